@@ -1,0 +1,1 @@
+//! CaseHug to Clio sync, the pure core.

@@ -1,0 +1,1 @@
+//! A faithful Clio Manage, for tests and demos.
