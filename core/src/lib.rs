@@ -1,1 +1,20 @@
-//! CaseHug to Clio sync, the pure core.
+//! CaseHug to Clio sync: the pure core.
+//!
+//! **The promise.** This crate opens no socket, no file and no database, starts no thread, reads no clock, no environment and no
+//! random source. Everything it needs from outside comes through the six traits of [`ports`], so that one engine runs
+//! behind the C ABI, in Node as WebAssembly, and in Rust services.
+
+pub mod auth;
+pub mod clio;
+pub mod error;
+pub mod log;
+pub mod maybe_send;
+pub mod memory;
+pub mod model;
+pub mod ports;
+pub mod records;
+pub mod sync;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use error::{Code, Error, ErrorKind, Result, Retry};

@@ -1,0 +1,1 @@
+//! The connection: OAuth, sessions, sealing.

@@ -1,0 +1,1 @@
+//! Clio's API: build a request, read an answer.

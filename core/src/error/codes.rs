@@ -1,0 +1,132 @@
+//! The table of codes: the one place from which every binding and the documentation are checked.
+//!
+//! Numbers are a public contract: never reused, never renumbered. Ranges: 1xxx input, 2xxx connection, 3xxx the way to
+//! Clio, 4xxx Clio's answers, 5xxx documents, 6xxx sync, 7xxx host (persistence, keys), 9xxx bugs. The last number added to each range
+//! stands at its end.
+
+use super::{ErrorKind, Retry};
+
+macro_rules! codes {
+    ($( $number:literal $variant:ident $name:literal $kind:ident $retry:ident $message:literal; )*) => {
+        /// A stable error code. Its doc line is its message for a firm's IT administrator.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        #[repr(u16)]
+        pub enum Code { $( #[doc = $message] $variant = $number, )* }
+
+        /// Every code, in the order of the table.
+        pub const ALL_CODES: &[Code] = &[ $( Code::$variant, )* ];
+
+        impl Code {
+            /// The stable number.
+            #[must_use]
+            pub fn number(self) -> u16 { self as u16 }
+
+            /// The stable name, in snake case.
+            #[must_use]
+            pub fn name(self) -> &'static str { match self { $( Self::$variant => $name, )* } }
+
+            /// The class of the cause.
+            #[must_use]
+            pub fn kind(self) -> ErrorKind { match self { $( Self::$variant => ErrorKind::$kind, )* } }
+
+            /// The usual retry verdict.
+            #[must_use]
+            pub fn retry(self) -> Retry { match self { $( Self::$variant => Retry::$retry, )* } }
+
+            /// The message: what happened and what an administrator can do. No client data.
+            #[must_use]
+            pub fn message(self) -> &'static str { match self { $( Self::$variant => $message, )* } }
+        }
+    };
+}
+
+codes! {
+    1001 IntakeMalformed "intake_malformed" Input Never "The intake is not valid JSON of the documented format. Correct it and sync again.";
+    1002 IntakeInvalid "intake_invalid" Input Never "The intake lacks something that Clio needs, or a value is not allowed. Correct it and sync again.";
+    1003 MatterUnknown "matter_unknown" Input Never "CaseHug has no intake for this matter.";
+    1004 IdInvalid "id_invalid" Input Never "An id is empty, too long or holds characters that ids may not hold.";
+    1005 SettingInvalid "setting_invalid" Input Never "A setting or a configuration value is not allowed.";
+    1006 UrlRefused "url_refused" Input Never "This URL is not allowed here: https is required, except for this machine's own loopback addresses.";
+    1007 IntakeUnreadable "intake_unreadable" Input Retry "The intake could not be read from CaseHug. Check that its files or service can be reached.";
+    2001 NotConnected "not_connected" Auth Never "The firm is not connected to Clio. A firm admin can connect it in Settings, Integrations.";
+    2002 NotAllowed "not_allowed" Permission Never "Only an admin of this firm may do this.";
+    2003 ConnectStateUnknown "connect_state_unknown" Auth Never "This connection attempt is unknown, already used, or belongs to someone else. Start again from Settings, Integrations.";
+    2004 ConnectStateExpired "connect_state_expired" Auth Never "This connection attempt is older than 10 minutes. Start again from Settings, Integrations.";
+    2005 ConnectDeclined "connect_declined" Auth Never "Access was declined in Clio. Nothing was connected.";
+    2006 ReconnectRequired "reconnect_required" Auth Never "Clio no longer accepts the firm's authorization. A firm admin must reconnect in Settings, Integrations.";
+    2007 OauthRefused "oauth_refused" Auth Never "Clio refused the authorization request. Check the Clio app's client id, secret, redirect URL and region.";
+    2008 AccountMismatch "account_mismatch" Auth Never "This is a different Clio account from the one that the firm was connected to. Connect the earlier account, or ask for a separate set of links.";
+    2009 OauthAnswerInvalid "oauth_answer_invalid" Auth Retry "Clio's authorization server answered something that cannot be read.";
+    2010 ConnectConflict "connect_conflict" Auth Never "Another admin connected the firm at the same moment. That connection is in use.";
+    2011 TokenRejected "token_rejected" Auth RefreshThenRetry "Clio rejected the access token. It is refreshed automatically; if this repeats, check that the connection's region is right and reconnect.";
+    3001 ConnectFailed "connect_failed" Network Retry "Clio could not be reached. Check the network, name resolution and firewall; the sync is tried again.";
+    3002 TlsRefused "tls_refused" Network Never "No secure connection: TLS 1.2 or newer and a valid certificate are required.";
+    3003 TimedOut "timed_out" Network Retry "No answer came in time.";
+    3004 ConnectionLost "connection_lost" Network Retry "The connection broke before the answer was complete.";
+    3005 ResponseTooLarge "response_too_large" Network Never "The answer was larger than allowed and was not read.";
+    3006 RedirectRefused "redirect_refused" Network Never "The answer was a redirect, which is not followed. A proxy or firewall may be in the way.";
+    3007 FirewallAnswer "firewall_answer" Network Retry "A firewall or gateway answered with a web page instead of Clio.";
+    3008 SendWindowClosed "send_window_closed" Network Retry "The request was not sent because its time had run out.";
+    3009 TransportFailed "transport_failed" Network Retry "The HTTP transport failed.";
+    4001 ClioRateLimited "clio_rate_limited" RateLimit Retry "Clio's request limit was reached. The sync continues when the limit resets.";
+    4002 ClioUnavailable "clio_unavailable" Clio Retry "Clio had an internal error. The sync is tried again.";
+    4003 ClioBadRequest "clio_bad_request" Clio Never "Clio refused the request as malformed. This is a defect of the integration; report the code and the Clio error type.";
+    4004 ClioNotFound "clio_not_found" Clio Never "Clio says that the record does not exist, or hides it from the connected user.";
+    4005 ClioValidation "clio_validation" Clio Never "Clio refused the values that were sent. See the Clio error type.";
+    4006 ClioConflict "clio_conflict" Clio Retry "The record was changed in Clio at the same moment.";
+    4007 ClioVersionUnsupported "clio_version_unsupported" Clio Never "Clio no longer supports the API version of this SDK. Update the SDK.";
+    4008 ClioAnswerInvalid "clio_answer_invalid" Clio Never "Clio's answer could not be read.";
+    4009 PlanWithoutApi "plan_without_api" Plan Never "This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect again.";
+    4010 AppPermissionMissing "app_permission_missing" Permission Never "The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.";
+    4011 UserRoleForbids "user_role_forbids" Permission Never "The role of the connected Clio user forbids this. Give the role access in Clio, or reconnect as a user who has it.";
+    4012 PracticeAreaGone "practice_area_gone" Clio Never "The mapped practice area no longer exists in Clio. Choose another in Settings, Integrations.";
+    5001 DocumentNotApproved "document_not_approved" Input Never "The document is not approved and was not sent.";
+    5002 DocumentNotClientUpload "document_not_client_upload" Input Never "Only uploads of the client may be sent; this document is not one and was refused.";
+    5003 DocumentMissing "document_missing" Input Never "The document's file cannot be found.";
+    5004 DocumentUnreadable "document_unreadable" Input Retry "The document's file could not be read.";
+    5005 DocumentChanged "document_changed" Input Retry "The document changed while it was being sent. Nothing of it was published in Clio; the next run sends it as it is then.";
+    5006 DocumentWithdrawn "document_withdrawn" Input Never "The document's approval was withdrawn while it was being sent. Nothing of it was published in Clio.";
+    5007 DocumentEmptyRefused "document_empty_refused" Input Never "Clio does not accept empty files. Ask the client for the file again.";
+    5008 DocumentTooLarge "document_too_large" Input Never "The document is larger than Clio can take.";
+    5009 UploadRefused "upload_refused" Clio Retry "Clio's document storage refused the upload.";
+    5010 UploadUrlRefused "upload_url_refused" Clio Never "Clio named an upload address that is not allowed. Nothing was sent there. Report this.";
+    5011 DocumentProcessing "document_processing" Clio Retry "Clio is still processing the uploaded document. It is asked again.";
+    6001 SyncInDoubt "sync_in_doubt" Network Retry "It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.";
+    6002 NeedsReview "needs_review" Clio Never "Records in Clio resemble the one in doubt, but not enough to be sure. An admin must decide.";
+    6003 SyncBusy "sync_busy" Host Retry "Another run of the same matter or client is in progress.";
+    6004 StepBlocked "step_blocked" Host Retry "An earlier step of this matter did not complete, so this one was not tried.";
+    7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk, permissions and connection.";
+    7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record. The work is read again and repeated.";
+    7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";
+    7004 StoreOpenFailed "store_open_failed" Host Never "The SDK's database could not be opened. Check its path, permissions and format.";
+    7005 StoreTampered "store_tampered" Host Never "The database file was opened or replaced by another program inside this process. Stop, and let only the SDK open it.";
+    7006 KeyFailed "key_failed" Host Never "The sealing key is unknown or wrong. Check the configured key and its id.";
+    7007 SealBroken "seal_broken" Host Never "A sealed value does not belong to this record, was changed, or was sealed with another key.";
+    7008 RuntimeFailed "runtime_failed" Host Retry "The host's clock, timer or source of randomness failed.";
+    7009 HostCallbackFailed "host_callback_failed" Host Retry "A function that the host supplied failed or answered something that is not allowed.";
+    9001 Internal "internal" Internal Never "A defect of this SDK. Report the code and its context.";
+    9002 Panic "panic" Internal Never "A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_ascend() {
+        let numbers: Vec<u16> = ALL_CODES.iter().map(|code| code.number()).collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "the table is in ascending order: {numbers:?}");
+        let names: BTreeSet<&str> = ALL_CODES.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), ALL_CODES.len());
+    }
+
+    #[test]
+    fn the_plan_message_names_the_plans() {
+        let message = Code::PlanWithoutApi.message();
+        for plan in ["Boutique", "Corporate", "Elite", "Starter"] {
+            assert!(message.contains(plan));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! One error struct for everything that can fail, and one table of stable codes.
+//!
+//! A message never holds client data: it is the fixed text of its [`Code`] plus context pairs whose values are ids,
+//! numbers and fixed words. Text of third parties (an HTTP stack, a database, Clio's own message) is never taken over,
+//! because nobody can say what it quotes.
+
+mod codes;
+
+pub use codes::{ALL_CODES, Code};
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+/// The `Result` of this crate.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// The class of a cause, as the sync log shows it to a firm's administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The connection to Clio: not connected, expired, revoked.
+    Auth,
+    /// Clio's request budget.
+    RateLimit,
+    /// The way to Clio: name resolution, TLS, time-outs, gateways.
+    Network,
+    /// A permission of the Clio app, a role of the Clio user, or a role of the CaseHug user.
+    Permission,
+    /// The firm's Clio plan.
+    Plan,
+    /// What CaseHug handed in: an intake, a document, a setting.
+    Input,
+    /// Clio answered with a refusal or with something that it should not answer.
+    Clio,
+    /// The host's persistence, keys or runtime.
+    Host,
+    /// A bug of this SDK.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The stable name, as in the sync log and in every binding.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::RateLimit => "rate_limit",
+            Self::Network => "network",
+            Self::Permission => "permission",
+            Self::Plan => "plan",
+            Self::Input => "input",
+            Self::Clio => "clio",
+            Self::Host => "host",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Whether, and how, the failed operation may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Never by itself: somebody must change something first.
+    Never,
+    /// Yes, with backoff.
+    Retry,
+    /// Yes, but not before this much time has passed.
+    After(Duration),
+    /// Yes, once, after the access token was refreshed.
+    RefreshThenRetry,
+    /// The request may have been executed: look before it is sent again.
+    ProbeFirst,
+}
+
+impl Retry {
+    /// The stable name of the verdict, without its delay.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Retry => "retry",
+            Self::After(_) => "retry_after",
+            Self::RefreshThenRetry => "refresh_then_retry",
+            Self::ProbeFirst => "probe_first",
+        }
+    }
+}
+
+/// A failure: a stable code, a retry verdict and ids as context. Cheap to clone.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    code: Code,
+    retry: Retry,
+    context: Vec<(&'static str, String)>,
+    source: Option<Error>,
+}
+
+impl Error {
+    /// An error with the code's own retry verdict.
+    #[must_use]
+    pub fn new(code: Code) -> Self {
+        Self(Arc::new(Inner { code, retry: code.retry(), context: Vec::new(), source: None }))
+    }
+
+    /// Adds an id, a number or a fixed word. MUST NOT be given names, emails, titles, file names, URLs or foreign text.
+    #[must_use]
+    pub fn with(self, key: &'static str, value: impl fmt::Display) -> Self {
+        self.change(|inner| inner.context.push((key, value.to_string())))
+    }
+
+    /// Replaces the code's usual retry verdict.
+    #[must_use]
+    pub fn retry_as(self, retry: Retry) -> Self {
+        self.change(|inner| inner.retry = retry)
+    }
+
+    /// Keeps the error that led to this one.
+    #[must_use]
+    pub fn caused_by(self, source: Error) -> Self {
+        self.change(|inner| inner.source = Some(source))
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The class of the cause.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.code.kind()
+    }
+
+    /// The retry verdict.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        self.0.retry
+    }
+
+    /// The context pairs, in the order in which they were added.
+    #[must_use]
+    pub fn context(&self) -> &[(&'static str, String)] {
+        &self.0.context
+    }
+
+    /// The first context value of this key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.context.iter().find(|(k, _)| *k == key).map(|(_, v)| v.as_str())
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+/// One line: code number, message, context.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} {}] {}", self.0.code.number(), self.0.code.name(), self.0.code.message())?;
+        for (index, (key, value)) in self.0.context.iter().enumerate() {
+            write!(f, "{}{key}={value}", if index == 0 { " (" } else { ", " })?;
+        }
+        if !self.0.context.is_empty() {
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("code", &self.0.code)
+            .field("kind", &self.kind())
+            .field("retry", &self.0.retry)
+            .field("context", &self.0.context)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,1 @@
+//! Every port in memory: documentation, test double and first example at once.

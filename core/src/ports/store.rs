@@ -1,0 +1,177 @@
+//! Persistence: three methods that any database can offer in about fifty lines.
+//!
+//! A record is a small text under a key, with a version that core mints and an optional due time. Everything typed
+//! (links, connections, audit, outbox) is a repository in core over these three methods.
+//!
+//! **MUST.** `commit` is all or nothing. `Ok(Commit::Done)` means durable: it survives a power cut. `get` and `scan`
+//! see every earlier successful commit of any process: no replicas, no caches. `body` and `id` come back byte for byte
+//! (any UTF-8, NUL included in `body`). Ids are ordered by their bytes (PostgreSQL: `COLLATE "C"`). "Now" is one clock for all
+//! processes of the store: the database's.
+//!
+//! **An error means unknown.** After `Err` core reads again before it believes anything: a commit whose landing matters holds a record
+//! that nobody else writes, and that record tells.
+
+use core::fmt::Debug;
+use core::time::Duration;
+
+use crate::error::Result;
+use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
+use crate::model::{FirmId, Timestamp};
+
+/// Persistence of one or many firms.
+pub trait Store: Debug + MaybeSend + MaybeSync {
+    /// The record of this key, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreFailed`](crate::Code::StoreFailed).
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>>;
+
+    /// Records of one collection.
+    ///
+    /// # Errors
+    /// [`StoreFailed`](crate::Code::StoreFailed).
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>>;
+
+    /// Does all writes, or none. A key occurs at most once in `writes`. An empty list succeeds and tells the time.
+    ///
+    /// # Errors
+    /// [`StoreFailed`](crate::Code::StoreFailed): it may or may not have happened.
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>>;
+}
+
+/// Names one record. Every key begins with the firm, and nothing spans firms.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// The firm.
+    pub firm: FirmId,
+    /// The collection, e.g. `contact`. One of core's fixed names.
+    pub collection: &'static str,
+    /// The id, unique in firm and collection. 1 to 512 bytes.
+    pub id: String,
+}
+
+impl Key {
+    /// A key.
+    #[must_use]
+    pub fn new(firm: &FirmId, collection: &'static str, id: impl Into<String>) -> Self {
+        Self { firm: firm.clone(), collection, id: id.into() }
+    }
+}
+
+/// An opaque version that core mints; equal only to itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Version(pub String);
+
+/// A stored record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its key.
+    pub key: Key,
+    /// The version of its last put.
+    pub version: Version,
+    /// When it is due, on the store's clock.
+    pub due_at: Option<Timestamp>,
+    /// UTF-8 text, opaque to the store.
+    pub body: String,
+}
+
+/// What to scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// One firm's records with `from <= id < until` (`None`: to the end of the collection), ordered by id.
+    Ids {
+        /// The firm.
+        firm: FirmId,
+        /// The collection.
+        collection: &'static str,
+        /// The first id, inclusive; empty for the beginning.
+        from: String,
+        /// The first id that is no longer wanted.
+        until: Option<String>,
+        /// The direction.
+        order: Order,
+        /// At most this many.
+        limit: usize,
+    },
+    /// Records that are due (`due_at <= now` on the store's clock), of one firm or of all, earliest first.
+    Due {
+        /// One firm, or all.
+        firm: Option<FirmId>,
+        /// The collection.
+        collection: &'static str,
+        /// At most this many.
+        limit: usize,
+    },
+}
+
+/// The direction of a scan by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Lowest id first.
+    Ascending,
+    /// Highest id first.
+    Descending,
+}
+
+/// What a write expects to find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// No record of this key.
+    Absent,
+    /// A record of exactly this version.
+    Version(Version),
+}
+
+/// One entry of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Writes a whole record.
+    Put {
+        /// The key.
+        key: Key,
+        /// What must be there before.
+        expect: Expect,
+        /// The new version.
+        version: Version,
+        /// Due this long after the store's "now"; `None`: never due.
+        due_in: Option<Duration>,
+        /// The new body.
+        body: String,
+    },
+    /// Removes a record of this version.
+    Delete {
+        /// The key.
+        key: Key,
+        /// The version that must be there.
+        version: Version,
+    },
+    /// Writes nothing, but the commit fails unless the expectation holds: a fence.
+    Check {
+        /// The key.
+        key: Key,
+        /// What must be there.
+        expect: Expect,
+    },
+}
+
+impl Write {
+    /// The key that the entry is about.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key, .. } | Self::Check { key, .. } => key,
+        }
+    }
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// All of it is durable.
+    Done {
+        /// The store's "now" of the commit: the one that `due_in` was added to.
+        at: Timestamp,
+    },
+    /// An expectation did not hold; nothing was written. It names nothing: core reads again.
+    Conflict,
+}

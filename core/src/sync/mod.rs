@@ -1,0 +1,1 @@
+//! One matter: plan, then drive.

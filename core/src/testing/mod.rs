@@ -1,0 +1,1 @@
+//! Conformance suites, scripted HTTP and the virtual clock. For tests only: no stability is promised.
