@@ -1,0 +1,270 @@
+//! The audit log: every operation with time, actor, action, status and error details; append-only and chained.
+//!
+//! An entry's record is `audit/<sequence>`. Each entry holds the SHA-256 of the one before it, and `audit-head/head` holds the last sequence and
+//! hash, so that a changed, removed or inserted entry is found by [`AuditLog::verify`]. Entries are written in
+//! the same commit as what they tell of; they hold ids, codes and fixed words, never client data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Code, Error, Result};
+use crate::model::{ActorId, FirmId, Timestamp};
+use crate::ports::{Expect, Key, Order, Scan, Version, Write};
+use crate::records::{Journal, Unit};
+
+pub(crate) const ENTRIES: &str = "audit";
+const HEAD: &str = "audit-head";
+
+macro_rules! names {
+    ($(#[$doc:meta])* $type:ident { $( #[$vdoc:meta] $variant:ident $name:literal, )* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $type { $( #[$vdoc] $variant, )* }
+        impl $type {
+            /// The stable name.
+            #[must_use]
+            pub fn name(self) -> &'static str { match self { $( Self::$variant => $name, )* } }
+        }
+    };
+}
+
+names! {
+    /// What was done. A closed list: a query or a report can rely on it.
+    Action {
+        /// A firm was connected to Clio.
+        Connect "connect",
+        /// Access was declined in Clio.
+        Declined "declined",
+        /// The access token was refreshed, or could not be.
+        Refresh "refresh",
+        /// A call was refused because of the actor's role or firm.
+        Denied "denied",
+        /// Settings were changed.
+        Settings "settings",
+        /// A matter was synced, or could not be.
+        Sync "sync",
+        /// A contact was created in Clio.
+        ContactCreated "contact_created",
+        /// An existing contact in Clio was linked.
+        ContactLinked "contact_linked",
+        /// A contact could not be synced.
+        ContactFailed "contact_failed",
+        /// A matter was created in Clio.
+        MatterCreated "matter_created",
+        /// A matter could not be synced.
+        MatterFailed "matter_failed",
+        /// A document was created in Clio.
+        DocumentCreated "document_created",
+        /// A document was not sent, for a reason that is no failure.
+        DocumentSkipped "document_skipped",
+        /// A document may not be sent.
+        DocumentRefused "document_refused",
+        /// A document could not be synced.
+        DocumentFailed "document_failed",
+    }
+}
+
+names! {
+    /// How it ended.
+    AuditStatus {
+        /// Done.
+        Ok "ok",
+        /// Not allowed.
+        Refused "refused",
+        /// Failed.
+        Failed "failed",
+        /// Nothing was done, and that is worth knowing.
+        Noted "noted",
+    }
+}
+
+/// An entry to be written.
+#[derive(Clone, Debug)]
+pub struct AuditEntry {
+    actor: String,
+    action: Action,
+    status: AuditStatus,
+    code: Option<Code>,
+    details: BTreeMap<String, String>,
+}
+
+impl AuditEntry {
+    /// An entry of something that a person asked for.
+    #[must_use]
+    pub fn by(actor: &ActorId, action: Action, status: AuditStatus) -> Self {
+        Self { actor: actor.to_string(), action, status, code: None, details: BTreeMap::new() }
+    }
+
+    /// An entry of something that the SDK did by itself.
+    #[must_use]
+    pub fn by_system(action: Action, status: AuditStatus) -> Self {
+        Self { actor: String::from("system"), action, status, code: None, details: BTreeMap::new() }
+    }
+
+    /// Adds the error's code and context.
+    #[must_use]
+    pub fn error(mut self, error: &Error) -> Self {
+        self.code = Some(error.code());
+        for (key, value) in error.context() {
+            self.details.entry((*key).to_owned()).or_insert_with(|| value.clone());
+        }
+        self
+    }
+
+    /// Adds an id, a number or a fixed word. MUST NOT be given client data.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl core::fmt::Display) -> Self {
+        self.details.insert(key.to_owned(), value.to_string());
+        self
+    }
+}
+
+/// A written entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Position in the firm's log, from 1.
+    pub seq: u64,
+    /// Unique id.
+    pub id: String,
+    /// When, on the host's clock.
+    pub at: Timestamp,
+    /// Who asked: an actor id, or `system`.
+    pub actor: String,
+    /// [`Action::name`].
+    pub action: String,
+    /// [`AuditStatus::name`].
+    pub status: String,
+    /// The error code's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Ids, numbers, fixed words.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
+    /// SHA-256 of the entry before this one as it is stored, in hex; empty for the first.
+    pub prev: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Head {
+    seq: u64,
+    hash: String,
+}
+
+/// Adds the unit's entries to `writes`. Returns what the chain was built on.
+pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Write>) -> Result<Option<Version>> {
+    if unit.audits().is_empty() {
+        return Ok(None);
+    }
+    let key = Key::new(unit.firm(), HEAD, "head");
+    let stored = journal.get::<Head>(&key).await?;
+    let (mut head, base) = match stored {
+        Some(stored) => (stored.value, Some(stored.version)),
+        None => (Head::default(), None),
+    };
+    let at = journal.runtime().now();
+    for (index, entry) in unit.audits().iter().enumerate() {
+        head.seq += 1;
+        let record = AuditRecord {
+            seq: head.seq,
+            id: format!("{}.{index}", unit.id()),
+            at,
+            actor: entry.actor.clone(),
+            action: entry.action.name().to_owned(),
+            status: entry.status.name().to_owned(),
+            code: entry.code.map(|code| code.name().to_owned()),
+            details: entry.details.clone(),
+            prev: head.hash,
+        };
+        let body = crate::records::encode(&record)?;
+        head.hash = hex::encode(Sha256::digest(body.as_bytes()));
+        writes.push(Write::Put {
+            key: Key::new(unit.firm(), ENTRIES, id_of(head.seq)),
+            expect: Expect::Absent,
+            version: Version(record.id),
+            due_in: None,
+            body,
+        });
+    }
+    let expect = base.clone().map_or(Expect::Absent, Expect::Version);
+    let version = Version(format!("{}.head", unit.id()));
+    writes.push(Write::Put { key, expect, version, due_in: None, body: crate::records::encode(&head)? });
+    Ok(Some(base.unwrap_or_else(|| Version(String::new()))))
+}
+
+fn id_of(seq: u64) -> String {
+    format!("{seq:016}")
+}
+
+/// Reads a firm's audit log.
+#[derive(Clone, Debug)]
+pub struct AuditLog<'a> {
+    journal: &'a Journal,
+}
+
+impl<'a> AuditLog<'a> {
+    /// The log in this journal.
+    #[must_use]
+    pub fn new(journal: &'a Journal) -> Self {
+        Self { journal }
+    }
+
+    /// Entries from position `from` on (1 is the first), at most `limit`.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`], [`Code::StoreCorrupt`].
+    pub async fn page(&self, firm: &FirmId, from: u64, limit: usize) -> Result<Vec<AuditRecord>> {
+        Ok(self.raw(firm, from, limit).await?.into_iter().map(|(record, _)| record).collect())
+    }
+
+    /// Walks the whole chain. Returns the number of entries.
+    ///
+    /// # Errors
+    /// [`Code::StoreTampered`] with `seq`, the first position at which the log is not what was written.
+    pub async fn verify(&self, firm: &FirmId) -> Result<u64> {
+        const PAGE: usize = 500;
+        let head = self.journal.get::<Head>(&Key::new(firm, HEAD, "head")).await?;
+        let head = head.map(|stored| stored.value).unwrap_or_default();
+        let (mut seq, mut hash) = (0, String::new());
+        loop {
+            let page = self.raw(firm, seq + 1, PAGE).await?;
+            let full = page.len() == PAGE;
+            for (record, body) in page {
+                seq += 1;
+                if record.seq != seq || record.prev != hash {
+                    return Err(broken(seq));
+                }
+                hash = hex::encode(Sha256::digest(body.as_bytes()));
+            }
+            if !full {
+                break;
+            }
+        }
+        if (seq, hash) == (head.seq, head.hash) { Ok(seq) } else { Err(broken(seq + 1)) }
+    }
+
+    async fn raw(&self, firm: &FirmId, from: u64, limit: usize) -> Result<Vec<(AuditRecord, String)>> {
+        let scan = Scan::Ids {
+            firm: firm.clone(),
+            collection: ENTRIES,
+            from: id_of(from),
+            until: None,
+            order: Order::Ascending,
+            limit,
+        };
+        let records = self.journal.store().scan(&scan).await?;
+        records
+            .into_iter()
+            .map(|record| {
+                let decoded = serde_json::from_str(&record.body)
+                    .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", ENTRIES))?;
+                Ok((decoded, record.body))
+            })
+            .collect()
+    }
+}
+
+fn broken(seq: u64) -> Error {
+    Error::new(Code::StoreTampered).with("log", "audit").with("seq", seq)
+}

@@ -1,0 +1,202 @@
+//! The durable outbox: what must reach the host, at least once and in order.
+//!
+//! **Model.** An event belongs to a subject (a matter, or the connection). Its id is the subject plus a counter kept in the subject's
+//! own record, never a clock. Only the oldest unacknowledged event of a subject is *due*; reading it leases it to one reader (its due
+//! time moves to the lease's end), and acknowledging it makes the next one due. A reader that dies lets its lease run out and the
+//! event is given again: at least once, in order, never two of one subject at a time.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error, Result};
+use crate::model::{ClioId, FirmId, MatterId};
+use crate::ports::{Commit, Expect, Key, Scan, Version, Write};
+use crate::records::{Journal, Unit};
+
+const EVENTS: &str = "outbox";
+const COUNTERS: &str = "outbox-counter";
+const POLL: Duration = Duration::from_millis(250);
+
+/// An event to be told.
+#[derive(Clone, Debug)]
+pub struct Event {
+    subject: String,
+    body: EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventBody {
+    /// A run of this matter ended.
+    RunFinished {
+        /// The matter.
+        matter: MatterId,
+        /// The matter in Clio, once it is there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        clio_matter: Option<ClioId>,
+        /// `succeeded`, `partial` or `failed`.
+        status: String,
+        /// The first failure's code name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
+    /// The connection needs an admin: reconnect in Settings, Integrations.
+    ReconnectRequired,
+}
+
+impl Event {
+    /// An event about a matter.
+    #[must_use]
+    pub fn about_matter(matter: &MatterId, body: EventBody) -> Self {
+        Self { subject: format!("matter/{matter}"), body }
+    }
+
+    /// An event about the firm's connection.
+    #[must_use]
+    pub fn about_connection(body: EventBody) -> Self {
+        Self { subject: String::from("connection"), body }
+    }
+}
+
+/// An event given to a reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEvent {
+    /// The firm.
+    pub firm: FirmId,
+    /// Stable id; the same when the event is given again.
+    pub id: String,
+    /// What happened.
+    pub body: EventBody,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Counter {
+    /// The last number given out.
+    last: u64,
+    /// The last number acknowledged.
+    acked: u64,
+}
+
+fn event_id(subject: &str, number: u64) -> String {
+    format!("{subject}#{number:012}")
+}
+
+/// Adds the unit's events to `writes`. Returns what the counters were.
+pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Write>) -> Result<Vec<Version>> {
+    let mut subjects: Vec<&str> = unit.events().iter().map(|event| event.subject.as_str()).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let mut bases = Vec::new();
+    for subject in subjects {
+        let key = Key::new(unit.firm(), COUNTERS, subject);
+        let stored = journal.get::<Counter>(&key).await?;
+        let mut counter = stored.as_ref().map(|stored| stored.value).unwrap_or_default();
+        for event in unit.events().iter().filter(|event| event.subject == subject) {
+            counter.last += 1;
+            writes.push(Write::Put {
+                key: Key::new(unit.firm(), EVENTS, event_id(subject, counter.last)),
+                expect: Expect::Absent,
+                version: Version(format!("{}.{subject}#{}", unit.id(), counter.last)),
+                due_in: (counter.last == counter.acked + 1).then_some(Duration::ZERO),
+                body: crate::records::encode(&event.body)?,
+            });
+        }
+        let base = stored.map(|stored| stored.version);
+        writes.push(Write::Put {
+            key,
+            expect: base.clone().map_or(Expect::Absent, Expect::Version),
+            version: Version(format!("{}.{subject}", unit.id())),
+            due_in: None,
+            body: crate::records::encode(&counter)?,
+        });
+        bases.push(base.unwrap_or_else(|| Version(String::new())));
+    }
+    Ok(bases)
+}
+
+/// Reads and acknowledges events.
+#[derive(Clone, Debug)]
+pub struct Outbox<'a> {
+    journal: &'a Journal,
+}
+
+impl<'a> Outbox<'a> {
+    /// The outbox in this journal.
+    #[must_use]
+    pub fn new(journal: &'a Journal) -> Self {
+        Self { journal }
+    }
+
+    /// Leases up to `limit` events for `lease`, of one firm or of all. Waits up to `wait` for the first; an empty answer means that none came.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`]. Events leased by a failed call are given again after `lease`.
+    pub async fn next_events(
+        &self,
+        firm: Option<&FirmId>,
+        limit: usize,
+        lease: Duration,
+        wait: Duration,
+    ) -> Result<Vec<OutboxEvent>> {
+        let runtime = self.journal.runtime();
+        let end = runtime.monotonic() + wait;
+        loop {
+            let scan = Scan::Due { firm: firm.cloned(), collection: EVENTS, limit };
+            let mut events = Vec::new();
+            for record in self.journal.store().scan(&scan).await? {
+                let body: serde_json::Value = serde_json::from_str(&record.body)
+                    .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", EVENTS))?;
+                let decoded = serde_json::from_value(body.clone());
+                let mut unit = self.journal.unit(&record.key.firm)?;
+                unit.put_due(record.key.clone(), Expect::Version(record.version), Some(lease), &body)?;
+                // Another reader took it, or an event that a newer version of the SDK wrote: leave it to the one who knows.
+                let leased = matches!(self.journal.commit(&unit).await?, Commit::Done { .. });
+                if let (true, Ok(body)) = (leased, decoded) {
+                    events.push(OutboxEvent { firm: record.key.firm, id: record.key.id, body });
+                }
+            }
+            let left = runtime.monotonic().until(end);
+            if !events.is_empty() || left.is_zero() {
+                return Ok(events);
+            }
+            runtime.sleep(left.min(POLL)).await;
+        }
+    }
+
+    /// Acknowledges an event: it is not given again, and the next of its subject becomes due. Acknowledging twice is no error.
+    ///
+    /// # Errors
+    /// [`Code::IdInvalid`] when `id` is none; [`Code::StoreFailed`], after which it is safe to acknowledge again.
+    pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
+        let invalid = || Error::new(Code::IdInvalid).with("type", "OutboxEvent");
+        let (subject, number) = id.rsplit_once('#').ok_or_else(invalid)?;
+        let number: u64 = number.parse().map_err(|_| invalid())?;
+        let counter_key = Key::new(firm, COUNTERS, subject);
+        loop {
+            let Some(counter) = self.journal.get::<Counter>(&counter_key).await? else { return Err(invalid()) };
+            if number <= counter.value.acked {
+                return Ok(());
+            }
+            if number != counter.value.acked + 1 {
+                return Err(invalid());
+            }
+            let mut unit = self.journal.unit(firm)?;
+            let acked = Counter { acked: number, ..counter.value };
+            unit.put(counter_key.clone(), Expect::Version(counter.version), &acked)?;
+            let key = Key::new(firm, EVENTS, id);
+            if let Some(event) = self.journal.store().get(&key).await? {
+                unit.delete(key, event.version);
+            }
+            let next = Key::new(firm, EVENTS, event_id(subject, number + 1));
+            if let Some(event) = self.journal.get::<serde_json::Value>(&next).await? {
+                unit.put_due(next, Expect::Version(event.version), Some(Duration::ZERO), &event.value)?;
+            }
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(());
+            }
+        }
+    }
+}
