@@ -1,0 +1,260 @@
+//! The SDK as a host sees it: one object over the six ports.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+
+use crate::auth::{Actor, Auth, ClioApp, ConnectStart, Connection, Keyring, StoreTokens};
+use crate::clio::{ClioApi, ClioHost};
+use crate::error::{Code, Error, Result};
+use crate::log::{AuditLog, AuditRecord, Outbox, OutboxEvent};
+use crate::model::{FirmId, MatterId};
+use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
+use crate::records::Journal;
+use crate::settings::{self, FirmSettings};
+use crate::sync::{Engine, Plan, Progress, SyncConfig, SyncReport};
+
+/// The CaseHug to Clio sync. Cheap to share behind an [`Arc`]; every method may be called concurrently, for any firm.
+#[derive(Debug)]
+pub struct Sdk {
+    journal: Journal,
+    auth: Auth,
+    engine: Engine,
+}
+
+/// Collects what the SDK needs and checks it once.
+#[derive(Debug)]
+pub struct SdkBuilder {
+    app: ClioApp,
+    host: ClioHost,
+    transport: Option<Arc<dyn HttpTransport>>,
+    store: Option<Arc<dyn Store>>,
+    keys: Option<Arc<dyn KeyProvider>>,
+    intake: Option<Arc<dyn IntakeSource>>,
+    runtime: Option<Arc<dyn Runtime>>,
+    tokens: Option<Arc<dyn TokenStore>>,
+    config: SyncConfig,
+}
+
+impl SdkBuilder {
+    /// The HTTP transport.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn HttpTransport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Persistence.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The keys that wrap the data keys.
+    #[must_use]
+    pub fn keys(mut self, keys: Arc<dyn KeyProvider>) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// The firm's intakes.
+    #[must_use]
+    pub fn intake(mut self, intake: Arc<dyn IntakeSource>) -> Self {
+        self.intake = Some(intake);
+        self
+    }
+
+    /// Clocks, sleep and randomness.
+    #[must_use]
+    pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Where sealed tokens are kept, if not in the store: a vault, for example.
+    #[must_use]
+    pub fn tokens(mut self, tokens: Arc<dyn TokenStore>) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// See [`SyncConfig::settle`].
+    #[must_use]
+    pub fn settle(mut self, settle: Duration) -> Self {
+        self.config.settle = settle;
+        self
+    }
+
+    /// See [`SyncConfig::request_timeout`].
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_timeout = timeout;
+        self
+    }
+
+    /// See [`SyncConfig::send_window`].
+    #[must_use]
+    pub fn send_window(mut self, window: Duration) -> Self {
+        self.config.send_window = window;
+        self
+    }
+
+    /// Checks that every port is there. Makes no call.
+    ///
+    /// # Errors
+    /// [`Code::SettingInvalid`] naming the missing port or the time that is zero.
+    pub fn build(self) -> Result<Sdk> {
+        let missing = |port| move || Error::new(Code::SettingInvalid).with("missing", port);
+        let transport = self.transport.ok_or_else(missing("transport"))?;
+        let store = self.store.ok_or_else(missing("store"))?;
+        let keys = self.keys.ok_or_else(missing("keys"))?;
+        let intake = self.intake.ok_or_else(missing("intake"))?;
+        let runtime = self.runtime.ok_or_else(missing("runtime"))?;
+        if self.config.request_timeout.is_zero() || self.config.send_window.is_zero() {
+            return Err(Error::new(Code::SettingInvalid).with("zero", "request_timeout or send_window"));
+        }
+        let tokens = self.tokens.unwrap_or_else(|| Arc::new(StoreTokens::new(Arc::clone(&store))));
+        let journal = Journal::new(store, Arc::clone(&runtime));
+        let keyring = Keyring::new(journal.clone(), keys);
+        let clio = ClioApi::new(transport, Arc::clone(&runtime), self.host, USER_AGENT)?;
+        let auth = Auth::new(self.app, clio.clone(), journal.clone(), tokens, keyring.clone());
+        let engine = Engine {
+            journal: journal.clone(),
+            runtime,
+            intake,
+            clio,
+            session: auth.session().clone(),
+            keyring,
+            config: self.config,
+            budgets: Mutex::default(),
+        };
+        Ok(Sdk { journal, auth, engine })
+    }
+}
+
+/// Never a URL: Clio's firewall answers those with a bare 403.
+const USER_AGENT: &str = concat!("casehug-clio/", env!("CARGO_PKG_VERSION"));
+
+impl Sdk {
+    /// Starts to build an SDK for one Clio app on one Clio host.
+    #[must_use]
+    pub fn builder(app: ClioApp, host: ClioHost) -> SdkBuilder {
+        SdkBuilder {
+            app,
+            host,
+            transport: None,
+            store: None,
+            keys: None,
+            intake: None,
+            runtime: None,
+            tokens: None,
+            config: SyncConfig::default(),
+        }
+    }
+
+    /// Begins to connect the actor's firm: send the person's browser to the URL.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin, [`Code::UrlRefused`] for a redirect URI that is neither https nor loopback.
+    pub async fn begin_connect(&self, actor: &Actor, redirect_uri: &str) -> Result<ConnectStart> {
+        self.auth.begin(actor, redirect_uri).await
+    }
+
+    /// Ends connecting with the query string that Clio sent the browser back with.
+    ///
+    /// # Errors
+    /// The 2xxx codes, [`Code::PlanWithoutApi`], or what went wrong on the way to Clio.
+    pub async fn finish_connect(&self, actor: &Actor, callback_query: &str) -> Result<Connection> {
+        self.auth.finish(actor, callback_query).await
+    }
+
+    /// The firm's connection, without secrets; `None` if it was never connected.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn connection(&self, firm: &FirmId) -> Result<Option<Connection>> {
+        self.auth.connection(firm).await
+    }
+
+    /// What a sync of this matter would do now, with its calls: a dry run. Makes no call to Clio and changes nothing.
+    ///
+    /// # Errors
+    /// What the intake source reports, or [`Code::StoreFailed`].
+    pub async fn plan_matter(&self, actor: &Actor, matter: &MatterId) -> Result<Plan> {
+        self.engine.plan_matter(&actor.firm, matter).await
+    }
+
+    /// Syncs one matter, whatever its age. What failed inside is in the report; a rerun does only what is missing.
+    ///
+    /// # Errors
+    /// What the intake source reports, or a failure of the store.
+    pub async fn sync_matter(&self, actor: &Actor, matter: &MatterId) -> Result<SyncReport> {
+        self.engine.sync_matter(actor, matter, None).await
+    }
+
+    /// [`sync_matter`](Self::sync_matter), telling `progress` of each step as it ends.
+    ///
+    /// # Errors
+    /// As [`sync_matter`](Self::sync_matter).
+    pub async fn sync_matter_with(
+        &self,
+        actor: &Actor,
+        matter: &MatterId,
+        progress: &dyn Progress,
+    ) -> Result<SyncReport> {
+        self.engine.sync_matter(actor, matter, Some(progress)).await
+    }
+
+    /// The firm's settings.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin.
+    pub async fn settings(&self, actor: &Actor) -> Result<FirmSettings> {
+        self.auth.require_admin(actor, "settings").await?;
+        settings::load(&self.journal, &actor.firm).await
+    }
+
+    /// Replaces the firm's settings.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::StoreConflict`] when another admin saved at the same moment.
+    pub async fn save_settings(&self, actor: &Actor, settings: &FirmSettings) -> Result<()> {
+        self.auth.require_admin(actor, "settings").await?;
+        settings::save(&self.journal, actor, settings).await
+    }
+
+    /// Audit entries from position `from` (1 is the first), at most `limit`.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin.
+    pub async fn audit_log(&self, actor: &Actor, from: u64, limit: usize) -> Result<Vec<AuditRecord>> {
+        self.auth.require_admin(actor, "audit").await?;
+        AuditLog::new(&self.journal).page(&actor.firm, from, limit).await
+    }
+
+    /// Checks the whole audit chain of the actor's firm; gives the number of entries.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::StoreTampered`] with the first position that does not fit.
+    pub async fn verify_audit_log(&self, actor: &Actor) -> Result<u64> {
+        self.auth.require_admin(actor, "audit").await?;
+        AuditLog::new(&self.journal).verify(&actor.firm).await
+    }
+
+    /// Leases up to `limit` outbox events, waiting up to `wait` for the first. An event that is not acknowledged within a minute is given again.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn next_events(&self, firm: Option<&FirmId>, limit: usize, wait: Duration) -> Result<Vec<OutboxEvent>> {
+        const LEASE: Duration = Duration::from_secs(60);
+        Outbox::new(&self.journal).next_events(firm, limit, LEASE, wait).await
+    }
+
+    /// Acknowledges an event.
+    ///
+    /// # Errors
+    /// [`Code::IdInvalid`], [`Code::StoreFailed`].
+    pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
+        Outbox::new(&self.journal).ack(firm, id).await
+    }
+}

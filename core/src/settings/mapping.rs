@@ -1,0 +1,267 @@
+//! Case type → practice area: a pure function of the firm's settings and the firm's practice areas in Clio.
+//!
+//! A case type is, in this order: one that the firm mapped itself; one of CaseHug's eight practice areas (`family_law`); a common case type
+//! of the table below (`Divorce - Standard`: the part before ` - ` counts). CaseHug's area then becomes one of the firm's
+//! areas in Clio: by name ignoring case, else by Clio's `category`, the lowest id of several. Names are the firm's own and change; categories are
+//! Clio's fixed words (Clio: Practice Areas).
+
+use serde::{Deserialize, Serialize};
+
+use super::FirmSettings;
+use crate::model::ClioId;
+
+/// CaseHug's practice areas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaseHugArea {
+    /// `personal_injury`
+    PersonalInjury,
+    /// `estate_planning`
+    EstatePlanning,
+    /// `family_law`
+    FamilyLaw,
+    /// `immigration`
+    Immigration,
+    /// `criminal`
+    Criminal,
+    /// `business`
+    Business,
+    /// `real_estate`
+    RealEstate,
+    /// `other`
+    Other,
+}
+
+impl CaseHugArea {
+    /// All eight.
+    pub const ALL: [Self; 8] = [
+        Self::PersonalInjury,
+        Self::EstatePlanning,
+        Self::FamilyLaw,
+        Self::Immigration,
+        Self::Criminal,
+        Self::Business,
+        Self::RealEstate,
+        Self::Other,
+    ];
+
+    /// The name in CaseHug's data.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PersonalInjury => "personal_injury",
+            Self::EstatePlanning => "estate_planning",
+            Self::FamilyLaw => "family_law",
+            Self::Immigration => "immigration",
+            Self::Criminal => "criminal",
+            Self::Business => "business",
+            Self::RealEstate => "real_estate",
+            Self::Other => "other",
+        }
+    }
+
+    /// The category in Clio that means the same.
+    #[must_use]
+    pub fn clio_category(self) -> &'static str {
+        match self {
+            Self::EstatePlanning => "wills_and_estates",
+            Self::FamilyLaw => "family",
+            Self::Business => "business_formation_and_compliance",
+            same => same.name(),
+        }
+    }
+}
+
+/// Common case types and CaseHug's area for each. Lower case, without what follows ` - `.
+const COMMON_CASE_TYPES: &[(&str, CaseHugArea)] = &[
+    ("adoption", CaseHugArea::FamilyLaw),
+    ("alimony", CaseHugArea::FamilyLaw),
+    ("annulment", CaseHugArea::FamilyLaw),
+    ("asylum", CaseHugArea::Immigration),
+    ("auto accident", CaseHugArea::PersonalInjury),
+    ("business formation", CaseHugArea::Business),
+    ("car accident", CaseHugArea::PersonalInjury),
+    ("child custody", CaseHugArea::FamilyLaw),
+    ("child support", CaseHugArea::FamilyLaw),
+    ("citizenship", CaseHugArea::Immigration),
+    ("commercial lease", CaseHugArea::RealEstate),
+    ("contract dispute", CaseHugArea::Business),
+    ("criminal defense", CaseHugArea::Criminal),
+    ("custody", CaseHugArea::FamilyLaw),
+    ("deportation defense", CaseHugArea::Immigration),
+    ("divorce", CaseHugArea::FamilyLaw),
+    ("domestic violence", CaseHugArea::FamilyLaw),
+    ("dui", CaseHugArea::Criminal),
+    ("dwi", CaseHugArea::Criminal),
+    ("estate administration", CaseHugArea::EstatePlanning),
+    ("eviction", CaseHugArea::RealEstate),
+    ("expungement", CaseHugArea::Criminal),
+    ("family", CaseHugArea::FamilyLaw),
+    ("felony", CaseHugArea::Criminal),
+    ("foreclosure", CaseHugArea::RealEstate),
+    ("green card", CaseHugArea::Immigration),
+    ("guardianship", CaseHugArea::FamilyLaw),
+    ("home purchase", CaseHugArea::RealEstate),
+    ("home sale", CaseHugArea::RealEstate),
+    ("incorporation", CaseHugArea::Business),
+    ("landlord/tenant", CaseHugArea::RealEstate),
+    ("legal separation", CaseHugArea::FamilyLaw),
+    ("llc formation", CaseHugArea::Business),
+    ("medical malpractice", CaseHugArea::PersonalInjury),
+    ("misdemeanor", CaseHugArea::Criminal),
+    ("mergers and acquisitions", CaseHugArea::Business),
+    ("motor vehicle accident", CaseHugArea::PersonalInjury),
+    ("naturalization", CaseHugArea::Immigration),
+    ("paternity", CaseHugArea::FamilyLaw),
+    ("power of attorney", CaseHugArea::EstatePlanning),
+    ("prenuptial agreement", CaseHugArea::FamilyLaw),
+    ("premises liability", CaseHugArea::PersonalInjury),
+    ("probate", CaseHugArea::EstatePlanning),
+    ("product liability", CaseHugArea::PersonalInjury),
+    ("real estate closing", CaseHugArea::RealEstate),
+    ("slip and fall", CaseHugArea::PersonalInjury),
+    ("traffic violation", CaseHugArea::Criminal),
+    ("trust", CaseHugArea::EstatePlanning),
+    ("visa", CaseHugArea::Immigration),
+    ("will", CaseHugArea::EstatePlanning),
+    ("wills and trusts", CaseHugArea::EstatePlanning),
+    ("wrongful death", CaseHugArea::PersonalInjury),
+];
+
+/// The firm's practice areas in Clio, as they were last read. The firm's own data, not a client's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PracticeAreas {
+    /// In any order.
+    pub areas: Vec<AreaChoice>,
+}
+
+/// One practice area.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AreaChoice {
+    /// Clio's id.
+    pub id: ClioId,
+    /// The firm's name for it.
+    pub name: String,
+    /// Clio's category, if there is one.
+    #[serde(default)]
+    pub category: Option<String>,
+}
+
+/// Why a matter goes to Clio without a practice area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmapped {
+    /// The intake names no case type.
+    NoCaseType,
+    /// Nobody mapped this case type.
+    UnknownCaseType,
+    /// The case type is known, but the firm has no such practice area in Clio.
+    NoSuchArea,
+}
+
+impl Unmapped {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoCaseType => "no_case_type",
+            Self::UnknownCaseType => "unknown_case_type",
+            Self::NoSuchArea => "no_such_practice_area",
+        }
+    }
+}
+
+/// The practice area of a matter.
+///
+/// # Errors
+/// [`Unmapped`] says why it is left out; that is no failure of the sync.
+pub fn choose_area(
+    case_type: Option<&str>,
+    settings: &FirmSettings,
+    areas: &PracticeAreas,
+) -> Result<ClioId, Unmapped> {
+    let wanted = normalise(case_type.unwrap_or_default());
+    if wanted.is_empty() {
+        return Err(Unmapped::NoCaseType);
+    }
+    let own = settings.practice_areas.iter().find(|(name, _)| normalise(name) == wanted);
+    if let Some((_, id)) = own {
+        return if areas.areas.iter().any(|area| area.id == *id) { Ok(*id) } else { Err(Unmapped::NoSuchArea) };
+    }
+    let area = known_area(&wanted).ok_or(Unmapped::UnknownCaseType)?;
+    let lowest = |matches: &dyn Fn(&&AreaChoice) -> bool| areas.areas.iter().filter(matches).map(|area| area.id).min();
+    lowest(&|choice| normalise(&choice.name) == normalise(area.name()))
+        .or_else(|| lowest(&|choice| choice.category.as_deref() == Some(area.clio_category())))
+        .ok_or(Unmapped::NoSuchArea)
+}
+
+fn known_area(wanted: &str) -> Option<CaseHugArea> {
+    let base = wanted.split(" - ").next().unwrap_or(wanted).trim_end();
+    let eight = CaseHugArea::ALL.into_iter();
+    let common = COMMON_CASE_TYPES.iter();
+    eight.clone().find(|area| normalise(area.name()) == wanted).or_else(|| {
+        common
+            .clone()
+            .find(|(name, _)| *name == wanted)
+            .or_else(|| common.clone().find(|(name, _)| *name == base))
+            .map(|(_, area)| *area)
+            .or_else(|| eight.clone().find(|area| normalise(area.name()) == base))
+    })
+}
+
+fn normalise(text: &str) -> String {
+    let words: Vec<String> = text.to_lowercase().replace('_', " ").split_whitespace().map(str::to_owned).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn areas(list: &[(i64, &str, Option<&str>)]) -> PracticeAreas {
+        let choice = |(id, name, category): &(i64, &str, Option<&str>)| AreaChoice {
+            id: ClioId(*id),
+            name: (*name).to_owned(),
+            category: category.map(str::to_owned),
+        };
+        PracticeAreas { areas: list.iter().map(choice).collect() }
+    }
+
+    #[test]
+    fn each_of_the_eight_areas_resolves_by_name_then_by_category() {
+        for area in CaseHugArea::ALL {
+            let shown = area.name().replace('_', " ").to_uppercase();
+            let by_name = areas(&[(9, "Else", Some(area.clio_category())), (7, &shown, None), (8, &shown, None)]);
+            assert_eq!(choose_area(Some(area.name()), &FirmSettings::default(), &by_name), Ok(ClioId(7)));
+            let by_category = areas(&[(9, "B", Some(area.clio_category())), (8, "A", Some(area.clio_category()))]);
+            assert_eq!(choose_area(Some(area.name()), &FirmSettings::default(), &by_category), Ok(ClioId(8)));
+        }
+    }
+
+    #[test]
+    fn common_case_types_map_with_and_without_their_variant() {
+        let clio = areas(&[(1, "Family", Some("family")), (2, "Estates", Some("wills_and_estates"))]);
+        for (case_type, id) in [("Divorce - Standard", 1), ("divorce", 1), ("  CHILD  custody ", 1), ("Probate - Small estate", 2)] {
+            assert_eq!(choose_area(Some(case_type), &FirmSettings::default(), &clio), Ok(ClioId(id)), "{case_type}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_mapped_is_left_out_with_its_reason() {
+        let clio = areas(&[(1, "Family", Some("family"))]);
+        let settings = FirmSettings::default();
+        assert_eq!(choose_area(None, &settings, &clio), Err(Unmapped::NoCaseType));
+        assert_eq!(choose_area(Some(" "), &settings, &clio), Err(Unmapped::NoCaseType));
+        assert_eq!(choose_area(Some("Maritime salvage"), &settings, &clio), Err(Unmapped::UnknownCaseType));
+        assert_eq!(choose_area(Some("visa"), &settings, &clio), Err(Unmapped::NoSuchArea));
+    }
+
+    #[test]
+    fn the_firms_own_mapping_wins() {
+        let clio = areas(&[(1, "Family", Some("family")), (5, "Collaborative", None)]);
+        let own = |id| FirmSettings {
+            practice_areas: [(String::from("Divorce - standard"), ClioId(id))].into(),
+            ..FirmSettings::default()
+        };
+        assert_eq!(choose_area(Some("Divorce - Standard"), &own(5), &clio), Ok(ClioId(5)));
+        assert_eq!(choose_area(Some("Divorce - Standard"), &own(6), &clio), Err(Unmapped::NoSuchArea));
+    }
+}

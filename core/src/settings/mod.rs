@@ -1,0 +1,56 @@
+//! What a firm may set, and the mapping of case types to Clio's practice areas.
+
+mod mapping;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use mapping::{AreaChoice, CaseHugArea, PracticeAreas, Unmapped, choose_area};
+
+use crate::auth::Actor;
+use crate::error::Result;
+use crate::log::{Action, AuditEntry, AuditStatus};
+use crate::model::{ClioId, FirmId};
+use crate::ports::{Expect, Key};
+use crate::records::Journal;
+
+/// A firm's settings. Every field has a default that works for most firms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FirmSettings {
+    /// Send the case number as Clio's `display_number` too. Clio honours it only for firms with manual matter numbering, so it is off
+    /// by default; `client_reference` always carries it.
+    pub case_number_as_display_number: bool,
+    /// The firm's own case type → Clio practice area, which win over the defaults. Case types are compared ignoring case and
+    /// surrounding white space.
+    pub practice_areas: BTreeMap<String, ClioId>,
+}
+
+/// Where a firm's practice areas are kept.
+pub(crate) fn areas_key(firm: &FirmId) -> Key {
+    Key::new(firm, "practice-areas", "current")
+}
+
+fn settings_key(firm: &FirmId) -> Key {
+    Key::new(firm, "settings", "current")
+}
+
+/// The firm's settings, or the defaults.
+pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<FirmSettings> {
+    Ok(journal.get(&settings_key(firm)).await?.map(|stored| stored.value).unwrap_or_default())
+}
+
+/// Replaces the firm's settings, in one commit with the audit entry.
+pub(crate) async fn save(journal: &Journal, actor: &Actor, settings: &FirmSettings) -> Result<()> {
+    let key = settings_key(&actor.firm);
+    let stored = journal.get::<FirmSettings>(&key).await?;
+    let mut unit = journal.unit(&actor.firm)?;
+    unit.put(key, stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)), settings)?;
+    unit.audit(
+        AuditEntry::by(&actor.id, Action::Settings, AuditStatus::Ok)
+            .with("case_number_as_display_number", settings.case_number_as_display_number)
+            .with("own_mappings", settings.practice_areas.len()),
+    );
+    journal.commit_or_conflict(&unit).await.map(|_| ())
+}

@@ -1,0 +1,184 @@
+//! One call to Clio on behalf of a run: token, budget, time-outs, and the retries that are safe.
+//!
+//! | failure | was it executed? | what happens here |
+//! | --- | --- | --- |
+//! | 401 | no | one forced refresh, then once more |
+//! | 429 | no | wait as told, then again |
+//! | not one byte written | no | backoff, then again |
+//! | 5xx, gateway page, time-out, reset | perhaps | a read: backoff, then again. A write: the caller decides |
+//!
+//! A *creating* request is sent through [`Caller::send_once`]: its intent must be committed anew before every sending, so the caller loops.
+
+use core::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use core::time::Duration;
+
+use super::driver::Engine;
+use crate::auth::Grant;
+use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
+use crate::error::{Code, Error, Result, Retry};
+use crate::model::{FirmId, Monotonic, Timestamp};
+use crate::retry::Schedule;
+
+/// Attempts of one read or one repeatable write.
+const MOST_ATTEMPTS: u32 = 4;
+/// The longest that a run waits because the server said so.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+const OFFSET_UNKNOWN: i64 = i64::MIN;
+
+/// Makes the calls of one run.
+#[derive(Debug)]
+pub(crate) struct Caller<'a> {
+    engine: &'a Engine,
+    firm: &'a FirmId,
+    calls: AtomicU32,
+    /// Clio's clock minus the host's, from the last answer.
+    clio_ahead_ms: AtomicI64,
+}
+
+/// What a failed call means for what it was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Executed {
+    /// Certainly not.
+    No,
+    /// Perhaps; and the request is over, because Clio itself answered.
+    PerhapsEnded,
+    /// Perhaps, or it still will be.
+    Perhaps,
+}
+
+/// Whether a request that changes something was carried out.
+pub(crate) fn executed(failure: &CallError) -> Executed {
+    match failure.outcome {
+        Outcome::NotSent => Executed::No,
+        Outcome::Refused if failure.http_status.is_some_and(|status| status >= 500) => Executed::PerhapsEnded,
+        Outcome::Refused => Executed::No,
+        Outcome::Unknown => Executed::Perhaps,
+    }
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(engine: &'a Engine, firm: &'a FirmId) -> Self {
+        Self { engine, firm, calls: AtomicU32::new(0), clio_ahead_ms: AtomicI64::new(OFFSET_UNKNOWN) }
+    }
+
+    /// Calls made so far.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Clio's clock minus the host's in milliseconds, once an answer was seen.
+    pub(crate) fn clio_ahead_ms(&self) -> Option<i64> {
+        Some(self.clio_ahead_ms.load(Ordering::Relaxed)).filter(|offset| *offset != OFFSET_UNKNOWN)
+    }
+
+    /// A token and a place in the budget. Taken *before* an intent is committed, so that its send window can be short.
+    pub(crate) async fn ready(&self) -> Result<Grant> {
+        let grant = self.engine.session.token(self.firm).await?;
+        self.engine.budget_of(self.firm).take(&*self.engine.runtime).await;
+        Ok(grant)
+    }
+
+    /// Sends once. What is learned from the answer (budget, clock) is kept.
+    pub(crate) async fn send_once<A>(
+        &self,
+        grant: &Grant,
+        request: &ApiRequest<A>,
+        not_after: Option<Monotonic>,
+    ) -> Result<A, CallError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };
+        let answer = self.engine.clio(&grant.connection).call(&grant.token, request, limits).await;
+        let now = self.engine.runtime.now();
+        let (rate, time) = match &answer {
+            Ok(Answered { rate, clio_time, .. }) => (*rate, *clio_time),
+            Err(failure) => (failure.rate, failure.clio_time),
+        };
+        if let Some(time) = time {
+            self.clio_ahead_ms.store(time.millis_since(now), Ordering::Relaxed);
+        }
+        if let Some(rate) = rate {
+            self.engine.budget_of(self.firm).learn(rate, time, now);
+        }
+        answer.map(|answered| answered.value).map_err(|failure| {
+            let readable = grant.connection.can_read(request.resource());
+            failure.refine_forbidden(readable)
+        })
+    }
+
+    /// Sends a read, or a write that may be repeated, until it succeeds or cannot.
+    pub(crate) async fn repeat<A>(&self, request: &ApiRequest<A>) -> Result<A, CallError> {
+        let mut patience = Patience::default();
+        loop {
+            let grant = self.ready().await.map_err(CallError::not_sent)?;
+            let failure = match self.send_once(&grant, request, None).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            self.wait_to_repeat(&mut patience, &grant, failure).await?;
+        }
+    }
+
+    /// Waits as the failure asks, or gives it back when trying again is no use.
+    pub(crate) async fn wait_to_repeat(
+        &self,
+        patience: &mut Patience,
+        grant: &Grant,
+        failure: CallError,
+    ) -> Result<(), CallError> {
+        patience.attempts += 1;
+        if patience.attempts >= MOST_ATTEMPTS {
+            return Err(failure);
+        }
+        let wait = match failure.error.retry() {
+            Retry::Never => return Err(failure),
+            Retry::RefreshThenRetry if patience.refreshed => return Err(failure),
+            Retry::RefreshThenRetry => {
+                patience.refreshed = true;
+                self.engine.session.rejected(self.firm, &grant.token).await.map_err(CallError::not_sent)?;
+                return Ok(());
+            }
+            Retry::After(wait) => wait.min(LONGEST_WAIT),
+            Retry::Retry | Retry::ProbeFirst => {
+                patience.schedule.next_wait(&*self.engine.runtime).map_err(CallError::not_sent)?
+            }
+        };
+        tracing::debug!(code = failure.error.code().name(), wait_ms = wait.as_millis() as u64, "trying again");
+        self.engine.runtime.sleep(wait).await;
+        Ok(())
+    }
+
+    /// All pages of a list.
+    pub(crate) async fn all_pages<T>(&self, first: ApiRequest<crate::clio::Page<T>>) -> Result<Vec<T>, CallError> {
+        /// Twenty thousand records; a list that goes on is a server gone wrong.
+        const MOST_PAGES: usize = 100;
+        let mut items = Vec::new();
+        let mut next = Some(first);
+        for _ in 0..MOST_PAGES {
+            let Some(request) = next else { return Ok(items) };
+            let page = self.repeat(&request).await?;
+            items.extend(page.items);
+            next = page.next;
+        }
+        Err(CallError::not_sent(Error::new(Code::ClioAnswerInvalid).with("reason", "endless_list")))
+    }
+
+    /// The lower bound for `created_since` when looking for what an intent of this time may have created: Clio's time less a margin. Without
+    /// a known offset the margin covers a host whose clock is a day off; the exact test is made client-side.
+    pub(crate) fn since(&self, at: Timestamp, clio_ahead_ms: Option<i64>) -> Timestamp {
+        match clio_ahead_ms.or_else(|| self.clio_ahead_ms()) {
+            Some(ahead) => Timestamp(at.0.saturating_add(ahead)) - MARGIN,
+            None => at - Duration::from_secs(26 * 3600),
+        }
+    }
+}
+
+/// Clocks are trusted up to this much.
+pub(crate) const MARGIN: Duration = Duration::from_secs(300);
+
+/// What one operation has used up of our patience.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    attempts: u32,
+    refreshed: bool,
+    schedule: Schedule,
+}

@@ -1,0 +1,287 @@
+//! One document: an invisible stub, its bytes, and the finishing PATCH that publishes it.
+//!
+//! Life of one document: `stat` (may it be sent?) → intent → POST (the stub) → PUT (the bytes, by the transport) → `stat` again
+//! (is it still the same, and still approved?) → the intent names the stub → PATCH → link.
+//!
+//! Until the PATCH nothing is visible in Clio, so what fails before it needs no waiting: the next run finds the stub by its
+//! properties, asks for a new upload address and sends the bytes again. From the moment a PATCH may have been sent, that stub is the
+//! only candidate, whatever happens. A document that changed or was withdrawn meanwhile is abandoned as a stub, which Clio hides.
+
+use core::time::Duration;
+
+use super::call::{Executed, Patience, executed};
+use super::contact::refused;
+use super::driver::Driver;
+use super::report::{StepKind, StepOutcome, StepReport};
+use super::things::{self, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
+use super::upload::MOST_ATTEMPTS;
+use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
+use crate::error::{Code, Error, Result};
+use crate::log::{Action, AuditStatus};
+use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument};
+use crate::ports::{Commit, DocumentStat, Expect, Version};
+use crate::records::Stored;
+
+/// Clio may need 60 s to process an upload (FAQ); it is asked a little longer.
+const PROCESSING: Duration = Duration::from_secs(75);
+const PROCESSING_FIRST_WAIT: Duration = Duration::from_secs(1);
+const PROCESSING_LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What Clio holds of a document.
+enum Found {
+    Nothing,
+    Stub(ClioId),
+    Finished(ClioId),
+}
+
+/// An intent and the version it is stored under.
+struct Open {
+    intent: DocumentIntent,
+    version: Version,
+}
+
+impl Driver<'_> {
+    pub(super) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
+        let key = self.intake.key_of(document);
+        let stored = self.engine.journal.get::<DocumentThing>(&things::document_key(self.firm, &key)).await?;
+        let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
+        let (mut open, resumed) = match stored {
+            Some(Stored { value: DocumentThing::Link(link), .. }) => {
+                return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
+            }
+            Some(Stored { value: DocumentThing::Intent(intent), version, .. }) => (Open { intent, version }, true),
+            None => {
+                may_be_sent(&self.engine.intake.stat(&reference).await?)?;
+                let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None };
+                let mut unit = self.unit()?;
+                let thing = DocumentThing::Intent(intent.clone());
+                let version = unit.put(things::document_key(self.firm, &key), Expect::Absent, &thing)?;
+                if self.engine.journal.commit(&unit).await? == Commit::Conflict {
+                    return Err(Error::new(Code::SyncBusy).with("document", &key));
+                }
+                (Open { intent, version }, false)
+            }
+        };
+        let mut stub = None;
+        if resumed {
+            match self.find(&key, matter, &open.intent).await? {
+                Found::Finished(clio) => return self.link_document(&key, clio, How::Recovered, &open).await,
+                Found::Stub(id) => stub = Some(id),
+                // A stub whose PATCH may have been sent, and which is not to be seen any more: somebody removed or hid it.
+                Found::Nothing if open.intent.finishing.is_some() => {
+                    return Err(Error::new(Code::NeedsReview).with("document", &key));
+                }
+                Found::Nothing => {}
+            }
+        }
+        let stat = self.engine.intake.stat(&reference).await?;
+        if let Err(error) = may_be_sent(&stat) {
+            return self.abandon(&key, error, &open).await;
+        }
+        // The bytes are there already if only the PATCH was in doubt.
+        let ready = open.intent.finishing.clone().filter(|finishing| finishing.revision == stat.revision);
+        let finishing = match ready {
+            Some(finishing) => finishing,
+            None => match self.send_bytes(document, &reference, matter, stub, &stat, &open.intent).await {
+                Ok(finishing) => finishing,
+                Err(error) if is_final_for_now(error.code()) => return self.abandon(&key, error, &open).await,
+                Err(error) => return Err(error),
+            },
+        };
+        // Asked right before it is published: nothing withdrawn or changed meanwhile may be.
+        let now = self.engine.intake.stat(&reference).await?;
+        let checked = may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn)).and_then(|()| {
+            if now.revision == finishing.revision { Ok(()) } else { Err(Error::new(Code::DocumentChanged)) }
+        });
+        if let Err(error) = checked {
+            return self.abandon(&key, error, &open).await;
+        }
+        if open.intent.finishing.as_ref() != Some(&finishing) {
+            open.intent.finishing = Some(finishing.clone());
+            let mut unit = self.unit()?;
+            let thing = DocumentThing::Intent(open.intent.clone());
+            let expect = Expect::Version(open.version.clone());
+            open.version = unit.put(things::document_key(self.firm, &key), expect, &thing)?;
+            if self.engine.journal.commit(&unit).await? == Commit::Conflict {
+                return Err(Error::new(Code::SyncBusy).with("document", &key));
+            }
+        }
+        match self.finish_document(&finishing, now.len).await {
+            Ok(()) => {
+                let how = if resumed && stub.is_some() { How::Recovered } else { How::Created };
+                self.link_document(&key, finishing.stub, how, &open).await
+            }
+            Err(error) if error.code() == Code::DocumentEmptyRefused => self.abandon(&key, error, &open).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// POST and PUT: gives the stub whose bytes are in Clio's storage.
+    async fn send_bytes(
+        &mut self,
+        document: &IntakeDocument,
+        reference: &DocumentRef,
+        matter: ClioId,
+        known: Option<ClioId>,
+        stat: &DocumentStat,
+        intent: &DocumentIntent,
+    ) -> Result<Finishing> {
+        let mut known = known;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let stub = self.open_stub(document, &reference.key, matter, known, stat.len, intent).await?;
+            match self.upload(reference, &stub, stat.len).await {
+                Ok(()) => return Ok(Finishing { stub: stub.id, uuid: stub.uuid, revision: stat.revision.clone() }),
+                // The address expired or storage forgot it: another one for the same stub.
+                Err(error) if error.code() == Code::UploadRefused && attempt < MOST_ATTEMPTS => known = Some(stub.id),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A stub to upload to: a new one, or a new version of a known one.
+    async fn open_stub(
+        &mut self,
+        document: &IntakeDocument,
+        key: &DocumentKey,
+        matter: ClioId,
+        known: Option<ClioId>,
+        len: u64,
+        intent: &DocumentIntent,
+    ) -> Result<DocumentStub> {
+        let parts = PartPlan::new(len);
+        let new = NewDocument {
+            name: document.file_name.expose(),
+            content_type: &document.content_type,
+            matter,
+            key,
+            parts: parts.first_batch(),
+        };
+        let mut known = known;
+        let mut patience = Patience::default();
+        loop {
+            let request = match known {
+                Some(stub) => documents::new_version(stub, &new)?,
+                None => documents::create(&new)?,
+            };
+            let grant = self.caller.ready().await?;
+            let failure = match self.caller.send_once(&grant, &request, None).await {
+                Ok(stub) => return Ok(stub),
+                Err(failure) => failure,
+            };
+            let perhaps = executed(&failure) != Executed::No;
+            self.caller.wait_to_repeat(&mut patience, &grant, failure).await.map_err(refused)?;
+            if perhaps && known.is_none() {
+                known = match self.find(key, matter, intent).await? {
+                    Found::Stub(stub) => Some(stub),
+                    Found::Nothing | Found::Finished(_) => None,
+                };
+            }
+        }
+    }
+
+    /// Looks for what earlier attempts left in Clio. Every property and the matter are compared again: unknown filters are ignored by Clio.
+    async fn find(&mut self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Found> {
+        let listed = self.caller.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?;
+        let mut ours: Vec<Document> = listed.into_iter().filter(|found| found.is_for(key, matter)).collect();
+        if let Some(finishing) = &intent.finishing {
+            ours.retain(|found| found.id == finishing.stub);
+        }
+        ours.sort_by_key(|found| found.id);
+        let finished = ours.iter().find(|found| found.fully_uploaded == Some(true));
+        Ok(match (finished, ours.first()) {
+            (Some(document), _) => Found::Finished(document.id),
+            (None, Some(stub)) => Found::Stub(stub.id),
+            (None, None) => Found::Nothing,
+        })
+    }
+
+    /// The finishing PATCH, until Clio says that the document is there.
+    async fn finish_document(&mut self, finishing: &Finishing, len: u64) -> Result<()> {
+        let request = documents::finish(finishing.stub, &finishing.uuid)?;
+        let runtime = &self.engine.runtime;
+        let deadline = runtime.monotonic() + PROCESSING;
+        let mut wait = PROCESSING_FIRST_WAIT;
+        let mut patience = Patience::default();
+        loop {
+            let grant = self.caller.ready().await?;
+            match self.caller.send_once(&grant, &request, None).await {
+                Ok(document) if document.fully_uploaded != Some(false) => return Ok(()),
+                Ok(_) => {}
+                Err(failure) if failure.error.code() == Code::DocumentProcessing => {}
+                Err(failure) => {
+                    let refused_by_clio = failure.error.code() == Code::ClioValidation;
+                    if refused_by_clio || executed(&failure) != Executed::No {
+                        // "Finishing twice is an error", and the answer may have been lost: what counts is what Clio holds.
+                        let shown = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
+                        if shown.is_finished(&finishing.uuid) {
+                            return Ok(());
+                        }
+                    }
+                    if refused_by_clio && len == 0 {
+                        return Err(Error::new(Code::DocumentEmptyRefused));
+                    }
+                    self.caller.wait_to_repeat(&mut patience, &grant, failure).await.map_err(refused)?;
+                    continue;
+                }
+            }
+            if runtime.monotonic() >= deadline {
+                return Err(Error::new(Code::DocumentProcessing));
+            }
+            runtime.sleep(wait).await;
+            wait = (wait * 2).min(PROCESSING_LONGEST_WAIT);
+        }
+    }
+
+    async fn link_document(&mut self, key: &DocumentKey, clio: ClioId, how: How, open: &Open) -> Result<StepReport> {
+        let outcome = if how == How::Created { StepOutcome::Created } else { StepOutcome::Recovered };
+        let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
+        let mut unit = self.unit()?;
+        let link = DocumentThing::Link(Link { clio, how, at: self.engine.runtime.now() });
+        unit.put(things::document_key(self.firm, key), Expect::Version(open.version.clone()), &link)?;
+        let owner = Owner { owner: key.to_string() };
+        unit.put(things::owner_key(self.firm, "document", clio), Expect::Absent, &owner)?;
+        unit.audit(self.audit(Action::DocumentCreated, AuditStatus::Ok, &step));
+        if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
+    }
+
+    /// Leaves the stub unfinished, for good. Once its PATCH may have been sent the record stays: it may be published yet.
+    async fn abandon(&mut self, key: &DocumentKey, error: Error, open: &Open) -> Result<StepReport> {
+        if open.intent.finishing.is_some() && error.code() != Code::DocumentEmptyRefused {
+            return Err(error);
+        }
+        let step = match error.code() {
+            Code::DocumentNotApproved => StepOutcome::NotApproved,
+            Code::DocumentNotClientUpload => StepOutcome::Refused,
+            _ => StepOutcome::Failed,
+        };
+        let (action, status) = match step {
+            StepOutcome::NotApproved => (Action::DocumentSkipped, AuditStatus::Noted),
+            StepOutcome::Refused => (Action::DocumentRefused, AuditStatus::Refused),
+            _ => (Action::DocumentFailed, AuditStatus::Failed),
+        };
+        let step = StepReport::error(StepKind::Document, key, step, error);
+        let mut unit = self.unit()?;
+        unit.delete(things::document_key(self.firm, key), open.version.clone());
+        unit.audit(self.audit(action, status, &step));
+        self.commit(unit, &step).await?;
+        Ok(step)
+    }
+}
+
+/// Whether a document may leave, as it is now.
+fn may_be_sent(stat: &DocumentStat) -> Result<()> {
+    if stat.origin != DocumentOrigin::ClientUpload {
+        return Err(Error::new(Code::DocumentNotClientUpload).with("origin", stat.origin.name()));
+    }
+    if stat.status != DocumentStatus::Approved {
+        return Err(Error::new(Code::DocumentNotApproved).with("status", stat.status.name()));
+    }
+    Ok(())
+}
+
+/// Failures after which the stub is of no use: what would be uploaded to it is another document now.
+fn is_final_for_now(code: Code) -> bool {
+    matches!(code, Code::DocumentChanged | Code::DocumentMissing | Code::DocumentWithdrawn)
+}

@@ -1,0 +1,135 @@
+//! The matter: created once, never changed, and never one that the firm made by hand.
+
+use super::contact::{Creation, Resolved};
+use super::dedupe::{self, Probe, SentMatter};
+use super::driver::Driver;
+use super::plan::PlannedMatter;
+use super::report::{Note, StepKind, StepOutcome, StepReport};
+use super::things::{self, How, Owner, Thing};
+use crate::clio::{NewMatter, matters};
+use crate::error::{Code, Error, Result};
+use crate::log::{Action, AuditStatus};
+use crate::model::{ClioId, Confidential};
+use crate::ports::{Expect, Version};
+use crate::records::Stored;
+use crate::settings::Unmapped;
+
+const MOST_TURNS: usize = 4;
+
+impl Driver<'_> {
+    pub(super) async fn matter(&mut self, planned: PlannedMatter, client: ClioId) -> Result<StepReport> {
+        let id = &self.intake.matter.id;
+        let area = match planned {
+            PlannedMatter::Linked(clio) => {
+                return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(clio)));
+            }
+            PlannedMatter::Create(area) | PlannedMatter::Resolve(area) => area,
+        };
+        let key = things::matter_key(self.firm, id);
+        for _ in 0..MOST_TURNS {
+            match self.engine.journal.get::<Thing>(&key).await? {
+                Some(Stored { value: Thing::Link(link), .. }) => {
+                    return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(link.clio)));
+                }
+                Some(stored) => match self.resolve_matter(stored, area.err()).await? {
+                    Resolved::Linked(step) => return Ok(step),
+                    Resolved::Released => continue,
+                },
+                None => {}
+            }
+            if let Some(step) = self.new_matter(client, area).await? {
+                return Ok(step);
+            }
+        }
+        Err(Error::new(Code::SyncBusy).with("matter", id))
+    }
+
+    async fn new_matter(&mut self, client: ClioId, area: Result<ClioId, Unmapped>) -> Result<Option<StepReport>> {
+        let matter = &self.intake.matter;
+        let case_number = matter.case_number.as_ref().map(Confidential::expose).map(str::trim);
+        let case_number = case_number.filter(|number| !number.is_empty()).map(str::to_owned);
+        let sent = SentMatter {
+            client,
+            description: matter.title.expose().trim().to_owned(),
+            display_number: case_number.clone().filter(|_| self.settings.case_number_as_display_number),
+            client_reference: case_number,
+            practice_area: area.ok(),
+        };
+        let request = matters::create(&NewMatter {
+            client: sent.client,
+            description: &sent.description,
+            client_reference: sent.client_reference.as_deref(),
+            display_number: sent.display_number.as_deref(),
+            practice_area: sent.practice_area,
+        })?;
+        let key = things::matter_key(self.firm, &matter.id);
+        match self.create(&key, None, &sent, None, &request).await? {
+            Creation::Raced => Ok(None),
+            Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
+                Some(stored) => match self.resolve_matter(stored, area.err()).await? {
+                    Resolved::Linked(step) => Ok(Some(step)),
+                    Resolved::Released => Ok(None),
+                },
+                None => Ok(None),
+            },
+            Creation::Created(created, version) => {
+                self.link_matter(created.id, How::Created, version, area.err()).await
+            }
+        }
+    }
+
+    /// Turns an intent into its link. `None`: another run did.
+    async fn link_matter(
+        &mut self,
+        clio: ClioId,
+        how: How,
+        version: Version,
+        unmapped: Option<Unmapped>,
+    ) -> Result<Option<StepReport>> {
+        let id = &self.intake.matter.id;
+        let outcome = if how == How::Created { StepOutcome::Created } else { StepOutcome::Recovered };
+        let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).note(unmapped.map(note));
+        let mut unit = self.unit()?;
+        unit.put(things::matter_key(self.firm, id), Expect::Version(version), &self.link(clio, how))?;
+        let owner = Owner { owner: id.to_string() };
+        unit.put(things::owner_key(self.firm, "matter", clio), Expect::Absent, &owner)?;
+        unit.audit(self.audit(Action::MatterCreated, AuditStatus::Ok, &step));
+        Ok(self.commit(unit, &step).await?.then_some(step))
+    }
+
+    /// Looks in Clio for what an open intent may have created.
+    async fn resolve_matter(&mut self, stored: Stored<Thing>, unmapped: Option<Unmapped>) -> Result<Resolved> {
+        let id = &self.intake.matter.id;
+        let key = things::matter_key(self.firm, id);
+        let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
+        let sent: SentMatter = self.open_intent(&key, &intent).await?;
+        let since = self.caller.since(intent.at, intent.clio_ahead_ms);
+        let request = matters::of_client_since(sent.client, Some(since));
+        let found = self.caller.all_pages(request).await.map_err(super::contact::refused)?;
+        let mut free = Vec::new();
+        for matter in &found {
+            if things::is_owned(&self.engine.journal, self.firm, "matter", matter.id).await?.is_none() {
+                free.push(matter);
+            }
+        }
+        match dedupe::probe_matter(&sent, &free, self.created_after(&intent)) {
+            Probe::Found(clio) => {
+                let step = self.link_matter(clio, How::Recovered, stored.version, unmapped).await?;
+                Ok(step.map_or(Resolved::Released, Resolved::Linked))
+            }
+            Probe::Review => Err(Error::new(Code::NeedsReview).with("matter", id)),
+            Probe::Miss => {
+                let intent = Stored { value: (), version: stored.version, due_at: stored.due_at };
+                self.release_if_quiet(&key, None, &intent).await
+            }
+        }
+    }
+}
+
+fn note(unmapped: Unmapped) -> Note {
+    match unmapped {
+        Unmapped::NoCaseType => Note::NoCaseType,
+        Unmapped::UnknownCaseType => Note::UnknownCaseType,
+        Unmapped::NoSuchArea => Note::NoSuchPracticeArea,
+    }
+}

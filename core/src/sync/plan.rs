@@ -1,0 +1,212 @@
+//! What must be done for one matter, and what it costs: a pure function.
+//!
+//! Calls to Clio without faults: a new client with *n* documents 3 + 2n, a client that Clio has 2 + 2n, a client that is
+//! linked 1 + 2n, an added document 2, nothing changed 0. A document of more than 50 parts costs one more per further 50.
+//! Whether Clio has the client is not known before it is asked, so a prediction is a range.
+
+use crate::clio::PartPlan;
+use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake};
+use crate::settings::{FirmSettings, PracticeAreas, Unmapped, choose_area};
+
+/// What the planner looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    /// The intake as it is now.
+    pub intake: &'a Intake,
+    /// The client's record.
+    pub contact: LinkState,
+    /// Whether a client of the same email is linked already, and to what.
+    pub same_email: LinkState,
+    /// The matter's record.
+    pub matter: LinkState,
+    /// The records of the documents, in the intake's order.
+    pub documents: &'a [LinkState],
+    /// The lengths in bytes of the documents that may be sent, in the intake's order; `None`: could not be read.
+    pub lengths: &'a [Option<u64>],
+    /// The firm's settings.
+    pub settings: &'a FirmSettings,
+    /// The firm's practice areas in Clio.
+    pub areas: &'a PracticeAreas,
+}
+
+/// What is known of one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Nothing: it is to be created.
+    Unknown,
+    /// An earlier creation is in doubt: Clio is asked first.
+    InDoubt,
+    /// It is in Clio.
+    Linked(ClioId),
+}
+
+/// Steps in order, with their calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The contact.
+    pub contact: PlannedContact,
+    /// The matter.
+    pub matter: PlannedMatter,
+    /// The documents, in the intake's order.
+    pub documents: Vec<(DocumentKey, PlannedDocument)>,
+    /// Calls to Clio without faults.
+    pub calls: Calls,
+}
+
+/// A predicted number of calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// At least so many.
+    pub least: u32,
+    /// At most so many, without faults.
+    pub most: u32,
+}
+
+/// What happens to the contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannedContact {
+    /// Linked already.
+    Linked(ClioId),
+    /// Another CaseHug client of the same email is linked: the same contact is used.
+    Share(ClioId),
+    /// Search by email; link a match, else create.
+    SearchThenCreate,
+    /// No email: create.
+    Create,
+    /// Ask Clio what became of an earlier request, then go on.
+    Resolve,
+}
+
+/// What happens to the matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannedMatter {
+    /// Linked already; never changed.
+    Linked(ClioId),
+    /// Create, with a practice area or with the reason why it has none.
+    Create(Result<ClioId, Unmapped>),
+    /// Ask Clio what became of an earlier request, then go on.
+    Resolve(Result<ClioId, Unmapped>),
+}
+
+/// What happens to a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannedDocument {
+    /// In Clio already, and still approved.
+    Linked(ClioId),
+    /// In Clio already, but its approval was withdrawn: nothing is deleted, and it is said.
+    LinkedButWithdrawn(ClioId),
+    /// Upload, in this many calls.
+    Upload {
+        /// Calls to Clio.
+        calls: u32,
+    },
+    /// Ask Clio what became of an earlier attempt, then go on.
+    Resume,
+    /// Not approved: not sent.
+    NotApproved(DocumentStatus),
+    /// Not a client's upload: refused.
+    Refused(DocumentOrigin),
+}
+
+/// Plans one matter.
+#[must_use]
+pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let intake = input.intake;
+    let contact = match (input.contact, input.same_email) {
+        (LinkState::Linked(id), _) => PlannedContact::Linked(id),
+        (LinkState::Unknown, LinkState::Linked(id)) => PlannedContact::Share(id),
+        (LinkState::InDoubt, _) | (_, LinkState::InDoubt) => PlannedContact::Resolve,
+        (LinkState::Unknown, LinkState::Unknown) if has_email(intake) => PlannedContact::SearchThenCreate,
+        (LinkState::Unknown, LinkState::Unknown) => PlannedContact::Create,
+    };
+    let area = || {
+        let case_type = intake.matter.case_type.as_ref().map(crate::model::Confidential::expose);
+        choose_area(case_type, input.settings, input.areas)
+    };
+    let matter = match input.matter {
+        LinkState::Linked(id) => PlannedMatter::Linked(id),
+        LinkState::Unknown => PlannedMatter::Create(area()),
+        LinkState::InDoubt => PlannedMatter::Resolve(area()),
+    };
+    let documents: Vec<_> = intake
+        .documents
+        .iter()
+        .enumerate()
+        .map(|(index, document)| {
+            let known = input.documents.get(index).copied().unwrap_or(LinkState::Unknown);
+            let len = input.lengths.get(index).copied().flatten();
+            (intake.key_of(document), plan_document(document.status, document.origin, known, len))
+        })
+        .collect();
+    let mut calls = Calls::default();
+    calls.add(contact.calls());
+    calls.add(matter.calls());
+    for (_, document) in &documents {
+        calls.add(document.calls());
+    }
+    Plan { contact, matter, documents, calls }
+}
+
+fn plan_document(
+    status: DocumentStatus,
+    origin: DocumentOrigin,
+    known: LinkState,
+    len: Option<u64>,
+) -> PlannedDocument {
+    let may_be_sent = status == DocumentStatus::Approved && origin == DocumentOrigin::ClientUpload;
+    match known {
+        LinkState::Linked(id) if may_be_sent => PlannedDocument::Linked(id),
+        LinkState::Linked(id) => PlannedDocument::LinkedButWithdrawn(id),
+        _ if origin != DocumentOrigin::ClientUpload => PlannedDocument::Refused(origin),
+        _ if status != DocumentStatus::Approved => PlannedDocument::NotApproved(status),
+        LinkState::InDoubt => PlannedDocument::Resume,
+        LinkState::Unknown => PlannedDocument::Upload { calls: PartPlan::new(len.unwrap_or(0)).calls() },
+    }
+}
+
+/// Whether the client has an email that is not blank.
+pub(crate) fn has_email(intake: &Intake) -> bool {
+    intake.client.email.as_ref().is_some_and(|email| !email.expose().trim().is_empty())
+}
+
+impl Calls {
+    fn add(&mut self, more: Self) {
+        self.least += more.least;
+        self.most += more.most;
+    }
+
+    fn exactly(calls: u32) -> Self {
+        Self { least: calls, most: calls }
+    }
+}
+
+impl PlannedContact {
+    fn calls(self) -> Calls {
+        match self {
+            Self::Linked(_) | Self::Share(_) => Calls::default(),
+            Self::SearchThenCreate => Calls { least: 1, most: 2 },
+            Self::Create => Calls::exactly(1),
+            Self::Resolve => Calls { least: 1, most: 3 },
+        }
+    }
+}
+
+impl PlannedMatter {
+    fn calls(self) -> Calls {
+        match self {
+            Self::Linked(_) => Calls::default(),
+            Self::Create(_) => Calls::exactly(1),
+            Self::Resolve(_) => Calls { least: 1, most: 2 },
+        }
+    }
+}
+
+impl PlannedDocument {
+    fn calls(self) -> Calls {
+        match self {
+            Self::Upload { calls } => Calls::exactly(calls),
+            Self::Resume => Calls { least: 1, most: 3 },
+            Self::Linked(_) | Self::LinkedButWithdrawn(_) | Self::NotApproved(_) | Self::Refused(_) => Calls::default(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The record of one run, written with every step that changes something.
+
+use serde::{Deserialize, Serialize};
+
+use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
+use crate::error::Result;
+use crate::model::{ClioId, FirmId, MatterId, Timestamp};
+use crate::ports::{Commit, Expect, Key, Version};
+use crate::records::{Journal, Unit};
+
+/// `run/<run id>`. Run ids are time-ordered, so a scan by id is the sync log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RunRecord {
+    pub matter: MatterId,
+    pub actor: String,
+    pub started_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<RunStatus>,
+    pub calls: u32,
+    pub steps: Vec<StepRecord>,
+}
+
+/// A step as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StepRecord {
+    pub step: StepKind,
+    pub id: String,
+    pub outcome: StepOutcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clio: Option<ClioId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+}
+
+impl From<&StepReport> for StepRecord {
+    fn from(step: &StepReport) -> Self {
+        Self {
+            step: step.step,
+            id: step.id.clone(),
+            outcome: step.outcome,
+            clio: step.clio,
+            note: step.note,
+            code: step.error.as_ref().map(|error| error.code().name().to_owned()),
+            kind: step.error.as_ref().map(|error| error.kind().name().to_owned()),
+        }
+    }
+}
+
+/// A run in progress.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub id: String,
+    firm: FirmId,
+    pub record: RunRecord,
+    version: Option<Version>,
+    pub steps: Vec<StepReport>,
+}
+
+impl Run {
+    pub(crate) fn new(id: String, firm: &FirmId, record: RunRecord) -> Self {
+        Self { id, firm: firm.clone(), record, version: None, steps: Vec::new() }
+    }
+
+    /// Commits a step's result together with what it changed. On a conflict nothing is kept of it.
+    pub(crate) async fn commit_step(&mut self, journal: &Journal, mut unit: Unit, step: &StepReport) -> Result<Commit> {
+        let mut record = self.record.clone();
+        record.steps.push(step.into());
+        let version = self.attach(&mut unit, &record)?;
+        let outcome = journal.commit(&unit).await?;
+        if matches!(outcome, Commit::Done { .. }) {
+            self.record = record;
+            self.version = Some(version);
+        }
+        Ok(outcome)
+    }
+
+    /// Notes a step that changed nothing in the store; it is written with the next commit.
+    pub(crate) fn note_step(&mut self, step: &StepReport) {
+        self.record.steps.push(step.into());
+    }
+
+    /// Commits the end of the run.
+    pub(crate) async fn finish(&mut self, journal: &Journal, mut unit: Unit) -> Result<()> {
+        let record = self.record.clone();
+        let version = self.attach(&mut unit, &record)?;
+        journal.commit_or_conflict(&unit).await?;
+        self.version = Some(version);
+        Ok(())
+    }
+
+    fn attach(&self, unit: &mut Unit, record: &RunRecord) -> Result<Version> {
+        let expect = self.version.clone().map_or(Expect::Absent, Expect::Version);
+        unit.put(Key::new(&self.firm, "run", self.id.as_str()), expect, record)
+    }
+}

@@ -1,0 +1,149 @@
+//! The records of the things that are synced: first an intent, then a link, under one key.
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::LinkState;
+use crate::error::Result;
+use crate::model::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId, Timestamp};
+use crate::ports::{Key, Version};
+use crate::records::{Journal, Stored};
+
+/// `contact/<client>`, `matter/<matter>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum Thing {
+    /// Being created; in doubt if nobody is at it.
+    Intent(Intent),
+    /// In Clio.
+    Link(Link),
+}
+
+/// What is being created. The record's due time is when it is quiet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    /// The natural key exactly as it was sent, sealed.
+    pub sealed: String,
+    /// Whose data key sealed it.
+    pub connection: ConnectionId,
+    /// When it was committed first, on the host's clock.
+    pub at: Timestamp,
+    /// Clio's clock minus the host's, if any answer was seen before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clio_ahead_ms: Option<i64>,
+    /// How often it may have been sent.
+    pub sends: u32,
+    /// The digest of the email, whose `contact-key` record belongs to this intent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// What it is in Clio.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Link {
+    /// Clio's id.
+    pub clio: ClioId,
+    /// How the link came about.
+    pub how: How,
+    /// When, on the host's clock.
+    pub at: Timestamp,
+}
+
+/// How a link came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum How {
+    /// We created it, and saw the answer.
+    Created,
+    /// We created it, and found it again after the answer was lost.
+    Recovered,
+    /// It was there before us.
+    Linked,
+}
+
+/// `document/<matter>/<document>/<upload>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum DocumentThing {
+    /// Being sent.
+    Intent(DocumentIntent),
+    /// In Clio.
+    Link(Link),
+}
+
+/// A document that is being sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct DocumentIntent {
+    /// When it was committed first, on the host's clock.
+    pub at: Timestamp,
+    /// The stub whose finishing PATCH may have been sent: from then on the only candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finishing: Option<Finishing>,
+}
+
+/// A stub and the version of it that is being published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finishing {
+    /// The document's id in Clio.
+    pub stub: ClioId,
+    /// The version's UUID.
+    pub uuid: String,
+    /// The revision of the bytes that were uploaded.
+    pub revision: String,
+}
+
+/// `contact-key/<digest of an email>`: which client's record speaks for this address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ContactKey {
+    pub client: ClientId,
+}
+
+/// `clio/<kind>/<id>`: one Clio record belongs to one CaseHug record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    pub owner: String,
+}
+
+pub(crate) fn contact_key(firm: &FirmId, client: &ClientId) -> Key {
+    Key::new(firm, "contact", client.as_str())
+}
+
+pub(crate) fn email_key(firm: &FirmId, digest: &str) -> Key {
+    Key::new(firm, "contact-key", digest)
+}
+
+pub(crate) fn matter_key(firm: &FirmId, matter: &MatterId) -> Key {
+    Key::new(firm, "matter", matter.as_str())
+}
+
+pub(crate) fn document_key(firm: &FirmId, document: &DocumentKey) -> Key {
+    Key::new(firm, "document", document.to_string())
+}
+
+pub(crate) fn owner_key(firm: &FirmId, kind: &str, id: ClioId) -> Key {
+    Key::new(firm, "clio", format!("{kind}/{id}"))
+}
+
+impl Thing {
+    pub(crate) fn state(thing: Option<&Stored<Self>>) -> LinkState {
+        match thing.map(|stored| &stored.value) {
+            None => LinkState::Unknown,
+            Some(Self::Intent(_)) => LinkState::InDoubt,
+            Some(Self::Link(link)) => LinkState::Linked(link.clio),
+        }
+    }
+}
+
+impl DocumentThing {
+    pub(crate) fn state(thing: Option<&Stored<Self>>) -> LinkState {
+        match thing.map(|stored| &stored.value) {
+            None => LinkState::Unknown,
+            Some(Self::Intent(_)) => LinkState::InDoubt,
+            Some(Self::Link(link)) => LinkState::Linked(link.clio),
+        }
+    }
+}
+
+/// Whether any link names this Clio record.
+pub(crate) async fn is_owned(journal: &Journal, firm: &FirmId, kind: &str, id: ClioId) -> Result<Option<Version>> {
+    Ok(journal.get::<Owner>(&owner_key(firm, kind, id)).await?.map(|stored| stored.version))
+}
