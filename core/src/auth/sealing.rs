@@ -59,12 +59,7 @@ struct Header {
 }
 
 impl Sealer {
-    pub(super) fn new(
-        firm: &FirmId,
-        connection: &ConnectionId,
-        key: Arc<DataKey>,
-        runtime: Arc<dyn Runtime>,
-    ) -> Self {
+    pub(super) fn new(firm: &FirmId, connection: &ConnectionId, key: Arc<DataKey>, runtime: Arc<dyn Runtime>) -> Self {
         Self { firm: firm.clone(), connection: connection.clone(), key, runtime }
     }
 
