@@ -12,7 +12,7 @@
 //! the refresh is tried again half a minute later. A 401 forces one refresh ([`rejected`](Session::rejected)), unless the stored token is already another.
 //!
 //! **Failure cases.**
-//! - `invalid_grant`: the envelope is read again; if it changed, somebody refreshed or reconnected, and theirs is used. Otherwise
+//! - `invalid_grant`: the envelope is read again, and once more two seconds later; if it changed, somebody refreshed or reconnected, and theirs is used. Otherwise
 //!   `reconnect_required` is committed over the very connection record that was read, with an audit entry and one event for the host.
 //! - The envelope is gone at the save: the firm was disconnected meanwhile, so what was just granted is given back.
 //! - A crash between Clio's answer and the save: Clio documents that refresh tokens stay valid, so the next call refreshes again. Should
@@ -38,6 +38,8 @@ use crate::records::{Journal, Stored};
 
 /// How long after a failed early refresh the next one is tried.
 const PAUSE: Duration = Duration::from_secs(30);
+/// How long another process may take between Clio's answer and its save. Should Clio rotate, ours is refused in that moment.
+const GRACE: Duration = Duration::from_secs(2);
 /// How often somebody else's change sends one call back to the start.
 const MOST_ROUNDS: usize = 8;
 
@@ -156,8 +158,7 @@ impl Session {
                     }
                 }
                 Err(error) if is_invalid_grant(&error) => {
-                    let now = self.0.vault.load(firm, &current.connection.value.id).await?;
-                    if now.is_none_or(|now| now.version == current.opened.version)
+                    if !self.changes_soon(firm, &current).await?
                         && self.give_up(firm, &current.connection, &error).await?
                     {
                         return Err(reconnect(&current.connection.value));
@@ -189,10 +190,7 @@ impl Session {
         match self.0.vault.swap(firm, &connection.id, Some(&current.opened.version), &tokens).await? {
             Some(version) => {
                 let opened = Opened { version, tokens: Arc::new(tokens) };
-                let mut memory = slot.memory();
-                memory.opened = Some(opened.clone());
-                memory.no_early_refresh_before = None;
-                drop(memory);
+                *slot.memory() = Memory { opened: Some(opened.clone()), no_early_refresh_before: None };
                 self.audit(firm, AuditStatus::Ok, connection, None).await?;
                 Ok(Some(Current { opened, ..current }.grant()))
             }
@@ -203,6 +201,18 @@ impl Session {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether the stored envelope is, or within a moment becomes, another one.
+    async fn changes_soon(&self, firm: &FirmId, current: &Current) -> Result<bool> {
+        for pause in [Duration::ZERO, GRACE] {
+            self.0.journal.runtime().sleep(pause).await;
+            let now = self.0.vault.load(firm, &current.connection.value.id).await?;
+            if now.is_some_and(|now| now.version != current.opened.version) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The envelope is gone. If the firm is connected anew, its new grant may rest on what we hold, so that is only forgotten.
