@@ -1,1 +1,5 @@
 //! Every port in memory: documentation, test double and first example at once.
+
+mod store;
+
+pub use store::MemoryStore;
