@@ -1,4 +1,7 @@
 //! Conformance suites, scripted HTTP and the virtual clock. For tests only: no stability is promised.
 
 pub mod keys;
+mod runtime;
 pub mod token_store;
+
+pub use runtime::VirtualRuntime;
