@@ -210,7 +210,9 @@ impl Connect {
             let known = areas.as_ref().map(|stored| &stored.value);
             same_account(&earlier.value, &mut connection, known, &survey.areas)?;
         }
-        self.vault.swap(firm, &connection.id, None, &tokens).await.map_err(failed)?;
+        // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go on after one.
+        let stored = self.vault.swap(firm, &connection.id, None, &tokens).await.map_err(failed)?;
+        stored.ok_or_else(|| failed(Code::StoreConflict.into()))?;
 
         let mut base = earlier;
         loop {

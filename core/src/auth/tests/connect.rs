@@ -11,7 +11,7 @@ use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, fi
 use crate::auth::{Actor, Auth, Connection, ConnectionState, PracticeAreas, Role};
 use crate::error::{Code, Result, Retry};
 use crate::model::ClioId;
-use crate::ports::{HttpFailureKind, Sent};
+use crate::ports::{HttpFailureKind, Runtime, Sent};
 
 const BACK: &str = "https://calmintake.example/callback";
 const TOKEN: &str = "/oauth/token";
@@ -80,8 +80,12 @@ fn code(outcome: Result<Connection>) -> Code {
 
 impl World {
     /// Nothing of any attempt is left, apart from what belongs to the connection.
-    fn leftovers(&self) -> Vec<String> {
-        ["connect-state", "connect-draft", "data-key", "tokens"].into_iter().flat_map(|of| self.store.ids(of)).collect()
+    async fn leftovers(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for collection in ["connect-state", "connect-draft", "data-key", "tokens"] {
+            left.extend(self.store.ids(collection).await);
+        }
+        left
     }
 }
 
@@ -110,8 +114,8 @@ async fn the_browser_is_sent_to_clio_with_exactly_what_it_documents() {
     assert_eq!(value("redirect_on_decline"), "true");
     assert_eq!(value("code_challenge_method"), "S256");
     assert_eq!(URL_SAFE_NO_PAD.decode(value("state")).unwrap().len(), 32);
-    assert_eq!(start.expires_at.0, super::support::START + 600_000);
-    assert!(!world.store.bodies().contains(&value("state")), "the state itself is not stored");
+    assert_eq!(start.expires_at, world.runtime.now() + TEN_MINUTES);
+    assert!(!world.store.at_rest().await.contains(&value("state")), "the state itself is not stored");
     assert!(!format!("{start:?}").contains(&value("state")));
 }
 
@@ -183,10 +187,14 @@ async fn a_code_becomes_a_connection() {
     let grant = auth.session().token(&firm("firm_1")).await.unwrap();
     assert_eq!((grant.token.expose(), &grant.connection.id), ("access-secret-1", &connection.id));
     assert_eq!(world.audit(&firm("firm_1")).await, [entry("connect", "ok", None)]);
-    assert_eq!(world.leftovers(), [connection.id.as_str(), connection.id.as_str()], "its data key and its tokens");
+    assert_eq!(
+        world.leftovers().await,
+        [connection.id.as_str(), connection.id.as_str()],
+        "its data key and its tokens"
+    );
     assert_no_secret(&format!("{connection:?} {grant:?} {auth:?} {:?}", world.audit(&firm("firm_1")).await));
     for secret in ["access-secret", "refresh-secret", "client-secret", "code-secret", verifier] {
-        assert!(!world.store.bodies().contains(secret), "{secret} at rest");
+        assert!(!world.store.at_rest().await.contains(secret), "{secret} at rest");
     }
 }
 
@@ -239,7 +247,7 @@ async fn a_state_lives_ten_minutes() {
     assert_eq!(code(auth.finish(&admin("usr_1"), &late).await), Code::ConnectStateExpired);
     assert_eq!(world.clio.calls(TOKEN).len(), 1);
     begin(&auth, &admin("usr_1")).await;
-    assert_eq!(world.store.ids("connect-state").len(), 1, "the next begin sweeps expired states");
+    assert_eq!(world.store.ids("connect-state").await.len(), 1, "the next begin sweeps expired states");
 }
 
 #[tokio::test]
@@ -264,13 +272,13 @@ async fn declining_connects_nothing_and_is_audited() {
     assert_eq!(code(auth.finish(&admin("usr_1"), &query).await), Code::ConnectStateUnknown);
     assert_eq!(world.audit(&firm("firm_1")).await[0], entry("declined", "refused", Some("connect_declined")));
     assert!(world.clio.seen.lock().unwrap().is_empty());
-    assert_eq!(world.leftovers(), Vec::<String>::new());
-    assert_no_secret(&world.store.bodies());
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+    assert_no_secret(&world.store.at_rest().await);
 
     let state = state_of(&auth.begin(&admin("usr_1"), BACK).await.unwrap().authorize_url);
     let error = auth.finish(&admin("usr_1"), &format!("error=Jane&state={state}")).await.unwrap_err();
     assert_eq!((error.code(), error.get("reason")), (Code::OauthRefused, Some("other")));
-    assert_no_secret(&world.store.bodies());
+    assert_no_secret(&world.store.at_rest().await);
 }
 
 #[tokio::test]
@@ -286,8 +294,8 @@ async fn a_refused_code_leaves_nothing() {
         world.clio.once(TOKEN, answer);
         let error = connect(&world.process(), &admin("usr_1")).await.unwrap_err();
         assert_eq!(error.retry(), Retry::Never, "the state is used up: a person begins again");
-        assert_no_secret(&format!("{error:?} {}", world.store.bodies()));
-        assert_eq!(world.leftovers(), Vec::<String>::new());
+        assert_no_secret(&format!("{error:?} {}", world.store.at_rest().await));
+        assert_eq!(world.leftovers().await, Vec::<String>::new());
         assert_eq!(world.audit(&firm("firm_1")).await, [entry("connect", "failed", Some(error.code().name()))]);
     }
 }
@@ -303,7 +311,7 @@ async fn a_plan_without_api_is_told_and_nothing_stays() {
         let auth = world.process();
         assert_eq!(code(connect(&auth, &admin("usr_1")).await), Code::PlanWithoutApi);
         assert_eq!(auth.connection(&firm("firm_1")).await.unwrap(), None);
-        assert_eq!(world.leftovers(), Vec::<String>::new());
+        assert_eq!(world.leftovers().await, Vec::<String>::new());
         assert_eq!(world.clio.calls(DEAUTHORIZE)[0].form["token"], "access-secret-1");
         assert_eq!(world.audit(&firm("firm_1")).await, [entry("connect", "failed", Some("plan_without_api"))]);
     }
@@ -349,7 +357,7 @@ async fn clio_in_trouble_is_not_taken_for_a_missing_plan() {
             let auth = world.process();
             assert_eq!(code(connect(&auth, &admin("usr_1")).await), expected, "{path}");
             assert_eq!(auth.connection(&firm("firm_1")).await.unwrap(), None);
-            assert_eq!(world.leftovers(), Vec::<String>::new());
+            assert_eq!(world.leftovers().await, Vec::<String>::new());
             assert_eq!(world.clio.calls(DEAUTHORIZE).len(), 1, "a first connection's token is given back");
         }
     }
@@ -364,12 +372,12 @@ async fn reconnecting_the_same_account_raises_the_generation_and_replaces_the_to
     assert_eq!(second.generation, 2);
     assert_ne!(first.id, second.id);
     assert_eq!(auth.session().token(&firm("firm_1")).await.unwrap().token.expose(), "access-secret-2");
-    assert_eq!(world.store.ids("tokens"), [second.id.as_str()], "the replaced tokens are gone");
+    assert_eq!(world.store.ids("tokens").await, [second.id.as_str()], "the replaced tokens are gone");
     assert!(
-        world.store.ids("data-key").contains(&first.id.to_string()),
+        world.store.ids("data-key").await.contains(&first.id.to_string()),
         "open intents are sealed with the earlier data key"
     );
-    assert!(world.store.ids("connect-draft").is_empty());
+    assert!(world.store.ids("connect-draft").await.is_empty());
     assert!(world.clio.calls(DEAUTHORIZE).is_empty(), "that could end the new grant as well");
 }
 
@@ -385,7 +393,7 @@ async fn another_account_is_refused_and_its_token_given_back() {
     let given_back = world.clio.calls(DEAUTHORIZE);
     assert_eq!(given_back.len(), 1);
     assert_eq!(given_back[0].form["token"], "access-secret-2", "never the one in use");
-    assert_eq!(world.leftovers(), [first.id.as_str(), first.id.as_str()]);
+    assert_eq!(world.leftovers().await, [first.id.as_str(), first.id.as_str()]);
 }
 
 #[tokio::test]
@@ -449,8 +457,8 @@ async fn two_admins_at_once_leave_one_connection() {
         let given_back = world.clio.calls(DEAUTHORIZE);
         assert_eq!(given_back.len(), 1);
         assert_ne!(given_back[0].form["token"], used, "the loser gives back its own");
-        assert_eq!(world.store.ids("tokens"), [winner.id.as_str()]);
-        assert!(world.store.ids("connect-draft").is_empty());
+        assert_eq!(world.store.ids("tokens").await, [winner.id.as_str()]);
+        assert!(world.store.ids("connect-draft").await.is_empty());
     }
 }
 
@@ -501,8 +509,8 @@ async fn there_is_never_a_connection_without_tokens_whatever_commit_fails() {
                     // Another try always works, and leaves one set of tokens.
                     world.runtime.advance(Duration::from_secs(3600));
                     let last = connect(&fresh, &admin("usr_1")).await.unwrap();
-                    assert_eq!(world.store.ids("tokens"), [last.id.as_str()], "{what}");
-                    assert!(world.store.ids("connect-draft").is_empty(), "{what}");
+                    assert_eq!(world.store.ids("tokens").await, [last.id.as_str()], "{what}");
+                    assert!(world.store.ids("connect-draft").await.is_empty(), "{what}");
                 }
             }
         }
@@ -535,8 +543,8 @@ async fn a_crash_at_any_moment_leaves_no_connection_without_tokens() {
         }
         world.runtime.advance(Duration::from_secs(3600));
         let last = connect(&fresh, &admin("usr_1")).await.unwrap();
-        assert_eq!(world.store.ids("tokens"), [last.id.as_str()], "after {polls} polls");
-        assert!(world.store.ids("connect-draft").is_empty());
+        assert_eq!(world.store.ids("tokens").await, [last.id.as_str()], "after {polls} polls");
+        assert!(world.store.ids("connect-draft").await.is_empty());
         if finished {
             assert!(polls > 20, "a connect that takes no time proves nothing");
             return;
@@ -547,18 +555,25 @@ async fn a_crash_at_any_moment_leaves_no_connection_without_tokens() {
 
 #[tokio::test]
 async fn a_connect_that_was_swept_cannot_finish() {
-    let world = willing(1);
-    let (slow, other) = (world.process(), world.process());
-    let query = begin(&slow, &admin("usr_1")).await;
-    let inner = world.clone();
-    world.clio.meanwhile(AREAS, async move {
-        inner.runtime.advance(Duration::from_secs(3600));
-        other.begin(&admin("usr_2"), BACK).await.unwrap();
-    });
-    let outcome = slow.finish(&admin("usr_1"), &query).await;
-    assert!(outcome.is_err(), "{outcome:?}");
-    assert_eq!(slow.connection(&firm("firm_1")).await.unwrap(), None);
-    assert!(world.store.ids("tokens").is_empty() && world.store.ids("data-key").is_empty());
+    for saved in [false, true] {
+        let world = willing(1);
+        let (slow, other) = (world.process(), world.process());
+        let query = begin(&slow, &admin("usr_1")).await;
+        let inner = world.clone();
+        let sweeps = async move {
+            inner.runtime.advance(Duration::from_secs(3600));
+            other.begin(&admin("usr_2"), BACK).await.unwrap();
+        };
+        if saved {
+            world.store.meanwhile("tokens", sweeps);
+        } else {
+            world.clio.meanwhile(AREAS, sweeps);
+        }
+        let expected = if saved { Code::ConnectStateExpired } else { Code::KeyFailed };
+        assert_eq!(code(slow.finish(&admin("usr_1"), &query).await), expected);
+        assert_eq!(slow.connection(&firm("firm_1")).await.unwrap(), None);
+        assert!(world.store.ids("tokens").await.is_empty() && world.store.ids("data-key").await.is_empty());
+    }
 }
 
 #[test]

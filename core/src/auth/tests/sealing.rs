@@ -4,21 +4,21 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::support::{FakeRuntime, FakeStore, Fault, firm};
+use super::support::{Fault, FaultyStore, firm};
 use crate::auth::{ConfiguredKeys, Keyring, Sealer, StoreTokens};
 use crate::error::{Code, Result};
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryTokens;
 use crate::model::{ConnectionId, FirmId};
-use crate::ports::{DataKey, Key, KeyProvider, SealContext, WrappedKey};
+use crate::ports::{DataKey, Key, KeyProvider, SealContext, Store, WrappedKey};
 use crate::records::Journal;
-use crate::testing;
+use crate::testing::{self, VirtualRuntime};
 
 const KEY_A: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const KEY_B: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 
 fn keys(current: &str, keys: &[(&'static str, &'static str)]) -> Result<ConfiguredKeys> {
-    ConfiguredKeys::from_text(Arc::new(FakeRuntime::default()), current, keys.iter().copied())
+    ConfiguredKeys::from_text(Arc::new(VirtualRuntime::new(1)), current, keys.iter().copied())
 }
 
 /// Counts how often it is asked.
@@ -36,17 +36,17 @@ impl KeyProvider for Counting {
 }
 
 struct World {
-    runtime: Arc<FakeRuntime>,
-    store: Arc<FakeStore>,
+    runtime: VirtualRuntime,
+    store: Arc<FaultyStore>,
     journal: Journal,
     provider: Arc<Counting>,
     keyring: Keyring,
 }
 
 fn world() -> World {
-    let runtime = Arc::new(FakeRuntime::default());
-    let store = Arc::new(FakeStore::new(runtime.clone()));
-    let journal = Journal::new(store.clone(), runtime.clone());
+    let runtime = VirtualRuntime::new(1);
+    let store = Arc::new(FaultyStore::new(&runtime));
+    let journal = Journal::new(store.clone(), Arc::new(runtime.clone()));
     let provider = Arc::new(Counting(keys("a", &[("a", KEY_A)]).unwrap(), AtomicUsize::new(0)));
     let keyring = Keyring::new(journal.clone(), provider.clone());
     World { runtime, store, journal, provider, keyring }
@@ -137,9 +137,8 @@ async fn a_wrapped_key_moved_to_another_connection_does_not_unwrap() {
     world.connection(&firm("firm_1"), "con_1").await;
     world.connection(&firm("firm_2"), "con_1").await;
     let from = Key::new(&firm("firm_1"), "data-key", "con_1");
-    let mut stolen = String::new();
-    world.store.edit(&from, |body| stolen.clone_from(body));
-    world.store.edit(&Key::new(&firm("firm_2"), "data-key", "con_1"), |body| body.clone_from(&stolen));
+    let stolen = world.store.get(&from).await.unwrap().unwrap().body;
+    world.store.set(&Key::new(&firm("firm_2"), "data-key", "con_1"), &stolen).await;
     let ring = world.ring("a", &[("a", KEY_A)]);
     assert!(ring.for_connection(&firm("firm_1"), &ConnectionId::new("con_1").unwrap()).await.is_ok());
     let error = ring.for_connection(&firm("firm_2"), &ConnectionId::new("con_1").unwrap()).await.unwrap_err();
@@ -224,7 +223,7 @@ fn keys_that_cannot_be_meant_are_refused() {
         ("a b", &[("a b", KEY_A)], "key_id"),
     ];
     for (current, given, reason) in cases {
-        let runtime = Arc::new(FakeRuntime::default());
+        let runtime = Arc::new(VirtualRuntime::new(1));
         let error = ConfiguredKeys::from_text(runtime, current, given.iter().copied()).unwrap_err();
         assert_eq!((error.code(), error.get("reason")), (Code::SettingInvalid, Some(*reason)));
         assert!(!format!("{error} {error:?}").contains("AQEB"), "no key text in errors");
@@ -240,7 +239,7 @@ async fn keys_are_read_as_hex_and_as_any_base64() {
         [hex::encode(bytes), standard.clone(), standard.replace('+', "-").replace('/', "_"), standard.replace('=', "")];
     let made: Vec<ConfiguredKeys> = forms
         .iter()
-        .map(|text| ConfiguredKeys::from_text(Arc::new(FakeRuntime::default()), "a", [("a", text.as_str())]).unwrap())
+        .map(|text| ConfiguredKeys::from_text(Arc::new(VirtualRuntime::new(1)), "a", [("a", text.as_str())]).unwrap())
         .collect();
     let wrapped = made[0].wrap(&DataKey([7; 32]), &context).await.unwrap();
     for keys in &made {
@@ -257,10 +256,7 @@ async fn configured_keys_conform() {
 #[tokio::test]
 async fn token_stores_conform() {
     testing::token_store::run_all(|| Box::new(MemoryTokens::new())).await.unwrap();
-    testing::token_store::run_all(|| {
-        let runtime = Arc::new(FakeRuntime::default());
-        Box::new(StoreTokens::new(Arc::new(FakeStore::new(runtime))))
-    })
-    .await
-    .unwrap();
+    testing::token_store::run_all(|| Box::new(StoreTokens::new(Arc::new(FaultyStore::new(&VirtualRuntime::new(1))))))
+        .await
+        .unwrap();
 }

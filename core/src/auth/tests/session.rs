@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use secrecy::SecretString;
 
-use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, firm, host, world};
+use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, firm, host, world, yield_once};
 use crate::auth::connection::Readable;
 use crate::auth::tokens::Tokens;
 use crate::auth::{Auth, Connection, ConnectionState};
@@ -13,7 +13,7 @@ use crate::clio::AccessToken;
 use crate::error::{Code, Retry};
 use crate::log::{EventBody, Outbox};
 use crate::model::{ConnectionId, Timestamp};
-use crate::ports::{Expect, HttpFailureKind, Key, Sent};
+use crate::ports::{Expect, HttpFailureKind, Key, Runtime, Sent};
 
 const TOKEN: &str = "/oauth/token";
 const DEAUTHORIZE: &str = "/oauth/deauthorize";
@@ -59,7 +59,6 @@ impl World {
 
     /// Puts a connection with its tokens in place of whatever is there.
     async fn replace(&self, connection: Connection, name: &str) {
-        use crate::ports::Runtime;
         let of = firm("firm_1");
         let mut unit = self.journal.unit(&of).unwrap();
         self.keyring().new_connection(&mut unit, &connection.id).await.unwrap();
@@ -207,7 +206,7 @@ async fn an_authorization_that_is_gone_asks_for_a_reconnect_once() {
         assert_eq!(world.events().await, [EventBody::ReconnectRequired]);
         let audit = world.audit(&firm("firm_1")).await;
         assert_eq!(audit, [entry("refresh", "failed", Some("reconnect_required"))]);
-        assert_no_secret(&world.store.bodies());
+        assert_no_secret(&world.store.at_rest().await);
     }
 }
 
@@ -216,7 +215,6 @@ async fn invalid_grant_after_somebody_elses_refresh_is_no_reason_to_reconnect() 
     let world = World::connected().await;
     let other = world.clone();
     world.clio.meanwhile(TOKEN, async move {
-        use crate::ports::Runtime;
         let of = firm("firm_1");
         let sealed = other.vault().load(&of, &id()).await.unwrap().unwrap();
         let theirs = tokens("theirs", other.runtime.now() + MONTH);
@@ -232,17 +230,32 @@ async fn invalid_grant_after_somebody_elses_refresh_is_no_reason_to_reconnect() 
 #[tokio::test]
 async fn invalid_grant_while_the_other_process_is_still_saving_is_no_reason_to_reconnect() {
     let world = World::connected().await;
-    let other = world.clone();
-    world.runtime.meanwhile(Duration::from_secs(1), async move {
-        use crate::ports::Runtime;
-        let of = firm("firm_1");
-        let sealed = other.vault().load(&of, &id()).await.unwrap().unwrap();
-        let theirs = tokens("theirs", other.runtime.now() + MONTH);
-        other.vault().swap(&of, &id(), Some(&sealed.version), &theirs).await.unwrap().unwrap();
-    });
     world.clio.once(TOKEN, Answer::Json(400, INVALID_GRANT.to_owned()));
     world.later(MONTH);
-    assert_eq!(token(&world.process()).await, "access-secret-theirs");
+    let auth = world.process();
+    let saves_late = async {
+        while world.refreshes() == 0 {
+            yield_once().await;
+        }
+        let save = async {
+            // Until the refusal has arrived and the envelope was found unchanged.
+            for _ in 0..8 {
+                yield_once().await;
+            }
+            let of = firm("firm_1");
+            let sealed = world.vault().load(&of, &id()).await.unwrap().unwrap();
+            let theirs = tokens("theirs", world.runtime.now() + MONTH);
+            world.vault().swap(&of, &id(), Some(&sealed.version), &theirs).await.unwrap().unwrap();
+        };
+        // Virtual time does not wait for a store: the save takes a second because this does.
+        let a_second = async {
+            for _ in 0..100 {
+                world.runtime.sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::join!(save, a_second);
+    };
+    assert_eq!(tokio::join!(token(&auth), saves_late).0, "access-secret-theirs");
     assert!(world.events().await.is_empty());
 }
 
@@ -341,7 +354,7 @@ async fn answers_that_are_no_token_are_told_apart_and_never_quoted() {
         world.later(MONTH);
         assert_eq!(code(&world.process()).await, expected, "{answer:?}");
         assert_eq!(world.state().await, ConnectionState::Connected, "{answer:?}");
-        assert_no_secret(&world.store.bodies());
+        assert_no_secret(&world.store.at_rest().await);
     }
 }
 
@@ -354,6 +367,7 @@ async fn a_save_of_unknown_outcome_is_cleared_up() {
         assert_eq!(token(&world.process()).await, "access-secret-1", "{fault:?} {times}");
         assert_eq!(token(&world.process()).await, "access-secret-1");
         assert_eq!(world.refreshes(), 1);
+        assert_eq!(world.audit(&firm("firm_1")).await, [entry("refresh", "ok", None)]);
     }
     let world = World::connected().await;
     world.store.fail("tokens", Fault::Lost, 9);
@@ -397,7 +411,7 @@ async fn an_envelope_put_into_another_firms_row_does_not_open() {
     let sealed = world.vault().load(&mine, &id()).await.unwrap().unwrap();
     let swapped = tokens("x", Timestamp(i64::MAX));
     world.vault().swap(&theirs, &id(), None, &swapped).await.unwrap().unwrap();
-    world.store.edit(&Key::new(&theirs, "tokens", "con_1"), |body| body.clone_from(&sealed.envelope));
+    world.store.set(&Key::new(&theirs, "tokens", "con_1"), &sealed.envelope).await;
     let error = world.process().session().token(&theirs).await.unwrap_err();
     assert_eq!(error.code(), Code::SealBroken);
 }
@@ -410,5 +424,5 @@ async fn nothing_that_can_be_printed_or_read_at_rest_holds_a_secret() {
     let grant = auth.session().token(&firm("firm_1")).await.unwrap();
     assert_eq!(grant.token.expose(), "access-secret-1");
     assert_no_secret(&format!("{auth:?} {grant:?} {:?}", grant.token));
-    assert_no_secret(&world.store.bodies());
+    assert_no_secret(&world.store.at_rest().await);
 }

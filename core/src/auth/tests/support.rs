@@ -1,17 +1,15 @@
-//! A small world: a store that can fail or lose an answer at a chosen record, a clock that only moves when told, and a Clio of a few
-//! routes. Every port call yields once, so that joined futures interleave at each of them.
+//! A small world: the memory store with faults at chosen records, virtual time, and a Clio of a few routes. Every port call yields
+//! once, so that joined futures interleave at each of them.
 
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
-use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -21,11 +19,11 @@ use crate::clio::{ClioApi, ClioHost};
 use crate::error::{Code, Result};
 use crate::log::AuditLog;
 use crate::maybe_send::BoxFuture;
-use crate::model::{ActorId, FirmId, Monotonic, Timestamp};
+use crate::memory::MemoryStore;
+use crate::model::{ActorId, FirmId};
 use crate::ports::*;
 use crate::records::Journal;
-
-pub const START: i64 = 1_775_044_800_000;
+use crate::testing::VirtualRuntime;
 
 /// Pending once.
 pub struct Yield(bool);
@@ -45,56 +43,6 @@ impl Future for Yield {
     }
 }
 
-#[derive(Default)]
-pub struct FakeRuntime {
-    passed_ms: AtomicI64,
-    drawn: AtomicU64,
-    meanwhile: Mutex<Option<(Duration, BoxFuture<'static, ()>)>>,
-}
-
-impl fmt::Debug for FakeRuntime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FakeRuntime")
-    }
-}
-
-impl FakeRuntime {
-    pub fn advance(&self, by: Duration) {
-        self.passed_ms.fetch_add(by.as_millis() as i64, Ordering::Relaxed);
-    }
-
-    /// What others do during the next sleep of at least `from`.
-    pub fn meanwhile(&self, from: Duration, others: impl Future<Output = ()> + Send + 'static) {
-        *self.meanwhile.lock().unwrap() = Some((from, Box::pin(others)));
-    }
-}
-
-impl Runtime for FakeRuntime {
-    fn now(&self) -> Timestamp {
-        Timestamp(START + self.passed_ms.load(Ordering::Relaxed))
-    }
-    fn monotonic(&self) -> Monotonic {
-        Monotonic(Duration::from_millis(self.passed_ms.load(Ordering::Relaxed) as u64))
-    }
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.advance(duration);
-        let others = self.meanwhile.lock().unwrap().take_if(|(from, _)| duration >= *from);
-        Box::pin(async move {
-            yield_once().await;
-            if let Some((_, others)) = others {
-                others.await;
-            }
-        })
-    }
-    fn random(&self, out: &mut [u8]) -> Result<()> {
-        for chunk in out.chunks_mut(32) {
-            let draw = self.drawn.fetch_add(1, Ordering::Relaxed);
-            chunk.copy_from_slice(&Sha256::digest(draw.to_be_bytes())[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
 /// What goes wrong at a commit that touches a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -104,22 +52,31 @@ pub enum Fault {
     AnswerLost,
 }
 
-pub struct FakeStore {
-    pub runtime: Arc<FakeRuntime>,
-    records: Mutex<BTreeMap<Key, Record>>,
+/// The memory store, with faults.
+pub struct FaultyStore {
+    inner: MemoryStore,
     faults: Mutex<Vec<(&'static str, Fault, usize)>>,
+    meanwhile: Mutex<BTreeMap<&'static str, BoxFuture<'static, ()>>>,
 }
 
-/// Bodies are not for `Debug`: they hold what an admin may read, such as the Clio user's name.
-impl fmt::Debug for FakeStore {
+impl fmt::Debug for FaultyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FakeStore")
+        self.inner.fmt(f)
     }
 }
 
-impl FakeStore {
-    pub fn new(runtime: Arc<FakeRuntime>) -> Self {
-        Self { runtime, records: Mutex::default(), faults: Mutex::default() }
+impl FaultyStore {
+    pub fn new(runtime: &VirtualRuntime) -> Self {
+        Self {
+            inner: MemoryStore::new(Arc::new(runtime.clone())),
+            faults: Mutex::default(),
+            meanwhile: Mutex::default(),
+        }
+    }
+
+    /// What others do right after the next commit that touches `collection`.
+    pub fn meanwhile(&self, collection: &'static str, others: impl Future<Output = ()> + Send + 'static) {
+        self.meanwhile.lock().unwrap().insert(collection, Box::pin(others));
     }
 
     /// The next `times` commits that touch `collection` go wrong.
@@ -131,109 +88,97 @@ impl FakeStore {
         self.faults.lock().unwrap().clear();
     }
 
-    pub fn ids(&self, collection: &str) -> Vec<String> {
-        self.records
-            .lock()
-            .unwrap()
-            .keys()
-            .filter(|key| key.collection == collection)
-            .map(|key| key.id.clone())
-            .collect()
+    /// All records of a collection, of `firm_1`.
+    pub async fn all(&self, collection: &'static str) -> Vec<Record> {
+        let (from, until) = (String::new(), None);
+        let scan = Scan::Ids { firm: firm("firm_1"), collection, from, until, order: Order::Ascending, limit: 1000 };
+        self.inner.scan(&scan).await.unwrap()
     }
 
-    pub fn bodies(&self) -> String {
-        self.records.lock().unwrap().values().map(|record| format!("{:?} {}\n", record.key, record.body)).collect()
+    pub async fn ids(&self, collection: &'static str) -> Vec<String> {
+        self.all(collection).await.into_iter().map(|record| record.key.id).collect()
     }
 
-    pub fn edit(&self, key: &Key, edit: impl FnOnce(&mut String)) {
-        edit(&mut self.records.lock().unwrap().get_mut(key).unwrap().body);
+    /// Everything at rest, as text.
+    pub async fn at_rest(&self) -> String {
+        let mut text = String::new();
+        for collection in COLLECTIONS {
+            for record in self.all(collection).await {
+                text += &format!("{} {} {}\n", record.key.collection, record.key.id, record.body);
+            }
+        }
+        text
+    }
+
+    /// Writes over a body behind everybody's back.
+    pub async fn set(&self, key: &Key, body: &str) {
+        let record = self.inner.get(key).await.unwrap().unwrap();
+        let (expect, version) = (Expect::Version(record.version.clone()), record.version);
+        let put = Write::Put { key: key.clone(), expect, version, due_in: None, body: body.to_owned() };
+        assert!(matches!(self.inner.commit(&[put]).await.unwrap(), Commit::Done { .. }));
     }
 
     fn fault(&self, writes: &[Write]) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
-        let hit = faults.iter_mut().find(|(collection, _, times)| {
-            *times > 0 && writes.iter().any(|write| write.key().collection == *collection)
-        })?;
+        let touches = |collection| writes.iter().any(|write| write.key().collection == collection);
+        let hit = faults.iter_mut().find(|(collection, _, times)| *times > 0 && touches(*collection))?;
         hit.2 -= 1;
         Some(hit.1)
     }
-
-    fn apply(&self, writes: &[Write]) -> Commit {
-        let mut records = self.records.lock().unwrap();
-        let now = self.runtime.now();
-        let holds = |key: &Key, expect: &Expect| match expect {
-            Expect::Absent => !records.contains_key(key),
-            Expect::Version(version) => records.get(key).is_some_and(|record| record.version == *version),
-        };
-        let all = writes.iter().all(|write| match write {
-            Write::Put { key, expect, .. } | Write::Check { key, expect } => holds(key, expect),
-            Write::Delete { key, version } => holds(key, &Expect::Version(version.clone())),
-        });
-        if !all {
-            return Commit::Conflict;
-        }
-        for write in writes.iter().cloned() {
-            match write {
-                Write::Put { key, version, due_in, body, .. } => {
-                    let record = Record { key: key.clone(), version, due_at: due_in.map(|due| now + due), body };
-                    records.insert(key, record);
-                }
-                Write::Delete { key, .. } => {
-                    records.remove(&key);
-                }
-                Write::Check { .. } => {}
-            }
-        }
-        Commit::Done { at: now }
-    }
 }
 
-impl Store for FakeStore {
+/// Every collection that this module, or the journal for it, writes.
+const COLLECTIONS: [&str; 10] = [
+    "audit",
+    "audit-head",
+    "connect-draft",
+    "connect-state",
+    "connection",
+    "data-key",
+    "firm-key",
+    "outbox",
+    "practice-areas",
+    "tokens",
+];
+
+impl Store for FaultyStore {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(async move {
             yield_once().await;
-            Ok(self.records.lock().unwrap().get(key).cloned())
+            self.inner.get(key).await
         })
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
         Box::pin(async move {
             yield_once().await;
-            let records = self.records.lock().unwrap();
-            let now = self.runtime.now();
-            Ok(match scan {
-                Scan::Ids { firm, collection, from, limit, .. } => records
-                    .values()
-                    .filter(|record| record.key.firm == *firm && record.key.collection == *collection)
-                    .filter(|record| record.key.id >= *from)
-                    .take(*limit)
-                    .cloned()
-                    .collect(),
-                Scan::Due { firm, collection, limit } => records
-                    .values()
-                    .filter(|record| firm.as_ref().is_none_or(|firm| record.key.firm == *firm))
-                    .filter(|record| record.key.collection == *collection)
-                    .filter(|record| record.due_at.is_some_and(|due| due <= now))
-                    .take(*limit)
-                    .cloned()
-                    .collect(),
-            })
+            self.inner.scan(scan).await
         })
     }
 
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
         Box::pin(async move {
             yield_once().await;
-            match self.fault(writes) {
-                Some(Fault::Lost) => Err(Code::StoreFailed.into()),
+            assert!(writes.iter().all(|write| COLLECTIONS.contains(&write.key().collection) || counter(write)));
+            let outcome = match self.fault(writes) {
+                Some(Fault::Lost) => return Err(Code::StoreFailed.into()),
                 Some(Fault::AnswerLost) => {
-                    self.apply(writes);
-                    Err(Code::StoreFailed.into())
+                    self.inner.commit(writes).await?;
+                    return Err(Code::StoreFailed.into());
                 }
-                None => Ok(self.apply(writes)),
+                None => self.inner.commit(writes).await,
+            };
+            let others = writes.iter().find_map(|write| self.meanwhile.lock().unwrap().remove(write.key().collection));
+            if let Some(others) = others {
+                others.await;
             }
+            outcome
         })
     }
+}
+
+fn counter(write: &Write) -> bool {
+    write.key().collection == "outbox-counter"
 }
 
 /// A request as the fake Clio saw it.
@@ -358,16 +303,16 @@ pub const ROOT_KEY: &str = "0101010101010101010101010101010101010101010101010101
 /// One store and one Clio, and any number of processes on them.
 #[derive(Clone, Debug)]
 pub struct World {
-    pub runtime: Arc<FakeRuntime>,
-    pub store: Arc<FakeStore>,
+    pub runtime: VirtualRuntime,
+    pub store: Arc<FaultyStore>,
     pub clio: Arc<FakeClio>,
     pub journal: Journal,
 }
 
 pub fn world() -> World {
-    let runtime = Arc::new(FakeRuntime::default());
-    let store = Arc::new(FakeStore::new(runtime.clone()));
-    let journal = Journal::new(store.clone(), runtime.clone());
+    let runtime = VirtualRuntime::new(1);
+    let store = Arc::new(FaultyStore::new(&runtime));
+    let journal = Journal::new(store.clone(), Arc::new(runtime.clone()));
     World { runtime, store, clio: Arc::default(), journal }
 }
 
@@ -384,13 +329,13 @@ impl World {
     pub fn process_on(&self, host: ClioHost) -> Auth {
         let keyring = self.keyring();
         let app = ClioApp::new("client-1", SecretString::from("client-secret")).unwrap();
-        let clio = ClioApi::new(self.clio.clone(), self.runtime.clone(), host, "casehug-clio/test").unwrap();
+        let clio = ClioApi::new(self.clio.clone(), Arc::new(self.runtime.clone()), host, "casehug-clio/test").unwrap();
         let tokens = Arc::new(StoreTokens::new(self.store.clone()));
         Auth::new(app, clio, self.clio.clone(), self.journal.clone(), tokens, keyring)
     }
 
     pub fn keyring(&self) -> Keyring {
-        let keys = ConfiguredKeys::from_text(self.runtime.clone(), "a", [("a", ROOT_KEY)]).unwrap();
+        let keys = ConfiguredKeys::from_text(Arc::new(self.runtime.clone()), "a", [("a", ROOT_KEY)]).unwrap();
         Keyring::new(self.journal.clone(), Arc::new(keys))
     }
 
