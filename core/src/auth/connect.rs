@@ -96,7 +96,7 @@ impl Connect {
         }
         let (state, expires_at) = Attempt::begin(&self.journal, actor, &redirect_uri).await?;
         let verifier = self.verifier(&actor.firm, &state).await?;
-        let authorize_url = self.oauth.authorize_url(&redirect_uri, &state, &verifier)?;
+        let authorize_url = self.oauth.authorize_url(&redirect_uri, &state, &verifier);
         Ok(ConnectStart { authorize_url, expires_at })
     }
 
@@ -268,7 +268,7 @@ impl Connect {
             state: if survey.advice.is_empty() { ConnectionState::Connected } else { ConnectionState::Degraded },
             advice: survey.advice.clone(),
             region: host.name().to_owned(),
-            api: host.api().to_string(),
+            root: host.root().to_string(),
             account: survey.account.clone(),
             user: survey.user.clone(),
             readable: survey.readable,
@@ -325,7 +325,7 @@ fn same_account(
         let error = Error::new(Code::AccountMismatch).with("reason", reason);
         Err(Failed { error, give_back: true })
     };
-    if (&earlier.region, &earlier.api) != (&new.region, &new.api) {
+    if (&earlier.region, &earlier.root) != (&new.region, &new.root) {
         return another("another_region");
     }
     let error = match (&earlier.account, &new.account) {

@@ -29,8 +29,8 @@ pub struct Connection {
     pub advice: Vec<Code>,
     /// The region's name. A token of one region is worth nothing in another.
     pub region: String,
-    /// The region's API root.
-    pub api: String,
+    /// The origin of its Clio.
+    pub root: String,
     /// The account. `None`: the app may not read it ([`Code::AppPermissionMissing`] is in the advice).
     pub account: Option<ClioAccount>,
     /// The person whose authorization this is. `None` as with the account.

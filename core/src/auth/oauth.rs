@@ -99,21 +99,21 @@ impl OAuth {
     }
 
     /// Where the browser is sent.
-    pub fn authorize_url(&self, redirect: &Url, state: &str, verifier: &str) -> Result<Url> {
-        let client = self.client()?;
+    pub fn authorize_url(&self, redirect: &Url, state: &str, verifier: &str) -> Url {
+        let client = self.client();
         let verifier = PkceCodeVerifier::new(verifier.to_owned());
         let request = client
             .authorize_url(|| CsrfToken::new(state.to_owned()))
             .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(redirect.clone())))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
             .add_extra_param("redirect_on_decline", "true");
-        Ok(request.url().0)
+        request.url().0
     }
 
     /// Exchanges a code. It is single use: an error ends the attempt, whatever it was.
     pub async fn exchange(&self, redirect: &Url, code: &SecretString, verifier: &str) -> Result<Granted> {
         let asked_at = self.runtime.now();
-        let client = self.client()?;
+        let client = self.client();
         let answer = client
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(redirect.clone())))
@@ -126,7 +126,7 @@ impl OAuth {
     /// Asks for a new access token.
     pub async fn refresh(&self, refresh: &SecretString) -> Result<Granted> {
         let asked_at = self.runtime.now();
-        let client = self.client()?;
+        let client = self.client();
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
         let answer = client.exchange_refresh_token(&refresh).request_async(self).await;
         granted(answer, asked_at)
@@ -139,20 +139,16 @@ impl OAuth {
             .with("authorization", format!("Bearer {}", access.expose()))
             .with("content-type", "application/x-www-form-urlencoded")
             .with("accept", "application/json");
-        let response = self.post(self.endpoint("deauthorize")?, headers, form.into_bytes()).await?;
+        let response = self.post(self.host.oauth("deauthorize"), headers, form.into_bytes()).await?;
         if (200..300).contains(&response.status) { Ok(()) } else { Err(refused("deauthorize")) }
     }
 
-    fn client(&self) -> Result<Client> {
-        Ok(BasicClient::new(ClientId::new(self.app.client_id.clone()))
+    fn client(&self) -> Client {
+        BasicClient::new(ClientId::new(self.app.client_id.clone()))
             .set_client_secret(ClientSecret::new(self.app.client_secret.expose_secret().to_owned()))
             .set_auth_type(AuthType::RequestBody)
-            .set_auth_uri(AuthUrl::from_url(self.endpoint("authorize")?))
-            .set_token_uri(TokenUrl::from_url(self.endpoint("token")?)))
-    }
-
-    fn endpoint(&self, name: &'static str) -> Result<Url> {
-        self.host.oauth().join(name).map_err(|_| Error::new(Code::Internal).with("reason", "oauth_url"))
+            .set_auth_uri(AuthUrl::from_url(self.host.oauth("authorize")))
+            .set_token_uri(TokenUrl::from_url(self.host.oauth("token")))
     }
 
     async fn post(&self, url: Url, headers: Headers, body: Vec<u8>) -> Result<crate::ports::HttpResponse> {

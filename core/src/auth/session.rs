@@ -24,7 +24,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
-use subtle::ConstantTimeEq;
 
 use super::oauth::{Granted, OAuth, is_invalid_grant};
 use super::tokens::{TokenVault, Tokens};
@@ -269,7 +268,8 @@ impl Session {
                 }
             };
             let host = self.0.oauth.host();
-            if (connection.value.region.as_str(), connection.value.api.as_str()) != (host.name(), host.api().as_str()) {
+            if (connection.value.region.as_str(), connection.value.root.as_str()) != (host.name(), host.root().as_str())
+            {
                 let error = Error::new(Code::SettingInvalid).with("setting", "region");
                 return Err(error.with("connected", &connection.value.region));
             }
@@ -300,7 +300,7 @@ impl Session {
         let tokens = &current.opened.tokens;
         let runtime = self.0.journal.runtime();
         match why {
-            Why::Rejected(token) => bool::from(tokens.access.expose().as_bytes().ct_eq(token.expose().as_bytes())),
+            Why::Rejected(token) => tokens.access == *token,
             Why::Ending => {
                 let ending = tokens.refresh_at.is_some_and(|at| runtime.now() >= at);
                 let paused = slot.memory().no_early_refresh_before.is_some_and(|until| runtime.monotonic() < until);

@@ -132,3 +132,18 @@ impl fmt::Debug for MemoryStore {
         f.debug_struct("MemoryStore").field("records", &self.records().len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::VirtualRuntime;
+    use crate::testing::store::StoreUnderTest;
+
+    async fn open() -> StoreUnderTest {
+        let runtime = Arc::new(VirtualRuntime::new(1));
+        let store = MemoryStore::new(runtime.clone());
+        StoreUnderTest::new(Arc::new(store.clone()), Arc::new(store), runtime)
+    }
+
+    crate::store_conformance!(open);
+}

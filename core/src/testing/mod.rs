@@ -2,6 +2,7 @@
 
 pub mod keys;
 mod runtime;
+pub mod store;
 pub mod token_store;
 
 pub use runtime::VirtualRuntime;

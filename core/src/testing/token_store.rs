@@ -1,33 +1,65 @@
-//! What every [`TokenStore`] must do. Each case uses firms of its own, so one store can run them all; [`run_all`] does.
+//! The conformance suite of the [`TokenStore`] port. Each case uses firms of its own, so all may share one store, but that store must
+//! be empty at the start. It runs as tests ([`token_store_conformance!`](crate::token_store_conformance)), or from another language
+//! ([`run_all`]).
 
-use crate::maybe_send::BoxFuture;
+use std::sync::Arc;
+
 use crate::model::{ConnectionId, FirmId};
 use crate::ports::{SealedTokens, Swap, TokenStore, Version};
 
-/// One case: its name and its body, which tells what was not as it must be.
-pub type Case = (&'static str, fn(&dyn TokenStore) -> BoxFuture<'_, Result<(), String>>);
+/// What a case tells: nothing, or what was not as it must be.
+pub type Outcome = Result<(), String>;
 
-/// All cases.
-pub const CASES: &[Case] = &[
-    ("nothing_is_loaded_before_the_first_swap", |store| Box::pin(empty(store))),
-    ("the_first_swap_expects_nothing", |store| Box::pin(first(store))),
-    ("a_swap_needs_the_current_version", |store| Box::pin(versions(store))),
-    ("an_envelope_comes_back_byte_for_byte", |store| Box::pin(bytes(store))),
-    ("of_racing_swaps_one_wins", |store| Box::pin(race(store))),
-    ("delete_removes_any_version_and_nothing_else", |store| Box::pin(delete(store))),
-    ("firms_and_connections_are_apart", |store| Box::pin(apart(store))),
-];
-
-/// Runs every case on stores of `make` and names the first that fails.
-///
-/// # Errors
-/// The case and what was not as it must be.
-pub async fn run_all(make: impl Fn() -> Box<dyn TokenStore>) -> Result<(), String> {
-    for (name, case) in CASES {
-        case(make().as_ref()).await.map_err(|what| format!("{name}: {what}"))?;
-    }
-    Ok(())
+/// The one list of cases; hands it to the macro `$then`, after `$args`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_token_store_cases {
+    ($then:path, $($args:tt)*) => {
+        $then! { ($($args)*)
+            nothing_is_loaded_before_the_first_swap
+            the_first_swap_expects_nothing
+            a_swap_needs_the_current_version
+            an_envelope_comes_back_byte_for_byte
+            of_racing_swaps_one_wins
+            delete_removes_any_version_and_nothing_else
+            firms_and_connections_are_apart
+        }
+    };
 }
+
+/// Makes a module `token_store_conformance` with one `#[tokio::test]` per case of [the suite](crate::testing::token_store). The argument is a
+/// function `async fn() -> Arc<dyn TokenStore>`.
+#[macro_export]
+macro_rules! token_store_conformance {
+    ($open:path) => {
+        mod token_store_conformance {
+            use super::*;
+            $crate::__with_token_store_cases! { $crate::__token_store_case_tests, $open }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __token_store_case_tests {
+    (($open:path) $( $name:ident )*) => { $(
+        #[tokio::test]
+        async fn $name() -> $crate::testing::token_store::Outcome {
+            $crate::testing::token_store::$name($open().await.as_ref()).await
+        }
+    )* };
+}
+
+macro_rules! run_all {
+    (() $( $name:ident )*) => {
+        /// Runs every case on what `open` gives, one after the other. The result names all cases, in a fixed order.
+        pub async fn run_all(open: impl AsyncFn() -> Arc<dyn TokenStore>) -> Vec<(&'static str, Outcome)> {
+            vec![$( (stringify!($name), $name(open().await.as_ref()).await) ),*]
+        }
+    };
+}
+
+__with_token_store_cases! { run_all, }
 
 struct Ids {
     firm: FirmId,
@@ -44,7 +76,7 @@ fn tokens(version: &str, envelope: &str) -> SealedTokens {
     SealedTokens { version: Version(version.to_owned()), envelope: envelope.to_owned() }
 }
 
-fn must(condition: bool, what: &str) -> Result<(), String> {
+fn must(condition: bool, what: &str) -> Outcome {
     if condition { Ok(()) } else { Err(what.to_owned()) }
 }
 
@@ -58,15 +90,17 @@ async fn swap(store: &dyn TokenStore, ids: &Ids, expected: Option<&str>, new: Se
     swapped.map_err(|error| error.to_string())
 }
 
-async fn remove(store: &dyn TokenStore, ids: &Ids) -> Result<(), String> {
+async fn remove(store: &dyn TokenStore, ids: &Ids) -> Outcome {
     store.delete(&ids.firm, &ids.connection).await.map_err(|error| error.to_string())
 }
 
-async fn empty(store: &dyn TokenStore) -> Result<(), String> {
+#[doc(hidden)]
+pub async fn nothing_is_loaded_before_the_first_swap(store: &dyn TokenStore) -> Outcome {
     must(load(store, &ids("empty")?).await?.is_none(), "something is there")
 }
 
-async fn first(store: &dyn TokenStore) -> Result<(), String> {
+#[doc(hidden)]
+pub async fn the_first_swap_expects_nothing(store: &dyn TokenStore) -> Outcome {
     let ids = ids("first")?;
     let refused = swap(store, &ids, Some("v0"), tokens("v1", "a")).await?;
     must(refused == Swap::Conflict, "a version was expected that never was")?;
@@ -75,7 +109,8 @@ async fn first(store: &dyn TokenStore) -> Result<(), String> {
     must(load(store, &ids).await? == Some(tokens("v1", "a")), "the first swap is not there")
 }
 
-async fn versions(store: &dyn TokenStore) -> Result<(), String> {
+#[doc(hidden)]
+pub async fn a_swap_needs_the_current_version(store: &dyn TokenStore) -> Outcome {
     let ids = ids("versions")?;
     swap(store, &ids, None, tokens("v1", "a")).await?;
     must(
@@ -95,7 +130,8 @@ async fn versions(store: &dyn TokenStore) -> Result<(), String> {
     must(load(store, &ids).await? == Some(tokens("v2", "b")), "the envelope is not the last one that was swapped in")
 }
 
-async fn bytes(store: &dyn TokenStore) -> Result<(), String> {
+#[doc(hidden)]
+pub async fn an_envelope_comes_back_byte_for_byte(store: &dyn TokenStore) -> Outcome {
     let ids = ids("bytes")?;
     let long = "x".repeat(64 * 1024);
     let envelopes = ["{\"b\":1,  \"a\":\"\\u0041\"}", " \n", "é\u{1F512}\u{7f}", &long];
@@ -109,7 +145,8 @@ async fn bytes(store: &dyn TokenStore) -> Result<(), String> {
     Ok(())
 }
 
-async fn race(store: &dyn TokenStore) -> Result<(), String> {
+#[doc(hidden)]
+pub async fn of_racing_swaps_one_wins(store: &dyn TokenStore) -> Outcome {
     let ids = &ids("race")?;
     swap(store, ids, None, tokens("v1", "a")).await?;
     let names: Vec<String> = (0..8).map(|index| format!("r{index}")).collect();
@@ -123,7 +160,8 @@ async fn race(store: &dyn TokenStore) -> Result<(), String> {
     }
 }
 
-async fn delete(store: &dyn TokenStore) -> Result<(), String> {
+#[doc(hidden)]
+pub async fn delete_removes_any_version_and_nothing_else(store: &dyn TokenStore) -> Outcome {
     let gone = ids("delete")?;
     let stays = ids("delete_other")?;
     remove(store, &gone).await?;
@@ -138,7 +176,8 @@ async fn delete(store: &dyn TokenStore) -> Result<(), String> {
     must(swap(store, &gone, None, tokens("v4", "d")).await? == Swap::Done, "nothing can be stored after a delete")
 }
 
-async fn apart(store: &dyn TokenStore) -> Result<(), String> {
+#[doc(hidden)]
+pub async fn firms_and_connections_are_apart(store: &dyn TokenStore) -> Outcome {
     let one = ids("apart")?;
     let other_firm = ids("apart_b")?;
     let other_connection =

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, firm, world};
+use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, firm, host_at, world};
 use crate::auth::{Actor, Auth, Connection, ConnectionState, PracticeAreas, Role};
 use crate::error::{Code, Result, Retry};
 use crate::model::ClioId;
@@ -400,7 +400,7 @@ async fn another_account_is_refused_and_its_token_given_back() {
 async fn another_region_is_another_account() {
     let world = willing(1);
     connect(&world.process(), &admin("usr_1")).await.unwrap();
-    let elsewhere = world.process_on(crate::clio::ClioHost::loopback("http://127.0.0.1:4401").unwrap());
+    let elsewhere = world.process_on(host_at(4401));
     assert_eq!(code(connect(&elsewhere, &admin("usr_1")).await), Code::AccountMismatch);
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Code, Result};
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryTokens;
 use crate::model::{ConnectionId, FirmId};
-use crate::ports::{DataKey, Key, KeyProvider, SealContext, Store, WrappedKey};
+use crate::ports::{DataKey, Key, KeyProvider, SealContext, Store, TokenStore, WrappedKey};
 use crate::records::Journal;
 use crate::testing::{self, VirtualRuntime};
 
@@ -248,15 +248,32 @@ async fn keys_are_read_as_hex_and_as_any_base64() {
     }
 }
 
-#[tokio::test]
-async fn configured_keys_conform() {
-    testing::keys::run_all(|| Box::new(keys("a", &[("a", KEY_A), ("b", KEY_B)]).unwrap())).await.unwrap();
+async fn configured_keys() -> Arc<dyn KeyProvider> {
+    Arc::new(keys("a", &[("a", KEY_A), ("b", KEY_B)]).unwrap())
 }
 
+crate::key_provider_conformance!(configured_keys);
+
+mod in_memory {
+    use super::*;
+
+    async fn memory_tokens() -> Arc<dyn TokenStore> {
+        Arc::new(MemoryTokens::new())
+    }
+
+    crate::token_store_conformance!(memory_tokens);
+}
+
+async fn store_tokens() -> Arc<dyn TokenStore> {
+    Arc::new(StoreTokens::new(Arc::new(FaultyStore::new(&VirtualRuntime::new(1)))))
+}
+
+crate::token_store_conformance!(store_tokens);
+
 #[tokio::test]
-async fn token_stores_conform() {
-    testing::token_store::run_all(|| Box::new(MemoryTokens::new())).await.unwrap();
-    testing::token_store::run_all(|| Box::new(StoreTokens::new(Arc::new(FaultyStore::new(&VirtualRuntime::new(1))))))
-        .await
-        .unwrap();
+async fn the_suites_name_their_cases_for_other_languages() {
+    let outcomes = testing::token_store::run_all(store_tokens).await;
+    assert!(outcomes.len() == 7 && outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
+    let outcomes = testing::keys::run_all(configured_keys).await;
+    assert!(outcomes.len() == 5 && outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
 }

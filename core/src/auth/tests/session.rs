@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use secrecy::SecretString;
 
-use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, firm, host, world, yield_once};
+use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, firm, host, host_at, world, yield_once};
 use crate::auth::connection::Readable;
 use crate::auth::tokens::Tokens;
 use crate::auth::{Auth, Connection, ConnectionState};
@@ -40,7 +40,7 @@ fn connection(id: ConnectionId, generation: u64) -> Connection {
         state: ConnectionState::Connected,
         advice: Vec::new(),
         region: host().name().to_owned(),
-        api: host().api().to_string(),
+        root: host().root().to_string(),
         account: None,
         user: None,
         readable: Readable { contacts: true, matters: true, documents: true },
@@ -394,7 +394,7 @@ async fn without_connection_or_envelope_there_is_no_token() {
 #[tokio::test]
 async fn a_token_is_never_sent_to_another_region() {
     let world = World::connected().await;
-    let auth = world.process_on(crate::clio::ClioHost::loopback("http://127.0.0.1:4401").unwrap());
+    let auth = world.process_on(host_at(4401));
     world.later(MONTH);
     assert_eq!(code(&auth).await, Code::SettingInvalid);
     assert_eq!(world.refreshes(), 0);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::auth::tokens::TokenVault;
@@ -317,7 +317,11 @@ pub fn world() -> World {
 }
 
 pub fn host() -> ClioHost {
-    ClioHost::loopback("http://127.0.0.1:4400").unwrap()
+    host_at(4400)
+}
+
+pub fn host_at(port: u16) -> ClioHost {
+    ClioHost::custom(Url::parse(&format!("http://127.0.0.1:{port}")).unwrap()).unwrap()
 }
 
 impl World {
