@@ -7,6 +7,7 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::clio::Resource;
 use crate::error::{ALL_CODES, Code, Error, Result};
 use crate::model::{ActorId, ClioId, ConnectionId, FirmId, Timestamp};
 use crate::ports::Key;
@@ -87,6 +88,19 @@ pub struct Readable {
 }
 
 impl Connection {
+    /// Whether the token could read this resource when it was tried. Without it, a 403 is a matter of the app's permissions, not of a role.
+    /// Webhooks are not tried: only creating one would tell.
+    #[must_use]
+    pub fn can_read(&self, resource: Resource) -> bool {
+        match resource {
+            Resource::Contacts => self.readable.contacts,
+            Resource::Matters | Resource::PracticeAreas => self.readable.matters,
+            Resource::Documents => self.readable.documents,
+            Resource::Users => self.user.is_some(),
+            Resource::Webhooks => false,
+        }
+    }
+
     pub(crate) fn key(firm: &FirmId) -> Key {
         Key::new(firm, CONNECTIONS, CURRENT)
     }

@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use super::connection::{ClioAccount, ClioUser, Readable};
 use super::practice_areas::{PracticeArea, PracticeAreas};
-use crate::clio::{AccessToken, ApiRequest, CallLimits, ClioApi, practice_areas, probe, users};
+use crate::clio::{AccessToken, ApiRequest, CallLimits, ClioApi, Outcome, practice_areas, probe, users};
 use crate::error::{Code, Error, Result};
 use crate::model::Timestamp;
 
@@ -60,13 +60,16 @@ pub(super) async fn take(clio: &ClioApi, token: &AccessToken, now: Timestamp) ->
     if next.is_some() {
         return Err(Error::new(Code::ClioAnswerInvalid).with("reason", "endless_list"));
     }
-    let (account, user) = match who {
-        Some(who) => (
-            Some(ClioAccount { id: who.account_id, name: who.account_name }),
-            Some(ClioUser { id: who.id, name: who.name, email: who.email }),
-        ),
-        None => (None, None),
-    };
+    let account = who.as_ref().and_then(|who| who.account.clone());
+    let account = account.map(|account| ClioAccount { id: account.id, name: account.name.unwrap_or_default() });
+    let user = who.map(|who| ClioUser {
+        id: who.id,
+        name: who.name.unwrap_or_default(),
+        email: who.email.unwrap_or_default(),
+    });
+    if account.is_none() && advice.is_empty() {
+        advice.push(Code::AppPermissionMissing);
+    }
     Ok(Survey { account, user, readable, advice, areas })
 }
 
@@ -80,15 +83,19 @@ impl Asks<'_> {
     async fn unless_forbidden<A>(&self, request: &ApiRequest<A>, advice: &mut Vec<Code>) -> Result<Option<A>> {
         match self.clio.call(self.token, request, LIMITS).await {
             Ok(answered) => Ok(Some(answered.value)),
-            Err(failure) => match failure.error.code() {
-                code @ (Code::AppPermissionMissing | Code::UserRoleForbids) => {
-                    if !advice.contains(&code) {
-                        advice.push(code);
-                    }
-                    Ok(None)
+            // Clio says one thing for both causes; a resource that cannot even be listed is closed to the app or to the plan. A 403
+            // that is not Clio's own (a proxy's) tells nothing about either.
+            Err(failure) if failure.outcome == Outcome::Refused && is_forbidden(&failure.error) => {
+                if !advice.contains(&Code::AppPermissionMissing) {
+                    advice.push(Code::AppPermissionMissing);
                 }
-                _ => Err(failure.error),
-            },
+                Ok(None)
+            }
+            Err(failure) => Err(failure.error),
         }
     }
+}
+
+fn is_forbidden(error: &Error) -> bool {
+    matches!(error.code(), Code::UserRoleForbids | Code::AppPermissionMissing)
 }

@@ -2,7 +2,9 @@
 
 pub mod keys;
 mod runtime;
+mod scripted;
 pub mod store;
 pub mod token_store;
 
 pub use runtime::VirtualRuntime;
+pub use scripted::{ScriptedHttp, body_of};

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, firm, host_at, world};
 use crate::auth::{Actor, Auth, Connection, ConnectionState, PracticeAreas, Role};
+use crate::clio::Resource;
 use crate::error::{Code, Result, Retry};
 use crate::model::ClioId;
 use crate::ports::{HttpFailureKind, Runtime, Sent};
@@ -327,6 +328,16 @@ async fn a_missing_permission_connects_with_advice() {
     let readable = connection.readable;
     assert_eq!((readable.contacts, readable.matters, readable.documents), (true, true, false));
     assert!(connection.account.is_some());
+    for (resource, expected) in [
+        (Resource::Contacts, true),
+        (Resource::Matters, true),
+        (Resource::PracticeAreas, true),
+        (Resource::Documents, false),
+        (Resource::Users, true),
+        (Resource::Webhooks, false),
+    ] {
+        assert_eq!(connection.can_read(resource), expected, "{resource:?}");
+    }
 
     let world = willing(1);
     world.clio.always(WHO, forbidden());
@@ -350,6 +361,7 @@ async fn clio_in_trouble_is_not_taken_for_a_missing_plan() {
         (Answer::Json(502, "{}".into()), Code::ClioUnavailable),
         (Answer::Fails(HttpFailureKind::Timeout, Sent::Maybe), Code::TimedOut),
         (Answer::Json(401, "{}".into()), Code::TokenRejected),
+        (Answer::Json(403, "denied by proxy".into()), Code::UserRoleForbids),
     ] {
         for path in [WHO, LISTS[0], LISTS[2], AREAS] {
             let world = willing(1);
