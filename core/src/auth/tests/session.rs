@@ -389,6 +389,7 @@ async fn without_connection_or_envelope_there_is_no_token() {
     assert_eq!(code(&auth).await, Code::ReconnectRequired);
     assert_eq!(code(&auth).await, Code::ReconnectRequired);
     assert_eq!(world.events().await, [EventBody::ReconnectRequired]);
+    assert!(format!("{:?}", auth.session()).contains("opened: None"), "a token that cannot be used is not kept");
 }
 
 #[tokio::test]
