@@ -17,7 +17,7 @@ pub async fn a_second_handle_sees_every_earlier_commit(test: &StoreUnderTest) ->
     let due = Scan::Due { firm: None, collection: "second", limit: 10 };
     done(&*test.store, &[put_due(&key, Expect::Absent, "0", Duration::ZERO)]).await?;
     for n in 0_u32..20 {
-        let (writer, reader) = if n % 2 == 0 { (&test.store, &test.second) } else { (&test.second, &test.store) };
+        let (writer, reader) = if n.is_multiple_of(2) { (&test.store, &test.second) } else { (&test.second, &test.store) };
         let next = (n + 1).to_string();
         done(&**writer, &[put_due(&key, at_version(&n.to_string()), &next, Duration::ZERO)]).await?;
         let found = get(&**reader, &key).await?.map(|record| record.version.0);
@@ -64,7 +64,7 @@ pub async fn no_update_is_lost_in_a_race(test: &StoreUnderTest) -> Outcome {
     let counter = key("counter", "one")?;
     done(&*test.store, &[put(&counter, Expect::Absent, "start", "0")]).await?;
     let add_five = |adder: usize| {
-        let (store, counter) = (Arc::clone(if adder % 2 == 0 { &test.store } else { &test.second }), &counter);
+        let (store, counter) = (Arc::clone(if adder.is_multiple_of(2) { &test.store } else { &test.second }), &counter);
         async move {
             for turn in 0..5 {
                 let mut tries = 0;
