@@ -41,7 +41,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
 fn prepare(connection: &mut Connection) -> Result<()> {
     let failed = |error: rusqlite::Error| open_failed(&error);
     // First look, then touch: a file that is not ours stays as it was.
-    require_ours(connection)?;
+    require_ours(connection, MIGRATIONS.len())?;
     if connection.is_readonly("main").map_err(failed)? {
         return Err(refused("read_only"));
     }
@@ -50,10 +50,16 @@ fn prepare(connection: &mut Connection) -> Result<()> {
         return Err(refused("other"));
     }
     connection.execute_batch(SETTINGS).map_err(failed)?;
+    migrate(connection, MIGRATIONS)
+}
+
+/// All missing migrations in one transaction.
+fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
+    let failed = |error: rusqlite::Error| open_failed(&error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Again, because another process may have migrated meanwhile.
-    let version = require_ours(&transaction)?;
-    for (index, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+    let version = require_ours(&transaction, migrations.len())?;
+    for (index, migration) in migrations.iter().enumerate().skip(version) {
         transaction.execute_batch(migration).map_err(failed)?;
         transaction.pragma_update(None, "user_version", index + 1).map_err(failed)?;
     }
@@ -63,8 +69,8 @@ fn prepare(connection: &mut Connection) -> Result<()> {
     transaction.commit().map_err(failed)
 }
 
-/// The version of the schema: 0 for an empty file.
-fn require_ours(connection: &Connection) -> Result<usize> {
+/// The version of the schema, at most `newest`; 0 for an empty file.
+fn require_ours(connection: &Connection, newest: usize) -> Result<usize> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(|error| open_failed(&error));
     let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
@@ -72,10 +78,54 @@ fn require_ours(connection: &Connection) -> Result<usize> {
         return Ok(0);
     }
     match usize::try_from(version) {
-        Ok(version @ 1..) if application == APPLICATION_ID && version <= MIGRATIONS.len() => Ok(version),
+        Ok(version @ 1..) if application == APPLICATION_ID && version <= newest => Ok(version),
         Ok(version @ 1..) if application == APPLICATION_ID && version > MIGRATIONS.len() => {
             Err(refused("newer_schema"))
         }
         _ => Err(refused("not_ours")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_has_the_settings_on_which_the_promises_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = crate::files::create(&folder.path().join("store.db")).unwrap();
+        for _ in 0..2 {
+            let connection = open(&path).unwrap();
+            for (setting, wanted) in [
+                ("journal_mode", "wal"),
+                ("synchronous", "2"),
+                ("fullfsync", "1"),
+                ("secure_delete", "1"),
+                ("encoding", "UTF-8"),
+                ("busy_timeout", "10000"),
+            ] {
+                let found: rusqlite::types::Value =
+                    connection.query_row(&format!("PRAGMA {setting}"), [], |row| row.get(0)).unwrap();
+                let found = match found {
+                    rusqlite::types::Value::Integer(number) => number.to_string(),
+                    rusqlite::types::Value::Text(text) => text,
+                    other => format!("{other:?}"),
+                };
+                assert_eq!(found, wanted, "{setting}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = crate::files::create(&folder.path().join("store.db")).unwrap();
+        let mut connection = Connection::open(&path).unwrap();
+        let broken = ["CREATE TABLE one (a)", "CREATE TABLE two (b); CREATE TABLE one (again)"];
+        assert!(migrate(&mut connection, &broken).is_err());
+        assert_eq!(require_ours(&connection, 1).unwrap(), 0);
+        migrate(&mut connection, &broken[..1]).unwrap();
+        assert!(migrate(&mut connection, &broken).is_err());
+        assert_eq!(require_ours(&connection, 1).unwrap(), 1);
     }
 }

@@ -125,3 +125,47 @@ fn record(row: &Row<'_>, collection: &'static str) -> Result<Record> {
 fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(connection: &Connection, sql: &str) -> String {
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN\n{sql}")).unwrap();
+        let rows = explain.raw_query().mapped(|row| row.get::<_, String>("detail"));
+        rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn every_read_is_a_search_in_an_index_without_a_sort() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = crate::files::create(&folder.path().join("store.db")).unwrap();
+        let connection = crate::connection::open(&path).unwrap();
+        for (sql, wanted) in [
+            (GET, "SEARCH records USING PRIMARY KEY (firm=? AND collection=? AND id=?)"),
+            (VERSION, "SEARCH records USING PRIMARY KEY (firm=? AND collection=? AND id=?)"),
+            (SCAN_ASCENDING, "SEARCH records USING PRIMARY KEY (firm=? AND collection=? AND id>? AND id<?)"),
+            (SCAN_DESCENDING, "SEARCH records USING PRIMARY KEY (firm=? AND collection=? AND id>? AND id<?)"),
+            (DUE_OF_ALL, "SEARCH records USING INDEX records_due (collection=? AND due_at<?)"),
+            (DUE_OF_FIRM, "SEARCH records USING INDEX records_due (collection=? AND due_at<?)"),
+        ] {
+            let plan = plan(&connection, sql);
+            assert!(plan.contains(wanted) && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_not_ours_is_said_to_be_corrupt_without_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = crate::files::create(&folder.path().join("store.db")).unwrap();
+        let connection = crate::connection::open(&path).unwrap();
+        let jane = "INSERT INTO records VALUES ('Jane Doe', 'job', '1', 'v1', 0, 'x'),                     ('f', 'odd', '1', 'v1', NULL, CAST(x'4aff' AS TEXT))";
+        connection.execute(jane, []).unwrap();
+        let due = scan(&connection, &Scan::Due { firm: None, collection: "job", limit: 1 }).unwrap_err();
+        let odd = get(&connection, &Key::new(&FirmId::new("f").unwrap(), "odd", "1")).unwrap_err();
+        for error in [due, odd] {
+            assert_eq!(error.code(), Code::StoreCorrupt);
+            assert!(!format!("{error} {error:?}").contains("Jane"));
+        }
+    }
+}

@@ -1,4 +1,5 @@
 //! What `open` accepts, refuses and creates.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Somebody takes the log away under an open store: noticed at once, said loudly, and the database stays whole. Other processes
 //! that use the file as they may are not accused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 #![cfg(unix)]
 
 mod common;
