@@ -41,7 +41,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
 fn prepare(connection: &mut Connection) -> Result<()> {
     let failed = |error: rusqlite::Error| open_failed(&error);
     // First look, then touch: a file that is not ours stays as it was.
-    require_ours(connection, MIGRATIONS.len())?;
+    let version = require_ours(connection, MIGRATIONS.len())?;
     if connection.is_readonly("main").map_err(failed)? {
         return Err(refused("read_only"));
     }
@@ -50,7 +50,10 @@ fn prepare(connection: &mut Connection) -> Result<()> {
         return Err(refused("other"));
     }
     connection.execute_batch(SETTINGS).map_err(failed)?;
-    migrate(connection, MIGRATIONS)
+    if version < MIGRATIONS.len() {
+        migrate(connection, MIGRATIONS)?;
+    }
+    Ok(())
 }
 
 /// All missing migrations in one transaction.

@@ -13,6 +13,11 @@
 //! those that it opened. If they differ, this call and every later one fails with
 //! [`StoreTampered`](casehug_clio::Code::StoreTampered). Other processes may open the file at any time.
 
+// The example of the README is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod connection;
 mod error;
 mod files;

@@ -1,6 +1,6 @@
 //! The suite is worth what it catches: stores with one fault each, and the case that must notice it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::{StoreUnderTest, run_all};
@@ -39,7 +39,7 @@ struct Faulty {
     inner: MemoryStore,
     fault: Fault,
     /// What a stale handle has seen of a key.
-    seen: Option<Mutex<Vec<(Key, Option<Record>)>>>,
+    seen: Option<Mutex<BTreeMap<Key, Option<Record>>>>,
 }
 
 impl Faulty {
@@ -92,11 +92,7 @@ impl Store for Faulty {
         Box::pin(async move {
             let found = self.inner.get(&self.key(key)).await?;
             if let Some(seen) = &self.seen {
-                let mut seen = seen.lock().unwrap();
-                if let Some((_, old)) = seen.iter().find(|(seen, _)| seen == key) {
-                    return Ok(old.clone());
-                }
-                seen.push((key.clone(), found.clone()));
+                return Ok(seen.lock().unwrap().entry(key.clone()).or_insert(found).clone());
             }
             Ok(found)
         })
