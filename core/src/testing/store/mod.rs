@@ -10,6 +10,8 @@
 
 mod concurrency;
 mod due;
+#[cfg(test)]
+mod faults;
 mod records;
 mod scans;
 
