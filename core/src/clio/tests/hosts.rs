@@ -113,6 +113,8 @@ fn documents_go_nowhere_else() {
         "https://s3..amazonaws.com/x",
         "https://abc.execute-api.us-east-1.amazonaws.com/x",
         "https://s3.execute-api.us-east-1.amazonaws.com/x",
+        "https://s3.elb.amazonaws.com/x",
+        "https://a.s3.dualstack.elb.amazonaws.com/x",
         "https://s3-x.elb.amazonaws.com/x",
         "https://s3-x-1.us-east-1.elb.amazonaws.com/x",
         "https://ec2-1-2-3-4.compute-1.amazonaws.com/x",
