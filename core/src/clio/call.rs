@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::errors::{self, CallError, Meters, Outcome, RateWindow};
+use super::errors::{self, CallError, Meters, RateWindow};
 use super::host::ClioHost;
 use super::request::{ApiRequest, Resource};
 use super::token::AccessToken;
@@ -90,8 +90,9 @@ impl ClioApi {
         let started = self.runtime.monotonic();
         let answer = self.exchange(token, request, limits, started).await;
         let answer = answer.map_err(|failed| if request.idempotent() { failed } else { failed.of_creation() });
-        self.trace(request.method.as_str(), request.resource.name(), request.record.map(|id| id.0), started, &answer);
-        answer
+        let status = answer.as_ref().map(|(status, _)| *status);
+        self.trace(request.method.as_str(), request.resource.name(), request.record.map(|id| id.0), started, status);
+        answer.map(|(_, answered)| answered)
     }
 
     /// Sends bytes of a document to the storage, with exactly the signed headers and without the token.
@@ -106,8 +107,8 @@ impl ClioApi {
     ) -> Result<(), CallError> {
         let started = self.runtime.monotonic();
         let answer = self.put(target, slice, limits).await;
-        self.trace("PUT", "storage", None, started, &answer);
-        answer
+        self.trace("PUT", "storage", None, started, answer.as_ref().copied());
+        answer.map(|_| ())
     }
 
     async fn exchange<A>(
@@ -116,7 +117,7 @@ impl ClioApi {
         request: &ApiRequest<A>,
         limits: CallLimits,
         started: Monotonic,
-    ) -> Result<Answered<A>, CallError> {
+    ) -> Result<(u16, Answered<A>), CallError> {
         let mut response = self.send(token, request, request.url(&self.host), limits).await?;
         if response.status == 307
             && request.resource == Resource::PracticeAreas
@@ -126,7 +127,7 @@ impl ClioApi {
             let limits = CallLimits { timeout: limits.timeout.saturating_sub(spent), ..limits };
             response = self.send(token, request, url, limits).await?;
         }
-        self.read(request, &response)
+        Ok((response.status, self.read(request, &response)?))
     }
 
     async fn send<A>(
@@ -193,7 +194,7 @@ impl ClioApi {
         Some(url)
     }
 
-    async fn put(&self, target: &UploadTarget, slice: DocumentSlice, limits: CallLimits) -> Result<(), CallError> {
+    async fn put(&self, target: &UploadTarget, slice: DocumentSlice, limits: CallLimits) -> Result<u16, CallError> {
         let (url, headers) = target.resolve(&self.host, slice.len).map_err(CallError::not_sent)?;
         let request = HttpRequest {
             method: Method::Put,
@@ -205,26 +206,30 @@ impl ClioApi {
             max_response: MAX_STORAGE_ANSWER,
         };
         let response = self.transport.send(request).await.map_err(CallError::of_transport)?;
-        if (200..=299).contains(&response.status) { Ok(()) } else { Err(errors::storage_refusal(&response)) }
+        if (200..=299).contains(&response.status) {
+            Ok(response.status)
+        } else {
+            Err(errors::storage_refusal(&response))
+        }
     }
 
     /// Says what was called, never with what: paths and queries hold client data.
-    fn trace<A>(
+    fn trace(
         &self,
         method: &str,
         resource: &str,
         record: Option<i64>,
         started: Monotonic,
-        answer: &Result<A, CallError>,
+        status: Result<u16, &CallError>,
     ) {
-        let failed = answer.as_ref().err();
+        let failed = status.err();
         tracing::debug!(
             method,
             resource,
             record,
-            status = failed.and_then(|failed| failed.http_status),
+            status = failed.map_or(status.ok(), |failed| failed.http_status),
             code = failed.map_or("ok", |failed| failed.error.code().name()),
-            outcome = failed.map_or("done", |failed| Outcome::name(failed.outcome)),
+            outcome = failed.map_or("done", |failed| failed.outcome.name()),
             ms = u64::try_from(started.until(self.runtime.monotonic()).as_millis()).unwrap_or(u64::MAX),
             "called Clio"
         );

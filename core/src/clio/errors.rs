@@ -161,22 +161,24 @@ pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -
     let status = response.status;
     let (kind, own) = match &shape {
         Shape::Api(kind) | Shape::OAuth(kind) => (kind.clone(), true),
-        Shape::Bearer => (None, status == 401),
+        Shape::Bearer => (None, matches!(status, 401 | 403)),
         Shape::Page | Shape::Other => (None, false),
     };
     let page = matches!(shape, Shape::Page);
     let code = match (status, kind.as_deref()) {
         (300..=399, _) => Code::RedirectRefused,
         (429, _) => Code::ClioRateLimited,
+        // Clio verifies uploads with its storage; both mean "ask again" (Clio: Documents).
+        (_, Some("UploadNotFoundError" | "UploadTimeoutError")) => Code::DocumentProcessing,
         (500.., _) => Code::ClioUnavailable,
         (408, _) => Code::TimedOut,
         _ if page => Code::FirewallAnswer,
-        // Clio verifies uploads with its storage; both mean "ask again" (Clio: Documents).
-        (_, Some("UploadNotFoundError" | "UploadTimeoutError")) => Code::DocumentProcessing,
         (401, _) => Code::TokenRejected,
         // RFC 6750: the token lacks a permission.
         (403, Some("insufficient_scope")) => Code::AppPermissionMissing,
-        (403, _) => Code::UserRoleForbids,
+        // Only Clio's own words say something about a role; a bare 403 is a firewall's.
+        (403, _) if own => Code::UserRoleForbids,
+        (403, _) => Code::FirewallAnswer,
         (404, _) => Code::ClioNotFound,
         (409 | 412, _) => Code::ClioConflict,
         (410, _) => Code::ClioVersionUnsupported,

@@ -110,13 +110,12 @@ impl ClioHost {
     /// # Errors
     /// [`Code::SettingInvalid`] when it is not a DNS name.
     pub fn with_upload_host(mut self, host: &str) -> Result<Self> {
-        let invalid = || Error::new(Code::SettingInvalid).with("setting", "upload_host");
         match Host::parse(host) {
-            Ok(Host::Domain(name)) if name.contains('.') && !name.ends_with('.') => {
+            Ok(Host::Domain(name)) if storage::is_dns_name(&name) => {
                 self.upload_hosts.push(name);
                 Ok(self)
             }
-            _ => Err(invalid()),
+            _ => Err(Error::new(Code::SettingInvalid).with("setting", "upload_host")),
         }
     }
 

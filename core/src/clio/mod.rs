@@ -22,6 +22,8 @@ pub mod practice_areas;
 pub mod probe;
 mod request;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod token;
 mod upload;
 pub mod users;

@@ -222,7 +222,7 @@ pub struct Page<T> {
     pub next: Option<ApiRequest<Page<T>>>,
 }
 
-/// A path below `/api/v4/` with a query, percent-encoded. Wiped on drop: a search holds client data.
+/// A path below `/api/v4/` with a query, percent-encoded.
 pub(super) struct Path(Zeroizing<String>);
 
 impl Path {

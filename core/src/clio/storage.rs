@@ -45,3 +45,9 @@ pub(super) fn is_clio(host: &str) -> bool {
     host.strip_suffix(".clio.com")
         .is_some_and(|rest| !rest.is_empty() && rest.split('.').all(|label| !label.is_empty()))
 }
+
+/// Whether `host` is a full DNS name: two labels or more, no wildcard, no dot at the end.
+pub(super) fn is_dns_name(host: &str) -> bool {
+    let character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    host.contains('.') && host.split('.').all(|label| !label.is_empty() && label.bytes().all(character))
+}
