@@ -13,8 +13,9 @@
 
 use core::fmt::Debug;
 use core::time::Duration;
+use std::collections::HashSet;
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
 use crate::model::{FirmId, Timestamp};
 
@@ -161,6 +162,18 @@ impl Write {
         match self {
             Self::Put { key, .. } | Self::Delete { key, .. } | Self::Check { key, .. } => key,
         }
+    }
+
+    /// What every store does first: refuses a commit that names a key twice, because its entries would then depend on their order.
+    ///
+    /// # Errors
+    /// [`Internal`](crate::Code::Internal): core built a wrong commit. Nothing was written.
+    pub fn require_distinct_keys(writes: &[Self]) -> Result<()> {
+        let mut seen = HashSet::with_capacity(writes.len());
+        if writes.iter().all(|write| seen.insert(write.key())) {
+            return Ok(());
+        }
+        Err(Error::new(Code::Internal).with("reason", "key_twice_in_commit"))
     }
 }
 

@@ -1,0 +1,2 @@
+SELECT firm, id, version, due_at, body FROM records
+WHERE firm = :firm AND collection = :collection AND id = :id;

@@ -1,0 +1,101 @@
+//! The files of a database on the disk: creating the main one, and noticing that somebody took one away.
+//!
+//! **The problem.** Locks of POSIX belong to the process and end when *any* descriptor of the file is closed. A second copy of SQLite in
+//! our process does not see our locks: when it closes the file it takes itself for the last user, moves the log into the
+//! database, and deletes `-wal` and `-shm` under us. Our next commits go to a file without a name, and are gone at the end of the process.
+//!
+//! **What is done.** [`OpenFiles`] keeps device and inode of `.db`, `-wal` and `-shm`, as they were when our locks were taken. While we hold
+//! them no well-behaved user, in any process, replaces these files. So a difference is proof. It is looked for before every
+//! call (then nothing is lost: the thief has moved the log into the database) and again after every commit.
+//!
+//! For the same reason this module never opens an existing database: closing it would drop our own locks.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use casehug_clio::{Code, Error, Result};
+
+use crate::error::refused;
+
+/// Names a file whatever path leads to it: device and inode, or the canonical path on Windows, where nobody can delete or replace a
+/// file that is open.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FileId(#[cfg(unix)] (u64, u64), #[cfg(not(unix))] PathBuf);
+
+/// Creates the file if it is missing, readable by its owner only, and returns its canonical path. SQLite gives `-wal` and `-shm`
+/// the mode of the main file.
+pub(crate) fn create(path: &Path) -> Result<PathBuf> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => {}
+        Err(error) => match error.kind() {
+            ErrorKind::AlreadyExists => {}
+            ErrorKind::NotFound | ErrorKind::NotADirectory => return Err(refused("directory_missing")),
+            ErrorKind::PermissionDenied => return Err(refused("permission")),
+            ErrorKind::ReadOnlyFilesystem => return Err(refused("read_only")),
+            ErrorKind::IsADirectory => return Err(refused("not_a_file")),
+            _ => return Err(refused("other")),
+        },
+    }
+    let path = fs::canonicalize(path).map_err(|_| refused("other"))?;
+    let metadata = fs::metadata(&path).map_err(|_| refused("other"))?;
+    if !metadata.is_file() {
+        return Err(refused("not_a_file"));
+    }
+    // Root may write to it all the same; whoever took the permission away did not want that.
+    if metadata.permissions().readonly() {
+        return Err(refused("read_only"));
+    }
+    Ok(path)
+}
+
+/// The identity of the file that has this name now. `None`: there is none.
+pub(crate) fn file_id(path: &Path) -> Option<FileId> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(path).ok().map(|metadata| FileId((metadata.dev(), metadata.ino())))
+    }
+    #[cfg(not(unix))]
+    {
+        path.exists().then(|| FileId(path.to_owned()))
+    }
+}
+
+/// The files as they were when the database was opened.
+#[derive(Debug)]
+pub(crate) struct OpenFiles {
+    files: Vec<(PathBuf, FileId)>,
+    tampered: AtomicBool,
+}
+
+impl OpenFiles {
+    /// To be called while the connections hold their locks: after each has read once.
+    pub(crate) fn new(database: &Path) -> Result<Self> {
+        let mut files = Vec::new();
+        for suffix in ["", "-wal", "-shm"] {
+            let mut path = OsString::from(database);
+            path.push(suffix);
+            let path = PathBuf::from(path);
+            let id = file_id(&path).ok_or_else(|| refused("other"))?;
+            files.push((path, id));
+        }
+        Ok(Self { files, tampered: AtomicBool::new(false) })
+    }
+
+    /// Fails for ever once a file is not the one that was opened.
+    pub(crate) fn check(&self) -> Result<()> {
+        let intact = || self.files.iter().all(|(path, id)| file_id(path).as_ref() == Some(id));
+        if !self.tampered.load(Ordering::Acquire) && intact() {
+            return Ok(());
+        }
+        self.tampered.store(true, Ordering::Release);
+        Err(Error::new(Code::StoreTampered))
+    }
+}

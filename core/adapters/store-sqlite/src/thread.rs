@@ -1,0 +1,138 @@
+//! The threads that own the connections, and the requests that are sent to them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use casehug_clio::Result;
+use casehug_clio::ports::{Commit, Key, Record, Scan, Write};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use tokio::sync::oneshot;
+
+use crate::error::{closed, refused};
+use crate::files::{self, OpenFiles};
+use crate::registry::{Closing, Registration};
+use crate::{connection, statements};
+
+type Reply<T> = oneshot::Sender<Result<T>>;
+
+/// One call of the port, on its way to a thread.
+pub(crate) enum Request {
+    Get(Key, Reply<Option<Record>>),
+    Scan(Scan, Reply<Vec<Record>>),
+    Commit(Vec<Write>, Reply<Commit>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A thread that owns a connection.
+pub(crate) struct Worker(Sender<Request>);
+
+impl Worker {
+    /// Sends a request and waits for its answer.
+    pub(crate) async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(request(reply)).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Answers what was asked before, closes the connection, and ends the thread.
+    pub(crate) async fn close(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.0.send(Request::Close(reply)).is_ok() {
+            // An error says that the thread has ended already.
+            let _ = answer.await;
+        }
+    }
+}
+
+/// What a thread owns.
+struct Served {
+    connection: Connection,
+    files: Arc<OpenFiles>,
+    registration: Arc<Registration>,
+}
+
+/// Opens the database on a thread of ours (recovering a long log takes time) and starts both workers.
+pub(crate) async fn start(path: PathBuf) -> Result<(Worker, Worker, Closing)> {
+    let (reply, answer) = oneshot::channel();
+    spawn("casehug-store-open", move || {
+        // Nobody waits any more: the handles are dropped, and the file is closed again.
+        let _ = reply.send(open(&path));
+    })?;
+    answer.await.map_err(|_| closed())?
+}
+
+fn open(path: &Path) -> Result<(Worker, Worker, Closing)> {
+    let path = files::create(path)?;
+    let registration = Registration::take(files::file_id(&path).ok_or_else(|| refused("other"))?)?;
+    let (writer, reader) = (connection::open(&path)?, connection::open(&path)?);
+    let files = Arc::new(OpenFiles::new(&path)?);
+    let closing = Closing::new(&registration);
+    let served = |connection| Served { connection, files: files.clone(), registration: registration.clone() };
+    Ok((work("casehug-store-write", served(writer))?, work("casehug-store-read", served(reader))?, closing))
+}
+
+fn work(name: &'static str, served: Served) -> Result<Worker> {
+    let (sender, requests) = channel();
+    spawn(name, move || served.serve(&requests))?;
+    Ok(Worker(sender))
+}
+
+fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map(drop).map_err(|_| refused("no_thread"))
+}
+
+impl Served {
+    fn serve(mut self, requests: &Receiver<Request>) {
+        // A reply fails when its future was dropped: then nobody wants to know.
+        let mut end = None;
+        while let Ok(request) = requests.recv() {
+            match request {
+                Request::Get(key, reply) => drop(reply.send(self.read(|connection| statements::get(connection, &key)))),
+                Request::Scan(scan, reply) => {
+                    drop(reply.send(self.read(|connection| statements::scan(connection, &scan))));
+                }
+                Request::Commit(writes, reply) => drop(reply.send(self.commit(&writes))),
+                Request::Close(reply) => {
+                    end = Some(reply);
+                    break;
+                }
+            }
+        }
+        self.close();
+        if let Some(reply) = end {
+            // The one who closes may have gone.
+            let _ = reply.send(());
+        }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.files.check()?;
+        read(&self.connection)
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<Commit> {
+        self.files.check()?;
+        let outcome = statements::commit(&mut self.connection, writes)?;
+        // Taken away in between: the commit stands in a file that nobody will find.
+        self.files.check()?;
+        Ok(outcome)
+    }
+
+    /// The last connection to close moves the log into the database. With a log that is not the database's any more this would
+    /// overwrite what others have written since.
+    fn close(self) {
+        let Self { connection, files, registration } = self;
+        let leave_log = files.check().is_err();
+        let ready = !leave_log || connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).is_ok();
+        if ready {
+            drop(connection);
+        } else {
+            // Better an open descriptor until the process ends than a broken database.
+            std::mem::forget(connection);
+        }
+        drop(registration);
+    }
+}

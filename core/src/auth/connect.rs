@@ -1,0 +1,363 @@
+//! Connecting a firm to Clio.
+//!
+//! **Problem.** One redirect through a browser must end in exactly one working connection or in nothing at all: with two
+//! admins at it, with callbacks repeated or forged, and with a crash between any two steps.
+//!
+//! **Life of a connect.**
+//! 1. [`begin`](super::Auth::begin): a one-use state is stored as a digest; the browser goes to Clio.
+//! 2. [`finish`](super::Auth::finish), one commit: the state is used up, a *draft* announces the new connection, its data key is made.
+//! 3. Code for tokens. Then, with the token: who is it, what can it read, which practice areas are there.
+//! 4. The tokens are sealed and stored under the new connection's id, where nobody looks yet.
+//! 5. One commit: the connection record, the practice areas, the audit entry; the draft is gone. Now it exists.
+//!
+//! A crash before 5 leaves a draft, which the next [`begin`](super::Auth::begin) sweeps with tokens and data key. So there is
+//! never a connection without tokens. The record is swapped by version: of two admins at once one connects, the other one gets
+//! [`ConnectConflict`](Code::ConnectConflict).
+//!
+//! **Reconnecting** is the same with an earlier record: same region and same account, or [`AccountMismatch`](Code::AccountMismatch),
+//! because saved Clio ids would point into another firm. Links stay; generation, connection id and data key are new. If one side's
+//! account is unknown (the app may not read users), a practice area of both tells that they are the same: Clio's ids are not reused between accounts.
+//!
+//! **What is given back.** Tokens that are not kept are deauthorized, best effort and always with the new token itself: when the account is
+//! another one, the plan has no API, or another admin was first. After other failures only if the firm has no earlier
+//! connection: Clio does not say whether deauthorizing one token ends the person's other grants.
+
+use core::fmt;
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use url::{Host, Url};
+use zeroize::Zeroizing;
+
+use super::attempt::{Attempt, Draft, Sweeper};
+use super::callback::{Callback, Outcome};
+use super::oauth::{Granted, OAuth};
+use super::survey::{self, Survey};
+use super::tokens::{TokenVault, Tokens};
+use super::{Actor, Connection, ConnectionState, Keyring, PracticeAreas};
+use crate::clio::ClioApi;
+use crate::error::{Code, Error, Result, Retry};
+use crate::log::{Action, AuditEntry, AuditStatus};
+use crate::model::{ConnectionId, FirmId, Timestamp};
+use crate::ports::{Commit, Expect};
+use crate::records::{Journal, Stored, Unit};
+
+/// Connects firms to Clio.
+#[derive(Clone, Debug)]
+pub(super) struct Connect {
+    pub journal: Journal,
+    pub keyring: Keyring,
+    pub vault: TokenVault,
+    pub oauth: OAuth,
+    pub clio: ClioApi,
+}
+
+/// Where to send the admin's browser. `Debug` leaves out the URL, which holds the state.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectStart {
+    /// Clio's consent page. MUST only be given to the browser of the actor who began.
+    pub authorize_url: Url,
+    /// When the attempt ends, on the store's clock.
+    pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for ConnectStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectStart").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Why an attempt ended, and whether the audit log knows already.
+struct Ended {
+    error: Error,
+    audited: bool,
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self { error, audited: false }
+    }
+}
+
+/// Why a grant was not kept, and whether it is to be given back.
+struct Failed {
+    error: Error,
+    give_back: bool,
+}
+
+impl Connect {
+    pub async fn begin(&self, actor: &Actor, redirect_uri: &str) -> Result<ConnectStart> {
+        actor.require_admin_of(&actor.firm, &self.journal, "connect").await?;
+        let redirect_uri = redirect_target(redirect_uri)?;
+        if let Err(error) = self.sweeper().sweep(&actor.firm).await {
+            // Leftovers are harmless, and due again.
+            tracing::warn!(firm = %actor.firm, code = error.code().name(), "leftovers of earlier attempts were not swept");
+        }
+        let (state, expires_at) = Attempt::begin(&self.journal, actor, &redirect_uri).await?;
+        let verifier = self.verifier(&actor.firm, &state).await?;
+        let authorize_url = self.oauth.authorize_url(&redirect_uri, &state, &verifier);
+        Ok(ConnectStart { authorize_url, expires_at })
+    }
+
+    pub async fn finish(&self, actor: &Actor, callback_query: &str) -> Result<Connection> {
+        actor.require_admin_of(&actor.firm, &self.journal, "connect").await?;
+        let Ended { error, audited } = match self.finish_inner(actor, callback_query).await {
+            Ok(connection) => return Ok(connection),
+            Err(ended) => ended,
+        };
+        let error = error.retry_as(Retry::Never);
+        if audited {
+            return Err(error);
+        }
+        let mut unit = self.journal.unit(&actor.firm)?;
+        unit.audit(AuditEntry::by(&actor.id, Action::Connect, AuditStatus::Failed).error(&error));
+        match self.journal.commit_or_conflict(&unit).await {
+            Ok(_) => Err(error),
+            Err(audit) => Err(error.caused_by(audit)),
+        }
+    }
+
+    async fn finish_inner(&self, actor: &Actor, query: &str) -> Result<Connection, Ended> {
+        let callback = Callback::parse(query)?;
+        let attempt = Attempt::find(&self.journal, actor, &callback.state).await?;
+        let code = match callback.outcome {
+            Outcome::Code(code) => code,
+            Outcome::Declined => {
+                return Err(self.end(actor, attempt, Action::Declined, Code::ConnectDeclined.into()).await);
+            }
+            Outcome::Refused(reason) => {
+                let error = Error::new(Code::OauthRefused).with("reason", reason);
+                return Err(self.end(actor, attempt, Action::Connect, error).await);
+            }
+        };
+        let mut unit = self.journal.unit(&actor.firm)?;
+        let earlier = Connection::load(&self.journal, &actor.firm).await?;
+        let id = ConnectionId::new(self.journal.new_id()?)?;
+        let draft = Draft::announce(&mut unit, &id)?;
+        self.keyring.new_connection(&mut unit, &id).await?;
+        let redirect_uri = attempt.consume(&self.journal, unit).await?;
+        let verifier = self.verifier(&actor.firm, &callback.state).await?;
+
+        let granted = match self.oauth.exchange(&redirect_uri, &code, &verifier).await {
+            Ok(granted) => granted,
+            Err(error) => {
+                self.discard(actor, draft).await;
+                return Err(error.into());
+            }
+        };
+        let access = granted.access.clone();
+        match self.establish(actor, id, &draft, granted, earlier).await {
+            Ok(connection) => {
+                // The replaced connection's tokens; whatever stays is swept at the next begin.
+                if let Err(error) = self.sweeper().sweep(&actor.firm).await {
+                    tracing::warn!(firm = %actor.firm, code = error.code().name(), "the replaced tokens were not swept yet");
+                }
+                Ok(connection)
+            }
+            Err(Failed { error, give_back }) => {
+                if give_back && let Err(error) = self.oauth.deauthorize(&access).await {
+                    tracing::warn!(firm = %actor.firm, code = error.code().name(), "an unused token was not given back");
+                }
+                self.discard(actor, draft).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Ends an attempt to which Clio said no: the state is used up and the refusal audited in one commit.
+    async fn end(&self, actor: &Actor, attempt: Attempt, action: Action, error: Error) -> Ended {
+        let ended = async {
+            let mut unit = self.journal.unit(&actor.firm)?;
+            unit.audit(AuditEntry::by(&actor.id, action, AuditStatus::Refused).error(&error));
+            attempt.consume(&self.journal, unit).await
+        };
+        match ended.await {
+            Ok(_) => Ended { error, audited: true },
+            Err(other) => other.into(),
+        }
+    }
+
+    /// Steps 3 to 5.
+    async fn establish(
+        &self,
+        actor: &Actor,
+        id: ConnectionId,
+        draft: &Draft,
+        granted: Granted,
+        earlier: Option<Stored<Connection>>,
+    ) -> Result<Connection, Failed> {
+        let firm = &actor.firm;
+        let first = earlier.is_none();
+        let failed = |error| Failed { error, give_back: first };
+        let refused = |error| Failed { error, give_back: true };
+
+        let Some(refresh) = granted.refresh else {
+            return Err(failed(Error::new(Code::OauthAnswerInvalid).with("reason", "no_refresh_token")));
+        };
+        let tokens =
+            Tokens { access: granted.access, refresh, refresh_at: granted.refresh_at, expires_at: granted.expires_at };
+        let survey =
+            survey::take(&self.clio, &tokens.access, self.journal.runtime().now()).await.map_err(
+                |error| match error.code() {
+                    Code::PlanWithoutApi => refused(error),
+                    _ => failed(error),
+                },
+            )?;
+        let mut connection = self.describe(actor, id, &survey);
+        let mut areas = PracticeAreas::load(&self.journal, firm).await.map_err(failed)?;
+        if let Some(earlier) = &earlier {
+            let known = areas.as_ref().map(|stored| &stored.value);
+            same_account(&earlier.value, &mut connection, known, &survey.areas)?;
+        }
+        // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go on after one.
+        let stored = self.vault.swap(firm, &connection.id, None, &tokens).await.map_err(failed)?;
+        stored.ok_or_else(|| failed(Code::StoreConflict.into()))?;
+
+        let mut base = earlier;
+        loop {
+            connection.generation = base.as_ref().map_or(1, |base| base.value.generation + 1);
+            let unit = self.completed(actor, &connection, draft, base.as_ref(), &survey.areas, areas.as_ref());
+            // An unknown commit is not a failed one: the connection may stand, and then its token is in use.
+            let unknown = |error| Failed { error, give_back: false };
+            match self.journal.commit(&unit.map_err(failed)?).await.map_err(unknown)? {
+                Commit::Done { .. } => return Ok(connection),
+                Commit::Conflict => {}
+            }
+            let now = Connection::load(&self.journal, firm).await.map_err(failed)?;
+            let id_of = |stored: &Option<Stored<Connection>>| stored.as_ref().map(|stored| stored.value.id.clone());
+            if id_of(&now) != id_of(&base) {
+                return Err(refused(Code::ConnectConflict.into()));
+            }
+            if !draft.stands(&self.journal).await.map_err(failed)? {
+                return Err(failed(Code::ConnectStateExpired.into()));
+            }
+            // Still the same connection: a refresh marked it, or its practice areas were loaded again.
+            base = now;
+            areas = PracticeAreas::load(&self.journal, firm).await.map_err(failed)?;
+        }
+    }
+
+    /// The commit that makes the connection.
+    fn completed(
+        &self,
+        actor: &Actor,
+        connection: &Connection,
+        draft: &Draft,
+        base: Option<&Stored<Connection>>,
+        areas: &PracticeAreas,
+        areas_base: Option<&Stored<PracticeAreas>>,
+    ) -> Result<Unit> {
+        let firm = &actor.firm;
+        let mut unit = self.journal.unit(firm)?;
+        unit.put(Connection::key(firm), expect(base), connection)?;
+        unit.put(PracticeAreas::key(firm), expect(areas_base), areas)?;
+        if let Some(base) = base {
+            Draft::retire(&mut unit, &base.value.id)?;
+        }
+        draft.complete(&mut unit);
+        unit.audit(connected(actor, connection));
+        Ok(unit)
+    }
+
+    fn describe(&self, actor: &Actor, id: ConnectionId, survey: &Survey) -> Connection {
+        let host = self.oauth.host();
+        Connection {
+            id,
+            generation: 1,
+            state: if survey.advice.is_empty() { ConnectionState::Connected } else { ConnectionState::Degraded },
+            advice: survey.advice.clone(),
+            region: host.name().to_owned(),
+            root: host.root().to_string(),
+            account: survey.account.clone(),
+            user: survey.user.clone(),
+            readable: survey.readable,
+            connected_at: self.journal.runtime().now(),
+            connected_by: actor.id.clone(),
+        }
+    }
+
+    /// The PKCE verifier of a state: derived under the firm's key, so that it needs no record, and the state alone does not tell it.
+    async fn verifier(&self, firm: &FirmId, state: &str) -> Result<Zeroizing<String>> {
+        let mac = Zeroizing::new(self.keyring.firm_mac(firm, "pkce", state.as_bytes()).await?);
+        Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(mac.as_slice())))
+    }
+
+    async fn discard(&self, actor: &Actor, draft: Draft) {
+        if let Err(error) = self.sweeper().discard(draft).await {
+            tracing::warn!(firm = %actor.firm, code = error.code().name(), "a failed attempt was not removed yet");
+        }
+    }
+
+    fn sweeper(&self) -> Sweeper {
+        Sweeper { journal: self.journal.clone(), keyring: self.keyring.clone(), vault: self.vault.clone() }
+    }
+}
+
+fn connected(actor: &Actor, connection: &Connection) -> AuditEntry {
+    let mut entry = AuditEntry::by(&actor.id, Action::Connect, AuditStatus::Ok)
+        .with("connection", &connection.id)
+        .with("generation", connection.generation)
+        .with("region", &connection.region);
+    if let Some(account) = &connection.account {
+        entry = entry.with("account", account.id);
+    }
+    if !connection.advice.is_empty() {
+        let names: Vec<&str> = connection.advice.iter().map(|code| code.name()).collect();
+        entry = entry.with("advice", names.join(","));
+    }
+    entry
+}
+
+fn expect<T>(base: Option<&Stored<T>>) -> Expect {
+    base.map_or(Expect::Absent, |base| Expect::Version(base.version.clone()))
+}
+
+/// Refuses another account. Where one side's account is unknown, a practice area of both proves that they are the same, and the
+/// earlier identity is kept.
+fn same_account(
+    earlier: &Connection,
+    new: &mut Connection,
+    known: Option<&PracticeAreas>,
+    areas: &PracticeAreas,
+) -> Result<(), Failed> {
+    let another = |reason: &'static str| {
+        let error = Error::new(Code::AccountMismatch).with("reason", reason);
+        Err(Failed { error, give_back: true })
+    };
+    if (&earlier.region, &earlier.root) != (&new.region, &new.root) {
+        return another("another_region");
+    }
+    let error = match (&earlier.account, &new.account) {
+        (Some(before), Some(now)) if before.id == now.id => return Ok(()),
+        (Some(_), Some(_)) => return another("another_account"),
+        _ if known.is_some_and(|known| known.shares_one_with(areas)) => {
+            new.account = new.account.take().or_else(|| earlier.account.clone());
+            return Ok(());
+        }
+        (None, Some(_)) => Error::new(Code::AccountMismatch).with("reason", "earlier_account_unknown"),
+        (_, None) => Error::new(Code::AppPermissionMissing).with("reason", "account_unknown"),
+    };
+    // It may well be the same account, and then the earlier connection rests on it.
+    Err(Failed { error, give_back: false })
+}
+
+/// https, or http to this machine itself; no user, no fragment.
+fn redirect_target(text: &str) -> Result<Url> {
+    let refused =
+        |reason: &'static str| Error::new(Code::UrlRefused).with("field", "redirect_uri").with("reason", reason);
+    let url = Url::parse(text).map_err(|_| refused("not_a_url"))?;
+    let loopback = match url.host() {
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => return Err(refused("no_host")),
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        return Err(refused("not_https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(refused("user_or_fragment"));
+    }
+    Ok(url)
+}

@@ -1,0 +1,87 @@
+//! Everything about connections behind one object.
+
+use std::sync::Arc;
+
+use super::connect::{Connect, ConnectStart};
+use super::oauth::{ClioApp, OAuth};
+use super::tokens::TokenVault;
+use super::{Actor, Connection, Keyring, Session};
+use crate::clio::ClioApi;
+use crate::error::Result;
+use crate::model::FirmId;
+use crate::ports::{HttpTransport, TokenStore};
+use crate::records::Journal;
+
+/// Connects firms, tells how they are connected, and hands out sessions.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    connect: Connect,
+    session: Session,
+}
+
+impl Auth {
+    /// With one developer application, in the region of `clio`.
+    #[must_use]
+    pub fn new(
+        app: ClioApp,
+        clio: ClioApi,
+        http: Arc<dyn HttpTransport>,
+        journal: Journal,
+        tokens: Arc<dyn TokenStore>,
+        keyring: Keyring,
+    ) -> Self {
+        let vault = TokenVault::new(journal.clone(), keyring.clone(), tokens);
+        let oauth = OAuth::new(app, clio.host().clone(), http, journal.runtime().clone());
+        let session = Session::new(journal.clone(), vault.clone(), oauth.clone());
+        Self { connect: Connect { journal, keyring, vault, oauth, clio }, session }
+    }
+
+    /// Begins to connect the actor's firm: returns Clio's consent page. `redirect_uri` is where Clio sends the browser back, and must be
+    /// registered with the application: https, or http to a loopback address.
+    ///
+    /// # Errors
+    /// [`NotAllowed`](crate::Code::NotAllowed) (audited) unless the actor is an admin; [`UrlRefused`](crate::Code::UrlRefused),
+    /// [`KeyFailed`](crate::Code::KeyFailed), [`StoreFailed`](crate::Code::StoreFailed).
+    pub async fn begin(&self, actor: &Actor, redirect_uri: &str) -> Result<ConnectStart> {
+        self.connect.begin(actor, redirect_uri).await
+    }
+
+    /// Finishes with the query of Clio's redirect. `actor` is the authenticated user of the browser that brought it, never taken
+    /// from the query.
+    ///
+    /// Every outcome is audited. No error of this call is to be retried: the attempt is over, a person begins again.
+    ///
+    /// # Errors
+    /// [`NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin;
+    /// [`ConnectStateUnknown`](crate::Code::ConnectStateUnknown): never begun, used, another actor's, or an unclear query;
+    /// [`ConnectStateExpired`](crate::Code::ConnectStateExpired); [`ConnectDeclined`](crate::Code::ConnectDeclined);
+    /// [`OauthRefused`](crate::Code::OauthRefused), [`OauthAnswerInvalid`](crate::Code::OauthAnswerInvalid);
+    /// [`PlanWithoutApi`](crate::Code::PlanWithoutApi); [`AccountMismatch`](crate::Code::AccountMismatch);
+    /// [`AppPermissionMissing`](crate::Code::AppPermissionMissing): the account cannot be compared with the earlier one;
+    /// [`ConnectConflict`](crate::Code::ConnectConflict); the errors of the network, of keys and of the store.
+    pub async fn finish(&self, actor: &Actor, callback_query: &str) -> Result<Connection> {
+        self.connect.finish(actor, callback_query).await
+    }
+
+    /// How the firm is connected, without secrets; `None` if it never was.
+    ///
+    /// # Errors
+    /// [`StoreFailed`](crate::Code::StoreFailed), [`StoreCorrupt`](crate::Code::StoreCorrupt).
+    pub async fn connection(&self, firm: &FirmId) -> Result<Option<Connection>> {
+        Ok(Connection::load(&self.connect.journal, firm).await?.map(|stored| stored.value))
+    }
+
+    /// Refuses everybody but admins of their own firm, and audits the refusal. `operation` is a fixed word for what was asked.
+    ///
+    /// # Errors
+    /// [`NotAllowed`](crate::Code::NotAllowed).
+    pub async fn require_admin(&self, actor: &Actor, operation: &'static str) -> Result<()> {
+        actor.require_admin_of(&actor.firm, &self.connect.journal, operation).await
+    }
+
+    /// Access tokens for calls to Clio.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests of the module as a whole; what one file can tell alone stands beside it.
+
+mod connect;
+mod sealing;
+mod session;
+mod support;

@@ -1,0 +1,149 @@
+//! The [`Store`] port on an ordered map: the contract in its shortest form.
+//!
+//! A commit looks at every expectation before it writes anything, under one lock, so it is all or nothing and racing commits
+//! are decided one after the other. It keeps every promise of the port but durability: what it holds ends with the process.
+
+use core::fmt;
+use core::ops::Bound;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::Result;
+use crate::maybe_send::BoxFuture;
+use crate::model::Timestamp;
+use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
+
+/// Records in memory. A clone is a second handle of the same store. Its clock is the runtime's.
+#[derive(Clone)]
+pub struct MemoryStore {
+    runtime: Arc<dyn Runtime>,
+    records: Arc<Mutex<BTreeMap<Key, Value>>>,
+}
+
+#[derive(Clone)]
+struct Value {
+    version: Version,
+    due_at: Option<Timestamp>,
+    body: String,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(runtime: Arc<dyn Runtime>) -> Self {
+        Self { runtime, records: Arc::default() }
+    }
+
+    fn records(&self) -> MutexGuard<'_, BTreeMap<Key, Value>> {
+        // A commit changes the map only after its last check, in steps that do not panic: a poisoned map is still whole.
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn commit_now(&self, writes: &[Write]) -> Result<Commit> {
+        Write::require_distinct_keys(writes)?;
+        let mut records = self.records();
+        let at = self.runtime.now();
+        if !writes.iter().all(|write| holds(&records, write)) {
+            return Ok(Commit::Conflict);
+        }
+        for write in writes {
+            match write {
+                Write::Put { key, version, due_in, body, .. } => {
+                    let due_at = due_in.map(|due_in| at + due_in);
+                    records.insert(key.clone(), Value { version: version.clone(), due_at, body: body.clone() });
+                }
+                Write::Delete { key, .. } => {
+                    records.remove(key);
+                }
+                Write::Check { .. } => {}
+            }
+        }
+        Ok(Commit::Done { at })
+    }
+
+    fn scan_now(&self, scan: &Scan) -> Vec<Record> {
+        let records = self.records();
+        match scan {
+            Scan::Ids { firm, collection, from, until, order, limit } => {
+                if until.as_ref().is_some_and(|until| until <= from) {
+                    return Vec::new();
+                }
+                let first = Key::new(firm, collection, from.as_str());
+                let range = records
+                    .range((Bound::Included(first), Bound::Unbounded))
+                    .take_while(|(key, _)| key.firm == *firm && key.collection == *collection)
+                    .take_while(|(key, _)| until.as_ref().is_none_or(|until| key.id < *until));
+                let mut found: Vec<Record> = range.map(to_record).collect();
+                if *order == Order::Descending {
+                    found.reverse();
+                }
+                found.truncate(*limit);
+                found
+            }
+            Scan::Due { firm, collection, limit } => {
+                let now = self.runtime.now();
+                let mut found: Vec<Record> = records
+                    .iter()
+                    .filter(|(key, _)| {
+                        key.collection == *collection && firm.as_ref().is_none_or(|firm| key.firm == *firm)
+                    })
+                    .filter(|(_, value)| value.due_at.is_some_and(|due_at| due_at <= now))
+                    .map(to_record)
+                    .collect();
+                found.sort_by_key(|record| record.due_at);
+                found.truncate(*limit);
+                found
+            }
+        }
+    }
+}
+
+fn holds(records: &BTreeMap<Key, Value>, write: &Write) -> bool {
+    let found = records.get(write.key()).map(|value| &value.version);
+    match write {
+        Write::Put { expect: Expect::Absent, .. } | Write::Check { expect: Expect::Absent, .. } => found.is_none(),
+        Write::Put { expect: Expect::Version(version), .. }
+        | Write::Check { expect: Expect::Version(version), .. }
+        | Write::Delete { version, .. } => found == Some(version),
+    }
+}
+
+fn to_record((key, value): (&Key, &Value)) -> Record {
+    Record { key: key.clone(), version: value.version.clone(), due_at: value.due_at, body: value.body.clone() }
+}
+
+impl Store for MemoryStore {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
+        Box::pin(async move { Ok(self.records().get_key_value(key).map(to_record)) })
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
+        Box::pin(async move { Ok(self.scan_now(scan)) })
+    }
+
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
+        Box::pin(async move { self.commit_now(writes) })
+    }
+}
+
+/// The number of records, never their content.
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("records", &self.records().len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::VirtualRuntime;
+    use crate::testing::store::StoreUnderTest;
+
+    async fn open() -> StoreUnderTest {
+        let runtime = Arc::new(VirtualRuntime::new(1));
+        let store = MemoryStore::new(runtime.clone());
+        StoreUnderTest::new(Arc::new(store.clone()), Arc::new(store), runtime)
+    }
+
+    crate::store_conformance!(open);
+}

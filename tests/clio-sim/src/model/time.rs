@@ -1,0 +1,71 @@
+//! Instants are Unix milliseconds given by the caller; here they become Clio's texts and back.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use jiff::{
+    Timestamp,
+    civil::Date,
+    tz::{Offset, TimeZone},
+};
+
+fn zone(offset_minutes: i32) -> TimeZone {
+    TimeZone::fixed(Offset::from_seconds(offset_minutes.saturating_mul(60)).unwrap_or(Offset::UTC))
+}
+
+fn format(ms: i64, offset_minutes: i32, pattern: &str) -> String {
+    let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned(zone(offset_minutes))
+        .strftime(pattern)
+        .to_string()
+}
+
+/// `2026-11-23T17:05:09-04:00`: whole seconds and a numeric offset, never `Z`.
+pub(crate) fn iso(ms: i64, offset_minutes: i32) -> String {
+    format(ms, offset_minutes, "%Y-%m-%dT%H:%M:%S%:z")
+}
+
+/// `2026-11-23` in the firm's zone.
+pub(crate) fn date(ms: i64, offset_minutes: i32) -> String {
+    format(ms, offset_minutes, "%Y-%m-%d")
+}
+
+/// `20261123T210509Z`, as signed URLs write it.
+pub(crate) fn compact(ms: i64) -> String {
+    format(ms, 0, "%Y%m%dT%H%M%SZ")
+}
+
+/// Reads an ISO 8601 instant with an offset. A plain date means its first instant in UTC.
+pub(crate) fn parse(text: &str) -> Option<i64> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at.as_millisecond());
+    }
+    // A date has no offset; anything longer without one is refused, as is a `+` that decoding made a space.
+    if text.len() != 10 {
+        return None;
+    }
+    let day: Date = text.parse().ok()?;
+    Some(
+        day.to_zoned(TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_millisecond(),
+    )
+}
+
+/// Whether the text is a calendar date.
+pub(crate) fn is_date(text: &str) -> bool {
+    text.len() == 10 && text.parse::<Date>().is_ok()
+}
+
+/// `Mon, 23 Nov 2026 21:05:09 GMT`.
+pub(crate) fn http_date(ms: i64) -> String {
+    let ms = u64::try_from(ms).unwrap_or(0);
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms))
+}
+
+/// Reads an HTTP date, in whole seconds.
+pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
+    let at = httpdate::parse_http_date(text).ok()?;
+    let since = at.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
+}
