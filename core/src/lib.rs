@@ -5,6 +5,7 @@
 //! behind the C ABI, in Node as WebAssembly, and in Rust services.
 
 pub mod auth;
+mod budget;
 pub mod clio;
 pub mod error;
 pub mod log;
@@ -13,8 +14,12 @@ pub mod memory;
 pub mod model;
 pub mod ports;
 pub mod records;
+mod retry;
+mod sdk;
+pub mod settings;
 pub mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use error::{Code, Error, ErrorKind, Result, Retry};
+pub use sdk::{Sdk, SdkBuilder};

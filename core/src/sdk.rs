@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use crate::auth::{Actor, Auth, ClioApp, ConnectStart, Connection, Keyring, StoreTokens};
-use crate::clio::{ClioApi, ClioHost};
+use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::error::{Code, Error, Result};
 use crate::log::{AuditLog, AuditRecord, Outbox, OutboxEvent};
 use crate::model::{FirmId, MatterId};
@@ -116,8 +116,8 @@ impl SdkBuilder {
         let tokens = self.tokens.unwrap_or_else(|| Arc::new(StoreTokens::new(Arc::clone(&store))));
         let journal = Journal::new(store, Arc::clone(&runtime));
         let keyring = Keyring::new(journal.clone(), keys);
-        let clio = ClioApi::new(transport, Arc::clone(&runtime), self.host, USER_AGENT)?;
-        let auth = Auth::new(self.app, clio.clone(), journal.clone(), tokens, keyring.clone());
+        let clio = ClioApi::new(Arc::clone(&transport), Arc::clone(&runtime), self.host, USER_AGENT)?;
+        let auth = Auth::new(self.app, clio.clone(), transport, journal.clone(), tokens, keyring.clone());
         let engine = Engine {
             journal: journal.clone(),
             runtime,
@@ -131,9 +131,6 @@ impl SdkBuilder {
         Ok(Sdk { journal, auth, engine })
     }
 }
-
-/// Never a URL: Clio's firewall answers those with a bare 403.
-const USER_AGENT: &str = concat!("casehug-clio/", env!("CARGO_PKG_VERSION"));
 
 impl Sdk {
     /// Starts to build an SDK for one Clio app on one Clio host.

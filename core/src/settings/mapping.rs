@@ -239,7 +239,9 @@ mod tests {
     #[test]
     fn common_case_types_map_with_and_without_their_variant() {
         let clio = areas(&[(1, "Family", Some("family")), (2, "Estates", Some("wills_and_estates"))]);
-        for (case_type, id) in [("Divorce - Standard", 1), ("divorce", 1), ("  CHILD  custody ", 1), ("Probate - Small estate", 2)] {
+        for (case_type, id) in
+            [("Divorce - Standard", 1), ("divorce", 1), ("  CHILD  custody ", 1), ("Probate - Small estate", 2)]
+        {
             assert_eq!(choose_area(Some(case_type), &FirmSettings::default(), &clio), Ok(ClioId(id)), "{case_type}");
         }
     }

@@ -87,7 +87,7 @@ impl<'a> Caller<'a> {
     ) -> Result<A, CallError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };
-        let answer = self.engine.clio(&grant.connection).call(&grant.token, request, limits).await;
+        let answer = self.engine.clio.call(&grant.token, request, limits).await;
         let now = self.engine.runtime.now();
         let (rate, time) = match &answer {
             Ok(Answered { rate, clio_time, .. }) => (*rate, *clio_time),

@@ -54,7 +54,12 @@ impl Driver<'_> {
             if let Some(stored) = self.engine.journal.get::<Thing>(&key).await? {
                 match stored.value {
                     Thing::Link(link) => {
-                        return Ok(StepReport::done(StepKind::Contact, client, StepOutcome::Unchanged, Some(link.clio)));
+                        return Ok(StepReport::done(
+                            StepKind::Contact,
+                            client,
+                            StepOutcome::Unchanged,
+                            Some(link.clio),
+                        ));
                     }
                     Thing::Intent(_) => match self.resolve_contact(client, stored).await? {
                         Resolved::Linked(step) => return Ok(step),

@@ -60,14 +60,17 @@ pub(crate) struct SentMatter {
 /// What of a contact without email may be ours: not linked yet, created after the intent, equal in every field that was sent.
 pub(crate) fn probe_contact(sent: &SentContact, candidates: &[&Contact], created_after: Timestamp) -> Probe {
     let same_name = |contact: &&&Contact| {
-        same(contact.first_name.as_ref(), Some(&sent.first_name)) && same(contact.last_name.as_ref(), Some(&sent.last_name))
+        same(contact.first_name.as_ref(), Some(&sent.first_name))
+            && same(contact.last_name.as_ref(), Some(&sent.last_name))
     };
     let equal = |contact: &&&Contact| match &sent.phone {
         Some(phone) => contact.phones().any(|number| digits(number) == digits(phone)),
         None => contact.phones().next().is_none() && contact.emails().next().is_none(),
     };
-    let recent: Vec<_> =
-        candidates.iter().filter(|contact| contact.is_person() && is_after(contact.created_at, created_after)).collect();
+    let recent: Vec<_> = candidates
+        .iter()
+        .filter(|contact| contact.is_person() && is_after(contact.created_at, created_after))
+        .collect();
     let near: Vec<_> = recent.into_iter().filter(|contact| same_name(&contact)).collect();
     let exact: Vec<ClioId> = near.iter().copied().filter(|contact| equal(contact)).map(|contact| contact.id).collect();
     verdict(&exact, near.len())

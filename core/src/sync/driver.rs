@@ -15,11 +15,11 @@ use crate::budget::Budget;
 use crate::clio::ClioApi;
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
+use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::model::{ClioId, DocumentRef, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{Commit, IntakeSource, Runtime};
 use crate::records::{Journal, Unit};
 use crate::settings::{FirmSettings, PracticeAreas};
-use crate::maybe_send::{MaybeSend, MaybeSync};
 
 /// Times of a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,6 +38,6 @@ mod things;
 mod upload;
 
 pub(crate) use driver::Engine;
-pub use driver::SyncConfig;
+pub use driver::{Progress, SyncConfig};
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
