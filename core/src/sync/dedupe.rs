@@ -71,7 +71,7 @@ pub(crate) fn probe_contact(sent: &SentContact, candidates: &[&Contact], created
         .iter()
         .filter(|contact| contact.is_person() && is_after(contact.created_at, created_after))
         .collect();
-    let near: Vec<_> = recent.into_iter().filter(|contact| same_name(&contact)).collect();
+    let near: Vec<_> = recent.into_iter().filter(|contact| same_name(contact)).collect();
     let exact: Vec<ClioId> = near.iter().copied().filter(|contact| equal(contact)).map(|contact| contact.id).collect();
     verdict(&exact, near.len())
 }

@@ -51,19 +51,14 @@ fn config(args: &Args) -> Result<Config, Box<dyn Error>> {
     if let Some(seed) = &args.seed {
         config.seed.clone_from(seed);
     }
-    config
-        .redirect_uris
-        .extend(args.redirect_uri.iter().cloned());
+    config.redirect_uris.extend(args.redirect_uri.iter().cloned());
     Ok(config)
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
-    let ports = Ports {
-        api: args.port,
-        storage: args.storage_port,
-    };
+    let ports = Ports { api: args.port, storage: args.storage_port };
     let sim = ClioSim::start_on(config(&args)?, ports).await?;
     if let Some(path) = &args.seed_file {
         let seed = serde_json::from_slice(&fs::read(path)?)?;

@@ -13,27 +13,17 @@ use crate::config::Level;
 /// Refuses what the plan, the application or the role does not allow.
 pub(crate) fn check(config: &Config, resource: Resource, write: bool) -> ApiResult<()> {
     if config.plan_without_api {
-        return Err(ApiError::forbidden(
-            "Your subscription does not include access to the API.",
-        ));
+        return Err(ApiError::forbidden("Your subscription does not include access to the API."));
     }
     let group = resource.permission();
     let needed = if write { Level::Write } else { Level::Read };
-    let granted = config
-        .permissions
-        .get(group)
-        .copied()
-        .unwrap_or(Level::Write);
+    let granted = config.permissions.get(group).copied().unwrap_or(Level::Write);
     let hidden = config.no_users_permission && resource == Resource::Users;
     if granted < needed || hidden {
-        return Err(ApiError::forbidden(format!(
-            "The application is not permitted to access {group}."
-        )));
+        return Err(ApiError::forbidden(format!("The application is not permitted to access {group}.")));
     }
     if config.role.get(group).copied().unwrap_or(Level::Write) < needed {
-        return Err(ApiError::forbidden(
-            "You are not authorized to perform this action.",
-        ));
+        return Err(ApiError::forbidden("You are not authorized to perform this action."));
     }
     Ok(())
 }

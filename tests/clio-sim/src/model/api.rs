@@ -62,11 +62,7 @@ impl Route {
             _ => return None,
         };
         let segment = (*segments.first()?).to_owned();
-        Some(Self {
-            resource: Resource::of(&segment)?,
-            act,
-            segment,
-        })
+        Some(Self { resource: Resource::of(&segment)?, act, segment })
     }
 
     /// The route as statistics name it: `PATCH /documents/{id}`.
@@ -86,10 +82,8 @@ pub(crate) fn label(request: &Request) -> String {
     if request.path.starts_with("/oauth/") {
         return format!("{} {}", request.method, request.path);
     }
-    Route::of(&request.method, &request.path).map_or_else(
-        || format!("{} (unknown)", request.method),
-        |route| route.label(&request.method),
-    )
+    Route::of(&request.method, &request.path)
+        .map_or_else(|| format!("{} (unknown)", request.method), |route| route.label(&request.method))
 }
 
 impl Model {
@@ -108,16 +102,9 @@ impl Model {
         answer
     }
 
-    fn checked(
-        &mut self,
-        now: i64,
-        request: &Request,
-        budget: &mut Option<Budget>,
-    ) -> ApiResult<Response> {
+    fn checked(&mut self, now: i64, request: &Request, budget: &mut Option<Budget>) -> ApiResult<Response> {
         self.authenticate(now, request)?;
-        let taken = self
-            .rates
-            .take(request.bearer().unwrap_or_default(), now, &self.config);
+        let taken = self.rates.take(request.bearer().unwrap_or_default(), now, &self.config);
         *budget = Some(taken);
         if let Some(seconds) = taken.refused {
             return Err(ApiError::limited(seconds));
@@ -143,10 +130,7 @@ impl Model {
         let Some(asked) = asked else {
             return Ok(self.config.default_api_version.clone());
         };
-        let patch = asked
-            .trim()
-            .strip_prefix("4.0.")
-            .and_then(|patch| patch.parse::<u32>().ok());
+        let patch = asked.trim().strip_prefix("4.0.").and_then(|patch| patch.parse::<u32>().ok());
         match patch {
             Some(patch) if patch <= NEWEST_PATCH => Ok(format!("4.0.{patch}")),
             _ => Err(ApiError::bad_version(asked)),
@@ -164,15 +148,8 @@ impl Model {
             return None;
         }
         let mut answer = Response::empty(307);
-        let query = if request.query.is_empty() {
-            String::new()
-        } else {
-            format!("?{}", request.query)
-        };
-        answer.set(
-            "Location",
-            format!("{origin}/api/v4/practice_areas_with_categories.json{query}"),
-        );
+        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+        answer.set("Location", format!("{origin}/api/v4/practice_areas_with_categories.json{query}"));
         Some(answer)
     }
 
@@ -185,17 +162,9 @@ impl Model {
                 let ids = self.index(now, kind, &query)?;
                 let url = format!("{}/api/v4/{}.json", self.api_origin, route.segment);
                 let page = paging::page(ids, &query, &url)?;
-                let records = page
-                    .ids
-                    .iter()
-                    .filter_map(|id| self.record(now, kind, *id, false).ok());
-                let data: Vec<Value> = records
-                    .map(|(_, record)| self.shown(kind, &record, &selection))
-                    .collect();
-                Ok(Response::json(
-                    200,
-                    &json!({"data": data, "meta": page.meta}),
-                ))
+                let records = page.ids.iter().filter_map(|id| self.record(now, kind, *id, false).ok());
+                let data: Vec<Value> = records.map(|(_, record)| self.shown(kind, &record, &selection)).collect();
+                Ok(Response::json(200, &json!({"data": data, "meta": page.meta})))
             }
             Act::WhoAmI => self.show(now, kind, self.config.user_id, &selection, request),
             Act::Show(id) => self.show(now, kind, id, &selection, request),
@@ -215,10 +184,7 @@ impl Model {
             Act::Update(id) => {
                 let data = input::data(request, self.config.body_limit)?;
                 let (stamp, record) = self.record(now, kind, id, false)?;
-                let etag = record
-                    .get("etag")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+                let etag = record.get("etag").and_then(Value::as_str).unwrap_or_default();
                 if !matches_tag(request.header("if-match"), etag).unwrap_or(true) {
                     return Err(ApiError::stale());
                 }
@@ -249,22 +215,14 @@ impl Model {
         }
     }
 
-    pub(crate) fn update(
-        &mut self,
-        now: i64,
-        kind: Resource,
-        id: i64,
-        data: &input::Data,
-    ) -> ApiResult<()> {
+    pub(crate) fn update(&mut self, now: i64, kind: Resource, id: i64, data: &input::Data) -> ApiResult<()> {
         match kind {
             Resource::Contacts => self.contact_update(now, id, data),
             Resource::Matters => self.matter_update(now, id, data),
             Resource::PracticeAreas => self.area_update(now, id, data),
             Resource::Documents => self.document_update(now, id, data),
             Resource::Webhooks => self.webhook_update(now, id, data),
-            Resource::CustomFields | Resource::Users => {
-                Err(ApiError::not_found("The requested resource"))
-            }
+            Resource::CustomFields | Resource::Users => Err(ApiError::not_found("The requested resource")),
         }
     }
 
@@ -292,13 +250,7 @@ impl Model {
     }
 
     /// A record with everything in it. `links` also shows where to upload.
-    pub(crate) fn record(
-        &self,
-        now: i64,
-        kind: Resource,
-        id: i64,
-        links: bool,
-    ) -> ApiResult<(Stamp, Value)> {
+    pub(crate) fn record(&self, now: i64, kind: Resource, id: i64, links: bool) -> ApiResult<(Stamp, Value)> {
         Ok(match kind {
             Resource::Contacts => {
                 let contact = self.contact(id)?;
@@ -309,18 +261,12 @@ impl Model {
                 (matter.stamp.clone(), self.matter_record(matter))
             }
             Resource::PracticeAreas => {
-                let area = self
-                    .areas
-                    .get(&id)
-                    .ok_or_else(|| ApiError::not_found("Practice area"))?;
+                let area = self.areas.get(&id).ok_or_else(|| ApiError::not_found("Practice area"))?;
                 (area.stamp.clone(), self.area_record(area))
             }
             Resource::Documents => {
                 let document = self.document(id)?;
-                (
-                    document.stamp.clone(),
-                    self.document_record(now, document, links),
-                )
+                (document.stamp.clone(), self.document_record(now, document, links))
             }
             Resource::Webhooks => {
                 let hook = self.webhook(now, id)?;
@@ -335,58 +281,24 @@ impl Model {
     }
 
     fn shown(&self, kind: Resource, record: &Value, selection: &Selection) -> Value {
-        fields::project(
-            record,
-            kind.shape(),
-            selection,
-            !self.config.strict_contract,
-        )
+        fields::project(record, kind.shape(), selection, !self.config.strict_contract)
     }
 
     /// The answer with one record: its body, its tag and its date.
-    fn single(
-        &self,
-        now: i64,
-        kind: Resource,
-        id: i64,
-        status: u16,
-        selection: &Selection,
-    ) -> ApiResult<Response> {
+    fn single(&self, now: i64, kind: Resource, id: i64, status: u16, selection: &Selection) -> ApiResult<Response> {
         let (stamp, record) = self.record(now, kind, id, true)?;
-        let mut answer = Response::json(
-            status,
-            &json!({"data": self.shown(kind, &record, selection)}),
-        );
-        answer.set(
-            "ETag",
-            record
-                .get("etag")
-                .and_then(Value::as_str)
-                .unwrap_or_default(),
-        );
+        let mut answer = Response::json(status, &json!({"data": self.shown(kind, &record, selection)}));
+        answer.set("ETag", record.get("etag").and_then(Value::as_str).unwrap_or_default());
         answer.set("Last-Modified", time::http_date(stamp.updated));
         Ok(answer)
     }
 
-    fn show(
-        &self,
-        now: i64,
-        kind: Resource,
-        id: i64,
-        selection: &Selection,
-        request: &Request,
-    ) -> ApiResult<Response> {
+    fn show(&self, now: i64, kind: Resource, id: i64, selection: &Selection, request: &Request) -> ApiResult<Response> {
         let (stamp, record) = self.record(now, kind, id, false)?;
-        let etag = record
-            .get("etag")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let since = request
-            .header("if-modified-since")
-            .and_then(time::parse_http_date);
-        let unchanged = matches_tag(request.header("if-none-match"), etag).unwrap_or_else(|| {
-            since.is_some_and(|since| stamp.updated.div_euclid(1000) <= since.div_euclid(1000))
-        });
+        let etag = record.get("etag").and_then(Value::as_str).unwrap_or_default();
+        let since = request.header("if-modified-since").and_then(time::parse_http_date);
+        let unchanged = matches_tag(request.header("if-none-match"), etag)
+            .unwrap_or_else(|| since.is_some_and(|since| stamp.updated.div_euclid(1000) <= since.div_euclid(1000)));
         let mut answer = if unchanged {
             Response::empty(304)
         } else {
@@ -399,11 +311,7 @@ impl Model {
 
     /// Whether lists find the record yet.
     pub(crate) fn indexed(&self, now: i64, stamp: &Stamp, by_text: bool) -> bool {
-        let delay = if by_text {
-            self.config.search_delay_ms
-        } else {
-            self.config.filter_delay_ms
-        };
+        let delay = if by_text { self.config.search_delay_ms } else { self.config.filter_delay_ms };
         now >= stamp.created.saturating_add(delay)
     }
 }

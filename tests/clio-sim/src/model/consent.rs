@@ -20,10 +20,7 @@ fn shell(title: &str, body: &str) -> String {
 fn page_of(status: u16, title: &str, body: &str) -> Response {
     let mut answer = Response::html(status, &shell(title, body));
     answer.set("X-Frame-Options", "DENY");
-    answer.set(
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    );
+    answer.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
     answer
 }
 
@@ -33,13 +30,7 @@ pub(crate) fn page(config: &Config, query: &Query) -> Response {
         .0
         .iter()
         .filter(|(name, _)| name != "decision")
-        .map(|(name, value)| {
-            format!(
-                "<input type=\"hidden\" name=\"{}\" value=\"{}\">",
-                escape(name),
-                escape(value)
-            )
-        })
+        .map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value)))
         .collect();
     let form = |decision: &str, label: &str| {
         format!(
@@ -62,11 +53,7 @@ pub(crate) fn page(config: &Config, query: &Query) -> Response {
 
 /// Where a refusal ends without `redirect_on_decline`.
 pub(crate) fn declined() -> Response {
-    page_of(
-        200,
-        "Access denied",
-        "<h1>Access denied</h1><p>The application was not authorized.</p>",
-    )
+    page_of(200, "Access denied", "<h1>Access denied</h1><p>The application was not authorized.</p>")
 }
 
 /// A request that cannot be sent back to the client safely.

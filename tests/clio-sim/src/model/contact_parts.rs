@@ -57,15 +57,7 @@ pub(crate) const STREETS: PartKind = PartKind {
 pub(crate) const WEB_SITES: PartKind = PartKind {
     list: "web_sites",
     texts: &["address"],
-    labels: &[
-        "Work",
-        "Personal",
-        "Twitter",
-        "Facebook",
-        "LinkedIn",
-        "Instant Messenger",
-        "Other",
-    ],
+    labels: &["Work", "Personal", "Twitter", "Facebook", "LinkedIn", "Instant Messenger", "Other"],
     default_in: "default_web_site",
     default_out: "default_web_site",
     limited: false,
@@ -119,14 +111,8 @@ impl Part {
         let mut put = |name: &str, value: Value| drop(out.insert(name.into(), value));
         put("id", json!(self.stamp.id));
         put("etag", json!(self.stamp.etag(kind.list)));
-        put(
-            "created_at",
-            json!(time::iso(self.stamp.created, look.offset)),
-        );
-        put(
-            "updated_at",
-            json!(time::iso(self.stamp.updated, look.offset)),
-        );
+        put("created_at", json!(time::iso(self.stamp.created, look.offset)));
+        put("updated_at", json!(time::iso(self.stamp.updated, look.offset)));
         put("name", json!(self.shown_label(kind, look)));
         put(kind.default_out, json!(self.primary));
         for (name, text) in &self.texts {
@@ -152,16 +138,9 @@ pub(crate) struct Parts(pub Vec<Part>);
 
 impl Parts {
     /// Applies the list of a body.
-    pub fn change(
-        &mut self,
-        data: &Data,
-        kind: &PartKind,
-        ids: &mut i64,
-        now: i64,
-    ) -> ApiResult<()> {
+    pub fn change(&mut self, data: &Data, kind: &PartKind, ids: &mut i64, now: i64) -> ApiResult<()> {
         for item in input::list(data, kind.list)? {
-            let default =
-                !kind.default_in.is_empty() && input::flag(item, kind.default_in) == Some(true);
+            let default = !kind.default_in.is_empty() && input::flag(item, kind.default_in) == Some(true);
             let id = match item.get("id").and_then(input::integer) {
                 Some(id) => {
                     let part = self.0.iter_mut().find(|part| part.stamp.id == id);
@@ -188,16 +167,11 @@ impl Parts {
                 }
             };
             if default {
-                self.0
-                    .iter_mut()
-                    .for_each(|part| part.primary = part.stamp.id == id);
+                self.0.iter_mut().for_each(|part| part.primary = part.stamp.id == id);
             }
         }
         if kind.limited && self.0.len() > MOST {
-            return Err(ApiError::invalid(format!(
-                "A contact can have at most {MOST} {}.",
-                kind.list
-            )));
+            return Err(ApiError::invalid(format!("A contact can have at most {MOST} {}.", kind.list)));
         }
         if !self.0.iter().any(|part| part.primary)
             && let Some(first) = self.0.first_mut()
@@ -218,12 +192,7 @@ impl Parts {
 
     /// The same text of the first other part.
     pub fn secondary(&self, text: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|part| !part.primary)?
-            .texts
-            .get(text)
-            .map(String::as_str)
+        self.0.iter().find(|part| !part.primary)?.texts.get(text).map(String::as_str)
     }
 
     pub fn records(&self, kind: &PartKind, look: &Look) -> Value {
@@ -231,7 +200,6 @@ impl Parts {
     }
 
     pub fn first_record(&self, kind: &PartKind, look: &Look) -> Value {
-        self.lead()
-            .map_or(Value::Null, |part| part.record(kind, look))
+        self.lead().map_or(Value::Null, |part| part.record(kind, look))
     }
 }

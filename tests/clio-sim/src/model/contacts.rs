@@ -55,19 +55,13 @@ impl Contact {
         if self.kind == "Company" {
             return self.text("name").unwrap_or_default().to_owned();
         }
-        let words = ["first_name", "middle_name", "last_name"]
-            .iter()
-            .filter_map(|name| self.text(name));
+        let words = ["first_name", "middle_name", "last_name"].iter().filter_map(|name| self.text(name));
         words.collect::<Vec<_>>().join(" ")
     }
 
     /// What matter numbers carry: a person's last name, a company's name.
     pub fn summary(&self) -> String {
-        let short = if self.kind == "Company" {
-            None
-        } else {
-            self.text("last_name").or(self.text("first_name"))
-        };
+        let short = if self.kind == "Company" { None } else { self.text("last_name").or(self.text("first_name")) };
         short.map_or_else(|| self.name(), str::to_owned)
     }
 
@@ -102,9 +96,7 @@ impl Contact {
         self.addresses.change(data, &STREETS, ids, now)?;
         self.web_sites.change(data, &WEB_SITES, ids, now)?;
         if self.kind == "Person" && self.text("first_name").or(self.text("last_name")).is_none() {
-            return Err(ApiError::invalid(
-                "A Person needs a first_name or a last_name.",
-            ));
+            return Err(ApiError::invalid("A Person needs a first_name or a last_name."));
         }
         if self.kind == "Company" && self.text("name").is_none() {
             return Err(ApiError::invalid("name can't be blank."));
@@ -119,17 +111,11 @@ impl Model {
         let id = contact.stamp.id;
         !self.config.contacts_restricted
             || contact.stamp.own
-            || self
-                .matters
-                .values()
-                .any(|matter| matter.client == id && matter.stamp.own)
+            || self.matters.values().any(|matter| matter.client == id && matter.stamp.own)
     }
 
     pub(crate) fn contact(&self, id: i64) -> ApiResult<&Contact> {
-        let found = self
-            .contacts
-            .get(&id)
-            .filter(|contact| self.contact_visible(contact));
+        let found = self.contacts.get(&id).filter(|contact| self.contact_visible(contact));
         found.ok_or_else(|| ApiError::not_found("Contact"))
     }
 
@@ -140,39 +126,26 @@ impl Model {
             None => None,
             Some(kind @ ("Person" | "Company")) => Some(kind),
             Some(other) => {
-                return Err(ApiError::bad_request(format!(
-                    "{other:?} is not a valid type."
-                )));
+                return Err(ApiError::bad_request(format!("{other:?} is not a valid type.")));
             }
         };
         let email_only = input::query_flag(query, "email_only")?.unwrap_or(false);
         let client_only = input::query_flag(query, "client_only")?.unwrap_or(false);
         let excluded = input::query_ids(query, "exclude_ids")?.unwrap_or_default();
         let initial = query.get("initial").map(str::to_lowercase);
-        let needle = query
-            .get("query")
-            .map(str::to_lowercase)
-            .filter(|needle| !needle.is_empty());
+        let needle = query.get("query").map(str::to_lowercase).filter(|needle| !needle.is_empty());
         let mut found: Vec<&Contact> = self
             .contacts
             .values()
-            .filter(|contact| {
-                common.admits(&contact.stamp) && !excluded.contains(&contact.stamp.id)
-            })
+            .filter(|contact| common.admits(&contact.stamp) && !excluded.contains(&contact.stamp.id))
             .filter(|contact| kind.is_none_or(|kind| contact.kind == kind))
             .filter(|contact| !email_only || !contact.emails.0.is_empty())
             .filter(|contact| !client_only || self.is_client(contact.stamp.id))
             .filter(|contact| {
-                initial
-                    .as_deref()
-                    .is_none_or(|initial| contact.summary().to_lowercase().starts_with(initial))
+                initial.as_deref().is_none_or(|initial| contact.summary().to_lowercase().starts_with(initial))
             })
             .filter(|contact| self.indexed(now, &contact.stamp, needle.is_some()))
-            .filter(|contact| {
-                needle
-                    .as_deref()
-                    .is_none_or(|needle| self.contact_matches(contact, needle))
-            })
+            .filter(|contact| needle.as_deref().is_none_or(|needle| self.contact_matches(contact, needle)))
             .filter(|contact| self.contact_visible(contact))
             .collect();
         if order == "name" {
@@ -189,17 +162,8 @@ impl Model {
     }
 
     fn contact_matches(&self, contact: &Contact, needle: &str) -> bool {
-        let company = || {
-            contact
-                .company
-                .and_then(|id| self.contacts.get(&id))
-                .map(Contact::name)
-        };
-        let matters = || {
-            self.matters
-                .values()
-                .filter(|matter| matter.client == contact.stamp.id)
-        };
+        let company = || contact.company.and_then(|id| self.contacts.get(&id)).map(Contact::name);
+        let matters = || self.matters.values().filter(|matter| matter.client == contact.stamp.id);
         contact.mentions(needle)
             || company().is_some_and(|name| name.to_lowercase().contains(needle))
             || matters().any(|matter| {
@@ -252,23 +216,15 @@ impl Model {
     /// The contact's folder, made on demand.
     pub(crate) fn contact_folder(&mut self, id: i64) -> Option<i64> {
         let contact = self.contacts.get_mut(&id)?;
-        Some(
-            *contact
-                .folder
-                .get_or_insert_with(|| resource::next(&mut self.ids.folders)),
-        )
+        Some(*contact.folder.get_or_insert_with(|| resource::next(&mut self.ids.folders)))
     }
 
     /// The contact's own fields, as they also appear nested in other records.
     pub(crate) fn contact_base(&self, contact: &Contact) -> Map<String, Value> {
         let offset = self.config.utc_offset_minutes;
         let name = contact.name();
-        let initials: String = name
-            .split(' ')
-            .filter_map(|word| word.chars().next())
-            .flat_map(char::to_uppercase)
-            .take(3)
-            .collect();
+        let initials: String =
+            name.split(' ').filter_map(|word| word.chars().next()).flat_map(char::to_uppercase).take(3).collect();
         let mut out = Map::new();
         let mut put = |name: &str, value: Value| drop(out.insert(name.into(), value));
         for (text, value) in &contact.texts {
@@ -280,30 +236,12 @@ impl Model {
         put("type", json!(contact.kind));
         put("date_of_birth", json!(contact.date_of_birth));
         put("initials", json!(initials));
-        put(
-            "created_at",
-            json!(time::iso(contact.stamp.created, offset)),
-        );
-        put(
-            "updated_at",
-            json!(time::iso(contact.stamp.updated, offset)),
-        );
-        put(
-            "primary_email_address",
-            json!(contact.emails.primary("address")),
-        );
-        put(
-            "secondary_email_address",
-            json!(contact.emails.secondary("address")),
-        );
-        put(
-            "primary_phone_number",
-            json!(contact.phones.primary("number")),
-        );
-        put(
-            "secondary_phone_number",
-            json!(contact.phones.secondary("number")),
-        );
+        put("created_at", json!(time::iso(contact.stamp.created, offset)));
+        put("updated_at", json!(time::iso(contact.stamp.updated, offset)));
+        put("primary_email_address", json!(contact.emails.primary("address")));
+        put("secondary_email_address", json!(contact.emails.secondary("address")));
+        put("primary_phone_number", json!(contact.phones.primary("number")));
+        put("secondary_phone_number", json!(contact.phones.secondary("number")));
         put("is_client", json!(self.is_client(contact.stamp.id)));
         for flag in [
             "is_co_counsel",
@@ -319,34 +257,17 @@ impl Model {
 
     pub(crate) fn contact_record(&self, contact: &Contact) -> Value {
         let mut out = self.contact_base(contact);
-        let look = parts::Look {
-            offset: self.config.utc_offset_minutes,
-            contract: self.config.strict_contract,
-        };
+        let look = parts::Look { offset: self.config.utc_offset_minutes, contract: self.config.strict_contract };
         let mut put = |name: &str, value: Value| drop(out.insert(name.into(), value));
         put("email_addresses", contact.emails.records(&EMAILS, &look));
         put("phone_numbers", contact.phones.records(&PHONES, &look));
         put("addresses", contact.addresses.records(&STREETS, &look));
         put("web_sites", contact.web_sites.records(&WEB_SITES, &look));
-        put(
-            "primary_address",
-            contact.addresses.first_record(&STREETS, &look),
-        );
-        put(
-            "primary_web_site",
-            contact.web_sites.first_record(&WEB_SITES, &look),
-        );
+        put("primary_address", contact.addresses.first_record(&STREETS, &look));
+        put("primary_web_site", contact.web_sites.first_record(&WEB_SITES, &look));
         let company = contact.company.and_then(|id| self.contacts.get(&id));
-        put(
-            "company",
-            company.map_or(Value::Null, |company| self.contact_base(company).into()),
-        );
-        put(
-            "folder",
-            contact.folder.map_or(Value::Null, |id| {
-                self.folder_record(id, &contact.stamp, &contact.name())
-            }),
-        );
+        put("company", company.map_or(Value::Null, |company| self.contact_base(company).into()));
+        put("folder", contact.folder.map_or(Value::Null, |id| self.folder_record(id, &contact.stamp, &contact.name())));
         out.into()
     }
 }

@@ -24,8 +24,7 @@ impl Model {
             if request.body.is_empty() {
                 return Ok(json!({}));
             }
-            serde_json::from_slice(&request.body)
-                .map_err(|error| ApiError::bad_request(error.to_string()))
+            serde_json::from_slice(&request.body).map_err(|error| ApiError::bad_request(error.to_string()))
         };
         let name = request.path.strip_prefix("/__sim/").unwrap_or_default();
         match (request.method.as_str(), name) {
@@ -77,8 +76,7 @@ impl Model {
     }
 
     fn shown_config(&self) -> ApiResult<Value> {
-        let mut shown = serde_json::to_value(&self.config)
-            .map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let mut shown = serde_json::to_value(&self.config).map_err(|error| ApiError::bad_request(error.to_string()))?;
         if let Some(members) = shown.as_object_mut() {
             members.remove("client_secret");
             members.remove("seed");
@@ -90,9 +88,7 @@ impl Model {
         let wrong = |error: serde_json::Error| ApiError::bad_request(error.to_string());
         let mut merged = serde_json::to_value(&self.config).map_err(wrong)?;
         let (Some(members), Value::Object(changes)) = (merged.as_object_mut(), changes) else {
-            return Err(ApiError::bad_request(
-                "The configuration must be an object.",
-            ));
+            return Err(ApiError::bad_request("The configuration must be an object."));
         };
         members.extend(changes);
         let mut config: Config = serde_json::from_value(merged).map_err(wrong)?;
@@ -130,56 +126,26 @@ impl Model {
         Ok(json!({"contacts": contacts, "matters": matters, "practice_areas": areas}))
     }
 
-    fn seed_list(
-        &mut self,
-        now: i64,
-        seed: &Value,
-        list: &str,
-        contacts: &[i64],
-    ) -> ApiResult<Vec<i64>> {
+    fn seed_list(&mut self, now: i64, seed: &Value, list: &str, contacts: &[i64]) -> ApiResult<Vec<i64>> {
         if list == "practice_areas" && seed.get("replace_practice_areas") == Some(&json!(true)) {
             self.areas.clear();
         }
         let empty = Map::new();
         let items = input::list(seed.as_object().unwrap_or(&empty), list)?;
-        items
-            .into_iter()
-            .map(|item| self.seed_one(now, list, item.clone(), contacts))
-            .collect()
+        items.into_iter().map(|item| self.seed_one(now, list, item.clone(), contacts)).collect()
     }
 
-    fn seed_one(
-        &mut self,
-        now: i64,
-        list: &str,
-        mut item: Data,
-        contacts: &[i64],
-    ) -> ApiResult<i64> {
-        let own = item
-            .remove("own")
-            .and_then(|own| own.as_bool())
-            .unwrap_or(false);
-        let at = item
-            .remove("created_at_ms")
-            .and_then(|at| at.as_i64())
-            .unwrap_or(now);
+    fn seed_one(&mut self, now: i64, list: &str, mut item: Data, contacts: &[i64]) -> ApiResult<i64> {
+        let own = item.remove("own").and_then(|own| own.as_bool()).unwrap_or(false);
+        let at = item.remove("created_at_ms").and_then(|at| at.as_i64()).unwrap_or(now);
         if let Some(index) = item.remove("client_index") {
-            let id = index
-                .as_u64()
-                .and_then(|index| contacts.get(usize::try_from(index).ok()?));
-            let id = id.ok_or_else(|| {
-                ApiError::bad_request("client_index names no contact of this seed.")
-            })?;
+            let id = index.as_u64().and_then(|index| contacts.get(usize::try_from(index).ok()?));
+            let id = id.ok_or_else(|| ApiError::bad_request("client_index names no contact of this seed."))?;
             item.insert("client".into(), json!({"id": id}));
         }
         if let Some(name) = item.remove("practice_area_name") {
-            let area = self
-                .areas
-                .values()
-                .find(|area| Some(area.name.as_str()) == name.as_str());
-            let area = area.ok_or_else(|| {
-                ApiError::bad_request("practice_area_name names no practice area.")
-            })?;
+            let area = self.areas.values().find(|area| Some(area.name.as_str()) == name.as_str());
+            let area = area.ok_or_else(|| ApiError::bad_request("practice_area_name names no practice area."))?;
             item.insert("practice_area".into(), json!({"id": area.stamp.id}));
         }
         match list {
@@ -191,12 +157,8 @@ impl Model {
 
     /// Changes or deletes a record as a person would inside Clio: no token, no call counted.
     fn edit(&mut self, now: i64, body: &Value) -> ApiResult<Value> {
-        let kind = body
-            .get("resource")
-            .and_then(Value::as_str)
-            .and_then(Resource::of);
-        let kind =
-            kind.ok_or_else(|| ApiError::bad_request("resource names no kind of record."))?;
+        let kind = body.get("resource").and_then(Value::as_str).and_then(Resource::of);
+        let kind = kind.ok_or_else(|| ApiError::bad_request("resource names no kind of record."))?;
         let id = body.get("id").and_then(input::integer);
         let id = id.ok_or_else(|| ApiError::bad_request("id is missing."))?;
         let before = self.deleted;
@@ -206,12 +168,7 @@ impl Model {
             return Ok(json!({}));
         }
         let data = body.get("data").and_then(Value::as_object);
-        self.update(
-            now,
-            kind,
-            id,
-            data.ok_or_else(|| ApiError::bad_request("data is missing."))?,
-        )?;
+        self.update(now, kind, id, data.ok_or_else(|| ApiError::bad_request("data is missing."))?)?;
         Ok(json!({"data": self.record(now, kind, id, false)?.1}))
     }
 }

@@ -12,8 +12,7 @@ use super::{
     time,
 };
 
-const TYPES: &str =
-    "checkbox contact currency date time email matter numeric picklist text_area text_line url";
+const TYPES: &str = "checkbox contact currency date time email matter numeric picklist text_area text_line url";
 
 /// A custom field of the firm.
 #[derive(Debug, Clone)]
@@ -28,9 +27,7 @@ pub(crate) struct CustomField {
 
 impl Model {
     pub(crate) fn custom_field(&self, id: i64) -> ApiResult<&CustomField> {
-        self.custom_fields
-            .get(&id)
-            .ok_or_else(|| ApiError::not_found("Custom field"))
+        self.custom_fields.get(&id).ok_or_else(|| ApiError::not_found("Custom field"))
     }
 
     /// The filter writes the parent in lower case, the record capitalised.
@@ -40,9 +37,7 @@ impl Model {
         let parent = match query.get("parent_type") {
             None | Some("matter" | "contact") => query.get("parent_type"),
             Some(other) => {
-                return Err(ApiError::bad_request(format!(
-                    "{other:?} is not a valid parent_type."
-                )));
+                return Err(ApiError::bad_request(format!("{other:?} is not a valid parent_type.")));
             }
         };
         let needle = query.get("query").map(str::to_lowercase);
@@ -51,16 +46,8 @@ impl Model {
             .values()
             .filter(|field| common.admits(&field.stamp))
             .filter(|field| parent.is_none_or(|parent| field.parent.eq_ignore_ascii_case(parent)))
-            .filter(|field| {
-                query
-                    .get("field_type")
-                    .is_none_or(|kind| field.kind == kind)
-            })
-            .filter(|field| {
-                needle
-                    .as_deref()
-                    .is_none_or(|needle| field.name.to_lowercase().contains(needle))
-            })
+            .filter(|field| query.get("field_type").is_none_or(|kind| field.kind == kind))
+            .filter(|field| needle.as_deref().is_none_or(|needle| field.name.to_lowercase().contains(needle)))
             .collect();
         if order == "name" {
             found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -85,17 +72,7 @@ impl Model {
         let displayed = input::flag(data, "displayed").unwrap_or(true);
         let required = input::flag(data, "required").unwrap_or(false);
         let stamp = Stamp::new(id, now, true);
-        self.custom_fields.insert(
-            id,
-            CustomField {
-                stamp,
-                name,
-                parent,
-                kind,
-                displayed,
-                required,
-            },
-        );
+        self.custom_fields.insert(id, CustomField { stamp, name, parent, kind, displayed, required });
         Ok(id)
     }
 

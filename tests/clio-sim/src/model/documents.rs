@@ -56,17 +56,10 @@ impl Document {
             let Some(id) = item.get("id").and_then(input::integer) else {
                 let name = input::required(item, "name")?;
                 let value = input::text(item, "value")?.flatten().unwrap_or_default();
-                self.properties.push(Property {
-                    stamp: Stamp::new(resource::next(ids), now, true),
-                    name,
-                    value,
-                });
+                self.properties.push(Property { stamp: Stamp::new(resource::next(ids), now, true), name, value });
                 continue;
             };
-            let found = self
-                .properties
-                .iter_mut()
-                .find(|property| property.stamp.id == id);
+            let found = self.properties.iter_mut().find(|property| property.stamp.id == id);
             let property = found.ok_or_else(|| ApiError::not_found("External property"))?;
             if input::flag(item, "_destroy") == Some(true) {
                 self.properties.retain(|property| property.stamp.id != id);
@@ -97,20 +90,11 @@ enum Parent {
 
 impl Model {
     pub(crate) fn document(&self, id: i64) -> ApiResult<&Document> {
-        self.documents
-            .get(&id)
-            .ok_or_else(|| ApiError::not_found("Document"))
+        self.documents.get(&id).ok_or_else(|| ApiError::not_found("Document"))
     }
 
     pub(crate) fn documents_index(&self, now: i64, query: &Query) -> ApiResult<Vec<i64>> {
-        const ORDERS: &[&str] = &[
-            "id",
-            "created_at",
-            "updated_at",
-            "received_at",
-            "name",
-            "document_number",
-        ];
+        const ORDERS: &[&str] = &["id", "created_at", "updated_at", "received_at", "name", "document_number"];
         let (order, descending) = paging::order(query, ORDERS)?;
         let common = Common::read(query)?;
         let filter_id = |name: &str| match query.get(name) {
@@ -119,21 +103,13 @@ impl Model {
         };
         let (matter, contact) = (filter_id("matter_id")?, filter_id("contact_id")?);
         let folder = filter_id("parent_id")?;
-        let property = (
-            query.get("external_property_name"),
-            query.get("external_property_value"),
-        );
+        let property = (query.get("external_property_name"), query.get("external_property_value"));
         if matches!(property, (None, Some(_))) {
-            return Err(ApiError::bad_request(
-                "external_property_value needs external_property_name.",
-            ));
+            return Err(ApiError::bad_request("external_property_value needs external_property_name."));
         }
         let deleted = input::query_flag(query, "include_deleted")?.unwrap_or(false);
         let uncompleted = input::query_flag(query, "show_uncompleted")?.unwrap_or(false);
-        let needle = query
-            .get("query")
-            .map(str::to_lowercase)
-            .filter(|needle| !needle.is_empty());
+        let needle = query.get("query").map(str::to_lowercase).filter(|needle| !needle.is_empty());
         let mut found: Vec<&Document> = self
             .documents
             .values()
@@ -141,18 +117,10 @@ impl Model {
             .filter(|document| matter.is_none_or(|id| document.home == Home::Matter(id)))
             .filter(|document| contact.is_none_or(|id| document.home == Home::Contact(id)))
             .filter(|document| folder.is_none_or(|id| document.folder == id))
-            .filter(|document| {
-                property
-                    .0
-                    .is_none_or(|name| has_property(document, name, property.1))
-            })
+            .filter(|document| property.0.is_none_or(|name| has_property(document, name, property.1)))
             .filter(|document| deleted || document.deleted.is_none())
             .filter(|document| uncompleted || document.complete(now))
-            .filter(|document| {
-                needle
-                    .as_deref()
-                    .is_none_or(|needle| document.name.to_lowercase().contains(needle))
-            })
+            .filter(|document| needle.as_deref().is_none_or(|needle| document.name.to_lowercase().contains(needle)))
             .filter(|document| self.indexed(now, &document.stamp, needle.is_some()))
             .collect();
         match order {
@@ -206,25 +174,19 @@ impl Model {
         let Some(text) = input::text(data, "received_at")?.flatten() else {
             return Ok(None);
         };
-        let at = time::parse(&text)
-            .ok_or_else(|| ApiError::invalid("received_at is not an ISO 8601 time."))?;
+        let at = time::parse(&text).ok_or_else(|| ApiError::invalid("received_at is not an ISO 8601 time."))?;
         Ok(Some(time::iso(at, self.config.utc_offset_minutes)))
     }
 
     fn parent_of(&mut self, data: &Data) -> ApiResult<Parent> {
         let id = input::reference(data, "parent")?.flatten();
         let id = id.ok_or_else(|| ApiError::invalid("parent can't be blank."))?;
-        let kind = data
-            .get("parent")
-            .and_then(|parent| parent.get("type"))
-            .and_then(Value::as_str);
+        let kind = data.get("parent").and_then(|parent| parent.get("type")).and_then(Value::as_str);
         match kind {
             Some("Matter") => Ok(Parent::Home(Home::Matter(id), self.matter(id)?.folder)),
             Some("Contact") => {
                 self.contact(id)?;
-                let folder = self
-                    .contact_folder(id)
-                    .ok_or_else(|| ApiError::not_found("Contact"))?;
+                let folder = self.contact_folder(id).ok_or_else(|| ApiError::not_found("Contact"))?;
                 Ok(Parent::Home(Home::Contact(id), folder))
             }
             Some("Document") => {
@@ -236,9 +198,7 @@ impl Model {
                 let matter = matter.ok_or_else(|| ApiError::not_found("Folder"))?;
                 Ok(Parent::Home(Home::Matter(matter.stamp.id), id))
             }
-            _ => Err(ApiError::invalid(
-                "parent.type must be one of Document, Folder, Contact, Matter.",
-            )),
+            _ => Err(ApiError::invalid("parent.type must be one of Document, Folder, Contact, Matter.")),
         }
     }
 
@@ -263,10 +223,7 @@ impl Model {
             }
         }
         document.change_properties(data, &mut self.ids.parts, now)?;
-        if data.contains_key("uuid")
-            || data.contains_key("fully_uploaded")
-            || data.contains_key("multiparts")
-        {
+        if data.contains_key("uuid") || data.contains_key("fully_uploaded") || data.contains_key("multiparts") {
             self.progress(now, &mut document, data)?;
         }
         document.stamp.touch(now);
@@ -280,11 +237,7 @@ impl Model {
         let iso = |at: i64| time::iso(at, offset);
         let mut out = Map::new();
         let mut put = |name: &str, value: Value| drop(out.insert(name.into(), value));
-        let shown = document
-            .versions
-            .iter()
-            .rev()
-            .find(|version| version.complete(now));
+        let shown = document.versions.iter().rev().find(|version| version.complete(now));
         put("id", json!(document.stamp.id));
         put("etag", json!(document.stamp.etag("document")));
         put("created_at", json!(iso(document.stamp.created)));
@@ -295,14 +248,8 @@ impl Model {
         put("name", json!(document.name));
         put("received_at", json!(document.received_at));
         let latest = document.versions.last();
-        put(
-            "filename",
-            json!(shown.or(latest).map(|version| &version.filename)),
-        );
-        put(
-            "content_type",
-            json!(shown.or(latest).map(|version| &version.content_type)),
-        );
+        put("filename", json!(shown.or(latest).map(|version| &version.filename)));
+        put("content_type", json!(shown.or(latest).map(|version| &version.content_type)));
         put("size", json!(shown.map(Version::size)));
         let home = match document.home {
             Home::Matter(id) => self.matters.get(&id).map(|matter| {
@@ -314,31 +261,12 @@ impl Model {
                 (contact.stamp.clone(), contact.name())
             }),
         };
-        put(
-            "parent",
-            home.map_or(Value::Null, |(stamp, name)| {
-                self.folder_record(document.folder, &stamp, &name)
-            }),
-        );
+        put("parent", home.map_or(Value::Null, |(stamp, name)| self.folder_record(document.folder, &stamp, &name)));
         put("creator", self.creator());
-        put(
-            "external_properties",
-            document
-                .properties
-                .iter()
-                .map(|property| property.record(offset))
-                .collect(),
-        );
-        let record =
-            |version: &Version| self.version_record(now, document.stamp.id, version, links);
-        put(
-            "latest_document_version",
-            latest.map_or(Value::Null, record),
-        );
-        put(
-            "document_versions",
-            document.versions.iter().map(record).collect(),
-        );
+        put("external_properties", document.properties.iter().map(|property| property.record(offset)).collect());
+        let record = |version: &Version| self.version_record(now, document.stamp.id, version, links);
+        put("latest_document_version", latest.map_or(Value::Null, record));
+        put("document_versions", document.versions.iter().map(record).collect());
         out.into()
     }
 
@@ -353,10 +281,7 @@ impl Model {
 }
 
 fn has_property(document: &Document, name: &str, value: Option<&str>) -> bool {
-    let mut named = document
-        .properties
-        .iter()
-        .filter(|property| property.name == name);
+    let mut named = document.properties.iter().filter(|property| property.name == name);
     named.any(|property| value.is_none_or(|value| property.value == value))
 }
 

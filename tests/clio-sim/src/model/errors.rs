@@ -22,12 +22,7 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            kind,
-            message: message.into(),
-            oauth: false,
-        }
+        Self { status, kind, message: message.into(), oauth: false }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -39,10 +34,7 @@ impl ApiError {
     }
 
     pub fn bad_token(message: impl Into<String>) -> Self {
-        Self {
-            oauth: true,
-            ..Self::new(401, "invalid_token", message)
-        }
+        Self { oauth: true, ..Self::new(401, "invalid_token", message) }
     }
 
     pub fn forbidden(message: impl Into<String>) -> Self {
@@ -54,19 +46,11 @@ impl ApiError {
     }
 
     pub fn bad_version(version: &str) -> Self {
-        Self::new(
-            410,
-            "UnsupportedVersionError",
-            format!("API version {version:?} is not supported."),
-        )
+        Self::new(410, "UnsupportedVersionError", format!("API version {version:?} is not supported."))
     }
 
     pub fn stale() -> Self {
-        Self::new(
-            412,
-            "PreconditionFailedError",
-            "The record has changed since it was read.",
-        )
+        Self::new(412, "PreconditionFailedError", "The record has changed since it was read.")
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -82,28 +66,16 @@ impl ApiError {
     }
 
     pub fn limited(seconds: i64) -> Self {
-        Self::new(
-            429,
-            "RateLimitedError",
-            format!("Rate limit exceeded. Please retry in {seconds} seconds."),
-        )
+        Self::new(429, "RateLimitedError", format!("Rate limit exceeded. Please retry in {seconds} seconds."))
     }
 
     pub fn answer(&self) -> Response {
         if !self.oauth {
-            return Response::json(
-                self.status,
-                &json!({"error": {"type": self.kind, "message": self.message}}),
-            );
+            return Response::json(self.status, &json!({"error": {"type": self.kind, "message": self.message}}));
         }
-        let mut answer = Response::json(
-            self.status,
-            &json!({"error": self.kind, "error_description": self.message}),
-        );
-        let challenge = format!(
-            "Bearer realm=\"Clio\", error=\"{}\", error_description=\"{}\"",
-            self.kind, self.message
-        );
+        let mut answer = Response::json(self.status, &json!({"error": self.kind, "error_description": self.message}));
+        let challenge =
+            format!("Bearer realm=\"Clio\", error=\"{}\", error_description=\"{}\"", self.kind, self.message);
         answer.set("WWW-Authenticate", challenge);
         answer
     }

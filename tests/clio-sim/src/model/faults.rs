@@ -71,10 +71,7 @@ impl Fault {
     }
 
     fn due(&mut self, request: &Request) -> bool {
-        let method = self
-            .method
-            .as_deref()
-            .is_none_or(|method| method == request.method);
+        let method = self.method.as_deref().is_none_or(|method| method == request.method);
         if !method || !request.path.starts_with(&self.path_prefix) {
             return false;
         }
@@ -209,79 +206,34 @@ pub struct Plan {
 impl Plan {
     /// No fault at all.
     pub fn plain() -> Self {
-        Self {
-            execute: Execute::Now,
-            deliver: Deliver::Whole,
-            answer: None,
-            mangle: None,
-        }
+        Self { execute: Execute::Now, deliver: Deliver::Whole, answer: None, mangle: None }
     }
 
     fn of(action: &Action) -> Self {
         let plain = Self::plain();
         let lost = |hang: bool| if hang { Deliver::Hang } else { Deliver::Close };
         match action {
-            Action::Status {
-                status,
-                html,
-                executed,
-                retry_after,
-            } => Self {
-                execute: if *executed {
-                    Execute::Now
-                } else {
-                    Execute::Never
-                },
+            Action::Status { status, html, executed, retry_after } => Self {
+                execute: if *executed { Execute::Now } else { Execute::Never },
                 answer: Some(failure(*status, *html, retry_after.as_deref())),
                 ..plain
             },
-            Action::Firewall => Self {
-                execute: Execute::Never,
-                answer: Some(errors::firewall()),
-                ..plain
-            },
-            Action::LostRequest { hang } => Self {
-                execute: Execute::Never,
-                deliver: lost(*hang),
-                ..plain
-            },
-            Action::LostAnswer { hang } => Self {
-                deliver: lost(*hang),
-                ..plain
-            },
-            Action::Late { ms, hang } => Self {
-                execute: Execute::Later(*ms),
-                deliver: lost(*hang),
-                ..plain
-            },
-            Action::Slow { ms } => Self {
-                deliver: Deliver::After(*ms),
-                ..plain
-            },
-            Action::Truncated { bytes } => Self {
-                deliver: Deliver::Cut(*bytes),
-                ..plain
-            },
-            Action::Oversized { mib } => Self {
-                deliver: Deliver::Padded(*mib),
-                ..plain
-            },
+            Action::Firewall => Self { execute: Execute::Never, answer: Some(errors::firewall()), ..plain },
+            Action::LostRequest { hang } => Self { execute: Execute::Never, deliver: lost(*hang), ..plain },
+            Action::LostAnswer { hang } => Self { deliver: lost(*hang), ..plain },
+            Action::Late { ms, hang } => Self { execute: Execute::Later(*ms), deliver: lost(*hang), ..plain },
+            Action::Slow { ms } => Self { deliver: Deliver::After(*ms), ..plain },
+            Action::Truncated { bytes } => Self { deliver: Deliver::Cut(*bytes), ..plain },
+            Action::Oversized { mib } => Self { deliver: Deliver::Padded(*mib), ..plain },
             Action::Redirect { status, location } => {
                 let mut answer = Response::empty(*status);
                 answer.set("Location", location.clone());
-                Self {
-                    execute: Execute::Never,
-                    answer: Some(answer),
-                    ..plain
-                }
+                Self { execute: Execute::Never, answer: Some(answer), ..plain }
             }
             Action::MalformedJson
             | Action::ContentType { .. }
             | Action::HostilePutUrl { .. }
-            | Action::Replace { .. } => Self {
-                mangle: Some(action.clone()),
-                ..plain
-            },
+            | Action::Replace { .. } => Self { mangle: Some(action.clone()), ..plain },
         }
     }
 
@@ -295,9 +247,7 @@ impl Plan {
                 answer.body.extend_from_slice(b"\x00{]");
             }
             Some(Action::ContentType { value }) => answer.set("Content-Type", value.clone()),
-            Some(Action::HostilePutUrl { url }) => {
-                edit(&mut answer, |body| replace_urls(body, url))
-            }
+            Some(Action::HostilePutUrl { url }) => edit(&mut answer, |body| replace_urls(body, url)),
             Some(Action::Replace { pointer, value }) => edit(&mut answer, |body| {
                 if let Some(place) = body.pointer_mut(pointer) {
                     *place = value.clone();
@@ -342,16 +292,8 @@ fn failure(status: u16, html: bool, retry_after: Option<&str>) -> Response {
     let mut answer = match status {
         _ if html => errors::gateway_page(status),
         401 => error("invalid_token", "The access token expired").answer(),
-        403 => error(
-            "ForbiddenError",
-            "You are not authorized to perform this action.",
-        )
-        .answer(),
-        429 => error(
-            "RateLimitedError",
-            "Rate limit exceeded. Please retry in 30 seconds.",
-        )
-        .answer(),
+        403 => error("ForbiddenError", "You are not authorized to perform this action.").answer(),
+        429 => error("RateLimitedError", "Rate limit exceeded. Please retry in 30 seconds.").answer(),
         _ => error("InternalServerError", "An unexpected error has occurred.").answer(),
     };
     if let Some(text) = retry_after {

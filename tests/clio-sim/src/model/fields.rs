@@ -28,10 +28,7 @@ fn defaults() -> Vec<String> {
 pub(crate) fn parse(text: Option<&str>, shape: &Shape) -> ApiResult<Selection> {
     let text = text.unwrap_or("");
     if text.is_empty() {
-        return Ok(defaults()
-            .into_iter()
-            .map(|name| Choice { name, inner: None })
-            .collect());
+        return Ok(defaults().into_iter().map(|name| Choice { name, inner: None }).collect());
     }
     let mut selection = Selection::new();
     let mut rest = text;
@@ -44,17 +41,12 @@ pub(crate) fn parse(text: Option<&str>, shape: &Shape) -> ApiResult<Selection> {
             let close = after.find('}').ok_or_else(|| malformed(text))?;
             let inside = &after[..close];
             if inside.contains('{') {
-                return Err(ApiError::bad_fields(
-                    "Only one level of nested fields is supported.",
-                ));
+                return Err(ApiError::bad_fields("Only one level of nested fields is supported."));
             }
             inner = Some(inside.split(',').map(str::to_owned).collect::<Vec<_>>());
             rest = &after[close + 1..];
         }
-        let choice = Choice {
-            name: name.to_owned(),
-            inner,
-        };
+        let choice = Choice { name: name.to_owned(), inner };
         check(&choice, shape)?;
         selection.push(choice);
         if rest.is_empty() {
@@ -75,9 +67,7 @@ fn unknown(name: &str, shape: &Shape) -> ApiError {
 fn check(choice: &Choice, shape: &Shape) -> ApiResult<()> {
     match (shape.nested(&choice.name), &choice.inner) {
         (Some((nested, _)), Some(inner)) => {
-            let bad = inner
-                .iter()
-                .find(|name| !nested.has_scalar(name) && nested.nested(name).is_none());
+            let bad = inner.iter().find(|name| !nested.has_scalar(name) && nested.nested(name).is_none());
             bad.map_or(Ok(()), |name| Err(unknown(name, nested)))
         }
         (Some(_), None) => Ok(()),
@@ -105,16 +95,9 @@ pub(crate) fn project(full: &Value, shape: &Shape, selection: &Selection, nulls:
 fn nest(value: &Value, shape: &Shape, many: bool, inner: Option<&[String]>, nulls: bool) -> Value {
     if many {
         let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
-        return items
-            .iter()
-            .map(|item| pick(item, shape, inner, nulls))
-            .collect();
+        return items.iter().map(|item| pick(item, shape, inner, nulls)).collect();
     }
-    if value.is_null() {
-        Value::Null
-    } else {
-        pick(value, shape, inner, nulls)
-    }
+    if value.is_null() { Value::Null } else { pick(value, shape, inner, nulls) }
 }
 
 fn pick(record: &Value, shape: &Shape, inner: Option<&[String]>, nulls: bool) -> Value {
@@ -152,23 +135,14 @@ mod tests {
 
     #[test]
     fn nothing_asked_gives_id_and_etag() {
-        assert_eq!(
-            run(None, &json!({"id": 1, "etag": "\"a\"", "status": "Open"})),
-            json!({"id": 1, "etag": "\"a\""})
-        );
+        assert_eq!(run(None, &json!({"id": 1, "etag": "\"a\"", "status": "Open"})), json!({"id": 1, "etag": "\"a\""}));
     }
 
     #[test]
     fn nested_records_follow_their_braces() {
         let full = json!({"id": 1, "client": {"id": 2, "etag": "\"b\"", "name": "Ada"}});
-        assert_eq!(
-            run(Some("id,client{name}"), &full),
-            json!({"id": 1, "client": {"name": "Ada"}})
-        );
-        assert_eq!(
-            run(Some("client"), &full),
-            json!({"client": {"id": 2, "etag": "\"b\""}})
-        );
+        assert_eq!(run(Some("id,client{name}"), &full), json!({"id": 1, "client": {"name": "Ada"}}));
+        assert_eq!(run(Some("client"), &full), json!({"client": {"id": 2, "etag": "\"b\""}}));
     }
 
     #[test]

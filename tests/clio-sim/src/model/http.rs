@@ -22,12 +22,7 @@ impl Request {
     /// A request without headers or body.
     pub fn new(method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Self {
-            method: method.into(),
-            path: path.into(),
-            query: query.into(),
-            ..Self::default()
-        }
+        Self { method: method.into(), path: path.into(), query: query.into(), ..Self::default() }
     }
 
     /// The same request with one header more.
@@ -40,8 +35,7 @@ impl Request {
     /// The same request with a JSON body.
     #[must_use]
     pub fn with_json(mut self, body: &serde_json::Value) -> Self {
-        self.headers
-            .push(("Content-Type".into(), "application/json".into()));
+        self.headers.push(("Content-Type".into(), "application/json".into()));
         self.body = body.to_string().into_bytes();
         self
     }
@@ -58,20 +52,13 @@ impl Request {
     }
 
     pub(crate) fn has_type(&self, mime: &str) -> bool {
-        self.header("content-type").is_some_and(|value| {
-            value
-                .split(';')
-                .next()
-                .is_some_and(|first| first.trim().eq_ignore_ascii_case(mime))
-        })
+        self.header("content-type")
+            .is_some_and(|value| value.split(';').next().is_some_and(|first| first.trim().eq_ignore_ascii_case(mime)))
     }
 }
 
 fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// One answer, complete.
@@ -88,11 +75,7 @@ pub struct Response {
 impl Response {
     /// An answer of that content type.
     pub fn of(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            headers: vec![("Content-Type".into(), content_type.into())],
-            body: body.into(),
-        }
+        Self { status, headers: vec![("Content-Type".into(), content_type.into())], body: body.into() }
     }
 
     /// A JSON answer, labelled as Clio labels it.
@@ -112,16 +95,12 @@ impl Response {
 
     /// An answer with neither body nor content type.
     pub fn empty(status: u16) -> Self {
-        Self {
-            status,
-            ..Self::default()
-        }
+        Self { status, ..Self::default() }
     }
 
     /// Sets a header, replacing one of the same name.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.headers
-            .retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+        self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
         self.headers.push((name.into(), value.into()));
     }
 
@@ -146,22 +125,14 @@ impl Query {
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Every value of a list parameter, written as `name[]` (once or often).
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
-            .filter(move |(key, _)| {
-                key == name
-                    || key
-                        .strip_prefix(name)
-                        .is_some_and(|rest| rest.starts_with('['))
-            })
+            .filter(move |(key, _)| key == name || key.strip_prefix(name).is_some_and(|rest| rest.starts_with('[')))
             .map(|(_, value)| value.as_str())
     }
 
@@ -174,25 +145,15 @@ impl Query {
 
     /// The query with some parameters dropped and some added, fully percent-encoded.
     pub fn rewritten(&self, drop: &[&str], add: &[(&str, String)]) -> String {
-        let kept = self
-            .0
-            .iter()
-            .filter(|(key, _)| !drop.contains(&key.as_str()));
+        let kept = self.0.iter().filter(|(key, _)| !drop.contains(&key.as_str()));
         let pairs = kept
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .chain(add.iter().map(|(key, value)| (*key, value.as_str())));
-        pairs
-            .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
-            .collect::<Vec<_>>()
-            .join("&")
+        pairs.map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect::<Vec<_>>().join("&")
     }
 }
 
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Percent-encodes everything but unreserved characters.
 pub(crate) fn encode(text: &str) -> String {

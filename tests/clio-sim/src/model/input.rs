@@ -17,20 +17,14 @@ pub(crate) fn data(request: &Request, limit: usize) -> ApiResult<Data> {
         return Err(ApiError::bad_request("The request body is too large."));
     }
     if !request.has_type("application/json") {
-        return Err(ApiError::bad_request(
-            "param is missing or the value is empty: data",
-        ));
+        return Err(ApiError::bad_request("param is missing or the value is empty: data"));
     }
     let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else {
-        return Err(ApiError::bad_request(
-            "There was a problem in the JSON you submitted.",
-        ));
+        return Err(ApiError::bad_request("There was a problem in the JSON you submitted."));
     };
     match body.get_mut("data").map(Value::take) {
         Some(Value::Object(data)) => Ok(data),
-        _ => Err(ApiError::bad_request(
-            "param is missing or the value is empty: data",
-        )),
+        _ => Err(ApiError::bad_request("param is missing or the value is empty: data")),
     }
 }
 
@@ -92,10 +86,7 @@ pub(crate) fn list<'a>(data: &'a Data, name: &str) -> ApiResult<Vec<&'a Data>> {
     let wrong = || ApiError::invalid(format!("{name} must be a list of objects."));
     match data.get(name) {
         None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| item.as_object().ok_or_else(wrong))
-            .collect(),
+        Some(Value::Array(items)) => items.iter().map(|item| item.as_object().ok_or_else(wrong)).collect(),
         Some(_) => Err(wrong()),
     }
 }
@@ -117,9 +108,7 @@ pub(crate) fn query_flag(query: &Query, name: &str) -> ApiResult<Option<bool>> {
         None => Ok(None),
         Some("true") => Ok(Some(true)),
         Some("false") => Ok(Some(false)),
-        Some(other) => Err(ApiError::bad_request(format!(
-            "{name} must be true or false, not {other:?}."
-        ))),
+        Some(other) => Err(ApiError::bad_request(format!("{name} must be true or false, not {other:?}."))),
     }
 }
 
@@ -128,9 +117,7 @@ pub(crate) fn query_id(query: &Query, name: &str) -> ApiResult<Option<i64>> {
     let Some(text) = query.get(name) else {
         return Ok(None);
     };
-    text.parse()
-        .map(Some)
-        .map_err(|_| ApiError::bad_request(format!("{name} must be an id, not {text:?}.")))
+    text.parse().map(Some).map_err(|_| ApiError::bad_request(format!("{name} must be an id, not {text:?}.")))
 }
 
 /// A filter that is an instant.
@@ -139,8 +126,7 @@ pub(crate) fn query_time(query: &Query, name: &str) -> ApiResult<Option<i64>> {
         return Ok(None);
     };
     let at = time::parse(text);
-    at.map(Some)
-        .ok_or_else(|| ApiError::bad_request(format!("{name} is not an ISO 8601 time: {text:?}.")))
+    at.map(Some).ok_or_else(|| ApiError::bad_request(format!("{name} is not an ISO 8601 time: {text:?}.")))
 }
 
 /// A filter that is a list of ids; `None` when absent.
@@ -149,10 +135,10 @@ pub(crate) fn query_ids(query: &Query, name: &str) -> ApiResult<Option<Vec<i64>>
     if texts.is_empty() {
         return Ok(None);
     }
-    let ids = texts.iter().flat_map(|text| text.split(',')).map(|text| {
-        text.parse()
-            .map_err(|_| ApiError::bad_request(format!("{name} must be ids, not {text:?}.")))
-    });
+    let ids = texts
+        .iter()
+        .flat_map(|text| text.split(','))
+        .map(|text| text.parse().map_err(|_| ApiError::bad_request(format!("{name} must be ids, not {text:?}."))));
     ids.collect::<ApiResult<Vec<i64>>>().map(Some)
 }
 
@@ -175,9 +161,8 @@ impl Common {
 
     /// Times are compared in whole seconds, as they are shown.
     pub fn admits(&self, stamp: &super::resource::Stamp) -> bool {
-        let since = |bound: Option<i64>, at: i64| {
-            bound.is_none_or(|bound| at.div_euclid(1000) >= bound.div_euclid(1000))
-        };
+        let since =
+            |bound: Option<i64>, at: i64| bound.is_none_or(|bound| at.div_euclid(1000) >= bound.div_euclid(1000));
         self.ids.as_ref().is_none_or(|ids| ids.contains(&stamp.id))
             && since(self.created_since, stamp.created)
             && since(self.updated_since, stamp.updated)

@@ -51,9 +51,7 @@ impl Matter {
         if let Some(status) = input::text(data, "status")? {
             let status = status.unwrap_or_default();
             if !STATUSES.contains(&status.as_str()) {
-                return Err(ApiError::invalid(format!(
-                    "{status:?} is not a valid status."
-                )));
+                return Err(ApiError::invalid(format!("{status:?} is not a valid status.")));
             }
             self.set_status(status, today);
         }
@@ -76,9 +74,7 @@ impl Matter {
             }
         }
         if manual && let Some(number) = input::text(data, "display_number")? {
-            self.display_number = number
-                .filter(|number| !number.is_empty())
-                .unwrap_or_else(|| "Blank".into());
+            self.display_number = number.filter(|number| !number.is_empty()).unwrap_or_else(|| "Blank".into());
         }
         Ok(())
     }
@@ -96,9 +92,7 @@ impl Matter {
 
 impl Model {
     pub(crate) fn matter(&self, id: i64) -> ApiResult<&Matter> {
-        self.matters
-            .get(&id)
-            .ok_or_else(|| ApiError::not_found("Matter"))
+        self.matters.get(&id).ok_or_else(|| ApiError::not_found("Matter"))
     }
 
     pub(crate) fn matters_index(&self, now: i64, query: &Query) -> ApiResult<Vec<i64>> {
@@ -126,19 +120,10 @@ impl Model {
         let area = input::query_id(query, "practice_area_id")?;
         let billable = input::query_flag(query, "billable")?;
         let statuses: Option<Vec<&str>> = query.get("status").map(|text| text.split(',').collect());
-        if let Some(bad) = statuses
-            .iter()
-            .flatten()
-            .find(|status| !STATUSES.contains(*status))
-        {
-            return Err(ApiError::bad_request(format!(
-                "{bad:?} is not a valid status."
-            )));
+        if let Some(bad) = statuses.iter().flatten().find(|status| !STATUSES.contains(*status)) {
+            return Err(ApiError::bad_request(format!("{bad:?} is not a valid status.")));
         }
-        let needle = query
-            .get("query")
-            .map(str::to_lowercase)
-            .filter(|needle| !needle.is_empty());
+        let needle = query.get("query").map(str::to_lowercase).filter(|needle| !needle.is_empty());
         let mut found: Vec<&Matter> = self
             .matters
             .values()
@@ -146,23 +131,13 @@ impl Model {
             .filter(|matter| client.is_none_or(|id| matter.client == id))
             .filter(|matter| area.is_none_or(|id| matter.area == Some(id)))
             .filter(|matter| billable.is_none_or(|billable| matter.billable == billable))
-            .filter(|matter| {
-                statuses
-                    .as_ref()
-                    .is_none_or(|list| list.contains(&matter.status.as_str()))
-            })
+            .filter(|matter| statuses.as_ref().is_none_or(|list| list.contains(&matter.status.as_str())))
             .filter(|matter| self.indexed(now, &matter.stamp, needle.is_some()))
-            .filter(|matter| {
-                needle
-                    .as_deref()
-                    .is_none_or(|needle| self.matter_matches(matter, needle))
-            })
+            .filter(|matter| needle.as_deref().is_none_or(|needle| self.matter_matches(matter, needle)))
             .collect();
         match order {
             "display_number" => found.sort_by(|a, b| a.display_number.cmp(&b.display_number)),
-            "client.name" => {
-                found.sort_by_key(|matter| self.contacts.get(&matter.client).map(Contact::name))
-            }
+            "client.name" => found.sort_by_key(|matter| self.contacts.get(&matter.client).map(Contact::name)),
             "open_date" => found.sort_by(|a, b| a.open_date.cmp(&b.open_date)),
             "pending_date" => found.sort_by(|a, b| a.pending_date.cmp(&b.pending_date)),
             "close_date" => found.sort_by(|a, b| a.close_date.cmp(&b.close_date)),
@@ -178,19 +153,10 @@ impl Model {
 
     /// Number, description and the client's name. Not `client_reference`.
     fn matter_matches(&self, matter: &Matter, needle: &str) -> bool {
-        let client = self
-            .contacts
-            .get(&matter.client)
-            .map(Contact::name)
-            .unwrap_or_default();
-        [
-            matter.display_number.as_str(),
-            &matter.number.to_string(),
-            &matter.description,
-            &client,
-        ]
-        .iter()
-        .any(|text| text.to_lowercase().contains(needle))
+        let client = self.contacts.get(&matter.client).map(Contact::name).unwrap_or_default();
+        [matter.display_number.as_str(), &matter.number.to_string(), &matter.description, &client]
+            .iter()
+            .any(|text| text.to_lowercase().contains(needle))
     }
 
     pub(crate) fn matter_create(&mut self, now: i64, data: &Data, own: bool) -> ApiResult<i64> {
@@ -201,11 +167,7 @@ impl Model {
         let area = self.area_of(data)?.flatten();
         let number = self.next_matter_number;
         let manual = self.config.manual_numbering;
-        let display_number = if manual {
-            "Blank".into()
-        } else {
-            format!("{number:05}-{summary}")
-        };
+        let display_number = if manual { "Blank".into() } else { format!("{number:05}-{summary}") };
         let mut matter = Matter {
             stamp: Stamp::new(0, now, own),
             client,
@@ -258,9 +220,7 @@ impl Model {
     fn area_of(&self, data: &Data) -> ApiResult<Option<Option<i64>>> {
         let area = input::reference(data, "practice_area")?;
         match area {
-            Some(Some(id)) if !self.areas.contains_key(&id) => {
-                Err(ApiError::not_found("Practice area"))
-            }
+            Some(Some(id)) if !self.areas.contains_key(&id) => Err(ApiError::not_found("Practice area")),
             other => Ok(other),
         }
     }
@@ -280,10 +240,7 @@ impl Model {
         put("client_id", json!(matter.client));
         put("billable", json!(matter.billable));
         put("billing_method", json!("hourly"));
-        put(
-            "maildrop_address",
-            json!(format!("{}@maildrop.clio.example", matter.stamp.id)),
-        );
+        put("maildrop_address", json!(format!("{}@maildrop.clio.example", matter.stamp.id)));
         put("open_date", json!(matter.open_date));
         put("pending_date", json!(matter.pending_date));
         put("close_date", json!(matter.close_date));
@@ -298,19 +255,10 @@ impl Model {
         let mut out = self.matter_base(matter);
         let mut put = |name: &str, value: Value| drop(out.insert(name.into(), value));
         let client = self.contacts.get(&matter.client);
-        put(
-            "client",
-            client.map_or(Value::Null, |client| self.contact_base(client).into()),
-        );
+        put("client", client.map_or(Value::Null, |client| self.contact_base(client).into()));
         let area = matter.area.and_then(|id| self.areas.get(&id));
-        put(
-            "practice_area",
-            area.map_or(Value::Null, |area| self.area_record(area)),
-        );
-        put(
-            "folder",
-            self.folder_record(matter.folder, &matter.stamp, &matter.display_number),
-        );
+        put("practice_area", area.map_or(Value::Null, |area| self.area_record(area)));
+        put("folder", self.folder_record(matter.folder, &matter.stamp, &matter.display_number));
         put("user", self.user_record());
         out.into()
     }

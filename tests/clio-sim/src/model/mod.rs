@@ -144,8 +144,7 @@ impl Model {
     /// # Errors
     /// When a record is one that Clio itself would refuse.
     pub fn seed(&mut self, now: i64, seed: &Value) -> Result<Value, String> {
-        self.seed_records(now, seed)
-            .map_err(|refusal| refusal.message)
+        self.seed_records(now, seed).map_err(|refusal| refusal.message)
     }
 
     /// Decides what happens to a request. [`Model::perform`] does what the plan says.
@@ -157,14 +156,7 @@ impl Model {
         if plan.execute == Execute::Never {
             let none = Response::default();
             let status = plan.answer.as_ref().map_or(0, |answer| answer.status);
-            self.log.record(
-                now,
-                request,
-                &api::label(request),
-                &none,
-                None,
-                Some(status),
-            );
+            self.log.record(now, request, &api::label(request), &none, None, Some(status));
         }
         plan
     }
@@ -176,13 +168,7 @@ impl Model {
     }
 
     /// The same for a request to the storage host.
-    pub fn perform_storage(
-        &mut self,
-        now: i64,
-        head: &Request,
-        payload: &Payload,
-        plan: &Plan,
-    ) -> Response {
+    pub fn perform_storage(&mut self, now: i64, head: &Request, payload: &Payload, plan: &Plan) -> Response {
         let own = self.handle_storage(now, head, payload);
         plan.mangled(own)
     }
@@ -197,14 +183,10 @@ impl Model {
         } else if request.path.starts_with("/api/v4/") {
             self.handle_api(now, request)
         } else {
-            Response::html(
-                404,
-                "<html><head><title>Not found</title></head><body>Not found</body></html>",
-            )
+            Response::html(404, "<html><head><title>Not found</title></head><body>Not found</body></html>")
         };
         answer.set("Date", time::http_date(now));
-        self.log
-            .record(now, request, &api::label(request), &answer, None, None);
+        self.log.record(now, request, &api::label(request), &answer, None, None);
         answer
     }
 
@@ -220,13 +202,6 @@ impl Model {
     fn mint_uuid(&mut self) -> String {
         let hex = self.mint("uuid", 32);
         let cut = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-        format!(
-            "{}-{}-4{}-a{}-{}",
-            cut(0, 8),
-            cut(8, 12),
-            cut(13, 16),
-            cut(17, 20),
-            cut(20, 32)
-        )
+        format!("{}-{}-4{}-a{}-{}", cut(0, 8), cut(8, 12), cut(13, 16), cut(17, 20), cut(20, 32))
     }
 }

@@ -51,10 +51,7 @@ pub(crate) struct OAuth {
 }
 
 fn failure(status: u16, error: &str, description: &str) -> Response {
-    Response::json(
-        status,
-        &json!({"error": error, "error_description": description}),
-    )
+    Response::json(status, &json!({"error": error, "error_description": description}))
 }
 
 fn grant_failure() -> Response {
@@ -83,10 +80,7 @@ impl Model {
             }
             ("POST", "/oauth/token") => self.token(now, request).unwrap_or_else(|failure| failure),
             ("POST", "/oauth/deauthorize") => self.deauthorize(now, request),
-            _ => Response::html(
-                404,
-                "<html><head><title>Not found</title></head><body>Not found</body></html>",
-            ),
+            _ => Response::html(404, "<html><head><title>Not found</title></head><body>Not found</body></html>"),
         };
         answer.set("Cache-Control", "no-store");
         answer
@@ -123,10 +117,7 @@ impl Model {
         }
         let challenge = query.get("code_challenge").map(str::to_owned);
         if challenge.is_some() && query.get("code_challenge_method") != Some("S256") {
-            return back(&[
-                ("error", "invalid_request"),
-                ("error_description", "The code challenge must use S256."),
-            ]);
+            return back(&[("error", "invalid_request"), ("error_description", "The code challenge must use S256.")]);
         }
         let auto = match (self.config.auto_consent, self.config.auto_decline) {
             (_, true) => Some("deny"),
@@ -138,23 +129,14 @@ impl Model {
             Some("allow") => {
                 let code = self.mint("code", 40);
                 let expires = now + self.config.code_lifetime_s * 1000;
-                self.oauth.codes.insert(
-                    code.clone(),
-                    Code {
-                        redirect_uri: uri.clone(),
-                        challenge,
-                        expires,
-                        used: false,
-                    },
-                );
+                self.oauth
+                    .codes
+                    .insert(code.clone(), Code { redirect_uri: uri.clone(), challenge, expires, used: false });
                 back(&[("code", &code)])
             }
             Some(_) if query.get("redirect_on_decline") == Some("true") => back(&[
                 ("error", "access_denied"),
-                (
-                    "error_description",
-                    "The resource owner or authorization server denied the request.",
-                ),
+                ("error_description", "The resource owner or authorization server denied the request."),
             ]),
             Some(_) => consent::declined(),
         }
@@ -162,32 +144,19 @@ impl Model {
 
     fn token(&mut self, now: i64, request: &Request) -> Result<Response, Response> {
         if !request.has_type("application/x-www-form-urlencoded") {
-            return Err(failure(
-                400,
-                "invalid_request",
-                "The request must be form encoded.",
-            ));
+            return Err(failure(400, "invalid_request", "The request must be form encoded."));
         }
         let form = Query::parse(&request.body);
         self.check_client(request, &form)?;
-        let missing = |name: &str| {
-            failure(
-                400,
-                "invalid_request",
-                &format!("Missing required parameter: {name}."),
-            )
-        };
+        let missing = |name: &str| failure(400, "invalid_request", &format!("Missing required parameter: {name}."));
         match form.get("grant_type") {
             Some("authorization_code") => {
                 let code = form.get("code").ok_or_else(|| missing("code"))?;
-                let uri = form
-                    .get("redirect_uri")
-                    .ok_or_else(|| missing("redirect_uri"))?;
+                let uri = form.get("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
                 let found = self.oauth.codes.get_mut(code).ok_or_else(grant_failure)?;
                 let proven = found.challenge.as_deref().is_none_or(|challenge| {
-                    form.get("code_verifier").is_some_and(|verifier| {
-                        URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == challenge
-                    })
+                    form.get("code_verifier")
+                        .is_some_and(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == challenge)
                 });
                 if found.used || now >= found.expires || found.redirect_uri != uri || !proven {
                     return Err(grant_failure());
@@ -197,15 +166,8 @@ impl Model {
                 Ok(self.token_answer(&tokens.access_token, Some(&tokens.refresh_token)))
             }
             Some("refresh_token") => {
-                let old = form
-                    .get("refresh_token")
-                    .ok_or_else(|| missing("refresh_token"))?;
-                let token = self
-                    .oauth
-                    .refresh
-                    .get_mut(old)
-                    .filter(|token| token.live)
-                    .ok_or_else(grant_failure)?;
+                let old = form.get("refresh_token").ok_or_else(|| missing("refresh_token"))?;
+                let token = self.oauth.refresh.get_mut(old).filter(|token| token.live).ok_or_else(grant_failure)?;
                 let grant = token.grant;
                 let rotate = self.config.rotate_refresh_tokens;
                 token.live = !rotate;
@@ -223,30 +185,17 @@ impl Model {
     }
 
     fn check_client(&self, request: &Request, form: &Query) -> Result<(), Response> {
-        let basic = request
-            .header("authorization")
-            .and_then(|value| value.strip_prefix("Basic "))
-            .and_then(|text| {
-                let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
-                // RFC 6749 has both halves form-encoded.
-                let decode = |half: &str| {
-                    Query::parse(format!("v={half}").as_bytes())
-                        .get("v")
-                        .unwrap_or_default()
-                        .to_owned()
-                };
-                text.split_once(':')
-                    .map(|(id, secret)| (decode(id), decode(secret)))
-            });
-        let body = || {
-            Some((
-                form.get("client_id")?.to_owned(),
-                form.get("client_secret")?.to_owned(),
-            ))
-        };
-        let known = basic.or_else(body).is_some_and(|(id, secret)| {
-            id == self.config.client_id && secret == self.config.client_secret
+        let basic = request.header("authorization").and_then(|value| value.strip_prefix("Basic ")).and_then(|text| {
+            let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
+            // RFC 6749 has both halves form-encoded.
+            let decode =
+                |half: &str| Query::parse(format!("v={half}").as_bytes()).get("v").unwrap_or_default().to_owned();
+            text.split_once(':').map(|(id, secret)| (decode(id), decode(secret)))
         });
+        let body = || Some((form.get("client_id")?.to_owned(), form.get("client_secret")?.to_owned()));
+        let known = basic
+            .or_else(body)
+            .is_some_and(|(id, secret)| id == self.config.client_id && secret == self.config.client_secret);
         if known {
             return Ok(());
         }
@@ -277,11 +226,7 @@ impl Model {
         };
         let form = Query::parse(&request.body);
         if form.get("token") != request.bearer() {
-            return failure(
-                400,
-                "invalid_request",
-                "Missing or different parameter: token.",
-            );
+            return failure(400, "invalid_request", "Missing or different parameter: token.");
         }
         let refresh = self.config.deauthorize_kills_refresh;
         self.oauth.end(Some(grant), true, refresh);
@@ -292,10 +237,7 @@ impl Model {
     pub fn grant(&mut self, now: i64) -> Tokens {
         self.oauth.grants += 1;
         let grant = self.oauth.grants;
-        Tokens {
-            access_token: self.mint_access(now, grant),
-            refresh_token: self.mint_refresh(grant),
-        }
+        Tokens { access_token: self.mint_access(now, grant), refresh_token: self.mint_refresh(grant) }
     }
 
     /// Ends every grant, as when the person removes the application inside Clio.
@@ -307,36 +249,20 @@ impl Model {
         let secret = self.mint("access", 48);
         let token = format!("{}-{secret}", self.config.region);
         let expires = now + self.config.access_token_lifetime_s * 1000;
-        self.oauth.access.insert(
-            token.clone(),
-            Token {
-                grant,
-                expires,
-                live: true,
-            },
-        );
+        self.oauth.access.insert(token.clone(), Token { grant, expires, live: true });
         token
     }
 
     fn mint_refresh(&mut self, grant: u64) -> String {
         let secret = self.mint("refresh", 48);
         let token = format!("{}-{secret}", self.config.region);
-        self.oauth.refresh.insert(
-            token.clone(),
-            Token {
-                grant,
-                expires: i64::MAX,
-                live: true,
-            },
-        );
+        self.oauth.refresh.insert(token.clone(), Token { grant, expires: i64::MAX, live: true });
         token
     }
 
     /// The grant behind the request's bearer token.
     pub(crate) fn authenticate(&self, now: i64, request: &Request) -> ApiResult<u64> {
-        let token = request
-            .bearer()
-            .and_then(|token| self.oauth.access.get(token));
+        let token = request.bearer().and_then(|token| self.oauth.access.get(token));
         match token {
             Some(token) if token.live && now < token.expires => Ok(token.grant),
             Some(token) if token.live => Err(ApiError::bad_token("The access token expired")),
@@ -347,10 +273,7 @@ impl Model {
 
     pub(crate) fn oauth_report(&self, now: i64) -> Value {
         let live = |tokens: &BTreeMap<String, Token>| {
-            tokens
-                .values()
-                .filter(|token| token.live && now < token.expires)
-                .count()
+            tokens.values().filter(|token| token.live && now < token.expires).count()
         };
         json!({
             "grants": self.oauth.grants,
@@ -367,16 +290,10 @@ impl OAuth {
     fn end(&mut self, grant: Option<u64>, access: bool, refresh: bool) {
         let mine = |token: &&mut Token| grant.is_none_or(|grant| token.grant == grant);
         if access {
-            self.access
-                .values_mut()
-                .filter(mine)
-                .for_each(|token| token.live = false);
+            self.access.values_mut().filter(mine).for_each(|token| token.live = false);
         }
         if refresh {
-            self.refresh
-                .values_mut()
-                .filter(mine)
-                .for_each(|token| token.live = false);
+            self.refresh.values_mut().filter(mine).for_each(|token| token.live = false);
         }
     }
 }
@@ -385,11 +302,7 @@ fn redirect(uri: &str, pairs: &[(&str, &str)], state: Option<&str>) -> Response 
     let Ok(mut url) = Url::parse(uri) else {
         return consent::problem("The redirect uri included is not valid.");
     };
-    for (name, value) in pairs
-        .iter()
-        .copied()
-        .chain(state.map(|state| ("state", state)))
-    {
+    for (name, value) in pairs.iter().copied().chain(state.map(|state| ("state", state))) {
         url.query_pairs_mut().append_pair(name, value);
     }
     let mut answer = Response::empty(302);

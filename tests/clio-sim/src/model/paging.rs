@@ -28,9 +28,7 @@ pub(crate) fn order<'a>(query: &'a Query, allowed: &[&str]) -> ApiResult<(&'a st
         .or_else(|| text.strip_suffix("(desc)").map(|field| (field, true)));
     match parsed {
         Some((field, descending)) if allowed.contains(&field) => Ok((field, descending)),
-        _ => Err(ApiError::bad_request(format!(
-            "{text:?} is not a valid order."
-        ))),
+        _ => Err(ApiError::bad_request(format!("{text:?} is not a valid order."))),
     }
 }
 
@@ -40,9 +38,7 @@ fn number(query: &Query, name: &str) -> ApiResult<Option<usize>> {
     };
     match text.parse() {
         Ok(number) => Ok(Some(number)),
-        Err(_) => Err(ApiError::bad_request(format!(
-            "{name} must be a number, not {text:?}."
-        ))),
+        Err(_) => Err(ApiError::bad_request(format!("{name} must be a number, not {text:?}."))),
     }
 }
 
@@ -50,9 +46,7 @@ fn number(query: &Query, name: &str) -> ApiResult<Option<usize>> {
 pub(crate) fn page(ids: Vec<i64>, query: &Query, url: &str) -> ApiResult<Page> {
     let limit = number(query, "limit")?.unwrap_or(LARGEST_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(ApiError::bad_request(format!(
-            "limit must be between 1 and {LARGEST_PAGE}."
-        )));
+        return Err(ApiError::bad_request(format!("limit must be between 1 and {LARGEST_PAGE}.")));
     }
     let total = ids.len();
     let by_id = matches!(query.get("order"), None | Some("id(asc)"));
@@ -61,22 +55,15 @@ pub(crate) fn page(ids: Vec<i64>, query: &Query, url: &str) -> ApiResult<Page> {
         None if by_id => cursor(&ids, query, limit, url, &mut links)?,
         offset => {
             if query.get("page_token").is_some() {
-                return Err(ApiError::invalid(
-                    "page_token needs the order id(asc) and no offset.",
-                ));
+                return Err(ApiError::invalid("page_token needs the order id(asc) and no offset."));
             }
             let from = offset.unwrap_or(0);
             if from.saturating_add(limit) > OFFSET_CEILING.max(limit) || from >= OFFSET_CEILING {
-                return Err(ApiError::invalid(format!(
-                    "offset cannot reach past {OFFSET_CEILING} records."
-                )));
+                return Err(ApiError::invalid(format!("offset cannot reach past {OFFSET_CEILING} records.")));
             }
             let to = total.min(from + limit);
             let mut link = |name: &str, offset: usize| {
-                let query = query.rewritten(
-                    &["offset", "limit"],
-                    &pairs(limit, "offset", offset.to_string()),
-                );
+                let query = query.rewritten(&["offset", "limit"], &pairs(limit, "offset", offset.to_string()));
                 links.insert(name.into(), json!(format!("{url}?{query}")));
             };
             if to < total && to < OFFSET_CEILING {
@@ -85,28 +72,17 @@ pub(crate) fn page(ids: Vec<i64>, query: &Query, url: &str) -> ApiResult<Page> {
             if from > 0 {
                 link("previous", from.saturating_sub(limit));
             }
-            ids.get(from.min(total)..to.max(from.min(total)))
-                .unwrap_or_default()
-                .to_vec()
+            ids.get(from.min(total)..to.max(from.min(total))).unwrap_or_default().to_vec()
         }
     };
-    Ok(Page {
-        ids: page,
-        meta: json!({"paging": links, "records": total}),
-    })
+    Ok(Page { ids: page, meta: json!({"paging": links, "records": total}) })
 }
 
 fn pairs(limit: usize, name: &'static str, value: String) -> Vec<(&'static str, String)> {
     vec![("limit", limit.to_string()), (name, value)]
 }
 
-fn cursor(
-    ids: &[i64],
-    query: &Query,
-    limit: usize,
-    url: &str,
-    links: &mut Map<String, Value>,
-) -> ApiResult<Vec<i64>> {
+fn cursor(ids: &[i64], query: &Query, limit: usize, url: &str, links: &mut Map<String, Value>) -> ApiResult<Vec<i64>> {
     let (from, to) = match query.get("page_token") {
         None => (0, limit.min(ids.len())),
         Some(token) => match read_token(token)? {
@@ -125,11 +101,7 @@ fn cursor(
         let token = URL_SAFE_NO_PAD.encode(format!("{way}:{id}"));
         let query = query.rewritten(
             &["page_token", "limit", "order"],
-            &[
-                pairs(limit, "page_token", token),
-                vec![("order", "id(asc)".into())],
-            ]
-            .concat(),
+            &[pairs(limit, "page_token", token), vec![("order", "id(asc)".into())]].concat(),
         );
         links.insert(name.into(), json!(format!("{url}?{query}")));
     };

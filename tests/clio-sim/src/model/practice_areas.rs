@@ -57,22 +57,11 @@ impl Model {
             .areas
             .values()
             .filter(|area| common.admits(&area.stamp))
+            .filter(|area| query.get("name").is_none_or(|name| area.name.eq_ignore_ascii_case(name)))
+            .filter(|area| query.get("code").is_none_or(|code| area.code.as_deref() == Some(code)))
             .filter(|area| {
-                query
-                    .get("name")
-                    .is_none_or(|name| area.name.eq_ignore_ascii_case(name))
-            })
-            .filter(|area| {
-                query
-                    .get("code")
-                    .is_none_or(|code| area.code.as_deref() == Some(code))
-            })
-            .filter(|area| {
-                of_matter.is_none_or(|id| {
-                    self.matters
-                        .get(&id)
-                        .is_some_and(|matter| matter.area == Some(area.stamp.id))
-                })
+                of_matter
+                    .is_none_or(|id| self.matters.get(&id).is_some_and(|matter| matter.area == Some(area.stamp.id)))
             })
             .collect();
         match order {
@@ -89,12 +78,7 @@ impl Model {
 
     pub(crate) fn area_create(&mut self, now: i64, data: &Data, own: bool) -> ApiResult<i64> {
         let id = resource::next(&mut self.ids.areas);
-        let mut area = Area {
-            stamp: Stamp::new(id, now, own),
-            name: String::new(),
-            code: None,
-            category: None,
-        };
+        let mut area = Area { stamp: Stamp::new(id, now, own), name: String::new(), code: None, category: None };
         input::required(data, "name")?;
         fill(&mut area, data)?;
         self.areas.insert(id, area);
@@ -102,10 +86,7 @@ impl Model {
     }
 
     pub(crate) fn area_update(&mut self, now: i64, id: i64, data: &Data) -> ApiResult<()> {
-        let area = self
-            .areas
-            .get_mut(&id)
-            .ok_or_else(|| ApiError::not_found("Practice area"))?;
+        let area = self.areas.get_mut(&id).ok_or_else(|| ApiError::not_found("Practice area"))?;
         let mut changed = area.clone();
         fill(&mut changed, data)?;
         changed.stamp.touch(now);

@@ -107,9 +107,7 @@ impl Model {
     /// Everything a test may want to assert.
     pub fn state(&self, now: i64) -> Value {
         let records = |kind: Resource, ids: Vec<i64>| -> Value {
-            ids.into_iter()
-                .filter_map(|id| self.raw_record(now, kind, id))
-                .collect()
+            ids.into_iter().filter_map(|id| self.raw_record(now, kind, id)).collect()
         };
         json!({
             "region": self.config.region,
@@ -147,10 +145,7 @@ impl Model {
                 value
             }),
             Resource::Webhooks => self.webhooks.get(&id).map(|hook| self.webhook_record(hook)),
-            _ => self
-                .record(now, kind, id, false)
-                .ok()
-                .map(|(_, value)| value),
+            _ => self.record(now, kind, id, false).ok().map(|(_, value)| value),
         }?;
         if let Some(members) = value.as_object_mut() {
             for name in ["shared_secret", "user"] {
@@ -162,16 +157,8 @@ impl Model {
     }
 
     fn document_state(&self, now: i64, document: &Document) -> Value {
-        let versions: Vec<Value> = document
-            .versions
-            .iter()
-            .map(|version| version_state(now, version))
-            .collect();
-        let shown = document
-            .versions
-            .iter()
-            .rev()
-            .find(|version| version.complete(now));
+        let versions: Vec<Value> = document.versions.iter().map(|version| version_state(now, version)).collect();
+        let shown = document.versions.iter().rev().find(|version| version.complete(now));
         let whole = shown.and_then(|version| match &version.upload {
             Upload::Whole(target) => target.blob.as_ref(),
             Upload::Parts(_) => None,
@@ -180,11 +167,8 @@ impl Model {
             Home::Matter(id) => (Some(id), None),
             Home::Contact(id) => (None, Some(id)),
         };
-        let properties: BTreeMap<&str, &str> = document
-            .properties
-            .iter()
-            .map(|property| (property.name.as_str(), property.value.as_str()))
-            .collect();
+        let properties: BTreeMap<&str, &str> =
+            document.properties.iter().map(|property| (property.name.as_str(), property.value.as_str())).collect();
         json!({
             "id": document.stamp.id,
             "name": document.name,

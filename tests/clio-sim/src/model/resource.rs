@@ -43,11 +43,7 @@ impl Resource {
     }
 
     pub fn shape(self) -> &'static Shape {
-        static NONE: Shape = Shape {
-            name: "",
-            scalars: "id etag",
-            nested: &[],
-        };
+        static NONE: Shape = Shape { name: "", scalars: "id etag", nested: &[] };
         shapes::find(self.shape_name()).unwrap_or(&NONE)
     }
 
@@ -77,13 +73,7 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     pub fn new(id: i64, now: i64, own: bool) -> Self {
-        Self {
-            id,
-            created: now,
-            updated: now,
-            revision: 1,
-            own,
-        }
+        Self { id, created: now, updated: now, revision: 1, own }
     }
 
     pub fn touch(&mut self, now: i64) {

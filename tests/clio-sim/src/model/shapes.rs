@@ -37,11 +37,7 @@ const fn shape(
     scalars: &'static str,
     nested: &'static [(&'static str, &'static str, bool)],
 ) -> Shape {
-    Shape {
-        name,
-        scalars,
-        nested,
-    }
+    Shape { name, scalars, nested }
 }
 
 const ONE: bool = false;
@@ -49,37 +45,17 @@ const MANY: bool = true;
 
 /// Every shape that a Clio record of this simulator can contain.
 pub static SHAPES: &[Shape] = &[
-    shape(
-        "AccountBalance_base",
-        "id balance type name currency_id",
-        &[],
-    ),
-    shape(
-        "Account_base",
-        "id etag name state created_at updated_at",
-        &[],
-    ),
+    shape("AccountBalance_base", "id balance type name currency_id", &[]),
+    shape("Account_base", "id etag name state created_at updated_at", &[]),
     shape(
         "ActivityDescription_base",
         "id etag name visible_to_co_counsel created_at updated_at default type utbms_activity_id \
          utbms_task_name utbms_task_id xero_service_code accessible_to_user category_type currency",
         &[],
     ),
-    shape(
-        "ActivityRate_base",
-        "id etag rate flat_rate created_at updated_at contact_id co_counsel_contact_id",
-        &[],
-    ),
-    shape(
-        "Address_base",
-        "id etag street city province postal_code country name created_at updated_at primary",
-        &[],
-    ),
-    shape(
-        "Avatar_base",
-        "id etag created_at updated_at url _destroy",
-        &[],
-    ),
+    shape("ActivityRate_base", "id etag rate flat_rate created_at updated_at contact_id co_counsel_contact_id", &[]),
+    shape("Address_base", "id etag street city province postal_code country name created_at updated_at primary", &[]),
+    shape("Avatar_base", "id etag created_at updated_at url _destroy", &[]),
     shape(
         "ClioCreator_base",
         "account_owner clio_connect court_rules_default_attendee default_calendar_id email enabled etag id \
@@ -98,11 +74,7 @@ pub static SHAPES: &[Shape] = &[
             ("activity_rates", "ActivityRate_base", MANY),
             ("addresses", "Address_base", MANY),
             ("custom_field_values", "CustomFieldValue", MANY),
-            (
-                "custom_field_set_associations",
-                "CustomFieldSetAssociation_base",
-                MANY,
-            ),
+            ("custom_field_set_associations", "CustomFieldSetAssociation_base", MANY),
             ("email_addresses", "EmailAddress_base", MANY),
             ("instant_messengers", "InstantMessenger_base", MANY),
             ("phone_numbers", "PhoneNumber_base", MANY),
@@ -131,22 +103,14 @@ pub static SHAPES: &[Shape] = &[
          sales_tax_number currency",
         &[],
     ),
-    shape(
-        "ContingencyFee_base",
-        "id etag created_at updated_at show_contingency_award",
-        &[],
-    ),
+    shape("ContingencyFee_base", "id etag created_at updated_at show_contingency_award", &[]),
     shape(
         "CustomField",
         "id etag created_at updated_at name parent_type field_type displayed deleted required display_order",
         &[("picklist_options", "PicklistOption_base", MANY)],
     ),
     shape("CustomFieldMatterSelection_base", "id display_number", &[]),
-    shape(
-        "CustomFieldSetAssociation_base",
-        "id etag display_order created_at updated_at",
-        &[],
-    ),
+    shape("CustomFieldSetAssociation_base", "id etag display_order created_at updated_at", &[]),
     shape(
         "CustomFieldValue",
         "id etag field_name created_at updated_at field_type field_required field_displayed \
@@ -173,11 +137,7 @@ pub static SHAPES: &[Shape] = &[
             ("document_versions", "DocumentVersion_base", MANY),
         ],
     ),
-    shape(
-        "DocumentCategory_base",
-        "id etag name created_at updated_at",
-        &[],
-    ),
+    shape("DocumentCategory_base", "id etag name created_at updated_at", &[]),
     shape(
         "DocumentVersion",
         "id document_id etag uuid created_at updated_at filename size version_number content_type received_at \
@@ -194,36 +154,12 @@ pub static SHAPES: &[Shape] = &[
          put_url fully_uploaded",
         &[],
     ),
-    shape(
-        "EmailAddress_base",
-        "id etag address name primary created_at updated_at",
-        &[],
-    ),
-    shape(
-        "EvergreenRetainer_base",
-        "id created_at updated_at etag minimum_threshold",
-        &[],
-    ),
-    shape(
-        "ExternalProperty_base",
-        "id etag name value created_at updated_at",
-        &[],
-    ),
-    shape(
-        "Folder_base",
-        "id etag created_at updated_at deleted_at type locked name root",
-        &[],
-    ),
-    shape(
-        "Group_base",
-        "client_connect_user etag id name type updated_at",
-        &[],
-    ),
-    shape(
-        "InstantMessenger_base",
-        "id etag address name created_at updated_at",
-        &[],
-    ),
+    shape("EmailAddress_base", "id etag address name primary created_at updated_at", &[]),
+    shape("EvergreenRetainer_base", "id created_at updated_at etag minimum_threshold", &[]),
+    shape("ExternalProperty_base", "id etag name value created_at updated_at", &[]),
+    shape("Folder_base", "id etag created_at updated_at deleted_at type locked name root", &[]),
+    shape("Group_base", "client_connect_user etag id name type updated_at", &[]),
+    shape("InstantMessenger_base", "id etag address name created_at updated_at", &[]),
     shape("JobTitle_base", "id etag name initials", &[]),
     shape(
         "LegalAidUkContact_base",
@@ -253,11 +189,7 @@ pub static SHAPES: &[Shape] = &[
          user_type youth_court",
         &[],
     ),
-    shape(
-        "LinkedFolder_base",
-        "id etag created_at updated_at deleted_at type locked name root",
-        &[],
-    ),
+    shape("LinkedFolder_base", "id etag created_at updated_at deleted_at type locked name root", &[]),
     shape(
         "Matter",
         "id etag number display_number custom_number currency description status location client_reference \
@@ -280,41 +212,21 @@ pub static SHAPES: &[Shape] = &[
             ("legal_aid_uk_matter", "LegalAidUkMatter_base", ONE),
             ("account_balances", "AccountBalance_base", MANY),
             ("custom_field_values", "CustomFieldValue", MANY),
-            (
-                "custom_field_set_associations",
-                "CustomFieldSetAssociation_base",
-                MANY,
-            ),
+            ("custom_field_set_associations", "CustomFieldSetAssociation_base", MANY),
             ("matter_bill_recipients", "MatterBillRecipient", MANY),
             ("relationships", "Relationship_base", MANY),
-            (
-                "task_template_list_instances",
-                "TaskTemplateListInstace_base",
-                MANY,
-            ),
+            ("task_template_list_instances", "TaskTemplateListInstace_base", MANY),
             ("split_invoice_payers", "SplitInvoicePayer_base", MANY),
         ],
     ),
-    shape(
-        "MatterBillRecipient",
-        "created_at etag id updated_at",
-        &[("recipient", "Contact_base", ONE)],
-    ),
+    shape("MatterBillRecipient", "created_at etag id updated_at", &[("recipient", "Contact_base", ONE)]),
     shape(
         "MatterBudget_base",
         "id etag budget include_expenses notification_threshold notify_users created_at updated_at",
         &[],
     ),
-    shape(
-        "MatterCustomRate",
-        "type on_invoice",
-        &[("rates", "PolymorphicCustomRate", MANY)],
-    ),
-    shape(
-        "MatterStage_base",
-        "id etag practice_area_id name order created_at updated_at",
-        &[],
-    ),
+    shape("MatterCustomRate", "type on_invoice", &[("rates", "PolymorphicCustomRate", MANY)]),
+    shape("MatterStage_base", "id etag practice_area_id name order created_at updated_at", &[]),
     shape(
         "Matter_base",
         "id etag number display_number custom_number currency description status location client_reference \
@@ -322,87 +234,39 @@ pub static SHAPES: &[Shape] = &[
          updated_at shared has_tasks last_activity_date matter_stage_updated_at",
         &[],
     ),
-    shape(
-        "Multipart",
-        "part_number put_url",
-        &[("put_headers", "MultipartHeader_base", MANY)],
-    ),
+    shape("Multipart", "part_number put_url", &[("put_headers", "MultipartHeader_base", MANY)]),
     shape("MultipartHeader_base", "name value", &[]),
-    shape(
-        "NotificationMethod_base",
-        "id etag type email_address is_default_email_address created_at updated_at",
-        &[],
-    ),
+    shape("NotificationMethod_base", "id etag type email_address is_default_email_address created_at updated_at", &[]),
     shape(
         "PaymentProfile_base",
         "id etag created_at updated_at billing_setting_id name terms discount_rate discount_period \
          interest_rate interest_period interest_type",
         &[],
     ),
-    shape(
-        "PhoneNumber_base",
-        "id etag number name primary created_at updated_at",
-        &[],
-    ),
-    shape(
-        "PicklistOption",
-        "id etag created_at updated_at option deleted_at",
-        &[],
-    ),
-    shape(
-        "PicklistOption_base",
-        "id etag created_at updated_at option deleted_at",
-        &[],
-    ),
+    shape("PhoneNumber_base", "id etag number name primary created_at updated_at", &[]),
+    shape("PicklistOption", "id etag created_at updated_at option deleted_at", &[]),
+    shape("PicklistOption_base", "id etag created_at updated_at option deleted_at", &[]),
     shape(
         "PolymorphicCustomRate",
         "id etag created_at updated_at rate award note date",
         &[
             ("user", "PolymorphicCustomRate_User_base", ONE),
             ("group", "PolymorphicCustomRate_Group_base", ONE),
-            (
-                "activity_description",
-                "PolymorphicCustomRate_ActivityDescription_base",
-                ONE,
-            ),
+            ("activity_description", "PolymorphicCustomRate_ActivityDescription_base", ONE),
         ],
     ),
-    shape(
-        "PolymorphicCustomRate_ActivityDescription_base",
-        "id etag name",
-        &[],
-    ),
+    shape("PolymorphicCustomRate_ActivityDescription_base", "id etag name", &[]),
     shape("PolymorphicCustomRate_Group_base", "etag id name", &[]),
-    shape(
-        "PolymorphicCustomRate_User_base",
-        "enabled etag id name",
-        &[],
-    ),
-    shape(
-        "PracticeArea",
-        "id etag created_at updated_at name category code",
-        &[],
-    ),
-    shape(
-        "PracticeArea_base",
-        "id etag created_at updated_at name category code",
-        &[],
-    ),
-    shape(
-        "Relationship_base",
-        "id etag description created_at updated_at",
-        &[],
-    ),
+    shape("PolymorphicCustomRate_User_base", "enabled etag id name", &[]),
+    shape("PracticeArea", "id etag created_at updated_at name category code", &[]),
+    shape("PracticeArea_base", "id etag created_at updated_at name category code", &[]),
+    shape("Relationship_base", "id etag description created_at updated_at", &[]),
     shape(
         "SplitInvoicePayer_base",
         "id contact_id matter_id send_to_bill_recipients split_portion etag created_at updated_at",
         &[],
     ),
-    shape(
-        "TaskTemplateListInstace_base",
-        "id etag created_at updated_at",
-        &[],
-    ),
+    shape("TaskTemplateListInstace_base", "id etag created_at updated_at", &[]),
     shape(
         "Task_base",
         "id etag name status description description_text_type priority due_at permission completed_at \
@@ -415,11 +279,7 @@ pub static SHAPES: &[Shape] = &[
          etag first_name id initials last_name name phone_number rate roles subscription_type time_zone \
          updated_at",
         &[
-            (
-                "default_activity_description",
-                "ActivityDescription_base",
-                ONE,
-            ),
+            ("default_activity_description", "ActivityDescription_base", ONE),
             ("notification_methods", "NotificationMethod_base", MANY),
             ("account", "Account_base", ONE),
             ("avatar", "Avatar_base", ONE),
@@ -435,11 +295,7 @@ pub static SHAPES: &[Shape] = &[
          updated_at",
         &[],
     ),
-    shape(
-        "WebSite_base",
-        "id etag address name default_web_site created_at updated_at",
-        &[],
-    ),
+    shape("WebSite_base", "id etag address name default_web_site created_at updated_at", &[]),
     shape(
         "Webhook",
         "id etag url fields shared_secret model status events expires_at created_at updated_at",

@@ -31,20 +31,13 @@ impl Model {
     pub(crate) fn put_url(&self, uuid: &str, part: Option<i64>, target: &Target) -> String {
         let path = format!("{BUCKET}/{uuid}");
         let at = time::compact(target.signed_at);
-        let mut signed: Vec<String> = target
-            .headers
-            .iter()
-            .map(|(name, _)| name.to_lowercase())
-            .collect();
+        let mut signed: Vec<String> = target.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
         signed.push("host".into());
         signed.sort();
         let day = at.get(..8).unwrap_or_default();
         let mut pairs = vec![
             ("X-Amz-Algorithm", "AWS4-HMAC-SHA256".to_owned()),
-            (
-                "X-Amz-Credential",
-                format!("ASIASIMULATED0000000/{day}/us-east-1/s3/aws4_request"),
-            ),
+            ("X-Amz-Credential", format!("ASIASIMULATED0000000/{day}/us-east-1/s3/aws4_request")),
             ("X-Amz-Date", at),
             ("X-Amz-Expires", self.config.put_url_lifetime_s.to_string()),
             ("X-Amz-SignedHeaders", signed.join(";")),
@@ -53,41 +46,21 @@ impl Model {
             pairs.push(("partNumber", number.to_string()));
             pairs.push(("uploadId", format!("{uuid}-parts")));
         }
-        let query: Vec<String> = pairs
-            .iter()
-            .map(|(name, value)| format!("{name}={}", encode(value)))
-            .collect();
+        let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let query = query.join("&");
         let host = self.storage_origin.split("//").nth(1).unwrap_or_default();
         let value = |name: &str| {
-            let found = target
-                .headers
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name));
+            let found = target.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
             found.map_or_else(|| host.to_owned(), |(_, value)| value.clone())
         };
         let signature = self.sign(&path, &query, &signed, value);
-        format!(
-            "{}{path}?{query}&X-Amz-Signature={signature}",
-            self.storage_origin
-        )
+        format!("{}{path}?{query}&X-Amz-Signature={signature}", self.storage_origin)
     }
 
-    fn sign(
-        &self,
-        path: &str,
-        query: &str,
-        signed: &[String],
-        value: impl Fn(&str) -> String,
-    ) -> String {
-        let headers: Vec<String> = signed
-            .iter()
-            .map(|name| format!("{name}:{}", value(name)))
-            .collect();
+    fn sign(&self, path: &str, query: &str, signed: &[String], value: impl Fn(&str) -> String) -> String {
+        let headers: Vec<String> = signed.iter().map(|name| format!("{name}:{}", value(name))).collect();
         let text = format!("PUT\n{path}\n{query}\n{}", headers.join("\n"));
-        let Ok(mut mac) =
-            Hmac::<Sha256>::new_from_slice(format!("storage|{}", self.config.seed).as_bytes())
-        else {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(format!("storage|{}", self.config.seed).as_bytes()) else {
             return String::new();
         };
         mac.update(text.as_bytes());
@@ -103,8 +76,7 @@ impl Model {
         answer.headers.retain(|(name, _)| name != "X-Sim-Code");
         answer.set("Server", "AmazonS3");
         answer.set("Date", time::http_date(now));
-        self.log
-            .record(now, head, "PUT storage", &answer, code.as_deref(), None);
+        self.log.record(now, head, "PUT storage", &answer, code.as_deref(), None);
         answer
     }
 
@@ -113,10 +85,7 @@ impl Model {
         if head.method != "PUT" {
             return Err(errors::storage(403, "AccessDenied", "Access Denied"));
         }
-        let Some(length) = head
-            .header("content-length")
-            .and_then(|text| text.parse::<u64>().ok())
-        else {
+        let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {
             return Err(errors::storage(
                 411,
                 "MissingContentLength",
@@ -132,23 +101,11 @@ impl Model {
             ));
         }
         self.check_signature(now, head, &query)?;
-        let uuid = head
-            .path
-            .strip_prefix(BUCKET)
-            .and_then(|rest| rest.strip_prefix('/'))
-            .unwrap_or_default();
-        let part = query
-            .get("partNumber")
-            .and_then(|number| number.parse().ok());
-        let versions = self
-            .documents
-            .values_mut()
-            .flat_map(|document| &mut document.versions);
-        let target = versions
-            .filter(|version| version.uuid == uuid)
-            .find_map(|version| version.target_mut(part));
-        let target = target
-            .ok_or_else(|| errors::storage(404, "NoSuchUpload", "The upload does not exist."))?;
+        let uuid = head.path.strip_prefix(BUCKET).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+        let part = query.get("partNumber").and_then(|number| number.parse().ok());
+        let versions = self.documents.values_mut().flat_map(|document| &mut document.versions);
+        let target = versions.filter(|version| version.uuid == uuid).find_map(|version| version.target_mut(part));
+        let target = target.ok_or_else(|| errors::storage(404, "NoSuchUpload", "The upload does not exist."))?;
         if length != payload.len {
             return Err(errors::storage(
                 400,
@@ -156,10 +113,7 @@ impl Model {
                 "You did not provide the number of bytes specified by the Content-Length HTTP header",
             ));
         }
-        if head
-            .header("content-md5")
-            .is_some_and(|md5| md5 != payload.md5)
-        {
+        if head.header("content-md5").is_some_and(|md5| md5 != payload.md5) {
             return Err(errors::storage(
                 400,
                 "BadDigest",
@@ -167,17 +121,9 @@ impl Model {
             ));
         }
         let writes = target.blob.as_ref().map_or(1, |blob| blob.writes + 1);
-        target.blob = Some(Blob {
-            len: payload.len,
-            sha256: payload.sha256.clone(),
-            at: now,
-            writes,
-        });
+        target.blob = Some(Blob { len: payload.len, sha256: payload.sha256.clone(), at: now, writes });
         let mut answer = Response::empty(200);
-        answer.set(
-            "ETag",
-            format!("\"{}\"", payload.sha256.get(..32).unwrap_or_default()),
-        );
+        answer.set("ETag", format!("\"{}\"", payload.sha256.get(..32).unwrap_or_default()));
         answer.set("x-amz-server-side-encryption", "AES256");
         Ok(answer)
     }
@@ -188,27 +134,16 @@ impl Model {
             query.get("X-Amz-Signature"),
             query.get("X-Amz-Date"),
             query.get("X-Amz-SignedHeaders"),
-            query
-                .get("X-Amz-Expires")
-                .and_then(|text| text.parse::<i64>().ok()),
+            query.get("X-Amz-Expires").and_then(|text| text.parse::<i64>().ok()),
         ) else {
             return Err(denied("Access Denied"));
         };
         let signed: Vec<String> = signed.split(';').map(str::to_owned).collect();
         let unsigned = head.headers.iter().map(|(name, _)| name.to_lowercase());
-        if let Some(name) = unsigned
-            .filter(|name| name.starts_with("x-amz-"))
-            .find(|name| !signed.contains(name))
-        {
-            return Err(denied(&format!(
-                "There were headers present in the request which were not signed: {name}"
-            )));
+        if let Some(name) = unsigned.filter(|name| name.starts_with("x-amz-")).find(|name| !signed.contains(name)) {
+            return Err(denied(&format!("There were headers present in the request which were not signed: {name}")));
         }
-        let bare: Vec<&str> = head
-            .query
-            .split('&')
-            .filter(|pair| !pair.starts_with("X-Amz-Signature="))
-            .collect();
+        let bare: Vec<&str> = head.query.split('&').filter(|pair| !pair.starts_with("X-Amz-Signature=")).collect();
         let value = |name: &str| head.header(name).unwrap_or_default().trim().to_owned();
         if self.sign(&head.path, &bare.join("&"), &signed, value) != signature {
             return Err(errors::storage(

@@ -14,9 +14,7 @@ fn zone(offset_minutes: i32) -> TimeZone {
 
 fn format(ms: i64, offset_minutes: i32, pattern: &str) -> String {
     let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.to_zoned(zone(offset_minutes))
-        .strftime(pattern)
-        .to_string()
+    at.to_zoned(zone(offset_minutes)).strftime(pattern).to_string()
 }
 
 /// `2026-11-23T17:05:09-04:00`: whole seconds and a numeric offset, never `Z`.
@@ -44,12 +42,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         return None;
     }
     let day: Date = text.parse().ok()?;
-    Some(
-        day.to_zoned(TimeZone::UTC)
-            .ok()?
-            .timestamp()
-            .as_millisecond(),
-    )
+    Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
 /// Whether the text is a calendar date.

@@ -15,10 +15,8 @@ impl Model {
     pub(crate) fn user_record(&self) -> Value {
         let config = &self.config;
         let since = time::iso(SINCE, config.utc_offset_minutes);
-        let initials: String = [&config.user_first_name, &config.user_last_name]
-            .iter()
-            .filter_map(|name| name.chars().next())
-            .collect();
+        let initials: String =
+            [&config.user_first_name, &config.user_last_name].iter().filter_map(|name| name.chars().next()).collect();
         json!({
             "id": config.user_id,
             "etag": self.user_stamp().etag("user"),

@@ -78,21 +78,16 @@ impl Version {
     }
 
     pub fn size(&self) -> u64 {
-        self.targets()
-            .iter()
-            .filter_map(|target| target.blob.as_ref())
-            .map(|blob| blob.len)
-            .sum()
+        self.targets().iter().filter_map(|target| target.blob.as_ref()).map(|blob| blob.len).sum()
     }
 
     /// The target behind a signed URL; `part` is its part number.
     pub fn target_mut(&mut self, part: Option<i64>) -> Option<&mut Target> {
         match (&mut self.upload, part) {
             (Upload::Whole(target), None) => Some(target),
-            (Upload::Parts(parts), Some(number)) => parts
-                .iter_mut()
-                .find(|part| part.number == number)
-                .map(|part| &mut part.target),
+            (Upload::Parts(parts), Some(number)) => {
+                parts.iter_mut().find(|part| part.number == number).map(|part| &mut part.target)
+            }
             _ => None,
         }
     }
@@ -100,9 +95,7 @@ impl Version {
 
 /// Content types Clio derives from a file name.
 fn derived_type(filename: &str) -> &'static str {
-    let extension = filename
-        .rsplit_once('.')
-        .map(|(_, extension)| extension.to_lowercase());
+    let extension = filename.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
     match extension.as_deref() {
         Some("pdf") => "application/pdf",
         Some("doc") => "application/msword",
@@ -123,74 +116,42 @@ fn derived_type(filename: &str) -> &'static str {
 }
 
 impl Model {
-    pub(crate) fn new_version(
-        &mut self,
-        now: i64,
-        data: &Data,
-        name: &str,
-        number: usize,
-    ) -> ApiResult<Version> {
+    pub(crate) fn new_version(&mut self, now: i64, data: &Data, name: &str, number: usize) -> ApiResult<Version> {
         let nonblank = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-        let filename =
-            nonblank(input::text(data, "filename")?.flatten()).unwrap_or_else(|| name.to_owned());
+        let filename = nonblank(input::text(data, "filename")?.flatten()).unwrap_or_else(|| name.to_owned());
         let content_type = nonblank(input::text(data, "content_type")?.flatten())
             .unwrap_or_else(|| derived_type(&filename).to_owned());
         let parts = declared_parts(data, &[], now)?;
         let upload = if parts.is_empty() {
             let headers = vec![
                 ("Content-Type".to_owned(), content_type.clone()),
-                (
-                    "x-amz-server-side-encryption".to_owned(),
-                    "AES256".to_owned(),
-                ),
+                ("x-amz-server-side-encryption".to_owned(), "AES256".to_owned()),
             ];
-            Upload::Whole(Target {
-                signed_at: now,
-                headers,
-                blob: None,
-            })
+            Upload::Whole(Target { signed_at: now, headers, blob: None })
         } else {
             Upload::Parts(parts)
         };
         let uuid = self.mint_uuid();
         let stamp = Stamp::new(resource::next(&mut self.ids.versions), now, true);
-        Ok(Version {
-            stamp,
-            uuid,
-            filename,
-            content_type,
-            upload,
-            number,
-            finished: None,
-        })
+        Ok(Version { stamp, uuid, filename, content_type, upload, number, finished: None })
     }
 
     /// Applies `uuid`, `multiparts` and `fully_uploaded` of a PATCH.
     pub(crate) fn progress(&self, now: i64, document: &mut Document, data: &Data) -> ApiResult<()> {
         let uuid = input::required(data, "uuid")?;
-        let version = document
-            .versions
-            .iter_mut()
-            .find(|version| version.uuid == uuid);
+        let version = document.versions.iter_mut().find(|version| version.uuid == uuid);
         let version = version.ok_or_else(|| ApiError::not_found("Document version"))?;
         let done = || ApiError::invalid("The document version has already been fully uploaded.");
         if let Some(at) = version.finished {
-            let early =
-                ApiError::upload("UploadTimeoutError", "The upload is still being processed.");
+            let early = ApiError::upload("UploadTimeoutError", "The upload is still being processed.");
             return Err(if now >= at { done() } else { early });
         }
         version.stamp.touch(now);
         if let Upload::Parts(parts) = &mut version.upload {
             let more = declared_parts(data, parts, now)?;
             parts.extend(more);
-        } else if data
-            .get("multiparts")
-            .and_then(Value::as_array)
-            .is_some_and(|parts| !parts.is_empty())
-        {
-            return Err(ApiError::invalid(
-                "The document version is not a multipart upload.",
-            ));
+        } else if data.get("multiparts").and_then(Value::as_array).is_some_and(|parts| !parts.is_empty()) {
+            return Err(ApiError::invalid("The document version is not a multipart upload."));
         }
         match input::flag(data, "fully_uploaded") {
             Some(true) => self.finish(now, version),
@@ -203,33 +164,19 @@ impl Model {
     }
 
     fn finish(&self, now: i64, version: &mut Version) -> ApiResult<()> {
-        let blobs: Option<Vec<&Blob>> = version
-            .targets()
-            .iter()
-            .map(|target| target.blob.as_ref())
-            .collect();
+        let blobs: Option<Vec<&Blob>> = version.targets().iter().map(|target| target.blob.as_ref()).collect();
         let Some(blobs) = blobs.filter(|blobs| !blobs.is_empty()) else {
-            return Err(ApiError::upload(
-                "UploadNotFoundError",
-                "The uploaded file was not found.",
-            ));
+            return Err(ApiError::upload("UploadNotFoundError", "The uploaded file was not found."));
         };
         let last_write = blobs.iter().map(|blob| blob.at).max().unwrap_or(now);
         if let Upload::Parts(parts) = &version.upload {
             let last = parts.iter().map(|part| part.number).max();
             let small = parts.iter().find(|part| {
                 Some(part.number) != last
-                    && part
-                        .target
-                        .blob
-                        .as_ref()
-                        .is_some_and(|blob| blob.len < self.config.min_part_size)
+                    && part.target.blob.as_ref().is_some_and(|blob| blob.len < self.config.min_part_size)
             });
             if let Some(part) = small {
-                return Err(ApiError::invalid(format!(
-                    "Part {} is smaller than the minimum size.",
-                    part.number
-                )));
+                return Err(ApiError::invalid(format!("Part {} is smaller than the minimum size.", part.number)));
             }
         }
         if self.config.refuse_empty_files && version.size() == 0 {
@@ -241,10 +188,9 @@ impl Model {
             return Ok(());
         }
         match self.config.processing_answer {
-            Processing::Error => Err(ApiError::upload(
-                "UploadTimeoutError",
-                "The upload is still being processed. Please retry.",
-            )),
+            Processing::Error => {
+                Err(ApiError::upload("UploadTimeoutError", "The upload is still being processed. Please retry."))
+            }
             Processing::Pending => {
                 version.finished = Some(ready);
                 Ok(())
@@ -252,13 +198,7 @@ impl Model {
         }
     }
 
-    pub(crate) fn version_record(
-        &self,
-        now: i64,
-        document: i64,
-        version: &Version,
-        links: bool,
-    ) -> Value {
+    pub(crate) fn version_record(&self, now: i64, document: i64, version: &Version, links: bool) -> Value {
         let offset = self.config.utc_offset_minutes;
         let complete = version.complete(now);
         let links = links && !complete;
@@ -279,11 +219,7 @@ impl Model {
             "multiparts": [],
         });
         let headers = |target: &Target| -> Value {
-            target
-                .headers
-                .iter()
-                .map(|(name, value)| json!({"name": name, "value": value}))
-                .collect()
+            target.headers.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
         };
         match &version.upload {
             Upload::Whole(target) if links => {
@@ -310,52 +246,27 @@ impl Model {
 fn declared_parts(data: &Data, before: &[UploadPart], now: i64) -> ApiResult<Vec<UploadPart>> {
     let items = input::list(data, "multiparts")?;
     if items.len() > MOST_PARTS_PER_REQUEST {
-        return Err(ApiError::invalid(format!(
-            "At most {MOST_PARTS_PER_REQUEST} multiparts can be sent at once."
-        )));
+        return Err(ApiError::invalid(format!("At most {MOST_PARTS_PER_REQUEST} multiparts can be sent at once.")));
     }
     let mut parts: Vec<UploadPart> = Vec::with_capacity(items.len());
     for item in items {
         let number = item.get("part_number").and_then(input::integer);
         let number = number
             .filter(|number| (1..=LAST_PART_NUMBER).contains(number))
-            .ok_or_else(|| {
-                ApiError::invalid(format!(
-                    "part_number must be between 1 and {LAST_PART_NUMBER}."
-                ))
-            })?;
-        if before
-            .iter()
-            .chain(&parts)
-            .any(|part| part.number == number)
-        {
-            return Err(ApiError::invalid(format!(
-                "Part {number} was declared twice."
-            )));
+            .ok_or_else(|| ApiError::invalid(format!("part_number must be between 1 and {LAST_PART_NUMBER}.")))?;
+        if before.iter().chain(&parts).any(|part| part.number == number) {
+            return Err(ApiError::invalid(format!("Part {number} was declared twice.")));
         }
-        let length = item
-            .get("content_length")
-            .and_then(input::integer)
-            .filter(|length| *length > 0);
-        let length =
-            length.ok_or_else(|| ApiError::invalid("content_length must be a positive number."))?;
+        let length = item.get("content_length").and_then(input::integer).filter(|length| *length > 0);
+        let length = length.ok_or_else(|| ApiError::invalid("content_length must be a positive number."))?;
         let mut headers = vec![("Content-Length".to_owned(), length.to_string())];
         if let Some(md5) = input::text(item, "content_md5")?.flatten() {
             if STANDARD.decode(&md5).map(|digest| digest.len()) != Ok(16) {
-                return Err(ApiError::invalid(
-                    "content_md5 must be a base64 encoded MD5 digest.",
-                ));
+                return Err(ApiError::invalid("content_md5 must be a base64 encoded MD5 digest."));
             }
             headers.push(("Content-MD5".to_owned(), md5));
         }
-        parts.push(UploadPart {
-            number,
-            target: Target {
-                signed_at: now,
-                headers,
-                blob: None,
-            },
-        });
+        parts.push(UploadPart { number, target: Target { signed_at: now, headers, blob: None } });
     }
     Ok(parts)
 }

@@ -53,10 +53,7 @@ impl Model {
     pub(crate) fn webhooks_index(&self, now: i64, query: &Query) -> ApiResult<Vec<i64>> {
         let (_, descending) = paging::order(query, &["id"])?;
         let common = Common::read(query)?;
-        let live = self
-            .webhooks
-            .values()
-            .filter(|hook| hook.expires_at > now && common.admits(&hook.stamp));
+        let live = self.webhooks.values().filter(|hook| hook.expires_at > now && common.admits(&hook.stamp));
         let mut ids: Vec<i64> = live.map(|hook| hook.stamp.id).collect();
         if descending {
             ids.reverse();
@@ -72,9 +69,7 @@ impl Model {
             stamp: Stamp::new(0, now, true),
             url: String::new(),
             model: String::new(),
-            events: ["created", "updated", "deleted"]
-                .map(str::to_owned)
-                .to_vec(),
+            events: ["created", "updated", "deleted"].map(str::to_owned).to_vec(),
             fields: String::new(),
             secret: self.mint("hook", 40),
             status: "pending",
@@ -102,59 +97,39 @@ impl Model {
     fn fill_webhook(&self, now: i64, hook: &mut Webhook, data: &Data) -> ApiResult<()> {
         if data.contains_key("url") {
             hook.url = input::required(data, "url")?;
-            let parsed =
-                url::Url::parse(&hook.url).map_err(|_| ApiError::invalid("url is not a URL."))?;
-            if parsed.scheme() != "https"
-                && !(self.config.http_webhooks && parsed.scheme() == "http")
-            {
+            let parsed = url::Url::parse(&hook.url).map_err(|_| ApiError::invalid("url is not a URL."))?;
+            if parsed.scheme() != "https" && !(self.config.http_webhooks && parsed.scheme() == "http") {
                 return Err(ApiError::invalid("url must use https."));
             }
         }
         if data.contains_key("model") {
             let named = input::required(data, "model")?;
-            let model = MODELS
-                .iter()
-                .find(|(name, number)| *name == named || *number == named);
-            let (model, _) =
-                model.ok_or_else(|| ApiError::invalid(format!("{named:?} is not a model.")))?;
+            let model = MODELS.iter().find(|(name, number)| *name == named || *number == named);
+            let (model, _) = model.ok_or_else(|| ApiError::invalid(format!("{named:?} is not a model.")))?;
             access::check_model(&self.config, model)?;
             (*model).clone_into(&mut hook.model);
         }
         if data.contains_key("fields") {
             hook.fields = input::required(data, "fields")?;
             if hook.fields.len() > MOST_FIELDS {
-                return Err(ApiError::invalid(format!(
-                    "fields can be at most {MOST_FIELDS} characters."
-                )));
+                return Err(ApiError::invalid(format!("fields can be at most {MOST_FIELDS} characters.")));
             }
         }
         if let Some(events) = data.get("events").and_then(Value::as_array) {
-            hook.events = events
-                .iter()
-                .map(|event| event.as_str().unwrap_or_default().to_owned())
-                .collect();
+            hook.events = events.iter().map(|event| event.as_str().unwrap_or_default().to_owned()).collect();
         }
         let known = |event: &String| {
             matches!(event.as_str(), "created" | "updated" | "deleted")
                 || (hook.model == "matter"
-                    && matches!(
-                        event.as_str(),
-                        "matter_opened" | "matter_pended" | "matter_closed"
-                    ))
+                    && matches!(event.as_str(), "matter_opened" | "matter_pended" | "matter_closed"))
         };
         if let Some(event) = hook.events.iter().find(|event| !known(event)) {
-            return Err(ApiError::invalid(format!(
-                "{event:?} is not an event of {}.",
-                hook.model
-            )));
+            return Err(ApiError::invalid(format!("{event:?} is not an event of {}.", hook.model)));
         }
         if let Some(text) = input::text(data, "expires_at")?.flatten() {
-            let at = time::parse(&text)
-                .ok_or_else(|| ApiError::invalid("expires_at is not an ISO 8601 time."))?;
+            let at = time::parse(&text).ok_or_else(|| ApiError::invalid("expires_at is not an ISO 8601 time."))?;
             if at > now + LONGEST {
-                return Err(ApiError::invalid(
-                    "expires_at can be at most 31 days ahead.",
-                ));
+                return Err(ApiError::invalid("expires_at can be at most 31 days ahead."));
             }
             if at <= now {
                 return Err(ApiError::invalid("expires_at must be in the future."));
@@ -165,12 +140,7 @@ impl Model {
     }
 
     /// The delayed handshake.
-    pub(crate) fn webhook_activate(
-        &mut self,
-        now: i64,
-        id: i64,
-        secret: Option<&str>,
-    ) -> ApiResult<()> {
+    pub(crate) fn webhook_activate(&mut self, now: i64, id: i64, secret: Option<&str>) -> ApiResult<()> {
         let mut hook = self.webhook(now, id)?.clone();
         if secret != Some(&hook.secret) {
             return Err(ApiError::invalid("X-Hook-Secret does not match."));

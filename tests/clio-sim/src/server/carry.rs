@@ -22,11 +22,7 @@ const MIB: usize = 1024 * 1024;
 const BODY_SLACK: usize = 64 * 1024;
 
 /// Reads a request, lets the model run it, and carries the answer. An error closes the connection without one.
-pub(super) async fn carry(
-    shared: Shared,
-    surface: Surface,
-    request: hyper::Request<Incoming>,
-) -> io::Result<Answer> {
+pub(super) async fn carry(shared: Shared, surface: Surface, request: hyper::Request<Incoming>) -> io::Result<Answer> {
     let (parts, body) = request.into_parts();
     let mut request = head(&parts);
     let limit = shared.lock().config().body_limit + BODY_SLACK;
@@ -42,12 +38,10 @@ pub(super) async fn carry(
 }
 
 fn head(parts: &Parts) -> Request {
-    let headers = parts.headers.iter().map(|(name, value)| {
-        (
-            name.as_str().to_owned(),
-            String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        )
-    });
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     Request {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
@@ -81,19 +75,10 @@ async fn digest(mut body: Incoming) -> io::Result<Payload> {
             len += data.len() as u64;
         }
     }
-    Ok(Payload {
-        len,
-        sha256: hex::encode(sha256.finalize()),
-        md5: STANDARD.encode(md5.finalize()),
-    })
+    Ok(Payload { len, sha256: hex::encode(sha256.finalize()), md5: STANDARD.encode(md5.finalize()) })
 }
 
-async fn run(
-    shared: Shared,
-    surface: Surface,
-    request: Request,
-    payload: Payload,
-) -> (Plan, Response) {
+async fn run(shared: Shared, surface: Surface, request: Request, payload: Payload) -> (Plan, Response) {
     let plan = {
         let mut model = shared.lock();
         let now = now(&model);
@@ -143,10 +128,7 @@ async fn deliver(plan: Plan, answer: Response) -> io::Result<Answer> {
     }
 }
 
-fn build(
-    answer: Response,
-    body: impl FnOnce(Vec<u8>) -> BoxBody<Bytes, io::Error>,
-) -> io::Result<Answer> {
+fn build(answer: Response, body: impl FnOnce(Vec<u8>) -> BoxBody<Bytes, io::Error>) -> io::Result<Answer> {
     let mut builder = hyper::Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         builder = builder.header(name, value);
@@ -159,34 +141,19 @@ fn full(body: Vec<u8>) -> BoxBody<Bytes, io::Error> {
     Full::new(Bytes::from(body)).map_err(never).boxed()
 }
 
-fn stream(
-    frames: impl Iterator<Item = io::Result<Bytes>> + Send + Sync + 'static,
-) -> BoxBody<Bytes, io::Error> {
+fn stream(frames: impl Iterator<Item = io::Result<Bytes>> + Send + Sync + 'static) -> BoxBody<Bytes, io::Error> {
     let frames = frames.map(|frame| frame.map(Frame::data));
     StreamBody::new(futures_util::stream::iter(frames)).boxed()
 }
 
 /// A body that promises its length and breaks off early.
 fn cut(body: Vec<u8>, bytes: usize) -> BoxBody<Bytes, io::Error> {
-    let kept = body
-        .get(..bytes.min(body.len()))
-        .unwrap_or_default()
-        .to_vec();
-    stream(
-        [
-            Ok(Bytes::from(kept)),
-            Err(io::Error::other("a fault cut the body")),
-        ]
-        .into_iter(),
-    )
+    let kept = body.get(..bytes.min(body.len())).unwrap_or_default().to_vec();
+    stream([Ok(Bytes::from(kept)), Err(io::Error::other("a fault cut the body"))].into_iter())
 }
 
 /// Spaces before the JSON, which a parser would skip.
 fn padded(body: Vec<u8>, mib: usize) -> BoxBody<Bytes, io::Error> {
     let block = Bytes::from(vec![b' '; MIB]);
-    stream(
-        std::iter::repeat_n(block, mib)
-            .chain([Bytes::from(body)])
-            .map(Ok),
-    )
+    stream(std::iter::repeat_n(block, mib).chain([Bytes::from(body)]).map(Ok))
 }

@@ -41,10 +41,7 @@ pub struct ClioSim {
 
 impl fmt::Debug for ClioSim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClioSim")
-            .field("url", &self.url)
-            .field("storage_url", &self.storage_url)
-            .finish()
+        f.debug_struct("ClioSim").field("url", &self.url).field("storage_url", &self.storage_url).finish()
     }
 }
 
@@ -67,13 +64,8 @@ impl Shared {
 
 /// The wall clock plus the configured offset, in Unix milliseconds.
 fn now(model: &Model) -> i64 {
-    let wall = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
-    i64::try_from(wall)
-        .unwrap_or(i64::MAX)
-        .saturating_add(model.config().clock_offset_ms)
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    i64::try_from(wall).unwrap_or(i64::MAX).saturating_add(model.config().clock_offset_ms)
 }
 
 impl ClioSim {
@@ -105,12 +97,7 @@ impl ClioSim {
             tokio::spawn(accept(api, shared.clone(), Surface::Api)),
             tokio::spawn(accept(storage, shared.clone(), Surface::Storage)),
         ];
-        Ok(Self {
-            shared,
-            url,
-            storage_url,
-            tasks,
-        })
+        Ok(Self { shared, url, storage_url, tasks })
     }
 
     /// The root: `/oauth` and `/api/v4` are below it.

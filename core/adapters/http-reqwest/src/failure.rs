@@ -1,0 +1,42 @@
+//! reqwest's errors as [`HttpFailure`]. Their text prints URLs, so it is never looked at.
+
+use std::error::Error as _;
+
+use casehug_clio::ports::{HttpFailure, HttpFailureKind, Sent};
+
+pub(crate) fn not_sent(kind: HttpFailureKind) -> HttpFailure {
+    HttpFailure { kind, sent: Sent::No }
+}
+
+pub(crate) fn maybe_sent(kind: HttpFailureKind) -> HttpFailure {
+    HttpFailure { kind, sent: Sent::Maybe }
+}
+
+/// A failure before the answer's head was read.
+pub(crate) fn of(error: &reqwest::Error) -> HttpFailure {
+    if error.is_connect() {
+        return not_sent(if is_tls(error) { HttpFailureKind::Tls } else { HttpFailureKind::Connect });
+    }
+    if error.is_builder() {
+        return not_sent(HttpFailureKind::Refused);
+    }
+    maybe_sent(if error.is_timeout() { HttpFailureKind::Timeout } else { HttpFailureKind::Lost })
+}
+
+/// A failure while the answer's body was read.
+pub(crate) fn of_answer(error: &reqwest::Error) -> HttpFailure {
+    maybe_sent(if error.is_timeout() { HttpFailureKind::Timeout } else { HttpFailureKind::Lost })
+}
+
+/// Whether a rustls error is among the causes; it hides inside an I/O error.
+fn is_tls(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        let wrapped = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if current.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
+}

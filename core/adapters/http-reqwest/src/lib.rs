@@ -1,0 +1,223 @@
+//! The [`HttpTransport`] port on reqwest: HTTP/1.1 over rustls with ring.
+//!
+//! No redirect, no proxy (not even from the environment), no retry, no cookie, no decompression. HTTP/1.1 only: with one request per
+//! connection at a time it is certain which requests were written. Idle connections are not reused, because a pooled connection that the server closed
+//! meanwhile makes "was anything written?" a guess; Clio allows 50 calls a minute, so a handshake per call costs little.
+//!
+//! The transport owns a small tokio runtime. Its futures may be polled by any executor, and dropping one abandons the exchange.
+
+mod body;
+mod failure;
+
+use std::sync::Arc;
+
+use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::ports::{
+    DocumentBytes, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method,
+    Runtime,
+};
+use casehug_clio::{Code, Error, Result};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use rustls::pki_types::CertificateDer;
+
+/// Sends requests with reqwest.
+#[derive(Debug)]
+pub struct ReqwestTransport {
+    client: reqwest::Client,
+    documents: Arc<dyn DocumentBytes>,
+    runtime: Arc<dyn Runtime>,
+    executor: Option<tokio::runtime::Runtime>,
+}
+
+impl ReqwestTransport {
+    /// A transport that trusts Mozilla's root certificates, compiled in, so that every machine trusts the same.
+    ///
+    /// # Errors
+    /// [`Code::RuntimeFailed`] when its threads or the TLS stack cannot be set up.
+    pub fn new(documents: Arc<dyn DocumentBytes>, runtime: Arc<dyn Runtime>) -> Result<Self> {
+        Self::with_roots(documents, runtime, &[])
+    }
+
+    /// As [`new`](Self::new), trusting these DER certificates too: a firm's own proxy or a test server.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Code::SettingInvalid`] when a certificate is none.
+    pub fn with_roots(documents: Arc<dyn DocumentBytes>, runtime: Arc<dyn Runtime>, roots: &[Vec<u8>]) -> Result<Self> {
+        let failed = |part| Error::new(Code::RuntimeFailed).with("part", part);
+        let mut trusted = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for root in roots {
+            let invalid = |_| Error::new(Code::SettingInvalid).with("setting", "root_certificate");
+            trusted.add(CertificateDer::from(root.clone())).map_err(invalid)?;
+        }
+        // Handed over, never installed: a process-wide provider is the host's to choose.
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(|_| failed("tls"))?
+            .with_root_certificates(trusted)
+            .with_no_client_auth();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .tcp_nodelay(true)
+            .referer(false)
+            .build()
+            .map_err(|_| failed("client"))?;
+        let executor = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(4)
+            .thread_name("casehug-clio-http")
+            .enable_all()
+            .build()
+            .map_err(|_| failed("threads"))?;
+        Ok(Self { client, documents, runtime, executor: Some(executor) })
+    }
+}
+
+impl Drop for ReqwestTransport {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where it would block: inside somebody's async code.
+        if let Some(executor) = self.executor.take() {
+            executor.shutdown_background();
+        }
+    }
+}
+
+impl HttpTransport for ReqwestTransport {
+    fn send<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
+        Box::pin(async move {
+            let Some(executor) = &self.executor else { return Err(failure::not_sent(HttpFailureKind::Other)) };
+            let exchange = Exchange {
+                client: self.client.clone(),
+                documents: Arc::clone(&self.documents),
+                runtime: Arc::clone(&self.runtime),
+            };
+            let mut task = Abandon(executor.spawn(exchange.run(request)));
+            (&mut task.0).await.unwrap_or(Err(failure::maybe_sent(HttpFailureKind::Other)))
+        })
+    }
+}
+
+/// Ends the task when its future is dropped.
+struct Abandon<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Abandon<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Exchange {
+    client: reqwest::Client,
+    documents: Arc<dyn DocumentBytes>,
+    runtime: Arc<dyn Runtime>,
+}
+
+impl Exchange {
+    async fn run(self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        if !is_allowed(&request.url) {
+            return Err(failure::not_sent(HttpFailureKind::Refused));
+        }
+        let headers = headers_of(&request)?;
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let fault = body::Fault::default();
+        let mut builder = self.client.request(method, request.url.clone()).headers(headers);
+        match &request.body {
+            HttpBody::Empty => {}
+            HttpBody::Bytes(bytes) => builder = builder.body(bytes.to_vec()),
+            HttpBody::Document(slice) => {
+                let reader = self
+                    .documents
+                    .open(&slice.document, slice.offset)
+                    .await
+                    .map_err(|_| failure::not_sent(HttpFailureKind::BodyUnreadable))?;
+                builder = if slice.len == 0 {
+                    body::require_end(reader, slice.last).await?;
+                    builder
+                } else {
+                    builder.body(body::stream(reader, slice.len, slice.last, fault.clone()))
+                };
+            }
+        }
+        // The last moment before reqwest connects and writes. Connecting may take until the deadline as well, so what is left bounds it.
+        if let Some(not_after) = request.not_after
+            && self.runtime.monotonic() >= not_after
+        {
+            return Err(failure::not_sent(HttpFailureKind::NotAfter));
+        }
+        let whole = async {
+            let response = builder.send().await.map_err(|error| failure::of(&error))?;
+            read(response, request.max_response).await
+        };
+        let outcome = tokio::time::timeout(request.timeout, whole).await;
+        if let Some(kind) = fault.get() {
+            return Err(failure::maybe_sent(kind));
+        }
+        outcome.unwrap_or(Err(failure::maybe_sent(HttpFailureKind::Timeout)))
+    }
+}
+
+/// `https`, or `http` to this machine's own loopback; no user name or password in it.
+fn is_allowed(url: &reqwest::Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    scheme && url.has_host() && url.username().is_empty() && url.password().is_none()
+}
+
+fn headers_of(request: &HttpRequest) -> Result<HeaderMap, HttpFailure> {
+    let refused = || failure::not_sent(HttpFailureKind::Refused);
+    let mut headers = HeaderMap::new();
+    for (name, value) in request.headers.iter() {
+        let name = HeaderName::try_from(name).map_err(|_| refused())?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| refused())?;
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    // Set by hand: reqwest sends none for an empty body, and a stream without it goes out chunked.
+    let length = match &request.body {
+        HttpBody::Empty if matches!(request.method, Method::Get | Method::Delete) => None,
+        HttpBody::Empty => Some(0),
+        HttpBody::Bytes(bytes) => Some(bytes.len() as u64),
+        HttpBody::Document(slice) => Some(slice.len),
+    };
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(headers)
+}
+
+async fn read(mut response: reqwest::Response, most: u64) -> Result<HttpResponse, HttpFailure> {
+    let too_large = || failure::maybe_sent(HttpFailureKind::ResponseTooLarge);
+    if response.content_length().is_some_and(|length| length > most) {
+        return Err(too_large());
+    }
+    let status = response.status().as_u16();
+    let mut headers = Headers::new();
+    for (name, value) in response.headers() {
+        if let Ok(value) = value.to_str() {
+            headers.push(name.as_str(), value);
+        }
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure::of_answer(&error))? {
+        if body.len() as u64 + chunk.len() as u64 > most {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(HttpResponse { status, headers, body: body.into() })
+}
