@@ -1,0 +1,100 @@
+//! `sync-intake`: a folder of approved intakes is synced to Clio. The first example, and a tool.
+//!
+//! It may be killed and started again at any time: what is in doubt is looked up in Clio before anything is sent again.
+
+mod consent;
+mod output;
+mod setup;
+mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use casehug_clio::auth::{Actor, Role};
+use casehug_clio::model::{ActorId, FirmId, MatterId};
+use clap::Parser;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Syncs a folder of approved intakes to Clio.
+#[derive(Debug, Parser)]
+#[command(name = "sync-intake", version)]
+struct Args {
+    /// The folder: DIR/<matter id>/intake.json beside the files that it names.
+    #[arg(long, value_name = "DIR")]
+    intake: PathBuf,
+    /// The SDK's database; made if it is not there.
+    #[arg(long, value_name = "FILE")]
+    db: PathBuf,
+    /// Clio's host root, with /oauth and /api/v4 below it. https, or http on loopback.
+    #[arg(long, value_name = "URL")]
+    clio_url: String,
+    /// The CaseHug firm.
+    #[arg(long, value_name = "ID", default_value = "firm_demo")]
+    firm: String,
+    /// Sync this matter only.
+    #[arg(long, value_name = "ID")]
+    matter: Option<String>,
+    /// Ask for consent without a browser: for a Clio that redirects at once.
+    #[arg(long)]
+    auto_consent: bool,
+    /// How long Clio may still execute a request after we gave up on it. A matter in doubt is waited for; the others go on.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    settle: u64,
+    /// Say what would be done, with its calls, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON report on stdout, and nothing else there.
+    #[arg(long)]
+    json: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    start_logging();
+    match run(&args).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            output::fatal(&error, args.json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> casehug_clio::Result<bool> {
+    let firm = FirmId::new(args.firm.as_str())?;
+    let actor = Actor { id: ActorId::new("sync-intake")?, firm: firm.clone(), role: Role::Admin };
+    let only = args.matter.as_deref().map(MatterId::new).transpose()?;
+    let setup = setup::open(&args.db, &args.intake, &args.clio_url, Duration::from_secs(args.settle)).await?;
+    let matters = match only {
+        Some(matter) => vec![Ok(matter)],
+        None => setup.intake.matters()?,
+    };
+    if args.dry_run {
+        let plans = work::plan_all(&setup.sdk, &actor, matters).await;
+        output::plans(&plans, args.json);
+        return Ok(plans.iter().all(|(_, plan)| plan.is_ok()));
+    }
+    consent::ensure_connected(&setup, &actor, args.auto_consent).await?;
+    let results = work::sync_all(&setup.sdk, &actor, matters).await;
+    output::report(&firm, &results, args.json);
+    setup.store.close().await;
+    Ok(results.iter().all(work::Outcome::arrived))
+}
+
+/// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a request.
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let ours = tracing_subscriber::filter::filter_fn(|metadata| {
+        metadata.target().starts_with("casehug_clio") || metadata.target().starts_with("sync_intake")
+    });
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(ours)
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .init();
+}

@@ -1,0 +1,62 @@
+//! Puts the SDK together: reqwest, SQLite, tokio, a folder, and keys from the environment.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use casehug_clio::auth::{ClioApp, ConfiguredKeys};
+use casehug_clio::clio::ClioHost;
+use casehug_clio::ports::HttpTransport;
+use casehug_clio::{Code, Error, Result, Sdk};
+use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_intake_folder::FolderIntake;
+use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_store_sqlite::SqliteStore;
+use url::Url;
+
+/// Known to everybody, so it is accepted against loopback only.
+const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+
+pub(crate) struct Setup {
+    pub sdk: Sdk,
+    pub store: SqliteStore,
+    pub intake: FolderIntake,
+    pub transport: Arc<dyn HttpTransport>,
+}
+
+pub(crate) async fn open(db: &Path, folder: &Path, clio_url: &str, settle: Duration) -> Result<Setup> {
+    let root: Url = clio_url.parse().map_err(|_| Error::new(Code::UrlRefused).with("setting", "clio-url"))?;
+    let host = ClioHost::custom(root.clone())?;
+    // `custom` takes http for loopback addresses only.
+    let loopback = root.scheme() == "http";
+    let id = setting("CASEHUG_CLIO_CLIENT_ID", loopback, "casehug-dev")?;
+    let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
+    let key = setting("CASEHUG_CLIO_SEALING_KEY", loopback, DEV_KEY)?;
+    let runtime = Arc::new(TokioRuntime);
+    let intake = FolderIntake::new(folder);
+    let store = SqliteStore::open(db).await?;
+    let transport: Arc<dyn HttpTransport> = Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?);
+    let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())])?;
+    // A doubt lasts for the send window, the time-out and `settle`; a short `settle` is for tests, where Clio answers fast.
+    let short = settle < Duration::from_secs(30);
+    let seconds = |normal, brief| Duration::from_secs(if short { brief } else { normal });
+    let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host)
+        .transport(Arc::clone(&transport))
+        .store(Arc::new(store.clone()))
+        .keys(Arc::new(keys))
+        .intake(Arc::new(intake.clone()))
+        .runtime(runtime)
+        .settle(settle)
+        .request_timeout(seconds(30, 5))
+        .send_window(seconds(5, 2))
+        .build()?;
+    Ok(Setup { sdk, store, intake, transport })
+}
+
+fn setting(name: &'static str, loopback: bool, for_loopback: &str) -> Result<String> {
+    match std::env::var(name) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        _ if loopback => Ok(for_loopback.to_owned()),
+        _ => Err(Error::new(Code::SettingInvalid).with("missing", name)),
+    }
+}

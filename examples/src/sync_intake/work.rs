@@ -1,0 +1,96 @@
+//! Syncs matter after matter. One in doubt is put back until it can be looked at again, and the others go on.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use casehug_clio::auth::Actor;
+use casehug_clio::model::MatterId;
+use casehug_clio::sync::{Plan, Progress, RunStatus, StepOutcome, StepReport, SyncReport};
+use casehug_clio::{Error, Result, Sdk};
+
+/// What became of one matter: its runs as one report, or why there was none.
+pub(crate) enum Outcome {
+    Ran(SyncReport),
+    Bad { matter: Option<MatterId>, error: Error },
+}
+
+impl Outcome {
+    /// Whether everything of the matter that may be sent is in Clio.
+    pub(crate) fn arrived(&self) -> bool {
+        matches!(self, Self::Ran(report) if report.status == RunStatus::Succeeded)
+    }
+}
+
+pub(crate) async fn plan_all(
+    sdk: &Sdk,
+    actor: &Actor,
+    matters: Vec<Result<MatterId>>,
+) -> Vec<(Option<MatterId>, Result<Plan>)> {
+    let mut plans = Vec::new();
+    for matter in matters {
+        plans.push(match matter {
+            Ok(matter) => {
+                let plan = sdk.plan_matter(actor, &matter).await;
+                (Some(matter), plan)
+            }
+            Err(error) => (None, Err(error)),
+        });
+    }
+    plans
+}
+
+pub(crate) async fn sync_all(sdk: &Sdk, actor: &Actor, matters: Vec<Result<MatterId>>) -> Vec<Outcome> {
+    let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+    let mut waiting = VecDeque::new();
+    for (index, matter) in matters.into_iter().enumerate() {
+        outcomes.push(None);
+        match matter {
+            Ok(matter) => waiting.push_back((Instant::now(), index, matter)),
+            Err(error) => outcomes[index] = Some(Outcome::Bad { matter: None, error }),
+        }
+    }
+    while let Some(next) = waiting.iter().map(|(due, index, _)| (*due, *index)).min() {
+        let Some(position) = waiting.iter().position(|(due, index, _)| (*due, *index) == next) else { break };
+        let Some((due, index, matter)) = waiting.remove(position) else { break };
+        tokio::time::sleep_until(due.into()).await;
+        let report = match sdk.sync_matter_with(actor, &matter, &Stderr).await {
+            Ok(report) => report,
+            Err(error) => {
+                outcomes[index] = Some(Outcome::Bad { matter: Some(matter), error });
+                continue;
+            }
+        };
+        let in_doubt = report.steps.iter().any(|step| step.outcome == StepOutcome::InDoubt);
+        let wait = report.retry_after.filter(|_| in_doubt);
+        outcomes[index] = Some(Outcome::Ran(match outcomes[index].take() {
+            Some(Outcome::Ran(earlier)) => merge(earlier, report),
+            _ => report,
+        }));
+        if let Some(wait) = wait {
+            waiting.push_back((Instant::now() + wait + Duration::from_millis(50), index, matter));
+        }
+    }
+    outcomes.into_iter().flatten().collect()
+}
+
+/// Two runs of one matter as one report: what the first one did is not forgotten because the second found it done.
+fn merge(earlier: SyncReport, mut later: SyncReport) -> SyncReport {
+    later.calls += earlier.calls;
+    for step in &mut later.steps {
+        let before = earlier.steps.iter().find(|old| old.step == step.step && old.id == step.id);
+        if let Some(before) = before.filter(|_| step.outcome == StepOutcome::Unchanged) {
+            *step = before.clone();
+        }
+    }
+    later
+}
+
+struct Stderr;
+
+impl Progress for Stderr {
+    fn step(&self, matter: &MatterId, step: &StepReport) {
+        let code = step.error.as_ref().map_or("", |error| error.code().name());
+        tracing::info!(%matter, step = ?step.step, id = %step.id, outcome = step.outcome.name(), code, "step");
+        super::output::say(&format!("{matter}: {:?} {} {} {code}", step.step, step.id, step.outcome.name()));
+    }
+}
