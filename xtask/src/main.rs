@@ -1,0 +1,54 @@
+//! `cargo xtask demo` and `cargo xtask test`: set up what they need, then run.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's face")]
+
+mod demo;
+mod test;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+/// Why a command failed.
+pub(crate) type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.first().map(String::as_str) {
+        Some("demo") => demo::demo(),
+        Some("test") => test::all(args.get(1).map(String::as_str)),
+        Some("intake") => demo::make_large_file(),
+        _ => Err(String::from(
+            "usage: cargo xtask demo | test [STEP] | intake\n  intake: makes the example intake's 120 MB file",
+        )),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("xtask: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(PathBuf::from).unwrap_or_default()
+}
+
+/// Where cargo puts programs.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A command in the workspace's root.
+pub(crate) fn command(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(root());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(program: &str, args: &[&str]) -> Outcome {
+    println!("$ {program} {}", args.join(" "));
+    let status = command(program, args).status().map_err(|error| format!("{program}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{program} {}: {status}", args.join(" "))) }
+}

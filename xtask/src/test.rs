@@ -1,0 +1,68 @@
+//! What CI runs, and what a developer runs.
+
+use crate::{Outcome, command, run};
+
+type Step = (&'static str, fn() -> Outcome);
+
+/// In the order in which they are run: what fails fastest first.
+const STEPS: &[Step] = &[
+    ("format", || run("cargo", &["fmt", "--all", "--check"])),
+    ("pure", core_is_pure),
+    ("lint", || run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    ("wasm", core_compiles_for_wasm),
+    ("unit", || run("cargo", &["test", "--quiet", "--workspace"])),
+    ("demo", crate::demo::demo),
+];
+
+pub(crate) fn all(only: Option<&str>) -> Outcome {
+    let mut found = false;
+    // The end-to-end tests start this program.
+    run("cargo", &["build", "--quiet", "--package", "clio-sim", "--package", "casehug-clio-examples"])?;
+    crate::demo::make_large_file()?;
+    for (name, step) in STEPS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+        println!("\n=== {name}");
+        step().map_err(|reason| format!("step {name}: {reason}"))?;
+        found = true;
+    }
+    if found { Ok(()) } else { Err(String::from("no such step")) }
+}
+
+/// Core's dependency tree must not gain a runtime, an HTTP stack or a database.
+fn core_is_pure() -> Outcome {
+    let tree = command("cargo", &["tree", "--package", "casehug-clio", "--edges", "normal", "--prefix", "none"])
+        .output()
+        .map_err(|error| error.to_string())?;
+    if !tree.status.success() {
+        return Err(String::from("cargo tree failed"));
+    }
+    let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+    let banned = ["tokio ", "reqwest ", "hyper ", "rusqlite ", "libsqlite3-sys ", "tokio-postgres ", "sqlx "];
+    match tree.lines().find(|line| banned.iter().any(|name| line.starts_with(name))) {
+        Some(line) => Err(format!("core depends on {line}")),
+        None => {
+            println!("core's dependency tree: {} lines, none of {banned:?}", tree.lines().count());
+            Ok(())
+        }
+    }
+}
+
+/// rustup's target where it can be had, else Debian's compiler with the standard library from source.
+fn core_compiles_for_wasm() -> Outcome {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    if run("rustup", &["target", "add", TARGET]).is_ok() {
+        return run("cargo", &["check", "--quiet", "--package", "casehug-clio", "--target", TARGET]);
+    }
+    println!("rustup cannot add {TARGET}; trying Debian's rustc-web");
+    run("apt-get", &["install", "--yes", "--quiet", "rustc-web", "cargo-web", "rust-web-src"])?;
+    println!("$ cargo check -Zbuild-std for {TARGET}");
+    let status = command(
+        "/usr/bin/cargo",
+        &["check", "-Zbuild-std=std,panic_abort", "--package", "casehug-clio", "--target", TARGET],
+    )
+    .env("RUSTC_BOOTSTRAP", "1")
+    .env("RUSTC", "/usr/bin/rustc")
+    .env("CARGO_TARGET_DIR", crate::target().join("debian-web"))
+    .status()
+    .map_err(|error| error.to_string())?;
+    if status.success() { Ok(()) } else { Err(String::from("core does not compile for WebAssembly")) }
+}
