@@ -77,7 +77,7 @@ fn sync(clio: &Clio, db: &std::path::Path, more: &[&str]) -> Outcome {
     let mut args =
         vec!["--intake", "examples/intake", "--db", &db, "--clio-url", &clio.url, "--auto-consent", "--settle", "5"];
     args.extend(more);
-    crate::run(&program.to_string_lossy(), &args)
+    run(&program.to_string_lossy(), &args)
 }
 
 fn show(state: &Value) {

@@ -361,7 +361,7 @@ async fn clio_in_trouble_is_not_taken_for_a_missing_plan() {
         (Answer::Json(502, "{}".into()), Code::ClioUnavailable),
         (Answer::Fails(HttpFailureKind::Timeout, Sent::Maybe), Code::TimedOut),
         (Answer::Json(401, "{}".into()), Code::TokenRejected),
-        (Answer::Json(403, "denied by proxy".into()), Code::UserRoleForbids),
+        (Answer::Json(403, "denied by proxy".into()), Code::FirewallAnswer),
     ] {
         for path in [WHO, LISTS[0], LISTS[2], AREAS] {
             let world = willing(1);

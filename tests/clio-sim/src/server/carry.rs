@@ -32,7 +32,7 @@ pub(super) async fn carry(shared: Shared, surface: Surface, request: hyper::Requ
     };
     request.body = bytes;
     // From here on the request runs whether or not the client is still there.
-    let run = tokio::spawn(run(shared, surface, request, payload));
+    let run = tokio::spawn(async move { run(shared, surface, request, payload) });
     let (plan, answer) = run.await.map_err(io::Error::other)?;
     deliver(plan, answer).await
 }
@@ -78,7 +78,7 @@ async fn digest(mut body: Incoming) -> io::Result<Payload> {
     Ok(Payload { len, sha256: hex::encode(sha256.finalize()), md5: STANDARD.encode(md5.finalize()) })
 }
 
-async fn run(shared: Shared, surface: Surface, request: Request, payload: Payload) -> (Plan, Response) {
+fn run(shared: Shared, surface: Surface, request: Request, payload: Payload) -> (Plan, Response) {
     let plan = {
         let mut model = shared.lock();
         let now = now(&model);
