@@ -28,15 +28,18 @@ pub(crate) fn of_answer(error: &reqwest::Error) -> HttpFailure {
     maybe_sent(if error.is_timeout() { HttpFailureKind::Timeout } else { HttpFailureKind::Lost })
 }
 
-/// Whether a rustls error is among the causes; it hides inside an I/O error.
+/// Whether a rustls error is among the causes. An I/O error hides the error that it carries from `source`, and may carry another I/O error.
 fn is_tls(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(current) = cause {
-        let wrapped = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if current.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if current.is::<rustls::Error>() {
             return true;
         }
-        cause = current.source();
+        let carried = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match carried {
+            Some(carried) => Some(carried),
+            None => current.source(),
+        };
     }
     false
 }

@@ -186,7 +186,7 @@ async fn a_document_goes_out_with_its_exact_length_or_not_as_success() {
 }
 
 /// A TLS server with a fresh certificate for `name`; gives its address and certificate.
-async fn serve_tls(name: &str, versions: &'static [&'static rustls::SupportedProtocolVersion]) -> (u16, Vec<u8>) {
+async fn serve_tls(name: &str, versions: &[&'static rustls::SupportedProtocolVersion]) -> (u16, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let der = made.cert.der().to_vec();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -220,8 +220,7 @@ async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
 
 #[tokio::test]
 async fn tls_12_and_13_with_a_trusted_certificate_only() {
-    let trusting =
-        |der| ReqwestTransport::with_roots(Arc::new(Bytes(None)), Arc::new(TokioRuntime), &[der]).unwrap();
+    let trusting = |der| ReqwestTransport::with_roots(Arc::new(Bytes(None)), Arc::new(TokioRuntime), &[der]).unwrap();
     for versions in [&[&rustls::version::TLS12], &[&rustls::version::TLS13]] {
         let (port, der) = serve_tls("localhost", versions).await;
         let url = format!("https://localhost:{port}/");
@@ -265,12 +264,9 @@ while True:
         .expect("python3 serves TLS 1.1 in this test");
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(server.stdout.take().unwrap()));
     let port = lines.next().unwrap().unwrap();
-    let trusting = ReqwestTransport::with_roots(
-        Arc::new(Bytes(None)),
-        Arc::new(TokioRuntime),
-        &[made.cert.der().to_vec()],
-    )
-    .unwrap();
+    let trusting =
+        ReqwestTransport::with_roots(Arc::new(Bytes(None)), Arc::new(TokioRuntime), &[made.cert.der().to_vec()])
+            .unwrap();
     let refused = trusting.send(get(&format!("https://localhost:{port}/"))).await.unwrap_err();
     let said = lines.next().unwrap().unwrap();
     server.kill().unwrap();
