@@ -1,4 +1,5 @@
 //! The program against a real (simulated) Clio over HTTP, on a real SQLite file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ impl Bench {
             .arg(self.intakes())
             .arg("--db")
             .arg(self.folder.path().join("sync.db"))
-            .args(["--clio-url", &self.sim.url(), "--auto-consent", "--settle", "1", "--json"])
+            .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1", "--json"])
             .args(more)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null());
@@ -292,12 +293,12 @@ async fn what_cannot_work_is_said_with_a_code() {
     let used = bench.folder.path().join("sync.db");
     let report = fatal("http://clio.example", &fresh, None).await;
     assert_eq!(code(&report).as_deref(), Some("url_refused"));
-    let report = fatal(&bench.sim.url(), &bench.folder.path().join("no/such/dir.db"), None).await;
+    let report = fatal(bench.sim.url(), &bench.folder.path().join("no/such/dir.db"), None).await;
     assert_eq!(code(&report).as_deref(), Some("store_open_failed"));
     let report = fatal("http://127.0.0.1:1", &fresh, None).await;
     assert_eq!(code(&report).as_deref(), Some("connect_failed"));
     let other_key = "02".repeat(32);
-    let report = fatal(&bench.sim.url(), &used, Some(&other_key)).await;
+    let report = fatal(bench.sim.url(), &used, Some(&other_key)).await;
     assert!(report.to_string().contains("key_failed"), "{report}");
     bench.sim.stop();
 }

@@ -1,4 +1,5 @@
 //! The transport against real sockets: a server that misbehaves byte for byte, and TLS servers with their own certificates.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;
 use std::time::Duration;
