@@ -1,7 +1,9 @@
 //! Every port in memory: documentation, test double and first example at once.
 
+mod intake;
 mod store;
 mod tokens;
 
+pub use intake::MemoryIntake;
 pub use store::MemoryStore;
 pub use tokens::MemoryTokens;
