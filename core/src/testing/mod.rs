@@ -1,5 +1,6 @@
 //! Conformance suites, scripted HTTP and the virtual clock. For tests only: no stability is promised.
 
+pub mod http;
 pub mod keys;
 mod runtime;
 mod scripted;
