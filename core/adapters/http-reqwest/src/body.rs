@@ -1,7 +1,7 @@
 //! A document as a request body: exactly `len` bytes, read in chunks, counted here.
 //!
 //! A body that comes out short or long must not look like success, but reqwest only sees a stream. So the stream leaves its fault where the
-//! exchange looks for it, and breaks the connection.
+//! exchange looks for it, and breaks the connection. It also leaves there that it was taken to its end: a server may answer before.
 
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,22 +13,42 @@ use futures_util::stream::unfold;
 /// One chunk: large enough to be quick, small enough that many uploads fit into memory.
 const CHUNK: usize = 64 * 1024;
 
-/// What was wrong with the document.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fault(Arc<AtomicU8>);
+const SENDING: u8 = 0;
+const WHOLE: u8 = 1;
+const SHORT: u8 = 2;
+const LONG: u8 = 3;
+const UNREADABLE: u8 = 4;
 
-impl Fault {
-    pub(crate) fn get(&self) -> Option<HttpFailureKind> {
+/// How far a body came, and what was wrong with its document.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress(Arc<AtomicU8>);
+
+impl Progress {
+    /// Of a document of which nothing was read yet.
+    pub(crate) fn sending() -> Self {
+        Self(Arc::new(AtomicU8::new(SENDING)))
+    }
+
+    /// Of a body that is not a stream.
+    pub(crate) fn whole() -> Self {
+        Self(Arc::new(AtomicU8::new(WHOLE)))
+    }
+
+    pub(crate) fn fault(&self) -> Option<HttpFailureKind> {
         match self.0.load(Ordering::Acquire) {
-            1 => Some(HttpFailureKind::BodyShort),
-            2 => Some(HttpFailureKind::BodyLong),
-            3 => Some(HttpFailureKind::BodyUnreadable),
+            SHORT => Some(HttpFailureKind::BodyShort),
+            LONG => Some(HttpFailureKind::BodyLong),
+            UNREADABLE => Some(HttpFailureKind::BodyUnreadable),
             _ => None,
         }
     }
 
-    fn set(&self, kind: u8) -> io::Error {
-        self.0.store(kind, Ordering::Release);
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.load(Ordering::Acquire) == WHOLE
+    }
+
+    fn set(&self, progress: u8) -> io::Error {
+        self.0.store(progress, Ordering::Release);
         io::Error::other("document")
     }
 }
@@ -37,13 +57,13 @@ struct State {
     reader: Box<dyn DocumentReader>,
     left: u64,
     last: bool,
-    fault: Fault,
+    progress: Progress,
     ended: bool,
 }
 
 /// The body. The last chunk is held back until the end of the document was checked, so that a longer one never arrives whole.
-pub(crate) fn stream(reader: Box<dyn DocumentReader>, len: u64, last: bool, fault: Fault) -> reqwest::Body {
-    let state = State { reader, left: len, last, fault, ended: false };
+pub(crate) fn stream(reader: Box<dyn DocumentReader>, len: u64, last: bool, progress: Progress) -> reqwest::Body {
+    let state = State { reader, left: len, last, progress, ended: false };
     // The reader is only `Send`; reqwest asks for `Sync`, which a mutex gives.
     let chunks = unfold(state, |mut state| async move {
         if state.ended {
@@ -76,11 +96,11 @@ async fn next(state: &mut State) -> io::Result<Vec<u8>> {
     while filled < want {
         let Ok(read) = state.reader.read(&mut chunk[filled..]).await else {
             state.ended = true;
-            return Err(state.fault.set(3));
+            return Err(state.progress.set(UNREADABLE));
         };
         if read == 0 {
             state.ended = true;
-            return Err(state.fault.set(1));
+            return Err(state.progress.set(SHORT));
         }
         filled += read;
     }
@@ -90,10 +110,12 @@ async fn next(state: &mut State) -> io::Result<Vec<u8>> {
         if state.last {
             match state.reader.read(&mut [0; 1]).await {
                 Ok(0) => {}
-                Ok(_) => return Err(state.fault.set(2)),
-                Err(_) => return Err(state.fault.set(3)),
+                Ok(_) => return Err(state.progress.set(LONG)),
+                Err(_) => return Err(state.progress.set(UNREADABLE)),
             }
         }
+        // Nobody can have all bytes before this moment, so an answer to all of them comes later.
+        state.progress.0.store(WHOLE, Ordering::Release);
     }
     Ok(chunk)
 }

@@ -12,20 +12,17 @@ pub(crate) fn maybe_sent(kind: HttpFailureKind) -> HttpFailure {
     HttpFailure { kind, sent: Sent::Maybe }
 }
 
-/// A failure before the answer's head was read.
+/// What failed. Whether anything was written, only [the attempt](crate::attempt) knows.
 pub(crate) fn of(error: &reqwest::Error) -> HttpFailure {
-    if error.is_connect() {
-        return not_sent(if is_tls(error) { HttpFailureKind::Tls } else { HttpFailureKind::Connect });
-    }
     if error.is_builder() {
         return not_sent(HttpFailureKind::Refused);
     }
-    maybe_sent(if error.is_timeout() { HttpFailureKind::Timeout } else { HttpFailureKind::Lost })
-}
-
-/// A failure while the answer's body was read.
-pub(crate) fn of_answer(error: &reqwest::Error) -> HttpFailure {
-    maybe_sent(if error.is_timeout() { HttpFailureKind::Timeout } else { HttpFailureKind::Lost })
+    maybe_sent(match () {
+        () if error.is_connect() && is_tls(error) => HttpFailureKind::Tls,
+        () if error.is_connect() => HttpFailureKind::Connect,
+        () if error.is_timeout() => HttpFailureKind::Timeout,
+        () => HttpFailureKind::Lost,
+    })
 }
 
 /// Whether a rustls error is among the causes. An I/O error hides the error that it carries from `source`, and may carry another I/O error.

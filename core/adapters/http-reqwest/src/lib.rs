@@ -3,14 +3,17 @@
 //! No redirect, no proxy (not even from the environment), no retry, no cookie, no decompression. HTTP/1.1 only: with one request per
 //! connection at a time it is certain which requests were written. Idle connections are not reused, because a pooled connection that the server closed
 //! meanwhile makes "was anything written?" a guess; Clio allows 50 calls a minute, so a handshake per call costs little.
+//! A request counts as not sent exactly until it has its connection, TLS included.
 //!
 //! The transport owns a small tokio runtime. Its futures may be polled by any executor, and dropping one abandons the exchange.
 
+mod attempt;
 mod body;
 mod failure;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{
     DocumentBytes, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method,
@@ -62,13 +65,15 @@ impl ReqwestTransport {
             .retry(reqwest::retry::never())
             .no_proxy()
             .pool_max_idle_per_host(0)
+            .connector_layer(attempt::Guard)
             .tcp_nodelay(true)
             .referer(false)
             .build()
             .map_err(|_| failed("client"))?;
         let executor = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            .max_blocking_threads(4)
+            // Name resolution, and documents whose readers use tokio's blocking pool: a few that hang must not stop the rest.
+            .max_blocking_threads(16)
             .thread_name("casehug-clio-http")
             .enable_all()
             .build()
@@ -122,6 +127,21 @@ impl Exchange {
             return Err(failure::not_sent(HttpFailureKind::Refused));
         }
         let headers = headers_of(&request)?;
+        let attempt = attempt::Attempt::new(request.not_after, Arc::clone(&self.runtime));
+        attempt.in_time()?;
+        let (timeout, exchange) = (request.timeout, self.exchange(request, headers, &attempt));
+        let outcome = tokio::time::timeout(timeout, exchange).await;
+        outcome
+            .unwrap_or(Err(failure::maybe_sent(HttpFailureKind::Timeout)))
+            .map_err(|failure| attempt.explain(failure))
+    }
+
+    async fn exchange(
+        &self,
+        request: HttpRequest,
+        headers: HeaderMap,
+        attempt: &attempt::Attempt,
+    ) -> Result<HttpResponse, HttpFailure> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -129,40 +149,48 @@ impl Exchange {
             Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let fault = body::Fault::default();
-        let mut builder = self.client.request(method, request.url.clone()).headers(headers);
-        match &request.body {
-            HttpBody::Empty => {}
-            HttpBody::Bytes(bytes) => builder = builder.body(bytes.to_vec()),
-            HttpBody::Document(slice) => {
-                let reader = self
-                    .documents
-                    .open(&slice.document, slice.offset)
-                    .await
-                    .map_err(|_| failure::not_sent(HttpFailureKind::BodyUnreadable))?;
-                builder = if slice.len == 0 {
-                    body::require_end(reader, slice.last).await?;
-                    builder
-                } else {
-                    builder.body(body::stream(reader, slice.len, slice.last, fault.clone()))
-                };
-            }
-        }
-        // The last moment before reqwest connects and writes. Connecting may take until the deadline as well, so what is left bounds it.
-        if let Some(not_after) = request.not_after
-            && self.runtime.monotonic() >= not_after
-        {
-            return Err(failure::not_sent(HttpFailureKind::NotAfter));
-        }
-        let whole = async {
-            let response = builder.send().await.map_err(|error| failure::of(&error))?;
-            read(response, request.max_response).await
+        let (body, progress) = self.body(request.body).await?;
+        // Opening the document took time.
+        attempt.in_time()?;
+        let builder = self.client.request(method, request.url).headers(headers);
+        let sending = match body {
+            Some(body) => builder.body(body),
+            None => builder,
         };
-        let outcome = tokio::time::timeout(request.timeout, whole).await;
-        if let Some(kind) = fault.get() {
+        let outcome = attempt
+            .scope(async {
+                let response = sending.send().await.map_err(|error| failure::of(&error))?;
+                read(response, request.max_response).await
+            })
+            .await;
+        if let Some(kind) = progress.fault() {
             return Err(failure::maybe_sent(kind));
         }
-        outcome.unwrap_or(Err(failure::maybe_sent(HttpFailureKind::Timeout)))
+        match outcome {
+            // Whoever says "done" before the document was sent has not got it.
+            Ok(answer) if (200..300).contains(&answer.status) && !progress.is_whole() => {
+                Err(failure::maybe_sent(HttpFailureKind::Lost))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The body and where it tells how far it came.
+    async fn body(&self, body: HttpBody) -> Result<(Option<reqwest::Body>, body::Progress), HttpFailure> {
+        let slice = match body {
+            HttpBody::Empty => return Ok((None, body::Progress::whole())),
+            // Still wiped on drop.
+            HttpBody::Bytes(bytes) => return Ok((Some(Bytes::from_owner(bytes).into()), body::Progress::whole())),
+            HttpBody::Document(slice) => slice,
+        };
+        let unreadable = |_| failure::not_sent(HttpFailureKind::BodyUnreadable);
+        let reader = self.documents.open(&slice.document, slice.offset).await.map_err(unreadable)?;
+        if slice.len == 0 {
+            body::require_end(reader, slice.last).await?;
+            return Ok((None, body::Progress::whole()));
+        }
+        let progress = body::Progress::sending();
+        Ok((Some(body::stream(reader, slice.len, slice.last, progress.clone())), progress))
     }
 }
 
@@ -213,7 +241,7 @@ async fn read(mut response: reqwest::Response, most: u64) -> Result<HttpResponse
         }
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure::of_answer(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure::of(&error))? {
         if body.len() as u64 + chunk.len() as u64 > most {
             return Err(too_large());
         }
