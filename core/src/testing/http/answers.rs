@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::documents::slice;
-use super::{HttpUnderTest, Outcome, is, same};
+use super::{HttpUnderTest, Outcome, each, is, same};
 use crate::ports::{HttpFailureKind, HttpRequest, Method, Sent};
 
 /// Longer than the sockets of both ends can take without the server reading.
@@ -23,7 +23,7 @@ pub async fn every_status_is_an_answer(test: &HttpUnderTest) -> Outcome {
 
 /// A redirect would carry the token, or a client's document, to wherever it points.
 pub async fn a_redirect_is_an_answer_and_is_not_followed(test: &HttpUnderTest) -> Outcome {
-    for status in [301, 302, 303, 307, 308] {
+    each([301, 302, 303, 307, 308], async |status| {
         for method in [Method::Get, Method::Post] {
             let (id, what) = (test.id()?, format!("{} answered {status}", method.as_str()));
             let request = HttpRequest { method, ..test.get(&format!("status-{status}"), &id)? };
@@ -34,8 +34,9 @@ pub async fn a_redirect_is_an_answer_and_is_not_followed(test: &HttpUnderTest) -
             test.runtime.sleep(super::SETTLE).await;
             test.got_one(&id, &what).await?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 pub async fn an_interim_answer_is_not_the_answer(test: &HttpUnderTest) -> Outcome {
@@ -65,15 +66,16 @@ pub async fn an_answer_of_the_largest_size_is_read(test: &HttpUnderTest) -> Outc
 }
 
 pub async fn a_larger_answer_is_refused(test: &HttpUnderTest) -> Outcome {
-    for how in ["sized", "chunked", "unframed"] {
+    each(["sized", "chunked", "unframed"], async |how| {
         for (size, most) in [(5001, 5000), (1, 0), (3_000_000, 5000)] {
             let (id, behaviour) = (test.id()?, format!("{how}-{size}"));
             let request = HttpRequest { max_response: most, ..test.get(&behaviour, &id)? };
             let sent = test.fails(request, &id, &[HttpFailureKind::ResponseTooLarge], &behaviour).await?;
             same(&sent, &Sent::Maybe, &behaviour)?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 /// Unpacking would void the limit: 132 bytes become 100,000 here, and could become a gigabyte.

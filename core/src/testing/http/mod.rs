@@ -20,6 +20,7 @@ use core::time::Duration;
 use std::any::Any;
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use serde::Deserialize;
 use url::Url;
 
@@ -250,6 +251,12 @@ macro_rules! run_all {
 }
 
 __with_http_cases! { run_all, }
+
+/// All at once: most of what is checked here is waiting.
+async fn each<T>(items: impl IntoIterator<Item = T>, check: impl AsyncFn(T) -> Outcome) -> Outcome {
+    let check = &check;
+    try_join_all(items.into_iter().map(|item| async move { check(item).await })).await.map(|_| ())
+}
 
 fn same<T: PartialEq + core::fmt::Debug + ?Sized>(found: &T, wanted: &T, what: &str) -> Outcome {
     is(found == wanted, || format!("{what}: found {found:?}, wanted {wanted:?}"))

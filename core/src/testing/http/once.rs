@@ -5,7 +5,7 @@ use core::time::Duration;
 use zeroize::Zeroizing;
 
 use super::documents::slice;
-use super::{HttpUnderTest, Outcome, is, same};
+use super::{HttpUnderTest, Outcome, each, is, same};
 use crate::model::Monotonic;
 use crate::ports::{HttpBody, HttpFailureKind, HttpRequest, Method, Sent};
 
@@ -19,7 +19,7 @@ fn all_bodies() -> Result<[(Method, HttpBody); 4], String> {
 }
 
 pub async fn a_request_is_written_once_whatever_the_server_does(test: &HttpUnderTest) -> Outcome {
-    for behaviour in ["close-after-head", "close-after-all", "cut-head", "cut-body", "cut-chunks"] {
+    each(["close-after-head", "close-after-all", "cut-head", "cut-body", "cut-chunks"], async |behaviour| {
         for (method, body) in all_bodies()? {
             let (id, what) = (test.id()?, format!("{} to {behaviour}", method.as_str()));
             let request = HttpRequest { method, body, ..test.get(behaviour, &id)? };
@@ -27,8 +27,9 @@ pub async fn a_request_is_written_once_whatever_the_server_does(test: &HttpUnder
             same(&sent, &Sent::Maybe, &what)?;
             test.got_one(&id, &what).await?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 /// The trap of connection pools: a request on a pooled connection that is gone is taken for unsent and sent again.
@@ -62,22 +63,24 @@ pub async fn a_refused_connection_is_not_sent(test: &HttpUnderTest) -> Outcome {
     let closed = test.server.join("/__closed").map_err(|error| error.to_string())?;
     let port = test.answer(test.to(closed.as_str())?, "asking for a closed port").await?;
     let port = String::from_utf8_lossy(&port.body).into_owned();
-    for (method, body) in all_bodies()? {
+    let port = &port;
+    each(all_bodies()?, async |(method, body)| {
         let (id, what) = (test.id()?, format!("{} to a closed port", method.as_str()));
         let request = HttpRequest { method, body, ..test.to(&format!("http://127.0.0.1:{port}/"))? };
-        test.not_sent(request, &id, HttpFailureKind::Connect, &what).await?;
-    }
-    Ok(())
+        test.not_sent(request, &id, HttpFailureKind::Connect, &what).await
+    })
+    .await
 }
 
 pub async fn a_request_after_its_last_moment_is_not_sent(test: &HttpUnderTest) -> Outcome {
     let now = test.runtime.monotonic();
     for not_after in [now, Monotonic(Duration::ZERO), Monotonic(now.0.saturating_sub(Duration::from_secs(1)))] {
-        for (method, body) in all_bodies()? {
+        each(all_bodies()?, async |(method, body)| {
             let (id, what) = (test.id()?, format!("{} after its last moment", method.as_str()));
             let request = HttpRequest { method, body, not_after: Some(not_after), ..test.get("ok", &id)? };
-            test.not_sent(request, &id, HttpFailureKind::NotAfter, &what).await?;
-        }
+            test.not_sent(request, &id, HttpFailureKind::NotAfter, &what).await
+        })
+        .await?;
     }
     let later = Some(Monotonic(now.0 + Duration::from_secs(60)));
     let in_time = HttpRequest { not_after: later, ..test.get("ok", &test.id()?)? };

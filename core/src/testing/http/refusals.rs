@@ -1,16 +1,16 @@
 //! What is not sent at all.
 #![allow(missing_docs)] // The names say it.
 
-use super::{HttpUnderTest, Outcome};
+use super::{HttpUnderTest, Outcome, each};
 use crate::ports::{Headers, HttpFailureKind, HttpRequest};
 
 async fn urls_are_refused(test: &HttpUnderTest, urls: &[String]) -> Outcome {
-    for url in urls {
+    each(urls, async |url| {
         let id = test.id()?;
         let request = test.to(&url.replace("<id>", &id))?;
-        test.not_sent(request, &id, HttpFailureKind::Refused, url).await?;
-    }
-    Ok(())
+        test.not_sent(request, &id, HttpFailureKind::Refused, url).await
+    })
+    .await
 }
 
 /// The addresses are of documentation networks, where nobody answers.
@@ -50,10 +50,10 @@ pub async fn a_header_that_would_split_the_request_is_refused(test: &HttpUnderTe
         ("x:a", "b"),
         ("", "b"),
     ];
-    for (name, value) in hostile {
+    each(hostile, async |(name, value)| {
         let (id, what) = (test.id()?, format!("header {name:?}: {value:?}"));
         let request = HttpRequest { headers: Headers::new().with(name, value), ..test.get("ok", &id)? };
-        test.not_sent(request, &id, HttpFailureKind::Refused, &what).await?;
-    }
-    Ok(())
+        test.not_sent(request, &id, HttpFailureKind::Refused, &what).await
+    })
+    .await
 }

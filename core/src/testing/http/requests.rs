@@ -1,11 +1,10 @@
 //! What arrives.
 #![allow(missing_docs)] // The names say it.
 
-use futures_util::future::try_join_all;
 use zeroize::Zeroizing;
 
 use super::documents::sha256;
-use super::{HttpUnderTest, Outcome, is, same};
+use super::{HttpUnderTest, Outcome, each, is, same};
 use crate::ports::{Headers, HttpBody, HttpRequest, Method};
 
 const METHODS: [Method; 5] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
@@ -95,7 +94,7 @@ pub async fn no_cookie_is_kept(test: &HttpUnderTest) -> Outcome {
 }
 
 pub async fn concurrent_exchanges_do_not_mix(test: &HttpUnderTest) -> Outcome {
-    let exchanges = (0..24_u32).map(|index| async move {
+    each(0..24_u32, async |index| {
         let (id, body) = (test.id()?, vec![index as u8; 1000 * index as usize]);
         let sum = sha256(&body);
         let request = test.get(&format!("delay-{}", (index * 7) % 24 * 10), &id)?;
@@ -103,6 +102,6 @@ pub async fn concurrent_exchanges_do_not_mix(test: &HttpUnderTest) -> Outcome {
         let answer = test.answer(request, "one of many").await?;
         same(answer.body.as_slice(), id.as_bytes(), "the answer to one of many")?;
         same(&test.got_one(&id, "one of many").await?.body_sha256, &Some(sum), "the body of one of many")
-    });
-    try_join_all(exchanges).await.map(|_| ())
+    })
+    .await
 }
