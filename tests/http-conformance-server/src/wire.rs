@@ -12,7 +12,7 @@ use crate::got::Entry;
 /// No test sends a larger head.
 const MAX_HEAD: usize = 64 * 1024;
 /// The longest that a connection stays open for nothing.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Whether the connection takes another request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -242,6 +242,14 @@ macro_rules! run_all {
             outcomes
         }
 
+        /// Runs one case by its name. `None`: there is no such case.
+        pub async fn run(case: &str, test: &HttpUnderTest) -> Option<Outcome> {
+            match case {
+                $( $( stringify!($name) => Some($module::$name(test).await), )* )*
+                _ => None,
+            }
+        }
+
         /// The cases one by one, for [`http_conformance!`](crate::http_conformance).
         #[doc(hidden)]
         pub mod case {
