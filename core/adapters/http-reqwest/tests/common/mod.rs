@@ -1,0 +1,43 @@
+//! Requests and servers of this adapter's own tests.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use casehug_clio::model::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
+use casehug_clio::ports::{DocumentSlice, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, Method, Sent};
+use casehug_clio::testing::http::SuiteDocuments;
+use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_runtime_tokio::TokioRuntime;
+
+pub fn transport(roots: &[Vec<u8>]) -> ReqwestTransport {
+    ReqwestTransport::with_roots(Arc::new(SuiteDocuments), Arc::new(TokioRuntime), roots).unwrap()
+}
+
+pub fn get(url: &str) -> HttpRequest {
+    HttpRequest {
+        method: Method::Get,
+        url: url.parse().unwrap(),
+        headers: Headers::new(),
+        body: HttpBody::Empty,
+        timeout: Duration::from_secs(5),
+        not_after: None,
+        max_response: 1000,
+    }
+}
+
+/// A PUT of a whole document of the suite.
+pub fn put(url: &str, document: &str, len: u64) -> HttpRequest {
+    let key = DocumentKey {
+        matter: MatterId::new("m").unwrap(),
+        document: DocumentId::new(document).unwrap(),
+        upload: UploadId::new("u").unwrap(),
+    };
+    let document = DocumentRef { firm: FirmId::new("f").unwrap(), key };
+    let body = HttpBody::Document(DocumentSlice { document, offset: 0, len, last: true });
+    HttpRequest { method: Method::Put, body, timeout: Duration::from_secs(300), ..get(url) }
+}
+
+pub fn failure(kind: HttpFailureKind, sent: Sent) -> HttpFailure {
+    HttpFailure { kind, sent }
+}
