@@ -1,25 +1,29 @@
 //! A folder of approved intakes: `DIR/<matter id>/intake.json` beside the files that it names (docs/intake-format.md).
 //!
-//! For demos, tests and hosts that export files. It serves one firm: whoever asks, gets this folder. Everything is read afresh at each call, on tokio's
-//! blocking pool, so it must be polled inside a tokio runtime. A path in `intake.json` must stay inside the matter's folder, also through symbolic links, and
-//! must be a regular file: a pipe would hang. Errors name ids, never paths: file names are client data.
+//! For demos, tests and hosts that export files. It serves one firm: whoever asks, gets this folder. Everything is read afresh at each call, on the
+//! blocking pool of the tokio runtime that polls it, or in place if there is none. A path in `intake.json` must stay inside the matter's folder, also
+//! through symbolic links, and must be a regular file: a pipe would hang. `intake.json` itself must, too. Errors name ids, never paths: file names are client data.
 //!
-//! A file's revision is a digest of its length, modification and change times and inode number. Whoever changes bytes changes these; hashing
-//! a gigabyte before each upload and again before publishing would cost more than the upload.
+//! A file's revision is a digest of its length, modification and change times and inode number. Whoever changes bytes changes these (on Unix also when the
+//! modification time is set back; two changes within one tick of the file system's clock, a few milliseconds, of equal length can look like one);
+//! hashing a gigabyte before each upload and again before publishing would cost more than the upload.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{DocumentRef, FirmId, Intake, MatterId};
+use casehug_clio::model::{DocumentKey, DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
 use casehug_clio::{Code, Error, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 
 /// The largest `intake.json` that is read.
 const MAX_INTAKE: u64 = 8 * 1024 * 1024;
+/// The most that a reader takes at once, whatever it is asked for.
+const MAX_READ: usize = 256 * 1024;
 
 /// Intakes in a folder.
 #[derive(Clone, Debug)]
@@ -48,8 +52,8 @@ impl FolderIntake {
         Self { root: root.into() }
     }
 
-    /// The matters of the folder, by id: every folder in it. One whose name is no id, or that is not a readable intake, is its own failure:
-    /// it is listed as the error that a sync of it would give.
+    /// The matters of the folder, by id: every folder in it. One whose name is no id is listed as that error, without the name. Whether a
+    /// listed matter has a good intake shows when it is loaded, so that a bad one is the failure of that matter.
     ///
     /// # Errors
     /// [`Code::IntakeUnreadable`] when the folder itself cannot be listed.
@@ -68,80 +72,123 @@ impl FolderIntake {
 
     async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         let this = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&this)).await;
-        done.unwrap_or_else(|_| Err(Error::new(Code::IntakeUnreadable).with("reason", "task")))
+        let failed = || Error::new(Code::IntakeUnreadable).with("reason", "task");
+        off_the_polling_thread(move || work(&this)).await.unwrap_or_else(|| Err(failed()))
     }
 
     fn read_json(&self, matter: &MatterId) -> Result<Vec<u8>> {
-        let path = self.root.join(matter.as_str()).join("intake.json");
-        let failed = |error: io::Error| {
-            let missing = error.kind() == io::ErrorKind::NotFound;
-            Error::new(if missing { Code::MatterUnknown } else { Code::IntakeUnreadable }).with("matter", matter)
-        };
-        let metadata = std::fs::metadata(&path).map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(Error::new(Code::IntakeUnreadable).with("matter", matter).with("reason", "not_a_file"));
+        let failed = |code, reason| Error::new(code).with("matter", matter).with("reason", reason);
+        let folder = self.root.join(matter.as_str());
+        if !folder.is_dir() {
+            return Err(failed(Code::MatterUnknown, "no_folder"));
         }
+        let file = open_inside(&folder, Path::new("intake.json")).map_err(|refusal| match refusal {
+            Refusal::Missing => failed(Code::MatterUnknown, "no_intake"),
+            Refusal::Outside => failed(Code::IntakeUnreadable, "path_refused"),
+            Refusal::NotAFile => failed(Code::IntakeUnreadable, "not_a_file"),
+            Refusal::Unreadable => failed(Code::IntakeUnreadable, "io"),
+        })?;
         let mut json = Vec::new();
-        File::open(&path).and_then(|file| file.take(MAX_INTAKE + 1).read_to_end(&mut json)).map_err(failed)?;
+        file.take(MAX_INTAKE + 1).read_to_end(&mut json).map_err(|_| failed(Code::IntakeUnreadable, "io"))?;
         Ok(json)
     }
 
     fn intake(&self, matter: &MatterId) -> Result<(Intake, Vec<u8>)> {
         let json = self.read_json(matter)?;
-        let intake = Intake::from_json(&json)?;
+        let intake = Intake::from_json(&json).map_err(|error| error.with("matter", matter))?;
         if intake.matter.id != *matter {
-            return Err(Error::new(Code::IntakeInvalid)
-                .with("field", "matter.id")
-                .with("reason", "not_the_folders_name"));
+            let invalid = Error::new(Code::IntakeInvalid).with("field", "matter.id").with("matter", matter);
+            return Err(invalid.with("reason", "not_the_folders_name"));
         }
         Ok((intake, json))
     }
 
-    /// The document's entry, and its file if it is one that may be read.
-    fn locate(&self, document: &DocumentRef) -> Result<(DocumentStat, PathBuf)> {
+    /// The document as it is now, and its open file.
+    fn locate(&self, document: &DocumentRef) -> Result<(DocumentStat, File)> {
         let key = &document.key;
-        let missing = || Error::new(Code::DocumentMissing).with("document", key);
+        let failed = |code, reason| Error::new(code).with("document", key).with("reason", reason);
         let (intake, json) = self.intake(&key.matter)?;
         let entry = intake
             .documents
             .iter()
             .find(|entry| entry.id == key.document && entry.upload_id == key.upload)
-            .ok_or_else(missing)?;
-        let paths: Paths = serde_json::from_slice(&json)
-            .map_err(|_| Error::new(Code::IntakeInvalid).with("field", "documents.path").with("reason", "missing"))?;
+            .ok_or_else(|| failed(Code::DocumentMissing, "not_in_the_intake"))?;
+        let paths: Paths = serde_json::from_slice(&json).map_err(|_| {
+            let invalid = Error::new(Code::IntakeInvalid).with("field", "documents.path");
+            invalid.with("matter", &key.matter).with("reason", "missing")
+        })?;
         let named = paths.documents.into_iter().find(|named| {
             named.id == key.document.as_str() && named.upload_id.as_ref().unwrap_or(&named.id) == key.upload.as_str()
         });
+        let named = named.ok_or_else(|| failed(Code::DocumentMissing, "not_in_the_intake"))?;
         let folder = self.root.join(key.matter.as_str());
-        let path = resolve(&folder, &named.ok_or_else(missing)?.path).ok_or_else(missing)?;
-        let metadata = std::fs::metadata(&path).map_err(|error| of_io(&error).with("document", key))?;
-        if !metadata.is_file() {
-            return Err(Error::new(Code::DocumentUnreadable).with("document", key).with("reason", "not_a_file"));
-        }
+        let file = open_inside(&folder, &named.path).map_err(|refusal| match refusal {
+            Refusal::Missing => failed(Code::DocumentMissing, "no_file"),
+            Refusal::Outside => failed(Code::DocumentMissing, "path_refused"),
+            Refusal::NotAFile => failed(Code::DocumentUnreadable, "not_a_file"),
+            Refusal::Unreadable => failed(Code::DocumentUnreadable, "io"),
+        })?;
+        let metadata = file.metadata().map_err(|_| failed(Code::DocumentUnreadable, "io"))?;
         let stat = DocumentStat {
             len: metadata.len(),
             revision: revision(&metadata),
             status: entry.status,
             origin: entry.origin,
         };
-        Ok((stat, path))
+        Ok((stat, file))
     }
 }
 
-/// The real path, if it is inside the folder.
-fn resolve(folder: &Path, path: &Path) -> Option<PathBuf> {
-    let plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    let folder = folder.canonicalize().ok()?;
-    let resolved = folder.join(path).canonicalize().ok()?;
-    (plain && resolved.starts_with(&folder)).then_some(resolved)
+/// Runs what may block where it stops nobody: on the pool of the runtime that polls us. `None`: it panicked.
+async fn off_the_polling_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    match Handle::try_current() {
+        Ok(runtime) => runtime.spawn_blocking(work).await.ok(),
+        Err(_) => Some(work()),
+    }
 }
 
-fn of_io(error: &io::Error) -> Error {
-    Error::new(match error.kind() {
-        io::ErrorKind::NotFound => Code::DocumentMissing,
-        _ => Code::DocumentUnreadable,
-    })
+/// Why a file was not opened.
+enum Refusal {
+    Missing,
+    Outside,
+    NotAFile,
+    Unreadable,
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing,
+            _ => Self::Unreadable,
+        }
+    }
+}
+
+/// Opens a regular file, if its real path is inside the folder.
+fn open_inside(folder: &Path, path: &Path) -> Result<File, Refusal> {
+    if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(Refusal::Outside);
+    }
+    let folder = folder.canonicalize()?;
+    let real = folder.join(path).canonicalize()?;
+    if !real.starts_with(&folder) {
+        return Err(Refusal::Outside);
+    }
+    // Before opening, as opening some devices does something; and after it, as the name may mean another file by now.
+    if !std::fs::metadata(&real)?.is_file() {
+        return Err(Refusal::NotAFile);
+    }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // Should it have become a link it is not followed, and should it have become a pipe nobody waits for a writer.
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(&real)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(Refusal::NotAFile) }
 }
 
 fn revision(metadata: &Metadata) -> String {
@@ -176,17 +223,23 @@ impl DocumentBytes for FolderIntake {
     fn open<'a>(&'a self, document: &'a DocumentRef, offset: u64) -> BoxFuture<'a, Result<Box<dyn DocumentReader>>> {
         let document = document.clone();
         Box::pin(self.blocking(move |this| {
-            let (_, path) = this.locate(&document)?;
-            let mut file = File::open(path).map_err(|error| of_io(&error))?;
-            file.seek(SeekFrom::Start(offset)).map_err(|error| of_io(&error))?;
-            let reader: Box<dyn DocumentReader> = Box::new(FileReader { file: Some(file), buffer: Vec::new() });
+            let (_, mut file) = this.locate(&document)?;
+            let unreadable = |_| unreadable(&document.key);
+            file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+            let reader: Box<dyn DocumentReader> =
+                Box::new(FileReader { key: document.key, file: Some(file), buffer: Vec::new() });
             Ok(reader)
         }))
     }
 }
 
-/// Reads on the blocking pool through one buffer that travels there and back.
+fn unreadable(key: &DocumentKey) -> Error {
+    Error::new(Code::DocumentUnreadable).with("document", key).with("reason", "io")
+}
+
+/// Reads on the blocking pool through one buffer that travels there and back. A read whose future is dropped takes the file with it.
 struct FileReader {
+    key: DocumentKey,
     file: Option<File>,
     buffer: Vec<u8>,
 }
@@ -194,17 +247,15 @@ struct FileReader {
 impl DocumentReader for FileReader {
     fn read<'a>(&'a mut self, out: &'a mut [u8]) -> BoxFuture<'a, Result<usize>> {
         Box::pin(async move {
-            let unreadable = || Error::new(Code::DocumentUnreadable);
-            let mut file = self.file.take().ok_or_else(unreadable)?;
+            let mut file = self.file.take().ok_or_else(|| unreadable(&self.key))?;
             let mut buffer = std::mem::take(&mut self.buffer);
-            buffer.resize(out.len(), 0);
-            let (file, buffer, read) = tokio::task::spawn_blocking(move || {
+            buffer.resize(out.len().min(MAX_READ), 0);
+            let done = off_the_polling_thread(move || {
                 let read = file.read(&mut buffer);
                 (file, buffer, read)
-            })
-            .await
-            .map_err(|_| unreadable())?;
-            let read = read.map_err(|_| unreadable())?;
+            });
+            let (file, buffer, read) = done.await.ok_or_else(|| unreadable(&self.key))?;
+            let read = read.map_err(|_| unreadable(&self.key))?;
             out[..read].copy_from_slice(&buffer[..read]);
             (self.file, self.buffer) = (Some(file), buffer);
             Ok(read)
@@ -213,77 +264,4 @@ impl DocumentReader for FileReader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use casehug_clio::model::{DocumentId, DocumentKey, UploadId};
-
-    fn intake(folder: &Path, path: &str) {
-        let json = format!(
-            r#"{{"matter":{{"id":"m1","title":"T"}},"client":{{"id":"c1","first_name":"A","last_name":"B"}},
-            "documents":[{{"id":"d1","file_name":"secret name.pdf","content_type":"application/pdf","path":"{path}","status":"approved","origin":"client_upload"}}]}}"#
-        );
-        std::fs::create_dir_all(folder.join("m1")).unwrap();
-        std::fs::write(folder.join("m1/intake.json"), json).unwrap();
-    }
-
-    fn document() -> DocumentRef {
-        DocumentRef {
-            firm: FirmId::new("f").unwrap(),
-            key: DocumentKey {
-                matter: MatterId::new("m1").unwrap(),
-                document: DocumentId::new("d1").unwrap(),
-                upload: UploadId::new("d1").unwrap(),
-            },
-        }
-    }
-
-    #[tokio::test]
-    async fn bytes_are_read_from_an_offset_and_a_change_changes_the_revision() {
-        let folder = tempfile::tempdir().unwrap();
-        intake(folder.path(), "a.pdf");
-        std::fs::write(folder.path().join("m1/a.pdf"), b"0123456789").unwrap();
-        let source = FolderIntake::new(folder.path());
-        let before = source.stat(&document()).await.unwrap();
-        assert_eq!(before.len, 10);
-        let mut reader = source.open(&document(), 7).await.unwrap();
-        let mut out = [0; 8];
-        assert_eq!(reader.read(&mut out).await.unwrap(), 3);
-        assert_eq!(&out[..3], b"789");
-        assert_eq!(reader.read(&mut out).await.unwrap(), 0);
-        std::fs::write(folder.path().join("m1/a.pdf"), b"9876543210").unwrap();
-        assert_ne!(source.stat(&document()).await.unwrap().revision, before.revision);
-    }
-
-    #[tokio::test]
-    async fn nothing_outside_the_matters_folder_is_read_and_no_path_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("outside.txt"), b"x").unwrap();
-        let source = FolderIntake::new(folder.path());
-        for path in ["../outside.txt", "/etc/hostname", "gone.pdf", "link.pdf", "."] {
-            intake(folder.path(), path);
-            #[cfg(unix)]
-            if path == "link.pdf" {
-                std::os::unix::fs::symlink(folder.path().join("outside.txt"), folder.path().join("m1/link.pdf"))
-                    .unwrap();
-            }
-            let error = source.stat(&document()).await.unwrap_err();
-            assert_eq!(error.code(), Code::DocumentMissing, "{path}");
-            assert!(!error.to_string().contains("outside") && !error.to_string().contains("secret"), "{error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_folder_or_an_unknown_matter_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        intake(folder.path(), "sub");
-        std::fs::create_dir(folder.path().join("m1/sub")).unwrap();
-        std::fs::create_dir(folder.path().join("not an id")).unwrap();
-        let source = FolderIntake::new(folder.path());
-        assert_eq!(source.stat(&document()).await.unwrap_err().code(), Code::DocumentUnreadable);
-        let unknown = source.load(&document().firm, &MatterId::new("m2").unwrap()).await;
-        assert_eq!(unknown.unwrap_err().code(), Code::MatterUnknown);
-        let listed = source.matters().unwrap();
-        assert_eq!(listed.len(), 2);
-        assert_eq!(listed[1].as_ref().unwrap_err().code(), Code::IdInvalid);
-    }
-}
+mod tests;
