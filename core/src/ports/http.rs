@@ -9,7 +9,9 @@
 //!   [`HttpFailureKind::BodyShort`], [`BodyLong`](HttpFailureKind::BodyLong) or [`BodyUnreadable`](HttpFailureKind::BodyUnreadable)
 //!   instead of success when the document does not have exactly the bytes asked for.
 //!   "Long" means: the slice ends where the document should end ([`DocumentSlice::last`]), and there is more.
-//! - Send exactly the given headers plus `Host`, `Content-Length`, and what the protocol itself needs.
+//!   A 2xx that comes before all `len` bytes were handed over is [`HttpFailureKind::Lost`]; any other answer is returned, early or not.
+//! - Send exactly the given headers plus `Host`, `Content-Length`, and what the protocol itself needs (`Accept: */*` is tolerated: some stacks
+//!   cannot leave it out).
 //!
 //! **MUST NOT.** Follow a redirect. Accept TLS below 1.2 or an invalid certificate. Use a proxy from the environment. Keep cookies.
 //! Log or put into an error a URL, a header value or a body: they hold secrets and client data.
