@@ -5,9 +5,8 @@
 //! areas in Clio: by name ignoring case, else by Clio's `category`, the lowest id of several. Names are the firm's own and change; categories are
 //! Clio's fixed words (Clio: Practice Areas).
 
-use serde::{Deserialize, Serialize};
-
 use super::FirmSettings;
+use crate::auth::PracticeArea;
 use crate::model::ClioId;
 
 /// CaseHug's practice areas.
@@ -127,25 +126,6 @@ const COMMON_CASE_TYPES: &[(&str, CaseHugArea)] = &[
     ("wrongful death", CaseHugArea::PersonalInjury),
 ];
 
-/// The firm's practice areas in Clio, as they were last read. The firm's own data, not a client's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PracticeAreas {
-    /// In any order.
-    pub areas: Vec<AreaChoice>,
-}
-
-/// One practice area.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AreaChoice {
-    /// Clio's id.
-    pub id: ClioId,
-    /// The firm's name for it.
-    pub name: String,
-    /// Clio's category, if there is one.
-    #[serde(default)]
-    pub category: Option<String>,
-}
-
 /// Why a matter goes to Clio without a practice area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmapped {
@@ -176,7 +156,7 @@ impl Unmapped {
 pub fn choose_area(
     case_type: Option<&str>,
     settings: &FirmSettings,
-    areas: &PracticeAreas,
+    areas: &[PracticeArea],
 ) -> Result<ClioId, Unmapped> {
     let wanted = normalise(case_type.unwrap_or_default());
     if wanted.is_empty() {
@@ -184,10 +164,10 @@ pub fn choose_area(
     }
     let own = settings.practice_areas.iter().find(|(name, _)| normalise(name) == wanted);
     if let Some((_, id)) = own {
-        return if areas.areas.iter().any(|area| area.id == *id) { Ok(*id) } else { Err(Unmapped::NoSuchArea) };
+        return if areas.iter().any(|area| area.id == *id) { Ok(*id) } else { Err(Unmapped::NoSuchArea) };
     }
     let area = known_area(&wanted).ok_or(Unmapped::UnknownCaseType)?;
-    let lowest = |matches: &dyn Fn(&&AreaChoice) -> bool| areas.areas.iter().filter(matches).map(|area| area.id).min();
+    let lowest = |matches: &dyn Fn(&&PracticeArea) -> bool| areas.iter().filter(matches).map(|area| area.id).min();
     lowest(&|choice| normalise(&choice.name) == normalise(area.name()))
         .or_else(|| lowest(&|choice| choice.category.as_deref() == Some(area.clio_category())))
         .ok_or(Unmapped::NoSuchArea)
@@ -216,13 +196,13 @@ fn normalise(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn areas(list: &[(i64, &str, Option<&str>)]) -> PracticeAreas {
-        let choice = |(id, name, category): &(i64, &str, Option<&str>)| AreaChoice {
+    fn areas(list: &[(i64, &str, Option<&str>)]) -> Vec<PracticeArea> {
+        let choice = |(id, name, category): &(i64, &str, Option<&str>)| PracticeArea {
             id: ClioId(*id),
             name: (*name).to_owned(),
             category: category.map(str::to_owned),
         };
-        PracticeAreas { areas: list.iter().map(choice).collect() }
+        list.iter().map(choice).collect()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use mapping::{AreaChoice, CaseHugArea, PracticeAreas, Unmapped, choose_area};
+pub use mapping::{CaseHugArea, Unmapped, choose_area};
 
 use crate::auth::Actor;
 use crate::error::Result;
@@ -25,11 +25,6 @@ pub struct FirmSettings {
     /// The firm's own case type → Clio practice area, which win over the defaults. Case types are compared ignoring case and
     /// surrounding white space.
     pub practice_areas: BTreeMap<String, ClioId>,
-}
-
-/// Where a firm's practice areas are kept.
-pub(crate) fn areas_key(firm: &FirmId) -> Key {
-    Key::new(firm, "practice-areas", "current")
 }
 
 fn settings_key(firm: &FirmId) -> Key {

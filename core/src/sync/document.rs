@@ -10,7 +10,7 @@
 use core::time::Duration;
 
 use super::call::{Executed, Patience, executed};
-use super::contact::refused;
+use super::create::refused;
 use super::driver::Driver;
 use super::report::{StepKind, StepOutcome, StepReport};
 use super::things::{self, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
@@ -167,7 +167,9 @@ impl Driver<'_> {
             };
             let grant = self.caller.ready().await?;
             let failure = match self.caller.send_once(&grant, &request, None).await {
-                Ok(stub) => return Ok(stub),
+                Ok(stub) if known.is_none_or(|known| known == stub.id) => return Ok(stub),
+                // A second document instead of a version of the first would be a duplicate once it is finished.
+                Ok(_) => return Err(Error::new(Code::ClioAnswerInvalid).with("reason", "another_document")),
                 Err(failure) => failure,
             };
             let perhaps = executed(&failure) != Executed::No;
@@ -265,8 +267,7 @@ impl Driver<'_> {
         let mut unit = self.unit()?;
         unit.delete(things::document_key(self.firm, key), open.version.clone());
         unit.audit(self.audit(action, status, &step));
-        self.commit(unit, &step).await?;
-        Ok(step)
+        if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
     }
 }
 
@@ -283,5 +284,5 @@ fn may_be_sent(stat: &DocumentStat) -> Result<()> {
 
 /// Failures after which the stub is of no use: what would be uploaded to it is another document now.
 fn is_final_for_now(code: Code) -> bool {
-    matches!(code, Code::DocumentChanged | Code::DocumentMissing | Code::DocumentWithdrawn)
+    matches!(code, Code::DocumentChanged | Code::DocumentMissing)
 }

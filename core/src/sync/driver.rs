@@ -10,7 +10,7 @@ use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncRepo
 use super::run::{Run, RunRecord};
 use super::things::{self, ContactKey, DocumentThing, Thing};
 use super::{LinkState, dedupe};
-use crate::auth::{Actor, Keyring, Session};
+use crate::auth::{Actor, Keyring, PracticeAreas, Session};
 use crate::budget::Budget;
 use crate::clio::ClioApi;
 use crate::error::{Code, Error, Result, Retry};
@@ -19,7 +19,7 @@ use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::model::{ClioId, DocumentRef, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{Commit, IntakeSource, Runtime};
 use crate::records::{Journal, Unit};
-use crate::settings::{FirmSettings, PracticeAreas};
+use crate::settings::FirmSettings;
 
 /// Times of a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,11 +130,6 @@ impl Engine {
         crate::settings::load(&self.journal, firm).await
     }
 
-    pub(super) async fn areas(&self, firm: &FirmId) -> Result<PracticeAreas> {
-        let stored = self.journal.get::<PracticeAreas>(&crate::settings::areas_key(firm)).await?;
-        Ok(stored.map(|stored| stored.value).unwrap_or_default())
-    }
-
     async fn plan(&self, firm: &FirmId, intake: &Intake) -> Result<Plan> {
         let contact = self.journal.get::<Thing>(&things::contact_key(firm, &intake.client.id)).await?;
         let matter = self.journal.get::<Thing>(&things::matter_key(firm, &intake.matter.id)).await?;
@@ -152,6 +147,7 @@ impl Engine {
             documents.push(state);
             lengths.push(len);
         }
+        let areas = PracticeAreas::load(&self.journal, firm).await?;
         let contact = Thing::state(contact.as_ref());
         let same_email = match contact {
             LinkState::Unknown => self.same_email(firm, intake).await?,
@@ -165,7 +161,7 @@ impl Engine {
             documents: &documents,
             lengths: &lengths,
             settings: &self.settings(firm).await?,
-            areas: &self.areas(firm).await?,
+            areas: &areas.map_or_else(Vec::new, |stored| stored.value.areas),
         }))
     }
 
@@ -246,8 +242,8 @@ impl Driver<'_> {
     pub(super) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
         let mut unit = self.unit()?;
         unit.audit(self.audit(action, status, &step));
-        self.run.commit_step(&self.engine.journal, unit, &step).await?;
-        Ok(step)
+        // Nobody else writes this run's record, so only a defect could conflict; an audit entry is never dropped in silence.
+        if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::StoreConflict)) }
     }
 
     /// Takes a step's result into the report; a failure is written to the logs first. Gives the record in Clio, if there is one.

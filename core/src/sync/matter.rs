@@ -1,6 +1,6 @@
 //! The matter: created once, never changed, and never one that the firm made by hand.
 
-use super::contact::{Creation, Resolved};
+use super::create::{Creation, Resolved, refused};
 use super::dedupe::{self, Probe, SentMatter};
 use super::driver::Driver;
 use super::plan::PlannedMatter;
@@ -105,7 +105,7 @@ impl Driver<'_> {
         let sent: SentMatter = self.open_intent(&key, &intent).await?;
         let since = self.caller.since(intent.at, intent.clio_ahead_ms);
         let request = matters::of_client_since(sent.client, Some(since));
-        let found = self.caller.all_pages(request).await.map_err(super::contact::refused)?;
+        let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
         for matter in &found {
             if things::is_owned(&self.engine.journal, self.firm, "matter", matter.id).await?.is_none() {

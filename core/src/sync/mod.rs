@@ -27,6 +27,7 @@
 
 mod call;
 mod contact;
+mod create;
 mod dedupe;
 mod document;
 mod driver;

@@ -4,9 +4,10 @@
 //! linked 1 + 2n, an added document 2, nothing changed 0. A document of more than 50 parts costs one more per further 50.
 //! Whether Clio has the client is not known before it is asked, so a prediction is a range.
 
+use crate::auth::PracticeArea;
 use crate::clio::PartPlan;
 use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake};
-use crate::settings::{FirmSettings, PracticeAreas, Unmapped, choose_area};
+use crate::settings::{FirmSettings, Unmapped, choose_area};
 
 /// What the planner looks at.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ pub struct PlanInput<'a> {
     /// The firm's settings.
     pub settings: &'a FirmSettings,
     /// The firm's practice areas in Clio.
-    pub areas: &'a PracticeAreas,
+    pub areas: &'a [PracticeArea],
 }
 
 /// What is known of one thing.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::contact::refused;
+use super::create::refused;
 use super::driver::Driver;
 use crate::clio::{CallLimits, DocumentStub, PartPlan, PartTarget, UploadTarget, documents};
 use crate::error::{Code, Error, Result, Retry};

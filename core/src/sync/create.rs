@@ -1,0 +1,170 @@
+//! What the contact and the matter share: the beats of a creation, and what becomes of its intent.
+
+use core::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::call::{Executed, MARGIN, Patience, executed};
+use super::driver::Driver;
+use super::report::StepReport;
+use super::things::{ContactKey, How, Intent, Link, Thing};
+use crate::clio::{ApiRequest, CallError};
+use crate::error::{Code, Error, Result, Retry};
+use crate::model::{ClioId, Timestamp};
+use crate::ports::{Commit, Expect, Key, Version};
+use crate::records::Stored;
+
+/// After Clio itself answered with an error, only its search index may lag.
+const INDEX_DELAY: Duration = Duration::from_secs(5);
+
+/// What became of an open intent.
+pub(super) enum Resolved {
+    /// It is a link now.
+    Linked(StepReport),
+    /// Quiet, and nothing was found: it is gone, the step may start afresh.
+    Released,
+}
+
+/// What became of a creating request.
+pub(super) enum Creation<A> {
+    /// Clio answered; the intent has this version.
+    Created(A, Version),
+    /// It may have been executed.
+    Doubt,
+    /// Another run holds the key.
+    Raced,
+}
+
+impl Driver<'_> {
+    /// Beats 1 and 2 of a creation: commits the intent and sends, as often as it is certain that nothing was executed.
+    pub(super) async fn create<A, N: serde::Serialize>(
+        &mut self,
+        key: &Key,
+        companion: Option<&(Key, ContactKey)>,
+        natural: &N,
+        email: Option<String>,
+        request: &ApiRequest<A>,
+    ) -> Result<Creation<A>> {
+        let config = self.engine.config;
+        let mut patience = Patience::default();
+        let mut current: Option<Version> = None;
+        let first = self.engine.runtime.now();
+        let mut sends = 0;
+        loop {
+            let grant = self.caller.ready().await?;
+            sends += 1;
+            let connection = grant.connection.id.clone();
+            let json = Zeroizing::new(
+                serde_json::to_vec(natural).map_err(|_| Error::new(Code::Internal).with("reason", "natural_key"))?,
+            );
+            let sealer = self.engine.keyring.for_connection(self.firm, &connection).await?;
+            let sealed = sealer.seal(&sealer.context(record_of(key), "sealed"), &json)?;
+            let intent = Intent {
+                sealed,
+                connection,
+                at: first,
+                clio_ahead_ms: self.caller.clio_ahead_ms(),
+                sends,
+                email: email.clone(),
+            };
+            let not_after = self.engine.runtime.monotonic() + config.send_window;
+            let quiet = config.send_window + config.request_timeout + config.settle;
+            let mut unit = self.unit()?;
+            let expect = current.clone().map_or(Expect::Absent, Expect::Version);
+            let version = unit.put_due(key.clone(), expect, Some(quiet), &Thing::Intent(intent.clone()))?;
+            if let (None, Some((key, value))) = (&current, companion) {
+                unit.put(key.clone(), Expect::Absent, value)?;
+            }
+            if self.engine.journal.commit(&unit).await? == Commit::Conflict {
+                return Ok(Creation::Raced);
+            }
+            current = Some(version.clone());
+            let failure = match self.caller.send_once(&grant, request, Some(not_after)).await {
+                Ok(answer) => return Ok(Creation::Created(answer, version)),
+                Err(failure) => failure,
+            };
+            match executed(&failure) {
+                Executed::Perhaps => return Ok(Creation::Doubt),
+                Executed::PerhapsEnded => {
+                    let mut unit = self.unit()?;
+                    let thing = Thing::Intent(intent);
+                    unit.put_due(key.clone(), Expect::Version(version), Some(INDEX_DELAY), &thing)?;
+                    self.engine.journal.commit(&unit).await?;
+                    return Ok(Creation::Doubt);
+                }
+                Executed::No => {
+                    if let Err(failure) = self.caller.wait_to_repeat(&mut patience, &grant, failure).await {
+                        self.release(key, companion.map(|(key, _)| key), version).await?;
+                        return Err(refused(failure));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Releases an intent that is quiet and was not found; else says when to come back.
+    pub(super) async fn release_if_quiet(
+        &mut self,
+        key: &Key,
+        companion: Option<&Key>,
+        intent: &Stored<()>,
+    ) -> Result<Resolved> {
+        let now = self.engine.journal.store_now().await?;
+        if let Some(due) = intent.due_at.filter(|due| *due > now) {
+            let left = Duration::from_millis(u64::try_from(due.millis_since(now)).unwrap_or(0) + 1);
+            return Err(Error::new(Code::SyncInDoubt).with("collection", key.collection).retry_as(Retry::After(left)));
+        }
+        self.release(key, companion, intent.version.clone()).await?;
+        Ok(Resolved::Released)
+    }
+
+    async fn release(&mut self, key: &Key, companion: Option<&Key>, version: Version) -> Result<()> {
+        let mut unit = self.unit()?;
+        unit.delete(key.clone(), version);
+        if let Some(companion) = companion
+            && let Some(record) = self.engine.journal.store().get(companion).await?
+        {
+            unit.delete(companion.clone(), record.version);
+        }
+        // A conflict means that another run resolved it meanwhile; the caller reads again.
+        self.engine.journal.commit(&unit).await?;
+        Ok(())
+    }
+
+    /// Opens the natural key of an intent.
+    pub(super) async fn open_intent<N: serde::de::DeserializeOwned>(&self, key: &Key, intent: &Intent) -> Result<N> {
+        let sealer = self.engine.keyring.for_connection(self.firm, &intent.connection).await?;
+        let json = sealer.open(&sealer.context(record_of(key), "sealed"), &intent.sealed)?;
+        serde_json::from_slice(&json).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", key.collection))
+    }
+
+    /// In Clio's time: what was created before this cannot be the intent's.
+    pub(super) fn created_after(&self, intent: &Intent) -> Timestamp {
+        let ahead = intent.clio_ahead_ms.or_else(|| self.caller.clio_ahead_ms()).unwrap_or(0);
+        Timestamp(intent.at.0.saturating_add(ahead)) - MARGIN
+    }
+
+    pub(super) fn link(&self, clio: ClioId, how: How) -> Thing {
+        Thing::Link(Link { clio, how, at: self.engine.runtime.now() })
+    }
+}
+
+fn record_of(key: &Key) -> String {
+    format!("{}/{}", key.collection, key.id)
+}
+
+/// The error of a failed call, with what the call itself knows.
+pub(super) fn refused(failure: CallError) -> Error {
+    let mut error = failure.error;
+    if let Some(status) = failure.http_status
+        && error.get("http_status").is_none()
+    {
+        error = error.with("http_status", status);
+    }
+    if let Some(kind) = failure.clio_type
+        && error.get("clio_type").is_none()
+    {
+        error = error.with("clio_type", kind);
+    }
+    error
+}
