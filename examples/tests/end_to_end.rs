@@ -1,15 +1,14 @@
 //! The program against a real (simulated) Clio over HTTP, on a real SQLite file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod bench;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use clio_sim::{ClioSim, Config};
+use bench::{Bench, PROGRAM, assert_each_once, intake};
 use serde_json::{Value, json};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_sync-intake");
 
 /// Client data of the intakes below. None of it may be found anywhere but in Clio.
 const CLIENT_DATA: &[&str] = &[
@@ -20,83 +19,8 @@ const CLIENT_DATA: &[&str] = &[
     "Asdfgh v. Yxcvbn",
     "2026-XX-777",
     "geheimakte.pdf",
+    "Zyxwvüt-日",
 ];
-
-struct Bench {
-    sim: ClioSim,
-    folder: tempfile::TempDir,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        let config = Config { auto_consent: true, rate_limit: 1_000_000, ..Config::default() };
-        Self { sim: ClioSim::start(config).await.unwrap(), folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn intakes(&self) -> PathBuf {
-        self.folder.path().join("intakes")
-    }
-
-    fn matter(&self, id: &str, intake: &Value) {
-        let folder = self.intakes().join(id);
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("intake.json"), intake.to_string()).unwrap();
-        for document in intake["documents"].as_array().unwrap() {
-            std::fs::write(folder.join(document["path"].as_str().unwrap()), vec![b'x'; 70_000]).unwrap();
-        }
-    }
-
-    fn command(&self, more: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command
-            .arg("--intake")
-            .arg(self.intakes())
-            .arg("--db")
-            .arg(self.folder.path().join("sync.db"))
-            .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1", "--json"])
-            .args(more)
-            .env("RUST_LOG", "trace")
-            .stdin(Stdio::null());
-        command
-    }
-
-    async fn run(&self, more: &[&str]) -> (Output, Value) {
-        let mut command = self.command(more);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let report = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("one JSON report on stdout: {}", String::from_utf8_lossy(&output.stderr)));
-        (output, report)
-    }
-
-    fn state(&self) -> Value {
-        let now = self.sim.now();
-        self.sim.model().state(now)
-    }
-}
-
-fn intake(matter: &str, client: &str, email: Option<&str>, documents: &[&str]) -> Value {
-    let documents: Vec<Value> = documents
-        .iter()
-        .map(|id| {
-            json!({ "id": id, "file_name": "geheimakte.pdf", "content_type": "application/pdf", "path": format!("{id}.pdf"),
-                    "status": "approved", "origin": "client_upload" })
-        })
-        .collect();
-    let mut client = json!({ "id": client, "first_name": "Zyxwvut", "last_name": format!("Qwertzuiop {client}"), "phone": "+12065559876" });
-    if let Some(email) = email {
-        client["email"] = json!(email);
-    }
-    json!({ "matter": { "id": matter, "title": format!("Asdfgh v. Yxcvbn {matter}"), "case_number": "2026-XX-777", "case_type": "family_law" },
-            "client": client, "documents": documents })
-}
-
-fn count_by(list: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for item in list.as_array().unwrap() {
-        *counts.entry(key(item)).or_default() += 1;
-    }
-    counts
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_used_equal_the_plan_and_a_second_run_makes_none() {
@@ -189,6 +113,7 @@ async fn no_client_data_and_no_secret_in_the_database_logs_and_report() {
     let bench = Bench::new().await;
     bench.matter("m1", &intake("m1", "c1", Some("zyx.qwertz@example.test"), &["d1"]));
     let mut broken = intake("m2", "c2", None, &["d1"]);
+    broken["client"]["first_name"] = json!("Zyxwvüt-日");
     broken["documents"][0]["path"] = json!("geheimakte-fehlt.pdf");
     bench.matter("m2", &broken);
     std::fs::remove_file(bench.intakes().join("m2/geheimakte-fehlt.pdf")).unwrap();
@@ -201,28 +126,44 @@ async fn no_client_data_and_no_secret_in_the_database_logs_and_report() {
         }
     }
     assert!(places.len() >= 3, "the database was scanned");
+    // The simulator's tokens begin with the region; a real one shows that the pattern finds them.
+    let token = |place: &[u8]| {
+        place.windows(27).any(|window| window.starts_with(b"us-") && window[3..].iter().all(u8::is_ascii_alphanumeric))
+    };
+    let now = bench.sim.now();
+    let real = format!("{:?}", bench.sim.model().grant(now));
+    assert!(token(real.as_bytes()), "the pattern finds a token");
     for (number, place) in places.iter().enumerate() {
-        // The simulator's tokens begin with the region.
-        let token = place
-            .windows(27)
-            .any(|window| window.starts_with(b"us-") && window[3..].iter().all(u8::is_ascii_alphanumeric));
-        assert!(!token, "a token in place {number}");
+        assert!(!token(place), "a token in place {number}");
     }
     let mut needles: Vec<String> = CLIENT_DATA.iter().map(|text| (*text).to_owned()).collect();
     needles.push(String::from("casehug-dev-secret"));
-    for needle in needles {
-        let percent: String = needle
-            .bytes()
-            .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })
-            .collect();
-        for form in [needle.clone(), needle.replace(' ', "+"), percent, needle.replace('@', "%40").replace('+', "%2B")]
-        {
-            let found =
-                places.iter().position(|place| place.windows(form.len()).any(|window| window == form.as_bytes()));
-            assert_eq!(found, None, "{form} in place {found:?} (0 stdout, 1 stderr, then files)");
-        }
+    for form in needles.iter().flat_map(|needle| forms(needle)) {
+        let found = places.iter().position(|place| place.windows(form.len()).any(|window| window == form.as_bytes()));
+        assert_eq!(found, None, "{form} in place {found:?} (0 stdout, 1 stderr, then files)");
     }
     bench.sim.stop();
+}
+
+/// Plain, form-encoded, percent-encoded and JSON-escaped.
+fn forms(text: &str) -> [String; 5] {
+    let percent = |keep: fn(u8) -> bool| -> String {
+        text.bytes().map(|byte| if keep(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+    };
+    let escaped = text
+        .encode_utf16()
+        .map(|unit| match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => (byte as char).to_string(),
+            _ => format!("\\u{unit:04x}"),
+        })
+        .collect();
+    [
+        text.to_owned(),
+        text.replace(' ', "+"),
+        percent(|byte| byte.is_ascii_alphanumeric()),
+        percent(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)),
+        escaped,
+    ]
 }
 
 /// Fifty kills at random moments on one database. Kills land between the beats of every creation, uploads included.
@@ -246,24 +187,7 @@ async fn fifty_kills_leave_no_duplicate_and_nothing_missing() {
     let (output, report) = bench.run(&[]).await;
     assert!(output.status.success(), "{report}");
     let state = bench.state();
-    let contacts = count_by(&state["contacts"], |contact| contact["name"].to_string());
-    let matters = count_by(&state["matters"], |matter| matter["description"].to_string());
-    let complete = json!(
-        state["documents"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|document| document["complete"] == true)
-            .collect::<Vec<_>>()
-    );
-    let documents = count_by(&complete, |document| {
-        format!("{} {}", document["properties"]["casehug_matter_id"], document["properties"]["casehug_upload_id"])
-    });
-    for (kind, counts, expected) in [("contacts", contacts, 12), ("matters", matters, 12), ("documents", documents, 24)]
-    {
-        assert!(counts.values().all(|count| *count == 1), "duplicate {kind}: {counts:?}");
-        assert_eq!(counts.len(), expected, "missing {kind}: {counts:?}");
-    }
+    assert_each_once(&state, 12, 12, 24, "kills");
     bench.sim.stop();
 }
 

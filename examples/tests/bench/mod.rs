@@ -1,0 +1,108 @@
+//! What the end-to-end tests share: a simulated Clio, a folder of intakes, and the program.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use clio_sim::{ClioSim, Config};
+use serde_json::{Value, json};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_sync-intake");
+
+pub struct Bench {
+    pub sim: ClioSim,
+    pub folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub async fn new() -> Self {
+        Self::with(Config { rate_limit: 1_000_000, ..Config::default() }).await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        let config = Config { auto_consent: true, ..config };
+        Self { sim: ClioSim::start(config).await.unwrap(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn intakes(&self) -> PathBuf {
+        self.folder.path().join("intakes")
+    }
+
+    pub fn matter(&self, id: &str, intake: &Value) {
+        let folder = self.intakes().join(id);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("intake.json"), intake.to_string()).unwrap();
+        for document in intake["documents"].as_array().unwrap() {
+            std::fs::write(folder.join(document["path"].as_str().unwrap()), vec![b'x'; 70_000]).unwrap();
+        }
+    }
+
+    pub fn command(&self, more: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("--intake")
+            .arg(self.intakes())
+            .arg("--db")
+            .arg(self.folder.path().join("sync.db"))
+            .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1", "--json"])
+            .args(more)
+            .env("RUST_LOG", "trace")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub async fn run(&self, more: &[&str]) -> (Output, Value) {
+        let mut command = self.command(more);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let report = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("one JSON report on stdout: {}", String::from_utf8_lossy(&output.stderr)));
+        (output, report)
+    }
+
+    pub fn state(&self) -> Value {
+        let now = self.sim.now();
+        self.sim.model().state(now)
+    }
+}
+
+pub fn intake(matter: &str, client: &str, email: Option<&str>, documents: &[&str]) -> Value {
+    let documents: Vec<Value> = documents
+        .iter()
+        .map(|id| {
+            json!({ "id": id, "file_name": "geheimakte.pdf", "content_type": "application/pdf", "path": format!("{id}.pdf"),
+                    "status": "approved", "origin": "client_upload" })
+        })
+        .collect();
+    let mut client = json!({ "id": client, "first_name": "Zyxwvut", "last_name": format!("Qwertzuiop {client}"), "phone": "+12065559876" });
+    if let Some(email) = email {
+        client["email"] = json!(email);
+    }
+    json!({ "matter": { "id": matter, "title": format!("Asdfgh v. Yxcvbn {matter}"), "case_number": "2026-XX-777", "case_type": "family_law" },
+            "client": client, "documents": documents })
+}
+
+/// Exactly one of each in Clio, nothing deleted: what every fault must end in.
+pub fn assert_each_once(state: &Value, contacts: usize, matters: usize, documents: usize, about: &str) {
+    let complete: Vec<&Value> =
+        state["documents"].as_array().unwrap().iter().filter(|document| document["complete"] == true).collect();
+    let counts = [
+        ("contacts", count_by(&state["contacts"], |contact| contact["name"].to_string()), contacts),
+        ("matters", count_by(&state["matters"], |matter| matter["description"].to_string()), matters),
+        ("documents", count_by(&json!(complete), |document| document["properties"].to_string()), documents),
+    ];
+    for (kind, counts, expected) in counts {
+        assert!(counts.values().all(|count| *count == 1), "{about}: duplicate {kind}: {counts:?}");
+        assert_eq!(counts.len(), expected, "{about}: missing {kind}: {counts:?}");
+    }
+    assert_eq!(state["deletions"], json!(0), "{about}: nothing is ever deleted in Clio");
+}
+
+pub fn count_by(list: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for item in list.as_array().unwrap() {
+        *counts.entry(key(item)).or_default() += 1;
+    }
+    counts
+}
