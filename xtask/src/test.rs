@@ -53,6 +53,7 @@ fn core_compiles_for_wasm() -> Outcome {
         return run("cargo", &["check", "--quiet", "--package", "casehug-clio", "--target", TARGET]);
     }
     println!("rustup cannot add {TARGET}; trying Debian's rustc-web");
+    run("apt-get", &["update", "--quiet"])?;
     run("apt-get", &["install", "--yes", "--quiet", "rustc-web", "cargo-web", "rust-web-src"])?;
     println!("$ cargo check -Zbuild-std for {TARGET}");
     let status = command(

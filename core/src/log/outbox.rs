@@ -200,3 +200,67 @@ impl<'a> Outbox<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryStore;
+    use crate::ports::Runtime;
+    use crate::testing::VirtualRuntime;
+    use std::sync::Arc;
+
+    const LEASE: Duration = Duration::from_secs(60);
+
+    async fn told(journal: &Journal, firm: &FirmId, matters: &[&str]) {
+        for matter in matters {
+            let matter = MatterId::new(*matter).unwrap();
+            let body = EventBody::RunFinished {
+                matter: matter.clone(),
+                clio_matter: Some(ClioId(i64::MAX)),
+                status: "succeeded".into(),
+                code: None,
+            };
+            let mut unit = journal.unit(firm).unwrap();
+            unit.event(Event::about_matter(&matter, body));
+            journal.commit_or_conflict(&unit).await.unwrap();
+        }
+    }
+
+    async fn next(journal: &Journal) -> Vec<String> {
+        let events = Outbox::new(journal).next_events(None, 10, LEASE, Duration::ZERO).await.unwrap();
+        events.into_iter().map(|event| event.id).collect()
+    }
+
+    #[tokio::test]
+    async fn events_come_in_order_until_acknowledged_and_one_of_a_matter_at_a_time() {
+        let runtime = VirtualRuntime::new(1);
+        let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        let firm = FirmId::new("firm").unwrap();
+        told(&journal, &firm, &["m1", "m1", "m2"]).await;
+        let first = next(&journal).await;
+        assert_eq!(first, ["matter/m1#000000000001", "matter/m2#000000000001"], "the second of m1 waits");
+        assert!(next(&journal).await.is_empty(), "leased");
+        runtime.advance(LEASE);
+        assert_eq!(next(&journal).await, first, "a reader that died: given again under the same ids");
+        let outbox = Outbox::new(&journal);
+        assert_eq!(outbox.ack(&firm, "matter/m1#000000000002").await.unwrap_err().code(), Code::IdInvalid);
+        outbox.ack(&firm, &first[0]).await.unwrap();
+        outbox.ack(&firm, &first[0]).await.unwrap();
+        assert_eq!(next(&journal).await, ["matter/m1#000000000002"]);
+        outbox.ack(&firm, "matter/m1#000000000002").await.unwrap();
+        told(&journal, &firm, &["m1"]).await;
+        assert_eq!(next(&journal).await, ["matter/m1#000000000003"], "the counter goes on");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_waits_returns_when_nothing_comes() {
+        let runtime = VirtualRuntime::new(1);
+        let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        let began = runtime.monotonic();
+        let events = Outbox::new(&journal).next_events(None, 1, LEASE, Duration::from_secs(2)).await.unwrap();
+        assert!(events.is_empty());
+        assert_eq!(began.until(runtime.monotonic()), Duration::from_secs(2));
+    }
+}

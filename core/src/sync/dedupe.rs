@@ -116,3 +116,81 @@ fn same(theirs: Option<&Confidential>, ours: Option<&String>) -> bool {
 fn digits(number: &str) -> String {
     number.chars().filter(char::is_ascii_digit).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn contact(id: i64, kind: &str, last_name: &str, emails: &[&str], phone: Option<&str>, created: &str) -> Contact {
+        let emails: Vec<_> = emails.iter().map(|address| json!({ "address": address })).collect();
+        let phones: Vec<_> = phone.iter().map(|number| json!({ "number": number })).collect();
+        serde_json::from_value(json!({
+            "id": id, "type": kind, "first_name": "Ana", "last_name": last_name, "created_at": created,
+            "email_addresses": emails, "phone_numbers": phones,
+        }))
+        .unwrap()
+    }
+
+    const BEFORE: &str = "2026-04-01T11:00:00-00:00";
+    const AFTER: &str = "2026-04-01T13:00:00-00:00";
+
+    fn intent_time() -> Timestamp {
+        Timestamp::parse("2026-04-01T12:00:00Z").unwrap()
+    }
+
+    #[test]
+    fn an_email_is_compared_whole_over_all_addresses_of_persons() {
+        let found = [
+            contact(9, "Person", "B", &["x@example.com", " ANA@Example.com "], None, BEFORE),
+            contact(7, "Person", "B", &["ana@example.com"], None, BEFORE),
+            contact(3, "Company", "B", &["ana@example.com"], None, BEFORE),
+            contact(2, "Person", "B", &["not-ana@example.com", "ana@example.com.au"], None, BEFORE),
+        ];
+        assert_eq!(persons_with_email(&found, "Ana@example.com"), [ClioId(7), ClioId(9)]);
+    }
+
+    #[test]
+    fn without_an_email_only_one_new_equal_contact_is_ours() {
+        let sent = SentContact {
+            first_name: "Ana".into(),
+            last_name: "B".into(),
+            email: None,
+            phone: Some("+1 206 555 0100".into()),
+        };
+        let ours = contact(5, "Person", "B", &[], Some("+12065550100"), AFTER);
+        let other_phone = contact(6, "Person", "B", &[], Some("+12065550199"), AFTER);
+        let old = contact(4, "Person", "B", &[], Some("+12065550100"), BEFORE);
+        let other_name = contact(8, "Person", "C", &[], Some("+12065550100"), AFTER);
+        let probe = |list: &[&Contact]| probe_contact(&sent, list, intent_time());
+        assert_eq!(probe(&[&old, &other_name]), Probe::Miss);
+        assert_eq!(probe(&[&old, &ours, &other_name]), Probe::Found(ClioId(5)));
+        assert_eq!(probe(&[&ours, &other_phone]), Probe::Review, "near matches need a person");
+        assert_eq!(probe(&[&other_phone]), Probe::Review);
+    }
+
+    #[test]
+    fn a_matter_is_ours_only_if_all_that_was_sent_is_equal() {
+        let matter = |id: i64, client: i64, description: &str, reference: &str, created: &str| -> Matter {
+            serde_json::from_value(json!({
+                "id": id, "client": { "id": client }, "description": description, "client_reference": reference,
+                "practice_area": { "id": 3 }, "created_at": created,
+            }))
+            .unwrap()
+        };
+        let sent = SentMatter {
+            client: ClioId(1),
+            description: "Doe  v. Roe".into(),
+            client_reference: Some("R-1".into()),
+            display_number: None,
+            practice_area: Some(ClioId(3)),
+        };
+        let probe = |list: &[Matter]| probe_matter(&sent, &list.iter().collect::<Vec<_>>(), intent_time());
+        assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-1", AFTER)]), Probe::Found(ClioId(10)));
+        assert_eq!(probe(&[matter(10, 2, "Doe v. Roe", "R-1", AFTER)]), Probe::Miss, "another client's");
+        assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-1", BEFORE)]), Probe::Miss, "made before, by hand");
+        assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-2", AFTER)]), Probe::Review);
+        let two = [matter(10, 1, "Doe v. Roe", "R-1", AFTER), matter(11, 1, "Doe v. Roe", "R-1", AFTER)];
+        assert_eq!(probe(&two), Probe::Review);
+    }
+}

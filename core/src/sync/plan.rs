@@ -211,3 +211,7 @@ impl PlannedDocument {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

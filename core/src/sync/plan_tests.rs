@@ -1,0 +1,81 @@
+use super::*;
+
+fn intake(email: &str, documents: usize) -> Intake {
+    let documents: Vec<_> = (0..documents)
+        .map(|number| {
+            serde_json::json!({ "id": format!("d{number}"), "file_name": "f", "content_type": "a/b", "status": "approved",
+                                "origin": "client_upload" })
+        })
+        .collect();
+    let json = serde_json::json!({
+        "matter": { "id": "m", "title": "t" },
+        "client": { "id": "c", "first_name": "f", "last_name": "l", "email": email },
+        "documents": documents,
+    });
+    Intake::from_json(json.to_string().as_bytes()).unwrap()
+}
+
+fn calls(intake: &Intake, contact: LinkState, same_email: LinkState, matter: LinkState, linked: usize) -> (u32, u32) {
+    let count = intake.documents.len();
+    let state = |index| if index < linked { LinkState::Linked(ClioId(5)) } else { LinkState::Unknown };
+    let documents: Vec<_> = (0..count).map(state).collect();
+    let plan = plan(&PlanInput {
+        intake,
+        contact,
+        same_email,
+        matter,
+        documents: &documents,
+        lengths: &vec![Some(10); count],
+        settings: &FirmSettings::default(),
+        areas: &[],
+    });
+    (plan.calls.least, plan.calls.most)
+}
+
+#[test]
+fn the_fewest_calls_are_predicted() {
+    let (new, linked) = (LinkState::Unknown, LinkState::Linked(ClioId(1)));
+    for n in [0, 1, 3, 20] {
+        let docs = 2 * u32::try_from(n).unwrap();
+        let with = intake("a@b", n);
+        assert_eq!(calls(&with, new, new, new, 0), (2 + docs, 3 + docs), "in Clio or new: not known before");
+        assert_eq!(calls(&intake("", n), new, new, new, 0), (2 + docs, 2 + docs), "no email: no search");
+        assert_eq!(calls(&with, linked, new, new, 0), (1 + docs, 1 + docs));
+        assert_eq!(calls(&with, new, linked, new, 0), (1 + docs, 1 + docs), "a client of the same email is linked");
+        assert_eq!(calls(&with, linked, new, linked, 0), (docs, docs), "added documents");
+        assert_eq!(calls(&with, linked, new, linked, n), (0, 0), "nothing changed");
+    }
+}
+
+#[test]
+fn only_approved_client_uploads_are_planned() {
+    use DocumentOrigin::{ClientUpload, Communication, FirmUpload, Note, WorkProduct};
+    use DocumentStatus::{Approved, Pending, Rejected, Uploaded};
+    for status in [Pending, Uploaded, Approved, Rejected] {
+        for origin in [ClientUpload, FirmUpload, WorkProduct, Note, Communication] {
+            for known in [LinkState::Unknown, LinkState::InDoubt] {
+                let planned = plan_document(status, origin, known, Some(1));
+                let sends = matches!(planned, PlannedDocument::Upload { .. } | PlannedDocument::Resume);
+                assert_eq!(sends, (status, origin) == (Approved, ClientUpload), "{status:?} {origin:?} {known:?}");
+            }
+        }
+    }
+    let linked = LinkState::Linked(ClioId(1));
+    let withdrawn = plan_document(Rejected, ClientUpload, linked, None);
+    assert_eq!(withdrawn, PlannedDocument::LinkedButWithdrawn(ClioId(1)), "nothing is deleted");
+}
+
+#[test]
+fn many_parts_cost_one_call_per_further_fifty() {
+    let calls = |len| match plan_document(
+        DocumentStatus::Approved,
+        DocumentOrigin::ClientUpload,
+        LinkState::Unknown,
+        Some(len),
+    ) {
+        PlannedDocument::Upload { calls } => calls,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((calls(0), calls(99_999_999), calls(120_000_000), calls(1 << 30)), (2, 2, 2, 2));
+    assert!(calls(20_000_000_000) > 2);
+}
