@@ -27,17 +27,21 @@ pub(super) async fn carry(
     surface: Surface,
     request: hyper::Request<Incoming>,
 ) -> io::Result<Answer> {
-    let (parts, body) = request.into_parts();
-    let mut request = head(&parts);
-    let limit = shared.lock().config().body_limit + BODY_SLACK;
-    let (payload, bytes) = match surface {
-        Surface::Api => (Payload::default(), read(body, limit).await?),
-        Surface::Storage => (digest(body).await?, Vec::new()),
-    };
-    request.body = bytes;
-    // From here on the request runs whether or not the client is still there.
-    let run = tokio::spawn(run(shared, surface, request, payload));
-    let (plan, answer) = run.await.map_err(io::Error::other)?;
+    // A task of its own: a request that arrived whole runs whether or not the client is still there.
+    let task = tokio::spawn(async move {
+        let (parts, body) = request.into_parts();
+        let mut request = head(&parts);
+        let limit = shared.lock().config().body_limit + BODY_SLACK;
+        let payload = match surface {
+            Surface::Api => {
+                request.body = read(body, limit).await?;
+                Payload::default()
+            }
+            Surface::Storage => digest(body).await?,
+        };
+        Ok::<_, io::Error>(run(shared, surface, request, payload))
+    });
+    let (plan, answer) = task.await.map_err(io::Error::other)??;
     deliver(plan, answer).await
 }
 
@@ -88,12 +92,8 @@ async fn digest(mut body: Incoming) -> io::Result<Payload> {
     })
 }
 
-async fn run(
-    shared: Shared,
-    surface: Surface,
-    request: Request,
-    payload: Payload,
-) -> (Plan, Response) {
+/// Must be called inside the runtime: a late execution is a task.
+fn run(shared: Shared, surface: Surface, request: Request, payload: Payload) -> (Plan, Response) {
     let plan = {
         let mut model = shared.lock();
         let now = now(&model);
