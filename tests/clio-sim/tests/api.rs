@@ -142,9 +142,8 @@ async fn pages_follow_the_cursor_to_the_end_and_back() {
         .expect(200);
     let ids: Vec<i64> = serde_json::from_value(seeded.json["contacts"].clone()).unwrap();
     let mut found = Vec::new();
-    let mut back = Value::Null;
     let mut target = "/contacts.json?fields=id,name&limit=3&type=Person".to_owned();
-    loop {
+    let back = loop {
         let page = rig.get(&target).await.expect(200);
         found.extend(
             page.data()
@@ -161,12 +160,9 @@ async fn pages_follow_the_cursor_to_the_end_and_back() {
                 assert!(next.contains("fields=id%2Cname") && next.contains("type=Person"));
                 target = next.split_once("/api/v4").unwrap().1.to_owned();
             }
-            None => {
-                back = paging["previous"].clone();
-                break;
-            }
+            None => break paging["previous"].clone(),
         }
-    }
+    };
     assert_eq!(found, ids);
     let back = back
         .as_str()

@@ -4,6 +4,7 @@ use std::{convert::Infallible, io, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
     body::{Frame, Incoming},
@@ -159,34 +160,25 @@ fn full(body: Vec<u8>) -> BoxBody<Bytes, io::Error> {
     Full::new(Bytes::from(body)).map_err(never).boxed()
 }
 
-fn stream(
-    frames: impl Iterator<Item = io::Result<Bytes>> + Send + Sync + 'static,
-) -> BoxBody<Bytes, io::Error> {
-    let frames = frames.map(|frame| frame.map(Frame::data));
-    StreamBody::new(futures_util::stream::iter(frames)).boxed()
-}
-
-/// A body that promises its length and breaks off early.
+/// A body that promises its length and breaks off early, once what came before is on the wire.
 fn cut(body: Vec<u8>, bytes: usize) -> BoxBody<Bytes, io::Error> {
     let kept = body
         .get(..bytes.min(body.len()))
         .unwrap_or_default()
         .to_vec();
-    stream(
-        [
-            Ok(Bytes::from(kept)),
-            Err(io::Error::other("a fault cut the body")),
-        ]
-        .into_iter(),
-    )
+    let start = stream::once(async { Ok(Frame::data(Bytes::from(kept))) });
+    let end = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        Err(io::Error::other("a fault cut the body"))
+    });
+    BodyExt::boxed(StreamBody::new(start.chain(end)))
 }
 
 /// Spaces before the JSON, which a parser would skip.
 fn padded(body: Vec<u8>, mib: usize) -> BoxBody<Bytes, io::Error> {
     let block = Bytes::from(vec![b' '; MIB]);
-    stream(
-        std::iter::repeat_n(block, mib)
-            .chain([Bytes::from(body)])
-            .map(Ok),
-    )
+    let frames = std::iter::repeat_n(block, mib).chain([Bytes::from(body)]);
+    BodyExt::boxed(StreamBody::new(stream::iter(
+        frames.map(|bytes| Ok(Frame::data(bytes))),
+    )))
 }

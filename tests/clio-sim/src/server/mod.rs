@@ -161,7 +161,9 @@ async fn accept(listener: TcpListener, shared: Shared, surface: Surface) {
         tokio::spawn(async move {
             let service = service_fn(move |request| carry::carry(shared.clone(), surface, request));
             // An error here is a client gone, or a fault that closes the connection.
+            // Half-close lets a request that arrived whole be read after its client left.
             let _ = http1::Builder::new()
+                .half_close(true)
                 .timer(TokioTimer::new())
                 .header_read_timeout(Duration::from_secs(120))
                 .serve_connection(TokioIo::new(stream), service)

@@ -224,6 +224,10 @@ impl Rig {
     /// Step two: the bytes, with the headers the target lists.
     pub async fn put(&self, target: &Value, bytes: Vec<u8>) -> Answer {
         let mut request = self.http.put(target["put_url"].as_str().unwrap());
+        if bytes.is_empty() {
+            // The client would leave it out, and storage would answer 411.
+            request = request.header("Content-Length", 0);
+        }
         for header in target["put_headers"].as_array().unwrap() {
             request = request.header(
                 header["name"].as_str().unwrap(),
