@@ -494,12 +494,10 @@ async fn shapes_equal_the_document() {
             .iter()
             .map(|(a, b, c)| ((*a).to_owned(), (*b).to_owned(), *c))
             .collect();
-        (
-            ours.sort(),
-            scalars.sort(),
-            our_nested.sort(),
-            nested.sort(),
-        );
+        ours.sort();
+        scalars.sort();
+        our_nested.sort();
+        nested.sort();
         assert_eq!((ours, our_nested), (scalars, nested), "{}", shape.name);
     }
     for name in [

@@ -41,12 +41,12 @@ impl RateLimits {
     pub fn take(&mut self, token: &str, now: i64, config: &Config) -> Budget {
         let length = config.rate_window_s.saturating_mul(1000).max(1);
         let window = self.0.entry(token.to_owned()).or_insert(Window {
-            ends: now + length,
+            ends: now.saturating_add(length),
             used: 0,
         });
         if now >= window.ends {
             *window = Window {
-                ends: now + length,
+                ends: now.saturating_add(length),
                 used: 0,
             };
         }

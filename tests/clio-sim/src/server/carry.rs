@@ -18,6 +18,8 @@ use crate::model::{Deliver, Execute, Payload, Plan, Request, Response};
 
 type Answer = hyper::Response<BoxBody<Bytes, io::Error>>;
 
+/// How long a fault stays silent: longer than any client waits, and not for ever.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 const MIB: usize = 1024 * 1024;
 /// Room for a body that the model itself will refuse as too large.
 const BODY_SLACK: usize = 64 * 1024;
@@ -133,7 +135,10 @@ async fn deliver(plan: Plan, answer: Response) -> io::Result<Answer> {
             build(answer, full)
         }
         Deliver::Close => Err(io::Error::other("a fault closed the connection")),
-        Deliver::Hang => std::future::pending().await,
+        Deliver::Hang => {
+            tokio::time::sleep(LONGEST_SILENCE).await;
+            Err(io::Error::other("a fault kept the connection silent"))
+        }
         Deliver::Cut(bytes) => {
             let mut answer = answer;
             let length = answer.body.len().to_string();
