@@ -227,7 +227,6 @@ impl Model {
     }
 
     pub(crate) fn destroy(&mut self, now: i64, kind: Resource, id: i64) -> ApiResult<()> {
-        self.deleted += 1;
         match kind {
             Resource::Contacts if self.matters.values().any(|matter| matter.client == id) => {
                 return Err(ApiError::conflict("The contact is the client of a matter."));
@@ -246,6 +245,7 @@ impl Model {
                 return Err(ApiError::not_found("The requested resource"));
             }
         }
+        self.deleted += 1;
         Ok(())
     }
 

@@ -128,7 +128,7 @@ impl Model {
             None => consent::page(&self.config, query),
             Some("allow") => {
                 let code = self.mint("code", 40);
-                let expires = now + self.config.code_lifetime_s * 1000;
+                let expires = now.saturating_add(self.config.code_lifetime_s.saturating_mul(1000));
                 self.oauth
                     .codes
                     .insert(code.clone(), Code { redirect_uri: uri.clone(), challenge, expires, used: false });
@@ -248,7 +248,7 @@ impl Model {
     fn mint_access(&mut self, now: i64, grant: u64) -> String {
         let secret = self.mint("access", 48);
         let token = format!("{}-{secret}", self.config.region);
-        let expires = now + self.config.access_token_lifetime_s * 1000;
+        let expires = now.saturating_add(self.config.access_token_lifetime_s.saturating_mul(1000));
         self.oauth.access.insert(token.clone(), Token { grant, expires, live: true });
         token
     }

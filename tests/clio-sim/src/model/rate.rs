@@ -40,9 +40,9 @@ impl RateLimits {
     /// Takes one request out of the token's window.
     pub fn take(&mut self, token: &str, now: i64, config: &Config) -> Budget {
         let length = config.rate_window_s.saturating_mul(1000).max(1);
-        let window = self.0.entry(token.to_owned()).or_insert(Window { ends: now + length, used: 0 });
+        let window = self.0.entry(token.to_owned()).or_insert(Window { ends: now.saturating_add(length), used: 0 });
         if now >= window.ends {
-            *window = Window { ends: now + length, used: 0 };
+            *window = Window { ends: now.saturating_add(length), used: 0 };
         }
         let spent = window.used >= config.rate_limit;
         if !spent {

@@ -3,6 +3,7 @@
 //! The body itself never reaches the model: the caller counts and digests it while reading, so a file of any size
 //! costs no memory. The checks come in the order in which real storage makes them.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -123,7 +124,8 @@ impl Model {
         let writes = target.blob.as_ref().map_or(1, |blob| blob.writes + 1);
         target.blob = Some(Blob { len: payload.len, sha256: payload.sha256.clone(), at: now, writes });
         let mut answer = Response::empty(200);
-        answer.set("ETag", format!("\"{}\"", payload.sha256.get(..32).unwrap_or_default()));
+        let md5 = STANDARD.decode(&payload.md5).unwrap_or_default();
+        answer.set("ETag", format!("\"{}\"", hex::encode(md5)));
         answer.set("x-amz-server-side-encryption", "AES256");
         Ok(answer)
     }

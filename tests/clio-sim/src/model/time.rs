@@ -52,7 +52,8 @@ pub(crate) fn is_date(text: &str) -> bool {
 
 /// `Mon, 23 Nov 2026 21:05:09 GMT`.
 pub(crate) fn http_date(ms: i64) -> String {
-    let ms = u64::try_from(ms).unwrap_or(0);
+    // The last instant an HTTP date can write.
+    let ms = u64::try_from(ms).unwrap_or(0).min(253_402_300_799_000);
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms))
 }
 

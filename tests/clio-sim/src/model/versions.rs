@@ -182,7 +182,7 @@ impl Model {
         if self.config.refuse_empty_files && version.size() == 0 {
             return Err(ApiError::invalid("The uploaded file is empty."));
         }
-        let ready = last_write + self.config.processing_delay_ms;
+        let ready = last_write.saturating_add(self.config.processing_delay_ms);
         if now >= ready {
             version.finished = Some(now);
             return Ok(());

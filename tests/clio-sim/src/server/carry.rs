@@ -4,6 +4,7 @@ use std::{convert::Infallible, io, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
     body::{Frame, Incoming},
@@ -17,23 +18,29 @@ use crate::model::{Deliver, Execute, Payload, Plan, Request, Response};
 
 type Answer = hyper::Response<BoxBody<Bytes, io::Error>>;
 
+/// How long a fault stays silent: longer than any client waits, and not for ever.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 const MIB: usize = 1024 * 1024;
 /// Room for a body that the model itself will refuse as too large.
 const BODY_SLACK: usize = 64 * 1024;
 
 /// Reads a request, lets the model run it, and carries the answer. An error closes the connection without one.
 pub(super) async fn carry(shared: Shared, surface: Surface, request: hyper::Request<Incoming>) -> io::Result<Answer> {
-    let (parts, body) = request.into_parts();
-    let mut request = head(&parts);
-    let limit = shared.lock().config().body_limit + BODY_SLACK;
-    let (payload, bytes) = match surface {
-        Surface::Api => (Payload::default(), read(body, limit).await?),
-        Surface::Storage => (digest(body).await?, Vec::new()),
-    };
-    request.body = bytes;
-    // From here on the request runs whether or not the client is still there.
-    let run = tokio::spawn(async move { run(shared, surface, request, payload) });
-    let (plan, answer) = run.await.map_err(io::Error::other)?;
+    // A task of its own: a request that arrived whole runs whether or not the client is still there.
+    let task = tokio::spawn(async move {
+        let (parts, body) = request.into_parts();
+        let mut request = head(&parts);
+        let limit = shared.lock().config().body_limit + BODY_SLACK;
+        let payload = match surface {
+            Surface::Api => {
+                request.body = read(body, limit).await?;
+                Payload::default()
+            }
+            Surface::Storage => digest(body).await?,
+        };
+        Ok::<_, io::Error>(run(shared, surface, request, payload))
+    });
+    let (plan, answer) = task.await.map_err(io::Error::other)??;
     deliver(plan, answer).await
 }
 
@@ -78,6 +85,7 @@ async fn digest(mut body: Incoming) -> io::Result<Payload> {
     Ok(Payload { len, sha256: hex::encode(sha256.finalize()), md5: STANDARD.encode(md5.finalize()) })
 }
 
+/// Must be called inside the runtime: a late execution is a task.
 fn run(shared: Shared, surface: Surface, request: Request, payload: Payload) -> (Plan, Response) {
     let plan = {
         let mut model = shared.lock();
@@ -117,7 +125,10 @@ async fn deliver(plan: Plan, answer: Response) -> io::Result<Answer> {
             build(answer, full)
         }
         Deliver::Close => Err(io::Error::other("a fault closed the connection")),
-        Deliver::Hang => std::future::pending().await,
+        Deliver::Hang => {
+            tokio::time::sleep(LONGEST_SILENCE).await;
+            Err(io::Error::other("a fault kept the connection silent"))
+        }
         Deliver::Cut(bytes) => {
             let mut answer = answer;
             let length = answer.body.len().to_string();
@@ -141,19 +152,20 @@ fn full(body: Vec<u8>) -> BoxBody<Bytes, io::Error> {
     Full::new(Bytes::from(body)).map_err(never).boxed()
 }
 
-fn stream(frames: impl Iterator<Item = io::Result<Bytes>> + Send + Sync + 'static) -> BoxBody<Bytes, io::Error> {
-    let frames = frames.map(|frame| frame.map(Frame::data));
-    StreamBody::new(futures_util::stream::iter(frames)).boxed()
-}
-
-/// A body that promises its length and breaks off early.
+/// A body that promises its length and breaks off early, once what came before is on the wire.
 fn cut(body: Vec<u8>, bytes: usize) -> BoxBody<Bytes, io::Error> {
     let kept = body.get(..bytes.min(body.len())).unwrap_or_default().to_vec();
-    stream([Ok(Bytes::from(kept)), Err(io::Error::other("a fault cut the body"))].into_iter())
+    let start = stream::once(async { Ok(Frame::data(Bytes::from(kept))) });
+    let end = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        Err(io::Error::other("a fault cut the body"))
+    });
+    BodyExt::boxed(StreamBody::new(start.chain(end)))
 }
 
 /// Spaces before the JSON, which a parser would skip.
 fn padded(body: Vec<u8>, mib: usize) -> BoxBody<Bytes, io::Error> {
     let block = Bytes::from(vec![b' '; MIB]);
-    stream(std::iter::repeat_n(block, mib).chain([Bytes::from(body)]).map(Ok))
+    let frames = std::iter::repeat_n(block, mib).chain([Bytes::from(body)]);
+    BodyExt::boxed(StreamBody::new(stream::iter(frames.map(|bytes| Ok(Frame::data(bytes))))))
 }

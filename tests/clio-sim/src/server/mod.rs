@@ -18,7 +18,10 @@ use std::{
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::{Config, Model};
 
@@ -120,7 +123,7 @@ impl ClioSim {
         now(&self.model())
     }
 
-    /// Stops listening. Connections that are open end with their client.
+    /// Stops listening and closes every connection. Requests that have arrived still run.
     pub fn stop(mut self) {
         self.end();
     }
@@ -137,7 +140,10 @@ impl Drop for ClioSim {
 }
 
 async fn accept(listener: TcpListener, shared: Shared, surface: Surface) {
+    // Ends with this task, and the connections with it.
+    let mut connections = JoinSet::new();
     loop {
+        while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors: let some connections end.
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -145,10 +151,12 @@ async fn accept(listener: TcpListener, shared: Shared, surface: Surface) {
         };
         let _ = stream.set_nodelay(true);
         let shared = shared.clone();
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let service = service_fn(move |request| carry::carry(shared.clone(), surface, request));
             // An error here is a client gone, or a fault that closes the connection.
+            // Half-close lets a request that arrived whole be read after its client left.
             let _ = http1::Builder::new()
+                .half_close(true)
                 .timer(TokioTimer::new())
                 .header_read_timeout(Duration::from_secs(120))
                 .serve_connection(TokioIo::new(stream), service)
