@@ -1,6 +1,7 @@
 //! `cargo xtask demo` and `cargo xtask test`: set up what they need, then run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's face")]
 
+mod clio;
 mod demo;
 mod test;
 
