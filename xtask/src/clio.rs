@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::{Outcome, command, target};
+use crate::{command, target};
 
 /// A running clio-sim.
 pub(crate) struct Clio {
@@ -127,9 +127,4 @@ pub(crate) fn request(
         Some(Answer { status, body: body.to_owned() })
     });
     parsed.ok_or_else(|| format!("{origin}: no answer to {method} {target}"))
-}
-
-/// Fails unless clio-sim takes the faults.
-pub(crate) fn add_faults(clio: &Clio, faults: &Value) -> Outcome {
-    clio.post("/__sim/faults", faults).map(|_| ())
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's face")]
 
 mod clio;
+mod contract;
 mod demo;
 mod test;
 

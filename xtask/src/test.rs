@@ -12,6 +12,7 @@ const STEPS: &[Step] = &[
     ("wasm", core_compiles_for_wasm),
     ("unit", || run("cargo", &["test", "--quiet", "--workspace"])),
     ("demo", crate::demo::demo),
+    ("contract", crate::contract::contract),
 ];
 
 pub(crate) fn all(only: Option<&str>) -> Outcome {
