@@ -128,22 +128,74 @@ fn explain(calls: &[Value], exceptions: &mut [Exception]) -> Vec<Violation> {
 }
 
 /// Every answer that came back is one that clio-sim gave. Prism answers by itself what it cannot read or pass on, and
-/// says nothing of a violation then.
-pub(super) fn nothing_answered_by_prism(calls: &[Value], of_clio: &Value) -> Outcome {
-    let sorted = |list: &[Value], root: &str| {
-        let of_api = |call: &Value| {
-            let path = call["path"].as_str()?.strip_prefix(root)?.to_owned();
-            Some(format!("{} {path} {}", call["method"], call["status"]))
-        };
-        let mut calls: Vec<_> = list.iter().filter_map(of_api).collect();
-        calls.sort();
-        calls
-    };
-    let (seen, given) = (sorted(calls, ""), sorted(of_clio["calls"].as_array().map_or(&[], Vec::as_slice), "/api/v4"));
-    match seen.iter().find(|call| {
-        seen.iter().filter(|other| other == call).count() != given.iter().filter(|other| other == call).count()
-    }) {
+/// says nothing of a violation then. `lost` is the status that a fault put in the place of clio-sim's own.
+pub(super) fn nothing_answered_by_prism(calls: &[Value], of_clio: &Value, lost: u16) -> Outcome {
+    let given = of_clio["calls"].as_array().map_or(&[][..], Vec::as_slice);
+    let given: Vec<_> = given.iter().filter_map(|call| line(call, "/api/v4")).collect();
+    let seen: Vec<_> = calls.iter().filter_map(|call| line(call, "")).collect();
+    let times = |list: &[(String, u64)], call: &(String, u64)| list.iter().filter(|other| *other == call).count();
+    let own = seen.iter().find(|call| call.1 != u64::from(lost) && times(&seen, call) > times(&given, call));
+    match own {
         None if seen.len() == given.len() => Ok(()),
-        other => Err(format!("{} answers seen, {} given by clio-sim; for instance {other:?}", seen.len(), given.len())),
+        None => Err(format!("{} calls, of which {} reached clio-sim", seen.len(), given.len())),
+        Some((call, status)) => Err(format!("{call} was answered {status}, and not by clio-sim")),
+    }
+}
+
+fn line(call: &Value, root: &str) -> Option<(String, u64)> {
+    let path = call["path"].as_str()?.strip_prefix(root)?;
+    Some((format!("{} {path}", call["method"].as_str()?), call["status"].as_u64()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{exceptions, explain, nothing_answered_by_prism};
+
+    fn call(path: &str, status: u16, message: &str) -> Value {
+        json!({ "method": "GET", "path": path, "status": status, "violations": [
+            { "location": ["response", "body", "data", "3", "id"], "code": "type", "message": message }] })
+    }
+
+    fn list(status: u16) -> Value {
+        json!([{ "method": "*", "path": "/contacts/{id}.json", "status": status, "at": "response.body.data.*.id",
+            "message": "must be", "guide": "a guide", "schema": "a schema" }])
+    }
+
+    #[test]
+    fn an_exception_covers_its_own_place_status_and_message_only() {
+        let calls = [
+            call("/contacts/5.json", 200, "must be a number"),
+            call("/contacts/5.json", 201, "must be a number"),
+            call("/contacts/5.json", 200, "is missing"),
+            call("/matters/5.json", 200, "must be a number"),
+        ];
+        let mut exceptions = exceptions(&list(200)).unwrap();
+        let unexplained: Vec<_> =
+            explain(&calls, &mut exceptions).iter().map(|found| (found.path.clone(), found.status)).collect();
+        let expected = [("/contacts/{id}.json", 200), ("/contacts/{id}.json", 201), ("/matters/{id}.json", 200)];
+        assert_eq!(unexplained, expected.map(|(path, status)| (path.to_owned(), status)));
+        assert_eq!(exceptions[0].used, 1);
+    }
+
+    #[test]
+    fn an_exception_without_its_two_sources_is_refused() {
+        assert!(exceptions(&json!([{ "method": "*", "path": "*", "at": "response", "message": "x" }])).is_err());
+    }
+
+    #[test]
+    fn an_answer_of_the_proxy_itself_is_noticed() {
+        let clio = |status: u16| {
+            json!({ "calls": [
+            { "method": "GET", "path": "/api/v4/contacts.json", "status": status },
+            { "method": "POST", "path": "/oauth/token", "status": 200 }] })
+        };
+        let seen = |status: u16| [json!({ "method": "GET", "path": "/contacts.json", "status": status })];
+        assert!(nothing_answered_by_prism(&seen(200), &clio(200), 503).is_ok());
+        assert!(nothing_answered_by_prism(&seen(503), &clio(200), 503).is_ok());
+        assert!(nothing_answered_by_prism(&seen(500), &clio(200), 503).is_err());
+        assert!(nothing_answered_by_prism(&seen(400), &json!({ "calls": [] }), 503).is_err());
+        assert!(nothing_answered_by_prism(&seen(503), &json!({ "calls": [] }), 503).is_err());
     }
 }

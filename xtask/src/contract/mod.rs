@@ -71,7 +71,7 @@ pub(crate) fn contract() -> Outcome {
     println!("\n== what the SDK does not ask for, and how Clio refuses\n");
     by_hand::all(&bench)?;
     let calls = bench.calls()?;
-    judge::nothing_answered_by_prism(&calls, &bench.clio.get("/__sim/calls")?)?;
+    judge::nothing_answered_by_prism(&calls, &bench.clio.get("/__sim/calls")?, traffic::LOST)?;
     println!("\n{} calls of the SDK, {} others", of_the_sdk - checked, calls.len() - of_the_sdk);
     judge::judge(calls.get(checked..).unwrap_or_default())
 }

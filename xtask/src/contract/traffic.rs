@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::Bench;
 use crate::{Outcome, demo};
 
+/// What a gateway answers in the place of Clio.
+pub(super) const LOST: u16 = 503;
+
 /// The example intakes, twice. The firm has practice areas for more than one page.
 pub(super) fn demo(bench: &Bench, db: &Path) -> Outcome {
     let areas: Vec<_> = (0..250).map(|n| json!({ "name": format!("Practice {n}") })).collect();
@@ -19,7 +22,7 @@ pub(super) fn demo(bench: &Bench, db: &Path) -> Outcome {
 pub(super) fn failures(bench: &Bench, db: &Path) -> Outcome {
     // Records of the first installation that are so young resemble those in doubt, and a person would have to decide.
     bench.clio.post("/__sim/clock", &json!({ "advance_ms": 3_600_000 }))?;
-    let lost = json!({ "kind": "status", "status": 503, "html": true, "executed": true });
+    let lost = json!({ "kind": "status", "status": LOST, "html": true, "executed": true });
     let refused = |status: u16| json!({ "kind": "status", "status": status, "retry_after": "1" });
     let fault = |method: &str, path: &str, nth: u32, action: &Value| json!({ "method": method, "path_prefix": format!("/api/v4/{path}"), "nth": nth, "action": action });
     bench.clio.post(
