@@ -31,7 +31,11 @@ impl Nudge {
             if self.count() > seen {
                 return Poll::Ready(());
             }
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(context.waker().clone());
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            // Waits that were given up left theirs behind.
+            waiting.retain(|known| !known.will_wake(context.waker()));
+            waiting.push(context.waker().clone());
+            drop(waiting);
             // A nudge between the look and the lock found nobody waiting.
             if self.count() > seen { Poll::Ready(()) } else { Poll::Pending }
         })
