@@ -13,6 +13,7 @@ pub mod maybe_send;
 pub mod memory;
 pub mod model;
 pub mod ports;
+pub mod queue;
 pub mod records;
 mod retry;
 mod sdk;

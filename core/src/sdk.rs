@@ -9,6 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::log::{AuditLog, AuditRecord, Outbox, OutboxEvent};
 use crate::model::{FirmId, MatterId};
 use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
+use crate::queue::{self, Claims, MatterState, Trigger, Worker, WorkerConfig};
 use crate::records::Journal;
 use crate::settings::{self, FirmSettings};
 use crate::sync::{Engine, Plan, Progress, SyncConfig, SyncReport};
@@ -99,6 +100,13 @@ impl SdkBuilder {
         self
     }
 
+    /// See [`SyncConfig::lease`].
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.config.lease = lease;
+        self
+    }
+
     /// Checks that every port is there. Makes no call.
     ///
     /// # Errors
@@ -110,8 +118,8 @@ impl SdkBuilder {
         let keys = self.keys.ok_or_else(missing("keys"))?;
         let intake = self.intake.ok_or_else(missing("intake"))?;
         let runtime = self.runtime.ok_or_else(missing("runtime"))?;
-        if self.config.request_timeout.is_zero() || self.config.send_window.is_zero() {
-            return Err(Error::new(Code::SettingInvalid).with("zero", "request_timeout or send_window"));
+        if [self.config.request_timeout, self.config.send_window, self.config.lease].iter().any(Duration::is_zero) {
+            return Err(Error::new(Code::SettingInvalid).with("zero", "request_timeout, send_window or lease"));
         }
         let tokens = self.tokens.unwrap_or_else(|| Arc::new(StoreTokens::new(Arc::clone(&store))));
         let journal = Journal::new(store, Arc::clone(&runtime));
@@ -126,6 +134,7 @@ impl SdkBuilder {
             session: auth.session().clone(),
             keyring,
             config: self.config,
+            claims: Claims::new(journal.clone(), self.config.lease)?,
             budgets: Mutex::default(),
         };
         Ok(Sdk { journal, auth, engine })
@@ -200,6 +209,39 @@ impl Sdk {
         progress: &dyn Progress,
     ) -> Result<SyncReport> {
         self.engine.sync_matter(actor, matter, Some(progress)).await
+    }
+
+    /// Says that there is a reason to sync a matter; a [worker](Self::worker) does it. Several triggers before its run are one, and a trigger during a run
+    /// is followed by exactly one more. `false`: the firm's settings say that this kind of trigger syncs nothing.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`]: unknown whether it was taken; trigger again.
+    pub async fn trigger(&self, actor: &Actor, matter: &MatterId, trigger: Trigger) -> Result<bool> {
+        let settings = settings::load(&self.journal, &actor.firm).await?;
+        let wanted = match trigger {
+            Trigger::Approved => settings.sync_when_approved,
+            Trigger::Created => settings.sync_when_created,
+            Trigger::Manual | Trigger::Retry | Trigger::Backfill => true,
+        };
+        if wanted {
+            self.engine.claims.trigger(&actor.firm, matter, trigger, &actor.id).await?;
+        }
+        Ok(wanted)
+    }
+
+    /// Where the sync of a matter stands.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn matter_state(&self, actor: &Actor, matter: &MatterId) -> Result<MatterState> {
+        let host = self.engine.clio.host();
+        queue::matter_state(&self.journal, &actor.firm, matter, |id| host.matter_url(id).to_string()).await
+    }
+
+    /// A worker for the due jobs of all firms. Run it for as long as the service lives; several share the work, here or in other processes.
+    #[must_use]
+    pub fn worker(&self, config: WorkerConfig) -> Worker<'_> {
+        Worker::new(&self.engine, config)
     }
 
     /// The firm's settings.

@@ -1,8 +1,9 @@
 //! The README's quickstart is the program in `src/quickstart.rs`, word for word, and the program works.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+mod bench;
+
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -22,17 +23,6 @@ fn the_readme_shows_the_program_that_is_tested() {
     assert_eq!(block, program, "copy examples/src/quickstart.rs, without its head, into the README");
 }
 
-/// Answers the printed page as a browser of a person who allows access would: gives the address that it leads to.
-fn allow_access(authorize_url: &str) -> String {
-    let (host, path) = authorize_url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    write!(stream, "GET /{path} HTTP/1.0\r\nhost: {host}\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
-    location.unwrap_or_else(|| panic!("no redirect: {answer}")).to_owned()
-}
-
 /// Runs the quickstart, allowing access if it asks; gives what it printed and whether it succeeded.
 fn quickstart(url: &str, database: &Path) -> (String, bool) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_quickstart"))
@@ -48,7 +38,7 @@ fn quickstart(url: &str, database: &Path) -> (String, bool) {
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
         if line.starts_with("http") {
-            writeln!(stdin, "{}", allow_access(&line)).unwrap();
+            writeln!(stdin, "{}", bench::redirect_of(&line)).unwrap();
         }
         printed += &line;
         printed.push('\n');

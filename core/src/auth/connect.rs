@@ -41,6 +41,7 @@ use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ConnectionId, FirmId, Timestamp};
 use crate::ports::{Commit, Expect};
+use crate::queue;
 use crate::records::{Journal, Stored, Unit};
 
 /// Connects firms to Clio.
@@ -217,7 +218,7 @@ impl Connect {
         let mut base = earlier;
         loop {
             connection.generation = base.as_ref().map_or(1, |base| base.value.generation + 1);
-            let unit = self.completed(actor, &connection, draft, base.as_ref(), &survey.areas, areas.as_ref());
+            let unit = self.completed(actor, &connection, draft, base.as_ref(), &survey.areas, areas.as_ref()).await;
             // An unknown commit is not a failed one: the connection may stand, and then its token is in use.
             let unknown = |error| Failed { error, give_back: false };
             match self.journal.commit(&unit.map_err(failed)?).await.map_err(unknown)? {
@@ -239,7 +240,7 @@ impl Connect {
     }
 
     /// The commit that makes the connection.
-    fn completed(
+    async fn completed(
         &self,
         actor: &Actor,
         connection: &Connection,
@@ -256,6 +257,7 @@ impl Connect {
             Draft::retire(&mut unit, &base.value.id)?;
         }
         draft.complete(&mut unit);
+        queue::release_in(&self.journal, &mut unit, firm).await?;
         unit.audit(connected(actor, connection));
         Ok(unit)
     }

@@ -16,15 +16,30 @@ use crate::ports::{Expect, Key};
 use crate::records::Journal;
 
 /// A firm's settings. Every field has a default that works for most firms.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FirmSettings {
+    /// Sync a matter by itself when its intake, or another document of it, is approved. On by default. Off: nothing leaves until somebody asks.
+    pub sync_when_approved: bool,
+    /// Sync contact and matter by themselves as soon as the intake is created; documents follow their approval. Off by default.
+    pub sync_when_created: bool,
     /// Send the case number as Clio's `display_number` too. Clio honours it only for firms with manual matter numbering, so it is off
     /// by default; `client_reference` always carries it.
     pub case_number_as_display_number: bool,
     /// The firm's own case type → Clio practice area, which win over the defaults. Case types are compared ignoring case and
     /// surrounding white space.
     pub practice_areas: BTreeMap<String, ClioId>,
+}
+
+impl Default for FirmSettings {
+    fn default() -> Self {
+        Self {
+            sync_when_approved: true,
+            sync_when_created: false,
+            case_number_as_display_number: false,
+            practice_areas: BTreeMap::new(),
+        }
+    }
 }
 
 fn settings_key(firm: &FirmId) -> Key {
@@ -44,6 +59,8 @@ pub(crate) async fn save(journal: &Journal, actor: &Actor, settings: &FirmSettin
     unit.put(key, stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)), settings)?;
     unit.audit(
         AuditEntry::by(&actor.id, Action::Settings, AuditStatus::Ok)
+            .with("sync_when_approved", settings.sync_when_approved)
+            .with("sync_when_created", settings.sync_when_created)
             .with("case_number_as_display_number", settings.case_number_as_display_number)
             .with("own_mappings", settings.practice_areas.len()),
     );

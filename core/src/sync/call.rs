@@ -17,6 +17,7 @@ use crate::auth::Grant;
 use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::{FirmId, Monotonic, Timestamp};
+use crate::queue::Claim;
 use crate::retry::Schedule;
 
 /// Attempts of one read or one repeatable write.
@@ -29,6 +30,7 @@ const OFFSET_UNKNOWN: i64 = i64::MIN;
 #[derive(Debug)]
 pub(crate) struct Caller<'a> {
     engine: &'a Engine,
+    claim: &'a Claim,
     firm: &'a FirmId,
     calls: AtomicU32,
     /// Clio's clock minus the host's, from the last answer.
@@ -57,8 +59,14 @@ pub(crate) fn executed(failure: &CallError) -> Executed {
 }
 
 impl<'a> Caller<'a> {
-    pub(crate) fn new(engine: &'a Engine, firm: &'a FirmId) -> Self {
-        Self { engine, firm, calls: AtomicU32::new(0), clio_ahead_ms: AtomicI64::new(OFFSET_UNKNOWN) }
+    pub(crate) fn new(engine: &'a Engine, claim: &'a Claim) -> Self {
+        Self {
+            engine,
+            claim,
+            firm: &claim.firm,
+            calls: AtomicU32::new(0),
+            clio_ahead_ms: AtomicI64::new(OFFSET_UNKNOWN),
+        }
     }
 
     /// Calls made so far.
@@ -73,6 +81,9 @@ impl<'a> Caller<'a> {
 
     /// A token and a place in the budget. Taken *before* an intent is committed, so that its send window can be short.
     pub(crate) async fn ready(&self) -> Result<Grant> {
+        if self.claim.is_lost() {
+            return Err(Error::new(Code::LeaseLost));
+        }
         let grant = self.engine.session.token(self.firm).await?;
         self.engine.budget_of(self.firm).take(&*self.engine.runtime).await;
         Ok(grant)
@@ -86,7 +97,9 @@ impl<'a> Caller<'a> {
         not_after: Option<Monotonic>,
     ) -> Result<A, CallError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };
+        let lease = self.claim.send_until();
+        let not_after = not_after.map_or(lease, |not_after| not_after.min(lease));
+        let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after: Some(not_after) };
         let answer = self.engine.clio.call(&grant.token, request, limits).await;
         let now = self.engine.runtime.now();
         let (rate, time) = match &answer {

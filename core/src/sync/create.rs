@@ -75,7 +75,7 @@ impl Driver<'_> {
             if let (None, Some((key, value))) = (&current, companion) {
                 unit.put(key.clone(), Expect::Absent, value)?;
             }
-            if self.engine.journal.commit(&unit).await? == Commit::Conflict {
+            if self.commit_unit(&unit).await? == Commit::Conflict {
                 return Ok(Creation::Raced);
             }
             current = Some(version.clone());
@@ -89,7 +89,7 @@ impl Driver<'_> {
                     let mut unit = self.unit()?;
                     let thing = Thing::Intent(intent);
                     unit.put_due(key.clone(), Expect::Version(version), Some(INDEX_DELAY), &thing)?;
-                    self.engine.journal.commit(&unit).await?;
+                    self.commit_unit(&unit).await?;
                     return Ok(Creation::Doubt);
                 }
                 Executed::No => {
@@ -127,7 +127,7 @@ impl Driver<'_> {
             unit.delete(companion.clone(), record.version);
         }
         // A conflict means that another run resolved it meanwhile; the caller reads again.
-        self.engine.journal.commit(&unit).await?;
+        self.commit_unit(&unit).await?;
         Ok(())
     }
 

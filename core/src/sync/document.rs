@@ -56,7 +56,7 @@ impl Driver<'_> {
                 let mut unit = self.unit()?;
                 let thing = DocumentThing::Intent(intent.clone());
                 let version = unit.put(things::document_key(self.firm, &key), Expect::Absent, &thing)?;
-                if self.engine.journal.commit(&unit).await? == Commit::Conflict {
+                if self.commit_unit(&unit).await? == Commit::Conflict {
                     return Err(Error::new(Code::SyncBusy).with("document", &key));
                 }
                 (Open { intent, version }, false)
@@ -102,7 +102,7 @@ impl Driver<'_> {
             let thing = DocumentThing::Intent(open.intent.clone());
             let expect = Expect::Version(open.version.clone());
             open.version = unit.put(things::document_key(self.firm, &key), expect, &thing)?;
-            if self.engine.journal.commit(&unit).await? == Commit::Conflict {
+            if self.commit_unit(&unit).await? == Commit::Conflict {
                 return Err(Error::new(Code::SyncBusy).with("document", &key));
             }
         }

@@ -1,8 +1,11 @@
 //! Executes a plan, step after step, and writes down what became of each.
 
+use core::pin::pin;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+
+use futures_util::future::{Either, select};
 
 use super::call::Caller;
 use super::plan::{Plan, PlanInput, PlannedDocument, plan};
@@ -18,8 +21,16 @@ use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
 use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::model::{ClioId, DocumentRef, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{Commit, IntakeSource, Runtime};
+use crate::queue::{Acquired, Claim, Claims, Job, LastRun, Next, Trigger, Why};
 use crate::records::{Journal, Unit};
 use crate::settings::FirmSettings;
+
+/// How much longer than a lease somebody who asks waits for a run of the same matter elsewhere.
+const BUSY_WAIT: Duration = Duration::from_secs(30);
+const BUSY_POLL_SHORTEST: Duration = Duration::from_millis(20);
+const BUSY_POLL_LONGEST: Duration = Duration::from_millis(250);
+/// How often the end of a run is built again because a trigger wrote the job.
+const MOST_TURNS: usize = 50;
 
 /// Times of a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +41,8 @@ pub struct SyncConfig {
     pub request_timeout: Duration,
     /// How long after its intent was committed a creating request may begin to be sent. Default 5 s.
     pub send_window: Duration,
+    /// How long a run may be silent before another worker takes its matter over. No request begins after it. Default 30 s.
+    pub lease: Duration,
 }
 
 impl Default for SyncConfig {
@@ -38,6 +51,7 @@ impl Default for SyncConfig {
             settle: Duration::from_secs(120),
             request_timeout: Duration::from_secs(30),
             send_window: Duration::from_secs(5),
+            lease: Duration::from_secs(30),
         }
     }
 }
@@ -58,18 +72,19 @@ pub(crate) struct Engine {
     pub session: Session,
     pub keyring: Keyring,
     pub config: SyncConfig,
+    pub claims: Claims,
     pub budgets: Mutex<HashMap<FirmId, Arc<Budget>>>,
 }
 
 /// One run of one matter.
 pub(super) struct Driver<'a> {
     pub engine: &'a Engine,
+    pub claim: &'a Claim,
     pub firm: &'a FirmId,
-    pub actor: &'a Actor,
     pub intake: &'a Intake,
     pub settings: FirmSettings,
     pub caller: Caller<'a>,
-    pub run: Run,
+    pub run: &'a mut Run,
     progress: Option<&'a dyn Progress>,
 }
 
@@ -85,36 +100,128 @@ impl Engine {
         self.plan(firm, &intake).await
     }
 
-    /// Syncs one matter.
+    /// Syncs one matter because `actor` asks for it. Waits for a run of the same matter elsewhere, for about as long as its lease.
     pub(crate) async fn sync_matter(
         &self,
         actor: &Actor,
         matter: &MatterId,
         progress: Option<&dyn Progress>,
     ) -> Result<SyncReport> {
-        let firm = &actor.firm;
-        let intake = self.load(firm, matter).await?;
-        let plan = self.plan(firm, &intake).await?;
+        let deadline = self.runtime.monotonic() + self.config.lease + BUSY_WAIT;
+        loop {
+            let left = match self.claims.acquire(&actor.firm, matter, Why::Asked(Trigger::Manual, &actor.id)).await? {
+                Acquired::Mine(claim) => return self.run_job(&claim, progress).await,
+                Acquired::Busy(left) => left,
+                Acquired::Nothing => return Err(Error::new(Code::Internal).with("reason", "nothing_to_claim")),
+            };
+            if self.runtime.monotonic() >= deadline {
+                return Err(Error::new(Code::SyncBusy).with("matter", matter));
+            }
+            self.runtime.sleep(left.clamp(BUSY_POLL_SHORTEST, BUSY_POLL_LONGEST)).await;
+        }
+    }
+
+    /// Runs a claimed job to its end, with heartbeats.
+    pub(crate) async fn run_job(&self, claim: &Claim, progress: Option<&dyn Progress>) -> Result<SyncReport> {
+        let work = pin!(self.run_fenced(claim, progress));
+        let beats = pin!(self.claims.heartbeats(claim));
+        match select(work, beats).await {
+            Either::Left((result, _)) => result,
+            // The claim is lost: the run ends at its next call or commit.
+            Either::Right(((), work)) => work.await,
+        }
+    }
+
+    async fn run_fenced(&self, claim: &Claim, progress: Option<&dyn Progress>) -> Result<SyncReport> {
         let record = RunRecord {
-            matter: matter.clone(),
-            actor: actor.id.to_string(),
+            matter: claim.matter.clone(),
+            actor: claim.actor.clone(),
+            trigger: claim.trigger,
             started_at: self.runtime.now(),
             ended_at: None,
             status: None,
+            code: None,
             calls: 0,
             steps: Vec::new(),
         };
-        let driver = Driver {
-            engine: self,
-            firm,
-            actor,
-            intake: &intake,
-            settings: self.settings(firm).await?,
-            caller: Caller::new(self, firm),
-            run: Run::new(self.journal.new_id()?, firm, record),
-            progress,
+        let mut run = Run::new(self.journal.new_id()?, &claim.firm, record);
+        let result = match self.prepare(claim).await {
+            Ok((intake, plan, settings)) => {
+                let caller = Caller::new(self, claim);
+                let firm = &claim.firm;
+                Driver { engine: self, claim, firm, intake: &intake, settings, caller, run: &mut run, progress }
+                    .drive(&plan)
+                    .await
+            }
+            Err(error) => Err(error),
         };
-        driver.drive(&plan).await
+        match result {
+            Err(error) if error.code() != Code::LeaseLost => {
+                // If the store is what failed, this fails too, and the job is taken over when the lease ends.
+                self.close(claim, &mut run, RunStatus::Failed, Some(&error), None, |job| job.next_after(&error))
+                    .await?;
+                Err(error)
+            }
+            result => result,
+        }
+    }
+
+    async fn prepare(&self, claim: &Claim) -> Result<(Intake, Plan, FirmSettings)> {
+        let mut intake = self.load(&claim.firm, &claim.matter).await?;
+        if !claim.trigger.sends_documents() {
+            intake.documents.clear();
+        }
+        let plan = self.plan(&claim.firm, &intake).await?;
+        Ok((intake, plan, self.settings(&claim.firm).await?))
+    }
+
+    /// The last commit of a run: its record, the audit entry, the event for the host, and the release of the claim.
+    async fn close(
+        &self,
+        claim: &Claim,
+        run: &mut Run,
+        status: RunStatus,
+        failure: Option<&Error>,
+        clio_matter: Option<ClioId>,
+        next: impl Fn(&Job) -> Next,
+    ) -> Result<()> {
+        let code = failure.map(|error| error.code().name().to_owned());
+        let ended_at = self.runtime.now();
+        run.record.status = Some(status);
+        run.record.ended_at = Some(ended_at);
+        run.record.code = code.clone().filter(|_| run.record.steps.is_empty());
+        let audit_status = if status == RunStatus::Succeeded { AuditStatus::Ok } else { AuditStatus::Failed };
+        let entry = AuditEntry::by(&claim.actor, Action::Sync, audit_status)
+            .with("matter", &claim.matter)
+            .with("run", &run.id)
+            .with("trigger", claim.trigger.name())
+            .with("status", status.name())
+            .with("calls", run.record.calls);
+        let entry = match failure {
+            Some(error) => entry.error(error),
+            None => entry,
+        };
+        let event = EventBody::RunFinished {
+            matter: claim.matter.clone(),
+            clio_matter,
+            status: status.name().to_owned(),
+            code: code.clone(),
+        };
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(&claim.firm)?;
+            let last = LastRun { run: run.id.clone(), status, at: ended_at, code: code.clone() };
+            self.claims.end(&mut unit, claim, last, &next).await?;
+            unit.audit(entry.clone());
+            unit.event(Event::about_matter(&claim.matter, event.clone()));
+            if matches!(run.finish(&self.journal, unit).await?, Commit::Done { .. }) {
+                self.claims.nudge.nudge();
+                return Ok(());
+            }
+            if !self.claims.holds(claim).await? {
+                return Err(Error::new(Code::LeaseLost).with("matter", &claim.matter));
+            }
+        }
+        Err(Error::new(Code::StoreConflict).with("reason", "job_contended"))
     }
 
     async fn load(&self, firm: &FirmId, matter: &MatterId) -> Result<Intake> {
@@ -281,7 +388,7 @@ impl Driver<'_> {
         Ok(clio)
     }
 
-    async fn finish(mut self) -> Result<SyncReport> {
+    async fn finish(self) -> Result<SyncReport> {
         let steps = core::mem::take(&mut self.run.steps);
         let failed = |kind| steps.iter().any(|step| step.step == kind && step.outcome.is_failure());
         let status = if failed(StepKind::Contact) || failed(StepKind::Matter) {
@@ -299,42 +406,30 @@ impl Driver<'_> {
             retry_after: steps.iter().filter_map(|step| come_back(step.error.as_ref()?)).min(),
             steps,
         };
-        self.run.record.status = Some(status);
         self.run.record.calls = report.calls;
-        self.run.record.ended_at = Some(self.engine.runtime.now());
-        let mut unit = self.unit()?;
-        let audit_status = if status == RunStatus::Succeeded { AuditStatus::Ok } else { AuditStatus::Failed };
-        let entry = AuditEntry::by(&self.actor.id, Action::Sync, audit_status)
-            .with("matter", &report.matter)
-            .with("run", &report.run)
-            .with("status", status.name())
-            .with("calls", report.calls);
-        unit.audit(match report.first_failure().and_then(|step| step.error.as_ref()) {
-            Some(error) => entry.error(error),
-            None => entry,
-        });
-        unit.event(Event::about_matter(
-            &report.matter,
-            EventBody::RunFinished {
-                matter: report.matter.clone(),
-                clio_matter: report.clio_matter(),
-                status: status.name().to_owned(),
-                code: report
-                    .first_failure()
-                    .and_then(|step| step.error.as_ref())
-                    .map(|error| error.code().name().to_owned()),
-            },
-        ));
-        self.run.finish(&self.engine.journal, unit).await?;
+        let failure = report.first_failure().and_then(|step| step.error.clone());
+        let next = |job: &Job| job.next(&report);
+        self.engine.close(self.claim, self.run, status, failure.as_ref(), report.clio_matter(), next).await?;
         Ok(report)
     }
 
     pub(super) fn unit(&self) -> Result<Unit> {
-        self.engine.journal.unit(self.firm)
+        let mut unit = self.engine.journal.unit(self.firm)?;
+        self.claim.fence(&mut unit);
+        Ok(unit)
+    }
+
+    /// Commits, unless the claim was lost meanwhile.
+    pub(super) async fn commit_unit(&self, unit: &Unit) -> Result<Commit> {
+        let outcome = self.engine.journal.commit(unit).await?;
+        if outcome == Commit::Conflict && !self.engine.claims.holds(self.claim).await? {
+            return Err(Error::new(Code::LeaseLost).with("matter", &self.claim.matter));
+        }
+        Ok(outcome)
     }
 
     pub(super) fn audit(&self, action: Action, status: AuditStatus, step: &StepReport) -> AuditEntry {
-        let mut entry = AuditEntry::by(&self.actor.id, action, status)
+        let mut entry = AuditEntry::by(&self.claim.actor, action, status)
             .with("matter", &self.intake.matter.id)
             .with("run", &self.run.id);
         if step.step != StepKind::Matter {
@@ -356,8 +451,21 @@ impl Driver<'_> {
     }
 
     /// Commits a step that changed something. `false`: somebody else was faster; read again.
+    ///
+    /// A worker that lost its claim commits nothing; what it did in Clio is audited all the same, without the fence.
     pub(super) async fn commit(&mut self, unit: Unit, step: &StepReport) -> Result<bool> {
-        Ok(matches!(self.run.commit_step(&self.engine.journal, unit, step).await?, Commit::Done { .. }))
+        let entries = unit.audits().to_vec();
+        if matches!(self.run.commit_step(&self.engine.journal, unit, step).await?, Commit::Done { .. }) {
+            return Ok(true);
+        }
+        if self.engine.claims.holds(self.claim).await? {
+            return Ok(false);
+        }
+        let mut unit = self.engine.journal.unit(self.firm)?;
+        let lost = Error::new(Code::LeaseLost).with("matter", &self.claim.matter);
+        entries.into_iter().for_each(|entry| unit.audit(entry.with("fenced", true).error(&lost)));
+        self.engine.journal.commit_or_conflict(&unit).await?;
+        Err(lost)
     }
 }
 

@@ -42,3 +42,4 @@ pub(crate) use driver::Engine;
 pub use driver::{Progress, SyncConfig};
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
+pub(crate) use things::linked_matter;

@@ -4,20 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
 use crate::error::Result;
-use crate::model::{ClioId, FirmId, MatterId, Timestamp};
+use crate::model::{ActorId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
+use crate::queue::Trigger;
 use crate::records::{Journal, Unit};
 
 /// `run/<run id>`. Run ids are time-ordered, so a scan by id is the sync log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
     pub matter: MatterId,
-    pub actor: String,
+    pub actor: ActorId,
+    pub trigger: Trigger,
     pub started_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<RunStatus>,
+    /// Why the run ended before its first step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     pub calls: u32,
     pub steps: Vec<StepRecord>,
 }
@@ -86,12 +91,10 @@ impl Run {
     }
 
     /// Commits the end of the run.
-    pub(crate) async fn finish(&mut self, journal: &Journal, mut unit: Unit) -> Result<()> {
+    pub(crate) async fn finish(&mut self, journal: &Journal, mut unit: Unit) -> Result<Commit> {
         let record = self.record.clone();
-        let version = self.attach(&mut unit, &record)?;
-        journal.commit_or_conflict(&unit).await?;
-        self.version = Some(version);
-        Ok(())
+        self.attach(&mut unit, &record)?;
+        journal.commit(&unit).await
     }
 
     fn attach(&self, unit: &mut Unit, record: &RunRecord) -> Result<Version> {

@@ -143,6 +143,15 @@ impl DocumentThing {
     }
 }
 
+/// The matter in Clio, once it is there.
+pub(crate) async fn linked_matter(journal: &Journal, firm: &FirmId, matter: &MatterId) -> Result<Option<ClioId>> {
+    let thing = journal.get::<Thing>(&matter_key(firm, matter)).await?;
+    Ok(match Thing::state(thing.as_ref()) {
+        LinkState::Linked(clio) => Some(clio),
+        LinkState::Unknown | LinkState::InDoubt => None,
+    })
+}
+
 /// Whether any link names this Clio record.
 pub(crate) async fn is_owned(journal: &Journal, firm: &FirmId, kind: &str, id: ClioId) -> Result<Option<Version>> {
     Ok(journal.get::<Owner>(&owner_key(firm, kind, id)).await?.map(|stored| stored.version))

@@ -60,7 +60,7 @@ impl Driver<'_> {
         loop {
             attempt += 1;
             let timeout = (Duration::from_secs(60) + Duration::from_secs(slice.len / SLOWEST)).min(LONGEST);
-            let limits = CallLimits { timeout, not_after: None };
+            let limits = CallLimits { timeout, not_after: Some(self.claim.send_until()) };
             let failure = match self.engine.clio.put_document(target, slice.clone(), limits).await {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,

@@ -49,6 +49,7 @@ pub(crate) async fn open(db: &Path, folder: &Path, clio_url: &str, settle: Durat
         .settle(settle)
         .request_timeout(seconds(30, 5))
         .send_window(seconds(5, 2))
+        .lease(seconds(30, 2))
         .build()?;
     Ok(Setup { sdk, store, intake, transport })
 }

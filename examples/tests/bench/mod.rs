@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -105,4 +107,15 @@ pub fn count_by(list: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String
         *counts.entry(key(item)).or_default() += 1;
     }
     counts
+}
+
+/// Opens the authorize page as a person's browser would who allows access: gives the address that it leads to.
+pub fn redirect_of(authorize_url: &str) -> String {
+    let (host, path) = authorize_url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /{path} HTTP/1.0\r\nhost: {host}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
+    location.unwrap_or_else(|| panic!("no redirect: {answer}")).to_owned()
 }

@@ -128,10 +128,11 @@ impl FaultyStore {
 }
 
 /// Every collection that this module, or the journal for it, writes.
-const COLLECTIONS: [&str; 10] = [
+const COLLECTIONS: [&str; 11] = [
     "audit",
     "audit-head",
     "connect-draft",
+    "release",
     "connect-state",
     "connection",
     "data-key",

@@ -1,0 +1,260 @@
+//! Triggers, claims, heartbeats and releases: everything that writes the three records of a job.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+
+use super::job::{ClaimRecord, Job, LastRun, Lease, Next, Trigger, claim_key, job_key, lease_key};
+use super::nudge::Nudge;
+use crate::auth::Connection;
+use crate::error::{Code, Error, Result};
+use crate::model::{ActorId, FirmId, MatterId, Monotonic};
+use crate::ports::{Commit, Expect, Key, Version};
+use crate::records::{Journal, Stored, Unit};
+
+/// How often one change is built again because somebody else wrote the job meanwhile.
+const MOST_TURNS: usize = 50;
+
+/// Writes the records of jobs.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    journal: Journal,
+    lease: Duration,
+    holder: String,
+    pub nudge: Nudge,
+}
+
+/// What came of asking for a claim.
+#[derive(Debug)]
+pub(crate) enum Acquired {
+    /// The run may begin.
+    Mine(Claim),
+    /// Another holder's lease lasts so long, unless it is extended.
+    Busy(Duration),
+    /// There is nothing to run: it was done meanwhile, or is not due.
+    Nothing,
+}
+
+/// The right to run one matter, until the lease ends.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub firm: FirmId,
+    pub matter: MatterId,
+    pub trigger: Trigger,
+    pub actor: ActorId,
+    key: Key,
+    fence: Version,
+    until: Mutex<Monotonic>,
+    lost: AtomicBool,
+}
+
+/// Why a job is claimed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Why<'a> {
+    /// It is due.
+    Due,
+    /// Somebody asks for it, now.
+    Asked(Trigger, &'a ActorId),
+}
+
+impl Claim {
+    /// Makes a commit depend on the claim: a worker that was given up on writes nothing.
+    pub(crate) fn fence(&self, unit: &mut Unit) {
+        unit.check(self.key.clone(), Expect::Version(self.fence.clone()));
+    }
+
+    /// No request may begin after this: somebody else may hold the claim then.
+    pub(crate) fn send_until(&self) -> Monotonic {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody else was seen to hold the claim.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+}
+
+impl Claims {
+    pub(crate) fn new(journal: Journal, lease: Duration) -> Result<Self> {
+        let holder = journal.new_id()?;
+        Ok(Self { journal, lease, holder, nudge: Nudge::default() })
+    }
+
+    /// Raises the job's generation and makes it due.
+    pub(crate) async fn trigger(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        trigger: Trigger,
+        actor: &ActorId,
+    ) -> Result<()> {
+        let key = job_key(firm, matter);
+        for _ in 0..MOST_TURNS {
+            let (mut job, expect) = self.job(firm, matter).await?;
+            job.raise(trigger, actor);
+            // Parked: what is missing is missing for this trigger too. Running: its end makes it due again.
+            let due = match (job.parked, job.running) {
+                (Some(_), _) => None,
+                (None, Some(_)) => Some(self.lease),
+                (None, None) => Some(Duration::ZERO),
+            };
+            let mut unit = self.journal.unit(firm)?;
+            unit.put_due(key.clone(), expect, due, &job)?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                self.nudge.nudge();
+                return Ok(());
+            }
+        }
+        Err(contended(matter))
+    }
+
+    /// Claims a job, or takes it over from a holder whose lease has ended.
+    pub(crate) async fn acquire(&self, firm: &FirmId, matter: &MatterId, why: Why<'_>) -> Result<Acquired> {
+        for _ in 0..MOST_TURNS {
+            let (mut job, expect) = self.job(firm, matter).await?;
+            let claim = self.journal.get::<ClaimRecord>(&claim_key(firm, matter)).await?;
+            let lease = self.journal.get::<Lease>(&lease_key(firm, matter)).await?;
+            if claim.is_some() || job.running.is_some() {
+                let now = self.journal.store_now().await?;
+                let left = lease.as_ref().and_then(|lease| lease.due_at).map_or(0, |end| end.millis_since(now));
+                if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
+                    let left = Duration::from_millis(left);
+                    if matches!(why, Why::Due) {
+                        self.look_again(firm, &job, expect, left).await?;
+                    }
+                    return Ok(Acquired::Busy(left));
+                }
+            } else if matches!(why, Why::Due) && (job.parked.is_some() || job.generation == 0) {
+                return Ok(Acquired::Nothing);
+            }
+            if let Why::Asked(trigger, actor) = why {
+                job.raise(trigger, actor);
+                job.parked = None;
+            }
+            let Some(actor) = job.actor.clone() else { return Ok(Acquired::Nothing) };
+            job.running = Some(job.generation);
+            let before = self.journal.runtime().monotonic();
+            let mut unit = self.journal.unit(firm)?;
+            unit.put_due(job_key(firm, matter), expect, Some(self.lease), &job)?;
+            let record = ClaimRecord { holder: self.holder.clone() };
+            let fence = unit.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
+            let key = lease_key(firm, matter);
+            unit.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(Acquired::Mine(Claim {
+                    firm: firm.clone(),
+                    matter: matter.clone(),
+                    trigger: job.trigger,
+                    actor,
+                    key: claim_key(firm, matter),
+                    fence,
+                    until: Mutex::new(before + self.lease),
+                    lost: AtomicBool::new(false),
+                }));
+            }
+        }
+        Err(contended(matter))
+    }
+
+    /// Extends the lease for as long as this is polled. Ends when the claim is lost.
+    pub(crate) async fn heartbeats(&self, claim: &Claim) {
+        loop {
+            self.journal.runtime().sleep(self.lease / 3).await;
+            let before = self.journal.runtime().monotonic();
+            let beat = self.heartbeat(claim).await;
+            match beat {
+                Ok(true) => *claim.until.lock().unwrap_or_else(PoisonError::into_inner) = before + self.lease,
+                Ok(false) => return,
+                // Unknown whether it landed: the next one, or the next commit of the run, will tell.
+                Err(error) => tracing::warn!(code = error.code().name(), "a heartbeat failed"),
+            }
+        }
+    }
+
+    async fn heartbeat(&self, claim: &Claim) -> Result<bool> {
+        let key = lease_key(&claim.firm, &claim.matter);
+        for _ in 0..MOST_TURNS {
+            let stored = self.journal.get::<Lease>(&key).await?;
+            if !self.holds(claim).await? {
+                return Ok(false);
+            }
+            let mut unit = self.journal.unit(&claim.firm)?;
+            claim.fence(&mut unit);
+            unit.put_due(key.clone(), expectation(stored.as_ref()), Some(self.lease), &Lease {})?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(true);
+            }
+        }
+        Err(contended(&claim.matter))
+    }
+
+    /// Whether the claim is still this one.
+    pub(crate) async fn holds(&self, claim: &Claim) -> Result<bool> {
+        let now = self.journal.store().get(&claim.key).await?;
+        let holds = now.is_some_and(|record| record.version == claim.fence);
+        if !holds {
+            claim.lost.store(true, Ordering::SeqCst);
+        }
+        Ok(holds)
+    }
+
+    /// Adds the end of a run to the unit of its last commit. The unit must not be fenced otherwise: the claim is deleted by it.
+    pub(crate) async fn end(
+        &self,
+        unit: &mut Unit,
+        claim: &Claim,
+        last: LastRun,
+        next: impl FnOnce(&Job) -> Next,
+    ) -> Result<()> {
+        let (mut job, expect) = self.job(&claim.firm, &claim.matter).await?;
+        let next = next(&job);
+        let connection = match next {
+            Next::Park => Some(self.connection(unit, &claim.firm).await?),
+            _ => None,
+        };
+        let due = job.end(last, next, connection);
+        unit.put_due(job_key(&claim.firm, &claim.matter), expect, due, &job)?;
+        unit.delete(claim.key.clone(), claim.fence.clone());
+        if let Some(lease) = self.journal.store().get(&lease_key(&claim.firm, &claim.matter)).await? {
+            unit.delete(lease.key, lease.version);
+        }
+        Ok(())
+    }
+
+    /// The generation to park under. The commit checks that the connection is still the one that was found wanting.
+    async fn connection(&self, unit: &mut Unit, firm: &FirmId) -> Result<u64> {
+        let key = Connection::key(firm);
+        Ok(match Connection::load(&self.journal, firm).await? {
+            Some(stored) => {
+                unit.check(key, Expect::Version(stored.version));
+                stored.value.generation
+            }
+            None => {
+                unit.check(key, Expect::Absent);
+                0
+            }
+        })
+    }
+
+    /// A job that is run elsewhere shows up in every scan once its first lease has ended; it is moved to the end of the present one.
+    async fn look_again(&self, firm: &FirmId, job: &Job, expect: Expect, left: Duration) -> Result<()> {
+        let mut unit = self.journal.unit(firm)?;
+        unit.put_due(job_key(firm, &job.matter), expect, Some(left), job)?;
+        // A conflict: somebody changed it, and knows better when it is due.
+        self.journal.commit(&unit).await.map(|_| ())
+    }
+
+    async fn job(&self, firm: &FirmId, matter: &MatterId) -> Result<(Job, Expect)> {
+        let stored = self.journal.get::<Job>(&job_key(firm, matter)).await?;
+        let expect = expectation(stored.as_ref());
+        Ok((stored.map_or_else(|| Job::new(matter), |stored| stored.value), expect))
+    }
+}
+
+fn expectation<T>(stored: Option<&Stored<T>>) -> Expect {
+    stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
+}
+
+fn contended(matter: &MatterId) -> Error {
+    Error::new(Code::StoreConflict).with("matter", matter).with("reason", "job_contended")
+}

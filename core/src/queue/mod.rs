@@ -1,0 +1,41 @@
+//! Jobs: which matter is to be synced when, and by whom.
+//!
+//! **Problem.** Triggers come at any time, several for one matter, from several processes; a worker may die, be paused for an hour, or lose its
+//! database. Each trigger must be followed by a run, no matter may be run twice at once, and a worker that was given up on must not write.
+//!
+//! **Model.** One job per matter, in three records, so that order is a property of the data:
+//!
+//! | record | written by | holds |
+//! | --- | --- | --- |
+//! | `job/<matter>` | triggers, claims, the end of a run | generation, what is being run, when it is due |
+//! | `claim/<matter>` | claim, takeover and release only | the holder; every commit of a run checks its version: the *fence* |
+//! | `lease/<matter>` | heartbeats; a takeover writes it too | nothing; its due time is the lease's end, on the store's clock |
+//!
+//! **Life of one job.** A trigger raises the generation and makes the job due. A worker claims it: the job notes the generation that is being run and
+//! becomes due at the lease's end, so that one scan of due jobs finds both work and the work of the dead. Heartbeats write the lease alone, and so
+//! never disturb a run's commits. The end of the run is one commit with the run's record: claim and lease are deleted, and the job is due again at once if its
+//! generation rose meanwhile, later if a passing cause failed it, and never otherwise.
+//!
+//! **Failure.** A worker that dies leaves a lease that ends; whoever scans next takes over by writing claim *and* lease, each under the version it read, so that
+//! a heartbeat in the same moment wins. A worker that lost its claim finds out at its next commit ([`Code::LeaseLost`](crate::Code::LeaseLost)), and
+//! no request of it begins after its lease's end, counted from before the heartbeat was committed. What it may have sent is an open intent, and resolved as such.
+//!
+//! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it.
+
+mod claims;
+mod job;
+mod nudge;
+mod park;
+mod state;
+mod worker;
+
+pub(crate) use claims::{Acquired, Claim, Claims, Why};
+pub(crate) use job::{Job, Next};
+pub use job::{LastRun, Trigger};
+pub(crate) use park::release_in;
+pub(crate) use state::matter_state;
+pub use state::{MatterState, MatterStatus};
+pub use worker::{Worker, WorkerConfig};
+
+#[cfg(test)]
+mod tests;

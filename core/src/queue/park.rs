@@ -1,0 +1,62 @@
+//! Jobs that wait for an admin, and their release when the firm is connected anew.
+//!
+//! The connect's own commit puts `release/parked`, due at once, so that no crash can forget it. A worker that finds it makes every job due that was
+//! parked under an older generation, and then deletes it. A job that is parked in the same moment checks the connection's record in its
+//! commit: either it sees the new connection and is not parked, or the release sees the job.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::job::{JOBS, Job};
+use crate::auth::Connection;
+use crate::error::Result;
+use crate::model::FirmId;
+use crate::ports::{Commit, Expect, Key, Scan};
+use crate::records::{Journal, Unit};
+
+const RELEASES: &str = "release";
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Release {}
+
+fn release_key(firm: &FirmId) -> Key {
+    Key::new(firm, RELEASES, "parked")
+}
+
+/// Adds a release to the commit of a connect.
+pub(crate) async fn release_in(journal: &Journal, unit: &mut Unit, firm: &FirmId) -> Result<()> {
+    let known = journal.store().get(&release_key(firm)).await?;
+    let expect = known.map_or(Expect::Absent, |record| Expect::Version(record.version));
+    unit.put_due(release_key(firm), expect, Some(Duration::ZERO), &Release {}).map(|_| ())
+}
+
+/// Carries out the releases that are due. Gives whether a job became due.
+pub(super) async fn release_due(journal: &Journal) -> Result<bool> {
+    let due = Scan::Due { firm: None, collection: RELEASES, limit: 20 };
+    let mut released = false;
+    for record in journal.store().scan(&due).await? {
+        let firm = record.key.firm.clone();
+        let generation = Connection::load(journal, &firm).await?.map_or(0, |stored| stored.value.generation);
+        let mut whole = true;
+        for (_, stored) in journal.list::<Job>(&firm, JOBS, "").await? {
+            let mut job = stored.value;
+            if job.parked.is_none_or(|parked| parked >= generation) {
+                continue;
+            }
+            job.parked = None;
+            let mut unit = journal.unit(&firm)?;
+            let key = super::job::job_key(&firm, &job.matter);
+            unit.put_due(key, Expect::Version(stored.version), Some(Duration::ZERO), &job)?;
+            // A conflict: a trigger wrote the job in this moment, and may have left it parked. Another pass will see.
+            whole &= matches!(journal.commit(&unit).await?, Commit::Done { .. });
+            released = true;
+        }
+        if whole {
+            let mut unit = journal.unit(&firm)?;
+            unit.delete(record.key, record.version);
+            journal.commit(&unit).await?;
+        }
+    }
+    Ok(released)
+}

@@ -1,0 +1,65 @@
+//! What a matter's page shows: where its sync stands.
+
+use serde::Serialize;
+
+use super::job::{Job, LastRun, job_key};
+use crate::error::Result;
+use crate::model::{ClioId, FirmId, MatterId};
+use crate::records::Journal;
+use crate::sync::{RunStatus, linked_matter};
+
+/// Where the sync of one matter stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MatterState {
+    /// In one word.
+    pub status: MatterStatus,
+    /// The matter in Clio, once it is there.
+    pub clio_matter: Option<ClioId>,
+    /// Its page in Clio.
+    pub clio_url: Option<String>,
+    /// The last run.
+    pub last_run: Option<LastRun>,
+    /// It waits for an admin to connect the firm.
+    pub parked: bool,
+}
+
+/// Where the sync of one matter stands, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatterStatus {
+    /// Nobody asked for it yet.
+    NotSynced,
+    /// It waits for its turn, for another try, or for the firm to be connected.
+    Queued,
+    /// It is being synced.
+    Running,
+    /// The last run left something out that may be sent.
+    Partial,
+    /// Everything that may be sent is in Clio.
+    Synced,
+    /// The matter is not in Clio, and nothing is tried by itself.
+    Failed,
+}
+
+pub(crate) async fn matter_state(
+    journal: &Journal,
+    firm: &FirmId,
+    matter: &MatterId,
+    url: impl FnOnce(ClioId) -> String,
+) -> Result<MatterState> {
+    let job = journal.get::<Job>(&job_key(firm, matter)).await?;
+    let clio_matter = linked_matter(journal, firm, matter).await?;
+    let status = match &job {
+        None => MatterStatus::NotSynced,
+        Some(job) if job.value.running.is_some() => MatterStatus::Running,
+        Some(job) if job.due_at.is_some() || job.value.parked.is_some() => MatterStatus::Queued,
+        Some(job) => match job.value.last.as_ref().map(|last| last.status) {
+            None => MatterStatus::NotSynced,
+            Some(RunStatus::Succeeded) => MatterStatus::Synced,
+            Some(RunStatus::Partial) => MatterStatus::Partial,
+            Some(RunStatus::Failed) => MatterStatus::Failed,
+        },
+    };
+    let (last_run, parked) = job.map_or((None, false), |job| (job.value.last, job.value.parked.is_some()));
+    Ok(MatterState { status, clio_matter, clio_url: clio_matter.map(url), last_run, parked })
+}

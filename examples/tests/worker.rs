@@ -1,0 +1,198 @@
+//! The worker, over real HTTP and SQLite: triggers, several processes' worth of workers, a connection that breaks and is mended.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod bench;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench::{Bench, assert_each_once, intake};
+use casehug_clio::Sdk;
+use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
+use casehug_clio::clio::ClioHost;
+use casehug_clio::model::{ActorId, FirmId, MatterId};
+use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
+use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_intake_folder::FolderIntake;
+use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_store_sqlite::SqliteStore;
+use clio_sim::{Action, Config, Fault};
+use tokio::sync::oneshot;
+
+const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
+
+fn admin() -> Actor {
+    Actor { id: ActorId::new("usr_1").unwrap(), firm: FirmId::new("firm_1").unwrap(), role: Role::Admin }
+}
+
+fn sdk(bench: &Bench, store: &SqliteStore) -> Sdk {
+    let runtime = Arc::new(TokioRuntime);
+    let intake = FolderIntake::new(bench.intakes());
+    let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
+    Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap())
+        .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()))
+        .store(Arc::new(store.clone()))
+        .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()))
+        .intake(Arc::new(intake))
+        .runtime(runtime)
+        .settle(Duration::from_secs(1))
+        .request_timeout(Duration::from_secs(3))
+        .send_window(Duration::from_secs(1))
+        .lease(Duration::from_secs(2))
+        .build()
+        .unwrap()
+}
+
+async fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path).await.unwrap()
+}
+
+/// Allows access as a person would, and ends connecting.
+async fn connect(sdk: &Sdk) {
+    let start = sdk.begin_connect(&admin(), "http://127.0.0.1:9/callback").await.unwrap();
+    let location = tokio::task::spawn_blocking(move || bench::redirect_of(start.authorize_url.as_str())).await.unwrap();
+    sdk.finish_connect(&admin(), location.split_once('?').unwrap().1).await.unwrap();
+}
+
+fn matter(id: &str) -> MatterId {
+    MatterId::new(id).unwrap()
+}
+
+/// Waits until the matter's sync stands so.
+async fn until(sdk: &Sdk, id: &str, status: MatterStatus) {
+    for _ in 0..600 {
+        if sdk.matter_state(&admin(), &matter(id)).await.unwrap().status == status {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{id} never became {status:?}: {:?}", sdk.matter_state(&admin(), &matter(id)).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_is_followed_by_a_sync_and_the_state_tells() {
+    let bench = Bench::new().await;
+    bench.matter("m1", &intake("m1", "c1", Some("zyx.qwertz@example.test"), &["d1"]));
+    let store = open(&bench.folder.path().join("sync.db")).await;
+    let sdk = Arc::new(sdk(&bench, &store));
+    connect(&sdk).await;
+    assert_eq!(sdk.matter_state(&admin(), &matter("m1")).await.unwrap().status, MatterStatus::NotSynced);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let worker = tokio::spawn({
+        let sdk = Arc::clone(&sdk);
+        async move { sdk.worker(WorkerConfig::default()).run(async { drop(stopped.await) }).await }
+    });
+    assert!(!sdk.trigger(&admin(), &matter("m1"), Trigger::Created).await.unwrap(), "off by default");
+    assert!(sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap());
+    until(&sdk, "m1", MatterStatus::Synced).await;
+    let state = sdk.matter_state(&admin(), &matter("m1")).await.unwrap();
+    assert!(state.clio_url.unwrap().ends_with(&state.clio_matter.unwrap().to_string()));
+    stop.send(()).unwrap();
+    worker.await.unwrap();
+    assert_each_once(&bench.state(), 1, 1, 1, "one trigger");
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_matter_created_sends_no_document_before_the_approval() {
+    let bench = Bench::new().await;
+    bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+    let store = open(&bench.folder.path().join("sync.db")).await;
+    let sdk = sdk(&bench, &store);
+    connect(&sdk).await;
+    let mut settings = sdk.settings(&admin()).await.unwrap();
+    settings.sync_when_created = true;
+    sdk.save_settings(&admin(), &settings).await.unwrap();
+    assert!(sdk.trigger(&admin(), &matter("m1"), Trigger::Created).await.unwrap());
+    assert_eq!(sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1);
+    assert_each_once(&bench.state(), 1, 1, 0, "created");
+    assert!(sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap());
+    assert_eq!(sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1);
+    assert_each_once(&bench.state(), 1, 1, 1, "approved");
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_and_people_who_ask_share_many_matters_and_each_arrives_once() {
+    let bench = Bench::new().await;
+    for n in 0..12 {
+        let (id, email) = (format!("m{n}"), format!("client{}@example.test", n % 4));
+        bench.matter(&id, &intake(&id, &format!("c{}", n % 4), Some(&email), &["d1", "d2"]));
+    }
+    let store = open(&bench.folder.path().join("sync.db")).await;
+    let (a, b) = (Arc::new(sdk(&bench, &store)), Arc::new(sdk(&bench, &store)));
+    connect(&a).await;
+    for n in 0..12 {
+        a.trigger(&admin(), &matter(&format!("m{n}")), Trigger::Approved).await.unwrap();
+    }
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let workers = [Arc::clone(&a), Arc::clone(&b)].map(|sdk| {
+        let mut stopped = stopped.clone();
+        tokio::spawn(async move {
+            let shutdown = async { drop(stopped.wait_for(|stop| *stop).await) };
+            sdk.worker(WorkerConfig { poll: Duration::from_millis(50), ..WorkerConfig::default() }).run(shutdown).await;
+        })
+    });
+    for n in [3, 7, 11] {
+        let report = b.sync_matter(&admin(), &matter(&format!("m{n}"))).await.unwrap();
+        assert!(report.first_failure().is_none(), "{report:?}");
+    }
+    for n in 0..12 {
+        until(&a, &format!("m{n}"), MatterStatus::Synced).await;
+    }
+    stop.send(true).unwrap();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    assert_each_once(&bench.state(), 4, 12, 24, "two workers");
+    a.verify_audit_log(&admin()).await.unwrap();
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_worker_vanished_is_taken_over() {
+    let bench = Bench::new().await;
+    bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+    let store = open(&bench.folder.path().join("sync.db")).await;
+    let sdk = Arc::new(sdk(&bench, &store));
+    connect(&sdk).await;
+    bench.sim.model().add_fault(Fault::new("POST", "/api/v4/matters", Action::Slow { ms: 1_500 }));
+    sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap();
+    let doomed = tokio::spawn({
+        let sdk = Arc::clone(&sdk);
+        async move { sdk.worker(WorkerConfig::default()).run(std::future::pending()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    doomed.abort();
+    until(&sdk, "m1", MatterStatus::Running).await;
+    let heir = tokio::spawn({
+        let sdk = Arc::clone(&sdk);
+        async move { sdk.worker(WorkerConfig::default()).run(std::future::pending()).await }
+    });
+    until(&sdk, "m1", MatterStatus::Synced).await;
+    heir.abort();
+    assert_each_once(&bench.state(), 1, 1, 1, "taken over");
+    sdk.verify_audit_log(&admin()).await.unwrap();
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_wait_for_a_reconnect_and_run_after_it() {
+    let bench = Bench::with(Config { rate_limit: 1_000_000, ..Config::default() }).await;
+    bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+    let store = open(&bench.folder.path().join("sync.db")).await;
+    let sdk = sdk(&bench, &store);
+    connect(&sdk).await;
+    bench.sim.model().revoke_all(true, true);
+    sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap();
+    sdk.worker(WorkerConfig::default()).run_due().await.unwrap();
+    let state = sdk.matter_state(&admin(), &matter("m1")).await.unwrap();
+    assert!(state.parked, "{state:?}");
+    assert_eq!(state.status, MatterStatus::Queued);
+    connect(&sdk).await;
+    assert_eq!(sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1, "released by the reconnect");
+    assert_eq!(sdk.matter_state(&admin(), &matter("m1")).await.unwrap().status, MatterStatus::Synced);
+    assert_each_once(&bench.state(), 1, 1, 1, "after a reconnect");
+    bench.sim.stop();
+}
