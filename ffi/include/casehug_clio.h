@@ -1,0 +1,358 @@
+/* The C ABI of the CaseHug-Clio SDK. Conventions: README.md beside this folder. Made by cbindgen; do not edit. */
+
+#ifndef CASEHUG_CLIO_H
+#define CASEHUG_CLIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// The status of every function: 1, or a code of the table. 0 is never used.
+enum casehug_clio_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Success.
+  CASEHUG_CLIO_OK = 1,
+  // The intake is not valid JSON of the documented format. Correct it and sync again.
+  CASEHUG_CLIO_INTAKE_MALFORMED = 1001,
+  // The intake lacks something that Clio needs, or a value is not allowed. Correct it and sync again.
+  CASEHUG_CLIO_INTAKE_INVALID = 1002,
+  // CaseHug has no intake for this matter.
+  CASEHUG_CLIO_MATTER_UNKNOWN = 1003,
+  // An id is empty, too long or holds characters that ids may not hold.
+  CASEHUG_CLIO_ID_INVALID = 1004,
+  // A setting or a configuration value is not allowed.
+  CASEHUG_CLIO_SETTING_INVALID = 1005,
+  // This URL is not allowed here: https is required, except for this machine's own loopback addresses.
+  CASEHUG_CLIO_URL_REFUSED = 1006,
+  // The intake could not be read from CaseHug. Check that its files or service can be reached.
+  CASEHUG_CLIO_INTAKE_UNREADABLE = 1007,
+  // The firm is not connected to Clio. A firm admin can connect it in Settings, Integrations.
+  CASEHUG_CLIO_NOT_CONNECTED = 2001,
+  // Only an admin of this firm may do this.
+  CASEHUG_CLIO_NOT_ALLOWED = 2002,
+  // This connection attempt is unknown, already used, or belongs to someone else. Start again from Settings, Integrations.
+  CASEHUG_CLIO_CONNECT_STATE_UNKNOWN = 2003,
+  // This connection attempt is older than 10 minutes. Start again from Settings, Integrations.
+  CASEHUG_CLIO_CONNECT_STATE_EXPIRED = 2004,
+  // Access was declined in Clio. Nothing was connected.
+  CASEHUG_CLIO_CONNECT_DECLINED = 2005,
+  // Clio no longer accepts the firm's authorization. A firm admin must reconnect in Settings, Integrations.
+  CASEHUG_CLIO_RECONNECT_REQUIRED = 2006,
+  // Clio refused the authorization request. Check the Clio app's client id, secret, redirect URL and region.
+  CASEHUG_CLIO_OAUTH_REFUSED = 2007,
+  // This is a different Clio account from the one that the firm was connected to. Connect the earlier account, or ask for a separate set of links.
+  CASEHUG_CLIO_ACCOUNT_MISMATCH = 2008,
+  // Clio's authorization server answered something that cannot be read.
+  CASEHUG_CLIO_OAUTH_ANSWER_INVALID = 2009,
+  // Another admin connected the firm at the same moment. That connection is in use.
+  CASEHUG_CLIO_CONNECT_CONFLICT = 2010,
+  // Clio rejected the access token. It is refreshed automatically; if this repeats, check that the connection's region is right and reconnect.
+  CASEHUG_CLIO_TOKEN_REJECTED = 2011,
+  // Clio could not be reached. Check the network, name resolution and firewall; the sync is tried again.
+  CASEHUG_CLIO_CONNECT_FAILED = 3001,
+  // No secure connection: TLS 1.2 or newer and a valid certificate are required.
+  CASEHUG_CLIO_TLS_REFUSED = 3002,
+  // No answer came in time.
+  CASEHUG_CLIO_TIMED_OUT = 3003,
+  // The connection broke before the answer was complete.
+  CASEHUG_CLIO_CONNECTION_LOST = 3004,
+  // The answer was larger than allowed and was not read.
+  CASEHUG_CLIO_RESPONSE_TOO_LARGE = 3005,
+  // The answer was a redirect, which is not followed. A proxy or firewall may be in the way.
+  CASEHUG_CLIO_REDIRECT_REFUSED = 3006,
+  // A firewall or gateway answered with a web page instead of Clio.
+  CASEHUG_CLIO_FIREWALL_ANSWER = 3007,
+  // The request was not sent because its time had run out.
+  CASEHUG_CLIO_SEND_WINDOW_CLOSED = 3008,
+  // The HTTP transport failed.
+  CASEHUG_CLIO_TRANSPORT_FAILED = 3009,
+  // Clio's request limit was reached. The sync continues when the limit resets.
+  CASEHUG_CLIO_CLIO_RATE_LIMITED = 4001,
+  // Clio had an internal error. The sync is tried again.
+  CASEHUG_CLIO_CLIO_UNAVAILABLE = 4002,
+  // Clio refused the request as malformed. This is a defect of the integration; report the code and the Clio error type.
+  CASEHUG_CLIO_CLIO_BAD_REQUEST = 4003,
+  // Clio says that the record does not exist, or hides it from the connected user.
+  CASEHUG_CLIO_CLIO_NOT_FOUND = 4004,
+  // Clio refused the values that were sent. See the Clio error type.
+  CASEHUG_CLIO_CLIO_VALIDATION = 4005,
+  // The record was changed in Clio at the same moment.
+  CASEHUG_CLIO_CLIO_CONFLICT = 4006,
+  // Clio no longer supports the API version of this SDK. Update the SDK.
+  CASEHUG_CLIO_CLIO_VERSION_UNSUPPORTED = 4007,
+  // Clio's answer could not be read.
+  CASEHUG_CLIO_CLIO_ANSWER_INVALID = 4008,
+  // This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect again.
+  CASEHUG_CLIO_PLAN_WITHOUT_API = 4009,
+  // The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.
+  CASEHUG_CLIO_APP_PERMISSION_MISSING = 4010,
+  // The role of the connected Clio user forbids this. Give the role access in Clio, or reconnect as a user who has it.
+  CASEHUG_CLIO_USER_ROLE_FORBIDS = 4011,
+  // The mapped practice area no longer exists in Clio. Choose another in Settings, Integrations.
+  CASEHUG_CLIO_PRACTICE_AREA_GONE = 4012,
+  // The document is not approved and was not sent.
+  CASEHUG_CLIO_DOCUMENT_NOT_APPROVED = 5001,
+  // Only uploads of the client may be sent; this document is not one and was refused.
+  CASEHUG_CLIO_DOCUMENT_NOT_CLIENT_UPLOAD = 5002,
+  // The document's file cannot be found.
+  CASEHUG_CLIO_DOCUMENT_MISSING = 5003,
+  // The document's file could not be read.
+  CASEHUG_CLIO_DOCUMENT_UNREADABLE = 5004,
+  // The document changed while it was being sent. Nothing of it was published in Clio; the next run sends it as it is then.
+  CASEHUG_CLIO_DOCUMENT_CHANGED = 5005,
+  // The document's approval was withdrawn while it was being sent. Nothing of it was published in Clio.
+  CASEHUG_CLIO_DOCUMENT_WITHDRAWN = 5006,
+  // Clio does not accept empty files. Ask the client for the file again.
+  CASEHUG_CLIO_DOCUMENT_EMPTY_REFUSED = 5007,
+  // The document is larger than Clio can take.
+  CASEHUG_CLIO_DOCUMENT_TOO_LARGE = 5008,
+  // Clio's document storage refused the upload.
+  CASEHUG_CLIO_UPLOAD_REFUSED = 5009,
+  // Clio named an upload address that is not allowed. Nothing was sent there. Report this.
+  CASEHUG_CLIO_UPLOAD_URL_REFUSED = 5010,
+  // Clio is still processing the uploaded document. It is asked again.
+  CASEHUG_CLIO_DOCUMENT_PROCESSING = 5011,
+  // It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.
+  CASEHUG_CLIO_SYNC_IN_DOUBT = 6001,
+  // Records in Clio resemble the one in doubt, but not enough to be sure. An admin must decide.
+  CASEHUG_CLIO_NEEDS_REVIEW = 6002,
+  // Another run of the same matter or client is in progress.
+  CASEHUG_CLIO_SYNC_BUSY = 6003,
+  // An earlier step of this matter did not complete, so this one was not tried.
+  CASEHUG_CLIO_STEP_BLOCKED = 6004,
+  // This worker was silent for too long, and another one took over the matter. Nothing is lost: what was sent is found again.
+  CASEHUG_CLIO_LEASE_LOST = 6005,
+  // The SDK's database failed. Check its disk, permissions and connection.
+  CASEHUG_CLIO_STORE_FAILED = 7001,
+  // Another process changed the same record. The work is read again and repeated.
+  CASEHUG_CLIO_STORE_CONFLICT = 7002,
+  // A stored record cannot be read by this version of the SDK.
+  CASEHUG_CLIO_STORE_CORRUPT = 7003,
+  // The SDK's database could not be opened. Check its path, permissions and format.
+  CASEHUG_CLIO_STORE_OPEN_FAILED = 7004,
+  // The database file was opened or replaced by another program inside this process. Stop, and let only the SDK open it.
+  CASEHUG_CLIO_STORE_TAMPERED = 7005,
+  // The sealing key is unknown or wrong. Check the configured key and its id.
+  CASEHUG_CLIO_KEY_FAILED = 7006,
+  // A sealed value does not belong to this record, was changed, or was sealed with another key.
+  CASEHUG_CLIO_SEAL_BROKEN = 7007,
+  // The host's clock, timer or source of randomness failed.
+  CASEHUG_CLIO_RUNTIME_FAILED = 7008,
+  // A function that the host supplied failed or answered something that is not allowed.
+  CASEHUG_CLIO_HOST_CALLBACK_FAILED = 7009,
+  // A defect of this SDK. Report the code and its context.
+  CASEHUG_CLIO_INTERNAL = 9001,
+  // A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.
+  CASEHUG_CLIO_PANIC = 9002,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum casehug_clio_code casehug_clio_code;
+#else
+typedef int32_t casehug_clio_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Takes the records that `get` and `scan` find. Valid during the callback only.
+typedef struct casehug_clio_records casehug_clio_records;
+
+// An open SDK. Opaque: the pointer is a number, and is never followed.
+typedef struct casehug_clio_sdk casehug_clio_sdk;
+
+// How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later versions add are then absent.
+typedef struct casehug_clio_config {
+  // `sizeof(casehug_clio_config)`.
+  size_t size;
+  // The Clio app's client id.
+  const char *client_id;
+  // The Clio app's client secret. Copied; wipe yours.
+  const char *client_secret;
+  // Clio's host root, e.g. `https://app.clio.com`. `http` for loopback addresses only.
+  const char *clio_url;
+  // The name of the root key: 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`.
+  const char *sealing_key_id;
+  // The root key: 32 bytes as 64 hexadecimal digits or as base64. Copied; wipe yours.
+  const char *sealing_key;
+  // The folder of intakes (docs/intake-format.md).
+  const char *intake_folder;
+  // The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of this process may open it.
+  const char *sqlite_path;
+  // How long Clio may still execute a request that was given up on. 0: the default, 120 s.
+  uint32_t settle_seconds;
+  // For one call to Clio. 0: the default, 30 s.
+  uint32_t request_timeout_seconds;
+} casehug_clio_config;
+
+// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not count.
+typedef struct casehug_clio_str {
+  // UTF-8. NULL means that there is none.
+  const char *data;
+  // Bytes.
+  size_t len;
+} casehug_clio_str;
+
+// What to scan.
+typedef struct casehug_clio_scan {
+  // 1: records of one firm with `from <= id < until`, ordered by the bytes of the id. 2: records that are due on the store's clock, earliest first.
+  int32_t kind;
+  // The firm. For kind 2 `data` may be NULL: all firms.
+  struct casehug_clio_str firm;
+  // The collection.
+  struct casehug_clio_str collection;
+  // The first id, inclusive.
+  struct casehug_clio_str from;
+  // The first id that is no longer wanted; `data` NULL: to the end of the collection.
+  struct casehug_clio_str until;
+  // 1: highest id first.
+  int32_t descending;
+  // At most so many.
+  uint64_t limit;
+} casehug_clio_scan;
+
+// One entry of a commit. A key occurs at most once in it.
+typedef struct casehug_clio_write {
+  // 1: put the whole record. 2: delete it. 3: check only, write nothing.
+  int32_t kind;
+  // The firm.
+  struct casehug_clio_str firm;
+  // The collection.
+  struct casehug_clio_str collection;
+  // The id.
+  struct casehug_clio_str id;
+  // The version that must be there; `data` NULL: no record may be there.
+  struct casehug_clio_str expect;
+  // Put only: the new version.
+  struct casehug_clio_str version;
+  // Put only: due this many milliseconds after the store's clock; -1: never.
+  int64_t due_in_ms;
+  // Put only: the body. May hold NUL bytes; returned byte for byte.
+  struct casehug_clio_str body;
+} casehug_clio_write;
+
+// A store written in the host's language. Every function is called on threads of the SDK, several at once.
+//
+// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for `commit`, 2 for a conflict: an expectation did not
+// hold and nothing was written. **Anything else, 0 included, means that it is unknown what happened**, and the SDK reads again. No exception may leave a function.
+typedef struct casehug_clio_store {
+  // `sizeof(casehug_clio_store)`.
+  size_t size;
+  // Passed to every function.
+  void *context;
+  // Pushes the record of this key into `into`, if there is one.
+  int32_t (*get)(void *context,
+                 struct casehug_clio_str firm,
+                 struct casehug_clio_str collection,
+                 struct casehug_clio_str id,
+                 struct casehug_clio_records *into);
+  // Pushes the records that the scan asks for, in its order.
+  int32_t (*scan)(void *context,
+                  const struct casehug_clio_scan *scan,
+                  struct casehug_clio_records *into);
+  // Does all writes or none, and sets `now_ms` to the store's clock (milliseconds since 1970) at the commit. `count` may be 0.
+  int32_t (*commit)(void *context,
+                    const struct casehug_clio_write *writes,
+                    size_t count,
+                    int64_t *now_ms);
+  // May be NULL. Called once, when the SDK will never call the others again: at close, and also when opening failed.
+  void (*release)(void *context);
+} casehug_clio_store;
+
+// Who asks, as the host authenticated them.
+typedef struct casehug_clio_actor {
+  // The user's id in CaseHug.
+  const char *user;
+  // The user's firm.
+  const char *firm;
+  // 1: an admin of the firm. 2: anybody else in it.
+  int32_t role;
+} casehug_clio_actor;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The SDK's version, e.g. `0.1.0`. Lives for ever; do not free it.
+const char *casehug_clio_version(void);
+
+// Opens the SDK. `store` NULL: SQLite at `config->sqlite_path`. Opens no connection.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_open(const struct casehug_clio_config *config,
+                          const struct casehug_clio_store *store,
+                          struct casehug_clio_sdk **out,
+                          char **error);
+
+// Closes the SDK: waits for calls in progress on other threads, then calls the store's `release`. Refused inside a callback.
+//
+// # Safety
+// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.
+int32_t casehug_clio_close(struct casehug_clio_sdk *sdk,
+                           char **error);
+
+// Begins to connect the actor's firm. `out`: `{"authorize_url"}`; send the person's browser there.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_begin_connect(struct casehug_clio_sdk *sdk,
+                                   const struct casehug_clio_actor *who,
+                                   const char *redirect_uri,
+                                   char **out,
+                                   char **error);
+
+// Ends connecting with the query string that Clio sent the browser back with. `out`: the connection, without secrets.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_finish_connect(struct casehug_clio_sdk *sdk,
+                                    const struct casehug_clio_actor *who,
+                                    const char *callback_query,
+                                    char **out,
+                                    char **error);
+
+// What a sync of this matter would do now: a dry run. `out`: `{"calls":{"least","most"}}`.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_plan_matter(struct casehug_clio_sdk *sdk,
+                                 const struct casehug_clio_actor *who,
+                                 const char *matter,
+                                 char **out,
+                                 char **error);
+
+// Syncs one matter. `out`: the report, as `sync-intake --json` prints it. The status is `CASEHUG_CLIO_OK` when the run ended; whether everything
+// arrived is the report's `status`.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_sync_matter(struct casehug_clio_sdk *sdk,
+                                 const struct casehug_clio_actor *who,
+                                 const char *matter,
+                                 char **out,
+                                 char **error);
+
+// Pushes one record; everything is copied. `firm` with `data` NULL means the firm that was asked for. `due_at_ms`: milliseconds since
+// 1970, or a negative number for never. Answers 1, or 0 when the record is not usable; the whole answer then counts as failed.
+//
+// # Safety
+// `into` is what the callback was given, and every text is NULL or `len` readable bytes.
+int32_t casehug_clio_records_push(struct casehug_clio_records *into,
+                                  struct casehug_clio_str firm,
+                                  struct casehug_clio_str id,
+                                  struct casehug_clio_str version,
+                                  int64_t due_at_ms,
+                                  struct casehug_clio_str body);
+
+// Frees a text that the SDK gave. NULL is allowed.
+//
+// # Safety
+// `text` is NULL, or was given by the SDK and is not freed yet.
+void casehug_clio_free(char *text);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* CASEHUG_CLIO_H */

@@ -1,0 +1,141 @@
+//! The codes for C: core's table, word for word. `tests/header.rs` holds the two together and writes this file when it is blessed.
+
+/// The status of every function: 1, or a code of the table. 0 is never used.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum casehug_clio_code {
+    /// Success.
+    CASEHUG_CLIO_OK = 1,
+    /// The intake is not valid JSON of the documented format. Correct it and sync again.
+    CASEHUG_CLIO_INTAKE_MALFORMED = 1001,
+    /// The intake lacks something that Clio needs, or a value is not allowed. Correct it and sync again.
+    CASEHUG_CLIO_INTAKE_INVALID = 1002,
+    /// CaseHug has no intake for this matter.
+    CASEHUG_CLIO_MATTER_UNKNOWN = 1003,
+    /// An id is empty, too long or holds characters that ids may not hold.
+    CASEHUG_CLIO_ID_INVALID = 1004,
+    /// A setting or a configuration value is not allowed.
+    CASEHUG_CLIO_SETTING_INVALID = 1005,
+    /// This URL is not allowed here: https is required, except for this machine's own loopback addresses.
+    CASEHUG_CLIO_URL_REFUSED = 1006,
+    /// The intake could not be read from CaseHug. Check that its files or service can be reached.
+    CASEHUG_CLIO_INTAKE_UNREADABLE = 1007,
+    /// The firm is not connected to Clio. A firm admin can connect it in Settings, Integrations.
+    CASEHUG_CLIO_NOT_CONNECTED = 2001,
+    /// Only an admin of this firm may do this.
+    CASEHUG_CLIO_NOT_ALLOWED = 2002,
+    /// This connection attempt is unknown, already used, or belongs to someone else. Start again from Settings, Integrations.
+    CASEHUG_CLIO_CONNECT_STATE_UNKNOWN = 2003,
+    /// This connection attempt is older than 10 minutes. Start again from Settings, Integrations.
+    CASEHUG_CLIO_CONNECT_STATE_EXPIRED = 2004,
+    /// Access was declined in Clio. Nothing was connected.
+    CASEHUG_CLIO_CONNECT_DECLINED = 2005,
+    /// Clio no longer accepts the firm's authorization. A firm admin must reconnect in Settings, Integrations.
+    CASEHUG_CLIO_RECONNECT_REQUIRED = 2006,
+    /// Clio refused the authorization request. Check the Clio app's client id, secret, redirect URL and region.
+    CASEHUG_CLIO_OAUTH_REFUSED = 2007,
+    /// This is a different Clio account from the one that the firm was connected to. Connect the earlier account, or ask for a separate set of links.
+    CASEHUG_CLIO_ACCOUNT_MISMATCH = 2008,
+    /// Clio's authorization server answered something that cannot be read.
+    CASEHUG_CLIO_OAUTH_ANSWER_INVALID = 2009,
+    /// Another admin connected the firm at the same moment. That connection is in use.
+    CASEHUG_CLIO_CONNECT_CONFLICT = 2010,
+    /// Clio rejected the access token. It is refreshed automatically; if this repeats, check that the connection's region is right and reconnect.
+    CASEHUG_CLIO_TOKEN_REJECTED = 2011,
+    /// Clio could not be reached. Check the network, name resolution and firewall; the sync is tried again.
+    CASEHUG_CLIO_CONNECT_FAILED = 3001,
+    /// No secure connection: TLS 1.2 or newer and a valid certificate are required.
+    CASEHUG_CLIO_TLS_REFUSED = 3002,
+    /// No answer came in time.
+    CASEHUG_CLIO_TIMED_OUT = 3003,
+    /// The connection broke before the answer was complete.
+    CASEHUG_CLIO_CONNECTION_LOST = 3004,
+    /// The answer was larger than allowed and was not read.
+    CASEHUG_CLIO_RESPONSE_TOO_LARGE = 3005,
+    /// The answer was a redirect, which is not followed. A proxy or firewall may be in the way.
+    CASEHUG_CLIO_REDIRECT_REFUSED = 3006,
+    /// A firewall or gateway answered with a web page instead of Clio.
+    CASEHUG_CLIO_FIREWALL_ANSWER = 3007,
+    /// The request was not sent because its time had run out.
+    CASEHUG_CLIO_SEND_WINDOW_CLOSED = 3008,
+    /// The HTTP transport failed.
+    CASEHUG_CLIO_TRANSPORT_FAILED = 3009,
+    /// Clio's request limit was reached. The sync continues when the limit resets.
+    CASEHUG_CLIO_CLIO_RATE_LIMITED = 4001,
+    /// Clio had an internal error. The sync is tried again.
+    CASEHUG_CLIO_CLIO_UNAVAILABLE = 4002,
+    /// Clio refused the request as malformed. This is a defect of the integration; report the code and the Clio error type.
+    CASEHUG_CLIO_CLIO_BAD_REQUEST = 4003,
+    /// Clio says that the record does not exist, or hides it from the connected user.
+    CASEHUG_CLIO_CLIO_NOT_FOUND = 4004,
+    /// Clio refused the values that were sent. See the Clio error type.
+    CASEHUG_CLIO_CLIO_VALIDATION = 4005,
+    /// The record was changed in Clio at the same moment.
+    CASEHUG_CLIO_CLIO_CONFLICT = 4006,
+    /// Clio no longer supports the API version of this SDK. Update the SDK.
+    CASEHUG_CLIO_CLIO_VERSION_UNSUPPORTED = 4007,
+    /// Clio's answer could not be read.
+    CASEHUG_CLIO_CLIO_ANSWER_INVALID = 4008,
+    /// This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect again.
+    CASEHUG_CLIO_PLAN_WITHOUT_API = 4009,
+    /// The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.
+    CASEHUG_CLIO_APP_PERMISSION_MISSING = 4010,
+    /// The role of the connected Clio user forbids this. Give the role access in Clio, or reconnect as a user who has it.
+    CASEHUG_CLIO_USER_ROLE_FORBIDS = 4011,
+    /// The mapped practice area no longer exists in Clio. Choose another in Settings, Integrations.
+    CASEHUG_CLIO_PRACTICE_AREA_GONE = 4012,
+    /// The document is not approved and was not sent.
+    CASEHUG_CLIO_DOCUMENT_NOT_APPROVED = 5001,
+    /// Only uploads of the client may be sent; this document is not one and was refused.
+    CASEHUG_CLIO_DOCUMENT_NOT_CLIENT_UPLOAD = 5002,
+    /// The document's file cannot be found.
+    CASEHUG_CLIO_DOCUMENT_MISSING = 5003,
+    /// The document's file could not be read.
+    CASEHUG_CLIO_DOCUMENT_UNREADABLE = 5004,
+    /// The document changed while it was being sent. Nothing of it was published in Clio; the next run sends it as it is then.
+    CASEHUG_CLIO_DOCUMENT_CHANGED = 5005,
+    /// The document's approval was withdrawn while it was being sent. Nothing of it was published in Clio.
+    CASEHUG_CLIO_DOCUMENT_WITHDRAWN = 5006,
+    /// Clio does not accept empty files. Ask the client for the file again.
+    CASEHUG_CLIO_DOCUMENT_EMPTY_REFUSED = 5007,
+    /// The document is larger than Clio can take.
+    CASEHUG_CLIO_DOCUMENT_TOO_LARGE = 5008,
+    /// Clio's document storage refused the upload.
+    CASEHUG_CLIO_UPLOAD_REFUSED = 5009,
+    /// Clio named an upload address that is not allowed. Nothing was sent there. Report this.
+    CASEHUG_CLIO_UPLOAD_URL_REFUSED = 5010,
+    /// Clio is still processing the uploaded document. It is asked again.
+    CASEHUG_CLIO_DOCUMENT_PROCESSING = 5011,
+    /// It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.
+    CASEHUG_CLIO_SYNC_IN_DOUBT = 6001,
+    /// Records in Clio resemble the one in doubt, but not enough to be sure. An admin must decide.
+    CASEHUG_CLIO_NEEDS_REVIEW = 6002,
+    /// Another run of the same matter or client is in progress.
+    CASEHUG_CLIO_SYNC_BUSY = 6003,
+    /// An earlier step of this matter did not complete, so this one was not tried.
+    CASEHUG_CLIO_STEP_BLOCKED = 6004,
+    /// This worker was silent for too long, and another one took over the matter. Nothing is lost: what was sent is found again.
+    CASEHUG_CLIO_LEASE_LOST = 6005,
+    /// The SDK's database failed. Check its disk, permissions and connection.
+    CASEHUG_CLIO_STORE_FAILED = 7001,
+    /// Another process changed the same record. The work is read again and repeated.
+    CASEHUG_CLIO_STORE_CONFLICT = 7002,
+    /// A stored record cannot be read by this version of the SDK.
+    CASEHUG_CLIO_STORE_CORRUPT = 7003,
+    /// The SDK's database could not be opened. Check its path, permissions and format.
+    CASEHUG_CLIO_STORE_OPEN_FAILED = 7004,
+    /// The database file was opened or replaced by another program inside this process. Stop, and let only the SDK open it.
+    CASEHUG_CLIO_STORE_TAMPERED = 7005,
+    /// The sealing key is unknown or wrong. Check the configured key and its id.
+    CASEHUG_CLIO_KEY_FAILED = 7006,
+    /// A sealed value does not belong to this record, was changed, or was sealed with another key.
+    CASEHUG_CLIO_SEAL_BROKEN = 7007,
+    /// The host's clock, timer or source of randomness failed.
+    CASEHUG_CLIO_RUNTIME_FAILED = 7008,
+    /// A function that the host supplied failed or answered something that is not allowed.
+    CASEHUG_CLIO_HOST_CALLBACK_FAILED = 7009,
+    /// A defect of this SDK. Report the code and its context.
+    CASEHUG_CLIO_INTERNAL = 9001,
+    /// A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.
+    CASEHUG_CLIO_PANIC = 9002,
+}

@@ -1,0 +1,28 @@
+//! The C ABI of the SDK. The conventions that a C programmer needs are in `README.md` beside this folder, and in the header's comments.
+//!
+//! **Problem.** Behind a C boundary nothing is checked for us: pointers may be null, dangling or freed, text may not be UTF-8, callbacks may
+//! fail, block, answer nonsense or call back. And what happens in here must never unwind out.
+//!
+//! **Model.** A handle is a number in a table, dressed as a pointer: it is never followed, so a stale one is an error and not a crash (`handle.rs`).
+//! Every entry goes through `entry.rs`, which checks the handle, catches panics and turns failures into a status and a JSON text. The
+//! host's store is called on a bounded pool of our own runtime, never on a thread that polls, with copies of everything (`store.rs`).
+//!
+//! **Success is never 0.** A foreign callback that dies halfway answers 0 in several languages; a store whose failed commit counted as done would lose links.
+#![allow(non_camel_case_types, reason = "C names")]
+
+mod codes;
+mod config;
+mod entry;
+mod handle;
+mod store;
+mod text;
+
+pub use codes::casehug_clio_code;
+pub use config::{casehug_clio_actor, casehug_clio_config};
+pub use entry::*;
+pub use handle::casehug_clio_sdk;
+pub use store::{
+    HostStore, casehug_clio_records, casehug_clio_records_push, casehug_clio_scan, casehug_clio_store,
+    casehug_clio_write,
+};
+pub use text::{casehug_clio_free, casehug_clio_str};
