@@ -16,7 +16,11 @@ fn check(path: &Path, expected: &str) {
         std::fs::write(path, expected).unwrap();
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == expected, "{} is stale: CASEHUG_BLESS=1 cargo test -p casehug-clio-ffi --test header", path.display());
+    assert!(
+        committed == expected,
+        "{} is stale: CASEHUG_BLESS=1 cargo test -p casehug-clio-ffi --test header",
+        path.display()
+    );
 }
 
 #[test]
@@ -46,7 +50,8 @@ fn c99_and_cpp_compilers_take_the_header_without_a_warning() {
     let temp = tempfile::tempdir().unwrap();
     for (compiler, standard, file) in [("cc", "-std=c99", "header.c"), ("c++", "-std=c++11", "header.cpp")] {
         let source = temp.path().join(file);
-        std::fs::write(&source, "#include \"casehug_clio.h\"\nint main(void) { return CASEHUG_CLIO_OK - 1; }\n").unwrap();
+        std::fs::write(&source, "#include \"casehug_clio.h\"\nint main(void) { return CASEHUG_CLIO_OK - 1; }\n")
+            .unwrap();
         let output = Command::new(compiler)
             .args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-I"])
             .arg(folder().join("include"))

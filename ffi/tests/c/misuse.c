@@ -1,0 +1,174 @@
+/* usage: misuse CLIO_URL INTAKE_DIR MATTER
+ *
+ * Everything that a host may do wrong: each is a status and a text, never a crash, a hang or a loss. */
+#define _POSIX_C_SOURCE 200809L
+#include "host.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static const casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
+static casehug_clio_store good;
+static casehug_clio_sdk *sdk;
+static enum { WELL, ZERO, GARBAGE, BAD_UTF8, TOO_MANY, NO_TIME, SLOW, CALLS_BACK } mood;
+static int32_t called_back[3];
+
+static int32_t get(void *context, casehug_clio_str firm, casehug_clio_str collection, casehug_clio_str id, casehug_clio_records *into) {
+    casehug_clio_str none = { NULL, 0 }, one = { "1", 1 }, bad = { "\xff\xfe", 2 };
+    switch (mood) {
+    case ZERO: return 0;
+    case GARBAGE: return 12345;
+    case BAD_UTF8: casehug_clio_records_push(into, none, id, one, -1, bad); return CASEHUG_CLIO_OK;
+    case TOO_MANY:
+        casehug_clio_records_push(into, none, id, one, -1, one);
+        casehug_clio_records_push(into, none, id, one, -1, one);
+        return CASEHUG_CLIO_OK;
+    case SLOW: nanosleep(&(struct timespec){ 0, 20000000 }, NULL); break;
+    case CALLS_BACK:
+        called_back[0] = casehug_clio_close(sdk, NULL);
+        called_back[1] = casehug_clio_plan_matter(sdk, &admin, "mat_0001", NULL, NULL);
+        called_back[2] = casehug_clio_version() != NULL;
+        break;
+    default: break;
+    }
+    return good.get(context, firm, collection, id, into);
+}
+
+static int32_t commit(void *context, const casehug_clio_write *writes, size_t count, int64_t *now_ms) {
+    int32_t done = good.commit(context, writes, count, now_ms);
+    if (mood == NO_TIME) *now_ms = -1;
+    return mood == ZERO ? 0 : mood == GARBAGE ? -7 : done;
+}
+
+static void expect(const char *what, int32_t status, int32_t code, char *error, const char *reason) {
+    CHECK(status == code, "%s: %d instead of %d: %s", what, status, code, error);
+    CHECK(error != NULL && strstr(error, reason) != NULL, "%s: %s", what, error);
+    casehug_clio_free(error);
+}
+
+static void *sync_on_a_thread(void *matter) {
+    char *out = NULL, *error = NULL;
+    int32_t status = casehug_clio_sync_matter(sdk, &admin, matter, &out, &error);
+    CHECK(status == CASEHUG_CLIO_OK, "%s", error);
+    CHECK(strstr(out, "\"status\":\"succeeded\"") != NULL, "%s", out);
+    casehug_clio_free(out);
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    CHECK(argc == 4, "usage: misuse CLIO_URL INTAKE_DIR MATTER");
+    const char *matter = argv[3];
+    casehug_clio_config config = host_config(argv[1], argv[2]);
+    char *out = NULL, *error = NULL;
+    int32_t status;
+
+    /* Opening. A store that was taken is released, whatever is wrong with the rest. */
+    casehug_clio_store store;
+    int releases = 0;
+    casehug_clio_sdk *none = NULL;
+    expect("null config", casehug_clio_open(NULL, NULL, &none, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    casehug_clio_config wrong = config;
+    wrong.size = 8;
+    store_in_c_new(&store);
+    expect("small config", casehug_clio_open(&wrong, &store, &none, &error), CASEHUG_CLIO_SETTING_INVALID, error, "wrong_size");
+    CHECK(store_in_c_released() == ++releases, "released although opening failed");
+    store_in_c_new(&store);
+    expect("null out", casehug_clio_open(&config, &store, NULL, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    CHECK(store_in_c_released() == ++releases, "released although opening failed");
+    store_in_c_new(&store);
+    store.commit = NULL;
+    expect("no commit", casehug_clio_open(&config, &store, &none, &error), CASEHUG_CLIO_SETTING_INVALID, error, "missing");
+    CHECK(store_in_c_released() == ++releases, "released although opening failed");
+    expect("no store", casehug_clio_open(&config, NULL, &none, &error), CASEHUG_CLIO_SETTING_INVALID, error, "missing");
+    wrong = config;
+    wrong.client_id = "\xff";
+    store_in_c_new(&store);
+    expect("not UTF-8", casehug_clio_open(&wrong, &store, &none, &error), CASEHUG_CLIO_SETTING_INVALID, error, "not_utf8");
+    CHECK(store_in_c_released() == ++releases, "released although opening failed");
+    wrong = config;
+    wrong.clio_url = "http://clio.example.com";
+    store_in_c_new(&store);
+    expect("plain http", casehug_clio_open(&wrong, &store, &none, &error), CASEHUG_CLIO_URL_REFUSED, error, "url_refused");
+    CHECK(store_in_c_released() == ++releases, "released although opening failed");
+    wrong = config;
+    wrong.sealing_key = "0123";
+    store_in_c_new(&store);
+    status = casehug_clio_open(&wrong, &store, &none, &error);
+    CHECK(strstr(error, "0123") == NULL, "a key is not repeated: %s", error);
+    expect("short key", status, CASEHUG_CLIO_SETTING_INVALID, error, "setting_invalid");
+    CHECK(store_in_c_released() == ++releases, "released although opening failed");
+    wrong = config;
+    wrong.sqlite_path = "/nonexistent/folder/sync.db";
+    expect("bad path", casehug_clio_open(&wrong, NULL, &none, &error), CASEHUG_CLIO_STORE_OPEN_FAILED, error, "directory_missing");
+    CHECK(none == NULL, "a failed open gives no handle");
+
+    /* Handles that are none. */
+    expect("null handle", casehug_clio_sync_matter(NULL, &admin, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    casehug_clio_sdk *wild = (casehug_clio_sdk *)(uintptr_t)0xdeadbee0;
+    expect("wild handle", casehug_clio_sync_matter(wild, &admin, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
+    expect("wild close", casehug_clio_close(wild, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
+    casehug_clio_free(NULL);
+
+    store_in_c_new(&good);
+    store = good;
+    store.get = get;
+    store.commit = commit;
+    CHECK(casehug_clio_open(&config, &store, &sdk, NULL) == CASEHUG_CLIO_OK, "open");
+    expect("not connected", casehug_clio_sync_matter(sdk, &admin, "mat_none", &out, &error), CASEHUG_CLIO_MATTER_UNKNOWN, error, "matter_unknown");
+    host_connect(sdk, &admin);
+
+    /* Arguments. */
+    casehug_clio_actor bad = { "usr_1", "firm_1", 0 }, nobody = { NULL, NULL, 1 };
+    expect("null actor", casehug_clio_sync_matter(sdk, NULL, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("no role", casehug_clio_sync_matter(sdk, &bad, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "unknown_value");
+    expect("no user", casehug_clio_sync_matter(sdk, &nobody, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("null matter", casehug_clio_sync_matter(sdk, &admin, NULL, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("path as matter", casehug_clio_sync_matter(sdk, &admin, "../mat_0001", &out, &error), CASEHUG_CLIO_ID_INVALID, error, "id_invalid");
+    expect("not UTF-8", casehug_clio_sync_matter(sdk, &admin, "\xc3\x28", &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "not_utf8");
+    casehug_clio_actor member = { "usr_2", "firm_1", 2 };
+    expect("member", casehug_clio_begin_connect(sdk, &member, "http://127.0.0.1:9/", &out, &error), CASEHUG_CLIO_NOT_ALLOWED, error, "not_allowed");
+    CHECK(out == NULL, "a failure gives no value");
+
+    /* A store that fails or answers nonsense: unknown, never success. */
+    mood = ZERO;
+    expect("zero", casehug_clio_sync_matter(sdk, &admin, matter, &out, &error), CASEHUG_CLIO_STORE_FAILED, error, "callback_failed");
+    mood = GARBAGE;
+    expect("garbage", casehug_clio_sync_matter(sdk, &admin, matter, &out, &error), CASEHUG_CLIO_STORE_FAILED, error, "12345");
+    mood = BAD_UTF8;
+    expect("bad UTF-8", casehug_clio_sync_matter(sdk, &admin, matter, &out, &error), CASEHUG_CLIO_STORE_FAILED, error, "not_utf8");
+    mood = TOO_MANY;
+    expect("too many", casehug_clio_sync_matter(sdk, &admin, matter, &out, &error), CASEHUG_CLIO_STORE_FAILED, error, "more_than_the_limit");
+    mood = NO_TIME;
+    status = casehug_clio_sync_matter(sdk, &admin, matter, &out, &error);
+    CHECK(status != CASEHUG_CLIO_OK || strstr(out, "succeeded") == NULL, "a commit without its time is no success");
+    casehug_clio_free(out);
+    casehug_clio_free(error);
+
+    /* Callbacks that call back are refused, and nothing hangs. */
+    mood = CALLS_BACK;
+    casehug_clio_plan_matter(sdk, &admin, matter, &out, &error);
+    casehug_clio_free(out);
+    casehug_clio_free(error);
+    CHECK(called_back[0] == CASEHUG_CLIO_SETTING_INVALID, "close inside a callback: %d", called_back[0]);
+    CHECK(called_back[1] == CASEHUG_CLIO_SETTING_INVALID, "a call inside a callback: %d", called_back[1]);
+    CHECK(called_back[2] == 1, "harmless functions work");
+
+    /* Slow callbacks, and several threads on one matter: once in Clio. What the failing store left is taken over when its lease ends. */
+    mood = SLOW;
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, sync_on_a_thread, (void *)matter) == 0, "thread");
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+
+    /* The child of a fork gets an answer instead of a hang. */
+    pid_t child = fork();
+    if (child == 0) _exit(casehug_clio_plan_matter(sdk, &admin, matter, NULL, NULL) == CASEHUG_CLIO_SETTING_INVALID ? 0 : 1);
+    int how = 1;
+    CHECK(waitpid(child, &how, 0) == child && how == 0, "after fork: %d", how);
+
+    CHECK(casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK, "close");
+    CHECK(store_in_c_released() == ++releases, "released once");
+    expect("closed twice", casehug_clio_close(sdk, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
+    expect("used after close", casehug_clio_sync_matter(sdk, &admin, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
+    return 0;
+}

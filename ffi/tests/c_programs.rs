@@ -1,0 +1,119 @@
+//! Programs in C, compiled by a real compiler, against the library and a simulated Clio; and the store conformance suite on the store written in C.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use casehug_clio::testing::store::{StoreUnderTest, run_all};
+use casehug_clio_ffi::{HostStore, casehug_clio_store};
+use casehug_clio_runtime_tokio::TokioRuntime;
+use clio_sim::{ClioSim, Config};
+use serde_json::{Value, json};
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where cargo put the library, beside this test.
+fn library_folder() -> PathBuf {
+    std::env::current_exe().unwrap().parent().unwrap().to_path_buf()
+}
+
+fn compile(name: &str, sources: &[&str], more: &[&str], out: &Path) -> PathBuf {
+    let program = out.join(name);
+    let output = Command::new("cc")
+        .args(["-std=c99", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"])
+        .arg(folder().join("include"))
+        .args(sources.iter().map(|source| folder().join("tests/c").join(source)))
+        .arg("-o")
+        .arg(&program)
+        .arg("-L")
+        .arg(library_folder())
+        .arg("-lcasehug_clio_ffi")
+        .arg(format!("-Wl,-rpath,{}", library_folder().display()))
+        .args(more)
+        .output()
+        .unwrap_or_else(|error| panic!("a C compiler is needed: {error}"));
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    program
+}
+
+/// Runs a program, under valgrind if `valgrind` is set; gives what Clio holds afterwards.
+async fn run(name: &str, valgrind: bool) -> (Output, Value) {
+    let sim = ClioSim::start(Config { auto_consent: true, rate_limit: 1_000_000, ..Config::default() }).await.unwrap();
+    let temp = tempfile::tempdir().unwrap();
+    let program = compile(name, &[&format!("{name}.c"), "store_in_c.c"], &[], temp.path());
+    let mut command = Command::new(if valgrind { Path::new("valgrind") } else { &program });
+    if valgrind {
+        command.args(["--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite", "--quiet"]);
+        command.arg(&program);
+    }
+    command.arg(sim.url()).arg(folder().join("../examples/intake")).arg("mat_0001");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let state = sim.model().state(sim.now());
+    sim.stop();
+    (output, state)
+}
+
+fn assert_synced_once(output: &Output, state: &Value) {
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    for (kind, count) in [("contacts", 1), ("matters", 1), ("documents", 2)] {
+        assert_eq!(state[kind].as_array().unwrap().len(), count, "{kind}: {}", state[kind]);
+    }
+    assert!(state["documents"].as_array().unwrap().iter().all(|document| document["complete"] == json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_c_program_with_a_store_in_c_syncs_one_intake() {
+    let (output, state) = run("sync_one", false).await;
+    assert_synced_once(&output, &state);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "mat_0001: 7 calls\nmat_0001: 0 calls\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_host_does_wrong_is_an_answer_and_nothing_is_lost() {
+    let (output, state) = run("misuse", false).await;
+    assert_synced_once(&output, &state);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn valgrind_finds_no_wrong_access_and_no_leak() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: valgrind is not installed, so memory errors were not looked for");
+        assert!(std::env::var_os("CI").is_none(), "valgrind is needed in CI");
+        return;
+    }
+    let (output, state) = run("sync_one", true).await;
+    assert_synced_once(&output, &state);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_written_in_c_passes_the_conformance_suite() {
+    let temp = tempfile::tempdir().unwrap();
+    let shared = compile("libstore_in_c.so", &["store_in_c.c"], &["-shared", "-fPIC"], temp.path());
+    // SAFETY: our own library, kept loaded to the end of the test.
+    let library = unsafe { libloading::Library::new(shared) }.unwrap();
+    // SAFETY: the function has this signature.
+    let new: libloading::Symbol<'_, unsafe extern "C" fn(*mut casehug_clio_store)> =
+        unsafe { library.get(b"store_in_c_new") }.unwrap();
+    let open = || {
+        let mut functions = std::mem::MaybeUninit::uninit();
+        // SAFETY: the function fills it.
+        let functions: casehug_clio_store = unsafe {
+            new(functions.as_mut_ptr());
+            functions.assume_init()
+        };
+        // SAFETY: filled right above; its functions may be called on any thread.
+        unsafe { HostStore::new(&raw const functions, tokio::runtime::Handle::current()) }.unwrap()
+    };
+    let outcomes = run_all(async || {
+        let store = open();
+        StoreUnderTest::new(Arc::new(store.clone()), Arc::new(store), Arc::new(TokioRuntime))
+    })
+    .await;
+    assert!(outcomes.len() >= 29, "{}", outcomes.len());
+    for (name, outcome) in outcomes {
+        assert_eq!(outcome, Ok(()), "{name}");
+    }
+}
