@@ -51,7 +51,8 @@ async fn run(name: &str, valgrind: bool) -> (Output, Value) {
     }
     command.arg(sim.url()).arg(folder().join("../examples/intake")).arg("mat_0001");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let state = sim.model().state(sim.now());
+    let now = sim.now();
+    let state = sim.model().state(now);
     sim.stop();
     (output, state)
 }

@@ -41,11 +41,19 @@ static int32_t commit(void *context, const casehug_clio_write *writes, size_t co
     return mood == ZERO ? 0 : mood == GARBAGE ? -7 : done;
 }
 
-static void expect(const char *what, int32_t status, int32_t code, char *error, const char *reason) {
+static void check_refused(const char *what, int32_t status, int32_t code, char *error, const char *reason) {
     CHECK(status == code, "%s: %d instead of %d: %s", what, status, code, error);
     CHECK(error != NULL && strstr(error, reason) != NULL, "%s: %s", what, error);
     casehug_clio_free(error);
 }
+
+/* The call comes first: C does not say in which order arguments are evaluated. */
+#define expect(what, call, code, error, reason)           \
+    do {                                                  \
+        (error) = NULL;                                   \
+        int32_t got_ = (call);                            \
+        check_refused(what, got_, code, error, reason);   \
+    } while (0)
 
 static void *sync_on_a_thread(void *matter) {
     char *out = NULL, *error = NULL;
@@ -96,7 +104,7 @@ int main(int argc, char **argv) {
     store_in_c_new(&store);
     status = casehug_clio_open(&wrong, &store, &none, &error);
     CHECK(strstr(error, "0123") == NULL, "a key is not repeated: %s", error);
-    expect("short key", status, CASEHUG_CLIO_SETTING_INVALID, error, "setting_invalid");
+    check_refused("short key", status, CASEHUG_CLIO_SETTING_INVALID, error, "setting_invalid");
     CHECK(store_in_c_released() == ++releases, "released although opening failed");
     wrong = config;
     wrong.sqlite_path = "/nonexistent/folder/sync.db";
