@@ -58,7 +58,9 @@ async fn the_firewall_wants_a_plain_user_agent() {
         let refused = read(request.send().await.unwrap()).await.expect(403);
         assert!(refused.header("content-type").starts_with("text/html") && refused.text.contains("<html>"));
     }
-    let silent = reqwest::Client::new().get(format!("{}/api/v4/contacts", rig.sim.url())).bearer_auth(&rig.token);
+    let silent = support::client(reqwest::Client::builder())
+        .get(format!("{}/api/v4/contacts", rig.sim.url()))
+        .bearer_auth(&rig.token);
     assert!(read(silent.send().await.unwrap()).await.expect(403).text.contains("403 Forbidden"));
 }
 

@@ -71,6 +71,13 @@ pub async fn read(response: reqwest::Response) -> Answer {
     Answer { status, headers, text, json }
 }
 
+/// Builds a client. Another member of the workspace may have left reqwest without a TLS provider of its own (Cargo unites
+/// features), and then building a client panics, so one is installed first; a second installation is refused, which is fine.
+pub fn client(builder: reqwest::ClientBuilder) -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    builder.build().unwrap()
+}
+
 /// A simulator, a token, and a client that follows no redirect.
 pub struct Rig {
     pub sim: ClioSim,
@@ -89,7 +96,7 @@ impl Rig {
         let sim = ClioSim::start(config).await.unwrap();
         let now = sim.now();
         let token = sim.model().grant(now).access_token;
-        let http = reqwest::Client::builder().user_agent("clio-sim-tests/1").redirect(Policy::none()).build().unwrap();
+        let http = client(reqwest::Client::builder().user_agent("clio-sim-tests/1").redirect(Policy::none()));
         Self { sim, http, token }
     }
 
