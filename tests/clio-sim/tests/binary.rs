@@ -1,6 +1,8 @@
 //! The program: one line of JSON, then a Clio until it is told to stop.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -33,7 +35,14 @@ async fn it_announces_itself_and_leaves_with_its_parent() {
         start(&["--config", config, "--seed-file", seed, "--auto-consent", "--region", "ca", "--exit-with-stdin"]);
     let url = line["url"].as_str().unwrap();
     assert!(line["storage_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
-    let state: Value = reqwest::get(format!("{url}/__sim/state")).await.unwrap().json().await.unwrap();
+    let state: Value = support::client(reqwest::Client::builder())
+        .get(format!("{url}/__sim/state"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!((&state["region"], &state["account"]["name"]), (&json!("ca"), &json!("Test & Co")));
     assert_eq!(state["contacts"][0]["first_name"], "Ada");
     drop(child.stdin.take());
