@@ -229,7 +229,7 @@ unsafe fn answer(work: impl FnOnce() -> Result<Option<Value>>, out: *mut *mut c_
     });
     let (status, value, failure) = match result {
         Ok(value) => (OK, value, None),
-        Err(error) => (i32::from(error.code().number()), None, Some(describe(&error))),
+        Err(error) => (i32::from(error.code().number()), None, Some(error.to_json())),
     };
     // SAFETY: by this function's own contract.
     unsafe {
@@ -237,13 +237,4 @@ unsafe fn answer(work: impl FnOnce() -> Result<Option<Value>>, out: *mut *mut c_
         give(error, failure.map(|failure| failure.to_string()));
     }
     status
-}
-
-fn describe(error: &Error) -> Value {
-    let context: serde_json::Map<String, Value> =
-        error.context().iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
-    json!({
-        "code": error.code().name(), "number": error.code().number(), "kind": error.kind().name(),
-        "retry": error.retry().name(), "message": error.code().message(), "context": context,
-    })
 }

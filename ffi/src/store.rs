@@ -336,8 +336,7 @@ impl Store for HostStore {
             // SAFETY: the host's function; the request and the sink live until it returns.
             let found =
                 collect(firm, collection, limit, |sink| unsafe { function(store.context, &raw const request, sink) })?;
-            check_order(&scan, &found)?;
-            Ok(found)
+            if scan.is_answered_by(&found) { Ok(found) } else { Err(failed("callback_answer").with("field", "order")) }
         }))
     }
 
@@ -363,30 +362,6 @@ impl Store for HostStore {
             .await
         })
     }
-}
-
-/// A store that mixes up ids or their order would hide records from core.
-fn check_order(scan: &Scan, found: &[Record]) -> Result<()> {
-    let right = match scan {
-        Scan::Ids { firm, from, until, order, .. } => {
-            let in_range = |record: &Record| {
-                record.key.firm == *firm
-                    && record.key.id >= *from
-                    && until.as_ref().is_none_or(|until| record.key.id < *until)
-            };
-            let ascends = |pair: &[Record]| match order {
-                Order::Ascending => pair[0].key.id < pair[1].key.id,
-                Order::Descending => pair[0].key.id > pair[1].key.id,
-            };
-            found.iter().all(in_range) && found.windows(2).all(ascends)
-        }
-        Scan::Due { firm, .. } => {
-            let asked = |record: &Record| firm.as_ref().is_none_or(|firm| record.key.firm == *firm);
-            found.iter().all(|record| asked(record) && record.due_at.is_some())
-                && found.windows(2).all(|pair| pair[0].due_at <= pair[1].due_at)
-        }
-    };
-    if right { Ok(()) } else { Err(failed("callback_answer").with("field", "order")) }
 }
 
 struct WriteTexts {

@@ -105,6 +105,33 @@ pub enum Scan {
     },
 }
 
+impl Scan {
+    /// Whether these can be its answer: in its range and its order. For adapters over foreign code, since a store that mixes up ids or their order
+    /// would hide records from core.
+    #[must_use]
+    pub fn is_answered_by(&self, found: &[Record]) -> bool {
+        match self {
+            Self::Ids { firm, from, until, order, .. } => {
+                let in_range = |record: &Record| {
+                    record.key.firm == *firm
+                        && record.key.id >= *from
+                        && until.as_ref().is_none_or(|until| record.key.id < *until)
+                };
+                let ascends = |pair: &[Record]| match order {
+                    Order::Ascending => pair[0].key.id < pair[1].key.id,
+                    Order::Descending => pair[0].key.id > pair[1].key.id,
+                };
+                found.iter().all(in_range) && found.windows(2).all(ascends)
+            }
+            Self::Due { firm, .. } => {
+                let asked = |record: &Record| firm.as_ref().is_none_or(|firm| record.key.firm == *firm);
+                found.iter().all(|record| asked(record) && record.due_at.is_some())
+                    && found.windows(2).all(|pair| pair[0].due_at <= pair[1].due_at)
+            }
+        }
+    }
+}
+
 /// The direction of a scan by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {

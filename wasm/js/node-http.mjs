@@ -1,0 +1,256 @@
+// The HTTP port on `node:http` and `node:https`.
+//
+// A connection per request, made here and handed to Node when it stands, TLS included: until then it is certain that nothing was written, and only
+// then is it decided whether the request may still be sent. No redirect, no proxy, no retry, no cookie, no decompression: `node:http` has none.
+//
+// A document goes out of one buffer that is used again, counted here: `node:http` hangs on a body that is too short and lets one pass that is too long.
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import tls from 'node:tls';
+
+import { monotonic } from './clock.mjs';
+import { HttpFailure } from './errors.mjs';
+
+const CHUNK = 64 * 1024;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export class NodeHttp {
+  #documents;
+  #ca;
+
+  /** `documents.open(document, offset)` gives a reader; `ca`: PEM certificates to trust besides Node's. */
+  constructor(documents, { ca } = {}) {
+    this.#documents = documents;
+    this.#ca = ca;
+  }
+
+  async send(request, signal) {
+    const url = allowed(request.url);
+    const headers = checked(request);
+    const ending = new AbortController();
+    let ended;
+    const end = (kind) => {
+      ended ??= kind;
+      ending.abort();
+    };
+    const abandon = () => end('lost');
+    const timer = setTimeout(() => end('timeout'), Math.min(request.timeoutMs, LONGEST_TIMER_MS));
+    signal?.addEventListener('abort', abandon, { once: true });
+    if (signal?.aborted) abandon();
+    let socket;
+    let reader;
+    let sent = 'no';
+    try {
+      requireInTime(request);
+      if (isDocument(request.body)) {
+        reader = await unlessEnded(this.#reader(request.body), ending.signal);
+      }
+      socket = await connect(url, this.#ca, ending.signal);
+      requireInTime(request);
+      sent = 'maybe';
+      return await exchange({ request, url, headers, socket, reader, signal: ending.signal });
+    } catch (error) {
+      const failure = error instanceof HttpFailure ? error : new HttpFailure('lost', sent);
+      throw new HttpFailure(ended ?? failure.kind, sent);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abandon);
+      ending.abort();
+      socket?.destroy();
+      // A reader that cannot be closed is the host's affair.
+      Promise.resolve(reader?.close?.()).catch(() => {});
+      if (request.body instanceof Uint8Array) request.body.fill(0); // It held client data or a secret.
+    }
+  }
+
+  async #reader({ offset, len, last, ...document }) {
+    let reader;
+    try {
+      reader = await this.#documents.open(document, offset);
+    } catch {
+      throw new HttpFailure('body_unreadable', 'no');
+    }
+    if (len === 0 && last) await requireEnd(reader);
+    return reader;
+  }
+}
+
+/** `https`, or `http` to this machine's own loopback; no user name or password in it. */
+function allowed(text) {
+  const refused = new HttpFailure('refused', 'no');
+  if (!URL.canParse(text)) throw refused;
+  const url = new URL(text);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const loopback = host === 'localhost' || host === '::1' || (net.isIPv4(host) && host.startsWith('127.'));
+  const scheme = url.protocol === 'https:' || (url.protocol === 'http:' && loopback);
+  if (!scheme || url.username !== '' || url.password !== '') throw refused;
+  // As it was given: a cursor of Clio's is followed byte for byte.
+  const path = text.slice(text.indexOf('/', url.protocol.length + 2)).split('#')[0];
+  return { secure: url.protocol === 'https:', host, port: url.port || (url.protocol === 'https:' ? 443 : 80), authority: url.host, path };
+}
+
+function checked({ method, headers, body }) {
+  const all = Object.create(null);
+  try {
+    for (const [name, value] of headers) {
+      http.validateHeaderName(name);
+      http.validateHeaderValue(name, value);
+      all[name] = [...(all[name] ?? []), value];
+    }
+  } catch {
+    throw new HttpFailure('refused', 'no');
+  }
+  const len = body === null ? 0 : isDocument(body) ? body.len : body.length;
+  if (len > 0 || body !== null || !['GET', 'DELETE'].includes(method)) all['content-length'] = [String(len)];
+  return all;
+}
+
+function isDocument(body) {
+  return body !== null && !(body instanceof Uint8Array);
+}
+
+function requireInTime({ notAfter }) {
+  if (notAfter !== null && monotonic() >= notAfter) throw new HttpFailure('not_after', 'no');
+}
+
+/** What the promise gives, unless the exchange ends first: foreign code may wait for ever. */
+function unlessEnded(promise, signal) {
+  return new Promise((resolve, reject) => {
+    const end = () => reject(new HttpFailure('lost', 'maybe'));
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
+}
+
+async function connect({ secure, host, port }, ca, signal) {
+  const plain = await opened(net.connect({ host, port, noDelay: true }), 'connect', 'connect', signal);
+  if (!secure) return plain;
+  const trusted = ca === undefined ? undefined : [...tls.rootCertificates, ...[ca].flat()];
+  const encrypted = tls.connect({
+    socket: plain,
+    host,
+    servername: net.isIP(host) ? undefined : host,
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: true, // Also where the environment says otherwise.
+    ALPNProtocols: ['http/1.1'],
+    ca: trusted,
+  });
+  return opened(encrypted, 'secureConnect', 'tls', signal);
+}
+
+function opened(socket, event, kind, signal) {
+  const done = new Promise((resolve, reject) => {
+    socket.once(event, () => resolve(socket));
+    socket.on('error', () => reject(new HttpFailure(kind, 'no')));
+    socket.once('close', () => reject(new HttpFailure(kind, 'no')));
+  });
+  return unlessEnded(done, signal).catch((error) => {
+    socket.destroy();
+    throw error;
+  });
+}
+
+function exchange({ request, url, headers, socket, reader, signal }) {
+  const progress = { whole: reader === undefined, over: false };
+  const outgoing = (url.secure ? https : http).request({
+    method: request.method,
+    path: url.path,
+    headers: { ...headers, host: url.authority },
+    createConnection: () => socket,
+    maxHeaderSize: CHUNK,
+  });
+  const answered = new Promise((resolve, reject) => {
+    outgoing.once('response', (incoming) => {
+      const { statusCode: status } = incoming;
+      // Whoever says "done" before the document was sent has not got it.
+      if (status >= 200 && status < 300 && !progress.whole) reject(new HttpFailure('lost', 'maybe'));
+      else read(incoming, request.maxResponse).then(resolve, reject);
+    });
+    outgoing.on('error', () => {
+      // While an answer is being read, its own end tells.
+      if (outgoing.res === null || outgoing.res === undefined) reject(new HttpFailure('lost', 'maybe'));
+    });
+    outgoing.once('close', () => {
+      if (outgoing.res === null || outgoing.res === undefined) reject(new HttpFailure('lost', 'maybe'));
+    });
+    if (reader === undefined) {
+      outgoing.end(request.body ?? undefined);
+    } else {
+      upload(outgoing, reader, request.body, progress, signal).catch((error) => {
+        // A broken connection shows at the answer too, which may have come before it broke.
+        if (error instanceof HttpFailure) reject(error);
+      });
+    }
+  });
+  return unlessEnded(answered, signal).finally(() => {
+    progress.over = true;
+    outgoing.destroy();
+  });
+}
+
+async function read(incoming, most) {
+  const tooLarge = () => new HttpFailure('response_too_large', 'maybe');
+  if (Number(incoming.headers['content-length'] ?? 0) > most) throw tooLarge();
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of incoming) {
+    size += chunk.length;
+    if (size > most) throw tooLarge();
+    chunks.push(chunk);
+  }
+  if (!incoming.complete) throw new HttpFailure('lost', 'maybe');
+  const headers = [];
+  for (let at = 0; at < incoming.rawHeaders.length; at += 2) {
+    const [name, value] = incoming.rawHeaders.slice(at, at + 2);
+    if (/^[\t\x20-\x7e]*$/.test(value)) headers.push([name, value]);
+  }
+  return { status: incoming.statusCode, headers, body: Buffer.concat(chunks) };
+}
+
+/** Writes exactly `len` bytes. The last chunk is held back until the end of the document was checked, so that a longer one never arrives whole. */
+async function upload(outgoing, reader, { len, last }, progress, signal) {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, len));
+  let left = len;
+  while (left > 0) {
+    const want = Math.min(left, buffer.length);
+    let filled = 0;
+    while (filled < want) {
+      const count = await unlessEnded(pieceOf(reader, buffer.subarray(filled, want)), signal);
+      if (count === 0) throw new HttpFailure('body_short', 'maybe');
+      filled += count;
+    }
+    left -= want;
+    if (left === 0) {
+      if (last) await unlessEnded(requireEnd(reader), signal);
+      // Nobody can have all bytes before this moment, so an answer to all of them comes later.
+      progress.whole = true;
+    }
+    if (progress.over) return;
+    // The buffer is free again when its bytes are with the kernel.
+    await unlessEnded(written(outgoing, buffer.subarray(0, want)), signal);
+  }
+  outgoing.end();
+}
+
+function written(outgoing, chunk) {
+  return new Promise((resolve, reject) => {
+    outgoing.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function pieceOf(reader, buffer) {
+  let count;
+  try {
+    count = await reader.read(buffer);
+  } catch {
+    throw new HttpFailure('body_unreadable', 'maybe');
+  }
+  if (!Number.isInteger(count) || count < 0 || count > buffer.length) throw new HttpFailure('body_unreadable', 'maybe');
+  return count;
+}
+
+async function requireEnd(reader) {
+  if ((await pieceOf(reader, Buffer.alloc(1))) !== 0) throw new HttpFailure('body_long', 'maybe');
+}

@@ -1,0 +1,164 @@
+//! What the JavaScript side calls. Every function gives the number of a task.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
+use casehug_clio::clio::ClioHost;
+use casehug_clio::model::{ActorId, FirmId, MatterId};
+use casehug_clio::{Code, Error, Result, Sdk};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::*;
+
+use crate::executor::{describe, spawn};
+use crate::http::{HttpObject, JsHttp};
+use crate::intake::{IntakeObject, JsIntake};
+use crate::runtime::JsRuntime;
+use crate::store::{JsStore, StoreObject};
+
+/// The error that a panic becomes, made beforehand: afterwards nothing may be asked of the instance.
+#[wasm_bindgen(js_name = panicError)]
+pub fn panic_error() -> String {
+    describe(&Error::new(Code::Panic))
+}
+
+/// The error of a call on an SDK that is closed.
+#[wasm_bindgen(js_name = closedError)]
+pub fn closed_error() -> String {
+    describe(&Error::new(Code::SettingInvalid).with("argument", "sdk").with("reason", "closed"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Config {
+    client_id: String,
+    client_secret: String,
+    clio_url: String,
+    sealing_key: SealingKey,
+    settle_seconds: Option<f64>,
+    request_timeout_seconds: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealingKey {
+    id: String,
+    key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Who {
+    user: String,
+    firm: String,
+    role: WhoRole,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WhoRole {
+    Admin,
+    Member,
+}
+
+/// An open SDK.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Engine(Rc<Sdk>);
+
+#[wasm_bindgen]
+impl Engine {
+    /// Opens the SDK over the host's ports. Opens no connection. The error is the JSON text of one.
+    pub fn open(
+        config: &str,
+        store: StoreObject,
+        http: HttpObject,
+        intake: IntakeObject,
+    ) -> core::result::Result<Self, String> {
+        build(config, store, http, intake).map(|sdk| Self(Rc::new(sdk))).map_err(|error| describe(&error))
+    }
+
+    /// `{"authorize_url"}`.
+    #[wasm_bindgen(js_name = beginConnect)]
+    pub fn begin_connect(&self, who: &str, redirect_uri: String) -> u32 {
+        let (sdk, who) = (Rc::clone(&self.0), actor(who));
+        spawn(async move {
+            let start = sdk.begin_connect(&who?, &redirect_uri).await?;
+            Ok(json!({ "authorize_url": start.authorize_url.as_str() }))
+        })
+    }
+
+    /// The connection, without secrets.
+    #[wasm_bindgen(js_name = finishConnect)]
+    pub fn finish_connect(&self, who: &str, callback_query: String) -> u32 {
+        let (sdk, who) = (Rc::clone(&self.0), actor(who));
+        spawn(async move { to_json(&sdk.finish_connect(&who?, &callback_query).await?) })
+    }
+
+    /// The firm's connection, or null.
+    pub fn connection(&self, who: &str) -> u32 {
+        let (sdk, who) = (Rc::clone(&self.0), actor(who));
+        spawn(async move { to_json(&sdk.connection(&who?.firm).await?) })
+    }
+
+    /// `{"calls":{"least","most"}}`.
+    #[wasm_bindgen(js_name = planMatter)]
+    pub fn plan_matter(&self, who: &str, matter: String) -> u32 {
+        let (sdk, who) = (Rc::clone(&self.0), actor(who));
+        spawn(async move {
+            let plan = sdk.plan_matter(&who?, &MatterId::new(matter)?).await?;
+            Ok(json!({ "calls": { "least": plan.calls.least, "most": plan.calls.most } }))
+        })
+    }
+
+    /// The report.
+    #[wasm_bindgen(js_name = syncMatter)]
+    pub fn sync_matter(&self, who: &str, matter: String) -> u32 {
+        let (sdk, who) = (Rc::clone(&self.0), actor(who));
+        spawn(async move { to_json(&sdk.sync_matter(&who?, &MatterId::new(matter)?).await?) })
+    }
+}
+
+fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObject) -> Result<Sdk> {
+    let invalid = |argument| Error::new(Code::SettingInvalid).with("argument", argument);
+    // serde's own text quotes values; where it is, is enough to mend it.
+    let config: Config =
+        serde_json::from_str(config).map_err(|error| invalid("config").with("column", error.column()))?;
+    let url = config.clio_url.parse().map_err(|_| Error::new(Code::UrlRefused).with("argument", "clioUrl"))?;
+    let key = &config.sealing_key;
+    let runtime = Arc::new(JsRuntime);
+    let keys = ConfiguredKeys::from_text(runtime.clone(), &key.id, [(key.id.as_str(), key.key.as_str())])?;
+    let mut builder =
+        Sdk::builder(ClioApp::new(config.client_id, config.client_secret.into())?, ClioHost::custom(url)?)
+            .transport(Arc::new(JsHttp::new(http)?))
+            .store(Arc::new(JsStore::new(store)?))
+            .keys(Arc::new(keys))
+            .intake(Arc::new(JsIntake::new(intake)?))
+            .runtime(runtime);
+    let seconds = |seconds: f64, argument| Duration::try_from_secs_f64(seconds).map_err(|_| invalid(argument));
+    if let Some(settle) = config.settle_seconds {
+        builder = builder.settle(seconds(settle, "settleSeconds")?);
+    }
+    if let Some(timeout) = config.request_timeout_seconds {
+        builder = builder.request_timeout(seconds(timeout, "requestTimeoutSeconds")?);
+    }
+    builder.build()
+}
+
+fn actor(json: &str) -> Result<Actor> {
+    let invalid = |error: serde_json::Error| {
+        Error::new(Code::SettingInvalid).with("argument", "actor").with("column", error.column())
+    };
+    let who: Who = serde_json::from_str(json).map_err(invalid)?;
+    let role = match who.role {
+        WhoRole::Admin => Role::Admin,
+        WhoRole::Member => Role::Member,
+    };
+    Ok(Actor { id: ActorId::new(who.user)?, firm: FirmId::new(who.firm)?, role })
+}
+
+fn to_json(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|_| Error::new(Code::Internal).with("reason", "answer_not_encodable"))
+}

@@ -1,0 +1,87 @@
+//! Tasks, polled by JavaScript.
+//!
+//! A task is a future under a number. Waking it asks the host to call [`poll`] with that number soon; several wakes before that are one. When the
+//! future is done the host is given its result. A panic leaves [`poll`] as a JavaScript exception; what is then in this module is of no use any
+//! more, and the host drops the whole instance.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use casehug_clio::{Error, Result};
+use serde_json::Value;
+use wasm_bindgen::prelude::*;
+
+use crate::host;
+
+type Work = Pin<Box<dyn Future<Output = Result<Value>>>>;
+
+struct Task {
+    work: Work,
+    wake: Arc<Wakeup>,
+}
+
+thread_local! {
+    static TASKS: RefCell<HashMap<u32, Task>> = RefCell::default();
+    static LAST: Cell<u32> = const { Cell::new(0) };
+}
+
+struct Wakeup {
+    task: u32,
+    scheduled: AtomicBool,
+}
+
+impl Wake for Wakeup {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.scheduled.swap(true, Ordering::Relaxed) {
+            // A host that cannot schedule cannot be told so either.
+            let _ = host::with(|host| host.schedule(self.task));
+        }
+    }
+}
+
+/// Starts a task; its number stands for its promise.
+pub(crate) fn spawn(work: impl Future<Output = Result<Value>> + 'static) -> u32 {
+    let task = LAST.get().wrapping_add(1);
+    LAST.set(task);
+    let wake = Arc::new(Wakeup { task, scheduled: AtomicBool::new(false) });
+    TASKS.with_borrow_mut(|tasks| tasks.insert(task, Task { work: Box::pin(work), wake: Arc::clone(&wake) }));
+    wake.wake();
+    task
+}
+
+/// Goes on with a task. Called by the host for each `schedule`.
+#[wasm_bindgen]
+pub fn poll(task: u32) {
+    // Out of the table while it runs: it may start others.
+    let Some(mut running) = TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) else { return };
+    running.wake.scheduled.store(false, Ordering::Relaxed);
+    let waker = Waker::from(Arc::clone(&running.wake));
+    match running.work.as_mut().poll(&mut Context::from_waker(&waker)) {
+        Poll::Pending => {
+            TASKS.with_borrow_mut(|tasks| tasks.insert(task, running));
+        }
+        Poll::Ready(result) => {
+            // Before the host is told: what the future holds (timers, requests) ends first.
+            drop(running);
+            let (succeeded, json) = match result {
+                Ok(value) => (true, value.to_string()),
+                Err(error) => (false, describe(&error)),
+            };
+            let _ = host::with(|host| host.settle(task, succeeded, &json));
+        }
+    }
+}
+
+/// The JSON text of which the host makes its `Error`.
+pub(crate) fn describe(error: &Error) -> String {
+    error.to_json().to_string()
+}
