@@ -3,6 +3,10 @@
 //! **The promise.** This crate opens no socket, no file and no database, starts no thread, reads no clock, no environment and no
 //! random source. Everything it needs from outside comes through the six traits of [`ports`], so that one engine runs
 //! behind the C ABI, in Node as WebAssembly, and in Rust services.
+#![cfg_attr(
+    target_family = "wasm",
+    allow(clippy::arc_with_non_send_sync, reason = "one source for all targets; there, one thread")
+)]
 
 pub mod auth;
 mod budget;

@@ -44,7 +44,8 @@ export class NodeHttp {
     try {
       requireInTime(request);
       if (isDocument(request.body)) {
-        reader = await unlessEnded(this.#reader(request.body), ending.signal);
+        reader = await unlessEnded(this.#open(request.body), ending.signal);
+        if (request.body.len === 0 && request.body.last) await unlessEnded(requireEnd(reader), ending.signal);
       }
       socket = await connect(url, this.#ca, ending.signal);
       requireInTime(request);
@@ -64,15 +65,12 @@ export class NodeHttp {
     }
   }
 
-  async #reader({ offset, len, last, ...document }) {
-    let reader;
+  async #open({ firm, matter, document, upload, offset }) {
     try {
-      reader = await this.#documents.open(document, offset);
+      return await this.#documents.open({ firm, matter, document, upload }, offset);
     } catch {
       throw new HttpFailure('body_unreadable', 'no');
     }
-    if (len === 0 && last) await requireEnd(reader);
-    return reader;
   }
 }
 
@@ -153,7 +151,8 @@ function opened(socket, event, kind, signal) {
 }
 
 function exchange({ request, url, headers, socket, reader, signal }) {
-  const progress = { whole: reader === undefined, over: false };
+  const streamed = reader !== undefined && request.body.len > 0;
+  const progress = { whole: !streamed, over: false };
   const outgoing = (url.secure ? https : http).request({
     method: request.method,
     path: url.path,
@@ -175,8 +174,8 @@ function exchange({ request, url, headers, socket, reader, signal }) {
     outgoing.once('close', () => {
       if (outgoing.res === null || outgoing.res === undefined) reject(new HttpFailure('lost', 'maybe'));
     });
-    if (reader === undefined) {
-      outgoing.end(request.body ?? undefined);
+    if (!streamed) {
+      outgoing.end(request.body instanceof Uint8Array ? request.body : undefined);
     } else {
       upload(outgoing, reader, request.body, progress, signal).catch((error) => {
         // A broken connection shows at the answer too, which may have come before it broke.

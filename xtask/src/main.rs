@@ -5,6 +5,7 @@ mod clio;
 mod contract;
 mod demo;
 mod test;
+mod wasm;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -18,6 +19,11 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::all(args.get(1).map(String::as_str)),
         Some("intake") => demo::make_large_file(),
+        #[cfg(feature = "bindgen")]
+        Some("bindgen") => match &args[1..] {
+            [wasm, out] => wasm::bindgen(wasm, out),
+            _ => Err(String::from("usage: cargo xtask bindgen WASM FOLDER")),
+        },
         _ => Err(String::from(
             "usage: cargo xtask demo | test [STEP] | intake\n  intake: makes the example intake's 120 MB file",
         )),

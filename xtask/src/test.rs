@@ -9,8 +9,9 @@ const STEPS: &[Step] = &[
     ("format", || run("cargo", &["fmt", "--all", "--check"])),
     ("pure", core_is_pure),
     ("lint", || run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
-    ("wasm", core_compiles_for_wasm),
+    ("wasm", crate::wasm::check),
     ("unit", || run("cargo", &["test", "--quiet", "--workspace"])),
+    ("node", crate::wasm::node),
     ("demo", crate::demo::demo),
     ("contract", crate::contract::contract),
 ];
@@ -45,26 +46,4 @@ fn core_is_pure() -> Outcome {
             Ok(())
         }
     }
-}
-
-/// rustup's target where it can be had, else Debian's compiler with the standard library from source.
-fn core_compiles_for_wasm() -> Outcome {
-    const TARGET: &str = "wasm32-unknown-unknown";
-    if run("rustup", &["target", "add", TARGET]).is_ok() {
-        return run("cargo", &["check", "--quiet", "--package", "casehug-clio", "--target", TARGET]);
-    }
-    println!("rustup cannot add {TARGET}; trying Debian's rustc-web");
-    run("apt-get", &["update", "--quiet"])?;
-    run("apt-get", &["install", "--yes", "--quiet", "rustc-web", "cargo-web", "rust-web-src"])?;
-    println!("$ cargo check -Zbuild-std for {TARGET}");
-    let status = command(
-        "/usr/bin/cargo",
-        &["check", "-Zbuild-std=std,panic_abort", "--package", "casehug-clio", "--target", TARGET],
-    )
-    .env("RUSTC_BOOTSTRAP", "1")
-    .env("RUSTC", "/usr/bin/rustc")
-    .env("CARGO_TARGET_DIR", crate::target().join("debian-web"))
-    .status()
-    .map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err(String::from("core does not compile for WebAssembly")) }
 }

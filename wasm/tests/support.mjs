@@ -1,0 +1,64 @@
+// What the tests share: the package under test, the programs it meets, and a host.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const built = process.env.CASEHUG_CLIO_NODE ?? join(root, 'target/node');
+const programs = process.env.CASEHUG_CLIO_PROGRAMS ?? join(root, 'target/debug');
+
+export const sdk = await import(join(built, 'index.mjs'));
+export const { engine } = await import(join(built, 'engine.mjs'));
+
+export const admin = { user: 'usr_1', firm: 'firm_1', role: 'admin' };
+
+/** A folder that goes with the test. */
+export function folder(t) {
+  const made = mkdtempSync(join(tmpdir(), 'casehug-clio-'));
+  t.after(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+/** Starts a program of this workspace that stops with us; gives its first line of output. */
+export async function program(t, name, ...args) {
+  const child = spawn(join(programs, name), [...args, '--exit-with-stdin'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => child.kill());
+  const lines = createInterface({ input: child.stdout });
+  return (await lines[Symbol.asyncIterator]().next()).value;
+}
+
+/** A simulated Clio; gives its URL. */
+export async function clio(t) {
+  const { url } = JSON.parse(await program(t, 'clio-sim', '--auto-consent'));
+  await fetch(`${url}/__sim/config`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ rate_limit: 1000 }),
+  });
+  return url;
+}
+
+export async function holds(url) {
+  return (await fetch(`${url}/__sim/state`)).json();
+}
+
+export function config(clioUrl, more = {}) {
+  const sealingKey = { id: 'test', key: '6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248' };
+  return { clientId: 'casehug-dev', clientSecret: 'casehug-dev-secret', clioUrl, sealingKey, settleSeconds: 2, ...more };
+}
+
+/** An SDK over this store and this folder of intakes. */
+export function open(clioUrl, store, intakes, more = {}) {
+  const intake = new sdk.FolderIntake(intakes);
+  return sdk.Sdk.open(config(clioUrl, more.config), { store, intake, http: new sdk.NodeHttp(intake), ...more.ports });
+}
+
+/** Connects the firm, as a browser would. */
+export async function connect(opened) {
+  const { authorize_url: page } = await opened.beginConnect(admin, 'http://127.0.0.1:9/callback');
+  const answer = await fetch(page, { redirect: 'manual' });
+  return opened.finishConnect(admin, new URL(answer.headers.get('location')).search.slice(1));
+}

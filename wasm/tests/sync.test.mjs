@@ -1,0 +1,81 @@
+// One intake to a simulated Clio, with store, HTTP and documents in JavaScript.
+import assert from 'node:assert/strict';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { FileStore, promised } from './file-store.mjs';
+import { admin, clio, connect, engine, folder, holds, open, root } from './support.mjs';
+
+const examples = join(root, 'examples/intake');
+
+test('an approved intake reaches Clio once, also across a restart', async (t) => {
+  const url = await clio(t);
+  const path = join(folder(t), 'store.jsonl');
+  const first = await open(url, new FileStore(path), examples);
+  assert.equal(await first.connection(admin), null);
+  const connection = await connect(first);
+  assert.equal(connection.state, 'connected');
+  assert.deepEqual(await first.planMatter(admin, 'mat_0001'), { calls: { least: 6, most: 7 } });
+  const report = await first.syncMatter(admin, 'mat_0001');
+  assert.equal(report.status, 'succeeded', JSON.stringify(report));
+  assert.equal(report.calls, 7); // 3 + 2n
+  await first.close();
+
+  const again = await open(url, promised(new FileStore(path)), examples);
+  const second = await again.syncMatter(admin, 'mat_0001');
+  assert.equal(second.status, 'succeeded');
+  assert.equal(second.calls, 0);
+  await again.close();
+  const state = await holds(url);
+  assert.deepEqual([state.contacts.length, state.matters.length, state.documents.length], [1, 1, 2]);
+  for (const document of state.documents) assert.equal(document.fully_uploaded ?? true, true);
+});
+
+test('the bytes of a document never enter the module', async (t) => {
+  const url = await clio(t);
+  const intakes = folder(t);
+  const size = 256 * 1024 * 1024;
+  mkdirSync(join(intakes, 'mat_large'));
+  writeFileSync(join(intakes, 'mat_large/film.mp4'), '');
+  truncateSync(join(intakes, 'mat_large/film.mp4'), size);
+  const document = { id: 'doc_1', file_name: 'film.mp4', content_type: 'video/mp4', path: 'film.mp4', status: 'approved', origin: 'client_upload' };
+  writeFileSync(
+    join(intakes, 'mat_large/intake.json'),
+    JSON.stringify({
+      matter: { id: 'mat_large', title: 'Large' },
+      client: { id: 'cli_1', first_name: 'Ada', last_name: 'Byron', email: 'ada@example.com' },
+      documents: [document],
+    }),
+  );
+  const opened = await open(url, new FileStore(join(folder(t), 'store.jsonl')), intakes);
+  await connect(opened);
+  const module = (await engine()).memory;
+  globalThis.gc?.();
+  const before = { module: module.buffer.byteLength, rss: process.memoryUsage().rss };
+  let most = before.rss;
+  const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 5);
+  const report = await opened.syncMatter(admin, 'mat_large');
+  clearInterval(watch);
+  await opened.close();
+  assert.equal(report.status, 'succeeded', JSON.stringify(report));
+  const grown = { module: module.buffer.byteLength - before.module, rss: most - before.rss };
+  t.diagnostic(`256 MiB sent: module memory +${grown.module / 1024} KiB, process +${Math.round(grown.rss / 1024)} KiB`);
+  assert.ok(grown.module <= 1024 * 1024, `the module grew by ${grown.module} bytes`);
+  assert.ok(grown.rss <= 64 * 1024 * 1024, `the process grew by ${grown.rss} bytes`);
+  const [stored] = (await holds(url)).documents;
+  assert.equal(stored.size, size);
+});
+
+test('many calls at once, on one matter too, make nothing twice', async (t) => {
+  const url = await clio(t);
+  const opened = await open(url, promised(new FileStore(join(folder(t), 'store.jsonl'))), examples);
+  await connect(opened);
+  const matters = ['mat_0001', 'mat_0001', 'mat_0001', 'mat_0003', 'mat_0003'];
+  const reports = await Promise.all(matters.map((matter) => opened.syncMatter(admin, matter)));
+  for (const report of reports) assert.equal(report.status, 'succeeded', JSON.stringify(report));
+  await opened.close();
+  const state = await holds(url);
+  assert.equal(state.matters.length, 2);
+  assert.equal(new Set(state.matters.map((matter) => matter.description)).size, 2);
+});
