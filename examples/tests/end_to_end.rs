@@ -219,6 +219,10 @@ async fn what_cannot_work_is_said_with_a_code() {
     assert_eq!(code(&report).as_deref(), Some("url_refused"));
     let report = fatal(bench.sim.url(), &bench.folder.path().join("no/such/dir.db"), None).await;
     assert_eq!(code(&report).as_deref(), Some("store_open_failed"));
+    let no_database = bench.folder.path().join("letter.db");
+    std::fs::write(&no_database, "Dear Zyxwvut, this is not a database. ".repeat(100)).unwrap();
+    let report = fatal(bench.sim.url(), &no_database, None).await;
+    assert_eq!(code(&report).as_deref(), Some("store_open_failed"));
     let report = fatal("http://127.0.0.1:1", &fresh, None).await;
     assert_eq!(code(&report).as_deref(), Some("connect_failed"));
     let other_key = "02".repeat(32);

@@ -182,3 +182,85 @@ async fn no_byte_goes_to_a_hostile_upload_address() {
         bench.sim.stop();
     }
 }
+
+/// What never passes is said with its code, and nothing is sent twice meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clio_answers_for_ever_is_told_apart() {
+    let other = |status, html| Action::Status { status, html, executed: false, retry_after: None };
+    let cases = [
+        (other(500, false), "clio_unavailable"),
+        (other(503, true), "clio_unavailable"),
+        (Action::Firewall, "firewall_answer"),
+        (other(302, true), "redirect_refused"),
+        (other(307, false), "redirect_refused"),
+        (other(400, false), "clio_bad_request"),
+        (other(410, false), "clio_version_unsupported"),
+        (other(422, false), "clio_validation"),
+        (Action::Oversized { mib: 9 }, "response_too_large"),
+        (Action::MalformedJson, "clio_answer_invalid"),
+        (Action::LostRequest { hang: false }, "connection_lost"),
+    ];
+    let mut running = tokio::task::JoinSet::new();
+    for (action, code) in cases {
+        running.spawn(async move {
+            let bench = Bench::new().await;
+            std::fs::create_dir_all(bench.intakes()).unwrap();
+            assert!(bench.run(&[]).await.0.status.success(), "connected");
+            bench.matter("m1", &intake("m1", "c1", Some("zyx.qwertz@example.test"), &["d1"]));
+            bench.sim.model().add_fault(Fault::new("GET", "/api/v4/contacts", action.clone()).times(1000));
+            let (output, report) = bench.run(&[]).await;
+            assert_eq!(output.status.code(), Some(1), "{action:?}");
+            assert_eq!(report["matters"][0]["steps"][0]["error"]["code"], code, "{action:?}: {report:#}");
+            assert_each_once(&bench.state(), 0, 0, 0, code);
+            bench.sim.model().clear_faults();
+            assert!(bench.run(&[]).await.0.status.success(), "{action:?}: and when it is over, all arrives");
+            assert_each_once(&bench.state(), 1, 1, 1, code);
+            bench.sim.stop();
+        });
+    }
+    while let Some(done) = running.join_next().await {
+        done.unwrap();
+    }
+}
+
+/// The authorization code is spent when Clio first stumbles.
+#[tokio::test(flavor = "multi_thread")]
+async fn connecting_survives_a_short_outage() {
+    for (path, action) in [
+        ("/api/v4/users/who_am_i", status(503, true, false)),
+        ("/api/v4/matters", Action::LostAnswer { hang: false }),
+        (
+            "/api/v4/practice_areas",
+            Action::Status { status: 429, html: false, executed: false, retry_after: Some(String::from("1")) },
+        ),
+    ] {
+        let bench = Bench::new().await;
+        bench.matter("m1", &intake("m1", "c1", None, &[]));
+        bench.sim.model().add_fault(Fault::new("GET", path, action).times(2));
+        let (output, report) = bench.run(&[]).await;
+        assert!(output.status.success(), "{path}: {report:#}");
+        bench.sim.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_cut_off_while_it_is_read_is_not_published() {
+    let bench = Bench::new().await;
+    bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+    let file = std::fs::File::options().write(true).open(bench.intakes().join("m1/d1.pdf")).unwrap();
+    // Large enough that it is still being read when the first bytes have arrived.
+    file.set_len(95_000_000).unwrap();
+    let mut command = bench.command(&[]);
+    let running = tokio::task::spawn_blocking(move || command.output().unwrap());
+    while bench.state()["calls"]["by_route"].get("POST /documents").is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    file.set_len(1000).unwrap();
+    let report: Value = serde_json::from_slice(&running.await.unwrap().stdout).unwrap();
+    assert_eq!(report["matters"][0]["steps"][2]["error"]["code"], "document_changed", "{report:#}");
+    assert_each_once(&bench.state(), 1, 1, 0, "cut off");
+    assert!(bench.run(&[]).await.0.status.success());
+    let state = bench.state();
+    assert_each_once(&state, 1, 1, 1, "cut off, second run");
+    bench.sim.stop();
+}

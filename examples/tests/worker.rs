@@ -2,62 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod bench;
+mod embedded;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bench::{Bench, assert_each_once, intake};
 use casehug_clio::Sdk;
-use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
-use casehug_clio::clio::ClioHost;
-use casehug_clio::model::{ActorId, FirmId, MatterId};
 use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
-use casehug_clio_http_reqwest::ReqwestTransport;
-use casehug_clio_intake_folder::FolderIntake;
-use casehug_clio_runtime_tokio::TokioRuntime;
-use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::{Action, Config, Fault};
+use embedded::{admin, connect, matter, open, sdk};
 use tokio::sync::oneshot;
-
-const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
-
-fn admin() -> Actor {
-    Actor { id: ActorId::new("usr_1").unwrap(), firm: FirmId::new("firm_1").unwrap(), role: Role::Admin }
-}
-
-fn sdk(bench: &Bench, store: &SqliteStore) -> Sdk {
-    let runtime = Arc::new(TokioRuntime);
-    let intake = FolderIntake::new(bench.intakes());
-    let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
-    Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap())
-        .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()))
-        .store(Arc::new(store.clone()))
-        .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()))
-        .intake(Arc::new(intake))
-        .runtime(runtime)
-        .settle(Duration::from_secs(1))
-        .request_timeout(Duration::from_secs(3))
-        .send_window(Duration::from_secs(1))
-        .lease(Duration::from_secs(2))
-        .build()
-        .unwrap()
-}
-
-async fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(path).await.unwrap()
-}
-
-/// Allows access as a person would, and ends connecting.
-async fn connect(sdk: &Sdk) {
-    let start = sdk.begin_connect(&admin(), "http://127.0.0.1:9/callback").await.unwrap();
-    let location = tokio::task::spawn_blocking(move || bench::redirect_of(start.authorize_url.as_str())).await.unwrap();
-    sdk.finish_connect(&admin(), location.split_once('?').unwrap().1).await.unwrap();
-}
-
-fn matter(id: &str) -> MatterId {
-    MatterId::new(id).unwrap()
-}
 
 /// Waits until the matter's sync stands so.
 async fn until(sdk: &Sdk, id: &str, status: MatterStatus) {

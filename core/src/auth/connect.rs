@@ -198,13 +198,12 @@ impl Connect {
         };
         let tokens =
             Tokens { access: granted.access, refresh, refresh_at: granted.refresh_at, expires_at: granted.expires_at };
-        let survey =
-            survey::take(&self.clio, &tokens.access, self.journal.runtime().now()).await.map_err(
-                |error| match error.code() {
-                    Code::PlanWithoutApi => refused(error),
-                    _ => failed(error),
-                },
-            )?;
+        let survey = survey::take(&self.clio, &tokens.access, &**self.journal.runtime()).await.map_err(|error| {
+            match error.code() {
+                Code::PlanWithoutApi => refused(error),
+                _ => failed(error),
+            }
+        })?;
         let mut connection = self.describe(actor, id, &survey);
         let mut areas = PracticeAreas::load(&self.journal, firm).await.map_err(failed)?;
         if let Some(earlier) = &earlier {

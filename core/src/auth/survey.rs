@@ -6,16 +6,24 @@
 //! | some lists 403 | a permission of the app or the role of the user is missing: connected, with advice |
 //! | all lists 403 | the plan has no API access (no Clio page ties it to a plan, so it is seen here) |
 //! | anything else that is no answer | the error itself; a firewall's page says nothing about plans |
+//!
+//! The authorization code is spent by now, so what passes (an outage, a rate limit) is tried again for as long as a person before a browser may wait.
 
 use core::time::Duration;
 
 use super::connection::{ClioAccount, ClioUser, Readable};
 use super::practice_areas::{PracticeArea, PracticeAreas};
-use crate::clio::{AccessToken, ApiRequest, CallLimits, ClioApi, Outcome, practice_areas, probe, users};
-use crate::error::{Code, Error, Result};
-use crate::model::Timestamp;
+use crate::clio::{
+    AccessToken, Answered, ApiRequest, CallError, CallLimits, ClioApi, Outcome, practice_areas, probe, users,
+};
+use crate::error::{Code, Error, Result, Retry};
+use crate::ports::Runtime;
+use crate::retry::Schedule;
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
+const MOST_ATTEMPTS: u32 = 4;
+/// Clio's window is a minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Twenty thousand practice areas; a list that goes on is a server gone wrong.
 const MOST_PAGES: usize = 100;
 
@@ -32,8 +40,8 @@ pub(super) struct Survey {
 ///
 /// # Errors
 /// [`Code::PlanWithoutApi`], or what kept Clio from answering.
-pub(super) async fn take(clio: &ClioApi, token: &AccessToken, now: Timestamp) -> Result<Survey> {
-    let asks = Asks { clio, token };
+pub(super) async fn take(clio: &ClioApi, token: &AccessToken, runtime: &dyn Runtime) -> Result<Survey> {
+    let asks = Asks { clio, token, runtime };
     let mut advice = Vec::new();
     let who = asks.unless_forbidden(&users::who_am_i(), &mut advice).await?;
     let readable = Readable {
@@ -44,7 +52,7 @@ pub(super) async fn take(clio: &ClioApi, token: &AccessToken, now: Timestamp) ->
     if readable == (Readable { contacts: false, matters: false, documents: false }) {
         return Err(Code::PlanWithoutApi.into());
     }
-    let mut areas = PracticeAreas { loaded_at: now, areas: Vec::new() };
+    let mut areas = PracticeAreas { loaded_at: runtime.now(), areas: Vec::new() };
     // Practice areas belong to the permission for matters.
     let mut next = readable.matters.then(practice_areas::list);
     for _ in 0..MOST_PAGES {
@@ -76,12 +84,31 @@ pub(super) async fn take(clio: &ClioApi, token: &AccessToken, now: Timestamp) ->
 struct Asks<'a> {
     clio: &'a ClioApi,
     token: &'a AccessToken,
+    runtime: &'a dyn Runtime,
 }
 
 impl Asks<'_> {
+    /// The answer, or the failure that does not pass.
+    async fn ask<A>(&self, request: &ApiRequest<A>) -> Result<Answered<A>, CallError> {
+        let mut schedule = Schedule::new();
+        for _ in 1..MOST_ATTEMPTS {
+            let failure = match self.clio.call(self.token, request, LIMITS).await {
+                Ok(answered) => return Ok(answered),
+                Err(failure) => failure,
+            };
+            let wait = match failure.error.retry() {
+                Retry::After(wait) if wait <= LONGEST_WAIT => wait,
+                Retry::Retry | Retry::ProbeFirst => schedule.next_wait(self.runtime).map_err(CallError::not_sent)?,
+                Retry::Never | Retry::RefreshThenRetry | Retry::After(_) => return Err(failure),
+            };
+            self.runtime.sleep(wait).await;
+        }
+        self.clio.call(self.token, request, LIMITS).await
+    }
+
     /// The answer, or `None` if Clio itself says that this may not be read; then `advice` tells what to correct.
     async fn unless_forbidden<A>(&self, request: &ApiRequest<A>, advice: &mut Vec<Code>) -> Result<Option<A>> {
-        match self.clio.call(self.token, request, LIMITS).await {
+        match self.ask(request).await {
             Ok(answered) => Ok(Some(answered.value)),
             // Clio says one thing for both causes; a resource that cannot even be listed is closed to the app or to the plan. A 403
             // that is not Clio's own (a proxy's) tells nothing about either.

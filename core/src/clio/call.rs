@@ -1,7 +1,7 @@
 //! One call: headers, one exchange, and what the answer means. Retries, budget and refresh are the driver's.
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
@@ -50,6 +50,8 @@ pub struct ClioApi {
     runtime: Arc<dyn Runtime>,
     host: ClioHost,
     user_agent: Arc<str>,
+    /// Clio's clock at the last answer, and when that was.
+    clock: Arc<Mutex<Option<(Timestamp, Monotonic)>>>,
 }
 
 impl ClioApi {
@@ -67,13 +69,21 @@ impl ClioApi {
         if user_agent.trim().is_empty() || !printable || user_agent.contains("://") {
             return Err(Error::new(Code::SettingInvalid).with("setting", "user_agent"));
         }
-        Ok(Self { transport, runtime, host, user_agent: user_agent.into() })
+        Ok(Self { transport, runtime, host, user_agent: user_agent.into(), clock: Arc::default() })
     }
 
     /// The host.
     #[must_use]
     pub fn host(&self) -> &ClioHost {
         &self.host
+    }
+
+    /// Clio's clock now, once an answer was seen. Counted on from there by the monotonic clock: the host's wall clock may jump meanwhile, and what an intent
+    /// created would then look older than the intent.
+    #[must_use]
+    pub fn clio_now(&self) -> Option<Timestamp> {
+        let (time, at) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Some(time + at.until(self.runtime.monotonic()))
     }
 
     /// Sends one request and reads its answer. Sent once; practice areas follow one 307 on the same host (some firms' lists moved; Clio: help
@@ -90,6 +100,14 @@ impl ClioApi {
         let started = self.runtime.monotonic();
         let answer = self.exchange(token, request, limits, started).await;
         let answer = answer.map_err(|failed| if request.idempotent() { failed } else { failed.of_creation() });
+        let time = match &answer {
+            Ok((_, answered)) => answered.clio_time,
+            Err(failure) => failure.clio_time,
+        };
+        if let Some(time) = time {
+            let seen = (time, self.runtime.monotonic());
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        }
         let status = answer.as_ref().map(|(status, _)| *status);
         self.trace(request.method.as_str(), request.resource.name(), request.record.map(|id| id.0), started, status);
         answer.map(|(_, answered)| answered)

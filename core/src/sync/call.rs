@@ -9,14 +9,14 @@
 //!
 //! A *creating* request is sent through [`Caller::send_once`]: its intent must be committed anew before every sending, so the caller loops.
 
-use core::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use super::driver::Engine;
 use crate::auth::Grant;
 use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
 use crate::error::{Code, Error, Result, Retry};
-use crate::model::{FirmId, Monotonic, Timestamp};
+use crate::model::{FirmId, Monotonic};
 use crate::queue::Claim;
 use crate::retry::Schedule;
 
@@ -24,7 +24,6 @@ use crate::retry::Schedule;
 const MOST_ATTEMPTS: u32 = 4;
 /// The longest that a run waits because the server said so.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-const OFFSET_UNKNOWN: i64 = i64::MIN;
 
 /// Makes the calls of one run.
 #[derive(Debug)]
@@ -33,8 +32,6 @@ pub(crate) struct Caller<'a> {
     claim: &'a Claim,
     firm: &'a FirmId,
     calls: AtomicU32,
-    /// Clio's clock minus the host's, from the last answer.
-    clio_ahead_ms: AtomicI64,
 }
 
 /// What a failed call means for what it was to do.
@@ -60,23 +57,12 @@ pub(crate) fn executed(failure: &CallError) -> Executed {
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(engine: &'a Engine, claim: &'a Claim) -> Self {
-        Self {
-            engine,
-            claim,
-            firm: &claim.firm,
-            calls: AtomicU32::new(0),
-            clio_ahead_ms: AtomicI64::new(OFFSET_UNKNOWN),
-        }
+        Self { engine, claim, firm: &claim.firm, calls: AtomicU32::new(0) }
     }
 
     /// Calls made so far.
     pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
-    }
-
-    /// Clio's clock minus the host's in milliseconds, once an answer was seen.
-    pub(crate) fn clio_ahead_ms(&self) -> Option<i64> {
-        Some(self.clio_ahead_ms.load(Ordering::Relaxed)).filter(|offset| *offset != OFFSET_UNKNOWN)
     }
 
     /// A token and a place in the budget. Taken *before* an intent is committed, so that its send window can be short.
@@ -89,7 +75,7 @@ impl<'a> Caller<'a> {
         Ok(grant)
     }
 
-    /// Sends once. What is learned from the answer (budget, clock) is kept.
+    /// Sends once. What is learned from the answer (budget) is kept.
     pub(crate) async fn send_once<A>(
         &self,
         grant: &Grant,
@@ -106,9 +92,6 @@ impl<'a> Caller<'a> {
             Ok(Answered { rate, clio_time, .. }) => (*rate, *clio_time),
             Err(failure) => (failure.rate, failure.clio_time),
         };
-        if let Some(time) = time {
-            self.clio_ahead_ms.store(time.millis_since(now), Ordering::Relaxed);
-        }
         if let Some(rate) = rate {
             self.engine.budget_of(self.firm).learn(rate, time, now);
         }
@@ -173,15 +156,6 @@ impl<'a> Caller<'a> {
             next = page.next;
         }
         Err(CallError::not_sent(Error::new(Code::ClioAnswerInvalid).with("reason", "endless_list")))
-    }
-
-    /// The lower bound for `created_since` when looking for what an intent of this time may have created: Clio's time less a margin. Without
-    /// a known offset the margin covers a host whose clock is a day off; the exact test is made client-side.
-    pub(crate) fn since(&self, at: Timestamp, clio_ahead_ms: Option<i64>) -> Timestamp {
-        match clio_ahead_ms.or_else(|| self.clio_ahead_ms()) {
-            Some(ahead) => Timestamp(at.0.saturating_add(ahead)) - MARGIN,
-            None => at - Duration::from_secs(26 * 3600),
-        }
     }
 }
 

@@ -171,7 +171,7 @@ impl Driver<'_> {
     async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
         let sent: SentContact = self.open_intent(&things::contact_key(self.firm, client), &intent).await?;
-        let since = self.caller.since(intent.at, intent.clio_ahead_ms);
+        let since = self.look_since(&intent);
         let mut found = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
         let probe = match &sent.email {
             Some(email) => {

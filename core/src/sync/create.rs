@@ -49,6 +49,7 @@ impl Driver<'_> {
         let mut patience = Patience::default();
         let mut current: Option<Version> = None;
         let first = self.engine.runtime.now();
+        let clio_at = self.engine.clio.clio_now();
         let mut sends = 0;
         loop {
             let grant = self.caller.ready().await?;
@@ -59,14 +60,7 @@ impl Driver<'_> {
             );
             let sealer = self.engine.keyring.for_connection(self.firm, &connection).await?;
             let sealed = sealer.seal(&sealer.context(record_of(key), "sealed"), &json)?;
-            let intent = Intent {
-                sealed,
-                connection,
-                at: first,
-                clio_ahead_ms: self.caller.clio_ahead_ms(),
-                sends,
-                email: email.clone(),
-            };
+            let intent = Intent { sealed, connection, at: first, clio_at, sends, email: email.clone() };
             let not_after = self.engine.runtime.monotonic() + config.send_window;
             let quiet = config.send_window + config.request_timeout + config.settle;
             let mut unit = self.unit()?;
@@ -138,10 +132,27 @@ impl Driver<'_> {
         serde_json::from_slice(&json).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", key.collection))
     }
 
+    /// When the intent was made, on Clio's clock. If no answer of Clio's had been seen by then, from the clocks as they differ now.
+    fn clio_time_of(&self, intent: &Intent) -> Option<Timestamp> {
+        let from_now = || {
+            let ahead = self.engine.clio.clio_now()?.millis_since(self.engine.runtime.now());
+            Some(Timestamp(intent.at.0.saturating_add(ahead)))
+        };
+        intent.clio_at.or_else(from_now)
+    }
+
     /// In Clio's time: what was created before this cannot be the intent's.
     pub(super) fn created_after(&self, intent: &Intent) -> Timestamp {
-        let ahead = intent.clio_ahead_ms.or_else(|| self.caller.clio_ahead_ms()).unwrap_or(0);
-        Timestamp(intent.at.0.saturating_add(ahead)) - MARGIN
+        self.clio_time_of(intent).unwrap_or(intent.at) - MARGIN
+    }
+
+    /// The lower bound for `created_since` when looking for what the intent may have created. As long as nothing is known of Clio's clock it covers a
+    /// host whose clock is a day off; [`created_after`](Self::created_after) is asked of each answer again.
+    pub(super) fn look_since(&self, intent: &Intent) -> Timestamp {
+        match self.clio_time_of(intent) {
+            Some(time) => time - MARGIN,
+            None => intent.at - Duration::from_secs(26 * 3600),
+        }
     }
 
     pub(super) fn link(&self, clio: ClioId, how: How) -> Thing {

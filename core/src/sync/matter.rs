@@ -103,7 +103,7 @@ impl Driver<'_> {
         let key = things::matter_key(self.firm, id);
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
         let sent: SentMatter = self.open_intent(&key, &intent).await?;
-        let since = self.caller.since(intent.at, intent.clio_ahead_ms);
+        let since = self.look_since(&intent);
         let request = matters::of_client_since(sent.client, Some(since));
         let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();

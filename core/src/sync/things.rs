@@ -27,9 +27,9 @@ pub(crate) struct Intent {
     pub connection: ConnectionId,
     /// When it was committed first, on the host's clock.
     pub at: Timestamp,
-    /// Clio's clock minus the host's, if any answer was seen before.
+    /// The same moment on Clio's clock, if any answer was seen before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clio_ahead_ms: Option<i64>,
+    pub clio_at: Option<Timestamp>,
     /// How often it may have been sent.
     pub sends: u32,
     /// The digest of the email, whose `contact-key` record belongs to this intent.
