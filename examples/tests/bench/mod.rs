@@ -55,9 +55,12 @@ impl Bench {
         command
     }
 
+    /// Runs the program, at the most verbose level. Whatever it says may hold no client data, in no test.
     pub async fn run(&self, more: &[&str]) -> (Output, Value) {
         let mut command = self.command(more);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_no_client_data(&output.stdout, "stdout");
+        assert_no_client_data(&output.stderr, "stderr");
         let report = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("one JSON report on stdout: {}", String::from_utf8_lossy(&output.stderr)));
         (output, report)
@@ -83,6 +86,48 @@ pub fn intake(matter: &str, client: &str, email: Option<&str>, documents: &[&str
     }
     json!({ "matter": { "id": matter, "title": format!("Asdfgh v. Yxcvbn {matter}"), "case_number": "2026-XX-777", "case_type": "family_law" },
             "client": client, "documents": documents })
+}
+
+/// Client data and secrets of every test's intakes. None of it may be found anywhere but in Clio.
+const CLIENT_DATA: &[&str] = &[
+    "Zyxwvut",
+    "Qwertzuiop",
+    "zyx.qwertz",
+    "+12065559876",
+    "Asdfgh v. Yxcvbn",
+    "2026-XX-777",
+    "geheimakte",
+    "Zyxwvüt-日",
+    "casehug-dev-secret",
+];
+
+/// Looks for client data in every form in which it might get out.
+pub fn assert_no_client_data(place: &[u8], about: &str) {
+    let text = String::from_utf8_lossy(place);
+    for form in CLIENT_DATA.iter().flat_map(|needle| forms(needle)) {
+        assert!(!text.contains(&form), "{form} in {about}");
+    }
+}
+
+/// Plain, form-encoded, percent-encoded and JSON-escaped.
+fn forms(text: &str) -> [String; 5] {
+    let percent = |keep: fn(u8) -> bool| -> String {
+        text.bytes().map(|byte| if keep(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+    };
+    let escaped = text
+        .encode_utf16()
+        .map(|unit| match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => (byte as char).to_string(),
+            _ => format!("\\u{unit:04x}"),
+        })
+        .collect();
+    [
+        text.to_owned(),
+        text.replace(' ', "+"),
+        percent(|byte| byte.is_ascii_alphanumeric()),
+        percent(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)),
+        escaped,
+    ]
 }
 
 /// Exactly one of each in Clio, nothing deleted: what every fault must end in.
