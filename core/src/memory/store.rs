@@ -34,6 +34,12 @@ impl MemoryStore {
         Self { runtime, records: Arc::default() }
     }
 
+    /// Everything that it holds, in the order of the keys: for tests that look for what must not be there.
+    #[must_use]
+    pub fn dump(&self) -> Vec<(Key, String)> {
+        self.records().iter().map(|(key, value)| (key.clone(), value.body.clone())).collect()
+    }
+
     fn records(&self) -> MutexGuard<'_, BTreeMap<Key, Value>> {
         // A commit changes the map only after its last check, in steps that do not panic: a poisoned map is still whole.
         self.records.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,0 +1,67 @@
+//! What must hold when all is over.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::scenario::Scenario;
+
+/// Compares what Clio holds with what CaseHug approved.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<(), String> {
+    let list = |kind: &str| state[kind].as_array().cloned().unwrap_or_default();
+    let is = |holds: bool, what: &dyn Fn() -> String| if holds { Ok(()) } else { Err(what()) };
+    is(state["deletions"] == 0, &|| format!("{} deletions", state["deletions"]))?;
+
+    // One contact per person whom CaseHug can tell apart: by email, else by client.
+    let mut people: BTreeMap<String, usize> = BTreeMap::new();
+    for matter in &scenario.matters {
+        let client = &scenario.clients[matter.client];
+        people.insert(client.email.clone().unwrap_or_else(|| client.id.clone()), 0);
+    }
+    let known = scenario.known && scenario.clients[0].email.is_some();
+    if let (true, Some(email)) = (known, &scenario.clients[0].email) {
+        people.insert(email.clone(), 0);
+    }
+    for contact in list("contacts") {
+        let email = contact["email_addresses"][0]["address"].as_str();
+        let name = contact["last_name"].as_str().unwrap_or_default().rsplit(' ').next().unwrap_or_default();
+        let person = email.unwrap_or(name).to_owned();
+        let count = people.get_mut(&person).ok_or_else(|| format!("a contact that nobody asked for: {contact}"))?;
+        *count += 1;
+    }
+    is(people.values().all(|count| *count == 1), &|| format!("contacts {people:?}"))?;
+
+    let mut matters: BTreeMap<String, usize> = scenario.matters.iter().map(|matter| (matter.id.clone(), 0)).collect();
+    for matter in list("matters") {
+        let id = matter["description"].as_str().unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned();
+        *matters.get_mut(&id).ok_or_else(|| format!("a matter that nobody asked for: {matter}"))? += 1;
+    }
+    is(matters.values().all(|count| *count == 1), &|| format!("matters {matters:?}"))?;
+
+    let mut documents: BTreeMap<String, usize> = BTreeMap::new();
+    for document in list("documents").iter().filter(|document| document["complete"] == true) {
+        let property = |name: &str| document["properties"][name].as_str().unwrap_or_default().to_owned();
+        let key = ["casehug_matter_id", "casehug_document_id", "casehug_upload_id"].map(property).join("/");
+        *documents.entry(key).or_default() += 1;
+    }
+    for matter in &scenario.matters {
+        for document in &matter.documents {
+            for upload in 0..=document.upload {
+                let key = format!("{}/{}/u{upload}", matter.id, document.id);
+                let count = documents.remove(&key).unwrap_or_default();
+                let latest = upload == document.upload;
+                is(count <= 1, &|| format!("{key}: {count} times"))?;
+                if latest && document.origin == "client_upload" && document.status == "approved" {
+                    is(count == 1, &|| format!("{key}: approved and missing"))?;
+                }
+                if latest && !document.was_approved || document.origin != "client_upload" {
+                    is(count == 0, &|| format!("{key}: never approved, and in Clio"))?;
+                }
+            }
+        }
+    }
+    is(documents.is_empty(), &|| format!("documents that nobody asked for: {documents:?}"))
+}

@@ -1,0 +1,256 @@
+//! HTTP to the model of Clio, with everything that can happen on the way.
+//!
+//! A request that was sent is a task of nobody's node: it is executed even if its sender dies. Faults are drawn per request; none is drawn once
+//! [`Faults::heal`] was called.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::memory::MemoryIntake;
+use casehug_clio::ports::{
+    DocumentBytes as _, DocumentSlice, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse,
+    HttpTransport, Runtime as _, Sent,
+};
+use clio_sim::model::{Model, Payload, Plan, Request, Response};
+use futures_channel::oneshot;
+use sha2::{Digest as _, Sha256};
+
+use crate::world::{Node, NodeRuntime, World};
+
+/// The node of everything outside of our processes.
+pub const OUTSIDE: Node = usize::MAX;
+/// What comes later than this after we gave up is beyond what is promised.
+pub const SETTLE: Duration = Duration::from_secs(120);
+
+/// Whether things still go wrong.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    on: Arc<AtomicBool>,
+    /// How probable a fault is, per request or commit.
+    pub rate: f64,
+}
+
+impl Faults {
+    /// Faults of this rate.
+    #[must_use]
+    pub fn new(rate: f64) -> Self {
+        Self { on: Arc::new(AtomicBool::new(false)), rate }
+    }
+
+    /// From now on things go wrong, or no longer.
+    pub fn set(&self, on: bool) {
+        self.on.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether one happens now.
+    #[must_use]
+    pub fn happens(&self, world: &World) -> bool {
+        self.on.load(Ordering::Relaxed) && world.chance(self.rate)
+    }
+}
+
+/// The model, shared.
+#[derive(Clone)]
+pub struct Clio(pub Arc<Mutex<Model>>);
+
+impl Clio {
+    /// The model, locked.
+    pub fn model(&self) -> MutexGuard<'_, Model> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Clio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clio")
+    }
+}
+
+/// The transport of one node.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub world: World,
+    pub runtime: NodeRuntime,
+    pub clio: Clio,
+    pub documents: MemoryIntake,
+    pub faults: Faults,
+}
+
+/// What happens to one exchange.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Fine,
+    /// Not one byte gets out.
+    Unreachable,
+    /// Never executed; nobody knows.
+    LostRequest,
+    /// Executed at once; nobody knows.
+    LostAnswer,
+    /// Executed after the sender gave up, at the latest when it was promised to be over.
+    Late,
+    /// Executed at once, answered after the sender gave up.
+    Slow,
+    /// An answer of Clio's or of a gateway's, executed or not.
+    Status {
+        status: u16,
+        executed: bool,
+    },
+    /// Executed; the answer cannot be read.
+    Garbled,
+}
+
+fn lost(kind: HttpFailureKind, sent: Sent) -> HttpFailure {
+    HttpFailure { kind, sent }
+}
+
+impl Network {
+    fn fate(&self) -> Fate {
+        if !self.faults.happens(&self.world) {
+            return Fate::Fine;
+        }
+        match self.world.random(|random| random.u8(0..12)) {
+            0 => Fate::Unreachable,
+            1 | 2 => Fate::LostRequest,
+            3 | 4 => Fate::LostAnswer,
+            5 | 6 => Fate::Late,
+            7 => Fate::Slow,
+            8 => Fate::Status { status: 503, executed: false },
+            9 => Fate::Status { status: 500, executed: true },
+            10 => Fate::Status { status: 429, executed: false },
+            _ => Fate::Garbled,
+        }
+    }
+
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        let started = self.world.now();
+        let fate = self.fate();
+        let (ms, timeout) = (Duration::from_millis(1), request.timeout);
+        let payload = match &request.body {
+            HttpBody::Document(slice) => Some(self.payload(slice).await?),
+            _ => None,
+        };
+        // Resolving, connecting, a handshake.
+        self.world.sleep(self.world.between(ms, 80 * ms)).await;
+        if let Fate::Unreachable = fate {
+            return Err(lost(HttpFailureKind::Connect, Sent::No));
+        }
+        if request.not_after.is_some_and(|not_after| self.runtime.monotonic() >= not_after) {
+            return Err(lost(HttpFailureKind::NotAfter, Sent::No));
+        }
+        let left = |world: &World| (started + timeout).saturating_sub(world.now());
+        match fate {
+            Fate::LostRequest => {
+                self.world.sleep(self.world.between(ms, left(&self.world))).await;
+                return Err(lost(HttpFailureKind::Lost, Sent::Maybe));
+            }
+            Fate::Status { status, executed: false } => {
+                self.world.sleep(self.world.between(ms, 300 * ms)).await;
+                return Ok(gateway(status));
+            }
+            _ => {}
+        }
+        let gives_up = self.world.between(ms, left(&self.world));
+        let travel = match fate {
+            // Until then it is on its way; after it, nobody waits any more.
+            Fate::Late => self.world.between(gives_up, gives_up + SETTLE),
+            _ => self.world.between(ms, 200 * ms),
+        };
+        let answer = self.execute(request, payload, travel);
+        match fate {
+            Fate::Late | Fate::LostAnswer => {
+                self.world.sleep(gives_up).await;
+                return Err(lost(HttpFailureKind::Lost, Sent::Maybe));
+            }
+            Fate::Slow => {
+                self.world.sleep(left(&self.world)).await;
+                return Err(lost(HttpFailureKind::Timeout, Sent::Maybe));
+            }
+            _ => {}
+        }
+        let answer = answer.await.map_err(|_| lost(HttpFailureKind::Other, Sent::Maybe))?;
+        self.world.sleep(self.world.between(ms, 200 * ms)).await;
+        match fate {
+            Fate::Status { status, .. } => Ok(gateway(status)),
+            Fate::Garbled => Ok(HttpResponse { body: b"{\"data\":".to_vec().into(), ..given(answer) }),
+            _ => Ok(given(answer)),
+        }
+    }
+
+    /// Executes the request after a time, whatever becomes of its sender.
+    fn execute(&self, request: HttpRequest, payload: Option<Payload>, travel: Duration) -> oneshot::Receiver<Response> {
+        let (tell, told) = oneshot::channel();
+        let (world, clio) = (self.world.clone(), self.clio.clone());
+        self.world.spawn(OUTSIDE, async move {
+            world.sleep(travel).await;
+            let target = &request.url[url::Position::BeforePath..];
+            let mut plain = Request::new(request.method.as_str(), target);
+            plain.headers.extend(request.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+            plain.headers.push((String::from("host"), request.url.authority().to_owned()));
+            if let HttpBody::Bytes(bytes) = &request.body {
+                plain.headers.push((String::from("content-length"), bytes.len().to_string()));
+                plain.body = bytes.to_vec();
+            }
+            world.note(request.method.as_str());
+            let now = world.unix_ms();
+            let answer = match &payload {
+                Some(payload) => {
+                    plain.headers.push((String::from("content-length"), payload.len.to_string()));
+                    clio.model().perform_storage(now, &plain, payload, &Plan::plain())
+                }
+                None => clio.model().perform(now, &plain, &Plan::plain()),
+            };
+            world.note(&answer.status.to_string());
+            let _ = tell.send(answer);
+        });
+        told
+    }
+
+    async fn payload(&self, slice: &DocumentSlice) -> Result<Payload, HttpFailure> {
+        let unreadable = |_| lost(HttpFailureKind::BodyUnreadable, Sent::No);
+        let mut reader = self.documents.open(&slice.document, slice.offset).await.map_err(unreadable)?;
+        let (mut sha256, mut md5, mut len) = (Sha256::new(), md5::Md5::default(), 0_u64);
+        let mut buffer = [0; 4096];
+        loop {
+            match reader.read(&mut buffer).await.map_err(unreadable)? {
+                0 => break,
+                read => {
+                    sha256.update(&buffer[..read]);
+                    md5::Digest::update(&mut md5, &buffer[..read]);
+                    len += read as u64;
+                }
+            }
+        }
+        if len < slice.len {
+            return Err(lost(HttpFailureKind::BodyShort, Sent::Maybe));
+        }
+        if len > slice.len {
+            return Err(lost(HttpFailureKind::BodyLong, Sent::Maybe));
+        }
+        let md5 = STANDARD.encode(md5::Digest::finalize(md5));
+        Ok(Payload { len, sha256: hex::encode(sha256.finalize()), md5 })
+    }
+}
+
+fn given(answer: Response) -> HttpResponse {
+    let mut headers = Headers::new();
+    for (name, value) in answer.headers {
+        headers.push(&name, value);
+    }
+    HttpResponse { status: answer.status, headers, body: answer.body.into() }
+}
+
+fn gateway(status: u16) -> HttpResponse {
+    let headers = Headers::new().with("content-type", "text/html").with("retry-after", "1");
+    HttpResponse { status, headers, body: b"<html>gateway</html>".to_vec().into() }
+}
+
+impl HttpTransport for Network {
+    fn send<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
+        Box::pin(self.exchange(request))
+    }
+}

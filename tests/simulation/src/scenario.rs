@@ -1,0 +1,202 @@
+//! What a seed means: the firm's clients and matters, what people do, and what goes wrong and when.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// Text of clients. It must be nowhere but in Clio.
+pub const CLIENT_DATA: &[&str] = &["Zyxwvut", "Qwertzuiop", "zyx.qwertz", "Asdfgh v. Yxcvbn", "geheimakte", "+1206555"];
+
+/// One document of one matter.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub id: String,
+    pub upload: u32,
+    pub status: &'static str,
+    pub origin: &'static str,
+    /// Whether it ever was approved as this upload.
+    pub was_approved: bool,
+}
+
+/// One matter.
+#[derive(Clone, Debug)]
+pub struct Matter {
+    pub id: String,
+    pub client: usize,
+    pub documents: Vec<Document>,
+}
+
+/// One client. Two may have one email.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub id: String,
+    pub email: Option<String>,
+}
+
+/// What happens at a time.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// CaseHug says that the matter was approved.
+    Approved {
+        matter: usize,
+    },
+    /// Somebody presses the button, on this node.
+    Manual {
+        matter: usize,
+        node: usize,
+    },
+    /// The firm decides about a document.
+    Decide {
+        matter: usize,
+        document: usize,
+        approve: bool,
+    },
+    /// The client uploads into the same slot again.
+    Replace {
+        matter: usize,
+        document: usize,
+    },
+    Crash {
+        node: usize,
+    },
+    Start {
+        node: usize,
+    },
+    Pause {
+        node: usize,
+        length: Duration,
+    },
+    Jump {
+        node: usize,
+        ahead_ms: i64,
+    },
+    /// Every access token dies.
+    Revoke,
+}
+
+/// Everything that a seed decides beforehand.
+#[derive(Debug)]
+pub struct Scenario {
+    pub clients: Vec<Client>,
+    pub matters: Vec<Matter>,
+    pub nodes: usize,
+    pub fault_rate: f64,
+    /// Whether the firm has the first client's contact in Clio already.
+    pub known: bool,
+    pub search_delay_ms: i64,
+    pub filter_delay_ms: i64,
+    pub processing_delay_ms: i64,
+    pub rate_limit: u32,
+    pub events: Vec<(Duration, Event)>,
+}
+
+/// Until then things go wrong.
+pub const TROUBLE: Duration = Duration::from_secs(600);
+
+impl Scenario {
+    /// Draws a scenario from the world's chance.
+    #[must_use]
+    pub fn draw(world: &World) -> Self {
+        let pick = |most: usize| world.random(|random| random.usize(0..most));
+        let delay = |most: i64| world.random(|random| random.i64(0..=most));
+        let mut clients = Vec::new();
+        for number in 0..=pick(2) {
+            let email = match pick(4) {
+                0 => None,
+                1 if number > 0 => Some(String::from("zyx.qwertz0@example.test")),
+                _ => Some(format!("zyx.qwertz{number}@example.test")),
+            };
+            clients.push(Client { id: format!("c{number}"), email });
+        }
+        let mut matters = Vec::new();
+        for number in 0..=pick(3) {
+            let mut documents = Vec::new();
+            for slot in 0..pick(3) {
+                let status = if world.chance(0.7) { "approved" } else { "uploaded" };
+                let origin = if world.chance(0.9) { "client_upload" } else { "work_product" };
+                let was_approved = status == "approved" && origin == "client_upload";
+                documents.push(Document { id: format!("d{slot}"), upload: 0, status, origin, was_approved });
+            }
+            matters.push(Matter { id: format!("m{number}"), client: pick(clients.len()), documents });
+        }
+        let nodes = 1 + pick(2);
+        let mut scenario = Self {
+            clients,
+            matters,
+            nodes,
+            fault_rate: [0.0, 0.02, 0.1, 0.3][pick(4)],
+            known: world.chance(0.3),
+            search_delay_ms: delay(60_000),
+            filter_delay_ms: delay(3_000),
+            processing_delay_ms: if world.chance(0.2) { delay(20_000) } else { 0 },
+            rate_limit: if world.chance(0.3) { 12 } else { 1_000_000 },
+            events: Vec::new(),
+        };
+        scenario.draw_events(world);
+        scenario
+    }
+
+    fn draw_events(&mut self, world: &World) {
+        let pick = |most: usize| world.random(|random| random.usize(0..most));
+        let second = Duration::from_secs(1);
+        let at = |most: Duration| world.between(Duration::ZERO, most);
+        let mut events = Vec::new();
+        for matter in 0..self.matters.len() {
+            for _ in 0..=pick(2) {
+                events.push((at(TROUBLE / 2), Event::Approved { matter }));
+            }
+            for document in 0..self.matters[matter].documents.len() {
+                if world.chance(0.3) {
+                    events.push((at(TROUBLE), Event::Decide { matter, document, approve: world.chance(0.7) }));
+                }
+                if world.chance(0.1) {
+                    events.push((at(TROUBLE), Event::Replace { matter, document }));
+                }
+            }
+        }
+        for _ in 0..pick(3) {
+            let (matter, node) = (pick(self.matters.len()), pick(self.nodes));
+            events.push((at(TROUBLE), Event::Manual { matter, node }));
+        }
+        for _ in 0..pick(5) {
+            let (node, when) = (pick(self.nodes), at(TROUBLE));
+            events.push((when, Event::Crash { node }));
+            events.push((when + at(60 * second), Event::Start { node }));
+        }
+        for _ in 0..pick(3) {
+            events.push((at(TROUBLE), Event::Pause { node: pick(self.nodes), length: at(90 * second) }));
+        }
+        for _ in 0..pick(3) {
+            let ahead_ms = world.random(|random| random.i64(-21_600_000..=21_600_000));
+            events.push((at(TROUBLE), Event::Jump { node: pick(self.nodes), ahead_ms }));
+        }
+        if world.chance(0.2) {
+            events.push((at(TROUBLE), Event::Revoke));
+        }
+        events.sort_by_key(|(when, _)| *when);
+        self.events = events;
+    }
+
+    /// The intake as CaseHug has it now.
+    #[must_use]
+    pub fn intake(&self, matter: usize) -> Value {
+        let Matter { id, client, documents } = &self.matters[matter];
+        let client = &self.clients[*client];
+        let documents: Vec<Value> = documents
+            .iter()
+            .map(|document| {
+                json!({ "id": document.id, "upload_id": format!("u{}", document.upload), "file_name": "geheimakte.pdf",
+                        "content_type": "application/pdf", "status": document.status, "origin": document.origin })
+            })
+            .collect();
+        let mut person = json!({ "id": client.id, "first_name": "Zyxwvut", "last_name": format!("Qwertzuiop {}", client.id),
+                                 "phone": "+12065559876" });
+        if let Some(email) = &client.email {
+            person["email"] = json!(email);
+        }
+        json!({ "matter": { "id": id, "title": format!("Asdfgh v. Yxcvbn {id}"), "case_number": "2026-XX-777", "case_type": "family_law" },
+                "client": person, "documents": documents })
+    }
+}

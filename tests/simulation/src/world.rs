@@ -1,0 +1,313 @@
+//! Virtual time, and an executor that does nothing by itself: which task goes on, and when, is a function of the seed.
+//!
+//! **Model.** Tasks belong to nodes. A node may be crashed (its tasks are dropped where they stand) or paused (they are not polled until its time has
+//! come; what they sent goes on). When no task can go on, the clock moves to the next timer.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use casehug_clio::Result;
+use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::model::{Monotonic, Timestamp};
+use casehug_clio::ports::Runtime;
+
+/// 2026-04-01T12:00:00Z.
+pub const START: i64 = 1_775_044_800_000;
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A node: a process that can die.
+pub type Node = usize;
+
+struct Task {
+    node: Node,
+    work: Option<Work>,
+}
+
+struct State {
+    now: Duration,
+    random: fastrand::Rng,
+    tasks: BTreeMap<u64, Task>,
+    next_task: u64,
+    timers: BTreeMap<(Duration, u64), Waker>,
+    next_timer: u64,
+    paused_until: BTreeMap<Node, Duration>,
+    /// What happened, folded: two runs of one seed must agree.
+    trace: u64,
+    /// Polls since the clock moved.
+    turns: u32,
+}
+
+/// More polls than this at one moment are a loop that never ends.
+const MOST_TURNS: u32 = 1_000_000;
+
+/// The world. A clone is the same one.
+#[derive(Clone)]
+pub struct World {
+    state: Arc<Mutex<State>>,
+    ready: Arc<Mutex<Vec<u64>>>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+struct Wakeup {
+    task: u64,
+    ready: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Wake for Wakeup {
+    fn wake(self: Arc<Self>) {
+        let mut ready = lock(&self.ready);
+        if !ready.contains(&self.task) {
+            ready.push(self.task);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    /// A world at its beginning.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let state = State {
+            now: Duration::ZERO,
+            random: fastrand::Rng::with_seed(seed),
+            tasks: BTreeMap::new(),
+            next_task: 0,
+            timers: BTreeMap::new(),
+            next_timer: 0,
+            paused_until: BTreeMap::new(),
+            trace: 0,
+            turns: 0,
+        };
+        Self { state: Arc::new(Mutex::new(state)), ready: Arc::default() }
+    }
+
+    /// Time since the beginning.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        lock(&self.state).now
+    }
+
+    /// Unix milliseconds of the true clock.
+    #[must_use]
+    pub fn unix_ms(&self) -> i64 {
+        START + i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Draws from the world's chance.
+    pub fn random<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        draw(&mut lock(&self.state).random)
+    }
+
+    /// Whether something of this probability happens.
+    #[must_use]
+    pub fn chance(&self, probability: f64) -> bool {
+        self.random(|random| random.f64() < probability)
+    }
+
+    /// A time between these.
+    #[must_use]
+    pub fn between(&self, least: Duration, most: Duration) -> Duration {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.random(|random| random.u64(millis(least)..=millis(most))))
+    }
+
+    /// Folds something that happened into the trace.
+    pub fn note(&self, what: &str) {
+        let mut state = lock(&self.state);
+        let at = u64::try_from(state.now.as_millis()).unwrap_or(u64::MAX);
+        for byte in what.bytes().chain(at.to_le_bytes()) {
+            state.trace = (state.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    /// The trace so far.
+    #[must_use]
+    pub fn trace(&self) -> u64 {
+        lock(&self.state).trace
+    }
+
+    /// Starts a task on a node.
+    pub fn spawn(&self, node: Node, work: impl Future<Output = ()> + Send + 'static) {
+        let mut state = lock(&self.state);
+        let task = state.next_task;
+        state.next_task += 1;
+        state.tasks.insert(task, Task { node, work: Some(Box::pin(work)) });
+        lock(&self.ready).push(task);
+    }
+
+    /// Drops every task of a node where it stands.
+    pub fn crash(&self, node: Node) {
+        let gone: Vec<Task> = {
+            let mut state = lock(&self.state);
+            state.paused_until.remove(&node);
+            let ids: Vec<u64> = state.tasks.iter().filter(|(_, task)| task.node == node).map(|(id, _)| *id).collect();
+            ids.iter().filter_map(|id| state.tasks.remove(id)).collect()
+        };
+        // Outside of the lock: what is dropped may wake others.
+        drop(gone);
+    }
+
+    /// Polls no task of the node until this much later.
+    pub fn pause(&self, node: Node, length: Duration) {
+        let mut state = lock(&self.state);
+        let until = state.now + length;
+        state.paused_until.insert(node, until);
+    }
+
+    /// Completes this much later.
+    #[must_use]
+    pub fn sleep(&self, length: Duration) -> Sleep {
+        Sleep { world: self.clone(), until: self.now().saturating_add(length) }
+    }
+
+    /// Runs until this time, or until `enough` says so.
+    pub fn run_until(&self, end: Duration, mut enough: impl FnMut() -> bool) {
+        while !enough() {
+            if !self.turn(end) {
+                return;
+            }
+        }
+    }
+
+    /// One poll, or one step of the clock. `false`: the end is reached.
+    fn turn(&self, end: Duration) -> bool {
+        let next = {
+            let mut ready = lock(&self.ready);
+            match ready.len() {
+                0 => None,
+                count => {
+                    let index = self.random(|random| random.usize(0..count));
+                    Some(ready.swap_remove(index))
+                }
+            }
+        };
+        let Some(id) = next else { return self.advance(end) };
+        let waker = Waker::from(Arc::new(Wakeup { task: id, ready: Arc::clone(&self.ready) }));
+        let work = {
+            let mut state = lock(&self.state);
+            let now = state.now;
+            state.turns += 1;
+            assert!(
+                state.turns < MOST_TURNS,
+                "a loop without an end, on node {:?}",
+                state.tasks.get(&id).map(|task| task.node)
+            );
+            let Some(node) = state.tasks.get(&id).map(|task| task.node) else { return true };
+            if let Some(until) = state.paused_until.get(&node).copied().filter(|until| *until > now) {
+                let number = state.next_timer;
+                state.next_timer += 1;
+                state.timers.insert((until, number), waker);
+                return true;
+            }
+            state.tasks.get_mut(&id).and_then(|task| task.work.take())
+        };
+        let Some(mut work) = work else { return true };
+        let done = work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        let mut state = lock(&self.state);
+        if done {
+            state.tasks.remove(&id);
+        } else if let Some(task) = state.tasks.get_mut(&id) {
+            task.work = Some(work);
+            return true;
+        }
+        drop(state);
+        true
+    }
+
+    fn advance(&self, end: Duration) -> bool {
+        let mut state = lock(&self.state);
+        let Some((at, number)) = state.timers.first_key_value().map(|(key, _)| *key) else {
+            state.now = state.now.max(end);
+            return false;
+        };
+        if at > end {
+            state.now = state.now.max(end);
+            return false;
+        }
+        if at > state.now {
+            state.turns = 0;
+        }
+        state.now = state.now.max(at);
+        let waker = state.timers.remove(&(at, number));
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+}
+
+/// See [`World::sleep`].
+#[derive(Debug)]
+pub struct Sleep {
+    world: World,
+    until: Duration,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.world.state);
+        if state.now >= self.until {
+            return Poll::Ready(());
+        }
+        let number = state.next_timer;
+        state.next_timer += 1;
+        state.timers.insert((self.until, number), context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// The runtime port of one node: its wall clock may be wrong and may jump.
+#[derive(Clone, Debug)]
+pub struct NodeRuntime {
+    world: World,
+    ahead_ms: Arc<Mutex<i64>>,
+}
+
+impl NodeRuntime {
+    /// A node whose clock is right.
+    #[must_use]
+    pub fn new(world: &World) -> Self {
+        Self { world: world.clone(), ahead_ms: Arc::default() }
+    }
+
+    /// Sets the wall clock that much ahead of the truth.
+    pub fn jump(&self, ahead_ms: i64) {
+        *lock(&self.ahead_ms) = ahead_ms;
+    }
+}
+
+impl Runtime for NodeRuntime {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.world.unix_ms() + *lock(&self.ahead_ms))
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic(Duration::from_secs(1000) + self.world.now())
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(self.world.sleep(duration))
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<()> {
+        self.world.random(|random| random.fill(out));
+        Ok(())
+    }
+}
