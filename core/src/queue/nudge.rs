@@ -1,23 +1,26 @@
 //! Wakes the workers of this process when a trigger was committed, so that they need not wait for their next look.
 
-use core::future::poll_fn;
+use core::future::Future;
+use core::pin::Pin;
 use core::sync::atomic::{AtomicU64, Ordering};
-use core::task::{Poll, Waker};
-use std::sync::{Mutex, PoisonError};
+use core::task::{Context, Poll, Waker};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A count of nudges, and who waits for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Nudge {
     count: AtomicU64,
-    waiting: Mutex<Vec<Waker>>,
+    next_wait: AtomicU64,
+    waiting: Mutex<BTreeMap<u64, Waker>>,
 }
 
 impl Nudge {
     /// Wakes everybody who waits.
     pub(crate) fn nudge(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
-        let waiting = core::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        waiting.into_iter().for_each(Waker::wake);
+        let waiting = core::mem::take(&mut *self.waiting());
+        waiting.into_values().for_each(Waker::wake);
     }
 
     /// The nudges so far: taken before looking for work, given to [`after`](Self::after), so that none is missed in between.
@@ -26,19 +29,67 @@ impl Nudge {
     }
 
     /// Waits for a nudge after the `seen` ones.
-    pub(crate) async fn after(&self, seen: u64) {
-        poll_fn(|context| {
-            if self.count() > seen {
-                return Poll::Ready(());
+    pub(crate) fn after(&self, seen: u64) -> After<'_> {
+        After { nudge: self, seen, wait: self.next_wait.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One wait: one waker, the latest, whatever the executor gives; none once it is over.
+#[derive(Debug)]
+pub(crate) struct After<'a> {
+    nudge: &'a Nudge,
+    seen: u64,
+    wait: u64,
+}
+
+impl Future for After<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.nudge.count() > self.seen {
+            return Poll::Ready(());
+        }
+        self.nudge.waiting().insert(self.wait, context.waker().clone());
+        // A nudge between the look and the lock found nobody waiting.
+        if self.nudge.count() > self.seen { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for After<'_> {
+    fn drop(&mut self) {
+        self.nudge.waiting().remove(&self.wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::pin::pin;
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    struct Fresh;
+
+    impl Wake for Fresh {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_wait_keeps_one_waker_however_often_it_is_polled_and_none_afterwards() {
+        let nudge = Nudge::default();
+        {
+            let mut wait = pin!(nudge.after(nudge.count()));
+            for _ in 0..100 {
+                // An executor may make a new waker for each poll.
+                let waker = Waker::from(Arc::new(Fresh));
+                assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             }
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            // Waits that were given up left theirs behind.
-            waiting.retain(|known| !known.will_wake(context.waker()));
-            waiting.push(context.waker().clone());
-            drop(waiting);
-            // A nudge between the look and the lock found nobody waiting.
-            if self.count() > seen { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+            assert_eq!(nudge.waiting().len(), 1);
+        }
+        assert_eq!(nudge.waiting().len(), 0);
     }
 }
