@@ -179,6 +179,8 @@ pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -
         // Only Clio's own words say something about a role; a bare 403 is a firewall's.
         (403, _) if own => Code::UserRoleForbids,
         (403, _) => Code::FirewallAnswer,
+        // A refusal that cannot be read may be anyone's, or a "still processing": it decides nothing for good.
+        _ if !own => Code::ClioAnswerInvalid,
         (404, _) => Code::ClioNotFound,
         (409 | 412, _) => Code::ClioConflict,
         (410, _) => Code::ClioVersionUnsupported,

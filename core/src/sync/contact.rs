@@ -171,7 +171,7 @@ impl Driver<'_> {
     async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
         let sent: SentContact = self.open_intent(&things::contact_key(self.firm, client), &intent).await?;
-        let since = self.look_since(&intent);
+        let since = self.look_since(&intent, stored.due_at).await?;
         let mut found = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
         let probe = match &sent.email {
             Some(email) => {
@@ -189,13 +189,14 @@ impl Driver<'_> {
                         free.push(contact);
                     }
                 }
-                dedupe::probe_contact(&sent, &free, self.created_after(&intent))
+                dedupe::probe_contact(&sent, &free, self.created_after(&intent, stored.due_at).await?)
             }
         };
         match probe {
             Probe::Found(clio) => {
+                let after = self.created_after(&intent, stored.due_at).await?;
                 let created = found.iter().find(|contact| contact.id == clio).and_then(|contact| contact.created_at);
-                let ours = created.is_none_or(|created| created >= self.created_after(&intent));
+                let ours = created.is_none_or(|created| created >= after);
                 let how = if ours { How::Recovered } else { How::Linked };
                 let step = self.link_contact(client, clio, how, stored.version).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))

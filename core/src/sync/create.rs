@@ -48,8 +48,7 @@ impl Driver<'_> {
         let config = self.engine.config;
         let mut patience = Patience::default();
         let mut current: Option<Version> = None;
-        let first = self.engine.runtime.now();
-        let clio_at = self.engine.clio.clio_now();
+        let quiet = config.send_window + config.request_timeout + config.settle;
         let mut sends = 0;
         loop {
             let grant = self.caller.ready().await?;
@@ -60,18 +59,26 @@ impl Driver<'_> {
             );
             let sealer = self.engine.keyring.for_connection(self.firm, &connection).await?;
             let sealed = sealer.seal(&sealer.context(record_of(key), "sealed"), &json)?;
-            let intent = Intent { sealed, connection, at: first, clio_at, sends, email: email.clone() };
+            let intent = Intent {
+                sealed,
+                connection,
+                clio_at: self.engine.clio.clio_now(),
+                quiet_ms: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX),
+                committed_at: None,
+                sends,
+                email: email.clone(),
+            };
             let not_after = self.engine.runtime.monotonic() + config.send_window;
-            let quiet = config.send_window + config.request_timeout + config.settle;
             let mut unit = self.unit()?;
             let expect = current.clone().map_or(Expect::Absent, Expect::Version);
             let version = unit.put_due(key.clone(), expect, Some(quiet), &Thing::Intent(intent.clone()))?;
             if let (None, Some((key, value))) = (&current, companion) {
                 unit.put(key.clone(), Expect::Absent, value)?;
             }
-            if self.commit_unit(&unit).await? == Commit::Conflict {
-                return Ok(Creation::Raced);
-            }
+            let committed_at = match self.commit_unit(&unit).await? {
+                Commit::Done { at } => at,
+                Commit::Conflict => return Ok(Creation::Raced),
+            };
             current = Some(version.clone());
             let failure = match self.caller.send_once(&grant, request, Some(not_after)).await {
                 Ok(answer) => return Ok(Creation::Created(answer, version)),
@@ -81,7 +88,7 @@ impl Driver<'_> {
                 Executed::Perhaps => return Ok(Creation::Doubt),
                 Executed::PerhapsEnded => {
                     let mut unit = self.unit()?;
-                    let thing = Thing::Intent(intent);
+                    let thing = Thing::Intent(Intent { committed_at: Some(committed_at), ..intent });
                     unit.put_due(key.clone(), Expect::Version(version), Some(INDEX_DELAY), &thing)?;
                     self.commit_unit(&unit).await?;
                     return Ok(Creation::Doubt);
@@ -132,32 +139,37 @@ impl Driver<'_> {
         serde_json::from_slice(&json).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", key.collection))
     }
 
-    /// When the intent was made, on Clio's clock. If no answer of Clio's had been seen by then, from the clocks as they differ now.
-    fn clio_time_of(&self, intent: &Intent) -> Option<Timestamp> {
-        let from_now = || {
-            let ahead = self.engine.clio.clio_now()?.millis_since(self.engine.runtime.now());
-            Some(Timestamp(intent.at.0.saturating_add(ahead)))
-        };
-        intent.clio_at.or_else(from_now)
-    }
-
     /// In Clio's time: what was created before this cannot be the intent's.
-    pub(super) fn created_after(&self, intent: &Intent) -> Timestamp {
-        self.clio_time_of(intent).unwrap_or(intent.at) - MARGIN
+    ///
+    /// If no answer of Clio's had been seen when it was made, the store's clock tells when that was: it is the same for all processes, while each host's own
+    /// may be wrong in another way, or jump.
+    pub(super) async fn created_after(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Timestamp> {
+        if let Some(made) = intent.clio_at {
+            return Ok(made - MARGIN);
+        }
+        let made = committed_at(intent, due_at);
+        let Some(clio_now) = self.engine.clio.clio_now() else { return Ok(made - MARGIN) };
+        let ahead = clio_now.millis_since(self.engine.journal.store_now().await?);
+        Ok(Timestamp(made.0.saturating_add(ahead)) - MARGIN)
     }
 
     /// The lower bound for `created_since` when looking for what the intent may have created. As long as nothing is known of Clio's clock it covers a
-    /// host whose clock is a day off; [`created_after`](Self::created_after) is asked of each answer again.
-    pub(super) fn look_since(&self, intent: &Intent) -> Timestamp {
-        match self.clio_time_of(intent) {
-            Some(time) => time - MARGIN,
-            None => intent.at - Duration::from_secs(26 * 3600),
+    /// database whose clock is a day off; [`created_after`](Self::created_after) is asked of each answer again.
+    pub(super) async fn look_since(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Timestamp> {
+        if intent.clio_at.is_none() && self.engine.clio.clio_now().is_none() {
+            return Ok(committed_at(intent, due_at) - Duration::from_secs(26 * 3600));
         }
+        self.created_after(intent, due_at).await
     }
 
     pub(super) fn link(&self, clio: ClioId, how: How) -> Thing {
         Thing::Link(Link { clio, how, at: self.engine.runtime.now() })
     }
+}
+
+fn committed_at(intent: &Intent, due_at: Option<Timestamp>) -> Timestamp {
+    let due = || due_at.map(|due| due - Duration::from_millis(intent.quiet_ms));
+    intent.committed_at.or_else(due).unwrap_or(Timestamp(0))
 }
 
 fn record_of(key: &Key) -> String {

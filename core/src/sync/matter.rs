@@ -103,7 +103,7 @@ impl Driver<'_> {
         let key = things::matter_key(self.firm, id);
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
         let sent: SentMatter = self.open_intent(&key, &intent).await?;
-        let since = self.look_since(&intent);
+        let since = self.look_since(&intent, stored.due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since));
         let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
@@ -112,7 +112,7 @@ impl Driver<'_> {
                 free.push(matter);
             }
         }
-        match dedupe::probe_matter(&sent, &free, self.created_after(&intent)) {
+        match dedupe::probe_matter(&sent, &free, self.created_after(&intent, stored.due_at).await?) {
             Probe::Found(clio) => {
                 let step = self.link_matter(clio, How::Recovered, stored.version, unmapped).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))

@@ -25,11 +25,14 @@ pub(crate) struct Intent {
     pub sealed: String,
     /// Whose data key sealed it.
     pub connection: ConnectionId,
-    /// When it was committed first, on the host's clock.
-    pub at: Timestamp,
-    /// The same moment on Clio's clock, if any answer was seen before.
+    /// When it was made, on Clio's clock, if any answer of Clio's had been seen by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clio_at: Option<Timestamp>,
+    /// How long after its commit it is due. So its record tells when that was, on the one clock that all processes share.
+    pub quiet_ms: u64,
+    /// That commit's time, once the record's due time is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed_at: Option<Timestamp>,
     /// How often it may have been sent.
     pub sends: u32,
     /// The digest of the email, whose `contact-key` record belongs to this intent.

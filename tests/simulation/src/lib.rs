@@ -112,13 +112,14 @@ impl Simulation {
         let runtime = self.clocks.entry(node).or_insert_with(|| NodeRuntime::new(world)).clone();
         let text = |error: Error| format!("{error:?}");
         let network = Network {
+            node,
             world: world.clone(),
             runtime: runtime.clone(),
             clio: self.clio.clone(),
             documents: self.intake.clone(),
             faults: self.faults.clone(),
         };
-        let remote = Remote { world: world.clone(), inner: self.store.clone(), faults: self.faults.clone() };
+        let remote = Remote { node, world: world.clone(), inner: self.store.clone(), faults: self.faults.clone() };
         let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).map_err(text)?;
         let url = url::Url::parse("https://app.clio.example").map_err(|error| error.to_string())?;
         let runtime = Arc::new(runtime);
@@ -232,6 +233,7 @@ impl Simulation {
     }
 
     fn apply(&mut self, event: Event) -> Result<(), String> {
+        self.world.tell(|| format!("== {event:?}"));
         match event {
             Event::Approved { matter } => self.trigger(matter)?,
             Event::Manual { matter, node } => {

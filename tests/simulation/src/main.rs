@@ -21,6 +21,9 @@ struct Args {
     /// Replay this seed only.
     #[arg(long)]
     seed: Option<u64>,
+    /// Tell everything that happens.
+    #[arg(long, requires = "seed")]
+    tell: bool,
     /// Stop after so many seeds that do not hold.
     #[arg(long, default_value_t = 5)]
     most: usize,
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     if let Some(seed) = args.seed {
         (args.first, args.seeds) = (seed, 1);
     }
+    simulation::world::TELLING.store(args.tell, Ordering::Relaxed);
     let (next, end) = (AtomicU64::new(args.first), args.first.saturating_add(args.seeds));
     let failed: Mutex<Vec<(u64, String)>> = Mutex::default();
     let started = Instant::now();

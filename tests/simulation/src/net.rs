@@ -74,6 +74,7 @@ impl fmt::Debug for Clio {
 /// The transport of one node.
 #[derive(Clone, Debug)]
 pub struct Network {
+    pub node: Node,
     pub world: World,
     pub runtime: NodeRuntime,
     pub clio: Clio,
@@ -130,6 +131,8 @@ impl Network {
         let started = self.world.now();
         let fate = self.fate();
         let (ms, timeout) = (Duration::from_millis(1), request.timeout);
+        self.world
+            .tell(|| format!("node {} sends {} {} : {fate:?}", self.node, request.method.as_str(), request.url.path()));
         let payload = match &request.body {
             HttpBody::Document(slice) => Some(self.payload(slice).await?),
             _ => None,
@@ -205,6 +208,11 @@ impl Network {
                 None => clio.model().perform(now, &plain, &Plan::plain()),
             };
             world.note(&answer.status.to_string());
+            world.tell(|| {
+                let body = String::from_utf8_lossy(&answer.body);
+                let sent = String::from_utf8_lossy(&plain.body);
+                format!("  clio: {} {target} {sent} -> {} {body}", plain.method, answer.status)
+            });
             let _ = tell.send(answer);
         });
         told

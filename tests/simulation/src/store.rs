@@ -9,11 +9,12 @@ use casehug_clio::{Code, Error, Result};
 use std::time::Duration;
 
 use crate::net::Faults;
-use crate::world::World;
+use crate::world::{Node, World};
 
 /// One node's way to the database.
 #[derive(Clone)]
 pub struct Remote {
+    pub node: Node,
     pub world: World,
     pub inner: MemoryStore,
     pub faults: Faults,
@@ -64,8 +65,21 @@ impl Store for Remote {
             }
             let done = self.inner.commit(writes).await?;
             self.world.note(if done == Commit::Conflict { "conflict" } else { "commit" });
+            self.world.tell(|| {
+                let writes: Vec<String> = writes.iter().map(shown).collect();
+                format!("node {} commits {done:?}: {}", self.node, writes.join(", "))
+            });
             self.travel().await;
             if self.fails() { Err(failed()) } else { Ok(done) }
         })
     }
+}
+
+fn shown(write: &Write) -> String {
+    let kind = match write {
+        Write::Put { .. } => "put",
+        Write::Delete { .. } => "delete",
+        Write::Check { .. } => "check",
+    };
+    format!("{kind} {}/{}", write.key().collection, write.key().id)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -20,6 +21,9 @@ use casehug_clio::ports::Runtime;
 pub const START: i64 = 1_775_044_800_000;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Whether [`World::tell`] prints.
+pub static TELLING: AtomicBool = AtomicBool::new(false);
 
 /// A node: a process that can die.
 pub type Node = usize;
@@ -131,6 +135,14 @@ impl World {
         let at = u64::try_from(state.now.as_millis()).unwrap_or(u64::MAX);
         for byte in what.bytes().chain(at.to_le_bytes()) {
             state.trace = (state.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    /// Tells what happens, when one seed is replayed to be understood.
+    #[allow(clippy::print_stdout, reason = "asked for on the command line")]
+    pub fn tell(&self, what: impl FnOnce() -> String) {
+        if TELLING.load(Ordering::Relaxed) {
+            println!("{:>10.3} {}", self.now().as_secs_f64(), what());
         }
     }
 
