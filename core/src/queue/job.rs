@@ -205,12 +205,5 @@ impl Job {
 
 /// Failures that only an admin can mend, by connecting again.
 pub(crate) fn needs_admin(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NotConnected
-            | Code::ReconnectRequired
-            | Code::PlanWithoutApi
-            | Code::AppPermissionMissing
-            | Code::TokenRejected
-    )
+    matches!(code, Code::NotConnected | Code::ReconnectRequired | Code::PlanWithoutApi | Code::AppPermissionMissing)
 }

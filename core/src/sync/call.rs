@@ -121,18 +121,18 @@ impl<'a> Caller<'a> {
         grant: &Grant,
         failure: CallError,
     ) -> Result<(), CallError> {
+        // Whatever was tried before: a rejected token says nothing until another one was tried.
+        if failure.error.retry() == Retry::RefreshThenRetry && !patience.refreshed {
+            patience.refreshed = true;
+            self.engine.session.rejected(self.firm, &grant.token).await.map_err(CallError::not_sent)?;
+            return Ok(());
+        }
         patience.attempts += 1;
         if patience.attempts >= MOST_ATTEMPTS {
             return Err(failure);
         }
         let wait = match failure.error.retry() {
-            Retry::Never => return Err(failure),
-            Retry::RefreshThenRetry if patience.refreshed => return Err(failure),
-            Retry::RefreshThenRetry => {
-                patience.refreshed = true;
-                self.engine.session.rejected(self.firm, &grant.token).await.map_err(CallError::not_sent)?;
-                return Ok(());
-            }
+            Retry::Never | Retry::RefreshThenRetry => return Err(failure),
             Retry::After(wait) => wait.min(LONGEST_WAIT),
             Retry::Retry | Retry::ProbeFirst => {
                 patience.schedule.next_wait(&*self.engine.runtime).map_err(CallError::not_sent)?

@@ -27,6 +27,9 @@ const PROCESSING: Duration = Duration::from_secs(75);
 const PROCESSING_FIRST_WAIT: Duration = Duration::from_secs(1);
 const PROCESSING_LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// How often one run sends the bytes of one document for another version of it.
+const MOST_VERSIONS: u32 = 2;
+
 /// What Clio holds of a document.
 enum Found {
     Nothing,
@@ -79,41 +82,61 @@ impl Driver<'_> {
             return self.abandon(&key, error, &open).await;
         }
         // The bytes are there already if only the PATCH was in doubt.
-        let ready = open.intent.finishing.clone().filter(|finishing| finishing.revision == stat.revision);
-        let finishing = match ready {
-            Some(finishing) => finishing,
-            None => match self.send_bytes(document, &reference, matter, stub, &stat, &open.intent).await {
-                Ok(finishing) => finishing,
-                Err(error) if is_final_for_now(error.code()) => return self.abandon(&key, error, &open).await,
+        let mut ready = open.intent.finishing.clone().filter(|finishing| finishing.revision == stat.revision);
+        let mut sent = 0;
+        loop {
+            let finishing = match ready.take() {
+                Some(finishing) => finishing,
+                None => {
+                    sent += 1;
+                    match self.send_bytes(document, &reference, matter, stub, &stat, &open.intent).await {
+                        Ok(finishing) => finishing,
+                        Err(error) if is_final_for_now(error.code()) => return self.abandon(&key, error, &open).await,
+                        Err(error) => return Err(error),
+                    }
+                }
+            };
+            // Asked right before it is published: nothing withdrawn or changed meanwhile may be.
+            let now = self.engine.intake.stat(&reference).await?;
+            let checked = may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn)).and_then(|()| {
+                if now.revision == finishing.revision { Ok(()) } else { Err(Error::new(Code::DocumentChanged)) }
+            });
+            if let Err(error) = checked {
+                return self.abandon(&key, error, &open).await;
+            }
+            self.note_finishing(&key, &mut open, &finishing).await?;
+            match self.finish_document(&finishing, now.len).await {
+                Ok(()) => {
+                    let how = if resumed && stub.is_some() { How::Recovered } else { How::Created };
+                    return self.link_document(&key, finishing.stub, how, &open).await;
+                }
+                Err(error) if error.code() == Code::DocumentEmptyRefused => {
+                    return self.abandon(&key, error, &open).await;
+                }
+                // A lost request for another version came late, and ours can be neither finished nor seen any more: the bytes once again, as the
+                // newest version of the same document.
+                Err(error) if error.code() == Code::ClioValidation && sent < MOST_VERSIONS => {
+                    stub = Some(finishing.stub)
+                }
                 Err(error) => return Err(error),
-            },
-        };
-        // Asked right before it is published: nothing withdrawn or changed meanwhile may be.
-        let now = self.engine.intake.stat(&reference).await?;
-        let checked = may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn)).and_then(|()| {
-            if now.revision == finishing.revision { Ok(()) } else { Err(Error::new(Code::DocumentChanged)) }
-        });
-        if let Err(error) = checked {
-            return self.abandon(&key, error, &open).await;
-        }
-        if open.intent.finishing.as_ref() != Some(&finishing) {
-            open.intent.finishing = Some(finishing.clone());
-            let mut unit = self.unit()?;
-            let thing = DocumentThing::Intent(open.intent.clone());
-            let expect = Expect::Version(open.version.clone());
-            open.version = unit.put(things::document_key(self.firm, &key), expect, &thing)?;
-            if self.commit_unit(&unit).await? == Commit::Conflict {
-                return Err(Error::new(Code::SyncBusy).with("document", &key));
             }
         }
-        match self.finish_document(&finishing, now.len).await {
-            Ok(()) => {
-                let how = if resumed && stub.is_some() { How::Recovered } else { How::Created };
-                self.link_document(&key, finishing.stub, how, &open).await
-            }
-            Err(error) if error.code() == Code::DocumentEmptyRefused => self.abandon(&key, error, &open).await,
-            Err(error) => Err(error),
+    }
+
+    /// Before a PATCH may be sent, its stub becomes the only candidate.
+    async fn note_finishing(&mut self, key: &DocumentKey, open: &mut Open, finishing: &Finishing) -> Result<()> {
+        if open.intent.finishing.as_ref() == Some(finishing) {
+            return Ok(());
         }
+        open.intent.finishing = Some(finishing.clone());
+        let mut unit = self.unit()?;
+        let thing = DocumentThing::Intent(open.intent.clone());
+        let expect = Expect::Version(open.version.clone());
+        open.version = unit.put(things::document_key(self.firm, key), expect, &thing)?;
+        if self.commit_unit(&unit).await? == Commit::Conflict {
+            return Err(Error::new(Code::SyncBusy).with("document", key));
+        }
+        Ok(())
     }
 
     /// POST and PUT: gives the stub whose bytes are in Clio's storage.
@@ -184,12 +207,18 @@ impl Driver<'_> {
     }
 
     /// Looks for what earlier attempts left in Clio. Every property and the matter are compared again: unknown filters are ignored by Clio.
+    ///
+    /// A stub that is being finished is read by its id: lists lag behind.
     async fn find(&mut self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Found> {
-        let listed = self.caller.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?;
+        let listed = match &intent.finishing {
+            Some(finishing) => match self.caller.repeat(&documents::show(finishing.stub)).await {
+                Ok(document) => vec![document],
+                Err(failure) if failure.error.code() == Code::ClioNotFound => Vec::new(),
+                Err(failure) => return Err(refused(failure)),
+            },
+            None => self.caller.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?,
+        };
         let mut ours: Vec<Document> = listed.into_iter().filter(|found| found.is_for(key, matter)).collect();
-        if let Some(finishing) = &intent.finishing {
-            ours.retain(|found| found.id == finishing.stub);
-        }
         ours.sort_by_key(|found| found.id);
         let finished = ours.iter().find(|found| found.fully_uploaded == Some(true));
         Ok(match (finished, ours.first()) {
