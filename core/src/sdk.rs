@@ -135,7 +135,7 @@ impl SdkBuilder {
             keyring,
             config: self.config,
             claims: Claims::new(journal.clone(), self.config.lease)?,
-            budgets: Mutex::default(),
+            firms: Mutex::default(),
         };
         Ok(Sdk { journal, auth, engine })
     }

@@ -1,88 +1,258 @@
 //! Clio's request budget: one fixed window of 60 s per access token, 50 calls at peak (Clio: Rate limits).
 //!
-//! The headers of every answer say what is left and when the window ends. The budget is spent down to zero and then waited out, so that a
-//! 429 is not provoked. It is fed by every call of the firm in this process.
+//! **Problem.** Everything a firm does, in all processes, spends one window. Spending too fast provokes refusals; spending too carefully leaves a
+//! firm's documents waiting for minutes; and a person who waits must not stand behind a thousand matters in bulk.
+//!
+//! **Model.** The window is a record of the store, due at its end, on the one clock that all processes share. It holds what nobody has taken yet. A process
+//! leases a few calls of it in one commit and spends them without asking again. The headers of every answer say what is really left and when the window
+//! really ends, and are believed. Spent down to zero, the window is waited out.
+//!
+//! **Classes.** A fifth of the window is kept for [people who wait](Class::Waiting), another fifth from [bulk](Class::Bulk); what is left of both in the
+//! window's last seconds is anyone's.
+//!
+//! **The edge.** A call that is on its way when the window ends counts in one of the two, nobody knows which. So a new window is opened only when this process's
+//! own calls have come back, or after [`DRAIN`], less what is still out.
+//!
+//! **Failure cases.** A process that dies loses its lease for the rest of the window: too little is spent, never too much. Garbled headers stall nothing for longer
+//! than a window. Clocks of hosts play no part: the end is counted from an answer's own `Date`, and kept by monotonic clocks and the store's.
 
 use core::time::Duration;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
 
 use crate::clio::RateWindow;
-use crate::model::Timestamp;
-use crate::ports::Runtime;
+use crate::error::Result;
+use crate::model::{FirmId, Monotonic, Timestamp};
+use crate::ports::{Commit, Expect, Key};
+use crate::records::Journal;
 
-/// No window is longer than this, whatever a header says: a garbled reset time must not stall a firm.
-const LONGEST_WAIT: Duration = Duration::from_secs(65);
+/// The length of a window (Clio: Rate limits), until an answer tells its end.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Calls of a window (Clio: Rate limits), until an answer tells.
+const LIMIT: u64 = 50;
+/// A larger limit than this is no limit.
+const MOST: u64 = 1 << 32;
+/// No window ends later than this, whatever a header says.
+const LONGEST: Duration = Duration::from_secs(65);
+/// In the last seconds of a window nothing is kept for anyone.
+const LAST_SECONDS: Duration = Duration::from_secs(10);
+/// How long a new window waits for the calls of the old one.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+/// Times are told in whole seconds: ends as near as this are one window's.
+const BLUR: Duration = Duration::from_secs(5);
 
-/// The window that is known from the last answer.
+/// Who wants to call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// For a person who waits for it.
+    Waiting,
+    /// By itself, for what was just approved.
+    Live,
+    /// Older matters.
+    Bulk,
+}
+
+impl Class {
+    /// How much of a window is kept from this class.
+    fn kept(self, limit: u64) -> u64 {
+        match self {
+            Self::Waiting => 0,
+            Self::Live => limit / 5,
+            Self::Bulk => limit / 5 * 2,
+        }
+    }
+}
+
+/// `budget/window`, due at the window's end.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Ledger {
+    limit: u64,
+    /// What no process has leased yet.
+    left: u64,
+}
+
+/// A process's share of a firm's budget.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    journal: Journal,
+    firm: FirmId,
+    /// Held by the one who leases.
+    gate: futures_util::lock::Mutex<()>,
+    state: Mutex<State>,
+}
+
 #[derive(Debug, Default)]
-pub struct Budget {
-    window: Mutex<Option<Window>>,
+struct State {
+    window: Option<Window>,
+    /// The limit that was told last.
+    limit: Option<u64>,
+    in_flight: u64,
+    draining_since: Option<Monotonic>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    remaining: u64,
-    /// On the host's clock.
-    ends: Timestamp,
+    ends: Monotonic,
+    limit: u64,
+    /// Leased and not spent.
+    leased: u64,
+    /// The least that an answer said was left.
+    told: Option<u64>,
+}
+
+/// The right to make one call. Given back when it is dropped: the call has come back.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<Budget>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.state().in_flight -= 1;
+    }
 }
 
 impl Budget {
-    /// Takes in the headers of an answer. `clio_time` is its `Date`: the reset time is on Clio's clock, the wait on ours.
-    pub fn learn(&self, rate: RateWindow, clio_time: Option<Timestamp>, now: Timestamp) {
-        let skew = clio_time.map_or(0, |clio| now.millis_since(clio));
-        let ends = Timestamp(rate.reset_unix_secs.saturating_mul(1000).saturating_add(skew));
-        self.set(Some(Window { remaining: rate.remaining, ends: ends.min(now + LONGEST_WAIT) }));
+    pub(crate) fn new(journal: Journal, firm: FirmId) -> Self {
+        Self { journal, firm, gate: futures_util::lock::Mutex::new(()), state: Mutex::default() }
     }
 
-    /// Waits until a call may be made, and counts it.
-    pub async fn take(&self, runtime: &dyn Runtime) {
-        while let Some(wait) = self.take_or_wait(runtime.now()) {
-            tracing::info!(seconds = wait.as_secs(), "waiting for Clio's request limit to reset");
-            runtime.sleep(wait).await;
-        }
+    /// Calls of a window, as told last: for predictions.
+    pub(crate) fn limit(&self) -> u64 {
+        self.state().limit.unwrap_or(LIMIT)
     }
 
-    fn take_or_wait(&self, now: Timestamp) -> Option<Duration> {
-        let mut guard = self.window.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match guard.as_mut() {
-            Some(window) if window.ends <= now => *guard = None,
-            Some(window) if window.remaining == 0 => {
-                let millis = u64::try_from(window.ends.millis_since(now)).unwrap_or(0);
-                return Some(Duration::from_millis(millis + 1).min(LONGEST_WAIT));
+    /// Waits until a call may be made.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`](crate::Code::StoreFailed).
+    pub(crate) async fn take(self: &Arc<Self>, class: Class) -> Result<Seat> {
+        loop {
+            if let Some(seat) = self.seat() {
+                return Ok(seat);
             }
-            Some(window) => window.remaining -= 1,
-            None => {}
+            let wait = {
+                let _alone = self.gate.lock().await;
+                if let Some(seat) = self.seat() {
+                    return Ok(seat);
+                }
+                self.lease(class).await?
+            };
+            if let Some(wait) = wait {
+                if wait > LAST_SECONDS {
+                    tracing::info!(seconds = wait.as_secs(), "waiting for Clio's request limit to reset");
+                }
+                self.journal.runtime().sleep(wait).await;
+            }
         }
-        None
     }
 
-    fn set(&self, window: Option<Window>) {
-        *self.window.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = window;
+    /// Takes in the headers of an answer. `clio_time` is its `Date`: how long the window lasts is a matter of Clio's clock alone.
+    pub(crate) fn learn(&self, rate: RateWindow, clio_time: Option<Timestamp>) {
+        let now = self.journal.runtime().monotonic();
+        let mut state = self.state();
+        let reset = Timestamp(rate.reset_unix_secs.saturating_mul(1000));
+        let left = clio_time.map(|time| Duration::from_millis(u64::try_from(reset.millis_since(time)).unwrap_or(0)));
+        let known = state.window.filter(|window| window.ends > now);
+        let ends = match (left, known) {
+            (Some(left), _) => now + left.min(LONGEST),
+            (None, Some(window)) => window.ends,
+            (None, None) => now + WINDOW,
+        };
+        let limit = rate.limit.clamp(1, MOST);
+        let remaining = rate.remaining.min(limit);
+        state.limit = Some(limit);
+        state.window = match known {
+            Some(window) if same(ends, window.ends) => {
+                let told = window.told.map_or(remaining, |told| told.min(remaining));
+                let leased = window.leased.min(told);
+                Some(Window { ends: window.ends.max(ends), limit, leased, told: Some(told) })
+            }
+            // The answer to a call of the window before.
+            Some(window) if ends < window.ends && window.told.is_some() => Some(window),
+            _ => Some(Window { ends, limit, leased: 0, told: Some(remaining) }),
+        };
     }
+
+    fn seat(self: &Arc<Self>) -> Option<Seat> {
+        let now = self.journal.runtime().monotonic();
+        let mut state = self.state();
+        let window = state.window.as_mut().filter(|window| window.ends > now && window.leased > 0)?;
+        window.leased -= 1;
+        state.in_flight += 1;
+        Some(Seat(Arc::clone(self)))
+    }
+
+    /// Leases some of the window, or says when to look again.
+    async fn lease(&self, class: Class) -> Result<Option<Duration>> {
+        let key = Key::new(&self.firm, "budget", "window");
+        let stored = self.journal.get::<Ledger>(&key).await?;
+        let store_now = self.journal.store_now().await?;
+        let now = self.journal.runtime().monotonic();
+        let ledger = stored.as_ref().and_then(|stored| {
+            let left = u64::try_from(stored.due_at?.millis_since(store_now)).ok().filter(|left| *left > 0)?;
+            Some((stored.value, Duration::from_millis(left).min(LONGEST)))
+        });
+        let (limit, left, lasts, unsure) = {
+            let mut state = self.state();
+            let known = state.window.filter(|window| window.ends > now);
+            if ledger.is_some() || known.is_some() {
+                state.draining_since = None;
+            }
+            let out = state.in_flight;
+            match (known, ledger) {
+                (Some(window), Some((ledger, lasts))) if same(window.ends, now + lasts) => {
+                    let told = window.told.unwrap_or(u64::MAX);
+                    // The window may have been opened under another limit than was told since.
+                    let unleased = (ledger.left + window.limit).saturating_sub(ledger.limit);
+                    // What is out may be counted in `told` or not.
+                    let left = unleased.min(told.saturating_sub(out));
+                    (window.limit, left, now.until(window.ends), left < unleased && out > 0)
+                }
+                (Some(window), _) => {
+                    let told = window.told.unwrap_or(window.limit);
+                    (window.limit, told.saturating_sub(out), now.until(window.ends), told > 0 && out > 0)
+                }
+                (None, Some((ledger, lasts))) => (ledger.limit, ledger.left, lasts, false),
+                (None, None) => {
+                    let since = *state.draining_since.get_or_insert(now);
+                    if out > 0 && since.until(now) < DRAIN {
+                        return Ok(Some(LOOK));
+                    }
+                    state.draining_since = None;
+                    let limit = state.limit.unwrap_or(LIMIT);
+                    (limit, limit.saturating_sub(out), WINDOW, false)
+                }
+            }
+        };
+        let kept = if lasts <= LAST_SECONDS { 0 } else { class.kept(limit) };
+        let free = left.saturating_sub(kept);
+        if free == 0 {
+            let rest = if left > 0 { lasts.saturating_sub(LAST_SECONDS) } else { lasts };
+            return Ok(Some(if unsure { LOOK } else { rest.max(Duration::from_millis(1)) }));
+        }
+        let taken = free.min((limit / 8).max(1));
+        let mut unit = self.journal.unit(&self.firm)?;
+        let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
+        unit.put_due(key, expect, Some(lasts), &Ledger { limit, left: left - taken })?;
+        if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+            let mut state = self.state();
+            let ends = now + lasts;
+            let told = state.window.filter(|window| same(window.ends, ends)).and_then(|window| window.told);
+            state.window = Some(Window { ends, limit, leased: taken, told });
+        }
+        Ok(None)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn same(one: Monotonic, other: Monotonic) -> bool {
+    one.until(other) <= BLUR && other.until(one) <= BLUR
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spends_to_zero_then_waits_for_the_reset_on_clios_clock() {
-        let budget = Budget::default();
-        let now = Timestamp(1_000_000_000);
-        // Clio's clock is 30 s ahead of ours; its window ends in 10 s.
-        let rate = RateWindow { limit: 50, remaining: 1, reset_unix_secs: 1_000_040 };
-        budget.learn(rate, Some(Timestamp(1_000_030_000)), now);
-        assert_eq!(budget.take_or_wait(now), None);
-        assert_eq!(budget.take_or_wait(now), Some(Duration::from_millis(10_001)));
-        assert_eq!(budget.take_or_wait(now + Duration::from_secs(10)), None);
-    }
-
-    #[test]
-    fn a_garbled_reset_does_not_stall() {
-        let budget = Budget::default();
-        let now = Timestamp(1_000_000_000);
-        budget.learn(RateWindow { limit: 50, remaining: 0, reset_unix_secs: i64::MAX }, None, now);
-        assert!(budget.take_or_wait(now).unwrap() <= LONGEST_WAIT);
-        assert_eq!(budget.take_or_wait(now + LONGEST_WAIT), None);
-    }
-}
+mod tests;

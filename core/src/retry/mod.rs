@@ -4,6 +4,7 @@
 //! break replay. So its public `current_interval` is read and its own result ignored; the jitter is ours, from the
 //! [`Runtime`] port: full jitter, a uniform draw between zero and the interval, so that a thousand clients that failed together do not return together.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use backoff::ExponentialBackoff;
@@ -58,5 +59,52 @@ impl Schedule {
 impl Default for Schedule {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What a firm's runs may spend on trying again, so that an outage is not amplified: with every attempt failing, three in four calls would be retries.
+///
+/// A retry costs [`Quota::COST`], a success gives one back. With a Clio that fails now and then the quota is never felt; in an outage a process makes a few dozen
+/// retries and from then on one attempt per operation, until calls succeed again. An idea of the AWS SDKs' standard retry mode.
+#[derive(Debug)]
+pub(crate) struct Quota(AtomicU32);
+
+impl Quota {
+    const FULL: u32 = 500;
+    const COST: u32 = 10;
+
+    /// Takes the cost of a retry, if it is there.
+    pub(crate) fn spend(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(Self::COST)).is_ok()
+    }
+
+    /// A call succeeded.
+    pub(crate) fn refund(&self) {
+        let _ =
+            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| (left < Self::FULL).then_some(left + 1));
+    }
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self(AtomicU32::new(Self::FULL))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_uses_the_quota_up_and_successes_restore_it() {
+        let quota = Quota::default();
+        let retries = (0..1000).filter(|_| quota.spend()).count();
+        assert_eq!(retries, 50);
+        (0..9).for_each(|_| quota.refund());
+        assert!(!quota.spend());
+        quota.refund();
+        assert!(quota.spend());
+        (0..10_000).for_each(|_| quota.refund());
+        assert_eq!((0..1000).filter(|_| quota.spend()).count(), 50, "never more than full");
     }
 }

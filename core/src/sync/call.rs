@@ -7,23 +7,31 @@
 //! | not one byte written | no | backoff, then again |
 //! | 5xx, gateway page, time-out, reset | perhaps | a read: backoff, then again. A write: the caller decides |
 //!
+//! Retries are bounded per operation, per run, and over all runs of a firm by a [quota](crate::retry::Quota): in an outage each run fails after its first attempts, and
+//! the queue tries again at a growing interval.
+//!
 //! A *creating* request is sent through [`Caller::send_once`]: its intent must be committed anew before every sending, so the caller loops.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use super::driver::Engine;
+use std::sync::Arc;
+
+use super::driver::{Engine, FirmShare};
 use crate::auth::Grant;
+use crate::budget::{Class, Seat};
 use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::{FirmId, Monotonic};
-use crate::queue::Claim;
+use crate::queue::{Claim, Trigger};
 use crate::retry::Schedule;
 
 /// Attempts of one read or one repeatable write.
 const MOST_ATTEMPTS: u32 = 4;
 /// The longest that a run waits because the server said so.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// A run older than this tries nothing again: what is missing is the next run's.
+const LONGEST_RUN_WITH_RETRIES: Duration = Duration::from_secs(15 * 60);
 
 /// Makes the calls of one run.
 #[derive(Debug)]
@@ -31,7 +39,24 @@ pub(crate) struct Caller<'a> {
     engine: &'a Engine,
     claim: &'a Claim,
     firm: &'a FirmId,
+    share: Arc<FirmShare>,
+    began: Monotonic,
     calls: AtomicU32,
+    retries: AtomicU32,
+}
+
+/// The right to make one call now: a place in the budget, and a token.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub grant: Grant,
+    seat: Seat,
+}
+
+/// A call that brought no value, and the token that it was made with.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub failure: CallError,
+    grant: Grant,
 }
 
 /// What a failed call means for what it was to do.
@@ -57,7 +82,15 @@ pub(crate) fn executed(failure: &CallError) -> Executed {
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(engine: &'a Engine, claim: &'a Claim) -> Self {
-        Self { engine, claim, firm: &claim.firm, calls: AtomicU32::new(0) }
+        Self {
+            engine,
+            claim,
+            firm: &claim.firm,
+            share: engine.share_of(&claim.firm),
+            began: engine.runtime.monotonic(),
+            calls: AtomicU32::new(0),
+            retries: AtomicU32::new(0),
+        }
     }
 
     /// Calls made so far.
@@ -65,81 +98,98 @@ impl<'a> Caller<'a> {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// A token and a place in the budget. Taken *before* an intent is committed, so that its send window can be short.
-    pub(crate) async fn ready(&self) -> Result<Grant> {
+    /// Failures that were survived by trying again.
+    pub(crate) fn retries(&self) -> u32 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// A place in the budget and a token. Taken *before* an intent is committed, so that its send window can be short.
+    pub(crate) async fn ready(&self) -> Result<Turn> {
+        let class = match self.claim.trigger {
+            Trigger::Manual => Class::Waiting,
+            Trigger::Approved | Trigger::Created => Class::Live,
+            Trigger::Retry | Trigger::Backfill => Class::Bulk,
+        };
+        let seat = self.share.budget.take(class).await?;
         if self.claim.is_lost() {
             return Err(Error::new(Code::LeaseLost));
         }
         let grant = self.engine.session.token(self.firm).await?;
-        self.engine.budget_of(self.firm).take(&*self.engine.runtime).await;
-        Ok(grant)
+        Ok(Turn { grant, seat })
     }
 
     /// Sends once. What is learned from the answer (budget) is kept.
     pub(crate) async fn send_once<A>(
         &self,
-        grant: &Grant,
+        turn: Turn,
         request: &ApiRequest<A>,
         not_after: Option<Monotonic>,
-    ) -> Result<A, CallError> {
+    ) -> Result<A, Failed> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let lease = self.claim.send_until();
         let not_after = not_after.map_or(lease, |not_after| not_after.min(lease));
         let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after: Some(not_after) };
+        let Turn { grant, seat } = turn;
         let answer = self.engine.clio.call(&grant.token, request, limits).await;
-        let now = self.engine.runtime.now();
+        drop(seat);
         let (rate, time) = match &answer {
             Ok(Answered { rate, clio_time, .. }) => (*rate, *clio_time),
             Err(failure) => (failure.rate, failure.clio_time),
         };
         if let Some(rate) = rate {
-            self.engine.budget_of(self.firm).learn(rate, time, now);
+            self.share.budget.learn(rate, time);
         }
-        answer.map(|answered| answered.value).map_err(|failure| {
-            let readable = grant.connection.can_read(request.resource());
-            failure.refine_forbidden(readable)
-        })
+        match answer {
+            Ok(answered) => {
+                self.share.quota.refund();
+                Ok(answered.value)
+            }
+            Err(failure) => {
+                let readable = grant.connection.can_read(request.resource());
+                Err(Failed { failure: failure.refine_forbidden(readable), grant })
+            }
+        }
     }
 
     /// Sends a read, or a write that may be repeated, until it succeeds or cannot.
     pub(crate) async fn repeat<A>(&self, request: &ApiRequest<A>) -> Result<A, CallError> {
         let mut patience = Patience::default();
         loop {
-            let grant = self.ready().await.map_err(CallError::not_sent)?;
-            let failure = match self.send_once(&grant, request, None).await {
+            let turn = self.ready().await.map_err(CallError::not_sent)?;
+            match self.send_once(turn, request, None).await {
                 Ok(value) => return Ok(value),
-                Err(failure) => failure,
-            };
-            self.wait_to_repeat(&mut patience, &grant, failure).await?;
+                Err(failed) => self.wait_to_repeat(&mut patience, failed).await?,
+            }
         }
     }
 
     /// Waits as the failure asks, or gives it back when trying again is no use.
-    pub(crate) async fn wait_to_repeat(
-        &self,
-        patience: &mut Patience,
-        grant: &Grant,
-        failure: CallError,
-    ) -> Result<(), CallError> {
+    pub(crate) async fn wait_to_repeat(&self, patience: &mut Patience, failed: Failed) -> Result<(), CallError> {
+        let Failed { failure, grant } = failed;
         // Whatever was tried before: a rejected token says nothing until another one was tried.
         if failure.error.retry() == Retry::RefreshThenRetry && !patience.refreshed {
             patience.refreshed = true;
             self.engine.session.rejected(self.firm, &grant.token).await.map_err(CallError::not_sent)?;
+            self.retries.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
         patience.attempts += 1;
-        if patience.attempts >= MOST_ATTEMPTS {
+        let too_old = self.began.until(self.engine.runtime.monotonic()) >= LONGEST_RUN_WITH_RETRIES;
+        if patience.attempts >= MOST_ATTEMPTS || too_old {
             return Err(failure);
         }
         let wait = match failure.error.retry() {
             Retry::Never | Retry::RefreshThenRetry => return Err(failure),
+            // Clio asks for patience, and gets it: no outage.
             Retry::After(wait) => wait.min(LONGEST_WAIT),
+            _ if !self.share.quota.spend() => return Err(failure),
             Retry::Retry | Retry::ProbeFirst => {
                 patience.schedule.next_wait(&*self.engine.runtime).map_err(CallError::not_sent)?
             }
         };
         tracing::debug!(code = failure.error.code().name(), wait_ms = wait.as_millis() as u64, "trying again");
         self.engine.runtime.sleep(wait).await;
+        self.retries.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 

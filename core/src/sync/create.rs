@@ -51,9 +51,9 @@ impl Driver<'_> {
         let quiet = config.send_window + config.request_timeout + config.settle;
         let mut sends = 0;
         loop {
-            let grant = self.caller.ready().await?;
+            let turn = self.caller.ready().await?;
             sends += 1;
-            let connection = grant.connection.id.clone();
+            let connection = turn.grant.connection.id.clone();
             let json = Zeroizing::new(
                 serde_json::to_vec(natural).map_err(|_| Error::new(Code::Internal).with("reason", "natural_key"))?,
             );
@@ -80,11 +80,11 @@ impl Driver<'_> {
                 Commit::Conflict => return Ok(Creation::Raced),
             };
             current = Some(version.clone());
-            let failure = match self.caller.send_once(&grant, request, Some(not_after)).await {
+            let failed = match self.caller.send_once(turn, request, Some(not_after)).await {
                 Ok(answer) => return Ok(Creation::Created(answer, version)),
-                Err(failure) => failure,
+                Err(failed) => failed,
             };
-            match executed(&failure) {
+            match executed(&failed.failure) {
                 Executed::Perhaps => return Ok(Creation::Doubt),
                 Executed::PerhapsEnded => {
                     let mut unit = self.unit()?;
@@ -94,7 +94,7 @@ impl Driver<'_> {
                     return Ok(Creation::Doubt);
                 }
                 Executed::No => {
-                    if let Err(failure) = self.caller.wait_to_repeat(&mut patience, &grant, failure).await {
+                    if let Err(failure) = self.caller.wait_to_repeat(&mut patience, failed).await {
                         self.release(key, companion.map(|(key, _)| key), version).await?;
                         return Err(refused(failure));
                     }

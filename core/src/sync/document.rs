@@ -188,15 +188,15 @@ impl Driver<'_> {
                 Some(stub) => documents::new_version(stub, &new)?,
                 None => documents::create(&new)?,
             };
-            let grant = self.caller.ready().await?;
-            let failure = match self.caller.send_once(&grant, &request, None).await {
+            let turn = self.caller.ready().await?;
+            let failed = match self.caller.send_once(turn, &request, None).await {
                 Ok(stub) if known.is_none_or(|known| known == stub.id) => return Ok(stub),
                 // A second document instead of a version of the first would be a duplicate once it is finished.
                 Ok(_) => return Err(Error::new(Code::ClioAnswerInvalid).with("reason", "another_document")),
-                Err(failure) => failure,
+                Err(failed) => failed,
             };
-            let perhaps = executed(&failure) != Executed::No;
-            self.caller.wait_to_repeat(&mut patience, &grant, failure).await.map_err(refused)?;
+            let perhaps = executed(&failed.failure) != Executed::No;
+            self.caller.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
             if perhaps && known.is_none() {
                 known = match self.find(key, matter, intent).await? {
                     Found::Stub(stub) => Some(stub),
@@ -236,14 +236,14 @@ impl Driver<'_> {
         let mut wait = PROCESSING_FIRST_WAIT;
         let mut patience = Patience::default();
         loop {
-            let grant = self.caller.ready().await?;
-            match self.caller.send_once(&grant, &request, None).await {
+            let turn = self.caller.ready().await?;
+            match self.caller.send_once(turn, &request, None).await {
                 Ok(document) if document.fully_uploaded != Some(false) => return Ok(()),
                 Ok(_) => {}
-                Err(failure) if failure.error.code() == Code::DocumentProcessing => {}
-                Err(failure) => {
-                    let refused_by_clio = failure.error.code() == Code::ClioValidation;
-                    if refused_by_clio || executed(&failure) != Executed::No {
+                Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => {}
+                Err(failed) => {
+                    let refused_by_clio = failed.failure.error.code() == Code::ClioValidation;
+                    if refused_by_clio || executed(&failed.failure) != Executed::No {
                         // "Finishing twice is an error", and the answer may have been lost: what counts is what Clio holds.
                         let shown = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
                         if shown.is_finished(&finishing.uuid) {
@@ -253,7 +253,7 @@ impl Driver<'_> {
                     if refused_by_clio && len == 0 {
                         return Err(Error::new(Code::DocumentEmptyRefused));
                     }
-                    self.caller.wait_to_repeat(&mut patience, &grant, failure).await.map_err(refused)?;
+                    self.caller.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
                     continue;
                 }
             }

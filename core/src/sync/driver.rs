@@ -23,6 +23,7 @@ use crate::model::{ClioId, DocumentRef, FirmId, Intake, IntakeDocument, MatterId
 use crate::ports::{Commit, IntakeSource, Runtime};
 use crate::queue::{Acquired, Claim, Claims, Job, LastRun, Next, Trigger, Why};
 use crate::records::{Journal, Unit};
+use crate::retry::Quota;
 use crate::settings::FirmSettings;
 
 /// How much longer than a lease somebody who asks waits for a run of the same matter elsewhere.
@@ -73,7 +74,14 @@ pub(crate) struct Engine {
     pub keyring: Keyring,
     pub config: SyncConfig,
     pub claims: Claims,
-    pub budgets: Mutex<HashMap<FirmId, Arc<Budget>>>,
+    pub firms: Mutex<HashMap<FirmId, Arc<FirmShare>>>,
+}
+
+/// What the runs of one firm share in this process.
+#[derive(Debug)]
+pub(crate) struct FirmShare {
+    pub budget: Arc<Budget>,
+    pub quota: Quota,
 }
 
 /// One run of one matter.
@@ -89,9 +97,13 @@ pub(super) struct Driver<'a> {
 }
 
 impl Engine {
-    pub(crate) fn budget_of(&self, firm: &FirmId) -> Arc<Budget> {
-        let mut budgets = self.budgets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(budgets.entry(firm.clone()).or_default())
+    pub(crate) fn share_of(&self, firm: &FirmId) -> Arc<FirmShare> {
+        let mut firms = self.firms.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let share = firms.entry(firm.clone()).or_insert_with(|| {
+            let budget = Arc::new(Budget::new(self.journal.clone(), firm.clone()));
+            Arc::new(FirmShare { budget, quota: Quota::default() })
+        });
+        Arc::clone(share)
     }
 
     /// What a run of this matter would do now. Makes no call to Clio and changes nothing.
@@ -142,6 +154,7 @@ impl Engine {
             status: None,
             code: None,
             calls: 0,
+            retries: 0,
             steps: Vec::new(),
         };
         let mut run = Run::new(self.journal.new_id()?, &claim.firm, record);
@@ -403,10 +416,12 @@ impl Driver<'_> {
             run: self.run.id.clone(),
             status,
             calls: self.caller.calls(),
+            retries: self.caller.retries(),
             retry_after: steps.iter().filter_map(|step| come_back(step.error.as_ref()?)).min(),
             steps,
         };
         self.run.record.calls = report.calls;
+        self.run.record.retries = report.retries;
         let failure = report.first_failure().and_then(|step| step.error.clone());
         let next = |job: &Job| job.next(&report);
         self.engine.close(self.claim, self.run, status, failure.as_ref(), report.clio_matter(), next).await?;

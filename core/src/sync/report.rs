@@ -21,6 +21,8 @@ pub struct SyncReport {
     pub steps: Vec<StepReport>,
     /// Calls to Clio's API, retries and probes included, OAuth and storage not.
     pub calls: u32,
+    /// Failures that were survived by trying again, within those calls.
+    pub retries: u32,
     /// Come back after this many milliseconds: something is in doubt, or a passing fault may be over.
     #[serde(rename = "retry_after_ms", serialize_with = "millis", skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,

@@ -24,6 +24,8 @@ pub(crate) struct RunRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     pub calls: u32,
+    #[serde(default)]
+    pub retries: u32,
     pub steps: Vec<StepRecord>,
 }
 

@@ -1,0 +1,138 @@
+//! The budget on a virtual clock.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::*;
+use crate::memory::MemoryStore;
+use crate::ports::Runtime;
+use crate::testing::VirtualRuntime;
+
+/// 2026-04-01T12:00:00Z on Clio's clock, which is not ours.
+const CLIO: i64 = 1_775_044_800;
+
+struct Firm {
+    runtime: VirtualRuntime,
+    journal: Journal,
+}
+
+impl Firm {
+    fn new() -> Self {
+        let runtime = VirtualRuntime::new(1);
+        let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        Self { runtime, journal }
+    }
+
+    fn process(&self) -> Arc<Budget> {
+        Arc::new(Budget::new(self.journal.clone(), FirmId::new("firm").unwrap()))
+    }
+
+    /// How long one has to wait for a call.
+    async fn waits(&self, budget: &Arc<Budget>, class: Class) -> Duration {
+        let before = self.runtime.monotonic();
+        drop(budget.take(class).await.unwrap());
+        before.until(self.runtime.monotonic())
+    }
+}
+
+fn told(limit: u64, remaining: u64, ends_in: i64) -> (RateWindow, Option<Timestamp>) {
+    (RateWindow { limit, remaining, reset_unix_secs: CLIO + ends_in }, Some(Timestamp(CLIO * 1000)))
+}
+
+fn learn(budget: &Budget, limit: u64, remaining: u64, ends_in: i64) {
+    let (rate, time) = told(limit, remaining, ends_in);
+    budget.learn(rate, time);
+}
+
+#[tokio::test]
+async fn the_whole_window_is_spent_and_then_waited_out() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    for call in 0..50 {
+        assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO, "call {call}");
+    }
+    assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn what_an_answer_says_is_believed() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO);
+    // Somebody else spends this token too, and the window is almost over.
+    learn(&budget, 50, 2, 20);
+    assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO);
+    assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO);
+    assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::from_secs(20));
+    // Off peak, Clio allows more.
+    learn(&budget, 120, 119, 60);
+    for call in 0..119 {
+        assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO, "call {call}");
+    }
+    assert!(firm.waits(&budget, Class::Waiting).await > Duration::from_secs(50));
+}
+
+#[tokio::test]
+async fn processes_share_one_window_and_a_new_one_knows_it() {
+    let firm = Firm::new();
+    let (one, two) = (firm.process(), firm.process());
+    for _ in 0..25 {
+        assert_eq!(firm.waits(&one, Class::Waiting).await, Duration::ZERO);
+    }
+    let mut left = 0;
+    while firm.waits(&two, Class::Waiting).await.is_zero() {
+        left += 1;
+    }
+    assert!((19..=25).contains(&left), "at most one lease is idle: {left}");
+}
+
+#[tokio::test]
+async fn people_who_wait_have_a_reserve_and_its_rest_goes_to_bulk_at_the_end() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    for (class, calls) in [(Class::Bulk, 30), (Class::Live, 10), (Class::Waiting, 5)] {
+        for call in 0..calls {
+            assert_eq!(firm.waits(&budget, class).await, Duration::ZERO, "{class:?} {call}");
+        }
+    }
+    // A lease is shared: what a person's call left of one is spent first.
+    let mut waited = Duration::ZERO;
+    let mut calls = 0;
+    while waited.is_zero() {
+        waited = firm.waits(&budget, Class::Bulk).await;
+        calls += 1;
+    }
+    assert!(calls <= 2, "{calls}");
+    assert_eq!(waited, Duration::from_secs(50), "bulk gets the rest in the last ten seconds");
+}
+
+#[tokio::test]
+async fn a_call_on_its_way_over_the_edge_is_counted_in_the_new_window() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    let out = budget.take(Class::Waiting).await.unwrap();
+    firm.runtime.advance(Duration::from_secs(61));
+    assert_eq!(firm.waits(&budget, Class::Waiting).await, DRAIN, "waited for it");
+    for _ in 0..48 {
+        assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO);
+    }
+    assert!(!firm.waits(&budget, Class::Waiting).await.is_zero(), "49 and the one that is out");
+    drop(out);
+}
+
+#[tokio::test]
+async fn garbage_in_headers_stalls_nothing_for_longer_than_a_window() {
+    for (limit, remaining, ends_in) in
+        [(0, 0, i64::MAX / 2000), (u64::MAX, 0, 0), (50, u64::MAX, -1), (0, 0, i64::MIN / 2000)]
+    {
+        let firm = Firm::new();
+        let budget = firm.process();
+        for _ in 0..100 {
+            assert!(firm.waits(&budget, Class::Bulk).await <= LONGEST + DRAIN, "{limit} {remaining} {ends_in}");
+            let (rate, time) =
+                (RateWindow { limit, remaining, reset_unix_secs: CLIO.saturating_add(ends_in) }, Some(Timestamp(CLIO)));
+            budget.learn(rate, time);
+        }
+    }
+}
