@@ -7,12 +7,12 @@ use crate::auth::{Actor, Auth, ClioApp, ConnectStart, Connection, Keyring, Store
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::error::{Code, Error, Result};
 use crate::log::{AuditLog, AuditRecord, Outbox, OutboxEvent};
-use crate::model::{FirmId, MatterId};
+use crate::model::{FirmId, MatterId, Timestamp};
 use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
 use crate::queue::{self, Claims, MatterState, Trigger, Worker, WorkerConfig};
 use crate::records::Journal;
 use crate::settings::{self, FirmSettings};
-use crate::sync::{Engine, Plan, Progress, SyncConfig, SyncReport};
+use crate::sync::{self, Decision, Engine, Plan, Progress, Review, StepKind, SyncConfig, SyncReport};
 
 /// The CaseHug to Clio sync. Cheap to share behind an [`Arc`]; every method may be called concurrently, for any firm.
 #[derive(Debug)]
@@ -242,6 +242,35 @@ impl Sdk {
     #[must_use]
     pub fn worker(&self, config: WorkerConfig) -> Worker<'_> {
         Worker::new(&self.engine, config)
+    }
+
+    /// The questions that only an admin can answer: is this record in Clio ours?
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin.
+    pub async fn reviews(&self, actor: &Actor) -> Result<Vec<Review>> {
+        self.auth.require_admin(actor, "review").await?;
+        self.engine.reviews(&actor.firm).await
+    }
+
+    /// Answers a [review](Self::reviews), named by its `step` and `id`. The matter is synced again by a [worker](Self::worker).
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`] when there is no such question, or it answered itself;
+    /// [`Code::SettingInvalid`] when the chosen record belongs to another matter or document; [`Code::StoreConflict`]: ask again.
+    pub async fn decide(&self, actor: &Actor, step: StepKind, id: &str, decision: Decision) -> Result<()> {
+        self.auth.require_admin(actor, "review").await?;
+        self.engine.decide(actor, step, id, decision).await
+    }
+
+    /// After the database lost records (a restore, a failover): whatever is missing may have been created in Clio since `since`, so Clio is asked before anything
+    /// is created. `None` ends that; until then each new record costs one call more. Trigger the matters of that time again, too.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::StoreConflict`]: say it again.
+    pub async fn recover_since(&self, actor: &Actor, since: Option<Timestamp>) -> Result<()> {
+        self.auth.require_admin(actor, "recovery").await?;
+        sync::recover(&self.journal, actor, &self.engine.config, since).await
     }
 
     /// The firm's settings.

@@ -97,6 +97,7 @@ codes! {
     6003 SyncBusy "sync_busy" Host Retry "Another run of the same matter or client is in progress.";
     6004 StepBlocked "step_blocked" Host Retry "An earlier step of this matter did not complete, so this one was not tried.";
     6005 LeaseLost "lease_lost" Host Retry "This worker was silent for too long, and another one took over the matter. Nothing is lost: what was sent is found again.";
+    6006 LinkedRecordGone "linked_record_gone" Clio Never "The contact or matter that was synced is no longer in Clio, or is hidden from the connected user. It is not created again by itself: restore it in Clio, or give the connected user access.";
     7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk, permissions and connection.";
     7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record. The work is read again and repeated.";
     7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";

@@ -43,6 +43,18 @@ names! {
         Denied "denied",
         /// Settings were changed.
         Settings "settings",
+        /// An admin decided whether a record in Clio is the one in doubt.
+        Review "review",
+        /// The operator said that the store lost records, or that they are all found again.
+        Recovery "recovery",
+        /// What failed is tried again because somebody asked.
+        Retry "retry",
+        /// Many older matters are synced, or that was paused, resumed, cancelled or done.
+        Backfill "backfill",
+        /// Log entries were handed out.
+        Export "export",
+        /// Old log entries were removed.
+        Prune "prune",
         /// A matter was synced, or could not be.
         Sync "sync",
         /// A contact was created in Clio.
@@ -53,10 +65,14 @@ names! {
         ContactFailed "contact_failed",
         /// A matter was created in Clio.
         MatterCreated "matter_created",
+        /// An admin linked a matter in Clio.
+        MatterLinked "matter_linked",
         /// A matter could not be synced.
         MatterFailed "matter_failed",
         /// A document was created in Clio.
         DocumentCreated "document_created",
+        /// An admin linked a document in Clio.
+        DocumentLinked "document_linked",
         /// A document was not sent, for a reason that is no failure.
         DocumentSkipped "document_skipped",
         /// A document may not be sent.

@@ -8,6 +8,7 @@ use core::fmt;
 use serde::Deserialize;
 
 use super::{ClientId, Confidential, DocumentId, FirmId, MatterId, UploadId};
+use crate::error::{Code, Error, Result};
 
 /// What CaseHug knows of one matter that Clio may know too.
 #[derive(Clone, Debug, Deserialize)]
@@ -136,6 +137,24 @@ pub struct DocumentKey {
     pub document: DocumentId,
     /// The upload.
     pub upload: UploadId,
+}
+
+impl DocumentKey {
+    /// Reads `matter/document/upload`.
+    ///
+    /// # Errors
+    /// [`Code::IdInvalid`](crate::Code::IdInvalid).
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut parts = text.split('/');
+        let mut next = || parts.next().unwrap_or_default();
+        let (matter, document, upload) = (next(), next(), next());
+        let key = Self {
+            matter: MatterId::new(matter)?,
+            document: DocumentId::new(document)?,
+            upload: UploadId::new(upload)?,
+        };
+        if parts.next().is_some() { Err(Error::new(Code::IdInvalid).with("type", "DocumentKey")) } else { Ok(key) }
+    }
 }
 
 /// `matter/document/upload`: ids hold no slash, so it is unambiguous.

@@ -8,6 +8,7 @@ use super::create::{Creation, Resolved, refused};
 use super::dedupe::{self, Probe, SentContact};
 use super::driver::Driver;
 use super::plan::PlannedContact;
+use super::recovery::Recovery;
 use super::report::{Note, StepKind, StepOutcome, StepReport};
 use super::things::{self, ContactKey, How, Owner, Thing};
 use crate::clio::{NewContact, contacts};
@@ -27,6 +28,7 @@ impl Driver<'_> {
             return Ok(StepReport::done(StepKind::Contact, client, StepOutcome::Unchanged, Some(clio)));
         }
         let digest = self.engine.email_digest(self.firm, self.intake).await?;
+        let mut recovery = self.recovery;
         for _ in 0..MOST_TURNS {
             let key = things::contact_key(self.firm, client);
             if let Some(stored) = self.engine.journal.get::<Thing>(&key).await? {
@@ -57,7 +59,7 @@ impl Driver<'_> {
                     Shared::Nobody => {}
                 }
             }
-            if let Some(step) = self.new_contact(digest.as_deref()).await? {
+            if let Some(step) = self.new_contact(digest.as_deref(), recovery.take()).await? {
                 return Ok(step);
             }
         }
@@ -108,7 +110,7 @@ impl Driver<'_> {
     }
 
     /// Creates the contact. `None`: another run was faster, start over.
-    async fn new_contact(&mut self, digest: Option<&str>) -> Result<Option<StepReport>> {
+    async fn new_contact(&mut self, digest: Option<&str>, recovery: Option<Recovery>) -> Result<Option<StepReport>> {
         let client = self.intake.client.clone();
         let text = |value: &Option<Confidential>| {
             value.as_ref().map(|value| value.expose().trim().to_owned()).filter(|value| !value.is_empty())
@@ -130,6 +132,10 @@ impl Driver<'_> {
         let speaker = ContactKey { client: client.id.clone() };
         let companion = companion.map(|key| (key, speaker));
         let email = digest.map(str::to_owned);
+        if let Some(recovery) = recovery {
+            self.intend_again(recovery, &key, companion.as_ref(), &sent, email).await?;
+            return Ok(None);
+        }
         match self.create(&key, companion.as_ref(), &sent, email, &request?).await? {
             Creation::Raced => Ok(None),
             Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
@@ -170,6 +176,11 @@ impl Driver<'_> {
     /// Looks in Clio for what an open intent may have created.
     async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
+        if let Some(clio) = intent.chosen() {
+            self.caller.repeat(&contacts::show(clio)).await.map_err(refused)?;
+            let step = self.link_contact(client, clio, How::Linked, stored.version).await?;
+            return Ok(step.map_or(Resolved::Released, Resolved::Linked));
+        }
         let sent: SentContact = self.open_intent(&things::contact_key(self.firm, client), &intent).await?;
         let since = self.look_since(&intent, stored.due_at).await?;
         let mut found = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
@@ -185,7 +196,8 @@ impl Driver<'_> {
             None => {
                 let mut free = Vec::new();
                 for contact in &found {
-                    if things::is_owned(&self.engine.journal, self.firm, "contact", contact.id).await?.is_none() {
+                    let owned = things::is_owned(&self.engine.journal, self.firm, "contact", contact.id).await?;
+                    if owned.is_none() && !intent.excludes(contact.id) {
                         free.push(contact);
                     }
                 }
@@ -201,7 +213,7 @@ impl Driver<'_> {
                 let step = self.link_contact(client, clio, how, stored.version).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
-            Probe::Review => Err(Error::new(Code::NeedsReview).with("client", client)),
+            Probe::Review(candidates) => Err(self.needs_review(StepKind::Contact, client, candidates)),
             Probe::Miss => {
                 let companion = intent.email.as_ref().map(|digest| things::email_key(self.firm, digest));
                 self.release_if_quiet(

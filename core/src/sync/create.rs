@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::call::{Executed, MARGIN, Patience, executed};
 use super::driver::Driver;
 use super::report::StepReport;
-use super::things::{ContactKey, How, Intent, Link, Thing};
+use super::things::{ContactKey, How, Intent, Link, Thing, committed_at};
 use crate::clio::{ApiRequest, CallError};
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::{ClioId, Timestamp};
@@ -67,6 +67,7 @@ impl Driver<'_> {
                 committed_at: None,
                 sends,
                 email: email.clone(),
+                decision: None,
             };
             let not_after = self.engine.runtime.monotonic() + config.send_window;
             let mut unit = self.unit()?;
@@ -167,12 +168,7 @@ impl Driver<'_> {
     }
 }
 
-fn committed_at(intent: &Intent, due_at: Option<Timestamp>) -> Timestamp {
-    let due = || due_at.map(|due| due - Duration::from_millis(intent.quiet_ms));
-    intent.committed_at.or_else(due).unwrap_or(Timestamp(0))
-}
-
-fn record_of(key: &Key) -> String {
+pub(super) fn record_of(key: &Key) -> String {
     format!("{}/{}", key.collection, key.id)
 }
 

@@ -15,8 +15,8 @@ pub(crate) enum Probe {
     Miss,
     /// Ours.
     Found(ClioId),
-    /// Too similar to go on without a person.
-    Review,
+    /// Too similar to these to go on without a person.
+    Review(Vec<ClioId>),
 }
 
 /// An email address as it is compared: trimmed, lower case.
@@ -73,7 +73,7 @@ pub(crate) fn probe_contact(sent: &SentContact, candidates: &[&Contact], created
         .collect();
     let near: Vec<_> = recent.into_iter().filter(|contact| same_name(contact)).collect();
     let exact: Vec<ClioId> = near.iter().copied().filter(|contact| equal(contact)).map(|contact| contact.id).collect();
-    verdict(&exact, near.len())
+    verdict(&exact, near.iter().map(|contact| contact.id).collect())
 }
 
 /// What of a client's matters may be ours: not linked yet, created after the intent, equal in every field that was sent.
@@ -90,14 +90,14 @@ pub(crate) fn probe_matter(sent: &SentMatter, candidates: &[&Matter], created_af
         .filter(|matter| matter.practice_area_id == sent.practice_area)
         .map(|matter| matter.id)
         .collect();
-    verdict(&exact, near.len())
+    verdict(&exact, near.iter().map(|matter| matter.id).collect())
 }
 
-fn verdict(exact: &[ClioId], near: usize) -> Probe {
-    match (exact, near) {
+fn verdict(exact: &[ClioId], near: Vec<ClioId>) -> Probe {
+    match (exact, near.len()) {
         (&[id], 1) => Probe::Found(id),
         ([], 0) => Probe::Miss,
-        _ => Probe::Review,
+        _ => Probe::Review(near),
     }
 }
 
@@ -165,8 +165,12 @@ mod tests {
         let probe = |list: &[&Contact]| probe_contact(&sent, list, intent_time());
         assert_eq!(probe(&[&old, &other_name]), Probe::Miss);
         assert_eq!(probe(&[&old, &ours, &other_name]), Probe::Found(ClioId(5)));
-        assert_eq!(probe(&[&ours, &other_phone]), Probe::Review, "near matches need a person");
-        assert_eq!(probe(&[&other_phone]), Probe::Review);
+        assert_eq!(
+            probe(&[&ours, &other_phone]),
+            Probe::Review(vec![ClioId(5), ClioId(6)]),
+            "near matches need a person"
+        );
+        assert_eq!(probe(&[&other_phone]), Probe::Review(vec![ClioId(6)]));
     }
 
     #[test]
@@ -189,8 +193,8 @@ mod tests {
         assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-1", AFTER)]), Probe::Found(ClioId(10)));
         assert_eq!(probe(&[matter(10, 2, "Doe v. Roe", "R-1", AFTER)]), Probe::Miss, "another client's");
         assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-1", BEFORE)]), Probe::Miss, "made before, by hand");
-        assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-2", AFTER)]), Probe::Review);
+        assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-2", AFTER)]), Probe::Review(vec![ClioId(10)]));
         let two = [matter(10, 1, "Doe v. Roe", "R-1", AFTER), matter(11, 1, "Doe v. Roe", "R-1", AFTER)];
-        assert_eq!(probe(&two), Probe::Review);
+        assert_eq!(probe(&two), Probe::Review(vec![ClioId(10), ClioId(11)]));
     }
 }

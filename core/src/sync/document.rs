@@ -13,7 +13,7 @@ use super::call::{Executed, Patience, executed};
 use super::create::refused;
 use super::driver::Driver;
 use super::report::{StepKind, StepOutcome, StepReport};
-use super::things::{self, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
+use super::things::{self, Decided, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
 use super::upload::MOST_ATTEMPTS;
 use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
 use crate::error::{Code, Error, Result};
@@ -55,16 +55,25 @@ impl Driver<'_> {
             Some(Stored { value: DocumentThing::Intent(intent), version, .. }) => (Open { intent, version }, true),
             None => {
                 may_be_sent(&self.engine.intake.stat(&reference).await?)?;
-                let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None };
+                let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None, decision: None };
                 let mut unit = self.unit()?;
                 let thing = DocumentThing::Intent(intent.clone());
                 let version = unit.put(things::document_key(self.firm, &key), Expect::Absent, &thing)?;
                 if self.commit_unit(&unit).await? == Commit::Conflict {
                     return Err(Error::new(Code::SyncBusy).with("document", &key));
                 }
-                (Open { intent, version }, false)
+                // After the store lost its tail there may be a stub all the same.
+                (Open { intent, version }, self.recovery.is_some())
             }
         };
+        match open.intent.decision.take() {
+            Some(Decided::Link { clio }) => {
+                self.caller.repeat(&documents::show(clio)).await.map_err(refused)?;
+                return self.link_document(&key, clio, How::Linked, &open).await;
+            }
+            Some(Decided::Create { .. }) => open.intent.finishing = None,
+            None => {}
+        }
         let mut stub = None;
         if resumed {
             match self.find(&key, matter, &open.intent).await? {
@@ -72,9 +81,13 @@ impl Driver<'_> {
                 Found::Stub(id) => stub = Some(id),
                 // A stub whose PATCH may have been sent, and which is not to be seen any more: somebody removed or hid it.
                 Found::Nothing if open.intent.finishing.is_some() => {
-                    return Err(Error::new(Code::NeedsReview).with("document", &key));
+                    return Err(self.needs_review(StepKind::Document, &key, Vec::new()));
                 }
-                Found::Nothing => {}
+                Found::Nothing => {
+                    if let Some(recovery) = self.recovery {
+                        recovery.must_be_quiet("document")?;
+                    }
+                }
             }
         }
         let stat = self.engine.intake.stat(&reference).await?;
@@ -266,14 +279,18 @@ impl Driver<'_> {
     }
 
     async fn link_document(&mut self, key: &DocumentKey, clio: ClioId, how: How, open: &Open) -> Result<StepReport> {
-        let outcome = if how == How::Created { StepOutcome::Created } else { StepOutcome::Recovered };
+        let (outcome, action) = match how {
+            How::Created => (StepOutcome::Created, Action::DocumentCreated),
+            How::Recovered => (StepOutcome::Recovered, Action::DocumentCreated),
+            How::Linked => (StepOutcome::Linked, Action::DocumentLinked),
+        };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
         let mut unit = self.unit()?;
         let link = DocumentThing::Link(Link { clio, how, at: self.engine.runtime.now() });
         unit.put(things::document_key(self.firm, key), Expect::Version(open.version.clone()), &link)?;
         let owner = Owner { owner: key.to_string() };
         unit.put(things::owner_key(self.firm, "document", clio), Expect::Absent, &owner)?;
-        unit.audit(self.audit(Action::DocumentCreated, AuditStatus::Ok, &step));
+        unit.audit(self.audit(action, AuditStatus::Ok, &step));
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
     }
 

@@ -9,13 +9,15 @@ use futures_util::future::{Either, select};
 
 use super::call::Caller;
 use super::plan::{Plan, PlanInput, PlannedDocument, plan};
+use super::recovery::{self, Recovery};
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
+use super::review::Review;
 use super::run::{Run, RunRecord};
 use super::things::{self, ContactKey, DocumentThing, Thing};
 use super::{LinkState, dedupe};
 use crate::auth::{Actor, Keyring, PracticeAreas, Session};
 use crate::budget::Budget;
-use crate::clio::ClioApi;
+use crate::clio::{ApiRequest, ClioApi, contacts, matters};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
 use crate::maybe_send::{MaybeSend, MaybeSync};
@@ -93,6 +95,9 @@ pub(super) struct Driver<'a> {
     pub settings: FirmSettings,
     pub caller: Caller<'a>,
     pub run: &'a mut Run,
+    pub recovery: Option<Recovery>,
+    /// The question that the present step raised.
+    pub review: Option<Review>,
     progress: Option<&'a dyn Progress>,
 }
 
@@ -159,12 +164,20 @@ impl Engine {
         };
         let mut run = Run::new(self.journal.new_id()?, &claim.firm, record);
         let result = match self.prepare(claim).await {
-            Ok((intake, plan, settings)) => {
-                let caller = Caller::new(self, claim);
-                let firm = &claim.firm;
-                Driver { engine: self, claim, firm, intake: &intake, settings, caller, run: &mut run, progress }
-                    .drive(&plan)
-                    .await
+            Ok((intake, plan, settings, recovery)) => {
+                let driver = Driver {
+                    engine: self,
+                    claim,
+                    firm: &claim.firm,
+                    intake: &intake,
+                    settings,
+                    caller: Caller::new(self, claim),
+                    run: &mut run,
+                    recovery,
+                    review: None,
+                    progress,
+                };
+                driver.drive(&plan).await
             }
             Err(error) => Err(error),
         };
@@ -179,13 +192,14 @@ impl Engine {
         }
     }
 
-    async fn prepare(&self, claim: &Claim) -> Result<(Intake, Plan, FirmSettings)> {
+    async fn prepare(&self, claim: &Claim) -> Result<(Intake, Plan, FirmSettings, Option<Recovery>)> {
         let mut intake = self.load(&claim.firm, &claim.matter).await?;
         if !claim.trigger.sends_documents() {
             intake.documents.clear();
         }
         let plan = self.plan(&claim.firm, &intake).await?;
-        Ok((intake, plan, self.settings(&claim.firm).await?))
+        let recovery = recovery::load(&self.journal, &claim.firm).await?;
+        Ok((intake, plan, self.settings(&claim.firm).await?, recovery))
     }
 
     /// The last commit of a run: its record, the audit entry, the event for the host, and the release of the claim.
@@ -311,7 +325,10 @@ impl Driver<'_> {
         let contact = self.contact(plan.contact).await;
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
         let matter = match contact {
-            Some(client) => self.matter(plan.matter, client).await,
+            Some(client) => match self.matter(plan.matter, client).await {
+                Err(error) => Err(self.gone(error, StepKind::Contact, client, &contacts::show(client)).await),
+                done => done,
+            },
             None => Err(Error::new(Code::StepBlocked)),
         };
         let matter = self.settle(StepKind::Matter, self.intake.matter.id.to_string(), matter).await?;
@@ -350,7 +367,10 @@ impl Driver<'_> {
                 self.record(Action::DocumentRefused, AuditStatus::Refused, step).await
             }
             PlannedDocument::Upload { .. } | PlannedDocument::Resume => match matter {
-                Some(matter) => self.document(document, matter).await,
+                Some(matter) => match self.document(document, matter).await {
+                    Err(error) => Err(self.gone(error, StepKind::Matter, matter, &matters::show(matter)).await),
+                    done => done,
+                },
                 None => Err(Error::new(Code::StepBlocked)),
             },
         };
@@ -358,9 +378,25 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Commits a step that changed nothing in Clio, with its audit entry.
+    /// A refusal may mean that the record which the new one belongs to is gone from Clio. That is told apart, and nothing is created in its place.
+    async fn gone<A>(&self, error: Error, kind: StepKind, clio: ClioId, show: &ApiRequest<A>) -> Error {
+        if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {
+            return error;
+        }
+        match self.caller.repeat(show).await {
+            Err(failure) if failure.error.code() == Code::ClioNotFound => {
+                Error::new(Code::LinkedRecordGone).with("record", kind.name()).with("clio", clio).caused_by(error)
+            }
+            _ => error,
+        }
+    }
+
+    /// Commits a step that changed nothing in Clio, with its audit entry and the question that it raised.
     pub(super) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
         let mut unit = self.unit()?;
+        if let Some(review) = self.review.take() {
+            review.put(&self.engine.journal, &mut unit).await?;
+        }
         unit.audit(self.audit(action, status, &step));
         // Nobody else writes this run's record, so only a defect could conflict; an audit entry is never dropped in silence.
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::StoreConflict)) }

@@ -4,6 +4,7 @@ use super::create::{Creation, Resolved, refused};
 use super::dedupe::{self, Probe, SentMatter};
 use super::driver::Driver;
 use super::plan::PlannedMatter;
+use super::recovery::Recovery;
 use super::report::{Note, StepKind, StepOutcome, StepReport};
 use super::things::{self, How, Owner, Thing};
 use crate::clio::{NewMatter, matters};
@@ -26,6 +27,7 @@ impl Driver<'_> {
             PlannedMatter::Create(area) | PlannedMatter::Resolve(area) => area,
         };
         let key = things::matter_key(self.firm, id);
+        let mut recovery = self.recovery;
         for _ in 0..MOST_TURNS {
             match self.engine.journal.get::<Thing>(&key).await? {
                 Some(Stored { value: Thing::Link(link), .. }) => {
@@ -37,14 +39,19 @@ impl Driver<'_> {
                 },
                 None => {}
             }
-            if let Some(step) = self.new_matter(client, area).await? {
+            if let Some(step) = self.new_matter(client, area, recovery.take()).await? {
                 return Ok(step);
             }
         }
         Err(Error::new(Code::SyncBusy).with("matter", id))
     }
 
-    async fn new_matter(&mut self, client: ClioId, area: Result<ClioId, Unmapped>) -> Result<Option<StepReport>> {
+    async fn new_matter(
+        &mut self,
+        client: ClioId,
+        area: Result<ClioId, Unmapped>,
+        recovery: Option<Recovery>,
+    ) -> Result<Option<StepReport>> {
         let matter = &self.intake.matter;
         let case_number = matter.case_number.as_ref().map(Confidential::expose).map(str::trim);
         let case_number = case_number.filter(|number| !number.is_empty()).map(str::to_owned);
@@ -63,6 +70,10 @@ impl Driver<'_> {
             practice_area: sent.practice_area,
         })?;
         let key = things::matter_key(self.firm, &matter.id);
+        if let Some(recovery) = recovery {
+            self.intend_again(recovery, &key, None, &sent, None).await?;
+            return Ok(None);
+        }
         match self.create(&key, None, &sent, None, &request).await? {
             Creation::Raced => Ok(None),
             Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
@@ -87,13 +98,17 @@ impl Driver<'_> {
         unmapped: Option<Unmapped>,
     ) -> Result<Option<StepReport>> {
         let id = &self.intake.matter.id;
-        let outcome = if how == How::Created { StepOutcome::Created } else { StepOutcome::Recovered };
+        let (outcome, action) = match how {
+            How::Created => (StepOutcome::Created, Action::MatterCreated),
+            How::Recovered => (StepOutcome::Recovered, Action::MatterCreated),
+            How::Linked => (StepOutcome::Linked, Action::MatterLinked),
+        };
         let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).note(unmapped.map(note));
         let mut unit = self.unit()?;
         unit.put(things::matter_key(self.firm, id), Expect::Version(version), &self.link(clio, how))?;
         let owner = Owner { owner: id.to_string() };
         unit.put(things::owner_key(self.firm, "matter", clio), Expect::Absent, &owner)?;
-        unit.audit(self.audit(Action::MatterCreated, AuditStatus::Ok, &step));
+        unit.audit(self.audit(action, AuditStatus::Ok, &step));
         Ok(self.commit(unit, &step).await?.then_some(step))
     }
 
@@ -102,13 +117,19 @@ impl Driver<'_> {
         let id = &self.intake.matter.id;
         let key = things::matter_key(self.firm, id);
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
+        if let Some(clio) = intent.chosen() {
+            self.caller.repeat(&matters::show(clio)).await.map_err(refused)?;
+            let step = self.link_matter(clio, How::Linked, stored.version, unmapped).await?;
+            return Ok(step.map_or(Resolved::Released, Resolved::Linked));
+        }
         let sent: SentMatter = self.open_intent(&key, &intent).await?;
         let since = self.look_since(&intent, stored.due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since));
         let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
         for matter in &found {
-            if things::is_owned(&self.engine.journal, self.firm, "matter", matter.id).await?.is_none() {
+            let owned = things::is_owned(&self.engine.journal, self.firm, "matter", matter.id).await?;
+            if owned.is_none() && !intent.excludes(matter.id) {
                 free.push(matter);
             }
         }
@@ -117,7 +138,7 @@ impl Driver<'_> {
                 let step = self.link_matter(clio, How::Recovered, stored.version, unmapped).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
-            Probe::Review => Err(Error::new(Code::NeedsReview).with("matter", id)),
+            Probe::Review(candidates) => Err(self.needs_review(StepKind::Matter, id, candidates)),
             Probe::Miss => {
                 let intent = Stored { value: (), version: stored.version, due_at: stored.due_at };
                 self.release_if_quiet(&key, None, &intent).await

@@ -68,6 +68,18 @@ pub enum StepKind {
     Document,
 }
 
+impl StepKind {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::Matter => "matter",
+            Self::Document => "document",
+        }
+    }
+}
+
 /// One step of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepReport {

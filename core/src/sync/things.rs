@@ -1,5 +1,7 @@
 //! The records of the things that are synced: first an intent, then a link, under one key.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::plan::LinkState;
@@ -38,6 +40,46 @@ pub(crate) struct Intent {
     /// The digest of the email, whose `contact-key` record belongs to this intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// What an admin decided about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decided>,
+}
+
+/// An admin's answer to "is this record in Clio ours?"
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Decided {
+    /// This one is.
+    Link {
+        /// Clio's id.
+        clio: ClioId,
+    },
+    /// None of these is.
+    Create {
+        /// Clio's ids.
+        not: Vec<ClioId>,
+    },
+}
+
+impl Intent {
+    /// The record that an admin named.
+    pub(crate) fn chosen(&self) -> Option<ClioId> {
+        match self.decision {
+            Some(Decided::Link { clio }) => Some(clio),
+            _ => None,
+        }
+    }
+
+    /// Whether an admin said that this record is not ours.
+    pub(crate) fn excludes(&self, clio: ClioId) -> bool {
+        matches!(&self.decision, Some(Decided::Create { not }) if not.contains(&clio))
+    }
+}
+
+/// When an intent was made, on the store's clock. Its record's due time tells, unless that was written anew.
+pub(crate) fn committed_at(intent: &Intent, due_at: Option<Timestamp>) -> Timestamp {
+    let due = || due_at.map(|due| due - Duration::from_millis(intent.quiet_ms));
+    intent.committed_at.or_else(due).unwrap_or(Timestamp(0))
 }
 
 /// What it is in Clio.
@@ -81,6 +123,9 @@ pub(crate) struct DocumentIntent {
     /// The stub whose finishing PATCH may have been sent: from then on the only candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finishing: Option<Finishing>,
+    /// What an admin decided about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decided>,
 }
 
 /// A stub and the version of it that is being published.

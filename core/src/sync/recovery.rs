@@ -1,0 +1,115 @@
+//! After the store lost its tail: a restore from a backup, a failover to a replica that lagged.
+//!
+//! **Problem.** What was created in Clio since the backup has neither intent nor link any more. The next sync of such a matter would create it again.
+//!
+//! **Model.** The operator says since when records may be missing. From then on every *absent* record counts as an intent made at that time whose answer was
+//! lost: Clio is asked first, and a miss counts only once everything that was on its way when the store was lost has been executed or never will be. That costs one
+//! more call per contact, matter and document that is really new, until the operator ends the recovery.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::create::record_of;
+use super::driver::{Driver, SyncConfig};
+use super::things::{ContactKey, Intent, Thing};
+use crate::auth::Actor;
+use crate::error::{Code, Error, Result, Retry};
+use crate::log::{Action, AuditEntry, AuditStatus};
+use crate::model::{FirmId, Timestamp};
+use crate::ports::{Commit, Expect, Key};
+use crate::records::Journal;
+
+/// `recovery/since`, due when everything that was on its way is over.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Recovery {
+    since: Timestamp,
+    #[serde(skip)]
+    left: Duration,
+}
+
+fn key(firm: &FirmId) -> Key {
+    Key::new(firm, "recovery", "since")
+}
+
+/// Begins a recovery, or ends it.
+pub(crate) async fn recover(
+    journal: &Journal,
+    actor: &Actor,
+    config: &SyncConfig,
+    since: Option<Timestamp>,
+) -> Result<()> {
+    let stored = journal.get::<Recovery>(&key(&actor.firm)).await?;
+    let mut unit = journal.unit(&actor.firm)?;
+    let entry = AuditEntry::by(&actor.id, Action::Recovery, AuditStatus::Ok);
+    match since {
+        Some(since) => {
+            let quiet = config.send_window + config.request_timeout + config.settle;
+            let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
+            unit.put_due(key(&actor.firm), expect, Some(quiet), &Recovery { since, left: Duration::ZERO })?;
+            unit.audit(entry.with("since", since.to_rfc3339()));
+        }
+        None => {
+            if let Some(stored) = stored {
+                unit.delete(key(&actor.firm), stored.version);
+            }
+            unit.audit(entry.with("since", "ended"));
+        }
+    }
+    journal.commit_or_conflict(&unit).await.map(|_| ())
+}
+
+/// The recovery that is in progress.
+pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Recovery>> {
+    let Some(stored) = journal.get::<Recovery>(&key(firm)).await? else { return Ok(None) };
+    let now = journal.store_now().await?;
+    let left = stored.due_at.map_or(0, |due| due.millis_since(now));
+    Ok(Some(Recovery { left: Duration::from_millis(u64::try_from(left).unwrap_or(0)), ..stored.value }))
+}
+
+impl Recovery {
+    /// Whether a miss may be believed.
+    pub(super) fn must_be_quiet(&self, collection: &'static str) -> Result<()> {
+        if self.left.is_zero() {
+            return Ok(());
+        }
+        let wait = Retry::After(self.left + Duration::from_millis(1));
+        Err(Error::new(Code::SyncInDoubt).with("collection", collection).retry_as(wait))
+    }
+}
+
+impl Driver<'_> {
+    /// Puts the intent that may have been lost. `false`: another run put its own.
+    pub(super) async fn intend_again<N: Serialize>(
+        &mut self,
+        recovery: Recovery,
+        key: &Key,
+        companion: Option<&(Key, ContactKey)>,
+        natural: &N,
+        email: Option<String>,
+    ) -> Result<bool> {
+        let connection = self.engine.session.token(self.firm).await?.connection.id.clone();
+        let json = Zeroizing::new(
+            serde_json::to_vec(natural).map_err(|_| Error::new(Code::Internal).with("reason", "natural_key"))?,
+        );
+        let sealer = self.engine.keyring.for_connection(self.firm, &connection).await?;
+        let sealed = sealer.seal(&sealer.context(record_of(key), "sealed"), &json)?;
+        let intent = Intent {
+            sealed,
+            connection,
+            clio_at: Some(recovery.since),
+            quiet_ms: u64::try_from(recovery.left.as_millis()).unwrap_or(u64::MAX),
+            committed_at: None,
+            sends: 0,
+            email,
+            decision: None,
+        };
+        let mut unit = self.unit()?;
+        unit.put_due(key.clone(), Expect::Absent, Some(recovery.left), &Thing::Intent(intent))?;
+        if let Some((key, value)) = companion {
+            unit.put(key.clone(), Expect::Absent, value)?;
+        }
+        Ok(matches!(self.commit_unit(&unit).await?, Commit::Done { .. }))
+    }
+}

@@ -1,0 +1,156 @@
+//! What only a person can decide: whether a record in Clio is the one whose answer was lost.
+//!
+//! A probe that finds something near, or several, stops its step as `needs_review`: to link a stranger's record would show one client's file to
+//! another's lawyer, to post again may make a duplicate. The candidates' ids are kept, an admin looks at them in Clio, and the decision is written into the open intent itself: the next run,
+//! and no other, acts on it.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::driver::{Driver, Engine};
+use super::report::StepKind;
+use super::things::{self, Decided, DocumentThing, Thing};
+use crate::auth::Actor;
+use crate::error::{Code, Error, Result};
+use crate::log::{Action, AuditEntry, AuditStatus};
+use crate::model::{ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
+use crate::ports::{Expect, Key};
+use crate::queue::Trigger;
+use crate::records::{Journal, Unit};
+
+const REVIEWS: &str = "review";
+
+/// A question to an admin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// What it is about.
+    pub step: StepKind,
+    /// CaseHug's id: of the client, of the matter, or `matter/document/upload`.
+    pub id: String,
+    /// The matter whose sync waits for the answer.
+    pub matter: MatterId,
+    /// The records in Clio that resemble it; none if a document that was being published is gone.
+    pub candidates: Vec<ClioId>,
+    /// When the question arose, on the host's clock.
+    pub since: Timestamp,
+}
+
+/// An admin's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// This record in Clio is ours.
+    Link(ClioId),
+    /// None of the candidates is: create a new one, as soon as it is certain that nothing else comes.
+    Create,
+}
+
+impl Review {
+    fn key(firm: &FirmId, step: StepKind, id: &str) -> Key {
+        Key::new(firm, REVIEWS, format!("{}/{id}", step.name()))
+    }
+
+    /// Adds the question to the commit of the step that raised it.
+    pub(super) async fn put(&self, journal: &Journal, unit: &mut Unit) -> Result<()> {
+        let key = Self::key(unit.firm(), self.step, &self.id);
+        let known = journal.store().get(&key).await?;
+        unit.put(key, known.map_or(Expect::Absent, |record| Expect::Version(record.version)), self).map(|_| ())
+    }
+}
+
+impl Driver<'_> {
+    /// The error of a step that a person must decide about.
+    pub(super) fn needs_review(&mut self, step: StepKind, id: impl ToString, candidates: Vec<ClioId>) -> Error {
+        let id = id.to_string();
+        let error = Error::new(Code::NeedsReview).with(step.name(), &id).with("candidates", candidates.len());
+        let (matter, since) = (self.intake.matter.id.clone(), self.engine.runtime.now());
+        self.review = Some(Review { step, id, matter, candidates, since });
+        error
+    }
+}
+
+/// The intent that waits, and when it is due.
+enum Waiting {
+    Thing(Key, crate::records::Stored<Thing>),
+    Document(Key, crate::records::Stored<DocumentThing>),
+}
+
+impl Engine {
+    async fn waiting(&self, firm: &FirmId, step: StepKind, id: &str) -> Result<Option<Waiting>> {
+        let thing = |key: Key| async move {
+            let stored = self.journal.get::<Thing>(&key).await?;
+            let open = stored.filter(|stored| matches!(stored.value, Thing::Intent(_)));
+            Ok(open.map(|stored| Waiting::Thing(key, stored)))
+        };
+        match step {
+            StepKind::Contact => thing(things::contact_key(firm, &ClientId::new(id)?)).await,
+            StepKind::Matter => thing(things::matter_key(firm, &MatterId::new(id)?)).await,
+            StepKind::Document => {
+                let key = things::document_key(firm, &DocumentKey::parse(id)?);
+                let stored = self.journal.get::<DocumentThing>(&key).await?;
+                let open = stored.filter(|stored| matches!(stored.value, DocumentThing::Intent(_)));
+                Ok(open.map(|stored| Waiting::Document(key, stored)))
+            }
+        }
+    }
+
+    /// The questions that are open. Those that answered themselves are left out.
+    pub(crate) async fn reviews(&self, firm: &FirmId) -> Result<Vec<Review>> {
+        let mut open = Vec::new();
+        for (_, stored) in self.journal.list::<Review>(firm, REVIEWS, "").await? {
+            let review = stored.value;
+            if self.waiting(firm, review.step, &review.id).await?.is_some() {
+                open.push(review);
+            }
+        }
+        Ok(open)
+    }
+
+    /// Writes an answer into the intent, and has the matter synced.
+    pub(crate) async fn decide(&self, actor: &Actor, step: StepKind, id: &str, decision: Decision) -> Result<()> {
+        let firm = &actor.firm;
+        let review = self.journal.get::<Review>(&Review::key(firm, step, id)).await?;
+        let unknown = || Error::new(Code::IdInvalid).with("type", "Review");
+        let review = review.ok_or_else(unknown)?.value;
+        let waiting = self.waiting(firm, step, id).await?.ok_or_else(unknown)?;
+        let decided = match decision {
+            Decision::Link(clio) => {
+                // Contacts of one email may be shared; anything else belongs to one record.
+                if step != StepKind::Contact
+                    && things::is_owned(&self.journal, firm, step.name(), clio).await?.is_some()
+                {
+                    return Err(Error::new(Code::SettingInvalid).with("decision", "belongs_to_another_record"));
+                }
+                Decided::Link { clio }
+            }
+            Decision::Create => Decided::Create { not: review.candidates.clone() },
+        };
+        let mut unit = self.journal.unit(firm)?;
+        let now = self.journal.store_now().await?;
+        let left = |due: Option<Timestamp>| {
+            due.map(|due| Duration::from_millis(u64::try_from(due.millis_since(now)).unwrap_or(0)))
+        };
+        match waiting {
+            Waiting::Thing(key, stored) => {
+                let Thing::Intent(mut intent) = stored.value else { return Err(unknown()) };
+                // The due time is written anew, and no longer tells when the intent was made.
+                intent.committed_at = Some(things::committed_at(&intent, stored.due_at));
+                intent.decision = Some(decided);
+                let due = left(stored.due_at);
+                unit.put_due(key, Expect::Version(stored.version), due, &Thing::Intent(intent))?;
+            }
+            Waiting::Document(key, stored) => {
+                let DocumentThing::Intent(mut intent) = stored.value else { return Err(unknown()) };
+                intent.decision = Some(decided);
+                unit.put(key, Expect::Version(stored.version), &DocumentThing::Intent(intent))?;
+            }
+        }
+        let entry = AuditEntry::by(&actor.id, Action::Review, AuditStatus::Ok).with(step.name(), id);
+        unit.audit(match decision {
+            Decision::Link(clio) => entry.with("decision", "link").with("clio", clio),
+            Decision::Create => entry.with("decision", "create"),
+        });
+        self.journal.commit_or_conflict(&unit).await?;
+        self.claims.trigger(firm, &review.matter, Trigger::Manual, &actor.id).await
+    }
+}
