@@ -6,10 +6,15 @@ use std::sync::{Arc, Mutex};
 use crate::auth::{Actor, Auth, ClioApp, ConnectStart, Connection, Keyring, StoreTokens};
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::error::{Code, Error, Result};
-use crate::log::{AuditLog, AuditRecord, Outbox, OutboxEvent};
+use crate::log::{
+    Action, AuditEntry, AuditExport, AuditLog, AuditQuery, AuditRecord, AuditStatus, LogPage, LoggedRun, Outbox,
+    OutboxEvent, ProgressFeed, RunQuery, SyncLog,
+};
 use crate::model::{FirmId, MatterId, Timestamp};
 use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
-use crate::queue::{self, Claims, MatterState, Trigger, Worker, WorkerConfig};
+use crate::queue::{
+    self, BackfillPlan, BackfillState, BackfillStatus, Claims, MatterState, Trigger, Worker, WorkerConfig,
+};
 use crate::records::Journal;
 use crate::settings::{self, FirmSettings};
 use crate::sync::{self, Decision, Engine, Plan, Progress, Review, StepKind, SyncConfig, SyncReport};
@@ -135,6 +140,7 @@ impl SdkBuilder {
             keyring,
             config: self.config,
             claims: Claims::new(journal.clone(), self.config.lease)?,
+            progress: ProgressFeed::default(),
             firms: Mutex::default(),
         };
         Ok(Sdk { journal, auth, engine })
@@ -229,6 +235,102 @@ impl Sdk {
         Ok(wanted)
     }
 
+    /// Runs of the firm's matters, newest first.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn sync_log(&self, actor: &Actor, query: &RunQuery) -> Result<LogPage<LoggedRun>> {
+        SyncLog { journal: &self.journal }.query(&actor.firm, query).await
+    }
+
+    /// Has a worker try again what a run left out; it does only what is missing.
+    ///
+    /// # Errors
+    /// [`Code::IdInvalid`] when the firm has no such run; [`Code::StoreFailed`].
+    pub async fn retry(&self, actor: &Actor, run: &str) -> Result<()> {
+        let log = SyncLog { journal: &self.journal };
+        let run = log.run(&actor.firm, run).await?.ok_or_else(|| Error::new(Code::IdInvalid).with("type", "run"))?;
+        self.engine.claims.trigger(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
+        self.audit_retry(actor, "run", &run.run).await
+    }
+
+    /// Has workers try again every matter whose last run did not succeed. Gives how many those are.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`]: some may have been triggered; ask again.
+    pub async fn retry_failed(&self, actor: &Actor) -> Result<usize> {
+        let failed = queue::failed_matters(&self.journal, &actor.firm).await?;
+        for matter in &failed {
+            self.engine.claims.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
+        }
+        self.audit_retry(actor, "matters", failed.len()).await?;
+        Ok(failed.len())
+    }
+
+    /// What a backfill of these matters would do. Makes no call to Clio and changes nothing, but loads every intake.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn plan_backfill(&self, actor: &Actor, matters: &[MatterId]) -> Result<BackfillPlan> {
+        self.engine.plan_backfill(&actor.firm, matters).await
+    }
+
+    /// Begins to sync these matters in bulk, behind all other work, in [workers](Self::worker). Gives the backfill's id.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::StoreFailed`].
+    pub async fn backfill(&self, actor: &Actor, matters: &[MatterId]) -> Result<String> {
+        self.auth.require_admin(actor, "backfill").await?;
+        let id = queue::begin_backfill(&self.journal, actor, matters).await?;
+        self.engine.claims.nudge.nudge();
+        Ok(id)
+    }
+
+    /// The firm's backfills, oldest first.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn backfills(&self, actor: &Actor) -> Result<Vec<BackfillState>> {
+        queue::list_backfills(&self.journal, &actor.firm).await
+    }
+
+    /// Starts nothing more of a backfill until it is resumed.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`].
+    pub async fn pause_backfill(&self, actor: &Actor, id: &str) -> Result<BackfillState> {
+        self.change_backfill(actor, id, BackfillStatus::Paused).await
+    }
+
+    /// Goes on with a backfill.
+    ///
+    /// # Errors
+    /// As [`pause_backfill`](Self::pause_backfill).
+    pub async fn resume_backfill(&self, actor: &Actor, id: &str) -> Result<BackfillState> {
+        self.change_backfill(actor, id, BackfillStatus::Running).await
+    }
+
+    /// Ends a backfill: nothing more of it is started. What is in Clio stays there.
+    ///
+    /// # Errors
+    /// As [`pause_backfill`](Self::pause_backfill).
+    pub async fn cancel_backfill(&self, actor: &Actor, id: &str) -> Result<BackfillState> {
+        self.change_backfill(actor, id, BackfillStatus::Cancelled).await
+    }
+
+    async fn audit_retry(&self, actor: &Actor, what: &'static str, value: impl core::fmt::Display) -> Result<()> {
+        let mut unit = self.journal.unit(&actor.firm)?;
+        unit.audit(AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with(what, value));
+        self.journal.commit_or_conflict(&unit).await.map(|_| ())
+    }
+
+    async fn change_backfill(&self, actor: &Actor, id: &str, to: BackfillStatus) -> Result<BackfillState> {
+        self.auth.require_admin(actor, "backfill").await?;
+        let state = queue::change_backfill(&self.journal, actor, id, to).await?;
+        self.engine.claims.nudge.nudge();
+        Ok(state)
+    }
+
     /// Where the sync of a matter stands.
     ///
     /// # Errors
@@ -300,6 +402,33 @@ impl Sdk {
         AuditLog::new(&self.journal).page(&actor.firm, from, limit).await
     }
 
+    /// Audit entries that the query asks for, newest first.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin.
+    pub async fn query_audit_log(&self, actor: &Actor, query: &AuditQuery) -> Result<LogPage<AuditRecord>> {
+        self.auth.require_admin(actor, "audit").await?;
+        AuditLog::new(&self.journal).query(&actor.firm, query).await
+    }
+
+    /// Up to `limit` (100 to 5,000) audit entries from position `from` (1 is the first) on, as lines of JSON, exactly as they are chained. Audited.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin.
+    pub async fn export_audit_log(&self, actor: &Actor, from: u64, limit: usize) -> Result<AuditExport> {
+        self.auth.require_admin(actor, "audit").await?;
+        AuditLog::new(&self.journal).export(actor, from, limit).await
+    }
+
+    /// Removes the audit entries from before a time, the oldest first; what remains still verifies. The SDK never does this by itself. HIPAA asks for six years.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin.
+    pub async fn prune_audit_log(&self, actor: &Actor, before: Timestamp) -> Result<u64> {
+        self.auth.require_admin(actor, "audit").await?;
+        AuditLog::new(&self.journal).prune(actor, before).await
+    }
+
     /// Checks the whole audit chain of the actor's firm; gives the number of entries.
     ///
     /// # Errors
@@ -309,13 +438,14 @@ impl Sdk {
         AuditLog::new(&self.journal).verify(&actor.firm).await
     }
 
-    /// Leases up to `limit` outbox events, waiting up to `wait` for the first. An event that is not acknowledged within a minute is given again.
+    /// Leases up to `limit` outbox events, waiting up to `wait` for the first. An event that is not acknowledged within a minute is given again. Comes with up to
+    /// `limit` of this process's progress, which has no id and needs no acknowledgement.
     ///
     /// # Errors
     /// [`Code::StoreFailed`].
     pub async fn next_events(&self, firm: Option<&FirmId>, limit: usize, wait: Duration) -> Result<Vec<OutboxEvent>> {
         const LEASE: Duration = Duration::from_secs(60);
-        Outbox::new(&self.journal).next_events(firm, limit, LEASE, wait).await
+        Outbox::new(&self.journal).with_progress(&self.engine.progress).next_events(firm, limit, LEASE, wait).await
     }
 
     /// Acknowledges an event.

@@ -1,7 +1,7 @@
 //! The audit log: every operation with time, actor, action, status and error details; append-only and chained.
 //!
 //! An entry's record is `audit/<sequence>`. Each entry holds the SHA-256 of the one before it, and `audit-head/head` holds the last sequence and
-//! hash, so that a changed, removed or inserted entry is found by [`AuditLog::verify`]. Entries are written in
+//! hash, so that a changed, removed or inserted entry is found by [`AuditLog::verify`](super::AuditLog::verify). Entries are written in
 //! the same commit as what they tell of; they hold ids, codes and fixed words, never client data.
 
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
-use crate::model::{ActorId, FirmId, Timestamp};
-use crate::ports::{Expect, Key, Order, Scan, Version, Write};
+use crate::model::{ActorId, Timestamp};
+use crate::ports::{Expect, Key, Version, Write};
 use crate::records::{Journal, Unit};
 
 pub(crate) const ENTRIES: &str = "audit";
-const HEAD: &str = "audit-head";
+pub(super) const HEAD: &str = "audit-head";
 
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident { $( #[$vdoc:meta] $variant:ident $name:literal, )* }) => {
@@ -163,9 +163,9 @@ pub struct AuditRecord {
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Head {
-    seq: u64,
-    hash: String,
+pub(super) struct Head {
+    pub seq: u64,
+    pub hash: String,
 }
 
 /// Adds the unit's entries to `writes`. Returns what the chain was built on.
@@ -209,78 +209,6 @@ pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Writ
     Ok(Some(base.unwrap_or_else(|| Version(String::new()))))
 }
 
-fn id_of(seq: u64) -> String {
+pub(super) fn id_of(seq: u64) -> String {
     format!("{seq:016}")
-}
-
-/// Reads a firm's audit log.
-#[derive(Clone, Debug)]
-pub struct AuditLog<'a> {
-    journal: &'a Journal,
-}
-
-impl<'a> AuditLog<'a> {
-    /// The log in this journal.
-    #[must_use]
-    pub fn new(journal: &'a Journal) -> Self {
-        Self { journal }
-    }
-
-    /// Entries from position `from` on (1 is the first), at most `limit`.
-    ///
-    /// # Errors
-    /// [`Code::StoreFailed`], [`Code::StoreCorrupt`].
-    pub async fn page(&self, firm: &FirmId, from: u64, limit: usize) -> Result<Vec<AuditRecord>> {
-        Ok(self.raw(firm, from, limit).await?.into_iter().map(|(record, _)| record).collect())
-    }
-
-    /// Walks the whole chain. Returns the number of entries.
-    ///
-    /// # Errors
-    /// [`Code::StoreTampered`] with `seq`, the first position at which the log is not what was written.
-    pub async fn verify(&self, firm: &FirmId) -> Result<u64> {
-        const PAGE: usize = 500;
-        let head = self.journal.get::<Head>(&Key::new(firm, HEAD, "head")).await?;
-        let head = head.map(|stored| stored.value).unwrap_or_default();
-        let (mut seq, mut hash) = (0, String::new());
-        loop {
-            let page = self.raw(firm, seq + 1, PAGE).await?;
-            let full = page.len() == PAGE;
-            for (record, body) in page {
-                seq += 1;
-                if record.seq != seq || record.prev != hash {
-                    return Err(broken(seq));
-                }
-                hash = hex::encode(Sha256::digest(body.as_bytes()));
-            }
-            if !full {
-                break;
-            }
-        }
-        if (seq, hash) == (head.seq, head.hash) { Ok(seq) } else { Err(broken(seq + 1)) }
-    }
-
-    async fn raw(&self, firm: &FirmId, from: u64, limit: usize) -> Result<Vec<(AuditRecord, String)>> {
-        let scan = Scan::Ids {
-            firm: firm.clone(),
-            collection: ENTRIES,
-            from: id_of(from),
-            until: None,
-            order: Order::Ascending,
-            limit,
-        };
-        let records = self.journal.store().scan(&scan).await?;
-        records
-            .into_iter()
-            .map(|record| {
-                let decoded = serde_json::from_str(&record.body)
-                    .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", ENTRIES))?;
-                Ok((decoded, record.body))
-            })
-            .collect()
-    }
-}
-
-fn broken(seq: u64) -> Error {
-    Error::new(Code::StoreTampered).with("log", "audit").with("seq", seq)
 }

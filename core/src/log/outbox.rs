@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::progress::ProgressFeed;
 use crate::error::{Code, Error, Result};
 use crate::model::{ClioId, FirmId, MatterId};
 use crate::ports::{Commit, Expect, Key, Scan, Version, Write};
@@ -45,6 +46,41 @@ pub enum EventBody {
     },
     /// The connection needs an admin: reconnect in Settings, Integrations.
     ReconnectRequired,
+    /// A backfill is through, or was cancelled.
+    BackfillFinished {
+        /// Its id.
+        backfill: String,
+        /// Matters whose sync succeeded.
+        succeeded: usize,
+        /// Matters whose sync did not, at least at first; the sync log says why.
+        failed: usize,
+        /// Matters that were not tried because it was cancelled.
+        left: usize,
+    },
+    /// Progress, never stored: a step of a run ended.
+    Step {
+        /// The matter.
+        matter: MatterId,
+        /// `contact`, `matter` or `document`.
+        step: String,
+        /// CaseHug's id of it.
+        id: String,
+        /// How it ended, as in a report.
+        outcome: String,
+        /// Steps of the run that have ended.
+        done: usize,
+        /// Steps of the run.
+        of: usize,
+    },
+    /// Progress, never stored: so far has a backfill come.
+    BackfillProgress {
+        /// Its id.
+        backfill: String,
+        /// Matters whose run has ended.
+        done: usize,
+        /// Matters in all.
+        of: usize,
+    },
 }
 
 impl Event {
@@ -59,6 +95,12 @@ impl Event {
     pub fn about_connection(body: EventBody) -> Self {
         Self { subject: String::from("connection"), body }
     }
+
+    /// An event about a backfill.
+    #[must_use]
+    pub fn about_backfill(id: &str, body: EventBody) -> Self {
+        Self { subject: format!("backfill/{id}"), body }
+    }
 }
 
 /// An event given to a reader.
@@ -66,8 +108,8 @@ impl Event {
 pub struct OutboxEvent {
     /// The firm.
     pub firm: FirmId,
-    /// Stable id; the same when the event is given again.
-    pub id: String,
+    /// Stable id; the same when the event is given again. `None`: progress, which needs no acknowledgement and is not given again.
+    pub id: Option<String>,
     /// What happened.
     pub body: EventBody,
 }
@@ -121,13 +163,19 @@ pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Writ
 #[derive(Clone, Debug)]
 pub struct Outbox<'a> {
     journal: &'a Journal,
+    progress: Option<&'a ProgressFeed>,
 }
 
 impl<'a> Outbox<'a> {
     /// The outbox in this journal.
     #[must_use]
     pub fn new(journal: &'a Journal) -> Self {
-        Self { journal }
+        Self { journal, progress: None }
+    }
+
+    /// Gives the progress of this process as well.
+    pub(crate) fn with_progress(self, progress: &'a ProgressFeed) -> Self {
+        Self { progress: Some(progress), ..self }
     }
 
     /// Leases up to `limit` events for `lease`, of one firm or of all. Waits up to `wait` for the first; an empty answer means that none came.
@@ -145,7 +193,7 @@ impl<'a> Outbox<'a> {
         let end = runtime.monotonic() + wait;
         loop {
             let scan = Scan::Due { firm: firm.cloned(), collection: EVENTS, limit };
-            let mut events = Vec::new();
+            let mut events = self.progress.map(|progress| progress.take(firm, limit)).unwrap_or_default();
             for record in self.journal.store().scan(&scan).await? {
                 let body: serde_json::Value = serde_json::from_str(&record.body)
                     .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", EVENTS))?;
@@ -155,7 +203,7 @@ impl<'a> Outbox<'a> {
                 // Another reader took it, or an event that a newer version of the SDK wrote: leave it to the one who knows.
                 let leased = matches!(self.journal.commit(&unit).await?, Commit::Done { .. });
                 if let (true, Ok(body)) = (leased, decoded) {
-                    events.push(OutboxEvent { firm: record.key.firm, id: record.key.id, body });
+                    events.push(OutboxEvent { firm: record.key.firm, id: Some(record.key.id), body });
                 }
             }
             let left = runtime.monotonic().until(end);
@@ -228,7 +276,7 @@ mod tests {
 
     async fn next(journal: &Journal) -> Vec<String> {
         let events = Outbox::new(journal).next_events(None, 10, LEASE, Duration::ZERO).await.unwrap();
-        events.into_iter().map(|event| event.id).collect()
+        events.into_iter().filter_map(|event| event.id).collect()
     }
 
     #[tokio::test]

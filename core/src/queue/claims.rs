@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 
-use super::job::{ClaimRecord, Job, LastRun, Lease, Next, Trigger, claim_key, job_key, lease_key};
+use super::job::{ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key};
 use super::nudge::Nudge;
 use crate::auth::Connection;
 use crate::error::{Code, Error, Result};
@@ -41,6 +41,7 @@ pub(crate) struct Claim {
     pub firm: FirmId,
     pub matter: MatterId,
     pub trigger: Trigger,
+    pub attempt: u32,
     pub actor: ActorId,
     key: Key,
     fence: Version,
@@ -80,14 +81,14 @@ impl Claims {
         Ok(Self { journal, lease, holder, nudge: Nudge::default() })
     }
 
-    /// Raises the job's generation and makes it due.
+    /// Raises the job's generation and makes it due. Gives the generation.
     pub(crate) async fn trigger(
         &self,
         firm: &FirmId,
         matter: &MatterId,
         trigger: Trigger,
         actor: &ActorId,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let key = job_key(firm, matter);
         for _ in 0..MOST_TURNS {
             let (mut job, expect) = self.job(firm, matter).await?;
@@ -100,9 +101,14 @@ impl Claims {
             };
             let mut unit = self.journal.unit(firm)?;
             unit.put_due(key.clone(), expect, due, &job)?;
+            if trigger == Trigger::Manual && due == Some(Duration::ZERO) {
+                let known = self.journal.get::<First>(&first_key(firm, matter)).await?;
+                let first = First { matter: matter.clone() };
+                unit.put_due(first_key(firm, matter), expectation(known.as_ref()), due, &first)?;
+            }
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 self.nudge.nudge();
-                return Ok(());
+                return Ok(job.generation);
             }
         }
         Err(contended(matter))
@@ -140,11 +146,17 @@ impl Claims {
             let fence = unit.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
             let key = lease_key(firm, matter);
             unit.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
+            if job.trigger == Trigger::Manual
+                && let Some(first) = self.journal.store().get(&first_key(firm, matter)).await?
+            {
+                unit.delete(first.key, first.version);
+            }
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(Acquired::Mine(Claim {
                     firm: firm.clone(),
                     matter: matter.clone(),
                     trigger: job.trigger,
+                    attempt: job.failures.saturating_add(1),
                     actor,
                     key: claim_key(firm, matter),
                     fence,
@@ -198,14 +210,14 @@ impl Claims {
         Ok(holds)
     }
 
-    /// Adds the end of a run to the unit of its last commit. The unit must not be fenced otherwise: the claim is deleted by it.
+    /// Adds the end of a run to the unit of its last commit, and says when the job is due again. The unit must not be fenced otherwise: the claim is deleted by it.
     pub(crate) async fn end(
         &self,
         unit: &mut Unit,
         claim: &Claim,
         last: LastRun,
         next: impl FnOnce(&Job) -> Next,
-    ) -> Result<()> {
+    ) -> Result<Option<Duration>> {
         let (mut job, expect) = self.job(&claim.firm, &claim.matter).await?;
         let next = next(&job);
         let connection = match next {
@@ -218,7 +230,7 @@ impl Claims {
         if let Some(lease) = self.journal.store().get(&lease_key(&claim.firm, &claim.matter)).await? {
             unit.delete(lease.key, lease.version);
         }
-        Ok(())
+        Ok(due)
     }
 
     /// The generation to park under. The commit checks that the connection is still the one that was found wanting.

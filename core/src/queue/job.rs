@@ -10,6 +10,7 @@ use crate::ports::Key;
 use crate::sync::{RunStatus, SyncReport};
 
 pub(crate) const JOBS: &str = "job";
+pub(crate) const FIRST: &str = "job-first";
 const CLAIMS: &str = "claim";
 const LEASES: &str = "lease";
 
@@ -100,12 +101,23 @@ pub(crate) struct ClaimRecord {
     pub holder: String,
 }
 
+/// `job-first/<matter>`: due at once; somebody waits for this matter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct First {
+    pub matter: MatterId,
+}
+
 /// `lease/<matter>`: its due time is all that counts.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Lease {}
 
 pub(crate) fn job_key(firm: &FirmId, matter: &MatterId) -> Key {
     Key::new(firm, JOBS, matter.to_string())
+}
+
+/// Where workers look first.
+pub(crate) fn first_key(firm: &FirmId, matter: &MatterId) -> Key {
+    Key::new(firm, FIRST, matter.to_string())
 }
 
 pub(crate) fn claim_key(firm: &FirmId, matter: &MatterId) -> Key {

@@ -20,8 +20,11 @@
 //! a heartbeat in the same moment wins. A worker that lost its claim finds out at its next commit ([`Code::LeaseLost`](crate::Code::LeaseLost)), and
 //! no request of it begins after its lease's end, counted from before the heartbeat was committed. What it may have sent is an open intent, and resolved as such.
 //!
+//! A person's trigger also puts `job-first/<matter>`, which workers look at first: however many jobs are due, nobody waits behind them.
+//!
 //! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it.
 
+mod backfill;
 mod claims;
 mod job;
 mod nudge;
@@ -29,12 +32,14 @@ mod park;
 mod state;
 mod worker;
 
+pub use backfill::{BackfillPlan, BackfillState, BackfillStatus};
+pub(crate) use backfill::{begin as begin_backfill, change as change_backfill, list as list_backfills};
 pub(crate) use claims::{Acquired, Claim, Claims, Why};
 pub(crate) use job::{Job, Next};
 pub use job::{LastRun, Trigger};
 pub(crate) use park::release_in;
-pub(crate) use state::matter_state;
 pub use state::{MatterState, MatterStatus};
+pub(crate) use state::{failed_matters, matter_state};
 pub use worker::{Worker, WorkerConfig};
 
 #[cfg(test)]

@@ -41,6 +41,15 @@ pub enum MatterStatus {
     Failed,
 }
 
+/// The matters whose last run did not succeed, and that are at rest.
+pub(crate) async fn failed_matters(journal: &Journal, firm: &FirmId) -> Result<Vec<MatterId>> {
+    let jobs = journal.list::<Job>(firm, super::job::JOBS, "").await?;
+    let failed = jobs.into_iter().map(|(_, stored)| stored.value).filter(|job| {
+        job.running.is_none() && job.last.as_ref().is_some_and(|last| last.status != RunStatus::Succeeded)
+    });
+    Ok(failed.map(|job| job.matter).collect())
+}
+
 pub(crate) async fn matter_state(
     journal: &Journal,
     firm: &FirmId,

@@ -11,8 +11,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
+use super::backfill::feed_due;
 use super::claims::{Acquired, Claim, Why};
-use super::job::{JOBS, Job};
+use super::job::{FIRST, First, JOBS};
 use super::park::release_due;
 use crate::error::{Code, Result};
 use crate::model::FirmId;
@@ -108,7 +109,24 @@ impl<'a> Worker<'a> {
         if free == 0 {
             return Ok(claims);
         }
-        release_due(&self.engine.journal).await?;
+        let journal = &self.engine.journal;
+        release_due(journal).await?;
+        feed_due(journal, &self.engine.claims, &self.engine.progress).await?;
+        let first = Scan::Due { firm: None, collection: FIRST, limit: free };
+        for record in journal.store().scan(&first).await? {
+            match self.claim(&record).await? {
+                Some(claim) => {
+                    *firms.entry(claim.firm.clone()).or_default() += 1;
+                    claims.push(claim);
+                }
+                // It is run already, or was.
+                None => {
+                    let mut unit = journal.unit(&record.key.firm)?;
+                    unit.delete(record.key, record.version);
+                    journal.commit(&unit).await?;
+                }
+            }
+        }
         let mut limit = 2 * self.config.concurrency;
         loop {
             let due = self.engine.journal.store().scan(&Scan::Due { firm: None, collection: JOBS, limit }).await?;
@@ -134,7 +152,8 @@ impl<'a> Worker<'a> {
     }
 
     async fn claim(&self, record: &Record) -> Result<Option<Claim>> {
-        let Ok(job) = serde_json::from_str::<Job>(&record.body) else {
+        // A job, or who is first: both name the matter.
+        let Ok(job) = serde_json::from_str::<First>(&record.body) else {
             tracing::error!(code = Code::StoreCorrupt.name(), "a job cannot be read");
             return Ok(None);
         };

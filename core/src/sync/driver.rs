@@ -19,11 +19,11 @@ use crate::auth::{Actor, Keyring, PracticeAreas, Session};
 use crate::budget::Budget;
 use crate::clio::{ApiRequest, ClioApi, contacts, matters};
 use crate::error::{Code, Error, Result, Retry};
-use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
+use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::model::{ClioId, DocumentRef, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{Commit, IntakeSource, Runtime};
-use crate::queue::{Acquired, Claim, Claims, Job, LastRun, Next, Trigger, Why};
+use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why};
 use crate::records::{Journal, Unit};
 use crate::retry::Quota;
 use crate::settings::FirmSettings;
@@ -76,6 +76,7 @@ pub(crate) struct Engine {
     pub keyring: Keyring,
     pub config: SyncConfig,
     pub claims: Claims,
+    pub progress: ProgressFeed,
     pub firms: Mutex<HashMap<FirmId, Arc<FirmShare>>>,
 }
 
@@ -115,6 +116,24 @@ impl Engine {
     pub(crate) async fn plan_matter(&self, firm: &FirmId, matter: &MatterId) -> Result<Plan> {
         let intake = self.load(firm, matter).await?;
         self.plan(firm, &intake).await
+    }
+
+    /// What syncing these matters in bulk would cost.
+    pub(crate) async fn plan_backfill(&self, firm: &FirmId, matters: &[MatterId]) -> Result<BackfillPlan> {
+        let mut whole = BackfillPlan::default();
+        for matter in matters {
+            match self.load(firm, matter).await {
+                Ok(intake) => {
+                    let plan = self.plan(firm, &intake).await?;
+                    whole.matters += 1;
+                    whole.calls.add(plan.calls);
+                }
+                Err(_) => whole.unreadable += 1,
+            }
+        }
+        let windows = u64::from(whole.calls.most) / self.share_of(firm).budget.limit();
+        whole.lasts_ms = windows * 60_000;
+        Ok(whole)
     }
 
     /// Syncs one matter because `actor` asks for it. Waits for a run of the same matter elsewhere, for about as long as its lease.
@@ -158,6 +177,8 @@ impl Engine {
             ended_at: None,
             status: None,
             code: None,
+            attempt: claim.attempt,
+            next_attempt_at: None,
             calls: 0,
             retries: 0,
             steps: Vec::new(),
@@ -237,7 +258,8 @@ impl Engine {
         for _ in 0..MOST_TURNS {
             let mut unit = self.journal.unit(&claim.firm)?;
             let last = LastRun { run: run.id.clone(), status, at: ended_at, code: code.clone() };
-            self.claims.end(&mut unit, claim, last, &next).await?;
+            let due = self.claims.end(&mut unit, claim, last, &next).await?;
+            run.record.next_attempt_at = due.filter(|_| failure.is_some()).map(|due| ended_at + due);
             unit.audit(entry.clone());
             unit.event(Event::about_matter(&claim.matter, event.clone()));
             if matches!(run.finish(&self.journal, unit).await?, Commit::Done { .. }) {
@@ -432,6 +454,15 @@ impl Driver<'_> {
         if let Some(progress) = self.progress {
             progress.step(&self.intake.matter.id, &step);
         }
+        let body = EventBody::Step {
+            matter: self.intake.matter.id.clone(),
+            step: step.step.name().to_owned(),
+            id: step.id.clone(),
+            outcome: step.outcome.name().to_owned(),
+            done: self.run.steps.len() + 1,
+            of: self.intake.documents.len() + 2,
+        };
+        self.engine.progress.tell(self.firm, body);
         let clio = step.clio.filter(|_| !step.outcome.is_failure());
         self.run.steps.push(step);
         Ok(clio)

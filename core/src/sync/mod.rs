@@ -46,4 +46,5 @@ pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocumen
 pub(crate) use recovery::recover;
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
+pub(crate) use run::{RunRecord, StepRecord};
 pub(crate) use things::linked_matter;

@@ -4,6 +4,8 @@
 //! linked 1 + 2n, an added document 2, nothing changed 0. A document of more than 50 parts costs one more per further 50.
 //! Whether Clio has the client is not known before it is asked, so a prediction is a range.
 
+use serde::Serialize;
+
 use crate::auth::PracticeArea;
 use crate::clio::PartPlan;
 use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake};
@@ -55,7 +57,7 @@ pub struct Plan {
 }
 
 /// A predicted number of calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Calls {
     /// At least so many.
     pub least: u32,
@@ -171,7 +173,7 @@ pub(crate) fn has_email(intake: &Intake) -> bool {
 }
 
 impl Calls {
-    fn add(&mut self, more: Self) {
+    pub(crate) fn add(&mut self, more: Self) {
         self.least += more.least;
         self.most += more.most;
     }

@@ -151,6 +151,6 @@ impl Engine {
             Decision::Create => entry.with("decision", "create"),
         });
         self.journal.commit_or_conflict(&unit).await?;
-        self.claims.trigger(firm, &review.matter, Trigger::Manual, &actor.id).await
+        self.claims.trigger(firm, &review.matter, Trigger::Manual, &actor.id).await.map(|_| ())
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
 use crate::error::Result;
+use crate::log::{RUNS, RUNS_OF_MATTERS};
 use crate::model::{ActorId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::queue::Trigger;
@@ -23,6 +24,12 @@ pub(crate) struct RunRecord {
     /// Why the run ended before its first step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Which try of the same work it is, from 1.
+    #[serde(default)]
+    pub attempt: u32,
+    /// When the next one is due by itself, on the host's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Timestamp>,
     pub calls: u32,
     #[serde(default)]
     pub retries: u32,
@@ -42,7 +49,9 @@ pub(crate) struct StepRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub http_status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clio_type: Option<String>,
 }
 
 impl From<&StepReport> for StepRecord {
@@ -54,10 +63,15 @@ impl From<&StepReport> for StepRecord {
             clio: step.clio,
             note: step.note,
             code: step.error.as_ref().map(|error| error.code().name().to_owned()),
-            kind: step.error.as_ref().map(|error| error.kind().name().to_owned()),
+            http_status: step.error.as_ref().and_then(|error| error.get("http_status")?.parse().ok()),
+            clio_type: step.error.as_ref().and_then(|error| error.get("clio_type").map(str::to_owned)),
         }
     }
 }
+
+/// `matter-run/<matter>/<run>`: its key says all.
+#[derive(Serialize)]
+struct Pointer {}
 
 /// A run in progress.
 #[derive(Debug)]
@@ -100,7 +114,14 @@ impl Run {
     }
 
     fn attach(&self, unit: &mut Unit, record: &RunRecord) -> Result<Version> {
-        let expect = self.version.clone().map_or(Expect::Absent, Expect::Version);
-        unit.put(Key::new(&self.firm, "run", self.id.as_str()), expect, record)
+        let expect = match &self.version {
+            Some(version) => Expect::Version(version.clone()),
+            None => {
+                let pointer = Key::new(&self.firm, RUNS_OF_MATTERS, format!("{}/{}", record.matter, self.id));
+                unit.put(pointer, Expect::Absent, &Pointer {})?;
+                Expect::Absent
+            }
+        };
+        unit.put(Key::new(&self.firm, RUNS, self.id.as_str()), expect, record)
     }
 }

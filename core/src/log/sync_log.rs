@@ -1,0 +1,231 @@
+//! The sync log: what became of every run, as the firm's administrator reads it.
+//!
+//! A run's record is `run/<id>`, its id is time-ordered, and `matter-run/<matter>/<id>` points to it: so the newest runs of a firm or of one matter are a
+//! scan of their own, however long the log is. A filter looks at a bounded number of runs per page and says where to go on.
+
+use serde::Serialize;
+
+use crate::error::{ALL_CODES, Code, Error, ErrorKind, Result};
+use crate::model::{ActorId, ClioId, FirmId, MatterId, Timestamp};
+use crate::ports::{Key, Order, Scan};
+use crate::queue::Trigger;
+use crate::records::Journal;
+use crate::sync::{Note, RunRecord, RunStatus, StepKind, StepOutcome, StepRecord};
+
+pub(crate) const RUNS: &str = "run";
+pub(crate) const RUNS_OF_MATTERS: &str = "matter-run";
+
+/// The largest page.
+const MOST: usize = 500;
+/// Runs that a filter looks at for one page.
+const MOST_LOOKED_AT: usize = 5_000;
+
+/// Which runs are asked for. Newest first.
+#[derive(Clone, Debug, Default)]
+pub struct RunQuery {
+    /// Of this matter only.
+    pub matter: Option<MatterId>,
+    /// With this end only.
+    pub status: Option<RunStatus>,
+    /// With this class of cause only.
+    pub cause: Option<ErrorKind>,
+    /// Begun at this time or later.
+    pub since: Option<Timestamp>,
+    /// Begun before this time.
+    pub until: Option<Timestamp>,
+    /// Where the page before ended: its `next`.
+    pub after: Option<String>,
+    /// At most so many, up to 500; 0 is 50.
+    pub limit: usize,
+}
+
+/// A page of something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogPage<T> {
+    /// What was found. May be empty although there is more, when a filter passes over many.
+    pub items: Vec<T>,
+    /// Ask for the next page with this; `None`: that was all.
+    pub next: Option<String>,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoggedRun {
+    /// Its id.
+    pub run: String,
+    /// The matter.
+    pub matter: MatterId,
+    /// Who asked for it.
+    pub actor: ActorId,
+    /// Why.
+    pub trigger: Trigger,
+    /// When it began, on the host's clock.
+    pub started_at: Timestamp,
+    /// When it ended; `None`: it is running, or its process died.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub status: Option<RunStatus>,
+    /// Why not everything arrived: the first failure.
+    pub failure: Option<LoggedFailure>,
+    /// Which try of the same work it was, from 1.
+    pub attempt: u32,
+    /// When it is tried again by itself.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Calls to Clio's API.
+    pub calls: u32,
+    /// Failures that were survived by trying again, within those calls.
+    pub retries: u32,
+    /// What it did, in order.
+    pub steps: Vec<LoggedStep>,
+}
+
+/// One step of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoggedStep {
+    /// What it was about.
+    pub step: StepKind,
+    /// CaseHug's id.
+    pub id: String,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// The record in Clio.
+    pub clio: Option<ClioId>,
+    /// Something worth knowing.
+    pub note: Option<Note>,
+    /// Why it failed.
+    pub failure: Option<LoggedFailure>,
+}
+
+/// Why something failed, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoggedFailure {
+    /// The step that failed first; `None`: the run did not come so far.
+    pub step: Option<StepKind>,
+    /// The class of the cause: [`ErrorKind::name`].
+    pub cause: String,
+    /// [`Code::name`].
+    pub code: String,
+    /// What an administrator can do.
+    pub advice: String,
+    /// The HTTP status of Clio's answer.
+    pub http_status: Option<u16>,
+    /// The type of Clio's error.
+    pub clio_type: Option<String>,
+}
+
+/// Reads runs.
+pub(crate) struct SyncLog<'a> {
+    pub journal: &'a Journal,
+}
+
+impl SyncLog<'_> {
+    pub(crate) async fn run(&self, firm: &FirmId, run: &str) -> Result<Option<LoggedRun>> {
+        let stored = self.journal.get::<RunRecord>(&Key::new(firm, RUNS, run)).await?;
+        Ok(stored.map(|stored| logged(run.to_owned(), stored.value)))
+    }
+
+    pub(crate) async fn query(&self, firm: &FirmId, query: &RunQuery) -> Result<LogPage<LoggedRun>> {
+        let limit = if query.limit == 0 { 50 } else { query.limit.min(MOST) };
+        let prefix = query.matter.as_ref().map_or_else(String::new, |matter| format!("{matter}/"));
+        let collection = if query.matter.is_some() { RUNS_OF_MATTERS } else { RUNS };
+        let from = format!("{prefix}{}", query.since.map(first_id).unwrap_or_default());
+        let mut until = match (&query.after, query.until) {
+            (Some(after), _) => format!("{prefix}{after}"),
+            (None, Some(until)) => format!("{prefix}{}", first_id(until)),
+            // Behind every id of hexadecimal digits.
+            (None, None) => format!("{prefix}g"),
+        };
+        let mut page = LogPage { items: Vec::new(), next: None };
+        let mut looked_at = 0;
+        loop {
+            let scan = Scan::Ids {
+                firm: firm.clone(),
+                collection,
+                from: from.clone(),
+                until: Some(until.clone()),
+                order: Order::Descending,
+                limit: limit.max(50),
+            };
+            let found = self.journal.store().scan(&scan).await?;
+            let all = found.len() < limit.max(50);
+            for record in found {
+                let id = record.key.id[prefix.len()..].to_owned();
+                looked_at += 1;
+                let run = match query.matter {
+                    Some(_) => self.run(firm, &id).await?,
+                    None => Some(logged(id.clone(), decode(&record.body)?)),
+                };
+                page.items.extend(run.filter(|run| query.takes(run)));
+                if page.items.len() == limit || looked_at == MOST_LOOKED_AT {
+                    page.next = Some(id);
+                    return Ok(page);
+                }
+                until = record.key.id;
+            }
+            if all {
+                return Ok(page);
+            }
+        }
+    }
+}
+
+impl RunQuery {
+    fn takes(&self, run: &LoggedRun) -> bool {
+        self.status.is_none_or(|status| run.status == Some(status))
+            && self.cause.is_none_or(|cause| run.failure.as_ref().is_some_and(|failure| failure.cause == cause.name()))
+    }
+}
+
+/// The smallest id of that millisecond (UUIDv7).
+fn first_id(at: Timestamp) -> String {
+    let millis = u64::try_from(at.0).unwrap_or(0) & 0xffff_ffff_ffff;
+    format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
+}
+
+fn decode(body: &str) -> Result<RunRecord> {
+    serde_json::from_str(body).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", RUNS))
+}
+
+fn logged(run: String, record: RunRecord) -> LoggedRun {
+    let first = record.steps.iter().find(|step| step.outcome.is_failure()).and_then(failure_of);
+    let whole = record.code.as_deref().map(|code| failure(None, code, None, None));
+    LoggedRun {
+        run,
+        matter: record.matter,
+        actor: record.actor,
+        trigger: record.trigger,
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+        status: record.status,
+        failure: first.or(whole),
+        attempt: record.attempt,
+        next_attempt_at: record.next_attempt_at,
+        calls: record.calls,
+        retries: record.retries,
+        steps: record.steps.into_iter().map(step).collect(),
+    }
+}
+
+fn step(record: StepRecord) -> LoggedStep {
+    let failure = failure_of(&record);
+    let StepRecord { step, id, outcome, clio, note, .. } = record;
+    LoggedStep { step, id, outcome, clio, note, failure }
+}
+
+fn failure_of(step: &StepRecord) -> Option<LoggedFailure> {
+    let code = step.code.as_deref()?;
+    Some(failure(Some(step.step), code, step.http_status, step.clio_type.clone()))
+}
+
+/// Cause and advice are of this version of the SDK; a code that only a newer one knows has neither.
+fn failure(step: Option<StepKind>, name: &str, http_status: Option<u16>, clio_type: Option<String>) -> LoggedFailure {
+    let code = ALL_CODES.iter().find(|code| code.name() == name);
+    LoggedFailure {
+        step,
+        cause: code.map_or("internal", |code| code.kind().name()).to_owned(),
+        code: name.to_owned(),
+        advice: code.map_or("", |code| code.message()).to_owned(),
+        http_status,
+        clio_type,
+    }
+}
