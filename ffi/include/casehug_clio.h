@@ -124,6 +124,8 @@ enum casehug_clio_code
   CASEHUG_CLIO_STEP_BLOCKED = 6004,
   // This worker was silent for too long, and another one took over the matter. Nothing is lost: what was sent is found again.
   CASEHUG_CLIO_LEASE_LOST = 6005,
+  // The contact or matter that was synced is no longer in Clio, or is hidden from the connected user. It is not created again by itself: restore it in Clio, or give the connected user access.
+  CASEHUG_CLIO_LINKED_RECORD_GONE = 6006,
   // The SDK's database failed. Check its disk, permissions and connection.
   CASEHUG_CLIO_STORE_FAILED = 7001,
   // Another process changed the same record. The work is read again and repeated.
