@@ -159,7 +159,9 @@ impl Job {
     pub(crate) fn raise(&mut self, trigger: Trigger, actor: &ActorId) {
         let at_rest = self.running.is_none() && self.generation == self.served;
         let done = self.last.as_ref().is_none_or(|last| last.status == RunStatus::Succeeded);
-        self.trigger = if at_rest && done { trigger } else { self.trigger.max(trigger) };
+        // What failed may be due again by itself: a trigger that asks for less must not make less of it.
+        let asks_for_all = trigger.sends_documents() && trigger != Trigger::Backfill;
+        self.trigger = if at_rest && (done || asks_for_all) { trigger } else { self.trigger.max(trigger) };
         self.generation += 1;
         self.actor = Some(actor.clone());
         self.failures = 0;
