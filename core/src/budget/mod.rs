@@ -167,7 +167,9 @@ impl Budget {
             Some(window) if same(ends, window.ends) => {
                 let told = window.told.map_or(remaining, |told| told.min(remaining));
                 let leased = window.leased.min(told);
-                Some(Window { ends: window.ends.max(ends), limit, leased, told: Some(told) })
+                // An end that was only guessed gives way; told ones differ by their whole seconds.
+                let ends = if window.told.is_some() { window.ends.max(ends) } else { ends };
+                Some(Window { ends, limit, leased, told: Some(told) })
             }
             // The answer to a call of the window before.
             Some(window) if ends < window.ends && window.told.is_some() => Some(window),

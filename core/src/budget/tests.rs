@@ -74,6 +74,21 @@ async fn what_an_answer_says_is_believed() {
 }
 
 #[tokio::test]
+async fn an_end_that_was_guessed_gives_way_to_what_is_told() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    drop(budget.take(Class::Waiting).await.unwrap());
+    // Told in whole seconds, near the guess at first, and then less near: one window all the same (simulation, seed 19578).
+    learn(&budget, 12, 6, 56);
+    firm.runtime.advance(Duration::from_millis(400));
+    for remaining in (0..6).rev() {
+        assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO, "{remaining}");
+        learn(&budget, 12, remaining, 54);
+    }
+    assert!(!firm.waits(&budget, Class::Waiting).await.is_zero(), "nothing is left");
+}
+
+#[tokio::test]
 async fn processes_share_one_window_and_a_new_one_knows_it() {
     let firm = Firm::new();
     let (one, two) = (firm.process(), firm.process());

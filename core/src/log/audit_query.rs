@@ -129,30 +129,44 @@ impl<'a> AuditLog<'a> {
         Ok(AuditExport { ndjson, next })
     }
 
-    /// Walks the whole chain. Returns the number of entries that are there.
+    /// Walks the whole chain, as it was when this began. Returns the number of entries that are there.
     ///
     /// # Errors
     /// [`Code::StoreTampered`] with `seq`, the first position at which the log is not what was written.
     pub async fn verify(&self, firm: &FirmId) -> Result<u64> {
+        loop {
+            let (base, pruned) = self.base(firm).await?;
+            match self.walk(firm, base).await {
+                // What was walked over may have been pruned meanwhile.
+                Err(error) if error.code() == Code::StoreTampered && self.base(firm).await?.1 != pruned => {}
+                walked => return walked,
+            }
+        }
+    }
+
+    async fn walk(&self, firm: &FirmId, base: Base) -> Result<u64> {
         let head = self.journal.get::<Head>(&Key::new(firm, HEAD, "head")).await?;
         let head = head.map(|stored| stored.value).unwrap_or_default();
-        let base = self.base(firm).await?.0;
+        let begun = base.seq;
         let (mut seq, mut hash) = (base.seq, base.hash);
-        loop {
+        while seq < head.seq {
             let page = self.raw(firm, seq + 1, MOST).await?;
-            let full = page.len() == MOST;
+            if page.is_empty() {
+                return Err(broken(seq + 1));
+            }
             for entry in page {
+                // Written since the head was read.
+                if seq == head.seq {
+                    break;
+                }
                 seq += 1;
                 if entry.record.seq != seq || entry.record.prev != hash {
                     return Err(broken(seq));
                 }
                 hash = entry.hash();
             }
-            if !full {
-                break;
-            }
         }
-        if (seq, hash) == (head.seq, head.hash) { Ok(seq - base.seq) } else { Err(broken(seq + 1)) }
+        if (seq, hash) == (head.seq, head.hash) { Ok(seq - begun) } else { Err(broken(seq + 1)) }
     }
 
     /// Removes the oldest entries, up to the first that was written at `before` or later. Returns how many that were. What remains verifies as before.

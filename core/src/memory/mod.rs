@@ -5,5 +5,5 @@ mod store;
 mod tokens;
 
 pub use intake::MemoryIntake;
-pub use store::MemoryStore;
+pub use store::{MemoryBackup, MemoryStore};
 pub use tokens::MemoryTokens;

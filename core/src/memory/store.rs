@@ -27,6 +27,16 @@ struct Value {
     body: String,
 }
 
+/// A copy of everything that a [`MemoryStore`] held.
+#[derive(Clone)]
+pub struct MemoryBackup(BTreeMap<Key, Value>);
+
+impl fmt::Debug for MemoryBackup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryBackup").field("records", &self.0.len()).finish()
+    }
+}
+
 impl MemoryStore {
     /// An empty store.
     #[must_use]
@@ -38,6 +48,23 @@ impl MemoryStore {
     #[must_use]
     pub fn dump(&self) -> Vec<(Key, String)> {
         self.records().iter().map(|(key, value)| (key.clone(), value.body.clone())).collect()
+    }
+
+    /// The body of one record, without waiting: for tests that look from outside.
+    #[must_use]
+    pub fn body(&self, key: &Key) -> Option<String> {
+        self.records().get(key).map(|value| value.body.clone())
+    }
+
+    /// What it holds now: a backup.
+    #[must_use]
+    pub fn backup(&self) -> MemoryBackup {
+        MemoryBackup(self.records().clone())
+    }
+
+    /// Puts a backup back. What was written since is gone, acknowledged or not: no store may do this by itself.
+    pub fn restore(&self, backup: &MemoryBackup) {
+        self.records().clone_from(&backup.0);
     }
 
     fn records(&self) -> MutexGuard<'_, BTreeMap<Key, Value>> {

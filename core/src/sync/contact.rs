@@ -201,7 +201,8 @@ impl Driver<'_> {
                         free.push(contact);
                     }
                 }
-                dedupe::probe_contact(&sent, &free, self.created_after(&intent, stored.due_at).await?)
+                let after = self.created_after(&intent, stored.due_at).await?;
+                dedupe::probe_contact(&sent, &free, after, intent.is_recovered())
             }
         };
         match probe {

@@ -111,6 +111,10 @@ impl Driver<'_> {
         companion: Option<&Key>,
         intent: &Stored<()>,
     ) -> Result<Resolved> {
+        if let Some(recovery) = self.recovery {
+            // The store may have lost that it was sent once more.
+            recovery.must_be_quiet(key.collection)?;
+        }
         let now = self.engine.journal.store_now().await?;
         if let Some(due) = intent.due_at.filter(|due| *due > now) {
             let left = Duration::from_millis(u64::try_from(due.millis_since(now)).unwrap_or(0) + 1);

@@ -58,7 +58,14 @@ pub(crate) struct SentMatter {
 }
 
 /// What of a contact without email may be ours: not linked yet, created after the intent, equal in every field that was sent.
-pub(crate) fn probe_contact(sent: &SentContact, candidates: &[&Contact], created_after: Timestamp) -> Probe {
+///
+/// `unsure`: what was sent may have been another text, so whoever has the same last name needs a person's look.
+pub(crate) fn probe_contact(
+    sent: &SentContact,
+    candidates: &[&Contact],
+    created_after: Timestamp,
+    unsure: bool,
+) -> Probe {
     let same_name = |contact: &&&Contact| {
         same(contact.first_name.as_ref(), Some(&sent.first_name))
             && same(contact.last_name.as_ref(), Some(&sent.last_name))
@@ -71,19 +78,29 @@ pub(crate) fn probe_contact(sent: &SentContact, candidates: &[&Contact], created
         .iter()
         .filter(|contact| contact.is_person() && is_after(contact.created_at, created_after))
         .collect();
-    let near: Vec<_> = recent.into_iter().filter(|contact| same_name(contact)).collect();
+    let near: Vec<_> = recent.iter().filter(|contact| same_name(contact)).collect();
+    if unsure && near.is_empty() {
+        let relatives = recent.iter().filter(|contact| same(contact.last_name.as_ref(), Some(&sent.last_name)));
+        return verdict(&[], relatives.map(|contact| contact.id).collect());
+    }
     let exact: Vec<ClioId> = near.iter().copied().filter(|contact| equal(contact)).map(|contact| contact.id).collect();
     verdict(&exact, near.iter().map(|contact| contact.id).collect())
 }
 
 /// What of a client's matters may be ours: not linked yet, created after the intent, equal in every field that was sent.
-pub(crate) fn probe_matter(sent: &SentMatter, candidates: &[&Matter], created_after: Timestamp) -> Probe {
-    let near: Vec<_> = candidates
+///
+/// `unsure`: what was sent may have been another text, so any matter of the client needs a person's look.
+pub(crate) fn probe_matter(sent: &SentMatter, candidates: &[&Matter], created_after: Timestamp, unsure: bool) -> Probe {
+    let recent: Vec<_> = candidates
         .iter()
         .filter(|matter| is_after(matter.created_at, created_after))
         .filter(|matter| matter.client_id == Some(sent.client))
-        .filter(|matter| same(matter.description.as_ref(), Some(&sent.description)))
         .collect();
+    let near: Vec<_> =
+        recent.iter().filter(|matter| same(matter.description.as_ref(), Some(&sent.description))).collect();
+    if unsure && near.is_empty() {
+        return verdict(&[], recent.iter().map(|matter| matter.id).collect());
+    }
     let exact: Vec<ClioId> = near
         .iter()
         .filter(|matter| same(matter.client_reference.as_ref(), sent.client_reference.as_ref()))
@@ -162,7 +179,7 @@ mod tests {
         let other_phone = contact(6, "Person", "B", &[], Some("+12065550199"), AFTER);
         let old = contact(4, "Person", "B", &[], Some("+12065550100"), BEFORE);
         let other_name = contact(8, "Person", "C", &[], Some("+12065550100"), AFTER);
-        let probe = |list: &[&Contact]| probe_contact(&sent, list, intent_time());
+        let probe = |list: &[&Contact]| probe_contact(&sent, list, intent_time(), false);
         assert_eq!(probe(&[&old, &other_name]), Probe::Miss);
         assert_eq!(probe(&[&old, &ours, &other_name]), Probe::Found(ClioId(5)));
         assert_eq!(
@@ -189,7 +206,11 @@ mod tests {
             display_number: None,
             practice_area: Some(ClioId(3)),
         };
-        let probe = |list: &[Matter]| probe_matter(&sent, &list.iter().collect::<Vec<_>>(), intent_time());
+        let probe = |list: &[Matter]| probe_matter(&sent, &list.iter().collect::<Vec<_>>(), intent_time(), false);
+        let renamed = [matter(10, 1, "Doe v. Poe", "R-1", AFTER)];
+        assert_eq!(probe(&renamed), Probe::Miss, "another text is another matter");
+        let unsure = probe_matter(&sent, &renamed.iter().collect::<Vec<_>>(), intent_time(), true);
+        assert_eq!(unsure, Probe::Review(vec![ClioId(10)]), "unless nobody knows what was sent");
         assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-1", AFTER)]), Probe::Found(ClioId(10)));
         assert_eq!(probe(&[matter(10, 2, "Doe v. Roe", "R-1", AFTER)]), Probe::Miss, "another client's");
         assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-1", BEFORE)]), Probe::Miss, "made before, by hand");

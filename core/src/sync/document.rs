@@ -18,7 +18,7 @@ use super::upload::MOST_ATTEMPTS;
 use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditStatus};
-use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument};
+use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp};
 use crate::ports::{Commit, DocumentStat, Expect, Version};
 use crate::records::Stored;
 
@@ -41,6 +41,8 @@ enum Found {
 struct Open {
     intent: DocumentIntent,
     version: Version,
+    /// When its PATCH has been executed or never will be.
+    over_at: Option<Timestamp>,
 }
 
 impl Driver<'_> {
@@ -48,11 +50,18 @@ impl Driver<'_> {
         let key = self.intake.key_of(document);
         let stored = self.engine.journal.get::<DocumentThing>(&things::document_key(self.firm, &key)).await?;
         let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
+        let linked = stored.as_ref().is_some_and(|stored| matches!(stored.value, DocumentThing::Link(_)));
+        if let Some(recovery) = self.recovery.filter(|_| !linked) {
+            // The store may have lost which stub was being published, and that may still happen.
+            recovery.must_be_quiet("document")?;
+        }
         let (mut open, resumed) = match stored {
             Some(Stored { value: DocumentThing::Link(link), .. }) => {
                 return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
             }
-            Some(Stored { value: DocumentThing::Intent(intent), version, .. }) => (Open { intent, version }, true),
+            Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) => {
+                (Open { intent, version, over_at: due_at }, true)
+            }
             None => {
                 may_be_sent(&self.engine.intake.stat(&reference).await?)?;
                 let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None, decision: None };
@@ -63,7 +72,7 @@ impl Driver<'_> {
                     return Err(Error::new(Code::SyncBusy).with("document", &key));
                 }
                 // After the store lost its tail there may be a stub all the same.
-                (Open { intent, version }, self.recovery.is_some())
+                (Open { intent, version, over_at: None }, self.recovery.is_some())
             }
         };
         match open.intent.decision.take() {
@@ -83,15 +92,12 @@ impl Driver<'_> {
                 Found::Nothing if open.intent.finishing.is_some() => {
                     return Err(self.needs_review(StepKind::Document, &key, Vec::new()));
                 }
-                Found::Nothing => {
-                    if let Some(recovery) = self.recovery {
-                        recovery.must_be_quiet("document")?;
-                    }
-                }
+                Found::Nothing => {}
             }
         }
         let stat = self.engine.intake.stat(&reference).await?;
-        if let Err(error) = may_be_sent(&stat) {
+        let may = may_be_sent(&stat).and_then(|()| check_approval(document.origin, document.status));
+        if let Err(error) = may {
             return self.abandon(&key, error, &open).await;
         }
         // The bytes are there already if only the PATCH was in doubt.
@@ -145,7 +151,9 @@ impl Driver<'_> {
         let mut unit = self.unit()?;
         let thing = DocumentThing::Intent(open.intent.clone());
         let expect = Expect::Version(open.version.clone());
-        open.version = unit.put(things::document_key(self.firm, key), expect, &thing)?;
+        let config = &self.engine.config;
+        let over = config.lease + PROCESSING + config.request_timeout + config.settle;
+        open.version = unit.put_due(things::document_key(self.firm, key), expect, Some(over), &thing)?;
         if self.commit_unit(&unit).await? == Commit::Conflict {
             return Err(Error::new(Code::SyncBusy).with("document", key));
         }
@@ -294,9 +302,36 @@ impl Driver<'_> {
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
     }
 
-    /// Leaves the stub unfinished, for good. Once its PATCH may have been sent the record stays: it may be published yet.
+    /// A document that was being published when the intake stopped naming it: another upload took its slot. If it is in Clio, the records say so.
+    pub(super) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
+        let record = things::document_key(self.firm, key);
+        let stored = self.engine.journal.get::<DocumentThing>(&record).await?;
+        let Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) = stored else { return Ok(None) };
+        let open = Open { intent, version, over_at: due_at };
+        if let Found::Finished(clio) = self.find(key, matter, &open.intent).await? {
+            return self.link_document(key, clio, How::Recovered, &open).await.map(Some);
+        }
+        if self.is_over(&open).await? {
+            let mut unit = self.unit()?;
+            unit.delete(record, open.version);
+            self.commit_unit(&unit).await?;
+        }
+        Ok(None)
+    }
+
+    /// Whether no PATCH of it can be executed any more.
+    async fn is_over(&self, open: &Open) -> Result<bool> {
+        if open.intent.finishing.is_none() {
+            return Ok(true);
+        }
+        let now = self.engine.journal.store_now().await?;
+        Ok(open.over_at.is_some_and(|over| over <= now))
+    }
+
+    /// Leaves the stub unfinished, for good. As long as its PATCH may be executed the record stays: it may be published yet.
     async fn abandon(&mut self, key: &DocumentKey, error: Error, open: &Open) -> Result<StepReport> {
-        if open.intent.finishing.is_some() && error.code() != Code::DocumentEmptyRefused {
+        let stays = error.code() != Code::DocumentEmptyRefused && !self.is_over(open).await?;
+        if stays && !matches!(error.code(), Code::DocumentNotApproved | Code::DocumentNotClientUpload) {
             return Err(error);
         }
         let step = match error.code() {
@@ -311,7 +346,9 @@ impl Driver<'_> {
         };
         let step = StepReport::error(StepKind::Document, key, step, error);
         let mut unit = self.unit()?;
-        unit.delete(things::document_key(self.firm, key), open.version.clone());
+        if !stays {
+            unit.delete(things::document_key(self.firm, key), open.version.clone());
+        }
         unit.audit(self.audit(action, status, &step));
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
     }
@@ -319,11 +356,15 @@ impl Driver<'_> {
 
 /// Whether a document may leave, as it is now.
 fn may_be_sent(stat: &DocumentStat) -> Result<()> {
-    if stat.origin != DocumentOrigin::ClientUpload {
-        return Err(Error::new(Code::DocumentNotClientUpload).with("origin", stat.origin.name()));
+    check_approval(stat.origin, stat.status)
+}
+
+fn check_approval(origin: DocumentOrigin, status: DocumentStatus) -> Result<()> {
+    if origin != DocumentOrigin::ClientUpload {
+        return Err(Error::new(Code::DocumentNotClientUpload).with("origin", origin.name()));
     }
-    if stat.status != DocumentStatus::Approved {
-        return Err(Error::new(Code::DocumentNotApproved).with("status", stat.status.name()));
+    if status != DocumentStatus::Approved {
+        return Err(Error::new(Code::DocumentNotApproved).with("status", status.name()));
     }
     Ok(())
 }

@@ -21,10 +21,10 @@ use crate::clio::{ApiRequest, ClioApi, contacts, matters};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
-use crate::model::{ClioId, DocumentRef, FirmId, Intake, IntakeDocument, MatterId};
+use crate::model::{ClioId, DocumentKey, DocumentRef, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{Commit, IntakeSource, Runtime};
 use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why};
-use crate::records::{Journal, Unit};
+use crate::records::{Journal, Stored, Unit};
 use crate::retry::Quota;
 use crate::settings::FirmSettings;
 
@@ -290,10 +290,10 @@ impl Engine {
         let contact = self.journal.get::<Thing>(&things::contact_key(firm, &intake.client.id)).await?;
         let matter = self.journal.get::<Thing>(&things::matter_key(firm, &intake.matter.id)).await?;
         let (mut documents, mut lengths) = (Vec::new(), Vec::new());
+        let known = self.documents(firm, &intake.matter.id).await?;
         for document in &intake.documents {
             let key = intake.key_of(document);
-            let thing = self.journal.get::<DocumentThing>(&things::document_key(firm, &key)).await?;
-            let state = DocumentThing::state(thing.as_ref());
+            let state = DocumentThing::state(known.get(&key.to_string()));
             let document = DocumentRef { firm: firm.clone(), key };
             // Only what would be uploaded is looked at; a file that cannot be read is the step's failure, not the plan's.
             let len = match state {
@@ -319,6 +319,22 @@ impl Engine {
             settings: &self.settings(firm).await?,
             areas: &areas.map_or_else(Vec::new, |stored| stored.value.areas),
         }))
+    }
+
+    /// What is known of a matter's documents, by their keys.
+    async fn documents(&self, firm: &FirmId, matter: &MatterId) -> Result<HashMap<String, Stored<DocumentThing>>> {
+        let all = self.journal.list(firm, things::DOCUMENTS, &format!("{matter}/")).await?;
+        Ok(all.into_iter().collect())
+    }
+
+    /// Documents that were being published and that the intake does not name any more.
+    async fn orphans(&self, firm: &FirmId, intake: &Intake) -> Result<Vec<DocumentKey>> {
+        let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
+        let known = self.documents(firm, &intake.matter.id).await?;
+        let open = known.into_iter().filter(|(key, stored)| {
+            matches!(&stored.value, DocumentThing::Intent(intent) if intent.finishing.is_some()) && !named.contains(key)
+        });
+        open.map(|(key, _)| DocumentKey::parse(&key)).collect()
     }
 
     async fn same_email(&self, firm: &FirmId, intake: &Intake) -> Result<LinkState> {
@@ -356,6 +372,13 @@ impl Driver<'_> {
         let matter = self.settle(StepKind::Matter, self.intake.matter.id.to_string(), matter).await?;
         for (document, (_, planned)) in self.intake.documents.iter().zip(&plan.documents) {
             self.document_step(document, *planned, matter).await?;
+        }
+        if let (Some(matter), true) = (matter, self.claim.trigger.sends_documents()) {
+            for key in self.engine.orphans(self.firm, self.intake).await? {
+                if let Some(step) = self.orphan(&key, matter).await.transpose() {
+                    self.settle(StepKind::Document, key.to_string(), step).await?;
+                }
+            }
         }
         self.finish().await
     }

@@ -133,7 +133,8 @@ impl Driver<'_> {
                 free.push(matter);
             }
         }
-        match dedupe::probe_matter(&sent, &free, self.created_after(&intent, stored.due_at).await?) {
+        let after = self.created_after(&intent, stored.due_at).await?;
+        match dedupe::probe_matter(&sent, &free, after, intent.is_recovered()) {
             Probe::Found(clio) => {
                 let step = self.link_matter(clio, How::Recovered, stored.version, unmapped).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))

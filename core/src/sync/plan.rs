@@ -160,9 +160,10 @@ fn plan_document(
     match known {
         LinkState::Linked(id) if may_be_sent => PlannedDocument::Linked(id),
         LinkState::Linked(id) => PlannedDocument::LinkedButWithdrawn(id),
+        // It may be in Clio already, whatever the firm says of it now. If it is not, nothing more is sent of it.
+        LinkState::InDoubt => PlannedDocument::Resume,
         _ if origin != DocumentOrigin::ClientUpload => PlannedDocument::Refused(origin),
         _ if status != DocumentStatus::Approved => PlannedDocument::NotApproved(status),
-        LinkState::InDoubt => PlannedDocument::Resume,
         LinkState::Unknown => PlannedDocument::Upload { calls: PartPlan::new(len.unwrap_or(0)).calls() },
     }
 }

@@ -28,8 +28,8 @@ pub struct Review {
     pub step: StepKind,
     /// CaseHug's id: of the client, of the matter, or `matter/document/upload`.
     pub id: String,
-    /// The matter whose sync waits for the answer.
-    pub matter: MatterId,
+    /// The matters whose sync waits for the answer: several, if it is about their common client.
+    pub matters: Vec<MatterId>,
     /// The records in Clio that resemble it; none if a document that was being published is gone.
     pub candidates: Vec<ClioId>,
     /// When the question arose, on the host's clock.
@@ -53,8 +53,12 @@ impl Review {
     /// Adds the question to the commit of the step that raised it.
     pub(super) async fn put(&self, journal: &Journal, unit: &mut Unit) -> Result<()> {
         let key = Self::key(unit.firm(), self.step, &self.id);
-        let known = journal.store().get(&key).await?;
-        unit.put(key, known.map_or(Expect::Absent, |record| Expect::Version(record.version)), self).map(|_| ())
+        let Some(known) = journal.get::<Self>(&key).await? else {
+            return unit.put(key, Expect::Absent, self).map(|_| ());
+        };
+        let mut review = self.clone();
+        review.matters.extend(known.value.matters.into_iter().filter(|matter| !self.matters.contains(matter)));
+        unit.put(key, Expect::Version(known.version), &review).map(|_| ())
     }
 }
 
@@ -63,8 +67,8 @@ impl Driver<'_> {
     pub(super) fn needs_review(&mut self, step: StepKind, id: impl ToString, candidates: Vec<ClioId>) -> Error {
         let id = id.to_string();
         let error = Error::new(Code::NeedsReview).with(step.name(), &id).with("candidates", candidates.len());
-        let (matter, since) = (self.intake.matter.id.clone(), self.engine.runtime.now());
-        self.review = Some(Review { step, id, matter, candidates, since });
+        let (matters, since) = (vec![self.intake.matter.id.clone()], self.engine.runtime.now());
+        self.review = Some(Review { step, id, matters, candidates, since });
         error
     }
 }
@@ -106,7 +110,7 @@ impl Engine {
         Ok(open)
     }
 
-    /// Writes an answer into the intent, and has the matter synced.
+    /// Writes an answer into the intent, and has the matters synced.
     pub(crate) async fn decide(&self, actor: &Actor, step: StepKind, id: &str, decision: Decision) -> Result<()> {
         let firm = &actor.firm;
         let review = self.journal.get::<Review>(&Review::key(firm, step, id)).await?;
@@ -151,6 +155,9 @@ impl Engine {
             Decision::Create => entry.with("decision", "create"),
         });
         self.journal.commit_or_conflict(&unit).await?;
-        self.claims.trigger(firm, &review.matter, Trigger::Manual, &actor.id).await.map(|_| ())
+        for matter in &review.matters {
+            self.claims.trigger(firm, matter, Trigger::Manual, &actor.id).await?;
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,9 @@ use crate::model::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId
 use crate::ports::{Key, Version};
 use crate::records::{Journal, Stored};
 
+/// The collection of documents.
+pub(crate) const DOCUMENTS: &str = "document";
+
 /// `contact/<client>`, `matter/<matter>`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -62,6 +65,11 @@ pub(crate) enum Decided {
 }
 
 impl Intent {
+    /// Whether it stands for one that the store lost. Then what was sent is not known either: the intake may have been another when it was.
+    pub(crate) fn is_recovered(&self) -> bool {
+        self.sends == 0
+    }
+
     /// The record that an admin named.
     pub(crate) fn chosen(&self) -> Option<ClioId> {
         match self.decision {
@@ -164,7 +172,7 @@ pub(crate) fn matter_key(firm: &FirmId, matter: &MatterId) -> Key {
 }
 
 pub(crate) fn document_key(firm: &FirmId, document: &DocumentKey) -> Key {
-    Key::new(firm, "document", document.to_string())
+    Key::new(firm, DOCUMENTS, document.to_string())
 }
 
 pub(crate) fn owner_key(firm: &FirmId, kind: &str, id: ClioId) -> Key {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use casehug_clio::ports::Key;
 use serde_json::Value;
 
 use crate::scenario::Scenario;
@@ -64,4 +65,28 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
         }
     }
     is(documents.is_empty(), &|| format!("documents that nobody asked for: {documents:?}"))
+}
+
+/// Each link of ours has one audit entry that says how it came about. Not to be asked after a restore, which takes entries away.
+///
+/// # Errors
+/// What the log lacks or has twice.
+pub fn audit_tells_of_every_link_once(records: &[(Key, String)]) -> Result<(), String> {
+    let mut told = BTreeMap::new();
+    for (_, body) in records.iter().filter(|(key, _)| key.collection == "audit") {
+        let entry: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        // A worker that had lost its claim says what it did as well.
+        if entry["details"]["fenced"] == "true" {
+            continue;
+        }
+        *told.entry(entry["action"].as_str().unwrap_or_default().to_owned()).or_insert(0) += 1;
+    }
+    for (action, collection) in [("matter_created", "matter"), ("document_created", "document")] {
+        let linked = |(key, body): &&(Key, String)| key.collection == collection && body.contains("\"state\":\"link\"");
+        let (said, there) = (told.get(action).copied().unwrap_or(0), records.iter().filter(linked).count());
+        if said != there {
+            return Err(format!("{action}: {said} in the audit log, {there} links"));
+        }
+    }
+    Ok(())
 }

@@ -20,18 +20,21 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
+use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, ConnectionState, Role, StoreTokens};
 use casehug_clio::clio::ClioHost;
-use casehug_clio::memory::{MemoryIntake, MemoryStore};
-use casehug_clio::model::{ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, UploadId};
+use casehug_clio::memory::{MemoryBackup, MemoryIntake, MemoryStore};
+use casehug_clio::model::{
+    ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, Timestamp, UploadId,
+};
 use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
+use casehug_clio::sync::{Decision, StepKind};
 use casehug_clio::{Error, Sdk};
 use clio_sim::model::{Model, Request};
 use serde_json::json;
 
 use net::{Clio, Faults, Network, OUTSIDE, SETTLE};
 use scenario::{CLIENT_DATA, Event, Scenario, TROUBLE};
-use store::Remote;
+use store::{Remote, Vault};
 use world::{Node, NodeRuntime, World};
 
 const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
@@ -58,6 +61,8 @@ struct Simulation {
     firm: FirmId,
     clocks: BTreeMap<Node, NodeRuntime>,
     up: BTreeMap<Node, Arc<Sdk>>,
+    backup: Option<(Duration, MemoryBackup)>,
+    restored: bool,
 }
 
 /// Runs a seed to its end.
@@ -75,6 +80,7 @@ pub fn run(seed: u64) -> Result<Outcome, String> {
         search_delay_ms: scenario.search_delay_ms,
         filter_delay_ms: scenario.filter_delay_ms,
         processing_delay_ms: scenario.processing_delay_ms,
+        rotate_refresh_tokens: scenario.rotates,
         redirect_uris: Vec::new(),
         ..clio_sim::Config::default()
     });
@@ -82,10 +88,12 @@ pub fn run(seed: u64) -> Result<Outcome, String> {
         store: MemoryStore::new(Arc::new(NodeRuntime::new(&world))),
         clio: Clio(Arc::new(Mutex::new(model))),
         intake: MemoryIntake::new(),
-        faults: Faults::new(scenario.fault_rate),
+        faults: Faults::new(scenario.fault_rate, scenario.nodes),
         firm: FirmId::new("firm_1").map_err(text)?,
         clocks: BTreeMap::new(),
         up: BTreeMap::new(),
+        backup: None,
+        restored: false,
         scenario,
         world,
     };
@@ -118,8 +126,20 @@ impl Simulation {
             clio: self.clio.clone(),
             documents: self.intake.clone(),
             faults: self.faults.clone(),
+            refreshing: Arc::default(),
         };
-        let remote = Remote { node, world: world.clone(), inner: self.store.clone(), faults: self.faults.clone() };
+        let remote = Remote {
+            node,
+            world: world.clone(),
+            inner: self.store.clone(),
+            faults: self.faults.clone(),
+            holder: Arc::default(),
+        };
+        let vault = Vault {
+            inner: Arc::new(StoreTokens::new(Arc::new(remote.clone()))),
+            world: world.clone(),
+            state: Arc::clone(&network.refreshing),
+        };
         let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).map_err(text)?;
         let url = url::Url::parse("https://app.clio.example").map_err(|error| error.to_string())?;
         let runtime = Arc::new(runtime);
@@ -129,6 +149,7 @@ impl Simulation {
         let sdk = Sdk::builder(app, host)
             .transport(Arc::new(network))
             .store(Arc::new(remote))
+            .tokens(Arc::new(vault))
             .keys(Arc::new(keys))
             .intake(Arc::new(self.intake.clone()))
             .runtime(runtime)
@@ -187,9 +208,21 @@ impl Simulation {
             self.put(matter)?;
         }
         let host = self.sdk(HOST)?;
-        let admin = self.admin()?;
+        self.up.insert(HOST, host);
+        self.connect()?;
+        for node in 0..self.scenario.nodes {
+            self.start(node)?;
+        }
+        Ok(())
+    }
+
+    fn host(&self) -> Result<Arc<Sdk>, String> {
+        self.up.get(&HOST).cloned().ok_or_else(|| String::from("no host"))
+    }
+
+    fn connect(&self) -> Result<(), String> {
+        let (admin, connecting) = (self.admin()?, self.host()?);
         let (world, clio) = (self.world.clone(), self.clio.clone());
-        let connecting = host.clone();
         self.wait(async move {
             let start = connecting.begin_connect(&admin, "http://127.0.0.1:9/callback").await?;
             let target = &start.authorize_url[url::Position::BeforePath..];
@@ -201,10 +234,6 @@ impl Simulation {
             connecting.finish_connect(&admin, query).await
         })?
         .map_err(|error| format!("{error:?}"))?;
-        self.up.insert(HOST, host);
-        for node in 0..self.scenario.nodes {
-            self.start(node)?;
-        }
         Ok(())
     }
 
@@ -259,10 +288,24 @@ impl Simulation {
                 self.put(matter)?;
                 self.trigger(matter)?;
             }
-            Event::Crash { node } => {
-                self.up.remove(&node);
-                self.world.crash(node);
+            Event::Edit { matter } => {
+                let entry = &mut self.scenario.matters[matter];
+                entry.edits += 1;
+                self.scenario.clients[entry.client].edits += 1;
+                for matter in 0..self.scenario.matters.len() {
+                    self.put(matter)?;
+                }
             }
+            Event::Backfill => {
+                let matters: Result<Vec<_>, _> = (0..self.scenario.matters.len()).map(|one| self.matter(one)).collect();
+                let (host, admin, matters) = (self.host()?, self.admin()?, matters?);
+                self.world.spawn(HOST, async move {
+                    let _ = host.backfill(&admin, &matters).await;
+                });
+            }
+            Event::Backup => self.backup = Some((self.world.now(), self.store.backup())),
+            Event::Restore => self.restore()?,
+            Event::Crash { node } => self.crash(node),
             Event::Start { node } => self.start(node)?,
             Event::Pause { node, length } => self.world.pause(node, length),
             Event::Jump { node, ahead_ms } => {
@@ -271,6 +314,37 @@ impl Simulation {
                 }
             }
             Event::Revoke => self.clio.model().revoke_all(true, false),
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, node: Node) {
+        self.up.remove(&node);
+        self.world.crash(node);
+    }
+
+    /// The operator's way: stop everything, restore, say since when, start, trigger what was approved.
+    fn restore(&mut self) -> Result<(), String> {
+        let Some((at, backup)) = self.backup.clone() else { return Ok(()) };
+        for node in (0..self.scenario.nodes).chain([HOST]) {
+            self.crash(node);
+        }
+        self.restored = true;
+        self.store.restore(&backup);
+        let host = self.sdk(HOST)?;
+        self.up.insert(HOST, Arc::clone(&host));
+        let (admin, world) = (self.admin()?, self.world.clone());
+        let since = Timestamp(world::START + i64::try_from(at.as_millis()).unwrap_or(0));
+        self.wait(async move {
+            while host.recover_since(&admin, Some(since)).await.is_err() {
+                world.sleep(Duration::from_secs(1)).await;
+            }
+        })?;
+        for matter in 0..self.scenario.matters.len() {
+            self.trigger(matter)?;
+        }
+        for node in 0..self.scenario.nodes {
+            self.start(node)?;
         }
         Ok(())
     }
@@ -308,6 +382,8 @@ impl Simulation {
                     waiting.push(format!("{}: {:?}", self.scenario.matters[matter].id, state));
                 }
             }
+            self.reconnect_if_needed()?;
+            self.decide_reviews()?;
             if waiting.is_empty() {
                 return Ok(self.world.now().saturating_sub(healed));
             }
@@ -318,15 +394,60 @@ impl Simulation {
         }
     }
 
+    /// An admin looks at the candidates in Clio, and knows the client's matters when seeing them.
+    fn decide_reviews(&self) -> Result<(), String> {
+        let (host, admin) = (self.host()?, self.admin()?);
+        let asked = self.wait(async move { host.reviews(&admin).await })?.map_err(|error| format!("{error:?}"))?;
+        let state = self.clio.model().state(self.world.unix_ms());
+        for review in asked {
+            let (list, text) = match review.step {
+                StepKind::Contact => ("contacts", "last_name"),
+                _ => ("matters", "description"),
+            };
+            let records = state[list].as_array().cloned().unwrap_or_default();
+            let ours = review.candidates.iter().find(|candidate| {
+                records.iter().any(|record| {
+                    let words = record[text].as_str().unwrap_or_default();
+                    record["id"] == candidate.0 && words.rsplit(' ').next() == Some(review.id.as_str())
+                })
+            });
+            let decision = ours.map_or(Decision::Create, |clio| Decision::Link(*clio));
+            let (host, admin) = (self.host()?, self.admin()?);
+            self.wait(async move { host.decide(&admin, review.step, &review.id, decision).await })?
+                .map_err(|error| format!("{error:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// Only a Clio that replaces refresh tokens may leave us without one.
+    fn reconnect_if_needed(&self) -> Result<(), String> {
+        let (host, firm) = (self.host()?, self.firm.clone());
+        let connection =
+            self.wait(async move { host.connection(&firm).await })?.map_err(|error| format!("{error:?}"))?;
+        if connection.is_none_or(|connection| connection.state != ConnectionState::ReconnectRequired) {
+            return Ok(());
+        }
+        if !self.scenario.rotates {
+            return Err(String::from("an admin is asked to reconnect, and nothing was revoked"));
+        }
+        self.connect()
+    }
+
     fn verify(&self) -> Result<(), String> {
         // What was executed late has been executed by then.
         self.world.run_until(self.world.now() + SETTLE + Duration::from_secs(60), || false);
+        if let Some(violation) = self.world.violation() {
+            return Err(violation);
+        }
         let state = self.clio.model().state(self.world.unix_ms());
         check::clio_holds_everything_once(&state, &self.scenario)?;
         let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
         let admin = self.admin()?;
         let audited = self.wait(async move { sdk.verify_audit_log(&admin).await })?;
         audited.map_err(|error| format!("the audit chain: {error:?}"))?;
+        if !self.restored {
+            check::audit_tells_of_every_link_once(&self.store.dump())?;
+        }
         let everything = format!("{:?}", self.store.dump());
         match CLIENT_DATA.iter().find(|needle| everything.contains(**needle)) {
             Some(needle) => Err(format!("{needle} is in the store")),

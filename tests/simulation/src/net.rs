@@ -20,6 +20,7 @@ use clio_sim::model::{Model, Payload, Plan, Request, Response};
 use futures_channel::oneshot;
 use sha2::{Digest as _, Sha256};
 
+use crate::store::{Refreshing, Vault};
 use crate::world::{Node, NodeRuntime, World};
 
 /// The node of everything outside of our processes.
@@ -33,13 +34,15 @@ pub struct Faults {
     on: Arc<AtomicBool>,
     /// How probable a fault is, per request or commit.
     pub rate: f64,
+    /// No request is late and one process makes them all: Clio never has to refuse one for being too many.
+    pub careful: bool,
 }
 
 impl Faults {
     /// Faults of this rate.
     #[must_use]
-    pub fn new(rate: f64) -> Self {
-        Self { on: Arc::new(AtomicBool::new(false)), rate }
+    pub fn new(rate: f64, nodes: usize) -> Self {
+        Self { on: Arc::new(AtomicBool::new(false)), rate, careful: rate == 0.0 && nodes == 1 }
     }
 
     /// From now on things go wrong, or no longer.
@@ -80,6 +83,7 @@ pub struct Network {
     pub clio: Clio,
     pub documents: MemoryIntake,
     pub faults: Faults,
+    pub refreshing: Arc<Mutex<Refreshing>>,
 }
 
 /// What happens to one exchange.
@@ -133,6 +137,9 @@ impl Network {
         let (ms, timeout) = (Duration::from_millis(1), request.timeout);
         self.world
             .tell(|| format!("node {} sends {} {} : {fate:?}", self.node, request.method.as_str(), request.url.path()));
+        if request.url.path() == "/oauth/token" {
+            Vault::refreshes(&self.refreshing);
+        }
         let payload = match &request.body {
             HttpBody::Document(slice) => Some(self.payload(slice).await?),
             _ => None,
@@ -188,6 +195,7 @@ impl Network {
     fn execute(&self, request: HttpRequest, payload: Option<Payload>, travel: Duration) -> oneshot::Receiver<Response> {
         let (tell, told) = oneshot::channel();
         let (world, clio) = (self.world.clone(), self.clio.clone());
+        let careful = self.faults.careful;
         self.world.spawn(OUTSIDE, async move {
             world.sleep(travel).await;
             let target = &request.url[url::Position::BeforePath..];
@@ -208,6 +216,9 @@ impl Network {
                 None => clio.model().perform(now, &plain, &Plan::plain()),
             };
             world.note(&answer.status.to_string());
+            if answer.status == 429 && careful {
+                world.violated(|| String::from("Clio had to refuse a call: 429"));
+            }
             world.tell(|| {
                 let body = String::from_utf8_lossy(&answer.body);
                 let sent = String::from_utf8_lossy(&plain.body);

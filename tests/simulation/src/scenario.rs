@@ -20,12 +20,16 @@ pub struct Document {
     pub was_approved: bool,
 }
 
+/// How often somebody corrected the text of an intake.
+pub type Edits = u32;
+
 /// One matter.
 #[derive(Clone, Debug)]
 pub struct Matter {
     pub id: String,
     pub client: usize,
     pub documents: Vec<Document>,
+    pub edits: Edits,
 }
 
 /// One client. Two may have one email.
@@ -33,6 +37,7 @@ pub struct Matter {
 pub struct Client {
     pub id: String,
     pub email: Option<String>,
+    pub edits: Edits,
 }
 
 /// What happens at a time.
@@ -58,6 +63,16 @@ pub enum Event {
         matter: usize,
         document: usize,
     },
+    /// Somebody corrects the client's first name and the matter's title.
+    Edit {
+        matter: usize,
+    },
+    /// An admin syncs all matters in bulk.
+    Backfill,
+    /// The database is copied.
+    Backup,
+    /// Everything dies, the copy becomes the database, and the operator says so.
+    Restore,
     Crash {
         node: usize,
     },
@@ -89,6 +104,8 @@ pub struct Scenario {
     pub filter_delay_ms: i64,
     pub processing_delay_ms: i64,
     pub rate_limit: u32,
+    /// Whether a refresh revokes the refresh token that it used.
+    pub rotates: bool,
     pub events: Vec<(Duration, Event)>,
 }
 
@@ -108,7 +125,7 @@ impl Scenario {
                 1 if number > 0 => Some(String::from("zyx.qwertz0@example.test")),
                 _ => Some(format!("zyx.qwertz{number}@example.test")),
             };
-            clients.push(Client { id: format!("c{number}"), email });
+            clients.push(Client { id: format!("c{number}"), email, edits: 0 });
         }
         let mut matters = Vec::new();
         for number in 0..=pick(3) {
@@ -119,7 +136,7 @@ impl Scenario {
                 let was_approved = status == "approved" && origin == "client_upload";
                 documents.push(Document { id: format!("d{slot}"), upload: 0, status, origin, was_approved });
             }
-            matters.push(Matter { id: format!("m{number}"), client: pick(clients.len()), documents });
+            matters.push(Matter { id: format!("m{number}"), client: pick(clients.len()), documents, edits: 0 });
         }
         let nodes = 1 + pick(2);
         let mut scenario = Self {
@@ -132,6 +149,7 @@ impl Scenario {
             filter_delay_ms: delay(3_000),
             processing_delay_ms: if world.chance(0.2) { delay(20_000) } else { 0 },
             rate_limit: if world.chance(0.3) { 12 } else { 1_000_000 },
+            rotates: world.chance(0.1),
             events: Vec::new(),
         };
         scenario.draw_events(world);
@@ -166,7 +184,7 @@ impl Scenario {
             events.push((when + at(60 * second), Event::Start { node }));
         }
         for _ in 0..pick(3) {
-            events.push((at(TROUBLE), Event::Pause { node: pick(self.nodes), length: at(90 * second) }));
+            events.push((at(TROUBLE), Event::Pause { node: pick(self.nodes), length: at(400 * second) }));
         }
         for _ in 0..pick(3) {
             let ahead_ms = world.random(|random| random.i64(-21_600_000..=21_600_000));
@@ -175,6 +193,17 @@ impl Scenario {
         if world.chance(0.2) {
             events.push((at(TROUBLE), Event::Revoke));
         }
+        if world.chance(0.3) {
+            events.push((at(TROUBLE), Event::Edit { matter: pick(self.matters.len()) }));
+        }
+        if world.chance(0.1) {
+            events.push((at(TROUBLE), Event::Backfill));
+        }
+        if world.chance(0.1) {
+            let backup = at(TROUBLE);
+            events.push((backup, Event::Backup));
+            events.push((backup + at(TROUBLE - backup), Event::Restore));
+        }
         events.sort_by_key(|(when, _)| *when);
         self.events = events;
     }
@@ -182,7 +211,7 @@ impl Scenario {
     /// The intake as CaseHug has it now.
     #[must_use]
     pub fn intake(&self, matter: usize) -> Value {
-        let Matter { id, client, documents } = &self.matters[matter];
+        let Matter { id, client, documents, edits } = &self.matters[matter];
         let client = &self.clients[*client];
         let documents: Vec<Value> = documents
             .iter()
@@ -191,12 +220,12 @@ impl Scenario {
                         "content_type": "application/pdf", "status": document.status, "origin": document.origin })
             })
             .collect();
-        let mut person = json!({ "id": client.id, "first_name": "Zyxwvut", "last_name": format!("Qwertzuiop {}", client.id),
+        let mut person = json!({ "id": client.id, "first_name": format!("Zyxwvut {}", client.edits), "last_name": format!("Qwertzuiop {}", client.id),
                                  "phone": "+12065559876" });
         if let Some(email) = &client.email {
             person["email"] = json!(email);
         }
-        json!({ "matter": { "id": id, "title": format!("Asdfgh v. Yxcvbn {id}"), "case_number": "2026-XX-777", "case_type": "family_law" },
+        json!({ "matter": { "id": id, "title": format!("Asdfgh v. Yxcvbn {edits} {id}"), "case_number": "2026-XX-777", "case_type": "family_law" },
                 "client": person, "documents": documents })
     }
 }

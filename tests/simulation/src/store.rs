@@ -1,13 +1,17 @@
 //! The store port with everything that can happen on the way to a database: time, failures, and commits of which nobody knows.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use casehug_clio::auth::StoreTokens;
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryStore;
-use casehug_clio::ports::{Commit, Key, Record, Scan, Store, Write};
+use casehug_clio::model::{ConnectionId, FirmId};
+use casehug_clio::ports::{Commit, Key, Record, Scan, SealedTokens, Store, Swap, TokenStore, Version, Write};
 use casehug_clio::{Code, Error, Result};
 use std::time::Duration;
 
+use crate::HOST;
 use crate::net::Faults;
 use crate::world::{Node, World};
 
@@ -18,6 +22,8 @@ pub struct Remote {
     pub world: World,
     pub inner: MemoryStore,
     pub faults: Faults,
+    /// As whom this process claims jobs, once it has.
+    pub holder: Arc<Mutex<Option<String>>>,
 }
 
 impl fmt::Debug for Remote {
@@ -32,10 +38,42 @@ impl Remote {
         self.world.sleep(self.world.between(Duration::ZERO, 8 * ms)).await;
     }
 
+    /// The fence, seen from outside: what a run writes, only the holder of its matter's claim may write.
+    fn writes_without_claim(&self, writes: &[Write]) -> Option<String> {
+        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        for write in writes {
+            let Write::Put { key, body, .. } = write else { continue };
+            // An admin's decision is written into the intent by whoever asked.
+            if self.node == HOST {
+                continue;
+            }
+            let matter = match key.collection {
+                "claim" => {
+                    *holder = field(body, "holder");
+                    continue;
+                }
+                "matter" => key.id.clone(),
+                "document" => key.id.split('/').next().unwrap_or_default().to_owned(),
+                "run" => field(body, "matter").unwrap_or_default(),
+                _ => continue,
+            };
+            let held_by =
+                self.inner.body(&Key::new(&key.firm, "claim", matter)).and_then(|body| field(&body, "holder"));
+            if held_by.is_none() || held_by != *holder {
+                return Some(format!("{}/{}", key.collection, key.id));
+            }
+        }
+        None
+    }
+
     fn fails(&self) -> bool {
         // A database is rarer down than the way to Clio.
         self.faults.happens(&self.world) && self.world.chance(0.2)
     }
+}
+
+fn field(body: &str, name: &str) -> Option<String> {
+    serde_json::from_str::<serde_json::Value>(body).ok()?.get(name)?.as_str().map(str::to_owned)
 }
 
 fn failed() -> Error {
@@ -63,7 +101,11 @@ impl Store for Remote {
             if self.fails() {
                 return Err(failed());
             }
+            let guarded = self.writes_without_claim(writes);
             let done = self.inner.commit(writes).await?;
+            if let (Some(what), Commit::Done { .. }) = (guarded, done) {
+                self.world.violated(|| format!("node {} wrote {what} without holding its claim", self.node));
+            }
             self.world.note(if done == Commit::Conflict { "conflict" } else { "commit" });
             self.world.tell(|| {
                 let writes: Vec<String> = writes.iter().map(shown).collect();
@@ -75,11 +117,79 @@ impl Store for Remote {
     }
 }
 
+/// What a node knows of its tokens, seen from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Refreshing {
+    /// The envelope that it read last.
+    loaded: Option<Version>,
+    /// The one that it had read when it last asked for a refresh.
+    from: Option<Version>,
+}
+
+/// The token store of one node. Says when a grant is saved over another envelope than it came from.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    pub inner: Arc<StoreTokens>,
+    pub world: World,
+    pub state: Arc<Mutex<Refreshing>>,
+}
+
+impl Vault {
+    /// A refresh is being asked for.
+    pub fn refreshes(state: &Mutex<Refreshing>) {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.from = state.loaded.clone();
+    }
+
+    fn state(&self) -> MutexGuard<'_, Refreshing> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TokenStore for Vault {
+    fn load<'a>(
+        &'a self,
+        firm: &'a FirmId,
+        connection: &'a ConnectionId,
+    ) -> BoxFuture<'a, Result<Option<SealedTokens>>> {
+        Box::pin(async move {
+            let loaded = self.inner.load(firm, connection).await?;
+            self.state().loaded = loaded.as_ref().map(|sealed| sealed.version.clone());
+            Ok(loaded)
+        })
+    }
+
+    fn compare_and_swap<'a>(
+        &'a self,
+        firm: &'a FirmId,
+        connection: &'a ConnectionId,
+        expected: Option<&'a Version>,
+        new: SealedTokens,
+    ) -> BoxFuture<'a, Result<Swap>> {
+        Box::pin(async move {
+            let done = self.inner.compare_and_swap(firm, connection, expected, new).await?;
+            let from = self.state().from.clone();
+            if done == Swap::Done && expected.is_some() && expected != from.as_ref() {
+                self.world.violated(|| String::from("a grant was saved over tokens that it did not come from"));
+            }
+            Ok(done)
+        })
+    }
+
+    fn delete<'a>(&'a self, firm: &'a FirmId, connection: &'a ConnectionId) -> BoxFuture<'a, Result<()>> {
+        self.inner.delete(firm, connection)
+    }
+}
+
 fn shown(write: &Write) -> String {
     let kind = match write {
         Write::Put { .. } => "put",
         Write::Delete { .. } => "delete",
         Write::Check { .. } => "check",
     };
-    format!("{kind} {}/{}", write.key().collection, write.key().id)
+    let body = match write {
+        Write::Put { body, .. } if write.key().collection == "budget" => body,
+        _ => "",
+    };
+    format!("{kind} {}/{} {body}", write.key().collection, write.key().id)
 }

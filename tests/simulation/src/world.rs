@@ -45,6 +45,8 @@ struct State {
     trace: u64,
     /// Polls since the clock moved.
     turns: u32,
+    /// The first thing that must never happen, and did.
+    violation: Option<String>,
 }
 
 /// More polls than this at one moment are a loop that never ends.
@@ -95,6 +97,7 @@ impl World {
             paused_until: BTreeMap::new(),
             trace: 0,
             turns: 0,
+            violation: None,
         };
         Self { state: Arc::new(Mutex::new(state)), ready: Arc::default() }
     }
@@ -136,6 +139,17 @@ impl World {
         for byte in what.bytes().chain(at.to_le_bytes()) {
             state.trace = (state.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
+    }
+
+    /// Something happened that must never happen.
+    pub fn violated(&self, what: impl FnOnce() -> String) {
+        lock(&self.state).violation.get_or_insert_with(what);
+    }
+
+    /// The first thing that must never happen, and did.
+    #[must_use]
+    pub fn violation(&self) -> Option<String> {
+        lock(&self.state).violation.clone()
     }
 
     /// Tells what happens, when one seed is replayed to be understood.
