@@ -4,6 +4,7 @@
 mod clio;
 mod contract;
 mod demo;
+mod simulate;
 mod test;
 mod wasm;
 
@@ -18,6 +19,8 @@ fn main() -> ExitCode {
     let outcome = match args.first().map(String::as_str) {
         Some("demo") => demo::demo(),
         Some("test") => test::all(args.get(1).map(String::as_str)),
+        Some("simulate") => simulate::simulate(&args[1..]),
+        Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("intake") => demo::make_large_file(),
         #[cfg(feature = "bindgen")]
         Some("bindgen") => match &args[1..] {
@@ -25,7 +28,9 @@ fn main() -> ExitCode {
             _ => Err(String::from("usage: cargo xtask bindgen WASM FOLDER")),
         },
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | intake\n  intake: makes the example intake's 120 MB file",
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | intake\n  \
+             mutate: takes out one safeguard after the other, and the simulation must notice\n  \
+             intake: makes the example intake's 120 MB file",
         )),
     };
     match outcome {

@@ -11,6 +11,7 @@ const STEPS: &[Step] = &[
     ("lint", || run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("wasm", crate::wasm::check),
     ("unit", || run("cargo", &["test", "--quiet", "--workspace"])),
+    ("simulate", crate::simulate::few),
     ("node", crate::wasm::node),
     ("demo", crate::demo::demo),
     ("contract", crate::contract::contract),

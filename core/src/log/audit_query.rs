@@ -145,8 +145,7 @@ impl<'a> AuditLog<'a> {
     }
 
     async fn walk(&self, firm: &FirmId, base: Base) -> Result<u64> {
-        let head = self.journal.get::<Head>(&Key::new(firm, HEAD, "head")).await?;
-        let head = head.map(|stored| stored.value).unwrap_or_default();
+        let head = self.head(firm).await?;
         let begun = base.seq;
         let (mut seq, mut hash) = (base.seq, base.hash);
         while seq < head.seq {
@@ -166,7 +165,9 @@ impl<'a> AuditLog<'a> {
                 hash = entry.hash();
             }
         }
-        if (seq, hash) == (head.seq, head.hash) { Ok(seq - begun) } else { Err(broken(seq + 1)) }
+        // One more than the head knows of: written since, or slipped in.
+        let slipped_in = !self.raw(firm, seq + 1, 1).await?.is_empty() && self.head(firm).await?.seq == head.seq;
+        if slipped_in || (seq, hash) != (head.seq, head.hash) { Err(broken(seq + 1)) } else { Ok(seq - begun) }
     }
 
     /// Removes the oldest entries, up to the first that was written at `before` or later. Returns how many that were. What remains verifies as before.
@@ -195,6 +196,11 @@ impl<'a> AuditLog<'a> {
                 return Err(Error::new(Code::StoreConflict).with("log", "audit"));
             }
         }
+    }
+
+    async fn head(&self, firm: &FirmId) -> Result<Head> {
+        let stored = self.journal.get::<Head>(&Key::new(firm, HEAD, "head")).await?;
+        Ok(stored.map(|stored| stored.value).unwrap_or_default())
     }
 
     async fn base(&self, firm: &FirmId) -> Result<(Base, Option<Version>)> {
