@@ -144,6 +144,10 @@ impl Network {
             HttpBody::Document(slice) => Some(self.payload(slice).await?),
             _ => None,
         };
+        // The process stands still between its intent and its request; somebody else may take over meanwhile.
+        if self.faults.happens(&self.world) && self.world.chance(0.2) {
+            self.world.pause(self.node, self.world.between(ms, Duration::from_secs(400)));
+        }
         // Resolving, connecting, a handshake.
         self.world.sleep(self.world.between(ms, 80 * ms)).await;
         if let Fate::Unreachable = fate {
@@ -152,7 +156,7 @@ impl Network {
         if request.not_after.is_some_and(|not_after| self.runtime.monotonic() >= not_after) {
             return Err(lost(HttpFailureKind::NotAfter, Sent::No));
         }
-        let left = |world: &World| (started + timeout).saturating_sub(world.now());
+        let left = |world: &World| (started + timeout).saturating_sub(world.now()).max(ms);
         match fate {
             Fate::LostRequest => {
                 self.world.sleep(self.world.between(ms, left(&self.world))).await;
