@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::all(args.get(1).map(String::as_str)),
         Some("simulate") => simulate::simulate(&args[1..]),
+        Some("kills") => kills(args.get(1).map_or("1000", String::as_str)),
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("intake") => demo::make_large_file(),
         #[cfg(feature = "bindgen")]
@@ -28,7 +29,8 @@ fn main() -> ExitCode {
             _ => Err(String::from("usage: cargo xtask bindgen WASM FOLDER")),
         },
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | intake\n  \
+             kills: kills a worker (SIGKILL) while it syncs, 1000 times unless told\n  \
              mutate: takes out one safeguard after the other, and the simulation must notice\n  \
              intake: makes the example intake's 120 MB file",
         )),
@@ -40,6 +42,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Kills a worker so often.
+fn kills(times: &str) -> Outcome {
+    let mut test =
+        command("cargo", &["test", "--package", "casehug-clio-examples", "--test", "kills", "--", "--nocapture"]);
+    let status = test.env("CASEHUG_KILLS", times).status().map_err(|error| error.to_string())?;
+    if status.success() { Ok(()) } else { Err(format!("kills: {status}")) }
 }
 
 /// The root of the workspace.

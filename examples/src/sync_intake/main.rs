@@ -45,6 +45,9 @@ struct Args {
     /// Say what would be done, with its calls, and do nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Be a worker until told to stop (ctrl-c, SIGTERM): sync what of the folder is not in Clio yet, and whatever else is triggered on this database.
+    #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+    worker: bool,
     /// Print one JSON report on stdout, and nothing else there.
     #[arg(long)]
     json: bool,
@@ -79,6 +82,11 @@ async fn run(args: &Args) -> casehug_clio::Result<bool> {
         return Ok(plans.iter().all(|(_, plan)| plan.is_ok()));
     }
     consent::ensure_connected(&setup, &actor, args.auto_consent).await?;
+    if args.worker {
+        work::be_a_worker(&setup.sdk, &actor, matters).await?;
+        setup.store.close().await;
+        return Ok(true);
+    }
     let results = work::sync_all(&setup.sdk, &actor, matters).await;
     output::report(&firm, &results, args.json);
     setup.store.close().await;

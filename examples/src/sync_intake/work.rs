@@ -1,10 +1,11 @@
-//! Syncs matter after matter. One in doubt is put back until it can be looked at again, and the others go on.
+//! Syncs matter after matter, one in doubt being put back until it can be looked at again; or has a worker do it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use casehug_clio::auth::Actor;
 use casehug_clio::model::MatterId;
+use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
 use casehug_clio::sync::{Plan, Progress, RunStatus, StepOutcome, StepReport, SyncReport};
 use casehug_clio::{Error, Result, Sdk};
 
@@ -71,6 +72,31 @@ pub(crate) async fn sync_all(sdk: &Sdk, actor: &Actor, matters: Vec<Result<Matte
         }
     }
     outcomes.into_iter().flatten().collect()
+}
+
+/// Triggers what nobody triggered yet, and works until the process is told to stop. Whoever kills it instead loses nothing.
+pub(crate) async fn be_a_worker(sdk: &Sdk, actor: &Actor, matters: Vec<Result<MatterId>>) -> Result<()> {
+    for matter in matters {
+        let matter = matter?;
+        if sdk.matter_state(actor, &matter).await?.status == MatterStatus::NotSynced {
+            sdk.trigger(actor, &matter, Trigger::Approved).await?;
+        }
+    }
+    sdk.worker(WorkerConfig::default()).run(stop()).await;
+    Ok(())
+}
+
+async fn stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    interrupt.await.ok();
 }
 
 /// Two runs of one matter as one report: what the first one did is not forgotten because the second found it done.

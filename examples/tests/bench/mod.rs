@@ -42,14 +42,26 @@ impl Bench {
     }
 
     pub fn command(&self, more: &[&str]) -> Command {
+        let mut command = self.program();
+        command.arg("--json").args(more);
+        command
+    }
+
+    /// The program as a worker for firm `firm_1`.
+    pub fn worker(&self) -> Command {
+        let mut command = self.program();
+        command.args(["--worker", "--firm", "firm_1"]);
+        command
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .arg("--intake")
             .arg(self.intakes())
             .arg("--db")
             .arg(self.folder.path().join("sync.db"))
-            .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1", "--json"])
-            .args(more)
+            .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1"])
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null());
         command
