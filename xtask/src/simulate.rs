@@ -58,7 +58,10 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "the quiet time",
         file: "core/src/sync/create.rs",
-        edits: &[("intent.due_at.filter(|due| *due > now)", "intent.due_at.filter(|due| *due > now && false)")],
+        edits: &[(
+            "intent.due_at.filter(|due| *due > asked_at)",
+            "intent.due_at.filter(|due| *due > asked_at && false)",
+        )],
     },
     Mutation {
         name: "`absent` on the contact key",

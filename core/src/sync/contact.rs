@@ -182,6 +182,7 @@ impl Driver<'_> {
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentContact = self.open_intent(&things::contact_key(self.firm, client), &intent).await?;
+        let asked_at = self.engine.journal.store_now().await?;
         let since = self.look_since(&intent, stored.due_at).await?;
         let mut found = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
         let probe = match &sent.email {
@@ -221,6 +222,7 @@ impl Driver<'_> {
                     &things::contact_key(self.firm, client),
                     companion.as_ref(),
                     &Stored { value: (), version: stored.version, due_at: stored.due_at },
+                    asked_at,
                 )
                 .await
             }

@@ -104,20 +104,22 @@ impl Driver<'_> {
         }
     }
 
-    /// Releases an intent that is quiet and was not found; else says when to come back.
+    /// Releases an intent that was not found, if it had been quiet when Clio was asked (`asked_at`, on the store's clock); else says when to come back.
+    ///
+    /// Not "if it is quiet now": between Clio's answer and this moment the process may have stood still for as long as you like.
     pub(super) async fn release_if_quiet(
         &mut self,
         key: &Key,
         companion: Option<&Key>,
         intent: &Stored<()>,
+        asked_at: Timestamp,
     ) -> Result<Resolved> {
         if let Some(recovery) = self.recovery {
             // The store may have lost that it was sent once more.
             recovery.must_be_quiet(key.collection)?;
         }
-        let now = self.engine.journal.store_now().await?;
-        if let Some(due) = intent.due_at.filter(|due| *due > now) {
-            let left = Duration::from_millis(u64::try_from(due.millis_since(now)).unwrap_or(0) + 1);
+        if let Some(due) = intent.due_at.filter(|due| *due > asked_at) {
+            let left = Duration::from_millis(u64::try_from(due.millis_since(asked_at)).unwrap_or(0) + 1);
             return Err(Error::new(Code::SyncInDoubt).with("collection", key.collection).retry_as(Retry::After(left)));
         }
         self.release(key, companion, intent.version.clone()).await?;

@@ -41,8 +41,8 @@ enum Found {
 struct Open {
     intent: DocumentIntent,
     version: Version,
-    /// When its PATCH has been executed or never will be.
-    over_at: Option<Timestamp>,
+    /// Whether, before Clio was asked anything, no PATCH of it could be executed any more.
+    over: bool,
 }
 
 impl Driver<'_> {
@@ -60,7 +60,8 @@ impl Driver<'_> {
                 return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
             }
             Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) => {
-                (Open { intent, version, over_at: due_at }, true)
+                let over = self.is_over(&intent, due_at).await?;
+                (Open { intent, version, over }, true)
             }
             None => {
                 may_be_sent(&self.engine.intake.stat(&reference).await?)?;
@@ -72,7 +73,7 @@ impl Driver<'_> {
                     return Err(Error::new(Code::SyncBusy).with("document", &key));
                 }
                 // After the store lost its tail there may be a stub all the same.
-                (Open { intent, version, over_at: None }, self.recovery.is_some())
+                (Open { intent, version, over: true }, self.recovery.is_some())
             }
         };
         match open.intent.decision.take() {
@@ -148,6 +149,7 @@ impl Driver<'_> {
             return Ok(());
         }
         open.intent.finishing = Some(finishing.clone());
+        open.over = false;
         let mut unit = self.unit()?;
         let thing = DocumentThing::Intent(open.intent.clone());
         let expect = Expect::Version(open.version.clone());
@@ -307,11 +309,12 @@ impl Driver<'_> {
         let record = things::document_key(self.firm, key);
         let stored = self.engine.journal.get::<DocumentThing>(&record).await?;
         let Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) = stored else { return Ok(None) };
-        let open = Open { intent, version, over_at: due_at };
+        let over = self.is_over(&intent, due_at).await?;
+        let open = Open { intent, version, over };
         if let Found::Finished(clio) = self.find(key, matter, &open.intent).await? {
             return self.link_document(key, clio, How::Recovered, &open).await.map(Some);
         }
-        if self.is_over(&open).await? {
+        if open.over {
             let mut unit = self.unit()?;
             unit.delete(record, open.version);
             self.commit_unit(&unit).await?;
@@ -320,17 +323,17 @@ impl Driver<'_> {
     }
 
     /// Whether no PATCH of it can be executed any more.
-    async fn is_over(&self, open: &Open) -> Result<bool> {
-        if open.intent.finishing.is_none() {
+    async fn is_over(&self, intent: &DocumentIntent, due_at: Option<Timestamp>) -> Result<bool> {
+        if intent.finishing.is_none() {
             return Ok(true);
         }
         let now = self.engine.journal.store_now().await?;
-        Ok(open.over_at.is_some_and(|over| over <= now))
+        Ok(due_at.is_some_and(|over| over <= now))
     }
 
     /// Leaves the stub unfinished, for good. As long as its PATCH may be executed the record stays: it may be published yet.
     async fn abandon(&mut self, key: &DocumentKey, error: Error, open: &Open) -> Result<StepReport> {
-        let stays = error.code() != Code::DocumentEmptyRefused && !self.is_over(open).await?;
+        let stays = error.code() != Code::DocumentEmptyRefused && !open.over;
         if stays && !matches!(error.code(), Code::DocumentNotApproved | Code::DocumentNotClientUpload) {
             return Err(error);
         }

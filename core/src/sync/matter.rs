@@ -123,6 +123,7 @@ impl Driver<'_> {
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentMatter = self.open_intent(&key, &intent).await?;
+        let asked_at = self.engine.journal.store_now().await?;
         let since = self.look_since(&intent, stored.due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since));
         let found = self.caller.all_pages(request).await.map_err(refused)?;
@@ -142,7 +143,7 @@ impl Driver<'_> {
             Probe::Review(candidates) => Err(self.needs_review(StepKind::Matter, id, candidates)),
             Probe::Miss => {
                 let intent = Stored { value: (), version: stored.version, due_at: stored.due_at };
-                self.release_if_quiet(&key, None, &intent).await
+                self.release_if_quiet(&key, None, &intent, asked_at).await
             }
         }
     }
