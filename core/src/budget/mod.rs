@@ -196,7 +196,9 @@ impl Budget {
             let left = u64::try_from(stored.due_at?.millis_since(store_now)).ok().filter(|left| *left > 0)?;
             Some((stored.value, Duration::from_millis(left).min(LONGEST)))
         });
-        let (limit, left, lasts, unsure) = {
+        // `whole` is what the ledger holds; what may be leased of it now is less as long as it is not known whether the calls that are out are counted in what
+        // was told.
+        let (limit, whole, left, lasts) = {
             let mut state = self.state();
             let known = state.window.filter(|window| window.ends > now);
             if ledger.is_some() || known.is_some() {
@@ -208,15 +210,14 @@ impl Budget {
                     let told = window.told.unwrap_or(u64::MAX);
                     // The window may have been opened under another limit than was told since.
                     let unleased = (ledger.left + window.limit).saturating_sub(ledger.limit);
-                    // What is out may be counted in `told` or not.
-                    let left = unleased.min(told.saturating_sub(out));
-                    (window.limit, left, now.until(window.ends), left < unleased && out > 0)
+                    let whole = if out == 0 { unleased.min(told) } else { unleased };
+                    (window.limit, whole, unleased.min(told.saturating_sub(out)), now.until(window.ends))
                 }
                 (Some(window), _) => {
                     let told = window.told.unwrap_or(window.limit);
-                    (window.limit, told.saturating_sub(out), now.until(window.ends), told > 0 && out > 0)
+                    (window.limit, told, told.saturating_sub(out), now.until(window.ends))
                 }
-                (None, Some((ledger, lasts))) => (ledger.limit, ledger.left, lasts, false),
+                (None, Some((ledger, lasts))) => (ledger.limit, ledger.left, ledger.left, lasts),
                 (None, None) => {
                     let since = *state.draining_since.get_or_insert(now);
                     if out > 0 && since.until(now) < DRAIN {
@@ -224,7 +225,8 @@ impl Budget {
                     }
                     state.draining_since = None;
                     let limit = state.limit.unwrap_or(LIMIT);
-                    (limit, limit.saturating_sub(out), WINDOW, false)
+                    let left = limit.saturating_sub(out);
+                    (limit, left, left, WINDOW)
                 }
             }
         };
@@ -232,12 +234,13 @@ impl Budget {
         let free = left.saturating_sub(kept);
         if free == 0 {
             let rest = if left > 0 { lasts.saturating_sub(LAST_SECONDS) } else { lasts };
-            return Ok(Some(if unsure { LOOK } else { rest.max(Duration::from_millis(1)) }));
+            let soon = whole > left && whole > kept;
+            return Ok(Some(if soon { LOOK } else { rest.max(Duration::from_millis(1)) }));
         }
         let taken = free.min((limit / 8).max(1));
         let mut unit = self.journal.unit(&self.firm)?;
         let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-        unit.put_due(key, expect, Some(lasts), &Ledger { limit, left: left - taken })?;
+        unit.put_due(key, expect, Some(lasts), &Ledger { limit, left: whole - taken })?;
         if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
             let mut state = self.state();
             let ends = now + lasts;

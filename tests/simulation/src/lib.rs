@@ -10,6 +10,7 @@
 //! What is promised beyond that, and so never drawn: Clio executes a request within `settle` of our giving up on it, and the store keeps what it acknowledged.
 #![allow(missing_docs, reason = "read by its own tests only; names say it")]
 
+pub mod backlog;
 pub mod check;
 pub mod net;
 pub mod scenario;
@@ -72,31 +73,7 @@ struct Simulation {
 pub fn run(seed: u64) -> Result<Outcome, String> {
     let world = World::new(seed);
     let scenario = Scenario::draw(&world);
-    let text = |error: Error| format!("{error:?}");
-    let model = Model::new(clio_sim::Config {
-        auto_consent: true,
-        seed: format!("{seed}"),
-        rate_limit: scenario.rate_limit,
-        search_delay_ms: scenario.search_delay_ms,
-        filter_delay_ms: scenario.filter_delay_ms,
-        processing_delay_ms: scenario.processing_delay_ms,
-        rotate_refresh_tokens: scenario.rotates,
-        redirect_uris: Vec::new(),
-        ..clio_sim::Config::default()
-    });
-    let mut simulation = Simulation {
-        store: MemoryStore::new(Arc::new(NodeRuntime::new(&world))),
-        clio: Clio(Arc::new(Mutex::new(model))),
-        intake: MemoryIntake::new(),
-        faults: Faults::new(scenario.fault_rate, scenario.nodes),
-        firm: FirmId::new("firm_1").map_err(text)?,
-        clocks: BTreeMap::new(),
-        up: BTreeMap::new(),
-        backup: None,
-        restored: false,
-        scenario,
-        world,
-    };
+    let mut simulation = Simulation::new(world, scenario, seed)?;
     simulation.begin().map_err(|error| format!("beginning: {error}"))?;
     simulation.trouble()?;
     let took = simulation.heal()?;
@@ -105,6 +82,34 @@ pub fn run(seed: u64) -> Result<Outcome, String> {
 }
 
 impl Simulation {
+    fn new(world: World, scenario: Scenario, seed: u64) -> Result<Self, String> {
+        let text = |error: Error| format!("{error:?}");
+        let model = Model::new(clio_sim::Config {
+            auto_consent: true,
+            seed: format!("{seed}"),
+            rate_limit: scenario.rate_limit,
+            search_delay_ms: scenario.search_delay_ms,
+            filter_delay_ms: scenario.filter_delay_ms,
+            processing_delay_ms: scenario.processing_delay_ms,
+            rotate_refresh_tokens: scenario.rotates,
+            redirect_uris: Vec::new(),
+            ..clio_sim::Config::default()
+        });
+        Ok(Self {
+            store: MemoryStore::new(Arc::new(NodeRuntime::new(&world))),
+            clio: Clio::new(model),
+            intake: MemoryIntake::new(),
+            faults: Faults::new(scenario.fault_rate, scenario.nodes),
+            firm: FirmId::new("firm_1").map_err(text)?,
+            clocks: BTreeMap::new(),
+            up: BTreeMap::new(),
+            backup: None,
+            restored: false,
+            scenario,
+            world,
+        })
+    }
+
     fn admin(&self) -> Result<Actor, String> {
         let id = ActorId::new("usr_1").map_err(|error| error.to_string())?;
         Ok(Actor { id, firm: self.firm.clone(), role: Role::Admin })

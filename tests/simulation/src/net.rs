@@ -3,6 +3,7 @@
 //! A request that was sent is a task of nobody's node: it is executed even if its sender dies. Faults are drawn per request; none is drawn once
 //! [`Faults::heal`] was called.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,12 +60,40 @@ impl Faults {
 
 /// The model, shared.
 #[derive(Clone)]
-pub struct Clio(pub Arc<Mutex<Model>>);
+pub struct Clio {
+    model: Arc<Mutex<Model>>,
+    windows: Arc<Mutex<BTreeMap<u64, Spent>>>,
+}
+
+/// What was spent of one rate window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    pub calls: u64,
+    pub refused: u64,
+}
 
 impl Clio {
+    #[must_use]
+    pub fn new(model: Model) -> Self {
+        Self { model: Arc::new(Mutex::new(model)), windows: Arc::default() }
+    }
+
+    /// What was spent of each window, by its end.
+    #[must_use]
+    pub fn windows(&self) -> BTreeMap<u64, Spent> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, answer: &Response) {
+        let Some(reset) = answer.header("x-ratelimit-reset").and_then(|reset| reset.parse().ok()) else { return };
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = windows.entry(reset).or_default();
+        if answer.status == 429 { spent.refused += 1 } else { spent.calls += 1 }
+    }
+
     /// The model, locked.
     pub fn model(&self) -> MutexGuard<'_, Model> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,6 +249,7 @@ impl Network {
                 None => clio.model().perform(now, &plain, &Plan::plain()),
             };
             world.note(&answer.status.to_string());
+            clio.count(&answer);
             if answer.status == 429 && careful {
                 world.violated(|| String::from("Clio had to refuse a call: 429"));
             }
