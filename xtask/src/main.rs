@@ -20,6 +20,11 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::all(args.get(1).map(String::as_str)),
         Some("simulate") => simulate::simulate(&args[1..]),
+        Some("bench") => {
+            let mut arguments = vec!["run", "--quiet", "--profile", "bench", "--package", "bench", "--"];
+            arguments.extend(args[1..].iter().map(String::as_str));
+            run("cargo", &arguments)
+        }
         Some("kills") => kills(args.get(1).map_or("1000", String::as_str)),
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("intake") => demo::make_large_file(),
@@ -29,7 +34,8 @@ fn main() -> ExitCode {
             _ => Err(String::from("usage: cargo xtask bindgen WASM FOLDER")),
         },
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | bench [NAME] | intake\n  \
+             bench: ratio, trigger, approval, growth; --most N: the largest number of linked matters\n  \
              kills: kills a worker (SIGKILL) while it syncs, 1000 times unless told\n  \
              mutate: takes out one safeguard after the other, and the simulation must notice\n  \
              intake: makes the example intake's 120 MB file",

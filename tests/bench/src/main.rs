@@ -1,0 +1,50 @@
+//! What the SDK costs. Every figure is of this run, on this machine, beside what it is compared with; nothing is a test.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a program that measures; a failure ends it"
+)]
+
+mod approval;
+mod growth;
+mod ratio;
+mod setup;
+
+use clap::Parser;
+
+/// Measures the SDK.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Only what has this in its name: ratio, approval, trigger, growth.
+    only: Option<String>,
+    /// The largest number of linked matters.
+    #[arg(long, default_value_t = 1_000_000)]
+    most: usize,
+}
+
+#[tokio::main]
+async fn main() {
+    let args = Args::parse();
+    // The loop by hand uses reqwest itself, which this workspace builds without a TLS provider of its own.
+    rustls::crypto::ring::default_provider().install_default().unwrap();
+    let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
+    if wanted("ratio") {
+        ratio::run().await;
+    }
+    if wanted("trigger") {
+        approval::trigger_to_first_call().await;
+    }
+    if wanted("approval") {
+        approval::ten_documents().await;
+    }
+    if wanted("growth") {
+        growth::run(args.most).await;
+    }
+}
+
+/// The value below which this share of the sorted values lies.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted[((last as f64) * share).round() as usize]
+}

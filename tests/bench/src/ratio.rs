@@ -1,0 +1,141 @@
+//! The engine against a loop written by hand, which makes the same calls to the same Clio and keeps nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use casehug_clio::memory::MemoryStore;
+use casehug_clio::ports::Store;
+use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_store_sqlite::SqliteStore;
+use clio_sim::Config;
+use serde_json::{Value, json};
+
+use crate::setup::{Bench, Counted, admin, connect, matter};
+
+const MATTERS: usize = 60;
+const DOCUMENTS: usize = 3;
+const LEN: usize = 70_000;
+const ROUNDS: usize = 5;
+
+pub(crate) async fn run() {
+    println!(
+        "## The engine and a loop by hand, {MATTERS} matters of new clients with {DOCUMENTS} documents of {LEN} bytes, no latency, median of {ROUNDS} rounds\n"
+    );
+    let bench = Bench::new(Config { rate_limit: 1_000_000_000, ..Config::default() }).await;
+    let sqlite = Counted::new(Arc::new(SqliteStore::open(bench.path("sync.db")).await.unwrap()));
+    let memory: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(TokioRuntime)));
+    let (on_sqlite, watched) = bench.sdk(Arc::new(sqlite.clone()));
+    let (in_memory, _) = bench.sdk(memory);
+    connect(&on_sqlite).await;
+    connect(&in_memory).await;
+    let now = bench.sim.now();
+    let token = bench.sim.model().grant(now).access_token;
+    let (mut by_hand, mut pooled, mut durable, mut kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut calls = 0;
+    // Round by round, so that a slower minute of the machine slows all of them.
+    for round in 0..ROUNDS {
+        let names = |kind: &str| (0..MATTERS).map(|n| format!("{kind}{round}-{n}")).collect::<Vec<_>>();
+        for id in names("s").iter().chain(&names("m")) {
+            bench.matter(id, DOCUMENTS, LEN);
+        }
+        by_hand.push(hand(&bench, &token, &names("h"), false).await);
+        pooled.push(hand(&bench, &token, &names("p"), true).await);
+        let before = watched.calls.lock().unwrap().len();
+        durable.push(engine(&on_sqlite, &names("s")).await);
+        calls += watched.calls.lock().unwrap().len() - before;
+        kept.push(engine(&in_memory, &names("m")).await);
+    }
+    let (by_hand, pooled, durable, kept) = (median(by_hand), median(pooled), median(durable), median(kept));
+    let commits = sqlite.commits.load(Ordering::Relaxed) as f64 / (MATTERS * ROUNDS) as f64;
+    let spent = Duration::from_nanos(sqlite.nanos.load(Ordering::Relaxed)) / u32::try_from(MATTERS * ROUNDS).unwrap();
+    let per = |all: Duration| all.as_secs_f64() * 1000.0 / MATTERS as f64;
+    println!("| | ms a matter | to the loop |\n| --- | --- | --- |");
+    println!("| loop by hand, a connection for each call | {:.2} | 1.00 |", per(by_hand));
+    println!("| loop by hand, connections used again | {:.2} | {:.2} |", per(pooled), ratio(pooled, by_hand));
+    println!("| engine, records in memory | {:.2} | {:.2} |", per(kept), ratio(kept, by_hand));
+    println!("| engine, SQLite, every commit durable | {:.2} | {:.2} |", per(durable), ratio(durable, by_hand));
+    println!(
+        "\n{:.1} requests and {commits:.1} commits a matter; commits take {:.2} ms of it ({:.0} %), {:.2} ms each\n",
+        calls as f64 / (MATTERS * ROUNDS) as f64,
+        spent.as_secs_f64() * 1000.0,
+        spent.as_secs_f64() * 100_000.0 / per(durable),
+        spent.as_secs_f64() * 1000.0 / commits,
+    );
+    bench.sim.stop();
+}
+
+fn ratio(one: Duration, other: Duration) -> f64 {
+    one.as_secs_f64() / other.as_secs_f64()
+}
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    all[all.len() / 2]
+}
+
+async fn engine(sdk: &casehug_clio::Sdk, names: &[String]) -> Duration {
+    let began = Instant::now();
+    for id in names {
+        let report = sdk.sync_matter(&admin(), &matter(id)).await.unwrap();
+        assert!(report.first_failure().is_none(), "{report:?}");
+    }
+    began.elapsed()
+}
+
+/// Search, contact, matter, then POST, PUT and PATCH of each document: what anybody would write first.
+async fn hand(bench: &Bench, token: &str, names: &[String], pooled: bool) -> Duration {
+    let client = reqwest::Client::builder().user_agent("by-hand");
+    let client = if pooled { client } else { client.pool_max_idle_per_host(0) };
+    let client = client.build().unwrap();
+    let root = format!("{}/api/v4", bench.sim.url().trim_end_matches('/'));
+    let bytes = vec![b'x'; LEN];
+    let began = Instant::now();
+    for id in names {
+        let email = format!("{id}@example.test");
+        let search = client.get(format!("{root}/contacts.json")).query(&[
+            ("fields", "id,email_addresses{address}"),
+            ("type", "Person"),
+            ("query", email.as_str()),
+        ]);
+        answer(search.bearer_auth(token)).await;
+        let contact = json!({ "data": { "type": "Person", "first_name": "Ana", "last_name": format!("Doe {id}"),
+            "email_addresses": [{ "name": "Home", "address": email, "default_email": true }] } });
+        let contact = answer(
+            client.post(format!("{root}/contacts.json")).query(&[("fields", "id")]).bearer_auth(token).json(&contact),
+        )
+        .await;
+        let body =
+            json!({ "data": { "client": { "id": contact["data"]["id"] }, "description": format!("Doe v. Roe {id}") } });
+        let matter = answer(
+            client.post(format!("{root}/matters.json")).query(&[("fields", "id")]).bearer_auth(token).json(&body),
+        )
+        .await;
+        for n in 0..DOCUMENTS {
+            let body = json!({ "data": { "name": format!("d{n}.pdf"), "parent": { "id": matter["data"]["id"], "type": "Matter" } } });
+            let fields = [("fields", "id,latest_document_version{uuid,put_url,put_headers}")];
+            let stub =
+                answer(client.post(format!("{root}/documents.json")).query(&fields).bearer_auth(token).json(&body))
+                    .await;
+            let version = &stub["data"]["latest_document_version"];
+            let mut put = client.put(version["put_url"].as_str().unwrap()).body(bytes.clone());
+            for header in version["put_headers"].as_array().unwrap() {
+                put = put.header(header["name"].as_str().unwrap(), header["value"].as_str().unwrap());
+            }
+            assert!(put.send().await.unwrap().status().is_success());
+            let body = json!({ "data": { "uuid": version["uuid"], "fully_uploaded": true } });
+            let patch =
+                client.patch(format!("{root}/documents/{}.json", stub["data"]["id"])).query(&[("fields", "id")]);
+            answer(patch.bearer_auth(token).json(&body)).await;
+        }
+    }
+    began.elapsed()
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Value {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let body: Value = response.json().await.unwrap();
+    assert!(status.is_success(), "{status} {body}");
+    body
+}

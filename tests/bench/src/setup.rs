@@ -1,0 +1,140 @@
+//! A simulated Clio, a folder of intakes, and an SDK whose calls and commits are counted.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use casehug_clio::Sdk;
+use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
+use casehug_clio::clio::ClioHost;
+use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::model::{ActorId, FirmId, MatterId};
+use casehug_clio::ports::{
+    Commit, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Scan, Store, Write,
+};
+use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_intake_folder::FolderIntake;
+use casehug_clio_runtime_tokio::TokioRuntime;
+use clio_sim::{ClioSim, Config};
+use serde_json::json;
+
+const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
+
+/// Counts commits, and the time that they take.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    pub inner: Arc<dyn Store>,
+    pub commits: Arc<AtomicU64>,
+    pub nanos: Arc<AtomicU64>,
+}
+
+impl Counted {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, commits: Arc::default(), nanos: Arc::default() }
+    }
+}
+
+impl Store for Counted {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, casehug_clio::Result<Option<Record>>> {
+        self.inner.get(key)
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, casehug_clio::Result<Vec<Record>>> {
+        self.inner.scan(scan)
+    }
+
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, casehug_clio::Result<Commit>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let done = self.inner.commit(writes).await;
+            if !writes.is_empty() {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                self.nanos.fetch_add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+            done
+        })
+    }
+}
+
+/// Notes when each call begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    inner: Arc<dyn HttpTransport>,
+    pub calls: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl HttpTransport for Watched {
+    fn send<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
+        self.calls.lock().unwrap().push(Instant::now());
+        self.inner.send(request)
+    }
+}
+
+pub(crate) struct Bench {
+    pub sim: ClioSim,
+    pub folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub(crate) async fn new(config: Config) -> Self {
+        let config = Config { auto_consent: true, ..config };
+        Self { sim: ClioSim::start(config).await.unwrap(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// An approved intake of a new client.
+    pub(crate) fn matter(&self, id: &str, documents: usize, len: usize) {
+        let folder = self.path("intakes").join(id);
+        std::fs::create_dir_all(&folder).unwrap();
+        let listed: Vec<_> = (0..documents)
+            .map(|n| {
+                std::fs::write(folder.join(format!("d{n}.pdf")), vec![b'x'; len]).unwrap();
+                json!({ "id": format!("d{n}"), "file_name": format!("d{n}.pdf"), "content_type": "application/pdf",
+                        "path": format!("d{n}.pdf"), "status": "approved", "origin": "client_upload" })
+            })
+            .collect();
+        let intake = json!({ "matter": { "id": id, "title": format!("Doe v. Roe {id}"), "case_type": "family_law" },
+            "client": { "id": format!("c-{id}"), "first_name": "Ana", "last_name": format!("Doe {id}"), "email": format!("{id}@example.test") },
+            "documents": listed });
+        std::fs::write(folder.join("intake.json"), intake.to_string()).unwrap();
+    }
+
+    pub(crate) fn sdk(&self, store: Arc<dyn Store>) -> (Sdk, Watched) {
+        let runtime = Arc::new(TokioRuntime);
+        let intake = FolderIntake::new(self.path("intakes"));
+        let inner = Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap());
+        let watched = Watched { inner, calls: Arc::default() };
+        let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
+        let sdk = Sdk::builder(app, ClioHost::custom(self.sim.url().parse().unwrap()).unwrap())
+            .transport(Arc::new(watched.clone()))
+            .store(store)
+            .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()))
+            .intake(Arc::new(intake))
+            .runtime(runtime)
+            .build()
+            .unwrap();
+        (sdk, watched)
+    }
+}
+
+pub(crate) fn admin() -> Actor {
+    Actor { id: ActorId::new("usr_1").unwrap(), firm: FirmId::new("firm_1").unwrap(), role: Role::Admin }
+}
+
+pub(crate) fn matter(id: &str) -> MatterId {
+    MatterId::new(id).unwrap()
+}
+
+/// Connects as a person would who allows access.
+pub(crate) async fn connect(sdk: &Sdk) {
+    let start = sdk.begin_connect(&admin(), "http://127.0.0.1:9/callback").await.unwrap();
+    let browser =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).user_agent("browser").build().unwrap();
+    let answer = browser.get(start.authorize_url.as_str()).timeout(Duration::from_secs(10)).send().await.unwrap();
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    sdk.finish_connect(&admin(), location.split_once('?').unwrap().1).await.unwrap();
+}
