@@ -57,17 +57,23 @@ impl Store for Counted {
     }
 }
 
-/// Notes when each call begins.
+/// Notes when each call begins, and how long all take.
 #[derive(Clone, Debug)]
 pub(crate) struct Watched {
     inner: Arc<dyn HttpTransport>,
     pub calls: Arc<Mutex<Vec<Instant>>>,
+    pub nanos: Arc<AtomicU64>,
 }
 
 impl HttpTransport for Watched {
     fn send<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
-        self.calls.lock().unwrap().push(Instant::now());
-        self.inner.send(request)
+        Box::pin(async move {
+            let began = Instant::now();
+            self.calls.lock().unwrap().push(began);
+            let answer = self.inner.send(request).await;
+            self.nanos.fetch_add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            answer
+        })
     }
 }
 
@@ -98,7 +104,7 @@ impl Bench {
             })
             .collect();
         let intake = json!({ "matter": { "id": id, "title": format!("Doe v. Roe {id}"), "case_type": "family_law" },
-            "client": { "id": format!("c-{id}"), "first_name": "Ana", "last_name": format!("Doe {id}"), "email": format!("{id}@example.test") },
+            "client": { "id": format!("c-{id}"), "first_name": "Ana", "last_name": format!("Doe {id}"), "email": format!("{id}@{id}.test") },
             "documents": listed });
         std::fs::write(folder.join("intake.json"), intake.to_string()).unwrap();
     }
@@ -107,7 +113,7 @@ impl Bench {
         let runtime = Arc::new(TokioRuntime);
         let intake = FolderIntake::new(self.path("intakes"));
         let inner = Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap());
-        let watched = Watched { inner, calls: Arc::default() };
+        let watched = Watched { inner, calls: Arc::default(), nanos: Arc::default() };
         let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
         let sdk = Sdk::builder(app, ClioHost::custom(self.sim.url().parse().unwrap()).unwrap())
             .transport(Arc::new(watched.clone()))

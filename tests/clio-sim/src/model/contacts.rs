@@ -3,7 +3,7 @@
 //! Nothing about them is unique. A restricted person sees the contacts they created and the clients of their own
 //! matters; the others are absent, which is how a search by email can miss one that exists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -134,6 +134,7 @@ impl Model {
         let excluded = input::query_ids(query, "exclude_ids")?.unwrap_or_default();
         let initial = query.get("initial").map(str::to_lowercase);
         let needle = query.get("query").map(str::to_lowercase).filter(|needle| !needle.is_empty());
+        let clients = needle.as_deref().map(|needle| self.clients_of_matters(needle)).unwrap_or_default();
         let mut found: Vec<&Contact> = self
             .contacts
             .values()
@@ -145,7 +146,7 @@ impl Model {
                 initial.as_deref().is_none_or(|initial| contact.summary().to_lowercase().starts_with(initial))
             })
             .filter(|contact| self.indexed(now, &contact.stamp, needle.is_some()))
-            .filter(|contact| needle.as_deref().is_none_or(|needle| self.contact_matches(contact, needle)))
+            .filter(|contact| needle.as_deref().is_none_or(|needle| self.contact_matches(contact, needle, &clients)))
             .filter(|contact| self.contact_visible(contact))
             .collect();
         if order == "name" {
@@ -161,15 +162,21 @@ impl Model {
         self.matters.values().any(|matter| matter.client == id)
     }
 
-    fn contact_matches(&self, contact: &Contact, needle: &str) -> bool {
+    fn contact_matches(&self, contact: &Contact, needle: &str, clients: &BTreeSet<i64>) -> bool {
         let company = || contact.company.and_then(|id| self.contacts.get(&id)).map(Contact::name);
-        let matters = || self.matters.values().filter(|matter| matter.client == contact.stamp.id);
         contact.mentions(needle)
             || company().is_some_and(|name| name.to_lowercase().contains(needle))
-            || matters().any(|matter| {
-                matter.display_number.to_lowercase().contains(needle)
-                    || matter.description.to_lowercase().contains(needle)
-            })
+            || clients.contains(&contact.stamp.id)
+    }
+
+    /// Whose matters say this in their number or description.
+    fn clients_of_matters(&self, needle: &str) -> BTreeSet<i64> {
+        let says = |text: &str| text.to_lowercase().contains(needle);
+        let matters = self.matters.values();
+        matters
+            .filter(|matter| says(&matter.display_number) || says(&matter.description))
+            .map(|matter| matter.client)
+            .collect()
     }
 
     pub(crate) fn contact_create(&mut self, now: i64, data: &Data, own: bool) -> ApiResult<i64> {
