@@ -1,0 +1,102 @@
+//! Syncing matters, and what only a person or an operator can decide about that.
+
+use super::Sdk;
+use crate::auth::Actor;
+use crate::error::Result;
+use crate::model::{MatterId, Timestamp};
+use crate::queue::{self, MatterState, Trigger, Worker, WorkerConfig};
+use crate::settings;
+use crate::sync::{self, Decision, Plan, Progress, Review, StepKind, SyncReport};
+
+impl Sdk {
+    /// What a sync of this matter would do now, with its calls: a dry run. Makes no call to Clio and changes nothing.
+    ///
+    /// # Errors
+    /// What the intake source reports, or [`Code::StoreFailed`].
+    pub async fn plan_matter(&self, actor: &Actor, matter: &MatterId) -> Result<Plan> {
+        self.engine.plan_matter(&actor.firm, matter).await
+    }
+
+    /// Syncs one matter, whatever its age. What failed inside is in the report; a rerun does only what is missing.
+    ///
+    /// # Errors
+    /// What the intake source reports, or a failure of the store.
+    pub async fn sync_matter(&self, actor: &Actor, matter: &MatterId) -> Result<SyncReport> {
+        self.engine.sync_matter(actor, matter, None).await
+    }
+
+    /// [`sync_matter`](Self::sync_matter), telling `progress` of each step as it ends.
+    ///
+    /// # Errors
+    /// As [`sync_matter`](Self::sync_matter).
+    pub async fn sync_matter_with(
+        &self,
+        actor: &Actor,
+        matter: &MatterId,
+        progress: &dyn Progress,
+    ) -> Result<SyncReport> {
+        self.engine.sync_matter(actor, matter, Some(progress)).await
+    }
+
+    /// Says that there is a reason to sync a matter; a [worker](Self::worker) does it. Several triggers before its run are one, and a trigger during a run
+    /// is followed by exactly one more. `false`: the firm's settings say that this kind of trigger syncs nothing.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`]: unknown whether it was taken; trigger again.
+    pub async fn trigger(&self, actor: &Actor, matter: &MatterId, trigger: Trigger) -> Result<bool> {
+        let settings = settings::load(&self.journal, &actor.firm).await?;
+        let wanted = match trigger {
+            Trigger::Approved => settings.sync_when_approved,
+            Trigger::Created => settings.sync_when_created,
+            Trigger::Manual | Trigger::Retry | Trigger::Backfill => true,
+        };
+        if wanted {
+            self.engine.claims.trigger(&actor.firm, matter, trigger, &actor.id).await?;
+        }
+        Ok(wanted)
+    }
+
+    /// Where the sync of a matter stands.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn matter_state(&self, actor: &Actor, matter: &MatterId) -> Result<MatterState> {
+        let host = self.engine.clio.host();
+        queue::matter_state(&self.journal, &actor.firm, matter, |id| host.matter_url(id).to_string()).await
+    }
+
+    /// A worker for the due jobs of all firms. Run it for as long as the service lives; several share the work, here or in other processes.
+    #[must_use]
+    pub fn worker(&self, config: WorkerConfig) -> Worker<'_> {
+        Worker::new(&self.engine, config)
+    }
+
+    /// The questions that only an admin can answer: is this record in Clio ours?
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin.
+    pub async fn reviews(&self, actor: &Actor) -> Result<Vec<Review>> {
+        self.auth.require_admin(actor, "review").await?;
+        self.engine.reviews(&actor.firm).await
+    }
+
+    /// Answers a [review](Self::reviews), named by its `step` and `id`. The matter is synced again by a [worker](Self::worker).
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`] when there is no such question, or it answered itself;
+    /// [`Code::SettingInvalid`] when the chosen record belongs to another matter or document; [`Code::StoreConflict`]: ask again.
+    pub async fn decide(&self, actor: &Actor, step: StepKind, id: &str, decision: Decision) -> Result<()> {
+        self.auth.require_admin(actor, "review").await?;
+        self.engine.decide(actor, step, id, decision).await
+    }
+
+    /// After the database lost records (a restore, a failover): whatever is missing may have been created in Clio since `since`, so Clio is asked before anything
+    /// is created. `None` ends that; until then each new record costs one call more. Trigger the matters of that time again, too.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::StoreConflict`]: say it again.
+    pub async fn recover_since(&self, actor: &Actor, since: Option<Timestamp>) -> Result<()> {
+        self.auth.require_admin(actor, "recovery").await?;
+        sync::recover(&self.journal, actor, &self.engine.config, since).await
+    }
+}
