@@ -215,7 +215,10 @@ impl Driver<'_> {
                 let step = self.link_contact(client, clio, how, stored.version).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
-            Probe::Review(candidates) => Err(self.needs_review(StepKind::Contact, client, candidates)),
+            Probe::Review(candidates) => {
+                let intent = (things::contact_key(self.firm, client), stored.version);
+                Err(self.needs_review(StepKind::Contact, client, candidates, intent))
+            }
             Probe::Miss => {
                 let companion = intent.email.as_ref().map(|digest| things::email_key(self.firm, digest));
                 self.release_if_quiet(

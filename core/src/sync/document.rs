@@ -91,7 +91,8 @@ impl Driver<'_> {
                 Found::Stub(id) => stub = Some(id),
                 // A stub whose PATCH may have been sent, and which is not to be seen any more: somebody removed or hid it.
                 Found::Nothing if open.intent.finishing.is_some() => {
-                    return Err(self.needs_review(StepKind::Document, &key, Vec::new()));
+                    let intent = (things::document_key(self.firm, &key), open.version);
+                    return Err(self.needs_review(StepKind::Document, &key, Vec::new(), intent));
                 }
                 Found::Nothing => {}
             }

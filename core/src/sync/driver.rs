@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::model::{ClioId, DocumentKey, DocumentRef, FirmId, Intake, IntakeDocument, MatterId};
-use crate::ports::{Commit, IntakeSource, Runtime};
+use crate::ports::{Commit, Expect, IntakeSource, Key, Runtime, Version};
 use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why};
 use crate::records::{Journal, Stored, Unit};
 use crate::retry::Quota;
@@ -98,7 +98,7 @@ pub(super) struct Driver<'a> {
     pub run: &'a mut Run,
     pub recovery: Option<Recovery>,
     /// The question that the present step raised.
-    pub review: Option<Review>,
+    pub review: Option<(Review, (Key, Version))>,
     progress: Option<&'a dyn Progress>,
 }
 
@@ -439,11 +439,12 @@ impl Driver<'_> {
     /// Commits a step that changed nothing in Clio, with its audit entry and the question that it raised.
     pub(super) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
         let mut unit = self.unit()?;
-        if let Some(review) = self.review.take() {
+        if let Some((review, (key, version))) = self.review.take() {
             review.put(&self.engine.journal, &mut unit).await?;
+            unit.check(key, Expect::Version(version));
         }
         unit.audit(self.audit(action, status, &step));
-        // Nobody else writes this run's record, so only a defect could conflict; an audit entry is never dropped in silence.
+        // Nobody else writes this run's record, so only a question that was answered meanwhile, or a defect, could conflict: the run ends, and is done again.
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::StoreConflict)) }
     }
 

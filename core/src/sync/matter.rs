@@ -140,7 +140,9 @@ impl Driver<'_> {
                 let step = self.link_matter(clio, How::Recovered, stored.version, unmapped).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
-            Probe::Review(candidates) => Err(self.needs_review(StepKind::Matter, id, candidates)),
+            Probe::Review(candidates) => {
+                Err(self.needs_review(StepKind::Matter, id, candidates, (key, stored.version)))
+            }
             Probe::Miss => {
                 let intent = Stored { value: (), version: stored.version, due_at: stored.due_at };
                 self.release_if_quiet(&key, None, &intent, asked_at).await

@@ -15,7 +15,7 @@ use crate::auth::Actor;
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
-use crate::ports::{Expect, Key};
+use crate::ports::{Expect, Key, Version};
 use crate::queue::Trigger;
 use crate::records::{Journal, Unit};
 
@@ -63,12 +63,19 @@ impl Review {
 }
 
 impl Driver<'_> {
-    /// The error of a step that a person must decide about.
-    pub(super) fn needs_review(&mut self, step: StepKind, id: impl ToString, candidates: Vec<ClioId>) -> Error {
+    /// The error of a step that a person must decide about. `intent` is the version that Clio was asked about: should an answer be written into it before the
+    /// question is, the question would never be answered, so its commit depends on that.
+    pub(super) fn needs_review(
+        &mut self,
+        step: StepKind,
+        id: impl ToString,
+        candidates: Vec<ClioId>,
+        intent: (Key, Version),
+    ) -> Error {
         let id = id.to_string();
         let error = Error::new(Code::NeedsReview).with(step.name(), &id).with("candidates", candidates.len());
         let (matters, since) = (vec![self.intake.matter.id.clone()], self.engine.runtime.now());
-        self.review = Some(Review { step, id, matters, candidates, since });
+        self.review = Some((Review { step, id, matters, candidates, since }, intent));
         error
     }
 }
