@@ -5,7 +5,7 @@
 
 use core::fmt;
 use core::ops::Bound;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
@@ -17,7 +17,30 @@ use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Ver
 #[derive(Clone)]
 pub struct MemoryStore {
     runtime: Arc<dyn Runtime>,
-    records: Arc<Mutex<BTreeMap<Key, Value>>>,
+    records: Arc<Mutex<Records>>,
+}
+
+#[derive(Clone, Default)]
+struct Records {
+    all: BTreeMap<Key, Value>,
+    /// What will be due, and when: workers ask for it all the time.
+    due: BTreeSet<(&'static str, Timestamp, Key)>,
+}
+
+impl Records {
+    fn insert(&mut self, key: Key, value: Value) {
+        self.remove(&key);
+        if let Some(due_at) = value.due_at {
+            self.due.insert((key.collection, due_at, key.clone()));
+        }
+        self.all.insert(key, value);
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(Value { due_at: Some(due_at), .. }) = self.all.remove(key) {
+            self.due.remove(&(key.collection, due_at, key.clone()));
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -29,11 +52,11 @@ struct Value {
 
 /// A copy of everything that a [`MemoryStore`] held.
 #[derive(Clone)]
-pub struct MemoryBackup(BTreeMap<Key, Value>);
+pub struct MemoryBackup(Records);
 
 impl fmt::Debug for MemoryBackup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryBackup").field("records", &self.0.len()).finish()
+        f.debug_struct("MemoryBackup").field("records", &self.0.all.len()).finish()
     }
 }
 
@@ -47,13 +70,13 @@ impl MemoryStore {
     /// Everything that it holds, in the order of the keys: for tests that look for what must not be there.
     #[must_use]
     pub fn dump(&self) -> Vec<(Key, String)> {
-        self.records().iter().map(|(key, value)| (key.clone(), value.body.clone())).collect()
+        self.records().all.iter().map(|(key, value)| (key.clone(), value.body.clone())).collect()
     }
 
     /// The body of one record, without waiting: for tests that look from outside.
     #[must_use]
     pub fn body(&self, key: &Key) -> Option<String> {
-        self.records().get(key).map(|value| value.body.clone())
+        self.records().all.get(key).map(|value| value.body.clone())
     }
 
     /// What it holds now: a backup.
@@ -67,7 +90,7 @@ impl MemoryStore {
         self.records().clone_from(&backup.0);
     }
 
-    fn records(&self) -> MutexGuard<'_, BTreeMap<Key, Value>> {
+    fn records(&self) -> MutexGuard<'_, Records> {
         // A commit changes the map only after its last check, in steps that do not panic: a poisoned map is still whole.
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,7 +99,7 @@ impl MemoryStore {
         Write::require_distinct_keys(writes)?;
         let mut records = self.records();
         let at = self.runtime.now();
-        if !writes.iter().all(|write| holds(&records, write)) {
+        if !writes.iter().all(|write| holds(&records.all, write)) {
             return Ok(Commit::Conflict);
         }
         for write in writes {
@@ -103,6 +126,7 @@ impl MemoryStore {
                 }
                 let first = Key::new(firm, collection, from.as_str());
                 let range = records
+                    .all
                     .range((Bound::Included(first), Bound::Unbounded))
                     .take_while(|(key, _)| key.firm == *firm && key.collection == *collection)
                     .take_while(|(key, _)| until.as_ref().is_none_or(|until| key.id < *until));
@@ -115,16 +139,15 @@ impl MemoryStore {
             }
             Scan::Due { firm, collection, limit } => {
                 let now = self.runtime.now();
-                let mut found: Vec<Record> = records
-                    .iter()
-                    .filter(|(key, _)| {
-                        key.collection == *collection && firm.as_ref().is_none_or(|firm| key.firm == *firm)
-                    })
-                    .filter(|(_, value)| value.due_at.is_some_and(|due_at| due_at <= now))
-                    .map(to_record)
-                    .collect();
-                found.sort_by_key(|record| record.due_at);
-                found.truncate(*limit);
+                let mut found = Vec::new();
+                for (of, due_at, key) in &records.due {
+                    if found.len() == *limit || (*of == *collection && *due_at > now) || *of > *collection {
+                        break;
+                    }
+                    if *of == *collection && firm.as_ref().is_none_or(|firm| key.firm == *firm) {
+                        found.extend(records.all.get_key_value(key).map(to_record));
+                    }
+                }
                 found
             }
         }
@@ -147,7 +170,7 @@ fn to_record((key, value): (&Key, &Value)) -> Record {
 
 impl Store for MemoryStore {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
-        Box::pin(async move { Ok(self.records().get_key_value(key).map(to_record)) })
+        Box::pin(async move { Ok(self.records().all.get_key_value(key).map(to_record)) })
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
@@ -162,7 +185,7 @@ impl Store for MemoryStore {
 /// The number of records, never their content.
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("records", &self.records().len()).finish_non_exhaustive()
+        f.debug_struct("MemoryStore").field("records", &self.records().all.len()).finish_non_exhaustive()
     }
 }
 
