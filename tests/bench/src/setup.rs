@@ -9,12 +9,12 @@ use casehug_clio::Sdk;
 use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use casehug_clio::clio::ClioHost;
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{ActorId, FirmId, MatterId};
+use casehug_clio::memory::MemoryIntake;
+use casehug_clio::model::{ActorId, DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::ports::{
     Commit, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Scan, Store, Write,
 };
 use casehug_clio_http_reqwest::ReqwestTransport;
-use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{ClioSim, Config};
 use serde_json::json;
@@ -80,12 +80,17 @@ impl HttpTransport for Watched {
 pub(crate) struct Bench {
     pub sim: ClioSim,
     pub folder: tempfile::TempDir,
+    intakes: MemoryIntake,
 }
 
 impl Bench {
     pub(crate) async fn new(config: Config) -> Self {
         let config = Config { auto_consent: true, ..config };
-        Self { sim: ClioSim::start(config).await.unwrap(), folder: tempfile::tempdir().unwrap() }
+        Self {
+            sim: ClioSim::start(config).await.unwrap(),
+            folder: tempfile::tempdir().unwrap(),
+            intakes: MemoryIntake::new(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -94,24 +99,27 @@ impl Bench {
 
     /// An approved intake of a new client.
     pub(crate) fn matter(&self, id: &str, documents: usize, len: usize) {
-        let folder = self.path("intakes").join(id);
-        std::fs::create_dir_all(&folder).unwrap();
         let listed: Vec<_> = (0..documents)
             .map(|n| {
-                std::fs::write(folder.join(format!("d{n}.pdf")), vec![b'x'; len]).unwrap();
                 json!({ "id": format!("d{n}"), "file_name": format!("d{n}.pdf"), "content_type": "application/pdf",
-                        "path": format!("d{n}.pdf"), "status": "approved", "origin": "client_upload" })
+                        "status": "approved", "origin": "client_upload" })
             })
             .collect();
         let intake = json!({ "matter": { "id": id, "title": format!("Doe v. Roe {id}"), "case_type": "family_law" },
             "client": { "id": format!("c-{id}"), "first_name": "Ana", "last_name": format!("Doe {id}"), "email": format!("{id}@{id}.test") },
             "documents": listed });
-        std::fs::write(folder.join("intake.json"), intake.to_string()).unwrap();
+        let intake = Intake::from_json(intake.to_string().as_bytes()).unwrap();
+        let firm = admin().firm;
+        let keys: Vec<_> = intake.documents.iter().map(|document| intake.key_of(document)).collect();
+        self.intakes.put(&firm, intake);
+        for key in keys {
+            self.intakes.put_bytes(&DocumentRef { firm: firm.clone(), key }, vec![b'x'; len]);
+        }
     }
 
     pub(crate) fn sdk(&self, store: Arc<dyn Store>) -> (Sdk, Watched) {
         let runtime = Arc::new(TokioRuntime);
-        let intake = FolderIntake::new(self.path("intakes"));
+        let intake = self.intakes.clone();
         let inner = Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap());
         let watched = Watched { inner, calls: Arc::default(), nanos: Arc::default() };
         let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
