@@ -99,7 +99,11 @@ impl Simulation {
             store: MemoryStore::new(Arc::new(NodeRuntime::new(&world))),
             clio: Clio::new(model),
             intake: MemoryIntake::new(),
-            faults: Faults::new(scenario.fault_rate, scenario.nodes),
+            faults: Faults::new(
+                scenario.fault_rate,
+                scenario.nodes,
+                scenario.events.iter().any(|(_, event)| matches!(event, Event::Restore)),
+            ),
             firm: FirmId::new("firm_1").map_err(text)?,
             clocks: BTreeMap::new(),
             up: BTreeMap::new(),

@@ -35,15 +35,15 @@ pub struct Faults {
     on: Arc<AtomicBool>,
     /// How probable a fault is, per request or commit.
     pub rate: f64,
-    /// No request is late and one process makes them all: Clio never has to refuse one for being too many.
+    /// No request is late, one process makes them all, and no restore takes away what is known of the window: Clio never has to refuse a call for being too many.
     pub careful: bool,
 }
 
 impl Faults {
     /// Faults of this rate.
     #[must_use]
-    pub fn new(rate: f64, nodes: usize) -> Self {
-        Self { on: Arc::new(AtomicBool::new(false)), rate, careful: rate == 0.0 && nodes == 1 }
+    pub fn new(rate: f64, nodes: usize, restores: bool) -> Self {
+        Self { on: Arc::new(AtomicBool::new(false)), rate, careful: rate == 0.0 && nodes == 1 && !restores }
     }
 
     /// From now on things go wrong, or no longer.
