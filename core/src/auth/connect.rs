@@ -36,6 +36,7 @@ use super::oauth::{Granted, OAuth};
 use super::survey::{self, Survey};
 use super::tokens::{TokenVault, Tokens};
 use super::{Actor, Connection, ConnectionState, Keyring, PracticeAreas};
+use crate::budget;
 use crate::clio::ClioApi;
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus};
@@ -217,7 +218,7 @@ impl Connect {
         let mut base = earlier;
         loop {
             connection.generation = base.as_ref().map_or(1, |base| base.value.generation + 1);
-            let unit = self.completed(actor, &connection, draft, base.as_ref(), &survey.areas, areas.as_ref()).await;
+            let unit = self.completed(actor, &connection, draft, base.as_ref(), &survey, areas.as_ref()).await;
             // An unknown commit is not a failed one: the connection may stand, and then its token is in use.
             let unknown = |error| Failed { error, give_back: false };
             match self.journal.commit(&unit.map_err(failed)?).await.map_err(unknown)? {
@@ -245,13 +246,16 @@ impl Connect {
         connection: &Connection,
         draft: &Draft,
         base: Option<&Stored<Connection>>,
-        areas: &PracticeAreas,
+        survey: &Survey,
         areas_base: Option<&Stored<PracticeAreas>>,
     ) -> Result<Unit> {
         let firm = &actor.firm;
         let mut unit = self.journal.unit(firm)?;
         unit.put(Connection::key(firm), expect(base), connection)?;
-        unit.put(PracticeAreas::key(firm), expect(areas_base), areas)?;
+        unit.put(PracticeAreas::key(firm), expect(areas_base), &survey.areas)?;
+        if let Some((rate, clio_time)) = survey.rate {
+            budget::opened(&self.journal, &mut unit, rate, clio_time).await?;
+        }
         if let Some(base) = base {
             Draft::retire(&mut unit, &base.value.id)?;
         }

@@ -10,13 +10,16 @@
 //! The authorization code is spent by now, so what passes (an outage, a rate limit) is tried again for as long as a person before a browser may wait.
 
 use core::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::connection::{ClioAccount, ClioUser, Readable};
 use super::practice_areas::{PracticeArea, PracticeAreas};
 use crate::clio::{
-    AccessToken, Answered, ApiRequest, CallError, CallLimits, ClioApi, Outcome, practice_areas, probe, users,
+    AccessToken, Answered, ApiRequest, CallError, CallLimits, ClioApi, Outcome, RateWindow, practice_areas, probe,
+    users,
 };
 use crate::error::{Code, Error, Result, Retry};
+use crate::model::Timestamp;
 use crate::ports::Runtime;
 use crate::retry::Schedule;
 
@@ -34,6 +37,8 @@ pub(super) struct Survey {
     pub readable: Readable,
     pub advice: Vec<Code>,
     pub areas: PracticeAreas,
+    /// What the last answer said of the token's window, and its `Date`.
+    pub rate: Option<(RateWindow, Option<Timestamp>)>,
 }
 
 /// Asks Clio: 4 calls, and one for each page of practice areas.
@@ -41,7 +46,7 @@ pub(super) struct Survey {
 /// # Errors
 /// [`Code::PlanWithoutApi`], or what kept Clio from answering.
 pub(super) async fn take(clio: &ClioApi, token: &AccessToken, runtime: &dyn Runtime) -> Result<Survey> {
-    let asks = Asks { clio, token, runtime };
+    let asks = Asks { clio, token, runtime, rate: Mutex::default() };
     let mut advice = Vec::new();
     let who = asks.unless_forbidden(&users::who_am_i(), &mut advice).await?;
     let readable = Readable {
@@ -78,13 +83,15 @@ pub(super) async fn take(clio: &ClioApi, token: &AccessToken, runtime: &dyn Runt
     if account.is_none() && advice.is_empty() {
         advice.push(Code::AppPermissionMissing);
     }
-    Ok(Survey { account, user, readable, advice, areas })
+    let rate = *asks.rate();
+    Ok(Survey { account, user, readable, advice, areas, rate })
 }
 
 struct Asks<'a> {
     clio: &'a ClioApi,
     token: &'a AccessToken,
     runtime: &'a dyn Runtime,
+    rate: Mutex<Option<(RateWindow, Option<Timestamp>)>>,
 }
 
 impl Asks<'_> {
@@ -92,7 +99,7 @@ impl Asks<'_> {
     async fn ask<A>(&self, request: &ApiRequest<A>) -> Result<Answered<A>, CallError> {
         let mut schedule = Schedule::new();
         for _ in 1..MOST_ATTEMPTS {
-            let failure = match self.clio.call(self.token, request, LIMITS).await {
+            let failure = match self.once(request).await {
                 Ok(answered) => return Ok(answered),
                 Err(failure) => failure,
             };
@@ -103,7 +110,23 @@ impl Asks<'_> {
             };
             self.runtime.sleep(wait).await;
         }
-        self.clio.call(self.token, request, LIMITS).await
+        self.once(request).await
+    }
+
+    async fn once<A>(&self, request: &ApiRequest<A>) -> Result<Answered<A>, CallError> {
+        let answer = self.clio.call(self.token, request, LIMITS).await;
+        let (rate, time) = match &answer {
+            Ok(answered) => (answered.rate, answered.clio_time),
+            Err(failure) => (failure.rate, failure.clio_time),
+        };
+        if let Some(rate) = rate {
+            *self.rate() = Some((rate, time));
+        }
+        answer
+    }
+
+    fn rate(&self) -> MutexGuard<'_, Option<(RateWindow, Option<Timestamp>)>> {
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer, or `None` if Clio itself says that this may not be read; then `advice` tells what to correct.

@@ -13,8 +13,9 @@
 //! **The edge.** A call that is on its way when the window ends counts in one of the two, nobody knows which. So a new window is opened only when this process's
 //! own calls have come back, or after [`DRAIN`], less what is still out.
 //!
-//! **Failure cases.** A process that dies loses its lease for the rest of the window: too little is spent, never too much. Garbled headers stall nothing for longer
-//! than a window. Clocks of hosts play no part: the end is counted from an answer's own `Date`, and kept by monotonic clocks and the store's.
+//! **Failure cases.** A process that dies loses its lease for the rest of the window: too little is spent, never too much. What it was told and had not yet
+//! written is lost too, so the first guess is none: connecting [writes down](opened) what its own calls were told, and each window passes its limit on to the
+//! next. Garbled headers stall nothing for longer than a window. Clocks of hosts play no part: the end is counted from an answer's own `Date`, and kept by monotonic clocks and the store's.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +26,7 @@ use crate::clio::RateWindow;
 use crate::error::Result;
 use crate::model::{FirmId, Monotonic, Timestamp};
 use crate::ports::{Commit, Expect, Key};
-use crate::records::Journal;
+use crate::records::{Journal, Unit};
 
 /// The length of a window (Clio: Rate limits), until an answer tells its end.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -72,6 +73,41 @@ struct Ledger {
     limit: u64,
     /// What no process has leased yet.
     left: u64,
+}
+
+impl Ledger {
+    fn key(firm: &FirmId) -> Key {
+        Key::new(firm, "budget", "window")
+    }
+
+    fn told(rate: RateWindow) -> Self {
+        let limit = rate.limit.clamp(1, MOST);
+        Self { limit, left: rate.remaining.min(limit) }
+    }
+}
+
+/// How long the window of an answer still lasts: a matter of Clio's clock alone.
+fn lasts(rate: RateWindow, clio_time: Option<Timestamp>) -> Option<Duration> {
+    let reset = Timestamp(rate.reset_unix_secs.saturating_mul(1000));
+    let left = Duration::from_millis(u64::try_from(reset.millis_since(clio_time?)).unwrap_or(0));
+    Some(left.min(LONGEST))
+}
+
+/// Adds to the commit that makes a connection the window of its token, as the connection's own calls left it.
+///
+/// # Errors
+/// [`Code::StoreFailed`](crate::Code::StoreFailed).
+pub(crate) async fn opened(
+    journal: &Journal,
+    unit: &mut Unit,
+    rate: RateWindow,
+    clio_time: Option<Timestamp>,
+) -> Result<()> {
+    let key = Ledger::key(unit.firm());
+    let stored = journal.get::<Ledger>(&key).await?;
+    let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
+    unit.put_due(key, expect, Some(lasts(rate, clio_time).unwrap_or(WINDOW)), &Ledger::told(rate))?;
+    Ok(())
 }
 
 /// A process's share of a firm's budget.
@@ -148,20 +184,17 @@ impl Budget {
         }
     }
 
-    /// Takes in the headers of an answer. `clio_time` is its `Date`: how long the window lasts is a matter of Clio's clock alone.
+    /// Takes in the headers of an answer. `clio_time` is its `Date`.
     pub(crate) fn learn(&self, rate: RateWindow, clio_time: Option<Timestamp>) {
         let now = self.journal.runtime().monotonic();
         let mut state = self.state();
-        let reset = Timestamp(rate.reset_unix_secs.saturating_mul(1000));
-        let left = clio_time.map(|time| Duration::from_millis(u64::try_from(reset.millis_since(time)).unwrap_or(0)));
         let known = state.window.filter(|window| window.ends > now);
-        let ends = match (left, known) {
-            (Some(left), _) => now + left.min(LONGEST),
+        let ends = match (lasts(rate, clio_time), known) {
+            (Some(lasts), _) => now + lasts,
             (None, Some(window)) => window.ends,
             (None, None) => now + WINDOW,
         };
-        let limit = rate.limit.clamp(1, MOST);
-        let remaining = rate.remaining.min(limit);
+        let Ledger { limit, left: remaining } = Ledger::told(rate);
         state.limit = Some(limit);
         state.window = match known {
             Some(window) if same(ends, window.ends) => {
@@ -188,10 +221,11 @@ impl Budget {
 
     /// Leases some of the window, or says when to look again.
     async fn lease(&self, class: Class) -> Result<Option<Duration>> {
-        let key = Key::new(&self.firm, "budget", "window");
+        let key = Ledger::key(&self.firm);
         let stored = self.journal.get::<Ledger>(&key).await?;
         let store_now = self.journal.store_now().await?;
         let now = self.journal.runtime().monotonic();
+        let last_limit = stored.as_ref().map(|stored| stored.value.limit);
         let ledger = stored.as_ref().and_then(|stored| {
             let left = u64::try_from(stored.due_at?.millis_since(store_now)).ok().filter(|left| *left > 0)?;
             Some((stored.value, Duration::from_millis(left).min(LONGEST)))
@@ -224,7 +258,7 @@ impl Budget {
                         return Ok(Some(LOOK));
                     }
                     state.draining_since = None;
-                    let limit = state.limit.unwrap_or(LIMIT);
+                    let limit = state.limit.or(last_limit).unwrap_or(LIMIT);
                     let left = limit.saturating_sub(out);
                     (limit, left, left, WINDOW)
                 }

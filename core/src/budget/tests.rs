@@ -151,3 +151,24 @@ async fn garbage_in_headers_stalls_nothing_for_longer_than_a_window() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_connecting_was_told_is_what_the_first_process_spends() {
+    let firm = Firm::new();
+    let (rate, time) = told(12, 7, 60);
+    let mut unit = firm.journal.unit(&FirmId::new("firm").unwrap()).unwrap();
+    opened(&firm.journal, &mut unit, rate, time).await.unwrap();
+    firm.journal.commit_or_conflict(&unit).await.unwrap();
+    // Each process dies before it could write down an answer: what is left is spent once, and nothing is guessed.
+    let mut calls = 0;
+    while firm.waits(&firm.process(), Class::Waiting).await == Duration::ZERO {
+        calls += 1;
+    }
+    assert_eq!(calls, 7);
+    // The limit outlives its window, whoever opens the next one.
+    let budget = firm.process();
+    for call in 1..12 {
+        assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO, "call {call}");
+    }
+    assert!(firm.waits(&budget, Class::Waiting).await > Duration::ZERO);
+}
