@@ -124,6 +124,12 @@ pub struct Config {
     pub strict_contract: bool,
     /// Webhooks may point to plain `http` (for receivers on loopback).
     pub http_webhooks: bool,
+    /// How long after a subscription its handshake is sent, in milliseconds.
+    pub hook_handshake_delay_ms: i64,
+    /// How long after a change its delivery is sent, in milliseconds. Changed between two changes, it reorders them.
+    pub hook_delay_ms: i64,
+    /// How many more times each delivery is sent.
+    pub hook_duplicates: u32,
     /// Largest request body of the API, in bytes.
     pub body_limit: usize,
     /// Added to the wall clock by the server, in milliseconds.
@@ -173,6 +179,9 @@ impl Default for Config {
             firewall: true,
             strict_contract: true,
             http_webhooks: false,
+            hook_handshake_delay_ms: 0,
+            hook_delay_ms: 0,
+            hook_duplicates: 0,
             body_limit: 1024 * 1024,
             clock_offset_ms: 0,
         }

@@ -179,6 +179,7 @@ impl Model {
                     Resource::CustomFields => self.custom_field_create(now, &data),
                     Resource::Users => Err(ApiError::not_found("The requested resource")),
                 }?;
+                self.tell_created(now, kind, id);
                 self.single(now, kind, id, 201, &selection)
             }
             Act::Update(id) => {
@@ -216,6 +217,7 @@ impl Model {
     }
 
     pub(crate) fn update(&mut self, now: i64, kind: Resource, id: i64, data: &input::Data) -> ApiResult<()> {
+        let before = self.watched(now, kind, id);
         match kind {
             Resource::Contacts => self.contact_update(now, id, data),
             Resource::Matters => self.matter_update(now, id, data),
@@ -223,10 +225,13 @@ impl Model {
             Resource::Documents => self.document_update(now, id, data),
             Resource::Webhooks => self.webhook_update(now, id, data),
             Resource::CustomFields | Resource::Users => Err(ApiError::not_found("The requested resource")),
-        }
+        }?;
+        self.tell_updated(now, kind, id, before);
+        Ok(())
     }
 
     pub(crate) fn destroy(&mut self, now: i64, kind: Resource, id: i64) -> ApiResult<()> {
+        let before = self.watched(now, kind, id);
         match kind {
             Resource::Contacts if self.matters.values().any(|matter| matter.client == id) => {
                 return Err(ApiError::conflict("The contact is the client of a matter."));
@@ -246,6 +251,7 @@ impl Model {
             }
         }
         self.deleted += 1;
+        self.tell_deleted(now, kind, id, before);
         Ok(())
     }
 

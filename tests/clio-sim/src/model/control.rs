@@ -70,6 +70,10 @@ impl Model {
                 self.revoke_all(flag("access"), flag("refresh"));
                 Ok(json!({}))
             }
+            ("POST", "suspend_webhooks") => {
+                self.suspend_webhooks();
+                Ok(json!({}))
+            }
             ("POST", "reset_rate_limits") => {
                 self.rates.clear();
                 Ok(json!({}))

@@ -23,6 +23,7 @@ mod contact_parts;
 mod contacts;
 mod control;
 mod custom_fields;
+mod deliveries;
 mod documents;
 mod errors;
 mod faults;
@@ -43,12 +44,13 @@ mod users;
 mod versions;
 mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub use self::{
+    deliveries::Delivery,
     faults::{Action, Deliver, Execute, Fault, Plan},
     http::{Request, Response},
     oauth::Tokens,
@@ -76,6 +78,10 @@ pub struct Model {
     documents: BTreeMap<i64, documents::Document>,
     webhooks: BTreeMap<i64, webhooks::Webhook>,
     custom_fields: BTreeMap<i64, custom_fields::CustomField>,
+    posts: BTreeMap<u64, deliveries::Post>,
+    posted: u64,
+    /// Which records a subscription has told of.
+    told_once: BTreeSet<(i64, i64)>,
 }
 
 impl Model {
@@ -99,6 +105,9 @@ impl Model {
             documents: BTreeMap::new(),
             webhooks: BTreeMap::new(),
             custom_fields: BTreeMap::new(),
+            posts: BTreeMap::new(),
+            posted: 0,
+            told_once: BTreeSet::new(),
         };
         if model.config.default_practice_areas {
             for (name, code, category) in practice_areas::DEFAULTS {

@@ -1,4 +1,4 @@
-//! Webhook subscriptions: kept and shown, not yet delivered.
+//! Webhook subscriptions. What is sent to them is in `deliveries.rs`.
 
 use serde_json::{Value, json};
 
@@ -79,6 +79,7 @@ impl Model {
         hook.stamp.id = resource::next(&mut self.ids.webhooks);
         let id = hook.stamp.id;
         self.webhooks.insert(id, hook);
+        self.shake_hands(now, id);
         Ok(id)
     }
 
@@ -86,11 +87,15 @@ impl Model {
         let mut hook = self.webhook(now, id)?.clone();
         let url = hook.url.clone();
         self.fill_webhook(now, &mut hook, data)?;
-        if hook.url != url {
+        let moved = hook.url != url;
+        if moved {
             hook.status = "pending";
         }
         hook.stamp.touch(now);
         self.webhooks.insert(id, hook);
+        if moved {
+            self.shake_hands(now, id);
+        }
         Ok(())
     }
 

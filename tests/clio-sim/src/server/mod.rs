@@ -5,6 +5,7 @@
 //! when the client has gone away meanwhile.
 
 mod carry;
+mod hooks;
 
 use std::{
     collections::hash_map::RandomState,
@@ -99,6 +100,7 @@ impl ClioSim {
         let tasks = vec![
             tokio::spawn(accept(api, shared.clone(), Surface::Api)),
             tokio::spawn(accept(storage, shared.clone(), Surface::Storage)),
+            tokio::spawn(hooks::deliver(shared.clone())),
         ];
         Ok(Self { shared, url, storage_url, tasks })
     }
