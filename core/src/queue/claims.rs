@@ -43,6 +43,8 @@ pub(crate) struct Claim {
     pub trigger: Trigger,
     pub attempt: u32,
     pub actor: ActorId,
+    /// The connection's generation when it was claimed: what the run finds wanting may be mended while it still runs.
+    connection: u64,
     key: Key,
     fence: Version,
     until: Mutex<Monotonic>,
@@ -138,6 +140,7 @@ impl Claims {
                 job.parked = None;
             }
             let Some(actor) = job.actor.clone() else { return Ok(Acquired::Nothing) };
+            let connection = Connection::load(&self.journal, firm).await?.map_or(0, |stored| stored.value.generation);
             job.running = Some(job.generation);
             let before = self.journal.runtime().monotonic();
             let mut unit = self.journal.unit(firm)?;
@@ -158,6 +161,7 @@ impl Claims {
                     trigger: job.trigger,
                     attempt: job.failures.saturating_add(1),
                     actor,
+                    connection,
                     key: claim_key(firm, matter),
                     fence,
                     until: Mutex::new(before + self.lease),
@@ -219,10 +223,13 @@ impl Claims {
         next: impl FnOnce(&Job) -> Next,
     ) -> Result<Option<Duration>> {
         let (mut job, expect) = self.job(&claim.firm, &claim.matter).await?;
-        let next = next(&job);
-        let connection = match next {
-            Next::Park => Some(self.connection(unit, &claim.firm).await?),
-            _ => None,
+        let (next, connection) = match next(&job) {
+            Next::Park => match self.connection(unit, &claim.firm).await? {
+                // The firm was connected anew meanwhile, and its release may be over: nobody would wake the job.
+                now if now > claim.connection => (Next::Due(Duration::ZERO), None),
+                now => (Next::Park, Some(now)),
+            },
+            next => (next, None),
         };
         let due = job.end(last, next, connection);
         unit.put_due(job_key(&claim.firm, &claim.matter), expect, due, &job)?;

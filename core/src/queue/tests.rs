@@ -216,6 +216,23 @@ async fn a_job_that_needs_an_admin_waits_for_a_newer_connection() {
     assert!(!release_due(&bench.journal).await.unwrap(), "once");
 }
 
+/// Found by simulation (seed 744715): the run's failure was the old connection's, and it ended just after the new one's release.
+#[tokio::test]
+async fn a_run_that_ends_after_a_reconnect_is_not_parked_under_the_new_connection() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.trigger(&claims, Trigger::Approved).await;
+    let claim = bench.claim(&claims).await.unwrap();
+    let mut unit = bench.journal.unit(&bench.firm).unwrap();
+    unit.put(crate::auth::Connection::key(&bench.firm), crate::ports::Expect::Absent, &connection()).unwrap();
+    bench.journal.commit_or_conflict(&unit).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Park).await);
+    assert_eq!(bench.due().await, 1, "it is tried with the new connection");
+    let claim = bench.claim(&claims).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Park).await);
+    assert_eq!(bench.job().await.parked, Some(1), "and parked if that is found wanting, too");
+}
+
 fn connection() -> crate::auth::Connection {
     crate::auth::Connection {
         id: crate::model::ConnectionId::new("con_1").unwrap(),
