@@ -29,7 +29,7 @@ use casehug_clio::model::{
 };
 use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
 use casehug_clio::sync::{Decision, StepKind};
-use casehug_clio::{Error, Sdk};
+use casehug_clio::{Code, Error, Sdk};
 use clio_sim::model::{Model, Request};
 use serde_json::json;
 
@@ -422,8 +422,13 @@ impl Simulation {
             });
             let decision = ours.map_or(Decision::Create, |clio| Decision::Link(*clio));
             let (host, admin) = (self.host()?, self.admin()?);
-            self.wait(async move { host.decide(&admin, review.step, &review.id, decision).await })?
-                .map_err(|error| format!("{error:?}"))?;
+            match self.wait(async move { host.decide(&admin, review.step, &review.id, decision).await })? {
+                // It answered itself, or is just being looked up again: asked again, if it still is a question.
+                Err(error) if !matches!(error.code(), Code::StoreConflict | Code::IdInvalid) => {
+                    return Err(format!("{error:?}"));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
