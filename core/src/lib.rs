@@ -20,11 +20,12 @@ pub mod ports;
 pub mod queue;
 pub mod records;
 mod retry;
-mod sdk;
+pub mod sdk;
 pub mod settings;
 pub mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod webhook;
 
 pub use error::{Code, Error, ErrorKind, Result, Retry};
 pub use sdk::{Sdk, SdkBuilder};

@@ -44,6 +44,7 @@ use crate::model::{ConnectionId, FirmId, Timestamp};
 use crate::ports::{Commit, Expect};
 use crate::queue;
 use crate::records::{Journal, Stored, Unit};
+use crate::webhook::{Chore, wake_in};
 
 /// Connects firms to Clio.
 #[derive(Clone, Debug)]
@@ -133,6 +134,7 @@ impl Connect {
                 return Err(self.end(actor, attempt, Action::Connect, error).await);
             }
         };
+        self.cancel_revocation(&actor.firm).await?;
         let mut unit = self.journal.unit(&actor.firm)?;
         let earlier = Connection::load(&self.journal, &actor.firm).await?;
         let id = ConnectionId::new(self.journal.new_id()?)?;
@@ -257,10 +259,13 @@ impl Connect {
             budget::opened(&self.journal, &mut unit, rate, clio_time).await?;
         }
         if let Some(base) = base {
-            Draft::retire(&mut unit, &base.value.id)?;
+            Self::retire(&mut unit, &base.value)?;
         }
         draft.complete(&mut unit);
         queue::release_in(&self.journal, &mut unit, firm).await?;
+        wake_in(&self.journal, &mut unit, Chore::Subscriptions).await?;
+        wake_in(&self.journal, &mut unit, Chore::Poll).await?;
+        wake_in(&self.journal, &mut unit, Chore::Sweep).await?;
         unit.audit(connected(actor, connection));
         Ok(unit)
     }
@@ -279,6 +284,7 @@ impl Connect {
             readable: survey.readable,
             connected_at: self.journal.runtime().now(),
             connected_by: actor.id.clone(),
+            unrevoked: None,
         }
     }
 
@@ -347,22 +353,27 @@ fn same_account(
     Err(Failed { error, give_back: false })
 }
 
-/// https, or http to this machine itself; no user, no fragment.
 fn redirect_target(text: &str) -> Result<Url> {
-    let refused =
-        |reason: &'static str| Error::new(Code::UrlRefused).with("field", "redirect_uri").with("reason", reason);
-    let url = Url::parse(text).map_err(|_| refused("not_a_url"))?;
+    let not_a_url = |_| Error::new(Code::UrlRefused).with("field", "redirect_uri").with("reason", "not_a_url");
+    let url = Url::parse(text).map_err(not_a_url)?;
+    check_public_url(&url, "redirect_uri")?;
+    Ok(url)
+}
+
+/// https, or http to this machine itself; no user, no fragment.
+pub(crate) fn check_public_url(url: &Url, field: &'static str) -> Result<()> {
+    let refused = |reason: &'static str| Err(Error::new(Code::UrlRefused).with("field", field).with("reason", reason));
     let loopback = match url.host() {
         Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
         Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
-        None => return Err(refused("no_host")),
+        None => return refused("no_host"),
     };
     if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-        return Err(refused("not_https"));
+        return refused("not_https");
     }
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err(refused("user_or_fragment"));
+        return refused("user_or_fragment");
     }
-    Ok(url)
+    Ok(())
 }

@@ -42,6 +42,9 @@ pub struct Connection {
     pub connected_at: Timestamp,
     /// The firm admin who connected.
     pub connected_by: ActorId,
+    /// What Clio may still honour after a disconnect, as a fixed word: remove the app in Clio's settings to be sure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unrevoked: Option<String>,
 }
 
 /// Whether a connection works.
@@ -54,6 +57,10 @@ pub enum ConnectionState {
     Degraded,
     /// No longer: an admin must reconnect.
     ReconnectRequired,
+    /// An admin ended it; what Clio granted is being given back.
+    Revoking,
+    /// An admin ended it. Links, logs and settings are kept for the next one.
+    Disconnected,
 }
 
 /// A firm's account in Clio.
@@ -115,10 +122,13 @@ impl Connection {
     /// [`Code::NotConnected`], [`Code::ReconnectRequired`], [`Code::StoreFailed`].
     pub(crate) async fn load_usable(journal: &Journal, firm: &FirmId) -> Result<Stored<Self>> {
         let stored = Self::load(journal, firm).await?.ok_or(Code::NotConnected)?;
-        if stored.value.state == ConnectionState::ReconnectRequired {
-            return Err(Error::new(Code::ReconnectRequired).with("connection", &stored.value.id));
+        match stored.value.state {
+            ConnectionState::Connected | ConnectionState::Degraded => Ok(stored),
+            ConnectionState::ReconnectRequired => {
+                Err(Error::new(Code::ReconnectRequired).with("connection", &stored.value.id))
+            }
+            ConnectionState::Revoking | ConnectionState::Disconnected => Err(Code::NotConnected.into()),
         }
-        Ok(stored)
     }
 }
 

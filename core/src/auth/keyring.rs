@@ -102,6 +102,14 @@ impl Keyring {
         Ok(hex::encode(self.firm_mac(firm, "address", normalized.as_bytes()).await?))
     }
 
+    /// The digest by which a contact's values are told from others: as [`address_digest`](Self::address_digest).
+    ///
+    /// # Errors
+    /// [`Code::KeyFailed`], [`Code::StoreFailed`].
+    pub async fn contact_digest(&self, firm: &FirmId, values: &[u8]) -> Result<String> {
+        Ok(hex::encode(self.firm_mac(firm, "contact", values).await?))
+    }
+
     /// HMAC-SHA-256 under the firm's key. Each purpose has its own space of messages.
     pub(super) async fn firm_mac(&self, firm: &FirmId, purpose: &'static str, message: &[u8]) -> Result<[u8; 32]> {
         let key = self.firm_key(firm).await?;

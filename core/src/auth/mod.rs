@@ -10,7 +10,7 @@
 //! (`keyring.rs`, `sealing.rs`). Each of these files tells its own problem, life and failure cases.
 //!
 //! **Life of a connection.** Nothing → *connected*, or *degraded* where a permission is missing → *reconnect required*, when Clio no longer
-//! accepts the refresh token → connected again, one generation later, with the same links.
+//! accepts the refresh token, or *revoking* and *disconnected*, when an admin ends it (`disconnect.rs`) → connected again, one generation later, with the same links.
 //!
 //! **Where a token may be.** In the sealed envelope; in a [`Grant`] and the session's memory, wiped on drop; in the request to Clio; and for a
 //! moment inside the `oauth2` crate, which holds plain strings (`oauth.rs`). Nowhere else: no `Debug`, error, log or URL. It is compared in constant time.
@@ -21,6 +21,7 @@ mod attempt;
 mod callback;
 mod connect;
 mod connection;
+mod disconnect;
 mod keyring;
 mod keys;
 mod oauth;
@@ -34,6 +35,7 @@ mod tokens;
 
 pub use actor::{Actor, Role};
 pub use connect::ConnectStart;
+pub(crate) use connect::check_public_url;
 pub use connection::{ClioAccount, ClioUser, Connection, ConnectionState, Readable};
 pub use keyring::Keyring;
 pub use keys::ConfiguredKeys;

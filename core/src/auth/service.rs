@@ -79,6 +79,35 @@ impl Auth {
         actor.require_admin_of(&actor.firm, &self.connect.journal, operation).await
     }
 
+    /// Ends the firm's connection: gives back what Clio granted, as far as Clio can be reached, and goes on later otherwise
+    /// ([`Disconnected`](super::ConnectionState::Disconnected) or [`Revoking`](super::ConnectionState::Revoking)). Nothing in Clio is deleted but our
+    /// webhook subscriptions; links, logs and settings stay.
+    ///
+    /// # Errors
+    /// [`NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; [`NotConnected`](crate::Code::NotConnected);
+    /// [`StoreFailed`](crate::Code::StoreFailed).
+    pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
+        self.connect.disconnect(actor).await
+    }
+
+    /// Clio's deauthorization callback came in, or seems to have. Gives whether the firm is disconnected now: Clio itself is asked.
+    ///
+    /// # Errors
+    /// [`NotConnected`](crate::Code::NotConnected), or what kept Clio from answering.
+    pub async fn deauthorization_reported(&self, firm: &FirmId) -> Result<bool> {
+        self.connect.deauthorization_reported(firm).await
+    }
+
+    /// When the access token ends, on the host's clock.
+    pub(crate) async fn token_ends(&self, firm: &FirmId) -> Result<Option<crate::model::Timestamp>> {
+        let Some(connection) = self.connection(firm).await? else { return Ok(None) };
+        Ok(self.connect.open_tokens(firm, &connection).await?.and_then(|tokens| tokens.expires_at))
+    }
+
+    pub(crate) async fn revoke(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
+        self.connect.revoke(firm).await
+    }
+
     /// Access tokens for calls to Clio.
     #[must_use]
     pub fn session(&self) -> &Session {

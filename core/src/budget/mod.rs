@@ -159,6 +159,14 @@ impl Budget {
         self.state().limit.unwrap_or(LIMIT)
     }
 
+    /// Calls of a window, and what is left of the present one, as far as this process was told.
+    pub(crate) fn told(&self) -> (u64, Option<u64>) {
+        let now = self.journal.runtime().monotonic();
+        let state = self.state();
+        let window = state.window.filter(|window| window.ends > now);
+        (state.limit.unwrap_or(LIMIT), window.and_then(|window| window.told))
+    }
+
     /// Waits until a call may be made.
     ///
     /// # Errors

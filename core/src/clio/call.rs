@@ -163,6 +163,9 @@ impl ClioApi {
             .with("accept", "application/json")
             .with("user-agent", &*self.user_agent)
             .with("x-api-version", API_VERSION);
+        if let Some((name, value)) = &request.header {
+            headers.push(name, value.as_str());
+        }
         let body = match &request.body {
             Some(bytes) => {
                 headers.push("content-type", "application/json");

@@ -1,4 +1,4 @@
-//! Contacts (Clio: Contacts). The integration creates and links them, and never changes one.
+//! Contacts (Clio: Contacts). A sync creates and links them, and never changes one; only an admin's decision in the contact review does.
 
 use core::fmt;
 
@@ -8,6 +8,7 @@ use super::decode;
 use super::request::{ApiRequest, ORDER, PAGE, Page, Path, Resource};
 use crate::error::Result;
 use crate::model::{ClioId, Confidential, Timestamp};
+use crate::ports::Method;
 
 /// What is asked for with every call: what is needed to recognise a contact, and no more of a person than that.
 pub(super) const FIELDS: &str =
@@ -34,6 +35,9 @@ pub struct Contact {
     /// When it was last changed, on Clio's clock.
     #[serde(default, deserialize_with = "decode::scalar")]
     pub updated_at: Option<Timestamp>,
+    /// The revision, if it was [asked for](show_tagged).
+    #[serde(default, deserialize_with = "decode::scalar")]
+    pub etag: Option<String>,
     #[serde(default, deserialize_with = "decode::list")]
     email_addresses: Vec<Email>,
     #[serde(default, deserialize_with = "decode::list")]
@@ -133,6 +137,57 @@ struct NewPhone<'a> {
     name: &'static str,
     number: &'a str,
     default_number: bool,
+}
+
+/// A change of a contact: its names, and an address or a number to be added. Nothing is taken away.
+#[derive(Clone, Copy)]
+pub struct ContactChange<'a> {
+    /// First name.
+    pub first_name: &'a str,
+    /// Last name.
+    pub last_name: &'a str,
+    /// An email address that the contact does not have yet.
+    pub email: Option<&'a str>,
+    /// A phone number that the contact does not have yet.
+    pub phone: Option<&'a str>,
+}
+
+impl fmt::Debug for ContactChange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ContactChange([confidential])")
+    }
+}
+
+#[derive(Serialize)]
+struct ChangeBody<'a> {
+    first_name: &'a str,
+    last_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_addresses: Option<[NewEmail<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_numbers: Option<[NewPhone<'a>; 1]>,
+}
+
+/// Changes a contact that an admin decided to change, unless it was changed since `etag` was read (Clio: If-Match).
+///
+/// # Errors
+/// [`Code::Internal`](crate::Code::Internal) if the body cannot be built.
+pub fn change(id: ClioId, etag: &str, change: &ContactChange<'_>) -> Result<ApiRequest<Contact>> {
+    let body = ChangeBody {
+        first_name: change.first_name,
+        last_name: change.last_name,
+        email_addresses: change.email.map(|address| [NewEmail { name: "Other", address, default_email: false }]),
+        phone_numbers: change.phone.map(|number| [NewPhone { name: "Other", number, default_number: false }]),
+    };
+    let path = Path::of(Resource::Contacts, id).with("fields", FIELDS);
+    Ok(ApiRequest::change(Method::Patch, Resource::Contacts, path, &body)?.with_header("if-match", etag).about(id))
+}
+
+/// One contact with its revision.
+#[must_use]
+pub fn show_tagged(id: ClioId) -> ApiRequest<Contact> {
+    let fields = format!("etag,{FIELDS}");
+    ApiRequest::show(Resource::Contacts, Path::of(Resource::Contacts, id).with("fields", &fields)).about(id)
 }
 
 /// Persons in which this address occurs. Clio's `query` is a wildcard over a dozen fields: every address of every answer must be compared.

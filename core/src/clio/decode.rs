@@ -12,6 +12,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use secrecy::SecretString;
+
 use super::host::ClioHost;
 use super::request::{ApiRequest, Page, Resource};
 use crate::model::{ClioId, Confidential, Timestamp};
@@ -74,6 +76,11 @@ pub(super) fn any_list(_: &ClioHost, _: Resource, body: &[u8]) -> Result<(), Unr
     Ok(())
 }
 
+/// The status says it all.
+pub(super) fn nothing(_: &ClioHost, _: Resource, _: &[u8]) -> Result<(), Unreadable> {
+    Ok(())
+}
+
 /// What a JSON scalar may be read as. `None`: it is not one of these.
 pub(super) trait Scalar: Sized {
     fn text(text: &str) -> Option<Self>;
@@ -98,6 +105,12 @@ impl Scalar for String {
     }
     fn integer(number: i64) -> Option<Self> {
         Some(number.to_string())
+    }
+}
+
+impl Scalar for SecretString {
+    fn text(text: &str) -> Option<Self> {
+        Some(Self::from(text))
     }
 }
 

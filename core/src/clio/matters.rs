@@ -14,7 +14,8 @@ pub(super) const FIELDS: &str =
     "id,status,display_number,client_reference,description,created_at,updated_at,client{id},practice_area{id}";
 
 /// The status of a matter. Clio writes it capitalised in answers and in lower case in requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MatterStatus {
     /// Open
     Open,
@@ -172,6 +173,32 @@ pub fn of_client_since(client: ClioId, since: Option<Timestamp>) -> ApiRequest<P
         None => path,
     };
     ApiRequest::list(Resource::Matters, path)
+}
+
+/// What is asked for to know a status.
+const STATUS_FIELDS: &str = "id,status,updated_at";
+
+/// Status and time of the matters that were changed since a moment of Clio's clock.
+#[must_use]
+pub fn changed_since(since: Timestamp) -> ApiRequest<Page<Matter>> {
+    ApiRequest::list(Resource::Matters, statuses().with("updated_since", &since.to_rfc3339()))
+}
+
+/// Status and time of these matters, at most 200. One that is missing in the answer is gone, or hidden.
+#[must_use]
+pub fn statuses_of(ids: &[ClioId]) -> ApiRequest<Page<Matter>> {
+    let path = ids.iter().fold(statuses(), |path, id| path.with("ids[]", &id.to_string()));
+    ApiRequest::list(Resource::Matters, path)
+}
+
+/// Status and time of one matter.
+#[must_use]
+pub fn status(id: ClioId) -> ApiRequest<Matter> {
+    ApiRequest::show(Resource::Matters, Path::of(Resource::Matters, id).with("fields", STATUS_FIELDS)).about(id)
+}
+
+fn statuses() -> Path {
+    Path::new("matters.json").with("fields", STATUS_FIELDS).with("limit", PAGE).with("order", ORDER)
 }
 
 /// One matter.

@@ -27,9 +27,10 @@ mod tests;
 mod token;
 mod upload;
 pub mod users;
+pub mod webhooks;
 
 pub use call::{API_VERSION, Answered, CallLimits, ClioApi, USER_AGENT};
-pub use contacts::{Contact, NewContact};
+pub use contacts::{Contact, ContactChange, NewContact};
 pub use documents::{Document, DocumentStub, NewDocument, PartTarget};
 pub(crate) use errors::transport_error;
 pub use errors::{CallError, Outcome, RateWindow};
@@ -41,3 +42,4 @@ pub use request::{ApiRequest, Page, Resource};
 pub use token::AccessToken;
 pub use upload::UploadTarget;
 pub use users::{Account, WhoAmI};
+pub use webhooks::{HookModel, HookStatus, Webhook};

@@ -67,6 +67,8 @@ pub struct ApiRequest<A> {
     pub(super) record: Option<ClioId>,
     target: Target,
     pub(super) body: Option<Zeroizing<Vec<u8>>>,
+    /// A header that only this request has.
+    pub(super) header: Option<(&'static str, Zeroizing<String>)>,
     idempotent: bool,
     pub(super) max_response: u64,
     decode: Decode<A>,
@@ -120,6 +122,11 @@ impl<A> ApiRequest<A> {
         (self.decode)(host, self.resource, body)
     }
 
+    pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.header = Some((name, Zeroizing::new(value.to_owned())));
+        self
+    }
+
     pub(super) fn about(mut self, record: ClioId) -> Self {
         self.record = Some(record);
         self
@@ -164,6 +171,11 @@ impl ApiRequest<()> {
     pub(super) fn probe(resource: Resource, path: Path) -> Self {
         Self::new(Method::Get, resource, path, None, true, decode::any_list)
     }
+
+    /// A request whose answer is its status.
+    pub(super) fn act(method: Method, resource: Resource, path: Path) -> Self {
+        Self::new(method, resource, path, None, true, decode::nothing)
+    }
 }
 
 impl<A> ApiRequest<A> {
@@ -181,6 +193,7 @@ impl<A> ApiRequest<A> {
             record: None,
             target: Target::Path(path.0),
             body,
+            header: None,
             idempotent,
             max_response: MAX_RECORD,
             decode,
@@ -196,6 +209,7 @@ impl<A> Clone for ApiRequest<A> {
             record: self.record,
             target: self.target.clone(),
             body: self.body.clone(),
+            header: self.header.clone(),
             idempotent: self.idempotent,
             max_response: self.max_response,
             decode: self.decode,

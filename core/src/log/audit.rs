@@ -41,8 +41,12 @@ names! {
         Refresh "refresh",
         /// A call was refused because of the actor's role or firm.
         Denied "denied",
+        /// The connection was ended, or what it left in Clio was given back.
+        Disconnect "disconnect",
         /// Settings were changed.
         Settings "settings",
+        /// The mapping of case types to practice areas was changed.
+        Mapping "mapping",
         /// An admin decided whether a record in Clio is the one in doubt.
         Review "review",
         /// The operator said that the store lost records, or that they are all found again.
@@ -55,6 +59,24 @@ names! {
         Export "export",
         /// Old log entries were removed.
         Prune "prune",
+        /// A webhook subscription was created, or could not be.
+        WebhookCreated "webhook_created",
+        /// A webhook subscription was renewed.
+        WebhookRenewed "webhook_renewed",
+        /// A webhook subscription of ours was deleted in Clio.
+        WebhookDeleted "webhook_deleted",
+        /// A delivery was received.
+        WebhookReceived "webhook_received",
+        /// A delivery was refused: unsigned, or with a wrong signature.
+        WebhookRefused "webhook_refused",
+        /// A delivery changed what is known, and the host is told; or it could not be applied.
+        WebhookApplied "webhook_applied",
+        /// Something that no delivery told of was found by asking Clio.
+        Reconcile "reconcile",
+        /// A contact was changed in Clio or in CaseHug, and that is to be reviewed; or an admin decided.
+        ContactReview "contact_review",
+        /// Keys were wrapped again.
+        KeyRotation "key_rotation",
         /// A matter was synced, or could not be.
         Sync "sync",
         /// A contact was created in Clio.

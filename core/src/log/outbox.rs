@@ -10,8 +10,9 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::progress::ProgressFeed;
+use crate::clio::MatterStatus;
 use crate::error::{Code, Error, Result};
-use crate::model::{ClioId, FirmId, MatterId};
+use crate::model::{ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Scan, Version, Write};
 use crate::records::{Journal, Unit};
 
@@ -44,8 +45,44 @@ pub enum EventBody {
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<String>,
     },
+    /// The status of a matter in Clio changed. The newest change of a matter is told last.
+    MatterStatus {
+        /// The matter.
+        matter: MatterId,
+        /// The matter in Clio.
+        clio_matter: ClioId,
+        /// What it is now.
+        status: MatterStatus,
+        /// When it was changed, on Clio's clock; never earlier than what was told before.
+        updated_at: Timestamp,
+    },
+    /// A matter is no longer in Clio, or hidden from the connected user. Its link stays.
+    MatterGone {
+        /// The matter.
+        matter: MatterId,
+        /// What it was in Clio.
+        clio_matter: ClioId,
+        /// Clio said that it was deleted; otherwise it may only be hidden.
+        deleted: bool,
+    },
+    /// A client was changed in Clio or in CaseHug: an admin may look at the proposal.
+    ContactProposed {
+        /// The client.
+        client: ClientId,
+        /// The proposal's id.
+        proposal: String,
+    },
+    /// An admin accepted a change from Clio: apply it in CaseHug, then say so.
+    ContactAccepted {
+        /// The client.
+        client: ClientId,
+        /// The proposal's id.
+        proposal: String,
+    },
     /// The connection needs an admin: reconnect in Settings, Integrations.
     ReconnectRequired,
+    /// The connection was ended, by an admin of the firm or inside Clio.
+    Disconnected,
     /// A backfill is through, or was cancelled.
     BackfillFinished {
         /// Its id.
@@ -94,6 +131,12 @@ impl Event {
     #[must_use]
     pub fn about_connection(body: EventBody) -> Self {
         Self { subject: String::from("connection"), body }
+    }
+
+    /// An event about a client.
+    #[must_use]
+    pub fn about_contact(client: &ClientId, body: EventBody) -> Self {
+        Self { subject: format!("client/{client}"), body }
     }
 
     /// An event about a backfill.

@@ -26,6 +26,7 @@
 
 mod backfill;
 mod claims;
+mod held;
 mod job;
 mod nudge;
 mod park;
@@ -35,7 +36,9 @@ mod worker;
 pub use backfill::{BackfillPlan, BackfillState, BackfillStatus};
 pub(crate) use backfill::{begin as begin_backfill, change as change_backfill, list as list_backfills};
 pub(crate) use claims::{Acquired, Claim, Claims, Why};
-pub(crate) use job::{Job, Next};
+pub use held::HeldMatter;
+pub(crate) use held::{forget as forget_held, hold, list as list_held};
+pub(crate) use job::{JOBS, Job, Next};
 pub use job::{LastRun, Trigger};
 pub(crate) use park::release_in;
 pub use state::{MatterState, MatterStatus};

@@ -246,6 +246,7 @@ fn connection() -> crate::auth::Connection {
         readable: crate::auth::Readable { contacts: true, matters: true, documents: true },
         connected_at: crate::model::Timestamp(0),
         connected_by: ActorId::new("usr_1").unwrap(),
+        unrevoked: None,
     }
 }
 

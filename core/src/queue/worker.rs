@@ -4,16 +4,18 @@
 //! the work of the dead. Told to stop, it claims nothing more and ends when its runs have ended.
 
 use core::pin::pin;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join3, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::backfill::feed_due;
 use super::claims::{Acquired, Claim, Why};
 use super::job::{FIRST, First, JOBS};
+use super::nudge::Nudge;
 use super::park::release_due;
 use crate::error::{Code, Result};
 use crate::model::FirmId;
@@ -40,7 +42,21 @@ impl Default for WorkerConfig {
     }
 }
 
-/// Runs due jobs of all firms. Several may work on one store, in one process or in many.
+/// What is looked for besides jobs.
+#[derive(Clone, Copy)]
+enum Look {
+    Incoming,
+    Chores,
+}
+
+/// The jobs have ended.
+#[derive(Default)]
+struct Stop {
+    now: AtomicBool,
+    wake: Nudge,
+}
+
+/// Runs due jobs of all firms, applies what Clio delivered, and does what is to be done from time to time. Several may work on one store, in one process or in many.
 #[derive(Debug)]
 pub struct Worker<'a> {
     engine: &'a Engine,
@@ -55,6 +71,41 @@ impl<'a> Worker<'a> {
     /// Works until `shutdown` completes and the runs in progress have ended. Failures of the store are logged and waited out. Dropping the future
     /// stops at once: what was in progress is taken over when its lease ends.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        let stopping = Stop::default();
+        let jobs = async {
+            self.run_jobs(shutdown).await;
+            stopping.now.store(true, Ordering::SeqCst);
+            stopping.wake.nudge();
+        };
+        let incoming = self.repeat(&stopping, Look::Incoming);
+        let chores = self.repeat(&stopping, Look::Chores);
+        join3(jobs, incoming, chores).await;
+    }
+
+    /// Does something again at once for as long as there is more, and otherwise at every nudge and every look, until the jobs have ended.
+    async fn repeat(&self, stopping: &Stop, work: Look) {
+        while !stopping.now.load(Ordering::SeqCst) {
+            let (seen, stop) = (self.engine.claims.nudge.count(), stopping.wake.count());
+            let more = match work {
+                Look::Incoming => self.engine.apply_incoming().await,
+                Look::Chores => self.engine.do_chores().await,
+            };
+            match more {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(code = error.code().name(), "looking for incoming events or chores failed")
+                }
+            }
+            if stopping.now.load(Ordering::SeqCst) {
+                return;
+            }
+            let (nudged, stopped) = (self.engine.claims.nudge.after(seen), stopping.wake.after(stop));
+            select(select(pin!(nudged), pin!(stopped)), self.engine.runtime.sleep(self.config.poll)).await;
+        }
+    }
+
+    async fn run_jobs(&self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown.fuse());
         let mut running = FuturesUnordered::new();
         let mut firms: HashMap<FirmId, usize> = HashMap::new();
@@ -86,7 +137,9 @@ impl<'a> Worker<'a> {
         let mut runs = 0;
         loop {
             let claims = self.claim_due(&mut HashMap::new(), 1).await?;
-            if claims.is_empty() {
+            let more = self.engine.apply_incoming().await?;
+            let more = self.engine.do_chores().await? || more;
+            if claims.is_empty() && !more {
                 return Ok(runs);
             }
             for claim in claims {

@@ -1,4 +1,4 @@
-//! Settings, logs and events.
+//! Logs and events.
 
 use core::time::Duration;
 
@@ -9,27 +9,8 @@ use crate::log::{
     AuditExport, AuditLog, AuditQuery, AuditRecord, LogPage, LoggedRun, Outbox, OutboxEvent, RunQuery, SyncLog,
 };
 use crate::model::{FirmId, Timestamp};
-use crate::settings::{self, FirmSettings};
 
 impl Sdk {
-    /// The firm's settings.
-    ///
-    /// # Errors
-    /// [`Code::NotAllowed`] unless the actor is an admin.
-    pub async fn settings(&self, actor: &Actor) -> Result<FirmSettings> {
-        self.auth.require_admin(actor, "settings").await?;
-        settings::load(&self.journal, &actor.firm).await
-    }
-
-    /// Replaces the firm's settings.
-    ///
-    /// # Errors
-    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::StoreConflict`] when another admin saved at the same moment.
-    pub async fn save_settings(&self, actor: &Actor, settings: &FirmSettings) -> Result<()> {
-        self.auth.require_admin(actor, "settings").await?;
-        settings::save(&self.journal, actor, settings).await
-    }
-
     /// Runs of the firm's matters, newest first.
     ///
     /// # Errors

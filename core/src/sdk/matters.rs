@@ -1,10 +1,11 @@
 //! Syncing matters, and what only a person or an operator can decide about that.
 
 use super::Sdk;
-use crate::auth::Actor;
+use crate::auth::{Actor, Connection};
 use crate::error::Result;
+use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{MatterId, Timestamp};
-use crate::queue::{self, MatterState, Trigger, Worker, WorkerConfig};
+use crate::queue::{self, HeldMatter, MatterState, Trigger, Worker, WorkerConfig};
 use crate::settings;
 use crate::sync::{self, Decision, Plan, Progress, Review, StepKind, SyncReport};
 
@@ -50,10 +51,41 @@ impl Sdk {
             Trigger::Created => settings.sync_when_created,
             Trigger::Manual | Trigger::Retry | Trigger::Backfill => true,
         };
-        if wanted {
+        if wanted && !queue::hold(&self.journal, &actor.firm, matter, trigger, &actor.id).await? {
             self.engine.claims.trigger(&actor.firm, matter, trigger, &actor.id).await?;
         }
         Ok(wanted)
+    }
+
+    /// The matters that were triggered while the firm was disconnected. After a reconnect they wait until an admin [says so](Self::run_held).
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`](crate::Code::StoreFailed).
+    pub async fn held_matters(&self, actor: &Actor) -> Result<Vec<HeldMatter>> {
+        queue::list_held(&self.journal, &actor.firm).await
+    }
+
+    /// Has workers sync the [held](Self::held_matters) matters, or (`run` false) forgets them. Gives how many those are.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; [`Code::NotConnected`](crate::Code::NotConnected).
+    pub async fn run_held(&self, actor: &Actor, run: bool) -> Result<usize> {
+        self.auth.require_admin(actor, "held_matters").await?;
+        if run {
+            Connection::load_usable(&self.journal, &actor.firm).await?;
+        }
+        let held = self.held_matters(actor).await?;
+        for matter in &held {
+            if run {
+                self.engine.claims.trigger(&actor.firm, &matter.matter, matter.trigger, &actor.id).await?;
+            }
+            queue::forget_held(&self.journal, &actor.firm, matter).await?;
+        }
+        let mut unit = self.journal.unit(&actor.firm)?;
+        let entry = AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with("held", held.len());
+        unit.audit(entry.with("run", run));
+        self.journal.commit_or_conflict(&unit).await?;
+        Ok(held.len())
     }
 
     /// Where the sync of a matter stands.

@@ -1,8 +1,14 @@
 //! The SDK as a host sees it: one object over the six ports.
 
 mod bulk;
+mod connection;
+mod health;
 mod logs;
 mod matters;
+mod settings;
+
+pub use health::{Advice, BudgetHealth, ConnectionHealth, FailureHealth, Health};
+pub use settings::MappingPage;
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
@@ -16,6 +22,7 @@ use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, Tok
 use crate::queue::Claims;
 use crate::records::Journal;
 use crate::sync::{Engine, SyncConfig};
+use url::Url;
 
 /// The CaseHug to Clio sync. Cheap to share behind an [`Arc`]; every method may be called concurrently, for any firm.
 #[derive(Debug)]
@@ -37,6 +44,7 @@ pub struct SdkBuilder {
     runtime: Option<Arc<dyn Runtime>>,
     tokens: Option<Arc<dyn TokenStore>>,
     config: SyncConfig,
+    webhook_url: Option<Url>,
 }
 
 impl SdkBuilder {
@@ -82,6 +90,14 @@ impl SdkBuilder {
         self
     }
 
+    /// Where Clio is to deliver webhooks: a public https URL (or http to loopback, for tests) below which every path with one more segment reaches
+    /// [`Sdk::handle_webhook`]. Without it the status of matters is polled.
+    #[must_use]
+    pub fn webhook_url(mut self, url: Url) -> Self {
+        self.webhook_url = Some(url);
+        self
+    }
+
     /// See [`SyncConfig::settle`].
     #[must_use]
     pub fn settle(mut self, settle: Duration) -> Self {
@@ -124,6 +140,9 @@ impl SdkBuilder {
         if [self.config.request_timeout, self.config.send_window, self.config.lease].iter().any(Duration::is_zero) {
             return Err(Error::new(Code::SettingInvalid).with("zero", "request_timeout, send_window or lease"));
         }
+        if let Some(url) = &self.webhook_url {
+            crate::auth::check_public_url(url, "webhook_url")?;
+        }
         let tokens = self.tokens.unwrap_or_else(|| Arc::new(StoreTokens::new(Arc::clone(&store))));
         let journal = Journal::new(store, Arc::clone(&runtime));
         let keyring = Keyring::new(journal.clone(), keys);
@@ -139,6 +158,8 @@ impl SdkBuilder {
             config: self.config,
             claims: Claims::new(journal.clone(), self.config.lease)?,
             progress: ProgressFeed::default(),
+            auth: auth.clone(),
+            webhook_url: self.webhook_url,
             firms: Mutex::default(),
         };
         Ok(Sdk { journal, auth, engine })
@@ -159,6 +180,7 @@ impl Sdk {
             runtime: None,
             tokens: None,
             config: SyncConfig::default(),
+            webhook_url: None,
         }
     }
 

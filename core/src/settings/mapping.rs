@@ -158,6 +158,11 @@ pub fn choose_area(
     settings: &FirmSettings,
     areas: &[PracticeArea],
 ) -> Result<ClioId, Unmapped> {
+    let fallback = || settings.fallback_area.filter(|id| areas.iter().any(|area| area.id == *id));
+    mapped_area(case_type, settings, areas).or_else(|unmapped| fallback().ok_or(unmapped))
+}
+
+fn mapped_area(case_type: Option<&str>, settings: &FirmSettings, areas: &[PracticeArea]) -> Result<ClioId, Unmapped> {
     let wanted = normalise(case_type.unwrap_or_default());
     if wanted.is_empty() {
         return Err(Unmapped::NoCaseType);
@@ -185,6 +190,16 @@ fn known_area(wanted: &str) -> Option<CaseHugArea> {
             .map(|(_, area)| *area)
             .or_else(|| eight.clone().find(|area| normalise(area.name()) == base))
     })
+}
+
+/// CaseHug's eight practice areas and the common case types, all of which have a default.
+pub fn case_types() -> impl Iterator<Item = &'static str> {
+    CaseHugArea::ALL.into_iter().map(CaseHugArea::name).chain(COMMON_CASE_TYPES.iter().map(|(name, _)| *name))
+}
+
+/// Whether two case types, or two names of practice areas, are the same.
+pub(crate) fn same_type(one: &str, other: &str) -> bool {
+    normalise(one) == normalise(other)
 }
 
 fn normalise(text: &str) -> String {
@@ -245,5 +260,16 @@ mod tests {
         };
         assert_eq!(choose_area(Some("Divorce - Standard"), &own(5), &clio), Ok(ClioId(5)));
         assert_eq!(choose_area(Some("Divorce - Standard"), &own(6), &clio), Err(Unmapped::NoSuchArea));
+    }
+
+    #[test]
+    fn what_leads_nowhere_goes_to_the_fallback_if_it_is_still_there() {
+        let clio = areas(&[(1, "Family", Some("family")), (5, "General", None)]);
+        let with = |id| FirmSettings { fallback_area: Some(ClioId(id)), ..FirmSettings::default() };
+        for case_type in [None, Some("Maritime salvage"), Some("visa")] {
+            assert_eq!(choose_area(case_type, &with(5), &clio), Ok(ClioId(5)));
+        }
+        assert_eq!(choose_area(Some("divorce"), &with(5), &clio), Ok(ClioId(1)));
+        assert_eq!(choose_area(None, &with(6), &clio), Err(Unmapped::NoCaseType));
     }
 }

@@ -1,12 +1,22 @@
 //! What a firm may set, and the mapping of case types to Clio's practice areas.
+//!
+//! Practice areas are named by people, and names change: a mapping is made by name, resolved once, and kept by id. The list of areas is loaded at connect,
+//! daily by workers, and when an admin asks; what a mapping points to is compared with it at every sync, so an area that was renamed goes on to work, and one that was
+//! deleted is shown as [`Missing`](MappedTo::Missing) and left out.
 
+mod areas;
 mod mapping;
+mod transfer;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use mapping::{CaseHugArea, Unmapped, choose_area};
+pub use areas::{MappedTo, Mapping};
+pub(crate) use areas::{mappings, named};
+pub(crate) use mapping::same_type;
+pub use mapping::{CaseHugArea, Unmapped, case_types, choose_area};
+pub(crate) use transfer::{export, import};
 
 use crate::auth::Actor;
 use crate::error::Result;
@@ -19,6 +29,8 @@ use crate::records::Journal;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FirmSettings {
+    /// Counts the changes. [`save`](crate::Sdk::save_settings) expects the number that was read, so that no admin undoes another's change unseen.
+    pub revision: u64,
     /// Sync a matter by itself when its intake, or another document of it, is approved. On by default. Off: nothing leaves until somebody asks.
     pub sync_when_approved: bool,
     /// Sync contact and matter by themselves as soon as the intake is created; documents follow their approval. Off by default.
@@ -26,18 +38,26 @@ pub struct FirmSettings {
     /// Send the case number as Clio's `display_number` too. Clio honours it only for firms with manual matter numbering, so it is off
     /// by default; `client_reference` always carries it.
     pub case_number_as_display_number: bool,
+    /// Take in changes of linked contacts in Clio, as proposals that an admin accepts or rejects. Off by default.
+    pub contact_review: bool,
     /// The firm's own case type → Clio practice area, which win over the defaults. Case types are compared ignoring case and
     /// surrounding white space.
     pub practice_areas: BTreeMap<String, ClioId>,
+    /// The practice area of matters whose case type leads to none. By default they go without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_area: Option<ClioId>,
 }
 
 impl Default for FirmSettings {
     fn default() -> Self {
         Self {
+            revision: 0,
             sync_when_approved: true,
             sync_when_created: false,
             case_number_as_display_number: false,
+            contact_review: false,
             practice_areas: BTreeMap::new(),
+            fallback_area: None,
         }
     }
 }
@@ -51,18 +71,36 @@ pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<FirmSetting
     Ok(journal.get(&settings_key(firm)).await?.map(|stored| stored.value).unwrap_or_default())
 }
 
-/// Replaces the firm's settings, in one commit with the audit entry.
-pub(crate) async fn save(journal: &Journal, actor: &Actor, settings: &FirmSettings) -> Result<()> {
+/// Replaces the firm's settings, in one commit with the audit entry. Gives the new revision.
+///
+/// # Errors
+/// [`Code::StoreConflict`](crate::Code::StoreConflict) when they were changed since they were read.
+pub(crate) async fn save(journal: &Journal, actor: &Actor, settings: &FirmSettings) -> Result<u64> {
     let key = settings_key(&actor.firm);
     let stored = journal.get::<FirmSettings>(&key).await?;
+    let before = stored.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
+    if before.revision != settings.revision {
+        return Err(crate::Error::new(crate::Code::StoreConflict).with("reason", "settings_changed"));
+    }
+    let settings = FirmSettings { revision: before.revision + 1, ..settings.clone() };
     let mut unit = journal.unit(&actor.firm)?;
-    unit.put(key, stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)), settings)?;
+    unit.put(key, stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)), &settings)?;
     unit.audit(
         AuditEntry::by(&actor.id, Action::Settings, AuditStatus::Ok)
+            .with("revision", settings.revision)
             .with("sync_when_approved", settings.sync_when_approved)
             .with("sync_when_created", settings.sync_when_created)
             .with("case_number_as_display_number", settings.case_number_as_display_number)
+            .with("contact_review", settings.contact_review)
             .with("own_mappings", settings.practice_areas.len()),
     );
-    journal.commit_or_conflict(&unit).await.map(|_| ())
+    if (&before.practice_areas, before.fallback_area) != (&settings.practice_areas, settings.fallback_area) {
+        // A case type is the firm's own word, and may be a client's: the areas tell enough.
+        let areas: Vec<String> = settings.practice_areas.values().map(ToString::to_string).collect();
+        let entry = AuditEntry::by(&actor.id, Action::Mapping, AuditStatus::Ok).with("revision", settings.revision);
+        let fallback = settings.fallback_area.map_or_else(|| String::from("none"), |area| area.to_string());
+        unit.audit(entry.with("practice_areas", areas.join(",")).with("fallback", fallback));
+    }
+    journal.commit_or_conflict(&unit).await?;
+    Ok(settings.revision)
 }

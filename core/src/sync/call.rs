@@ -33,11 +33,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// A run older than this tries nothing again: what is missing is the next run's.
 const LONGEST_RUN_WITH_RETRIES: Duration = Duration::from_secs(15 * 60);
 
-/// Makes the calls of one run.
+/// Makes the calls of one run, or of one chore of a firm.
 #[derive(Debug)]
 pub(crate) struct Caller<'a> {
     engine: &'a Engine,
-    claim: &'a Claim,
+    claim: Option<&'a Claim>,
+    class: Class,
     firm: &'a FirmId,
     share: Arc<FirmShare>,
     began: Monotonic,
@@ -82,11 +83,22 @@ pub(crate) fn executed(failure: &CallError) -> Executed {
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(engine: &'a Engine, claim: &'a Claim) -> Self {
+        let class = match claim.trigger {
+            Trigger::Manual => Class::Waiting,
+            Trigger::Approved | Trigger::Created => Class::Live,
+            Trigger::Retry | Trigger::Backfill => Class::Bulk,
+        };
+        Self { claim: Some(claim), ..Self::of_firm(engine, &claim.firm, class) }
+    }
+
+    /// For what is done for a whole firm, without a claim.
+    pub(crate) fn of_firm(engine: &'a Engine, firm: &'a FirmId, class: Class) -> Self {
         Self {
             engine,
-            claim,
-            firm: &claim.firm,
-            share: engine.share_of(&claim.firm),
+            claim: None,
+            class,
+            firm,
+            share: engine.share_of(firm),
             began: engine.runtime.monotonic(),
             calls: AtomicU32::new(0),
             retries: AtomicU32::new(0),
@@ -105,13 +117,8 @@ impl<'a> Caller<'a> {
 
     /// A place in the budget and a token. Taken *before* an intent is committed, so that its send window can be short.
     pub(crate) async fn ready(&self) -> Result<Turn> {
-        let class = match self.claim.trigger {
-            Trigger::Manual => Class::Waiting,
-            Trigger::Approved | Trigger::Created => Class::Live,
-            Trigger::Retry | Trigger::Backfill => Class::Bulk,
-        };
-        let seat = self.share.budget.take(class).await?;
-        if self.claim.is_lost() {
+        let seat = self.share.budget.take(self.class).await?;
+        if self.claim.is_some_and(Claim::is_lost) {
             return Err(Error::new(Code::LeaseLost));
         }
         let grant = self.engine.session.token(self.firm).await?;
@@ -126,9 +133,9 @@ impl<'a> Caller<'a> {
         not_after: Option<Monotonic>,
     ) -> Result<A, Failed> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let lease = self.claim.send_until();
-        let not_after = not_after.map_or(lease, |not_after| not_after.min(lease));
-        let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after: Some(not_after) };
+        let lease = self.claim.map(Claim::send_until);
+        let not_after = not_after.into_iter().chain(lease).min();
+        let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };
         let Turn { grant, seat } = turn;
         let answer = self.engine.clio.call(&grant.token, request, limits).await;
         drop(seat);

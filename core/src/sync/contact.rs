@@ -11,12 +11,13 @@ use super::plan::PlannedContact;
 use super::recovery::Recovery;
 use super::report::{Note, StepKind, StepOutcome, StepReport};
 use super::things::{self, ContactKey, How, Owner, Thing};
-use crate::clio::{NewContact, contacts};
+use crate::clio::{Contact, NewContact, contacts};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditStatus};
 use crate::model::{ClientId, ClioId, Confidential};
 use crate::ports::{Expect, Version};
 use crate::records::Stored;
+use crate::webhook::note_known;
 
 /// How often a step starts over because another run was faster.
 const MOST_TURNS: usize = 4;
@@ -104,7 +105,8 @@ impl Driver<'_> {
         let mut unit = self.unit()?;
         unit.put(things::contact_key(self.firm, client), Expect::Absent, &self.link(clio, How::Linked))?;
         unit.put(things::email_key(self.firm, digest), Expect::Absent, &ContactKey { client: client.clone() })?;
-        self.own_contact(&mut unit, clio, client).await?;
+        let linked = found.iter().find(|contact| contact.id == clio);
+        self.own_contact(&mut unit, clio, linked, client).await?;
         unit.audit(self.audit(Action::ContactLinked, AuditStatus::Ok, &step).with("matches", matches.len()));
         Ok(if self.commit(unit, &step).await? { Shared::Step(step) } else { Shared::Again })
     }
@@ -146,7 +148,7 @@ impl Driver<'_> {
                 None => Ok(None),
             },
             Creation::Created(contact, version) => {
-                let step = self.link_contact(&client.id, contact.id, How::Created, version).await?;
+                let step = self.link_contact(&client.id, contact.id, Some(&contact), How::Created, version).await?;
                 Ok(step)
             }
         }
@@ -157,6 +159,7 @@ impl Driver<'_> {
         &mut self,
         client: &ClientId,
         clio: ClioId,
+        shown: Option<&Contact>,
         how: How,
         version: Version,
     ) -> Result<Option<StepReport>> {
@@ -168,7 +171,7 @@ impl Driver<'_> {
         let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio));
         let mut unit = self.unit()?;
         unit.put(things::contact_key(self.firm, client), Expect::Version(version), &self.link(clio, how))?;
-        self.own_contact(&mut unit, clio, client).await?;
+        self.own_contact(&mut unit, clio, shown, client).await?;
         unit.audit(self.audit(action, AuditStatus::Ok, &step));
         Ok(self.commit(unit, &step).await?.then_some(step))
     }
@@ -177,8 +180,8 @@ impl Driver<'_> {
     async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
         if let Some(clio) = intent.chosen() {
-            self.caller.repeat(&contacts::show(clio)).await.map_err(refused)?;
-            let step = self.link_contact(client, clio, How::Linked, stored.version).await?;
+            let shown = self.caller.repeat(&contacts::show(clio)).await.map_err(refused)?;
+            let step = self.link_contact(client, clio, Some(&shown), How::Linked, stored.version).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentContact = self.open_intent(&things::contact_key(self.firm, client), &intent).await?;
@@ -209,10 +212,11 @@ impl Driver<'_> {
         match probe {
             Probe::Found(clio) => {
                 let after = self.created_after(&intent, stored.due_at).await?;
-                let created = found.iter().find(|contact| contact.id == clio).and_then(|contact| contact.created_at);
+                let shown = found.iter().find(|contact| contact.id == clio);
+                let created = shown.and_then(|contact| contact.created_at);
                 let ours = created.is_none_or(|created| created >= after);
                 let how = if ours { How::Recovered } else { How::Linked };
-                let step = self.link_contact(client, clio, how, stored.version).await?;
+                let step = self.link_contact(client, clio, shown, how, stored.version).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
             Probe::Review(candidates) => {
@@ -233,7 +237,16 @@ impl Driver<'_> {
     }
 
     /// Notes whose contact this is, unless another CaseHug client's: contacts of one email may be shared.
-    async fn own_contact(&self, unit: &mut crate::records::Unit, clio: ClioId, client: &ClientId) -> Result<()> {
+    async fn own_contact(
+        &self,
+        unit: &mut crate::records::Unit,
+        clio: ClioId,
+        shown: Option<&Contact>,
+        client: &ClientId,
+    ) -> Result<()> {
+        if let Some(shown) = shown {
+            note_known(&self.engine.journal, &self.engine.keyring, unit, shown).await?;
+        }
         let key = things::owner_key(self.firm, "contact", clio);
         match things::is_owned(&self.engine.journal, self.firm, "contact", clio).await? {
             Some(version) => unit.check(key, Expect::Version(version)),

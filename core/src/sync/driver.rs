@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::{Either, select};
+use url::Url;
 
 use super::call::Caller;
 use super::plan::{Plan, PlanInput, PlannedDocument, plan};
@@ -15,13 +16,13 @@ use super::review::Review;
 use super::run::{Run, RunRecord};
 use super::things::{self, ContactKey, DocumentThing, Thing};
 use super::{LinkState, dedupe};
-use crate::auth::{Actor, Keyring, PracticeAreas, Session};
+use crate::auth::{Actor, Auth, Keyring, PracticeAreas, Session};
 use crate::budget::Budget;
 use crate::clio::{ApiRequest, ClioApi, contacts, matters};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
-use crate::model::{ClioId, DocumentKey, DocumentRef, FirmId, Intake, IntakeDocument, MatterId};
+use crate::model::{ClioId, DocumentKey, DocumentRef, FirmId, Intake, IntakeDocument, MatterId, Monotonic};
 use crate::ports::{Commit, Expect, IntakeSource, Key, Runtime, Version};
 use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why};
 use crate::records::{Journal, Stored, Unit};
@@ -77,6 +78,9 @@ pub(crate) struct Engine {
     pub config: SyncConfig,
     pub claims: Claims,
     pub progress: ProgressFeed,
+    pub auth: Auth,
+    /// Where Clio delivers to, without the token.
+    pub webhook_url: Option<Url>,
     pub firms: Mutex<HashMap<FirmId, Arc<FirmShare>>>,
 }
 
@@ -85,6 +89,14 @@ pub(crate) struct Engine {
 pub(crate) struct FirmShare {
     pub budget: Arc<Budget>,
     pub quota: Quota,
+    /// When a refused delivery was last written down.
+    refused: Mutex<Option<Monotonic>>,
+}
+
+impl FirmShare {
+    pub(crate) fn refused_at(&self) -> std::sync::MutexGuard<'_, Option<Monotonic>> {
+        self.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// One run of one matter.
@@ -107,7 +119,7 @@ impl Engine {
         let mut firms = self.firms.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let share = firms.entry(firm.clone()).or_insert_with(|| {
             let budget = Arc::new(Budget::new(self.journal.clone(), firm.clone()));
-            Arc::new(FirmShare { budget, quota: Quota::default() })
+            Arc::new(FirmShare { budget, quota: Quota::default(), refused: Mutex::default() })
         });
         Arc::clone(share)
     }

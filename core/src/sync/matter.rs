@@ -14,6 +14,7 @@ use crate::model::{ClioId, Confidential};
 use crate::ports::{Expect, Version};
 use crate::records::Stored;
 use crate::settings::Unmapped;
+use crate::webhook::status::{self, Seen};
 
 const MOST_TURNS: usize = 4;
 
@@ -84,7 +85,7 @@ impl Driver<'_> {
                 None => Ok(None),
             },
             Creation::Created(created, version) => {
-                self.link_matter(created.id, How::Created, version, area.err()).await
+                self.link_matter(Seen::from(&created), How::Created, version, area.err()).await
             }
         }
     }
@@ -92,12 +93,12 @@ impl Driver<'_> {
     /// Turns an intent into its link. `None`: another run did.
     async fn link_matter(
         &mut self,
-        clio: ClioId,
+        seen: Seen,
         how: How,
         version: Version,
         unmapped: Option<Unmapped>,
     ) -> Result<Option<StepReport>> {
-        let id = &self.intake.matter.id;
+        let (id, clio) = (&self.intake.matter.id, seen.clio);
         let (outcome, action) = match how {
             How::Created => (StepOutcome::Created, Action::MatterCreated),
             How::Recovered => (StepOutcome::Recovered, Action::MatterCreated),
@@ -108,6 +109,7 @@ impl Driver<'_> {
         unit.put(things::matter_key(self.firm, id), Expect::Version(version), &self.link(clio, how))?;
         let owner = Owner { owner: id.to_string() };
         unit.put(things::owner_key(self.firm, "matter", clio), Expect::Absent, &owner)?;
+        status::link(&self.engine.journal, &mut unit, id, seen).await?;
         unit.audit(self.audit(action, AuditStatus::Ok, &step));
         Ok(self.commit(unit, &step).await?.then_some(step))
     }
@@ -118,8 +120,8 @@ impl Driver<'_> {
         let key = things::matter_key(self.firm, id);
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
         if let Some(clio) = intent.chosen() {
-            self.caller.repeat(&matters::show(clio)).await.map_err(refused)?;
-            let step = self.link_matter(clio, How::Linked, stored.version, unmapped).await?;
+            let shown = self.caller.repeat(&matters::show(clio)).await.map_err(refused)?;
+            let step = self.link_matter(Seen::from(&shown), How::Linked, stored.version, unmapped).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentMatter = self.open_intent(&key, &intent).await?;
@@ -137,7 +139,9 @@ impl Driver<'_> {
         let after = self.created_after(&intent, stored.due_at).await?;
         match dedupe::probe_matter(&sent, &free, after, intent.is_recovered()) {
             Probe::Found(clio) => {
-                let step = self.link_matter(clio, How::Recovered, stored.version, unmapped).await?;
+                let seen = found.iter().find(|matter| matter.id == clio).map(Seen::from);
+                let seen = seen.unwrap_or(Seen { clio, status: None, updated_at: None });
+                let step = self.link_matter(seen, How::Recovered, stored.version, unmapped).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
             Probe::Review(candidates) => {

@@ -40,6 +40,7 @@ mod run;
 mod things;
 mod upload;
 
+pub(crate) use call::{Caller, Executed, executed};
 pub(crate) use driver::Engine;
 pub use driver::{Progress, SyncConfig};
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
@@ -47,4 +48,4 @@ pub(crate) use recovery::recover;
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
 pub(crate) use run::{RunRecord, StepRecord};
-pub(crate) use things::linked_matter;
+pub(crate) use things::{Owner, holds_intents_of, linked_contact, linked_matter, owner_key};

@@ -199,6 +199,15 @@ impl DocumentThing {
     }
 }
 
+/// The contact in Clio, once it is there.
+pub(crate) async fn linked_contact(journal: &Journal, firm: &FirmId, client: &ClientId) -> Result<Option<ClioId>> {
+    let thing = journal.get::<Thing>(&contact_key(firm, client)).await?;
+    Ok(match Thing::state(thing.as_ref()) {
+        LinkState::Linked(clio) => Some(clio),
+        LinkState::Unknown | LinkState::InDoubt => None,
+    })
+}
+
 /// The matter in Clio, once it is there.
 pub(crate) async fn linked_matter(journal: &Journal, firm: &FirmId, matter: &MatterId) -> Result<Option<ClioId>> {
     let thing = journal.get::<Thing>(&matter_key(firm, matter)).await?;
@@ -206,6 +215,20 @@ pub(crate) async fn linked_matter(journal: &Journal, firm: &FirmId, matter: &Mat
         LinkState::Linked(clio) => Some(clio),
         LinkState::Unknown | LinkState::InDoubt => None,
     })
+}
+
+/// Whether an open intent is sealed with the data key of this connection.
+pub(crate) async fn holds_intents_of(journal: &Journal, firm: &FirmId, connection: &ConnectionId) -> Result<bool> {
+    for collection in ["contact", "matter"] {
+        let all = journal.list::<Thing>(firm, collection, "").await?;
+        if all
+            .iter()
+            .any(|(_, thing)| matches!(&thing.value, Thing::Intent(intent) if intent.connection == *connection))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether any link names this Clio record.

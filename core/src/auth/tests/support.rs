@@ -128,9 +128,11 @@ impl FaultyStore {
 }
 
 /// Every collection that this module, or the journal for it, writes.
-const COLLECTIONS: [&str; 11] = [
+const COLLECTIONS: [&str; 13] = [
     "audit",
     "audit-head",
+    "budget",
+    "chore",
     "connect-draft",
     "release",
     "connect-state",

@@ -1,0 +1,85 @@
+//! The connection, and what comes back from Clio.
+
+use super::Sdk;
+use crate::auth::{Actor, Connection};
+use crate::error::{Code, Error, Result};
+use crate::model::{FirmId, MatterId, Timestamp};
+use crate::ports::{Commit, Headers};
+use crate::sync::linked_matter;
+use crate::webhook::{ContactProposal, WebhookReply, status};
+
+impl Sdk {
+    /// Ends the firm's connection: gives back what Clio granted and removes our webhook subscriptions; what Clio could not be asked for is done later by a
+    /// [worker](Self::worker). Links, logs and settings stay, and nothing else in Clio is touched.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::NotConnected`]; [`Code::StoreFailed`].
+    pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
+        self.auth.disconnect(actor).await
+    }
+
+    /// For the host's deauthorization callback: Clio is asked whether it is true. Gives whether the firm is disconnected now.
+    ///
+    /// # Errors
+    /// [`Code::NotConnected`], or what kept Clio from answering.
+    pub async fn deauthorization_reported(&self, firm: &FirmId) -> Result<bool> {
+        self.auth.deauthorization_reported(firm).await
+    }
+
+    /// Takes in what Clio posted to the [webhook URL](super::SdkBuilder::webhook_url): the last segment of the path, all headers and the raw body, as they came.
+    /// The reply is to be sent with its headers and without a body. Answers after one durable commit; a [worker](Self::worker) applies it.
+    pub async fn handle_webhook(&self, token: &str, headers: &Headers, body: &[u8]) -> WebhookReply {
+        self.engine.receive(token, headers, body).await
+    }
+
+    /// Changes of contacts that wait for an admin, in both directions, and accepted ones that the host has not applied yet. They hold client data.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin.
+    pub async fn contact_proposals(&self, actor: &Actor) -> Result<Vec<ContactProposal>> {
+        self.auth.require_admin(actor, "contact_review").await?;
+        self.engine.contact_proposals(&actor.firm).await
+    }
+
+    /// Accepts or rejects a change of a contact. From Clio and accepted: the host is told to apply it. To Clio and accepted: it is sent now.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`] when there is no such proposal; [`Code::ClioConflict`] when the contact was changed in
+    /// Clio in this moment: look again. What kept Clio from taking it; the proposal stays then.
+    pub async fn decide_contact(&self, actor: &Actor, proposal: &str, accept: bool) -> Result<()> {
+        self.auth.require_admin(actor, "contact_review").await?;
+        self.engine.decide_contact(actor, proposal, accept).await
+    }
+
+    /// The client of this matter was changed in CaseHug: an admin may send that to Clio. Gives the proposal's id.
+    ///
+    /// # Errors
+    /// What the intake source reports; [`Code::MatterUnknown`] when the client is not in Clio yet; [`Code::NotConnected`].
+    pub async fn propose_contact(&self, actor: &Actor, matter: &MatterId) -> Result<String> {
+        self.engine.propose_to_clio(&actor.firm, matter).await
+    }
+
+    /// The host applied an accepted change from Clio: it is forgotten here.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn contact_applied(&self, actor: &Actor, proposal: &str) -> Result<()> {
+        self.engine.contact_applied(&actor.firm, proposal).await
+    }
+
+    /// The host changed a matter's status itself, at this time on its clock: an older change in Clio that comes in later is dropped.
+    ///
+    /// # Errors
+    /// [`Code::MatterUnknown`] when the matter is not in Clio yet; [`Code::StoreFailed`].
+    pub async fn status_changed_here(&self, actor: &Actor, matter: &MatterId, at: Timestamp) -> Result<()> {
+        let clio = linked_matter(&self.journal, &actor.firm, matter).await?;
+        let clio = clio.ok_or_else(|| Error::new(Code::MatterUnknown).with("matter", matter))?;
+        loop {
+            let mut unit = self.journal.unit(&actor.firm)?;
+            status::host_changed(&self.journal, &mut unit, clio, at).await?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(());
+            }
+        }
+    }
+}

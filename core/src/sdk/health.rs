@@ -1,0 +1,190 @@
+//! How a firm's integration is: what a settings page shows, and what an admin should do next.
+
+use serde::Serialize;
+
+use super::Sdk;
+use crate::auth::{Actor, Connection, ConnectionState};
+use crate::error::{Code, ErrorKind, Result};
+use crate::log::{RunQuery, SyncLog};
+use crate::model::{ActorId, ClioId, MatterId, Timestamp};
+use crate::ports::Scan;
+use crate::sync::RunStatus;
+use crate::webhook::HookHealth;
+
+/// Due jobs are counted up to this.
+const MOST_COUNTED: usize = 1_000;
+
+/// The state of a firm's integration. It holds no secret.
+#[derive(Clone, Debug, Serialize)]
+pub struct Health {
+    /// `not_connected`, `connected`, `degraded`, `reconnect_required`, `revoking` or `disconnected`.
+    pub state: &'static str,
+    /// What an admin should do next; empty when all is well.
+    pub advice: Vec<Advice>,
+    /// The connection, if there ever was one.
+    pub connection: Option<ConnectionHealth>,
+    /// Sync when an intake is approved.
+    pub sync_when_approved: bool,
+    /// Sync when an intake is created.
+    pub sync_when_created: bool,
+    /// How status comes back; `None` until it was looked after.
+    pub webhooks: Option<HookHealth>,
+    /// Clio's request budget, as this process knows it.
+    pub budget: BudgetHealth,
+    /// Jobs that are due now, up to 1,000.
+    pub due_jobs: usize,
+    /// Matters that were triggered while the firm was disconnected.
+    pub held_matters: usize,
+    /// When a run last succeeded, on the host's clock.
+    pub last_success: Option<Timestamp>,
+    /// The last run that did not.
+    pub last_failure: Option<FailureHealth>,
+}
+
+/// An error code, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// The code's name.
+    pub code: &'static str,
+    /// What to do.
+    pub message: &'static str,
+}
+
+impl From<Code> for Advice {
+    fn from(code: Code) -> Self {
+        Self { code: code.name(), message: code.message() }
+    }
+}
+
+/// The connection on the card.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConnectionHealth {
+    /// The region.
+    pub region: String,
+    /// The account's id.
+    pub account: Option<ClioId>,
+    /// The firm's name in Clio.
+    pub account_name: Option<String>,
+    /// Whose authorization it is.
+    pub user_email: Option<String>,
+    /// When it was connected, on the host's clock.
+    pub connected_at: Timestamp,
+    /// By which firm admin.
+    pub connected_by: ActorId,
+    /// When the access token ends; it is refreshed by itself before.
+    pub token_expires_at: Option<Timestamp>,
+    /// What Clio may still honour after a disconnect.
+    pub unrevoked: Option<String>,
+}
+
+/// Clio's request budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BudgetHealth {
+    /// Calls of a window.
+    pub limit: u64,
+    /// Calls left in this one, as far as this process was told; `None`: no window is open.
+    pub left: Option<u64>,
+}
+
+/// A failed run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureHealth {
+    /// The matter.
+    pub matter: MatterId,
+    /// When it ended.
+    pub at: Option<Timestamp>,
+    /// Its id in the sync log.
+    pub run: String,
+    /// The class of the cause.
+    pub cause: Option<String>,
+    /// The code's name.
+    pub code: Option<String>,
+    /// What to do.
+    pub advice: Option<String>,
+}
+
+impl Sdk {
+    /// How the actor's firm stands. For any user of the firm.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn status(&self, actor: &Actor) -> Result<Health> {
+        let firm = &actor.firm;
+        let connection = self.auth.connection(firm).await?;
+        let settings = crate::settings::load(&self.journal, firm).await?;
+        let webhooks = crate::webhook::health(&self.journal, firm).await?;
+        let due = Scan::Due { firm: Some(firm.clone()), collection: crate::queue::JOBS, limit: MOST_COUNTED };
+        let log = SyncLog { journal: &self.journal };
+        let last = |status| RunQuery { status: Some(status), limit: 1, ..RunQuery::default() };
+        let success = log.query(firm, &last(RunStatus::Succeeded)).await?.items.pop();
+        let mut failure = log.query(firm, &last(RunStatus::Failed)).await?.items.pop();
+        if let Some(partial) = log.query(firm, &last(RunStatus::Partial)).await?.items.pop()
+            && failure.as_ref().is_none_or(|failed| failed.started_at < partial.started_at)
+        {
+            failure = Some(partial);
+        }
+        let advice = advice(connection.as_ref(), webhooks.as_ref());
+        let token_expires_at = self.auth.token_ends(firm).await.unwrap_or(None);
+        let budget = self.engine.share_of(firm).budget.told();
+        Ok(Health {
+            state: state(connection.as_ref(), &advice),
+            advice: advice.into_iter().map(Advice::from).collect(),
+            connection: connection.map(|connection| ConnectionHealth {
+                region: connection.region,
+                account: connection.account.as_ref().map(|account| account.id),
+                account_name: connection.account.map(|account| account.name),
+                user_email: connection.user.map(|user| user.email),
+                connected_at: connection.connected_at,
+                connected_by: connection.connected_by,
+                token_expires_at,
+                unrevoked: connection.unrevoked,
+            }),
+            sync_when_approved: settings.sync_when_approved,
+            sync_when_created: settings.sync_when_created,
+            webhooks,
+            budget: BudgetHealth { limit: budget.0, left: budget.1 },
+            due_jobs: self.journal.store().scan(&due).await?.len(),
+            held_matters: self.held_matters(actor).await?.len(),
+            last_success: success.and_then(|run| run.ended_at),
+            last_failure: failure.map(|run| FailureHealth {
+                matter: run.matter,
+                at: run.ended_at,
+                run: run.run,
+                cause: run.failure.as_ref().map(|failure| failure.cause.clone()),
+                code: run.failure.as_ref().map(|failure| failure.code.clone()),
+                advice: run.failure.map(|failure| failure.advice),
+            }),
+        })
+    }
+}
+
+fn advice(connection: Option<&Connection>, webhooks: Option<&HookHealth>) -> Vec<Code> {
+    let Some(connection) = connection else { return vec![Code::NotConnected] };
+    match connection.state {
+        ConnectionState::Revoking | ConnectionState::Disconnected => return vec![Code::NotConnected],
+        ConnectionState::ReconnectRequired => return vec![Code::ReconnectRequired],
+        ConnectionState::Connected | ConnectionState::Degraded => {}
+    }
+    let mut advice = connection.advice.clone();
+    let cause = webhooks.and_then(|hooks| hooks.cause.as_deref());
+    let code = cause.and_then(|cause| crate::error::ALL_CODES.iter().find(|code| code.name() == cause));
+    // What passes by itself needs nobody.
+    let lasting = |code: &&Code| matches!(code.kind(), ErrorKind::Permission | ErrorKind::Plan | ErrorKind::Auth);
+    if let Some(code) = code.filter(lasting)
+        && !advice.contains(code)
+    {
+        advice.push(*code);
+    }
+    advice
+}
+
+fn state(connection: Option<&Connection>, advice: &[Code]) -> &'static str {
+    match connection.map(|connection| connection.state) {
+        None => "not_connected",
+        Some(ConnectionState::Connected | ConnectionState::Degraded) if advice.is_empty() => "connected",
+        Some(ConnectionState::Connected | ConnectionState::Degraded) => "degraded",
+        Some(ConnectionState::ReconnectRequired) => "reconnect_required",
+        Some(ConnectionState::Revoking) => "revoking",
+        Some(ConnectionState::Disconnected) => "disconnected",
+    }
+}

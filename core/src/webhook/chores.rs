@@ -1,0 +1,157 @@
+//! What is done for a firm from time to time, by whichever worker finds it due.
+//!
+//! A chore is one record, due when it is to be done. Who finds it moves its due time behind a lease, does it, and writes when it is due next. A crash in
+//! between repeats it, so each may be done twice. [`wake_in`] makes one due at once, in the commit of what made it necessary; woken while it is
+//! being done, it is done again.
+
+use core::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Result};
+use crate::model::{FirmId, Timestamp};
+use crate::ports::{Commit, Expect, Key, Record, Scan};
+use crate::records::{Journal, Stored, Unit};
+use crate::sync::Engine;
+
+const CHORES: &str = "chore";
+/// Longer than the calls of one chore take, waits for the budget included.
+const LEASE: Duration = Duration::from_secs(600);
+const AT_ONCE: usize = 8;
+/// The first wait after a failure; it doubles, up to an hour.
+const RETRY: Duration = Duration::from_secs(30);
+const SLOWEST_RETRY: Duration = Duration::from_secs(3600);
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Chore {
+    /// Looking after the subscriptions.
+    Subscriptions,
+    /// Asking what was changed.
+    Poll,
+    /// Asking after every linked matter.
+    Sweep,
+    /// Giving back what a disconnected firm left in Clio.
+    Revocation,
+}
+
+impl Chore {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Subscriptions => "subscriptions",
+            Self::Poll => "poll",
+            Self::Sweep => "sweep",
+            Self::Revocation => "revocation",
+        }
+    }
+
+    fn key(self, firm: &FirmId) -> Key {
+        Key::new(firm, CHORES, self.name())
+    }
+}
+
+/// `chore/<kind>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Progress {
+    chore: Chore,
+    /// Poll: everything changed before this, on Clio's clock, is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Timestamp>,
+    /// Sweep: the last id of the last part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    #[serde(default)]
+    failures: u32,
+}
+
+/// When a chore is done next, `None`: when it is woken.
+pub(super) type Next = Option<Duration>;
+
+/// Makes a chore due at once.
+pub(crate) async fn wake_in(journal: &Journal, unit: &mut Unit, chore: Chore) -> Result<()> {
+    wake_after(journal, unit, chore, Duration::ZERO).await
+}
+
+/// Makes a chore due this much later.
+pub(super) async fn wake_after(journal: &Journal, unit: &mut Unit, chore: Chore, wait: Duration) -> Result<()> {
+    let key = chore.key(unit.firm());
+    let stored = journal.get::<Progress>(&key).await?;
+    let expect = stored.as_ref().map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()));
+    let progress = stored.map_or(Progress { chore, cursor: None, after: None, failures: 0 }, |stored| stored.value);
+    unit.put_due(key, expect, Some(wait), &Progress { failures: 0, ..progress })?;
+    Ok(())
+}
+
+impl Engine {
+    /// Makes a chore due at once.
+    pub(crate) async fn wake(&self, firm: &FirmId, chore: Chore) -> Result<()> {
+        loop {
+            let mut unit = self.journal.unit(firm)?;
+            wake_in(&self.journal, &mut unit, chore).await?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                self.claims.nudge.nudge();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does what is due, of all firms. Gives whether anything was.
+    pub(crate) async fn do_chores(&self) -> Result<bool> {
+        let due = Scan::Due { firm: None, collection: CHORES, limit: 2 * AT_ONCE };
+        let due = self.journal.store().scan(&due).await?;
+        let some = !due.is_empty();
+        let mut work = stream::iter(due.into_iter().map(|record| self.chore(record))).buffer_unordered(AT_ONCE);
+        while let Some(done) = work.next().await {
+            if let Err(error) = done {
+                tracing::warn!(code = error.code().name(), "a chore could not be written down");
+            }
+        }
+        Ok(some)
+    }
+
+    async fn chore(&self, record: Record) -> Result<()> {
+        let key = record.key;
+        let firm = key.firm.clone();
+        let Some(Stored { value: mut progress, version, .. }) = self.journal.get::<Progress>(&key).await? else {
+            return Ok(());
+        };
+        let mut unit = self.journal.unit(&firm)?;
+        let claimed = unit.put_due(key.clone(), Expect::Version(version), Some(LEASE), &progress)?;
+        if self.journal.commit(&unit).await? == Commit::Conflict {
+            return Ok(());
+        }
+        let done = match progress.chore {
+            Chore::Subscriptions => self.keep_subscriptions(&firm).await,
+            Chore::Poll => self.poll(&firm, &mut progress).await,
+            Chore::Sweep => self.sweep(&firm, &mut progress).await,
+            Chore::Revocation => self.auth.revoke(&firm).await,
+        };
+        let next = match done {
+            Ok(next) => {
+                progress.failures = 0;
+                next
+            }
+            // Connecting wakes it.
+            Err(error) if matches!(error.code(), Code::NotConnected | Code::ReconnectRequired) => None,
+            Err(error) => {
+                tracing::warn!(%firm, chore = progress.chore.name(), code = error.code().name(), "a chore failed");
+                progress.failures = progress.failures.saturating_add(1);
+                Some(RETRY.saturating_mul(1 << progress.failures.min(8)).min(SLOWEST_RETRY))
+            }
+        };
+        let mut expect = claimed;
+        let mut due = next;
+        loop {
+            let mut unit = self.journal.unit(&firm)?;
+            unit.put_due(key.clone(), Expect::Version(expect), due, &progress)?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(());
+            }
+            // Woken meanwhile: what was found out is kept, and it is done again.
+            let Some(now) = self.journal.get::<Progress>(&key).await? else { return Ok(()) };
+            (expect, due) = (now.version, Some(Duration::ZERO));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Receiving a delivery: from raw bytes to a record, and the reply.
+//!
+//! | reply | when |
+//! | --- | --- |
+//! | 200 | a handshake, its secret in the reply; or a delivery that is recorded now, or was before |
+//! | 401 | no signature, or a wrong one |
+//! | 404 | nobody subscribed with this URL |
+//! | 410 | the subscription was given up: Clio may forget it |
+//! | 413 | larger than a delivery can be |
+//! | 503 | the store failed, or Clio has not named the secret yet: Clio delivers again |
+//!
+//! Nothing is parsed, and no record but the subscription's read, before the signature was verified. Of a delivery only ids, status and time are kept.
+
+use core::fmt;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::chores::{Chore, wake_after};
+use super::hook::{self, Hook, HookState, Opened};
+use super::inbox::{Incoming, key_of};
+use super::signature;
+use crate::clio::HookModel;
+use crate::error::{Code, Error, Result};
+use crate::log::{Action, AuditEntry, AuditStatus};
+use crate::model::{FirmId, Timestamp};
+use crate::ports::{Commit, Expect, Headers};
+use crate::records::Stored;
+use crate::sync::Engine;
+
+/// A contact with 20 addresses and numbers is below 16 KiB.
+const MOST_BODY: usize = 64 * 1024;
+const MOST_SECRET: usize = 256;
+const MOST_TURNS: usize = 8;
+/// A handshake is over by then.
+const HANDSHAKE: core::time::Duration = core::time::Duration::from_secs(1);
+/// One entry in this time tells of refusals: whoever found a URL must not fill the audit log.
+const TELL_REFUSAL: core::time::Duration = core::time::Duration::from_secs(60);
+
+/// What to answer Clio: status and headers, no body. `Debug` leaves out the headers, which may hold the handshake's secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers to set.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+impl fmt::Debug for WebhookReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookReply").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl From<u16> for WebhookReply {
+    fn from(status: u16) -> Self {
+        Self { status, headers: Vec::new() }
+    }
+}
+
+#[derive(Deserialize)]
+struct Delivery {
+    data: Option<serde_json::Value>,
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    event: Option<String>,
+}
+
+impl Engine {
+    /// See [`Sdk::handle_webhook`](crate::Sdk::handle_webhook).
+    pub(crate) async fn receive(&self, token: &str, headers: &Headers, body: &[u8]) -> WebhookReply {
+        let Some((firm, digest)) = hook::read(token) else { return 404.into() };
+        match self.take_in(&firm, &digest, headers, body).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                tracing::warn!(%firm, code = error.code().name(), "a delivery was not recorded; Clio delivers it again");
+                503.into()
+            }
+        }
+    }
+
+    async fn take_in(&self, firm: &FirmId, digest: &str, headers: &Headers, body: &[u8]) -> Result<WebhookReply> {
+        let Some(stored) = self.journal.get::<Hook>(&hook::key(firm, digest)).await? else { return Ok(404.into()) };
+        if stored.value.state == HookState::Retired {
+            return Ok(410.into());
+        }
+        if body.len() > MOST_BODY {
+            return Ok(413.into());
+        }
+        if let Some(secret) = headers.get("x-hook-secret") {
+            return self.shake_hands(firm, digest, stored, secret).await;
+        }
+        let Some(signed) = headers.get("x-hook-signature") else {
+            return self.refuse(firm, &stored.value, "unsigned").await;
+        };
+        let hook = &stored.value;
+        let opened = Opened::new(&self.keyring, firm, hook, digest).await?;
+        let is_of = |secret: &SecretString| signature::is_of(secret.expose_secret().as_bytes(), body, signed);
+        if opened.secret(hook)?.as_ref().is_some_and(is_of) {
+            return self.record(firm, hook.model, signed, body).await;
+        }
+        if opened.candidates(hook)?.iter().any(is_of) {
+            // It may well be Clio's. Asked for the secret, Clio will say; the delivery comes again two minutes later.
+            self.wake(firm, Chore::Subscriptions).await?;
+            return Ok(503.into());
+        }
+        self.refuse(firm, hook, "wrong_signature").await
+    }
+
+    async fn shake_hands(
+        &self,
+        firm: &FirmId,
+        digest: &str,
+        stored: Stored<Hook>,
+        secret: &str,
+    ) -> Result<WebhookReply> {
+        if secret.is_empty() || secret.len() > MOST_SECRET || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(400.into());
+        }
+        let reply = WebhookReply { status: 200, headers: vec![("X-Hook-Secret", secret.to_owned())] };
+        let brought = SecretString::from(secret);
+        let mut stored = Some(stored);
+        for _ in 0..MOST_TURNS {
+            let Some(Stored { value: mut hook, version, due_at }) = stored.take() else { return Ok(404.into()) };
+            let opened = Opened::new(&self.keyring, firm, &hook, digest).await?;
+            let same = |known: &SecretString| {
+                bool::from(known.expose_secret().as_bytes().ct_eq(brought.expose_secret().as_bytes()))
+            };
+            let known = opened.secret(&hook)?.as_ref().is_some_and(same) || opened.candidates(&hook)?.iter().any(same);
+            let mut unit = self.journal.unit(firm)?;
+            if !known && opened.add_candidate(&mut hook, &brought)? {
+                let left = match due_at {
+                    Some(due) => Some(self.left(due).await?),
+                    None => None,
+                };
+                unit.put_due(hook::key(firm, digest), Expect::Version(version), left, &hook)?;
+            }
+            if hook::health(&self.journal, firm).await?.is_none_or(|health| !health.delivers) {
+                // By then Clio has read the reply, and says whether it was the one.
+                wake_after(&self.journal, &mut unit, Chore::Subscriptions, HANDSHAKE).await?;
+            }
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                self.claims.nudge.nudge();
+                return Ok(reply);
+            }
+            stored = self.journal.get::<Hook>(&hook::key(firm, digest)).await?;
+        }
+        Err(Error::new(Code::StoreConflict).with("reason", "webhook_contended"))
+    }
+
+    async fn left(&self, due: Timestamp) -> Result<core::time::Duration> {
+        let left = due.millis_since(self.journal.store_now().await?);
+        Ok(core::time::Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    }
+
+    async fn record(&self, firm: &FirmId, model: HookModel, signed: &str, body: &[u8]) -> Result<WebhookReply> {
+        // Signed by Clio and unreadable: something happened, and the poll will find what.
+        let delivery = serde_json::from_slice::<Delivery>(body).ok();
+        let data = delivery.as_ref().and_then(|delivery| delivery.data.as_ref());
+        let text = |name: &str| data.and_then(|data| data.get(name)).and_then(serde_json::Value::as_str);
+        let incoming = Incoming {
+            model,
+            deleted: delivery.as_ref().and_then(|it| it.meta.as_ref()?.event.as_deref()) == Some("deleted"),
+            clio: data.and_then(|data| data.get("id")).and_then(id_of),
+            status: text("status").and_then(crate::clio::MatterStatus::parse),
+            updated_at: text("updated_at").and_then(Timestamp::parse),
+            received_at: self.runtime.now(),
+            applied: false,
+            attempts: 0,
+        };
+        // The signature stands for the body: keyed, so that it tells nothing of what was in it.
+        let id = hex::encode(Sha256::digest(signed.as_bytes()));
+        let mut unit = self.journal.unit(firm)?;
+        unit.put_due(key_of(firm, &id), Expect::Absent, Some(core::time::Duration::ZERO), &incoming)?;
+        if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+            self.claims.nudge.nudge();
+        }
+        Ok(200.into())
+    }
+
+    async fn refuse(&self, firm: &FirmId, hook: &Hook, reason: &'static str) -> Result<WebhookReply> {
+        let now = self.runtime.monotonic();
+        let tell = {
+            let share = self.share_of(firm);
+            let mut told = share.refused_at();
+            let tell = told.is_none_or(|at| at.until(now) >= TELL_REFUSAL);
+            if tell {
+                *told = Some(now);
+            }
+            tell
+        };
+        if tell {
+            let mut unit = self.journal.unit(firm)?;
+            let entry = AuditEntry::by_system(Action::WebhookRefused, AuditStatus::Refused);
+            unit.audit(entry.with("reason", reason).with("model", hook.model.name()));
+            self.journal.commit_or_conflict(&unit).await?;
+        }
+        Ok(401.into())
+    }
+}
+
+fn id_of(value: &serde_json::Value) -> Option<crate::model::ClioId> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok()).map(crate::model::ClioId)
+}

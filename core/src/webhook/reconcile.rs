@@ -1,0 +1,189 @@
+//! Finding what no delivery told of.
+//!
+//! The *poll* asks what was changed since its cursor: Clio's clock at the start of the last poll, less an overlap. The *sweep* asks after every linked
+//! matter, 200 a call, and so finds what is gone: "gone or hidden", because Clio answers both alike. Both are bulk in the request budget.
+
+use core::time::Duration;
+
+use super::chores::{Chore, Next, Progress};
+use super::hook::health;
+use super::status::{self, Applied, Seen};
+use super::wake_in;
+use crate::auth::{Connection, PracticeArea, PracticeAreas};
+use crate::budget::Class;
+use crate::clio::{ApiRequest, Matter, Page, matters, practice_areas};
+use crate::error::{Code, Result};
+use crate::log::{Action, AuditEntry, AuditStatus};
+use crate::model::{ClioId, FirmId};
+use crate::ports::{Commit, Expect, Order, Scan};
+use crate::sync::{Caller, Engine};
+
+/// Shorter than Clio goes on trying to deliver.
+const WITH_HOOKS: Duration = Duration::from_secs(3600);
+const WITHOUT_HOOKS: Duration = Duration::from_secs(300);
+/// Clio's filters may lag behind its writes.
+const OVERLAP: Duration = Duration::from_secs(300);
+const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Practice areas as young as this were loaded when the firm connected.
+const FRESH: Duration = Duration::from_secs(12 * 3600);
+/// Between two parts of a sweep.
+const BREATH: Duration = Duration::from_secs(2);
+/// Records of one page (Clio: Paging).
+const PART: usize = 200;
+/// More changes than this are left to a sweep.
+const MOST_PAGES: usize = 20;
+const MOST_TURNS: usize = 8;
+
+impl Engine {
+    pub(super) async fn poll(&self, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
+        let health = health(&self.journal, firm).await?;
+        let next = if health.is_some_and(|health| health.delivers) { WITH_HOOKS } else { WITHOUT_HOOKS };
+        let linked = self.linked_after(firm, None, 1).await?;
+        if linked.is_empty() {
+            // Nothing of ours can have changed.
+            progress.cursor = self.clio.clio_now().map(|now| now - OVERLAP);
+            return Ok(Some(next));
+        }
+        let Some(cursor) = progress.cursor else {
+            // Links of unknown age: each is asked after.
+            progress.cursor = self.clio.clio_now().map(|now| now - OVERLAP);
+            self.wake(firm, Chore::Sweep).await?;
+            return Ok(Some(next));
+        };
+        let began = self.runtime.monotonic();
+        let caller = Caller::of_firm(self, firm, Class::Bulk);
+        let mut request: Option<ApiRequest<Page<Matter>>> = Some(matters::changed_since(cursor));
+        let mut started = None;
+        let mut told = 0_u32;
+        for _ in 0..MOST_PAGES {
+            let Some(asked) = request.take() else { break };
+            let page = caller.repeat(&asked).await.map_err(|failure| failure.error)?;
+            started = started.or_else(|| Some(self.clio.clio_now()? - began.until(self.runtime.monotonic())));
+            for matter in &page.items {
+                told += u32::from(self.take_seen(firm, Seen::from(matter)).await? == Applied::Told);
+            }
+            request = page.next;
+        }
+        if request.is_some() {
+            self.wake(firm, Chore::Sweep).await?;
+        }
+        progress.cursor = started.map(|started| started - OVERLAP).or(progress.cursor);
+        if told > 0 {
+            self.note_found(firm, "poll", told).await?;
+        }
+        Ok(Some(next))
+    }
+
+    pub(super) async fn sweep(&self, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
+        let part = self.linked_after(firm, progress.after.as_deref(), PART).await?;
+        let Some((last, _)) = part.last() else {
+            progress.after = None;
+            let known = PracticeAreas::load(&self.journal, firm).await?;
+            if known.is_some_and(|known| known.value.loaded_at + FRESH > self.runtime.now()) {
+                return Ok(Some(SWEEP_EVERY));
+            }
+            self.reload_practice_areas(&Caller::of_firm(self, firm, Class::Bulk), firm).await?;
+            return Ok(Some(SWEEP_EVERY));
+        };
+        let ids: Vec<ClioId> = part.iter().map(|(_, clio)| *clio).collect();
+        let caller = Caller::of_firm(self, firm, Class::Bulk);
+        let found = caller.all_pages(matters::statuses_of(&ids)).await.map_err(|failure| failure.error)?;
+        let mut told = 0;
+        for clio in &ids {
+            let applied = match found.iter().find(|matter| matter.id == *clio) {
+                Some(matter) => self.take_seen(firm, Seen::from(matter)).await?,
+                None => self.ask_now(firm, *clio).await?,
+            };
+            told += u32::from(applied == Applied::Told);
+        }
+        if told > 0 {
+            self.note_found(firm, "sweep", told).await?;
+        }
+        progress.after = Some(last.clone());
+        Ok(Some(BREATH))
+    }
+
+    /// The firm's practice areas, as they are in Clio now.
+    pub(crate) async fn reload_practice_areas(&self, caller: &Caller<'_>, firm: &FirmId) -> Result<PracticeAreas> {
+        let found = caller.all_pages(practice_areas::list()).await.map_err(|failure| failure.error)?;
+        loop {
+            let connection = Connection::load_usable(&self.journal, firm).await?;
+            let stored = PracticeAreas::load(&self.journal, firm).await?;
+            let area = |area: &practice_areas::PracticeArea| PracticeArea {
+                id: area.id,
+                name: area.name.clone(),
+                category: area.category.clone(),
+            };
+            let areas = PracticeAreas { loaded_at: self.runtime.now(), areas: found.iter().map(area).collect() };
+            let mut unit = self.journal.unit(firm)?;
+            unit.check(Connection::key(firm), Expect::Version(connection.version));
+            let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
+            unit.put(PracticeAreas::key(firm), expect, &areas)?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(areas);
+            }
+        }
+    }
+
+    /// Takes in what a list said. A filter that Clio does not know is ignored there, so most may be none of ours: those cost one read.
+    async fn take_seen(&self, firm: &FirmId, seen: Seen) -> Result<Applied> {
+        let owner = crate::sync::owner_key(firm, "matter", seen.clio);
+        if self.journal.store().get(&owner).await?.is_none() {
+            return Ok(Applied::NotOurs);
+        }
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(firm)?;
+            match status::apply(&self.journal, &mut unit, seen, false).await? {
+                Applied::Ask => return self.ask_now(firm, seen.clio).await,
+                applied if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) => return Ok(applied),
+                _ => {}
+            }
+        }
+        Err(Code::StoreConflict.into())
+    }
+
+    async fn ask_now(&self, firm: &FirmId, clio: ClioId) -> Result<Applied> {
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(firm)?;
+            let applied = self.ask(firm, &mut unit, clio).await?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(applied);
+            }
+        }
+        Err(Code::StoreConflict.into())
+    }
+
+    /// Linked matters in Clio, by the text of their ids.
+    async fn linked_after(&self, firm: &FirmId, after: Option<&str>, limit: usize) -> Result<Vec<(String, ClioId)>> {
+        let from = after.map_or_else(|| String::from("matter/"), |after| format!("{after}\0"));
+        let scan = Scan::Ids {
+            firm: firm.clone(),
+            collection: "clio",
+            from,
+            until: Some(String::from("matter0")),
+            order: Order::Ascending,
+            limit,
+        };
+        let found = self.journal.store().scan(&scan).await?;
+        let id = |record: crate::ports::Record| {
+            let clio = record.key.id.strip_prefix("matter/")?.parse().ok().map(ClioId)?;
+            Some((record.key.id, clio))
+        };
+        Ok(found.into_iter().filter_map(id).collect())
+    }
+
+    async fn note_found(&self, firm: &FirmId, how: &'static str, told: u32) -> Result<()> {
+        let mut unit = self.journal.unit(firm)?;
+        let entry = AuditEntry::by_system(Action::Reconcile, AuditStatus::Ok);
+        unit.audit(entry.with("how", how).with("changes", told));
+        self.journal.commit_or_conflict(&unit).await.map(|_| ())
+    }
+
+    /// Polls soon: deliveries may have been lost.
+    pub(super) async fn poll_soon(&self, firm: &FirmId) -> Result<()> {
+        let mut unit = self.journal.unit(firm)?;
+        wake_in(&self.journal, &mut unit, Chore::Poll).await?;
+        // A conflict: somebody else did, or it is being done.
+        self.journal.commit(&unit).await.map(|_| ())
+    }
+}

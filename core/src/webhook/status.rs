@@ -1,0 +1,257 @@
+//! What is known of a linked matter's status, and what the host was told: the last write wins, by Clio's `updated_at`.
+//!
+//! A matter that is linked counts as told *open*, which is what we created it as; anything else is told with the link. Every later change is told in the
+//! commit that takes it in. Times are whole seconds: two different statuses of one second can only be told apart by asking Clio.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clio::{Matter, MatterStatus};
+use crate::error::Result;
+use crate::log::{Event, EventBody};
+use crate::model::{ClioId, FirmId, MatterId, Timestamp};
+use crate::ports::{Expect, Key};
+use crate::records::{Journal, Stored, Unit};
+use crate::sync::{Owner, owner_key};
+
+/// An event that overtook its link waits this long. The link is minutes away at most: after an outage its probe reads the status anyway.
+pub(super) const EARLY_KEPT: Duration = Duration::from_secs(3600);
+pub(super) const EARLY: &str = "matter-early";
+
+/// A matter's status as Clio told it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub clio: ClioId,
+    pub status: Option<MatterStatus>,
+    pub updated_at: Option<Timestamp>,
+}
+
+impl From<&Matter> for Seen {
+    fn from(matter: &Matter) -> Self {
+        Self { clio: matter.id, status: matter.status, updated_at: matter.updated_at }
+    }
+}
+
+/// `matter-status/<Clio id>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Known {
+    pub matter: MatterId,
+    pub status: MatterStatus,
+    /// On Clio's clock.
+    pub updated_at: Timestamp,
+    /// When the host last changed the status itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_changed_at: Option<Timestamp>,
+    /// Deleted in Clio, or hidden from the connected user.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+}
+
+/// `matter-early/<Clio id>`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Early {
+    status: MatterStatus,
+    updated_at: Timestamp,
+}
+
+/// What came of something seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// The host will be told.
+    Told,
+    /// Known, or older than what is known.
+    Nothing,
+    /// Not one of our matters, as far as is known yet.
+    NotOurs,
+    /// Only Clio can say.
+    Ask,
+}
+
+impl Applied {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Told => "told",
+            Self::Nothing => "nothing_new",
+            Self::NotOurs => "not_ours",
+            Self::Ask => "asked",
+        }
+    }
+}
+
+/// What to do with something seen.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Drop,
+    Ask,
+    Keep { tell: bool },
+}
+
+fn known_key(firm: &FirmId, clio: ClioId) -> Key {
+    Key::new(firm, "matter-status", clio.to_string())
+}
+
+fn early_key(firm: &FirmId, clio: ClioId) -> Key {
+    Key::new(firm, EARLY, clio.to_string())
+}
+
+/// `sure`: Clio itself was asked, after whatever is known was written.
+fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool) -> Verdict {
+    let Some(known) = known else { return Verdict::Keep { tell: true } };
+    if at < known.updated_at || known.host_changed_at.is_some_and(|own| at < own) {
+        return Verdict::Drop;
+    }
+    match (known.gone, status == known.status, at == known.updated_at) {
+        (true, _, _) => {
+            if sure {
+                Verdict::Keep { tell: true }
+            } else {
+                Verdict::Ask
+            }
+        }
+        (false, true, true) => Verdict::Drop,
+        (false, true, false) => Verdict::Keep { tell: false },
+        (false, false, true) if !sure => Verdict::Ask,
+        (false, false, _) => Verdict::Keep { tell: true },
+    }
+}
+
+/// Adds to `unit` what something seen changes. A conflict of the commit means: again.
+pub(crate) async fn apply(journal: &Journal, unit: &mut Unit, seen: Seen, sure: bool) -> Result<Applied> {
+    let firm = unit.firm().clone();
+    let (Some(status), Some(updated_at)) = (seen.status, seen.updated_at) else {
+        let ours = journal.store().get(&owner_key(&firm, "matter", seen.clio)).await?.is_some();
+        // Asked already: Clio names a status that is not known here, and nothing can be told of it.
+        return Ok(if ours && !sure { Applied::Ask } else { Applied::Nothing });
+    };
+    let owner_key = owner_key(&firm, "matter", seen.clio);
+    let Some(owner) = journal.get::<Owner>(&owner_key).await? else {
+        // The link's commit puts the owner: either it meets this record, or this commit conflicts.
+        unit.check(owner_key, Expect::Absent);
+        let key = early_key(&firm, seen.clio);
+        let early = journal.get::<Early>(&key).await?;
+        if early.as_ref().is_none_or(|early| early.value.updated_at < updated_at) {
+            unit.put_due(key, expect(early.as_ref()), Some(EARLY_KEPT), &Early { status, updated_at })?;
+        }
+        return Ok(Applied::NotOurs);
+    };
+    let key = known_key(&firm, seen.clio);
+    let known = journal.get::<Known>(&key).await?;
+    let tell = match judge(known.as_ref().map(|stored| &stored.value), status, updated_at, sure) {
+        Verdict::Drop => return Ok(Applied::Nothing),
+        Verdict::Ask => return Ok(Applied::Ask),
+        Verdict::Keep { tell } => tell,
+    };
+    let matter = MatterId::new(owner.value.owner)?;
+    let host_changed_at = known.as_ref().and_then(|known| known.value.host_changed_at);
+    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, gone: false };
+    unit.put(key, expect(known.as_ref()), &now)?;
+    if tell {
+        unit.event(told(&matter, seen.clio, status, updated_at));
+    }
+    Ok(if tell { Applied::Told } else { Applied::Nothing })
+}
+
+/// Adds to the link's commit what is known of the new matter: what its answer or probe said, and what overtook that.
+pub(crate) async fn link(journal: &Journal, unit: &mut Unit, matter: &MatterId, seen: Seen) -> Result<()> {
+    let firm = unit.firm().clone();
+    let key = early_key(&firm, seen.clio);
+    let early = journal.get::<Early>(&key).await?;
+    match &early {
+        Some(early) => unit.delete(key, early.version.clone()),
+        None => unit.check(key, Expect::Absent),
+    }
+    let answered = (seen.status.unwrap_or(MatterStatus::Open), seen.updated_at.unwrap_or(Timestamp(0)));
+    let (status, updated_at) = early
+        .map(|early| (early.value.status, early.value.updated_at))
+        .filter(|(_, at)| *at > answered.1)
+        .unwrap_or(answered);
+    let key = known_key(&firm, seen.clio);
+    let known = journal.get::<Known>(&key).await?;
+    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at: None, gone: false };
+    unit.put(key, expect(known.as_ref()), &now)?;
+    if status != MatterStatus::Open {
+        unit.event(told(matter, seen.clio, status, updated_at));
+    }
+    Ok(())
+}
+
+/// Adds to `unit` that Clio no longer shows one of our matters.
+pub(crate) async fn gone(journal: &Journal, unit: &mut Unit, clio: ClioId, deleted: bool) -> Result<Applied> {
+    let firm = unit.firm().clone();
+    let Some(owner) = journal.get::<Owner>(&owner_key(&firm, "matter", clio)).await? else {
+        return Ok(Applied::NotOurs);
+    };
+    let matter = MatterId::new(owner.value.owner)?;
+    let key = known_key(&firm, clio);
+    let known = journal.get::<Known>(&key).await?;
+    let now = match &known {
+        Some(known) if known.value.gone => return Ok(Applied::Nothing),
+        Some(known) => Known { gone: true, ..known.value.clone() },
+        None => Known {
+            matter: matter.clone(),
+            status: MatterStatus::Open,
+            updated_at: Timestamp(0),
+            host_changed_at: None,
+            gone: true,
+        },
+    };
+    unit.put(key, expect(known.as_ref()), &now)?;
+    unit.event(Event::about_matter(
+        &matter,
+        EventBody::MatterGone { matter: matter.clone(), clio_matter: clio, deleted },
+    ));
+    Ok(Applied::Told)
+}
+
+/// Notes in `unit` that the host changed the status itself: an older event from Clio is dropped then.
+pub(crate) async fn host_changed(journal: &Journal, unit: &mut Unit, clio: ClioId, at: Timestamp) -> Result<()> {
+    let key = known_key(unit.firm(), clio);
+    if let Some(known) = journal.get::<Known>(&key).await?
+        && known.value.host_changed_at.is_none_or(|earlier| earlier < at)
+    {
+        let now = Known { host_changed_at: Some(at), ..known.value };
+        unit.put(key, Expect::Version(known.version), &now)?;
+    }
+    Ok(())
+}
+
+fn told(matter: &MatterId, clio: ClioId, status: MatterStatus, updated_at: Timestamp) -> Event {
+    let body = EventBody::MatterStatus { matter: matter.clone(), clio_matter: clio, status, updated_at };
+    Event::about_matter(matter, body)
+}
+
+fn expect<T>(stored: Option<&Stored<T>>) -> Expect {
+    stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_write_wins_and_only_a_change_is_told() {
+        let (open, closed) = (MatterStatus::Open, MatterStatus::Closed);
+        let known = |gone, own: Option<i64>| Known {
+            matter: MatterId::new("m").unwrap(),
+            status: open,
+            updated_at: Timestamp(5_000),
+            host_changed_at: own.map(Timestamp),
+            gone,
+        };
+        let judge = |known: &Known, status, at, sure| judge(Some(known), status, Timestamp(at), sure);
+        let live = known(false, None);
+        assert_eq!(judge(&live, closed, 4_000, true), Verdict::Drop, "late");
+        assert_eq!(judge(&live, open, 5_000, false), Verdict::Drop, "again");
+        assert_eq!(judge(&live, open, 6_000, false), Verdict::Keep { tell: false }, "something else changed");
+        assert_eq!(judge(&live, closed, 6_000, false), Verdict::Keep { tell: true });
+        assert_eq!(judge(&live, closed, 5_000, false), Verdict::Ask, "two of one second");
+        assert_eq!(judge(&live, closed, 5_000, true), Verdict::Keep { tell: true });
+        let host = known(false, Some(7_000));
+        assert_eq!(judge(&host, closed, 6_000, true), Verdict::Drop, "the host's own change is newer");
+        assert_eq!(judge(&host, closed, 8_000, false), Verdict::Keep { tell: true });
+        let gone = known(true, None);
+        assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask, "an event of before its deletion");
+        assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: true }, "it is back");
+    }
+}
