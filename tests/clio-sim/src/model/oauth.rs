@@ -50,6 +50,13 @@ pub(crate) struct OAuth {
     grants: u64,
 }
 
+impl OAuth {
+    /// Every token that was ever given out.
+    pub fn tokens(&self) -> Vec<String> {
+        self.access.keys().chain(self.refresh.keys()).cloned().collect()
+    }
+}
+
 fn failure(status: u16, error: &str, description: &str) -> Response {
     Response::json(status, &json!({"error": error, "error_description": description}))
 }

@@ -104,6 +104,17 @@ impl CallLog {
 }
 
 impl Model {
+    /// Everything that nobody but Clio and the subscriber may know: tokens, the application's secret, webhook secrets, and the last segments of webhook URLs. For tests
+    /// that look for them where they must not be.
+    pub fn secrets(&self) -> Vec<String> {
+        let hooks = self.webhooks.values().flat_map(|hook| {
+            let segment = hook.url.rsplit('/').next().unwrap_or_default().to_owned();
+            [hook.secret.clone(), segment]
+        });
+        let app = std::iter::once(self.config.client_secret.clone());
+        self.oauth.tokens().into_iter().chain(hooks).chain(app).collect()
+    }
+
     /// Everything a test may want to assert.
     pub fn state(&self, now: i64) -> Value {
         let records = |kind: Resource, ids: Vec<i64>| -> Value {

@@ -1,0 +1,136 @@
+//! `service`: a small backend that embeds the SDK. OAuth callback, webhook endpoint, worker, and JSON routes for a settings page.
+//!
+//! **Who asks.** A service of CaseHug's stands behind something that authenticates users and says who they are in three headers: `x-casehug-firm`, `x-casehug-user`,
+//! `x-casehug-role` (`admin` or `member`). It MUST remove them from what comes from outside. Two routes are for Clio and need none of them: the webhook's, whose
+//! URL holds a token, and the deauthorization callback, of which only the claim is taken and Clio asked.
+//!
+//! | route | |
+//! | --- | --- |
+//! | `GET /connect`, `GET /oauth/callback` | connect the firm |
+//! | `POST /disconnect`, `POST /deauthorized/{firm}` | end it, here or in Clio |
+//! | `POST /webhooks/{token}` | what Clio delivers |
+//! | `GET /status` | the card: state, account, what to do next |
+//! | `GET`, `PUT /settings`; `GET /mappings`; `PUT /mappings/{case type}`; `GET`, `PUT /settings/export` | settings |
+//! | `POST /matters/{matter}/sync`, `/approved`; `GET /matters/{matter}` | syncing |
+//! | `GET /sync-log`, `POST /sync-log/{run}/retry`, `GET /audit`, `GET /held`, `POST /held` | logs |
+//! | `GET /events`, `POST /events/ack` | the outbox, for CaseHug's own services |
+
+mod answer;
+mod routes;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use casehug_clio::auth::{ClioApp, ConfiguredKeys};
+use casehug_clio::clio::ClioHost;
+use casehug_clio::queue::WorkerConfig;
+use casehug_clio::{Code, Error, Sdk};
+use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_intake_folder::FolderIntake;
+use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_store_sqlite::SqliteStore;
+use clap::Parser;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+/// Known to everybody, so it is accepted against loopback only.
+const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+
+/// Serves one CaseHug installation.
+#[derive(Debug, Parser)]
+#[command(name = "service", version)]
+struct Args {
+    /// Where to listen. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// How Clio and browsers reach it: https, or http on loopback. By default what it listens on.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<Url>,
+    /// The folder of intakes.
+    #[arg(long, value_name = "DIR")]
+    intake: PathBuf,
+    /// The SDK's database; made if it is not there.
+    #[arg(long, value_name = "FILE")]
+    db: PathBuf,
+    /// Clio's host root. https, or http on loopback.
+    #[arg(long, value_name = "URL")]
+    clio_url: Url,
+    /// How long Clio may still execute a request after we gave up on it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    settle: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
+    let args = Args::parse();
+    let listener = TcpListener::bind(args.listen).await?;
+    let public = match &args.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", listener.local_addr()?).parse()?,
+    };
+    let sdk = Arc::new(open(&args, &public).await?);
+    tracing::info!(listening = %listener.local_addr()?, "ready");
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let worker = tokio::spawn({
+        let (sdk, mut stopped) = (Arc::clone(&sdk), stopped.clone());
+        async move {
+            let ended = async { drop(stopped.wait_for(|stop| *stop).await) };
+            sdk.worker(WorkerConfig::default()).run(ended).await;
+        }
+    });
+    let app = routes::all(sdk, &public);
+    let told_to_stop = async move {
+        ended_by_operator().await;
+        let _ = stop.send(true);
+    };
+    axum::serve(listener, app).with_graceful_shutdown(told_to_stop).await?;
+    worker.await?;
+    Ok(())
+}
+
+async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Error>> {
+    let host = ClioHost::custom(args.clio_url.clone())?;
+    // `custom` takes http for loopback addresses only.
+    let loopback = args.clio_url.scheme() == "http";
+    let id = setting("CASEHUG_CLIO_CLIENT_ID", loopback, "casehug-dev")?;
+    let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
+    let key = setting("CASEHUG_CLIO_SEALING_KEY", loopback, DEV_KEY)?;
+    let runtime = Arc::new(TokioRuntime);
+    let intake = FolderIntake::new(&args.intake);
+    let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host)
+        .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?))
+        .store(Arc::new(SqliteStore::open(&args.db).await?))
+        .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())])?))
+        .intake(Arc::new(intake))
+        .runtime(runtime)
+        .settle(Duration::from_secs(args.settle))
+        .webhook_url(public.join("/webhooks")?)
+        .build()?;
+    Ok(sdk)
+}
+
+fn setting(name: &'static str, loopback: bool, for_loopback: &str) -> casehug_clio::Result<String> {
+    match std::env::var(name) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        _ if loopback => Ok(for_loopback.to_owned()),
+        _ => Err(Error::new(Code::SettingInvalid).with("missing", name)),
+    }
+}
+
+async fn ended_by_operator() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminate) = terminate {
+            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}

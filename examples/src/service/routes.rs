@@ -1,0 +1,211 @@
+//! The routes. Each is a call of the SDK and its answer as JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use casehug_clio::Sdk;
+use casehug_clio::log::{AuditQuery, RunQuery};
+use casehug_clio::model::{FirmId, MatterId};
+use casehug_clio::ports::Headers;
+use casehug_clio::queue::Trigger;
+use casehug_clio::settings::FirmSettings;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::answer::{Answer, Who};
+
+/// Nothing that is sent here is larger.
+const MOST_BODY: usize = 1024 * 1024;
+
+#[derive(Clone)]
+struct Service {
+    sdk: Arc<Sdk>,
+    callback: Arc<str>,
+}
+
+type Shared = State<Service>;
+
+pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
+    let callback = format!("{}/oauth/callback", public.as_str().trim_end_matches('/'));
+    Router::new()
+        .route("/connect", get(connect))
+        .route("/oauth/callback", get(callback_from_clio))
+        .route("/disconnect", post(disconnect))
+        .route("/deauthorized/{firm}", post(deauthorized))
+        .route("/webhooks/{token}", post(webhook))
+        .route("/status", get(status))
+        .route("/settings", get(settings).put(save_settings))
+        .route("/settings/export", get(export_settings).put(import_settings))
+        .route("/mappings", get(mappings))
+        .route("/mappings/{case_type}", put(map_case_type))
+        .route("/matters/{matter}", get(matter))
+        .route("/matters/{matter}/sync", post(sync))
+        .route("/matters/{matter}/approved", post(approved))
+        .route("/sync-log", get(sync_log))
+        .route("/sync-log/{run}/retry", post(retry))
+        .route("/audit", get(audit))
+        .route("/held", get(held).post(run_held))
+        .route("/events", get(events))
+        .route("/events/ack", post(ack))
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .with_state(Service { sdk, callback: callback.into() })
+}
+
+async fn connect(State(service): Shared, Who(actor): Who) -> Answer<Redirect> {
+    let start = service.sdk.begin_connect(&actor, &service.callback).await?;
+    Ok(Redirect::to(start.authorize_url.as_str()))
+}
+
+async fn callback_from_clio(State(service): Shared, Who(actor): Who, RawQuery(query): RawQuery) -> Answer<Redirect> {
+    service.sdk.finish_connect(&actor, &query.unwrap_or_default()).await?;
+    Ok(Redirect::to("/status"))
+}
+
+async fn disconnect(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
+    service.sdk.disconnect(&actor).await?;
+    Ok(Json(json!({ "success": true })))
+}
+
+async fn deauthorized(State(service): Shared, Path(firm): Path<String>) -> Answer<StatusCode> {
+    service.sdk.deauthorization_reported(&FirmId::new(firm)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The raw bytes, before anything parses them: that is what is signed.
+async fn webhook(State(service): Shared, Path(token): Path<String>, given: HeaderMap, body: Bytes) -> Response {
+    let mut headers = Headers::new();
+    for (name, value) in &given {
+        if let Ok(value) = value.to_str() {
+            headers.push(name.as_str(), value);
+        }
+    }
+    let reply = service.sdk.handle_webhook(&token, &headers, &body).await;
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let mut response = status.into_response();
+    for (name, value) in reply.headers {
+        if let Ok(value) = header::HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+async fn status(State(service): Shared, Who(actor): Who) -> Answer<Response> {
+    Ok(Json(service.sdk.status(&actor).await?).into_response())
+}
+
+async fn settings(State(service): Shared, Who(actor): Who) -> Answer<Json<FirmSettings>> {
+    Ok(Json(service.sdk.settings(&actor).await?))
+}
+
+async fn save_settings(
+    State(service): Shared,
+    Who(actor): Who,
+    Json(settings): Json<FirmSettings>,
+) -> Answer<Json<Value>> {
+    Ok(Json(json!({ "revision": service.sdk.save_settings(&actor, &settings).await? })))
+}
+
+async fn export_settings(State(service): Shared, Who(actor): Who) -> Answer<Response> {
+    let document = service.sdk.export_settings(&actor).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
+}
+
+async fn import_settings(State(service): Shared, Who(actor): Who, document: String) -> Answer<Json<Value>> {
+    Ok(Json(json!({ "revision": service.sdk.import_settings(&actor, &document).await? })))
+}
+
+async fn mappings(State(service): Shared, Who(actor): Who) -> Answer<Response> {
+    Ok(Json(service.sdk.mappings(&actor).await?).into_response())
+}
+
+#[derive(Deserialize)]
+struct Area {
+    practice_area: Option<String>,
+}
+
+async fn map_case_type(
+    State(service): Shared,
+    Who(actor): Who,
+    Path(case_type): Path<String>,
+    Json(area): Json<Area>,
+) -> Answer<Json<Value>> {
+    let revision = service.sdk.map_case_type(&actor, &case_type, area.practice_area.as_deref()).await?;
+    Ok(Json(json!({ "revision": revision })))
+}
+
+async fn matter(State(service): Shared, Who(actor): Who, Path(matter): Path<String>) -> Answer<Response> {
+    Ok(Json(service.sdk.matter_state(&actor, &MatterId::new(matter)?).await?).into_response())
+}
+
+/// "Sync to Clio" on the matter's page. A worker does it; `GET /matters/{matter}` tells how far it is.
+async fn sync(State(service): Shared, Who(actor): Who, Path(matter): Path<String>) -> Answer<StatusCode> {
+    service.sdk.trigger(&actor, &MatterId::new(matter)?, Trigger::Manual).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn approved(State(service): Shared, Who(actor): Who, Path(matter): Path<String>) -> Answer<StatusCode> {
+    service.sdk.trigger(&actor, &MatterId::new(matter)?, Trigger::Approved).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+#[derive(Deserialize)]
+struct Paging {
+    matter: Option<String>,
+    after: Option<String>,
+    #[serde(default)]
+    limit: usize,
+}
+
+async fn sync_log(State(service): Shared, Who(actor): Who, Query(paging): Query<Paging>) -> Answer<Response> {
+    let matter = paging.matter.map(MatterId::new).transpose()?;
+    let query = RunQuery { matter, after: paging.after, limit: paging.limit, ..RunQuery::default() };
+    Ok(Json(service.sdk.sync_log(&actor, &query).await?).into_response())
+}
+
+async fn retry(State(service): Shared, Who(actor): Who, Path(run): Path<String>) -> Answer<StatusCode> {
+    service.sdk.retry(&actor, &run).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn audit(State(service): Shared, Who(actor): Who, Query(paging): Query<Paging>) -> Answer<Response> {
+    let query = AuditQuery { after: paging.after, limit: paging.limit, ..AuditQuery::default() };
+    Ok(Json(service.sdk.query_audit_log(&actor, &query).await?).into_response())
+}
+
+async fn held(State(service): Shared, Who(actor): Who) -> Answer<Response> {
+    Ok(Json(service.sdk.held_matters(&actor).await?).into_response())
+}
+
+#[derive(Deserialize)]
+struct Run {
+    run: bool,
+}
+
+async fn run_held(State(service): Shared, Who(actor): Who, Json(Run { run }): Json<Run>) -> Answer<Json<Value>> {
+    Ok(Json(json!({ "matters": service.sdk.run_held(&actor, run).await? })))
+}
+
+/// Events of the actor's firm, leased for a minute.
+async fn events(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
+    let events = service.sdk.next_events(Some(&actor.firm), 50, Duration::from_secs(2)).await?;
+    let events: Vec<Value> = events.iter().map(|event| json!({ "id": event.id, "event": event.body })).collect();
+    Ok(Json(Value::Array(events)))
+}
+
+#[derive(Deserialize)]
+struct Ack {
+    id: String,
+}
+
+async fn ack(State(service): Shared, Who(actor): Who, Json(Ack { id }): Json<Ack>) -> Answer<StatusCode> {
+    service.sdk.ack(&actor.firm, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
