@@ -44,7 +44,7 @@ pub(crate) use call::{Caller, Executed, executed};
 pub(crate) use driver::Engine;
 pub use driver::{Progress, SyncConfig};
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
-pub(crate) use recovery::recover;
+pub(crate) use recovery::{epoch, recover};
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
 pub(crate) use run::{RunRecord, StepRecord};

@@ -5,6 +5,8 @@
 //! **Model.** The operator says since when records may be missing. From then on every *absent* record counts as an intent made at that time whose answer was
 //! lost: Clio is asked first, and a miss counts only once everything that was on its way when the store was lost has been executed or never will be. That costs one
 //! more call per contact, matter and document that is really new, until the operator ends the recovery.
+//!
+//! Nor does the store know what the host was told of matters' statuses since then: each is told once more, and all links are swept.
 
 use core::time::Duration;
 
@@ -20,6 +22,7 @@ use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Key};
 use crate::records::Journal;
+use crate::webhook::{Chore, wake_in};
 
 /// `recovery/since`, due when everything that was on its way is over.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -31,6 +34,18 @@ pub(crate) struct Recovery {
 
 fn key(firm: &FirmId) -> Key {
     Key::new(firm, "recovery", "since")
+}
+
+/// `recovery/told`: what the host was told of matters before this is not known.
+#[derive(Debug, Serialize, Deserialize)]
+struct Forgotten {
+    epoch: String,
+}
+
+/// Counts the recoveries: each status that was told before the last one began is told once more. `None`: there never was one.
+pub(crate) async fn epoch(journal: &Journal, firm: &FirmId) -> Result<Option<String>> {
+    let stored = journal.get::<Forgotten>(&Key::new(firm, "recovery", "told")).await?;
+    Ok(stored.map(|stored| stored.value.epoch))
 }
 
 /// Begins a recovery, or ends it.
@@ -49,6 +64,11 @@ pub(crate) async fn recover(
             let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
             unit.put_due(key(&actor.firm), expect, Some(quiet), &Recovery { since, left: Duration::ZERO })?;
             unit.audit(entry.with("since", since.to_rfc3339()));
+            let told = Key::new(&actor.firm, "recovery", "told");
+            let before = journal.get::<Forgotten>(&told).await?;
+            let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
+            unit.put(told, expect, &Forgotten { epoch: journal.new_id()? })?;
+            wake_in(journal, &mut unit, Chore::Sweep).await?;
         }
         None => {
             if let Some(stored) = stored {

@@ -13,7 +13,7 @@ use crate::log::{Event, EventBody};
 use crate::model::{ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Expect, Key};
 use crate::records::{Journal, Stored, Unit};
-use crate::sync::{Owner, owner_key};
+use crate::sync::{Owner, epoch, owner_key};
 
 /// An event that overtook its link waits this long. The link is minutes away at most: after an outage its probe reads the status anyway.
 pub(super) const EARLY_KEPT: Duration = Duration::from_secs(3600);
@@ -43,6 +43,9 @@ pub(crate) struct Known {
     /// When the host last changed the status itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_changed_at: Option<Timestamp>,
+    /// The recovery after which it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
     /// Deleted in Clio, or hidden from the connected user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
@@ -96,12 +99,14 @@ fn early_key(firm: &FirmId, clio: ClioId) -> Key {
 }
 
 /// `sure`: Clio itself was asked, after whatever is known was written.
-fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool) -> Verdict {
+fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool, epoch: Option<&str>) -> Verdict {
     let Some(known) = known else { return Verdict::Keep { tell: true } };
+    let forgotten = known.epoch.as_deref() != epoch;
     if at < known.updated_at || known.host_changed_at.is_some_and(|own| at < own) {
         return Verdict::Drop;
     }
     match (known.gone, status == known.status, at == known.updated_at) {
+        (false, true, _) if forgotten => Verdict::Keep { tell: true },
         (true, _, _) => {
             if sure {
                 Verdict::Keep { tell: true }
@@ -137,14 +142,15 @@ pub(crate) async fn apply(journal: &Journal, unit: &mut Unit, seen: Seen, sure: 
     };
     let key = known_key(&firm, seen.clio);
     let known = journal.get::<Known>(&key).await?;
-    let tell = match judge(known.as_ref().map(|stored| &stored.value), status, updated_at, sure) {
+    let epoch = epoch(journal, &firm).await?;
+    let tell = match judge(known.as_ref().map(|stored| &stored.value), status, updated_at, sure, epoch.as_deref()) {
         Verdict::Drop => return Ok(Applied::Nothing),
         Verdict::Ask => return Ok(Applied::Ask),
         Verdict::Keep { tell } => tell,
     };
     let matter = MatterId::new(owner.value.owner)?;
     let host_changed_at = known.as_ref().and_then(|known| known.value.host_changed_at);
-    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, gone: false };
+    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, epoch, gone: false };
     unit.put(key, expect(known.as_ref()), &now)?;
     if tell {
         unit.event(told(&matter, seen.clio, status, updated_at));
@@ -168,9 +174,12 @@ pub(crate) async fn link(journal: &Journal, unit: &mut Unit, matter: &MatterId, 
         .unwrap_or(answered);
     let key = known_key(&firm, seen.clio);
     let known = journal.get::<Known>(&key).await?;
-    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at: None, gone: false };
+    let epoch = epoch(journal, &firm).await?;
+    // After a recovery the host may have been told of it before.
+    let tell = status != MatterStatus::Open || epoch.is_some();
+    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at: None, epoch, gone: false };
     unit.put(key, expect(known.as_ref()), &now)?;
-    if status != MatterStatus::Open {
+    if tell {
         unit.event(told(matter, seen.clio, status, updated_at));
     }
     Ok(())
@@ -193,6 +202,7 @@ pub(crate) async fn gone(journal: &Journal, unit: &mut Unit, clio: ClioId, delet
             status: MatterStatus::Open,
             updated_at: Timestamp(0),
             host_changed_at: None,
+            epoch: None,
             gone: true,
         },
     };
@@ -237,9 +247,10 @@ mod tests {
             status: open,
             updated_at: Timestamp(5_000),
             host_changed_at: own.map(Timestamp),
+            epoch: None,
             gone,
         };
-        let judge = |known: &Known, status, at, sure| judge(Some(known), status, Timestamp(at), sure);
+        let judge = |known: &Known, status, at, sure| judge(Some(known), status, Timestamp(at), sure, None);
         let live = known(false, None);
         assert_eq!(judge(&live, closed, 4_000, true), Verdict::Drop, "late");
         assert_eq!(judge(&live, open, 5_000, false), Verdict::Drop, "again");
@@ -250,6 +261,8 @@ mod tests {
         let host = known(false, Some(7_000));
         assert_eq!(judge(&host, closed, 6_000, true), Verdict::Drop, "the host's own change is newer");
         assert_eq!(judge(&host, closed, 8_000, false), Verdict::Keep { tell: true });
+        let forgotten = super::judge(Some(&live), open, Timestamp(5_000), false, Some("recovery"));
+        assert_eq!(forgotten, Verdict::Keep { tell: true }, "the store does not know what the host was told");
         let gone = known(true, None);
         assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask, "an event of before its deletion");
         assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: true }, "it is back");

@@ -25,7 +25,7 @@ use crate::budget::Class;
 use crate::clio::{HookModel, HookStatus, Webhook, webhooks};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{FirmId, Timestamp};
+use crate::model::{ConnectionId, FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Version};
 use crate::records::Stored;
 use crate::sync::{Caller, Engine};
@@ -59,7 +59,7 @@ impl Engine {
             Ok(listed) => listed,
             Err(failure) => return self.unavailable(firm, &failure.error).await,
         };
-        let mut pairs = self.pairs(firm, listed).await?;
+        let mut pairs = self.pairs(firm, listed, base.as_str().trim_end_matches('/'), &connection.id).await?;
         let settings = crate::settings::load(&self.journal, firm).await?;
         let mut wanted = vec![HookModel::Matter];
         wanted.extend(settings.contact_review.then_some(HookModel::Contact));
@@ -104,7 +104,13 @@ impl Engine {
     }
 
     /// Clio's list and our records, by the digest of the token.
-    async fn pairs(&self, firm: &FirmId, listed: Vec<Webhook>) -> Result<Vec<Pair>> {
+    async fn pairs(
+        &self,
+        firm: &FirmId,
+        listed: Vec<Webhook>,
+        base: &str,
+        connection: &ConnectionId,
+    ) -> Result<Vec<Pair>> {
         let mut listed: Vec<(Option<String>, Option<Webhook>)> = listed
             .into_iter()
             .map(|webhook| (webhook.url.as_ref().and_then(|url| hook::digest_in(url.expose())), Some(webhook)))
@@ -122,12 +128,17 @@ impl Engine {
             let first = same.next();
             for twice in same {
                 // Nothing prevents two with one URL (a repeated request): the others are leftovers.
-                let mut hook = value.clone();
-                hook.retire();
-                let listed = Some(twice);
-                pairs.push(Pair { digest: String::new(), hook, version: version.clone(), due_at: None, listed });
+                pairs.push(Pair::leftover(value.connection.clone(), twice));
             }
             pairs.push(Pair { digest, hook: value, version, due_at, listed: first });
+        }
+        // A token of this firm without a record: the database lost it. A record is put before its subscription is asked for, so none is on its way.
+        for (_, listed) in listed {
+            let Some(listed) = listed else { continue };
+            let token = listed.url.as_ref().and_then(|url| url.expose().strip_prefix(base)?.strip_prefix('/'));
+            if token.and_then(hook::read).is_some_and(|(named, _)| named == *firm) {
+                pairs.push(Pair::leftover(connection.clone(), listed));
+            }
         }
         Ok(pairs)
     }
@@ -358,6 +369,13 @@ impl Engine {
 }
 
 impl Pair {
+    /// One that has no record of its own, and is only to be deleted.
+    fn leftover(connection: ConnectionId, listed: Webhook) -> Self {
+        let mut hook = Hook::new(connection, HookModel::Matter);
+        hook.retire();
+        Self { digest: String::new(), hook, version: Version(String::new()), due_at: None, listed: Some(listed) }
+    }
+
     fn is_enabled(&self) -> bool {
         let enabled = self.listed.as_ref().is_some_and(|listed| listed.status == Some(HookStatus::Enabled));
         enabled && self.hook.has_secret()

@@ -12,6 +12,7 @@
 
 pub mod backlog;
 pub mod check;
+pub mod hooks;
 pub mod net;
 pub mod scenario;
 pub mod store;
@@ -33,6 +34,7 @@ use casehug_clio::{Code, Error, Sdk};
 use clio_sim::model::{Model, Request};
 use serde_json::json;
 
+use hooks::{Doors, PUBLIC_URL, Told, lock};
 use net::{Clio, Faults, Network, OUTSIDE, SETTLE};
 use scenario::{CLIENT_DATA, Event, Scenario, TROUBLE};
 use store::{Remote, Vault};
@@ -64,6 +66,8 @@ struct Simulation {
     up: BTreeMap<Node, Arc<Sdk>>,
     backup: Option<(Duration, MemoryBackup)>,
     restored: bool,
+    doors: Doors,
+    told: Told,
 }
 
 /// Runs a seed to its end.
@@ -109,6 +113,8 @@ impl Simulation {
             up: BTreeMap::new(),
             backup: None,
             restored: false,
+            doors: Doors::default(),
+            told: Told::default(),
             scenario,
             world,
         })
@@ -163,6 +169,7 @@ impl Simulation {
             .intake(Arc::new(self.intake.clone()))
             .runtime(runtime)
             .settle(SETTLE)
+            .webhook_url(url::Url::parse(PUBLIC_URL).map_err(|error| error.to_string())?)
             .build();
         sdk.map(Arc::new).map_err(text)
     }
@@ -217,12 +224,20 @@ impl Simulation {
             self.put(matter)?;
         }
         let host = self.sdk(HOST)?;
-        self.up.insert(HOST, host);
+        self.open(HOST, &host);
+        hooks::deliver(&self.world, &self.clio, &self.faults, &self.doors);
+        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told);
         self.connect()?;
         for node in 0..self.scenario.nodes {
             self.start(node)?;
         }
         Ok(())
+    }
+
+    /// A process is up, and takes deliveries in.
+    fn open(&mut self, node: Node, sdk: &Arc<Sdk>) {
+        self.up.insert(node, Arc::clone(sdk));
+        lock(&self.doors).insert(node, Arc::clone(sdk));
     }
 
     fn host(&self) -> Result<Arc<Sdk>, String> {
@@ -251,7 +266,7 @@ impl Simulation {
             return Ok(());
         }
         let sdk = self.sdk(node)?;
-        self.up.insert(node, Arc::clone(&sdk));
+        self.open(node, &sdk);
         self.world.spawn(node, async move {
             let config = WorkerConfig { poll: Duration::from_secs(5), ..WorkerConfig::default() };
             sdk.worker(config).run(futures_util::future::pending()).await;
@@ -323,12 +338,49 @@ impl Simulation {
                 }
             }
             Event::Revoke => self.clio.model().revoke_all(true, false),
+            Event::Status { matter, status } => self.change_in_clio(matter, &json!({ "status": status })),
+            Event::Move { matter } => self.change_in_clio(matter, &json!({ "location": "Room 2" })),
+            Event::Suspend => self.clio.model().suspend_webhooks(),
         }
         Ok(())
     }
 
+    /// What a person does inside Clio to a matter of ours, if it is there already.
+    fn change_in_clio(&self, matter: usize, data: &serde_json::Value) {
+        let now = self.world.unix_ms();
+        let mut model = self.clio.model();
+        let Some(id) = self.in_clio(&model.state(now), matter).map(|matter| matter["id"].clone()) else { return };
+        let mut request = Request::new("POST", "/__sim/edit");
+        request.body = json!({ "resource": "matters", "id": id, "data": data }).to_string().into_bytes();
+        model.handle(now, &request);
+    }
+
+    fn in_clio(&self, state: &serde_json::Value, matter: usize) -> Option<serde_json::Value> {
+        let id = self.scenario.matters[matter].id.as_str();
+        let is = |matter: &&serde_json::Value| {
+            matter["description"].as_str().unwrap_or_default().rsplit(' ').next() == Some(id)
+        };
+        state["matters"].as_array()?.iter().find(is).cloned()
+    }
+
+    /// Matters whose status in Clio the host does not know.
+    fn unaware(&self) -> Result<Vec<String>, String> {
+        let state = self.clio.model().state(self.world.unix_ms());
+        let mut unaware = Vec::new();
+        for number in 0..self.scenario.matters.len() {
+            let (matter, there) = (self.matter(number)?, self.in_clio(&state, number));
+            let status = there.as_ref().and_then(|there| there["status"].as_str()).unwrap_or_default().to_lowercase();
+            let told = self.told.status(&matter);
+            if there.is_some() && status != told {
+                unaware.push(format!("{matter} is {status}, and the host was told {told}"));
+            }
+        }
+        Ok(unaware)
+    }
+
     fn crash(&mut self, node: Node) {
         self.up.remove(&node);
+        lock(&self.doors).remove(&node);
         self.world.crash(node);
     }
 
@@ -339,9 +391,11 @@ impl Simulation {
             self.crash(node);
         }
         self.restored = true;
+        self.told.restored.store(true, std::sync::atomic::Ordering::Relaxed);
         self.store.restore(&backup);
         let host = self.sdk(HOST)?;
-        self.up.insert(HOST, Arc::clone(&host));
+        self.open(HOST, &host);
+        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told);
         let (admin, world) = (self.admin()?, self.world.clone());
         let since = Timestamp(world::START + i64::try_from(at.as_millis()).unwrap_or(0));
         self.wait(async move {
@@ -393,6 +447,9 @@ impl Simulation {
             }
             self.reconnect_if_needed()?;
             self.decide_reviews()?;
+            if waiting.is_empty() {
+                waiting = self.unaware()?;
+            }
             if waiting.is_empty() {
                 return Ok(self.world.now().saturating_sub(healed));
             }

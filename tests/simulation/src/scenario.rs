@@ -89,6 +89,17 @@ pub enum Event {
     },
     /// Every access token dies.
     Revoke,
+    /// Somebody opens, suspends or closes a matter inside Clio.
+    Status {
+        matter: usize,
+        status: &'static str,
+    },
+    /// Somebody changes something else about a matter inside Clio.
+    Move {
+        matter: usize,
+    },
+    /// Clio suspends every webhook subscription.
+    Suspend,
 }
 
 /// Everything that a seed decides beforehand.
@@ -203,6 +214,16 @@ impl Scenario {
             let backup = at(TROUBLE);
             events.push((backup, Event::Backup));
             events.push((backup + at(TROUBLE - backup), Event::Restore));
+        }
+        for _ in 0..pick(6) {
+            let status = ["open", "pending", "closed"][pick(3)];
+            events.push((at(TROUBLE), Event::Status { matter: pick(self.matters.len()), status }));
+            if world.chance(0.3) {
+                events.push((at(TROUBLE), Event::Move { matter: pick(self.matters.len()) }));
+            }
+        }
+        if world.chance(0.1) {
+            events.push((at(TROUBLE), Event::Suspend));
         }
         events.sort_by_key(|(when, _)| *when);
         self.events = events;
