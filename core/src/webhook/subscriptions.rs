@@ -172,14 +172,17 @@ impl Engine {
             (None, _) => None,
         };
         let mut changed = pair.hook.state != HookState::Live || pair.hook.clio != Some(listed.id);
-        if let Some(secret) = &named
-            && !opened.secret(&pair.hook)?.is_some_and(|known| is(&known, secret))
-        {
-            if listed.status == Some(HookStatus::Pending) && candidates.iter().any(|candidate| is(candidate, secret)) {
+        if let Some(secret) = &named {
+            let knew = opened.secret(&pair.hook)?.is_some_and(|known| is(&known, secret));
+            // Its handshake came and was not answered in time, or was lost on its way: it is not sent again.
+            let came = knew || candidates.iter().any(|candidate| is(candidate, secret));
+            if listed.status == Some(HookStatus::Pending) && came {
                 caller.repeat(&webhooks::activate(listed.id, secret)).await.map_err(|failure| failure.error)?;
             }
-            opened.confirm(&mut pair.hook, secret)?;
-            changed = true;
+            if !knew {
+                opened.confirm(&mut pair.hook, secret)?;
+                changed = true;
+            }
         }
         let mut ends = listed.expires_at;
         let clio_now = self.clio.clio_now().unwrap_or_else(|| self.runtime.now());
