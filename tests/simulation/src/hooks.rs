@@ -59,11 +59,11 @@ impl Told {
 }
 
 /// Carries what Clio delivers, for as long as the world turns.
-pub fn deliver(world: &World, clio: &Clio, faults: &Faults, doors: &Doors) {
+pub fn deliver(world: &World, clio: &Clio, faults: &Faults, doors: &Doors, pace: Duration) {
     let (world, clio, faults, doors) = (world.clone(), clio.clone(), faults.clone(), Arc::clone(doors));
     world.clone().spawn(OUTSIDE, async move {
         loop {
-            world.sleep(world.between(Duration::from_millis(100), Duration::from_secs(4))).await;
+            world.sleep(world.between(Duration::from_millis(100), pace)).await;
             let due = clio.model().take_deliveries(world.unix_ms());
             for delivery in due {
                 carry(&world, &clio, &faults, &doors, delivery);
@@ -111,11 +111,11 @@ async fn post(world: &World, doors: &Doors, delivery: &Delivery) -> Option<(u16,
 }
 
 /// The host: reads its events, and sometimes dies before it acknowledged one.
-pub fn read(world: &World, node: Node, firm: &FirmId, sdk: &Arc<Sdk>, faults: &Faults, told: &Told) {
+pub fn read(world: &World, node: Node, firm: &FirmId, sdk: &Arc<Sdk>, faults: &Faults, told: &Told, pace: Duration) {
     let (world, firm, sdk, faults, told) = (world.clone(), firm.clone(), Arc::clone(sdk), faults.clone(), told.clone());
     world.clone().spawn(node, async move {
         loop {
-            world.sleep(Duration::from_secs(5)).await;
+            world.sleep(pace).await;
             let Ok(events) = sdk.next_events(Some(&firm), 20, Duration::ZERO).await else { continue };
             for event in events {
                 let Some(id) = event.id else { continue };

@@ -13,6 +13,7 @@
 pub mod backlog;
 pub mod check;
 pub mod hooks;
+pub mod month;
 pub mod net;
 pub mod scenario;
 pub mod store;
@@ -68,6 +69,8 @@ struct Simulation {
     restored: bool,
     doors: Doors,
     told: Told,
+    /// How often everybody looks for something to do.
+    pace: Duration,
 }
 
 /// Runs a seed to its end.
@@ -115,6 +118,7 @@ impl Simulation {
             restored: false,
             doors: Doors::default(),
             told: Told::default(),
+            pace: Duration::from_secs(5),
             scenario,
             world,
         })
@@ -225,8 +229,8 @@ impl Simulation {
         }
         let host = self.sdk(HOST)?;
         self.open(HOST, &host);
-        hooks::deliver(&self.world, &self.clio, &self.faults, &self.doors);
-        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told);
+        hooks::deliver(&self.world, &self.clio, &self.faults, &self.doors, self.pace);
+        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told, self.pace);
         self.connect()?;
         for node in 0..self.scenario.nodes {
             self.start(node)?;
@@ -267,8 +271,9 @@ impl Simulation {
         }
         let sdk = self.sdk(node)?;
         self.open(node, &sdk);
+        let poll = self.pace;
         self.world.spawn(node, async move {
-            let config = WorkerConfig { poll: Duration::from_secs(5), ..WorkerConfig::default() };
+            let config = WorkerConfig { poll, ..WorkerConfig::default() };
             sdk.worker(config).run(futures_util::future::pending()).await;
         });
         Ok(())
@@ -395,7 +400,7 @@ impl Simulation {
         self.store.restore(&backup);
         let host = self.sdk(HOST)?;
         self.open(HOST, &host);
-        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told);
+        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told, self.pace);
         let (admin, world) = (self.admin()?, self.world.clone());
         let since = Timestamp(world::START + i64::try_from(at.as_millis()).unwrap_or(0));
         self.wait(async move {
