@@ -5,6 +5,8 @@
 //! after the other; reads go to the reader's thread and do not wait for commits. A future dropped before its answer
 //! leaves its commit unknown: it may be done.
 //!
+//! **Many at once.** Commits that wait for the disk together share one sync; each still stands or conflicts by itself, in the order in which they came.
+//!
 //! **Durability.** WAL with `synchronous=FULL`: `Commit::Done` is said after the operating system was asked to put the log on the disk.
 //!
 //! **One copy of SQLite.** A second copy of the library in the same process (the host's own) that opens this file drops the locks

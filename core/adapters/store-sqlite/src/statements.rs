@@ -64,6 +64,36 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<Co
     Ok(Commit::Done { at })
 }
 
+/// Several commits with one sync of the disk: each stands or conflicts by itself, in this order. An error is everybody's, and then none of them stands.
+pub(crate) fn commit_group(connection: &mut Connection, group: &[Vec<Write>]) -> Result<Vec<Result<Commit>>> {
+    let sqlite = |error: rusqlite::Error| failed(&error);
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+    let mut outcomes = Vec::with_capacity(group.len());
+    for writes in group {
+        if let Err(error) = Write::require_distinct_keys(writes) {
+            outcomes.push(Err(error));
+            continue;
+        }
+        let now = transaction.prepare_cached(NOW).and_then(|mut now| now.query_row([], |row| row.get(0)));
+        let at = Timestamp(now.map_err(sqlite)?);
+        let mut own = transaction.savepoint().map_err(sqlite)?;
+        let mut holds = true;
+        for write in writes {
+            holds = apply(&own, write, at).map_err(sqlite)?;
+            if !holds {
+                break;
+            }
+        }
+        if !holds {
+            own.rollback().map_err(sqlite)?;
+        }
+        own.commit().map_err(sqlite)?;
+        outcomes.push(Ok(if holds { Commit::Done { at } } else { Commit::Conflict }));
+    }
+    transaction.commit().map_err(sqlite)?;
+    Ok(outcomes)
+}
+
 /// Whether the expectation held, and the entry is written.
 fn apply(connection: &Connection, write: &Write, at: Timestamp) -> rusqlite::Result<bool> {
     let key = write.key();

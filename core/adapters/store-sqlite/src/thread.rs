@@ -15,6 +15,9 @@ use crate::files::{self, OpenFiles};
 use crate::registry::{Closing, Registration};
 use crate::{connection, statements};
 
+/// Commits that share one sync of the disk.
+const MOST_AT_ONCE: usize = 64;
+
 type Reply<T> = oneshot::Sender<Result<T>>;
 
 /// One call of the port, on its way to a thread.
@@ -94,7 +97,12 @@ impl Served {
                 Request::Scan(scan, reply) => {
                     drop(reply.send(self.read(|connection| statements::scan(connection, &scan))));
                 }
-                Request::Commit(writes, reply) => drop(reply.send(self.commit(&writes))),
+                Request::Commit(writes, reply) => {
+                    end = self.commit_with_those_waiting(writes, reply, requests);
+                    if end.is_some() {
+                        break;
+                    }
+                }
                 Request::Close(reply) => {
                     end = Some(reply);
                     break;
@@ -111,6 +119,50 @@ impl Served {
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.files.check()?;
         read(&self.connection)
+    }
+
+    /// One sync of the disk for everything that waits. Gives who asks to close, if that came in between.
+    fn commit_with_those_waiting(
+        &mut self,
+        writes: Vec<Write>,
+        reply: Reply<Commit>,
+        requests: &Receiver<Request>,
+    ) -> Option<oneshot::Sender<()>> {
+        let (mut group, mut replies, mut close) = (vec![writes], vec![reply], None);
+        while group.len() < MOST_AT_ONCE {
+            match requests.try_recv() {
+                Ok(Request::Commit(writes, reply)) => {
+                    group.push(writes);
+                    replies.push(reply);
+                }
+                Ok(Request::Close(reply)) => {
+                    close = Some(reply);
+                    break;
+                }
+                // The writer is asked nothing else.
+                Ok(Request::Get(..) | Request::Scan(..)) | Err(_) => break,
+            }
+        }
+        if let [writes] = group.as_slice() {
+            let outcome = self.commit(writes);
+            replies.into_iter().for_each(|reply| drop(reply.send(outcome.clone())));
+            return close;
+        }
+        let outcomes = match self.commit_group(&group) {
+            Ok(outcomes) => outcomes,
+            Err(error) => vec![Err(error); group.len()],
+        };
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            drop(reply.send(outcome));
+        }
+        close
+    }
+
+    fn commit_group(&mut self, group: &[Vec<Write>]) -> Result<Vec<Result<Commit>>> {
+        self.files.check()?;
+        let outcomes = statements::commit_group(&mut self.connection, group)?;
+        self.files.check()?;
+        Ok(outcomes)
     }
 
     fn commit(&mut self, writes: &[Write]) -> Result<Commit> {
