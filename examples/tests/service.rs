@@ -109,7 +109,7 @@ async fn forged_deliveries_change_nothing() {
     assert_eq!((shake.status().as_u16(), shake.headers()["x-hook-secret"].to_str().unwrap()), (200, "mine"));
     let mine = vec![("x-hook-signature", sign("mine", &text))];
     assert_eq!(post(&path, mine, text.clone()).await.status(), 503, "Clio is asked first");
-    let secret = hook["shared_secret"].as_str().unwrap_or_default().to_owned();
+    let secret = bench.sim.model().webhook_secrets().remove(0);
     let altered = vec![("x-hook-signature", sign(&secret, &text))];
     assert_eq!(post(&path, altered, text.replace("Closed", "Open")).await.status(), 401, "altered");
     assert_eq!(post("/webhooks/Zmlybl8x.AAAA", vec![], text.clone()).await.status(), 404, "unknown");
@@ -383,5 +383,75 @@ async fn no_route_tells_a_token_a_secret_or_a_clients_data() {
     }
     service.assert_told_nothing(&bench);
     service.post("/disconnect", ADMIN, json!({})).await;
+    service.assert_told_nothing(&bench);
+}
+
+/// The vendor's roadmap: two-way contact sync that people review. Nothing flows by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_contacts_are_proposed_in_both_directions_and_flow_only_when_accepted() {
+    let bench = bench().await;
+    let email = "c1@zyx.qwertz.example";
+    bench.matter("m1", &intake("m1", "c1", Some(email), &[]));
+    let service = Backend::start(&bench);
+    service.connected().await;
+    service.synced("m1").await;
+    let contact = bench.state()["contacts"][0]["id"].as_i64().unwrap();
+    // Off by default: no subscription, no proposal.
+    assert_eq!(bench.state()["webhooks"].as_array().unwrap().len(), 1);
+    let (_, mut settings) = service.get("/settings", ADMIN).await;
+    settings["contact_review"] = json!(true);
+    assert_eq!(service.put("/settings", ADMIN, settings).await.0, StatusCode::OK);
+    service
+        .until("the subscription for contacts", async || {
+            let hooks = bench.state()["webhooks"].as_array().unwrap().clone();
+            hooks.iter().filter(|hook| hook["status"] == "enabled").count() == 2
+        })
+        .await;
+
+    // Something that is not synced: told by Clio the first time, and no proposal.
+    edit(&bench, "contacts", contact, &json!({ "title": "Dr." }));
+    service.until("the delivery", async || !service.audit("webhook_received").await.is_empty()).await;
+    let proposals = async || service.get("/contact-proposals", ADMIN).await.1;
+    assert_eq!(proposals().await, json!([]));
+
+    edit(&bench, "contacts", contact, &json!({ "first_name": "Zyxwvut Anew" }));
+    let told = service.events("contact_proposed", 1).await;
+    assert_eq!(told[0]["client"], "c1");
+    let answer = service.raw(Method::GET, "/contact-proposals", MEMBER, None).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let found = service.raw(Method::GET, "/contact-proposals", ADMIN, None).await.json::<Value>().await.unwrap();
+    assert_eq!((&found[0]["first_name"], &found[0]["emails"]), (&json!("Zyxwvut Anew"), &json!([email])));
+    let id = found[0]["id"].as_str().unwrap();
+    assert_eq!((id, &found[0]["direction"]), (format!("from_clio-{contact}").as_str(), &json!("from_clio")));
+    service.assert_told_nothing(&bench);
+    let decide = async |id: &str, accept: bool| {
+        service.post(&format!("/contact-proposals/{id}"), ADMIN, json!({ "accept": accept })).await.0
+    };
+    assert_eq!(decide(id, true).await, StatusCode::NO_CONTENT);
+    assert_eq!(service.events("contact_accepted", 1).await[0]["proposal"], id);
+    service.post(&format!("/contact-proposals/{id}/applied"), ADMIN, json!({})).await;
+    assert_eq!(proposals().await, json!([]));
+
+    // The other direction. Rejected: nothing. Accepted: a guarded change.
+    let mut changed = intake("m1", "c1", Some("new@zyx.qwertz.example"), &[]);
+    changed["client"]["last_name"] = json!("Qwertzuiop Married");
+    bench.matter("m1", &changed);
+    let before = bench.state()["contacts"][0].clone();
+    let propose = async || {
+        let (_, answer) = service.post("/matters/m1/contact-changed", MEMBER, json!({})).await;
+        answer["proposal"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(decide(&propose().await, false).await, StatusCode::NO_CONTENT);
+    assert_eq!(bench.state()["contacts"][0], before);
+    assert_eq!(decide(&propose().await, true).await, StatusCode::NO_CONTENT);
+    let after = bench.state()["contacts"][0].clone();
+    assert_eq!(after["last_name"], "Qwertzuiop Married");
+    let addresses: Vec<&str> =
+        after["email_addresses"].as_array().unwrap().iter().map(|one| one["address"].as_str().unwrap()).collect();
+    assert_eq!(addresses, [email, "new@zyx.qwertz.example"], "added, and nothing taken away");
+    // Our own change does not come back as a proposal.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_eq!(proposals().await, json!([]));
+    assert_eq!(decide("from_clio-1", true).await, StatusCode::BAD_REQUEST);
     service.assert_told_nothing(&bench);
 }

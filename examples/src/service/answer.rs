@@ -31,9 +31,14 @@ impl IntoResponse for Failed {
         let status = match (code, code.kind()) {
             (Code::NotAllowed, _) => StatusCode::FORBIDDEN,
             (Code::MatterUnknown | Code::PracticeAreaGone, _) => StatusCode::NOT_FOUND,
-            (Code::StoreConflict | Code::NotConnected | Code::ReconnectRequired | Code::ConnectConflict, _) => {
-                StatusCode::CONFLICT
-            }
+            (
+                Code::StoreConflict
+                | Code::ClioConflict
+                | Code::NotConnected
+                | Code::ReconnectRequired
+                | Code::ConnectConflict,
+                _,
+            ) => StatusCode::CONFLICT,
             (_, ErrorKind::Input | ErrorKind::Auth) => StatusCode::BAD_REQUEST,
             (_, ErrorKind::Host | ErrorKind::Internal) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,

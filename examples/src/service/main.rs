@@ -13,6 +13,7 @@
 //! | `GET`, `PUT /settings`; `GET /mappings`; `PUT /mappings/{case type}`; `GET`, `PUT /settings/export` | settings |
 //! | `POST /matters/{matter}/sync`, `/approved`; `GET /matters/{matter}` | syncing |
 //! | `GET /sync-log`, `POST /sync-log/{run}/retry`, `GET /audit`, `GET /held`, `POST /held` | logs |
+//! | `GET /contact-proposals`, `POST /contact-proposals/{id}`, `POST /matters/{matter}/contact-changed` | review of contacts, both ways |
 //! | `GET /events`, `POST /events/ack` | the outbox, for CaseHug's own services |
 
 mod answer;

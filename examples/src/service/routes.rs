@@ -11,7 +11,7 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use casehug_clio::Sdk;
 use casehug_clio::log::{AuditQuery, RunQuery};
-use casehug_clio::model::{FirmId, MatterId};
+use casehug_clio::model::{Confidential, FirmId, MatterId};
 use casehug_clio::ports::Headers;
 use casehug_clio::queue::Trigger;
 use casehug_clio::settings::FirmSettings;
@@ -52,6 +52,10 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
         .route("/sync-log/{run}/retry", post(retry))
         .route("/audit", get(audit))
         .route("/held", get(held).post(run_held))
+        .route("/contact-proposals", get(contact_proposals))
+        .route("/contact-proposals/{proposal}", post(decide_contact))
+        .route("/contact-proposals/{proposal}/applied", post(contact_applied))
+        .route("/matters/{matter}/contact-changed", post(contact_changed))
         .route("/events", get(events))
         .route("/events/ack", post(ack))
         .layer(DefaultBodyLimit::max(MOST_BODY))
@@ -191,6 +195,50 @@ struct Run {
 
 async fn run_held(State(service): Shared, Who(actor): Who, Json(Run { run }): Json<Run>) -> Answer<Json<Value>> {
     Ok(Json(json!({ "matters": service.sdk.run_held(&actor, run).await? })))
+}
+
+/// What would be taken over: client data, for an admin's eyes.
+async fn contact_proposals(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
+    let shown = |values: &[Confidential]| values.iter().map(|value| value.expose().to_owned()).collect::<Vec<_>>();
+    let proposals: Vec<Value> = service
+        .sdk
+        .contact_proposals(&actor)
+        .await?
+        .iter()
+        .map(|proposal| {
+            let values = &proposal.values;
+            json!({ "id": proposal.id, "direction": proposal.direction, "client": proposal.client,
+                "accepted": proposal.accepted, "first_name": values.first_name.expose(),
+                "last_name": values.last_name.expose(), "emails": shown(&values.emails), "phones": shown(&values.phones) })
+        })
+        .collect();
+    Ok(Json(Value::Array(proposals)))
+}
+
+#[derive(Deserialize)]
+struct Decision {
+    accept: bool,
+}
+
+async fn decide_contact(
+    State(service): Shared,
+    Who(actor): Who,
+    Path(proposal): Path<String>,
+    Json(Decision { accept }): Json<Decision>,
+) -> Answer<StatusCode> {
+    service.sdk.decide_contact(&actor, &proposal, accept).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn contact_applied(State(service): Shared, Who(actor): Who, Path(proposal): Path<String>) -> Answer<StatusCode> {
+    service.sdk.contact_applied(&actor, &proposal).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The client of this matter was changed in CaseHug.
+async fn contact_changed(State(service): Shared, Who(actor): Who, Path(matter): Path<String>) -> Answer<Json<Value>> {
+    let proposal = service.sdk.propose_contact(&actor, &MatterId::new(matter)?).await?;
+    Ok(Json(json!({ "proposal": proposal })))
 }
 
 /// Events of the actor's firm, leased for a minute.

@@ -8,6 +8,7 @@
 
 mod approval;
 mod growth;
+mod hooks;
 mod ratio;
 mod setup;
 
@@ -16,7 +17,7 @@ use clap::Parser;
 /// Measures the SDK.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only what has this in its name: ratio, approval, trigger, growth.
+    /// Only what has this in its name: ratio, approval, trigger, hooks, growth.
     only: Option<String>,
     /// The largest number of linked matters.
     #[arg(long, default_value_t = 1_000_000)]
@@ -37,6 +38,9 @@ async fn main() {
     }
     if wanted("approval") {
         approval::ten_documents().await;
+    }
+    if wanted("hooks") {
+        hooks::run().await;
     }
     if wanted("growth") {
         growth::run(args.most).await;

@@ -118,6 +118,11 @@ impl Bench {
     }
 
     pub(crate) fn sdk(&self, store: Arc<dyn Store>) -> (Sdk, Watched) {
+        self.sdk_with(store, None)
+    }
+
+    /// With a place to which Clio is to deliver.
+    pub(crate) fn sdk_with(&self, store: Arc<dyn Store>, webhook_url: Option<&str>) -> (Sdk, Watched) {
         let runtime = Arc::new(TokioRuntime);
         let intake = self.intakes.clone();
         let inner = Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap());
@@ -128,10 +133,9 @@ impl Bench {
             .store(store)
             .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()))
             .intake(Arc::new(intake))
-            .runtime(runtime)
-            .build()
-            .unwrap();
-        (sdk, watched)
+            .runtime(runtime);
+        let sdk = webhook_url.into_iter().fold(sdk, |sdk, url| sdk.webhook_url(url.parse().unwrap()));
+        (sdk.build().unwrap(), watched)
     }
 }
 

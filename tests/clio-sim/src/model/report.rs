@@ -104,6 +104,11 @@ impl CallLog {
 }
 
 impl Model {
+    /// The secrets that signatures are made with, in the order of the subscriptions' ids.
+    pub fn webhook_secrets(&self) -> Vec<String> {
+        self.webhooks.values().map(|hook| hook.secret.clone()).collect()
+    }
+
     /// Everything that nobody but Clio and the subscriber may know: tokens, the application's secret, webhook secrets, and the last segments of webhook URLs. For tests
     /// that look for them where they must not be.
     pub fn secrets(&self) -> Vec<String> {
