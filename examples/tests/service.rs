@@ -455,3 +455,35 @@ async fn changed_contacts_are_proposed_in_both_directions_and_flow_only_when_acc
     assert_eq!(decide("from_clio-1", true).await, StatusCode::BAD_REQUEST);
     service.assert_told_nothing(&bench);
 }
+
+/// Without the permission for Users nobody says whose account it is: what was synced does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_does_not_say_its_name_is_known_by_what_was_synced_there() {
+    let bench = Bench::with(Config {
+        no_users_permission: true,
+        rate_limit: 1_000_000,
+        http_webhooks: true,
+        ..Config::default()
+    })
+    .await;
+    bench.matter("m1", &intake("m1", "c1", None, &[]));
+    let service = Backend::start(&bench);
+    service.connected().await;
+    let clio = service.synced("m1").await;
+    service.post("/disconnect", ADMIN, json!({})).await;
+    // Every practice area is another one now.
+    let areas = json!({ "replace_practice_areas": true, "practice_areas": [{ "name": "Another" }] });
+    let now = bench.sim.now();
+    bench.sim.model().seed(now, &areas).unwrap();
+    service.connected().await;
+    assert_eq!(service.synced("m1").await, clio);
+    // Nothing that was synced is there: it cannot be told, and is refused.
+    service.post("/disconnect", ADMIN, json!({})).await;
+    let mut request = clio_sim::model::Request::new("POST", "/__sim/edit");
+    request.body = json!({ "resource": "matters", "id": clio, "delete": true }).to_string().into_bytes();
+    let now = bench.sim.now();
+    bench.sim.model().handle(now, &request);
+    bench.sim.model().seed(now, &areas).unwrap();
+    let (_, answer) = service.connect(ADMIN).await;
+    assert_eq!(answer["error"]["code"], "app_permission_missing");
+}

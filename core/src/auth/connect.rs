@@ -16,13 +16,15 @@
 //!
 //! **Reconnecting** is the same with an earlier record: same region and same account, or [`AccountMismatch`](Code::AccountMismatch),
 //! because saved Clio ids would point into another firm. Links stay; generation, connection id and data key are new. If one side's
-//! account is unknown (the app may not read users), a practice area of both tells that they are the same: Clio's ids are not reused between accounts.
+//! account is unknown (the app may not read users), a practice area of both, or a linked matter that the new token reads, tells that they are the same: Clio's ids are
+//! not reused between accounts.
 //!
 //! **What is given back.** Tokens that are not kept are deauthorized, best effort and always with the new token itself: when the account is
 //! another one, the plan has no API, or another admin was first. After other failures only if the firm has no earlier
 //! connection: Clio does not say whether deauthorizing one token ends the person's other grants.
 
 use core::fmt;
+use core::time::Duration;
 use std::net::IpAddr;
 
 use base64::Engine;
@@ -37,14 +39,19 @@ use super::survey::{self, Survey};
 use super::tokens::{TokenVault, Tokens};
 use super::{Actor, Connection, ConnectionState, Keyring, PracticeAreas};
 use crate::budget;
-use crate::clio::ClioApi;
+use crate::clio::{self, AccessToken, CallLimits, ClioApi, matters};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ConnectionId, FirmId, Timestamp};
 use crate::ports::{Commit, Expect};
 use crate::queue;
 use crate::records::{Journal, Stored, Unit};
+use crate::sync::linked_matters;
 use crate::webhook::{Chore, wake_in};
+
+/// Linked matters that are tried to tell one account from another: a person may have deleted some.
+const MOST_READ_BACK: usize = 5;
+const READ_BACK: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
 
 /// Connects firms to Clio.
 #[derive(Clone, Debug)]
@@ -210,8 +217,10 @@ impl Connect {
         let mut connection = self.describe(actor, id, &survey);
         let mut areas = PracticeAreas::load(&self.journal, firm).await.map_err(failed)?;
         if let Some(earlier) = &earlier {
-            let known = areas.as_ref().map(|stored| &stored.value);
-            same_account(&earlier.value, &mut connection, known, &survey.areas)?;
+            let unknown = earlier.value.account.is_none() || connection.account.is_none();
+            let shared = areas.as_ref().is_some_and(|stored| stored.value.shares_one_with(&survey.areas));
+            let proven = unknown && (shared || self.reads_links(firm, &tokens.access).await.map_err(failed)?);
+            same_account(&earlier.value, &mut connection, proven)?;
         }
         // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go on after one.
         let stored = self.vault.swap(firm, &connection.id, None, &tokens).await.map_err(failed)?;
@@ -270,6 +279,18 @@ impl Connect {
         Ok(unit)
     }
 
+    /// Whether this token reads one of the matters that are linked.
+    async fn reads_links(&self, firm: &FirmId, token: &AccessToken) -> Result<bool> {
+        for clio in linked_matters(&self.journal, firm, None, MOST_READ_BACK).await? {
+            match self.clio.call(token, &matters::status(clio.1), READ_BACK).await {
+                Ok(_) => return Ok(true),
+                Err(failure) if failure.outcome == clio::Outcome::Refused && failure.error.retry() == Retry::Never => {}
+                Err(failure) => return Err(failure.error),
+            }
+        }
+        Ok(false)
+    }
+
     fn describe(&self, actor: &Actor, id: ConnectionId, survey: &Survey) -> Connection {
         let host = self.oauth.host();
         Connection {
@@ -324,14 +345,8 @@ fn expect<T>(base: Option<&Stored<T>>) -> Expect {
     base.map_or(Expect::Absent, |base| Expect::Version(base.version.clone()))
 }
 
-/// Refuses another account. Where one side's account is unknown, a practice area of both proves that they are the same, and the
-/// earlier identity is kept.
-fn same_account(
-    earlier: &Connection,
-    new: &mut Connection,
-    known: Option<&PracticeAreas>,
-    areas: &PracticeAreas,
-) -> Result<(), Failed> {
+/// Refuses another account. Where one side's account is unknown and it is `proven` that they are the same, the earlier identity is kept.
+fn same_account(earlier: &Connection, new: &mut Connection, proven: bool) -> Result<(), Failed> {
     let another = |reason: &'static str| {
         let error = Error::new(Code::AccountMismatch).with("reason", reason);
         Err(Failed { error, give_back: true })
@@ -342,7 +357,7 @@ fn same_account(
     let error = match (&earlier.account, &new.account) {
         (Some(before), Some(now)) if before.id == now.id => return Ok(()),
         (Some(_), Some(_)) => return another("another_account"),
-        _ if known.is_some_and(|known| known.shares_one_with(areas)) => {
+        _ if proven => {
             new.account = new.account.take().or_else(|| earlier.account.clone());
             return Ok(());
         }

@@ -48,4 +48,4 @@ pub(crate) use recovery::{epoch, recover};
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
 pub(crate) use run::{RunRecord, StepRecord};
-pub(crate) use things::{Owner, holds_intents_of, linked_contact, linked_matter, owner_key};
+pub(crate) use things::{Owner, holds_intents_of, linked_contact, linked_matter, linked_matters, owner_key};

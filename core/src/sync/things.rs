@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::LinkState;
 use crate::error::Result;
 use crate::model::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId, Timestamp};
-use crate::ports::{Key, Version};
+use crate::ports::{Key, Order, Record, Scan, Version};
 use crate::records::{Journal, Stored};
 
 /// The collection of documents.
@@ -215,6 +215,25 @@ pub(crate) async fn linked_matter(journal: &Journal, firm: &FirmId, matter: &Mat
         LinkState::Linked(clio) => Some(clio),
         LinkState::Unknown | LinkState::InDoubt => None,
     })
+}
+
+/// Linked matters in Clio after one of them, with their places, by the text of their ids.
+pub(crate) async fn linked_matters(
+    journal: &Journal,
+    firm: &FirmId,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, ClioId)>> {
+    let from = after.map_or_else(|| String::from("matter/"), |after| format!("{after}\0"));
+    // The character after the slash ends the prefix.
+    let until = Some(String::from("matter0"));
+    let scan = Scan::Ids { firm: firm.clone(), collection: "clio", from, until, order: Order::Ascending, limit };
+    let found = journal.store().scan(&scan).await?;
+    let place = |record: Record| {
+        let clio = record.key.id.strip_prefix("matter/")?.parse().ok().map(ClioId)?;
+        Some((record.key.id, clio))
+    };
+    Ok(found.into_iter().filter_map(place).collect())
 }
 
 /// Whether an open intent is sealed with the data key of this connection.

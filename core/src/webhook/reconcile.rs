@@ -15,8 +15,8 @@ use crate::clio::{ApiRequest, Matter, Page, matters, practice_areas};
 use crate::error::{Code, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClioId, FirmId};
-use crate::ports::{Commit, Expect, Order, Scan};
-use crate::sync::{Caller, Engine};
+use crate::ports::{Commit, Expect};
+use crate::sync::{Caller, Engine, linked_matters};
 
 /// Shorter than Clio goes on trying to deliver.
 const WITH_HOOKS: Duration = Duration::from_secs(3600);
@@ -38,7 +38,7 @@ impl Engine {
     pub(super) async fn poll(&self, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
         let health = health(&self.journal, firm).await?;
         let next = if health.is_some_and(|health| health.delivers) { WITH_HOOKS } else { WITHOUT_HOOKS };
-        let linked = self.linked_after(firm, None, 1).await?;
+        let linked = linked_matters(&self.journal, firm, None, 1).await?;
         if linked.is_empty() {
             // Nothing of ours can have changed.
             progress.cursor = self.clio.clio_now().map(|now| now - OVERLAP);
@@ -75,7 +75,7 @@ impl Engine {
     }
 
     pub(super) async fn sweep(&self, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
-        let part = self.linked_after(firm, progress.after.as_deref(), PART).await?;
+        let part = linked_matters(&self.journal, firm, progress.after.as_deref(), PART).await?;
         let Some((last, _)) = part.last() else {
             progress.after = None;
             let known = PracticeAreas::load(&self.journal, firm).await?;
@@ -151,25 +151,6 @@ impl Engine {
             }
         }
         Err(Code::StoreConflict.into())
-    }
-
-    /// Linked matters in Clio, by the text of their ids.
-    async fn linked_after(&self, firm: &FirmId, after: Option<&str>, limit: usize) -> Result<Vec<(String, ClioId)>> {
-        let from = after.map_or_else(|| String::from("matter/"), |after| format!("{after}\0"));
-        let scan = Scan::Ids {
-            firm: firm.clone(),
-            collection: "clio",
-            from,
-            until: Some(String::from("matter0")),
-            order: Order::Ascending,
-            limit,
-        };
-        let found = self.journal.store().scan(&scan).await?;
-        let id = |record: crate::ports::Record| {
-            let clio = record.key.id.strip_prefix("matter/")?.parse().ok().map(ClioId)?;
-            Some((record.key.id, clio))
-        };
-        Ok(found.into_iter().filter_map(id).collect())
     }
 
     async fn note_found(&self, firm: &FirmId, how: &'static str, told: u32) -> Result<()> {
