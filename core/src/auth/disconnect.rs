@@ -29,6 +29,7 @@ use crate::sync::holds_intents_of;
 use crate::webhook::{Chore, HOOKS, Hook, HookState, drop_proposals, wake_in};
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
+const MOST_TURNS: usize = 8;
 const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// How often it is looked whether the last open intent was resolved.
 const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
@@ -127,11 +128,14 @@ impl Connect {
 
     /// A new grant must not end with the old one: what was not given back stays so, and is audited.
     pub(super) async fn cancel_revocation(&self, firm: &FirmId) -> Result<()> {
-        let stored = Connection::load(&self.journal, firm).await?;
-        if let Some(stored) = stored.filter(|stored| stored.value.state == ConnectionState::Revoking) {
+        for _ in 0..MOST_TURNS {
+            let stored = Connection::load(&self.journal, firm).await?;
+            let Some(stored) = stored.filter(|stored| stored.value.state == ConnectionState::Revoking) else {
+                return Ok(());
+            };
             self.finish_revoking(firm, stored, Some("reconnected")).await?;
         }
-        Ok(())
+        Err(Error::new(Code::StoreConflict).with("reason", "revocation_contended"))
     }
 
     pub(super) async fn open_tokens(&self, firm: &FirmId, connection: &Connection) -> Result<Option<Tokens>> {

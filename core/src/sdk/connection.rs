@@ -3,6 +3,7 @@
 use super::Sdk;
 use crate::auth::{Actor, Connection};
 use crate::error::{Code, Error, Result};
+use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Headers};
 use crate::sync::linked_matter;
@@ -16,6 +17,20 @@ impl Sdk {
     /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::NotConnected`]; [`Code::StoreFailed`].
     pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
         self.auth.disconnect(actor).await
+    }
+
+    /// Wraps the firm's keys again with the key provider's current root key, after that was rotated. Gives how many. Sealed values stay as they are; the old root
+    /// key may go once this was done for every firm.
+    ///
+    /// # Errors
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::KeyFailed`], [`Code::StoreFailed`]: do it again.
+    pub async fn rewrap_keys(&self, actor: &Actor) -> Result<usize> {
+        self.auth.require_admin(actor, "key_rotation").await?;
+        let keys = self.engine.keyring.rewrap(&actor.firm).await?;
+        let mut unit = self.journal.unit(&actor.firm)?;
+        unit.audit(AuditEntry::by(&actor.id, Action::KeyRotation, AuditStatus::Ok).with("keys", keys));
+        self.journal.commit_or_conflict(&unit).await?;
+        Ok(keys)
     }
 
     /// For the host's deauthorization callback: Clio is asked whether it is true. Gives whether the firm is disconnected now.
