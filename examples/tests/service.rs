@@ -487,3 +487,29 @@ async fn an_account_that_does_not_say_its_name_is_known_by_what_was_synced_there
     let (_, answer) = service.connect(ADMIN).await;
     assert_eq!(answer["error"]["code"], "app_permission_missing");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_practice_area_that_was_deleted_in_clio_is_left_out_and_shown_as_missing() {
+    let bench = bench().await;
+    bench.matter("m1", &intake("m1", "c1", None, &[]));
+    let service = Backend::start(&bench);
+    service.connected().await;
+    let own = json!({ "practice_area": "Real Estate Closings" });
+    assert_eq!(service.put("/mappings/family_law", ADMIN, own).await.0, StatusCode::OK);
+    let (_, page) = service.get("/mappings", ADMIN).await;
+    let mapped = page["mappings"].as_array().unwrap().iter().find(|one| one["case_type"] == "family_law").unwrap();
+    let area = mapped["id"].as_str().unwrap().parse::<i64>().unwrap();
+    let mut request = clio_sim::model::Request::new("POST", "/__sim/edit");
+    request.body = json!({ "resource": "practice_areas", "id": area, "delete": true }).to_string().into_bytes();
+    let now = bench.sim.now();
+    bench.sim.model().handle(now, &request);
+    service.post("/matters/m1/sync", MEMBER, json!({})).await;
+    service.until("the failure", async || !service.audit("matter_failed").await.is_empty()).await;
+    assert_eq!(service.audit("matter_failed").await[0]["code"], "practice_area_gone");
+    let (_, page) = service.get("/mappings", ADMIN).await;
+    let mapped = page["mappings"].as_array().unwrap().iter().find(|one| one["case_type"] == "family_law").unwrap();
+    assert_eq!(mapped["to"], "missing");
+    // The next run, by itself or because somebody asks, goes without it.
+    service.synced("m1").await;
+    assert_eq!(bench.state()["matters"][0]["practice_area"], Value::Null);
+}

@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use url::Url;
 
 use super::call::Caller;
-use super::plan::{Plan, PlanInput, PlannedDocument, plan};
+use super::plan::{Plan, PlanInput, PlannedDocument, PlannedMatter, plan};
 use super::recovery::{self, Recovery};
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 use super::review::Review;
@@ -376,7 +376,10 @@ impl Driver<'_> {
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
         let matter = match contact {
             Some(client) => match self.matter(plan.matter, client).await {
-                Err(error) => Err(self.gone(error, StepKind::Contact, client, &contacts::show(client)).await),
+                Err(error) => {
+                    let error = self.gone(error, StepKind::Contact, client, &contacts::show(client)).await;
+                    Err(self.area_gone(error, plan.matter).await)
+                }
                 done => done,
             },
             None => Err(Error::new(Code::StepBlocked)),
@@ -443,6 +446,20 @@ impl Driver<'_> {
         match self.caller.repeat(show).await {
             Err(failure) if failure.error.code() == Code::ClioNotFound => {
                 Error::new(Code::LinkedRecordGone).with("record", kind.name()).with("clio", clio).caused_by(error)
+            }
+            _ => error,
+        }
+    }
+
+    /// A refusal may as well mean that the practice area was deleted since it was looked up. Then the list is loaded anew, and the next run goes by that.
+    async fn area_gone(&self, error: Error, planned: PlannedMatter) -> Error {
+        let (PlannedMatter::Create(Ok(area)) | PlannedMatter::Resolve(Ok(area))) = planned else { return error };
+        if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {
+            return error;
+        }
+        match self.engine.reload_practice_areas(&self.caller, self.firm).await {
+            Ok(now) if !now.areas.iter().any(|known| known.id == area) => {
+                Error::new(Code::PracticeAreaGone).with("practice_area", area).retry_as(Retry::Retry).caused_by(error)
             }
             _ => error,
         }
