@@ -42,6 +42,8 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_CONNECT_CONFLICT = 2010,
     /// Clio rejected the access token. It is refreshed automatically; if this repeats, check that the connection's region is right and reconnect.
     CASEHUG_CLIO_TOKEN_REJECTED = 2011,
+    /// The firm is still connected to a Clio account. Disconnect it in Settings, Integrations, before connecting another account.
+    CASEHUG_CLIO_DISCONNECT_FIRST = 2012,
     /// Clio could not be reached. Check the network, name resolution and firewall; the sync is tried again.
     CASEHUG_CLIO_CONNECT_FAILED = 3001,
     /// No secure connection: TLS 1.2 or newer and a valid certificate are required.

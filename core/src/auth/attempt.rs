@@ -37,22 +37,31 @@ const SWEPT_AT_ONCE: usize = 50;
 struct StateRecord {
     actor: ActorId,
     redirect_uri: Url,
+    /// Another account is allowed, with links of its own.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    separate: bool,
 }
 
 /// A state that was presented, is valid, and is not used yet.
 pub(super) struct Attempt {
     pub redirect_uri: Url,
+    pub separate: bool,
     key: Key,
     version: Version,
 }
 
 impl Attempt {
     /// Makes a state for this actor. Returns it, and when it ends on the store's clock.
-    pub async fn begin(journal: &Journal, actor: &Actor, redirect_uri: &Url) -> Result<(Zeroizing<String>, Timestamp)> {
+    pub async fn begin(
+        journal: &Journal,
+        actor: &Actor,
+        redirect_uri: &Url,
+        separate: bool,
+    ) -> Result<(Zeroizing<String>, Timestamp)> {
         let mut random = Zeroizing::new([0; 32]);
         journal.runtime().random(random.as_mut_slice())?;
         let state = Zeroizing::new(URL_SAFE_NO_PAD.encode(random.as_slice()));
-        let record = StateRecord { actor: actor.id.clone(), redirect_uri: redirect_uri.clone() };
+        let record = StateRecord { actor: actor.id.clone(), redirect_uri: redirect_uri.clone(), separate };
         let mut unit = journal.unit(&actor.firm)?;
         unit.put_due(key_of(&actor.firm, &state), Expect::Absent, Some(STATE_LIFE), &record)?;
         let at = journal.commit_or_conflict(&unit).await?;
@@ -70,7 +79,8 @@ impl Attempt {
         if stored.due_at.is_none_or(|end| end <= now) {
             return Err(Code::ConnectStateExpired.into());
         }
-        Ok(Self { redirect_uri: stored.value.redirect_uri, key, version: stored.version })
+        let StateRecord { redirect_uri, separate, .. } = stored.value;
+        Ok(Self { redirect_uri, separate, key, version: stored.version })
     }
 
     /// Uses the state up, together with the rest of the unit. Of several at once, one succeeds.

@@ -17,7 +17,7 @@
 //! **Reconnecting** is the same with an earlier record: same region and same account, or [`AccountMismatch`](Code::AccountMismatch),
 //! because saved Clio ids would point into another firm. Links stay; generation, connection id and data key are new. If one side's
 //! account is unknown (the app may not read users), a practice area of both, or a linked matter that the new token reads, tells that they are the same: Clio's ids are
-//! not reused between accounts.
+//! not reused between accounts. After a disconnect an admin may ask for another account: its links are kept apart (`link_set.rs`).
 //!
 //! **What is given back.** Tokens that are not kept are deauthorized, best effort and always with the new token itself: when the account is
 //! another one, the plan has no API, or another admin was first. After other failures only if the firm has no earlier
@@ -34,6 +34,7 @@ use zeroize::Zeroizing;
 
 use super::attempt::{Attempt, Draft, Sweeper};
 use super::callback::{Callback, Outcome};
+use super::link_set::{self, LinkSet, Links};
 use super::oauth::{Granted, OAuth};
 use super::survey::{self, Survey};
 use super::tokens::{TokenVault, Tokens};
@@ -97,14 +98,17 @@ struct Failed {
 }
 
 impl Connect {
-    pub async fn begin(&self, actor: &Actor, redirect_uri: &str) -> Result<ConnectStart> {
+    pub async fn begin(&self, actor: &Actor, redirect_uri: &str, separate: bool) -> Result<ConnectStart> {
         actor.require_admin_of(&actor.firm, &self.journal, "connect").await?;
         let redirect_uri = redirect_target(redirect_uri)?;
+        if separate {
+            self.require_ended(&actor.firm).await?;
+        }
         if let Err(error) = self.sweeper().sweep(&actor.firm).await {
             // Leftovers are harmless, and due again.
             tracing::warn!(firm = %actor.firm, code = error.code().name(), "leftovers of earlier attempts were not swept");
         }
-        let (state, expires_at) = Attempt::begin(&self.journal, actor, &redirect_uri).await?;
+        let (state, expires_at) = Attempt::begin(&self.journal, actor, &redirect_uri, separate).await?;
         let verifier = self.verifier(&actor.firm, &state).await?;
         let authorize_url = self.oauth.authorize_url(&redirect_uri, &state, &verifier);
         Ok(ConnectStart { authorize_url, expires_at })
@@ -141,6 +145,10 @@ impl Connect {
                 return Err(self.end(actor, attempt, Action::Connect, error).await);
             }
         };
+        let separate = attempt.separate;
+        if separate {
+            self.require_ended(&actor.firm).await?;
+        }
         self.cancel_revocation(&actor.firm).await?;
         let mut unit = self.journal.unit(&actor.firm)?;
         let earlier = Connection::load(&self.journal, &actor.firm).await?;
@@ -158,7 +166,7 @@ impl Connect {
             }
         };
         let access = granted.access.clone();
-        match self.establish(actor, id, &draft, granted, earlier).await {
+        match self.establish(actor, id, &draft, granted, earlier, separate).await {
             Ok(connection) => {
                 // The replaced connection's tokens; whatever stays is swept at the next begin.
                 if let Err(error) = self.sweeper().sweep(&actor.firm).await {
@@ -197,6 +205,7 @@ impl Connect {
         draft: &Draft,
         granted: Granted,
         earlier: Option<Stored<Connection>>,
+        separate: bool,
     ) -> Result<Connection, Failed> {
         let firm = &actor.firm;
         let first = earlier.is_none();
@@ -219,8 +228,16 @@ impl Connect {
         if let Some(earlier) = &earlier {
             let unknown = earlier.value.account.is_none() || connection.account.is_none();
             let shared = areas.as_ref().is_some_and(|stored| stored.value.shares_one_with(&survey.areas));
-            let proven = unknown && (shared || self.reads_links(firm, &tokens.access).await.map_err(failed)?);
-            same_account(&earlier.value, &mut connection, proven)?;
+            let links = Links::of(firm, &earlier.value);
+            let proven = unknown && (shared || self.reads_links(&links, &tokens.access).await.map_err(failed)?);
+            match same_account(&earlier.value, &mut connection, proven) {
+                Ok(()) => connection.link_set = earlier.value.link_set.clone(),
+                // Of an account that is not known nobody could say later whether it is the same again.
+                Err(_) if separate && connection.account.is_some() => {
+                    connection.link_set = self.set_apart(&connection, firm, &tokens.access).await.map_err(failed)?;
+                }
+                Err(refusal) => return Err(refusal),
+            }
         }
         // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go on after one.
         let stored = self.vault.swap(firm, &connection.id, None, &tokens).await.map_err(failed)?;
@@ -264,6 +281,7 @@ impl Connect {
         let mut unit = self.journal.unit(firm)?;
         unit.put(Connection::key(firm), expect(base), connection)?;
         unit.put(PracticeAreas::key(firm), expect(areas_base), &survey.areas)?;
+        link_set::note(&self.journal, &mut unit, connection).await?;
         if let Some((rate, clio_time)) = survey.rate {
             budget::opened(&self.journal, &mut unit, rate, clio_time).await?;
         }
@@ -279,9 +297,36 @@ impl Connect {
         Ok(unit)
     }
 
+    /// Another account than the one it was connected to last is asked for by whoever has ended that connection.
+    async fn require_ended(&self, firm: &FirmId) -> Result<()> {
+        let connection = Connection::load(&self.journal, firm).await?;
+        match connection.map(|stored| stored.value.state) {
+            None | Some(ConnectionState::Revoking | ConnectionState::Disconnected) => Ok(()),
+            Some(_) => Err(Code::DisconnectFirst.into()),
+        }
+    }
+
+    /// The set of another account than the last one: that which it had, or a new one.
+    async fn set_apart(&self, connection: &Connection, firm: &FirmId, token: &AccessToken) -> Result<LinkSet> {
+        let account = connection.account.as_ref().map(|account| account.id);
+        let mut sets = link_set::all(&self.journal, firm).await?;
+        sets.retain(|(_, whose)| (&whose.region, &whose.root) == (&connection.region, &connection.root));
+        if let Some((set, _)) = sets.iter().find(|(_, whose)| whose.account == account) {
+            return Ok(set.clone());
+        }
+        // An account that did not say its name then, and does now.
+        for (set, _) in sets.into_iter().filter(|(_, whose)| whose.account.is_none()) {
+            let links = Links { firm: firm.clone(), set };
+            if self.reads_links(&links, token).await? {
+                return Ok(links.set);
+            }
+        }
+        Ok(connection.link_set.clone())
+    }
+
     /// Whether this token reads one of the matters that are linked.
-    async fn reads_links(&self, firm: &FirmId, token: &AccessToken) -> Result<bool> {
-        for clio in linked_matters(&self.journal, firm, None, MOST_READ_BACK).await? {
+    async fn reads_links(&self, links: &Links, token: &AccessToken) -> Result<bool> {
+        for clio in linked_matters(&self.journal, links, None, MOST_READ_BACK).await? {
             match self.clio.call(token, &matters::status(clio.1), READ_BACK).await {
                 Ok(_) => return Ok(true),
                 Err(failure) if failure.outcome == clio::Outcome::Refused && failure.error.retry() == Retry::Never => {}
@@ -302,6 +347,11 @@ impl Connect {
             root: host.root().to_string(),
             account: survey.account.clone(),
             user: survey.user.clone(),
+            link_set: LinkSet::new(
+                host.name(),
+                host.root().as_str(),
+                survey.account.as_ref().map(|account| account.id),
+            ),
             readable: survey.readable,
             connected_at: self.journal.runtime().now(),
             connected_by: actor.id.clone(),
@@ -330,7 +380,8 @@ fn connected(actor: &Actor, connection: &Connection) -> AuditEntry {
     let mut entry = AuditEntry::by(&actor.id, Action::Connect, AuditStatus::Ok)
         .with("connection", &connection.id)
         .with("generation", connection.generation)
-        .with("region", &connection.region);
+        .with("region", &connection.region)
+        .with("links", connection.link_set.as_str());
     if let Some(account) = &connection.account {
         entry = entry.with("account", account.id);
     }

@@ -7,6 +7,7 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::LinkSet;
 use crate::clio::Resource;
 use crate::error::{ALL_CODES, Code, Error, Result};
 use crate::model::{ActorId, ClioId, ConnectionId, FirmId, Timestamp};
@@ -36,6 +37,8 @@ pub struct Connection {
     pub account: Option<ClioAccount>,
     /// The person whose authorization this is. `None` as with the account.
     pub user: Option<ClioUser>,
+    /// The set that its links are in: one for each account.
+    pub link_set: LinkSet,
     /// What the token could read when it was tried.
     pub readable: Readable,
     /// When, on the host's clock.
@@ -142,6 +145,7 @@ impl fmt::Debug for Connection {
             .field("region", &self.region)
             .field("account", &self.account)
             .field("user", &self.user)
+            .field("link_set", &self.link_set)
             .field("readable", &self.readable)
             .field("connected_at", &self.connected_at)
             .field("connected_by", &self.connected_by)

@@ -43,7 +43,17 @@ impl Auth {
     /// [`NotAllowed`](crate::Code::NotAllowed) (audited) unless the actor is an admin; [`UrlRefused`](crate::Code::UrlRefused),
     /// [`KeyFailed`](crate::Code::KeyFailed), [`StoreFailed`](crate::Code::StoreFailed).
     pub async fn begin(&self, actor: &Actor, redirect_uri: &str) -> Result<ConnectStart> {
-        self.connect.begin(actor, redirect_uri).await
+        self.connect.begin(actor, redirect_uri, false).await
+    }
+
+    /// As [`begin`](Self::begin), for another Clio account or region than the firm was connected to, after it was disconnected. What is synced from then on is linked
+    /// apart; the earlier links are kept, and count again when the firm is connected to the earlier account. It may turn out to be the same account:
+    /// then nothing is different.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin), and [`DisconnectFirst`](crate::Code::DisconnectFirst).
+    pub async fn begin_separate(&self, actor: &Actor, redirect_uri: &str) -> Result<ConnectStart> {
+        self.connect.begin(actor, redirect_uri, true).await
     }
 
     /// Finishes with the query of Clio's redirect. `actor` is the authenticated user of the browser that brought it, never taken

@@ -60,6 +60,7 @@ codes! {
     2009 OauthAnswerInvalid "oauth_answer_invalid" Auth Retry "Clio's authorization server answered something that cannot be read.";
     2010 ConnectConflict "connect_conflict" Auth Never "Another admin connected the firm at the same moment. That connection is in use.";
     2011 TokenRejected "token_rejected" Auth RefreshThenRetry "Clio rejected the access token. It is refreshed automatically; if this repeats, check that the connection's region is right and reconnect.";
+    2012 DisconnectFirst "disconnect_first" Auth Never "The firm is still connected to a Clio account. Disconnect it in Settings, Integrations, before connecting another account.";
     3001 ConnectFailed "connect_failed" Network Retry "Clio could not be reached. Check the network, name resolution and firewall; the sync is tried again.";
     3002 TlsRefused "tls_refused" Network Never "No secure connection: TLS 1.2 or newer and a valid certificate are required.";
     3003 TimedOut "timed_out" Network Retry "No answer came in time.";

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::job::{ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key};
 use super::nudge::Nudge;
-use crate::auth::Connection;
+use crate::auth::{Connection, Links};
 use crate::error::{Code, Error, Result};
 use crate::model::{ActorId, FirmId, MatterId, Monotonic};
 use crate::ports::{Commit, Expect, Key, Version};
@@ -28,7 +28,7 @@ pub(crate) struct Claims {
 #[derive(Debug)]
 pub(crate) enum Acquired {
     /// The run may begin.
-    Mine(Claim),
+    Mine(Box<Claim>),
     /// Another holder's lease lasts so long, unless it is extended.
     Busy(Duration),
     /// There is nothing to run: it was done meanwhile, or is not due.
@@ -45,6 +45,8 @@ pub(crate) struct Claim {
     pub actor: ActorId,
     /// The connection's generation when it was claimed: what the run finds wanting may be mended while it still runs.
     connection: u64,
+    /// The account that the run works for.
+    pub links: Links,
     key: Key,
     fence: Version,
     until: Mutex<Monotonic>,
@@ -140,7 +142,7 @@ impl Claims {
                 job.parked = None;
             }
             let Some(actor) = job.actor.clone() else { return Ok(Acquired::Nothing) };
-            let connection = Connection::load(&self.journal, firm).await?.map_or(0, |stored| stored.value.generation);
+            let connection = Connection::load(&self.journal, firm).await?.map(|stored| stored.value);
             job.running = Some(job.generation);
             let before = self.journal.runtime().monotonic();
             let mut unit = self.journal.unit(firm)?;
@@ -155,18 +157,19 @@ impl Claims {
                 unit.delete(first.key, first.version);
             }
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                return Ok(Acquired::Mine(Claim {
+                return Ok(Acquired::Mine(Box::new(Claim {
                     firm: firm.clone(),
                     matter: matter.clone(),
                     trigger: job.trigger,
                     attempt: job.failures.saturating_add(1),
                     actor,
-                    connection,
+                    connection: connection.as_ref().map_or(0, |connection| connection.generation),
+                    links: Links::of_maybe(firm, connection.as_ref()),
                     key: claim_key(firm, matter),
                     fence,
                     until: Mutex::new(before + self.lease),
                     lost: AtomicBool::new(false),
-                }));
+                })));
             }
         }
         Err(contended(matter))

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::job::{Job, LastRun, job_key};
+use crate::auth::Links;
 use crate::error::Result;
 use crate::model::{ClioId, FirmId, MatterId};
 use crate::records::Journal;
@@ -52,18 +53,20 @@ pub(crate) async fn failed_matters(journal: &Journal, firm: &FirmId) -> Result<V
 
 pub(crate) async fn matter_state(
     journal: &Journal,
-    firm: &FirmId,
+    links: &Links,
     matter: &MatterId,
     url: impl FnOnce(ClioId) -> String,
 ) -> Result<MatterState> {
-    let job = journal.get::<Job>(&job_key(firm, matter)).await?;
-    let clio_matter = linked_matter(journal, firm, matter).await?;
+    let job = journal.get::<Job>(&job_key(&links.firm, matter)).await?;
+    let clio_matter = linked_matter(journal, links, matter).await?;
     let status = match &job {
         None => MatterStatus::NotSynced,
         Some(job) if job.value.running.is_some() => MatterStatus::Running,
         Some(job) if job.due_at.is_some() || job.value.parked.is_some() => MatterStatus::Queued,
         Some(job) => match job.value.last.as_ref().map(|last| last.status) {
             None => MatterStatus::NotSynced,
+            // It is in the account that the firm was connected to before.
+            Some(RunStatus::Succeeded | RunStatus::Partial) if clio_matter.is_none() => MatterStatus::NotSynced,
             Some(RunStatus::Succeeded) => MatterStatus::Synced,
             Some(RunStatus::Partial) => MatterStatus::Partial,
             Some(RunStatus::Failed) => MatterStatus::Failed,

@@ -57,7 +57,7 @@ impl Bench {
 
     async fn claim(&self, claims: &Claims) -> Option<Claim> {
         match claims.acquire(&self.firm, &self.matter, Why::Due).await.unwrap() {
-            Acquired::Mine(claim) => Some(claim),
+            Acquired::Mine(claim) => Some(*claim),
             Acquired::Busy(_) | Acquired::Nothing => None,
         }
     }
@@ -240,6 +240,7 @@ fn connection() -> crate::auth::Connection {
         state: crate::auth::ConnectionState::Connected,
         advice: Vec::new(),
         region: String::from("us"),
+        link_set: crate::auth::LinkSet::default(),
         root: String::from("https://app.clio.com"),
         account: None,
         user: None,

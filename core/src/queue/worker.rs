@@ -211,7 +211,7 @@ impl<'a> Worker<'a> {
             return Ok(None);
         };
         Ok(match self.engine.claims.acquire(&record.key.firm, &job.matter, Why::Due).await? {
-            Acquired::Mine(claim) => Some(claim),
+            Acquired::Mine(claim) => Some(*claim),
             Acquired::Busy(_) | Acquired::Nothing => None,
         })
     }

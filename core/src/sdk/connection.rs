@@ -1,7 +1,7 @@
 //! The connection, and what comes back from Clio.
 
 use super::Sdk;
-use crate::auth::{Actor, Connection};
+use crate::auth::{Actor, Connection, Links};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, MatterId, Timestamp};
@@ -87,11 +87,12 @@ impl Sdk {
     /// # Errors
     /// [`Code::MatterUnknown`] when the matter is not in Clio yet; [`Code::StoreFailed`].
     pub async fn status_changed_here(&self, actor: &Actor, matter: &MatterId, at: Timestamp) -> Result<()> {
-        let clio = linked_matter(&self.journal, &actor.firm, matter).await?;
+        let links = Links::current(&self.journal, &actor.firm).await?;
+        let clio = linked_matter(&self.journal, &links, matter).await?;
         let clio = clio.ok_or_else(|| Error::new(Code::MatterUnknown).with("matter", matter))?;
         loop {
             let mut unit = self.journal.unit(&actor.firm)?;
-            status::host_changed(&self.journal, &mut unit, clio, at).await?;
+            status::host_changed(&self.journal, &mut unit, &links, clio, at).await?;
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(());
             }

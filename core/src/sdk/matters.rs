@@ -1,7 +1,7 @@
 //! Syncing matters, and what only a person or an operator can decide about that.
 
 use super::Sdk;
-use crate::auth::{Actor, Connection};
+use crate::auth::{Actor, Connection, Links};
 use crate::error::Result;
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{MatterId, Timestamp};
@@ -94,7 +94,8 @@ impl Sdk {
     /// [`Code::StoreFailed`].
     pub async fn matter_state(&self, actor: &Actor, matter: &MatterId) -> Result<MatterState> {
         let host = self.engine.clio.host();
-        queue::matter_state(&self.journal, &actor.firm, matter, |id| host.matter_url(id).to_string()).await
+        let links = Links::current(&self.journal, &actor.firm).await?;
+        queue::matter_state(&self.journal, &links, matter, |id| host.matter_url(id).to_string()).await
     }
 
     /// A worker for the due jobs of all firms. Run it for as long as the service lives; several share the work, here or in other processes.

@@ -192,6 +192,15 @@ impl Sdk {
         self.auth.begin(actor, redirect_uri).await
     }
 
+    /// As [`begin_connect`](Self::begin_connect), after a [disconnect](Self::disconnect), for another Clio account than before: what is synced from then on is linked apart, the
+    /// earlier links wait for the earlier account.
+    ///
+    /// # Errors
+    /// As [`begin_connect`](Self::begin_connect), and [`Code::DisconnectFirst`].
+    pub async fn begin_separate_connect(&self, actor: &Actor, redirect_uri: &str) -> Result<ConnectStart> {
+        self.auth.begin_separate(actor, redirect_uri).await
+    }
+
     /// Ends connecting with the query string that Clio sent the browser back with.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Sdk;
-use crate::auth::{Actor, PracticeArea, PracticeAreas};
+use crate::auth::{Actor, Links, PracticeArea, PracticeAreas};
 use crate::budget::Class;
 use crate::error::Result;
 use crate::log::{Action, AuditEntry, AuditStatus};
@@ -74,7 +74,8 @@ impl Sdk {
     /// [`Code::NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; what kept Clio from answering.
     pub async fn reload_practice_areas(&self, actor: &Actor) -> Result<Vec<PracticeArea>> {
         self.auth.require_admin(actor, "settings").await?;
-        let caller = Caller::of_firm(&self.engine, &actor.firm, Class::Waiting);
+        let links = Links::current(&self.journal, &actor.firm).await?;
+        let caller = Caller::of_firm(&self.engine, &links, Class::Waiting);
         Ok(self.engine.reload_practice_areas(&caller, &actor.firm).await?.areas)
     }
 

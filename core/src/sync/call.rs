@@ -18,11 +18,11 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::driver::{Engine, FirmShare};
-use crate::auth::Grant;
+use crate::auth::{Grant, Links};
 use crate::budget::{Class, Seat};
 use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
 use crate::error::{Code, Error, Result, Retry};
-use crate::model::{FirmId, Monotonic};
+use crate::model::Monotonic;
 use crate::queue::{Claim, Trigger};
 use crate::retry::Schedule;
 
@@ -33,13 +33,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// A run older than this tries nothing again: what is missing is the next run's.
 const LONGEST_RUN_WITH_RETRIES: Duration = Duration::from_secs(15 * 60);
 
-/// Makes the calls of one run, or of one chore of a firm.
+/// Makes the calls of one run, or of one chore of a firm, to the account whose links it works on.
 #[derive(Debug)]
 pub(crate) struct Caller<'a> {
     engine: &'a Engine,
     claim: Option<&'a Claim>,
     class: Class,
-    firm: &'a FirmId,
+    links: &'a Links,
     share: Arc<FirmShare>,
     began: Monotonic,
     calls: AtomicU32,
@@ -88,17 +88,17 @@ impl<'a> Caller<'a> {
             Trigger::Approved | Trigger::Created => Class::Live,
             Trigger::Retry | Trigger::Backfill => Class::Bulk,
         };
-        Self { claim: Some(claim), ..Self::of_firm(engine, &claim.firm, class) }
+        Self { claim: Some(claim), ..Self::of_firm(engine, &claim.links, class) }
     }
 
     /// For what is done for a whole firm, without a claim.
-    pub(crate) fn of_firm(engine: &'a Engine, firm: &'a FirmId, class: Class) -> Self {
+    pub(crate) fn of_firm(engine: &'a Engine, links: &'a Links, class: Class) -> Self {
         Self {
             engine,
             claim: None,
             class,
-            firm,
-            share: engine.share_of(firm),
+            links,
+            share: engine.share_of(&links.firm),
             began: engine.runtime.monotonic(),
             calls: AtomicU32::new(0),
             retries: AtomicU32::new(0),
@@ -121,7 +121,11 @@ impl<'a> Caller<'a> {
         if self.claim.is_some_and(Claim::is_lost) {
             return Err(Error::new(Code::LeaseLost));
         }
-        let grant = self.engine.session.token(self.firm).await?;
+        let grant = self.engine.session.token(&self.links.firm).await?;
+        if grant.connection.link_set != self.links.set {
+            // Connected to another account meanwhile: what is known here means nothing there.
+            return Err(Error::new(Code::SyncBusy).with("reason", "another_account"));
+        }
         Ok(Turn { grant, seat })
     }
 
@@ -176,7 +180,7 @@ impl<'a> Caller<'a> {
         // Whatever was tried before: a rejected token says nothing until another one was tried.
         if failure.error.retry() == Retry::RefreshThenRetry && !patience.refreshed {
             patience.refreshed = true;
-            self.engine.session.rejected(self.firm, &grant.token).await.map_err(CallError::not_sent)?;
+            self.engine.session.rejected(&self.links.firm, &grant.token).await.map_err(CallError::not_sent)?;
             self.retries.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }

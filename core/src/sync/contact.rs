@@ -31,7 +31,7 @@ impl Driver<'_> {
         let digest = self.engine.email_digest(self.firm, self.intake).await?;
         let mut recovery = self.recovery;
         for _ in 0..MOST_TURNS {
-            let key = things::contact_key(self.firm, client);
+            let key = things::contact_key(&self.claim.links, client);
             if let Some(stored) = self.engine.journal.get::<Thing>(&key).await? {
                 match stored.value {
                     Thing::Link(link) => {
@@ -70,11 +70,14 @@ impl Driver<'_> {
     /// Another CaseHug client of this email: share its contact, once it has one.
     async fn shared_contact(&mut self, digest: &str) -> Result<Shared> {
         let client = &self.intake.client.id;
-        let Some(speaker) = self.engine.journal.get::<ContactKey>(&things::email_key(self.firm, digest)).await? else {
+        let Some(speaker) =
+            self.engine.journal.get::<ContactKey>(&things::email_key(&self.claim.links, digest)).await?
+        else {
             return Ok(Shared::Nobody);
         };
         let other = speaker.value.client;
-        let Some(stored) = self.engine.journal.get::<Thing>(&things::contact_key(self.firm, &other)).await? else {
+        let Some(stored) = self.engine.journal.get::<Thing>(&things::contact_key(&self.claim.links, &other)).await?
+        else {
             // Released between the two reads.
             return Ok(Shared::Again);
         };
@@ -86,7 +89,7 @@ impl Driver<'_> {
             }
         };
         let mut unit = self.unit()?;
-        unit.put(things::contact_key(self.firm, client), Expect::Absent, &self.link(link.clio, How::Linked))?;
+        unit.put(things::contact_key(&self.claim.links, client), Expect::Absent, &self.link(link.clio, How::Linked))?;
         let step = StepReport::done(StepKind::Contact, client, StepOutcome::Linked, Some(link.clio))
             .note(Some(Note::SharedContact));
         unit.audit(self.audit(Action::ContactLinked, AuditStatus::Ok, &step));
@@ -103,8 +106,8 @@ impl Driver<'_> {
         let note = (matches.len() > 1).then_some(Note::SeveralContactsMatch);
         let step = StepReport::done(StepKind::Contact, client, StepOutcome::Linked, Some(clio)).note(note);
         let mut unit = self.unit()?;
-        unit.put(things::contact_key(self.firm, client), Expect::Absent, &self.link(clio, How::Linked))?;
-        unit.put(things::email_key(self.firm, digest), Expect::Absent, &ContactKey { client: client.clone() })?;
+        unit.put(things::contact_key(&self.claim.links, client), Expect::Absent, &self.link(clio, How::Linked))?;
+        unit.put(things::email_key(&self.claim.links, digest), Expect::Absent, &ContactKey { client: client.clone() })?;
         let linked = found.iter().find(|contact| contact.id == clio);
         self.own_contact(&mut unit, clio, linked, client).await?;
         unit.audit(self.audit(Action::ContactLinked, AuditStatus::Ok, &step).with("matches", matches.len()));
@@ -123,8 +126,8 @@ impl Driver<'_> {
             email: text(&client.email),
             phone: text(&client.phone),
         };
-        let key = things::contact_key(self.firm, &client.id);
-        let companion = digest.map(|digest| things::email_key(self.firm, digest));
+        let key = things::contact_key(&self.claim.links, &client.id);
+        let companion = digest.map(|digest| things::email_key(&self.claim.links, digest));
         let request = contacts::create(&NewContact {
             first_name: &sent.first_name,
             last_name: &sent.last_name,
@@ -170,7 +173,7 @@ impl Driver<'_> {
         };
         let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio));
         let mut unit = self.unit()?;
-        unit.put(things::contact_key(self.firm, client), Expect::Version(version), &self.link(clio, how))?;
+        unit.put(things::contact_key(&self.claim.links, client), Expect::Version(version), &self.link(clio, how))?;
         self.own_contact(&mut unit, clio, shown, client).await?;
         unit.audit(self.audit(action, AuditStatus::Ok, &step));
         Ok(self.commit(unit, &step).await?.then_some(step))
@@ -184,7 +187,7 @@ impl Driver<'_> {
             let step = self.link_contact(client, clio, Some(&shown), How::Linked, stored.version).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
-        let sent: SentContact = self.open_intent(&things::contact_key(self.firm, client), &intent).await?;
+        let sent: SentContact = self.open_intent(&things::contact_key(&self.claim.links, client), &intent).await?;
         let asked_at = self.engine.journal.store_now().await?;
         let since = self.look_since(&intent, stored.due_at).await?;
         let mut found = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
@@ -200,7 +203,8 @@ impl Driver<'_> {
             None => {
                 let mut free = Vec::new();
                 for contact in &found {
-                    let owned = things::is_owned(&self.engine.journal, self.firm, "contact", contact.id).await?;
+                    let owned =
+                        things::is_owned(&self.engine.journal, &self.claim.links, "contact", contact.id).await?;
                     if owned.is_none() && !intent.excludes(contact.id) {
                         free.push(contact);
                     }
@@ -220,13 +224,13 @@ impl Driver<'_> {
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
             Probe::Review(candidates) => {
-                let intent = (things::contact_key(self.firm, client), stored.version);
+                let intent = (things::contact_key(&self.claim.links, client), stored.version);
                 Err(self.needs_review(StepKind::Contact, client, candidates, intent))
             }
             Probe::Miss => {
-                let companion = intent.email.as_ref().map(|digest| things::email_key(self.firm, digest));
+                let companion = intent.email.as_ref().map(|digest| things::email_key(&self.claim.links, digest));
                 self.release_if_quiet(
-                    &things::contact_key(self.firm, client),
+                    &things::contact_key(&self.claim.links, client),
                     companion.as_ref(),
                     &Stored { value: (), version: stored.version, due_at: stored.due_at },
                     asked_at,
@@ -245,10 +249,10 @@ impl Driver<'_> {
         client: &ClientId,
     ) -> Result<()> {
         if let Some(shown) = shown {
-            note_known(&self.engine.journal, &self.engine.keyring, unit, shown).await?;
+            note_known(&self.engine.journal, &self.engine.keyring, unit, &self.claim.links, shown).await?;
         }
-        let key = things::owner_key(self.firm, "contact", clio);
-        match things::is_owned(&self.engine.journal, self.firm, "contact", clio).await? {
+        let key = things::owner_key(&self.claim.links, "contact", clio);
+        match things::is_owned(&self.engine.journal, &self.claim.links, "contact", clio).await? {
             Some(version) => unit.check(key, Expect::Version(version)),
             None => {
                 unit.put(key, Expect::Absent, &Owner { owner: client.to_string() })?;

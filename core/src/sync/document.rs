@@ -48,7 +48,7 @@ struct Open {
 impl Driver<'_> {
     pub(super) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
         let key = self.intake.key_of(document);
-        let stored = self.engine.journal.get::<DocumentThing>(&things::document_key(self.firm, &key)).await?;
+        let stored = self.engine.journal.get::<DocumentThing>(&things::document_key(&self.claim.links, &key)).await?;
         let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
         let linked = stored.as_ref().is_some_and(|stored| matches!(stored.value, DocumentThing::Link(_)));
         if let Some(recovery) = self.recovery.filter(|_| !linked) {
@@ -68,7 +68,7 @@ impl Driver<'_> {
                 let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None, decision: None };
                 let mut unit = self.unit()?;
                 let thing = DocumentThing::Intent(intent.clone());
-                let version = unit.put(things::document_key(self.firm, &key), Expect::Absent, &thing)?;
+                let version = unit.put(things::document_key(&self.claim.links, &key), Expect::Absent, &thing)?;
                 if self.commit_unit(&unit).await? == Commit::Conflict {
                     return Err(Error::new(Code::SyncBusy).with("document", &key));
                 }
@@ -91,7 +91,7 @@ impl Driver<'_> {
                 Found::Stub(id) => stub = Some(id),
                 // A stub whose PATCH may have been sent, and which is not to be seen any more: somebody removed or hid it.
                 Found::Nothing if open.intent.finishing.is_some() => {
-                    let intent = (things::document_key(self.firm, &key), open.version);
+                    let intent = (things::document_key(&self.claim.links, &key), open.version);
                     return Err(self.needs_review(StepKind::Document, &key, Vec::new(), intent));
                 }
                 Found::Nothing => {}
@@ -156,7 +156,7 @@ impl Driver<'_> {
         let expect = Expect::Version(open.version.clone());
         let config = &self.engine.config;
         let over = config.lease + PROCESSING + config.request_timeout + config.settle;
-        open.version = unit.put_due(things::document_key(self.firm, key), expect, Some(over), &thing)?;
+        open.version = unit.put_due(things::document_key(&self.claim.links, key), expect, Some(over), &thing)?;
         if self.commit_unit(&unit).await? == Commit::Conflict {
             return Err(Error::new(Code::SyncBusy).with("document", key));
         }
@@ -298,16 +298,16 @@ impl Driver<'_> {
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
         let mut unit = self.unit()?;
         let link = DocumentThing::Link(Link { clio, how, at: self.engine.runtime.now() });
-        unit.put(things::document_key(self.firm, key), Expect::Version(open.version.clone()), &link)?;
+        unit.put(things::document_key(&self.claim.links, key), Expect::Version(open.version.clone()), &link)?;
         let owner = Owner { owner: key.to_string() };
-        unit.put(things::owner_key(self.firm, "document", clio), Expect::Absent, &owner)?;
+        unit.put(things::owner_key(&self.claim.links, "document", clio), Expect::Absent, &owner)?;
         unit.audit(self.audit(action, AuditStatus::Ok, &step));
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
     }
 
     /// A document that was being published when the intake stopped naming it: another upload took its slot. If it is in Clio, the records say so.
     pub(super) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
-        let record = things::document_key(self.firm, key);
+        let record = things::document_key(&self.claim.links, key);
         let stored = self.engine.journal.get::<DocumentThing>(&record).await?;
         let Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) = stored else { return Ok(None) };
         let over = self.is_over(&intent, due_at).await?;
@@ -351,7 +351,7 @@ impl Driver<'_> {
         let step = StepReport::error(StepKind::Document, key, step, error);
         let mut unit = self.unit()?;
         if !stays {
-            unit.delete(things::document_key(self.firm, key), open.version.clone());
+            unit.delete(things::document_key(&self.claim.links, key), open.version.clone());
         }
         unit.audit(self.audit(action, status, &step));
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }

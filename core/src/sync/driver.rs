@@ -16,7 +16,7 @@ use super::review::Review;
 use super::run::{Run, RunRecord};
 use super::things::{self, ContactKey, DocumentThing, Thing};
 use super::{LinkState, dedupe};
-use crate::auth::{Actor, Auth, Keyring, PracticeAreas, Session};
+use crate::auth::{Actor, Auth, Keyring, Links, PracticeAreas, Session};
 use crate::budget::Budget;
 use crate::clio::{ApiRequest, ClioApi, contacts, matters};
 use crate::error::{Code, Error, Result, Retry};
@@ -127,16 +127,17 @@ impl Engine {
     /// What a run of this matter would do now. Makes no call to Clio and changes nothing.
     pub(crate) async fn plan_matter(&self, firm: &FirmId, matter: &MatterId) -> Result<Plan> {
         let intake = self.load(firm, matter).await?;
-        self.plan(firm, &intake).await
+        self.plan(&Links::current(&self.journal, firm).await?, &intake).await
     }
 
     /// What syncing these matters in bulk would cost.
     pub(crate) async fn plan_backfill(&self, firm: &FirmId, matters: &[MatterId]) -> Result<BackfillPlan> {
         let mut whole = BackfillPlan::default();
+        let links = Links::current(&self.journal, firm).await?;
         for matter in matters {
             match self.load(firm, matter).await {
                 Ok(intake) => {
-                    let plan = self.plan(firm, &intake).await?;
+                    let plan = self.plan(&links, &intake).await?;
                     whole.matters += 1;
                     whole.calls.add(plan.calls);
                 }
@@ -230,7 +231,7 @@ impl Engine {
         if !claim.trigger.sends_documents() {
             intake.documents.clear();
         }
-        let plan = self.plan(&claim.firm, &intake).await?;
+        let plan = self.plan(&claim.links, &intake).await?;
         let recovery = recovery::load(&self.journal, &claim.firm).await?;
         Ok((intake, plan, self.settings(&claim.firm).await?, recovery))
     }
@@ -298,11 +299,12 @@ impl Engine {
         crate::settings::load(&self.journal, firm).await
     }
 
-    async fn plan(&self, firm: &FirmId, intake: &Intake) -> Result<Plan> {
-        let contact = self.journal.get::<Thing>(&things::contact_key(firm, &intake.client.id)).await?;
-        let matter = self.journal.get::<Thing>(&things::matter_key(firm, &intake.matter.id)).await?;
+    async fn plan(&self, links: &Links, intake: &Intake) -> Result<Plan> {
+        let firm = &links.firm;
+        let contact = self.journal.get::<Thing>(&things::contact_key(links, &intake.client.id)).await?;
+        let matter = self.journal.get::<Thing>(&things::matter_key(links, &intake.matter.id)).await?;
         let (mut documents, mut lengths) = (Vec::new(), Vec::new());
-        let known = self.documents(firm, &intake.matter.id).await?;
+        let known = self.documents(links, &intake.matter.id).await?;
         for document in &intake.documents {
             let key = intake.key_of(document);
             let state = DocumentThing::state(known.get(&key.to_string()));
@@ -318,7 +320,7 @@ impl Engine {
         let areas = PracticeAreas::load(&self.journal, firm).await?;
         let contact = Thing::state(contact.as_ref());
         let same_email = match contact {
-            LinkState::Unknown => self.same_email(firm, intake).await?,
+            LinkState::Unknown => self.same_email(links, intake).await?,
             _ => LinkState::Unknown,
         };
         Ok(plan(&PlanInput {
@@ -334,27 +336,28 @@ impl Engine {
     }
 
     /// What is known of a matter's documents, by their keys.
-    async fn documents(&self, firm: &FirmId, matter: &MatterId) -> Result<HashMap<String, Stored<DocumentThing>>> {
-        let all = self.journal.list(firm, things::DOCUMENTS, &format!("{matter}/")).await?;
-        Ok(all.into_iter().collect())
+    async fn documents(&self, links: &Links, matter: &MatterId) -> Result<HashMap<String, Stored<DocumentThing>>> {
+        let prefix = links.id(format_args!("{matter}/"));
+        let all = self.journal.list(&links.firm, things::DOCUMENTS, &prefix).await?;
+        Ok(all.into_iter().filter_map(|(id, stored)| Some((links.strip(&id)?.to_owned(), stored))).collect())
     }
 
     /// Documents that were being published and that the intake does not name any more.
-    async fn orphans(&self, firm: &FirmId, intake: &Intake) -> Result<Vec<DocumentKey>> {
+    async fn orphans(&self, links: &Links, intake: &Intake) -> Result<Vec<DocumentKey>> {
         let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
-        let known = self.documents(firm, &intake.matter.id).await?;
+        let known = self.documents(links, &intake.matter.id).await?;
         let open = known.into_iter().filter(|(key, stored)| {
             matches!(&stored.value, DocumentThing::Intent(intent) if intent.finishing.is_some()) && !named.contains(key)
         });
         open.map(|(key, _)| DocumentKey::parse(&key)).collect()
     }
 
-    async fn same_email(&self, firm: &FirmId, intake: &Intake) -> Result<LinkState> {
-        let Some(digest) = self.email_digest(firm, intake).await? else { return Ok(LinkState::Unknown) };
-        let Some(key) = self.journal.get::<ContactKey>(&things::email_key(firm, &digest)).await? else {
+    async fn same_email(&self, links: &Links, intake: &Intake) -> Result<LinkState> {
+        let Some(digest) = self.email_digest(&links.firm, intake).await? else { return Ok(LinkState::Unknown) };
+        let Some(key) = self.journal.get::<ContactKey>(&things::email_key(links, &digest)).await? else {
             return Ok(LinkState::Unknown);
         };
-        let thing = self.journal.get::<Thing>(&things::contact_key(firm, &key.value.client)).await?;
+        let thing = self.journal.get::<Thing>(&things::contact_key(links, &key.value.client)).await?;
         Ok(Thing::state(thing.as_ref()))
     }
 
@@ -389,7 +392,7 @@ impl Driver<'_> {
             self.document_step(document, *planned, matter).await?;
         }
         if let (Some(matter), true) = (matter, self.claim.trigger.sends_documents()) {
-            for key in self.engine.orphans(self.firm, self.intake).await? {
+            for key in self.engine.orphans(&self.claim.links, self.intake).await? {
                 if let Some(step) = self.orphan(&key, matter).await.transpose() {
                     self.settle(StepKind::Document, key.to_string(), step).await?;
                 }
@@ -469,7 +472,7 @@ impl Driver<'_> {
     pub(super) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
         let mut unit = self.unit()?;
         if let Some((review, (key, version))) = self.review.take() {
-            review.put(&self.engine.journal, &mut unit).await?;
+            review.put(&self.engine.journal, &mut unit, &self.claim.links).await?;
             unit.check(key, Expect::Version(version));
         }
         unit.audit(self.audit(action, status, &step));

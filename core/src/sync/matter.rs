@@ -27,7 +27,7 @@ impl Driver<'_> {
             }
             PlannedMatter::Create(area) | PlannedMatter::Resolve(area) => area,
         };
-        let key = things::matter_key(self.firm, id);
+        let key = things::matter_key(&self.claim.links, id);
         let mut recovery = self.recovery;
         for _ in 0..MOST_TURNS {
             match self.engine.journal.get::<Thing>(&key).await? {
@@ -70,7 +70,7 @@ impl Driver<'_> {
             display_number: sent.display_number.as_deref(),
             practice_area: sent.practice_area,
         })?;
-        let key = things::matter_key(self.firm, &matter.id);
+        let key = things::matter_key(&self.claim.links, &matter.id);
         if let Some(recovery) = recovery {
             self.intend_again(recovery, &key, None, &sent, None).await?;
             return Ok(None);
@@ -106,10 +106,10 @@ impl Driver<'_> {
         };
         let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).note(unmapped.map(note));
         let mut unit = self.unit()?;
-        unit.put(things::matter_key(self.firm, id), Expect::Version(version), &self.link(clio, how))?;
+        unit.put(things::matter_key(&self.claim.links, id), Expect::Version(version), &self.link(clio, how))?;
         let owner = Owner { owner: id.to_string() };
-        unit.put(things::owner_key(self.firm, "matter", clio), Expect::Absent, &owner)?;
-        status::link(&self.engine.journal, &mut unit, id, seen).await?;
+        unit.put(things::owner_key(&self.claim.links, "matter", clio), Expect::Absent, &owner)?;
+        status::link(&self.engine.journal, &mut unit, &self.claim.links, id, seen).await?;
         unit.audit(self.audit(action, AuditStatus::Ok, &step));
         Ok(self.commit(unit, &step).await?.then_some(step))
     }
@@ -117,7 +117,7 @@ impl Driver<'_> {
     /// Looks in Clio for what an open intent may have created.
     async fn resolve_matter(&mut self, stored: Stored<Thing>, unmapped: Option<Unmapped>) -> Result<Resolved> {
         let id = &self.intake.matter.id;
-        let key = things::matter_key(self.firm, id);
+        let key = things::matter_key(&self.claim.links, id);
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
         if let Some(clio) = intent.chosen() {
             let shown = self.caller.repeat(&matters::show(clio)).await.map_err(refused)?;
@@ -131,7 +131,7 @@ impl Driver<'_> {
         let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
         for matter in &found {
-            let owned = things::is_owned(&self.engine.journal, self.firm, "matter", matter.id).await?;
+            let owned = things::is_owned(&self.engine.journal, &self.claim.links, "matter", matter.id).await?;
             if owned.is_none() && !intent.excludes(matter.id) {
                 free.push(matter);
             }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::driver::{Driver, Engine};
 use super::report::StepKind;
 use super::things::{self, Decided, DocumentThing, Thing};
-use crate::auth::Actor;
+use crate::auth::{Actor, Links};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
@@ -46,13 +46,13 @@ pub enum Decision {
 }
 
 impl Review {
-    fn key(firm: &FirmId, step: StepKind, id: &str) -> Key {
-        Key::new(firm, REVIEWS, format!("{}/{id}", step.name()))
+    fn key(links: &Links, step: StepKind, id: &str) -> Key {
+        links.key(REVIEWS, format_args!("{}/{id}", step.name()))
     }
 
     /// Adds the question to the commit of the step that raised it.
-    pub(super) async fn put(&self, journal: &Journal, unit: &mut Unit) -> Result<()> {
-        let key = Self::key(unit.firm(), self.step, &self.id);
+    pub(super) async fn put(&self, journal: &Journal, unit: &mut Unit, links: &Links) -> Result<()> {
+        let key = Self::key(links, self.step, &self.id);
         let Some(known) = journal.get::<Self>(&key).await? else {
             return unit.put(key, Expect::Absent, self).map(|_| ());
         };
@@ -87,17 +87,17 @@ enum Waiting {
 }
 
 impl Engine {
-    async fn waiting(&self, firm: &FirmId, step: StepKind, id: &str) -> Result<Option<Waiting>> {
+    async fn waiting(&self, links: &Links, step: StepKind, id: &str) -> Result<Option<Waiting>> {
         let thing = |key: Key| async move {
             let stored = self.journal.get::<Thing>(&key).await?;
             let open = stored.filter(|stored| matches!(stored.value, Thing::Intent(_)));
             Ok(open.map(|stored| Waiting::Thing(key, stored)))
         };
         match step {
-            StepKind::Contact => thing(things::contact_key(firm, &ClientId::new(id)?)).await,
-            StepKind::Matter => thing(things::matter_key(firm, &MatterId::new(id)?)).await,
+            StepKind::Contact => thing(things::contact_key(links, &ClientId::new(id)?)).await,
+            StepKind::Matter => thing(things::matter_key(links, &MatterId::new(id)?)).await,
             StepKind::Document => {
-                let key = things::document_key(firm, &DocumentKey::parse(id)?);
+                let key = things::document_key(links, &DocumentKey::parse(id)?);
                 let stored = self.journal.get::<DocumentThing>(&key).await?;
                 let open = stored.filter(|stored| matches!(stored.value, DocumentThing::Intent(_)));
                 Ok(open.map(|stored| Waiting::Document(key, stored)))
@@ -107,10 +107,11 @@ impl Engine {
 
     /// The questions that are open. Those that answered themselves are left out.
     pub(crate) async fn reviews(&self, firm: &FirmId) -> Result<Vec<Review>> {
+        let links = Links::current(&self.journal, firm).await?;
         let mut open = Vec::new();
-        for (_, stored) in self.journal.list::<Review>(firm, REVIEWS, "").await? {
+        for (_, stored) in self.journal.list::<Review>(firm, REVIEWS, &links.id("")).await? {
             let review = stored.value;
-            if self.waiting(firm, review.step, &review.id).await?.is_some() {
+            if self.waiting(&links, review.step, &review.id).await?.is_some() {
                 open.push(review);
             }
         }
@@ -120,15 +121,16 @@ impl Engine {
     /// Writes an answer into the intent, and has the matters synced.
     pub(crate) async fn decide(&self, actor: &Actor, step: StepKind, id: &str, decision: Decision) -> Result<()> {
         let firm = &actor.firm;
-        let review = self.journal.get::<Review>(&Review::key(firm, step, id)).await?;
+        let links = Links::current(&self.journal, firm).await?;
+        let review = self.journal.get::<Review>(&Review::key(&links, step, id)).await?;
         let unknown = || Error::new(Code::IdInvalid).with("type", "Review");
         let review = review.ok_or_else(unknown)?.value;
-        let waiting = self.waiting(firm, step, id).await?.ok_or_else(unknown)?;
+        let waiting = self.waiting(&links, step, id).await?.ok_or_else(unknown)?;
         let decided = match decision {
             Decision::Link(clio) => {
                 // Contacts of one email may be shared; anything else belongs to one record.
                 if step != StepKind::Contact
-                    && things::is_owned(&self.journal, firm, step.name(), clio).await?.is_some()
+                    && things::is_owned(&self.journal, &links, step.name(), clio).await?.is_some()
                 {
                     return Err(Error::new(Code::SettingInvalid).with("decision", "belongs_to_another_record"));
                 }

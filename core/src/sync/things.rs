@@ -1,10 +1,11 @@
-//! The records of the things that are synced: first an intent, then a link, under one key.
+//! The records of the things that are synced: first an intent, then a link, under one key, in the set of the Clio account (`auth/link_set.rs`).
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::plan::LinkState;
+use crate::auth::Links;
 use crate::error::Result;
 use crate::model::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId, Timestamp};
 use crate::ports::{Key, Order, Record, Scan, Version};
@@ -12,6 +13,7 @@ use crate::records::{Journal, Stored};
 
 /// The collection of documents.
 pub(crate) const DOCUMENTS: &str = "document";
+const OWNERS: &str = "clio";
 
 /// `contact/<client>`, `matter/<matter>`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -159,24 +161,24 @@ pub(crate) struct Owner {
     pub owner: String,
 }
 
-pub(crate) fn contact_key(firm: &FirmId, client: &ClientId) -> Key {
-    Key::new(firm, "contact", client.as_str())
+pub(crate) fn contact_key(links: &Links, client: &ClientId) -> Key {
+    links.key("contact", client)
 }
 
-pub(crate) fn email_key(firm: &FirmId, digest: &str) -> Key {
-    Key::new(firm, "contact-key", digest)
+pub(crate) fn email_key(links: &Links, digest: &str) -> Key {
+    links.key("contact-key", digest)
 }
 
-pub(crate) fn matter_key(firm: &FirmId, matter: &MatterId) -> Key {
-    Key::new(firm, "matter", matter.as_str())
+pub(crate) fn matter_key(links: &Links, matter: &MatterId) -> Key {
+    links.key("matter", matter)
 }
 
-pub(crate) fn document_key(firm: &FirmId, document: &DocumentKey) -> Key {
-    Key::new(firm, DOCUMENTS, document.to_string())
+pub(crate) fn document_key(links: &Links, document: &DocumentKey) -> Key {
+    links.key(DOCUMENTS, document)
 }
 
-pub(crate) fn owner_key(firm: &FirmId, kind: &str, id: ClioId) -> Key {
-    Key::new(firm, "clio", format!("{kind}/{id}"))
+pub(crate) fn owner_key(links: &Links, kind: &str, id: ClioId) -> Key {
+    links.key(OWNERS, format_args!("{kind}/{id}"))
 }
 
 impl Thing {
@@ -200,8 +202,8 @@ impl DocumentThing {
 }
 
 /// The contact in Clio, once it is there.
-pub(crate) async fn linked_contact(journal: &Journal, firm: &FirmId, client: &ClientId) -> Result<Option<ClioId>> {
-    let thing = journal.get::<Thing>(&contact_key(firm, client)).await?;
+pub(crate) async fn linked_contact(journal: &Journal, links: &Links, client: &ClientId) -> Result<Option<ClioId>> {
+    let thing = journal.get::<Thing>(&contact_key(links, client)).await?;
     Ok(match Thing::state(thing.as_ref()) {
         LinkState::Linked(clio) => Some(clio),
         LinkState::Unknown | LinkState::InDoubt => None,
@@ -209,28 +211,30 @@ pub(crate) async fn linked_contact(journal: &Journal, firm: &FirmId, client: &Cl
 }
 
 /// The matter in Clio, once it is there.
-pub(crate) async fn linked_matter(journal: &Journal, firm: &FirmId, matter: &MatterId) -> Result<Option<ClioId>> {
-    let thing = journal.get::<Thing>(&matter_key(firm, matter)).await?;
+pub(crate) async fn linked_matter(journal: &Journal, links: &Links, matter: &MatterId) -> Result<Option<ClioId>> {
+    let thing = journal.get::<Thing>(&matter_key(links, matter)).await?;
     Ok(match Thing::state(thing.as_ref()) {
         LinkState::Linked(clio) => Some(clio),
         LinkState::Unknown | LinkState::InDoubt => None,
     })
 }
 
-/// Linked matters in Clio after one of them, with their places, by the text of their ids.
+/// Linked matters in Clio after one of them, with their places, by the text of their ids. A place of another set is none.
 pub(crate) async fn linked_matters(
     journal: &Journal,
-    firm: &FirmId,
+    links: &Links,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<(String, ClioId)>> {
-    let from = after.map_or_else(|| String::from("matter/"), |after| format!("{after}\0"));
+    let after = after.filter(|after| links.strip(after).is_some());
+    let from = after.map_or_else(|| links.id("matter/"), |after| format!("{after}\0"));
     // The character after the slash ends the prefix.
-    let until = Some(String::from("matter0"));
-    let scan = Scan::Ids { firm: firm.clone(), collection: "clio", from, until, order: Order::Ascending, limit };
+    let until = Some(links.id("matter0"));
+    let firm = links.firm.clone();
+    let scan = Scan::Ids { firm, collection: OWNERS, from, until, order: Order::Ascending, limit };
     let found = journal.store().scan(&scan).await?;
     let place = |record: Record| {
-        let clio = record.key.id.strip_prefix("matter/")?.parse().ok().map(ClioId)?;
+        let clio = links.strip(&record.key.id)?.strip_prefix("matter/")?.parse().ok().map(ClioId)?;
         Some((record.key.id, clio))
     };
     Ok(found.into_iter().filter_map(place).collect())
@@ -251,6 +255,6 @@ pub(crate) async fn holds_intents_of(journal: &Journal, firm: &FirmId, connectio
 }
 
 /// Whether any link names this Clio record.
-pub(crate) async fn is_owned(journal: &Journal, firm: &FirmId, kind: &str, id: ClioId) -> Result<Option<Version>> {
-    Ok(journal.get::<Owner>(&owner_key(firm, kind, id)).await?.map(|stored| stored.version))
+pub(crate) async fn is_owned(journal: &Journal, links: &Links, kind: &str, id: ClioId) -> Result<Option<Version>> {
+    Ok(journal.get::<Owner>(&owner_key(links, kind, id)).await?.map(|stored| stored.version))
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::status::Applied;
-use crate::auth::{Actor, Connection, Keyring};
+use crate::auth::{Actor, Connection, Keyring, Links};
 use crate::budget::Class;
 use crate::clio::{Contact, ContactChange, contacts};
 use crate::error::{Code, Error, Result};
@@ -138,8 +138,8 @@ impl From<&Plain> for ContactValues {
     }
 }
 
-fn known_key(firm: &FirmId, clio: ClioId) -> Key {
-    Key::new(firm, KNOWN, clio.to_string())
+fn known_key(links: &Links, clio: ClioId) -> Key {
+    links.key(KNOWN, clio)
 }
 
 fn json(plain: &Plain) -> Result<Zeroizing<Vec<u8>>> {
@@ -148,10 +148,15 @@ fn json(plain: &Plain) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Adds to the commit of a contact's link, or of its change, what it says now.
-pub(crate) async fn note_known(journal: &Journal, keyring: &Keyring, unit: &mut Unit, contact: &Contact) -> Result<()> {
-    let firm = unit.firm().clone();
-    let digest = keyring.contact_digest(&firm, &json(&Plain::from(contact))?).await?;
-    let key = known_key(&firm, contact.id);
+pub(crate) async fn note_known(
+    journal: &Journal,
+    keyring: &Keyring,
+    unit: &mut Unit,
+    links: &Links,
+    contact: &Contact,
+) -> Result<()> {
+    let digest = keyring.contact_digest(&links.firm, &json(&Plain::from(contact))?).await?;
+    let key = known_key(links, contact.id);
     let stored = journal.get::<Known>(&key).await?;
     if stored.as_ref().is_none_or(|stored| stored.value.digest != digest) {
         let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
@@ -162,44 +167,51 @@ pub(crate) async fn note_known(journal: &Journal, keyring: &Keyring, unit: &mut 
 
 impl Engine {
     /// Takes in that a contact was changed in Clio.
-    pub(super) async fn contact_changed(&self, unit: &mut Unit, clio: ClioId, deleted: bool) -> Result<Applied> {
-        let firm = unit.firm().clone();
-        let Some(owner) = self.journal.get::<Owner>(&owner_key(&firm, "contact", clio)).await? else {
+    pub(super) async fn contact_changed(
+        &self,
+        unit: &mut Unit,
+        links: &Links,
+        clio: ClioId,
+        deleted: bool,
+    ) -> Result<Applied> {
+        let firm = &links.firm;
+        let Some(owner) = self.journal.get::<Owner>(&owner_key(links, "contact", clio)).await? else {
             return Ok(Applied::NotOurs);
         };
-        if deleted || !crate::settings::load(&self.journal, &firm).await?.contact_review {
+        if deleted || !crate::settings::load(&self.journal, firm).await?.contact_review {
             return Ok(Applied::Nothing);
         }
-        let contact = match Caller::of_firm(self, &firm, Class::Waiting).repeat(&contacts::show(clio)).await {
+        let contact = match Caller::of_firm(self, links, Class::Waiting).repeat(&contacts::show(clio)).await {
             Ok(contact) => contact,
             Err(failure) if failure.error.code() == Code::ClioNotFound => return Ok(Applied::Nothing),
             Err(failure) => return Err(failure.error),
         };
         let plain = Plain::from(&contact);
-        let digest = self.keyring.contact_digest(&firm, &json(&plain)?).await?;
-        let known = self.journal.get::<Known>(&known_key(&firm, clio)).await?;
+        let digest = self.keyring.contact_digest(firm, &json(&plain)?).await?;
+        let known = self.journal.get::<Known>(&known_key(links, clio)).await?;
         if known.is_some_and(|known| known.value.digest == digest) {
             return Ok(Applied::Nothing);
         }
-        note_known(&self.journal, &self.keyring, unit, &contact).await?;
-        self.propose(unit, Direction::FromClio, ClientId::new(owner.value.owner)?, clio, &plain).await?;
+        note_known(&self.journal, &self.keyring, unit, links, &contact).await?;
+        self.propose(unit, links, Direction::FromClio, ClientId::new(owner.value.owner)?, clio, &plain).await?;
         Ok(Applied::Told)
     }
 
     async fn propose(
         &self,
         unit: &mut Unit,
+        links: &Links,
         direction: Direction,
         client: ClientId,
         clio: ClioId,
         plain: &Plain,
     ) -> Result<String> {
-        let firm = unit.firm().clone();
-        let connection = Connection::load_usable(&self.journal, &firm).await?.value.id;
+        let firm = &links.firm;
+        let connection = Connection::load_usable(&self.journal, firm).await?.value.id;
         let id = direction.id(clio);
-        let sealer = self.keyring.for_connection(&firm, &connection).await?;
+        let sealer = self.keyring.for_connection(firm, &connection).await?;
         let sealed = sealer.seal(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &json(plain)?)?;
-        let key = Key::new(&firm, PROPOSALS, &id);
+        let key = links.key(PROPOSALS, &id);
         let stored = self.journal.get::<Proposal>(&key).await?;
         let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
         let since = self.runtime.now();
@@ -219,7 +231,8 @@ impl Engine {
         let intake = self.intake.load(firm, matter).await?;
         intake.check()?;
         let client = &intake.client;
-        let clio = linked_contact(&self.journal, firm, &client.id).await?;
+        let links = Links::current(&self.journal, firm).await?;
+        let clio = linked_contact(&self.journal, &links, &client.id).await?;
         let clio = clio.ok_or_else(|| Error::new(Code::MatterUnknown).with("reason", "contact_not_linked"))?;
         let list = |value: &Option<Confidential>| {
             let text = value.as_ref().map(|value| value.expose().trim().to_owned());
@@ -233,7 +246,7 @@ impl Engine {
         };
         for _ in 0..MOST_TURNS {
             let mut unit = self.journal.unit(firm)?;
-            let id = self.propose(&mut unit, Direction::ToClio, client.id.clone(), clio, &plain).await?;
+            let id = self.propose(&mut unit, &links, Direction::ToClio, client.id.clone(), clio, &plain).await?;
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(id);
             }
@@ -243,8 +256,10 @@ impl Engine {
 
     /// The firm's proposals.
     pub(crate) async fn contact_proposals(&self, firm: &FirmId) -> Result<Vec<ContactProposal>> {
+        let links = Links::current(&self.journal, firm).await?;
         let mut proposals = Vec::new();
-        for (id, stored) in self.journal.list::<Proposal>(firm, PROPOSALS, "").await? {
+        for (id, stored) in self.journal.list::<Proposal>(firm, PROPOSALS, &links.id("")).await? {
+            let Some(id) = links.strip(&id).map(str::to_owned) else { continue };
             let plain = self.open_proposal(firm, &id, &stored.value).await?;
             let Proposal { direction, client, clio, since, accepted, .. } = stored.value;
             let values = ContactValues::from(&plain);
@@ -262,7 +277,8 @@ impl Engine {
     /// An admin's decision.
     pub(crate) async fn decide_contact(&self, actor: &Actor, id: &str, accept: bool) -> Result<()> {
         let firm = &actor.firm;
-        let key = Key::new(firm, PROPOSALS, id);
+        let links = Links::current(&self.journal, firm).await?;
+        let key = links.key(PROPOSALS, id);
         let unknown = || Error::new(Code::IdInvalid).with("type", "ContactProposal");
         let Stored { value: proposal, version, .. } = self.journal.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
         let mut unit = self.journal.unit(firm)?;
@@ -275,8 +291,8 @@ impl Engine {
                 unit.event(Event::about_contact(&client, body));
             }
             (true, Direction::ToClio) => {
-                let contact = self.send_change(firm, id, &proposal).await?;
-                note_known(&self.journal, &self.keyring, &mut unit, &contact).await?;
+                let contact = self.send_change(&links, id, &proposal).await?;
+                note_known(&self.journal, &self.keyring, &mut unit, &links, &contact).await?;
                 unit.delete(key, version);
             }
         }
@@ -289,9 +305,9 @@ impl Engine {
         self.journal.commit_or_conflict(&unit).await.map(|_| ())
     }
 
-    async fn send_change(&self, firm: &FirmId, id: &str, proposal: &Proposal) -> Result<Contact> {
-        let plain = self.open_proposal(firm, id, proposal).await?;
-        let caller = Caller::of_firm(self, firm, Class::Waiting);
+    async fn send_change(&self, links: &Links, id: &str, proposal: &Proposal) -> Result<Contact> {
+        let plain = self.open_proposal(&links.firm, id, proposal).await?;
+        let caller = Caller::of_firm(self, links, Class::Waiting);
         let now = caller.repeat(&contacts::show_tagged(proposal.clio)).await.map_err(|failure| failure.error)?;
         let tag = now.etag.as_deref().ok_or_else(|| Error::new(Code::ClioAnswerInvalid).with("reason", "no_etag"))?;
         let email = plain
@@ -311,7 +327,7 @@ impl Engine {
 
     /// The host applied an accepted proposal.
     pub(crate) async fn contact_applied(&self, firm: &FirmId, id: &str) -> Result<()> {
-        let key = Key::new(firm, PROPOSALS, id);
+        let key = Links::current(&self.journal, firm).await?.key(PROPOSALS, id);
         if let Some(stored) = self.journal.get::<Proposal>(&key).await?
             && stored.value.accepted
         {

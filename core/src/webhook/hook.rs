@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::auth::{Keyring, Sealer};
+use crate::auth::{Connection, Keyring, LinkSet, Sealer};
 use crate::clio::HookModel;
 use crate::error::{Code, Error, Result};
 use crate::model::{ClioId, ConnectionId, FirmId, Timestamp};
@@ -39,6 +39,8 @@ pub(crate) enum HookState {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Hook {
     pub connection: ConnectionId,
+    /// The set of links that what it delivers is about.
+    pub link_set: LinkSet,
     pub model: HookModel,
     pub state: HookState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,9 +119,10 @@ pub(super) fn digest_in(url: &str) -> Option<String> {
 }
 
 impl Hook {
-    pub(super) fn new(connection: ConnectionId, model: HookModel) -> Self {
+    pub(super) fn new(connection: &Connection, model: HookModel) -> Self {
         Self {
-            connection,
+            connection: connection.id.clone(),
+            link_set: connection.link_set.clone(),
             model,
             state: HookState::Creating,
             clio: None,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chores::Chore;
 use super::status::{self, Applied, EARLY, Seen};
+use crate::auth::{LinkSet, Links};
 use crate::budget::Class;
 use crate::clio::{HookModel, MatterStatus, matters};
 use crate::error::{Code, Error, Result};
@@ -27,6 +28,8 @@ const MOST_ATTEMPTS: u32 = 8;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Incoming {
     pub model: HookModel,
+    /// The set of links that it is about.
+    pub link_set: LinkSet,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,18 +91,18 @@ impl Engine {
     }
 
     async fn take(&self, unit: &mut Unit, incoming: &Incoming) -> Result<Applied> {
-        let firm = unit.firm().clone();
+        let links = Links { firm: unit.firm().clone(), set: incoming.link_set.clone() };
         let Some(clio) = incoming.clio else {
             super::wake_in(&self.journal, unit, Chore::Poll).await?;
             return Ok(Applied::Ask);
         };
         match incoming.model {
-            HookModel::Contact => self.contact_changed(unit, clio, incoming.deleted).await,
-            HookModel::Matter if incoming.deleted => status::gone(&self.journal, unit, clio, true).await,
+            HookModel::Contact => self.contact_changed(unit, &links, clio, incoming.deleted).await,
+            HookModel::Matter if incoming.deleted => status::gone(&self.journal, unit, &links, clio, true).await,
             HookModel::Matter => {
                 let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
-                match status::apply(&self.journal, unit, seen, false).await? {
-                    Applied::Ask => self.ask(&firm, unit, clio).await,
+                match status::apply(&self.journal, unit, &links, seen, false).await? {
+                    Applied::Ask => self.ask(&links, unit, clio).await,
                     applied => Ok(applied),
                 }
             }
@@ -107,11 +110,11 @@ impl Engine {
     }
 
     /// Asks Clio for a matter's status, and takes in the answer.
-    pub(super) async fn ask(&self, firm: &FirmId, unit: &mut Unit, clio: ClioId) -> Result<Applied> {
-        match Caller::of_firm(self, firm, Class::Waiting).repeat(&matters::status(clio)).await {
-            Ok(matter) => status::apply(&self.journal, unit, Seen::from(&matter), true).await,
+    pub(super) async fn ask(&self, links: &Links, unit: &mut Unit, clio: ClioId) -> Result<Applied> {
+        match Caller::of_firm(self, links, Class::Waiting).repeat(&matters::status(clio)).await {
+            Ok(matter) => status::apply(&self.journal, unit, links, Seen::from(&matter), true).await,
             Err(failure) if failure.error.code() == Code::ClioNotFound => {
-                status::gone(&self.journal, unit, clio, false).await
+                status::gone(&self.journal, unit, links, clio, false).await
             }
             Err(failure) => Err(failure.error),
         }

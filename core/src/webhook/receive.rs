@@ -22,7 +22,6 @@ use super::chores::{Chore, wake_after};
 use super::hook::{self, Hook, HookState, Opened};
 use super::inbox::{Incoming, key_of};
 use super::signature;
-use crate::clio::HookModel;
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, Timestamp};
@@ -102,7 +101,7 @@ impl Engine {
         let opened = Opened::new(&self.keyring, firm, hook, digest).await?;
         let is_of = |secret: &SecretString| signature::is_of(secret.expose_secret().as_bytes(), body, signed);
         if opened.secret(hook)?.as_ref().is_some_and(is_of) {
-            return self.record(firm, hook.model, signed, body).await;
+            return self.record(firm, hook, signed, body).await;
         }
         if opened.candidates(hook)?.iter().any(is_of) {
             // It may well be Clio's. Asked for the secret, Clio will say; the delivery comes again two minutes later.
@@ -158,13 +157,14 @@ impl Engine {
         Ok(core::time::Duration::from_millis(u64::try_from(left).unwrap_or(0)))
     }
 
-    async fn record(&self, firm: &FirmId, model: HookModel, signed: &str, body: &[u8]) -> Result<WebhookReply> {
+    async fn record(&self, firm: &FirmId, hook: &Hook, signed: &str, body: &[u8]) -> Result<WebhookReply> {
         // Signed by Clio and unreadable: something happened, and the poll will find what.
         let delivery = serde_json::from_slice::<Delivery>(body).ok();
         let data = delivery.as_ref().and_then(|delivery| delivery.data.as_ref());
         let text = |name: &str| data.and_then(|data| data.get(name)).and_then(serde_json::Value::as_str);
         let incoming = Incoming {
-            model,
+            model: hook.model,
+            link_set: hook.link_set.clone(),
             deleted: delivery.as_ref().and_then(|it| it.meta.as_ref()?.event.as_deref()) == Some("deleted"),
             clio: data.and_then(|data| data.get("id")).and_then(id_of),
             status: text("status").and_then(crate::clio::MatterStatus::parse),

@@ -9,7 +9,7 @@ use super::chores::{Chore, Next, Progress};
 use super::hook::health;
 use super::status::{self, Applied, Seen};
 use super::wake_in;
-use crate::auth::{Connection, PracticeArea, PracticeAreas};
+use crate::auth::{Connection, Links, PracticeArea, PracticeAreas};
 use crate::budget::Class;
 use crate::clio::{ApiRequest, Matter, Page, matters, practice_areas};
 use crate::error::{Code, Result};
@@ -38,7 +38,8 @@ impl Engine {
     pub(super) async fn poll(&self, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
         let health = health(&self.journal, firm).await?;
         let next = if health.is_some_and(|health| health.delivers) { WITH_HOOKS } else { WITHOUT_HOOKS };
-        let linked = linked_matters(&self.journal, firm, None, 1).await?;
+        let links = Links::current(&self.journal, firm).await?;
+        let linked = linked_matters(&self.journal, &links, None, 1).await?;
         if linked.is_empty() {
             // Nothing of ours can have changed.
             progress.cursor = self.clio.clio_now().map(|now| now - OVERLAP);
@@ -51,7 +52,7 @@ impl Engine {
             return Ok(Some(next));
         };
         let began = self.runtime.monotonic();
-        let caller = Caller::of_firm(self, firm, Class::Bulk);
+        let caller = Caller::of_firm(self, &links, Class::Bulk);
         let mut request: Option<ApiRequest<Page<Matter>>> = Some(matters::changed_since(cursor));
         let mut started = None;
         let mut told = 0_u32;
@@ -60,7 +61,7 @@ impl Engine {
             let page = caller.repeat(&asked).await.map_err(|failure| failure.error)?;
             started = started.or_else(|| Some(self.clio.clio_now()? - began.until(self.runtime.monotonic())));
             for matter in &page.items {
-                told += u32::from(self.take_seen(firm, Seen::from(matter)).await? == Applied::Told);
+                told += u32::from(self.take_seen(&links, Seen::from(matter)).await? == Applied::Told);
             }
             request = page.next;
         }
@@ -75,24 +76,25 @@ impl Engine {
     }
 
     pub(super) async fn sweep(&self, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
-        let part = linked_matters(&self.journal, firm, progress.after.as_deref(), PART).await?;
+        let links = Links::current(&self.journal, firm).await?;
+        let part = linked_matters(&self.journal, &links, progress.after.as_deref(), PART).await?;
         let Some((last, _)) = part.last() else {
             progress.after = None;
             let known = PracticeAreas::load(&self.journal, firm).await?;
             if known.is_some_and(|known| known.value.loaded_at + FRESH > self.runtime.now()) {
                 return Ok(Some(SWEEP_EVERY));
             }
-            self.reload_practice_areas(&Caller::of_firm(self, firm, Class::Bulk), firm).await?;
+            self.reload_practice_areas(&Caller::of_firm(self, &links, Class::Bulk), firm).await?;
             return Ok(Some(SWEEP_EVERY));
         };
         let ids: Vec<ClioId> = part.iter().map(|(_, clio)| *clio).collect();
-        let caller = Caller::of_firm(self, firm, Class::Bulk);
+        let caller = Caller::of_firm(self, &links, Class::Bulk);
         let found = caller.all_pages(matters::statuses_of(&ids)).await.map_err(|failure| failure.error)?;
         let mut told = 0;
         for clio in &ids {
             let applied = match found.iter().find(|matter| matter.id == *clio) {
-                Some(matter) => self.take_seen(firm, Seen::from(matter)).await?,
-                None => self.ask_now(firm, *clio).await?,
+                Some(matter) => self.take_seen(&links, Seen::from(matter)).await?,
+                None => self.ask_now(&links, *clio).await?,
             };
             told += u32::from(applied == Applied::Told);
         }
@@ -126,15 +128,15 @@ impl Engine {
     }
 
     /// Takes in what a list said. A filter that Clio does not know is ignored there, so most may be none of ours: those cost one read.
-    async fn take_seen(&self, firm: &FirmId, seen: Seen) -> Result<Applied> {
-        let owner = crate::sync::owner_key(firm, "matter", seen.clio);
+    async fn take_seen(&self, links: &Links, seen: Seen) -> Result<Applied> {
+        let owner = crate::sync::owner_key(links, "matter", seen.clio);
         if self.journal.store().get(&owner).await?.is_none() {
             return Ok(Applied::NotOurs);
         }
         for _ in 0..MOST_TURNS {
-            let mut unit = self.journal.unit(firm)?;
-            match status::apply(&self.journal, &mut unit, seen, false).await? {
-                Applied::Ask => return self.ask_now(firm, seen.clio).await,
+            let mut unit = self.journal.unit(&links.firm)?;
+            match status::apply(&self.journal, &mut unit, links, seen, false).await? {
+                Applied::Ask => return self.ask_now(links, seen.clio).await,
                 applied if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) => return Ok(applied),
                 _ => {}
             }
@@ -142,10 +144,10 @@ impl Engine {
         Err(Code::StoreConflict.into())
     }
 
-    async fn ask_now(&self, firm: &FirmId, clio: ClioId) -> Result<Applied> {
+    async fn ask_now(&self, links: &Links, clio: ClioId) -> Result<Applied> {
         for _ in 0..MOST_TURNS {
-            let mut unit = self.journal.unit(firm)?;
-            let applied = self.ask(firm, &mut unit, clio).await?;
+            let mut unit = self.journal.unit(&links.firm)?;
+            let applied = self.ask(links, &mut unit, clio).await?;
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(applied);
             }

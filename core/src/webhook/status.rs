@@ -7,10 +7,11 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::Links;
 use crate::clio::{Matter, MatterStatus};
 use crate::error::Result;
 use crate::log::{Event, EventBody};
-use crate::model::{ClioId, FirmId, MatterId, Timestamp};
+use crate::model::{ClioId, MatterId, Timestamp};
 use crate::ports::{Expect, Key};
 use crate::records::{Journal, Stored, Unit};
 use crate::sync::{Owner, epoch, owner_key};
@@ -90,12 +91,12 @@ enum Verdict {
     Keep { tell: bool },
 }
 
-fn known_key(firm: &FirmId, clio: ClioId) -> Key {
-    Key::new(firm, "matter-status", clio.to_string())
+fn known_key(links: &Links, clio: ClioId) -> Key {
+    links.key("matter-status", clio)
 }
 
-fn early_key(firm: &FirmId, clio: ClioId) -> Key {
-    Key::new(firm, EARLY, clio.to_string())
+fn early_key(links: &Links, clio: ClioId) -> Key {
+    links.key(EARLY, clio)
 }
 
 /// `sure`: Clio itself was asked, after whatever is known was written.
@@ -122,27 +123,32 @@ fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool,
 }
 
 /// Adds to `unit` what something seen changes. A conflict of the commit means: again.
-pub(crate) async fn apply(journal: &Journal, unit: &mut Unit, seen: Seen, sure: bool) -> Result<Applied> {
-    let firm = unit.firm().clone();
+pub(crate) async fn apply(
+    journal: &Journal,
+    unit: &mut Unit,
+    links: &Links,
+    seen: Seen,
+    sure: bool,
+) -> Result<Applied> {
     let (Some(status), Some(updated_at)) = (seen.status, seen.updated_at) else {
-        let ours = journal.store().get(&owner_key(&firm, "matter", seen.clio)).await?.is_some();
+        let ours = journal.store().get(&owner_key(links, "matter", seen.clio)).await?.is_some();
         // Asked already: Clio names a status that is not known here, and nothing can be told of it.
         return Ok(if ours && !sure { Applied::Ask } else { Applied::Nothing });
     };
-    let owner_key = owner_key(&firm, "matter", seen.clio);
+    let owner_key = owner_key(links, "matter", seen.clio);
     let Some(owner) = journal.get::<Owner>(&owner_key).await? else {
         // The link's commit puts the owner: either it meets this record, or this commit conflicts.
         unit.check(owner_key, Expect::Absent);
-        let key = early_key(&firm, seen.clio);
+        let key = early_key(links, seen.clio);
         let early = journal.get::<Early>(&key).await?;
         if early.as_ref().is_none_or(|early| early.value.updated_at < updated_at) {
             unit.put_due(key, expect(early.as_ref()), Some(EARLY_KEPT), &Early { status, updated_at })?;
         }
         return Ok(Applied::NotOurs);
     };
-    let key = known_key(&firm, seen.clio);
+    let key = known_key(links, seen.clio);
     let known = journal.get::<Known>(&key).await?;
-    let epoch = epoch(journal, &firm).await?;
+    let epoch = epoch(journal, &links.firm).await?;
     let tell = match judge(known.as_ref().map(|stored| &stored.value), status, updated_at, sure, epoch.as_deref()) {
         Verdict::Drop => return Ok(Applied::Nothing),
         Verdict::Ask => return Ok(Applied::Ask),
@@ -159,9 +165,14 @@ pub(crate) async fn apply(journal: &Journal, unit: &mut Unit, seen: Seen, sure: 
 }
 
 /// Adds to the link's commit what is known of the new matter: what its answer or probe said, and what overtook that.
-pub(crate) async fn link(journal: &Journal, unit: &mut Unit, matter: &MatterId, seen: Seen) -> Result<()> {
-    let firm = unit.firm().clone();
-    let key = early_key(&firm, seen.clio);
+pub(crate) async fn link(
+    journal: &Journal,
+    unit: &mut Unit,
+    links: &Links,
+    matter: &MatterId,
+    seen: Seen,
+) -> Result<()> {
+    let key = early_key(links, seen.clio);
     let early = journal.get::<Early>(&key).await?;
     match &early {
         Some(early) => unit.delete(key, early.version.clone()),
@@ -172,9 +183,9 @@ pub(crate) async fn link(journal: &Journal, unit: &mut Unit, matter: &MatterId, 
         .map(|early| (early.value.status, early.value.updated_at))
         .filter(|(_, at)| *at > answered.1)
         .unwrap_or(answered);
-    let key = known_key(&firm, seen.clio);
+    let key = known_key(links, seen.clio);
     let known = journal.get::<Known>(&key).await?;
-    let epoch = epoch(journal, &firm).await?;
+    let epoch = epoch(journal, &links.firm).await?;
     // After a recovery the host may have been told of it before.
     let tell = status != MatterStatus::Open || epoch.is_some();
     let now = Known { matter: matter.clone(), status, updated_at, host_changed_at: None, epoch, gone: false };
@@ -186,13 +197,18 @@ pub(crate) async fn link(journal: &Journal, unit: &mut Unit, matter: &MatterId, 
 }
 
 /// Adds to `unit` that Clio no longer shows one of our matters.
-pub(crate) async fn gone(journal: &Journal, unit: &mut Unit, clio: ClioId, deleted: bool) -> Result<Applied> {
-    let firm = unit.firm().clone();
-    let Some(owner) = journal.get::<Owner>(&owner_key(&firm, "matter", clio)).await? else {
+pub(crate) async fn gone(
+    journal: &Journal,
+    unit: &mut Unit,
+    links: &Links,
+    clio: ClioId,
+    deleted: bool,
+) -> Result<Applied> {
+    let Some(owner) = journal.get::<Owner>(&owner_key(links, "matter", clio)).await? else {
         return Ok(Applied::NotOurs);
     };
     let matter = MatterId::new(owner.value.owner)?;
-    let key = known_key(&firm, clio);
+    let key = known_key(links, clio);
     let known = journal.get::<Known>(&key).await?;
     let now = match &known {
         Some(known) if known.value.gone => return Ok(Applied::Nothing),
@@ -215,8 +231,14 @@ pub(crate) async fn gone(journal: &Journal, unit: &mut Unit, clio: ClioId, delet
 }
 
 /// Notes in `unit` that the host changed the status itself: an older event from Clio is dropped then.
-pub(crate) async fn host_changed(journal: &Journal, unit: &mut Unit, clio: ClioId, at: Timestamp) -> Result<()> {
-    let key = known_key(unit.firm(), clio);
+pub(crate) async fn host_changed(
+    journal: &Journal,
+    unit: &mut Unit,
+    links: &Links,
+    clio: ClioId,
+    at: Timestamp,
+) -> Result<()> {
+    let key = known_key(links, clio);
     if let Some(known) = journal.get::<Known>(&key).await?
         && known.value.host_changed_at.is_none_or(|earlier| earlier < at)
     {

@@ -20,12 +20,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::chores::Next;
 use super::hook::{self, HOOKS, Hook, HookHealth, HookState, Opened, health_key};
-use crate::auth::Connection;
+use crate::auth::{Connection, Links};
 use crate::budget::Class;
 use crate::clio::{HookModel, HookStatus, Webhook, webhooks};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{ConnectionId, FirmId, Timestamp};
+use crate::model::{FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Version};
 use crate::records::Stored;
 use crate::sync::{Caller, Engine};
@@ -54,12 +54,13 @@ impl Engine {
         let Some(base) = &self.webhook_url else {
             return self.note_health(firm, false, None, Some("no_webhook_url"), Some(LOOK)).await;
         };
-        let caller = Caller::of_firm(self, firm, Class::Live);
+        let links = Links::of(firm, &connection);
+        let caller = Caller::of_firm(self, &links, Class::Live);
         let listed = match caller.all_pages(webhooks::list()).await {
             Ok(listed) => listed,
             Err(failure) => return self.unavailable(firm, &failure.error).await,
         };
-        let mut pairs = self.pairs(firm, listed, base.as_str().trim_end_matches('/'), &connection.id).await?;
+        let mut pairs = self.pairs(firm, listed, base.as_str().trim_end_matches('/'), &connection).await?;
         let settings = crate::settings::load(&self.journal, firm).await?;
         let mut wanted = vec![HookModel::Matter];
         wanted.extend(settings.contact_review.then_some(HookModel::Contact));
@@ -109,7 +110,7 @@ impl Engine {
         firm: &FirmId,
         listed: Vec<Webhook>,
         base: &str,
-        connection: &ConnectionId,
+        connection: &Connection,
     ) -> Result<Vec<Pair>> {
         let mut listed: Vec<(Option<String>, Option<Webhook>)> = listed
             .into_iter()
@@ -128,7 +129,7 @@ impl Engine {
             let first = same.next();
             for twice in same {
                 // Nothing prevents two with one URL (a repeated request): the others are leftovers.
-                pairs.push(Pair::leftover(value.connection.clone(), twice));
+                pairs.push(Pair::leftover(connection, twice));
             }
             pairs.push(Pair { digest, hook: value, version, due_at, listed: first });
         }
@@ -137,7 +138,7 @@ impl Engine {
             let Some(listed) = listed else { continue };
             let token = listed.url.as_ref().and_then(|url| url.expose().strip_prefix(base)?.strip_prefix('/'));
             if token.and_then(hook::read).is_some_and(|(named, _)| named == *firm) {
-                pairs.push(Pair::leftover(connection.clone(), listed));
+                pairs.push(Pair::leftover(connection, listed));
             }
         }
         Ok(pairs)
@@ -225,7 +226,7 @@ impl Engine {
     ) -> Result<(bool, Option<Timestamp>)> {
         let turn = caller.ready().await?;
         let (token, digest) = hook::mint(&*self.runtime, firm)?;
-        let hook = Hook::new(connection.id.clone(), model);
+        let hook = Hook::new(connection, model);
         let config = self.config;
         let quiet = config.send_window + config.request_timeout + config.settle;
         let not_after = self.runtime.monotonic() + config.send_window;
@@ -373,7 +374,7 @@ impl Engine {
 
 impl Pair {
     /// One that has no record of its own, and is only to be deleted.
-    fn leftover(connection: ConnectionId, listed: Webhook) -> Self {
+    fn leftover(connection: &Connection, listed: Webhook) -> Self {
         let mut hook = Hook::new(connection, HookModel::Matter);
         hook.retire();
         Self { digest: String::new(), hook, version: Version(String::new()), due_at: None, listed: Some(listed) }

@@ -36,7 +36,8 @@ impl IntoResponse for Failed {
                 | Code::ClioConflict
                 | Code::NotConnected
                 | Code::ReconnectRequired
-                | Code::ConnectConflict,
+                | Code::ConnectConflict
+                | Code::DisconnectFirst,
                 _,
             ) => StatusCode::CONFLICT,
             (_, ErrorKind::Input | ErrorKind::Auth) => StatusCode::BAD_REQUEST,

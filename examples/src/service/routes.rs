@@ -62,8 +62,18 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
         .with_state(Service { sdk, callback: callback.into() })
 }
 
-async fn connect(State(service): Shared, Who(actor): Who) -> Answer<Redirect> {
-    let start = service.sdk.begin_connect(&actor, &service.callback).await?;
+#[derive(Deserialize)]
+struct Connecting {
+    /// Another Clio account than before, with links of its own.
+    #[serde(default)]
+    separate: bool,
+}
+
+async fn connect(State(service): Shared, Who(actor): Who, Query(how): Query<Connecting>) -> Answer<Redirect> {
+    let start = match how.separate {
+        false => service.sdk.begin_connect(&actor, &service.callback).await?,
+        true => service.sdk.begin_separate_connect(&actor, &service.callback).await?,
+    };
     Ok(Redirect::to(start.authorize_url.as_str()))
 }
 

@@ -113,7 +113,11 @@ impl Backend {
 
     /// An admin's browser: to Clio and back.
     pub async fn connect(&self, who: Who) -> (StatusCode, Value) {
-        let begun = self.raw(Method::GET, "/connect", who, None).await;
+        self.connect_by("/connect", who).await
+    }
+
+    pub async fn connect_by(&self, path: &str, who: Who) -> (StatusCode, Value) {
+        let begun = self.raw(Method::GET, path, who, None).await;
         if !begun.status().is_redirection() {
             return (begun.status(), begun.json().await.unwrap_or(Value::Null));
         }

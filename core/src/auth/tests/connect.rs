@@ -14,19 +14,19 @@ use crate::error::{Code, Result, Retry};
 use crate::model::ClioId;
 use crate::ports::{HttpFailureKind, Runtime, Sent};
 
-const BACK: &str = "https://calmintake.example/callback";
+pub(super) const BACK: &str = "https://calmintake.example/callback";
 const TOKEN: &str = "/oauth/token";
-const DEAUTHORIZE: &str = "/oauth/deauthorize";
-const WHO: &str = "/api/v4/users/who_am_i";
+pub(super) const DEAUTHORIZE: &str = "/oauth/deauthorize";
+pub(super) const WHO: &str = "/api/v4/users/who_am_i";
 const LISTS: [&str; 3] = ["/api/v4/contacts", "/api/v4/matters", "/api/v4/documents"];
-const AREAS: &str = "/api/v4/practice_areas";
+pub(super) const AREAS: &str = "/api/v4/practice_areas";
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
-fn admin(id: &str) -> Actor {
+pub(super) fn admin(id: &str) -> Actor {
     Actor { id: actor_id(id), firm: firm("firm_1"), role: Role::Admin }
 }
 
-fn who(account: i64) -> Answer {
+pub(super) fn who(account: i64) -> Answer {
     Answer::Json(
         200,
         format!(
@@ -36,7 +36,7 @@ fn who(account: i64) -> Answer {
     )
 }
 
-fn areas(ids: &[i64]) -> Answer {
+pub(super) fn areas(ids: &[i64]) -> Answer {
     let list: Vec<String> = ids
         .iter()
         .map(|id| format!(r#"{{"id":{id},"etag":"\"x\"","name":"Area {id}","category":"family"}}"#))
@@ -44,12 +44,12 @@ fn areas(ids: &[i64]) -> Answer {
     Answer::Json(200, format!(r#"{{"data":[{}],"meta":{{"paging":{{}},"records":{}}}}}"#, list.join(","), ids.len()))
 }
 
-fn forbidden() -> Answer {
+pub(super) fn forbidden() -> Answer {
     Answer::Json(403, r#"{"error":{"type":"ForbiddenError","message":"Jane may not"}}"#.to_owned())
 }
 
 /// A Clio that answers everything a connect asks.
-fn willing(account: i64) -> World {
+pub(super) fn willing(account: i64) -> World {
     let world = world();
     world.clio.always(WHO, who(account));
     for list in LISTS {
@@ -59,7 +59,7 @@ fn willing(account: i64) -> World {
     world
 }
 
-fn state_of(url: &Url) -> String {
+pub(super) fn state_of(url: &Url) -> String {
     url.query_pairs().find(|(key, _)| key == "state").unwrap().1.into_owned()
 }
 
@@ -68,12 +68,12 @@ async fn begin(auth: &Auth, actor: &Actor) -> String {
     format!("code=code-secret&state={}", state_of(&start.authorize_url))
 }
 
-async fn connect(auth: &Auth, actor: &Actor) -> Result<Connection> {
+pub(super) async fn connect(auth: &Auth, actor: &Actor) -> Result<Connection> {
     let query = begin(auth, actor).await;
     auth.finish(actor, &query).await
 }
 
-fn code(outcome: Result<Connection>) -> Code {
+pub(super) fn code(outcome: Result<Connection>) -> Code {
     let error = outcome.unwrap_err();
     assert_no_secret(&format!("{error} {error:?}"));
     error.code()

@@ -40,6 +40,7 @@ fn connection(id: ConnectionId, generation: u64) -> Connection {
         state: ConnectionState::Connected,
         advice: Vec::new(),
         region: host().name().to_owned(),
+        link_set: crate::auth::LinkSet::default(),
         root: host().root().to_string(),
         account: None,
         user: None,

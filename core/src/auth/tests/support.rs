@@ -128,7 +128,7 @@ impl FaultyStore {
 }
 
 /// Every collection that this module, or the journal for it, writes.
-const COLLECTIONS: [&str; 13] = [
+const COLLECTIONS: [&str; 14] = [
     "audit",
     "audit-head",
     "budget",
@@ -139,6 +139,7 @@ const COLLECTIONS: [&str; 13] = [
     "connection",
     "data-key",
     "firm-key",
+    "link-set",
     "outbox",
     "practice-areas",
     "tokens",
