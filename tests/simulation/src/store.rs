@@ -52,8 +52,8 @@ impl Remote {
                     *holder = field(body, "holder");
                     continue;
                 }
-                "matter" => key.id.clone(),
-                "document" => key.id.split('/').next().unwrap_or_default().to_owned(),
+                // After the account's set of links.
+                "matter" | "document" => key.id.split('/').nth(1).unwrap_or_default().to_owned(),
                 "run" => field(body, "matter").unwrap_or_default(),
                 _ => continue,
             };
