@@ -82,14 +82,17 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "the send deadline",
         file: "core/src/sync/call.rs",
-        edits: &[("not_after: Some(not_after) };", "not_after: Some(not_after).filter(|_| false) };")],
+        edits: &[(
+            "let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };",
+            "let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after: not_after.filter(|_| false) };",
+        )],
     },
     Mutation {
         name: "the compare-and-swap on refresh",
         file: "core/src/auth/session.rs",
         edits: &[(
-            "        match self.0.vault.swap(firm, &connection.id, Some(&current.opened.version), &tokens).await? {",
-            "        let now = self.0.vault.load(firm, &connection.id).await?.map(|sealed| sealed.version);\n        match self.0.vault.swap(firm, &connection.id, now.as_ref(), &tokens).await? {",
+            "        let saved = match self.0.vault.swap(firm, &connection.id, Some(&current.opened.version), &tokens).await {",
+            "        let now = self.0.vault.load(firm, &connection.id).await?.map(|sealed| sealed.version);\n        let saved = match self.0.vault.swap(firm, &connection.id, now.as_ref(), &tokens).await {",
         )],
     },
     Mutation {
@@ -172,4 +175,19 @@ fn copy_tree(tree: &Path) -> Outcome {
             .map_err(|error| format!("{}: {error}", to.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutation_fits_the_code() {
+        for mutation in MUTATIONS {
+            let text = fs::read_to_string(root().join(mutation.file)).unwrap();
+            for (from, _) in mutation.edits {
+                assert_eq!(text.matches(from).count(), 1, "{}: {from}", mutation.name);
+            }
+        }
+    }
 }

@@ -121,7 +121,11 @@ async fn with_auto_sync_switched_off_nothing_leaves_by_itself_not_even_what_was_
     bench.trigger(&claims, Trigger::Approved).await;
     bench.allow(false, false).await;
     bench.trigger(&claims, Trigger::Backfill).await;
-    assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Backfill, "what a person asked for is not held up");
+    assert_eq!(
+        bench.claim(&claims).await.unwrap().trigger,
+        Trigger::Backfill,
+        "what a person asked for is not held up"
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ mod health;
 mod logs;
 mod matters;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use health::{Advice, BudgetHealth, ConnectionHealth, FailureHealth, Health};
 pub use settings::MappingPage;

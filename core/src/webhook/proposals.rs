@@ -188,6 +188,7 @@ impl Engine {
             let values = ContactValues::from(&plain);
             proposals.push(ContactProposal { id, direction, client, clio, values, since, accepted });
         }
+        proposals.sort_by_key(|proposal| proposal.since);
         Ok(proposals)
     }
 

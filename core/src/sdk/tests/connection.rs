@@ -1,0 +1,266 @@
+//! Disconnecting and reconnecting in the orders in which two admins, a worker and a slow Clio may act.
+
+use core::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::world::{HOOKS, World, admin, dead_token, firm, matter, member, refused};
+use crate::auth::ConnectionState;
+use crate::error::Code;
+use crate::queue::{Trigger, WorkerConfig};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A Clio that keeps to what was deauthorized.
+pub(super) fn remembers_the_dead(world: &World) {
+    let mut dead: Vec<String> = Vec::new();
+    world.answers(move |_, path, bearer, body| match path {
+        "/oauth/token" => {
+            let refreshes = body.as_str().is_some_and(|form| form.contains("grant_type=refresh_token"));
+            (refreshes && !dead.is_empty()).then(|| (400, json!({ "error": "invalid_grant" })))
+        }
+        _ if dead.iter().any(|token| token == bearer) => Some(dead_token()),
+        "/oauth/deauthorize" => {
+            dead.push(bearer.to_owned());
+            None
+        }
+        _ => None,
+    });
+}
+
+#[tokio::test]
+async fn an_access_token_that_ended_is_no_deauthorization() {
+    let world = World::subscribed(true).await;
+    world.runtime.advance(31 * DAY);
+    world.answers(|_, path, bearer, _| (path.starts_with("/api") && bearer == "access-1").then(dead_token));
+    assert!(!world.sdk.deauthorization_reported(&firm()).await.unwrap());
+    assert_eq!(world.connection().await.state, ConnectionState::Connected);
+    let before = world.calls("GET /api/v4/matters");
+    for _ in 0..100 {
+        assert!(!world.sdk.deauthorization_reported(&firm()).await.unwrap());
+    }
+    assert_eq!(world.calls("GET /api/v4/matters"), before, "anybody can report: Clio is asked once a minute");
+    // True by now, and not forgotten.
+    world.answers(|_, path, _, _| match path {
+        "/oauth/token" => Some((400, json!({ "error": "invalid_grant" }))),
+        _ => Some(dead_token()),
+    });
+    world.later(Duration::from_secs(61)).await;
+    assert_eq!(world.connection().await.state, ConnectionState::Disconnected);
+}
+
+#[tokio::test]
+async fn a_disconnect_while_clio_is_unreachable_is_carried_out_by_a_worker() {
+    let world = World::subscribed(true).await;
+    world.answers(|_, _, _, _| Some(refused(503)));
+    assert_eq!(world.sdk.disconnect(&admin()).await.unwrap().state, ConnectionState::Revoking);
+    for _ in 0..5 {
+        world.later(Duration::from_secs(600)).await;
+    }
+    assert_eq!(world.connection().await.state, ConnectionState::Revoking);
+    assert_eq!(world.stored("tokens").await.len(), 1, "for revocation only");
+    remembers_the_dead(&world);
+    world.later(Duration::from_secs(3_601)).await;
+    let ended = world.connection().await;
+    assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
+    assert!(world.http.clio().hooks.is_empty());
+    assert!(world.stored("tokens").await.is_empty() && world.stored("data-key").await.is_empty());
+    assert!(!world.audited("disconnect").await.is_empty());
+}
+
+#[tokio::test]
+async fn tokens_wait_for_revocation_no_longer_than_they_live() {
+    let world = World::subscribed(true).await;
+    world.answers(|_, _, _, _| Some(refused(503)));
+    world.sdk.disconnect(&admin()).await.unwrap();
+    for _ in 0..32 {
+        world.later(DAY).await;
+    }
+    let ended = world.connection().await;
+    assert_eq!((ended.state, ended.unrevoked.as_deref()), (ConnectionState::Disconnected, Some("token_ended")));
+    assert!(world.stored("tokens").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_outlives_its_access_token_is_given_back_and_shown() {
+    let world = World::subscribed(true).await;
+    let ended = world.sdk.disconnect(&admin()).await.unwrap();
+    assert_eq!(ended.unrevoked.as_deref(), Some("refresh_token"), "Clio may honour it still");
+    assert_eq!(world.calls("POST /oauth/deauthorize"), 2, "what it granted was given back");
+}
+
+#[tokio::test]
+async fn two_who_revoke_at_once_do_not_report_what_was_given_back() {
+    let world = World::subscribed(true).await;
+    remembers_the_dead(&world);
+    let gate = world.hold("POST /oauth/token");
+    let sdk = world.sdk.clone();
+    let first = tokio::spawn(async move { sdk.disconnect(&admin()).await.unwrap() });
+    world.until_held().await;
+    let other = world.process(HOOKS);
+    other.worker(WorkerConfig::default()).run_due().await.unwrap();
+    other.disconnect(&admin()).await.unwrap();
+    drop(gate);
+    let ended = first.await.unwrap();
+    assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
+    assert!(world.http.clio().hooks.is_empty());
+}
+
+#[tokio::test]
+async fn a_revocation_that_is_under_way_leaves_a_new_grant_alone() {
+    let world = World::subscribed(true).await;
+    world.answers(|method, _, _, _| (method == "DELETE").then(|| refused(503)));
+    assert_eq!(world.sdk.disconnect(&admin()).await.unwrap().state, ConnectionState::Revoking);
+    world.answers_as_usual();
+    let gate = world.hold("DELETE /api/v4/webhooks");
+    world.runtime.advance(Duration::from_secs(61));
+    let other = world.process(HOOKS);
+    let revoking = tokio::spawn(async move { other.worker(WorkerConfig::default()).run_due().await.unwrap() });
+    world.until_held().await;
+    assert_eq!(world.connect().await.unwrap().state, ConnectionState::Connected);
+    let before = (world.calls("POST /oauth/deauthorize"), world.calls("POST /oauth/token"));
+    drop(gate);
+    revoking.await.unwrap();
+    assert_eq!((world.calls("POST /oauth/deauthorize"), world.calls("POST /oauth/token")), before);
+}
+
+#[tokio::test]
+async fn a_connect_that_is_under_way_does_not_undo_a_disconnect() {
+    let world = std::sync::Arc::new(World::subscribed(true).await);
+    let gate = world.hold("GET /api/v4/users");
+    let connecting = std::sync::Arc::clone(&world);
+    let connecting = tokio::spawn(async move { connecting.connect().await });
+    world.until_held().await;
+    world.sdk.disconnect(&admin()).await.unwrap();
+    drop(gate);
+    assert_eq!(connecting.await.unwrap().unwrap_err().code(), Code::ConnectConflict);
+    assert_eq!(world.connection().await.state, ConnectionState::Disconnected);
+    assert!(world.stored("tokens").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_under_way_during_a_disconnect_is_given_back() {
+    let world = World::subscribed(true).await;
+    world.runtime.advance(30 * DAY - Duration::from_secs(200));
+    remembers_the_dead(&world);
+    let gate = world.hold("POST /oauth/token");
+    let sdk = world.sdk.clone();
+    let refreshing = tokio::spawn(async move { sdk.reload_practice_areas(&admin()).await.map(|_| ()) });
+    world.until_held().await;
+    assert_eq!(world.sdk.disconnect(&admin()).await.unwrap().state, ConnectionState::Disconnected);
+    // Clio had granted it before; only the answer is slow.
+    world.answers_as_usual();
+    drop(gate);
+    assert!(refreshing.await.unwrap().is_err());
+    let calls = world.http.clio().calls.clone();
+    let granted = calls.iter().rev().find(|call| call.starts_with("POST /oauth/deauthorize")).unwrap();
+    assert!(!granted.ends_with("access-1"), "what the refresh brought is given back: {granted}");
+}
+
+#[tokio::test]
+async fn data_keys_do_not_pile_up_and_none_outlives_a_disconnect() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    world.http.clio().contact["first_name"] = json!("Changed");
+    world.deliver("contact", &json!({ "data": { "id": 11 }, "meta": { "event": "updated" } })).await;
+    world.work().await;
+    assert_eq!(world.sdk.contact_proposals(&admin()).await.unwrap().len(), 1);
+    for _ in 0..4 {
+        world.connect().await.unwrap();
+        world.later(Duration::from_secs(3_600)).await;
+    }
+    world.later(DAY).await;
+    world.later(DAY).await;
+    assert_eq!(world.stored("data-key").await.len(), 2, "the one in use, and the one that the proposal is sealed with");
+    assert_eq!(world.sdk.contact_proposals(&admin()).await.unwrap().len(), 1, "a reconnect loses no proposal");
+    world.sdk.disconnect(&admin()).await.unwrap();
+    world.later(2 * DAY).await;
+    assert!(world.stored("data-key").await.is_empty() && world.stored("contact-proposal").await.is_empty());
+    assert_eq!(world.sdk.contact_proposals(&admin()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn nothing_that_was_asked_for_while_disconnected_leaves_by_itself_afterwards() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    world.put("m2");
+    let run = world.sdk.matter_state(&member(), &matter()).await.unwrap().last_run.unwrap().run;
+    world.sdk.disconnect(&admin()).await.unwrap();
+    let second = crate::model::MatterId::new("m2").unwrap();
+    assert_eq!(world.sdk.sync_matter(&member(), &second).await.unwrap_err().code(), Code::NotConnected);
+    assert!(world.sdk.trigger(&member(), &second, Trigger::Approved).await.unwrap());
+    world.sdk.retry(&member(), &run).await.unwrap();
+    assert_eq!(
+        world.sdk.backfill(&admin(), core::slice::from_ref(&second)).await.unwrap_err().code(),
+        Code::NotConnected
+    );
+    let held: Vec<String> =
+        world.sdk.held_matters(&admin()).await.unwrap().iter().map(|held| held.matter.to_string()).collect();
+    assert_eq!(held, ["m1", "m2"]);
+    world.connect().await.unwrap();
+    let before = world.calls("POST /api/v4/matters");
+    world.later(Duration::from_secs(60)).await;
+    assert_eq!(world.calls("POST /api/v4/matters"), before);
+    world.sdk.run_held(&admin(), true).await.unwrap();
+    world.work().await;
+    assert_eq!(world.calls("POST /api/v4/matters"), before + 1);
+    assert!(world.audited("sync").await.iter().any(|entry| entry["details"]["held"] == "true"));
+}
+
+#[tokio::test]
+async fn a_run_stops_after_its_step_when_the_firm_is_disconnected_and_its_intent_is_closed() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    let gate = world.hold("POST /api/v4/contacts");
+    let sdk = world.sdk.clone();
+    let running = tokio::spawn(async move { sdk.sync_matter(&member(), &matter()).await });
+    world.until_held().await;
+    world.sdk.disconnect(&admin()).await.unwrap();
+    drop(gate);
+    let report = running.await.unwrap().unwrap();
+    assert_eq!(report.steps[0].outcome.name(), "created", "what was sent is written down");
+    assert_eq!(world.calls("POST /api/v4/matters"), 0, "and nothing more is sent");
+    let things = world.stored("contact").await;
+    assert!(things.iter().all(|(_, thing)| thing["state"] == "link"), "{things:?}");
+    world.connect().await.unwrap();
+    world.work().await;
+    assert_eq!(
+        (world.calls("POST /api/v4/contacts"), world.calls("POST /api/v4/matters")),
+        (2, 1),
+        "the job was parked"
+    );
+}
+
+#[tokio::test]
+async fn a_plan_that_loses_its_api_access_is_said_to_have_none_and_jobs_wait() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    world.answers(|_, path, _, _| path.starts_with("/api/v4").then(|| refused(403)));
+    let report = world.sdk.sync_matter(&member(), &matter()).await.unwrap();
+    assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::PlanWithoutApi);
+    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked);
+    let health = world.health().await;
+    assert_eq!((health.state, health.advice[0].code), ("degraded", "plan_without_api"));
+    world.answers_as_usual();
+    world.connect().await.unwrap();
+    world.work().await;
+    assert_eq!(world.sdk.matter_state(&member(), &matter()).await.unwrap().clio_matter.map(|id| id.0), Some(21));
+    assert_eq!(world.health().await.advice, []);
+}
+
+#[tokio::test]
+async fn the_budget_is_known_to_a_process_that_made_no_call() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    let other = world.process(HOOKS);
+    assert!(other.status(&admin()).await.unwrap().budget.left.is_some_and(|left| left < 50));
+}
+
+#[tokio::test]
+async fn keys_are_wrapped_again_by_an_admin_and_audited() {
+    let world = World::subscribed(true).await;
+    assert_eq!(world.sdk.rewrap_keys(&member()).await.unwrap_err().code(), Code::NotAllowed);
+    assert_eq!(world.sdk.rewrap_keys(&admin()).await.unwrap(), 2);
+    let entry: Vec<Value> = world.audited("key_rotation").await;
+    assert_eq!((entry.len(), &entry[0]["details"]["keys"]), (1, &json!("2")));
+}

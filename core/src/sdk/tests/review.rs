@@ -1,0 +1,77 @@
+//! Contact review: what is accepted is what was seen.
+
+use serde_json::json;
+
+use super::world::{World, admin, matter, member};
+use crate::error::Code;
+use crate::log::EventBody;
+use crate::webhook::{ContactProposal, Direction};
+
+async fn changes(world: &World, name: &str) {
+    world.runtime.advance(core::time::Duration::from_secs(1));
+    world.http.clio().contact["first_name"] = json!(name);
+    world.deliver("contact", &json!({ "data": { "id": 11, "name": name }, "meta": { "event": "updated" } })).await;
+    world.work().await;
+}
+
+async fn proposals(world: &World) -> Vec<ContactProposal> {
+    world.sdk.contact_proposals(&admin()).await.unwrap()
+}
+
+fn names(proposals: &[ContactProposal]) -> Vec<(&str, bool)> {
+    proposals.iter().map(|one| (one.values.first_name.expose(), one.accepted)).collect()
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_what_was_seen() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    changes(&world, "First").await;
+    let seen = proposals(&world).await.remove(0);
+    changes(&world, "Second").await;
+    let error = world.sdk.decide_contact(&admin(), &seen.id, true).await.unwrap_err();
+    assert_eq!(error.code(), Code::IdInvalid, "another one took its place");
+    let second = proposals(&world).await.remove(0);
+    world.sdk.decide_contact(&admin(), &second.id, true).await.unwrap();
+    changes(&world, "Third").await;
+    assert_eq!(names(&proposals(&world).await), [("Second", true), ("Third", false)], "an accepted one stays");
+    let told = world.events().await;
+    let accepted = told.iter().filter_map(|body| match body {
+        EventBody::ContactAccepted { proposal, .. } => Some(proposal.as_str()),
+        _ => None,
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), [second.id.as_str()]);
+    let error = world.sdk.decide_contact(&admin(), &second.id, false).await.unwrap_err();
+    assert_eq!(error.code(), Code::IdInvalid, "the host may have applied it");
+    world.sdk.contact_applied(&member(), &second.id).await.unwrap();
+    assert_eq!(names(&proposals(&world).await), [("Third", false)]);
+    assert!(world.audited("contact_review").await.iter().any(|entry| entry["details"]["applied"] == "true"));
+}
+
+#[tokio::test]
+async fn a_change_is_sent_only_to_the_contact_that_it_was_proposed_for() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    assert_eq!(world.sdk.propose_contact(&member(), &matter()).await.unwrap(), None, "Clio says the same");
+    let rename = |name: &str| {
+        let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
+            "client": { "id": "c1", "first_name": name, "last_name": "B", "email": "a@b.example" } });
+        let intake = crate::model::Intake::from_json(intake.to_string().as_bytes()).unwrap();
+        world.intake.put(&super::world::firm(), intake);
+    };
+    rename("Anna");
+    let id = world.sdk.propose_contact(&member(), &matter()).await.unwrap().unwrap();
+    assert_eq!(proposals(&world).await[0].direction, Direction::ToClio);
+    // Changed in Clio since.
+    world.http.clio().contact["last_name"] = json!("Married");
+    world.http.clio().contact["etag"] = json!("\"2\"");
+    assert_eq!(world.sdk.decide_contact(&admin(), &id, true).await.unwrap_err().code(), Code::ClioConflict);
+    assert_eq!(world.calls("PATCH /api/v4/contacts"), 0);
+    assert_eq!(names(&proposals(&world).await), [("Anna", false)], "it may be rejected, and proposed again");
+    let again = world.sdk.propose_contact(&member(), &matter()).await.unwrap().unwrap();
+    world.sdk.decide_contact(&admin(), &again, true).await.unwrap();
+    assert_eq!(world.http.clio().contact["first_name"], "Anna");
+    assert!(proposals(&world).await.is_empty());
+    let by: Vec<_> = world.audited("contact_review").await.into_iter().map(|entry| entry["actor"].clone()).collect();
+    assert!(by.iter().all(|actor| actor == "usr_1"), "{by:?}");
+}

@@ -1,0 +1,213 @@
+//! Subscriptions under attack by somebody who knows their URL, and in the orders in which Clio, admins and workers may act.
+
+use core::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::connection::remembers_the_dead;
+use super::world::{HOOKS, World, admin, refused, told};
+use crate::error::Code;
+use crate::queue::WorkerConfig;
+use crate::settings::FirmSettings;
+
+#[tokio::test]
+async fn a_handshake_of_somebody_else_never_replaces_a_confirmed_secret() {
+    // Whether or not Clio names secrets.
+    for names in [true, false] {
+        let world = World::subscribed(names).await;
+        world.synced().await;
+        assert_eq!(world.deliver("matter", &told("Pending", "2026-04-01T12:00:30Z")).await, 200, "confirmed");
+        assert_eq!(world.shake("matter", "evil").await, 200, "echoed, as the protocol wants");
+        let forged = told("Closed", "2030-01-01T00:00:00Z");
+        for _ in 0..3 {
+            assert_eq!(world.deliver_as("matter", "evil", &forged).await, 401);
+            world.later(Duration::from_secs(13 * 3600)).await;
+        }
+        assert_eq!(world.deliver("matter", &told("Open", "2026-04-01T12:10:00Z")).await, 200, "Clio's own go on");
+        world.work().await;
+        assert_eq!(world.statuses().await, ["pending", "open"]);
+    }
+}
+
+#[tokio::test]
+async fn whoever_knows_the_url_cannot_use_up_the_firms_calls_nor_put_off_the_look() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.work().await;
+    let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
+    world.shake("matter", &secret).await;
+    world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
+    let before = world.calls("GET /api/v4/webhooks");
+    for _ in 0..1_200 {
+        world.shake("matter", "evil").await;
+        world.deliver_as("matter", "evil", &json!({})).await;
+        world.later(Duration::from_millis(500)).await;
+    }
+    let looks = world.calls("GET /api/v4/webhooks") - before;
+    assert!((1..=25).contains(&looks), "{looks} in ten minutes");
+    assert!(world.health().await.webhooks.unwrap().delivers);
+}
+
+#[tokio::test]
+async fn a_subscription_whose_secret_cannot_be_known_is_replaced_by_one_with_another_url() {
+    let world = World::new();
+    world.http.clio().names_secrets = false;
+    world.connect().await.unwrap();
+    world.work().await;
+    // All places for candidates are taken before Clio's own comes.
+    for n in 0..4 {
+        world.shake("matter", &format!("evil{n}")).await;
+    }
+    let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
+    world.shake("matter", &secret).await;
+    world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
+    let before = world.token("matter");
+    for _ in 0..25 {
+        world.later(Duration::from_secs(31)).await;
+    }
+    assert!(world.http.clio().hooks.is_empty(), "given up");
+    world.later(Duration::from_secs(3_700)).await;
+    assert_ne!(world.token("matter"), before);
+    let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
+    world.shake("matter", &secret).await;
+    world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
+    world.later(Duration::from_secs(31)).await;
+    assert!(world.health().await.webhooks.unwrap().delivers);
+}
+
+#[tokio::test]
+async fn a_handshake_that_clio_takes_over_the_api_tells_which_secret_is_its_own() {
+    let world = World::new();
+    world.http.clio().names_secrets = false;
+    world.connect().await.unwrap();
+    world.work().await;
+    let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
+    world.shake("matter", "evil").await;
+    world.shake("matter", &secret).await;
+    // Both replies were lost: it stays pending. Activating with the wrong one is refused.
+    let mut first = true;
+    world.answers(move |method, _, _, _| (method == "PUT" && core::mem::take(&mut first)).then(|| refused(422)));
+    world.later(Duration::from_secs(31)).await;
+    world.answers_as_usual();
+    world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
+    world.later(Duration::from_secs(31)).await;
+    world.synced().await;
+    assert_eq!(world.deliver_as("matter", "evil", &told("Closed", "2026-04-01T12:10:00Z")).await, 401);
+    assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T12:10:00Z")).await, 200);
+}
+
+#[tokio::test]
+async fn a_forbidden_subscription_for_contacts_leaves_the_one_for_matters_alone() {
+    let world = World::new();
+    let settings = FirmSettings { contact_review: true, ..FirmSettings::default() };
+    world.sdk.save_settings(&admin(), &settings).await.unwrap();
+    world.answers(|method, path, _, body| {
+        (method == "POST" && path == "/api/v4/webhooks" && body["data"]["model"] == "contact").then(|| refused(403))
+    });
+    world.connect().await.unwrap();
+    world.work().await;
+    let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
+    world.shake("matter", &secret).await;
+    world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
+    world.later(Duration::from_secs(31)).await;
+    let health = world.health().await;
+    let webhooks = health.webhooks.unwrap();
+    assert!(webhooks.delivers);
+    assert_eq!((webhooks.cause.as_deref(), health.state), (Some("app_permission_missing"), "degraded"));
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_is_seen() {
+    let world = World::subscribed(true).await;
+    world.answers(|method, path, _, _| {
+        (method == "PATCH" && path.starts_with("/api/v4/webhooks/")).then(|| refused(403))
+    });
+    world.later(Duration::from_secs(16 * 24 * 3600)).await;
+    let webhooks = world.health().await.webhooks.unwrap();
+    assert_eq!((webhooks.delivers, webhooks.cause.as_deref()), (false, Some("app_permission_missing")));
+    world.answers_as_usual();
+    world.later(Duration::from_secs(13 * 3600)).await;
+    assert!(world.health().await.webhooks.unwrap().delivers);
+    assert_eq!(world.audited("webhook_renewed").await.len(), 1);
+}
+
+#[tokio::test]
+async fn when_the_public_url_moves_so_do_the_subscriptions() {
+    let world = World::subscribed(true).await;
+    let moved = world.process("https://new.example/hooks");
+    world.runtime.advance(Duration::from_secs(13 * 3600));
+    moved.worker(WorkerConfig::default()).run_due().await.unwrap();
+    world.runtime.advance(Duration::from_secs(60));
+    moved.worker(WorkerConfig::default()).run_due().await.unwrap();
+    let urls: Vec<Value> = world.http.clio().hooks.iter().map(|hook| hook["url"].clone()).collect();
+    assert_eq!(urls.len(), 1);
+    assert!(urls[0].as_str().unwrap().starts_with("https://new.example/hooks/"), "{urls:?}");
+}
+
+#[tokio::test]
+async fn a_subscription_that_comes_to_be_during_a_disconnect_does_not_outlive_it() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    let gate = world.hold("POST /api/v4/webhooks");
+    let other = world.process(HOOKS);
+    let asking = tokio::spawn(async move { other.worker(WorkerConfig::default()).run_due().await.unwrap() });
+    world.until_held().await;
+    world.sdk.disconnect(&admin()).await.unwrap();
+    drop(gate);
+    asking.await.unwrap();
+    let states: Vec<Value> = world.stored("webhook").await.into_iter().map(|(_, hook)| hook["state"].clone()).collect();
+    assert!(states.iter().all(|state| state == "retired"), "{states:?}");
+    // Should it be in Clio, its first delivery ends it.
+    if !world.http.clio().hooks.is_empty() {
+        assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T12:10:00Z")).await, 410);
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_whose_creation_was_not_answered_is_deleted_by_a_disconnect() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    // Created, and the answer is a gateway's.
+    let created = std::sync::Arc::new(std::sync::Mutex::new(Value::Null));
+    let asked = std::sync::Arc::clone(&created);
+    world.answers(move |method, path, _, body| {
+        (method == "POST" && path == "/api/v4/webhooks").then(|| {
+            *asked.lock().unwrap() = body["data"].clone();
+            (502, Value::String(String::from("<html>")))
+        })
+    });
+    world.work().await;
+    world.answers_as_usual();
+    remembers_the_dead(&world);
+    let mut hook = created.lock().unwrap().clone();
+    (hook["id"], hook["status"]) = (json!(99), json!("pending"));
+    world.http.clio().hooks.push(hook);
+    assert_eq!(world.http.clio().hooks.len(), 1);
+    let ended = world.sdk.disconnect(&admin()).await.unwrap();
+    assert_eq!((ended.unrevoked, world.http.clio().hooks.len()), (None, 0));
+}
+
+#[tokio::test]
+async fn the_webhook_url_must_be_https() {
+    let build = |url: &str| {
+        crate::Sdk::builder(
+            crate::auth::ClioApp::new("c", secrecy::SecretString::from("s")).unwrap(),
+            crate::clio::ClioHost::region(crate::clio::Region::Us),
+        )
+        .webhook_url(url.parse().unwrap())
+    };
+    let world = World::new();
+    let runtime = std::sync::Arc::new(world.runtime.clone());
+    let keys = crate::auth::ConfiguredKeys::from_text(runtime.clone(), "a", [("a", super::world::KEY)]).unwrap();
+    let keys = std::sync::Arc::new(keys);
+    for (url, good) in [("https://a.example/x", true), ("http://127.0.0.1:9/x", true), ("http://a.example/x", false)] {
+        let built = build(url)
+            .transport(std::sync::Arc::new(world.http.clone()))
+            .store(std::sync::Arc::new(world.store.clone()))
+            .keys(keys.clone())
+            .intake(std::sync::Arc::new(world.intake.clone()))
+            .runtime(runtime.clone())
+            .build();
+        assert_eq!(built.map(|_| ()).map_err(|error| error.code()), if good { Ok(()) } else { Err(Code::UrlRefused) });
+    }
+}
