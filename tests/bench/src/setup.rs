@@ -125,7 +125,11 @@ impl Bench {
     pub(crate) fn sdk_with(&self, store: Arc<dyn Store>, webhook_url: Option<&str>) -> (Sdk, Watched) {
         let runtime = Arc::new(TokioRuntime);
         let intake = self.intakes.clone();
-        let inner = Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap());
+        let inner = Arc::new(
+            ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())
+                .unwrap()
+                .on(tokio::runtime::Handle::current()),
+        );
         let watched = Watched { inner, calls: Arc::default(), nanos: Arc::default() };
         let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
         let sdk = Sdk::builder(app, ClioHost::custom(self.sim.url().parse().unwrap()).unwrap())

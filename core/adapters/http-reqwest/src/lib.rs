@@ -5,7 +5,7 @@
 //! meanwhile makes "was anything written?" a guess; Clio allows 50 calls a minute, so a handshake per call costs little.
 //! A request counts as not sent exactly until it has its connection, TLS included.
 //!
-//! The transport owns a small tokio runtime. Its futures may be polled by any executor, and dropping one abandons the exchange.
+//! The transport owns a small tokio runtime, unless it is [given](ReqwestTransport::on) the host's. Its futures may be polled by any executor, and dropping one abandons the exchange.
 
 mod attempt;
 mod body;
@@ -29,7 +29,15 @@ pub struct ReqwestTransport {
     client: reqwest::Client,
     documents: Arc<dyn DocumentBytes>,
     runtime: Arc<dyn Runtime>,
-    executor: Option<tokio::runtime::Runtime>,
+    executor: Executor,
+}
+
+/// What drives the exchanges.
+#[derive(Debug)]
+enum Executor {
+    /// `None` only while it is dropped.
+    Own(Option<tokio::runtime::Runtime>),
+    Host(tokio::runtime::Handle),
 }
 
 impl ReqwestTransport {
@@ -78,14 +86,24 @@ impl ReqwestTransport {
             .enable_all()
             .build()
             .map_err(|_| failed("threads"))?;
-        Ok(Self { client, documents, runtime, executor: Some(executor) })
+        Ok(Self { client, documents, runtime, executor: Executor::Own(Some(executor)) })
+    }
+
+    /// Sends on this tokio runtime instead of a thread of its own: two hand-overs between threads less for each call. The runtime MUST drive IO and time, and lives longer
+    /// than the transport is used.
+    #[must_use]
+    pub fn on(mut self, handle: tokio::runtime::Handle) -> Self {
+        self.executor = Executor::Host(handle);
+        self
     }
 }
 
-impl Drop for ReqwestTransport {
+impl Drop for Executor {
     fn drop(&mut self) {
         // A runtime must not be dropped where it would block: inside somebody's async code.
-        if let Some(executor) = self.executor.take() {
+        if let Self::Own(own) = self
+            && let Some(executor) = own.take()
+        {
             executor.shutdown_background();
         }
     }
@@ -94,7 +112,11 @@ impl Drop for ReqwestTransport {
 impl HttpTransport for ReqwestTransport {
     fn send<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
         Box::pin(async move {
-            let Some(executor) = &self.executor else { return Err(failure::not_sent(HttpFailureKind::Other)) };
+            let executor = match &self.executor {
+                Executor::Own(Some(own)) => own.handle(),
+                Executor::Own(None) => return Err(failure::not_sent(HttpFailureKind::Other)),
+                Executor::Host(handle) => handle,
+            };
             let exchange = Exchange {
                 client: self.client.clone(),
                 documents: Arc::clone(&self.documents),

@@ -8,11 +8,31 @@ use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use http_conformance_server::Server;
 
-async fn open() -> HttpUnderTest {
-    let server = Server::start().await.unwrap();
-    let runtime = Arc::new(TokioRuntime);
-    let transport = ReqwestTransport::new(Arc::new(SuiteDocuments), runtime.clone()).unwrap();
-    HttpUnderTest::new(Arc::new(transport), server.url().parse().unwrap(), runtime).keeping(server)
+fn transport() -> ReqwestTransport {
+    ReqwestTransport::new(Arc::new(SuiteDocuments), Arc::new(TokioRuntime)).unwrap()
 }
 
-casehug_clio::http_conformance!(open);
+async fn over(transport: ReqwestTransport) -> HttpUnderTest {
+    let server = Server::start().await.unwrap();
+    HttpUnderTest::new(Arc::new(transport), server.url().parse().unwrap(), Arc::new(TokioRuntime)).keeping(server)
+}
+
+mod on_a_thread_of_its_own {
+    use super::*;
+
+    async fn open() -> HttpUnderTest {
+        over(transport()).await
+    }
+
+    casehug_clio::http_conformance!(open);
+}
+
+mod on_the_hosts_runtime {
+    use super::*;
+
+    async fn open() -> HttpUnderTest {
+        over(transport().on(tokio::runtime::Handle::current())).await
+    }
+
+    casehug_clio::http_conformance!(open);
+}
