@@ -49,6 +49,7 @@ pub(crate) async fn run() {
     }
     let (by_hand, pooled, durable, kept) = (median(by_hand), median(pooled), median(durable), median(kept));
     let commits = sqlite.commits.load(Ordering::Relaxed) as f64 / (MATTERS * ROUNDS) as f64;
+    let reads = sqlite.reads.load(Ordering::Relaxed) as f64 / (MATTERS * ROUNDS) as f64;
     let spent = Duration::from_nanos(sqlite.nanos.load(Ordering::Relaxed)) / u32::try_from(MATTERS * ROUNDS).unwrap();
     let per = |all: Duration| all.as_secs_f64() * 1000.0 / MATTERS as f64;
     println!("| | ms a matter | to the loop |\n| --- | --- | --- |");
@@ -59,7 +60,7 @@ pub(crate) async fn run() {
     let in_calls = Duration::from_nanos(quiet.nanos.load(Ordering::Relaxed) - before_all).as_secs_f64() * 1000.0;
     println!("\nin memory, {:.2} ms a matter are spent in the transport", in_calls / (MATTERS * ROUNDS) as f64);
     println!(
-        "{:.1} requests and {commits:.1} commits a matter; commits take {:.2} ms of it ({:.0} %), {:.2} ms each\n",
+        "{:.1} requests, {reads:.1} reads and {commits:.1} commits a matter; commits take {:.2} ms of it ({:.0} %), {:.2} ms each\n",
         calls as f64 / (MATTERS * ROUNDS) as f64,
         spent.as_secs_f64() * 1000.0,
         spent.as_secs_f64() * 100_000.0 / per(durable),

@@ -21,26 +21,29 @@ use serde_json::json;
 
 const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
 
-/// Counts commits, and the time that they take.
+/// Counts commits and reads, and the time that commits take.
 #[derive(Clone, Debug)]
 pub(crate) struct Counted {
     pub inner: Arc<dyn Store>,
     pub commits: Arc<AtomicU64>,
+    pub reads: Arc<AtomicU64>,
     pub nanos: Arc<AtomicU64>,
 }
 
 impl Counted {
     pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, commits: Arc::default(), nanos: Arc::default() }
+        Self { inner, commits: Arc::default(), reads: Arc::default(), nanos: Arc::default() }
     }
 }
 
 impl Store for Counted {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, casehug_clio::Result<Option<Record>>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.get(key)
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, casehug_clio::Result<Vec<Record>>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.scan(scan)
     }
 
@@ -48,7 +51,9 @@ impl Store for Counted {
         Box::pin(async move {
             let began = Instant::now();
             let done = self.inner.commit(writes).await;
-            if !writes.is_empty() {
+            if writes.is_empty() {
+                self.reads.fetch_add(1, Ordering::Relaxed);
+            } else {
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 self.nanos.fetch_add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
