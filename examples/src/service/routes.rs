@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::answer::{Answer, Who};
+use crate::answer::{Answer, Host, Who};
 
 /// Nothing that is sent here is larger.
 const MOST_BODY: usize = 1024 * 1024;
@@ -240,7 +240,11 @@ async fn decide_contact(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn contact_applied(State(service): Shared, Who(actor): Who, Path(proposal): Path<String>) -> Answer<StatusCode> {
+async fn contact_applied(
+    State(service): Shared,
+    Host(actor): Host,
+    Path(proposal): Path<String>,
+) -> Answer<StatusCode> {
     service.sdk.contact_applied(&actor, &proposal).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -252,7 +256,7 @@ async fn contact_changed(State(service): Shared, Who(actor): Who, Path(matter): 
 }
 
 /// Events of the actor's firm, leased for a minute.
-async fn events(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
+async fn events(State(service): Shared, Host(actor): Host) -> Answer<Json<Value>> {
     let events = service.sdk.next_events(Some(&actor.firm), 50, Duration::from_secs(2)).await?;
     let events: Vec<Value> = events.iter().map(|event| json!({ "id": event.id, "event": event.body })).collect();
     Ok(Json(Value::Array(events)))
@@ -263,7 +267,7 @@ struct Ack {
     id: String,
 }
 
-async fn ack(State(service): Shared, Who(actor): Who, Json(Ack { id }): Json<Ack>) -> Answer<StatusCode> {
+async fn ack(State(service): Shared, Host(actor): Host, Json(Ack { id }): Json<Ack>) -> Answer<StatusCode> {
     service.sdk.ack(&actor.firm, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -39,7 +39,7 @@ impl Backend {
         std::fs::create_dir_all(bench.intakes()).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_service"))
             .arg("--intake")
-            .arg(bench.intakes())
+            .arg(bench.firms())
             .arg("--db")
             .arg(bench.folder.path().join("service.db"))
             .args(["--clio-url", bench.sim.url(), "--settle", "1", "--listen", listen])

@@ -28,8 +28,13 @@ impl Bench {
         Self { sim: ClioSim::start(config).await.unwrap(), folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn intakes(&self) -> PathBuf {
+    /// Those of all firms, as the service takes them.
+    pub fn firms(&self) -> PathBuf {
         self.folder.path().join("intakes")
+    }
+
+    pub fn intakes(&self) -> PathBuf {
+        self.firms().join("firm_1")
     }
 
     pub fn matter(&self, id: &str, intake: &Value) {
