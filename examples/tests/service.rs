@@ -351,41 +351,6 @@ async fn what_was_recorded_before_a_kill_is_told_after_it() {
     assert_eq!(statuses(&service.events("matter_status", 1).await), ["closed"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_route_tells_a_token_a_secret_or_a_clients_data() {
-    let bench = bench().await;
-    bench.matter("m1", &intake("m1", "c1", Some("c1@zyx.qwertz.example"), &["d1"]));
-    let service = Backend::start(&bench);
-    service.connected().await;
-    let clio = service.synced("m1").await;
-    edit(&bench, "matters", clio, &json!({ "status": "closed" }));
-    let (_, log) = service.get("/sync-log", ADMIN).await;
-    let run = log["items"][0]["run"].as_str().unwrap().to_owned();
-    for who in [ADMIN, MEMBER, STRANGER] {
-        for path in [
-            "/status",
-            "/settings",
-            "/settings/export",
-            "/mappings",
-            "/matters/m1",
-            "/sync-log",
-            "/audit?limit=500",
-            "/held",
-            "/events",
-            "/oauth/callback?code=guess&state=guess",
-            "/nothing",
-        ] {
-            service.get(path, who).await;
-        }
-        service.post(&format!("/sync-log/{run}/retry"), who, json!({})).await;
-        service.post("/events/ack", who, json!({ "id": "matter/m1#1" })).await;
-        service.put("/settings", who, json!({ "revision": "x" })).await;
-    }
-    service.assert_told_nothing(&bench);
-    service.post("/disconnect", ADMIN, json!({})).await;
-    service.assert_told_nothing(&bench);
-}
-
 /// The vendor's roadmap: two-way contact sync that people review. Nothing flows by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_contacts_are_proposed_in_both_directions_and_flow_only_when_accepted() {
