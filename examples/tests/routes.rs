@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use backend::{ADMIN, Backend, MEMBER, STRANGER, Who};
 use bench::{Bench, assert_no_client_data, intake};
-use clio_sim::{Config, model::Request};
+use clio_sim::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -176,9 +176,9 @@ impl Scene {
                 hooks.iter().filter(|hook| hook["status"] == "enabled").count() == 2
             })
             .await;
-        let contact = bench.state()["contacts"][0]["id"].clone();
-        edit(&bench, "matters", &json!(clio), &json!({ "status": "closed" }));
-        edit(&bench, "contacts", &contact, &json!({ "first_name": "Zyxwvut Anew" }));
+        let contact = bench.state()["contacts"][0]["id"].as_i64().unwrap();
+        bench.edit("matters", clio, &json!({ "status": "closed" }));
+        bench.edit("contacts", contact, &json!({ "first_name": "Zyxwvut Anew" }));
         service.until("both told", async || service.audit("webhook_applied").await.len() >= 2).await;
         let run = service.get("/sync-log", ADMIN).await.1["items"][0]["run"].as_str().unwrap().to_owned();
         let proposal = format!("from_clio-{contact}");
@@ -289,14 +289,6 @@ impl Scene {
     }
 }
 
-/// What a person does inside Clio.
-fn edit(bench: &Bench, resource: &str, id: &Value, data: &Value) {
-    let request = json!({ "resource": resource, "id": id, "data": data });
-    let now = bench.sim.now();
-    let answer = bench.sim.model().handle(now, &Request::new("POST", "/__sim/edit").with_json(&request));
-    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-}
-
 /// Of a subscription its URL says whose it is; everything else in Clio is firm_1's here.
 fn is_firm_1s(record: &Value) -> bool {
     record["url"].as_str().is_none_or(|url| url.contains("/ZmlybV8x."))
@@ -376,7 +368,7 @@ async fn another_firms_admin_sees_and_changes_nothing_through_any_route() {
     }
     // And firm_1's connection goes on to work, in both directions.
     let clio = scene.service.synced("m1").await;
-    edit(&scene.bench, "matters", &json!(clio), &json!({ "status": "pending" }));
+    scene.bench.edit("matters", clio, &json!({ "status": "pending" }));
     assert_eq!(scene.service.events("matter_status", 2).await[1]["status"], "pending");
 }
 
