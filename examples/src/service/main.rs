@@ -14,7 +14,7 @@
 //! | `POST /matters/{matter}/sync`, `/approved`; `GET /matters/{matter}` | syncing |
 //! | `GET /sync-log`, `POST /sync-log/{run}/retry`, `GET /audit`, `GET /held`, `POST /held` | logs |
 //! | `GET /contact-proposals`, `POST /contact-proposals/{id}`, `POST /matters/{matter}/contact-changed` | review of contacts, both ways |
-//! | `GET /events`, `POST /events/ack`, `POST /contact-proposals/{id}/applied` | the outbox and its answer: for CaseHug's own services, which ask as an admin |
+//! | `GET /events`, `POST /events/ack`, `POST /contact-proposals/{id}/applied`, `POST /matters/{matter}/status-changed` | the outbox, and what CaseHug's own services say: they ask as an admin |
 
 mod answer;
 mod intakes;
