@@ -186,7 +186,9 @@ impl Scene {
         bench.edit("contacts", contact, &json!({ "first_name": "Zyxwvut Anew" }));
         service.until("both told", async || service.audit("webhook_applied").await.len() >= 2).await;
         let run = service.get("/sync-log", ADMIN).await.1["items"][0]["run"].as_str().unwrap().to_owned();
-        let proposal = format!("from_clio-{contact}");
+        let proposals =
+            service.raw(Method::GET, "/contact-proposals", ADMIN, None).await.json::<Value>().await.unwrap();
+        let proposal = proposals[0]["id"].as_str().unwrap().to_owned();
         let hook = bench.state()["webhooks"][0]["url"].as_str().unwrap().to_owned();
         let token = hook.rsplit_once('/').unwrap().1.to_owned();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

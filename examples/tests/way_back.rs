@@ -105,10 +105,10 @@ async fn a_status_that_changed_while_disconnected_is_told_after_the_reconnect() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_in_clio_that_is_older_than_the_hosts_own_is_dropped_and_a_newer_one_is_told() {
     let (bench, service, clio) = synced().await;
-    bench.sim.model().config_mut().hook_delay_ms = 3_000;
+    bench.sim.model().config_mut().hook_delay_ms = 6_000;
     bench.edit("matters", clio, &json!({ "status": "pending" }));
-    // Clio's times are whole seconds.
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    // Clio's times are whole seconds, and so is what is known of its clock.
+    tokio::time::sleep(Duration::from_millis(3_000)).await;
     let at = bench.state()["now"].clone();
     let changed = service.post("/matters/m1/status-changed", ADMIN, json!({ "at": at })).await;
     assert_eq!(changed.0, StatusCode::NO_CONTENT, "{}", changed.1);
