@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI with a query string.
     let admin = Actor { id: ActorId::new("usr_1")?, firm: FirmId::new("firm_1")?, role: Role::Admin };
-    if sdk.connection(&admin.firm).await?.is_none() {
+    if sdk.connection(&admin).await?.is_none() {
         let start = sdk.begin_connect(&admin, "http://127.0.0.1:9/callback").await?;
         println!("Open this page, allow access, and paste the address that you land on:\n{}", start.authorize_url);
         let mut landed = String::new();

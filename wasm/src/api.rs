@@ -100,7 +100,7 @@ impl Engine {
     /// The firm's connection, or null.
     pub fn connection(&self, who: &str) -> u32 {
         let (sdk, who) = (Rc::clone(&self.0), actor(who));
-        spawn(async move { to_json(&sdk.connection(&who?.firm).await?) })
+        spawn(async move { to_json(&sdk.connection(&who?).await?) })
     }
 
     /// `{"calls":{"least","most"}}`.

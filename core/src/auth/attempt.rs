@@ -26,7 +26,7 @@ use super::tokens::TokenVault;
 use super::{Actor, Keyring};
 
 const STATES: &str = "connect-state";
-const DRAFTS: &str = "connect-draft";
+pub(super) const DRAFTS: &str = "connect-draft";
 /// How long a person has between beginning and Clio's redirect.
 pub(super) const STATE_LIFE: Duration = Duration::from_secs(600);
 /// Longer than the requests of one connect can take together.

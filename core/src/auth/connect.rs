@@ -25,7 +25,9 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,7 +45,7 @@ use crate::budget;
 use crate::clio::{self, AccessToken, CallLimits, ClioApi, matters};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{ConnectionId, FirmId, Timestamp};
+use crate::model::{ConnectionId, FirmId, Monotonic, Timestamp};
 use crate::ports::{Commit, Expect};
 use crate::queue;
 use crate::records::{Journal, Stored, Unit};
@@ -62,6 +64,8 @@ pub(super) struct Connect {
     pub vault: TokenVault,
     pub oauth: OAuth,
     pub clio: ClioApi,
+    /// When somebody last said that a firm deauthorized us.
+    pub reported: Arc<Mutex<HashMap<FirmId, Monotonic>>>,
 }
 
 /// Where to send the admin's browser. `Debug` leaves out the URL, which holds the state.
@@ -255,7 +259,12 @@ impl Connect {
             }
             let now = Connection::load(&self.journal, firm).await.map_err(failed)?;
             let id_of = |stored: &Option<Stored<Connection>>| stored.as_ref().map(|stored| stored.value.id.clone());
-            if id_of(&now) != id_of(&base) {
+            let ended = |stored: &Option<Stored<Connection>>| {
+                let state = stored.as_ref().map(|stored| stored.value.state);
+                matches!(state, Some(ConnectionState::Revoking | ConnectionState::Disconnected))
+            };
+            // Another admin was first: to connect it, or to end it.
+            if id_of(&now) != id_of(&base) || (ended(&now) && !ended(&base)) {
                 return Err(refused(Code::ConnectConflict.into()));
             }
             if !draft.stands(&self.journal).await.map_err(failed)? {
@@ -280,13 +289,14 @@ impl Connect {
         let firm = &actor.firm;
         let mut unit = self.journal.unit(firm)?;
         unit.put(Connection::key(firm), expect(base), connection)?;
-        unit.put(PracticeAreas::key(firm), expect(areas_base), &survey.areas)?;
+        let areas = survey.areas.clone().after(areas_base.map(|base| &base.value));
+        unit.put(PracticeAreas::key(firm), expect(areas_base), &areas)?;
         link_set::note(&self.journal, &mut unit, connection).await?;
         if let Some((rate, clio_time)) = survey.rate {
             budget::opened(&self.journal, &mut unit, rate, clio_time).await?;
         }
         if let Some(base) = base {
-            Self::retire(&mut unit, &base.value)?;
+            Draft::retire(&mut unit, &base.value.id)?;
         }
         draft.complete(&mut unit);
         queue::release_in(&self.journal, &mut unit, firm).await?;
@@ -355,6 +365,7 @@ impl Connect {
             readable: survey.readable,
             connected_at: self.journal.runtime().now(),
             connected_by: actor.id.clone(),
+            ended_at: None,
             unrevoked: None,
         }
     }

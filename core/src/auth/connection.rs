@@ -10,8 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::LinkSet;
 use crate::clio::Resource;
 use crate::error::{ALL_CODES, Code, Error, Result};
+use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ActorId, ClioId, ConnectionId, FirmId, Timestamp};
-use crate::ports::Key;
+use crate::ports::{Expect, Key};
 use crate::records::{Journal, Stored};
 
 const CONNECTIONS: &str = "connection";
@@ -45,6 +46,9 @@ pub struct Connection {
     pub connected_at: Timestamp,
     /// The firm admin who connected.
     pub connected_by: ActorId,
+    /// When an admin, or the firm inside Clio, ended it; on the host's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// What Clio may still honour after a disconnect, as a fixed word: remove the app in Clio's settings to be sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unrevoked: Option<String>,
@@ -117,6 +121,26 @@ impl Connection {
 
     pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Stored<Self>>> {
         journal.get(&Self::key(firm)).await
+    }
+
+    /// Notes what an admin should correct about a connection that works in part only.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub(crate) async fn advise(journal: &Journal, firm: &FirmId, code: Code) -> Result<()> {
+        let Some(stored) = Self::load(journal, firm).await? else { return Ok(()) };
+        let usable = matches!(stored.value.state, ConnectionState::Connected | ConnectionState::Degraded);
+        if !usable || stored.value.advice.contains(&code) {
+            return Ok(());
+        }
+        let mut connection = Self { state: ConnectionState::Degraded, ..stored.value };
+        connection.advice.push(code);
+        let mut unit = journal.unit(firm)?;
+        unit.put(Self::key(firm), Expect::Version(stored.version), &connection)?;
+        let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Noted).with("connection", &connection.id);
+        unit.audit(entry.with("advice", code.name()));
+        // A conflict: it became another one in this moment, and whoever made it knows better.
+        journal.commit(&unit).await.map(|_| ())
     }
 
     /// The connection, if there is one that can be used.

@@ -4,33 +4,37 @@
 //! could not be given back must be known.
 //!
 //! **Life.** [`disconnect`](Connect::disconnect) commits *revoking*: from then on nobody gets a token, so no step begins and nothing is refreshed; a step whose request is
-//! on its way still closes its intent. Then [`revoke`](Connect::revoke), at once and again by workers until it is through: our subscriptions are deleted by id; the access token is
+//! on its way still closes its intent. Then [`revoke`](Connect::revoke), at once and again by workers until it is through: our subscriptions are deleted in Clio; the access token is
 //! deauthorized; the refresh token is tried once, because Clio does not say what became of it: whatever it still grants is given back as well. Then
-//! tokens and data key are dropped, and the connection is *disconnected*. Links, logs and settings stay.
+//! the connection is *disconnected*, and tokens and data keys are dropped. Links, logs and settings stay.
 //!
 //! **Failure cases.** While Clio is unreachable the sealed tokens stay, for this only, at most until the access token ends. A reconnect cancels what is
-//! left first: deauthorizing could end the new grant as well. What stays unrevoked is audited and shown. The data key stays for as long as an open
-//! intent is sealed with it.
+//! left first: deauthorizing could end the new grant as well; a revocation that is on its way looks before each request whether it still is to go on. What stays unrevoked is
+//! audited and shown. A data key stays for as long as something that is needed is sealed with it (`leftovers.rs`).
 
 use core::time::Duration;
 
-use super::attempt::Draft;
 use super::connect::Connect;
 use super::oauth::is_invalid_grant;
 use super::tokens::Tokens;
-use super::{Actor, Connection, ConnectionState};
-use crate::clio::{AccessToken, CallLimits, webhooks};
+use super::{Actor, Connection, ConnectionState, Session};
+use crate::clio::{AccessToken, CallLimits, Webhook, webhooks};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
-use crate::model::FirmId;
+use crate::model::{ClioId, FirmId};
 use crate::ports::{Commit, Expect};
 use crate::records::{Stored, Unit};
-use crate::sync::holds_intents_of;
-use crate::webhook::{Chore, HOOKS, Hook, HookState, drop_proposals, wake_in};
+use crate::webhook::{Chore, HOOKS, Hook, HookState, digest_in, drop_proposals, wake_after};
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
 const MOST_TURNS: usize = 8;
 const TRY_AGAIN: Duration = Duration::from_secs(60);
+/// The life of an access token that does not tell its own (Clio: FAQ).
+const LONGEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A report of a deauthorization makes one call at most in this time: anybody can make one.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// Pages of a firm's subscriptions.
+const MOST_PAGES: usize = 20;
 /// How often it is looked whether the last open intent was resolved.
 const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
@@ -41,8 +45,8 @@ enum Revoked {
     All,
     /// Clio may still honour a token or a subscription.
     Not(&'static str),
-    /// Clio cannot be asked now.
-    Later,
+    /// Not to be gone on with: a reconnect cancelled it.
+    Stopped,
 }
 
 impl Connect {
@@ -50,28 +54,27 @@ impl Connect {
     pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
         actor.require_admin_of(&actor.firm, &self.journal, "disconnect").await?;
         let entry = AuditEntry::by(&actor.id, Action::Disconnect, AuditStatus::Ok);
-        self.begin_revoking(&actor.firm, &entry).await?;
-        if let Err(error) = self.revoke(&actor.firm).await {
+        if self.begin_revoking(&actor.firm, &entry).await?
+            && let Err(error) = self.revoke(&actor.firm).await
+        {
             tracing::warn!(firm = %actor.firm, code = error.code().name(), "revoking goes on later");
         }
         Ok(Connection::load(&self.journal, &actor.firm).await?.ok_or(Code::NotConnected)?.value)
     }
 
-    /// Somebody says that the firm deauthorized us inside Clio. Anybody can say so: Clio is asked. Gives whether it was true.
-    pub async fn deauthorization_reported(&self, firm: &FirmId) -> Result<bool> {
+    /// Somebody says that the firm deauthorized us inside Clio. Anybody can say so: Clio is asked, once a minute at most. Gives whether it is known to be true.
+    ///
+    /// An access token that Clio rejects proves nothing, because it may only have ended; a refresh token that Clio rejects does.
+    pub async fn deauthorization_reported(&self, session: &Session, firm: &FirmId) -> Result<bool> {
         let stored = Connection::load(&self.journal, firm).await?.ok_or(Code::NotConnected)?;
         if matches!(stored.value.state, ConnectionState::Revoking | ConnectionState::Disconnected) {
             return Ok(true);
         }
-        let dead = match self.open_tokens(firm, &stored.value).await? {
-            None => true,
-            Some(tokens) => match self.clio.call(&tokens.access, &crate::clio::probe::matters(), LIMITS).await {
-                Err(failure) if failure.error.code() == Code::TokenRejected => true,
-                Err(failure) if failure.http_status.is_none() => return Err(failure.error),
-                _ => false,
-            },
-        };
-        if !dead {
+        if !self.may_ask_again(firm) {
+            self.ask_later(firm).await?;
+            return Ok(false);
+        }
+        if self.accepts_us(session, firm).await? {
             let mut unit = self.journal.unit(firm)?;
             unit.audit(
                 AuditEntry::by_system(Action::Disconnect, AuditStatus::Noted).with("reason", "not_deauthorized"),
@@ -80,50 +83,113 @@ impl Connect {
             return Ok(false);
         }
         let entry = AuditEntry::by_system(Action::Disconnect, AuditStatus::Ok).with("reason", "deauthorized_in_clio");
-        self.begin_revoking(firm, &entry).await?;
-        self.revoke(firm).await?;
+        if self.begin_revoking(firm, &entry).await? {
+            self.revoke(firm).await?;
+        }
         Ok(true)
     }
 
-    async fn begin_revoking(&self, firm: &FirmId, entry: &AuditEntry) -> Result<()> {
+    fn may_ask_again(&self, firm: &FirmId) -> bool {
+        let now = self.journal.runtime().monotonic();
+        let mut reported = self.reported.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let again = reported.get(firm).is_none_or(|at| at.until(now) >= ASK_AGAIN);
+        if again {
+            reported.insert(firm.clone(), now);
+        }
+        again
+    }
+
+    /// What is reported while it must not be asked is asked by a worker.
+    async fn ask_later(&self, firm: &FirmId) -> Result<()> {
+        let mut unit = self.journal.unit(firm)?;
+        wake_after(&self.journal, &mut unit, Chore::Authorization, ASK_AGAIN).await?;
+        // A conflict: it was just reported, or is being asked.
+        self.journal.commit(&unit).await.map(|_| ())
+    }
+
+    async fn accepts_us(&self, session: &Session, firm: &FirmId) -> Result<bool> {
+        let grant = match session.token(firm).await {
+            Ok(grant) => grant,
+            Err(error) if error.code() == Code::ReconnectRequired => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match self.clio.call(&grant.token, &crate::clio::probe::matters(), LIMITS).await {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.error.code() == Code::TokenRejected => {
+                match session.rejected(firm, &grant.token).await {
+                    Ok(_) => Ok(true),
+                    Err(error) if error.code() == Code::ReconnectRequired => Ok(false),
+                    Err(error) => Err(error),
+                }
+            }
+            Err(failure) if is_refusal(&failure.error) => Ok(true),
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    /// `false`: it was begun before, and is somebody else's to carry on.
+    async fn begin_revoking(&self, firm: &FirmId, entry: &AuditEntry) -> Result<bool> {
         loop {
             let stored = Connection::load(&self.journal, firm).await?.ok_or(Code::NotConnected)?;
             if matches!(stored.value.state, ConnectionState::Revoking | ConnectionState::Disconnected) {
-                return Ok(());
+                return Ok(false);
             }
             let mut unit = self.journal.unit(firm)?;
-            let connection = Connection { state: ConnectionState::Revoking, advice: Vec::new(), ..stored.value };
+            let connection = Connection {
+                state: ConnectionState::Revoking,
+                advice: Vec::new(),
+                ended_at: Some(self.journal.runtime().now()),
+                ..stored.value
+            };
             unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
             unit.audit(entry.clone().with("connection", &connection.id));
             unit.event(Event::about_connection(EventBody::Disconnected));
-            wake_in(&self.journal, &mut unit, Chore::Revocation).await?;
+            // Whoever began it does it now; a worker should that fail.
+            wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
 
     /// Gives back what a disconnected firm left in Clio. Gives when to come back; safe to repeat at any time.
+    ///
+    /// # Errors
+    /// What kept Clio from taking it.
     pub async fn revoke(&self, firm: &FirmId) -> Result<Option<Duration>> {
         let Some(stored) = Connection::load(&self.journal, firm).await? else { return Ok(None) };
         match stored.value.state {
             ConnectionState::Revoking => {}
-            ConnectionState::Disconnected => return self.drop_key(firm, &stored.value).await,
+            ConnectionState::Disconnected => return self.clean_up(firm, &stored.value).await,
             _ => return Ok(None),
         }
-        let revoked = match self.open_tokens(firm, &stored.value).await {
-            Ok(Some(tokens)) => self.give_back(firm, &stored.value, &tokens).await?,
-            Ok(None) => Revoked::Not("tokens_missing"),
-            Err(error) if matches!(error.code(), Code::KeyFailed | Code::SealBroken) => {
-                Revoked::Not("tokens_unreadable")
-            }
-            Err(error) => return Err(error),
+        let sealed = self.vault.load(firm, &stored.value.id).await?;
+        let revoked = match &sealed {
+            None => Revoked::Not("tokens_missing"),
+            Some(sealed) => match self.vault.open(firm, &stored.value.id, sealed).await {
+                Ok(tokens) => self.give_back(firm, &stored.value, &tokens).await?,
+                Err(error) if matches!(error.code(), Code::KeyFailed | Code::SealBroken) => {
+                    Revoked::Not("tokens_unreadable")
+                }
+                Err(error) => return Err(error),
+            },
         };
-        match revoked {
-            Revoked::Later => Ok(Some(TRY_AGAIN)),
-            Revoked::All => self.finish_revoking(firm, stored, None).await,
-            Revoked::Not(reason) => self.finish_revoking(firm, stored, Some(reason)).await,
+        let unrevoked = match revoked {
+            Revoked::Stopped => return Ok(None),
+            Revoked::All => None,
+            Revoked::Not(reason) => Some(reason),
+        };
+        // A refresh that was on its way when it was disconnected may have put others in their place.
+        let now = self.vault.load(firm, &stored.value.id).await?;
+        if let Some(now) = now.filter(|now| sealed.as_ref().is_none_or(|sealed| sealed.version != now.version))
+            && let Ok(tokens) = self.vault.open(firm, &stored.value.id, &now).await
+        {
+            self.oauth.deauthorize(&tokens.access).await.or_else(|error| match is_refusal(&error) {
+                true => Ok(()),
+                false => Err(error),
+            })?;
         }
+        self.finish_revoking(firm, stored, unrevoked).await
     }
 
     /// A new grant must not end with the old one: what was not given back stays so, and is audited.
@@ -145,43 +211,81 @@ impl Connect {
         }
     }
 
+    /// Whether this connection is still to be revoked: a reconnect may have cancelled that.
+    async fn goes_on(&self, firm: &FirmId, connection: &Connection) -> Result<bool> {
+        let now = Connection::load(&self.journal, firm).await?;
+        Ok(now.is_some_and(|now| now.value.id == connection.id && now.value.state == ConnectionState::Revoking))
+    }
+
     async fn give_back(&self, firm: &FirmId, connection: &Connection, tokens: &Tokens) -> Result<Revoked> {
-        let over = tokens.expires_at.is_some_and(|end| end <= self.journal.runtime().now());
-        let later = if over { Revoked::Not("token_ended") } else { Revoked::Later };
+        let end = tokens.expires_at.or(connection.ended_at.map(|at| at + LONGEST_TOKEN));
+        let over = end.is_some_and(|end| end <= self.journal.runtime().now());
+        let later = |error| if over { Ok(Revoked::Not("token_ended")) } else { Err(error) };
         let mut left = None;
-        for (_, hook) in self.journal.list::<Hook>(firm, HOOKS, "").await? {
-            let ours = hook.value.connection == connection.id && hook.value.state != HookState::Retired;
-            let Some(id) = hook.value.clio.filter(|_| ours) else { continue };
-            match self.clio.call(&tokens.access, &webhooks::delete(id), LIMITS).await {
-                Ok(_) => {}
-                Err(failure) if failure.error.code() == Code::ClioNotFound => {}
-                // Dead or not allowed: Clio ends it at its expiry.
-                Err(failure) if is_refusal(&failure.error) => left = Some("webhooks"),
-                Err(_) => return Ok(later),
+        match self.our_webhooks(firm, connection, &tokens.access).await {
+            Ok(ids) => {
+                for id in ids {
+                    if !self.goes_on(firm, connection).await? {
+                        return Ok(Revoked::Stopped);
+                    }
+                    match self.clio.call(&tokens.access, &webhooks::delete(id), LIMITS).await {
+                        Ok(_) => {}
+                        Err(failure) if failure.error.code() == Code::ClioNotFound => {}
+                        Err(failure) if is_refusal(&failure.error) => left = Some("webhooks"),
+                        Err(failure) => return later(failure.error),
+                    }
+                }
             }
+            // Dead or not allowed: Clio ends them at their expiry.
+            Err(error) if is_refusal(&error) => {
+                let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
+                let live = |hook: &Hook| hook.connection == connection.id && hook.state != HookState::Retired;
+                left = known.iter().any(|(_, hook)| live(&hook.value)).then_some("webhooks");
+            }
+            Err(error) => return later(error),
+        }
+        if !self.goes_on(firm, connection).await? {
+            return Ok(Revoked::Stopped);
         }
         match self.oauth.deauthorize(&tokens.access).await {
             Ok(()) => {}
             // Ended already.
             Err(error) if is_refusal(&error) => {}
-            Err(_) => return Ok(later),
+            Err(error) => return later(error),
+        }
+        if !self.goes_on(firm, connection).await? {
+            return Ok(Revoked::Stopped);
         }
         match self.oauth.refresh(&tokens.refresh).await {
             Err(error) if is_invalid_grant(&error) => {}
-            Ok(granted) => return Ok(self.give_back_again(&granted.access, left).await.unwrap_or(later)),
+            // The refresh token outlived its access token: what it granted is given back.
+            Ok(granted) => match self.oauth.deauthorize(&granted.access).await {
+                Err(error) if !is_refusal(&error) => return later(error),
+                _ => left = left.or(Some("refresh_token")),
+            },
             Err(error) if is_refusal(&error) => left = Some("refresh_token"),
-            Err(_) => return Ok(later),
+            Err(error) => return later(error),
         }
         Ok(left.map_or(Revoked::All, Revoked::Not))
     }
 
-    /// The refresh token outlived its access token: what it granted is given back.
-    async fn give_back_again(&self, access: &AccessToken, left: Option<&'static str>) -> Option<Revoked> {
-        match self.oauth.deauthorize(access).await {
-            Ok(()) => Some(left.map_or(Revoked::Not("refresh_token"), Revoked::Not)),
-            Err(error) if is_refusal(&error) => Some(Revoked::Not("refresh_token")),
-            Err(_) => None,
+    /// Our subscriptions in Clio: those whose URL holds a token of ours, whether or not we heard that they came to be.
+    async fn our_webhooks(&self, firm: &FirmId, connection: &Connection, access: &AccessToken) -> Result<Vec<ClioId>> {
+        let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
+        let ours =
+            |digest: &str| known.iter().any(|(known, hook)| known == digest && hook.value.connection == connection.id);
+        if !known.iter().any(|(_, hook)| hook.value.connection == connection.id) {
+            return Ok(Vec::new());
         }
+        let (mut ids, mut next) = (Vec::new(), Some(webhooks::list()));
+        for _ in 0..MOST_PAGES {
+            let Some(request) = next.take() else { break };
+            let page = self.clio.call(access, &request, LIMITS).await.map_err(|failure| failure.error)?.value;
+            let of = |webhook: &Webhook| webhook.url.as_ref().and_then(|url| digest_in(url.expose()));
+            ids.extend(page.items.iter().filter(|it| of(it).is_some_and(|digest| ours(&digest))).map(|it| it.id));
+            next = page.next;
+        }
+        Ok(ids)
     }
 
     async fn finish_revoking(
@@ -195,11 +299,12 @@ impl Connect {
             unrevoked: unrevoked.map(str::to_owned),
             ..stored.value
         };
-        self.vault.delete(firm, &connection.id).await?;
         let mut unit = self.journal.unit(firm)?;
         unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
         self.retire_hooks(firm, &mut unit, &connection).await?;
-        drop_proposals(&self.journal, &mut unit, &connection.id).await?;
+        drop_proposals(&self.journal, &mut unit).await?;
+        // Should we die before the tokens are gone.
+        wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
         let status = if unrevoked.is_some() { AuditStatus::Noted } else { AuditStatus::Ok };
         let entry = AuditEntry::by_system(Action::Disconnect, status).with("connection", &connection.id);
         unit.audit(match unrevoked {
@@ -210,7 +315,13 @@ impl Connect {
             // Somebody else finished it, or a handshake came in.
             return Ok(Some(Duration::ZERO));
         }
-        self.drop_key(firm, &connection).await
+        self.clean_up(firm, &connection).await
+    }
+
+    /// Drops what a connection that is over leaves here. Gives when to look again for what is still needed.
+    async fn clean_up(&self, firm: &FirmId, connection: &Connection) -> Result<Option<Duration>> {
+        self.vault.delete(firm, &connection.id).await?;
+        Ok(if self.drop_unneeded_keys(firm).await? { None } else { Some(LOOK_AGAIN) })
     }
 
     /// Their secrets are sealed with the data key that goes.
@@ -223,25 +334,6 @@ impl Connect {
             }
         }
         Ok(())
-    }
-
-    /// Drops the data key, once nothing that is still needed is sealed with it.
-    async fn drop_key(&self, firm: &FirmId, connection: &Connection) -> Result<Option<Duration>> {
-        if holds_intents_of(&self.journal, firm, &connection.id).await? {
-            return Ok(Some(LOOK_AGAIN));
-        }
-        let mut unit = self.journal.unit(firm)?;
-        self.keyring.drop_connection(&mut unit, &connection.id).await?;
-        self.journal.commit(&unit).await?;
-        Ok(None)
-    }
-
-    /// Leaves a replaced connection's tokens to the sweep, unless it was disconnected: then they are gone.
-    pub(super) fn retire(unit: &mut Unit, earlier: &Connection) -> Result<()> {
-        if earlier.state == ConnectionState::Disconnected {
-            return Ok(());
-        }
-        Draft::retire(unit, &earlier.id)
     }
 }
 

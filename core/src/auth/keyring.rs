@@ -93,6 +93,15 @@ impl Keyring {
         Ok(())
     }
 
+    /// The connections that have a data key.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub(super) async fn connections(&self, firm: &FirmId) -> Result<Vec<ConnectionId>> {
+        let keys = self.0.journal.list::<KeyRecord>(firm, DATA_KEYS, "").await?;
+        keys.into_iter().map(|(id, _)| ConnectionId::new(id)).collect()
+    }
+
     /// The digest under which an address is looked up: HMAC-SHA-256 under the firm's own key, in hex. `normalized` is the address as
     /// the comparison rule has it; the same address of another firm has another digest.
     ///

@@ -24,6 +24,7 @@ mod connection;
 mod disconnect;
 mod keyring;
 mod keys;
+mod leftovers;
 mod link_set;
 mod oauth;
 mod practice_areas;

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::model::{ClioId, FirmId, Timestamp};
 use crate::ports::Key;
 use crate::records::{Journal, Stored};
+use crate::settings::{CaseHugArea, resolve_defaults};
 
 const PRACTICE_AREAS: &str = "practice-areas";
 const CURRENT: &str = "current";
@@ -29,6 +30,9 @@ pub struct PracticeArea {
     pub name: String,
     /// Clio's category, in snake case, if it has one.
     pub category: Option<String>,
+    /// The practice areas of CaseHug for which this is the default: found by name or category when it was first seen, and kept by id since.
+    #[serde(default)]
+    pub stands_for: Vec<CaseHugArea>,
 }
 
 impl PracticeAreas {
@@ -39,6 +43,12 @@ impl PracticeAreas {
     /// What was loaded last.
     pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Stored<Self>>> {
         journal.get(&Self::key(firm)).await
+    }
+
+    /// With the defaults that were found before, as far as they are still there, and new ones for the rest.
+    pub(crate) fn after(mut self, before: Option<&Self>) -> Self {
+        resolve_defaults(&mut self.areas, before.map_or(&[], |before| &before.areas));
+        self
     }
 
     /// Whether both lists hold a same record: then they are of one account.

@@ -33,7 +33,7 @@ impl Auth {
         let vault = TokenVault::new(journal.clone(), keyring.clone(), tokens);
         let oauth = OAuth::new(app, clio.host().clone(), http, journal.runtime().clone());
         let session = Session::new(journal.clone(), vault.clone(), oauth.clone());
-        Self { connect: Connect { journal, keyring, vault, oauth, clio }, session }
+        Self { connect: Connect { journal, keyring, vault, oauth, clio, reported: Arc::default() }, session }
     }
 
     /// Begins to connect the actor's firm: returns Clio's consent page. `redirect_uri` is where Clio sends the browser back, and must be
@@ -105,13 +105,18 @@ impl Auth {
     /// # Errors
     /// [`NotConnected`](crate::Code::NotConnected), or what kept Clio from answering.
     pub async fn deauthorization_reported(&self, firm: &FirmId) -> Result<bool> {
-        self.connect.deauthorization_reported(firm).await
+        self.connect.deauthorization_reported(&self.session, firm).await
     }
 
     /// When the access token ends, on the host's clock.
     pub(crate) async fn token_ends(&self, firm: &FirmId) -> Result<Option<crate::model::Timestamp>> {
         let Some(connection) = self.connection(firm).await? else { return Ok(None) };
         Ok(self.connect.open_tokens(firm, &connection).await?.and_then(|tokens| tokens.expires_at))
+    }
+
+    /// Drops data keys of earlier connections that seal nothing any more.
+    pub(crate) async fn drop_unneeded_keys(&self, firm: &FirmId) -> Result<bool> {
+        self.connect.drop_unneeded_keys(firm).await
     }
 
     pub(crate) async fn revoke(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {

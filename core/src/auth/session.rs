@@ -186,7 +186,17 @@ impl Session {
             refresh_at: granted.refresh_at,
             expires_at: granted.expires_at,
         };
-        match self.0.vault.swap(firm, &connection.id, Some(&current.opened.version), &tokens).await? {
+        let saved = match self.0.vault.swap(firm, &connection.id, Some(&current.opened.version), &tokens).await {
+            Ok(saved) => saved,
+            Err(error) => {
+                // Without its data key nothing can be sealed: it was disconnected meanwhile.
+                if self.0.vault.load(firm, &connection.id).await.is_ok_and(|now| now.is_none()) {
+                    self.give_back(firm, connection, &tokens.access).await?;
+                }
+                return Err(error);
+            }
+        };
+        match saved {
             Some(version) => {
                 let opened = Opened { version, tokens: Arc::new(tokens) };
                 *slot.memory() = Memory { opened: Some(opened.clone()), no_early_refresh_before: None };

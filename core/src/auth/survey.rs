@@ -67,6 +67,7 @@ pub(super) async fn take(clio: &ClioApi, token: &AccessToken, runtime: &dyn Runt
             id: area.id,
             name: area.name,
             category: area.category,
+            stands_for: Vec::new(),
         }));
         next = page.next;
     }

@@ -159,12 +159,23 @@ impl Budget {
         self.state().limit.unwrap_or(LIMIT)
     }
 
-    /// Calls of a window, and what is left of the present one, as far as this process was told.
-    pub(crate) fn told(&self) -> (u64, Option<u64>) {
+    /// Calls of a window, and what is left of the present one: as this process was told, else as the store has it; `None`: no window is open.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`](crate::Code::StoreFailed).
+    pub(crate) async fn told(&self) -> Result<(u64, Option<u64>)> {
         let now = self.journal.runtime().monotonic();
-        let state = self.state();
-        let window = state.window.filter(|window| window.ends > now);
-        (state.limit.unwrap_or(LIMIT), window.and_then(|window| window.told))
+        let (limit, told) = {
+            let state = self.state();
+            (state.limit, state.window.filter(|window| window.ends > now).and_then(|window| window.told))
+        };
+        let stored = self.journal.get::<Ledger>(&Ledger::key(&self.firm)).await?;
+        let limit = limit.or(stored.as_ref().map(|stored| stored.value.limit)).unwrap_or(LIMIT);
+        if let (None, Some(stored)) = (told, stored) {
+            let open = stored.due_at > Some(self.journal.store_now().await?);
+            return Ok((limit, open.then_some(stored.value.left)));
+        }
+        Ok((limit, told))
     }
 
     /// Waits until a call may be made.

@@ -15,7 +15,7 @@ use crate::ports::Method;
 const FIELDS: &str = "id,status,url,model,expires_at,shared_secret";
 
 /// What a subscription is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookModel {
     /// Matters: their status.

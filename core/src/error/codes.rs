@@ -58,7 +58,7 @@ codes! {
     2007 OauthRefused "oauth_refused" Auth Never "Clio refused the authorization request. Check the Clio app's client id, secret, redirect URL and region.";
     2008 AccountMismatch "account_mismatch" Auth Never "This is a different Clio account from the one that the firm was connected to. Connect the earlier account, or ask for a separate set of links.";
     2009 OauthAnswerInvalid "oauth_answer_invalid" Auth Retry "Clio's authorization server answered something that cannot be read.";
-    2010 ConnectConflict "connect_conflict" Auth Never "Another admin connected the firm at the same moment. That connection is in use.";
+    2010 ConnectConflict "connect_conflict" Auth Never "Another admin connected or disconnected the firm at the same moment. Look at its state, and begin again if needed.";
     2011 TokenRejected "token_rejected" Auth RefreshThenRetry "Clio rejected the access token. It is refreshed automatically; if this repeats, check that the connection's region is right and reconnect.";
     2012 DisconnectFirst "disconnect_first" Auth Never "The firm is still connected to a Clio account. Disconnect it in Settings, Integrations, before connecting another account.";
     3001 ConnectFailed "connect_failed" Network Retry "Clio could not be reached. Check the network, name resolution and firewall; the sync is tried again.";

@@ -73,6 +73,8 @@ names! {
         WebhookApplied "webhook_applied",
         /// Something that no delivery told of was found by asking Clio.
         Reconcile "reconcile",
+        /// The host said that it changed a matter's status itself.
+        StatusChanged "status_changed",
         /// A contact was changed in Clio or in CaseHug, and that is to be reviewed; or an admin decided.
         ContactReview "contact_review",
         /// Keys were wrapped again.

@@ -4,6 +4,9 @@
 //! own record, never a clock. Only the oldest unacknowledged event of a subject is *due*; reading it leases it to one reader (its due
 //! time moves to the lease's end), and acknowledging it makes the next one due. A reader that dies lets its lease run out and the
 //! event is given again: at least once, in order, never two of one subject at a time.
+//!
+//! After a [restore](crate::Sdk::recover_since) the counters may count again what the host has seen already, for other events. So the recovery is part of the ids that are given from
+//! then on: no id ever stands for two events.
 
 use core::time::Duration;
 
@@ -19,6 +22,8 @@ use crate::records::{Journal, Unit};
 const EVENTS: &str = "outbox";
 const COUNTERS: &str = "outbox-counter";
 const POLL: Duration = Duration::from_millis(250);
+/// No id of CaseHug's holds it.
+const EPOCH: char = '@';
 
 /// An event to be told.
 #[derive(Clone, Debug)]
@@ -246,7 +251,9 @@ impl<'a> Outbox<'a> {
                 // Another reader took it, or an event that a newer version of the SDK wrote: leave it to the one who knows.
                 let leased = matches!(self.journal.commit(&unit).await?, Commit::Done { .. });
                 if let (true, Ok(body)) = (leased, decoded) {
-                    events.push(OutboxEvent { firm: record.key.firm, id: Some(record.key.id), body });
+                    let epoch = crate::sync::epoch(self.journal, &record.key.firm).await?;
+                    let id = epoch.map_or(record.key.id.clone(), |epoch| format!("{}{EPOCH}{epoch}", record.key.id));
+                    events.push(OutboxEvent { firm: record.key.firm, id: Some(id), body });
                 }
             }
             let left = runtime.monotonic().until(end);
@@ -263,6 +270,7 @@ impl<'a> Outbox<'a> {
     /// [`Code::IdInvalid`] when `id` is none; [`Code::StoreFailed`], after which it is safe to acknowledge again.
     pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
         let invalid = || Error::new(Code::IdInvalid).with("type", "OutboxEvent");
+        let id = id.split(EPOCH).next().unwrap_or(id);
         let (subject, number) = id.rsplit_once('#').ok_or_else(invalid)?;
         let number: u64 = number.parse().map_err(|_| invalid())?;
         let counter_key = Key::new(firm, COUNTERS, subject);

@@ -252,8 +252,8 @@ async fn feed(
 
 /// How the run that took in this generation ended, if it did.
 async fn outcome(journal: &Journal, firm: &FirmId, matter: &MatterId, generation: u64) -> Result<Option<RunStatus>> {
-    let job = journal.get::<Job>(&job_key(firm, matter)).await?;
-    Ok(job
-        .and_then(|job| job.value.last.filter(|_| job.value.served >= generation && job.value.parked.is_none()))
-        .map(|last| last.status))
+    let job = journal.get::<Job>(&job_key(firm, matter)).await?.map(|stored| stored.value);
+    let ended = job.filter(|job| job.served >= generation && job.parked.is_none());
+    // Without any run: what it was merged with was switched off.
+    Ok(ended.map(|job| job.last.map_or(RunStatus::Failed, |last| last.status)))
 }

@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{ActorId, FirmId, MatterId, Monotonic};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Journal, Stored, Unit};
+use crate::settings;
 
 /// How often one change is built again because somebody else wrote the job meanwhile.
 const MOST_TURNS: usize = 50;
@@ -96,6 +97,10 @@ impl Claims {
         let key = job_key(firm, matter);
         for _ in 0..MOST_TURNS {
             let (mut job, expect) = self.job(firm, matter).await?;
+            if job.running.is_none() && !settings::load(&self.journal, firm).await?.allows(job.trigger) {
+                // Switched off since: it must not stand before one that counts.
+                job.rest();
+            }
             job.raise(trigger, actor);
             // Parked: what is missing is missing for this trigger too. Running: its end makes it due again.
             let due = match (job.parked, job.running) {
@@ -135,6 +140,14 @@ impl Claims {
                     return Ok(Acquired::Busy(left));
                 }
             } else if matches!(why, Why::Due) && (job.parked.is_some() || job.generation == 0) {
+                return Ok(Acquired::Nothing);
+            }
+            if matches!(why, Why::Due) && !settings::load(&self.journal, firm).await?.allows(job.trigger) {
+                // Switched off since it was triggered: nothing leaves by itself any more.
+                job.rest();
+                let mut unit = self.journal.unit(firm)?;
+                unit.put(job_key(firm, matter), expect, &job)?;
+                self.journal.commit(&unit).await?;
                 return Ok(Acquired::Nothing);
             }
             if let Why::Asked(trigger, actor) = why {

@@ -1,10 +1,11 @@
-//! Triggers that came while the firm was disconnected. They are kept, and run after a reconnect only if an admin asks: whoever disconnected may have meant it.
+//! Triggers that came while the firm was disconnected, of whatever kind. They are kept, and run after a reconnect only if an admin asks: whoever disconnected may have meant it.
 
 use serde::{Deserialize, Serialize};
 
 use super::job::Trigger;
 use crate::auth::{Connection, ConnectionState};
 use crate::error::Result;
+use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ActorId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key};
 use crate::records::Journal;
@@ -44,6 +45,8 @@ pub(crate) async fn hold(
         let mut unit = journal.unit(firm)?;
         unit.check(Connection::key(firm), Expect::Version(connection.version));
         unit.put(key, known.map_or(Expect::Absent, |known| Expect::Version(known.version)), &held)?;
+        let entry = AuditEntry::by(actor, Action::Sync, AuditStatus::Noted).with("matter", matter);
+        unit.audit(entry.with("trigger", trigger.name()).with("held", true));
         if matches!(journal.commit(&unit).await?, Commit::Done { .. }) {
             return Ok(true);
         }

@@ -167,6 +167,13 @@ impl Job {
         self.failures = 0;
     }
 
+    /// Forgets what it was triggered for.
+    pub(crate) fn rest(&mut self) {
+        self.served = self.generation;
+        self.running = None;
+        self.failures = 0;
+    }
+
     /// Takes in the end of a run, and says when there is to be another.
     pub(crate) fn end(&mut self, last: LastRun, next: Next, connection: Option<u64>) -> Option<Duration> {
         self.served = self.running.take().unwrap_or(self.generation);

@@ -9,11 +9,13 @@ use super::claims::{Acquired, Claim, Claims, Why};
 use super::job::{JOBS, Job, LastRun, Next, Trigger, job_key};
 use super::nudge::Nudge;
 use super::park::{release_due, release_in};
+use crate::auth::{Actor, Role};
 use crate::error::{Code, Error};
 use crate::memory::MemoryStore;
 use crate::model::{ActorId, FirmId, MatterId};
 use crate::ports::{Commit, Runtime as _, Scan};
 use crate::records::Journal;
+use crate::settings::{self, FirmSettings};
 use crate::sync::RunStatus;
 use crate::testing::VirtualRuntime;
 
@@ -44,6 +46,13 @@ impl Bench {
     /// A process of its own.
     fn process(&self) -> Claims {
         Claims::new(self.journal.clone(), LEASE).unwrap()
+    }
+
+    async fn allow(&self, sync_when_approved: bool, sync_when_created: bool) {
+        let revision = settings::load(&self.journal, &self.firm).await.unwrap().revision;
+        let settings = FirmSettings { revision, sync_when_approved, sync_when_created, ..FirmSettings::default() };
+        let admin = Actor { id: self.actor.clone(), firm: self.firm.clone(), role: Role::Admin };
+        settings::save(&self.journal, &admin, &settings, &[]).await.unwrap();
     }
 
     async fn trigger(&self, claims: &Claims, trigger: Trigger) {
@@ -86,6 +95,7 @@ impl Bench {
 #[tokio::test]
 async fn several_triggers_are_one_run_and_the_widest_one_counts() {
     let bench = Bench::new();
+    bench.allow(true, true).await;
     let claims = bench.process();
     for trigger in [Trigger::Created, Trigger::Approved, Trigger::Created] {
         bench.trigger(&claims, trigger).await;
@@ -96,6 +106,22 @@ async fn several_triggers_are_one_run_and_the_widest_one_counts() {
     assert_eq!(bench.due().await, 0);
     bench.trigger(&claims, Trigger::Created).await;
     assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Created, "what was served is forgotten");
+}
+
+#[tokio::test]
+async fn with_auto_sync_switched_off_nothing_leaves_by_itself_not_even_what_was_triggered_before() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.trigger(&claims, Trigger::Approved).await;
+    bench.allow(false, false).await;
+    assert!(bench.claim(&claims).await.is_none());
+    assert_eq!(bench.due().await, 0, "and it is not looked at again");
+    bench.allow(true, false).await;
+    assert_eq!(bench.due().await, 0, "switched on, it counts for what is approved from then on");
+    bench.trigger(&claims, Trigger::Approved).await;
+    bench.allow(false, false).await;
+    bench.trigger(&claims, Trigger::Backfill).await;
+    assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Backfill, "what a person asked for is not held up");
 }
 
 #[tokio::test]
@@ -247,6 +273,7 @@ fn connection() -> crate::auth::Connection {
         readable: crate::auth::Readable { contacts: true, matters: true, documents: true },
         connected_at: crate::model::Timestamp(0),
         connected_by: ActorId::new("usr_1").unwrap(),
+        ended_at: None,
         unrevoked: None,
     }
 }

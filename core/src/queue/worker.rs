@@ -6,7 +6,7 @@
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, join3, select};
@@ -17,6 +17,7 @@ use super::claims::{Acquired, Claim, Why};
 use super::job::{FIRST, First, JOBS};
 use super::nudge::Nudge;
 use super::park::release_due;
+use crate::clio::HookModel;
 use crate::error::{Code, Result};
 use crate::model::FirmId;
 use crate::ports::{Record, Scan};
@@ -24,6 +25,8 @@ use crate::sync::Engine;
 
 /// The widest look at due jobs: past it, a firm with that many waiting matters delays the others until one of its runs ends.
 const WIDEST_SCAN: usize = 2_000;
+/// Firms whose deliveries are applied at once, and chores that are done at once.
+const ERRANDS: usize = 8;
 
 /// How a worker works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +45,28 @@ impl Default for WorkerConfig {
     }
 }
 
-/// What is looked for besides jobs.
+/// What is done besides jobs. The name tells two apart: a worker does one of a name at a time.
+enum Errand {
+    /// Applying what Clio delivered to a firm, of one model.
+    Deliveries(FirmId, HookModel),
+    /// A chore that is due.
+    Chore(Record),
+}
+
+/// Which errands.
 #[derive(Clone, Copy)]
 enum Look {
-    Incoming,
+    Deliveries,
     Chores,
+}
+
+impl Errand {
+    fn name(&self) -> String {
+        match self {
+            Self::Deliveries(firm, model) => format!("{firm} {}", model.name()),
+            Self::Chore(record) => format!("{} {}", record.key.firm, record.key.id),
+        }
+    }
 }
 
 /// The jobs have ended.
@@ -77,32 +97,92 @@ impl<'a> Worker<'a> {
             stopping.now.store(true, Ordering::SeqCst);
             stopping.wake.nudge();
         };
-        let incoming = self.repeat(&stopping, Look::Incoming);
-        let chores = self.repeat(&stopping, Look::Chores);
-        join3(jobs, incoming, chores).await;
+        let deliveries = self.run_errands(&stopping, Look::Deliveries);
+        let chores = self.run_errands(&stopping, Look::Chores);
+        join3(jobs, deliveries, chores).await;
     }
 
-    /// Does something again at once for as long as there is more, and otherwise at every nudge and every look, until the jobs have ended.
-    async fn repeat(&self, stopping: &Stop, work: Look) {
-        while !stopping.now.load(Ordering::SeqCst) {
+    /// Runs errands, several at once, until the jobs have ended: one firm for which Clio is slow holds up none of the others.
+    async fn run_errands(&self, stopping: &Stop, look: Look) {
+        let mut running = FuturesUnordered::new();
+        // Those that are being done, and those that could not be done: they are looked at again after a while.
+        let mut busy = HashSet::new();
+        let mut put_off = Vec::new();
+        loop {
             let (seen, stop) = (self.engine.claims.nudge.count(), stopping.wake.count());
-            let more = match work {
-                Look::Incoming => self.engine.apply_incoming().await,
-                Look::Chores => self.engine.do_chores().await,
-            };
-            match more {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(code = error.code().name(), "looking for incoming events or chores failed")
-                }
-            }
             if stopping.now.load(Ordering::SeqCst) {
-                return;
+                break;
             }
-            let (nudged, stopped) = (self.engine.claims.nudge.after(seen), stopping.wake.after(stop));
-            select(select(pin!(nudged), pin!(stopped)), self.engine.runtime.sleep(self.config.poll)).await;
+            match self.errands(look, &busy).await {
+                Ok(errands) => {
+                    for errand in errands.into_iter().take(ERRANDS.saturating_sub(running.len())) {
+                        busy.insert(errand.name());
+                        running.push(self.run_errand(errand));
+                    }
+                }
+                Err(error) => tracing::warn!(code = error.code().name(), "looking for deliveries or chores failed"),
+            }
+            let woken = async {
+                let (nudged, stopped) = (self.engine.claims.nudge.after(seen), stopping.wake.after(stop));
+                select(pin!(nudged), pin!(stopped)).await;
+            };
+            let (mut woken, tick) = (pin!(woken), self.engine.runtime.sleep(self.config.poll));
+            let idle = select(woken.as_mut(), tick);
+            let ended =
+                async { if running.is_empty() { futures_util::future::pending().await } else { running.next().await } };
+            match select(pin!(ended), idle).await {
+                Either::Left((Some((name, true)), _)) => {
+                    busy.remove(&name);
+                }
+                Either::Left((Some((name, false)), _)) => put_off.push(name),
+                Either::Left((None, _)) => {}
+                Either::Right((Either::Left(_), _)) => {}
+                Either::Right((Either::Right(_), _)) => put_off.drain(..).for_each(|name| {
+                    busy.remove(&name);
+                }),
+            }
         }
+        while running.next().await.is_some() {}
+    }
+
+    /// What is due, but for what is being done. A firm with many due errands must not hide the others'.
+    async fn errands(&self, look: Look, busy: &HashSet<String>) -> Result<Vec<Errand>> {
+        let mut limit = 4 * ERRANDS;
+        loop {
+            let (errands, all) = match look {
+                Look::Deliveries => {
+                    let (due, all) = self.engine.due_deliveries(limit).await?;
+                    (due.into_iter().map(|(firm, model)| Errand::Deliveries(firm, model)).collect::<Vec<_>>(), all)
+                }
+                Look::Chores => {
+                    let due = self.engine.due_chores(limit).await?;
+                    let all = due.len() < limit;
+                    (due.into_iter().map(Errand::Chore).collect(), all)
+                }
+            };
+            let free: Vec<Errand> = errands.into_iter().filter(|errand| !busy.contains(&errand.name())).collect();
+            if all || !free.is_empty() || limit >= WIDEST_SCAN {
+                return Ok(free);
+            }
+            limit *= 4;
+        }
+    }
+
+    /// The errand's name, and whether something came of it.
+    async fn run_errand(&self, errand: Errand) -> (String, bool) {
+        let name = errand.name();
+        let done = match errand {
+            Errand::Deliveries(firm, model) => self.engine.apply_deliveries(&firm, model).await,
+            Errand::Chore(record) => self.engine.do_chore(record).await,
+        };
+        let done = done.unwrap_or_else(|error| {
+            tracing::warn!(
+                code = error.code().name(),
+                "deliveries could not be applied, or a chore not be written down"
+            );
+            false
+        });
+        (name, done)
     }
 
     async fn run_jobs(&self, shutdown: impl Future<Output = ()>) {
@@ -135,12 +215,19 @@ impl<'a> Worker<'a> {
     /// [`Code::StoreFailed`](crate::Code::StoreFailed).
     pub async fn run_due(&self) -> Result<usize> {
         let mut runs = 0;
+        let mut failed = HashSet::new();
         loop {
             let claims = self.claim_due(&mut HashMap::new(), 1).await?;
-            let more = self.engine.apply_incoming().await?;
-            let more = self.engine.do_chores().await? || more;
-            if claims.is_empty() && !more {
+            let mut errands = self.errands(Look::Deliveries, &failed).await?;
+            errands.extend(self.errands(Look::Chores, &failed).await?);
+            if claims.is_empty() && errands.is_empty() {
                 return Ok(runs);
+            }
+            for errand in errands {
+                let (name, done) = self.run_errand(errand).await;
+                if !done {
+                    failed.insert(name);
+                }
             }
             for claim in claims {
                 self.run_claimed(claim).await;

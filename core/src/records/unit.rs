@@ -8,7 +8,7 @@ use super::journal::encode;
 use crate::error::Result;
 use crate::log::{AuditEntry, Event};
 use crate::model::FirmId;
-use crate::ports::{Expect, Key, Version, Write};
+use crate::ports::{Expect, Key, Record, Version, Write};
 
 /// Records, audit entries and outbox events of one commit, all of one firm.
 #[derive(Clone, Debug)]
@@ -59,6 +59,19 @@ impl Unit {
         let version = Version(format!("{}.{}", self.id, self.writes.len()));
         self.writes.push(Write::Put { key, expect, version: version.clone(), due_in, body: encode(value)? });
         Ok(version)
+    }
+
+    /// Writes a record again as it is, due this long after the commit: whoever sees it next knows no more of it than this.
+    pub fn put_off(&mut self, record: &Record, wait: Duration) -> Version {
+        let version = Version(format!("{}.{}", self.id, self.writes.len()));
+        self.writes.push(Write::Put {
+            key: record.key.clone(),
+            expect: Expect::Version(record.version.clone()),
+            version: version.clone(),
+            due_in: Some(wait),
+            body: record.body.clone(),
+        });
+        version
     }
 
     /// Removes a record of this version.

@@ -1,7 +1,7 @@
 //! Trying again, and syncing in bulk.
 
 use super::Sdk;
-use crate::auth::Actor;
+use crate::auth::{Actor, Connection};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus, SyncLog};
 use crate::model::MatterId;
@@ -15,7 +15,7 @@ impl Sdk {
     pub async fn retry(&self, actor: &Actor, run: &str) -> Result<()> {
         let log = SyncLog { journal: &self.journal };
         let run = log.run(&actor.firm, run).await?.ok_or_else(|| Error::new(Code::IdInvalid).with("type", "run"))?;
-        self.engine.claims.trigger(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
+        self.engine.trigger(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
         self.audit_retry(actor, "run", &run.run).await
     }
 
@@ -26,7 +26,7 @@ impl Sdk {
     pub async fn retry_failed(&self, actor: &Actor) -> Result<usize> {
         let failed = queue::failed_matters(&self.journal, &actor.firm).await?;
         for matter in &failed {
-            self.engine.claims.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
+            self.engine.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
         }
         self.audit_retry(actor, "matters", failed.len()).await?;
         Ok(failed.len())
@@ -49,9 +49,10 @@ impl Sdk {
     /// Begins to sync these matters in bulk, behind all other work, in [workers](Self::worker). Gives the backfill's id.
     ///
     /// # Errors
-    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::StoreFailed`].
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::NotConnected`], [`Code::ReconnectRequired`]; [`Code::StoreFailed`].
     pub async fn backfill(&self, actor: &Actor, matters: &[MatterId]) -> Result<String> {
         self.auth.require_admin(actor, "backfill").await?;
+        Connection::load_usable(&self.journal, &actor.firm).await?;
         let id = queue::begin_backfill(&self.journal, actor, matters).await?;
         self.engine.claims.nudge.nudge();
         Ok(id)

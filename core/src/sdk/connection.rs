@@ -60,18 +60,19 @@ impl Sdk {
     ///
     /// # Errors
     /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`] when there is no such proposal; [`Code::ClioConflict`] when the contact was changed in
-    /// Clio in this moment: look again. What kept Clio from taking it; the proposal stays then.
+    /// Clio since: reject it, and propose it again. What kept Clio from taking it; the proposal stays then.
     pub async fn decide_contact(&self, actor: &Actor, proposal: &str, accept: bool) -> Result<()> {
         self.auth.require_admin(actor, "contact_review").await?;
         self.engine.decide_contact(actor, proposal, accept).await
     }
 
-    /// The client of this matter was changed in CaseHug: an admin may send that to Clio. Gives the proposal's id.
+    /// The client of this matter was changed in CaseHug: an admin may send that to Clio. Gives the proposal's id; `None`: Clio says the same already.
     ///
     /// # Errors
-    /// What the intake source reports; [`Code::MatterUnknown`] when the client is not in Clio yet; [`Code::NotConnected`].
-    pub async fn propose_contact(&self, actor: &Actor, matter: &MatterId) -> Result<String> {
-        self.engine.propose_to_clio(&actor.firm, matter).await
+    /// What the intake source reports; [`Code::MatterUnknown`] when the client is not in Clio yet; [`Code::NotConnected`], or what kept Clio
+    /// from showing the contact.
+    pub async fn propose_contact(&self, actor: &Actor, matter: &MatterId) -> Result<Option<String>> {
+        self.engine.propose_to_clio(actor, matter).await
     }
 
     /// The host applied an accepted change from Clio: it is forgotten here.
@@ -79,10 +80,11 @@ impl Sdk {
     /// # Errors
     /// [`Code::StoreFailed`].
     pub async fn contact_applied(&self, actor: &Actor, proposal: &str) -> Result<()> {
-        self.engine.contact_applied(&actor.firm, proposal).await
+        self.engine.contact_applied(actor, proposal).await
     }
 
-    /// The host changed a matter's status itself, at this time on its clock: an older change in Clio that comes in later is dropped.
+    /// The host changed a matter's status itself, at this time on its clock: an older change in Clio that comes in later is dropped. A time that is yet to come counts as now.
+    /// Clio's times are whole seconds; of a change in the same second Clio's wins.
     ///
     /// # Errors
     /// [`Code::MatterUnknown`] when the matter is not in Clio yet; [`Code::StoreFailed`].
@@ -90,9 +92,15 @@ impl Sdk {
         let links = Links::current(&self.journal, &actor.firm).await?;
         let clio = linked_matter(&self.journal, &links, matter).await?;
         let clio = clio.ok_or_else(|| Error::new(Code::MatterUnknown).with("matter", matter))?;
+        // On Clio's clock, whatever the host's shows.
+        let now = self.engine.runtime.now();
+        let ahead = self.engine.clio.clio_now().map_or(0, |clio_now| clio_now.millis_since(now));
+        let at = Timestamp((at.0.min(now.0) + ahead) / 1000 * 1000);
         loop {
             let mut unit = self.journal.unit(&actor.firm)?;
             status::host_changed(&self.journal, &mut unit, &links, clio, at).await?;
+            let entry = AuditEntry::by(&actor.id, Action::StatusChanged, AuditStatus::Noted);
+            unit.audit(entry.with("matter", matter).with("at", at.to_rfc3339()));
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(());
             }

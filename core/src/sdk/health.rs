@@ -29,7 +29,7 @@ pub struct Health {
     pub sync_when_created: bool,
     /// How status comes back; `None` until it was looked after.
     pub webhooks: Option<HookHealth>,
-    /// Clio's request budget, as this process knows it.
+    /// Clio's request budget.
     pub budget: BudgetHealth,
     /// Jobs that are due now, up to 1,000.
     pub due_jobs: usize,
@@ -82,7 +82,7 @@ pub struct ConnectionHealth {
 pub struct BudgetHealth {
     /// Calls of a window.
     pub limit: u64,
-    /// Calls left in this one, as far as this process was told; `None`: no window is open.
+    /// Calls that are left in this one; `None`: no window is open.
     pub left: Option<u64>,
 }
 
@@ -125,7 +125,7 @@ impl Sdk {
         }
         let advice = advice(connection.as_ref(), webhooks.as_ref());
         let token_expires_at = self.auth.token_ends(firm).await.unwrap_or(None);
-        let budget = self.engine.share_of(firm).budget.told();
+        let budget = self.engine.share_of(firm).budget.told().await?;
         Ok(Health {
             state: state(connection.as_ref(), &advice),
             advice: advice.into_iter().map(Advice::from).collect(),

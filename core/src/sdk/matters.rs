@@ -21,7 +21,7 @@ impl Sdk {
     /// Syncs one matter, whatever its age. What failed inside is in the report; a rerun does only what is missing.
     ///
     /// # Errors
-    /// What the intake source reports, or a failure of the store.
+    /// [`Code::NotConnected`](crate::Code::NotConnected) while the firm is disconnected: the matter is [held](Self::held_matters). What the intake source reports, or a failure of the store.
     pub async fn sync_matter(&self, actor: &Actor, matter: &MatterId) -> Result<SyncReport> {
         self.engine.sync_matter(actor, matter, None).await
     }
@@ -46,13 +46,9 @@ impl Sdk {
     /// [`Code::StoreFailed`]: unknown whether it was taken; trigger again.
     pub async fn trigger(&self, actor: &Actor, matter: &MatterId, trigger: Trigger) -> Result<bool> {
         let settings = settings::load(&self.journal, &actor.firm).await?;
-        let wanted = match trigger {
-            Trigger::Approved => settings.sync_when_approved,
-            Trigger::Created => settings.sync_when_created,
-            Trigger::Manual | Trigger::Retry | Trigger::Backfill => true,
-        };
-        if wanted && !queue::hold(&self.journal, &actor.firm, matter, trigger, &actor.id).await? {
-            self.engine.claims.trigger(&actor.firm, matter, trigger, &actor.id).await?;
+        let wanted = settings.allows(trigger);
+        if wanted {
+            self.engine.trigger(&actor.firm, matter, trigger, &actor.id).await?;
         }
         Ok(wanted)
     }

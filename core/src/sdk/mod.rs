@@ -17,7 +17,6 @@ use crate::auth::{Actor, Auth, ClioApp, ConnectStart, Connection, Keyring, Store
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::error::{Code, Error, Result};
 use crate::log::ProgressFeed;
-use crate::model::FirmId;
 use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
 use crate::queue::Claims;
 use crate::records::Journal;
@@ -209,11 +208,11 @@ impl Sdk {
         self.auth.finish(actor, callback_query).await
     }
 
-    /// The firm's connection, without secrets; `None` if it was never connected.
+    /// The connection of the actor's firm, without secrets; `None` if it was never connected.
     ///
     /// # Errors
     /// [`Code::StoreFailed`].
-    pub async fn connection(&self, firm: &FirmId) -> Result<Option<Connection>> {
-        self.auth.connection(firm).await
+    pub async fn connection(&self, actor: &Actor) -> Result<Option<Connection>> {
+        self.auth.connection(&actor.firm).await
     }
 }

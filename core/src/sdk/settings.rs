@@ -33,14 +33,12 @@ impl Sdk {
     ///
     /// # Errors
     /// [`Code::NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; [`Code::StoreConflict`](crate::Code::StoreConflict) when they were changed since they
-    /// were read: read again.
+    /// were read: read again; [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when they newly name a practice area that the firm does not have.
     pub async fn save_settings(&self, actor: &Actor, settings: &FirmSettings) -> Result<u64> {
         self.auth.require_admin(actor, "settings").await?;
-        let contacts_before = settings::load(&self.journal, &actor.firm).await?.contact_review;
-        let revision = settings::save(&self.journal, actor, settings).await?;
-        if contacts_before != settings.contact_review {
-            self.engine.wake(&actor.firm, crate::webhook::Chore::Subscriptions).await?;
-        }
+        let areas = self.areas(actor).await?;
+        let revision = settings::save(&self.journal, actor, settings, &areas).await?;
+        self.engine.claims.nudge.nudge();
         Ok(revision)
     }
 

@@ -2,15 +2,18 @@
 //!
 //! A case type is, in this order: one that the firm mapped itself; one of CaseHug's eight practice areas (`family_law`); a common case type
 //! of the table below (`Divorce - Standard`: the part before ` - ` counts). CaseHug's area then becomes one of the firm's
-//! areas in Clio: by name ignoring case, else by Clio's `category`, the lowest id of several. Names are the firm's own and change; categories are
+//! areas in Clio: by name ignoring case, else by Clio's `category`, the lowest id of several. That is found once, when the list is loaded, and kept by id. Names are the firm's own and change; categories are
 //! Clio's fixed words (Clio: Practice Areas).
+
+use serde::{Deserialize, Serialize};
 
 use super::FirmSettings;
 use crate::auth::PracticeArea;
 use crate::model::ClioId;
 
 /// CaseHug's practice areas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CaseHugArea {
     /// `personal_injury`
     PersonalInjury,
@@ -172,10 +175,23 @@ fn mapped_area(case_type: Option<&str>, settings: &FirmSettings, areas: &[Practi
         return if areas.iter().any(|area| area.id == *id) { Ok(*id) } else { Err(Unmapped::NoSuchArea) };
     }
     let area = known_area(&wanted).ok_or(Unmapped::UnknownCaseType)?;
-    let lowest = |matches: &dyn Fn(&&PracticeArea) -> bool| areas.iter().filter(matches).map(|area| area.id).min();
-    lowest(&|choice| normalise(&choice.name) == normalise(area.name()))
-        .or_else(|| lowest(&|choice| choice.category.as_deref() == Some(area.clio_category())))
-        .ok_or(Unmapped::NoSuchArea)
+    let default = areas.iter().find(|choice| choice.stands_for.contains(&area));
+    default.map(|choice| choice.id).ok_or(Unmapped::NoSuchArea)
+}
+
+/// Finds the default of each of CaseHug's areas among the firm's: the one that was found `before`, whatever it is called now; else by name, else by category.
+pub(crate) fn resolve_defaults(areas: &mut [PracticeArea], before: &[PracticeArea]) {
+    for area in CaseHugArea::ALL {
+        let lowest = |matches: &dyn Fn(&&PracticeArea) -> bool| areas.iter().filter(matches).map(|area| area.id).min();
+        let known = before.iter().find(|known| known.stands_for.contains(&area)).map(|known| known.id);
+        let found = known
+            .filter(|id| areas.iter().any(|choice| choice.id == *id))
+            .or_else(|| lowest(&|choice| normalise(&choice.name) == normalise(area.name())))
+            .or_else(|| lowest(&|choice| choice.category.as_deref() == Some(area.clio_category())));
+        if let Some(choice) = areas.iter_mut().find(|choice| Some(choice.id) == found) {
+            choice.stands_for.push(area);
+        }
+    }
 }
 
 fn known_area(wanted: &str) -> Option<CaseHugArea> {
@@ -216,8 +232,11 @@ mod tests {
             id: ClioId(*id),
             name: (*name).to_owned(),
             category: category.map(str::to_owned),
+            stands_for: Vec::new(),
         };
-        list.iter().map(choice).collect()
+        let mut areas: Vec<_> = list.iter().map(choice).collect();
+        resolve_defaults(&mut areas, &[]);
+        areas
     }
 
     #[test]
@@ -239,6 +258,20 @@ mod tests {
         {
             assert_eq!(choose_area(Some(case_type), &FirmSettings::default(), &clio), Ok(ClioId(id)), "{case_type}");
         }
+    }
+
+    #[test]
+    fn a_default_that_was_found_goes_on_whatever_it_is_called() {
+        let before = areas(&[(1, "Family Law", None), (2, "Visas", Some("immigration"))]);
+        let mut now = areas(&[(1, "Households", None), (2, "Visas", None), (3, "Family Law", Some("family"))]);
+        now.iter_mut().for_each(|area| area.stands_for.clear());
+        resolve_defaults(&mut now, &before);
+        assert_eq!(choose_area(Some("divorce"), &FirmSettings::default(), &now), Ok(ClioId(1)));
+        assert_eq!(choose_area(Some("asylum"), &FirmSettings::default(), &now), Ok(ClioId(2)));
+        let mut gone = areas(&[(3, "Family Law", None)]);
+        gone.iter_mut().for_each(|area| area.stands_for.clear());
+        resolve_defaults(&mut gone, &now);
+        assert_eq!(choose_area(Some("divorce"), &FirmSettings::default(), &gone), Ok(ClioId(3)), "deleted: found anew");
     }
 
     #[test]

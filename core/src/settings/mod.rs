@@ -14,16 +14,19 @@ use serde::{Deserialize, Serialize};
 
 pub use areas::{MappedTo, Mapping};
 pub(crate) use areas::{mappings, named};
+pub(crate) use mapping::resolve_defaults;
 pub(crate) use mapping::same_type;
 pub use mapping::{CaseHugArea, Unmapped, case_types, choose_area};
 pub(crate) use transfer::{export, import};
 
-use crate::auth::Actor;
+use crate::auth::{Actor, PracticeArea};
 use crate::error::Result;
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClioId, FirmId};
 use crate::ports::{Expect, Key};
+use crate::queue::Trigger;
 use crate::records::Journal;
+use crate::webhook::{Chore, wake_in};
 
 /// A firm's settings. Every field has a default that works for most firms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,18 @@ impl Default for FirmSettings {
     }
 }
 
+impl FirmSettings {
+    /// Whether a trigger of this kind syncs anything.
+    #[must_use]
+    pub fn allows(&self, trigger: Trigger) -> bool {
+        match trigger {
+            Trigger::Approved => self.sync_when_approved,
+            Trigger::Created => self.sync_when_created,
+            Trigger::Manual | Trigger::Retry | Trigger::Backfill => true,
+        }
+    }
+}
+
 fn settings_key(firm: &FirmId) -> Key {
     Key::new(firm, "settings", "current")
 }
@@ -74,13 +89,29 @@ pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<FirmSetting
 /// Replaces the firm's settings, in one commit with the audit entry. Gives the new revision.
 ///
 /// # Errors
+/// [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when a practice area is named that was not before and that the firm does not have;
 /// [`Code::StoreConflict`](crate::Code::StoreConflict) when they were changed since they were read.
-pub(crate) async fn save(journal: &Journal, actor: &Actor, settings: &FirmSettings) -> Result<u64> {
+pub(crate) async fn save(
+    journal: &Journal,
+    actor: &Actor,
+    settings: &FirmSettings,
+    areas: &[PracticeArea],
+) -> Result<u64> {
     let key = settings_key(&actor.firm);
     let stored = journal.get::<FirmSettings>(&key).await?;
     let before = stored.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
     if before.revision != settings.revision {
         return Err(crate::Error::new(crate::Code::StoreConflict).with("reason", "settings_changed"));
+    }
+    let named = |settings: &FirmSettings| {
+        settings.practice_areas.values().copied().chain(settings.fallback_area).collect::<Vec<_>>()
+    };
+    let known = named(&before);
+    // One that was there when it was chosen may be gone: that is shown, and is no reason to refuse another change.
+    if let Some(gone) =
+        named(settings).into_iter().find(|id| !known.contains(id) && areas.iter().all(|area| area.id != *id))
+    {
+        return Err(crate::Error::new(crate::Code::PracticeAreaGone).with("practice_area", gone));
     }
     let settings = FirmSettings { revision: before.revision + 1, ..settings.clone() };
     let mut unit = journal.unit(&actor.firm)?;
@@ -100,6 +131,9 @@ pub(crate) async fn save(journal: &Journal, actor: &Actor, settings: &FirmSettin
         let entry = AuditEntry::by(&actor.id, Action::Mapping, AuditStatus::Ok).with("revision", settings.revision);
         let fallback = settings.fallback_area.map_or_else(|| String::from("none"), |area| area.to_string());
         unit.audit(entry.with("practice_areas", areas.join(",")).with("fallback", fallback));
+    }
+    if before.contact_review != settings.contact_review {
+        wake_in(journal, &mut unit, Chore::Subscriptions).await?;
     }
     journal.commit_or_conflict(&unit).await?;
     Ok(settings.revision)

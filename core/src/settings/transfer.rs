@@ -82,8 +82,12 @@ mod tests {
     use super::*;
 
     fn areas(list: &[(i64, &str)]) -> Vec<PracticeArea> {
-        let area =
-            |(id, name): &(i64, &str)| PracticeArea { id: ClioId(*id), name: (*name).to_owned(), category: None };
+        let area = |(id, name): &(i64, &str)| PracticeArea {
+            id: ClioId(*id),
+            name: (*name).to_owned(),
+            category: None,
+            stands_for: Vec::new(),
+        };
         list.iter().map(area).collect()
     }
 

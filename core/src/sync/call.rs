@@ -30,7 +30,9 @@ use crate::retry::Schedule;
 const MOST_ATTEMPTS: u32 = 4;
 /// The longest that a run waits because the server said so.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// A run older than this tries nothing again: what is missing is the next run's.
+/// Failures that one run survives by trying again. What is missing then is the next run's.
+const MOST_RETRIES: u32 = 40;
+/// A run older than this tries nothing again.
 const LONGEST_RUN_WITH_RETRIES: Duration = Duration::from_secs(15 * 60);
 
 /// Makes the calls of one run, or of one chore of a firm, to the account whose links it works on.
@@ -186,7 +188,7 @@ impl<'a> Caller<'a> {
         }
         patience.attempts += 1;
         let too_old = self.began.until(self.engine.runtime.monotonic()) >= LONGEST_RUN_WITH_RETRIES;
-        if patience.attempts >= MOST_ATTEMPTS || too_old {
+        if patience.attempts >= MOST_ATTEMPTS || self.retries() >= MOST_RETRIES || too_old {
             return Err(failure);
         }
         let wait = match failure.error.retry() {

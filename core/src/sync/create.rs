@@ -8,6 +8,7 @@ use super::call::{Executed, MARGIN, Patience, executed};
 use super::driver::Driver;
 use super::report::StepReport;
 use super::things::{ContactKey, How, Intent, Link, Thing, committed_at};
+use crate::auth::Connection;
 use crate::clio::{ApiRequest, CallError};
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::{ClioId, Timestamp};
@@ -71,6 +72,8 @@ impl Driver<'_> {
             };
             let not_after = self.engine.runtime.monotonic() + config.send_window;
             let mut unit = self.unit()?;
+            // What it is sealed with must not go in this moment.
+            unit.check(Connection::key(self.firm), Expect::Version(turn.grant.connection_version.clone()));
             let expect = current.clone().map_or(Expect::Absent, Expect::Version);
             let version = unit.put_due(key.clone(), expect, Some(quiet), &Thing::Intent(intent.clone()))?;
             if let (None, Some((key, value))) = (&current, companion) {

@@ -16,15 +16,15 @@ use super::review::Review;
 use super::run::{Run, RunRecord};
 use super::things::{self, ContactKey, DocumentThing, Thing};
 use super::{LinkState, dedupe};
-use crate::auth::{Actor, Auth, Keyring, Links, PracticeAreas, Session};
+use crate::auth::{Actor, Auth, Connection, Keyring, Links, PracticeAreas, Session};
 use crate::budget::Budget;
-use crate::clio::{ApiRequest, ClioApi, contacts, matters};
+use crate::clio::{ApiRequest, ClioApi, HookModel, contacts, matters, probe};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
-use crate::model::{ClioId, DocumentKey, DocumentRef, FirmId, Intake, IntakeDocument, MatterId, Monotonic};
+use crate::model::{ActorId, ClioId, DocumentKey, DocumentRef, FirmId, Intake, IntakeDocument, MatterId, Monotonic};
 use crate::ports::{Commit, Expect, IntakeSource, Key, Runtime, Version};
-use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why};
+use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why, hold};
 use crate::records::{Journal, Stored, Unit};
 use crate::retry::Quota;
 use crate::settings::FirmSettings;
@@ -89,13 +89,32 @@ pub(crate) struct Engine {
 pub(crate) struct FirmShare {
     pub budget: Arc<Budget>,
     pub quota: Quota,
-    /// When a refused delivery was last written down.
-    refused: Mutex<Option<Monotonic>>,
+    /// When what anybody can cause was last done.
+    doubtful: Mutex<HashMap<Doubtful, Monotonic>>,
 }
 
+/// What anybody can cause who knows a webhook's URL. Each is done once in a while only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Doubtful {
+    /// Writing down that a delivery was refused.
+    Tell,
+    /// Asking Clio about the subscriptions because of a delivery.
+    Look,
+    /// The same because of a handshake.
+    Shake(HookModel),
+}
+
+const DOUBTFUL_PAUSE: Duration = Duration::from_secs(60);
+
 impl FirmShare {
-    pub(crate) fn refused_at(&self) -> std::sync::MutexGuard<'_, Option<Monotonic>> {
-        self.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Whether it may be done now; if so, not again for a minute.
+    pub(crate) fn may(&self, what: Doubtful, now: Monotonic) -> bool {
+        let mut done = self.doubtful.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let may = done.get(&what).is_none_or(|at| at.until(now) >= DOUBTFUL_PAUSE);
+        if may {
+            done.insert(what, now);
+        }
+        may
     }
 }
 
@@ -111,6 +130,7 @@ pub(super) struct Driver<'a> {
     pub recovery: Option<Recovery>,
     /// The question that the present step raised.
     pub review: Option<(Review, (Key, Version))>,
+    plan_asked: bool,
     progress: Option<&'a dyn Progress>,
 }
 
@@ -119,9 +139,23 @@ impl Engine {
         let mut firms = self.firms.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let share = firms.entry(firm.clone()).or_insert_with(|| {
             let budget = Arc::new(Budget::new(self.journal.clone(), firm.clone()));
-            Arc::new(FirmShare { budget, quota: Quota::default(), refused: Mutex::default() })
+            Arc::new(FirmShare { budget, quota: Quota::default(), doubtful: Mutex::default() })
         });
         Arc::clone(share)
+    }
+
+    /// Has a worker sync a matter; while the firm is disconnected, keeps that an admin may ask for it later.
+    pub(crate) async fn trigger(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        trigger: Trigger,
+        actor: &ActorId,
+    ) -> Result<()> {
+        if !hold(&self.journal, firm, matter, trigger, actor).await? {
+            self.claims.trigger(firm, matter, trigger, actor).await?;
+        }
+        Ok(())
     }
 
     /// What a run of this matter would do now. Makes no call to Clio and changes nothing.
@@ -156,6 +190,9 @@ impl Engine {
         matter: &MatterId,
         progress: Option<&dyn Progress>,
     ) -> Result<SyncReport> {
+        if hold(&self.journal, &actor.firm, matter, Trigger::Manual, &actor.id).await? {
+            return Err(Code::NotConnected.into());
+        }
         let deadline = self.runtime.monotonic() + self.config.lease + BUSY_WAIT;
         loop {
             let left = match self.claims.acquire(&actor.firm, matter, Why::Asked(Trigger::Manual, &actor.id)).await? {
@@ -209,6 +246,7 @@ impl Engine {
                     run: &mut run,
                     recovery,
                     review: None,
+                    plan_asked: false,
                     progress,
                 };
                 driver.drive(&plan).await
@@ -468,6 +506,21 @@ impl Driver<'_> {
         }
     }
 
+    /// A refusal may as well mean that the firm's plan has no API access any more: then everything is refused. Asked once a run.
+    async fn plan_lost(&mut self, error: Error) -> Result<Error> {
+        if core::mem::replace(&mut self.plan_asked, true) {
+            return Ok(error);
+        }
+        for list in [probe::contacts(), probe::matters(), probe::documents()] {
+            match self.caller.repeat(&list).await {
+                Err(failure) if is_forbidden(failure.error.code()) => {}
+                _ => return Ok(error),
+            }
+        }
+        Connection::advise(&self.engine.journal, self.firm, Code::PlanWithoutApi).await?;
+        Ok(Error::new(Code::PlanWithoutApi).caused_by(error))
+    }
+
     /// Commits a step that changed nothing in Clio, with its audit entry and the question that it raised.
     pub(super) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
         let mut unit = self.unit()?;
@@ -482,6 +535,10 @@ impl Driver<'_> {
 
     /// Takes a step's result into the report; a failure is written to the logs first. Gives the record in Clio, if there is one.
     async fn settle(&mut self, kind: StepKind, id: String, result: Result<StepReport>) -> Result<Option<ClioId>> {
+        let result = match result {
+            Err(error) if is_forbidden(error.code()) => Err(self.plan_lost(error).await?),
+            result => result,
+        };
         let step = match result {
             Ok(step) => {
                 if step.outcome == StepOutcome::Unchanged && step.note.is_none() {
@@ -605,6 +662,11 @@ impl Driver<'_> {
         self.engine.journal.commit_or_conflict(&unit).await?;
         Err(lost)
     }
+}
+
+/// What a missing permission, a role, or a plan without API access are answered alike with.
+fn is_forbidden(code: Code) -> bool {
+    matches!(code, Code::UserRoleForbids | Code::AppPermissionMissing)
 }
 
 /// When it makes sense to run again.

@@ -41,11 +41,11 @@ mod things;
 mod upload;
 
 pub(crate) use call::{Caller, Executed, executed};
-pub(crate) use driver::Engine;
+pub(crate) use driver::{Doubtful, Engine};
 pub use driver::{Progress, SyncConfig};
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
 pub(crate) use recovery::{epoch, recover};
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
 pub(crate) use run::{RunRecord, StepRecord};
-pub(crate) use things::{Owner, holds_intents_of, linked_contact, linked_matter, linked_matters, owner_key};
+pub(crate) use things::{Owner, intents_sealed_with, linked_contact, linked_matter, linked_matters, owner_key};

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::create::record_of;
 use super::driver::{Driver, SyncConfig};
 use super::things::{ContactKey, Intent, Thing};
-use crate::auth::Actor;
+use crate::auth::{Actor, Connection};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, Timestamp};
@@ -109,7 +109,8 @@ impl Driver<'_> {
         natural: &N,
         email: Option<String>,
     ) -> Result<bool> {
-        let connection = self.engine.session.token(self.firm).await?.connection.id.clone();
+        let grant = self.engine.session.token(self.firm).await?;
+        let connection = grant.connection.id.clone();
         let json = Zeroizing::new(
             serde_json::to_vec(natural).map_err(|_| Error::new(Code::Internal).with("reason", "natural_key"))?,
         );
@@ -126,6 +127,7 @@ impl Driver<'_> {
             decision: None,
         };
         let mut unit = self.unit()?;
+        unit.check(Connection::key(self.firm), Expect::Version(grant.connection_version));
         unit.put_due(key.clone(), Expect::Absent, Some(recovery.left), &Thing::Intent(intent))?;
         if let Some((key, value)) = companion {
             unit.put(key.clone(), Expect::Absent, value)?;

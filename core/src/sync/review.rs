@@ -165,7 +165,7 @@ impl Engine {
         });
         self.journal.commit_or_conflict(&unit).await?;
         for matter in &review.matters {
-            self.claims.trigger(firm, matter, Trigger::Manual, &actor.id).await?;
+            self.trigger(firm, matter, Trigger::Manual, &actor.id).await?;
         }
         Ok(())
     }

@@ -240,18 +240,17 @@ pub(crate) async fn linked_matters(
     Ok(found.into_iter().filter_map(place).collect())
 }
 
-/// Whether an open intent is sealed with the data key of this connection.
-pub(crate) async fn holds_intents_of(journal: &Journal, firm: &FirmId, connection: &ConnectionId) -> Result<bool> {
+/// The connections whose data keys seal open intents, in all sets of the firm.
+pub(crate) async fn intents_sealed_with(journal: &Journal, firm: &FirmId) -> Result<Vec<ConnectionId>> {
+    let mut connections = Vec::new();
     for collection in ["contact", "matter"] {
-        let all = journal.list::<Thing>(firm, collection, "").await?;
-        if all
-            .iter()
-            .any(|(_, thing)| matches!(&thing.value, Thing::Intent(intent) if intent.connection == *connection))
-        {
-            return Ok(true);
+        for (_, stored) in journal.list::<Thing>(firm, collection, "").await? {
+            if let Thing::Intent(intent) = stored.value {
+                connections.push(intent.connection);
+            }
         }
     }
-    Ok(false)
+    Ok(connections)
 }
 
 /// Whether any link names this Clio record.

@@ -6,7 +6,6 @@
 
 use core::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Result};
@@ -18,7 +17,6 @@ use crate::sync::Engine;
 const CHORES: &str = "chore";
 /// Longer than the calls of one chore take, waits for the budget included.
 const LEASE: Duration = Duration::from_secs(600);
-const AT_ONCE: usize = 8;
 /// The first wait after a failure; it doubles, up to an hour.
 const RETRY: Duration = Duration::from_secs(30);
 const SLOWEST_RETRY: Duration = Duration::from_secs(3600);
@@ -35,6 +33,8 @@ pub(crate) enum Chore {
     Sweep,
     /// Giving back what a disconnected firm left in Clio.
     Revocation,
+    /// Asking whether Clio still accepts us, because somebody says that it does not.
+    Authorization,
 }
 
 impl Chore {
@@ -44,6 +44,7 @@ impl Chore {
             Self::Poll => "poll",
             Self::Sweep => "sweep",
             Self::Revocation => "revocation",
+            Self::Authorization => "authorization",
         }
     }
 
@@ -74,14 +75,30 @@ pub(crate) async fn wake_in(journal: &Journal, unit: &mut Unit, chore: Chore) ->
     wake_after(journal, unit, chore, Duration::ZERO).await
 }
 
-/// Makes a chore due this much later.
-pub(super) async fn wake_after(journal: &Journal, unit: &mut Unit, chore: Chore, wait: Duration) -> Result<()> {
+/// Makes a chore due this much later, unless it is due before that.
+pub(crate) async fn wake_after(journal: &Journal, unit: &mut Unit, chore: Chore, wait: Duration) -> Result<()> {
     let key = chore.key(unit.firm());
-    let stored = journal.get::<Progress>(&key).await?;
-    let expect = stored.as_ref().map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()));
-    let progress = stored.map_or(Progress { chore, cursor: None, after: None, failures: 0 }, |stored| stored.value);
-    unit.put_due(key, expect, Some(wait), &Progress { failures: 0, ..progress })?;
+    let Some(Stored { value: mut progress, version, due_at }) = journal.get::<Progress>(&key).await? else {
+        let progress = Progress { chore, cursor: None, after: None, failures: 0 };
+        unit.put_due(key, Expect::Absent, Some(wait), &progress)?;
+        return Ok(());
+    };
+    let mut due = wait;
+    if let Some(due_at) = due_at.filter(|_| !wait.is_zero()) {
+        let left = due_at.millis_since(journal.store_now().await?);
+        due = due.min(Duration::from_millis(u64::try_from(left).unwrap_or(0)));
+    }
+    progress.begin_anew();
+    unit.put_due(key, Expect::Version(version), Some(due), &progress)?;
     Ok(())
+}
+
+impl Progress {
+    /// Whoever wakes a sweep means all links, those behind its place too.
+    fn begin_anew(&mut self) {
+        self.after = None;
+        self.failures = 0;
+    }
 }
 
 impl Engine {
@@ -97,36 +114,33 @@ impl Engine {
         }
     }
 
-    /// Does what is due, of all firms. Gives whether anything was.
-    pub(crate) async fn do_chores(&self) -> Result<bool> {
-        let due = Scan::Due { firm: None, collection: CHORES, limit: 2 * AT_ONCE };
-        let due = self.journal.store().scan(&due).await?;
-        let some = !due.is_empty();
-        let mut work = stream::iter(due.into_iter().map(|record| self.chore(record))).buffer_unordered(AT_ONCE);
-        while let Some(done) = work.next().await {
-            if let Err(error) = done {
-                tracing::warn!(code = error.code().name(), "a chore could not be written down");
-            }
-        }
-        Ok(some)
+    /// The chores that are due, of all firms.
+    pub(crate) async fn due_chores(&self, limit: usize) -> Result<Vec<Record>> {
+        self.journal.store().scan(&Scan::Due { firm: None, collection: CHORES, limit }).await
     }
 
-    async fn chore(&self, record: Record) -> Result<()> {
-        let key = record.key;
+    /// Does a chore that is due. `false`: somebody else does, or it cannot be written down that it is being done.
+    pub(crate) async fn do_chore(&self, record: Record) -> Result<bool> {
+        let key = record.key.clone();
         let firm = key.firm.clone();
-        let Some(Stored { value: mut progress, version, .. }) = self.journal.get::<Progress>(&key).await? else {
-            return Ok(());
+        let Ok(mut progress) = serde_json::from_str::<Progress>(&record.body) else {
+            // Of a newer SDK, or broken: it must not stand in the way of the others.
+            tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a chore cannot be read");
+            let mut unit = self.journal.unit(&firm)?;
+            unit.put_off(&record, SLOWEST_RETRY);
+            return Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }));
         };
         let mut unit = self.journal.unit(&firm)?;
-        let claimed = unit.put_due(key.clone(), Expect::Version(version), Some(LEASE), &progress)?;
+        let claimed = unit.put_off(&record, LEASE);
         if self.journal.commit(&unit).await? == Commit::Conflict {
-            return Ok(());
+            return Ok(false);
         }
         let done = match progress.chore {
             Chore::Subscriptions => self.keep_subscriptions(&firm).await,
             Chore::Poll => self.poll(&firm, &mut progress).await,
             Chore::Sweep => self.sweep(&firm, &mut progress).await,
             Chore::Revocation => self.auth.revoke(&firm).await,
+            Chore::Authorization => self.auth.deauthorization_reported(&firm).await.map(|_| None),
         };
         let next = match done {
             Ok(next) => {
@@ -147,10 +161,11 @@ impl Engine {
             let mut unit = self.journal.unit(&firm)?;
             unit.put_due(key.clone(), Expect::Version(expect), due, &progress)?;
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                return Ok(());
+                return Ok(true);
             }
             // Woken meanwhile: what was found out is kept, and it is done again.
-            let Some(now) = self.journal.get::<Progress>(&key).await? else { return Ok(()) };
+            let Some(now) = self.journal.get::<Progress>(&key).await? else { return Ok(true) };
+            progress.begin_anew();
             (expect, due) = (now.version, Some(Duration::ZERO));
         }
     }

@@ -42,6 +42,8 @@ pub(crate) struct Hook {
     /// The set of links that what it delivers is about.
     pub link_set: LinkSet,
     pub model: HookModel,
+    /// When it was made, on the host's clock.
+    pub asked_at: Timestamp,
     pub state: HookState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clio: Option<ClioId>,
@@ -63,11 +65,18 @@ pub struct HookHealth {
     /// When the first subscription ends, on Clio's clock, unless it is renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Why it does not deliver: an error code's name, or `no_webhook_url`, `pending`.
+    /// Why it does not deliver, or why contacts do not: an error code's name, or `no_webhook_url`, `pending`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// When that was seen, on the host's clock.
     pub seen_at: Timestamp,
+}
+
+impl HookHealth {
+    /// One under which nothing is delivered, for this reason.
+    pub(super) fn silent(cause: &str, seen_at: Timestamp) -> Self {
+        Self { delivers: false, expires_at: None, cause: Some(cause.to_owned()), seen_at }
+    }
 }
 
 pub(super) fn health_key(firm: &FirmId) -> Key {
@@ -113,17 +122,18 @@ pub(super) fn url(base: &Url, token: &str) -> Zeroizing<String> {
 }
 
 /// The digest of the token in a listed URL.
-pub(super) fn digest_in(url: &str) -> Option<String> {
+pub(crate) fn digest_in(url: &str) -> Option<String> {
     let path = url.split(['?', '#']).next()?;
     Some(digest(path.trim_end_matches('/').rsplit('/').next()?))
 }
 
 impl Hook {
-    pub(super) fn new(connection: &Connection, model: HookModel) -> Self {
+    pub(super) fn new(connection: &Connection, model: HookModel, asked_at: Timestamp) -> Self {
         Self {
             connection: connection.id.clone(),
             link_set: connection.link_set.clone(),
             model,
+            asked_at,
             state: HookState::Creating,
             clio: None,
             secret: None,

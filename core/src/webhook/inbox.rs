@@ -5,21 +5,27 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::chores::Chore;
-use super::status::{self, Applied, EARLY, Seen};
+use super::status::{self, Applied, EARLY, Seen, Source};
 use crate::auth::{LinkSet, Links};
 use crate::budget::Class;
 use crate::clio::{HookModel, MatterStatus, matters};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClioId, FirmId, Timestamp};
-use crate::ports::{Commit, Expect, Key, Record, Scan};
-use crate::records::{Stored, Unit};
+use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
+use crate::records::Unit;
 use crate::sync::{Caller, Engine};
 
 const INCOMING: &str = "webhook-in";
 /// Clio repeats for 62 minutes.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Of one firm, before others of its are looked for.
 const AT_ONCE: usize = 50;
+/// Those of the other model may be due before.
+const SCANNED: usize = 500;
+/// Longer than Clio takes to answer, waits for the budget included.
+const ASKING: Duration = Duration::from_secs(180);
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 const MOST_TURNS: usize = 8;
 /// Then the poll is trusted with it.
 const MOST_ATTEMPTS: u32 = 8;
@@ -51,110 +57,172 @@ pub(super) fn key_of(firm: &FirmId, id: &str) -> Key {
 }
 
 impl Engine {
-    /// Applies what is due, of all firms. Gives whether there may be more.
-    pub(crate) async fn apply_incoming(&self) -> Result<bool> {
-        let due = Scan::Due { firm: None, collection: INCOMING, limit: AT_ONCE };
-        let due = self.journal.store().scan(&due).await?;
-        let more = due.len() == AT_ONCE;
-        for record in due {
-            self.apply_one(record).await?;
+    /// Whose deliveries, of which model, are due to be applied or to be forgotten, as far as `limit` records of each kind tell; and whether those are all.
+    pub(crate) async fn due_deliveries(&self, limit: usize) -> Result<(Vec<(FirmId, HookModel)>, bool)> {
+        let (mut due, mut all) = (Vec::new(), true);
+        for collection in [INCOMING, EARLY] {
+            let records = self.journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
+            all &= records.len() < limit;
+            for record in records {
+                let of = (record.key.firm.clone(), model_of(&record));
+                if !due.contains(&of) {
+                    due.push(of);
+                }
+            }
         }
-        for record in self.journal.store().scan(&Scan::Due { firm: None, collection: EARLY, limit: AT_ONCE }).await? {
-            self.forget(record).await?;
-        }
-        Ok(more)
+        Ok((due, all))
     }
 
-    async fn apply_one(&self, record: Record) -> Result<()> {
-        let key = record.key.clone();
+    /// Applies what is due of a firm and a model. Gives whether anything was.
+    ///
+    /// By model, because about contacts Clio is asked each time: what a matter's status is must not wait for that.
+    pub(crate) async fn apply_deliveries(&self, firm: &FirmId, model: HookModel) -> Result<bool> {
+        let scan = |collection| Scan::Due { firm: Some(firm.clone()), collection, limit: SCANNED };
+        let mut some = false;
+        let due = self.journal.store().scan(&scan(INCOMING)).await?;
+        for record in due.into_iter().filter(|record| model_of(record) == model).take(AT_ONCE) {
+            some |= match serde_json::from_str::<Incoming>(&record.body) {
+                Ok(incoming) if incoming.applied => self.forget(record).await?,
+                Ok(incoming) => self.apply_one(record, incoming).await?,
+                Err(_) => {
+                    // Of a newer SDK, or broken: it must not stand in the way of the others.
+                    tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a delivery cannot be read");
+                    self.put_off(&record, KEPT).await?.is_some()
+                }
+            };
+        }
+        if model == HookModel::Matter {
+            for record in self.journal.store().scan(&scan(EARLY)).await? {
+                some |= self.forget(record).await?;
+            }
+        }
+        Ok(some)
+    }
+
+    /// `false`: somebody else applies it.
+    async fn apply_one(&self, mut record: Record, incoming: Incoming) -> Result<bool> {
+        let mut may_ask = false;
         for _ in 0..MOST_TURNS {
-            let Some(stored) = self.journal.get::<Incoming>(&key).await? else { return Ok(()) };
-            if stored.version != record.version {
-                return Ok(());
-            }
-            if stored.value.applied {
-                return self.forget(record).await;
-            }
-            let mut unit = self.journal.unit(&key.firm)?;
-            match self.take(&mut unit, &stored.value).await {
+            let mut unit = self.journal.unit(&record.key.firm)?;
+            match self.take(&mut unit, &incoming, may_ask).await {
+                Ok(Applied::Ask) => {
+                    // Whoever asks Clio says so first: nobody else needs to.
+                    let Some(version) = self.put_off(&record, ASKING).await? else { return Ok(false) };
+                    record.version = version;
+                    may_ask = true;
+                }
                 Ok(applied) => {
-                    done(&mut unit, &key, stored, applied)?;
+                    done(&mut unit, &record, &incoming, applied)?;
                     if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                        return Ok(());
+                        return Ok(true);
+                    }
+                    let now = self.journal.store().get(&record.key).await?;
+                    if now.is_none_or(|now| now.version != record.version) {
+                        return Ok(false);
                     }
                 }
+                Err(error) if error.code() == Code::StoreConflict => {}
                 Err(error) if error.code() == Code::StoreFailed => return Err(error),
-                Err(error) => return self.later(&key, stored, &error).await,
+                Err(error) => return self.later(&record, incoming, &error).await,
             }
         }
-        Ok(())
+        self.later(&record, incoming, &Code::StoreConflict.into()).await
     }
 
-    async fn take(&self, unit: &mut Unit, incoming: &Incoming) -> Result<Applied> {
+    async fn put_off(&self, record: &Record, wait: Duration) -> Result<Option<Version>> {
+        let mut unit = self.journal.unit(&record.key.firm)?;
+        let version = unit.put_off(record, wait);
+        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }).then_some(version))
+    }
+
+    /// [`Applied::Ask`], unless it `may_ask`: only Clio can say.
+    async fn take(&self, unit: &mut Unit, incoming: &Incoming, may_ask: bool) -> Result<Applied> {
         let links = Links { firm: unit.firm().clone(), set: incoming.link_set.clone() };
         let Some(clio) = incoming.clio else {
             super::wake_in(&self.journal, unit, Chore::Poll).await?;
-            return Ok(Applied::Ask);
+            return Ok(Applied::Nothing);
         };
-        match incoming.model {
-            HookModel::Contact => self.contact_changed(unit, &links, clio, incoming.deleted).await,
-            HookModel::Matter if incoming.deleted => status::gone(&self.journal, unit, &links, clio, true).await,
-            HookModel::Matter => {
-                let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
-                match status::apply(&self.journal, unit, &links, seen, false).await? {
-                    Applied::Ask => self.ask(&links, unit, clio).await,
-                    applied => Ok(applied),
-                }
-            }
+        if incoming.model == HookModel::Contact {
+            return self.contact_changed(unit, &links, clio, incoming.deleted, may_ask).await;
         }
+        let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
+        let applied = if incoming.deleted {
+            status::deleted(&self.journal, &links, seen).await?
+        } else {
+            status::apply(&self.journal, unit, &links, seen, Source::Told).await?
+        };
+        if applied == Applied::Ask && may_ask {
+            return self.ask(&links, unit, clio, incoming.deleted, Class::Waiting).await;
+        }
+        Ok(applied)
     }
 
-    /// Asks Clio for a matter's status, and takes in the answer.
-    pub(super) async fn ask(&self, links: &Links, unit: &mut Unit, clio: ClioId) -> Result<Applied> {
-        match Caller::of_firm(self, links, Class::Waiting).repeat(&matters::status(clio)).await {
-            Ok(matter) => status::apply(&self.journal, unit, links, Seen::from(&matter), true).await,
+    /// Asks Clio for a matter's status, and takes in the answer. `deleted`: Clio said so before.
+    ///
+    /// # Errors
+    /// [`Code::StoreConflict`]: something else was learned while Clio was asked; and what kept Clio from answering.
+    pub(super) async fn ask(
+        &self,
+        links: &Links,
+        unit: &mut Unit,
+        clio: ClioId,
+        deleted: bool,
+        class: Class,
+    ) -> Result<Applied> {
+        let before = status::known_version(&self.journal, links, clio).await?;
+        match Caller::of_firm(self, links, class).repeat(&matters::status(clio)).await {
+            Ok(matter) => {
+                status::apply(&self.journal, unit, links, Seen::from(&matter), Source::Asked(before.as_ref())).await
+            }
             Err(failure) if failure.error.code() == Code::ClioNotFound => {
-                status::gone(&self.journal, unit, links, clio, false).await
+                status::gone(&self.journal, unit, links, clio, deleted, before.as_ref()).await
             }
             Err(failure) => Err(failure.error),
         }
     }
 
-    /// A delivery that cannot be applied now.
-    async fn later(&self, key: &Key, stored: Stored<Incoming>, error: &Error) -> Result<()> {
+    /// A delivery that cannot be applied now. Of a matter the poll finds what it told of; of a contact nothing else does.
+    async fn later(&self, record: &Record, mut incoming: Incoming, error: &Error) -> Result<bool> {
         tracing::debug!(code = error.code().name(), "a delivery is applied later");
-        let Stored { value: mut incoming, version, .. } = stored;
-        incoming.attempts += 1;
-        let mut unit = self.journal.unit(&key.firm)?;
-        if incoming.attempts >= MOST_ATTEMPTS {
+        incoming.attempts = incoming.attempts.saturating_add(1);
+        let mut unit = self.journal.unit(&record.key.firm)?;
+        let mut wait = Duration::from_secs(15 << incoming.attempts.min(8)).min(LONGEST_WAIT);
+        if incoming.attempts >= MOST_ATTEMPTS && incoming.model == HookModel::Matter {
             incoming.applied = true;
+            wait = KEPT;
             super::wake_in(&self.journal, &mut unit, Chore::Poll).await?;
             let entry = AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Failed).error(error);
             unit.audit(about(entry, &incoming));
-            unit.put_due(key.clone(), Expect::Version(version), Some(KEPT), &incoming)?;
-        } else {
-            let wait = Duration::from_secs(15 << incoming.attempts);
-            unit.put_due(key.clone(), Expect::Version(version), Some(wait), &incoming)?;
         }
-        self.journal.commit(&unit).await.map(|_| ())
+        unit.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(wait), &incoming)?;
+        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }))
     }
 
-    async fn forget(&self, record: Record) -> Result<()> {
+    async fn forget(&self, record: Record) -> Result<bool> {
         let mut unit = self.journal.unit(&record.key.firm)?;
         unit.delete(record.key, record.version);
-        self.journal.commit(&unit).await.map(|_| ())
+        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }))
     }
 }
 
-/// Marks a delivery as applied, and audits it.
-fn done(unit: &mut Unit, key: &Key, stored: Stored<Incoming>, applied: Applied) -> Result<()> {
-    let incoming = Incoming { applied: true, ..stored.value };
-    let received = AuditEntry::by_system(Action::WebhookReceived, AuditStatus::Ok).with("effect", applied.name());
-    unit.audit(about(received, &incoming));
-    if applied == Applied::Told {
-        unit.audit(about(AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Ok), &incoming));
+/// Which errand a record belongs to.
+fn model_of(record: &Record) -> HookModel {
+    #[derive(Deserialize)]
+    struct Model {
+        model: HookModel,
     }
-    unit.put_due(key.clone(), Expect::Version(stored.version), Some(KEPT), &incoming)?;
+    serde_json::from_str::<Model>(&record.body).map_or(HookModel::Matter, |it| it.model)
+}
+
+/// Marks a delivery as applied, and audits it.
+fn done(unit: &mut Unit, record: &Record, incoming: &Incoming, applied: Applied) -> Result<()> {
+    let received = AuditEntry::by_system(Action::WebhookReceived, AuditStatus::Ok).with("effect", applied.name());
+    unit.audit(about(received, incoming));
+    if applied == Applied::Told {
+        unit.audit(about(AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Ok), incoming));
+    }
+    let incoming = Incoming { applied: true, ..incoming.clone() };
+    unit.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(KEPT), &incoming)?;
     Ok(())
 }
 

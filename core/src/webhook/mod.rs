@@ -13,7 +13,7 @@
 //! | `matter-status/<Clio id>` | what is known and was told of a linked matter |
 //! | `matter-early/<Clio id>` | an event that overtook its matter's link; the link's commit takes it in |
 //! | `contact-known/<Clio id>` | a keyed digest of what a linked contact said last |
-//! | `contact-proposal/<id>` | a contact's change that waits for an admin, sealed (`contacts.rs`) |
+//! | `contact-proposal/<id>` | a contact's change that waits for an admin, sealed (`proposals.rs`) |
 //! | `chore/<kind>` | when a firm's subscriptions are looked after, its matters polled, and all links swept |
 //!
 //! **Life of a delivery.** [`receive`]: token, size, signature over the raw bytes, one commit, reply. [`inbox`]: a worker applies it. An answer of Clio's is
@@ -28,15 +28,17 @@ mod chores;
 mod contacts;
 mod hook;
 mod inbox;
+mod proposals;
 mod receive;
 mod reconcile;
 mod signature;
 pub(crate) mod status;
 mod subscriptions;
 
-pub(crate) use chores::{Chore, wake_in};
-pub use contacts::{ContactProposal, ContactValues, Direction};
-pub(crate) use contacts::{drop_proposals, note_known};
+pub(crate) use chores::{Chore, wake_after, wake_in};
+pub(crate) use contacts::note_known;
 pub use hook::HookHealth;
-pub(crate) use hook::{HOOKS, Hook, HookState, health};
+pub(crate) use hook::{HOOKS, Hook, HookState, digest_in, health};
+pub use proposals::{ContactProposal, ContactValues, Direction};
+pub(crate) use proposals::{drop_proposals, sealed_with as proposals_sealed_with};
 pub use receive::WebhookReply;

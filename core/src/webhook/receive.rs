@@ -15,7 +15,6 @@ use core::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::chores::{Chore, wake_after};
@@ -27,7 +26,7 @@ use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Headers};
 use crate::records::Stored;
-use crate::sync::Engine;
+use crate::sync::{Doubtful, Engine};
 
 /// A contact with 20 addresses and numbers is below 16 KiB.
 const MOST_BODY: usize = 64 * 1024;
@@ -35,8 +34,6 @@ const MOST_SECRET: usize = 256;
 const MOST_TURNS: usize = 8;
 /// A handshake is over by then.
 const HANDSHAKE: core::time::Duration = core::time::Duration::from_secs(1);
-/// One entry in this time tells of refusals: whoever found a URL must not fill the audit log.
-const TELL_REFUSAL: core::time::Duration = core::time::Duration::from_secs(60);
 
 /// What to answer Clio: status and headers, no body. `Debug` leaves out the headers, which may hold the handshake's secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -100,12 +97,14 @@ impl Engine {
         let hook = &stored.value;
         let opened = Opened::new(&self.keyring, firm, hook, digest).await?;
         let is_of = |secret: &SecretString| signature::is_of(secret.expose_secret().as_bytes(), body, signed);
-        if opened.secret(hook)?.as_ref().is_some_and(is_of) {
-            return self.record(firm, hook, signed, body).await;
+        if let Some(secret) = opened.secret(hook)?.filter(is_of) {
+            return self.record(firm, hook, &signature::digest(secret.expose_secret().as_bytes(), body), body).await;
         }
         if opened.candidates(hook)?.iter().any(is_of) {
-            // It may well be Clio's. Asked for the secret, Clio will say; the delivery comes again two minutes later.
-            self.wake(firm, Chore::Subscriptions).await?;
+            // It may well be Clio's. Asked for the secret, Clio will say; the delivery comes again two minutes later. Whoever sends the candidate may send this too.
+            if self.share_of(firm).may(Doubtful::Look, self.runtime.monotonic()) {
+                self.wake(firm, Chore::Subscriptions).await?;
+            }
             return Ok(503.into());
         }
         self.refuse(firm, hook, "wrong_signature").await
@@ -123,6 +122,9 @@ impl Engine {
         }
         let reply = WebhookReply { status: 200, headers: vec![("X-Hook-Secret", secret.to_owned())] };
         let brought = SecretString::from(secret);
+        let waited_for = hook::health(&self.journal, firm).await?.is_none_or(|health| !health.delivers);
+        let asked = Doubtful::Shake(stored.value.model);
+        let wake = waited_for && self.share_of(firm).may(asked, self.runtime.monotonic());
         let mut stored = Some(stored);
         for _ in 0..MOST_TURNS {
             let Some(Stored { value: mut hook, version, due_at }) = stored.take() else { return Ok(404.into()) };
@@ -130,7 +132,8 @@ impl Engine {
             let same = |known: &SecretString| {
                 bool::from(known.expose_secret().as_bytes().ct_eq(brought.expose_secret().as_bytes()))
             };
-            let known = opened.secret(&hook)?.as_ref().is_some_and(same) || opened.candidates(&hook)?.iter().any(same);
+            // Beside one that Clio named there is nothing to find out.
+            let known = hook.has_secret() || opened.candidates(&hook)?.iter().any(same);
             let mut unit = self.journal.unit(firm)?;
             if !known && opened.add_candidate(&mut hook, &brought)? {
                 let left = match due_at {
@@ -139,7 +142,7 @@ impl Engine {
                 };
                 unit.put_due(hook::key(firm, digest), Expect::Version(version), left, &hook)?;
             }
-            if hook::health(&self.journal, firm).await?.is_none_or(|health| !health.delivers) {
+            if wake {
                 // By then Clio has read the reply, and says whether it was the one.
                 wake_after(&self.journal, &mut unit, Chore::Subscriptions, HANDSHAKE).await?;
             }
@@ -157,7 +160,7 @@ impl Engine {
         Ok(core::time::Duration::from_millis(u64::try_from(left).unwrap_or(0)))
     }
 
-    async fn record(&self, firm: &FirmId, hook: &Hook, signed: &str, body: &[u8]) -> Result<WebhookReply> {
+    async fn record(&self, firm: &FirmId, hook: &Hook, id: &str, body: &[u8]) -> Result<WebhookReply> {
         // Signed by Clio and unreadable: something happened, and the poll will find what.
         let delivery = serde_json::from_slice::<Delivery>(body).ok();
         let data = delivery.as_ref().and_then(|delivery| delivery.data.as_ref());
@@ -173,10 +176,8 @@ impl Engine {
             applied: false,
             attempts: 0,
         };
-        // The signature stands for the body: keyed, so that it tells nothing of what was in it.
-        let id = hex::encode(Sha256::digest(signed.as_bytes()));
         let mut unit = self.journal.unit(firm)?;
-        unit.put_due(key_of(firm, &id), Expect::Absent, Some(core::time::Duration::ZERO), &incoming)?;
+        unit.put_due(key_of(firm, id), Expect::Absent, Some(core::time::Duration::ZERO), &incoming)?;
         if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
             self.claims.nudge.nudge();
         }
@@ -184,17 +185,7 @@ impl Engine {
     }
 
     async fn refuse(&self, firm: &FirmId, hook: &Hook, reason: &'static str) -> Result<WebhookReply> {
-        let now = self.runtime.monotonic();
-        let tell = {
-            let share = self.share_of(firm);
-            let mut told = share.refused_at();
-            let tell = told.is_none_or(|at| at.until(now) >= TELL_REFUSAL);
-            if tell {
-                *told = Some(now);
-            }
-            tell
-        };
-        if tell {
+        if self.share_of(firm).may(Doubtful::Tell, self.runtime.monotonic()) {
             let mut unit = self.journal.unit(firm)?;
             let entry = AuditEntry::by_system(Action::WebhookRefused, AuditStatus::Refused);
             unit.audit(entry.with("reason", reason).with("model", hook.model.name()));

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::chores::{Chore, Next, Progress};
 use super::hook::health;
-use super::status::{self, Applied, Seen};
+use super::status::{self, Applied, Seen, Source};
 use super::wake_in;
 use crate::auth::{Connection, Links, PracticeArea, PracticeAreas};
 use crate::budget::Class;
@@ -80,6 +80,7 @@ impl Engine {
         let part = linked_matters(&self.journal, &links, progress.after.as_deref(), PART).await?;
         let Some((last, _)) = part.last() else {
             progress.after = None;
+            self.auth.drop_unneeded_keys(firm).await?;
             let known = PracticeAreas::load(&self.journal, firm).await?;
             if known.is_some_and(|known| known.value.loaded_at + FRESH > self.runtime.now()) {
                 return Ok(Some(SWEEP_EVERY));
@@ -94,6 +95,8 @@ impl Engine {
         for clio in &ids {
             let applied = match found.iter().find(|matter| matter.id == *clio) {
                 Some(matter) => self.take_seen(&links, Seen::from(matter)).await?,
+                // It was asked after when it went.
+                None if status::is_gone(&self.journal, &links, *clio).await? => Applied::Nothing,
                 None => self.ask_now(&links, *clio).await?,
             };
             told += u32::from(applied == Applied::Told);
@@ -115,8 +118,10 @@ impl Engine {
                 id: area.id,
                 name: area.name.clone(),
                 category: area.category.clone(),
+                stands_for: Vec::new(),
             };
-            let areas = PracticeAreas { loaded_at: self.runtime.now(), areas: found.iter().map(area).collect() };
+            let areas = PracticeAreas { loaded_at: self.runtime.now(), areas: found.iter().map(area).collect() }
+                .after(stored.as_ref().map(|stored| &stored.value));
             let mut unit = self.journal.unit(firm)?;
             unit.check(Connection::key(firm), Expect::Version(connection.version));
             let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
@@ -135,7 +140,7 @@ impl Engine {
         }
         for _ in 0..MOST_TURNS {
             let mut unit = self.journal.unit(&links.firm)?;
-            match status::apply(&self.journal, &mut unit, links, seen, false).await? {
+            match status::apply(&self.journal, &mut unit, links, seen, Source::Told).await? {
                 Applied::Ask => return self.ask_now(links, seen.clio).await,
                 applied if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) => return Ok(applied),
                 _ => {}
@@ -147,7 +152,10 @@ impl Engine {
     async fn ask_now(&self, links: &Links, clio: ClioId) -> Result<Applied> {
         for _ in 0..MOST_TURNS {
             let mut unit = self.journal.unit(&links.firm)?;
-            let applied = self.ask(links, &mut unit, clio).await?;
+            let applied = match self.ask(links, &mut unit, clio, false, Class::Bulk).await {
+                Err(error) if error.code() == Code::StoreConflict => continue,
+                asked => asked?,
+            };
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(applied);
             }

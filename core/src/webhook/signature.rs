@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -19,6 +19,12 @@ pub(super) fn is_of(secret: &[u8], body: &[u8], signature: &str) -> bool {
     let mac = mac.chain_update(body);
     let readings = [hex::decode(signature).ok(), STANDARD.decode(signature).ok(), URL_SAFE.decode(signature).ok()];
     readings.into_iter().flatten().any(|bytes| mac.clone().verify_slice(&bytes).is_ok())
+}
+
+/// What a body is known by, however its signature was written: keyed, so that it tells nothing of what is in it.
+pub(super) fn digest(secret: &[u8], body: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret).map(|mac| mac.chain_update(body).finalize().into_bytes());
+    hex::encode(Sha256::digest(mac.unwrap_or_default()))
 }
 
 #[cfg(test)]

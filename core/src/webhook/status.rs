@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::Links;
 use crate::clio::{Matter, MatterStatus};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::log::{Event, EventBody};
 use crate::model::{ClioId, MatterId, Timestamp};
-use crate::ports::{Expect, Key};
+use crate::ports::{Expect, Key, Version};
 use crate::records::{Journal, Stored, Unit};
 use crate::sync::{Owner, epoch, owner_key};
 
@@ -99,6 +99,15 @@ fn early_key(links: &Links, clio: ClioId) -> Key {
     links.key(EARLY, clio)
 }
 
+/// Where something seen comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    /// A delivery, or a list of Clio's.
+    Told,
+    /// Clio was asked for this very matter, when what is known had this version. It is surer than whatever was written before, and than nothing else.
+    Asked(Option<&'a Version>),
+}
+
 /// `sure`: Clio itself was asked, after whatever is known was written.
 fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool, epoch: Option<&str>) -> Verdict {
     let Some(known) = known else { return Verdict::Keep { tell: true } };
@@ -106,6 +115,8 @@ fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool,
     if at < known.updated_at || known.host_changed_at.is_some_and(|own| at < own) {
         return Verdict::Drop;
     }
+    // What the host has now is its own: what Clio says since is news, even if it is what Clio said before.
+    let since_own = known.host_changed_at.is_some_and(|own| own > known.updated_at);
     match (known.gone, status == known.status, at == known.updated_at) {
         (false, true, _) if forgotten => Verdict::Keep { tell: true },
         (true, _, _) => {
@@ -116,7 +127,7 @@ fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool,
             }
         }
         (false, true, true) => Verdict::Drop,
-        (false, true, false) => Verdict::Keep { tell: false },
+        (false, true, false) => Verdict::Keep { tell: since_own },
         (false, false, true) if !sure => Verdict::Ask,
         (false, false, _) => Verdict::Keep { tell: true },
     }
@@ -128,8 +139,9 @@ pub(crate) async fn apply(
     unit: &mut Unit,
     links: &Links,
     seen: Seen,
-    sure: bool,
+    source: Source<'_>,
 ) -> Result<Applied> {
+    let sure = matches!(source, Source::Asked(_));
     let (Some(status), Some(updated_at)) = (seen.status, seen.updated_at) else {
         let ours = journal.store().get(&owner_key(links, "matter", seen.clio)).await?.is_some();
         // Asked already: Clio names a status that is not known here, and nothing can be told of it.
@@ -148,6 +160,7 @@ pub(crate) async fn apply(
     };
     let key = known_key(links, seen.clio);
     let known = journal.get::<Known>(&key).await?;
+    unchanged(known.as_ref(), source)?;
     let epoch = epoch(journal, &links.firm).await?;
     let tell = match judge(known.as_ref().map(|stored| &stored.value), status, updated_at, sure, epoch.as_deref()) {
         Verdict::Drop => return Ok(Applied::Nothing),
@@ -196,13 +209,41 @@ pub(crate) async fn link(
     Ok(())
 }
 
-/// Adds to `unit` that Clio no longer shows one of our matters.
+/// What is known of a matter, as it is stored now.
+pub(super) async fn known_version(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<Version>> {
+    Ok(journal.store().get(&known_key(links, clio)).await?.map(|record| record.version))
+}
+
+/// Whether one of our matters is already known to be gone.
+pub(super) async fn is_gone(journal: &Journal, links: &Links, clio: ClioId) -> Result<bool> {
+    Ok(journal.get::<Known>(&known_key(links, clio)).await?.is_some_and(|known| known.value.gone))
+}
+
+fn unchanged(known: Option<&Stored<Known>>, source: Source<'_>) -> Result<()> {
+    match source {
+        Source::Asked(before) if before != known.map(|known| &known.version) => Err(Code::StoreConflict.into()),
+        _ => Ok(()),
+    }
+}
+
+/// What to do when Clio tells that a matter was deleted: it may have been restored since, so Clio is asked, unless something newer is known.
+pub(super) async fn deleted(journal: &Journal, links: &Links, seen: Seen) -> Result<Applied> {
+    if journal.store().get(&owner_key(links, "matter", seen.clio)).await?.is_none() {
+        return Ok(Applied::NotOurs);
+    }
+    let known = journal.get::<Known>(&known_key(links, seen.clio)).await?;
+    let newer = |known: &Known| known.gone || seen.updated_at.is_some_and(|at| at < known.updated_at);
+    Ok(if known.is_some_and(|known| newer(&known.value)) { Applied::Nothing } else { Applied::Ask })
+}
+
+/// Adds to `unit` that Clio, asked when what is known had the version `before`, does not show one of our matters.
 pub(crate) async fn gone(
     journal: &Journal,
     unit: &mut Unit,
     links: &Links,
     clio: ClioId,
     deleted: bool,
+    before: Option<&Version>,
 ) -> Result<Applied> {
     let Some(owner) = journal.get::<Owner>(&owner_key(links, "matter", clio)).await? else {
         return Ok(Applied::NotOurs);
@@ -210,6 +251,7 @@ pub(crate) async fn gone(
     let matter = MatterId::new(owner.value.owner)?;
     let key = known_key(links, clio);
     let known = journal.get::<Known>(&key).await?;
+    unchanged(known.as_ref(), Source::Asked(before))?;
     let now = match &known {
         Some(known) if known.value.gone => return Ok(Applied::Nothing),
         Some(known) => Known { gone: true, ..known.value.clone() },
@@ -230,7 +272,7 @@ pub(crate) async fn gone(
     Ok(Applied::Told)
 }
 
-/// Notes in `unit` that the host changed the status itself: an older event from Clio is dropped then.
+/// Notes in `unit` that the host changed the status itself: an older event from Clio is dropped then. `at` is on Clio's clock, and in whole seconds, as Clio's own times are.
 pub(crate) async fn host_changed(
     journal: &Journal,
     unit: &mut Unit,
@@ -283,6 +325,7 @@ mod tests {
         let host = known(false, Some(7_000));
         assert_eq!(judge(&host, closed, 6_000, true), Verdict::Drop, "the host's own change is newer");
         assert_eq!(judge(&host, closed, 8_000, false), Verdict::Keep { tell: true });
+        assert_eq!(judge(&host, open, 8_000, false), Verdict::Keep { tell: true }, "closed here, opened again in Clio");
         let forgotten = super::judge(Some(&live), open, Timestamp(5_000), false, Some("recovery"));
         assert_eq!(forgotten, Verdict::Keep { tell: true }, "the store does not know what the host was told");
         let gone = known(true, None);

@@ -8,8 +8,8 @@
 //! | creating | yes | it is the answer that was lost: taken |
 //! | creating | no | until the creation can no longer be executed: waited; then retired |
 //! | live | enabled | the secret is confirmed; renewed when half its life is over |
-//! | live | pending | the handshake is answered through the API, if it came; else waited for, a while |
-//! | live | suspended, or gone | retired, and created anew; the poll looks for what was lost |
+//! | live | pending | the handshake is answered through the API, if it came; else waited for, ten minutes |
+//! | live | suspended, gone, at another URL, or without a secret for ten minutes | retired, and created anew; the poll looks for what was lost |
 //! | retired | yes | deleted in Clio |
 //!
 //! Only subscriptions whose URL holds a token of this firm are touched. Without the permission for webhooks nothing is lost: matters are polled.
@@ -22,13 +22,13 @@ use super::chores::Next;
 use super::hook::{self, HOOKS, Hook, HookHealth, HookState, Opened, health_key};
 use crate::auth::{Connection, Links};
 use crate::budget::Class;
-use crate::clio::{HookModel, HookStatus, Webhook, webhooks};
+use crate::clio::{HookModel, HookStatus, Outcome, Webhook, webhooks};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Version};
 use crate::records::Stored;
-use crate::sync::{Caller, Engine};
+use crate::sync::{Caller, Engine, Executed, executed};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Clio allows 31 days (Clio: Webhooks); its clock may be ahead.
@@ -36,6 +36,10 @@ const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const RENEW_BEFORE: Duration = Duration::from_secs(15 * 24 * 3600);
 const LOOK: Duration = Duration::from_secs(12 * 3600);
 const LOOK_SOON: Duration = Duration::from_secs(30);
+const LOOK_LATER: Duration = Duration::from_secs(3600);
+/// A subscription whose secret is not known by then is given up.
+const UNCONFIRMED: Duration = Duration::from_secs(600);
+const MOST_TURNS: usize = 8;
 /// A retired token is known for longer than Clio repeats a delivery.
 const FORGET: Duration = DAY;
 
@@ -48,76 +52,115 @@ struct Pair {
     listed: Option<Webhook>,
 }
 
+/// What is known of a subscription that is kept.
+#[derive(Clone, Copy)]
+struct Kept {
+    /// It delivers, and we can tell that a delivery is Clio's.
+    enabled: bool,
+    ends: Option<Timestamp>,
+    /// When to look again.
+    look: Duration,
+}
+
+impl Kept {
+    fn waiting(look: Duration) -> Self {
+        Self { enabled: false, ends: None, look }
+    }
+}
+
+/// What looking after one firm's subscriptions needs.
+struct Care<'a> {
+    firm: &'a FirmId,
+    connection: &'a Connection,
+    base: &'a url::Url,
+    caller: Caller<'a>,
+}
+
 impl Engine {
     pub(super) async fn keep_subscriptions(&self, firm: &FirmId) -> Result<Next> {
         let connection = Connection::load_usable(&self.journal, firm).await?.value;
         let Some(base) = &self.webhook_url else {
-            return self.note_health(firm, false, None, Some("no_webhook_url"), Some(LOOK)).await;
+            self.note_health(firm, HookHealth::silent("no_webhook_url", self.runtime.now())).await?;
+            return Ok(Some(LOOK));
         };
         let links = Links::of(firm, &connection);
-        let caller = Caller::of_firm(self, &links, Class::Live);
-        let listed = match caller.all_pages(webhooks::list()).await {
+        let care = Care { firm, connection: &connection, base, caller: Caller::of_firm(self, &links, Class::Live) };
+        let listed = match care.caller.all_pages(webhooks::list()).await {
             Ok(listed) => listed,
-            Err(failure) => return self.unavailable(firm, &failure.error).await,
+            Err(failure) => {
+                self.poll_soon(firm).await?;
+                let cause = cause_of(&failure.error).name();
+                self.note_health(firm, HookHealth::silent(cause, self.runtime.now())).await?;
+                return if is_forbidden(&failure.error) { Ok(Some(LOOK)) } else { Err(failure.error) };
+            }
         };
-        let mut pairs = self.pairs(firm, listed, base.as_str().trim_end_matches('/'), &connection).await?;
+        let mut pairs = self.pairs(&care, listed).await?;
         let settings = crate::settings::load(&self.journal, firm).await?;
         let mut wanted = vec![HookModel::Matter];
         wanted.extend(settings.contact_review.then_some(HookModel::Contact));
         let mut next = LOOK;
-        let (mut delivers, mut expires_at) = (false, None::<Timestamp>);
+        let mut health = HookHealth::silent("pending", self.runtime.now());
+        let mut failed = None;
         for model in wanted {
-            let ours = |pair: &Pair| {
-                pair.hook.model == model
-                    && pair.hook.connection == connection.id
-                    && pair.hook.state != HookState::Retired
-            };
-            let mut kept = None;
-            for pair in pairs.iter_mut().filter(|pair| ours(pair)) {
-                if kept.is_none() && self.keep(firm, &caller, pair, &mut next).await? {
-                    kept = Some((pair.is_enabled(), pair.hook.expires_at));
-                } else {
-                    self.retire(firm, pair).await?;
+            match self.keep_model(&care, &mut pairs, model).await {
+                Ok(kept) => {
+                    if model == HookModel::Matter && kept.enabled {
+                        (health.delivers, health.cause) = (true, None);
+                    }
+                    next = next.min(kept.look);
+                    health.expires_at = [health.expires_at, kept.ends].into_iter().flatten().min();
+                }
+                Err(error) => {
+                    // Of one model: the other one goes on.
+                    if model == HookModel::Matter {
+                        self.poll_soon(firm).await?;
+                    }
+                    health.cause = Some(cause_of(&error).name().to_owned());
+                    failed = failed.or(Some(error).filter(|error| !is_forbidden(error)));
                 }
             }
-            let (enabled, ends) = match kept {
-                Some(kept) => kept,
+        }
+        self.note_health(firm, health).await?;
+        self.prune(&care, pairs, &settings).await?;
+        failed.map_or(Ok(Some(next)), Err)
+    }
+
+    /// Looks after the subscription of one model: keeps one, retires others, or makes one.
+    async fn keep_model(&self, care: &Care<'_>, pairs: &mut [Pair], model: HookModel) -> Result<Kept> {
+        let ours = |pair: &Pair| {
+            pair.hook.model == model
+                && pair.hook.connection == care.connection.id
+                && pair.hook.state != HookState::Retired
+        };
+        let mut kept = None;
+        for pair in pairs.iter_mut().filter(|pair| ours(pair)) {
+            match kept {
+                Some(_) => self.retire(care.firm, pair).await?,
                 None => {
-                    next = next.min(LOOK_SOON);
-                    match self.subscribe(firm, &caller, base, &connection, model).await {
-                        Ok(kept) => kept,
-                        Err(error) if error.code() == Code::SyncInDoubt => (false, None),
-                        Err(error) => return self.unavailable(firm, &error).await,
+                    kept = self.keep(care, pair).await?;
+                    if kept.is_none() {
+                        self.retire(care.firm, pair).await?;
                     }
                 }
-            };
-            if model == HookModel::Matter {
-                delivers = enabled;
             }
-            if !enabled {
-                next = next.min(LOOK_SOON);
-            }
-            expires_at = [expires_at, ends].into_iter().flatten().min();
         }
-        self.prune(firm, &caller, pairs, &connection, &settings).await?;
-        let cause = (!delivers).then_some("pending");
-        self.note_health(firm, delivers, expires_at, cause, Some(next)).await
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        match self.subscribe(care, model).await {
+            Err(error) if error.code() == Code::SyncInDoubt => Ok(Kept::waiting(LOOK_SOON)),
+            made => made,
+        }
     }
 
     /// Clio's list and our records, by the digest of the token.
-    async fn pairs(
-        &self,
-        firm: &FirmId,
-        listed: Vec<Webhook>,
-        base: &str,
-        connection: &Connection,
-    ) -> Result<Vec<Pair>> {
+    async fn pairs(&self, care: &Care<'_>, listed: Vec<Webhook>) -> Result<Vec<Pair>> {
         let mut listed: Vec<(Option<String>, Option<Webhook>)> = listed
             .into_iter()
             .map(|webhook| (webhook.url.as_ref().and_then(|url| hook::digest_in(url.expose())), Some(webhook)))
             .collect();
         let mut pairs = Vec::new();
-        for (digest, Stored { value, version, due_at }) in self.journal.list::<Hook>(firm, HOOKS, "").await? {
+        for (digest, Stored { value, version, due_at }) in self.journal.list::<Hook>(care.firm, HOOKS, "").await? {
             // The one that we know by its id; else the oldest with this URL.
             let mut same: Vec<&mut Option<Webhook>> = listed
                 .iter_mut()
@@ -129,61 +172,43 @@ impl Engine {
             let first = same.next();
             for twice in same {
                 // Nothing prevents two with one URL (a repeated request): the others are leftovers.
-                pairs.push(Pair::leftover(connection, twice));
+                pairs.push(Pair::leftover(care.connection, twice));
             }
             pairs.push(Pair { digest, hook: value, version, due_at, listed: first });
         }
         // A token of this firm without a record: the database lost it. A record is put before its subscription is asked for, so none is on its way.
         for (_, listed) in listed {
             let Some(listed) = listed else { continue };
-            let token = listed.url.as_ref().and_then(|url| url.expose().strip_prefix(base)?.strip_prefix('/'));
-            if token.and_then(hook::read).is_some_and(|(named, _)| named == *firm) {
-                pairs.push(Pair::leftover(connection, listed));
+            let token = listed.url.as_ref().and_then(|url| token_below(care.base, url.expose()));
+            if token.and_then(hook::read).is_some_and(|(named, _)| named == *care.firm) {
+                pairs.push(Pair::leftover(care.connection, listed));
             }
         }
         Ok(pairs)
     }
 
-    /// Looks after one that is wanted. `false`: it is of no use any more.
-    async fn keep(&self, firm: &FirmId, caller: &Caller<'_>, pair: &mut Pair, next: &mut Duration) -> Result<bool> {
+    /// Looks after one that is wanted. `None`: it is of no use any more.
+    async fn keep(&self, care: &Care<'_>, pair: &mut Pair) -> Result<Option<Kept>> {
+        let (firm, caller) = (care.firm, &care.caller);
         let Some(listed) = pair.listed.clone() else {
             let now = self.journal.store_now().await?;
             let may_come = pair.hook.state == HookState::Creating && pair.due_at.is_some_and(|due| due > now);
-            *next = (*next).min(LOOK_SOON);
             if !may_come {
                 self.poll_soon(firm).await?;
             }
-            return Ok(may_come);
+            return Ok(may_come.then_some(Kept::waiting(LOOK_SOON)));
         };
-        match listed.status {
-            Some(HookStatus::Suspended) => {
-                self.poll_soon(firm).await?;
-                return Ok(false);
-            }
-            Some(HookStatus::Pending) => *next = (*next).min(LOOK_SOON),
-            Some(HookStatus::Enabled) | None => {}
+        let moved = listed.url.as_ref().is_some_and(|url| token_below(care.base, url.expose()).is_none());
+        if moved || listed.status == Some(HookStatus::Suspended) {
+            self.poll_soon(firm).await?;
+            return Ok(None);
         }
-        let opened = Opened::new(&self.keyring, firm, &pair.hook, &pair.digest).await?;
-        let candidates = opened.candidates(&pair.hook)?;
-        let is = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
-        let named = match (&listed.shared_secret, listed.status) {
-            (Some(secret), _) => Some(secret.clone()),
-            // Clio does not show it, and accepted what it was answered: the only handshake there was is Clio's.
-            (None, Some(HookStatus::Enabled)) if candidates.len() == 1 => candidates.first().cloned(),
-            (None, _) => None,
-        };
         let mut changed = pair.hook.state != HookState::Live || pair.hook.clio != Some(listed.id);
-        if let Some(secret) = &named {
-            let knew = opened.secret(&pair.hook)?.is_some_and(|known| is(&known, secret));
-            // Its handshake came and was not answered in time, or was lost on its way: it is not sent again.
-            let came = knew || candidates.iter().any(|candidate| is(candidate, secret));
-            if listed.status == Some(HookStatus::Pending) && came {
-                caller.repeat(&webhooks::activate(listed.id, secret)).await.map_err(|failure| failure.error)?;
-            }
-            if !knew {
-                opened.confirm(&mut pair.hook, secret)?;
-                changed = true;
-            }
+        changed |= self.confirm(care, pair, &listed).await?;
+        if !pair.hook.has_secret() && pair.hook.asked_at + UNCONFIRMED < self.runtime.now() {
+            // Whatever went wrong with its handshake, or whoever sent others: the next one has another URL. Not at once: it may go wrong again.
+            self.retire(firm, pair).await?;
+            return Ok(Some(Kept::waiting(LOOK_LATER)));
         }
         let mut ends = listed.expires_at;
         let clio_now = self.clio.clio_now().unwrap_or_else(|| self.runtime.now());
@@ -197,7 +222,7 @@ impl Engine {
                 }
                 Err(failure) if failure.error.code() == Code::ClioNotFound => {
                     self.poll_soon(firm).await?;
-                    return Ok(false);
+                    return Ok(None);
                 }
                 Err(failure) => {
                     self.poll_soon(firm).await?;
@@ -205,28 +230,62 @@ impl Engine {
                 }
             }
         }
+        let mut enabled = pair.is_enabled();
         if changed || pair.hook.expires_at != ends {
             pair.hook.state = HookState::Live;
             pair.hook.clio = Some(listed.id);
             pair.hook.expires_at = ends;
             let entry = renewed.then(|| audit(Action::WebhookRenewed, &pair.hook));
-            self.put(firm, pair, None, entry).await?;
+            // A conflict: a handshake came in. What is to be written is found out again.
+            enabled &= self.put(firm, pair, None, entry).await?;
         }
+        Ok(Some(Kept { enabled, ends, look: if enabled { LOOK } else { LOOK_SOON } }))
+    }
+
+    /// Finds out which secret is Clio's. Gives whether the record is another now.
+    ///
+    /// Clio names it over the API. If it does not, a secret is known by what Clio accepts: it activates the subscription with the right one only; and of one that is enabled,
+    /// the only handshake that ever came was Clio's. What was confirmed once stays.
+    async fn confirm(&self, care: &Care<'_>, pair: &mut Pair, listed: &Webhook) -> Result<bool> {
+        let opened = Opened::new(&self.keyring, care.firm, &pair.hook, &pair.digest).await?;
+        let candidates = opened.candidates(&pair.hook)?;
+        let known = opened.secret(&pair.hook)?;
+        let is = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
+        let pending = listed.status == Some(HookStatus::Pending);
+        if let Some(secret) = &listed.shared_secret {
+            let knew = known.is_some_and(|known| is(&known, secret));
+            // Its handshake came and was not answered in time, or was lost on its way: it is not sent again.
+            if pending && (knew || candidates.iter().any(|candidate| is(candidate, secret))) {
+                let activate = webhooks::activate(listed.id, secret);
+                care.caller.repeat(&activate).await.map_err(|failure| failure.error)?;
+            }
+            if !knew {
+                opened.confirm(&mut pair.hook, secret)?;
+            }
+            return Ok(!knew);
+        }
+        if known.is_some() {
+            return Ok(false);
+        }
+        let mut named = candidates.first().filter(|_| !pending && candidates.len() == 1);
+        for candidate in candidates.iter().filter(|_| pending) {
+            match care.caller.repeat(&webhooks::activate(listed.id, candidate)).await {
+                Ok(_) => named = Some(candidate),
+                Err(failure) if failure.outcome == Outcome::Refused => {}
+                Err(failure) => return Err(failure.error),
+            }
+        }
+        let Some(secret) = named else { return Ok(false) };
+        opened.confirm(&mut pair.hook, secret)?;
         Ok(true)
     }
 
     /// A new subscription. [`Code::SyncInDoubt`]: perhaps.
-    async fn subscribe(
-        &self,
-        firm: &FirmId,
-        caller: &Caller<'_>,
-        base: &url::Url,
-        connection: &Connection,
-        model: HookModel,
-    ) -> Result<(bool, Option<Timestamp>)> {
-        let turn = caller.ready().await?;
+    async fn subscribe(&self, care: &Care<'_>, model: HookModel) -> Result<Kept> {
+        let firm = care.firm;
+        let turn = care.caller.ready().await?;
         let (token, digest) = hook::mint(&*self.runtime, firm)?;
-        let hook = Hook::new(connection, model);
+        let hook = Hook::new(care.connection, model, self.runtime.now());
         let config = self.config;
         let quiet = config.send_window + config.request_timeout + config.settle;
         let not_after = self.runtime.monotonic() + config.send_window;
@@ -235,33 +294,10 @@ impl Engine {
         let version = unit.put_due(hook::key(firm, &digest), Expect::Absent, Some(quiet), &hook)?;
         self.journal.commit_or_conflict(&unit).await?;
         let clio_now = self.clio.clio_now().unwrap_or_else(|| self.runtime.now());
-        let request = webhooks::create(model, &hook::url(base, &token), clio_now + LIFE)?;
-        match caller.send_once(turn, &request, Some(not_after)).await {
-            Ok(listed) => {
-                // Its handshake may have come already, or come while this is written.
-                let enabled = listed.status == Some(HookStatus::Enabled);
-                let mut pair = Pair { digest, hook, version, due_at: None, listed: Some(listed) };
-                for _ in 0..8 {
-                    let stored = self.journal.get::<Hook>(&hook::key(firm, &pair.digest)).await?;
-                    let Some(Stored { value, version, .. }) = stored else { break };
-                    (pair.hook, pair.version) = (value, version);
-                    let opened = Opened::new(&self.keyring, firm, &pair.hook, &pair.digest).await?;
-                    if let Some(Webhook { id, expires_at, shared_secret, .. }) = &pair.listed {
-                        (pair.hook.clio, pair.hook.expires_at) = (Some(*id), *expires_at);
-                        if let Some(secret) = shared_secret {
-                            opened.confirm(&mut pair.hook, secret)?;
-                        }
-                    }
-                    pair.hook.state = HookState::Live;
-                    let entry = audit(Action::WebhookCreated, &pair.hook);
-                    if self.put(firm, &mut pair, None, Some(entry)).await? {
-                        break;
-                    }
-                }
-                Ok((enabled, pair.hook.expires_at))
-            }
+        let request = webhooks::create(model, &hook::url(care.base, &token), clio_now + LIFE)?;
+        match care.caller.send_once(turn, &request, Some(not_after)).await {
+            Ok(listed) => self.take_created(care, &digest, &listed).await,
             Err(failed) => {
-                use crate::sync::{Executed, executed};
                 let failure = failed.failure;
                 if executed(&failure) == Executed::No {
                     let mut pair = Pair { digest, hook, version, due_at: None, listed: None };
@@ -271,6 +307,34 @@ impl Engine {
                 Err(Error::new(Code::SyncInDoubt).with("collection", HOOKS))
             }
         }
+    }
+
+    /// Clio has a new subscription. Its handshake may have come already, or come while this is written; and it may not be wanted any more.
+    async fn take_created(&self, care: &Care<'_>, digest: &str, listed: &Webhook) -> Result<Kept> {
+        let firm = care.firm;
+        for _ in 0..MOST_TURNS {
+            let stored = self.journal.get::<Hook>(&hook::key(firm, digest)).await?;
+            let Some(Stored { value: mut hook, version, .. }) =
+                stored.filter(|stored| stored.value.state != HookState::Retired)
+            else {
+                // Disconnected meanwhile. Should Clio not take this, its first delivery is answered with 410.
+                let _ = care.caller.repeat(&webhooks::delete(listed.id)).await;
+                return Err(Code::NotConnected.into());
+            };
+            (hook.clio, hook.expires_at) = (Some(listed.id), listed.expires_at);
+            if let Some(secret) = &listed.shared_secret {
+                Opened::new(&self.keyring, firm, &hook, digest).await?.confirm(&mut hook, secret)?;
+            }
+            hook.state = HookState::Live;
+            let entry = audit(Action::WebhookCreated, &hook);
+            let mut pair =
+                Pair { digest: digest.to_owned(), hook, version, due_at: None, listed: Some(listed.clone()) };
+            if self.put(firm, &mut pair, None, Some(entry)).await? {
+                let enabled = pair.is_enabled();
+                return Ok(Kept { enabled, ends: listed.expires_at, look: if enabled { LOOK } else { LOOK_SOON } });
+            }
+        }
+        Err(Code::StoreConflict.into())
     }
 
     /// Writes a record of ours. `false`: a handshake wrote it meanwhile.
@@ -299,32 +363,28 @@ impl Engine {
     }
 
     /// Deletes in Clio what is ours and not wanted, and forgets what has long been retired.
-    async fn prune(
-        &self,
-        firm: &FirmId,
-        caller: &Caller<'_>,
-        pairs: Vec<Pair>,
-        connection: &Connection,
-        settings: &crate::settings::FirmSettings,
-    ) -> Result<()> {
+    async fn prune(&self, care: &Care<'_>, pairs: Vec<Pair>, settings: &crate::settings::FirmSettings) -> Result<()> {
+        let firm = care.firm;
         for mut pair in pairs {
             let wanted = pair.hook.model == HookModel::Matter || settings.contact_review;
-            if pair.hook.state != HookState::Retired && (pair.hook.connection != connection.id || !wanted) {
+            if pair.hook.state != HookState::Retired && (pair.hook.connection != care.connection.id || !wanted) {
                 self.retire(firm, &mut pair).await?;
             }
             if pair.hook.state != HookState::Retired {
                 continue;
             }
             if let Some(listed) = &pair.listed {
-                match caller.repeat(&webhooks::delete(listed.id)).await {
+                match care.caller.repeat(&webhooks::delete(listed.id)).await {
                     Ok(()) => {}
                     Err(failure) if failure.error.code() == Code::ClioNotFound => {}
                     Err(failure) => return Err(failure.error),
                 }
                 let mut unit = self.journal.unit(firm)?;
-                unit.audit(audit(Action::WebhookDeleted, &pair.hook).with("webhook", listed.id));
+                let entry = audit(Action::WebhookDeleted, &pair.hook).with("webhook", listed.id);
+                let suspended = listed.status == Some(HookStatus::Suspended);
+                unit.audit(if suspended { entry.with("was", "suspended") } else { entry });
                 self.journal.commit_or_conflict(&unit).await?;
-            } else if pair.due_at.is_some_and(|due| due.0 <= 0) || self.is_past(pair.due_at).await? {
+            } else if self.is_past(pair.due_at).await? {
                 let mut unit = self.journal.unit(firm)?;
                 unit.delete(hook::key(firm, &pair.digest), pair.version);
                 self.journal.commit(&unit).await?;
@@ -338,28 +398,11 @@ impl Engine {
         Ok(due <= self.journal.store_now().await?)
     }
 
-    /// Clio does not let us subscribe, or cannot be reached.
-    async fn unavailable(&self, firm: &FirmId, error: &Error) -> Result<Next> {
-        self.poll_soon(firm).await?;
-        let forbidden = matches!(error.code(), Code::UserRoleForbids | Code::AppPermissionMissing);
-        let code = if forbidden { Code::AppPermissionMissing } else { error.code() };
-        self.note_health(firm, false, None, Some(code.name()), None).await?;
-        if forbidden { Ok(Some(LOOK)) } else { Err(error.clone()) }
-    }
-
-    async fn note_health(
-        &self,
-        firm: &FirmId,
-        delivers: bool,
-        expires_at: Option<Timestamp>,
-        cause: Option<&str>,
-        next: Next,
-    ) -> Result<Next> {
+    async fn note_health(&self, firm: &FirmId, health: HookHealth) -> Result<()> {
         let key = health_key(firm);
         let known = self.journal.get::<HookHealth>(&key).await?;
-        let health = HookHealth { delivers, expires_at, cause: cause.map(str::to_owned), seen_at: self.runtime.now() };
         let mut unit = self.journal.unit(firm)?;
-        let failing = cause.filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
+        let failing = health.cause.as_deref().filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
         let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
         if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
             let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
@@ -367,15 +410,14 @@ impl Engine {
         }
         let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
         unit.put(key, expect, &health)?;
-        self.journal.commit(&unit).await?;
-        Ok(next)
+        self.journal.commit(&unit).await.map(|_| ())
     }
 }
 
 impl Pair {
     /// One that has no record of its own, and is only to be deleted.
     fn leftover(connection: &Connection, listed: Webhook) -> Self {
-        let mut hook = Hook::new(connection, HookModel::Matter);
+        let mut hook = Hook::new(connection, HookModel::Matter, Timestamp(0));
         hook.retire();
         Self { digest: String::new(), hook, version: Version(String::new()), due_at: None, listed: Some(listed) }
     }
@@ -384,6 +426,20 @@ impl Pair {
         let enabled = self.listed.as_ref().is_some_and(|listed| listed.status == Some(HookStatus::Enabled));
         enabled && self.hook.has_secret()
     }
+}
+
+fn is_forbidden(error: &Error) -> bool {
+    matches!(error.code(), Code::UserRoleForbids | Code::AppPermissionMissing)
+}
+
+/// What an admin is told. Which of both it is cannot be tried for webhooks: the permission is the likely one.
+fn cause_of(error: &Error) -> Code {
+    if is_forbidden(error) { Code::AppPermissionMissing } else { error.code() }
+}
+
+/// The token of a URL that is below ours.
+fn token_below<'a>(base: &url::Url, url: &'a str) -> Option<&'a str> {
+    url.strip_prefix(base.as_str().trim_end_matches('/'))?.strip_prefix('/')
 }
 
 fn audit(action: Action, hook: &Hook) -> AuditEntry {

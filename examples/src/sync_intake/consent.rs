@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const MAX_HEAD: usize = 16 * 1024;
 
 pub(crate) async fn ensure_connected(setup: &Setup, actor: &Actor, automatic: bool) -> Result<()> {
-    let connection = setup.sdk.connection(&actor.firm).await?;
+    let connection = setup.sdk.connection(actor).await?;
     if connection.is_some_and(|connection| connection.state != ConnectionState::ReconnectRequired) {
         return Ok(());
     }

@@ -497,9 +497,9 @@ impl Simulation {
 
     /// Only a Clio that replaces refresh tokens may leave us without one.
     fn reconnect_if_needed(&self) -> Result<(), String> {
-        let (host, firm) = (self.host()?, self.firm.clone());
+        let (host, admin) = (self.host()?, self.admin()?);
         let connection =
-            self.wait(async move { host.connection(&firm).await })?.map_err(|error| format!("{error:?}"))?;
+            self.wait(async move { host.connection(&admin).await })?.map_err(|error| format!("{error:?}"))?;
         if connection.is_none_or(|connection| connection.state != ConnectionState::ReconnectRequired) {
             return Ok(());
         }

@@ -47,6 +47,7 @@ fn connection(id: ConnectionId, generation: u64) -> Connection {
         readable: Readable { contacts: true, matters: true, documents: true },
         connected_at: Timestamp(0),
         connected_by: actor_id("usr_1"),
+        ended_at: None,
         unrevoked: None,
     }
 }
