@@ -196,7 +196,11 @@ async fn an_authorization_that_ends_inside_clio_disconnects_and_a_false_claim_do
     let claim = async || service.post("/deauthorized/firm_1", STRANGER, json!({})).await.0;
     bench.sim.model().revoke_all(true, false);
     assert_eq!(claim().await, StatusCode::NO_CONTENT);
-    assert_eq!(service.get("/status", ADMIN).await.1["state"], "connected", "an access token that ended proves nothing");
+    assert_eq!(
+        service.get("/status", ADMIN).await.1["state"],
+        "connected",
+        "an access token that ended proves nothing"
+    );
     let service = Backend::start(&bench);
     bench.sim.model().revoke_all(true, true);
     let claim = async || service.post("/deauthorized/firm_1", STRANGER, json!({})).await.0;
