@@ -228,10 +228,7 @@ async fn faq_13_every_operation_is_in_the_audit_log_with_time_actor_status_and_d
     bench.matter("m1", &intake("m1", "c1", EMAIL, &["d1"]));
     let service = connected(&bench).await;
     let clio = service.synced("m1").await;
-    let mut edit = clio_sim::model::Request::new("POST", "/__sim/edit");
-    edit.body = json!({ "resource": "matters", "id": clio, "data": { "status": "closed" } }).to_string().into_bytes();
-    let now = bench.sim.now();
-    bench.sim.model().handle(now, &edit);
+    bench.edit("matters", clio, &json!({ "status": "closed" }));
     service.events("matter_status", 1).await;
     service.get("/settings", MEMBER).await;
     let (_, settings) = service.get("/settings", ADMIN).await;

@@ -97,6 +97,26 @@ async fn clio_processes_an_upload_for_a_while() {
     }
 }
 
+/// Clio's answer is longer on its way than the address in it lives; and storage refuses an address that should be good.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_address_that_expired_or_is_refused_is_asked_for_anew_in_the_same_run() {
+    let slow = Fault::new("POST", "/api/v4/documents", Action::Slow { ms: 2_500 });
+    let refused = Fault::new("PUT", "/manage-documents/", status(403, false, false));
+    for (fault, rejected) in [(slow, "storage:AccessDenied"), (refused, "fault:403")] {
+        let bench = Bench::with(Config { rate_limit: 1_000_000, put_url_lifetime_s: 1, ..Config::default() }).await;
+        bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+        bench.sim.model().add_fault(fault);
+        let (output, report) = bench.run(&[]).await;
+        assert!(output.status.success(), "{report:#}");
+        let state = bench.state();
+        assert_eq!(state["calls"]["rejected"], json!({ rejected: 1 }));
+        assert_eq!(state["calls"]["by_route"]["POST /documents"], 2, "not the same address again");
+        assert_each_once(&state, 1, 1, 1, rejected);
+        assert_eq!(state["documents"].as_array().unwrap().len(), 1, "another version of the same document");
+        bench.sim.stop();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_access_token_is_refreshed_and_the_budget_is_waited_for() {
     let bench = Bench::with(Config { rate_limit: 12, rate_window_s: 3, ..Config::default() }).await;

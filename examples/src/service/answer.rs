@@ -13,6 +13,9 @@ use serde_json::json;
 /// The user, as the authenticating proxy names them.
 pub(crate) struct Who(pub Actor);
 
+/// A service of CaseHug's own. It asks as an admin: a member who took an event away, or called one done, would keep it from the host.
+pub(crate) struct Host(pub Actor);
+
 /// A failure on its way to the caller.
 #[derive(Debug)]
 pub(crate) struct Failed(pub Error);
@@ -63,5 +66,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
             Ok(Actor { id, firm, role })
         });
         who.map(Self).map_err(|_| StatusCode::UNAUTHORIZED.into_response())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Host {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let Who(actor) = Who::from_request_parts(parts, state).await?;
+        match actor.role {
+            Role::Admin => Ok(Self(actor)),
+            Role::Member => Err(Failed(Code::NotAllowed.into()).into_response()),
+        }
     }
 }

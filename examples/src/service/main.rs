@@ -14,9 +14,10 @@
 //! | `POST /matters/{matter}/sync`, `/approved`; `GET /matters/{matter}` | syncing |
 //! | `GET /sync-log`, `POST /sync-log/{run}/retry`, `GET /audit`, `GET /held`, `POST /held` | logs |
 //! | `GET /contact-proposals`, `POST /contact-proposals/{id}`, `POST /matters/{matter}/contact-changed` | review of contacts, both ways |
-//! | `GET /events`, `POST /events/ack` | the outbox, for CaseHug's own services |
+//! | `GET /events`, `POST /events/ack`, `POST /contact-proposals/{id}/applied`, `POST /matters/{matter}/status-changed` | the outbox, and what CaseHug's own services say: they ask as an admin |
 
 mod answer;
+mod intakes;
 mod routes;
 
 use std::net::SocketAddr;
@@ -29,13 +30,14 @@ use casehug_clio::clio::ClioHost;
 use casehug_clio::queue::WorkerConfig;
 use casehug_clio::{Code, Error, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
-use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store_sqlite::SqliteStore;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use url::Url;
+
+use crate::intakes::FirmIntakes;
 
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
@@ -50,7 +52,7 @@ struct Args {
     /// How Clio and browsers reach it: https, or http on loopback. By default what it listens on.
     #[arg(long, value_name = "URL")]
     public_url: Option<Url>,
-    /// The folder of intakes.
+    /// The folder of intakes: a folder for each firm, and in it one for each matter.
     #[arg(long, value_name = "DIR")]
     intake: PathBuf,
     /// The SDK's database; made if it is not there.
@@ -102,7 +104,7 @@ async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Erro
     let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
     let key = setting("CASEHUG_CLIO_SEALING_KEY", loopback, DEV_KEY)?;
     let runtime = Arc::new(TokioRuntime);
-    let intake = FolderIntake::new(&args.intake);
+    let intake = FirmIntakes::new(args.intake.clone());
     let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host)
         .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?))
         .store(Arc::new(SqliteStore::open(&args.db).await?))

@@ -9,17 +9,17 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use casehug_clio::Sdk;
-use casehug_clio::log::{AuditQuery, RunQuery};
-use casehug_clio::model::{Confidential, FirmId, MatterId};
+use casehug_clio::log::{AuditQuery, AuditStatus, RunQuery};
+use casehug_clio::model::{ActorId, Confidential, FirmId, MatterId, Timestamp};
 use casehug_clio::ports::Headers;
 use casehug_clio::queue::Trigger;
 use casehug_clio::settings::FirmSettings;
+use casehug_clio::{Code, Error, Sdk};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::answer::{Answer, Who};
+use crate::answer::{Answer, Host, Who};
 
 /// Nothing that is sent here is larger.
 const MOST_BODY: usize = 1024 * 1024;
@@ -56,6 +56,7 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
         .route("/contact-proposals/{proposal}", post(decide_contact))
         .route("/contact-proposals/{proposal}/applied", post(contact_applied))
         .route("/matters/{matter}/contact-changed", post(contact_changed))
+        .route("/matters/{matter}/status-changed", post(status_changed))
         .route("/events", get(events))
         .route("/events/ack", post(ack))
         .layer(DefaultBodyLimit::max(MOST_BODY))
@@ -189,9 +190,39 @@ async fn retry(State(service): Shared, Who(actor): Who, Path(run): Path<String>)
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn audit(State(service): Shared, Who(actor): Who, Query(paging): Query<Paging>) -> Answer<Response> {
-    let query = AuditQuery { after: paging.after, limit: paging.limit, ..AuditQuery::default() };
+#[derive(Deserialize)]
+struct Audited {
+    status: Option<String>,
+    actor: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    after: Option<String>,
+    #[serde(default)]
+    limit: usize,
+}
+
+async fn audit(State(service): Shared, Who(actor): Who, Query(asked): Query<Audited>) -> Answer<Response> {
+    let query = AuditQuery {
+        action: None,
+        status: asked.status.as_deref().map(audit_status).transpose()?,
+        actor: asked.actor.map(ActorId::new).transpose()?,
+        since: asked.since.as_deref().map(time).transpose()?,
+        until: asked.until.as_deref().map(time).transpose()?,
+        after: asked.after,
+        limit: asked.limit,
+    };
     Ok(Json(service.sdk.query_audit_log(&actor, &query).await?).into_response())
+}
+
+fn audit_status(name: &str) -> casehug_clio::Result<AuditStatus> {
+    let all = [AuditStatus::Ok, AuditStatus::Refused, AuditStatus::Failed, AuditStatus::Noted];
+    let found = all.into_iter().find(|status| status.name() == name);
+    found.ok_or_else(|| Error::new(Code::SettingInvalid).with("field", "status"))
+}
+
+/// RFC 3339.
+fn time(text: &str) -> casehug_clio::Result<Timestamp> {
+    Timestamp::parse(text).ok_or_else(|| Error::new(Code::SettingInvalid).with("field", "time"))
 }
 
 async fn held(State(service): Shared, Who(actor): Who) -> Answer<Response> {
@@ -240,7 +271,11 @@ async fn decide_contact(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn contact_applied(State(service): Shared, Who(actor): Who, Path(proposal): Path<String>) -> Answer<StatusCode> {
+async fn contact_applied(
+    State(service): Shared,
+    Host(actor): Host,
+    Path(proposal): Path<String>,
+) -> Answer<StatusCode> {
     service.sdk.contact_applied(&actor, &proposal).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -251,8 +286,24 @@ async fn contact_changed(State(service): Shared, Who(actor): Who, Path(matter): 
     Ok(Json(json!({ "proposal": proposal })))
 }
 
+#[derive(Deserialize)]
+struct StatusChanged {
+    at: String,
+}
+
+/// CaseHug changed the matter's status itself, at this time on its clock.
+async fn status_changed(
+    State(service): Shared,
+    Host(actor): Host,
+    Path(matter): Path<String>,
+    Json(StatusChanged { at }): Json<StatusChanged>,
+) -> Answer<StatusCode> {
+    service.sdk.status_changed_here(&actor, &MatterId::new(matter)?, time(&at)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Events of the actor's firm, leased for a minute.
-async fn events(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
+async fn events(State(service): Shared, Host(actor): Host) -> Answer<Json<Value>> {
     let events = service.sdk.next_events(Some(&actor.firm), 50, Duration::from_secs(2)).await?;
     let events: Vec<Value> = events.iter().map(|event| json!({ "id": event.id, "event": event.body })).collect();
     Ok(Json(Value::Array(events)))
@@ -263,7 +314,7 @@ struct Ack {
     id: String,
 }
 
-async fn ack(State(service): Shared, Who(actor): Who, Json(Ack { id }): Json<Ack>) -> Answer<StatusCode> {
+async fn ack(State(service): Shared, Host(actor): Host, Json(Ack { id }): Json<Ack>) -> Answer<StatusCode> {
     service.sdk.ack(&actor.firm, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

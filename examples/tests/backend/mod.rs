@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ impl Backend {
         std::fs::create_dir_all(bench.intakes()).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_service"))
             .arg("--intake")
-            .arg(bench.intakes())
+            .arg(bench.firms())
             .arg("--db")
             .arg(bench.folder.path().join("service.db"))
             .args(["--clio-url", bench.sim.url(), "--settle", "1", "--listen", listen])
@@ -194,6 +195,16 @@ impl Backend {
     pub async fn audit(&self, action: &str) -> Vec<Value> {
         let (_, page) = self.get("/audit?limit=500", ADMIN).await;
         page["items"].as_array().unwrap().iter().filter(|entry| entry["action"] == action).cloned().collect()
+    }
+
+    /// Posts to a webhook URL of the service, as Clio would if the secret is that of the subscription.
+    pub async fn deliver(&self, hook: &Value, secret: &str, body: &Value) -> StatusCode {
+        let token = hook["url"].as_str().unwrap().rsplit_once('/').unwrap().1;
+        let body = body.to_string();
+        let mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(&body);
+        let signed = hex::encode(mac.finalize().into_bytes());
+        let request = self.http.post(format!("{}/webhooks/{token}", self.url)).header("x-hook-signature", signed);
+        request.body(body).send().await.unwrap().status()
     }
 
     pub fn log(&self) -> String {

@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use clio_sim::model::Request;
 use clio_sim::{ClioSim, Config};
 use serde_json::{Value, json};
 
@@ -28,8 +29,13 @@ impl Bench {
         Self { sim: ClioSim::start(config).await.unwrap(), folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn intakes(&self) -> PathBuf {
+    /// Those of all firms, as the service takes them.
+    pub fn firms(&self) -> PathBuf {
         self.folder.path().join("intakes")
+    }
+
+    pub fn intakes(&self) -> PathBuf {
+        self.firms().join("firm_1")
     }
 
     pub fn matter(&self, id: &str, intake: &Value) {
@@ -81,6 +87,22 @@ impl Bench {
     pub fn state(&self) -> Value {
         let now = self.sim.now();
         self.sim.model().state(now)
+    }
+
+    /// What a person does inside Clio.
+    pub fn edit(&self, resource: &str, id: i64, data: &Value) {
+        self.inside_clio(&json!({ "resource": resource, "id": id, "data": data }));
+    }
+
+    /// The same, to be rid of a record.
+    pub fn delete(&self, resource: &str, id: i64) {
+        self.inside_clio(&json!({ "resource": resource, "id": id, "delete": true }));
+    }
+
+    fn inside_clio(&self, what: &Value) {
+        let now = self.sim.now();
+        let answer = self.sim.model().handle(now, &Request::new("POST", "/__sim/edit").with_json(what));
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
     }
 }
 

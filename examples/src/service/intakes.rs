@@ -1,0 +1,42 @@
+//! Intakes of several firms: `DIR/<firm>/<matter>/`. Without the firm in the path, whoever guesses another firm's matter id could have it synced to their own Clio.
+
+use std::path::PathBuf;
+
+use casehug_clio::Result;
+use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::model::{DocumentRef, FirmId, Intake, MatterId};
+use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
+use casehug_clio_intake_folder::FolderIntake;
+
+/// One folder for each firm.
+#[derive(Clone, Debug)]
+pub(crate) struct FirmIntakes {
+    root: PathBuf,
+}
+
+impl FirmIntakes {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// A firm's id holds no separator and begins with no dot, so it stays below the root.
+    fn of(&self, firm: &FirmId) -> FolderIntake {
+        FolderIntake::new(self.root.join(firm.as_str()))
+    }
+}
+
+impl IntakeSource for FirmIntakes {
+    fn load<'a>(&'a self, firm: &'a FirmId, matter: &'a MatterId) -> BoxFuture<'a, Result<Intake>> {
+        Box::pin(async move { self.of(firm).load(firm, matter).await })
+    }
+
+    fn stat<'a>(&'a self, document: &'a DocumentRef) -> BoxFuture<'a, Result<DocumentStat>> {
+        Box::pin(async move { self.of(&document.firm).stat(document).await })
+    }
+}
+
+impl DocumentBytes for FirmIntakes {
+    fn open<'a>(&'a self, document: &'a DocumentRef, offset: u64) -> BoxFuture<'a, Result<Box<dyn DocumentReader>>> {
+        Box::pin(async move { self.of(&document.firm).open(document, offset).await })
+    }
+}
