@@ -49,8 +49,9 @@ use crate::model::{ConnectionId, FirmId, Monotonic, Timestamp};
 use crate::ports::{Commit, Expect};
 use crate::queue;
 use crate::records::{Journal, Stored, Unit};
+use crate::settings;
 use crate::sync::linked_matters;
-use crate::webhook::{Chore, wake_in};
+use crate::webhook::{Chore, forget_health, wake_in};
 
 /// Linked matters that are tried to tell one account from another: a person may have deleted some.
 const MOST_READ_BACK: usize = 5;
@@ -289,8 +290,14 @@ impl Connect {
         let firm = &actor.firm;
         let mut unit = self.journal.unit(firm)?;
         unit.put(Connection::key(firm), expect(base), connection)?;
-        let areas = survey.areas.clone().after(areas_base.map(|base| &base.value));
+        let moved = base.is_some_and(|base| base.value.link_set != connection.link_set);
+        // Ids of another account mean something else here.
+        let areas = survey.areas.clone().after(areas_base.filter(|_| !moved).map(|base| &base.value));
+        if let Some(before) = areas_base.filter(|_| moved) {
+            settings::carry_over(&self.journal, &mut unit, &actor.id, &before.value.areas, &areas.areas).await?;
+        }
         unit.put(PracticeAreas::key(firm), expect(areas_base), &areas)?;
+        forget_health(&self.journal, &mut unit).await?;
         link_set::note(&self.journal, &mut unit, connection).await?;
         if let Some((rate, clio_time)) = survey.rate {
             budget::opened(&self.journal, &mut unit, rate, clio_time).await?;

@@ -24,7 +24,7 @@ use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
 use crate::model::{ClioId, FirmId};
 use crate::ports::{Commit, Expect};
 use crate::records::{Stored, Unit};
-use crate::webhook::{Chore, HOOKS, Hook, HookState, digest_in, drop_proposals, wake_after};
+use crate::webhook::{Chore, HOOKS, Hook, HookState, digest_in, drop_proposals, forget_health, wake_after};
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
 const MOST_TURNS: usize = 8;
@@ -144,6 +144,7 @@ impl Connect {
             unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
             unit.audit(entry.clone().with("connection", &connection.id));
             unit.event(Event::about_connection(EventBody::Disconnected));
+            forget_health(&self.journal, &mut unit).await?;
             // Whoever began it does it now; a worker should that fail.
             wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {

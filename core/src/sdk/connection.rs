@@ -9,6 +9,9 @@ use crate::ports::{Commit, Headers};
 use crate::sync::linked_matter;
 use crate::webhook::{ContactProposal, WebhookReply, status};
 
+/// Clocks that differ by less are taken for equal.
+const NO_SKEW_MS: i64 = 2_000;
+
 impl Sdk {
     /// Ends the firm's connection: gives back what Clio granted and removes our webhook subscriptions; what Clio could not be asked for is done later by a
     /// [worker](Self::worker). Links, logs and settings stay, and nothing else in Clio is touched.
@@ -92,9 +95,10 @@ impl Sdk {
         let links = Links::current(&self.journal, &actor.firm).await?;
         let clio = linked_matter(&self.journal, &links, matter).await?;
         let clio = clio.ok_or_else(|| Error::new(Code::MatterUnknown).with("matter", matter))?;
-        // On Clio's clock, whatever the host's shows.
+        // On Clio's clock, whatever the host's shows; Clio tells whole seconds, so it is not known better than that.
         let now = self.engine.runtime.now();
         let ahead = self.engine.clio.clio_now().map_or(0, |clio_now| clio_now.millis_since(now));
+        let ahead = if ahead.abs() <= NO_SKEW_MS { 0 } else { ahead };
         let at = Timestamp((at.0.min(now.0) + ahead) / 1000 * 1000);
         loop {
             let mut unit = self.journal.unit(&actor.firm)?;

@@ -22,10 +22,10 @@ pub(crate) use transfer::{export, import};
 use crate::auth::{Actor, PracticeArea};
 use crate::error::Result;
 use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{ClioId, FirmId};
+use crate::model::{ActorId, ClioId, FirmId};
 use crate::ports::{Expect, Key};
 use crate::queue::Trigger;
-use crate::records::Journal;
+use crate::records::{Journal, Unit};
 use crate::webhook::{Chore, wake_in};
 
 /// A firm's settings. Every field has a default that works for most firms.
@@ -84,6 +84,31 @@ fn settings_key(firm: &FirmId) -> Key {
 /// The firm's settings, or the defaults.
 pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<FirmSettings> {
     Ok(journal.get(&settings_key(firm)).await?.map(|stored| stored.value).unwrap_or_default())
+}
+
+/// Adds to the commit of a connection to another account that the firm's own mappings lead to its areas of the same names. What has no such name goes by the defaults.
+pub(crate) async fn carry_over(
+    journal: &Journal,
+    unit: &mut Unit,
+    actor: &ActorId,
+    before: &[PracticeArea],
+    now: &[PracticeArea],
+) -> Result<()> {
+    let key = settings_key(unit.firm());
+    let Some(stored) = journal.get::<FirmSettings>(&key).await? else { return Ok(()) };
+    let name = |id: &ClioId| before.iter().find(|area| area.id == *id).map(|area| area.name.as_str());
+    let there = |id: &ClioId| named(now, name(id)?).ok();
+    let mut settings = stored.value;
+    let all = settings.practice_areas.len() + usize::from(settings.fallback_area.is_some());
+    settings.practice_areas =
+        settings.practice_areas.into_iter().filter_map(|(case_type, id)| Some((case_type, there(&id)?))).collect();
+    settings.fallback_area = settings.fallback_area.and_then(|id| there(&id));
+    settings.revision += 1;
+    let kept = settings.practice_areas.len() + usize::from(settings.fallback_area.is_some());
+    unit.put(key, Expect::Version(stored.version), &settings)?;
+    let entry = AuditEntry::by(actor, Action::Mapping, AuditStatus::Noted).with("revision", settings.revision);
+    unit.audit(entry.with("carried_over", kept).with("dropped", all - kept));
+    Ok(())
 }
 
 /// Replaces the firm's settings, in one commit with the audit entry. Gives the new revision.

@@ -16,7 +16,7 @@ use crate::clio::HookModel;
 use crate::error::{Code, Error, Result};
 use crate::model::{ClioId, ConnectionId, FirmId, Timestamp};
 use crate::ports::{Key, Runtime};
-use crate::records::Journal;
+use crate::records::{Journal, Unit};
 
 pub(crate) const HOOKS: &str = "webhook";
 const HEALTH: &str = "webhook-health";
@@ -81,6 +81,15 @@ impl HookHealth {
 
 pub(super) fn health_key(firm: &FirmId) -> Key {
     Key::new(firm, HEALTH, "current")
+}
+
+/// Adds to the commit of a connection, or of its end, that nothing is known of its subscriptions yet, or any more.
+pub(crate) async fn forget_health(journal: &Journal, unit: &mut Unit) -> Result<()> {
+    let key = health_key(unit.firm());
+    if let Some(known) = journal.store().get(&key).await? {
+        unit.delete(key, known.version);
+    }
+    Ok(())
 }
 
 /// How a firm's subscriptions are; `None` until they were looked after.

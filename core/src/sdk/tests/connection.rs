@@ -264,3 +264,43 @@ async fn keys_are_wrapped_again_by_an_admin_and_audited() {
     let entry: Vec<Value> = world.audited("key_rotation").await;
     assert_eq!((entry.len(), &entry[0]["details"]["keys"]), (1, &json!("2")));
 }
+
+/// Account, and practice areas by id and name.
+fn is_account(world: &World, account: i64, areas: &[(i64, &str)]) {
+    let areas: Vec<Value> = areas.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("GET", "/api/v4/users/who_am_i") => Some((
+            200,
+            json!({ "data": { "id": 1, "name": "x", "email": "e@x", "account": { "id": account, "name": "F" } } }),
+        )),
+        ("GET", "/api/v4/practice_areas") => Some((200, json!({ "data": areas, "meta": { "paging": {} } }))),
+        _ => None,
+    });
+}
+
+#[tokio::test]
+async fn mappings_go_to_another_account_by_name_and_never_by_number() {
+    let world = World::new();
+    is_account(&world, 7, &[(1, "Falconry"), (2, "Personal Injury"), (3, "Heraldry")]);
+    world.connect().await.unwrap();
+    for (case_type, area) in [("Hawks", "Falconry"), ("Shields", "Heraldry")] {
+        world.sdk.map_case_type(&admin(), case_type, Some(area)).await.unwrap();
+    }
+    world.sdk.disconnect(&admin()).await.unwrap();
+    assert_eq!(world.health().await.webhooks, None, "nothing is delivered any more");
+    // The same numbers mean something else there.
+    is_account(&world, 8, &[(1, "Another thing"), (2, "Falconry"), (9, "personal injury")]);
+    let start = world.sdk.begin_separate_connect(&admin(), "https://calmintake.example/callback").await.unwrap();
+    let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    world.sdk.finish_connect(&admin(), &format!("code=c&state={state}")).await.unwrap();
+    let page = world.sdk.mappings(&admin()).await.unwrap();
+    let to = |case_type: &str| {
+        let found = page.mappings.iter().find(|one| one.case_type == case_type);
+        found.map(|one| serde_json::to_value(&one.mapped).unwrap()["id"].clone())
+    };
+    assert_eq!(to("Hawks"), Some(json!("2")));
+    assert_eq!(to("personal_injury"), Some(json!("9")));
+    assert_eq!(to("Shields"), None, "dropped, and counted");
+    let entry = world.audited("mapping").await.pop().unwrap();
+    assert_eq!((&entry["details"]["carried_over"], &entry["details"]["dropped"]), (&json!("1"), &json!("1")));
+}
