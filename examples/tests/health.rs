@@ -190,6 +190,7 @@ async fn the_card_tells_everything_in_each_state_and_what_to_do_next() {
             "connection": connection("usr_2", &Value::Null),
             "sync_when_approved": true,
             "held_matters": 1,
+            "webhooks": Value::Null,
         }),
     );
     assert_eq!(card.shown().await, expected);

@@ -18,7 +18,7 @@ use super::things::{self, ContactKey, DocumentThing, Thing};
 use super::{LinkState, dedupe};
 use crate::auth::{Actor, Auth, Connection, Keyring, Links, PracticeAreas, Session};
 use crate::budget::Budget;
-use crate::clio::{ApiRequest, ClioApi, HookModel, contacts, matters, probe};
+use crate::clio::{ApiRequest, ClioApi, contacts, matters, probe};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
@@ -94,14 +94,14 @@ pub(crate) struct FirmShare {
 }
 
 /// What anybody can cause who knows a webhook's URL. Each is done once in a while only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Doubtful {
     /// Writing down that a delivery was refused.
     Tell,
     /// Asking Clio about the subscriptions because of a delivery.
     Look,
-    /// The same because of a handshake.
-    Shake(HookModel),
+    /// The same because of a handshake of this subscription.
+    Shake(String),
 }
 
 const DOUBTFUL_PAUSE: Duration = Duration::from_secs(60);
@@ -110,7 +110,8 @@ impl FirmShare {
     /// Whether it may be done now; if so, not again for a minute.
     pub(crate) fn may(&self, what: Doubtful, now: Monotonic) -> bool {
         let mut done = self.doubtful.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let may = done.get(&what).is_none_or(|at| at.until(now) >= DOUBTFUL_PAUSE);
+        done.retain(|_, at| at.until(now) < DOUBTFUL_PAUSE);
+        let may = !done.contains_key(&what);
         if may {
             done.insert(what, now);
         }

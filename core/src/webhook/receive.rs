@@ -123,7 +123,7 @@ impl Engine {
         let reply = WebhookReply { status: 200, headers: vec![("X-Hook-Secret", secret.to_owned())] };
         let brought = SecretString::from(secret);
         let waited_for = hook::health(&self.journal, firm).await?.is_none_or(|health| !health.delivers);
-        let asked = Doubtful::Shake(stored.value.model);
+        let asked = Doubtful::Shake(digest.to_owned());
         let wake = waited_for && self.share_of(firm).may(asked, self.runtime.monotonic());
         let mut stored = Some(stored);
         for _ in 0..MOST_TURNS {
