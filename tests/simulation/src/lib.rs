@@ -354,29 +354,28 @@ impl Simulation {
     fn change_in_clio(&self, matter: usize, data: &serde_json::Value) {
         let now = self.world.unix_ms();
         let mut model = self.clio.model();
-        let Some(id) = self.in_clio(&model.state(now), matter).map(|matter| matter["id"].clone()) else { return };
+        let Some((id, _)) = self.in_clio(&model, matter) else { return };
         let mut request = Request::new("POST", "/__sim/edit");
         request.body = json!({ "resource": "matters", "id": id, "data": data }).to_string().into_bytes();
         model.handle(now, &request);
     }
 
-    fn in_clio(&self, state: &serde_json::Value, matter: usize) -> Option<serde_json::Value> {
-        let id = self.scenario.matters[matter].id.as_str();
-        let is = |matter: &&serde_json::Value| {
-            matter["description"].as_str().unwrap_or_default().rsplit(' ').next() == Some(id)
-        };
-        state["matters"].as_array()?.iter().find(is).cloned()
+    /// A matter of ours in Clio: its id and its status.
+    fn in_clio<'a>(&self, model: &'a Model, matter: usize) -> Option<(i64, &'a str)> {
+        let ours = self.scenario.matters[matter].id.as_str();
+        let mut matters = model.matters();
+        matters.find(|(_, text, _)| text.rsplit(' ').next() == Some(ours)).map(|(id, _, status)| (id, status))
     }
 
     /// Matters whose status in Clio the host does not know.
     fn unaware(&self) -> Result<Vec<String>, String> {
-        let state = self.clio.model().state(self.world.unix_ms());
+        let model = self.clio.model();
         let mut unaware = Vec::new();
         for number in 0..self.scenario.matters.len() {
-            let (matter, there) = (self.matter(number)?, self.in_clio(&state, number));
-            let status = there.as_ref().and_then(|there| there["status"].as_str()).unwrap_or_default().to_lowercase();
+            let Some((_, status)) = self.in_clio(&model, number) else { continue };
+            let matter = self.matter(number)?;
             let told = self.told.status(&matter);
-            if there.is_some() && status != told {
+            if status != told {
                 unaware.push(format!("{matter} is {status}, and the host was told {told}"));
             }
         }
@@ -469,6 +468,9 @@ impl Simulation {
     fn decide_reviews(&self) -> Result<(), String> {
         let (host, admin) = (self.host()?, self.admin()?);
         let asked = self.wait(async move { host.reviews(&admin).await })?.map_err(|error| format!("{error:?}"))?;
+        if asked.is_empty() {
+            return Ok(());
+        }
         let state = self.clio.model().state(self.world.unix_ms());
         for review in asked {
             let (list, text) = match review.step {

@@ -30,14 +30,16 @@ pub type Node = usize;
 
 struct Task {
     node: Node,
+    /// One for all polls, so that a timer sees that it is still the same.
+    waker: Waker,
     work: Option<Work>,
 }
 
 struct State {
     now: Duration,
     random: fastrand::Rng,
-    tasks: BTreeMap<u64, Task>,
-    next_task: u64,
+    /// By number. Numbers are not used again, so that a late waker wakes nobody else.
+    tasks: Vec<Option<Task>>,
     timers: BTreeMap<(Duration, u64), Waker>,
     next_timer: u64,
     paused_until: BTreeMap<Node, Duration>,
@@ -56,8 +58,10 @@ const MOST_TURNS: u32 = 100_000;
 #[derive(Clone)]
 pub struct World {
     state: Arc<Mutex<State>>,
-    ready: Arc<Mutex<Vec<u64>>>,
+    ready: Ready,
 }
+
+type Ready = Arc<Mutex<Vec<Arc<Wakeup>>>>;
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,15 +70,17 @@ impl fmt::Debug for World {
 }
 
 struct Wakeup {
-    task: u64,
-    ready: Arc<Mutex<Vec<u64>>>,
+    task: usize,
+    /// Whether it is among the ready ones already.
+    queued: AtomicBool,
+    ready: Ready,
 }
 
 impl Wake for Wakeup {
     fn wake(self: Arc<Self>) {
-        let mut ready = lock(&self.ready);
-        if !ready.contains(&self.task) {
-            ready.push(self.task);
+        if !self.queued.swap(true, Ordering::Relaxed) {
+            let ready = Arc::clone(&self.ready);
+            lock(&ready).push(self);
         }
     }
 }
@@ -90,8 +96,7 @@ impl World {
         let state = State {
             now: Duration::ZERO,
             random: fastrand::Rng::with_seed(seed),
-            tasks: BTreeMap::new(),
-            next_task: 0,
+            tasks: Vec::new(),
             timers: BTreeMap::new(),
             next_timer: 0,
             paused_until: BTreeMap::new(),
@@ -169,10 +174,10 @@ impl World {
     /// Starts a task on a node.
     pub fn spawn(&self, node: Node, work: impl Future<Output = ()> + Send + 'static) {
         let mut state = lock(&self.state);
-        let task = state.next_task;
-        state.next_task += 1;
-        state.tasks.insert(task, Task { node, work: Some(Box::pin(work)) });
-        lock(&self.ready).push(task);
+        let wakeup = Wakeup { task: state.tasks.len(), queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) };
+        let waker = Waker::from(Arc::new(wakeup));
+        waker.wake_by_ref();
+        state.tasks.push(Some(Task { node, waker, work: Some(Box::pin(work)) }));
     }
 
     /// Drops every task of a node where it stands.
@@ -180,8 +185,8 @@ impl World {
         let gone: Vec<Task> = {
             let mut state = lock(&self.state);
             state.paused_until.remove(&node);
-            let ids: Vec<u64> = state.tasks.iter().filter(|(_, task)| task.node == node).map(|(id, _)| *id).collect();
-            ids.iter().filter_map(|id| state.tasks.remove(id)).collect()
+            let on_it = |task: &&mut Option<Task>| task.as_ref().is_some_and(|task| task.node == node);
+            state.tasks.iter_mut().filter(on_it).filter_map(Option::take).collect()
         };
         // Outside of the lock: what is dropped may wake others.
         drop(gone);
@@ -221,36 +226,35 @@ impl World {
                 }
             }
         };
-        let Some(id) = next else { return self.advance(end) };
-        let waker = Waker::from(Arc::new(Wakeup { task: id, ready: Arc::clone(&self.ready) }));
-        let work = {
-            let mut state = lock(&self.state);
-            let now = state.now;
+        let Some(wakeup) = next else { return self.advance(end) };
+        wakeup.queued.store(false, Ordering::Relaxed);
+        let (waker, mut work) = {
+            let mut guard = lock(&self.state);
+            let state = &mut *guard;
             state.turns += 1;
-            assert!(
-                state.turns < MOST_TURNS,
-                "a loop without an end, on node {:?}",
-                state.tasks.get(&id).map(|task| task.node)
-            );
-            let Some(node) = state.tasks.get(&id).map(|task| task.node) else { return true };
-            if let Some(until) = state.paused_until.get(&node).copied().filter(|until| *until > now) {
+            let Some(task) = state.tasks[wakeup.task].as_mut() else { return true };
+            assert!(state.turns < MOST_TURNS, "a loop without an end, on node {:?}", task.node);
+            if let Some(until) = state.paused_until.get(&task.node).copied().filter(|until| *until > state.now) {
                 state.next_timer += 1;
-                let number = state.next_timer;
-                state.timers.insert((until, number), waker);
+                state.timers.insert((until, state.next_timer), task.waker.clone());
                 return true;
             }
-            state.tasks.get_mut(&id).and_then(|task| task.work.take())
+            let Some(work) = task.work.take() else { return true };
+            (task.waker.clone(), work)
         };
-        let Some(mut work) = work else { return true };
         let done = work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
         let mut state = lock(&self.state);
-        if done {
-            state.tasks.remove(&id);
-        } else if let Some(task) = state.tasks.get_mut(&id) {
-            task.work = Some(work);
-            return true;
+        let task = &mut state.tasks[wakeup.task];
+        match task {
+            Some(task) if !done => {
+                task.work = Some(work);
+                return true;
+            }
+            _ => *task = None,
         }
+        // Outside of the lock: what is dropped may wake others.
         drop(state);
+        drop(work);
         true
     }
 
@@ -282,30 +286,43 @@ impl World {
 pub struct Sleep {
     world: World,
     until: Duration,
-    timer: Option<u64>,
+    /// Its number among the timers, and whom it wakes.
+    timer: Option<(u64, Waker)>,
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let mut state = lock(&this.world.state);
-        if state.now >= this.until {
+        let Self { world, until, timer } = &mut *self;
+        let mut guard = lock(&world.state);
+        let state = &mut *guard;
+        if state.now >= *until {
+            if let Some((number, _)) = timer.take() {
+                state.timers.remove(&(*until, number));
+            }
             return Poll::Ready(());
         }
-        let number = *this.timer.get_or_insert_with(|| {
-            state.next_timer += 1;
-            state.next_timer
-        });
-        state.timers.insert((this.until, number), context.waker().clone());
+        // A worker is polled far more often than it is woken by this timer.
+        if timer.as_ref().is_some_and(|(_, waker)| waker.will_wake(context.waker())) {
+            return Poll::Pending;
+        }
+        let number = timer.as_ref().map_or_else(
+            || {
+                state.next_timer += 1;
+                state.next_timer
+            },
+            |(number, _)| *number,
+        );
+        state.timers.insert((*until, number), context.waker().clone());
+        *timer = Some((number, context.waker().clone()));
         Poll::Pending
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(number) = self.timer {
+        if let Some((number, _)) = self.timer.take() {
             lock(&self.world.state).timers.remove(&(self.until, number));
         }
     }
