@@ -38,11 +38,13 @@ use serde_json::json;
 use hooks::{Doors, PUBLIC_URL, Told, lock};
 use net::{Clio, Faults, Network, OUTSIDE, SETTLE};
 use scenario::{CLIENT_DATA, Event, Scenario, TROUBLE};
-use store::{Remote, Vault};
+use store::{Dues, Remote, Vault};
 use world::{Node, NodeRuntime, World};
 
 const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How often everybody looks for something to do. Nobody sleeps as long for another reason.
+const PACE: Duration = Duration::from_millis(5_003);
 /// The node on which the host's own calls run; it never dies.
 const HOST: Node = 1_000;
 
@@ -59,6 +61,8 @@ struct Simulation {
     world: World,
     clio: Clio,
     store: MemoryStore,
+    work: Dues,
+    news: Dues,
     intake: MemoryIntake,
     faults: Faults,
     scenario: Scenario,
@@ -105,6 +109,8 @@ impl Simulation {
         Ok(Self {
             store: MemoryStore::new(Arc::new(NodeRuntime::new(&world))),
             clio: Clio::new(model),
+            work: Dues::work(),
+            news: Dues::news(),
             intake: MemoryIntake::new(),
             faults: Faults::new(
                 scenario.fault_rate,
@@ -118,7 +124,7 @@ impl Simulation {
             restored: false,
             doors: Doors::default(),
             told: Told::default(),
-            pace: Duration::from_secs(5),
+            pace: PACE,
             scenario,
             world,
         })
@@ -153,7 +159,10 @@ impl Simulation {
             inner: self.store.clone(),
             faults: self.faults.clone(),
             holder: Arc::default(),
+            work: self.work.clone(),
+            news: self.news.clone(),
         };
+        let runtime = runtime.looking(self.work.looking(self.pace));
         let vault = Vault {
             inner: Arc::new(StoreTokens::new(Arc::new(remote.clone()))),
             world: world.clone(),
@@ -229,8 +238,8 @@ impl Simulation {
         }
         let host = self.sdk(HOST)?;
         self.open(HOST, &host);
-        hooks::deliver(&self.world, &self.clio, &self.faults, &self.doors, self.pace);
-        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told, self.pace);
+        hooks::deliver(&self.world, &self.clio, &self.faults, &self.doors, self.pace / 2);
+        self.read_events(&host);
         self.connect()?;
         for node in 0..self.scenario.nodes {
             self.start(node)?;
@@ -242,6 +251,10 @@ impl Simulation {
     fn open(&mut self, node: Node, sdk: &Arc<Sdk>) {
         self.up.insert(node, Arc::clone(sdk));
         lock(&self.doors).insert(node, Arc::clone(sdk));
+    }
+
+    fn read_events(&self, host: &Arc<Sdk>) {
+        hooks::read(&self.world, HOST, &self.firm, host, &self.faults, &self.told, &self.news.looking(self.pace));
     }
 
     fn host(&self) -> Result<Arc<Sdk>, String> {
@@ -397,9 +410,11 @@ impl Simulation {
         self.restored = true;
         self.told.restored.store(true, std::sync::atomic::Ordering::Relaxed);
         self.store.restore(&backup);
+        self.work.read(&self.store);
+        self.news.read(&self.store);
         let host = self.sdk(HOST)?;
         self.open(HOST, &host);
-        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told, self.pace);
+        self.read_events(&host);
         let (admin, world) = (self.admin()?, self.world.clone());
         let since = Timestamp(world::START + i64::try_from(at.as_millis()).unwrap_or(0));
         self.wait(async move {

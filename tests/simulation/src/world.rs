@@ -35,13 +35,36 @@ struct Task {
     work: Option<Work>,
 }
 
+/// What happens when a timer's time has come.
+enum Alarm {
+    Wake(Waker),
+    /// Wakes only if there is something; else it is looked again.
+    Look(Waker, Looking),
+}
+
+/// Somebody who looks again and again whether there is something to do.
+#[derive(Clone)]
+pub struct Looking {
+    pub pace: Duration,
+    /// Whether there is, at this time.
+    pub finds: Arc<dyn Fn(Timestamp) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Looking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Looking").field("pace", &self.pace).finish_non_exhaustive()
+    }
+}
+
 struct State {
     now: Duration,
     random: fastrand::Rng,
     /// By number. Numbers are not used again, so that a late waker wakes nobody else.
     tasks: Vec<Option<Task>>,
-    timers: BTreeMap<(Duration, u64), Waker>,
+    timers: BTreeMap<(Duration, u64), Alarm>,
     next_timer: u64,
+    /// When those look next who look again and again.
+    looks: BTreeMap<u64, Duration>,
     paused_until: BTreeMap<Node, Duration>,
     /// What happened, folded: two runs of one seed must agree.
     trace: u64,
@@ -99,6 +122,7 @@ impl World {
             tasks: Vec::new(),
             timers: BTreeMap::new(),
             next_timer: 0,
+            looks: BTreeMap::new(),
             paused_until: BTreeMap::new(),
             trace: 0,
             turns: 0,
@@ -205,6 +229,12 @@ impl World {
         Sleep { world: self.clone(), until: self.now().saturating_add(length), timer: None }
     }
 
+    /// Completes at the first look that finds something. A look that finds nothing would change nothing, so nobody is woken for it: most of a seed's time is spent idle.
+    #[must_use]
+    pub fn look(&self, looking: Looking) -> Look {
+        Look { world: self.clone(), looking, timer: None }
+    }
+
     /// Runs until this time, or until `enough` says so.
     pub fn run_until(&self, end: Duration, mut enough: impl FnMut() -> bool) {
         while !enough() {
@@ -236,7 +266,7 @@ impl World {
             assert!(state.turns < MOST_TURNS, "a loop without an end, on node {:?}", task.node);
             if let Some(until) = state.paused_until.get(&task.node).copied().filter(|until| *until > state.now) {
                 state.next_timer += 1;
-                state.timers.insert((until, state.next_timer), task.waker.clone());
+                state.timers.insert((until, state.next_timer), Alarm::Wake(task.waker.clone()));
                 return true;
             }
             let Some(work) = task.work.take() else { return true };
@@ -272,12 +302,74 @@ impl World {
             state.turns = 0;
         }
         state.now = state.now.max(at);
-        let waker = state.timers.remove(&(at, number));
+        let waker = match state.timers.remove(&(at, number)) {
+            Some(Alarm::Wake(waker)) => waker,
+            Some(Alarm::Look(waker, looking)) if (looking.finds)(unix(at)) => {
+                state.looks.remove(&number);
+                waker
+            }
+            Some(alarm @ Alarm::Look(..)) => {
+                let Alarm::Look(_, looking) = &alarm else { return true };
+                let next = at + looking.pace;
+                state.looks.insert(number, next);
+                state.timers.insert((next, number), alarm);
+                return true;
+            }
+            None => return true,
+        };
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.wake();
         true
+    }
+}
+
+fn unix(at: Duration) -> Timestamp {
+    Timestamp(START + i64::try_from(at.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// See [`World::look`].
+#[derive(Debug)]
+pub struct Look {
+    world: World,
+    looking: Looking,
+    /// Its number among the timers, and whom it wakes.
+    timer: Option<(u64, Waker)>,
+}
+
+impl Future for Look {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self { world, looking, timer } = &mut *self;
+        let mut guard = lock(&world.state);
+        let state = &mut *guard;
+        let (number, at) = match timer {
+            None => {
+                state.next_timer += 1;
+                (state.next_timer, state.now.saturating_add(looking.pace))
+            }
+            Some((number, waker)) => {
+                let Some(at) = state.looks.get(number).copied() else { return Poll::Ready(()) };
+                if waker.will_wake(context.waker()) {
+                    return Poll::Pending;
+                }
+                (*number, at)
+            }
+        };
+        state.looks.insert(number, at);
+        state.timers.insert((at, number), Alarm::Look(context.waker().clone(), looking.clone()));
+        *timer = Some((number, context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let Some((number, _)) = self.timer.take() else { return };
+        let mut state = lock(&self.world.state);
+        if let Some(at) = state.looks.remove(&number) {
+            state.timers.remove(&(at, number));
+        }
     }
 }
 
@@ -314,7 +406,7 @@ impl Future for Sleep {
             },
             |(number, _)| *number,
         );
-        state.timers.insert((*until, number), context.waker().clone());
+        state.timers.insert((*until, number), Alarm::Wake(context.waker().clone()));
         *timer = Some((number, context.waker().clone()));
         Poll::Pending
     }
@@ -333,13 +425,20 @@ impl Drop for Sleep {
 pub struct NodeRuntime {
     world: World,
     ahead_ms: Arc<Mutex<i64>>,
+    looking: Option<Looking>,
 }
 
 impl NodeRuntime {
     /// A node whose clock is right.
     #[must_use]
     pub fn new(world: &World) -> Self {
-        Self { world: world.clone(), ahead_ms: Arc::default() }
+        Self { world: world.clone(), ahead_ms: Arc::default(), looking: None }
+    }
+
+    /// The same node, with something to look for whenever it sleeps for exactly as long as it waits between two looks.
+    #[must_use]
+    pub fn looking(&self, looking: Looking) -> Self {
+        Self { looking: Some(looking), ..self.clone() }
     }
 
     /// Sets the wall clock that much ahead of the truth.
@@ -358,7 +457,10 @@ impl Runtime for NodeRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(self.world.sleep(duration))
+        match self.looking.as_ref().filter(|looking| looking.pace == duration) {
+            Some(looking) => Box::pin(self.world.look(looking.clone())),
+            None => Box::pin(self.world.sleep(duration)),
+        }
     }
 
     fn random(&self, out: &mut [u8]) -> Result<()> {

@@ -135,6 +135,7 @@ impl Model {
         let records = |kind: Resource, ids: Vec<i64>| -> Value {
             ids.into_iter().filter_map(|id| self.raw_record(now, kind, id)).collect()
         };
+        let live = self.webhooks.values().filter(|hook| hook.expires_at > now).map(|hook| hook.stamp.id).collect();
         json!({
             "region": self.config.region,
             "now": time::iso(now, self.config.utc_offset_minutes),
@@ -144,7 +145,7 @@ impl Model {
             "matters": records(Resource::Matters, self.matters.keys().copied().collect()),
             "practice_areas": records(Resource::PracticeAreas, self.areas.keys().copied().collect()),
             "documents": self.documents.values().map(|document| self.document_state(now, document)).collect::<Vec<_>>(),
-            "webhooks": records(Resource::Webhooks, self.webhooks.keys().copied().collect()),
+            "webhooks": records(Resource::Webhooks, live),
             "oauth": self.oauth_report(now),
             "calls": self.log.counts(),
             "last_calls": self.log.last(50),
