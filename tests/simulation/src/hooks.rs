@@ -14,7 +14,7 @@ use clio_sim::model::Delivery;
 use futures_channel::oneshot;
 
 use crate::net::{Clio, Faults, OUTSIDE};
-use crate::world::{Node, World};
+use crate::world::{Looking, Node, World};
 
 /// Where Clio delivers to: whichever process is up.
 pub const PUBLIC_URL: &str = "https://hooks.casehug.example/clio";
@@ -61,9 +61,12 @@ impl Told {
 /// Carries what Clio delivers, for as long as the world turns.
 pub fn deliver(world: &World, clio: &Clio, faults: &Faults, doors: &Doors, pace: Duration) {
     let (world, clio, faults, doors) = (world.clone(), clio.clone(), faults.clone(), Arc::clone(doors));
+    let model = clio.clone();
+    let finds = move |now: Timestamp| model.model().next_delivery_at().is_some_and(|at| at <= now.0);
+    let looking = Looking { pace, finds: Arc::new(finds) };
     world.clone().spawn(OUTSIDE, async move {
         loop {
-            world.sleep(world.between(Duration::from_millis(100), pace)).await;
+            world.look(looking.clone()).await;
             let due = clio.model().take_deliveries(world.unix_ms());
             for delivery in due {
                 carry(&world, &clio, &faults, &doors, delivery);
@@ -111,11 +114,12 @@ async fn post(world: &World, doors: &Doors, delivery: &Delivery) -> Option<(u16,
 }
 
 /// The host: reads its events, and sometimes dies before it acknowledged one.
-pub fn read(world: &World, node: Node, firm: &FirmId, sdk: &Arc<Sdk>, faults: &Faults, told: &Told, pace: Duration) {
+pub fn read(world: &World, node: Node, firm: &FirmId, sdk: &Arc<Sdk>, faults: &Faults, told: &Told, looking: &Looking) {
     let (world, firm, sdk, faults, told) = (world.clone(), firm.clone(), Arc::clone(sdk), faults.clone(), told.clone());
+    let looking = looking.clone();
     world.clone().spawn(node, async move {
         loop {
-            world.sleep(pace).await;
+            world.look(looking.clone()).await;
             let Ok(events) = sdk.next_events(Some(&firm), 20, Duration::ZERO).await else { continue };
             for event in events {
                 let Some(id) = event.id else { continue };

@@ -38,11 +38,13 @@ use serde_json::json;
 use hooks::{Doors, PUBLIC_URL, Told, lock};
 use net::{Clio, Faults, Network, OUTSIDE, SETTLE};
 use scenario::{CLIENT_DATA, Event, Scenario, TROUBLE};
-use store::{Remote, Vault};
+use store::{Dues, Remote, Vault};
 use world::{Node, NodeRuntime, World};
 
 const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How often everybody looks for something to do. Nobody sleeps as long for another reason.
+const PACE: Duration = Duration::from_millis(5_003);
 /// The node on which the host's own calls run; it never dies.
 const HOST: Node = 1_000;
 
@@ -59,6 +61,8 @@ struct Simulation {
     world: World,
     clio: Clio,
     store: MemoryStore,
+    work: Dues,
+    news: Dues,
     intake: MemoryIntake,
     faults: Faults,
     scenario: Scenario,
@@ -105,6 +109,8 @@ impl Simulation {
         Ok(Self {
             store: MemoryStore::new(Arc::new(NodeRuntime::new(&world))),
             clio: Clio::new(model),
+            work: Dues::work(),
+            news: Dues::news(),
             intake: MemoryIntake::new(),
             faults: Faults::new(
                 scenario.fault_rate,
@@ -118,7 +124,7 @@ impl Simulation {
             restored: false,
             doors: Doors::default(),
             told: Told::default(),
-            pace: Duration::from_secs(5),
+            pace: PACE,
             scenario,
             world,
         })
@@ -153,7 +159,10 @@ impl Simulation {
             inner: self.store.clone(),
             faults: self.faults.clone(),
             holder: Arc::default(),
+            work: self.work.clone(),
+            news: self.news.clone(),
         };
+        let runtime = runtime.looking(self.work.looking(self.pace));
         let vault = Vault {
             inner: Arc::new(StoreTokens::new(Arc::new(remote.clone()))),
             world: world.clone(),
@@ -229,8 +238,8 @@ impl Simulation {
         }
         let host = self.sdk(HOST)?;
         self.open(HOST, &host);
-        hooks::deliver(&self.world, &self.clio, &self.faults, &self.doors, self.pace);
-        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told, self.pace);
+        hooks::deliver(&self.world, &self.clio, &self.faults, &self.doors, self.pace / 2);
+        self.read_events(&host);
         self.connect()?;
         for node in 0..self.scenario.nodes {
             self.start(node)?;
@@ -242,6 +251,10 @@ impl Simulation {
     fn open(&mut self, node: Node, sdk: &Arc<Sdk>) {
         self.up.insert(node, Arc::clone(sdk));
         lock(&self.doors).insert(node, Arc::clone(sdk));
+    }
+
+    fn read_events(&self, host: &Arc<Sdk>) {
+        hooks::read(&self.world, HOST, &self.firm, host, &self.faults, &self.told, &self.news.looking(self.pace));
     }
 
     fn host(&self) -> Result<Arc<Sdk>, String> {
@@ -354,29 +367,28 @@ impl Simulation {
     fn change_in_clio(&self, matter: usize, data: &serde_json::Value) {
         let now = self.world.unix_ms();
         let mut model = self.clio.model();
-        let Some(id) = self.in_clio(&model.state(now), matter).map(|matter| matter["id"].clone()) else { return };
+        let Some((id, _)) = self.in_clio(&model, matter) else { return };
         let mut request = Request::new("POST", "/__sim/edit");
         request.body = json!({ "resource": "matters", "id": id, "data": data }).to_string().into_bytes();
         model.handle(now, &request);
     }
 
-    fn in_clio(&self, state: &serde_json::Value, matter: usize) -> Option<serde_json::Value> {
-        let id = self.scenario.matters[matter].id.as_str();
-        let is = |matter: &&serde_json::Value| {
-            matter["description"].as_str().unwrap_or_default().rsplit(' ').next() == Some(id)
-        };
-        state["matters"].as_array()?.iter().find(is).cloned()
+    /// A matter of ours in Clio: its id and its status.
+    fn in_clio<'a>(&self, model: &'a Model, matter: usize) -> Option<(i64, &'a str)> {
+        let ours = self.scenario.matters[matter].id.as_str();
+        let mut matters = model.matters();
+        matters.find(|(_, text, _)| text.rsplit(' ').next() == Some(ours)).map(|(id, _, status)| (id, status))
     }
 
     /// Matters whose status in Clio the host does not know.
     fn unaware(&self) -> Result<Vec<String>, String> {
-        let state = self.clio.model().state(self.world.unix_ms());
+        let model = self.clio.model();
         let mut unaware = Vec::new();
         for number in 0..self.scenario.matters.len() {
-            let (matter, there) = (self.matter(number)?, self.in_clio(&state, number));
-            let status = there.as_ref().and_then(|there| there["status"].as_str()).unwrap_or_default().to_lowercase();
+            let Some((_, status)) = self.in_clio(&model, number) else { continue };
+            let matter = self.matter(number)?;
             let told = self.told.status(&matter);
-            if there.is_some() && status != told {
+            if status != told {
                 unaware.push(format!("{matter} is {status}, and the host was told {told}"));
             }
         }
@@ -398,9 +410,11 @@ impl Simulation {
         self.restored = true;
         self.told.restored.store(true, std::sync::atomic::Ordering::Relaxed);
         self.store.restore(&backup);
+        self.work.read(&self.store);
+        self.news.read(&self.store);
         let host = self.sdk(HOST)?;
         self.open(HOST, &host);
-        hooks::read(&self.world, HOST, &self.firm, &host, &self.faults, &self.told, self.pace);
+        self.read_events(&host);
         let (admin, world) = (self.admin()?, self.world.clone());
         let since = Timestamp(world::START + i64::try_from(at.as_millis()).unwrap_or(0));
         self.wait(async move {
@@ -469,6 +483,9 @@ impl Simulation {
     fn decide_reviews(&self) -> Result<(), String> {
         let (host, admin) = (self.host()?, self.admin()?);
         let asked = self.wait(async move { host.reviews(&admin).await })?.map_err(|error| format!("{error:?}"))?;
+        if asked.is_empty() {
+            return Ok(());
+        }
         let state = self.clio.model().state(self.world.unix_ms());
         for review in asked {
             let (list, text) = match review.step {

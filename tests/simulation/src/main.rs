@@ -9,6 +9,9 @@ use std::time::Instant;
 
 use clap::Parser;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The deterministic simulation.
 #[derive(Debug, Parser)]
 struct Args {

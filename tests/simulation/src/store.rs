@@ -1,19 +1,96 @@
 //! The store port with everything that can happen on the way to a database: time, failures, and commits of which nobody knows.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use casehug_clio::auth::StoreTokens;
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryStore;
-use casehug_clio::model::{ConnectionId, FirmId};
+use casehug_clio::model::{ConnectionId, FirmId, Timestamp};
 use casehug_clio::ports::{Commit, Key, Record, Scan, SealedTokens, Store, Swap, TokenStore, Version, Write};
 use casehug_clio::{Code, Error, Result};
+use futures_util::FutureExt as _;
 use std::time::Duration;
 
 use crate::HOST;
+use crate::hooks::lock;
 use crate::net::Faults;
-use crate::world::{Node, World};
+use crate::world::{Looking, Node, World};
+
+/// In which collections workers look for what is due, of any firm.
+const WORK: &[&str] = &["backfill", "chore", "job", "job-first", "matter-early", "release", "webhook-in"];
+/// In which a host does.
+const NEWS: &[&str] = &["outbox"];
+
+/// What is due and when, seen from outside, so that nobody needs to look while nothing is.
+#[derive(Clone, Debug)]
+pub struct Dues {
+    collections: &'static [&'static str],
+    due: Arc<Mutex<Due>>,
+}
+
+#[derive(Debug, Default)]
+struct Due {
+    of: HashMap<Key, Timestamp>,
+    at: BTreeSet<(Timestamp, Key)>,
+}
+
+impl Dues {
+    /// What workers do by themselves.
+    #[must_use]
+    pub fn work() -> Self {
+        Self { collections: WORK, due: Arc::default() }
+    }
+
+    /// What the host is to be told.
+    #[must_use]
+    pub fn news() -> Self {
+        Self { collections: NEWS, due: Arc::default() }
+    }
+
+    /// Looks at this pace.
+    #[must_use]
+    pub fn looking(&self, pace: Duration) -> Looking {
+        let due = Arc::clone(&self.due);
+        Looking { pace, finds: Arc::new(move |now| lock(&due).at.first().is_some_and(|(at, _)| *at <= now)) }
+    }
+
+    fn set(&self, key: &Key, at: Option<Timestamp>) {
+        if !self.collections.contains(&key.collection) {
+            return;
+        }
+        let mut due = lock(&self.due);
+        if let Some(before) = due.of.remove(key) {
+            due.at.remove(&(before, key.clone()));
+        }
+        if let Some(at) = at {
+            due.of.insert(key.clone(), at);
+            due.at.insert((at, key.clone()));
+        }
+    }
+
+    fn took(&self, writes: &[Write], now: Timestamp) {
+        for write in writes {
+            match write {
+                Write::Put { key, due_in, .. } => self.set(key, due_in.map(|due_in| now + due_in)),
+                Write::Delete { key, .. } => self.set(key, None),
+                Write::Check { .. } => {}
+            }
+        }
+    }
+
+    /// The database is another one now.
+    pub fn read(&self, store: &MemoryStore) {
+        *lock(&self.due) = Due::default();
+        for (key, _) in store.dump() {
+            // It answers at once.
+            if let Some(Ok(Some(record))) = store.get(&key).now_or_never() {
+                self.set(&key, record.due_at);
+            }
+        }
+    }
+}
 
 /// One node's way to the database.
 #[derive(Clone)]
@@ -24,6 +101,8 @@ pub struct Remote {
     pub faults: Faults,
     /// As whom this process claims jobs, once it has.
     pub holder: Arc<Mutex<Option<String>>>,
+    pub work: Dues,
+    pub news: Dues,
 }
 
 impl fmt::Debug for Remote {
@@ -40,7 +119,7 @@ impl Remote {
 
     /// The fence, seen from outside: what a run writes, only the holder of its matter's claim may write.
     fn writes_without_claim(&self, writes: &[Write]) -> Option<String> {
-        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut holder = lock(&self.holder);
         for write in writes {
             let Write::Put { key, body, .. } = write else { continue };
             // An admin's decision is written into the intent by whoever asked.
@@ -91,6 +170,12 @@ impl Store for Remote {
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
         Box::pin(async move {
             self.travel().await;
+            if let Scan::Due { firm: None, collection, .. } = scan
+                && !WORK.contains(collection)
+            {
+                self.world
+                    .violated(|| format!("a worker looks for {collection}, and the simulation would not wake it"));
+            }
             if self.fails() { Err(failed()) } else { self.inner.scan(scan).await }
         })
     }
@@ -103,8 +188,12 @@ impl Store for Remote {
             }
             let guarded = self.writes_without_claim(writes);
             let done = self.inner.commit(writes).await?;
-            if let (Some(what), Commit::Done { .. }) = (guarded, done) {
-                self.world.violated(|| format!("node {} wrote {what} without holding its claim", self.node));
+            if let Commit::Done { at } = done {
+                self.work.took(writes, at);
+                self.news.took(writes, at);
+                if let Some(what) = guarded {
+                    self.world.violated(|| format!("node {} wrote {what} without holding its claim", self.node));
+                }
             }
             self.world.note(if done == Commit::Conflict { "conflict" } else { "commit" });
             self.world.tell(|| {
@@ -137,12 +226,12 @@ pub struct Vault {
 impl Vault {
     /// A refresh is being asked for.
     pub fn refreshes(state: &Mutex<Refreshing>) {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(state);
         state.from = state.loaded.clone();
     }
 
     fn state(&self) -> MutexGuard<'_, Refreshing> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -30,16 +30,41 @@ pub type Node = usize;
 
 struct Task {
     node: Node,
+    /// One for all polls, so that a timer sees that it is still the same.
+    waker: Waker,
     work: Option<Work>,
+}
+
+/// What happens when a timer's time has come.
+enum Alarm {
+    Wake(Waker),
+    /// Wakes only if there is something; else it is looked again.
+    Look(Waker, Looking),
+}
+
+/// Somebody who looks again and again whether there is something to do.
+#[derive(Clone)]
+pub struct Looking {
+    pub pace: Duration,
+    /// Whether there is, at this time.
+    pub finds: Arc<dyn Fn(Timestamp) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Looking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Looking").field("pace", &self.pace).finish_non_exhaustive()
+    }
 }
 
 struct State {
     now: Duration,
     random: fastrand::Rng,
-    tasks: BTreeMap<u64, Task>,
-    next_task: u64,
-    timers: BTreeMap<(Duration, u64), Waker>,
+    /// By number. Numbers are not used again, so that a late waker wakes nobody else.
+    tasks: Vec<Option<Task>>,
+    timers: BTreeMap<(Duration, u64), Alarm>,
     next_timer: u64,
+    /// When those look next who look again and again.
+    looks: BTreeMap<u64, Duration>,
     paused_until: BTreeMap<Node, Duration>,
     /// What happened, folded: two runs of one seed must agree.
     trace: u64,
@@ -56,8 +81,10 @@ const MOST_TURNS: u32 = 100_000;
 #[derive(Clone)]
 pub struct World {
     state: Arc<Mutex<State>>,
-    ready: Arc<Mutex<Vec<u64>>>,
+    ready: Ready,
 }
+
+type Ready = Arc<Mutex<Vec<Arc<Wakeup>>>>;
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,15 +93,17 @@ impl fmt::Debug for World {
 }
 
 struct Wakeup {
-    task: u64,
-    ready: Arc<Mutex<Vec<u64>>>,
+    task: usize,
+    /// Whether it is among the ready ones already.
+    queued: AtomicBool,
+    ready: Ready,
 }
 
 impl Wake for Wakeup {
     fn wake(self: Arc<Self>) {
-        let mut ready = lock(&self.ready);
-        if !ready.contains(&self.task) {
-            ready.push(self.task);
+        if !self.queued.swap(true, Ordering::Relaxed) {
+            let ready = Arc::clone(&self.ready);
+            lock(&ready).push(self);
         }
     }
 }
@@ -90,10 +119,10 @@ impl World {
         let state = State {
             now: Duration::ZERO,
             random: fastrand::Rng::with_seed(seed),
-            tasks: BTreeMap::new(),
-            next_task: 0,
+            tasks: Vec::new(),
             timers: BTreeMap::new(),
             next_timer: 0,
+            looks: BTreeMap::new(),
             paused_until: BTreeMap::new(),
             trace: 0,
             turns: 0,
@@ -169,10 +198,10 @@ impl World {
     /// Starts a task on a node.
     pub fn spawn(&self, node: Node, work: impl Future<Output = ()> + Send + 'static) {
         let mut state = lock(&self.state);
-        let task = state.next_task;
-        state.next_task += 1;
-        state.tasks.insert(task, Task { node, work: Some(Box::pin(work)) });
-        lock(&self.ready).push(task);
+        let wakeup = Wakeup { task: state.tasks.len(), queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) };
+        let waker = Waker::from(Arc::new(wakeup));
+        waker.wake_by_ref();
+        state.tasks.push(Some(Task { node, waker, work: Some(Box::pin(work)) }));
     }
 
     /// Drops every task of a node where it stands.
@@ -180,8 +209,8 @@ impl World {
         let gone: Vec<Task> = {
             let mut state = lock(&self.state);
             state.paused_until.remove(&node);
-            let ids: Vec<u64> = state.tasks.iter().filter(|(_, task)| task.node == node).map(|(id, _)| *id).collect();
-            ids.iter().filter_map(|id| state.tasks.remove(id)).collect()
+            let on_it = |task: &&mut Option<Task>| task.as_ref().is_some_and(|task| task.node == node);
+            state.tasks.iter_mut().filter(on_it).filter_map(Option::take).collect()
         };
         // Outside of the lock: what is dropped may wake others.
         drop(gone);
@@ -198,6 +227,12 @@ impl World {
     #[must_use]
     pub fn sleep(&self, length: Duration) -> Sleep {
         Sleep { world: self.clone(), until: self.now().saturating_add(length), timer: None }
+    }
+
+    /// Completes at the first look that finds something. A look that finds nothing would change nothing, so nobody is woken for it: most of a seed's time is spent idle.
+    #[must_use]
+    pub fn look(&self, looking: Looking) -> Look {
+        Look { world: self.clone(), looking, timer: None }
     }
 
     /// Runs until this time, or until `enough` says so.
@@ -221,36 +256,35 @@ impl World {
                 }
             }
         };
-        let Some(id) = next else { return self.advance(end) };
-        let waker = Waker::from(Arc::new(Wakeup { task: id, ready: Arc::clone(&self.ready) }));
-        let work = {
-            let mut state = lock(&self.state);
-            let now = state.now;
+        let Some(wakeup) = next else { return self.advance(end) };
+        wakeup.queued.store(false, Ordering::Relaxed);
+        let (waker, mut work) = {
+            let mut guard = lock(&self.state);
+            let state = &mut *guard;
             state.turns += 1;
-            assert!(
-                state.turns < MOST_TURNS,
-                "a loop without an end, on node {:?}",
-                state.tasks.get(&id).map(|task| task.node)
-            );
-            let Some(node) = state.tasks.get(&id).map(|task| task.node) else { return true };
-            if let Some(until) = state.paused_until.get(&node).copied().filter(|until| *until > now) {
+            let Some(task) = state.tasks[wakeup.task].as_mut() else { return true };
+            assert!(state.turns < MOST_TURNS, "a loop without an end, on node {:?}", task.node);
+            if let Some(until) = state.paused_until.get(&task.node).copied().filter(|until| *until > state.now) {
                 state.next_timer += 1;
-                let number = state.next_timer;
-                state.timers.insert((until, number), waker);
+                state.timers.insert((until, state.next_timer), Alarm::Wake(task.waker.clone()));
                 return true;
             }
-            state.tasks.get_mut(&id).and_then(|task| task.work.take())
+            let Some(work) = task.work.take() else { return true };
+            (task.waker.clone(), work)
         };
-        let Some(mut work) = work else { return true };
         let done = work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
         let mut state = lock(&self.state);
-        if done {
-            state.tasks.remove(&id);
-        } else if let Some(task) = state.tasks.get_mut(&id) {
-            task.work = Some(work);
-            return true;
+        let task = &mut state.tasks[wakeup.task];
+        match task {
+            Some(task) if !done => {
+                task.work = Some(work);
+                return true;
+            }
+            _ => *task = None,
         }
+        // Outside of the lock: what is dropped may wake others.
         drop(state);
+        drop(work);
         true
     }
 
@@ -268,12 +302,74 @@ impl World {
             state.turns = 0;
         }
         state.now = state.now.max(at);
-        let waker = state.timers.remove(&(at, number));
+        let waker = match state.timers.remove(&(at, number)) {
+            Some(Alarm::Wake(waker)) => waker,
+            Some(Alarm::Look(waker, looking)) if (looking.finds)(unix(at)) => {
+                state.looks.remove(&number);
+                waker
+            }
+            Some(alarm @ Alarm::Look(..)) => {
+                let Alarm::Look(_, looking) = &alarm else { return true };
+                let next = at + looking.pace;
+                state.looks.insert(number, next);
+                state.timers.insert((next, number), alarm);
+                return true;
+            }
+            None => return true,
+        };
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.wake();
         true
+    }
+}
+
+fn unix(at: Duration) -> Timestamp {
+    Timestamp(START + i64::try_from(at.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// See [`World::look`].
+#[derive(Debug)]
+pub struct Look {
+    world: World,
+    looking: Looking,
+    /// Its number among the timers, and whom it wakes.
+    timer: Option<(u64, Waker)>,
+}
+
+impl Future for Look {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self { world, looking, timer } = &mut *self;
+        let mut guard = lock(&world.state);
+        let state = &mut *guard;
+        let (number, at) = match timer {
+            None => {
+                state.next_timer += 1;
+                (state.next_timer, state.now.saturating_add(looking.pace))
+            }
+            Some((number, waker)) => {
+                let Some(at) = state.looks.get(number).copied() else { return Poll::Ready(()) };
+                if waker.will_wake(context.waker()) {
+                    return Poll::Pending;
+                }
+                (*number, at)
+            }
+        };
+        state.looks.insert(number, at);
+        state.timers.insert((at, number), Alarm::Look(context.waker().clone(), looking.clone()));
+        *timer = Some((number, context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let Some((number, _)) = self.timer.take() else { return };
+        let mut state = lock(&self.world.state);
+        if let Some(at) = state.looks.remove(&number) {
+            state.timers.remove(&(at, number));
+        }
     }
 }
 
@@ -282,30 +378,43 @@ impl World {
 pub struct Sleep {
     world: World,
     until: Duration,
-    timer: Option<u64>,
+    /// Its number among the timers, and whom it wakes.
+    timer: Option<(u64, Waker)>,
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let mut state = lock(&this.world.state);
-        if state.now >= this.until {
+        let Self { world, until, timer } = &mut *self;
+        let mut guard = lock(&world.state);
+        let state = &mut *guard;
+        if state.now >= *until {
+            if let Some((number, _)) = timer.take() {
+                state.timers.remove(&(*until, number));
+            }
             return Poll::Ready(());
         }
-        let number = *this.timer.get_or_insert_with(|| {
-            state.next_timer += 1;
-            state.next_timer
-        });
-        state.timers.insert((this.until, number), context.waker().clone());
+        // A worker is polled far more often than it is woken by this timer.
+        if timer.as_ref().is_some_and(|(_, waker)| waker.will_wake(context.waker())) {
+            return Poll::Pending;
+        }
+        let number = timer.as_ref().map_or_else(
+            || {
+                state.next_timer += 1;
+                state.next_timer
+            },
+            |(number, _)| *number,
+        );
+        state.timers.insert((*until, number), Alarm::Wake(context.waker().clone()));
+        *timer = Some((number, context.waker().clone()));
         Poll::Pending
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(number) = self.timer {
+        if let Some((number, _)) = self.timer.take() {
             lock(&self.world.state).timers.remove(&(self.until, number));
         }
     }
@@ -316,13 +425,20 @@ impl Drop for Sleep {
 pub struct NodeRuntime {
     world: World,
     ahead_ms: Arc<Mutex<i64>>,
+    looking: Option<Looking>,
 }
 
 impl NodeRuntime {
     /// A node whose clock is right.
     #[must_use]
     pub fn new(world: &World) -> Self {
-        Self { world: world.clone(), ahead_ms: Arc::default() }
+        Self { world: world.clone(), ahead_ms: Arc::default(), looking: None }
+    }
+
+    /// The same node, with something to look for whenever it sleeps for exactly as long as it waits between two looks.
+    #[must_use]
+    pub fn looking(&self, looking: Looking) -> Self {
+        Self { looking: Some(looking), ..self.clone() }
     }
 
     /// Sets the wall clock that much ahead of the truth.
@@ -341,7 +457,10 @@ impl Runtime for NodeRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(self.world.sleep(duration))
+        match self.looking.as_ref().filter(|looking| looking.pace == duration) {
+            Some(looking) => Box::pin(self.world.look(looking.clone())),
+            None => Box::pin(self.world.sleep(duration)),
+        }
     }
 
     fn random(&self, out: &mut [u8]) -> Result<()> {

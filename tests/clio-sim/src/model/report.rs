@@ -77,6 +77,11 @@ impl CallLog {
     }
 
     pub fn calls(&self) -> Value {
+        self.last(KEPT)
+    }
+
+    /// The last calls only.
+    pub fn last(&self, most: usize) -> Value {
         let call = |call: &Call| {
             json!({
                 "seq": call.seq,
@@ -91,7 +96,7 @@ impl CallLog {
                 "user_agent": call.agent,
             })
         };
-        self.calls.iter().map(call).collect()
+        self.calls[self.calls.len().saturating_sub(most)..].iter().map(call).collect()
     }
 
     pub fn counts(&self) -> Value {
@@ -120,11 +125,17 @@ impl Model {
         self.oauth.tokens().into_iter().chain(hooks).chain(app).collect()
     }
 
+    /// The firm's matters: id, description and status as a request writes it. For a simulation that asks often; everything is in [`state`](Self::state).
+    pub fn matters(&self) -> impl Iterator<Item = (i64, &str, &str)> {
+        self.matters.values().map(|matter| (matter.stamp.id, matter.description.as_str(), matter.status.as_str()))
+    }
+
     /// Everything a test may want to assert.
     pub fn state(&self, now: i64) -> Value {
         let records = |kind: Resource, ids: Vec<i64>| -> Value {
             ids.into_iter().filter_map(|id| self.raw_record(now, kind, id)).collect()
         };
+        let live = self.webhooks.values().filter(|hook| hook.expires_at > now).map(|hook| hook.stamp.id).collect();
         json!({
             "region": self.config.region,
             "now": time::iso(now, self.config.utc_offset_minutes),
@@ -134,12 +145,10 @@ impl Model {
             "matters": records(Resource::Matters, self.matters.keys().copied().collect()),
             "practice_areas": records(Resource::PracticeAreas, self.areas.keys().copied().collect()),
             "documents": self.documents.values().map(|document| self.document_state(now, document)).collect::<Vec<_>>(),
-            "webhooks": records(Resource::Webhooks, self.webhooks.keys().copied().collect()),
+            "webhooks": records(Resource::Webhooks, live),
             "oauth": self.oauth_report(now),
             "calls": self.log.counts(),
-            "last_calls": self.log.calls().as_array().map(|calls| {
-                calls.iter().rev().take(50).rev().cloned().collect::<Vec<_>>()
-            }),
+            "last_calls": self.log.last(50),
             "deletions": self.deleted,
             "faults": self.faults.0,
         })
