@@ -31,7 +31,8 @@ async fn main() {
     rustls::crypto::ring::default_provider().install_default().unwrap();
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("ratio") {
-        ratio::run().await;
+        // As in a service: in a task, not in `main`.
+        tokio::spawn(ratio::run()).await.unwrap();
     }
     if wanted("trigger") {
         approval::trigger_to_first_call().await;
