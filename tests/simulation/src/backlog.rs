@@ -46,6 +46,7 @@ pub fn run(matters: usize, person_after: Duration) -> Result<Backlog, String> {
         processing_delay_ms: 0,
         rate_limit: 50,
         rotates: false,
+        refresh_outlives: false,
         events: Vec::new(),
     };
     let mut simulation = Simulation::new(world, scenario, 1)?;

@@ -10,8 +10,10 @@
 //! What is promised beyond that, and so never drawn: Clio executes a request within `settle` of our giving up on it, and the store keeps what it acknowledged.
 #![allow(missing_docs, reason = "read by its own tests only; names say it")]
 
+pub mod admin;
 pub mod backlog;
 pub mod check;
+mod heal;
 pub mod hooks;
 pub mod month;
 pub mod net;
@@ -23,21 +25,21 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, ConnectionState, Role, StoreTokens};
+use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role, StoreTokens};
 use casehug_clio::clio::ClioHost;
 use casehug_clio::memory::{MemoryBackup, MemoryIntake, MemoryStore};
 use casehug_clio::model::{
     ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, Timestamp, UploadId,
 };
-use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
-use casehug_clio::sync::{Decision, StepKind};
-use casehug_clio::{Code, Error, Sdk};
+use casehug_clio::queue::{Trigger, WorkerConfig};
+use casehug_clio::{Error, Sdk};
 use clio_sim::model::{Model, Request};
 use serde_json::json;
 
+use admin::{Sight, Ties};
 use hooks::{Doors, PUBLIC_URL, Told, lock};
 use net::{Clio, Faults, Network, OUTSIDE, SETTLE};
-use scenario::{CLIENT_DATA, Event, Scenario, TROUBLE};
+use scenario::{Event, Scenario, TROUBLE};
 use store::{Dues, Remote, Vault};
 use world::{Node, NodeRuntime, World};
 
@@ -73,6 +75,9 @@ struct Simulation {
     restored: bool,
     doors: Doors,
     told: Told,
+    ties: Ties,
+    /// Held by each task in which a person of the firm still waits to be heard.
+    asking: Arc<()>,
     /// How often everybody looks for something to do.
     pace: Duration,
 }
@@ -103,6 +108,7 @@ impl Simulation {
             filter_delay_ms: scenario.filter_delay_ms,
             processing_delay_ms: scenario.processing_delay_ms,
             rotate_refresh_tokens: scenario.rotates,
+            deauthorize_kills_refresh: !scenario.refresh_outlives,
             redirect_uris: Vec::new(),
             ..clio_sim::Config::default()
         });
@@ -112,11 +118,7 @@ impl Simulation {
             work: Dues::work(),
             news: Dues::news(),
             intake: MemoryIntake::new(),
-            faults: Faults::new(
-                scenario.fault_rate,
-                scenario.nodes,
-                scenario.events.iter().any(|(_, event)| matches!(event, Event::Restore)),
-            ),
+            faults: Faults::new(scenario.fault_rate, scenario.nodes, &scenario.events),
             firm: FirmId::new("firm_1").map_err(text)?,
             clocks: BTreeMap::new(),
             up: BTreeMap::new(),
@@ -124,6 +126,8 @@ impl Simulation {
             restored: false,
             doors: Doors::default(),
             told: Told::default(),
+            ties: Ties::default(),
+            asking: Arc::default(),
             pace: PACE,
             scenario,
             world,
@@ -152,6 +156,8 @@ impl Simulation {
             documents: self.intake.clone(),
             faults: self.faults.clone(),
             refreshing: Arc::default(),
+            ties: self.ties.clone(),
+            sight: Sight::default(),
         };
         let remote = Remote {
             node,
@@ -159,6 +165,7 @@ impl Simulation {
             inner: self.store.clone(),
             faults: self.faults.clone(),
             holder: Arc::default(),
+            sight: network.sight.clone(),
             work: self.work.clone(),
             news: self.news.clone(),
         };
@@ -261,23 +268,6 @@ impl Simulation {
         self.up.get(&HOST).cloned().ok_or_else(|| String::from("no host"))
     }
 
-    fn connect(&self) -> Result<(), String> {
-        let (admin, connecting) = (self.admin()?, self.host()?);
-        let (world, clio) = (self.world.clone(), self.clio.clone());
-        self.wait(async move {
-            let start = connecting.begin_connect(&admin, "http://127.0.0.1:9/callback").await?;
-            let target = &start.authorize_url[url::Position::BeforePath..];
-            let request = Request::new("GET", target).with_header("user-agent", "browser");
-            let now = world.unix_ms();
-            let answer = clio.model().handle(now, &request);
-            let location = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
-            let query = location.and_then(|(_, url)| url.split_once('?')).map_or("", |(_, query)| query);
-            connecting.finish_connect(&admin, query).await
-        })?
-        .map_err(|error| format!("{error:?}"))?;
-        Ok(())
-    }
-
     fn start(&mut self, node: Node) -> Result<(), String> {
         if self.up.contains_key(&node) {
             return Ok(());
@@ -358,6 +348,9 @@ impl Simulation {
             Event::Revoke => self.clio.model().revoke_all(true, false),
             Event::Status { matter, status } => self.change_in_clio(matter, &json!({ "status": status })),
             Event::Move { matter } => self.change_in_clio(matter, &json!({ "location": "Room 2" })),
+            Event::Disconnect => self.disconnect()?,
+            Event::Reconnect => self.reconnect()?,
+            Event::Outage { length } => self.faults.lose_clio(self.world.now() + length),
             Event::Suspend => self.clio.model().suspend_webhooks(),
         }
         Ok(())
@@ -408,6 +401,7 @@ impl Simulation {
             self.crash(node);
         }
         self.restored = true;
+        self.ties.forget();
         self.told.restored.store(true, std::sync::atomic::Ordering::Relaxed);
         self.store.restore(&backup);
         self.work.read(&self.store);
@@ -435,117 +429,14 @@ impl Simulation {
     fn trigger(&mut self, matter: usize) -> Result<(), String> {
         let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
         let (world, admin, matter) = (self.world.clone(), self.admin()?, self.matter(matter)?);
+        let asking = Arc::clone(&self.asking);
         self.world.spawn(HOST, async move {
             while sdk.trigger(&admin, &matter, Trigger::Approved).await.is_err() {
                 world.sleep(Duration::from_secs(1)).await;
             }
+            drop(asking);
         });
         Ok(())
-    }
-
-    /// Everything works again; within a day all must be there.
-    fn heal(&mut self) -> Result<Duration, String> {
-        self.faults.set(false);
-        for clock in self.clocks.values() {
-            clock.jump(0);
-        }
-        for node in 0..self.scenario.nodes {
-            self.start(node)?;
-        }
-        let healed = self.world.now();
-        loop {
-            let mut waiting = Vec::new();
-            for matter in 0..self.scenario.matters.len() {
-                let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
-                let (admin, id) = (self.admin()?, self.matter(matter)?);
-                let state =
-                    self.wait(async move { sdk.matter_state(&admin, &id).await })?.map_err(|e| format!("{e:?}"))?;
-                if state.status != MatterStatus::Synced {
-                    waiting.push(format!("{}: {:?}", self.scenario.matters[matter].id, state));
-                }
-            }
-            self.reconnect_if_needed()?;
-            self.decide_reviews()?;
-            if waiting.is_empty() {
-                waiting = self.unaware()?;
-            }
-            if waiting.is_empty() {
-                return Ok(self.world.now().saturating_sub(healed));
-            }
-            if self.world.now() > healed + DAY {
-                return Err(format!("never arrives: {}", waiting.join("; ")));
-            }
-            self.world.run_until(self.world.now() + Duration::from_secs(60), || false);
-        }
-    }
-
-    /// An admin looks at the candidates in Clio, and knows the client's matters when seeing them.
-    fn decide_reviews(&self) -> Result<(), String> {
-        let (host, admin) = (self.host()?, self.admin()?);
-        let asked = self.wait(async move { host.reviews(&admin).await })?.map_err(|error| format!("{error:?}"))?;
-        if asked.is_empty() {
-            return Ok(());
-        }
-        let state = self.clio.model().state(self.world.unix_ms());
-        for review in asked {
-            let (list, text) = match review.step {
-                StepKind::Contact => ("contacts", "last_name"),
-                _ => ("matters", "description"),
-            };
-            let records = state[list].as_array().cloned().unwrap_or_default();
-            let ours = review.candidates.iter().find(|candidate| {
-                records.iter().any(|record| {
-                    let words = record[text].as_str().unwrap_or_default();
-                    record["id"] == candidate.0 && words.rsplit(' ').next() == Some(review.id.as_str())
-                })
-            });
-            let decision = ours.map_or(Decision::Create, |clio| Decision::Link(*clio));
-            let (host, admin) = (self.host()?, self.admin()?);
-            match self.wait(async move { host.decide(&admin, review.step, &review.id, decision).await })? {
-                // It answered itself, or is just being looked up again: asked again, if it still is a question.
-                Err(error) if !matches!(error.code(), Code::StoreConflict | Code::IdInvalid) => {
-                    return Err(format!("{error:?}"));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Only a Clio that replaces refresh tokens may leave us without one.
-    fn reconnect_if_needed(&self) -> Result<(), String> {
-        let (host, admin) = (self.host()?, self.admin()?);
-        let connection =
-            self.wait(async move { host.connection(&admin).await })?.map_err(|error| format!("{error:?}"))?;
-        if connection.is_none_or(|connection| connection.state != ConnectionState::ReconnectRequired) {
-            return Ok(());
-        }
-        if !self.scenario.rotates {
-            return Err(String::from("an admin is asked to reconnect, and nothing was revoked"));
-        }
-        self.connect()
-    }
-
-    fn verify(&self) -> Result<(), String> {
-        // What was executed late has been executed by then.
-        self.world.run_until(self.world.now() + SETTLE + Duration::from_secs(60), || false);
-        if let Some(violation) = self.world.violation() {
-            return Err(violation);
-        }
-        let state = self.clio.model().state(self.world.unix_ms());
-        check::clio_holds_everything_once(&state, &self.scenario)?;
-        let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
-        let admin = self.admin()?;
-        let audited = self.wait(async move { sdk.verify_audit_log(&admin).await })?;
-        audited.map_err(|error| format!("the audit chain: {error:?}"))?;
-        if !self.restored {
-            check::audit_tells_of_every_link_once(&self.store.dump())?;
-        }
-        let everything = format!("{:?}", self.store.dump());
-        match CLIENT_DATA.iter().find(|needle| everything.contains(**needle)) {
-            Some(needle) => Err(format!("{needle} is in the store")),
-            None => Ok(()),
-        }
     }
 }
 

@@ -45,6 +45,7 @@ impl Firm {
             processing_delay_ms: 0,
             rate_limit: 50,
             rotates: false,
+            refresh_outlives: false,
             events: Vec::new(),
         };
         let mut simulation = Simulation::new(World::new(7), scenario, 7)?;

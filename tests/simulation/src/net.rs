@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -21,6 +21,9 @@ use clio_sim::model::{Model, Payload, Plan, Request, Response};
 use futures_channel::oneshot;
 use sha2::{Digest as _, Sha256};
 
+use crate::admin::{Sight, Ties, creates};
+use crate::hooks::lock;
+use crate::scenario::Event;
 use crate::store::{Refreshing, Vault};
 use crate::world::{Node, NodeRuntime, World};
 
@@ -33,17 +36,26 @@ pub const SETTLE: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 pub struct Faults {
     on: Arc<AtomicBool>,
+    /// Until then no way leads to Clio.
+    without_clio: Arc<Mutex<Duration>>,
     /// How probable a fault is, per request or commit.
     pub rate: f64,
-    /// No request is late, one process makes them all, and no restore takes away what is known of the window: Clio never has to refuse a call for being too many.
+    /// No request is late, one process makes them all, and nobody takes away what is known of the window: Clio never has to refuse a call for being too many.
     pub careful: bool,
 }
 
 impl Faults {
     /// Faults of this rate.
     #[must_use]
-    pub fn new(rate: f64, nodes: usize, restores: bool) -> Self {
-        Self { on: Arc::new(AtomicBool::new(false)), rate, careful: rate == 0.0 && nodes == 1 && !restores }
+    pub fn new(rate: f64, nodes: usize, events: &[(Duration, Event)]) -> Self {
+        let careless = |event: &Event| matches!(event, Event::Restore | Event::Disconnect | Event::Reconnect);
+        let careful = rate == 0.0 && nodes == 1 && !events.iter().any(|(_, event)| careless(event));
+        Self { on: Arc::new(AtomicBool::new(false)), without_clio: Arc::default(), rate, careful }
+    }
+
+    /// Until then no way leads to Clio.
+    pub fn lose_clio(&self, until: Duration) {
+        *lock(&self.without_clio) = until;
     }
 
     /// From now on things go wrong, or no longer.
@@ -81,19 +93,19 @@ impl Clio {
     /// What was spent of each window, by its end.
     #[must_use]
     pub fn windows(&self) -> BTreeMap<u64, Spent> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.windows).clone()
     }
 
     fn count(&self, answer: &Response) {
         let Some(reset) = answer.header("x-ratelimit-reset").and_then(|reset| reset.parse().ok()) else { return };
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = lock(&self.windows);
         let spent = windows.entry(reset).or_default();
         if answer.status == 429 { spent.refused += 1 } else { spent.calls += 1 }
     }
 
     /// The model, locked.
     pub fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.model)
     }
 }
 
@@ -113,6 +125,8 @@ pub struct Network {
     pub documents: MemoryIntake,
     pub faults: Faults,
     pub refreshing: Arc<Mutex<Refreshing>>,
+    pub ties: Ties,
+    pub sight: Sight,
 }
 
 /// What happens to one exchange.
@@ -144,6 +158,9 @@ fn lost(kind: HttpFailureKind, sent: Sent) -> HttpFailure {
 
 impl Network {
     fn fate(&self) -> Fate {
+        if self.world.now() < *lock(&self.faults.without_clio) {
+            return if self.world.chance(0.5) { Fate::Unreachable } else { Fate::LostRequest };
+        }
         if !self.faults.happens(&self.world) {
             return Fate::Fine;
         }
@@ -168,6 +185,10 @@ impl Network {
             .tell(|| format!("node {} sends {} {} : {fate:?}", self.node, request.method.as_str(), request.url.path()));
         if request.url.path() == "/oauth/token" {
             Vault::refreshes(&self.refreshing);
+        }
+        let exchanges = exchanges_a_code(&request);
+        if creates(&request) && self.ties.are_cut(started) && !self.sight.is_fresh(self.world.ran(self.node)) {
+            self.world.violated(|| format!("disconnected, and node {} creates: {}", self.node, request.url.path()));
         }
         let payload = match &request.body {
             HttpBody::Document(slice) => Some(self.payload(slice).await?),
@@ -216,6 +237,9 @@ impl Network {
             _ => {}
         }
         let answer = answer.await.map_err(|_| lost(HttpFailureKind::Other, Sent::Maybe))?;
+        if exchanges && let Fate::Fine = fate {
+            self.ties.exchanged(&answer.body);
+        }
         self.world.sleep(self.world.between(ms, 200 * ms)).await;
         match fate {
             Fate::Status { status, .. } => Ok(gateway(status)),
@@ -287,6 +311,11 @@ impl Network {
         let md5 = STANDARD.encode(md5::Digest::finalize(md5));
         Ok(Payload { len, sha256: hex::encode(sha256.finalize()), md5 })
     }
+}
+
+fn exchanges_a_code(request: &HttpRequest) -> bool {
+    let HttpBody::Bytes(body) = &request.body else { return false };
+    request.url.path() == "/oauth/token" && String::from_utf8_lossy(body).contains("grant_type=authorization_code")
 }
 
 fn given(answer: Response) -> HttpResponse {

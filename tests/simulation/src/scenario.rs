@@ -100,6 +100,14 @@ pub enum Event {
     },
     /// Clio suspends every webhook subscription.
     Suspend,
+    /// An admin disconnects.
+    Disconnect,
+    /// An admin goes through Clio's consent page again, disconnected or not.
+    Reconnect,
+    /// No way leads to Clio for so long.
+    Outage {
+        length: Duration,
+    },
 }
 
 /// Everything that a seed decides beforehand.
@@ -117,6 +125,8 @@ pub struct Scenario {
     pub rate_limit: u32,
     /// Whether a refresh revokes the refresh token that it used.
     pub rotates: bool,
+    /// Whether a refresh token works on when its access token was deauthorized. Not if they are replaced: who then dies between refresh and commit cannot know of the new one.
+    pub refresh_outlives: bool,
     pub events: Vec<(Duration, Event)>,
 }
 
@@ -161,8 +171,10 @@ impl Scenario {
             processing_delay_ms: if world.chance(0.2) { delay(20_000) } else { 0 },
             rate_limit: if world.chance(0.3) { 12 } else { 1_000_000 },
             rotates: world.chance(0.1),
+            refresh_outlives: false,
             events: Vec::new(),
         };
+        scenario.refresh_outlives = !scenario.rotates && world.chance(0.1);
         scenario.draw_events(world);
         scenario
     }
@@ -225,8 +237,32 @@ impl Scenario {
         if world.chance(0.1) {
             events.push((at(TROUBLE), Event::Suspend));
         }
+        if world.chance(0.05) {
+            events.push((at(TROUBLE), Event::Outage { length: at(300 * second) }));
+        }
+        if world.chance(0.1) {
+            events.push((at(TROUBLE), Event::Reconnect));
+        }
+        if world.chance(0.2) {
+            let ended = at(TROUBLE);
+            events.push((ended, Event::Disconnect));
+            if world.chance(0.3) {
+                let before = ended.saturating_sub(at(30 * second));
+                events.push((before, Event::Outage { length: at(120 * second) }));
+            }
+            if world.chance(0.6) {
+                let away = if world.chance(0.5) { 5 * second } else { TROUBLE - ended };
+                events.push((ended + at(away), Event::Reconnect));
+            }
+        }
         events.sort_by_key(|(when, _)| *when);
         self.events = events;
+    }
+
+    /// Whether such a thing happens.
+    #[must_use]
+    pub fn has(&self, is: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(|(_, event)| is(event))
     }
 
     /// The intake as CaseHug has it now.

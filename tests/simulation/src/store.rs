@@ -14,6 +14,7 @@ use futures_util::FutureExt as _;
 use std::time::Duration;
 
 use crate::HOST;
+use crate::admin::Sight;
 use crate::hooks::lock;
 use crate::net::Faults;
 use crate::world::{Looking, Node, World};
@@ -101,6 +102,7 @@ pub struct Remote {
     pub faults: Faults,
     /// As whom this process claims jobs, once it has.
     pub holder: Arc<Mutex<Option<String>>>,
+    pub sight: Sight,
     pub work: Dues,
     pub news: Dues,
 }
@@ -163,7 +165,12 @@ impl Store for Remote {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(async move {
             self.travel().await;
-            if self.fails() { Err(failed()) } else { self.inner.get(key).await }
+            if self.fails() {
+                return Err(failed());
+            }
+            let found = self.inner.get(key).await?;
+            self.sight.saw(self.world.ran(self.node), key, found.as_ref().map(|record| record.body.as_str()));
+            Ok(found)
         })
     }
 

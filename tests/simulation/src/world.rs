@@ -66,6 +66,8 @@ struct State {
     /// When those look next who look again and again.
     looks: BTreeMap<u64, Duration>,
     paused_until: BTreeMap<Node, Duration>,
+    /// How long each node stood still in all.
+    stood: BTreeMap<Node, Duration>,
     /// What happened, folded: two runs of one seed must agree.
     trace: u64,
     /// Polls since the clock moved.
@@ -124,6 +126,7 @@ impl World {
             next_timer: 0,
             looks: BTreeMap::new(),
             paused_until: BTreeMap::new(),
+            stood: BTreeMap::new(),
             trace: 0,
             turns: 0,
             violation: None,
@@ -208,7 +211,10 @@ impl World {
     pub fn crash(&self, node: Node) {
         let gone: Vec<Task> = {
             let mut state = lock(&self.state);
-            state.paused_until.remove(&node);
+            let (now, until) = (state.now, state.paused_until.remove(&node));
+            if let (Some(until), Some(stood)) = (until, state.stood.get_mut(&node)) {
+                *stood -= until.saturating_sub(now);
+            }
             let on_it = |task: &&mut Option<Task>| task.as_ref().is_some_and(|task| task.node == node);
             state.tasks.iter_mut().filter(on_it).filter_map(Option::take).collect()
         };
@@ -216,11 +222,22 @@ impl World {
         drop(gone);
     }
 
-    /// Polls no task of the node until this much later.
+    /// Polls no task of the node until this much later, or until then if it stands still for longer already.
     pub fn pause(&self, node: Node, length: Duration) {
         let mut state = lock(&self.state);
-        let until = state.now + length;
-        state.paused_until.insert(node, until);
+        let (now, until) = (state.now, state.now + length);
+        let from = state.paused_until.get(&node).copied().unwrap_or(now).max(now);
+        if until > from {
+            state.paused_until.insert(node, until);
+            *state.stood.entry(node).or_default() += until - from;
+        }
+    }
+
+    /// How long a node has been running, not counting when it stood still.
+    #[must_use]
+    pub fn ran(&self, node: Node) -> Duration {
+        let state = lock(&self.state);
+        state.now.saturating_sub(state.stood.get(&node).copied().unwrap_or_default())
     }
 
     /// Completes this much later.

@@ -278,6 +278,13 @@ impl Model {
         }
     }
 
+    /// Whether any token still works of the grant that this access token came from.
+    pub fn grant_works(&self, now: i64, access_token: &str) -> bool {
+        let Some(grant) = self.oauth.access.get(access_token).map(|token| token.grant) else { return false };
+        let mut tokens = self.oauth.access.values().chain(self.oauth.refresh.values());
+        tokens.any(|token| token.grant == grant && token.live && now < token.expires)
+    }
+
     pub(crate) fn oauth_report(&self, now: i64) -> Value {
         let live = |tokens: &BTreeMap<String, Token>| {
             tokens.values().filter(|token| token.live && now < token.expires).count()

@@ -130,6 +130,11 @@ impl Model {
         self.matters.values().map(|matter| (matter.stamp.id, matter.description.as_str(), matter.status.as_str()))
     }
 
+    /// The URLs of the subscriptions that are not expired.
+    pub fn subscriptions(&self, now: i64) -> impl Iterator<Item = &str> {
+        self.webhooks.values().filter(move |hook| hook.expires_at > now).map(|hook| hook.url.as_str())
+    }
+
     /// Everything a test may want to assert.
     pub fn state(&self, now: i64) -> Value {
         let records = |kind: Resource, ids: Vec<i64>| -> Value {

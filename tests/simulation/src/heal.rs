@@ -1,0 +1,143 @@
+//! The end of a seed: everything works again, all must arrive, and then all is looked at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use casehug_clio::auth::ConnectionState;
+use casehug_clio::queue::MatterStatus;
+use casehug_clio::sync::{Decision, StepKind};
+use casehug_clio::{Code, Error};
+
+use crate::net::SETTLE;
+use crate::scenario::{CLIENT_DATA, Event};
+use crate::{DAY, HOST, Simulation, check};
+
+impl Simulation {
+    /// Everything works again; within a day all must be there.
+    pub(crate) fn heal(&mut self) -> Result<Duration, String> {
+        self.faults.set(false);
+        self.faults.lose_clio(self.world.now());
+        for clock in self.clocks.values() {
+            clock.jump(0);
+        }
+        for node in 0..self.scenario.nodes {
+            self.start(node)?;
+        }
+        let healed = self.world.now();
+        loop {
+            let mut waiting = self.reconnect_if_needed()?;
+            for matter in 0..self.scenario.matters.len() {
+                let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
+                let (admin, id) = (self.admin()?, self.matter(matter)?);
+                let state =
+                    self.wait(async move { sdk.matter_state(&admin, &id).await })?.map_err(|e| format!("{e:?}"))?;
+                if state.status != MatterStatus::Synced {
+                    waiting.push(format!("{}: {:?}", self.scenario.matters[matter].id, state));
+                }
+            }
+            self.decide_reviews()?;
+            if waiting.is_empty() {
+                waiting = self.unaware()?;
+            }
+            if waiting.is_empty() {
+                return Ok(self.world.now().saturating_sub(healed));
+            }
+            if self.world.now() > healed + DAY {
+                return Err(format!("never arrives: {}", waiting.join("; ")));
+            }
+            self.world.run_until(self.world.now() + Duration::from_secs(60), || false);
+        }
+    }
+
+    /// An admin looks at the candidates in Clio, and knows the client's matters when seeing them.
+    fn decide_reviews(&self) -> Result<(), String> {
+        let (host, admin) = (self.host()?, self.admin()?);
+        let asked = self.wait(async move { host.reviews(&admin).await })?.map_err(|error| format!("{error:?}"))?;
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let state = self.clio.model().state(self.world.unix_ms());
+        for review in asked {
+            let (list, text) = match review.step {
+                StepKind::Contact => ("contacts", "last_name"),
+                _ => ("matters", "description"),
+            };
+            let records = state[list].as_array().cloned().unwrap_or_default();
+            let ours = review.candidates.iter().find(|candidate| {
+                records.iter().any(|record| {
+                    let words = record[text].as_str().unwrap_or_default();
+                    record["id"] == candidate.0 && words.rsplit(' ').next() == Some(review.id.as_str())
+                })
+            });
+            let decision = ours.map_or(Decision::Create, |clio| Decision::Link(*clio));
+            let (host, admin) = (self.host()?, self.admin()?);
+            match self.wait(async move { host.decide(&admin, review.step, &review.id, decision).await })? {
+                // It answered itself, or is just being looked up again: asked again, if it still is a question.
+                Err(error) if !matches!(error.code(), Code::StoreConflict | Code::IdInvalid) => {
+                    return Err(format!("{error:?}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// An admin looks after the connection, and wants done what was asked for while there was none. Gives what is still to come.
+    fn reconnect_if_needed(&self) -> Result<Vec<String>, String> {
+        if Arc::strong_count(&self.asking) > 1 {
+            return Ok(vec![String::from("somebody waits to be heard")]);
+        }
+        let (host, admin) = (self.host()?, self.admin()?);
+        let connection =
+            self.wait(async move { host.connection(&admin).await })?.map_err(|error| format!("{error:?}"))?;
+        match connection.map(|connection| connection.state) {
+            Some(ConnectionState::Revoking) => return Ok(vec![String::from("the firm is being disconnected")]),
+            Some(ConnectionState::Disconnected) => {
+                self.nothing_is_left_unless_it_says_so()?;
+                self.connect()?;
+            }
+            Some(ConnectionState::ReconnectRequired) => {
+                // Clio replaced a refresh token and nobody heard of it; or the database is of a time before a disconnect.
+                let revoked = self.restored && self.scenario.has(|event| matches!(event, Event::Disconnect));
+                if !self.scenario.rotates && !revoked {
+                    return Err(String::from("an admin is asked to reconnect, and nothing was revoked"));
+                }
+                self.connect()?;
+            }
+            _ => {}
+        }
+        let (host, admin) = (self.host()?, self.admin()?);
+        let held = self.wait(async move {
+            let held = host.held_matters(&admin).await?;
+            if !held.is_empty() {
+                host.run_held(&admin, true).await?;
+            }
+            Ok::<_, Error>(held)
+        })?;
+        let held = held.map_err(|error| format!("{error:?}"))?;
+        Ok(held.iter().map(|held| format!("{} was held", held.matter)).collect())
+    }
+
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        // What was executed late has been executed by then.
+        self.world.run_until(self.world.now() + SETTLE + Duration::from_secs(60), || false);
+        if let Some(violation) = self.world.violation() {
+            return Err(violation);
+        }
+        self.what_was_given_back_is_dead()?;
+        let state = self.clio.model().state(self.world.unix_ms());
+        check::clio_holds_everything_once(&state, &self.scenario)?;
+        let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
+        let admin = self.admin()?;
+        let audited = self.wait(async move { sdk.verify_audit_log(&admin).await })?;
+        audited.map_err(|error| format!("the audit chain: {error:?}"))?;
+        if !self.restored {
+            check::audit_tells_of_every_link_once(&self.store.dump())?;
+        }
+        let everything = format!("{:?}", self.store.dump());
+        match CLIENT_DATA.iter().find(|needle| everything.contains(**needle)) {
+            Some(needle) => Err(format!("{needle} is in the store")),
+            None => Ok(()),
+        }
+    }
+}
