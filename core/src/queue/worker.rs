@@ -171,7 +171,12 @@ impl<'a> Worker<'a> {
     /// The errand's name, and whether something came of it.
     async fn run_errand(&self, errand: Errand) -> (String, bool) {
         let name = errand.name();
+        let firm = match &errand {
+            Errand::Deliveries(firm, _) => firm.clone(),
+            Errand::Chore(record) => record.key.firm.clone(),
+        };
         let done = match errand {
+            _ if self.engine.is_elsewhere(&firm).await.unwrap_or(true) => Ok(false),
             Errand::Deliveries(firm, model) => self.engine.apply_deliveries(&firm, model).await,
             Errand::Chore(record) => self.engine.do_chore(record).await,
         };
@@ -260,6 +265,7 @@ impl<'a> Worker<'a> {
                     claims.push(claim);
                 }
                 // It is run already, or was.
+                None if self.engine.is_elsewhere(&record.key.firm).await? => {}
                 None => {
                     let mut unit = journal.unit(&record.key.firm)?;
                     unit.delete(record.key, record.version);
@@ -281,9 +287,11 @@ impl<'a> Worker<'a> {
                 } else if let Some(claim) = self.claim(&record).await? {
                     *firms.entry(claim.firm.clone()).or_default() += 1;
                     claims.push(claim);
+                } else {
+                    passed_over += 1;
                 }
             }
-            // Only firms that have their share: look past them.
+            // Only firms that have their share, or that are another SDK's: look past them.
             if all || passed_over == 0 || limit >= WIDEST_SCAN {
                 return Ok(claims);
             }
@@ -293,6 +301,9 @@ impl<'a> Worker<'a> {
 
     async fn claim(&self, record: &Record) -> Result<Option<Claim>> {
         // A job, or who is first: both name the matter.
+        if self.engine.is_elsewhere(&record.key.firm).await? {
+            return Ok(None);
+        }
         let Ok(job) = serde_json::from_str::<First>(&record.body) else {
             tracing::error!(code = Code::StoreCorrupt.name(), "a job cannot be read");
             return Ok(None);

@@ -168,7 +168,8 @@ impl SdkBuilder {
 }
 
 impl Sdk {
-    /// Starts to build an SDK for one Clio app on one Clio host.
+    /// Starts to build an SDK for one Clio app on one Clio host. Firms of other regions have SDKs of their own (Clio: each region has its own applications), which may share the
+    /// store: each works for the firms that are connected to its Clio.
     #[must_use]
     pub fn builder(app: ClioApp, host: ClioHost) -> SdkBuilder {
         SdkBuilder {

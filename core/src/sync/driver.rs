@@ -145,6 +145,14 @@ impl Engine {
         Arc::clone(share)
     }
 
+    /// Whether the firm is connected to another Clio than this SDK's: its work is that of the SDK for its region, on the same store.
+    pub(crate) async fn is_elsewhere(&self, firm: &FirmId) -> Result<bool> {
+        let host = self.clio.host();
+        let connection = Connection::load(&self.journal, firm).await?;
+        let here = |it: &Connection| (it.region.as_str(), it.root.as_str()) == (host.name(), host.root().as_str());
+        Ok(connection.is_some_and(|stored| !here(&stored.value)))
+    }
+
     /// Has a worker sync a matter; while the firm is disconnected, keeps that an admin may ask for it later.
     pub(crate) async fn trigger(
         &self,
@@ -193,6 +201,9 @@ impl Engine {
     ) -> Result<SyncReport> {
         if hold(&self.journal, &actor.firm, matter, Trigger::Manual, &actor.id).await? {
             return Err(Code::NotConnected.into());
+        }
+        if self.is_elsewhere(&actor.firm).await? {
+            return Err(Error::new(Code::SettingInvalid).with("setting", "region"));
         }
         let deadline = self.runtime.monotonic() + self.config.lease + BUSY_WAIT;
         loop {

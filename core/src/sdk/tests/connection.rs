@@ -304,3 +304,20 @@ async fn mappings_go_to_another_account_by_name_and_never_by_number() {
     let entry = world.audited("mapping").await.pop().unwrap();
     assert_eq!((&entry["details"]["carried_over"], &entry["details"]["dropped"]), (&json!("1"), &json!("1")));
 }
+
+#[tokio::test]
+async fn the_sdks_of_two_regions_on_one_store_leave_each_others_work_alone() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    world.sdk.trigger(&member(), &matter(), Trigger::Approved).await.unwrap();
+    assert_eq!(world.deliver("matter", &json!({ "data": { "id": 21 }, "meta": { "event": "updated" } })).await, 200);
+    world.runtime.advance(DAY);
+    let calls = world.http.clio().calls.len();
+    let elsewhere = world.elsewhere();
+    elsewhere.worker(WorkerConfig::default()).run_due().await.unwrap();
+    assert_eq!(elsewhere.sync_matter(&member(), &matter()).await.unwrap_err().get("setting"), Some("region"));
+    assert_eq!(world.http.clio().calls.len(), calls);
+    assert_eq!(world.sdk.matter_state(&member(), &matter()).await.unwrap().last_run, None);
+    world.work().await;
+    assert_eq!(world.sdk.matter_state(&member(), &matter()).await.unwrap().clio_matter.map(|id| id.0), Some(21));
+}

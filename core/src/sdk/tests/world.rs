@@ -25,6 +25,7 @@ use crate::settings::FirmSettings;
 use crate::testing::VirtualRuntime;
 
 pub const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+const HERE: &str = "http://127.0.0.1:4400";
 pub const HOOKS: &str = "https://hooks.example/clio";
 
 /// Answers a request in Clio's place: method, path, bearer token, JSON body. `None`: as usual.
@@ -214,7 +215,7 @@ impl World {
         let http = Http(Arc::default(), runtime.clone());
         http.clio().names_secrets = true;
         let intake = MemoryIntake::new();
-        let sdk = process(&runtime, &store, &http, &intake, HOOKS);
+        let sdk = process(&runtime, &store, &http, &intake, HERE, HOOKS);
         Self { sdk, http, runtime, store, intake }
     }
 
@@ -251,7 +252,12 @@ impl World {
 
     /// Another process on the same store.
     pub fn process(&self, hooks: &str) -> Arc<Sdk> {
-        process(&self.runtime, &self.store, &self.http, &self.intake, hooks)
+        process(&self.runtime, &self.store, &self.http, &self.intake, HERE, hooks)
+    }
+
+    /// The SDK for another region, on the same store.
+    pub fn elsewhere(&self) -> Arc<Sdk> {
+        process(&self.runtime, &self.store, &self.http, &self.intake, "http://127.0.0.1:4401", HOOKS)
     }
 
     pub async fn connect(&self) -> Result<Connection> {
@@ -390,10 +396,17 @@ impl World {
     }
 }
 
-fn process(runtime: &VirtualRuntime, store: &MemoryStore, http: &Http, intake: &MemoryIntake, hooks: &str) -> Arc<Sdk> {
+fn process(
+    runtime: &VirtualRuntime,
+    store: &MemoryStore,
+    http: &Http,
+    intake: &MemoryIntake,
+    clio: &str,
+    hooks: &str,
+) -> Arc<Sdk> {
     let keys = ConfiguredKeys::from_text(Arc::new(runtime.clone()), "a", [("a", KEY)]).unwrap();
     let app = ClioApp::new("c", SecretString::from("s")).unwrap();
-    let sdk = Sdk::builder(app, ClioHost::custom(Url::parse("http://127.0.0.1:4400").unwrap()).unwrap())
+    let sdk = Sdk::builder(app, ClioHost::custom(Url::parse(clio).unwrap()).unwrap())
         .transport(Arc::new(http.clone()))
         .store(Arc::new(store.clone()))
         .keys(Arc::new(keys))
