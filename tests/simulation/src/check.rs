@@ -1,11 +1,13 @@
 //! What must hold when all is over.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use casehug_clio::ports::Key;
+use casehug_clio::ports::{Key, Write};
+use memchr::memmem::Finder;
 use serde_json::Value;
 
-use crate::scenario::Scenario;
+use crate::scenario::{CLIENT_DATA, Scenario};
 
 /// Compares what Clio holds with what CaseHug approved.
 ///
@@ -81,12 +83,49 @@ pub fn audit_tells_of_every_link_once(records: &[(Key, String)]) -> Result<(), S
         }
         *told.entry(entry["action"].as_str().unwrap_or_default().to_owned()).or_insert(0) += 1;
     }
-    for (action, collection) in [("matter_created", "matter"), ("document_created", "document")] {
-        let linked = |(key, body): &&(Key, String)| key.collection == collection && body.contains("\"state\":\"link\"");
-        let (said, there) = (told.get(action).copied().unwrap_or(0), records.iter().filter(linked).count());
-        if said != there {
-            return Err(format!("{action}: {said} in the audit log, {there} links"));
+    for kind in ["contact", "matter", "document"] {
+        for (action, hows) in [("created", ["created", "recovered"].as_slice()), ("linked", &["linked"])] {
+            let how = |body: &str| hows.iter().any(|how| body.contains(&format!("\"how\":\"{how}\"")));
+            let linked = |(key, body): &&(Key, String)| key.collection == kind && how(body);
+            let action = format!("{kind}_{action}");
+            let (said, there) = (told.get(&action).copied().unwrap_or(0), records.iter().filter(linked).count());
+            if said != there {
+                return Err(format!("{action}: {said} in the audit log, {there} links"));
+            }
         }
     }
     Ok(())
+}
+
+/// Nothing that only Clio and we may know stands in the database as it is.
+///
+/// # Errors
+/// Where it does; not what.
+pub fn secrets_are_sealed(records: &[(Key, String)], secrets: &[String]) -> Result<(), String> {
+    let finders: Vec<Finder> = secrets.iter().map(|secret| Finder::new(secret.as_str())).collect();
+    let has = |text: &str| finders.iter().any(|finder| finder.find(text.as_bytes()).is_some());
+    match records.iter().find(|(key, body)| has(&key.id) || has(body)) {
+        Some((key, _)) => Err(format!("a secret stands in {}/{}", key.collection, key.id)),
+        None => Ok(()),
+    }
+}
+
+/// Looks for clients' text.
+#[derive(Clone, Debug)]
+pub struct ClientData(Arc<[Finder<'static>]>);
+
+impl Default for ClientData {
+    fn default() -> Self {
+        Self(CLIENT_DATA.iter().map(|needle| Finder::new(*needle)).collect())
+    }
+}
+
+impl ClientData {
+    /// The first record that is to be written with some of it.
+    #[must_use]
+    pub fn is_in(&self, writes: &[Write]) -> Option<String> {
+        let has = |text: &str| self.0.iter().any(|finder| finder.find(text.as_bytes()).is_some());
+        let holds = |write: &&Write| has(&write.key().id) || matches!(write, Write::Put { body, .. } if has(body));
+        writes.iter().find(holds).map(|write| format!("{}/{}", write.key().collection, write.key().id))
+    }
 }

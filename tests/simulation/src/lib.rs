@@ -15,6 +15,7 @@ pub mod backlog;
 pub mod check;
 mod heal;
 pub mod hooks;
+pub mod host;
 pub mod month;
 pub mod net;
 pub mod scenario;
@@ -37,7 +38,9 @@ use clio_sim::model::{Model, Request};
 use serde_json::json;
 
 use admin::{Sight, Ties};
+use check::ClientData;
 use hooks::{Doors, PUBLIC_URL, Told, lock};
+use host::Reached;
 use net::{Clio, Faults, Network, OUTSIDE, SETTLE};
 use scenario::{Event, Scenario, TROUBLE};
 use store::{Dues, Remote, Vault};
@@ -76,6 +79,7 @@ struct Simulation {
     doors: Doors,
     told: Told,
     ties: Ties,
+    client_data: ClientData,
     /// Held by each task in which a person of the firm still waits to be heard.
     asking: Arc<()>,
     /// How often everybody looks for something to do.
@@ -127,6 +131,7 @@ impl Simulation {
             doors: Doors::default(),
             told: Told::default(),
             ties: Ties::default(),
+            client_data: ClientData::default(),
             asking: Arc::default(),
             pace: PACE,
             scenario,
@@ -143,6 +148,11 @@ impl Simulation {
         MatterId::new(self.scenario.matters[matter].id.as_str()).map_err(|error| error.to_string())
     }
 
+    /// The way from a process to something of its host's.
+    fn reached<T>(&self, inner: T) -> Reached<T> {
+        Reached { world: self.world.clone(), faults: self.faults.clone(), inner }
+    }
+
     /// A process over the shared store.
     fn sdk(&mut self, node: Node) -> Result<Arc<Sdk>, String> {
         let world = &self.world;
@@ -153,7 +163,7 @@ impl Simulation {
             world: world.clone(),
             runtime: runtime.clone(),
             clio: self.clio.clone(),
-            documents: self.intake.clone(),
+            documents: self.reached(self.intake.clone()),
             faults: self.faults.clone(),
             refreshing: Arc::default(),
             ties: self.ties.clone(),
@@ -166,6 +176,7 @@ impl Simulation {
             faults: self.faults.clone(),
             holder: Arc::default(),
             sight: network.sight.clone(),
+            client_data: self.client_data.clone(),
             work: self.work.clone(),
             news: self.news.clone(),
         };
@@ -185,8 +196,8 @@ impl Simulation {
             .transport(Arc::new(network))
             .store(Arc::new(remote))
             .tokens(Arc::new(vault))
-            .keys(Arc::new(keys))
-            .intake(Arc::new(self.intake.clone()))
+            .keys(Arc::new(self.reached(keys)))
+            .intake(Arc::new(self.reached(self.intake.clone())))
             .runtime(runtime)
             .settle(SETTLE)
             .webhook_url(url::Url::parse(PUBLIC_URL).map_err(|error| error.to_string())?)

@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::admin::{Sight, Ties, creates};
 use crate::hooks::lock;
+use crate::host::Reached;
 use crate::scenario::Event;
 use crate::store::{Refreshing, Vault};
 use crate::world::{Node, NodeRuntime, World};
@@ -67,6 +68,12 @@ impl Faults {
     #[must_use]
     pub fn happens(&self, world: &World) -> bool {
         self.on.load(Ordering::Relaxed) && world.chance(self.rate)
+    }
+
+    /// Whether one happens now where all is near: it is rarer down than the way to Clio.
+    #[must_use]
+    pub fn happens_rarely(&self, world: &World) -> bool {
+        self.happens(world) && world.chance(0.2)
     }
 }
 
@@ -122,7 +129,7 @@ pub struct Network {
     pub world: World,
     pub runtime: NodeRuntime,
     pub clio: Clio,
-    pub documents: MemoryIntake,
+    pub documents: Reached<MemoryIntake>,
     pub faults: Faults,
     pub refreshing: Arc<Mutex<Refreshing>>,
     pub ties: Ties,
@@ -195,7 +202,7 @@ impl Network {
             _ => None,
         };
         // The process stands still between its intent and its request; somebody else may take over meanwhile.
-        if self.faults.happens(&self.world) && self.world.chance(0.2) {
+        if self.faults.happens_rarely(&self.world) {
             self.world.pause(self.node, self.world.between(ms, Duration::from_secs(400)));
         }
         // Resolving, connecting, a handshake.

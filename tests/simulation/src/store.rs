@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::HOST;
 use crate::admin::Sight;
+use crate::check::ClientData;
 use crate::hooks::lock;
 use crate::net::Faults;
 use crate::world::{Looking, Node, World};
@@ -103,6 +104,7 @@ pub struct Remote {
     /// As whom this process claims jobs, once it has.
     pub holder: Arc<Mutex<Option<String>>>,
     pub sight: Sight,
+    pub client_data: ClientData,
     pub work: Dues,
     pub news: Dues,
 }
@@ -148,8 +150,7 @@ impl Remote {
     }
 
     fn fails(&self) -> bool {
-        // A database is rarer down than the way to Clio.
-        self.faults.happens(&self.world) && self.world.chance(0.2)
+        self.faults.happens_rarely(&self.world)
     }
 }
 
@@ -192,6 +193,9 @@ impl Store for Remote {
             self.travel().await;
             if self.fails() {
                 return Err(failed());
+            }
+            if let Some(record) = self.client_data.is_in(writes) {
+                self.world.violated(|| format!("node {} writes a client's text into {record}", self.node));
             }
             let guarded = self.writes_without_claim(writes);
             let done = self.inner.commit(writes).await?;
