@@ -38,7 +38,7 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_ACCOUNT_MISMATCH = 2008,
     /// Clio's authorization server answered something that cannot be read.
     CASEHUG_CLIO_OAUTH_ANSWER_INVALID = 2009,
-    /// Another admin connected the firm at the same moment. That connection is in use.
+    /// Another admin connected or disconnected the firm at the same moment. Look at its state, and begin again if needed.
     CASEHUG_CLIO_CONNECT_CONFLICT = 2010,
     /// Clio rejected the access token. It is refreshed automatically; if this repeats, check that the connection's region is right and reconnect.
     CASEHUG_CLIO_TOKEN_REJECTED = 2011,
