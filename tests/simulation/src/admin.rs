@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::hooks::{PUBLIC_URL, lock};
 use crate::net::Clio;
+use crate::scenario::Event;
 use crate::world::World;
 use crate::{HOST, Simulation};
 
@@ -203,8 +204,15 @@ impl Simulation {
     /// Once a firm is disconnected, Clio honours none of its tokens and delivers nothing to us, unless the connection's record says otherwise.
     pub(crate) fn nothing_is_left_unless_it_says_so(&self) -> Result<(), String> {
         let record = self.connection_record();
-        if record["state"] != "disconnected" || !record["unrevoked"].is_null() {
+        if record["state"] != "disconnected" {
             return Ok(());
+        }
+        if !record["unrevoked"].is_null() {
+            return if self.all_could_be_given_back() {
+                Err(format!("nothing was in the way: {record}"))
+            } else {
+                Ok(())
+            };
         }
         let mut known = lock(&self.ties.0);
         let id = record["id"].as_str().unwrap_or_default();
@@ -225,6 +233,14 @@ impl Simulation {
         let token = grant.token.clone();
         known.dead.push(token);
         Ok(())
+    }
+
+    /// Nothing went wrong, and nobody came in between.
+    fn all_could_be_given_back(&self) -> bool {
+        let in_the_way =
+            |event: &Event| matches!(event, Event::Outage { .. } | Event::Reconnect | Event::Restore | Event::Revoke);
+        let scenario = &self.scenario;
+        scenario.fault_rate == 0.0 && !scenario.refresh_outlives && !scenario.has(in_the_way)
     }
 
     /// The connection that a subscription was made for.
