@@ -47,6 +47,8 @@ enum Revoked {
     Not(&'static str),
     /// Not to be gone on with: a reconnect cancelled it.
     Stopped,
+    /// A subscription that was asked for may come to be yet; after this it is there or never will be.
+    Wait(Duration),
 }
 
 impl Connect {
@@ -177,6 +179,7 @@ impl Connect {
         };
         let unrevoked = match revoked {
             Revoked::Stopped => return Ok(None),
+            Revoked::Wait(left) => return Ok(Some(left)),
             Revoked::All => None,
             Revoked::Not(reason) => Some(reason),
         };
@@ -224,7 +227,7 @@ impl Connect {
         let later = |error| if over { Ok(Revoked::Not("token_ended")) } else { Err(error) };
         let mut left = None;
         match self.our_webhooks(firm, connection, &tokens.access).await {
-            Ok(ids) => {
+            Ok((ids, doubt)) => {
                 for id in ids {
                     if !self.goes_on(firm, connection).await? {
                         return Ok(Revoked::Stopped);
@@ -235,6 +238,12 @@ impl Connect {
                         Err(failure) if is_refusal(&failure.error) => left = Some("webhooks"),
                         Err(failure) => return later(failure.error),
                     }
+                }
+                match doubt {
+                    // Its token is needed to delete it.
+                    Some(_) if over => left = Some("webhooks"),
+                    Some(wait) => return Ok(Revoked::Wait(wait)),
+                    None => {}
                 }
             }
             // Dead or not allowed: Clio ends them at their expiry.
@@ -270,23 +279,41 @@ impl Connect {
         Ok(left.map_or(Revoked::All, Revoked::Not))
     }
 
-    /// Our subscriptions in Clio: those whose URL holds a token of ours, whether or not we heard that they came to be.
-    async fn our_webhooks(&self, firm: &FirmId, connection: &Connection, access: &AccessToken) -> Result<Vec<ClioId>> {
+    /// Our subscriptions in Clio: those whose URL holds a token of ours, whether or not we heard that they came to be. And how long another one may still come to be.
+    async fn our_webhooks(
+        &self,
+        firm: &FirmId,
+        connection: &Connection,
+        access: &AccessToken,
+    ) -> Result<(Vec<ClioId>, Option<Duration>)> {
+        // Before Clio is asked: what is over by then is in the answer.
+        let now = self.journal.store_now().await?;
         let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
         let ours =
             |digest: &str| known.iter().any(|(known, hook)| known == digest && hook.value.connection == connection.id);
         if !known.iter().any(|(_, hook)| hook.value.connection == connection.id) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
+        let mut seen = Vec::new();
         let (mut ids, mut next) = (Vec::new(), Some(webhooks::list()));
         for _ in 0..MOST_PAGES {
             let Some(request) = next.take() else { break };
             let page = self.clio.call(access, &request, LIMITS).await.map_err(|failure| failure.error)?.value;
             let of = |webhook: &Webhook| webhook.url.as_ref().and_then(|url| digest_in(url.expose()));
-            ids.extend(page.items.iter().filter(|it| of(it).is_some_and(|digest| ours(&digest))).map(|it| it.id));
+            for webhook in &page.items {
+                if let Some(digest) = of(webhook).filter(|digest| ours(digest)) {
+                    ids.push(webhook.id);
+                    seen.push(digest);
+                }
+            }
             next = page.next;
         }
-        Ok(ids)
+        let asked = known.iter().filter(|(digest, hook)| {
+            let it = &hook.value;
+            it.connection == connection.id && it.state == HookState::Creating && !seen.contains(digest)
+        });
+        let left = asked.filter_map(|(_, hook)| u64::try_from(hook.due_at?.millis_since(now)).ok()).max();
+        Ok((ids, left.filter(|left| *left > 0).map(|left| Duration::from_millis(left + 1))))
     }
 
     async fn finish_revoking(

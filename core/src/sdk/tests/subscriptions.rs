@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::connection::remembers_the_dead;
 use super::world::{HOOKS, World, admin, refused, told};
+use crate::auth::ConnectionState;
 use crate::error::Code;
 use crate::queue::WorkerConfig;
 use crate::settings::FirmSettings;
@@ -153,14 +154,15 @@ async fn a_subscription_that_comes_to_be_during_a_disconnect_does_not_outlive_it
     let asking = tokio::spawn(async move { other.worker(WorkerConfig::default()).run_due().await.unwrap() });
     world.until_held().await;
     world.sdk.disconnect(&admin()).await.unwrap();
+    remembers_the_dead(&world);
     drop(gate);
     asking.await.unwrap();
+    world.later(Duration::from_secs(180)).await;
+    let ended = world.connection().await;
+    assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
+    assert!(world.http.clio().hooks.is_empty());
     let states: Vec<Value> = world.stored("webhook").await.into_iter().map(|(_, hook)| hook["state"].clone()).collect();
     assert!(states.iter().all(|state| state == "retired"), "{states:?}");
-    // Should it be in Clio, its first delivery ends it.
-    if !world.http.clio().hooks.is_empty() {
-        assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T12:10:00Z")).await, 410);
-    }
 }
 
 #[tokio::test]
@@ -210,4 +212,29 @@ async fn the_webhook_url_must_be_https() {
             .build();
         assert_eq!(built.map(|_| ()).map_err(|error| error.code()), if good { Ok(()) } else { Err(Code::UrlRefused) });
     }
+}
+
+#[tokio::test]
+async fn a_disconnect_waits_for_a_subscription_that_may_come_to_be_yet() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Value::Null));
+    let sent = std::sync::Arc::clone(&asked);
+    world.answers(move |method, path, _, body| {
+        (method == "POST" && path == "/api/v4/webhooks").then(|| {
+            *sent.lock().unwrap() = body["data"].clone();
+            (502, Value::String(String::from("<html>")))
+        })
+    });
+    world.work().await;
+    remembers_the_dead(&world);
+    // Clio has not carried it out when it is asked which there are.
+    assert_eq!(world.sdk.disconnect(&admin()).await.unwrap().state, ConnectionState::Revoking);
+    let mut hook = asked.lock().unwrap().clone();
+    (hook["id"], hook["status"]) = (json!(99), json!("pending"));
+    world.http.clio().hooks.push(hook);
+    world.later(Duration::from_secs(180)).await;
+    let ended = world.connection().await;
+    assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
+    assert!(world.http.clio().hooks.is_empty());
 }
