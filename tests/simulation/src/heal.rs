@@ -66,7 +66,7 @@ impl Simulation {
         if asked.is_empty() {
             return Ok(());
         }
-        let state = self.clio.model().state(self.world.unix_ms());
+        let state = self.clio.model().records(self.world.unix_ms());
         for review in asked {
             let (list, text) = match review.step {
                 StepKind::Contact => ("contacts", "last_name"),
@@ -135,7 +135,7 @@ impl Simulation {
             return Err(violation);
         }
         self.what_was_given_back_is_dead()?;
-        let state = self.clio.model().state(self.world.unix_ms());
+        let state = self.clio.model().records(self.world.unix_ms());
         check::clio_holds_everything_once(&state, &self.scenario)?;
         let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
         let admin = self.admin()?;

@@ -135,28 +135,35 @@ impl Model {
         self.webhooks.values().filter(move |hook| hook.expires_at > now).map(|hook| hook.url.as_str())
     }
 
+    /// Contacts, matters and documents, and how many records were deleted over the API: what a simulation asserts of each seed.
+    pub fn records(&self, now: i64) -> Value {
+        json!({
+            "contacts": self.raw_records(now, Resource::Contacts, self.contacts.keys()),
+            "matters": self.raw_records(now, Resource::Matters, self.matters.keys()),
+            "documents": self.documents.values().map(|document| self.document_state(now, document)).collect::<Vec<_>>(),
+            "deletions": self.deleted,
+        })
+    }
+
     /// Everything a test may want to assert.
     pub fn state(&self, now: i64) -> Value {
-        let records = |kind: Resource, ids: Vec<i64>| -> Value {
-            ids.into_iter().filter_map(|id| self.raw_record(now, kind, id)).collect()
-        };
-        let live = self.webhooks.values().filter(|hook| hook.expires_at > now).map(|hook| hook.stamp.id).collect();
-        json!({
-            "region": self.config.region,
-            "now": time::iso(now, self.config.utc_offset_minutes),
-            "now_ms": now,
-            "account": {"id": self.config.account_id, "name": self.config.account_name},
-            "contacts": records(Resource::Contacts, self.contacts.keys().copied().collect()),
-            "matters": records(Resource::Matters, self.matters.keys().copied().collect()),
-            "practice_areas": records(Resource::PracticeAreas, self.areas.keys().copied().collect()),
-            "documents": self.documents.values().map(|document| self.document_state(now, document)).collect::<Vec<_>>(),
-            "webhooks": records(Resource::Webhooks, live),
-            "oauth": self.oauth_report(now),
-            "calls": self.log.counts(),
-            "last_calls": self.log.last(50),
-            "deletions": self.deleted,
-            "faults": self.faults.0,
-        })
+        let live = self.webhooks.iter().filter(|(_, hook)| hook.expires_at > now);
+        let mut state = self.records(now);
+        state["region"] = json!(self.config.region);
+        state["now"] = json!(time::iso(now, self.config.utc_offset_minutes));
+        state["now_ms"] = json!(now);
+        state["account"] = json!({"id": self.config.account_id, "name": self.config.account_name});
+        state["practice_areas"] = self.raw_records(now, Resource::PracticeAreas, self.areas.keys());
+        state["webhooks"] = self.raw_records(now, Resource::Webhooks, live.map(|(id, _)| id));
+        state["oauth"] = self.oauth_report(now);
+        state["calls"] = self.log.counts();
+        state["last_calls"] = self.log.last(50);
+        state["faults"] = json!(self.faults.0);
+        state
+    }
+
+    fn raw_records<'a>(&self, now: i64, kind: Resource, ids: impl Iterator<Item = &'a i64>) -> Value {
+        ids.filter_map(|id| self.raw_record(now, kind, *id)).collect()
     }
 
     /// The record, whoever may see it; without secrets.
