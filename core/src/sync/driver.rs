@@ -28,6 +28,7 @@ use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Tr
 use crate::records::{Journal, Stored, Unit};
 use crate::retry::Quota;
 use crate::settings::FirmSettings;
+use crate::webhook::Hook;
 
 /// How much longer than a lease somebody who asks waits for a run of the same matter elsewhere.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
@@ -91,6 +92,8 @@ pub(crate) struct FirmShare {
     pub quota: Quota,
     /// When what anybody can cause was last done.
     doubtful: Mutex<HashMap<Doubtful, Monotonic>>,
+    /// Subscriptions that delivered, as they were stored then, by their tokens' digests.
+    hooks: Mutex<HashMap<String, Stored<Hook>>>,
 }
 
 /// What anybody can cause who knows a webhook's URL. Each is done once in a while only.
@@ -107,6 +110,14 @@ pub(crate) enum Doubtful {
 const DOUBTFUL_PAUSE: Duration = Duration::from_secs(60);
 
 impl FirmShare {
+    pub(crate) fn hook(&self, digest: &str) -> Option<Stored<Hook>> {
+        self.hooks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(digest).cloned()
+    }
+
+    pub(crate) fn keep_hook(&self, digest: &str, hook: Stored<Hook>) {
+        self.hooks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest.to_owned(), hook);
+    }
+
     /// Whether it may be done now; if so, not again for a minute.
     pub(crate) fn may(&self, what: Doubtful, now: Monotonic) -> bool {
         let mut done = self.doubtful.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -136,11 +147,16 @@ pub(super) struct Driver<'a> {
 }
 
 impl Engine {
+    /// As [`share_of`](Self::share_of), of a firm that this process has to do with already: whoever invents firms makes none.
+    pub(crate) fn known_share(&self, firm: &FirmId) -> Option<Arc<FirmShare>> {
+        self.firms.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(firm).cloned()
+    }
+
     pub(crate) fn share_of(&self, firm: &FirmId) -> Arc<FirmShare> {
         let mut firms = self.firms.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let share = firms.entry(firm.clone()).or_insert_with(|| {
             let budget = Arc::new(Budget::new(self.journal.clone(), firm.clone()));
-            Arc::new(FirmShare { budget, quota: Quota::default(), doubtful: Mutex::default() })
+            Arc::new(FirmShare { budget, quota: Quota::default(), doubtful: Mutex::default(), hooks: Mutex::default() })
         });
         Arc::clone(share)
     }

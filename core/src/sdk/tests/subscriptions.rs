@@ -238,3 +238,22 @@ async fn a_disconnect_waits_for_a_subscription_that_may_come_to_be_yet() {
     assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
     assert!(world.http.clio().hooks.is_empty());
 }
+
+#[tokio::test]
+async fn a_subscription_that_another_process_ended_is_not_remembered() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    let (token, secret) = (world.token("matter"), world.hook("matter")["shared_secret"].as_str().unwrap().to_owned());
+    assert_eq!(world.deliver("matter", &told("Pending", "2026-04-01T12:00:30Z")).await, 200);
+    assert_eq!(world.deliver("matter", &told("Open", "2026-04-01T12:00:40Z")).await, 200, "known by now");
+    assert_eq!(world.deliver("matter", &told("Open", "2026-04-01T12:00:40Z")).await, 200, "a repetition");
+    world.work().await;
+    assert_eq!(world.audited("webhook_received").await.len(), 2);
+    remembers_the_dead(&world);
+    let hook = world.hook("matter");
+    world.process(HOOKS).disconnect(&admin()).await.unwrap();
+    world.http.clio().hooks.push(hook);
+    assert_eq!(world.token("matter"), token);
+    assert_eq!(world.deliver_as("matter", &secret, &told("Closed", "2026-04-01T12:10:00Z")).await, 410);
+    assert_eq!(world.stored("webhook-in").await.len(), 2);
+}
