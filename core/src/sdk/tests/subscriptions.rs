@@ -240,7 +240,13 @@ async fn a_disconnect_waits_for_a_subscription_that_may_come_to_be_yet() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_another_process_ended_is_not_remembered() {
+async fn a_subscription_that_was_ended_is_not_remembered() {
+    for by_this_process in [true, false] {
+        ended(by_this_process).await;
+    }
+}
+
+async fn ended(by_this_process: bool) {
     let world = World::subscribed(true).await;
     world.synced().await;
     let (token, secret) = (world.token("matter"), world.hook("matter")["shared_secret"].as_str().unwrap().to_owned());
@@ -251,7 +257,8 @@ async fn a_subscription_that_another_process_ended_is_not_remembered() {
     assert_eq!(world.audited("webhook_received").await.len(), 2);
     remembers_the_dead(&world);
     let hook = world.hook("matter");
-    world.process(HOOKS).disconnect(&admin()).await.unwrap();
+    let process = if by_this_process { world.sdk.clone() } else { world.process(HOOKS) };
+    process.disconnect(&admin()).await.unwrap();
     world.http.clio().hooks.push(hook);
     assert_eq!(world.token("matter"), token);
     assert_eq!(world.deliver_as("matter", &secret, &told("Closed", "2026-04-01T12:10:00Z")).await, 410);
