@@ -171,9 +171,7 @@ impl Connect {
             None => Revoked::Not("tokens_missing"),
             Some(sealed) => match self.vault.open(firm, &stored.value.id, sealed).await {
                 Ok(tokens) => self.give_back(firm, &stored.value, &tokens).await?,
-                Err(error) if matches!(error.code(), Code::KeyFailed | Code::SealBroken) => {
-                    Revoked::Not("tokens_unreadable")
-                }
+                Err(error) if is_unreadable(&error) => Revoked::Not("tokens_unreadable"),
                 Err(error) => return Err(error),
             },
         };
@@ -249,7 +247,7 @@ impl Connect {
             // Dead or not allowed: Clio ends them at their expiry.
             Err(error) if is_refusal(&error) => {
                 let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
-                let live = |hook: &Hook| hook.connection == connection.id && hook.state != HookState::Retired;
+                let live = |hook: &Hook| hook.link_set == connection.link_set && hook.state != HookState::Retired;
                 left = known.iter().any(|(_, hook)| live(&hook.value)).then_some("webhooks");
             }
             Err(error) => return later(error),
@@ -279,7 +277,7 @@ impl Connect {
         Ok(left.map_or(Revoked::All, Revoked::Not))
     }
 
-    /// Our subscriptions in Clio: those whose URL holds a token of ours, whether or not we heard that they came to be. And how long another one may still come to be.
+    /// Our subscriptions in this account, those of replaced connections too: those whose URL holds a token of ours, whether or not we heard that they came to be. And how long another one may still come to be.
     async fn our_webhooks(
         &self,
         firm: &FirmId,
@@ -289,9 +287,10 @@ impl Connect {
         // Before Clio is asked: what is over by then is in the answer.
         let now = self.journal.store_now().await?;
         let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
-        let ours =
-            |digest: &str| known.iter().any(|(known, hook)| known == digest && hook.value.connection == connection.id);
-        if !known.iter().any(|(_, hook)| hook.value.connection == connection.id) {
+        let ours = |digest: &str| {
+            known.iter().any(|(known, hook)| known == digest && hook.value.link_set == connection.link_set)
+        };
+        if !known.iter().any(|(_, hook)| hook.value.link_set == connection.link_set) {
             return Ok((Vec::new(), None));
         }
         let mut seen = Vec::new();
@@ -310,7 +309,7 @@ impl Connect {
         }
         let asked = known.iter().filter(|(digest, hook)| {
             let it = &hook.value;
-            it.connection == connection.id && it.state == HookState::Creating && !seen.contains(digest)
+            it.link_set == connection.link_set && it.state == HookState::Creating && !seen.contains(digest)
         });
         let left = asked.filter_map(|(_, hook)| u64::try_from(hook.due_at?.millis_since(now)).ok()).max();
         Ok((ids, left.filter(|left| *left > 0).map(|left| Duration::from_millis(left + 1))))
@@ -355,7 +354,7 @@ impl Connect {
     /// Their secrets are sealed with the data key that goes.
     async fn retire_hooks(&self, firm: &FirmId, unit: &mut Unit, connection: &Connection) -> Result<()> {
         for (digest, Stored { value: mut hook, version, .. }) in self.journal.list::<Hook>(firm, HOOKS, "").await? {
-            if hook.connection == connection.id && hook.state != HookState::Retired {
+            if hook.state != HookState::Retired {
                 hook.retire();
                 let key = crate::ports::Key::new(firm, HOOKS, digest);
                 unit.put_due(key, Expect::Version(version), Some(LOOK_AGAIN), &hook)?;
@@ -363,6 +362,11 @@ impl Connect {
         }
         Ok(())
     }
+}
+
+/// Whether a seal will not open later either.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error.code(), Code::KeyFailed | Code::SealBroken) && error.retry() == Retry::Never
 }
 
 /// Whether Clio answered no, and will go on to.

@@ -20,7 +20,7 @@ use crate::{HOST, Simulation};
 /// How long an admin waits before trying again.
 const AGAIN: Duration = Duration::from_secs(3);
 /// A disconnect soon after a reconnect leaves the subscription of the connection that was replaced (seed 4082): `true` once it does not.
-const OLDER_SUBSCRIPTIONS_GO: bool = false;
+const OLDER_SUBSCRIPTIONS_GO: bool = true;
 /// Between reading that there is a connection and sending lie a few accesses of the database.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
