@@ -328,7 +328,7 @@ impl Connect {
         };
         let mut unit = self.journal.unit(firm)?;
         unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
-        self.retire_hooks(firm, &mut unit, &connection).await?;
+        self.retire_hooks(firm, &mut unit).await?;
         drop_proposals(&self.journal, &mut unit).await?;
         // Should we die before the tokens are gone.
         wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
@@ -352,7 +352,7 @@ impl Connect {
     }
 
     /// Their secrets are sealed with the data key that goes.
-    async fn retire_hooks(&self, firm: &FirmId, unit: &mut Unit, connection: &Connection) -> Result<()> {
+    async fn retire_hooks(&self, firm: &FirmId, unit: &mut Unit) -> Result<()> {
         for (digest, Stored { value: mut hook, version, .. }) in self.journal.list::<Hook>(firm, HOOKS, "").await? {
             if hook.state != HookState::Retired {
                 hook.retire();

@@ -9,7 +9,6 @@ use casehug_clio::ports::{HttpRequest, Key, Method};
 use casehug_clio::{Code, Result, Sdk};
 use clio_sim::model::Request;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::hooks::{PUBLIC_URL, lock};
 use crate::net::Clio;
@@ -19,8 +18,6 @@ use crate::{HOST, Simulation};
 
 /// How long an admin waits before trying again.
 const AGAIN: Duration = Duration::from_secs(3);
-/// A disconnect soon after a reconnect leaves the subscription of the connection that was replaced (seed 4082): `true` once it does not.
-const OLDER_SUBSCRIPTIONS_GO: bool = true;
 /// Between reading that there is a connection and sending lie a few accesses of the database.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
@@ -220,7 +217,7 @@ impl Simulation {
         let Some(grant) = known.grants.iter().find(|grant| grant.connection == id) else { return Ok(()) };
         let (now, model) = (self.world.unix_ms(), self.clio.model());
         let mut ours = model.subscriptions(now).filter(|url| url.starts_with(PUBLIC_URL));
-        if let Some(url) = ours.find(|url| OLDER_SUBSCRIPTIONS_GO || self.subscriber(url) == id) {
+        if let Some(url) = ours.next() {
             return Err(format!("disconnected, and this subscription is left: {url}"));
         }
         // Of a refresh token whose replacement was lost on its way nobody can give back what it became.
@@ -241,14 +238,6 @@ impl Simulation {
             |event: &Event| matches!(event, Event::Outage { .. } | Event::Reconnect | Event::Restore | Event::Revoke);
         let scenario = &self.scenario;
         scenario.fault_rate == 0.0 && !scenario.refresh_outlives && !scenario.has(in_the_way)
-    }
-
-    /// The connection that a subscription was made for.
-    fn subscriber(&self, url: &str) -> String {
-        let digest = hex::encode(Sha256::digest(url.rsplit('/').next().unwrap_or_default()));
-        let body = self.store.body(&Key::new(&self.firm, "webhook", digest)).unwrap_or_default();
-        let hook: Value = serde_json::from_str(&body).unwrap_or_default();
-        hook["connection"].as_str().unwrap_or_default().to_owned()
     }
 
     /// What was given back stays dead.
