@@ -17,7 +17,8 @@ use core::time::Duration;
 
 use std::sync::Arc;
 
-use super::driver::{Engine, FirmShare};
+use super::driver::Engine;
+use super::share::FirmShare;
 use crate::auth::{Grant, Links};
 use crate::budget::{Class, Seat};
 use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};

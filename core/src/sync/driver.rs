@@ -9,26 +9,22 @@ use futures_util::future::{Either, select};
 use url::Url;
 
 use super::call::Caller;
-use super::plan::{Plan, PlanInput, PlannedDocument, PlannedMatter, plan};
+use super::plan::{Plan, PlannedDocument, PlannedMatter};
 use super::recovery::{self, Recovery};
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 use super::review::Review;
 use super::run::{Run, RunRecord};
-use super::things::{self, ContactKey, DocumentThing, Thing};
-use super::{LinkState, dedupe};
-use crate::auth::{Actor, Auth, Connection, Keyring, Links, PracticeAreas, Session};
-use crate::budget::Budget;
+use super::share::FirmShare;
+use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session};
 use crate::clio::{ApiRequest, ClioApi, contacts, matters, probe};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
-use crate::model::{ActorId, ClioId, DocumentKey, DocumentRef, FirmId, Intake, IntakeDocument, MatterId, Monotonic};
+use crate::model::{ActorId, ClioId, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{Commit, Expect, IntakeSource, Key, Runtime, Version};
 use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why, hold};
-use crate::records::{Journal, Stored, Unit};
-use crate::retry::Quota;
+use crate::records::{Journal, Unit};
 use crate::settings::FirmSettings;
-use crate::webhook::Hook;
 
 /// How much longer than a lease somebody who asks waits for a run of the same matter elsewhere.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
@@ -85,51 +81,6 @@ pub(crate) struct Engine {
     pub firms: Mutex<HashMap<FirmId, Arc<FirmShare>>>,
 }
 
-/// What the runs of one firm share in this process.
-#[derive(Debug)]
-pub(crate) struct FirmShare {
-    pub budget: Arc<Budget>,
-    pub quota: Quota,
-    /// When what anybody can cause was last done.
-    doubtful: Mutex<HashMap<Doubtful, Monotonic>>,
-    /// Subscriptions that delivered, as they were stored then, by their tokens' digests.
-    hooks: Mutex<HashMap<String, Stored<Hook>>>,
-}
-
-/// What anybody can cause who knows a webhook's URL. Each is done once in a while only.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Doubtful {
-    /// Writing down that a delivery was refused.
-    Tell,
-    /// Asking Clio about the subscriptions because of a delivery.
-    Look,
-    /// The same because of a handshake of this subscription.
-    Shake(String),
-}
-
-const DOUBTFUL_PAUSE: Duration = Duration::from_secs(60);
-
-impl FirmShare {
-    pub(crate) fn hook(&self, digest: &str) -> Option<Stored<Hook>> {
-        self.hooks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(digest).cloned()
-    }
-
-    pub(crate) fn keep_hook(&self, digest: &str, hook: Stored<Hook>) {
-        self.hooks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest.to_owned(), hook);
-    }
-
-    /// Whether it may be done now; if so, not again for a minute.
-    pub(crate) fn may(&self, what: Doubtful, now: Monotonic) -> bool {
-        let mut done = self.doubtful.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        done.retain(|_, at| at.until(now) < DOUBTFUL_PAUSE);
-        let may = !done.contains_key(&what);
-        if may {
-            done.insert(what, now);
-        }
-        may
-    }
-}
-
 /// One run of one matter.
 pub(super) struct Driver<'a> {
     pub engine: &'a Engine,
@@ -147,20 +98,6 @@ pub(super) struct Driver<'a> {
 }
 
 impl Engine {
-    /// As [`share_of`](Self::share_of), of a firm that this process has to do with already: whoever invents firms makes none.
-    pub(crate) fn known_share(&self, firm: &FirmId) -> Option<Arc<FirmShare>> {
-        self.firms.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(firm).cloned()
-    }
-
-    pub(crate) fn share_of(&self, firm: &FirmId) -> Arc<FirmShare> {
-        let mut firms = self.firms.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let share = firms.entry(firm.clone()).or_insert_with(|| {
-            let budget = Arc::new(Budget::new(self.journal.clone(), firm.clone()));
-            Arc::new(FirmShare { budget, quota: Quota::default(), doubtful: Mutex::default(), hooks: Mutex::default() })
-        });
-        Arc::clone(share)
-    }
-
     /// Whether the firm is connected to another Clio than this SDK's: its work is that of the SDK for its region, on the same store.
     pub(crate) async fn is_elsewhere(&self, firm: &FirmId) -> Result<bool> {
         let host = self.clio.host();
@@ -352,7 +289,7 @@ impl Engine {
         Err(Error::new(Code::StoreConflict).with("reason", "job_contended"))
     }
 
-    async fn load(&self, firm: &FirmId, matter: &MatterId) -> Result<Intake> {
+    pub(super) async fn load(&self, firm: &FirmId, matter: &MatterId) -> Result<Intake> {
         let intake = self.intake.load(firm, matter).await?;
         if intake.matter.id != *matter {
             return Err(Error::new(Code::IntakeInvalid).with("field", "matter.id").with("reason", "other_matter"));
@@ -361,81 +298,8 @@ impl Engine {
         Ok(intake)
     }
 
-    async fn settings(&self, firm: &FirmId) -> Result<FirmSettings> {
+    pub(super) async fn settings(&self, firm: &FirmId) -> Result<FirmSettings> {
         crate::settings::load(&self.journal, firm).await
-    }
-
-    async fn plan(&self, links: &Links, intake: &Intake) -> Result<Plan> {
-        let firm = &links.firm;
-        let contact = self.journal.get::<Thing>(&things::contact_key(links, &intake.client.id)).await?;
-        let matter = self.journal.get::<Thing>(&things::matter_key(links, &intake.matter.id)).await?;
-        let (mut documents, mut lengths) = (Vec::new(), Vec::new());
-        let known = self.documents(links, &intake.matter.id).await?;
-        for document in &intake.documents {
-            let key = intake.key_of(document);
-            let state = DocumentThing::state(known.get(&key.to_string()));
-            let document = DocumentRef { firm: firm.clone(), key };
-            // Only what would be uploaded is looked at; a file that cannot be read is the step's failure, not the plan's.
-            let len = match state {
-                LinkState::Unknown => self.intake.stat(&document).await.ok().map(|stat| stat.len),
-                _ => None,
-            };
-            documents.push(state);
-            lengths.push(len);
-        }
-        let areas = PracticeAreas::load(&self.journal, firm).await?;
-        let contact = Thing::state(contact.as_ref());
-        let same_email = match contact {
-            LinkState::Unknown => self.same_email(links, intake).await?,
-            _ => LinkState::Unknown,
-        };
-        Ok(plan(&PlanInput {
-            intake,
-            contact,
-            same_email,
-            matter: Thing::state(matter.as_ref()),
-            documents: &documents,
-            lengths: &lengths,
-            settings: &self.settings(firm).await?,
-            areas: &areas.map_or_else(Vec::new, |stored| stored.value.areas),
-        }))
-    }
-
-    /// What is known of a matter's documents, by their keys.
-    async fn documents(&self, links: &Links, matter: &MatterId) -> Result<HashMap<String, Stored<DocumentThing>>> {
-        let prefix = links.id(format_args!("{matter}/"));
-        let all = self.journal.list(&links.firm, things::DOCUMENTS, &prefix).await?;
-        Ok(all.into_iter().filter_map(|(id, stored)| Some((links.strip(&id)?.to_owned(), stored))).collect())
-    }
-
-    /// Documents that were being published and that the intake does not name any more.
-    async fn orphans(&self, links: &Links, intake: &Intake) -> Result<Vec<DocumentKey>> {
-        let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
-        let known = self.documents(links, &intake.matter.id).await?;
-        let open = known.into_iter().filter(|(key, stored)| {
-            matches!(&stored.value, DocumentThing::Intent(intent) if intent.finishing.is_some()) && !named.contains(key)
-        });
-        open.map(|(key, _)| DocumentKey::parse(&key)).collect()
-    }
-
-    async fn same_email(&self, links: &Links, intake: &Intake) -> Result<LinkState> {
-        let Some(digest) = self.email_digest(&links.firm, intake).await? else { return Ok(LinkState::Unknown) };
-        let Some(key) = self.journal.get::<ContactKey>(&things::email_key(links, &digest)).await? else {
-            return Ok(LinkState::Unknown);
-        };
-        let thing = self.journal.get::<Thing>(&things::contact_key(links, &key.value.client)).await?;
-        Ok(Thing::state(thing.as_ref()))
-    }
-
-    /// The keyed digest of the client's email: what an address is looked up by.
-    pub(super) async fn email_digest(&self, firm: &FirmId, intake: &Intake) -> Result<Option<String>> {
-        match &intake.client.email {
-            Some(email) if !email.expose().trim().is_empty() => {
-                let normal = dedupe::normal_email(email.expose());
-                Ok(Some(self.keyring.address_digest(firm, &normal).await?))
-            }
-            _ => Ok(None),
-        }
     }
 }
 
