@@ -187,12 +187,13 @@ async fn the_card_tells_everything_in_each_state_and_what_to_do_next() {
         json!({
             "state": "disconnected",
             "advice": advice("not_connected", NOT_CONNECTED),
-            "connection": connection("usr_2", &Value::Null),
+            "connection": with(&connection("usr_2", &Value::Null), json!({ "unrevoked": "webhooks" })),
             "sync_when_approved": true,
             "held_matters": 1,
             "webhooks": Value::Null,
         }),
     );
+    // The first admin's subscription is still in Clio: the permission and then the authorization to delete it are gone.
     assert_eq!(card.shown().await, expected);
 }
 
