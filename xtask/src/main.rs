@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         },
         _ => Err(String::from(
             "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | bench [NAME] | intake\n  \
-             bench: ratio, trigger, approval, growth; --most N: the largest number of linked matters\n  \
+             bench: ratio, trigger, approval, hooks, growth; --most N: the largest number of linked matters\n  \
              kills: kills a worker (SIGKILL) while it syncs, 1000 times unless told\n  \
              mutate: takes out one safeguard after the other, and the simulation must notice\n  \
              intake: makes the example intake's 120 MB file",

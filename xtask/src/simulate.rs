@@ -103,6 +103,32 @@ const MUTATIONS: &[Mutation] = &[
             "        let mut state = self.state();\n",
         )],
     },
+    Mutation {
+        name: "the last write wins",
+        file: "core/src/webhook/status.rs",
+        edits: &[("    if at < known.updated_at || known", "    if known")],
+    },
+    Mutation {
+        name: "the look at the connection before each call",
+        file: "core/src/auth/connection.rs",
+        edits: &[(
+            "            ConnectionState::Revoking | ConnectionState::Disconnected => Err(Code::NotConnected.into()),",
+            "            ConnectionState::Revoking => Ok(stored),\n            ConnectionState::Disconnected => Err(Code::NotConnected.into()),",
+        )],
+    },
+    Mutation {
+        name: "the wait for a subscription that may come to be",
+        file: "core/src/auth/disconnect.rs",
+        edits: &[("Some(wait) => return Ok(Revoked::Wait(wait)),", "Some(_) => {}")],
+    },
+    Mutation {
+        name: "the end of a revocation that a reconnect cancelled",
+        file: "core/src/auth/disconnect.rs",
+        edits: &[(
+            "        Ok(now.is_some_and(|now| now.value.id == connection.id && now.value.state == ConnectionState::Revoking))",
+            "        let _ = connection;\n        Ok(now.is_some())",
+        )],
+    },
 ];
 
 /// Takes out one safeguard after the other, or those whose name contains `only`.

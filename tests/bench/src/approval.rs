@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
 use casehug_clio_store_sqlite::SqliteStore;
-use clio_sim::{Action, Config, Fault};
+use clio_sim::Config;
 
 use crate::percentile;
 use crate::setup::{Bench, admin, connect, matter};
@@ -54,9 +54,7 @@ pub(crate) async fn ten_documents() {
     let bench = Bench::new(Config::default()).await;
     let (sdk, watched) = bench.sdk(Arc::new(SqliteStore::open(bench.path("sync.db")).await.unwrap()));
     connect(&sdk).await;
-    for path in ["/api/v4/", "/manage-documents/"] {
-        bench.sim.model().add_fault(Fault::new("", path, Action::Slow { ms: 300 }).times(u32::MAX));
-    }
+    bench.slow_down(Duration::from_millis(300));
     bench.matter("m1", 10, 2_000_000);
     let before = watched.calls.lock().unwrap().len();
     let began = Instant::now();

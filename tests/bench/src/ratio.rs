@@ -13,17 +13,33 @@ use serde_json::{Value, json};
 
 use crate::setup::{Bench, Counted, admin, connect, matter};
 
-const MATTERS: usize = 60;
 const DOCUMENTS: usize = 3;
 const LEN: usize = 70_000;
-const ROUNDS: usize = 5;
+
+/// How slow Clio is, and how many matters are synced how often.
+struct Setting {
+    latency: Duration,
+    matters: usize,
+    rounds: usize,
+}
 
 pub(crate) async fn run() {
+    compare(Setting { latency: Duration::ZERO, matters: 60, rounds: 5 }).await;
+    compare(Setting { latency: Duration::from_millis(20), matters: 10, rounds: 3 }).await;
+}
+
+async fn compare(setting: Setting) {
+    let Setting { latency, matters, rounds } = setting;
     println!(
-        "## The engine and a loop by hand, {MATTERS} matters of new clients with {DOCUMENTS} documents of {LEN} bytes, no latency, median of {ROUNDS} rounds\n"
+        "## The engine and a loop by hand, {matters} matters of new clients with {DOCUMENTS} documents of {LEN} bytes, {} ms a call, median of {rounds} rounds\n",
+        latency.as_millis()
     );
     // A Clio for each: its searches take longer the more it holds.
-    let clio = async || Bench::new(Config { rate_limit: 1_000_000_000, ..Config::default() }).await;
+    let clio = async || {
+        let bench = Bench::new(Config { rate_limit: 1_000_000_000, ..Config::default() }).await;
+        bench.slow_down(latency);
+        bench
+    };
     let (one, other, bench, kept_in) = (clio().await, clio().await, clio().await, clio().await);
     let sqlite = Counted::new(Arc::new(SqliteStore::open(bench.path("sync.db")).await.unwrap()));
     let memory: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(TokioRuntime)));
@@ -35,8 +51,8 @@ pub(crate) async fn run() {
     let mut calls = 0;
     let before_all = quiet.nanos.load(Ordering::Relaxed);
     // Round by round, so that a slower minute of the machine slows all of them.
-    for round in 0..ROUNDS {
-        let names = |kind: &str| (0..MATTERS).map(|n| format!("{kind}{round}-{n}")).collect::<Vec<_>>();
+    for round in 0..rounds {
+        let names = |kind: &str| (0..matters).map(|n| format!("{kind}{round}-{n}")).collect::<Vec<_>>();
         for id in names("s") {
             bench.matter(&id, DOCUMENTS, LEN);
         }
@@ -51,20 +67,21 @@ pub(crate) async fn run() {
         kept.push(engine(&in_memory, &names("m")).await);
     }
     let (by_hand, pooled, durable, kept) = (median(by_hand), median(pooled), median(durable), median(kept));
-    let commits = sqlite.commits.load(Ordering::Relaxed) as f64 / (MATTERS * ROUNDS) as f64;
-    let reads = sqlite.reads.load(Ordering::Relaxed) as f64 / (MATTERS * ROUNDS) as f64;
-    let spent = Duration::from_nanos(sqlite.nanos.load(Ordering::Relaxed)) / u32::try_from(MATTERS * ROUNDS).unwrap();
-    let per = |all: Duration| all.as_secs_f64() * 1000.0 / MATTERS as f64;
+    let all = matters * rounds;
+    let commits = sqlite.commits.load(Ordering::Relaxed) as f64 / all as f64;
+    let reads = sqlite.reads.load(Ordering::Relaxed) as f64 / all as f64;
+    let spent = Duration::from_nanos(sqlite.nanos.load(Ordering::Relaxed)) / u32::try_from(all).unwrap();
+    let per = |whole: Duration| whole.as_secs_f64() * 1000.0 / matters as f64;
     println!("| | ms a matter | to the loop |\n| --- | --- | --- |");
     println!("| loop by hand, a connection for each call | {:.2} | 1.00 |", per(by_hand));
     println!("| loop by hand, connections used again | {:.2} | {:.2} |", per(pooled), ratio(pooled, by_hand));
     println!("| engine, records in memory | {:.2} | {:.2} |", per(kept), ratio(kept, by_hand));
     println!("| engine, SQLite, every commit durable | {:.2} | {:.2} |", per(durable), ratio(durable, by_hand));
     let in_calls = Duration::from_nanos(quiet.nanos.load(Ordering::Relaxed) - before_all).as_secs_f64() * 1000.0;
-    println!("\nin memory, {:.2} ms a matter are spent in the transport", in_calls / (MATTERS * ROUNDS) as f64);
+    println!("\nin memory, {:.2} ms a matter are spent in the transport", in_calls / all as f64);
     println!(
         "{:.1} requests, {reads:.1} reads and {commits:.1} commits a matter; commits take {:.2} ms of it ({:.0} %), {:.2} ms each\n",
-        calls as f64 / (MATTERS * ROUNDS) as f64,
+        calls as f64 / all as f64,
         spent.as_secs_f64() * 1000.0,
         spent.as_secs_f64() * 100_000.0 / per(durable),
         spent.as_secs_f64() * 1000.0 / commits,

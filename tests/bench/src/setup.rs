@@ -16,7 +16,7 @@ use casehug_clio::ports::{
 };
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
-use clio_sim::{ClioSim, Config};
+use clio_sim::{Action, ClioSim, Config, Fault};
 use serde_json::json;
 
 const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
@@ -95,6 +95,16 @@ impl Bench {
             sim: ClioSim::start(config).await.unwrap(),
             folder: tempfile::tempdir().unwrap(),
             intakes: MemoryIntake::new(),
+        }
+    }
+
+    /// Every call and upload takes so long from now on.
+    pub(crate) fn slow_down(&self, latency: Duration) {
+        let ms = u64::try_from(latency.as_millis()).unwrap();
+        for path in ["/api/v4/", "/manage-documents/"] {
+            if ms > 0 {
+                self.sim.model().add_fault(Fault::new("", path, Action::Slow { ms }).times(u32::MAX));
+            }
         }
     }
 
