@@ -21,7 +21,8 @@
 //!
 //! **What is given back.** Tokens that are not kept are deauthorized, best effort and always with the new token itself: when the account is
 //! another one, the plan has no API, or another admin was first. After other failures only if the firm has no earlier
-//! connection: Clio does not say whether deauthorizing one token ends the person's other grants.
+//! connection that is in use: Clio does not say whether deauthorizing one token ends the person's other grants. For the same reason a grant that is replaced is kept, sealed
+//! with the one that replaced it, and given back with it.
 
 use core::fmt;
 use core::time::Duration;
@@ -37,9 +38,10 @@ use zeroize::Zeroizing;
 use super::attempt::{Attempt, Draft, Sweeper};
 use super::callback::{Callback, Outcome};
 use super::link_set::{self, LinkSet, Links};
+use super::disconnect::is_unreadable;
 use super::oauth::{Granted, OAuth};
 use super::survey::{self, Survey};
-use super::tokens::{TokenVault, Tokens};
+use super::tokens::{Replaced, TokenVault, Tokens};
 use super::{Actor, Connection, ConnectionState, Keyring, PracticeAreas};
 use crate::budget;
 use crate::clio::{self, AccessToken, CallLimits, ClioApi, matters};
@@ -173,7 +175,7 @@ impl Connect {
         let access = granted.access.clone();
         match self.establish(actor, id, &draft, granted, earlier, separate).await {
             Ok(connection) => {
-                // The replaced connection's tokens; whatever stays is swept at the next begin.
+                // The replaced connection's envelope; whatever stays is swept at the next begin.
                 if let Err(error) = self.sweeper().sweep(&actor.firm).await {
                     tracing::warn!(firm = %actor.firm, code = error.code().name(), "the replaced tokens were not swept yet");
                 }
@@ -213,15 +215,21 @@ impl Connect {
         separate: bool,
     ) -> Result<Connection, Failed> {
         let firm = &actor.firm;
-        let first = earlier.is_none();
-        let failed = |error| Failed { error, give_back: first };
+        // Nothing is in use that could end with it.
+        let free = earlier.as_ref().is_none_or(|earlier| earlier.value.state == ConnectionState::Disconnected);
+        let failed = |error| Failed { error, give_back: free };
         let refused = |error| Failed { error, give_back: true };
 
         let Some(refresh) = granted.refresh else {
             return Err(failed(Error::new(Code::OauthAnswerInvalid).with("reason", "no_refresh_token")));
         };
-        let tokens =
-            Tokens { access: granted.access, refresh, refresh_at: granted.refresh_at, expires_at: granted.expires_at };
+        let mut tokens = Tokens {
+            access: granted.access,
+            refresh,
+            refresh_at: granted.refresh_at,
+            expires_at: granted.expires_at,
+            replaced: Vec::new(),
+        };
         let survey = survey::take(&self.clio, &tokens.access, &**self.journal.runtime()).await.map_err(|error| {
             match error.code() {
                 Code::PlanWithoutApi => refused(error),
@@ -243,6 +251,7 @@ impl Connect {
                 }
                 Err(refusal) => return Err(refusal),
             }
+            tokens.replaced = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
         }
         // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go on after one.
         let stored = self.vault.swap(firm, &connection.id, None, &tokens).await.map_err(failed)?;
@@ -274,6 +283,17 @@ impl Connect {
             // Still the same connection: a refresh marked it, or its practice areas were loaded again.
             base = now;
             areas = PracticeAreas::load(&self.journal, firm).await.map_err(failed)?;
+        }
+    }
+
+    /// The grants that a new one replaces: they are given back when the firm is disconnected.
+    async fn replaced_by(&self, firm: &FirmId, earlier: &Connection) -> Result<Vec<Replaced>> {
+        match self.open_tokens(firm, earlier).await {
+            Ok(Some(tokens)) => Ok(tokens.into_replaced(earlier.state == ConnectionState::ReconnectRequired)),
+            Ok(None) => Ok(Vec::new()),
+            // Nobody can give back what nobody can read.
+            Err(error) if is_unreadable(&error) => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
     }
 

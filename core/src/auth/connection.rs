@@ -8,7 +8,7 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::LinkSet;
-use crate::clio::Resource;
+use crate::clio::{ClioHost, Resource};
 use crate::error::{ALL_CODES, Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ActorId, ClioId, ConnectionId, FirmId, Timestamp};
@@ -113,6 +113,22 @@ impl Connection {
             Resource::Users => self.user.is_some(),
             Resource::Webhooks => false,
         }
+    }
+
+    /// Whether it is a connection to this Clio.
+    pub(crate) fn is_of(&self, host: &ClioHost) -> bool {
+        (self.region.as_str(), self.root.as_str()) == (host.name(), host.root().as_str())
+    }
+
+    /// Its tokens are for its own Clio only.
+    ///
+    /// # Errors
+    /// [`Code::SettingInvalid`] (`setting` = `region`).
+    pub(crate) fn require_of(&self, host: &ClioHost) -> Result<()> {
+        if self.is_of(host) {
+            return Ok(());
+        }
+        Err(Error::new(Code::SettingInvalid).with("setting", "region").with("connected", &self.region))
     }
 
     pub(crate) fn key(firm: &FirmId) -> Key {

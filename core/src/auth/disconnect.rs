@@ -5,14 +5,17 @@
 //!
 //! **Life.** [`disconnect`](Connect::disconnect) commits *revoking*: from then on nobody gets a token, so no step begins and nothing is refreshed; a step whose request is
 //! on its way still closes its intent. Then [`revoke`](Connect::revoke), at once and again by workers until it is through: our subscriptions are deleted in Clio; the access token is
-//! deauthorized; the refresh token is tried once, because Clio does not say what became of it: whatever it still grants is given back as well. Then
-//! the connection is *disconnected*, and tokens and data keys are dropped. Links, logs and settings stay.
+//! deauthorized; the refresh token is tried, because Clio does not say what became of it: whatever it still grants is given back as well. The grants that this one replaced
+//! follow in the same way. Then the connection is *disconnected*, and tokens and data keys are dropped. Links, logs and settings stay.
 //!
 //! **Failure cases.** While Clio is unreachable the sealed tokens stay, for this only, at most until the access token ends. A reconnect cancels what is
 //! left first: deauthorizing could end the new grant as well; a revocation that is on its way looks before each request whether it still is to go on. What stays unrevoked is
 //! audited and shown. A data key stays for as long as something that is needed is sealed with it (`leftovers.rs`).
 
+use core::iter;
 use core::time::Duration;
+
+use secrecy::SecretString;
 
 use super::connect::Connect;
 use super::oauth::is_invalid_grant;
@@ -24,7 +27,7 @@ use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
 use crate::model::{ClioId, FirmId};
 use crate::ports::{Commit, Expect};
 use crate::records::{Stored, Unit};
-use crate::webhook::{Chore, HOOKS, Hook, HookState, digest_in, drop_proposals, forget_health, wake_after};
+use crate::webhook::{Chore, HOOKS, Hook, HookState, digest_in, drop_proposals, forget_health, is_due_within, wake_after};
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
 const MOST_TURNS: usize = 8;
@@ -55,6 +58,8 @@ impl Connect {
     /// Ends the firm's connection.
     pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
         actor.require_admin_of(&actor.firm, &self.journal, "disconnect").await?;
+        let connection = Connection::load(&self.journal, &actor.firm).await?.ok_or(Code::NotConnected)?;
+        connection.value.require_of(self.oauth.host())?;
         let entry = AuditEntry::by(&actor.id, Action::Disconnect, AuditStatus::Ok);
         if self.begin_revoking(&actor.firm, &entry).await?
             && let Err(error) = self.revoke(&actor.firm).await
@@ -69,6 +74,7 @@ impl Connect {
     /// An access token that Clio rejects proves nothing, because it may only have ended; a refresh token that Clio rejects does.
     pub async fn deauthorization_reported(&self, session: &Session, firm: &FirmId) -> Result<bool> {
         let stored = Connection::load(&self.journal, firm).await?.ok_or(Code::NotConnected)?;
+        stored.value.require_of(self.oauth.host())?;
         if matches!(stored.value.state, ConnectionState::Revoking | ConnectionState::Disconnected) {
             return Ok(true);
         }
@@ -76,6 +82,18 @@ impl Connect {
             self.ask_later(firm).await?;
             return Ok(false);
         }
+        self.ask_whether_deauthorized(session, firm).await
+    }
+
+    /// A report that had to wait, made by a worker. Gives when it may be asked, if not yet.
+    pub async fn ask_what_was_reported(&self, session: &Session, firm: &FirmId) -> Result<Option<Duration>> {
+        match self.may_ask_again(firm) {
+            true => self.ask_whether_deauthorized(session, firm).await.map(|_| None),
+            false => Ok(Some(ASK_AGAIN)),
+        }
+    }
+
+    async fn ask_whether_deauthorized(&self, session: &Session, firm: &FirmId) -> Result<bool> {
         if self.accepts_us(session, firm).await? {
             let mut unit = self.journal.unit(firm)?;
             unit.audit(
@@ -101,8 +119,11 @@ impl Connect {
         again
     }
 
-    /// What is reported while it must not be asked is asked by a worker.
+    /// What is reported while it must not be asked is asked by a worker. Written down once, however often it is reported.
     async fn ask_later(&self, firm: &FirmId) -> Result<()> {
+        if is_due_within(&self.journal, firm, Chore::Authorization, ASK_AGAIN).await? {
+            return Ok(());
+        }
         let mut unit = self.journal.unit(firm)?;
         wake_after(&self.journal, &mut unit, Chore::Authorization, ASK_AGAIN).await?;
         // A conflict: it was just reported, or is being asked.
@@ -166,6 +187,7 @@ impl Connect {
             ConnectionState::Disconnected => return self.clean_up(firm, &stored.value).await,
             _ => return Ok(None),
         }
+        stored.value.require_of(self.oauth.host())?;
         let sealed = self.vault.load(firm, &stored.value.id).await?;
         let revoked = match &sealed {
             None => Revoked::Not("tokens_missing"),
@@ -186,10 +208,7 @@ impl Connect {
         if let Some(now) = now.filter(|now| sealed.as_ref().is_none_or(|sealed| sealed.version != now.version))
             && let Ok(tokens) = self.vault.open(firm, &stored.value.id, &now).await
         {
-            self.oauth.deauthorize(&tokens.access).await.or_else(|error| match is_refusal(&error) {
-                true => Ok(()),
-                false => Err(error),
-            })?;
+            self.deauthorize(&tokens.access).await?;
         }
         self.finish_revoking(firm, stored, unrevoked).await
     }
@@ -252,29 +271,59 @@ impl Connect {
             }
             Err(error) => return later(error),
         }
-        if !self.goes_on(firm, connection).await? {
-            return Ok(Revoked::Stopped);
-        }
-        match self.oauth.deauthorize(&tokens.access).await {
-            Ok(()) => {}
-            // Ended already.
-            Err(error) if is_refusal(&error) => {}
-            Err(error) => return later(error),
-        }
-        if !self.goes_on(firm, connection).await? {
-            return Ok(Revoked::Stopped);
-        }
-        match self.oauth.refresh(&tokens.refresh).await {
-            Err(error) if is_invalid_grant(&error) => {}
-            // The refresh token outlived its access token: what it granted is given back.
-            Ok(granted) => match self.oauth.deauthorize(&granted.access).await {
-                Err(error) if !is_refusal(&error) => return later(error),
-                _ => left = left.or(Some("refresh_token")),
-            },
-            Err(error) if is_refusal(&error) => left = Some("refresh_token"),
-            Err(error) => return later(error),
+        let this = (&tokens.access, &tokens.refresh);
+        for (access, refresh) in iter::once(this).chain(tokens.replaced.iter().map(|it| (&it.access, &it.refresh))) {
+            match self.end_grant(firm, connection, access, refresh).await {
+                Ok(Revoked::All) => {}
+                Ok(Revoked::Not(reason)) => left = left.or(Some(reason)),
+                Ok(other) => return Ok(other),
+                Err(error) => return later(error),
+            }
         }
         Ok(left.map_or(Revoked::All, Revoked::Not))
+    }
+
+    /// Deauthorizes a grant by its access token, or, if that has ended, by one that its refresh token still gets.
+    async fn end_grant(
+        &self,
+        firm: &FirmId,
+        connection: &Connection,
+        access: &AccessToken,
+        refresh: &SecretString,
+    ) -> Result<Revoked> {
+        if !self.goes_on(firm, connection).await? {
+            return Ok(Revoked::Stopped);
+        }
+        let mut ended = self.deauthorize(access).await?;
+        let mut refresh = refresh.clone();
+        loop {
+            if !self.goes_on(firm, connection).await? {
+                return Ok(Revoked::Stopped);
+            }
+            match self.oauth.refresh(&refresh).await {
+                Err(error) if is_invalid_grant(&error) => return Ok(Revoked::All),
+                Err(error) if is_refusal(&error) => return Ok(Revoked::Not("refresh_token")),
+                Err(error) => return Err(error),
+                Ok(granted) => {
+                    // The refresh token outlived its access token: what it granted is given back.
+                    let again = self.deauthorize(&granted.access).await?;
+                    if ended || !again {
+                        return Ok(Revoked::Not("refresh_token"));
+                    }
+                    ended = again;
+                    refresh = granted.refresh.unwrap_or(refresh);
+                }
+            }
+        }
+    }
+
+    /// `false`: Clio refused, because it had ended before.
+    async fn deauthorize(&self, access: &AccessToken) -> Result<bool> {
+        match self.oauth.deauthorize(access).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_refusal(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Our subscriptions in this account, those of replaced connections too: those whose URL holds a token of ours, whether or not we heard that they came to be. And how long another one may still come to be.
@@ -365,7 +414,7 @@ impl Connect {
 }
 
 /// Whether a seal will not open later either.
-fn is_unreadable(error: &Error) -> bool {
+pub(super) fn is_unreadable(error: &Error) -> bool {
     matches!(error.code(), Code::KeyFailed | Code::SealBroken) && error.retry() == Retry::Never
 }
 

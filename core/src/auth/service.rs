@@ -108,6 +108,11 @@ impl Auth {
         self.connect.deauthorization_reported(&self.session, firm).await
     }
 
+    /// Asks Clio about a deauthorization that was reported while it must not be asked. Gives when to come back.
+    pub(crate) async fn ask_what_was_reported(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
+        self.connect.ask_what_was_reported(&self.session, firm).await
+    }
+
     /// When the access token ends, on the host's clock.
     pub(crate) async fn token_ends(&self, firm: &FirmId) -> Result<Option<crate::model::Timestamp>> {
         let Some(connection) = self.connection(firm).await? else { return Ok(None) };

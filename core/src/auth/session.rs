@@ -185,6 +185,7 @@ impl Session {
             refresh: granted.refresh.unwrap_or_else(|| before.clone()),
             refresh_at: granted.refresh_at,
             expires_at: granted.expires_at,
+            replaced: current.opened.tokens.replaced.clone(),
         };
         let saved = match self.0.vault.swap(firm, &connection.id, Some(&current.opened.version), &tokens).await {
             Ok(saved) => saved,
@@ -277,12 +278,7 @@ impl Session {
                     return Err(error);
                 }
             };
-            let host = self.0.oauth.host();
-            if (connection.value.region.as_str(), connection.value.root.as_str()) != (host.name(), host.root().as_str())
-            {
-                let error = Error::new(Code::SettingInvalid).with("setting", "region");
-                return Err(error.with("connected", &connection.value.region));
-            }
+            connection.value.require_of(self.0.oauth.host())?;
             let id = &connection.value.id;
             if let Some(sealed) = self.0.vault.load(firm, id).await? {
                 let known = slot.memory().opened.clone().filter(|known| known.version == sealed.version);

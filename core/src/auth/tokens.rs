@@ -16,6 +16,8 @@ use crate::ports::{SealContext, SealedTokens, Swap, TokenStore, Version};
 use crate::records::Journal;
 
 const MOST_ATTEMPTS: u32 = 3;
+/// A firm that connects again so often between two disconnects has forgotten the first time.
+const MOST_REPLACED: usize = 20;
 
 /// What Clio granted.
 #[derive(Clone)]
@@ -26,6 +28,33 @@ pub(super) struct Tokens {
     pub refresh_at: Option<Timestamp>,
     /// When the access token ends, on the host's clock, counted from before it was asked for. `None`: Clio did not say.
     pub expires_at: Option<Timestamp>,
+    /// Grants that this one replaced, the latest first. To give one back could end this one as well, so they wait for the disconnect.
+    pub replaced: Vec<Replaced>,
+}
+
+/// A grant that is not used any more and that Clio still honours.
+#[derive(Clone)]
+pub(super) struct Replaced {
+    pub access: AccessToken,
+    pub refresh: SecretString,
+}
+
+impl Tokens {
+    /// What a new grant takes over when it replaces this one. `ended`: Clio honours this one no more.
+    pub fn into_replaced(self, ended: bool) -> Vec<Replaced> {
+        let this = (!ended).then_some(Replaced { access: self.access, refresh: self.refresh });
+        this.into_iter().chain(self.replaced).take(MOST_REPLACED).collect()
+    }
+}
+
+impl Replaced {
+    fn new(access: &str, refresh: &str) -> Self {
+        Self { access: AccessToken::new(SecretString::from(access)), refresh: SecretString::from(refresh) }
+    }
+
+    fn plain(&self) -> (String, String) {
+        (self.access.expose().to_owned(), self.refresh.expose_secret().to_owned())
+    }
 }
 
 impl fmt::Debug for Tokens {
@@ -43,6 +72,9 @@ struct Plain {
     refresh_at: Option<Timestamp>,
     #[zeroize(skip)]
     expires_at: Option<Timestamp>,
+    /// Access and refresh token of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<(String, String)>,
 }
 
 /// Seals, opens, loads and swaps the tokens of all connections.
@@ -73,6 +105,7 @@ impl TokenVault {
             refresh: SecretString::from(plain.refresh.as_str()),
             refresh_at: plain.refresh_at,
             expires_at: plain.expires_at,
+            replaced: plain.replaced.iter().map(|(access, refresh)| Replaced::new(access, refresh)).collect(),
         })
     }
 
@@ -94,9 +127,11 @@ impl TokenVault {
             refresh: refresh.to_owned(),
             refresh_at: tokens.refresh_at,
             expires_at: tokens.expires_at,
+            replaced: tokens.replaced.iter().map(Replaced::plain).collect(),
         };
+        let of_replaced: usize = plain.replaced.iter().map(|(access, refresh)| access.len() + refresh.len() + 2).sum();
         // Large enough for every character escaped: a vector that grows leaves its old bytes behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(6 * (access.len() + refresh.len()) + 128));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(6 * (access.len() + refresh.len() + of_replaced) + 160));
         serde_json::to_writer(&mut *bytes, &plain)
             .map_err(|_| Error::new(Code::Internal).with("reason", "tokens_not_encodable"))?;
         let envelope = sealer.seal(&context(firm, connection), &bytes)?;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use super::driver::Engine;
 use super::share::FirmShare;
-use crate::auth::{Grant, Links};
+use crate::auth::{Connection, Grant, Links};
 use crate::budget::{Class, Seat};
 use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
 use crate::error::{Code, Error, Result, Retry};
@@ -125,11 +125,16 @@ impl<'a> Caller<'a> {
             return Err(Error::new(Code::LeaseLost));
         }
         let grant = self.engine.session.token(&self.links.firm).await?;
-        if grant.connection.link_set != self.links.set {
-            // Connected to another account meanwhile: what is known here means nothing there.
-            return Err(Error::new(Code::SyncBusy).with("reason", "another_account"));
-        }
+        self.require_links_of(&grant.connection)?;
         Ok(Turn { grant, seat })
+    }
+
+    /// What is known here means nothing in another account, if the firm was connected to one meanwhile.
+    pub(crate) fn require_links_of(&self, connection: &Connection) -> Result<()> {
+        if connection.link_set == self.links.set {
+            return Ok(());
+        }
+        Err(Error::new(Code::SyncBusy).with("reason", "another_account"))
     }
 
     /// Sends once. What is learned from the answer (budget) is kept.

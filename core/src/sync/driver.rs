@@ -100,10 +100,8 @@ pub(super) struct Driver<'a> {
 impl Engine {
     /// Whether the firm is connected to another Clio than this SDK's: its work is that of the SDK for its region, on the same store.
     pub(crate) async fn is_elsewhere(&self, firm: &FirmId) -> Result<bool> {
-        let host = self.clio.host();
         let connection = Connection::load(&self.journal, firm).await?;
-        let here = |it: &Connection| (it.region.as_str(), it.root.as_str()) == (host.name(), host.root().as_str());
-        Ok(connection.is_some_and(|stored| !here(&stored.value)))
+        Ok(connection.is_some_and(|stored| !stored.value.is_of(self.clio.host())))
     }
 
     /// Has a worker sync a matter; while the firm is disconnected, keeps that an admin may ask for it later.

@@ -93,6 +93,13 @@ pub(crate) async fn wake_after(journal: &Journal, unit: &mut Unit, chore: Chore,
     Ok(())
 }
 
+/// Whether a chore is due before this much time has passed.
+pub(crate) async fn is_due_within(journal: &Journal, firm: &FirmId, chore: Chore, wait: Duration) -> Result<bool> {
+    let due_at = journal.store().get(&chore.key(firm)).await?.and_then(|record| record.due_at);
+    let Some(due_at) = due_at else { return Ok(false) };
+    Ok(due_at <= journal.store_now().await? + wait)
+}
+
 impl Progress {
     /// Whoever wakes a sweep means all links, those behind its place too.
     fn begin_anew(&mut self) {
@@ -140,7 +147,7 @@ impl Engine {
             Chore::Poll => self.poll(&firm, &mut progress).await,
             Chore::Sweep => self.sweep(&firm, &mut progress).await,
             Chore::Revocation => self.auth.revoke(&firm).await,
-            Chore::Authorization => self.auth.deauthorization_reported(&firm).await.map(|_| None),
+            Chore::Authorization => self.auth.ask_what_was_reported(&firm).await,
         };
         let next = match done {
             Ok(next) => {

@@ -35,7 +35,7 @@ mod signature;
 pub(crate) mod status;
 mod subscriptions;
 
-pub(crate) use chores::{Chore, wake_after, wake_in};
+pub(crate) use chores::{Chore, is_due_within, wake_after, wake_in};
 pub(crate) use contacts::note_known;
 pub use hook::HookHealth;
 pub(crate) use hook::{HOOKS, Hook, HookState, digest_in, forget_health, health};

@@ -113,6 +113,8 @@ impl Engine {
         let found = caller.all_pages(practice_areas::list()).await.map_err(|failure| failure.error)?;
         loop {
             let connection = Connection::load_usable(&self.journal, firm).await?;
+            // Of an account that the firm has left they would be other areas' ids.
+            caller.require_links_of(&connection.value)?;
             let stored = PracticeAreas::load(&self.journal, firm).await?;
             let area = |area: &practice_areas::PracticeArea| PracticeArea {
                 id: area.id,

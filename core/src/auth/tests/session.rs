@@ -30,6 +30,7 @@ fn tokens(name: &str, expires_at: Timestamp) -> Tokens {
         refresh: SecretString::from(format!("refresh-secret-{name}")),
         refresh_at: Some(expires_at - Duration::from_secs(300)),
         expires_at: Some(expires_at),
+        replaced: Vec::new(),
     }
 }
 

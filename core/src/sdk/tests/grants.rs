@@ -1,0 +1,185 @@
+//! What Clio has granted over the time, and what of it is given back: a Clio that knows each grant.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::world::{World, admin, dead_token, firm, matter, member, refused};
+use crate::auth::ConnectionState;
+use crate::error::Code;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const CALLBACK: &str = "https://calmintake.example/callback";
+
+/// The grants of one Clio: whether each is alive, and how often it was refreshed. Their first access tokens may have ended.
+#[derive(Clone, Default)]
+struct Grants(Arc<Mutex<(Vec<(bool, u32)>, bool)>>);
+
+impl Grants {
+    fn of(world: &World) -> Self {
+        let grants = Self::default();
+        let kept = grants.clone();
+        world.answers(move |_, path, bearer, body| kept.answer(path, bearer, body));
+        grants
+    }
+
+    fn answer(&self, path: &str, bearer: &str, body: &Value) -> Option<(u16, Value)> {
+        let mut state = self.0.lock().unwrap();
+        let (grants, first_ended) = &mut *state;
+        let granted = |grant: usize, access: u32| {
+            let (access, refresh) = (format!("access.{grant}.{access}"), format!("refresh.{grant}"));
+            let answer = json!({ "token_type": "bearer", "access_token": access, "refresh_token": refresh, "expires_in": 2_592_000 });
+            Some((200, answer))
+        };
+        if path == "/oauth/token" {
+            let form = body.as_str().unwrap_or_default();
+            let Some((_, grant)) = form.split_once("refresh.") else {
+                grants.push((true, 0));
+                return granted(grants.len() - 1, 0);
+            };
+            let grant: usize = grant.split('&').next().unwrap().parse().unwrap();
+            let (alive, refreshed) = &mut grants[grant];
+            if !*alive {
+                return Some((400, json!({ "error": "invalid_grant" })));
+            }
+            *refreshed += 1;
+            return granted(grant, *refreshed);
+        }
+        let mut parts = bearer.split('.').skip(1);
+        let (Some(grant), Some(access)) = (parts.next(), parts.next()) else { return None };
+        let grant: usize = grant.parse().unwrap();
+        if !grants[grant].0 || (*first_ended && access == "0") {
+            return Some(dead_token());
+        }
+        if path == "/oauth/deauthorize" {
+            grants[grant].0 = false;
+        }
+        None
+    }
+
+    fn alive(&self) -> usize {
+        self.0.lock().unwrap().0.iter().filter(|(alive, _)| *alive).count()
+    }
+
+    fn first_tokens_end(&self) {
+        self.0.lock().unwrap().1 = true;
+    }
+}
+
+#[tokio::test]
+async fn a_disconnect_gives_back_the_grants_that_were_replaced_too() {
+    let world = World::new();
+    let grants = Grants::of(&world);
+    for _ in 0..3 {
+        world.connect().await.unwrap();
+    }
+    assert_eq!(grants.alive(), 3, "to give one back could end the one in use");
+    assert_eq!(world.stored("tokens").await.len(), 1);
+    let ended = world.sdk.disconnect(&admin()).await.unwrap();
+    assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
+    assert_eq!(grants.alive(), 0);
+    assert!(world.stored("tokens").await.is_empty());
+}
+
+#[tokio::test]
+async fn grants_whose_access_tokens_ended_are_given_back_by_their_refresh_tokens() {
+    let world = World::new();
+    let grants = Grants::of(&world);
+    world.connect().await.unwrap();
+    world.connect().await.unwrap();
+    world.runtime.advance(40 * DAY);
+    grants.first_tokens_end();
+    let ended = world.sdk.disconnect(&admin()).await.unwrap();
+    assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
+    assert_eq!(grants.alive(), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_does_not_forget_what_was_replaced() {
+    let world = World::new();
+    let grants = Grants::of(&world);
+    world.connect().await.unwrap();
+    world.connect().await.unwrap();
+    world.runtime.advance(31 * DAY);
+    grants.first_tokens_end();
+    world.put("m1");
+    assert!(world.sdk.sync_matter(&member(), &matter()).await.unwrap().clio_matter().is_some());
+    world.sdk.disconnect(&admin()).await.unwrap();
+    assert_eq!(grants.alive(), 0);
+}
+
+#[tokio::test]
+async fn a_grant_that_a_disconnected_firm_does_not_keep_is_given_back() {
+    let world = World::new();
+    let grants = Grants::of(&world);
+    world.connect().await.unwrap();
+    world.sdk.disconnect(&admin()).await.unwrap();
+    let kept = grants.clone();
+    world.answers(move |_, path, bearer, body| match path {
+        "/api/v4/practice_areas" => Some(refused(503)),
+        _ => kept.answer(path, bearer, body),
+    });
+    assert_eq!(world.connect().await.unwrap_err().code(), Code::ClioUnavailable);
+    assert_eq!(grants.alive(), 0);
+}
+
+#[tokio::test]
+async fn the_sdk_of_another_region_ends_no_connection_and_sends_no_token() {
+    let world = World::new();
+    let grants = Grants::of(&world);
+    world.connect().await.unwrap();
+    let (elsewhere, calls) = (world.elsewhere(), world.http.clio().calls.len());
+    assert_eq!(elsewhere.disconnect(&admin()).await.unwrap_err().get("setting"), Some("region"));
+    assert_eq!(elsewhere.deauthorization_reported(&firm()).await.unwrap_err().get("setting"), Some("region"));
+    assert_eq!(world.http.clio().calls.len(), calls);
+    assert_eq!((world.connection().await.state, grants.alive()), (ConnectionState::Connected, 1));
+}
+
+#[tokio::test]
+async fn a_report_that_has_to_wait_keeps_no_worker_busy() {
+    let world = World::subscribed(true).await;
+    world.sdk.deauthorization_reported(&firm()).await.unwrap();
+    world.runtime.advance(Duration::from_secs(1));
+    world.sdk.deauthorization_reported(&firm()).await.unwrap();
+    world.runtime.advance(Duration::from_millis(59_500));
+    world.sdk.deauthorization_reported(&firm()).await.unwrap();
+    let before = world.calls("GET /api/v4/matters ");
+    // Due, and asked half a second ago.
+    world.later(Duration::from_millis(500)).await;
+    assert_eq!(world.calls("GET /api/v4/matters "), before);
+    world.later(Duration::from_secs(61)).await;
+    assert_eq!(world.calls("GET /api/v4/matters "), before + 1);
+}
+
+#[tokio::test]
+async fn practice_areas_of_the_account_that_was_left_are_not_taken_for_the_new_ones() {
+    let world = Arc::new(World::new());
+    world.connect().await.unwrap();
+    let gate = world.hold("GET /api/v4/practice_areas");
+    let sdk = world.sdk.clone();
+    let loading = tokio::spawn(async move { sdk.reload_practice_areas(&admin()).await });
+    world.until_held().await;
+    world.sdk.disconnect(&admin()).await.unwrap();
+    let areas = Arc::new(Mutex::new("Falconry"));
+    let named = Arc::clone(&areas);
+    world.answers(move |_, path, _, _| match path {
+        "/api/v4/users/who_am_i" => Some((
+            200,
+            json!({ "data": { "id": 1, "name": "x", "email": "e@x", "account": { "id": 8, "name": "F" } } }),
+        )),
+        "/api/v4/practice_areas" => {
+            let name = *named.lock().unwrap();
+            Some((200, json!({ "data": [{ "id": 1, "name": name }], "meta": { "paging": {} } })))
+        }
+        _ => None,
+    });
+    let start = world.sdk.begin_separate_connect(&admin(), CALLBACK).await.unwrap();
+    let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    world.sdk.finish_connect(&admin(), &format!("code=c&state={state}")).await.unwrap();
+    *areas.lock().unwrap() = "Of the other account";
+    drop(gate);
+    assert_eq!(loading.await.unwrap().unwrap_err().get("reason"), Some("another_account"));
+    let page = world.sdk.mappings(&admin()).await.unwrap();
+    assert_eq!(page.practice_areas.iter().map(|area| area.name.as_str()).collect::<Vec<_>>(), ["Falconry"]);
+}
