@@ -117,23 +117,12 @@ impl Driver<'_> {
                     }
                 }
             };
-            // Asked right before it is published: nothing withdrawn or changed meanwhile may be.
-            let now = self.engine.intake.stat(&reference).await?;
-            let checked = may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn)).and_then(|()| {
-                if now.revision == finishing.revision { Ok(()) } else { Err(Error::new(Code::DocumentChanged)) }
-            });
-            if let Err(error) = checked {
-                return self.abandon(&key, error, &open).await;
-            }
-            self.note_finishing(&key, &mut open, &finishing).await?;
-            match self.finish_document(&finishing, now.len).await {
+            match self.publish(&reference, &mut open, &finishing).await {
                 Ok(()) => {
                     let how = if resumed && stub.is_some() { How::Recovered } else { How::Created };
                     return self.link_document(&key, finishing.stub, how, &open).await;
                 }
-                Err(error) if error.code() == Code::DocumentEmptyRefused => {
-                    return self.abandon(&key, error, &open).await;
-                }
+                Err(error) if is_not_to_be_published(error.code()) => return self.abandon(&key, error, &open).await,
                 // A lost request for another version came late, and ours can be neither finished nor seen any more: the bytes once again, as the
                 // newest version of the same document.
                 Err(error) if error.code() == Code::ClioValidation && sent < MOST_VERSIONS => {
@@ -144,18 +133,15 @@ impl Driver<'_> {
         }
     }
 
-    /// Before a PATCH may be sent, its stub becomes the only candidate.
+    /// Before each PATCH its stub becomes, or stays, the only candidate, until that PATCH cannot be executed any more.
     async fn note_finishing(&mut self, key: &DocumentKey, open: &mut Open, finishing: &Finishing) -> Result<()> {
-        if open.intent.finishing.as_ref() == Some(finishing) {
-            return Ok(());
-        }
         open.intent.finishing = Some(finishing.clone());
         open.over = false;
         let mut unit = self.unit()?;
         let thing = DocumentThing::Intent(open.intent.clone());
         let expect = Expect::Version(open.version.clone());
         let config = &self.engine.config;
-        let over = config.lease + PROCESSING + config.request_timeout + config.settle;
+        let over = config.send_window + config.request_timeout + config.settle;
         open.version = unit.put_due(things::document_key(&self.claim.links, key), expect, Some(over), &thing)?;
         if self.commit_unit(&unit).await? == Commit::Conflict {
             return Err(Error::new(Code::SyncBusy).with("document", key));
@@ -232,16 +218,21 @@ impl Driver<'_> {
 
     /// Looks for what earlier attempts left in Clio. Every property and the matter are compared again: unknown filters are ignored by Clio.
     ///
-    /// A stub that is being finished is read by its id: lists lag behind.
+    /// A stub that is being finished is read by its id: lists lag behind. It is the only one, unless the store lost that another one followed it.
     async fn find(&mut self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Found> {
-        let listed = match &intent.finishing {
-            Some(finishing) => match self.caller.repeat(&documents::show(finishing.stub)).await {
-                Ok(document) => vec![document],
-                Err(failure) if failure.error.code() == Code::ClioNotFound => Vec::new(),
+        let mut listed = Vec::new();
+        if let Some(finishing) = &intent.finishing {
+            match self.caller.repeat(&documents::show(finishing.stub)).await {
+                Ok(document) => listed.push(document),
+                Err(failure) if failure.error.code() == Code::ClioNotFound => {}
                 Err(failure) => return Err(refused(failure)),
-            },
-            None => self.caller.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?,
-        };
+            }
+        }
+        if intent.finishing.is_none() || self.recovery.is_some() {
+            listed.extend(
+                self.caller.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?,
+            );
+        }
         let mut ours: Vec<Document> = listed.into_iter().filter(|found| found.is_for(key, matter)).collect();
         ours.sort_by_key(|found| found.id);
         let finished = ours.iter().find(|found| found.fully_uploaded == Some(true));
@@ -252,8 +243,8 @@ impl Driver<'_> {
         })
     }
 
-    /// The finishing PATCH, until Clio says that the document is there.
-    async fn finish_document(&mut self, finishing: &Finishing, len: u64) -> Result<()> {
+    /// The finishing PATCH, until Clio says that the document is there. Asked right before each: nothing withdrawn or changed meanwhile may be published.
+    async fn publish(&mut self, reference: &DocumentRef, open: &mut Open, finishing: &Finishing) -> Result<()> {
         let request = documents::finish(finishing.stub, &finishing.uuid)?;
         let runtime = &self.engine.runtime;
         let deadline = runtime.monotonic() + PROCESSING;
@@ -261,7 +252,14 @@ impl Driver<'_> {
         let mut patience = Patience::default();
         loop {
             let turn = self.caller.ready().await?;
-            match self.caller.send_once(turn, &request, None).await {
+            let now = self.engine.intake.stat(reference).await?;
+            may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn))?;
+            if now.revision != finishing.revision {
+                return Err(Error::new(Code::DocumentChanged));
+            }
+            let not_after = runtime.monotonic() + self.engine.config.send_window;
+            self.note_finishing(&reference.key, open, finishing).await?;
+            match self.caller.send_once(turn, &request, Some(not_after)).await {
                 Ok(document) if document.fully_uploaded != Some(false) => return Ok(()),
                 Ok(_) => {}
                 Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => {}
@@ -274,7 +272,7 @@ impl Driver<'_> {
                             return Ok(());
                         }
                     }
-                    if refused_by_clio && len == 0 {
+                    if refused_by_clio && now.len == 0 {
                         return Err(Error::new(Code::DocumentEmptyRefused));
                     }
                     self.caller.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
@@ -371,6 +369,11 @@ fn check_approval(origin: DocumentOrigin, status: DocumentStatus) -> Result<()> 
         return Err(Error::new(Code::DocumentNotApproved).with("status", status.name()));
     }
     Ok(())
+}
+
+/// What keeps a stub from being published, now that its bytes are there.
+fn is_not_to_be_published(code: Code) -> bool {
+    matches!(code, Code::DocumentWithdrawn | Code::DocumentChanged | Code::DocumentEmptyRefused)
 }
 
 /// Failures after which the stub is of no use: what would be uploaded to it is another document now.

@@ -195,6 +195,12 @@ impl Scenario {
                 if world.chance(0.1) {
                     events.push((at(TROUBLE), Event::Replace { matter, document }));
                 }
+                // Withdrawn, and approved again after all.
+                if world.chance(0.1) {
+                    let withdrawn = at(TROUBLE);
+                    events.push((withdrawn, Event::Decide { matter, document, approve: false }));
+                    events.push((withdrawn + at(TROUBLE - withdrawn), Event::Decide { matter, document, approve: true }));
+                }
             }
         }
         for _ in 0..pick(3) {
