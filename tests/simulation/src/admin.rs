@@ -214,7 +214,16 @@ impl Simulation {
         let mut known = lock(&self.ties.0);
         let id = record["id"].as_str().unwrap_or_default();
         // None: nobody heard that it had been connected, and so nobody knows which grant it is.
-        let Some(grant) = known.grants.iter().find(|grant| grant.connection == id) else { return Ok(()) };
+        let Some(place) = known.grants.iter().position(|grant| grant.connection == id) else { return Ok(()) };
+        // Those that it replaced as well, back to one of which the audit log says that it could not be given back.
+        let told = self.told_unrevoked();
+        let known_ones = known.grants[..place].iter().rev();
+        let replaced = known_ones.take_while(|grant| !told.contains(&grant.connection)).count();
+        let first = if told.iter().all(|id| known.grants.iter().any(|grant| grant.connection == *id)) {
+            place - replaced
+        } else {
+            place
+        };
         let (now, model) = (self.world.unix_ms(), self.clio.model());
         let mut ours = model.subscriptions(now).filter(|url| url.starts_with(PUBLIC_URL));
         if let Some(url) = ours.next() {
@@ -224,12 +233,22 @@ impl Simulation {
         if self.scenario.rotates {
             return Ok(());
         }
-        if model.grant_works(now, &grant.token) {
-            return Err(String::from("disconnected, and a token of its grant works"));
+        for grant in &known.grants[first..=place] {
+            if model.grant_works(now, &grant.token) {
+                return Err(format!("disconnected, and a token of {}'s grant works", grant.connection));
+            }
         }
-        let token = grant.token.clone();
-        known.dead.push(token);
+        let dead: Vec<String> = known.grants[first..=place].iter().map(|grant| grant.token.clone()).collect();
+        known.dead.extend(dead);
         Ok(())
+    }
+
+    /// The connections of which the audit log says that something could not be given back.
+    fn told_unrevoked(&self) -> Vec<String> {
+        let entries = self.store.dump().into_iter().filter(|(key, _)| key.collection == "audit");
+        let entries = entries.filter_map(|(_, body)| serde_json::from_str::<Value>(&body).ok());
+        let told = entries.filter(|entry| entry["action"] == "disconnect" && !entry["details"]["unrevoked"].is_null());
+        told.filter_map(|entry| entry["details"]["connection"].as_str().map(str::to_owned)).collect()
     }
 
     /// Nothing went wrong, and nobody came in between.
