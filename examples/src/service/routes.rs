@@ -32,8 +32,13 @@ struct Service {
 
 type Shared = State<Service>;
 
+/// A path below the public URL, which may have a path of its own.
+pub(crate) fn below(public: &Url, path: &str) -> String {
+    format!("{}/{path}", public.as_str().trim_end_matches('/'))
+}
+
 pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
-    let callback = format!("{}/oauth/callback", public.as_str().trim_end_matches('/'));
+    let callback = below(public, "oauth/callback");
     Router::new()
         .route("/connect", get(connect))
         .route("/oauth/callback", get(callback_from_clio))
@@ -80,7 +85,8 @@ async fn connect(State(service): Shared, Who(actor): Who, Query(how): Query<Conn
 
 async fn callback_from_clio(State(service): Shared, Who(actor): Who, RawQuery(query): RawQuery) -> Answer<Redirect> {
     service.sdk.finish_connect(&actor, &query.unwrap_or_default()).await?;
-    Ok(Redirect::to("/status"))
+    // From `/oauth/callback`: what stands before it in the public URL is not seen here.
+    Ok(Redirect::to("../status"))
 }
 
 async fn disconnect(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
@@ -317,4 +323,20 @@ struct Ack {
 async fn ack(State(service): Shared, Host(actor): Host, Json(Ack { id }): Json<Ack>) -> Answer<StatusCode> {
     service.sdk.ack(&actor.firm, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_below_the_public_url_keeps_its_path() {
+        for (public, webhooks) in [
+            ("https://host.example", "https://host.example/webhooks"),
+            ("https://host.example/clio", "https://host.example/clio/webhooks"),
+            ("https://host.example/clio/", "https://host.example/clio/webhooks"),
+        ] {
+            assert_eq!(below(&public.parse().unwrap(), "webhooks"), webhooks);
+        }
+    }
 }
