@@ -218,7 +218,8 @@ pub(crate) fn same_type(one: &str, other: &str) -> bool {
     normalise(one) == normalise(other)
 }
 
-fn normalise(text: &str) -> String {
+/// As case types and names are compared.
+pub(super) fn normalise(text: &str) -> String {
     let words: Vec<String> = text.to_lowercase().replace('_', " ").split_whitespace().map(str::to_owned).collect();
     words.join(" ")
 }
