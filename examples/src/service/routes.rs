@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use casehug_clio::log::{AuditQuery, AuditStatus, RunQuery};
+use casehug_clio::log::{Action, AuditQuery, AuditStatus, RunQuery};
 use casehug_clio::model::{ActorId, Confidential, FirmId, MatterId, Timestamp};
 use casehug_clio::ports::Headers;
 use casehug_clio::queue::Trigger;
@@ -198,6 +198,7 @@ async fn retry(State(service): Shared, Who(actor): Who, Path(run): Path<String>)
 
 #[derive(Deserialize)]
 struct Audited {
+    action: Option<String>,
     status: Option<String>,
     actor: Option<String>,
     since: Option<String>,
@@ -209,8 +210,8 @@ struct Audited {
 
 async fn audit(State(service): Shared, Who(actor): Who, Query(asked): Query<Audited>) -> Answer<Response> {
     let query = AuditQuery {
-        action: None,
-        status: asked.status.as_deref().map(audit_status).transpose()?,
+        action: asked.action.map(|name| known("action", Action::from_name(&name))).transpose()?,
+        status: asked.status.map(|name| known("status", AuditStatus::from_name(&name))).transpose()?,
         actor: asked.actor.map(ActorId::new).transpose()?,
         since: asked.since.as_deref().map(time).transpose()?,
         until: asked.until.as_deref().map(time).transpose()?,
@@ -220,15 +221,14 @@ async fn audit(State(service): Shared, Who(actor): Who, Query(asked): Query<Audi
     Ok(Json(service.sdk.query_audit_log(&actor, &query).await?).into_response())
 }
 
-fn audit_status(name: &str) -> casehug_clio::Result<AuditStatus> {
-    let all = [AuditStatus::Ok, AuditStatus::Refused, AuditStatus::Failed, AuditStatus::Noted];
-    let found = all.into_iter().find(|status| status.name() == name);
-    found.ok_or_else(|| Error::new(Code::SettingInvalid).with("field", "status"))
+/// What was asked for, if there is such a thing.
+fn known<T>(field: &'static str, found: Option<T>) -> casehug_clio::Result<T> {
+    found.ok_or_else(|| Error::new(Code::SettingInvalid).with("field", field))
 }
 
 /// RFC 3339.
 fn time(text: &str) -> casehug_clio::Result<Timestamp> {
-    Timestamp::parse(text).ok_or_else(|| Error::new(Code::SettingInvalid).with("field", "time"))
+    known("time", Timestamp::parse(text))
 }
 
 async fn held(State(service): Shared, Who(actor): Who) -> Answer<Response> {
