@@ -129,6 +129,8 @@ async fn the_audit_log_is_asked_by_status_actor_and_time() {
     let questions = [
         expect("status=refused".into(), &|entry| entry["status"] == "refused"),
         expect("status=ok".into(), &|entry| entry["status"] == "ok"),
+        expect("action=settings".into(), &|entry| entry["action"] == "settings"),
+        expect("action=denied&actor=usr_3".into(), &|entry| entry["action"] == "denied"),
         expect("actor=usr_2".into(), &|entry| entry["actor"] == "usr_2"),
         expect("actor=system".into(), &|entry| entry["actor"] == "system"),
         expect(format!("since={time}"), &|entry| at(entry) >= between),
@@ -141,7 +143,7 @@ async fn the_audit_log_is_asked_by_status_actor_and_time() {
         assert_eq!(asked(&query).await, expected, "{query}");
     }
     assert!(asked("status=failed").await.is_empty());
-    for wrong in ["status=perhaps", "since=soon", "until=2026-01-01", "actor=a%20b"] {
+    for wrong in ["status=perhaps", "action=Settings", "action=", "since=soon", "until=2026-01-01", "actor=a%20b"] {
         assert_eq!(service.get(&format!("/audit?{wrong}"), ADMIN).await.0, StatusCode::BAD_REQUEST, "{wrong}");
     }
 }

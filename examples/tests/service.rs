@@ -65,6 +65,21 @@ async fn a_late_event_never_undoes_a_newer_one() {
     assert!(service.events_soon("matter_status").await.is_empty());
 }
 
+/// The public URL may have a path, which a proxy takes away.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_connecting_the_browser_stays_below_the_path_of_the_public_url() {
+    let bench = bench().await;
+    let service = Backend::start(&bench);
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let location = |answer: &reqwest::Response| answer.headers()["location"].to_str().unwrap().to_owned();
+    let consent = location(&service.raw(Method::GET, "/connect", ADMIN, None).await);
+    let back = location(&browser.get(consent).header("user-agent", "browser").send().await.unwrap());
+    let callback = back.strip_prefix(&format!("http://{}", service.address())).unwrap();
+    let ended = location(&service.raw(Method::GET, callback, ADMIN, None).await);
+    let seen = url::Url::parse(&format!("https://host.example/clio{callback}")).unwrap();
+    assert_eq!(seen.join(&ended).unwrap().as_str(), "https://host.example/clio/status");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_deliveries_change_nothing() {
     let bench = bench().await;

@@ -142,9 +142,9 @@ struct NewPhone<'a> {
 /// A change of a contact: its names, and an address or a number to be added. Nothing is taken away.
 #[derive(Clone, Copy)]
 pub struct ContactChange<'a> {
-    /// First name.
+    /// First name. Blank: it stays as it is.
     pub first_name: &'a str,
-    /// Last name.
+    /// Last name. Blank: it stays as it is.
     pub last_name: &'a str,
     /// An email address that the contact does not have yet.
     pub email: Option<&'a str>,
@@ -160,12 +160,18 @@ impl fmt::Debug for ContactChange<'_> {
 
 #[derive(Serialize)]
 struct ChangeBody<'a> {
+    #[serde(skip_serializing_if = "is_blank")]
     first_name: &'a str,
+    #[serde(skip_serializing_if = "is_blank")]
     last_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     email_addresses: Option<[NewEmail<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_numbers: Option<[NewPhone<'a>; 1]>,
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 /// Changes a contact that an admin decided to change, unless it was changed since `etag` was read (Clio: If-Match).

@@ -23,6 +23,11 @@ macro_rules! names {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $type { $( #[$vdoc] $variant, )* }
         impl $type {
+            /// All of them.
+            pub const ALL: &[Self] = &[ $( Self::$variant, )* ];
+            /// The one of this [name](Self::name).
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> { Self::ALL.iter().copied().find(|one| one.name() == name) }
             /// The stable name.
             #[must_use]
             pub fn name(self) -> &'static str { match self { $( Self::$variant => $name, )* } }

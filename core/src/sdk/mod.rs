@@ -130,7 +130,8 @@ impl SdkBuilder {
     /// Checks that every port is there. Makes no call.
     ///
     /// # Errors
-    /// [`Code::SettingInvalid`] naming the missing port or the time that is zero.
+    /// [`Code::SettingInvalid`] naming the missing port or the time that is zero; [`Code::UrlRefused`] for a webhook URL that is neither https nor loopback, or that has more
+    /// than a path.
     pub fn build(self) -> Result<Sdk> {
         let missing = |port| move || Error::new(Code::SettingInvalid).with("missing", port);
         let transport = self.transport.ok_or_else(missing("transport"))?;
@@ -143,6 +144,10 @@ impl SdkBuilder {
         }
         if let Some(url) = &self.webhook_url {
             crate::auth::check_public_url(url, "webhook_url")?;
+            // Each subscription adds a segment to its path.
+            if url.query().is_some() {
+                return Err(Error::new(Code::UrlRefused).with("field", "webhook_url").with("reason", "query"));
+            }
         }
         let tokens = self.tokens.unwrap_or_else(|| Arc::new(StoreTokens::new(Arc::clone(&store))));
         let journal = Journal::new(store, Arc::clone(&runtime));

@@ -218,7 +218,8 @@ pub(crate) fn same_type(one: &str, other: &str) -> bool {
     normalise(one) == normalise(other)
 }
 
-fn normalise(text: &str) -> String {
+/// As case types and names are compared.
+pub(super) fn normalise(text: &str) -> String {
     let words: Vec<String> = text.to_lowercase().replace('_', " ").split_whitespace().map(str::to_owned).collect();
     words.join(" ")
 }
@@ -304,5 +305,17 @@ mod tests {
         }
         assert_eq!(choose_area(Some("divorce"), &with(5), &clio), Ok(ClioId(1)));
         assert_eq!(choose_area(None, &with(6), &clio), Err(Unmapped::NoCaseType));
+    }
+
+    #[test]
+    fn what_administrators_are_told_of_the_defaults_is_true() {
+        let row = |what: &str, leads_to: &str| format!("| `{what}` | `{leads_to}` |");
+        let eight = CaseHugArea::ALL.into_iter().map(|area| row(area.name(), area.clio_category()));
+        let common = COMMON_CASE_TYPES.iter().map(|(name, area)| row(name, area.name()));
+        let page = include_str!("../../../docs/mapping.md");
+        let told: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(told, eight.chain(common).collect::<Vec<_>>());
+        let guide = include_str!("../../../docs/admin.md");
+        assert!(guide.contains(&format!("eight practice areas and {} common case types", COMMON_CASE_TYPES.len())));
     }
 }

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use areas::{MappedTo, Mapping};
 pub(crate) use areas::{mappings, named};
-pub(crate) use mapping::resolve_defaults;
-pub(crate) use mapping::same_type;
+use mapping::normalise;
 pub use mapping::{CaseHugArea, Unmapped, case_types, choose_area};
+pub(crate) use mapping::{resolve_defaults, same_type};
 pub(crate) use transfer::{export, import};
 
 use crate::auth::{Actor, PracticeArea};
@@ -111,9 +111,29 @@ pub(crate) async fn carry_over(
     Ok(())
 }
 
+/// A case type says something, and is mapped once. What is stored from before this rule is no reason to refuse another change.
+fn check_case_types(settings: &FirmSettings, before: &FirmSettings) -> Result<()> {
+    let mut times = BTreeMap::new();
+    for case_type in settings.practice_areas.keys() {
+        *times.entry(normalise(case_type)).or_insert(0) += 1;
+    }
+    for case_type in settings.practice_areas.keys().filter(|name| !before.practice_areas.contains_key(*name)) {
+        let case_type = normalise(case_type);
+        let reason = match times.get(&case_type) {
+            _ if case_type.is_empty() => "blank_case_type",
+            Some(2..) => "case_type_twice",
+            _ => continue,
+        };
+        let refused = crate::Error::new(crate::Code::SettingInvalid);
+        return Err(refused.with("setting", "practice_areas").with("reason", reason));
+    }
+    Ok(())
+}
+
 /// Replaces the firm's settings, in one commit with the audit entry. Gives the new revision.
 ///
 /// # Errors
+/// [`Code::SettingInvalid`](crate::Code::SettingInvalid) when they newly map a blank case type, or one that they map already;
 /// [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when a practice area is named that was not before and that the firm does not have;
 /// [`Code::StoreConflict`](crate::Code::StoreConflict) when they were changed since they were read.
 pub(crate) async fn save(
@@ -128,6 +148,7 @@ pub(crate) async fn save(
     if before.revision != settings.revision {
         return Err(crate::Error::new(crate::Code::StoreConflict).with("reason", "settings_changed"));
     }
+    check_case_types(settings, &before)?;
     let named = |settings: &FirmSettings| {
         settings.practice_areas.values().copied().chain(settings.fallback_area).collect::<Vec<_>>()
     };

@@ -324,10 +324,12 @@ fn has_phone(contact: &Contact, phone: &str) -> bool {
     contact.phones().any(|known| digits(known) == digits(phone))
 }
 
-/// Whether nothing of these values is missing.
+/// Whether nothing of these values is missing. A name that CaseHug does not have is none.
 fn says_all(contact: &Contact, plain: &Plain) -> bool {
     let now = Plain::from(contact);
-    (&now.first_name, &now.last_name) == (&plain.first_name, &plain.last_name)
+    let has = |known: &str, name: &str| name.is_empty() || known == name;
+    has(&now.first_name, &plain.first_name)
+        && has(&now.last_name, &plain.last_name)
         && plain.emails.iter().all(|email| has_email(contact, email))
         && plain.phones.iter().all(|phone| has_phone(contact, phone))
 }

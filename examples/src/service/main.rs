@@ -112,7 +112,7 @@ async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Erro
         .intake(Arc::new(intake))
         .runtime(runtime)
         .settle(Duration::from_secs(args.settle))
-        .webhook_url(public.join("/webhooks")?)
+        .webhook_url(routes::below(public, "webhooks").parse()?)
         .build()?;
     Ok(sdk)
 }

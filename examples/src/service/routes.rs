@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use casehug_clio::log::{AuditQuery, AuditStatus, RunQuery};
+use casehug_clio::log::{Action, AuditQuery, AuditStatus, RunQuery};
 use casehug_clio::model::{ActorId, Confidential, FirmId, MatterId, Timestamp};
 use casehug_clio::ports::Headers;
 use casehug_clio::queue::Trigger;
@@ -32,8 +32,13 @@ struct Service {
 
 type Shared = State<Service>;
 
+/// A path below the public URL, which may have a path of its own.
+pub(crate) fn below(public: &Url, path: &str) -> String {
+    format!("{}/{path}", public.as_str().trim_end_matches('/'))
+}
+
 pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
-    let callback = format!("{}/oauth/callback", public.as_str().trim_end_matches('/'));
+    let callback = below(public, "oauth/callback");
     Router::new()
         .route("/connect", get(connect))
         .route("/oauth/callback", get(callback_from_clio))
@@ -80,7 +85,8 @@ async fn connect(State(service): Shared, Who(actor): Who, Query(how): Query<Conn
 
 async fn callback_from_clio(State(service): Shared, Who(actor): Who, RawQuery(query): RawQuery) -> Answer<Redirect> {
     service.sdk.finish_connect(&actor, &query.unwrap_or_default()).await?;
-    Ok(Redirect::to("/status"))
+    // From `/oauth/callback`: what stands before it in the public URL is not seen here.
+    Ok(Redirect::to("../status"))
 }
 
 async fn disconnect(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
@@ -192,6 +198,7 @@ async fn retry(State(service): Shared, Who(actor): Who, Path(run): Path<String>)
 
 #[derive(Deserialize)]
 struct Audited {
+    action: Option<String>,
     status: Option<String>,
     actor: Option<String>,
     since: Option<String>,
@@ -203,8 +210,8 @@ struct Audited {
 
 async fn audit(State(service): Shared, Who(actor): Who, Query(asked): Query<Audited>) -> Answer<Response> {
     let query = AuditQuery {
-        action: None,
-        status: asked.status.as_deref().map(audit_status).transpose()?,
+        action: asked.action.map(|name| known("action", Action::from_name(&name))).transpose()?,
+        status: asked.status.map(|name| known("status", AuditStatus::from_name(&name))).transpose()?,
         actor: asked.actor.map(ActorId::new).transpose()?,
         since: asked.since.as_deref().map(time).transpose()?,
         until: asked.until.as_deref().map(time).transpose()?,
@@ -214,15 +221,14 @@ async fn audit(State(service): Shared, Who(actor): Who, Query(asked): Query<Audi
     Ok(Json(service.sdk.query_audit_log(&actor, &query).await?).into_response())
 }
 
-fn audit_status(name: &str) -> casehug_clio::Result<AuditStatus> {
-    let all = [AuditStatus::Ok, AuditStatus::Refused, AuditStatus::Failed, AuditStatus::Noted];
-    let found = all.into_iter().find(|status| status.name() == name);
-    found.ok_or_else(|| Error::new(Code::SettingInvalid).with("field", "status"))
+/// What was asked for, if there is such a thing.
+fn known<T>(field: &'static str, found: Option<T>) -> casehug_clio::Result<T> {
+    found.ok_or_else(|| Error::new(Code::SettingInvalid).with("field", field))
 }
 
 /// RFC 3339.
 fn time(text: &str) -> casehug_clio::Result<Timestamp> {
-    Timestamp::parse(text).ok_or_else(|| Error::new(Code::SettingInvalid).with("field", "time"))
+    known("time", Timestamp::parse(text))
 }
 
 async fn held(State(service): Shared, Who(actor): Who) -> Answer<Response> {
@@ -317,4 +323,20 @@ struct Ack {
 async fn ack(State(service): Shared, Host(actor): Host, Json(Ack { id }): Json<Ack>) -> Answer<StatusCode> {
     service.sdk.ack(&actor.firm, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_below_the_public_url_keeps_its_path() {
+        for (public, webhooks) in [
+            ("https://host.example", "https://host.example/webhooks"),
+            ("https://host.example/clio", "https://host.example/clio/webhooks"),
+            ("https://host.example/clio/", "https://host.example/clio/webhooks"),
+        ] {
+            assert_eq!(below(&public.parse().unwrap(), "webhooks"), webhooks);
+        }
+    }
 }

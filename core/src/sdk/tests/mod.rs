@@ -4,6 +4,7 @@ mod connection;
 mod documents;
 mod grants;
 mod review;
+mod settings;
 mod subscriptions;
 mod way_back;
 mod world;

@@ -22,6 +22,14 @@ fn names(proposals: &[ContactProposal]) -> Vec<(&str, bool)> {
     proposals.iter().map(|one| (one.values.first_name.expose(), one.accepted)).collect()
 }
 
+/// The client, as CaseHug has it from now on.
+fn rename(world: &World, first_name: &str, last_name: &str) {
+    let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
+        "client": { "id": "c1", "first_name": first_name, "last_name": last_name, "email": "a@b.example" } });
+    let intake = crate::model::Intake::from_json(intake.to_string().as_bytes()).unwrap();
+    world.intake.put(&super::world::firm(), intake);
+}
+
 #[tokio::test]
 async fn what_is_accepted_is_what_was_seen() {
     let world = World::reviewing().await;
@@ -53,13 +61,7 @@ async fn a_change_is_sent_only_to_the_contact_that_it_was_proposed_for() {
     let world = World::reviewing().await;
     world.synced().await;
     assert_eq!(world.sdk.propose_contact(&member(), &matter()).await.unwrap(), None, "Clio says the same");
-    let rename = |name: &str| {
-        let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
-            "client": { "id": "c1", "first_name": name, "last_name": "B", "email": "a@b.example" } });
-        let intake = crate::model::Intake::from_json(intake.to_string().as_bytes()).unwrap();
-        world.intake.put(&super::world::firm(), intake);
-    };
-    rename("Anna");
+    rename(&world, "Anna", "B");
     let id = world.sdk.propose_contact(&member(), &matter()).await.unwrap().unwrap();
     assert_eq!(proposals(&world).await[0].direction, Direction::ToClio);
     // Changed in Clio since.
@@ -74,4 +76,18 @@ async fn a_change_is_sent_only_to_the_contact_that_it_was_proposed_for() {
     assert!(proposals(&world).await.is_empty());
     let by: Vec<_> = world.audited("contact_review").await.into_iter().map(|entry| entry["actor"].clone()).collect();
     assert!(by.iter().all(|actor| actor == "usr_1"), "{by:?}");
+}
+
+#[tokio::test]
+async fn a_name_that_casehug_does_not_have_takes_none_away_in_clio() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    let first_name = world.http.clio().contact["first_name"].clone();
+    rename(&world, " ", "B");
+    assert_eq!(world.sdk.propose_contact(&member(), &matter()).await.unwrap(), None, "nothing to add");
+    rename(&world, " ", "Married");
+    let id = world.sdk.propose_contact(&member(), &matter()).await.unwrap().unwrap();
+    world.sdk.decide_contact(&admin(), &id, true).await.unwrap();
+    let contact = world.http.clio().contact.clone();
+    assert_eq!((&contact["first_name"], &contact["last_name"]), (&first_name, &json!("Married")));
 }

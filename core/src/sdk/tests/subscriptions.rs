@@ -190,7 +190,7 @@ async fn a_subscription_whose_creation_was_not_answered_is_deleted_by_a_disconne
 }
 
 #[tokio::test]
-async fn the_webhook_url_must_be_https() {
+async fn the_webhook_url_must_be_https_and_have_room_for_a_token() {
     let build = |url: &str| {
         crate::Sdk::builder(
             crate::auth::ClioApp::new("c", secrecy::SecretString::from("s")).unwrap(),
@@ -202,7 +202,15 @@ async fn the_webhook_url_must_be_https() {
     let runtime = std::sync::Arc::new(world.runtime.clone());
     let keys = crate::auth::ConfiguredKeys::from_text(runtime.clone(), "a", [("a", super::world::KEY)]).unwrap();
     let keys = std::sync::Arc::new(keys);
-    for (url, good) in [("https://a.example/x", true), ("http://127.0.0.1:9/x", true), ("http://a.example/x", false)] {
+    let urls = [
+        ("https://a.example/x", true),
+        ("http://127.0.0.1:9/x", true),
+        ("http://a.example/x", false),
+        ("https://a.example/x?a=1", false),
+        ("https://a.example/x?", false),
+        ("https://a.example/x#a", false),
+    ];
+    for (url, good) in urls {
         let built = build(url)
             .transport(std::sync::Arc::new(world.http.clone()))
             .store(std::sync::Arc::new(world.store.clone()))
@@ -210,7 +218,9 @@ async fn the_webhook_url_must_be_https() {
             .intake(std::sync::Arc::new(world.intake.clone()))
             .runtime(runtime.clone())
             .build();
-        assert_eq!(built.map(|_| ()).map_err(|error| error.code()), if good { Ok(()) } else { Err(Code::UrlRefused) });
+        let refused = built.err().map(|error| (error.code(), error.get("field").map(str::to_owned)));
+        let expected = (!good).then(|| (Code::UrlRefused, Some("webhook_url".to_owned())));
+        assert_eq!(refused, expected, "{url}");
     }
 }
 

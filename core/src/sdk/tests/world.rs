@@ -104,7 +104,9 @@ impl Clio {
             ("GET", _) if path.starts_with("/api/v4/contacts/") => (200, json!({ "data": self.contact })),
             ("PATCH", _) if path.starts_with("/api/v4/contacts/") => {
                 for field in ["first_name", "last_name"] {
-                    self.contact[field] = body["data"][field].clone();
+                    if let Some(sent) = body["data"].get(field) {
+                        self.contact[field] = sent.clone();
+                    }
                 }
                 (200, json!({ "data": self.contact }))
             }

@@ -1,0 +1,67 @@
+//! What the firm's own mapping may say.
+
+use super::connection::is_account;
+use super::world::{World, admin, firm};
+use crate::error::{Code, Error};
+use crate::model::ClioId;
+use crate::ports::{Expect, Key, Store as _, Version, Write};
+use crate::settings::FirmSettings;
+
+async fn connected() -> World {
+    let world = World::new();
+    is_account(&world, 7, &[(1, "Falconry"), (2, "Heraldry")]);
+    world.connect().await.unwrap();
+    world
+}
+
+/// Settings in which each of these case types leads somewhere.
+fn mapping(revision: u64, case_types: &[&str]) -> FirmSettings {
+    let practice_areas = case_types.iter().zip(1..).map(|(case_type, id)| ((*case_type).to_owned(), ClioId(id)));
+    FirmSettings { revision, practice_areas: practice_areas.collect(), ..FirmSettings::default() }
+}
+
+fn assert_refused(error: &Error, reason: &str) {
+    assert_eq!(error.code(), Code::SettingInvalid);
+    assert_eq!((error.get("setting"), error.get("reason")), (Some("practice_areas"), Some(reason)));
+    assert!(!error.to_string().contains("Hawks"), "a case type may be a client's words: {error}");
+}
+
+#[tokio::test]
+async fn a_case_type_that_is_blank_or_there_twice_is_refused_however_it_comes() {
+    let world = connected().await;
+    for (case_types, reason) in [
+        (&[" "][..], "blank_case_type"),
+        (&["_"], "blank_case_type"),
+        (&["Hawks", "hawks"], "case_type_twice"),
+        (&["Hawks_and  owls", " hawks and owls"], "case_type_twice"),
+    ] {
+        let settings = mapping(0, case_types);
+        assert_refused(&world.sdk.save_settings(&admin(), &settings).await.unwrap_err(), reason);
+        let areas: Vec<String> = case_types.iter().map(|case_type| format!("\"{case_type}\":\"Falconry\"")).collect();
+        let document = format!(
+            "{{\"format\":1,\"sync_when_approved\":true,\"sync_when_created\":false,\
+             \"case_number_as_display_number\":false,\"contact_review\":false,\"practice_areas\":{{{}}}}}",
+            areas.join(",")
+        );
+        assert_refused(&world.sdk.import_settings(&admin(), &document).await.unwrap_err(), reason);
+    }
+    let blank = world.sdk.map_case_type(&admin(), " ", Some("Falconry")).await.unwrap_err();
+    assert_refused(&blank, "blank_case_type");
+    assert_eq!(world.sdk.settings(&admin()).await.unwrap(), FirmSettings::default(), "nothing was changed");
+}
+
+#[tokio::test]
+async fn a_mapping_from_before_these_rules_is_read_and_keeps_nobody_from_another_change() {
+    let world = connected().await;
+    let key = Key::new(&firm(), "settings", "current");
+    let stored = mapping(4, &["Hawks", "hawks"]);
+    let body = serde_json::to_string(&stored).unwrap();
+    let write = Write::Put { key, expect: Expect::Absent, version: Version("v".into()), due_in: None, body };
+    world.store.commit(&[write]).await.unwrap();
+    assert_eq!(world.sdk.settings(&admin()).await.unwrap(), stored);
+    let changed = FirmSettings { sync_when_created: true, ..stored };
+    assert_eq!(world.sdk.save_settings(&admin(), &changed).await.unwrap(), 5);
+    assert_eq!(world.sdk.map_case_type(&admin(), "HAWKS", Some("Heraldry")).await.unwrap(), 6);
+    let own = world.sdk.settings(&admin()).await.unwrap().practice_areas;
+    assert_eq!(own, [("HAWKS".to_owned(), ClioId(2))].into(), "one is left");
+}
