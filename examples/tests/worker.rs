@@ -10,8 +10,9 @@ use std::time::Duration;
 use bench::{Bench, assert_each_once, intake};
 use casehug_clio::Sdk;
 use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
+use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
-use embedded::{admin, connect, matter, open, sdk};
+use embedded::{admin, builder, connect, matter, open, sdk};
 use tokio::sync::oneshot;
 
 /// Waits until the matter's sync stands so.
@@ -149,5 +150,33 @@ async fn jobs_wait_for_a_reconnect_and_run_after_it() {
     assert_eq!(sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1, "released by the reconnect");
     assert_eq!(sdk.matter_state(&admin(), &matter("m1")).await.unwrap().status, MatterStatus::Synced);
     assert_each_once(&bench.state(), 1, 1, 1, "after a reconnect");
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_matter_of_a_new_client_waits_seconds_for_the_contact_that_the_first_one_makes() {
+    let bench = Bench::new().await;
+    for id in ["m1", "m2"] {
+        bench.matter(id, &intake(id, "c1", Some("zyx.qwertz@example.test"), &[]));
+    }
+    let store = open(&bench.folder.path().join("sync.db")).await;
+    // With the real times: what is in doubt is certain after two and a half minutes.
+    let sdk = Arc::new(builder(&bench, &store, Arc::new(TokioRuntime)).build().unwrap());
+    connect(&sdk).await;
+    bench.sim.model().add_fault(Fault::new("POST", "/api/v4/contacts", Action::Slow { ms: 1_500 }));
+    for id in ["m1", "m2"] {
+        sdk.trigger(&admin(), &matter(id), Trigger::Approved).await.unwrap();
+    }
+    let (stop, stopped) = oneshot::channel::<()>();
+    let worker = tokio::spawn({
+        let sdk = Arc::clone(&sdk);
+        async move { sdk.worker(WorkerConfig::default()).run(async { drop(stopped.await) }).await }
+    });
+    for id in ["m1", "m2"] {
+        until(&sdk, id, MatterStatus::Synced).await;
+    }
+    stop.send(()).unwrap();
+    worker.await.unwrap();
+    assert_each_once(&bench.state(), 1, 2, 0, "one client, two matters at once");
     bench.sim.stop();
 }

@@ -37,8 +37,8 @@ use zeroize::Zeroizing;
 
 use super::attempt::{Attempt, Draft, Sweeper};
 use super::callback::{Callback, Outcome};
-use super::link_set::{self, LinkSet, Links};
 use super::disconnect::is_unreadable;
+use super::link_set::{self, LinkSet, Links};
 use super::oauth::{Granted, OAuth};
 use super::survey::{self, Survey};
 use super::tokens::{Replaced, TokenVault, Tokens};

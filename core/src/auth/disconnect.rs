@@ -27,7 +27,9 @@ use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
 use crate::model::{ClioId, FirmId};
 use crate::ports::{Commit, Expect};
 use crate::records::{Stored, Unit};
-use crate::webhook::{Chore, HOOKS, Hook, HookState, digest_in, drop_proposals, forget_health, is_due_within, wake_after};
+use crate::webhook::{
+    Chore, HOOKS, Hook, HookState, digest_in, drop_proposals, forget_health, is_due_within, wake_after,
+};
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
 const MOST_TURNS: usize = 8;

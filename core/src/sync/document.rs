@@ -229,9 +229,7 @@ impl Driver<'_> {
             }
         }
         if intent.finishing.is_none() || self.recovery.is_some() {
-            listed.extend(
-                self.caller.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?,
-            );
+            listed.extend(self.caller.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?);
         }
         let mut ours: Vec<Document> = listed.into_iter().filter(|found| found.is_for(key, matter)).collect();
         ours.sort_by_key(|found| found.id);

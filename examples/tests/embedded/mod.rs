@@ -11,6 +11,7 @@ use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use casehug_clio::clio::ClioHost;
 use casehug_clio::model::{ActorId, FirmId, MatterId};
 use casehug_clio::ports::Runtime;
+use casehug_clio::sdk::SdkBuilder;
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -31,6 +32,17 @@ pub fn sdk(bench: &Bench, store: &SqliteStore) -> Sdk {
 
 /// The same in another time.
 pub fn sdk_with(bench: &Bench, store: &SqliteStore, runtime: Arc<dyn Runtime>) -> Sdk {
+    builder(bench, store, runtime)
+        .settle(Duration::from_secs(1))
+        .request_timeout(Duration::from_secs(3))
+        .send_window(Duration::from_secs(1))
+        .lease(Duration::from_secs(2))
+        .build()
+        .unwrap()
+}
+
+/// Over real ports, with the default times.
+pub fn builder(bench: &Bench, store: &SqliteStore, runtime: Arc<dyn Runtime>) -> SdkBuilder {
     let intake = FolderIntake::new(bench.intakes());
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap())
@@ -39,12 +51,6 @@ pub fn sdk_with(bench: &Bench, store: &SqliteStore, runtime: Arc<dyn Runtime>) -
         .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()))
         .intake(Arc::new(intake))
         .runtime(runtime)
-        .settle(Duration::from_secs(1))
-        .request_timeout(Duration::from_secs(3))
-        .send_window(Duration::from_secs(1))
-        .lease(Duration::from_secs(2))
-        .build()
-        .unwrap()
 }
 
 pub async fn open(path: &Path) -> SqliteStore {

@@ -199,7 +199,8 @@ impl Scenario {
                 if world.chance(0.1) {
                     let withdrawn = at(TROUBLE);
                     events.push((withdrawn, Event::Decide { matter, document, approve: false }));
-                    events.push((withdrawn + at(TROUBLE - withdrawn), Event::Decide { matter, document, approve: true }));
+                    events
+                        .push((withdrawn + at(TROUBLE - withdrawn), Event::Decide { matter, document, approve: true }));
                 }
             }
         }
