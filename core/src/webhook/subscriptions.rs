@@ -81,7 +81,7 @@ impl Engine {
     pub(super) async fn keep_subscriptions(&self, firm: &FirmId) -> Result<Next> {
         let connection = Connection::load_usable(&self.journal, firm).await?.value;
         let Some(base) = &self.webhook_url else {
-            self.note_health(firm, HookHealth::silent("no_webhook_url", self.runtime.now())).await?;
+            self.note_health(firm, &connection, HookHealth::silent("no_webhook_url", self.runtime.now())).await?;
             return Ok(Some(LOOK));
         };
         let links = Links::of(firm, &connection);
@@ -91,7 +91,7 @@ impl Engine {
             Err(failure) => {
                 self.poll_soon(firm).await?;
                 let cause = cause_of(&failure.error).name();
-                self.note_health(firm, HookHealth::silent(cause, self.runtime.now())).await?;
+                self.note_health(firm, &connection, HookHealth::silent(cause, self.runtime.now())).await?;
                 return if is_forbidden(&failure.error) { Ok(Some(LOOK)) } else { Err(failure.error) };
             }
         };
@@ -121,7 +121,7 @@ impl Engine {
                 }
             }
         }
-        self.note_health(firm, health).await?;
+        self.note_health(firm, &connection, health).await?;
         self.prune(&care, pairs, &settings).await?;
         failed.map_or(Ok(Some(next)), Err)
     }
@@ -408,19 +408,30 @@ impl Engine {
         Ok(due <= self.journal.store_now().await?)
     }
 
-    async fn note_health(&self, firm: &FirmId, health: HookHealth) -> Result<()> {
+    /// Writes how the subscriptions of this connection are. Nothing, if it has ended: there are none then, whatever the look found.
+    async fn note_health(&self, firm: &FirmId, connection: &Connection, health: HookHealth) -> Result<()> {
         let key = health_key(firm);
-        let known = self.journal.get::<HookHealth>(&key).await?;
-        let mut unit = self.journal.unit(firm)?;
-        let failing = health.cause.as_deref().filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
-        let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
-        if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
-            let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
-            unit.audit(entry.with("cause", cause));
+        for _ in 0..MOST_TURNS {
+            let Some(now) = Connection::load(&self.journal, firm).await? else { return Ok(()) };
+            if now.value.id != connection.id || now.value.ended_at.is_some() {
+                return Ok(());
+            }
+            let known = self.journal.get::<HookHealth>(&key).await?;
+            let mut unit = self.journal.unit(firm)?;
+            unit.check(Connection::key(firm), Expect::Version(now.version));
+            let failing = health.cause.as_deref().filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
+            let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
+            if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
+                let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
+                unit.audit(entry.with("cause", cause));
+            }
+            let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
+            unit.put(key.clone(), expect, &health)?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(());
+            }
         }
-        let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
-        unit.put(key, expect, &health)?;
-        self.journal.commit(&unit).await.map(|_| ())
+        Err(Code::StoreConflict.into())
     }
 }
 

@@ -332,3 +332,24 @@ async fn a_subscription_that_clio_does_not_activate_is_replaced() {
         assert!(world.http.clio().hooks.iter().all(|hook| hook["id"] != before["id"]), "{status}: given up");
     }
 }
+
+#[tokio::test]
+async fn a_look_that_a_disconnect_overtook_tells_nothing_of_webhooks() {
+    // Whether or not Clio still answers it.
+    for dead in [true, false] {
+        let world = World::subscribed(true).await;
+        let gate = world.hold("GET /api/v4/webhooks");
+        world.runtime.advance(Duration::from_secs(13 * 3600));
+        let other = world.process(HOOKS);
+        let looking = tokio::spawn(async move { other.worker(WorkerConfig::default()).run_due().await.unwrap() });
+        world.until_held().await;
+        if dead {
+            remembers_the_dead(&world);
+        }
+        world.sdk.disconnect(&admin()).await.unwrap();
+        drop(gate);
+        looking.await.unwrap();
+        assert_eq!(world.health().await.webhooks, None);
+        assert!(world.audited("webhook_created").await.iter().all(|entry| entry["status"] == "ok"));
+    }
+}
