@@ -153,7 +153,8 @@ pub(crate) async fn apply(
         unit.check(owner_key, Expect::Absent);
         let key = early_key(links, seen.clio);
         let early = journal.get::<Early>(&key).await?;
-        if early.as_ref().is_none_or(|early| early.value.updated_at < updated_at) {
+        let later = |early: &Early| is_later((status, updated_at), (early.status, early.updated_at));
+        if early.as_ref().is_none_or(|early| later(&early.value)) {
             unit.put_due(key, expect(early.as_ref()), Some(EARLY_KEPT), &Early { status, updated_at })?;
         }
         return Ok(Applied::NotOurs);
@@ -177,6 +178,11 @@ pub(crate) async fn apply(
     Ok(if tell { Applied::Told } else { Applied::Nothing })
 }
 
+/// Whether a status of a matter that is not linked yet came after another one. Within one second *open* was first: the matter was created as that.
+fn is_later((status, at): (MatterStatus, Timestamp), (other, earlier): (MatterStatus, Timestamp)) -> bool {
+    at > earlier || (at == earlier && status != other && other == MatterStatus::Open)
+}
+
 /// Adds to the link's commit what is known of the new matter: what its answer or probe said, and what overtook that.
 pub(crate) async fn link(
     journal: &Journal,
@@ -194,7 +200,7 @@ pub(crate) async fn link(
     let answered = (seen.status.unwrap_or(MatterStatus::Open), seen.updated_at.unwrap_or(Timestamp(0)));
     let (status, updated_at) = early
         .map(|early| (early.value.status, early.value.updated_at))
-        .filter(|(_, at)| *at > answered.1)
+        .filter(|early| is_later(*early, answered))
         .unwrap_or(answered);
     let key = known_key(links, seen.clio);
     let known = journal.get::<Known>(&key).await?;
@@ -331,5 +337,16 @@ mod tests {
         let gone = known(true, None);
         assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask, "an event of before its deletion");
         assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: true }, "it is back");
+    }
+
+    #[test]
+    fn within_the_second_of_its_creation_a_matter_was_open_first() {
+        let (open, closed, pending) = (MatterStatus::Open, MatterStatus::Closed, MatterStatus::Pending);
+        let at = |millis| Timestamp(millis);
+        assert!(is_later((closed, at(5_000)), (open, at(5_000))));
+        assert!(!is_later((open, at(5_000)), (closed, at(5_000))));
+        assert!(!is_later((open, at(5_000)), (open, at(5_000))), "again");
+        assert!(!is_later((closed, at(5_000)), (pending, at(5_000))), "nobody knows: a poll finds out");
+        assert!(is_later((open, at(6_000)), (closed, at(5_000))) && !is_later((closed, at(4_000)), (open, at(5_000))));
     }
 }

@@ -201,3 +201,28 @@ async fn after_a_restore_no_event_has_the_id_of_another_one() {
     let after = id_of("Pending", "2026-04-01T12:20:00Z").await;
     assert_ne!(before, after);
 }
+
+/// The matter's POST, answered only after these were delivered.
+async fn overtaken(world: &World, deliveries: &[serde_json::Value]) {
+    world.put("m1");
+    let gate = world.hold("POST /api/v4/matters");
+    let sdk = world.sdk.clone();
+    let syncing = tokio::spawn(async move { sdk.sync_matter(&admin(), &matter()).await.unwrap() });
+    world.until_held().await;
+    for delivery in deliveries {
+        assert_eq!(world.deliver("matter", delivery).await, 200);
+        world.work().await;
+    }
+    drop(gate);
+    assert!(syncing.await.unwrap().clio_matter().is_some());
+}
+
+#[tokio::test]
+async fn a_change_within_the_second_of_the_creation_is_told_with_the_link() {
+    let at = "2026-04-01T12:00:00Z";
+    for (first, second) in [("Open", "Closed"), ("Closed", "Open")] {
+        let world = World::subscribed(true).await;
+        overtaken(&world, &[told(first, at), told(second, at)]).await;
+        assert_eq!(world.statuses().await, ["closed"], "a matter is created open");
+    }
+}
