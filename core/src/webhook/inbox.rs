@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClioId, FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
-use crate::records::Unit;
+use crate::records::{Journal, Unit};
 use crate::sync::{Caller, Engine};
 
 const INCOMING: &str = "webhook-in";
@@ -54,6 +54,23 @@ pub(super) struct Incoming {
 
 pub(super) fn key_of(firm: &FirmId, id: &str) -> Key {
     Key::new(firm, INCOMING, id)
+}
+
+/// Adds to a matter's link that its deletion was told of before: applied as if it were delivered now, because Clio must be asked.
+pub(super) fn put_deletion(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId) -> Result<()> {
+    let incoming = Incoming {
+        model: HookModel::Matter,
+        link_set: links.set.clone(),
+        deleted: true,
+        clio: Some(clio),
+        status: None,
+        updated_at: None,
+        received_at: journal.runtime().now(),
+        applied: false,
+        attempts: 0,
+    };
+    let key = key_of(unit.firm(), unit.id());
+    unit.put_due(key, Expect::Absent, Some(Duration::ZERO), &incoming).map(|_| ())
 }
 
 impl Engine {
@@ -147,7 +164,7 @@ impl Engine {
         }
         let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
         let applied = if incoming.deleted {
-            status::deleted(&self.journal, &links, seen).await?
+            status::deleted(&self.journal, unit, &links, seen).await?
         } else {
             status::apply(&self.journal, unit, &links, seen, Source::Told).await?
         };

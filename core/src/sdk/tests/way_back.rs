@@ -226,3 +226,26 @@ async fn a_change_within_the_second_of_the_creation_is_told_with_the_link() {
         assert_eq!(world.statuses().await, ["closed"], "a matter is created open");
     }
 }
+
+#[tokio::test]
+async fn a_deletion_that_overtakes_its_link_is_told() {
+    let bare = json!({ "data": { "id": 21 }, "meta": { "event": "deleted" } });
+    let mut whole = told("Open", "2026-04-01T12:00:00Z");
+    whole["meta"]["event"] = json!("deleted");
+    let again = json!({ "data": { "id": 21, "n": 2 }, "meta": { "event": "deleted" } });
+    let changed = told("Open", "2026-04-01T12:00:05Z");
+    for deliveries in [vec![bare, again.clone()], vec![changed.clone(), whole], vec![again, changed]] {
+        let world = World::subscribed(true).await;
+        world.answers(|method, path, _, _| {
+            (method == "GET" && path.starts_with("/api/v4/matters/")).then(|| refused(404))
+        });
+        overtaken(&world, &deliveries).await;
+        world.work().await;
+        assert_eq!(world.statuses().await, ["deleted"], "{deliveries:?}");
+        // Restored before the link.
+        let world = World::subscribed(true).await;
+        overtaken(&world, &deliveries).await;
+        world.work().await;
+        assert_eq!(world.statuses().await, [""; 0], "{deliveries:?}");
+    }
+}
