@@ -266,7 +266,7 @@ async fn keys_are_wrapped_again_by_an_admin_and_audited() {
 }
 
 /// Account, and practice areas by id and name.
-fn is_account(world: &World, account: i64, areas: &[(i64, &str)]) {
+pub(super) fn is_account(world: &World, account: i64, areas: &[(i64, &str)]) {
     let areas: Vec<Value> = areas.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
     world.answers(move |method, path, _, _| match (method, path) {
         ("GET", "/api/v4/users/who_am_i") => Some((

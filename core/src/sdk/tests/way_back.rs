@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use serde_json::json;
 
+use super::connection::is_account;
 use super::world::{World, admin, firm, matter, refused, told};
 use crate::model::Timestamp;
 use crate::ports::{Expect, Key, Store as _, Version, Write};
@@ -247,5 +248,40 @@ async fn a_deletion_that_overtakes_its_link_is_told() {
         overtaken(&world, &deliveries).await;
         world.work().await;
         assert_eq!(world.statuses().await, [""; 0], "{deliveries:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_contacts_delivery_that_can_never_be_applied_is_given_up() {
+    for ends in ["refused", "disconnected", "moved"] {
+        let world = World::reviewing().await;
+        world.synced().await;
+        world.answers(|method, path, _, _| {
+            (method == "GET" && path.starts_with("/api/v4/contacts/")).then(|| refused(403))
+        });
+        assert_eq!(
+            world.deliver("contact", &json!({ "data": { "id": 11 }, "meta": { "event": "updated" } })).await,
+            200
+        );
+        world.work().await;
+        world.later(DAY).await;
+        assert_eq!(world.stored("webhook-in").await.len(), 1, "tried again: nothing else finds what it told of");
+        if ends != "refused" {
+            world.answers_as_usual();
+            world.sdk.disconnect(&admin()).await.unwrap();
+        }
+        if ends == "moved" {
+            is_account(&world, 8, &[]);
+            let start =
+                world.sdk.begin_separate_connect(&admin(), "https://calmintake.example/callback").await.unwrap();
+            let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+            world.sdk.finish_connect(&admin(), &format!("code=c&state={state}")).await.unwrap();
+        }
+        let days = if ends == "refused" { 9 } else { 2 };
+        for _ in 0..days * 23 {
+            world.later(Duration::from_secs(3_700)).await;
+        }
+        assert_eq!(world.stored("webhook-in").await, [], "{ends}");
+        assert_eq!(world.audited("webhook_applied").await.len(), 1, "{ends}");
     }
 }
