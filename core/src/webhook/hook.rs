@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -53,6 +54,9 @@ pub(crate) struct Hook {
     /// What handshakes brought, sealed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<String>,
+    /// A handshake brought the secret that Clio named: the URL leads here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shaken: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
@@ -147,6 +151,7 @@ impl Hook {
             clio: None,
             secret: None,
             candidates: Vec::new(),
+            shaken: false,
             expires_at: None,
         }
     }
@@ -194,21 +199,34 @@ impl<'a> Opened<'a> {
         hook.candidates.iter().map(|sealed| self.open(sealed)).collect()
     }
 
-    /// Adds what a handshake brought, unless there are too many.
-    pub(super) fn add_candidate(&self, hook: &mut Hook, secret: &SecretString) -> Result<bool> {
-        if hook.candidates.len() >= MOST_CANDIDATES {
+    /// Takes in what a handshake brought. Gives whether the record is another now.
+    pub(super) fn shake(&self, hook: &mut Hook, brought: &SecretString) -> Result<bool> {
+        if let Some(named) = self.secret(hook)? {
+            // Beside one that Clio named there is nothing to find out but that Clio's own handshake came.
+            let news = !hook.shaken && same(&named, brought);
+            hook.shaken |= news;
+            return Ok(news);
+        }
+        let candidates = self.candidates(hook)?;
+        if candidates.len() >= MOST_CANDIDATES || candidates.iter().any(|candidate| same(candidate, brought)) {
             return Ok(false);
         }
-        hook.candidates.push(self.seal(secret)?);
+        hook.candidates.push(self.seal(brought)?);
         Ok(true)
     }
 
     /// Clio named this secret. What else was brought is forgotten.
     pub(super) fn confirm(&self, hook: &mut Hook, secret: &SecretString) -> Result<()> {
+        hook.shaken |= self.candidates(hook)?.iter().any(|candidate| same(candidate, secret));
         hook.secret = Some(self.seal(secret)?);
         hook.candidates.clear();
         Ok(())
     }
+}
+
+/// In constant time: either may be somebody else's guess.
+pub(super) fn same(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into()
 }
 
 #[cfg(test)]

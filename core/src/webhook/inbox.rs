@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClioId, FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
-use crate::records::Unit;
+use crate::records::{Journal, Unit};
 use crate::sync::{Caller, Engine};
 
 const INCOMING: &str = "webhook-in";
@@ -27,8 +27,10 @@ const SCANNED: usize = 500;
 const ASKING: Duration = Duration::from_secs(180);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 const MOST_TURNS: usize = 8;
-/// Then the poll is trusted with it.
+/// Of a matter: then the poll is trusted with it.
 const MOST_ATTEMPTS: u32 = 8;
+/// Of a contact, which no poll finds: about a week, an hour apart.
+const MOST_ATTEMPTS_OF_CONTACT: u32 = 7 * 24;
 
 /// `webhook-in/<digest>`: due when it is to be applied, and then when it is to be forgotten.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,6 +56,23 @@ pub(super) struct Incoming {
 
 pub(super) fn key_of(firm: &FirmId, id: &str) -> Key {
     Key::new(firm, INCOMING, id)
+}
+
+/// Adds to a matter's link that its deletion was told of before: applied as if it were delivered now, because Clio must be asked.
+pub(super) fn put_deletion(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId) -> Result<()> {
+    let incoming = Incoming {
+        model: HookModel::Matter,
+        link_set: links.set.clone(),
+        deleted: true,
+        clio: Some(clio),
+        status: None,
+        updated_at: None,
+        received_at: journal.runtime().now(),
+        applied: false,
+        attempts: 0,
+    };
+    let key = key_of(unit.firm(), unit.id());
+    unit.put_due(key, Expect::Absent, Some(Duration::ZERO), &incoming).map(|_| ())
 }
 
 impl Engine {
@@ -147,7 +166,7 @@ impl Engine {
         }
         let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
         let applied = if incoming.deleted {
-            status::deleted(&self.journal, &links, seen).await?
+            status::deleted(&self.journal, unit, &links, seen).await?
         } else {
             status::apply(&self.journal, unit, &links, seen, Source::Told).await?
         };
@@ -181,16 +200,25 @@ impl Engine {
         }
     }
 
-    /// A delivery that cannot be applied now. Of a matter the poll finds what it told of; of a contact nothing else does.
+    /// A delivery that cannot be applied now. It is given up when it has been tried for long, and at once when the firm is not connected to that account any more: the
+    /// poll after a reconnect finds what it told of a matter, and what it told of a contact is as lost as what Clio did not deliver meanwhile.
     async fn later(&self, record: &Record, mut incoming: Incoming, error: &Error) -> Result<bool> {
         tracing::debug!(code = error.code().name(), "a delivery is applied later");
         incoming.attempts = incoming.attempts.saturating_add(1);
         let mut unit = self.journal.unit(&record.key.firm)?;
         let mut wait = Duration::from_secs(15 << incoming.attempts.min(8)).min(LONGEST_WAIT);
-        if incoming.attempts >= MOST_ATTEMPTS && incoming.model == HookModel::Matter {
+        let most = match incoming.model {
+            HookModel::Matter => MOST_ATTEMPTS,
+            HookModel::Contact => MOST_ATTEMPTS_OF_CONTACT,
+        };
+        // The second one: another account.
+        let ended = matches!(error.code(), Code::NotConnected | Code::SyncBusy);
+        if ended || incoming.attempts >= most {
             incoming.applied = true;
             wait = KEPT;
-            super::wake_in(&self.journal, &mut unit, Chore::Poll).await?;
+            if incoming.model == HookModel::Matter {
+                super::wake_in(&self.journal, &mut unit, Chore::Poll).await?;
+            }
             let entry = AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Failed).error(error);
             unit.audit(about(entry, &incoming));
         }

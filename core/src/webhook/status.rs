@@ -53,10 +53,19 @@ pub(crate) struct Known {
 }
 
 /// `matter-early/<Clio id>`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Early {
     status: MatterStatus,
     updated_at: Timestamp,
+    /// Clio said that it was deleted; it may have been restored since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
+}
+
+impl Early {
+    fn of(self) -> (MatterStatus, Timestamp) {
+        (self.status, self.updated_at)
+    }
 }
 
 /// What came of something seen.
@@ -147,16 +156,8 @@ pub(crate) async fn apply(
         // Asked already: Clio names a status that is not known here, and nothing can be told of it.
         return Ok(if ours && !sure { Applied::Ask } else { Applied::Nothing });
     };
-    let owner_key = owner_key(links, "matter", seen.clio);
-    let Some(owner) = journal.get::<Owner>(&owner_key).await? else {
-        // The link's commit puts the owner: either it meets this record, or this commit conflicts.
-        unit.check(owner_key, Expect::Absent);
-        let key = early_key(links, seen.clio);
-        let early = journal.get::<Early>(&key).await?;
-        if early.as_ref().is_none_or(|early| early.value.updated_at < updated_at) {
-            unit.put_due(key, expect(early.as_ref()), Some(EARLY_KEPT), &Early { status, updated_at })?;
-        }
-        return Ok(Applied::NotOurs);
+    let Some(owner) = journal.get::<Owner>(&owner_key(links, "matter", seen.clio)).await? else {
+        return overtakes(journal, unit, links, seen.clio, Early { status, updated_at, deleted: false }).await;
     };
     let key = known_key(links, seen.clio);
     let known = journal.get::<Known>(&key).await?;
@@ -177,6 +178,26 @@ pub(crate) async fn apply(
     Ok(if tell { Applied::Told } else { Applied::Nothing })
 }
 
+/// Keeps what is about a matter that is not linked: yet, or ever.
+async fn overtakes(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId, said: Early) -> Result<Applied> {
+    // The link's commit puts the owner: either it meets this record, or this commit conflicts.
+    unit.check(owner_key(links, "matter", clio), Expect::Absent);
+    let key = early_key(links, clio);
+    let early = journal.get::<Early>(&key).await?;
+    let before = early.as_ref().map(|early| early.value);
+    let last = before.filter(|before| !is_later(said.of(), before.of())).unwrap_or(said);
+    let now = Early { deleted: said.deleted || before.is_some_and(|before| before.deleted), ..last };
+    if before != Some(now) {
+        unit.put_due(key, expect(early.as_ref()), Some(EARLY_KEPT), &now)?;
+    }
+    Ok(Applied::NotOurs)
+}
+
+/// Whether a status of a matter that is not linked yet came after another one. Within one second *open* was first: the matter was created as that.
+fn is_later((status, at): (MatterStatus, Timestamp), (other, earlier): (MatterStatus, Timestamp)) -> bool {
+    at > earlier || (at == earlier && status != other && other == MatterStatus::Open)
+}
+
 /// Adds to the link's commit what is known of the new matter: what its answer or probe said, and what overtook that.
 pub(crate) async fn link(
     journal: &Journal,
@@ -192,10 +213,11 @@ pub(crate) async fn link(
         None => unit.check(key, Expect::Absent),
     }
     let answered = (seen.status.unwrap_or(MatterStatus::Open), seen.updated_at.unwrap_or(Timestamp(0)));
-    let (status, updated_at) = early
-        .map(|early| (early.value.status, early.value.updated_at))
-        .filter(|(_, at)| *at > answered.1)
-        .unwrap_or(answered);
+    let early = early.map(|early| early.value);
+    if early.is_some_and(|early| early.deleted) {
+        super::inbox::put_deletion(journal, unit, links, seen.clio)?;
+    }
+    let (status, updated_at) = early.map(Early::of).filter(|early| is_later(*early, answered)).unwrap_or(answered);
     let key = known_key(links, seen.clio);
     let known = journal.get::<Known>(&key).await?;
     let epoch = epoch(journal, &links.firm).await?;
@@ -227,9 +249,11 @@ fn unchanged(known: Option<&Stored<Known>>, source: Source<'_>) -> Result<()> {
 }
 
 /// What to do when Clio tells that a matter was deleted: it may have been restored since, so Clio is asked, unless something newer is known.
-pub(super) async fn deleted(journal: &Journal, links: &Links, seen: Seen) -> Result<Applied> {
+pub(super) async fn deleted(journal: &Journal, unit: &mut Unit, links: &Links, seen: Seen) -> Result<Applied> {
     if journal.store().get(&owner_key(links, "matter", seen.clio)).await?.is_none() {
-        return Ok(Applied::NotOurs);
+        // If it does not say enough, whatever Clio answers is later.
+        let (status, updated_at) = seen.status.zip(seen.updated_at).unwrap_or((MatterStatus::Open, Timestamp(0)));
+        return overtakes(journal, unit, links, seen.clio, Early { status, updated_at, deleted: true }).await;
     }
     let known = journal.get::<Known>(&known_key(links, seen.clio)).await?;
     let newer = |known: &Known| known.gone || seen.updated_at.is_some_and(|at| at < known.updated_at);
@@ -331,5 +355,22 @@ mod tests {
         let gone = known(true, None);
         assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask, "an event of before its deletion");
         assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: true }, "it is back");
+    }
+
+    #[test]
+    fn an_early_record_of_before_deletions_were_kept_is_read() {
+        let early: Early = serde_json::from_str(r#"{"status":"closed","updated_at":5000}"#).unwrap();
+        assert_eq!(early, Early { status: MatterStatus::Closed, updated_at: Timestamp(5_000), deleted: false });
+    }
+
+    #[test]
+    fn within_the_second_of_its_creation_a_matter_was_open_first() {
+        let (open, closed, pending) = (MatterStatus::Open, MatterStatus::Closed, MatterStatus::Pending);
+        let at = |millis| Timestamp(millis);
+        assert!(is_later((closed, at(5_000)), (open, at(5_000))));
+        assert!(!is_later((open, at(5_000)), (closed, at(5_000))));
+        assert!(!is_later((open, at(5_000)), (open, at(5_000))), "again");
+        assert!(!is_later((closed, at(5_000)), (pending, at(5_000))), "nobody knows: a poll finds out");
+        assert!(is_later((open, at(6_000)), (closed, at(5_000))) && !is_later((closed, at(4_000)), (open, at(5_000))));
     }
 }

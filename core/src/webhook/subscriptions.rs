@@ -8,15 +8,16 @@
 //! | creating | yes | it is the answer that was lost: taken |
 //! | creating | no | until the creation can no longer be executed: waited; then retired |
 //! | live | enabled | the secret is confirmed; renewed when half its life is over |
-//! | live | pending | the handshake is answered through the API, if it came; else waited for, ten minutes |
-//! | live | suspended, gone, at another URL, or without a secret for ten minutes | retired, and created anew; the poll looks for what was lost |
+//! | live | pending | its handshake is answered through the API, if it came; else waited for: nothing else tells that the URL leads here |
+//! | live | suspended, gone, or at another URL | retired, and created anew; the poll looks for what was lost |
+//! | live | pending, or enabled without its secret being known, for ten minutes | retired; created anew an hour later |
 //! | retired | yes | deleted in Clio |
 //!
 //! Only subscriptions whose URL holds a token of this firm are touched. Without the permission for webhooks nothing is lost: matters are polled.
 
 use core::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::chores::Next;
 use super::hook::{self, HOOKS, Hook, HookHealth, HookState, Opened, health_key};
@@ -37,7 +38,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(15 * 24 * 3600);
 const LOOK: Duration = Duration::from_secs(12 * 3600);
 const LOOK_SOON: Duration = Duration::from_secs(30);
 const LOOK_LATER: Duration = Duration::from_secs(3600);
-/// A subscription whose secret is not known by then is given up.
+/// A subscription that does not deliver by then, or whose secret is not known, is given up.
 const UNCONFIRMED: Duration = Duration::from_secs(600);
 const MOST_TURNS: usize = 8;
 /// A retired token is known for longer than Clio repeats a delivery.
@@ -80,7 +81,7 @@ impl Engine {
     pub(super) async fn keep_subscriptions(&self, firm: &FirmId) -> Result<Next> {
         let connection = Connection::load_usable(&self.journal, firm).await?.value;
         let Some(base) = &self.webhook_url else {
-            self.note_health(firm, HookHealth::silent("no_webhook_url", self.runtime.now())).await?;
+            self.note_health(firm, &connection, HookHealth::silent("no_webhook_url", self.runtime.now())).await?;
             return Ok(Some(LOOK));
         };
         let links = Links::of(firm, &connection);
@@ -90,7 +91,7 @@ impl Engine {
             Err(failure) => {
                 self.poll_soon(firm).await?;
                 let cause = cause_of(&failure.error).name();
-                self.note_health(firm, HookHealth::silent(cause, self.runtime.now())).await?;
+                self.note_health(firm, &connection, HookHealth::silent(cause, self.runtime.now())).await?;
                 return if is_forbidden(&failure.error) { Ok(Some(LOOK)) } else { Err(failure.error) };
             }
         };
@@ -120,7 +121,7 @@ impl Engine {
                 }
             }
         }
-        self.note_health(firm, health).await?;
+        self.note_health(firm, &connection, health).await?;
         self.prune(&care, pairs, &settings).await?;
         failed.map_or(Ok(Some(next)), Err)
     }
@@ -204,8 +205,12 @@ impl Engine {
             return Ok(None);
         }
         let mut changed = pair.hook.state != HookState::Live || pair.hook.clio != Some(listed.id);
-        changed |= self.confirm(care, pair, &listed).await?;
-        if !pair.hook.has_secret() && pair.hook.asked_at + UNCONFIRMED < self.runtime.now() {
+        let pending = listed.status == Some(HookStatus::Pending);
+        let overdue = pair.hook.asked_at + UNCONFIRMED < self.runtime.now();
+        if !(overdue && pending) {
+            changed |= self.confirm(care, pair, &listed).await?;
+        }
+        if overdue && (pending || !pair.hook.has_secret()) {
             // Whatever went wrong with its handshake, or whoever sent others: the next one has another URL. Not at once: it may go wrong again.
             self.retire(firm, pair).await?;
             return Ok(Some(Kept::waiting(LOOK_LATER)));
@@ -250,17 +255,15 @@ impl Engine {
         let opened = Opened::new(&self.keyring, care.firm, &pair.hook, &pair.digest).await?;
         let candidates = opened.candidates(&pair.hook)?;
         let known = opened.secret(&pair.hook)?;
-        let is = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
         let pending = listed.status == Some(HookStatus::Pending);
         if let Some(secret) = &listed.shared_secret {
-            let knew = known.is_some_and(|known| is(&known, secret));
-            // Its handshake came and was not answered in time, or was lost on its way: it is not sent again.
-            if pending && (knew || candidates.iter().any(|candidate| is(candidate, secret))) {
-                let activate = webhooks::activate(listed.id, secret);
-                care.caller.repeat(&activate).await.map_err(|failure| failure.error)?;
-            }
+            let knew = known.is_some_and(|known| hook::same(&known, secret));
             if !knew {
                 opened.confirm(&mut pair.hook, secret)?;
+            }
+            // Its handshake came, and was not answered in time or the answer was lost: it is not sent again.
+            if pending && pair.hook.shaken {
+                self.activate(care, listed, secret).await?;
             }
             return Ok(!knew);
         }
@@ -269,15 +272,22 @@ impl Engine {
         }
         let mut named = candidates.first().filter(|_| !pending && candidates.len() == 1);
         for candidate in candidates.iter().filter(|_| pending) {
-            match care.caller.repeat(&webhooks::activate(listed.id, candidate)).await {
-                Ok(_) => named = Some(candidate),
-                Err(failure) if failure.outcome == Outcome::Refused => {}
-                Err(failure) => return Err(failure.error),
+            if self.activate(care, listed, candidate).await? {
+                named = Some(candidate);
             }
         }
         let Some(secret) = named else { return Ok(false) };
         opened.confirm(&mut pair.hook, secret)?;
         Ok(true)
+    }
+
+    /// Answers a handshake through the API. `false`: Clio refused.
+    async fn activate(&self, care: &Care<'_>, listed: &Webhook, secret: &SecretString) -> Result<bool> {
+        match care.caller.repeat(&webhooks::activate(listed.id, secret)).await {
+            Ok(()) => Ok(true),
+            Err(failure) if failure.outcome == Outcome::Refused => Ok(false),
+            Err(failure) => Err(failure.error),
+        }
     }
 
     /// A new subscription. [`Code::SyncInDoubt`]: perhaps.
@@ -398,19 +408,30 @@ impl Engine {
         Ok(due <= self.journal.store_now().await?)
     }
 
-    async fn note_health(&self, firm: &FirmId, health: HookHealth) -> Result<()> {
+    /// Writes how the subscriptions of this connection are. Nothing, if it has ended: there are none then, whatever the look found.
+    async fn note_health(&self, firm: &FirmId, connection: &Connection, health: HookHealth) -> Result<()> {
         let key = health_key(firm);
-        let known = self.journal.get::<HookHealth>(&key).await?;
-        let mut unit = self.journal.unit(firm)?;
-        let failing = health.cause.as_deref().filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
-        let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
-        if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
-            let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
-            unit.audit(entry.with("cause", cause));
+        for _ in 0..MOST_TURNS {
+            let Some(now) = Connection::load(&self.journal, firm).await? else { return Ok(()) };
+            if now.value.id != connection.id || now.value.ended_at.is_some() {
+                return Ok(());
+            }
+            let known = self.journal.get::<HookHealth>(&key).await?;
+            let mut unit = self.journal.unit(firm)?;
+            unit.check(Connection::key(firm), Expect::Version(now.version));
+            let failing = health.cause.as_deref().filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
+            let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
+            if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
+                let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
+                unit.audit(entry.with("cause", cause));
+            }
+            let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
+            unit.put(key.clone(), expect, &health)?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(());
+            }
         }
-        let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
-        unit.put(key, expect, &health)?;
-        self.journal.commit(&unit).await.map(|_| ())
+        Err(Code::StoreConflict.into())
     }
 }
 

@@ -136,14 +136,4 @@ impl Firm {
         lock(&self.0.doors).insert(HOST, host);
         self.0.start(0)
     }
-
-    /// Opens the doors again.
-    ///
-    /// # Errors
-    /// There is no host.
-    pub fn open_doors(&mut self) -> Result<(), String> {
-        let host = self.0.host()?;
-        self.0.open(HOST, &host);
-        Ok(())
-    }
 }

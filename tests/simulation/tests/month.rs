@@ -57,14 +57,13 @@ fn after_a_month_of_downtime_the_firm_is_subscribed_anew_and_nothing_is_missed()
 }
 
 #[test]
-fn a_handshake_that_nobody_answered_is_answered_through_the_api() {
+fn a_subscription_whose_handshake_never_comes_is_replaced_and_the_firm_polled() {
     let mut firm = Firm::new(7_200_000).unwrap();
     firm.close_doors();
-    firm.pass(HOUR);
-    assert!(firm.calls("PUT /webhooks/{id}/activate") >= 1);
-    let after = ids(&firm);
-    assert_eq!((after.len(), after[0].1.as_str()), (1, "enabled"), "{after:?}");
-    firm.open_doors().unwrap();
+    firm.pass(2 * HOUR);
+    assert_eq!(firm.calls("PUT /webhooks/{id}/activate"), 0, "nobody knows that Clio reaches us");
+    assert!(firm.calls("POST /webhooks") >= 2, "{}", firm.calls("POST /webhooks"));
+    assert!(ids(&firm).iter().all(|(_, status)| status == "pending"));
     firm.set_status("closed");
     firm.pass(HOUR / 2);
     assert_eq!(firm.told().unwrap(), "closed");

@@ -274,3 +274,92 @@ async fn ended(by_this_process: bool) {
     assert_eq!(world.deliver_as("matter", &secret, &told("Closed", "2026-04-01T12:10:00Z")).await, 410);
     assert_eq!(world.stored("webhook-in").await.len(), 2);
 }
+
+#[tokio::test]
+async fn a_subscription_whose_url_does_not_lead_here_never_counts_as_delivering() {
+    // Whether or not Clio names secrets.
+    for names in [true, false] {
+        let world = World::new();
+        world.http.clio().names_secrets = names;
+        world.connect().await.unwrap();
+        world.work().await;
+        let before = world.token("matter");
+        for _ in 0..25 {
+            world.later(Duration::from_secs(31)).await;
+            assert!(!world.health().await.webhooks.unwrap().delivers);
+        }
+        assert_eq!(world.calls("PUT "), 0, "nobody knows that Clio reaches us");
+        assert!(world.http.clio().hooks.is_empty(), "given up");
+        world.later(Duration::from_secs(3_700)).await;
+        assert_ne!(world.token("matter"), before);
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_of_somebody_else_does_not_show_that_clio_reaches_us() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.work().await;
+    world.shake("matter", "evil").await;
+    world.later(Duration::from_secs(31)).await;
+    assert_eq!(world.calls("PUT "), 0);
+    assert!(!world.health().await.webhooks.unwrap().delivers);
+}
+
+#[tokio::test]
+async fn a_handshake_whose_reply_was_lost_is_answered_through_the_api() {
+    // Whether it came before or after Clio named the secret.
+    for before in [true, false] {
+        let world = World::new();
+        world.http.clio().names_secrets = !before;
+        world.connect().await.unwrap();
+        world.work().await;
+        let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
+        world.shake("matter", &secret).await;
+        world.http.clio().names_secrets = true;
+        world.later(Duration::from_secs(31)).await;
+        assert_eq!(world.calls("PUT "), 1);
+        world.later(Duration::from_secs(31)).await;
+        assert!(world.health().await.webhooks.unwrap().delivers);
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_that_clio_does_not_activate_is_replaced() {
+    // Refused, or not answered.
+    for status in [422, 503] {
+        let world = World::new();
+        world.connect().await.unwrap();
+        world.work().await;
+        let before = world.hook("matter");
+        world.shake("matter", before["shared_secret"].as_str().unwrap()).await;
+        world.answers(move |method, _, _, _| (method == "PUT").then(|| refused(status)));
+        for _ in 0..40 {
+            world.later(Duration::from_secs(31)).await;
+        }
+        assert!(world.calls("PUT ") > 0);
+        world.later(Duration::from_secs(3_700)).await;
+        assert!(world.http.clio().hooks.iter().all(|hook| hook["id"] != before["id"]), "{status}: given up");
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_a_disconnect_overtook_tells_nothing_of_webhooks() {
+    // Whether or not Clio still answers it.
+    for dead in [true, false] {
+        let world = World::subscribed(true).await;
+        let gate = world.hold("GET /api/v4/webhooks");
+        world.runtime.advance(Duration::from_secs(13 * 3600));
+        let other = world.process(HOOKS);
+        let looking = tokio::spawn(async move { other.worker(WorkerConfig::default()).run_due().await.unwrap() });
+        world.until_held().await;
+        if dead {
+            remembers_the_dead(&world);
+        }
+        world.sdk.disconnect(&admin()).await.unwrap();
+        drop(gate);
+        looking.await.unwrap();
+        assert_eq!(world.health().await.webhooks, None);
+        assert!(world.audited("webhook_created").await.iter().all(|entry| entry["status"] == "ok"));
+    }
+}

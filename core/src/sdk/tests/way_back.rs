@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use serde_json::json;
 
+use super::connection::is_account;
 use super::world::{World, admin, firm, matter, refused, told};
 use crate::model::Timestamp;
 use crate::ports::{Expect, Key, Store as _, Version, Write};
@@ -200,4 +201,87 @@ async fn after_a_restore_no_event_has_the_id_of_another_one() {
     world.sdk.recover_since(&admin(), Some(Timestamp::parse("2026-04-01T00:00:00Z").unwrap())).await.unwrap();
     let after = id_of("Pending", "2026-04-01T12:20:00Z").await;
     assert_ne!(before, after);
+}
+
+/// The matter's POST, answered only after these were delivered.
+async fn overtaken(world: &World, deliveries: &[serde_json::Value]) {
+    world.put("m1");
+    let gate = world.hold("POST /api/v4/matters");
+    let sdk = world.sdk.clone();
+    let syncing = tokio::spawn(async move { sdk.sync_matter(&admin(), &matter()).await.unwrap() });
+    world.until_held().await;
+    for delivery in deliveries {
+        assert_eq!(world.deliver("matter", delivery).await, 200);
+        world.work().await;
+    }
+    drop(gate);
+    assert!(syncing.await.unwrap().clio_matter().is_some());
+}
+
+#[tokio::test]
+async fn a_change_within_the_second_of_the_creation_is_told_with_the_link() {
+    let at = "2026-04-01T12:00:00Z";
+    for (first, second) in [("Open", "Closed"), ("Closed", "Open")] {
+        let world = World::subscribed(true).await;
+        overtaken(&world, &[told(first, at), told(second, at)]).await;
+        assert_eq!(world.statuses().await, ["closed"], "a matter is created open");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_overtakes_its_link_is_told() {
+    let bare = json!({ "data": { "id": 21 }, "meta": { "event": "deleted" } });
+    let mut whole = told("Open", "2026-04-01T12:00:00Z");
+    whole["meta"]["event"] = json!("deleted");
+    let again = json!({ "data": { "id": 21, "n": 2 }, "meta": { "event": "deleted" } });
+    let changed = told("Open", "2026-04-01T12:00:05Z");
+    for deliveries in [vec![bare, again.clone()], vec![changed.clone(), whole], vec![again, changed]] {
+        let world = World::subscribed(true).await;
+        world.answers(|method, path, _, _| {
+            (method == "GET" && path.starts_with("/api/v4/matters/")).then(|| refused(404))
+        });
+        overtaken(&world, &deliveries).await;
+        world.work().await;
+        assert_eq!(world.statuses().await, ["deleted"], "{deliveries:?}");
+        // Restored before the link.
+        let world = World::subscribed(true).await;
+        overtaken(&world, &deliveries).await;
+        world.work().await;
+        assert_eq!(world.statuses().await, [""; 0], "{deliveries:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_contacts_delivery_that_can_never_be_applied_is_given_up() {
+    for ends in ["refused", "disconnected", "moved"] {
+        let world = World::reviewing().await;
+        world.synced().await;
+        world.answers(|method, path, _, _| {
+            (method == "GET" && path.starts_with("/api/v4/contacts/")).then(|| refused(403))
+        });
+        assert_eq!(
+            world.deliver("contact", &json!({ "data": { "id": 11 }, "meta": { "event": "updated" } })).await,
+            200
+        );
+        world.work().await;
+        world.later(DAY).await;
+        assert_eq!(world.stored("webhook-in").await.len(), 1, "tried again: nothing else finds what it told of");
+        if ends != "refused" {
+            world.answers_as_usual();
+            world.sdk.disconnect(&admin()).await.unwrap();
+        }
+        if ends == "moved" {
+            is_account(&world, 8, &[]);
+            let start =
+                world.sdk.begin_separate_connect(&admin(), "https://calmintake.example/callback").await.unwrap();
+            let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+            world.sdk.finish_connect(&admin(), &format!("code=c&state={state}")).await.unwrap();
+        }
+        let days = if ends == "refused" { 9 } else { 2 };
+        for _ in 0..days * 23 {
+            world.later(Duration::from_secs(3_700)).await;
+        }
+        assert_eq!(world.stored("webhook-in").await, [], "{ends}");
+        assert_eq!(world.audited("webhook_applied").await.len(), 1, "{ends}");
+    }
 }

@@ -100,7 +100,12 @@ impl Clio {
                 hook["expires_at"] = body["data"]["expires_at"].clone();
                 (200, json!({ "data": hook.clone() }))
             }
-            ("PUT", _) => (200, json!({})),
+            ("PUT", _) if path.ends_with("/activate") => {
+                let id: i64 = path.rsplit('/').nth(1).unwrap().parse().unwrap();
+                let hook = self.hooks.iter_mut().find(|hook| hook["id"] == id).unwrap();
+                hook["status"] = json!("enabled");
+                (200, json!({}))
+            }
             ("GET", _) if path.starts_with("/api/v4/contacts/") => (200, json!({ "data": self.contact })),
             ("PATCH", _) if path.starts_with("/api/v4/contacts/") => {
                 for field in ["first_name", "last_name"] {
