@@ -26,8 +26,8 @@ const OVERLAP: Duration = Duration::from_secs(300);
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Practice areas as young as this were loaded when the firm connected.
 const FRESH: Duration = Duration::from_secs(12 * 3600);
-/// Between two parts of a sweep.
-const BREATH: Duration = Duration::from_secs(2);
+/// Between two parts of a sweep: four calls a minute are a small share of the fifty (Clio: Rate limits).
+const BREATH: Duration = Duration::from_secs(15);
 /// Records of one page (Clio: Paging).
 const PART: usize = 200;
 /// More changes than this are left to a sweep.
