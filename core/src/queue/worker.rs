@@ -196,9 +196,14 @@ impl<'a> Worker<'a> {
         let mut firms: HashMap<FirmId, usize> = HashMap::new();
         loop {
             let seen = self.engine.claims.nudge.count();
-            match self.claim_due(&mut firms, self.config.concurrency.saturating_sub(running.len())).await {
-                Ok(claims) => claims.into_iter().for_each(|claim| running.push(self.run_claimed(claim))),
-                Err(error) => tracing::warn!(code = error.code().name(), "looking for jobs failed"),
+            let mut claims = Vec::new();
+            let free = self.config.concurrency.saturating_sub(running.len());
+            if let Err(error) = self.claim_due(&firms, free, &mut claims).await {
+                tracing::warn!(code = error.code().name(), "looking for jobs failed");
+            }
+            for claim in claims {
+                *firms.entry(claim.firm.clone()).or_default() += 1;
+                running.push(self.run_claimed(claim));
             }
             let look_again = async {
                 select(pin!(self.engine.claims.nudge.after(seen)), self.engine.runtime.sleep(self.config.poll)).await;
@@ -222,7 +227,11 @@ impl<'a> Worker<'a> {
         let mut runs = 0;
         let mut failed = HashSet::new();
         loop {
-            let claims = self.claim_due(&mut HashMap::new(), 1).await?;
+            let mut claims = Vec::new();
+            let looked = self.claim_due(&HashMap::new(), 1, &mut claims).await;
+            if claims.is_empty() {
+                looked?;
+            }
             let mut errands = self.errands(Look::Deliveries, &failed).await?;
             errands.extend(self.errands(Look::Chores, &failed).await?);
             if claims.is_empty() && errands.is_empty() {
@@ -248,11 +257,10 @@ impl<'a> Worker<'a> {
         claim.firm
     }
 
-    /// Claims up to `free` due jobs, at most `per_firm` of one firm at once.
-    async fn claim_due(&self, firms: &mut HashMap<FirmId, usize>, free: usize) -> Result<Vec<Claim>> {
-        let mut claims = Vec::new();
+    /// Claims up to `free` due jobs, at most `per_firm` of one firm at once. What was claimed before a failure is claimed, and must be run.
+    async fn claim_due(&self, firms: &HashMap<FirmId, usize>, free: usize, claims: &mut Vec<Claim>) -> Result<()> {
         if free == 0 {
-            return Ok(claims);
+            return Ok(());
         }
         let journal = &self.engine.journal;
         release_due(journal).await?;
@@ -260,10 +268,7 @@ impl<'a> Worker<'a> {
         let first = Scan::Due { firm: None, collection: FIRST, limit: free };
         for record in journal.store().scan(&first).await? {
             match self.claim(&record).await? {
-                Some(claim) => {
-                    *firms.entry(claim.firm.clone()).or_default() += 1;
-                    claims.push(claim);
-                }
+                Some(claim) => claims.push(claim),
                 // It is run already, or was.
                 None if self.engine.is_elsewhere(&record.key.firm).await? => {}
                 None => {
@@ -280,12 +285,13 @@ impl<'a> Worker<'a> {
             let mut passed_over = 0;
             for record in due {
                 if claims.len() == free {
-                    return Ok(claims);
+                    return Ok(());
                 }
-                if firms.get(&record.key.firm).is_some_and(|runs| *runs >= self.config.per_firm) {
+                let firm = &record.key.firm;
+                let claimed = claims.iter().filter(|claim| claim.firm == *firm).count();
+                if firms.get(firm).map_or(claimed, |runs| runs + claimed) >= self.config.per_firm {
                     passed_over += 1;
                 } else if let Some(claim) = self.claim(&record).await? {
-                    *firms.entry(claim.firm.clone()).or_default() += 1;
                     claims.push(claim);
                 } else {
                     passed_over += 1;
@@ -293,7 +299,7 @@ impl<'a> Worker<'a> {
             }
             // Only firms that have their share, or that are another SDK's: look past them.
             if all || passed_over == 0 || limit >= WIDEST_SCAN {
-                return Ok(claims);
+                return Ok(());
             }
             limit *= 4;
         }

@@ -4,4 +4,5 @@ mod connection;
 mod review;
 mod subscriptions;
 mod way_back;
+mod worker;
 mod world;
