@@ -24,6 +24,7 @@
 //!
 //! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it.
 
+mod aside;
 mod backfill;
 mod claims;
 mod held;

@@ -12,13 +12,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Either, join3, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
+use super::aside::or_aside;
 use super::backfill::feed_due;
 use super::claims::{Acquired, Claim, Why};
 use super::job::{FIRST, First, JOBS};
 use super::nudge::Nudge;
 use super::park::release_due;
 use crate::clio::HookModel;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::model::FirmId;
 use crate::ports::{Record, Scan};
 use crate::sync::Engine;
@@ -268,14 +269,14 @@ impl<'a> Worker<'a> {
         let first = Scan::Due { firm: None, collection: FIRST, limit: free };
         for record in journal.store().scan(&first).await? {
             match self.claim(&record).await? {
-                Some(claim) => claims.push(claim),
+                Some(Acquired::Mine(claim)) => claims.push(*claim),
                 // It is run already, or was.
-                None if self.engine.is_elsewhere(&record.key.firm).await? => {}
-                None => {
+                Some(Acquired::Busy(_) | Acquired::Nothing) => {
                     let mut unit = journal.unit(&record.key.firm)?;
                     unit.delete(record.key, record.version);
                     journal.commit(&unit).await?;
                 }
+                None => {}
             }
         }
         let mut limit = 2 * self.config.concurrency;
@@ -291,8 +292,8 @@ impl<'a> Worker<'a> {
                 let claimed = claims.iter().filter(|claim| claim.firm == *firm).count();
                 if firms.get(firm).map_or(claimed, |runs| runs + claimed) >= self.config.per_firm {
                     passed_over += 1;
-                } else if let Some(claim) = self.claim(&record).await? {
-                    claims.push(claim);
+                } else if let Some(Acquired::Mine(claim)) = self.claim(&record).await? {
+                    claims.push(*claim);
                 } else {
                     passed_over += 1;
                 }
@@ -305,19 +306,18 @@ impl<'a> Worker<'a> {
         }
     }
 
-    async fn claim(&self, record: &Record) -> Result<Option<Claim>> {
-        // A job, or who is first: both name the matter.
-        if self.engine.is_elsewhere(&record.key.firm).await? {
-            return Ok(None);
-        }
-        let Ok(job) = serde_json::from_str::<First>(&record.body) else {
-            tracing::error!(code = Code::StoreCorrupt.name(), "a job cannot be read");
-            return Ok(None);
+    /// Claims what a due record stands for: a job, or who is first. `None`: it is left alone, as another SDK's or as unreadable.
+    async fn claim(&self, record: &Record) -> Result<Option<Acquired>> {
+        let firm = &record.key.firm;
+        let tried = async {
+            if self.engine.is_elsewhere(firm).await? {
+                return Ok(None);
+            }
+            // Both name the matter.
+            let First { matter } = serde_json::from_str(&record.body).map_err(|_| Error::new(Code::StoreCorrupt))?;
+            self.engine.claims.acquire(firm, &matter, Why::Due).await.map(Some)
         };
-        Ok(match self.engine.claims.acquire(&record.key.firm, &job.matter, Why::Due).await? {
-            Acquired::Mine(claim) => Some(*claim),
-            Acquired::Busy(_) | Acquired::Nothing => None,
-        })
+        Ok(or_aside(&self.engine.journal, record, tried.await).await?.flatten())
     }
 }
 

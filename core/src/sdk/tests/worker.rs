@@ -167,6 +167,56 @@ async fn a_look_that_fails_in_its_middle_forgets_no_claim() {
     assert!(bench.was_run(&second(), "b1").await);
 }
 
+#[tokio::test]
+async fn what_cannot_be_read_is_put_off_and_holds_up_no_other_firm() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let unreadable = job("a1", "telepathy", None);
+    bench.put(true, [(job_key(&first(), "a1"), unreadable.clone())].into_iter()).await;
+    bench
+        .put(true, [(Key::new(&first().firm, "job-first", "a1"), json!({ "matter": "a1" }).to_string())].into_iter())
+        .await;
+    // Its connection cannot be read.
+    let third = FirmId::new("firm_3").unwrap();
+    bench.put(true, [(Key::new(&third, "job", "c1"), job("c1", "approved", None))].into_iter()).await;
+    bench.put(true, [(Key::new(&third, "job-first", "c1"), json!({ "matter": "c1" }).to_string())].into_iter()).await;
+    bench.put(false, [(Key::new(&third, "connection", "current"), String::from("{}"))].into_iter()).await;
+    // A backfill that cannot be read, one whose part cannot, and a release.
+    let backfill = json!({ "status": "running", "actor": "usr_1", "started_at": 0, "total": 1, "next": 0, "running": [],
+        "succeeded": 0, "failed": 0 });
+    let strange = [("backfill", "x", String::from("{}")), ("backfill", "y", backfill.to_string())];
+    bench.put(true, strange.into_iter().map(|(of, id, body)| (Key::new(&first().firm, of, id), body))).await;
+    bench.put(true, [(Key::new(&third, "release", "parked"), String::from("{}"))].into_iter()).await;
+    bench.trigger(&second(), "b1").await;
+    let worker = bench.sdk.worker(WorkerConfig::default());
+    assert_eq!(worker.run_due().await.unwrap(), 1);
+    assert!(bench.was_run(&second(), "b1").await);
+    assert_eq!(bench.world.store.body(&job_key(&first(), "a1")), Some(unreadable), "as it was");
+    let due = async || {
+        let mut due = 0;
+        for collection in ["job", "job-first", "backfill", "release"] {
+            let scan = Scan::Due { firm: None, collection, limit: 100 };
+            due += bench.world.store.scan(&scan).await.unwrap().len();
+        }
+        due
+    };
+    assert_eq!(due().await, 0, "and looked at again");
+    bench.world.runtime.advance(Duration::from_secs(3600));
+    assert_eq!(due().await, 7, "in an hour");
+}
+
+#[tokio::test]
+async fn a_release_goes_on_past_a_job_that_cannot_be_read_and_is_not_forgotten() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let jobs = [("b1", "telepathy"), ("b2", "approved")];
+    bench.put(false, jobs.map(|(id, trigger)| (job_key(&second(), id), job(id, trigger, Some(0)))).into_iter()).await;
+    connect(&bench.sdk, &second()).await;
+    assert_eq!(bench.sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1);
+    assert!(bench.was_run(&second(), "b2").await);
+    let release = Key::new(&second().firm, "release", "parked");
+    let due_at = bench.world.store.get(&release).await.unwrap().unwrap().due_at.unwrap();
+    assert_eq!(due_at.millis_since(bench.world.runtime.now()), 3_600_000, "a newer worker may read it");
+}
+
 async fn connect(sdk: &Sdk, actor: &Actor) {
     let start = sdk.begin_connect(actor, "https://calmintake.example/callback").await.unwrap();
     let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
