@@ -19,14 +19,14 @@ const FIRST_RETRY: Duration = Duration::from_secs(30);
 /// A transient cause is tried again this often for as long as it lasts.
 const SLOWEST_RETRY: Duration = Duration::from_secs(3600);
 
-/// Why a matter is to be synced.
+/// Why a matter is to be synced. In ascending order of what it asks for: of several that are pending the greatest is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
-    /// An older matter, in bulk.
-    Backfill,
     /// The intake was created: contact and matter only. By itself; off unless the firm's settings say otherwise.
     Created,
+    /// An older matter, in bulk.
+    Backfill,
     /// The intake, or another document of it, was approved. By itself; on unless the firm's settings say otherwise.
     Approved,
     /// What failed is to be tried again.
@@ -40,8 +40,8 @@ impl Trigger {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Backfill => "backfill",
             Self::Created => "created",
+            Self::Backfill => "backfill",
             Self::Approved => "approved",
             Self::Retry => "retry",
             Self::Manual => "manual",

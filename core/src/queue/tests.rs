@@ -19,6 +19,8 @@ use crate::settings::{self, FirmSettings};
 use crate::sync::RunStatus;
 use crate::testing::VirtualRuntime;
 
+mod triggers;
+
 const LEASE: Duration = Duration::from_secs(30);
 
 struct Bench {

@@ -1,0 +1,42 @@
+//! Triggers in orders and moments that are easily forgotten.
+
+use core::time::Duration;
+
+use super::{Bench, LEASE, connection};
+use crate::auth::{Connection, ConnectionState};
+use crate::error::{Code, Error};
+use crate::ports::Expect;
+use crate::queue::job::{Next, Trigger};
+use crate::queue::{hold, list_held};
+
+#[tokio::test]
+async fn a_backfill_and_a_created_intake_are_one_run_with_documents_in_either_order() {
+    for order in [[Trigger::Created, Trigger::Backfill], [Trigger::Backfill, Trigger::Created]] {
+        let bench = Bench::new();
+        bench.allow(true, true).await;
+        let claims = bench.process();
+        for trigger in order {
+            bench.trigger(&claims, trigger).await;
+        }
+        let claim = bench.claim(&claims).await.unwrap();
+        assert!(claim.trigger.sends_documents(), "{order:?} became {:?}", claim.trigger);
+
+        bench.connected(ConnectionState::Disconnected).await;
+        for trigger in order {
+            assert!(hold(&bench.journal, &bench.firm, &bench.matter, trigger, &bench.actor).await.unwrap());
+        }
+        let held = list_held(&bench.journal, &bench.firm).await.unwrap();
+        assert!(held[0].trigger.sends_documents(), "{order:?} is held as {:?}", held[0].trigger);
+    }
+}
+
+impl Bench {
+    async fn connected(&self, state: ConnectionState) {
+        let key = Connection::key(&self.firm);
+        let known = self.journal.get::<Connection>(&key).await.unwrap();
+        let mut unit = self.journal.unit(&self.firm).unwrap();
+        let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
+        unit.put(key, expect, &Connection { state, ..connection() }).unwrap();
+        self.journal.commit_or_conflict(&unit).await.unwrap();
+    }
+}
