@@ -20,7 +20,7 @@ use super::nudge::Nudge;
 use super::park::release_due;
 use crate::clio::HookModel;
 use crate::error::{Code, Error, Result};
-use crate::model::FirmId;
+use crate::model::{FirmId, Timestamp};
 use crate::ports::{Record, Scan};
 use crate::sync::Engine;
 
@@ -315,7 +315,8 @@ impl<'a> Worker<'a> {
             }
             // Both name the matter.
             let First { matter } = serde_json::from_str(&record.body).map_err(|_| Error::new(Code::StoreCorrupt))?;
-            self.engine.claims.acquire(firm, &matter, Why::Due).await.map(Some)
+            let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
+            self.engine.claims.acquire(firm, &matter, seen).await.map(Some)
         };
         Ok(or_aside(&self.engine.journal, record, tried.await).await?.flatten())
     }

@@ -30,6 +30,20 @@ async fn a_backfill_and_a_created_intake_are_one_run_with_documents_in_either_or
     }
 }
 
+#[tokio::test]
+async fn whoever_finds_a_job_late_finds_nothing_to_do() {
+    let bench = Bench::new();
+    let (a, b) = (bench.process(), bench.process());
+    bench.trigger(&a, Trigger::Approved).await;
+    let claim = bench.claim(&a).await.unwrap();
+    assert!(bench.end(&a, &claim, Next::Due(Duration::from_secs(3600))).await);
+    assert!(bench.claim(&b).await.is_none(), "it waits for an hour");
+    bench.runtime.advance(Duration::from_secs(3600));
+    let claim = bench.claim(&b).await.unwrap();
+    assert!(bench.end(&b, &claim, Next::Rest).await);
+    assert!(bench.claim(&a).await.is_none(), "it was done");
+}
+
 impl Bench {
     async fn connected(&self, state: ConnectionState) {
         let key = Connection::key(&self.firm);
