@@ -96,16 +96,16 @@ impl Claims {
     ) -> Result<u64> {
         let key = job_key(firm, matter);
         for _ in 0..MOST_TURNS {
-            let (mut job, expect, _) = self.job(firm, matter).await?;
+            let (mut job, expect, due_at) = self.job(firm, matter).await?;
             if job.running.is_none() && !settings::load(&self.journal, firm).await?.allows(job.trigger) {
                 // Switched off since: it must not stand before one that counts.
                 job.rest();
             }
             job.raise(trigger, actor);
-            // Parked: what is missing is missing for this trigger too. Running: its end makes it due again.
+            // Parked: what is missing is missing for this trigger too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
             let due = match (job.parked, job.running) {
                 (Some(_), _) => None,
-                (None, Some(_)) => Some(self.lease),
+                (None, Some(_)) => Some(left(due_at, self.journal.store_now().await?)),
                 (None, None) => Some(Duration::ZERO),
             };
             let mut unit = self.journal.unit(firm)?;
@@ -131,9 +131,8 @@ impl Claims {
             let lease = self.journal.get::<Lease>(&lease_key(firm, matter)).await?;
             if claim.is_some() || job.running.is_some() {
                 let now = self.journal.store_now().await?;
-                let left = lease.as_ref().and_then(|lease| lease.due_at).map_or(0, |end| end.millis_since(now));
-                if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
-                    let left = Duration::from_millis(left);
+                let left = left(lease.as_ref().and_then(|lease| lease.due_at), now);
+                if !left.is_zero() {
                     if matches!(why, Why::Due(_)) {
                         self.look_again(firm, &job, expect, left).await?;
                     }
@@ -299,6 +298,12 @@ impl Claims {
 
 fn expectation<T>(stored: Option<&Stored<T>>) -> Expect {
     stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
+}
+
+/// The time until then: zero once it has passed, or if there is no such time.
+fn left(until: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left = until.map_or(0, |until| until.millis_since(now));
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }
 
 fn contended(matter: &MatterId) -> Error {

@@ -44,6 +44,24 @@ async fn whoever_finds_a_job_late_finds_nothing_to_do() {
     assert!(bench.claim(&a).await.is_none(), "it was done");
 }
 
+#[tokio::test]
+async fn triggers_do_not_postpone_a_takeover() {
+    let bench = Bench::new();
+    let (a, b) = (bench.process(), bench.process());
+    bench.trigger(&a, Trigger::Approved).await;
+    let dead = bench.claim(&a).await.unwrap();
+    bench.runtime.advance(Duration::from_secs(20));
+    bench.trigger(&b, Trigger::Approved).await;
+    bench.runtime.advance(LEASE - Duration::from_secs(20) - Duration::from_millis(1));
+    assert_eq!(bench.due().await, 0);
+    bench.runtime.advance(Duration::from_millis(1));
+    assert_eq!(bench.due().await, 1);
+    bench.trigger(&b, Trigger::Approved).await;
+    assert_eq!(bench.due().await, 1, "nor once it is due");
+    assert!(bench.claim(&b).await.is_some());
+    drop(dead);
+}
+
 impl Bench {
     async fn connected(&self, state: ConnectionState) {
         let key = Connection::key(&self.firm);
