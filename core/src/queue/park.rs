@@ -19,6 +19,8 @@ use crate::records::{Journal, Unit};
 const RELEASES: &str = "release";
 /// Jobs that are read at once.
 const PAGE: usize = 500;
+/// Jobs of one firm that are released in one look: other work waits for it.
+const AT_ONCE: usize = 200;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Release {}
@@ -48,11 +50,17 @@ pub(super) async fn release_due(journal: &Journal) -> Result<bool> {
 async fn release(journal: &Journal, record: &Record) -> Result<bool> {
     let firm = &record.key.firm;
     let generation = Connection::load(journal, firm).await?.map_or(0, |stored| stored.value.generation);
-    let (mut released, mut whole, mut unreadable) = (false, true, false);
+    let (mut released, mut whole, mut unreadable) = (0, true, false);
     let mut from = Some(String::new());
     while let Some(start) = from.take() {
-        let (firm, order) = (firm.clone(), Order::Ascending);
-        let scan = Scan::Ids { firm, collection: JOBS, from: start, until: None, order, limit: PAGE };
+        let scan = Scan::Ids {
+            firm: firm.clone(),
+            collection: JOBS,
+            from: start,
+            until: None,
+            order: Order::Ascending,
+            limit: PAGE,
+        };
         let page = journal.store().scan(&scan).await?;
         // The smallest id after the last one of this page: that id with a NUL behind it.
         from = page.get(PAGE - 1).map(|last| format!("{}\0", last.key.id));
@@ -65,12 +73,19 @@ async fn release(journal: &Journal, record: &Record) -> Result<bool> {
             if job.parked.is_none_or(|parked| parked >= generation) {
                 continue;
             }
+            if released == AT_ONCE {
+                let mut unit = journal.unit(firm)?;
+                // Behind the releases of other firms.
+                unit.put_off(record, Duration::ZERO);
+                journal.commit(&unit).await?;
+                return Ok(true);
+            }
             job.parked = None;
             let mut unit = journal.unit(&stored.key.firm)?;
             unit.put_due(stored.key, Expect::Version(stored.version), Some(Duration::ZERO), &job)?;
             // A conflict: a trigger wrote the job in this moment, and may have left it parked. Another pass will see.
             whole &= matches!(journal.commit(&unit).await?, Commit::Done { .. });
-            released = true;
+            released += 1;
         }
     }
     if whole {
@@ -83,5 +98,5 @@ async fn release(journal: &Journal, record: &Record) -> Result<bool> {
         }
         journal.commit(&unit).await?;
     }
-    Ok(released)
+    Ok(released > 0)
 }

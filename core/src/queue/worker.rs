@@ -197,23 +197,36 @@ impl<'a> Worker<'a> {
         let mut firms: HashMap<FirmId, usize> = HashMap::new();
         loop {
             let seen = self.engine.claims.nudge.count();
-            let mut claims = Vec::new();
+            let (mut claims, mut ended) = (Vec::new(), Vec::new());
             let free = self.config.concurrency.saturating_sub(running.len());
-            if let Err(error) = self.claim_due(&firms, free, &mut claims).await {
-                tracing::warn!(code = error.code().name(), "looking for jobs failed");
+            {
+                // However long the look takes, the runs go on meanwhile, and their heartbeats with them.
+                let mut look = pin!(self.claim_due(&firms, free, &mut claims));
+                let looked = loop {
+                    match select(look.as_mut(), pin!(next_end(&mut running))).await {
+                        Either::Left((looked, _)) => break looked,
+                        Either::Right((firm, _)) => ended.push(firm),
+                    }
+                };
+                if let Err(error) = looked {
+                    tracing::warn!(code = error.code().name(), "looking for jobs failed");
+                }
             }
             for claim in claims {
                 *firms.entry(claim.firm.clone()).or_default() += 1;
                 running.push(self.run_claimed(claim));
             }
+            ended.iter().for_each(|firm| leave(&mut firms, firm));
             let look_again = async {
-                select(pin!(self.engine.claims.nudge.after(seen)), self.engine.runtime.sleep(self.config.poll)).await;
+                // Where a run ended during the look there is room again.
+                if ended.is_empty() {
+                    select(pin!(self.engine.claims.nudge.after(seen)), self.engine.runtime.sleep(self.config.poll))
+                        .await;
+                }
             };
-            let ended =
-                async { if running.is_empty() { futures_util::future::pending().await } else { running.next().await } };
-            match select(shutdown.as_mut(), select(pin!(ended), pin!(look_again))).await {
+            match select(shutdown.as_mut(), select(pin!(next_end(&mut running)), pin!(look_again))).await {
                 Either::Left(_) => break,
-                Either::Right((Either::Left((Some(firm), _)), _)) => leave(&mut firms, &firm),
+                Either::Right((Either::Left((firm, _)), _)) => leave(&mut firms, &firm),
                 Either::Right(_) => {}
             }
         }
@@ -228,6 +241,8 @@ impl<'a> Worker<'a> {
         let mut runs = 0;
         let mut failed = HashSet::new();
         loop {
+            // All of it: a look releases a part, and finds nothing to run if the firm's settings forbid that part.
+            while release_due(&self.engine.journal).await? {}
             let mut claims = Vec::new();
             let looked = self.claim_due(&HashMap::new(), 1, &mut claims).await;
             if claims.is_empty() {
@@ -264,7 +279,10 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         let journal = &self.engine.journal;
-        release_due(journal).await?;
+        if release_due(journal).await? {
+            // There may be more of it.
+            self.engine.claims.nudge.nudge();
+        }
         feed_due(journal, &self.engine.claims, &self.engine.progress).await?;
         let first = Scan::Due { firm: None, collection: FIRST, limit: free };
         for record in journal.store().scan(&first).await? {
@@ -319,6 +337,14 @@ impl<'a> Worker<'a> {
             self.engine.claims.acquire(firm, &matter, seen).await.map(Some)
         };
         Ok(or_aside(&self.engine.journal, record, tried.await).await?.flatten())
+    }
+}
+
+/// The firm of the next run that ends; never, while there is none.
+async fn next_end(running: &mut FuturesUnordered<impl Future<Output = FirmId>>) -> FirmId {
+    match running.next().await {
+        Some(firm) => firm,
+        None => futures_util::future::pending().await,
     }
 }
 

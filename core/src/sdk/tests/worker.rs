@@ -222,3 +222,38 @@ async fn connect(sdk: &Sdk, actor: &Actor) {
     let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     sdk.finish_connect(actor, &format!("code=c&state={state}")).await.unwrap();
 }
+
+#[tokio::test]
+async fn runs_in_progress_keep_their_claims_while_the_worker_looks_for_more() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let world = &bench.world;
+    connect(&bench.sdk, &first()).await;
+    world.put("m1");
+    bench.trigger(&first(), "m1").await;
+    let ids: Vec<String> = (0..500).map(|n| format!("b{n:03}")).collect();
+    bench.put(false, ids.iter().map(|id| (job_key(&second(), id), job(id, "approved", Some(0))))).await;
+    let gate = world.hold("POST /api/v4/contacts");
+    let worker = bench.sdk.worker(WorkerConfig::default());
+    let script = async {
+        world.until_held().await;
+        connect(&bench.sdk, &second()).await;
+        bench.store.trouble.lock().unwrap().slow = Duration::from_millis(300);
+        let lease = Key::new(&firm(), "lease", "m1");
+        for _ in 0..100 {
+            world.runtime.sleep(Duration::from_secs(1)).await;
+            let ends = world.store.get(&lease).await.unwrap().unwrap().due_at.unwrap();
+            assert!(ends > world.runtime.now(), "the lease goes on");
+        }
+        bench.store.trouble.lock().unwrap().slow = Duration::ZERO;
+        drop(gate);
+        for _ in 0..60 {
+            world.runtime.sleep(Duration::from_secs(1)).await;
+        }
+    };
+    select(Box::pin(worker.run(pending())), Box::pin(script)).await;
+    let state = bench.sdk.matter_state(&first(), &matter()).await.unwrap();
+    assert_eq!(state.clio_matter.map(|id| id.0), Some(21));
+    for id in &ids {
+        assert!(bench.was_run(&second(), id).await, "{id}: nothing of the release is left out");
+    }
+}
