@@ -15,7 +15,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::aside::or_aside;
 use super::backfill::feed_due;
 use super::claims::{Acquired, Claim, Why};
-use super::job::{FIRST, First, JOBS};
+use super::job::{FIRST, First, JOBS, Job, Trigger};
 use super::nudge::Nudge;
 use super::park::release_due;
 use crate::clio::HookModel;
@@ -24,8 +24,12 @@ use crate::model::{FirmId, Timestamp};
 use crate::ports::{Record, Scan};
 use crate::sync::Engine;
 
-/// The widest look at due jobs: past it, a firm with that many waiting matters delays the others until one of its runs ends.
+/// The widest look at what is due.
 const WIDEST_SCAN: usize = 2_000;
+/// How long due jobs step aside that filled the widest look though their firms have their share.
+const STEP_ASIDE: Duration = Duration::from_secs(30);
+/// Jobs of one firm that step aside in one commit.
+const STEP_ASIDE_TOGETHER: usize = 100;
 /// Firms whose deliveries are applied at once, and chores that are done at once.
 const ERRANDS: usize = 8;
 
@@ -302,6 +306,7 @@ impl<'a> Worker<'a> {
             let due = self.engine.journal.store().scan(&Scan::Due { firm: None, collection: JOBS, limit }).await?;
             let all = due.len() < limit;
             let mut passed_over = 0;
+            let mut waiting = Vec::new();
             for record in due {
                 if claims.len() == free {
                     return Ok(());
@@ -309,19 +314,47 @@ impl<'a> Worker<'a> {
                 let firm = &record.key.firm;
                 let claimed = claims.iter().filter(|claim| claim.firm == *firm).count();
                 if firms.get(firm).map_or(claimed, |runs| runs + claimed) >= self.config.per_firm {
-                    passed_over += 1;
+                    waiting.push(record);
                 } else if let Some(Acquired::Mine(claim)) = self.claim(&record).await? {
                     claims.push(*claim);
                 } else {
                     passed_over += 1;
                 }
             }
-            // Only firms that have their share, or that are another SDK's: look past them.
-            if all || passed_over == 0 || limit >= WIDEST_SCAN {
+            if all || passed_over + waiting.len() == 0 {
                 return Ok(());
             }
+            if limit >= WIDEST_SCAN {
+                return self.step_aside(waiting).await;
+            }
+            // Only firms that have their share, or that are another SDK's: look past them.
             limit *= 4;
         }
+    }
+
+    /// Puts the later half of these jobs off a little, and looks again: they hide what is due behind them, of firms that do not have their share.
+    async fn step_aside(&self, mut waiting: Vec<Record>) -> Result<()> {
+        // Nobody is to wait longer for the work of the dead, or for what a person asked for.
+        waiting.retain(|record| {
+            let job = serde_json::from_str::<Job>(&record.body);
+            job.is_ok_and(|job| job.running.is_none() && job.trigger != Trigger::Manual)
+        });
+        let mut aside = waiting.split_off(waiting.len() / 2);
+        aside.sort_by(|one, other| one.key.firm.cmp(&other.key.firm));
+        for of_firm in aside.chunk_by(|one, other| one.key.firm == other.key.firm) {
+            for some in of_firm.chunks(STEP_ASIDE_TOGETHER) {
+                let mut unit = self.engine.journal.unit(&some[0].key.firm)?;
+                for record in some {
+                    unit.put_off(record, STEP_ASIDE);
+                }
+                // A conflict: one of them was written in this moment. The next look sees.
+                self.engine.journal.commit(&unit).await?;
+            }
+        }
+        if !aside.is_empty() {
+            self.engine.claims.nudge.nudge();
+        }
+        Ok(())
     }
 
     /// Claims what a due record stands for: a job, or who is first. `None`: it is left alone, as another SDK's or as unreadable.

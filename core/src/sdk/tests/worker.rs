@@ -257,3 +257,22 @@ async fn runs_in_progress_keep_their_claims_while_the_worker_looks_for_more() {
         assert!(bench.was_run(&second(), id).await, "{id}: nothing of the release is left out");
     }
 }
+
+#[tokio::test]
+async fn thousands_of_due_jobs_of_one_firm_hide_no_other_firm() {
+    let bench = Bench::new(|_| Arc::new(Silent));
+    bench.world.connect().await.unwrap();
+    let ids: Vec<String> = (0..5_000).map(|n| format!("a{n:04}")).collect();
+    for id in &ids {
+        let intake = json!({ "matter": { "id": id, "title": "T" }, "documents": [],
+            "client": { "id": "c1", "first_name": "A", "last_name": "B" } });
+        bench.world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+    }
+    bench.put(true, ids.iter().map(|id| (job_key(&first(), id), job(id, "approved", None)))).await;
+    bench.trigger(&second(), "b1").await;
+    bench.work(10).await;
+    assert!(bench.was_run(&second(), "b1").await);
+    bench.world.runtime.advance(Duration::from_secs(60));
+    let scan = Scan::Due { firm: None, collection: "job", limit: 10_000 };
+    assert_eq!(bench.world.store.scan(&scan).await.unwrap().len(), 5_000, "the others are waiting as before");
+}
