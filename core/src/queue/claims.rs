@@ -94,14 +94,32 @@ impl Claims {
         trigger: Trigger,
         actor: &ActorId,
     ) -> Result<u64> {
+        self.raise(firm, matter, trigger, actor, false).await
+    }
+
+    /// As [`trigger`](Self::trigger), because a person asks for it: the firm's settings, which say what is synced by itself, do not count.
+    pub(crate) async fn ask(&self, firm: &FirmId, matter: &MatterId, trigger: Trigger, actor: &ActorId) -> Result<u64> {
+        self.raise(firm, matter, trigger, actor, true).await
+    }
+
+    async fn raise(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        trigger: Trigger,
+        actor: &ActorId,
+        asked: bool,
+    ) -> Result<u64> {
         let key = job_key(firm, matter);
         for _ in 0..MOST_TURNS {
             let (mut job, expect, due_at) = self.job(firm, matter).await?;
-            if job.running.is_none() && !settings::load(&self.journal, firm).await?.allows(job.trigger) {
+            if job.running.is_none() && !job.is_allowed(&settings::load(&self.journal, firm).await?) {
                 // Switched off since: it must not stand before one that counts.
                 job.rest();
             }
             job.raise(trigger, actor);
+            // Merged with one that asks for more, it is that one's settings that count.
+            job.asked |= asked && job.trigger == trigger;
             // Parked: what is missing is missing for this trigger too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
             let due = match (job.parked, job.running) {
                 (Some(_), _) => None,
@@ -143,7 +161,7 @@ impl Claims {
             {
                 return Ok(Acquired::Nothing);
             }
-            if matches!(why, Why::Due(_)) && !settings::load(&self.journal, firm).await?.allows(job.trigger) {
+            if matches!(why, Why::Due(_)) && !job.is_allowed(&settings::load(&self.journal, firm).await?) {
                 // Switched off since it was triggered: nothing leaves by itself any more.
                 job.rest();
                 let mut unit = self.journal.unit(firm)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Error, Retry};
 use crate::model::{ActorId, FirmId, MatterId, Timestamp};
 use crate::ports::Key;
+use crate::settings::FirmSettings;
 use crate::sync::{RunStatus, SyncReport};
 
 pub(crate) const JOBS: &str = "job";
@@ -83,6 +84,9 @@ pub(crate) struct Job {
     pub served: u64,
     /// The most far-reaching trigger that is not served yet.
     pub trigger: Trigger,
+    /// A person asked for this trigger: it counts though the firm's settings say that its kind syncs nothing by itself.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub asked: bool,
     /// Who asked last.
     pub actor: Option<ActorId>,
     /// Runs in a row that a passing cause failed.
@@ -148,6 +152,7 @@ impl Job {
             running: None,
             served: 0,
             trigger: Trigger::Backfill,
+            asked: false,
             actor: None,
             failures: 0,
             parked: None,
@@ -161,14 +166,22 @@ impl Job {
         let done = self.last.as_ref().is_none_or(|last| last.status == RunStatus::Succeeded);
         // What failed may be due again by itself: a trigger that asks for less must not make less of it.
         let asks_for_all = trigger.sends_documents() && trigger != Trigger::Backfill;
-        self.trigger = if at_rest && (done || asks_for_all) { trigger } else { self.trigger.max(trigger) };
+        let widest = if at_rest && (done || asks_for_all) { trigger } else { self.trigger.max(trigger) };
+        self.asked &= widest == self.trigger;
+        self.trigger = widest;
         self.generation += 1;
         self.actor = Some(actor.clone());
         self.failures = 0;
     }
 
+    /// Whether it may be run now. What was triggered by itself may not, once that is switched off.
+    pub(crate) fn is_allowed(&self, settings: &FirmSettings) -> bool {
+        self.asked || settings.allows(self.trigger)
+    }
+
     /// Forgets what it was triggered for.
     pub(crate) fn rest(&mut self) {
+        self.asked = false;
         self.served = self.generation;
         self.running = None;
         self.failures = 0;
@@ -185,7 +198,10 @@ impl Job {
             Next::Park => None,
             _ if raised => Some(Duration::ZERO),
             Next::Due(wait) => Some(wait),
-            Next::Rest => None,
+            Next::Rest => {
+                self.asked = false;
+                None
+            }
         }
     }
 

@@ -4,5 +4,6 @@ mod connection;
 mod review;
 mod subscriptions;
 mod way_back;
+mod wishes;
 mod worker;
 mod world;
