@@ -181,6 +181,8 @@ impl Job {
 
     /// Forgets what it was triggered for.
     pub(crate) fn rest(&mut self) {
+        // What was not wanted any more must not widen, and so forbid, what is asked for next.
+        self.trigger = Trigger::Created;
         self.asked = false;
         self.served = self.generation;
         self.running = None;

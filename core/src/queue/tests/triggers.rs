@@ -72,3 +72,15 @@ impl Bench {
         self.journal.commit_or_conflict(&unit).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_backfill_is_run_though_what_failed_before_it_may_not_be_run_any_more() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.trigger(&claims, Trigger::Approved).await;
+    let claim = bench.claim(&claims).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Due(Duration::from_secs(30))).await);
+    bench.allow(false, false).await;
+    bench.trigger(&claims, Trigger::Backfill).await;
+    assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Backfill);
+}
