@@ -4,7 +4,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 
-use super::job::{ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key};
+use super::job::{
+    ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key, needs_admin,
+};
 use super::nudge::Nudge;
 use crate::auth::{Connection, Links};
 use crate::error::{Code, Error, Result};
@@ -120,6 +122,14 @@ impl Claims {
             job.raise(trigger, actor);
             // Merged with one that asks for more, it is that one's settings that count.
             job.asked |= asked && job.trigger == trigger;
+            if job.parked.is_some() && (asked || trigger.is_wish()) {
+                // Whoever asks may have mended what was missing, if it is not the connection itself.
+                match Connection::load_usable(&self.journal, firm).await {
+                    Ok(_) => job.parked = None,
+                    Err(error) if needs_admin(error.code()) => {}
+                    Err(error) => return Err(error),
+                }
+            }
             // Parked: what is missing is missing for this trigger too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
             let due = match (job.parked, job.running) {
                 (Some(_), _) => None,

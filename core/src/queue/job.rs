@@ -49,6 +49,11 @@ impl Trigger {
         }
     }
 
+    /// Whether a person asks for this very matter.
+    pub(crate) fn is_wish(self) -> bool {
+        matches!(self, Self::Retry | Self::Manual)
+    }
+
     /// Whether documents may be sent too.
     #[must_use]
     pub fn sends_documents(self) -> bool {

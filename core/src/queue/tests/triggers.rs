@@ -74,6 +74,26 @@ impl Bench {
 }
 
 #[tokio::test]
+async fn a_person_who_asks_again_wakes_a_parked_job_if_the_connection_is_usable() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.connected(ConnectionState::Degraded).await;
+    bench.trigger(&claims, Trigger::Approved).await;
+    let claim = bench.claim(&claims).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Park).await);
+    bench.trigger(&claims, Trigger::Approved).await;
+    bench.trigger(&claims, Trigger::Backfill).await;
+    assert_eq!(bench.due().await, 0, "in bulk nothing is tried that failed with this connection");
+    bench.connected(ConnectionState::ReconnectRequired).await;
+    bench.trigger(&claims, Trigger::Retry).await;
+    assert_eq!((bench.due().await, bench.job().await.parked), (0, Some(1)), "there is nothing to try it with");
+    bench.connected(ConnectionState::Degraded).await;
+    bench.trigger(&claims, Trigger::Retry).await;
+    assert_eq!((bench.due().await, bench.job().await.parked), (1, None), "the plan may have been upgraded");
+    assert!(bench.claim(&claims).await.is_some());
+}
+
+#[tokio::test]
 async fn a_backfill_is_run_though_what_failed_before_it_may_not_be_run_any_more() {
     let bench = Bench::new();
     let claims = bench.process();

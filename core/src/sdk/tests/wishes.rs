@@ -35,3 +35,20 @@ async fn an_admin_who_runs_what_is_held_need_not_switch_auto_sync_on() {
     world.work().await;
     assert_eq!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().last_run, None, "nothing else is run");
 }
+
+#[tokio::test]
+async fn what_was_parked_is_tried_again_when_a_person_asks() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    world.answers(|_, path, _, _| path.starts_with("/api/v4").then(|| refused(403)));
+    world.sdk.sync_matter(&member(), &matter()).await.unwrap();
+    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked);
+    // The plan was upgraded, and nobody connected anew.
+    world.answers_as_usual();
+    world.later(Duration::from_secs(3600)).await;
+    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked);
+    assert_eq!(world.sdk.retry_failed(&member()).await.unwrap(), 1);
+    world.work().await;
+    let state = world.sdk.matter_state(&member(), &matter()).await.unwrap();
+    assert_eq!((state.clio_matter.map(|id| id.0), state.parked), (Some(21), false));
+}
