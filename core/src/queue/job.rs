@@ -221,6 +221,7 @@ impl Job {
     pub(crate) fn next_after(&self, error: &Error) -> Next {
         match (error.code(), error.retry()) {
             (code, _) if needs_admin(code) => Next::Park,
+            (code, Retry::Never) if is_mended_elsewhere(code) => Next::Due(SLOWEST_RETRY),
             (_, Retry::Never) => Next::Rest,
             (_, Retry::After(wait)) => Next::Due(wait.max(self.patience())),
             (_, Retry::Retry | Retry::ProbeFirst | Retry::RefreshThenRetry) => Next::Due(self.patience()),
@@ -236,7 +237,7 @@ impl Job {
         }
         // A doubt has a time of its own: it is looked up as soon as it can be decided.
         let waits = failures().filter_map(|error| match (error.code(), error.retry()) {
-            (Code::StepBlocked, _) | (_, Retry::Never) => None,
+            (Code::StepBlocked, _) => None,
             (Code::SyncInDoubt, Retry::After(wait)) => Some(wait),
             _ => match self.next_after(error) {
                 Next::Due(wait) => Some(wait),
@@ -250,4 +251,10 @@ impl Job {
 /// Failures that only an admin can mend, by connecting again.
 pub(crate) fn needs_admin(code: Code) -> bool {
     matches!(code, Code::NotConnected | Code::ReconnectRequired | Code::PlanWithoutApi | Code::AppPermissionMissing)
+}
+
+/// Failures of which another call at once would know no more, but that pass without anybody touching the matter: a captive portal, a certificate that ran out,
+/// an application's secret that was rotated. Nobody would think of triggering all matters of that time again.
+fn is_mended_elsewhere(code: Code) -> bool {
+    matches!(code, Code::TlsRefused | Code::RedirectRefused | Code::OauthRefused)
 }

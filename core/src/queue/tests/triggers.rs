@@ -94,6 +94,18 @@ async fn a_person_who_asks_again_wakes_a_parked_job_if_the_connection_is_usable(
 }
 
 #[tokio::test]
+async fn what_is_mended_outside_of_casehug_is_tried_again_at_the_slowest_interval() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.trigger(&claims, Trigger::Approved).await;
+    let job = bench.job().await;
+    for code in [Code::TlsRefused, Code::RedirectRefused, Code::OauthRefused] {
+        assert_eq!(job.next_after(&Error::new(code)), Next::Due(Duration::from_secs(3600)), "{code:?}");
+    }
+    assert_eq!(job.next_after(&Error::new(Code::ClioValidation)), Next::Rest);
+}
+
+#[tokio::test]
 async fn a_backfill_is_run_though_what_failed_before_it_may_not_be_run_any_more() {
     let bench = Bench::new();
     let claims = bench.process();

@@ -276,3 +276,21 @@ async fn thousands_of_due_jobs_of_one_firm_hide_no_other_firm() {
     let scan = Scan::Due { firm: None, collection: "job", limit: 10_000 };
     assert_eq!(bench.world.store.scan(&scan).await.unwrap().len(), 5_000, "the others are waiting as before");
 }
+
+#[tokio::test]
+async fn what_a_captive_portal_failed_is_synced_within_an_hour_of_its_end() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    world.answers(|_, path, _, _| path.starts_with("/api/v4/contacts").then(|| (302, json!({}))));
+    assert!(world.sdk.trigger(&first(), &matter(), Trigger::Approved).await.unwrap());
+    world.work().await;
+    let state = world.sdk.matter_state(&first(), &matter()).await.unwrap();
+    assert_eq!(state.last_run.and_then(|run| run.code).as_deref(), Some("redirect_refused"));
+    world.answers_as_usual();
+    let calls = world.calls(" /api/v4/contacts");
+    world.later(Duration::from_secs(3_599)).await;
+    assert_eq!(world.calls(" /api/v4/contacts"), calls, "no sooner: nothing is known to have changed");
+    world.later(Duration::from_secs(1)).await;
+    let state = world.sdk.matter_state(&first(), &matter()).await.unwrap();
+    assert_eq!(state.clio_matter.map(|id| id.0), Some(21));
+}
