@@ -19,7 +19,7 @@ use crate::records::{Journal, Unit};
 const RELEASES: &str = "release";
 /// Jobs that are read at once.
 const PAGE: usize = 500;
-/// Jobs of one firm that are released in one look: other work waits for it.
+/// Jobs that are released in one look: other work waits for it.
 const AT_ONCE: usize = 200;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -39,15 +39,19 @@ pub(crate) async fn release_in(journal: &Journal, unit: &mut Unit, firm: &FirmId
 /// Carries out the releases that are due. Gives whether a job became due.
 pub(super) async fn release_due(journal: &Journal) -> Result<bool> {
     let due = Scan::Due { firm: None, collection: RELEASES, limit: 20 };
-    let mut released = false;
+    let mut released = 0;
     for record in journal.store().scan(&due).await? {
-        let outcome = release(journal, &record).await;
-        released |= or_aside(journal, &record, outcome).await?.unwrap_or(false);
+        if released >= AT_ONCE {
+            break;
+        }
+        let outcome = release(journal, &record, AT_ONCE - released).await;
+        released += or_aside(journal, &record, outcome).await?.unwrap_or(0);
     }
-    Ok(released)
+    Ok(released > 0)
 }
 
-async fn release(journal: &Journal, record: &Record) -> Result<bool> {
+/// Releases at most so many jobs of a firm. Gives how many those are.
+async fn release(journal: &Journal, record: &Record, most: usize) -> Result<usize> {
     let firm = &record.key.firm;
     let generation = Connection::load(journal, firm).await?.map_or(0, |stored| stored.value.generation);
     let (mut released, mut whole, mut unreadable) = (0, true, false);
@@ -73,12 +77,12 @@ async fn release(journal: &Journal, record: &Record) -> Result<bool> {
             if job.parked.is_none_or(|parked| parked >= generation) {
                 continue;
             }
-            if released == AT_ONCE {
+            if released == most {
                 let mut unit = journal.unit(firm)?;
                 // Behind the releases of other firms.
                 unit.put_off(record, Duration::ZERO);
                 journal.commit(&unit).await?;
-                return Ok(true);
+                return Ok(released);
             }
             job.parked = None;
             let mut unit = journal.unit(&stored.key.firm)?;
@@ -98,5 +102,5 @@ async fn release(journal: &Journal, record: &Record) -> Result<bool> {
         }
         journal.commit(&unit).await?;
     }
-    Ok(released > 0)
+    Ok(released)
 }
