@@ -2,6 +2,9 @@
 //!
 //! It looks for work when a trigger of this process nudges it, when a run ends, and otherwise at a slow interval, for the triggers of other processes and for
 //! the work of the dead. Told to stop, it claims nothing more and ends when its runs have ended.
+//!
+//! One firm holds up no other: a firm has its share of runs, what cannot be read is put aside, and jobs of firms that have their share step aside for
+//! a while when they fill the widest look. And looking holds up no run: the runs go on meanwhile.
 
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -252,9 +255,14 @@ impl<'a> Worker<'a> {
             if claims.is_empty() {
                 looked?;
             }
+            let idle = claims.is_empty();
+            for claim in claims {
+                self.run_claimed(claim).await;
+                runs += 1;
+            }
             let mut errands = self.errands(Look::Deliveries, &failed).await?;
             errands.extend(self.errands(Look::Chores, &failed).await?);
-            if claims.is_empty() && errands.is_empty() {
+            if idle && errands.is_empty() {
                 return Ok(runs);
             }
             for errand in errands {
@@ -262,10 +270,6 @@ impl<'a> Worker<'a> {
                 if !done {
                     failed.insert(name);
                 }
-            }
-            for claim in claims {
-                self.run_claimed(claim).await;
-                runs += 1;
             }
         }
     }

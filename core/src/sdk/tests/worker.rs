@@ -35,6 +35,8 @@ struct Troubled {
 struct Trouble {
     /// So many reads of this firm's records fail.
     unread: Option<(FirmId, usize)>,
+    /// Scans of this collection fail.
+    unscanned: Option<&'static str>,
     /// How long each commit takes.
     slow: Duration,
 }
@@ -52,6 +54,11 @@ impl Store for Troubled {
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
+        if let Scan::Due { collection, .. } = scan
+            && self.trouble.lock().unwrap().unscanned == Some(collection)
+        {
+            return Box::pin(async { Err(Code::StoreFailed.into()) });
+        }
         self.store.scan(scan)
     }
 
@@ -165,6 +172,16 @@ async fn a_look_that_fails_in_its_middle_forgets_no_claim() {
         assert!(bench.was_run(&first(), id).await, "{id}");
     }
     assert!(bench.was_run(&second(), "b1").await);
+}
+
+#[tokio::test]
+async fn a_host_that_calls_on_a_schedule_gets_an_error_only_after_what_was_claimed_is_run() {
+    let bench = Bench::new(|http| Arc::new(http));
+    bench.trigger(&first(), "a1").await;
+    bench.store.trouble.lock().unwrap().unscanned = Some("chore");
+    let error = bench.sdk.worker(WorkerConfig::default()).run_due().await.unwrap_err();
+    assert_eq!(error.code(), Code::StoreFailed);
+    assert!(bench.was_run(&first(), "a1").await);
 }
 
 #[tokio::test]
