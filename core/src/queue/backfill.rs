@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::aside::or_aside;
 use super::claims::Claims;
 use super::job::{Job, Trigger, job_key};
 use crate::auth::Actor;
@@ -189,10 +190,15 @@ fn audit(actor: &ActorId, id: &str, word: &'static str) -> AuditEntry {
 pub(super) async fn feed_due(journal: &Journal, claims: &Claims, progress: &ProgressFeed) -> Result<()> {
     let due = Scan::Due { firm: None, collection: BACKFILLS, limit: 20 };
     for record in journal.store().scan(&due).await? {
-        let stored = journal.get::<Backfill>(&record.key).await?;
-        // Another worker looks after it at this moment.
-        let Some(stored) = stored.filter(|stored| stored.version == record.version) else { continue };
-        feed(journal, claims, progress, &record.key, stored).await?;
+        let fed = async {
+            let stored = journal.get::<Backfill>(&record.key).await?;
+            match stored.filter(|stored| stored.version == record.version) {
+                Some(stored) => feed(journal, claims, progress, &record.key, stored).await,
+                // Another worker looks after it at this moment.
+                None => Ok(()),
+            }
+        };
+        or_aside(journal, &record, fed.await).await?;
     }
     Ok(())
 }

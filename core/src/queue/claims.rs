@@ -4,11 +4,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 
-use super::job::{ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key};
+use super::job::{
+    ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key, needs_admin,
+};
 use super::nudge::Nudge;
 use crate::auth::{Connection, Links};
 use crate::error::{Code, Error, Result};
-use crate::model::{ActorId, FirmId, MatterId, Monotonic};
+use crate::model::{ActorId, FirmId, MatterId, Monotonic, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Journal, Stored, Unit};
 use crate::settings;
@@ -57,8 +59,8 @@ pub(crate) struct Claim {
 /// Why a job is claimed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Why<'a> {
-    /// It is due.
-    Due,
+    /// Its record, or another one that was written with it, was seen to be due at this time.
+    Due(Timestamp),
     /// Somebody asks for it, now.
     Asked(Trigger, &'a ActorId),
 }
@@ -94,18 +96,44 @@ impl Claims {
         trigger: Trigger,
         actor: &ActorId,
     ) -> Result<u64> {
+        self.raise(firm, matter, trigger, actor, false).await
+    }
+
+    /// As [`trigger`](Self::trigger), because a person asks for it: the firm's settings, which say what is synced by itself, do not count.
+    pub(crate) async fn ask(&self, firm: &FirmId, matter: &MatterId, trigger: Trigger, actor: &ActorId) -> Result<u64> {
+        self.raise(firm, matter, trigger, actor, true).await
+    }
+
+    async fn raise(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        trigger: Trigger,
+        actor: &ActorId,
+        asked: bool,
+    ) -> Result<u64> {
         let key = job_key(firm, matter);
         for _ in 0..MOST_TURNS {
-            let (mut job, expect) = self.job(firm, matter).await?;
-            if job.running.is_none() && !settings::load(&self.journal, firm).await?.allows(job.trigger) {
+            let (mut job, expect, due_at) = self.job(firm, matter).await?;
+            if job.running.is_none() && !job.is_allowed(&settings::load(&self.journal, firm).await?) {
                 // Switched off since: it must not stand before one that counts.
                 job.rest();
             }
             job.raise(trigger, actor);
-            // Parked: what is missing is missing for this trigger too. Running: its end makes it due again.
+            // Merged with one that asks for more, it is that one's settings that count.
+            job.asked |= asked && job.trigger == trigger;
+            if job.parked.is_some() && (asked || trigger.is_wish()) {
+                // Whoever asks may have mended what was missing, if it is not the connection itself.
+                match Connection::load_usable(&self.journal, firm).await {
+                    Ok(_) => job.parked = None,
+                    Err(error) if needs_admin(error.code()) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            // Parked: what is missing is missing for this trigger too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
             let due = match (job.parked, job.running) {
                 (Some(_), _) => None,
-                (None, Some(_)) => Some(self.lease),
+                (None, Some(_)) => Some(left(due_at, self.journal.store_now().await?)),
                 (None, None) => Some(Duration::ZERO),
             };
             let mut unit = self.journal.unit(firm)?;
@@ -126,23 +154,24 @@ impl Claims {
     /// Claims a job, or takes it over from a holder whose lease has ended.
     pub(crate) async fn acquire(&self, firm: &FirmId, matter: &MatterId, why: Why<'_>) -> Result<Acquired> {
         for _ in 0..MOST_TURNS {
-            let (mut job, expect) = self.job(firm, matter).await?;
+            let (mut job, expect, due_at) = self.job(firm, matter).await?;
             let claim = self.journal.get::<ClaimRecord>(&claim_key(firm, matter)).await?;
             let lease = self.journal.get::<Lease>(&lease_key(firm, matter)).await?;
             if claim.is_some() || job.running.is_some() {
                 let now = self.journal.store_now().await?;
-                let left = lease.as_ref().and_then(|lease| lease.due_at).map_or(0, |end| end.millis_since(now));
-                if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
-                    let left = Duration::from_millis(left);
-                    if matches!(why, Why::Due) {
+                let left = left(lease.as_ref().and_then(|lease| lease.due_at), now);
+                if !left.is_zero() {
+                    if matches!(why, Why::Due(_)) {
                         self.look_again(firm, &job, expect, left).await?;
                     }
                     return Ok(Acquired::Busy(left));
                 }
-            } else if matches!(why, Why::Due) && (job.parked.is_some() || job.generation == 0) {
+            } else if let Why::Due(seen) = why
+                && !self.is_due(due_at, seen).await?
+            {
                 return Ok(Acquired::Nothing);
             }
-            if matches!(why, Why::Due) && !settings::load(&self.journal, firm).await?.allows(job.trigger) {
+            if matches!(why, Why::Due(_)) && !job.is_allowed(&settings::load(&self.journal, firm).await?) {
                 // Switched off since it was triggered: nothing leaves by itself any more.
                 job.rest();
                 let mut unit = self.journal.unit(firm)?;
@@ -238,7 +267,7 @@ impl Claims {
         last: LastRun,
         next: impl FnOnce(&Job) -> Next,
     ) -> Result<Option<Duration>> {
-        let (mut job, expect) = self.job(&claim.firm, &claim.matter).await?;
+        let (mut job, expect, _) = self.job(&claim.firm, &claim.matter).await?;
         let (next, connection) = match next(&job) {
             Next::Park => match self.connection(unit, &claim.firm).await? {
                 // The firm was connected anew meanwhile, and its release may be over: nobody would wake the job.
@@ -279,15 +308,30 @@ impl Claims {
         self.journal.commit(&unit).await.map(|_| ())
     }
 
-    async fn job(&self, firm: &FirmId, matter: &MatterId) -> Result<(Job, Expect)> {
+    /// Whether a job still is due. It may have been run, or put off, since it was seen.
+    async fn is_due(&self, due_at: Option<Timestamp>, seen: Timestamp) -> Result<bool> {
+        Ok(match due_at {
+            None => false,
+            // What was due then is due now; only what was written since is compared with the clock.
+            Some(due_at) => due_at <= seen || due_at <= self.journal.store_now().await?,
+        })
+    }
+
+    async fn job(&self, firm: &FirmId, matter: &MatterId) -> Result<(Job, Expect, Option<Timestamp>)> {
         let stored = self.journal.get::<Job>(&job_key(firm, matter)).await?;
-        let expect = expectation(stored.as_ref());
-        Ok((stored.map_or_else(|| Job::new(matter), |stored| stored.value), expect))
+        let (expect, due_at) = (expectation(stored.as_ref()), stored.as_ref().and_then(|stored| stored.due_at));
+        Ok((stored.map_or_else(|| Job::new(matter), |stored| stored.value), expect, due_at))
     }
 }
 
 fn expectation<T>(stored: Option<&Stored<T>>) -> Expect {
     stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
+}
+
+/// The time until then: zero once it has passed, or if there is no such time.
+fn left(until: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left = until.map_or(0, |until| until.millis_since(now));
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }
 
 fn contended(matter: &MatterId) -> Error {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Error, Retry};
 use crate::model::{ActorId, FirmId, MatterId, Timestamp};
 use crate::ports::Key;
+use crate::settings::FirmSettings;
 use crate::sync::{RunStatus, SyncReport};
 
 pub(crate) const JOBS: &str = "job";
@@ -19,14 +20,14 @@ const FIRST_RETRY: Duration = Duration::from_secs(30);
 /// A transient cause is tried again this often for as long as it lasts.
 const SLOWEST_RETRY: Duration = Duration::from_secs(3600);
 
-/// Why a matter is to be synced.
+/// Why a matter is to be synced. In ascending order of what it asks for: of several that are pending the greatest is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
-    /// An older matter, in bulk.
-    Backfill,
     /// The intake was created: contact and matter only. By itself; off unless the firm's settings say otherwise.
     Created,
+    /// An older matter, in bulk.
+    Backfill,
     /// The intake, or another document of it, was approved. By itself; on unless the firm's settings say otherwise.
     Approved,
     /// What failed is to be tried again.
@@ -40,12 +41,17 @@ impl Trigger {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Backfill => "backfill",
             Self::Created => "created",
+            Self::Backfill => "backfill",
             Self::Approved => "approved",
             Self::Retry => "retry",
             Self::Manual => "manual",
         }
+    }
+
+    /// Whether a person asks for this very matter.
+    pub(crate) fn is_wish(self) -> bool {
+        matches!(self, Self::Retry | Self::Manual)
     }
 
     /// Whether documents may be sent too.
@@ -83,6 +89,9 @@ pub(crate) struct Job {
     pub served: u64,
     /// The most far-reaching trigger that is not served yet.
     pub trigger: Trigger,
+    /// A person asked for this trigger: it counts though the firm's settings say that its kind syncs nothing by itself.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub asked: bool,
     /// Who asked last.
     pub actor: Option<ActorId>,
     /// Runs in a row that a passing cause failed.
@@ -148,6 +157,7 @@ impl Job {
             running: None,
             served: 0,
             trigger: Trigger::Backfill,
+            asked: false,
             actor: None,
             failures: 0,
             parked: None,
@@ -161,14 +171,24 @@ impl Job {
         let done = self.last.as_ref().is_none_or(|last| last.status == RunStatus::Succeeded);
         // What failed may be due again by itself: a trigger that asks for less must not make less of it.
         let asks_for_all = trigger.sends_documents() && trigger != Trigger::Backfill;
-        self.trigger = if at_rest && (done || asks_for_all) { trigger } else { self.trigger.max(trigger) };
+        let widest = if at_rest && (done || asks_for_all) { trigger } else { self.trigger.max(trigger) };
+        self.asked &= widest == self.trigger;
+        self.trigger = widest;
         self.generation += 1;
         self.actor = Some(actor.clone());
         self.failures = 0;
     }
 
+    /// Whether it may be run now. What was triggered by itself may not, once that is switched off.
+    pub(crate) fn is_allowed(&self, settings: &FirmSettings) -> bool {
+        self.asked || settings.allows(self.trigger)
+    }
+
     /// Forgets what it was triggered for.
     pub(crate) fn rest(&mut self) {
+        // What was not wanted any more must not widen, and so forbid, what is asked for next.
+        self.trigger = Trigger::Created;
+        self.asked = false;
         self.served = self.generation;
         self.running = None;
         self.failures = 0;
@@ -185,7 +205,10 @@ impl Job {
             Next::Park => None,
             _ if raised => Some(Duration::ZERO),
             Next::Due(wait) => Some(wait),
-            Next::Rest => None,
+            Next::Rest => {
+                self.asked = false;
+                None
+            }
         }
     }
 
@@ -198,6 +221,7 @@ impl Job {
     pub(crate) fn next_after(&self, error: &Error) -> Next {
         match (error.code(), error.retry()) {
             (code, _) if needs_admin(code) => Next::Park,
+            (code, Retry::Never) if is_mended_elsewhere(code) => Next::Due(SLOWEST_RETRY),
             (_, Retry::Never) => Next::Rest,
             (_, Retry::After(wait)) => Next::Due(wait.max(self.patience())),
             (_, Retry::Retry | Retry::ProbeFirst | Retry::RefreshThenRetry) => Next::Due(self.patience()),
@@ -213,7 +237,7 @@ impl Job {
         }
         // A doubt has a time of its own: it is looked up as soon as it can be decided.
         let waits = failures().filter_map(|error| match (error.code(), error.retry()) {
-            (Code::StepBlocked, _) | (_, Retry::Never) => None,
+            (Code::StepBlocked, _) => None,
             (Code::SyncInDoubt, Retry::After(wait)) => Some(wait),
             _ => match self.next_after(error) {
                 Next::Due(wait) => Some(wait),
@@ -227,4 +251,10 @@ impl Job {
 /// Failures that only an admin can mend, by connecting again.
 pub(crate) fn needs_admin(code: Code) -> bool {
     matches!(code, Code::NotConnected | Code::ReconnectRequired | Code::PlanWithoutApi | Code::AppPermissionMissing)
+}
+
+/// Failures of which another call at once would know no more, but that pass without anybody touching the matter: a captive portal, a certificate that ran out,
+/// an application's secret that was rotated. Nobody would think of triggering all matters of that time again.
+fn is_mended_elsewhere(code: Code) -> bool {
+    matches!(code, Code::TlsRefused | Code::RedirectRefused | Code::OauthRefused)
 }

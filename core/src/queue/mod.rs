@@ -22,8 +22,9 @@
 //!
 //! A person's trigger also puts `job-first/<matter>`, which workers look at first: however many jobs are due, nobody waits behind them.
 //!
-//! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it.
+//! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it, or a person asks for the matter while the connection is usable: a plan can be upgraded without connecting anew.
 
+mod aside;
 mod backfill;
 mod claims;
 mod held;

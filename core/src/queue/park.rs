@@ -8,14 +8,19 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::aside::{ASIDE, or_aside};
 use super::job::{JOBS, Job};
 use crate::auth::Connection;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::model::FirmId;
-use crate::ports::{Commit, Expect, Key, Scan};
+use crate::ports::{Commit, Expect, Key, Order, Record, Scan};
 use crate::records::{Journal, Unit};
 
 const RELEASES: &str = "release";
+/// Jobs that are read at once.
+const PAGE: usize = 500;
+/// Jobs that are released in one look: other work waits for it.
+const AT_ONCE: usize = 200;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Release {}
@@ -34,29 +39,68 @@ pub(crate) async fn release_in(journal: &Journal, unit: &mut Unit, firm: &FirmId
 /// Carries out the releases that are due. Gives whether a job became due.
 pub(super) async fn release_due(journal: &Journal) -> Result<bool> {
     let due = Scan::Due { firm: None, collection: RELEASES, limit: 20 };
-    let mut released = false;
+    let mut released = 0;
     for record in journal.store().scan(&due).await? {
-        let firm = record.key.firm.clone();
-        let generation = Connection::load(journal, &firm).await?.map_or(0, |stored| stored.value.generation);
-        let mut whole = true;
-        for (_, stored) in journal.list::<Job>(&firm, JOBS, "").await? {
-            let mut job = stored.value;
+        if released >= AT_ONCE {
+            break;
+        }
+        let outcome = release(journal, &record, AT_ONCE - released).await;
+        released += or_aside(journal, &record, outcome).await?.unwrap_or(0);
+    }
+    Ok(released > 0)
+}
+
+/// Releases at most so many jobs of a firm. Gives how many those are.
+async fn release(journal: &Journal, record: &Record, most: usize) -> Result<usize> {
+    let firm = &record.key.firm;
+    let generation = Connection::load(journal, firm).await?.map_or(0, |stored| stored.value.generation);
+    let (mut released, mut whole, mut unreadable) = (0, true, false);
+    let mut from = Some(String::new());
+    while let Some(start) = from.take() {
+        let scan = Scan::Ids {
+            firm: firm.clone(),
+            collection: JOBS,
+            from: start,
+            until: None,
+            order: Order::Ascending,
+            limit: PAGE,
+        };
+        let page = journal.store().scan(&scan).await?;
+        // The smallest id after the last one of this page: that id with a NUL behind it.
+        from = page.get(PAGE - 1).map(|last| format!("{}\0", last.key.id));
+        for stored in page {
+            let Ok(mut job) = serde_json::from_str::<Job>(&stored.body) else {
+                // A worker that can read it may find it parked: the release stays for that one.
+                unreadable = true;
+                continue;
+            };
             if job.parked.is_none_or(|parked| parked >= generation) {
                 continue;
             }
+            if released == most {
+                let mut unit = journal.unit(firm)?;
+                // Behind the releases of other firms.
+                unit.put_off(record, Duration::ZERO);
+                journal.commit(&unit).await?;
+                return Ok(released);
+            }
             job.parked = None;
-            let mut unit = journal.unit(&firm)?;
-            let key = super::job::job_key(&firm, &job.matter);
-            unit.put_due(key, Expect::Version(stored.version), Some(Duration::ZERO), &job)?;
+            let mut unit = journal.unit(&stored.key.firm)?;
+            unit.put_due(stored.key, Expect::Version(stored.version), Some(Duration::ZERO), &job)?;
             // A conflict: a trigger wrote the job in this moment, and may have left it parked. Another pass will see.
             whole &= matches!(journal.commit(&unit).await?, Commit::Done { .. });
-            released = true;
+            released += 1;
         }
-        if whole {
-            let mut unit = journal.unit(&firm)?;
-            unit.delete(record.key, record.version);
-            journal.commit(&unit).await?;
+    }
+    if whole {
+        let mut unit = journal.unit(firm)?;
+        if unreadable {
+            tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a job cannot be read, and may be left parked");
+            unit.put_off(record, ASIDE);
+        } else {
+            unit.delete(record.key.clone(), record.version.clone());
         }
+        journal.commit(&unit).await?;
     }
     Ok(released)
 }

@@ -19,6 +19,8 @@ use crate::settings::{self, FirmSettings};
 use crate::sync::RunStatus;
 use crate::testing::VirtualRuntime;
 
+mod triggers;
+
 const LEASE: Duration = Duration::from_secs(30);
 
 struct Bench {
@@ -65,7 +67,7 @@ impl Bench {
     }
 
     async fn claim(&self, claims: &Claims) -> Option<Claim> {
-        match claims.acquire(&self.firm, &self.matter, Why::Due).await.unwrap() {
+        match claims.acquire(&self.firm, &self.matter, Why::Due(crate::model::Timestamp(0))).await.unwrap() {
             Acquired::Mine(claim) => Some(*claim),
             Acquired::Busy(_) | Acquired::Nothing => None,
         }

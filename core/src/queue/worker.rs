@@ -2,6 +2,9 @@
 //!
 //! It looks for work when a trigger of this process nudges it, when a run ends, and otherwise at a slow interval, for the triggers of other processes and for
 //! the work of the dead. Told to stop, it claims nothing more and ends when its runs have ended.
+//!
+//! One firm holds up no other: a firm has its share of runs, what cannot be read is put aside, and jobs of firms that have their share step aside for
+//! a while when they fill the widest look. And looking holds up no run: the runs go on meanwhile.
 
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -12,19 +15,24 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Either, join3, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
+use super::aside::or_aside;
 use super::backfill::feed_due;
 use super::claims::{Acquired, Claim, Why};
-use super::job::{FIRST, First, JOBS};
+use super::job::{FIRST, First, JOBS, Job, Trigger};
 use super::nudge::Nudge;
 use super::park::release_due;
 use crate::clio::HookModel;
-use crate::error::{Code, Result};
-use crate::model::FirmId;
+use crate::error::{Code, Error, Result};
+use crate::model::{FirmId, Timestamp};
 use crate::ports::{Record, Scan};
 use crate::sync::Engine;
 
-/// The widest look at due jobs: past it, a firm with that many waiting matters delays the others until one of its runs ends.
+/// The widest look at what is due.
 const WIDEST_SCAN: usize = 2_000;
+/// How long due jobs step aside that filled the widest look though their firms have their share.
+const STEP_ASIDE: Duration = Duration::from_secs(30);
+/// Jobs of one firm that step aside in one commit.
+const STEP_ASIDE_TOGETHER: usize = 100;
 /// Firms whose deliveries are applied at once, and chores that are done at once.
 const ERRANDS: usize = 8;
 
@@ -196,18 +204,36 @@ impl<'a> Worker<'a> {
         let mut firms: HashMap<FirmId, usize> = HashMap::new();
         loop {
             let seen = self.engine.claims.nudge.count();
-            match self.claim_due(&mut firms, self.config.concurrency.saturating_sub(running.len())).await {
-                Ok(claims) => claims.into_iter().for_each(|claim| running.push(self.run_claimed(claim))),
-                Err(error) => tracing::warn!(code = error.code().name(), "looking for jobs failed"),
+            let (mut claims, mut ended) = (Vec::new(), Vec::new());
+            let free = self.config.concurrency.saturating_sub(running.len());
+            {
+                // However long the look takes, the runs go on meanwhile, and their heartbeats with them.
+                let mut look = pin!(self.claim_due(&firms, free, &mut claims));
+                let looked = loop {
+                    match select(look.as_mut(), pin!(next_end(&mut running))).await {
+                        Either::Left((looked, _)) => break looked,
+                        Either::Right((firm, _)) => ended.push(firm),
+                    }
+                };
+                if let Err(error) = looked {
+                    tracing::warn!(code = error.code().name(), "looking for jobs failed");
+                }
             }
+            for claim in claims {
+                *firms.entry(claim.firm.clone()).or_default() += 1;
+                running.push(self.run_claimed(claim));
+            }
+            ended.iter().for_each(|firm| leave(&mut firms, firm));
             let look_again = async {
-                select(pin!(self.engine.claims.nudge.after(seen)), self.engine.runtime.sleep(self.config.poll)).await;
+                // Where a run ended during the look there is room again.
+                if ended.is_empty() {
+                    select(pin!(self.engine.claims.nudge.after(seen)), self.engine.runtime.sleep(self.config.poll))
+                        .await;
+                }
             };
-            let ended =
-                async { if running.is_empty() { futures_util::future::pending().await } else { running.next().await } };
-            match select(shutdown.as_mut(), select(pin!(ended), pin!(look_again))).await {
+            match select(shutdown.as_mut(), select(pin!(next_end(&mut running)), pin!(look_again))).await {
                 Either::Left(_) => break,
-                Either::Right((Either::Left((Some(firm), _)), _)) => leave(&mut firms, &firm),
+                Either::Right((Either::Left((firm, _)), _)) => leave(&mut firms, &firm),
                 Either::Right(_) => {}
             }
         }
@@ -222,10 +248,21 @@ impl<'a> Worker<'a> {
         let mut runs = 0;
         let mut failed = HashSet::new();
         loop {
-            let claims = self.claim_due(&mut HashMap::new(), 1).await?;
+            // All of it: a look releases a part, and finds nothing to run if the firm's settings forbid that part.
+            while release_due(&self.engine.journal).await? {}
+            let mut claims = Vec::new();
+            let looked = self.claim_due(&HashMap::new(), 1, &mut claims).await;
+            if claims.is_empty() {
+                looked?;
+            }
+            let idle = claims.is_empty();
+            for claim in claims {
+                self.run_claimed(claim).await;
+                runs += 1;
+            }
             let mut errands = self.errands(Look::Deliveries, &failed).await?;
             errands.extend(self.errands(Look::Chores, &failed).await?);
-            if claims.is_empty() && errands.is_empty() {
+            if idle && errands.is_empty() {
                 return Ok(runs);
             }
             for errand in errands {
@@ -233,10 +270,6 @@ impl<'a> Worker<'a> {
                 if !done {
                     failed.insert(name);
                 }
-            }
-            for claim in claims {
-                self.run_claimed(claim).await;
-                runs += 1;
             }
         }
     }
@@ -248,29 +281,28 @@ impl<'a> Worker<'a> {
         claim.firm
     }
 
-    /// Claims up to `free` due jobs, at most `per_firm` of one firm at once.
-    async fn claim_due(&self, firms: &mut HashMap<FirmId, usize>, free: usize) -> Result<Vec<Claim>> {
-        let mut claims = Vec::new();
+    /// Claims up to `free` due jobs, at most `per_firm` of one firm at once. What was claimed before a failure is claimed, and must be run.
+    async fn claim_due(&self, firms: &HashMap<FirmId, usize>, free: usize, claims: &mut Vec<Claim>) -> Result<()> {
         if free == 0 {
-            return Ok(claims);
+            return Ok(());
         }
         let journal = &self.engine.journal;
-        release_due(journal).await?;
+        if release_due(journal).await? {
+            // There may be more of it.
+            self.engine.claims.nudge.nudge();
+        }
         feed_due(journal, &self.engine.claims, &self.engine.progress).await?;
         let first = Scan::Due { firm: None, collection: FIRST, limit: free };
         for record in journal.store().scan(&first).await? {
             match self.claim(&record).await? {
-                Some(claim) => {
-                    *firms.entry(claim.firm.clone()).or_default() += 1;
-                    claims.push(claim);
-                }
+                Some(Acquired::Mine(claim)) => claims.push(*claim),
                 // It is run already, or was.
-                None if self.engine.is_elsewhere(&record.key.firm).await? => {}
-                None => {
+                Some(Acquired::Busy(_) | Acquired::Nothing) => {
                     let mut unit = journal.unit(&record.key.firm)?;
                     unit.delete(record.key, record.version);
                     journal.commit(&unit).await?;
                 }
+                None => {}
             }
         }
         let mut limit = 2 * self.config.concurrency;
@@ -278,40 +310,78 @@ impl<'a> Worker<'a> {
             let due = self.engine.journal.store().scan(&Scan::Due { firm: None, collection: JOBS, limit }).await?;
             let all = due.len() < limit;
             let mut passed_over = 0;
+            let mut waiting = Vec::new();
             for record in due {
                 if claims.len() == free {
-                    return Ok(claims);
+                    return Ok(());
                 }
-                if firms.get(&record.key.firm).is_some_and(|runs| *runs >= self.config.per_firm) {
-                    passed_over += 1;
-                } else if let Some(claim) = self.claim(&record).await? {
-                    *firms.entry(claim.firm.clone()).or_default() += 1;
-                    claims.push(claim);
+                let firm = &record.key.firm;
+                let claimed = claims.iter().filter(|claim| claim.firm == *firm).count();
+                if firms.get(firm).map_or(claimed, |runs| runs + claimed) >= self.config.per_firm {
+                    waiting.push(record);
+                } else if let Some(Acquired::Mine(claim)) = self.claim(&record).await? {
+                    claims.push(*claim);
                 } else {
                     passed_over += 1;
                 }
             }
-            // Only firms that have their share, or that are another SDK's: look past them.
-            if all || passed_over == 0 || limit >= WIDEST_SCAN {
-                return Ok(claims);
+            if all || passed_over + waiting.len() == 0 {
+                return Ok(());
             }
+            if limit >= WIDEST_SCAN {
+                return self.step_aside(waiting).await;
+            }
+            // Only firms that have their share, or that are another SDK's: look past them.
             limit *= 4;
         }
     }
 
-    async fn claim(&self, record: &Record) -> Result<Option<Claim>> {
-        // A job, or who is first: both name the matter.
-        if self.engine.is_elsewhere(&record.key.firm).await? {
-            return Ok(None);
+    /// Puts the later half of these jobs off a little, and looks again: they hide what is due behind them, of firms that do not have their share.
+    async fn step_aside(&self, mut waiting: Vec<Record>) -> Result<()> {
+        // Nobody is to wait longer for the work of the dead, or for what a person asked for.
+        waiting.retain(|record| {
+            let job = serde_json::from_str::<Job>(&record.body);
+            job.is_ok_and(|job| job.running.is_none() && job.trigger != Trigger::Manual)
+        });
+        let mut aside = waiting.split_off(waiting.len() / 2);
+        aside.sort_by(|one, other| one.key.firm.cmp(&other.key.firm));
+        for of_firm in aside.chunk_by(|one, other| one.key.firm == other.key.firm) {
+            for some in of_firm.chunks(STEP_ASIDE_TOGETHER) {
+                let mut unit = self.engine.journal.unit(&some[0].key.firm)?;
+                for record in some {
+                    unit.put_off(record, STEP_ASIDE);
+                }
+                // A conflict: one of them was written in this moment. The next look sees.
+                self.engine.journal.commit(&unit).await?;
+            }
         }
-        let Ok(job) = serde_json::from_str::<First>(&record.body) else {
-            tracing::error!(code = Code::StoreCorrupt.name(), "a job cannot be read");
-            return Ok(None);
+        if !aside.is_empty() {
+            self.engine.claims.nudge.nudge();
+        }
+        Ok(())
+    }
+
+    /// Claims what a due record stands for: a job, or who is first. `None`: it is left alone, as another SDK's or as unreadable.
+    async fn claim(&self, record: &Record) -> Result<Option<Acquired>> {
+        let firm = &record.key.firm;
+        let tried = async {
+            if self.engine.is_elsewhere(firm).await? {
+                return Ok(None);
+            }
+            // Both name the matter.
+            let First { matter } = serde_json::from_str(&record.body).map_err(|_| Error::new(Code::StoreCorrupt))?;
+            let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
+            self.engine.claims.acquire(firm, &matter, seen).await.map(Some)
         };
-        Ok(match self.engine.claims.acquire(&record.key.firm, &job.matter, Why::Due).await? {
-            Acquired::Mine(claim) => Some(*claim),
-            Acquired::Busy(_) | Acquired::Nothing => None,
-        })
+        Ok(or_aside(&self.engine.journal, record, tried.await).await?.flatten())
+    }
+}
+
+/// The firm of the next run that ends; never, while there is none.
+async fn next_end(running: &mut FuturesUnordered<impl Future<Output = FirmId>>) -> FirmId {
+    match running.next().await {
+        Some(firm) => firm,
+        None => futures_util::future::pending().await,
     }
 }
 

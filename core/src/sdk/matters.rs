@@ -61,7 +61,7 @@ impl Sdk {
         queue::list_held(&self.journal, &actor.firm).await
     }
 
-    /// Has workers sync the [held](Self::held_matters) matters, or (`run` false) forgets them. Gives how many those are.
+    /// Has workers sync the [held](Self::held_matters) matters, each as far as its trigger does and whatever the settings say by now, or (`run` false) forgets them. Gives how many those are.
     ///
     /// # Errors
     /// [`Code::NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; [`Code::NotConnected`](crate::Code::NotConnected).
@@ -73,7 +73,7 @@ impl Sdk {
         let held = self.held_matters(actor).await?;
         for matter in &held {
             if run {
-                self.engine.claims.trigger(&actor.firm, &matter.matter, matter.trigger, &actor.id).await?;
+                self.engine.claims.ask(&actor.firm, &matter.matter, matter.trigger, &actor.id).await?;
             }
             queue::forget_held(&self.journal, &actor.firm, matter).await?;
         }

@@ -7,4 +7,6 @@ mod review;
 mod settings;
 mod subscriptions;
 mod way_back;
+mod wishes;
+mod worker;
 mod world;

@@ -1,0 +1,54 @@
+//! What a person asked for is done, or said not to be.
+
+use core::time::Duration;
+
+use super::world::{World, admin, matter, member, refused};
+use crate::log::RunQuery;
+use crate::model::MatterId;
+use crate::queue::Trigger;
+use crate::settings::FirmSettings;
+
+async fn sync_by_itself(world: &World, on: bool) {
+    let settings = world.sdk.settings(&admin()).await.unwrap();
+    let settings = FirmSettings { sync_when_approved: on, sync_when_created: on, ..settings };
+    world.sdk.save_settings(&admin(), &settings).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_admin_who_runs_what_is_held_need_not_switch_auto_sync_on() {
+    let world = World::subscribed(true).await;
+    sync_by_itself(&world, true).await;
+    world.sdk.disconnect(&admin()).await.unwrap();
+    for (id, trigger) in [("m2", Trigger::Approved), ("m3", Trigger::Created)] {
+        world.put(id);
+        assert!(world.sdk.trigger(&member(), &MatterId::new(id).unwrap(), trigger).await.unwrap());
+    }
+    world.connect().await.unwrap();
+    sync_by_itself(&world, false).await;
+    assert_eq!(world.sdk.run_held(&admin(), true).await.unwrap(), 2);
+    world.later(Duration::from_secs(60)).await;
+    let runs = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items;
+    let mut ran: Vec<(&str, Trigger)> = runs.iter().map(|run| (run.matter.as_str(), run.trigger)).collect();
+    ran.sort();
+    assert_eq!(ran, [("m2", Trigger::Approved), ("m3", Trigger::Created)], "each with what its trigger sends");
+    world.sdk.engine.claims.trigger(&admin().firm, &matter(), Trigger::Created, &admin().id).await.unwrap();
+    world.work().await;
+    assert_eq!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().last_run, None, "nothing else is run");
+}
+
+#[tokio::test]
+async fn what_was_parked_is_tried_again_when_a_person_asks() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    world.answers(|_, path, _, _| path.starts_with("/api/v4").then(|| refused(403)));
+    world.sdk.sync_matter(&member(), &matter()).await.unwrap();
+    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked);
+    // The plan was upgraded, and nobody connected anew.
+    world.answers_as_usual();
+    world.later(Duration::from_secs(3600)).await;
+    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked);
+    assert_eq!(world.sdk.retry_failed(&member()).await.unwrap(), 1);
+    world.work().await;
+    let state = world.sdk.matter_state(&member(), &matter()).await.unwrap();
+    assert_eq!((state.clio_matter.map(|id| id.0), state.parked), (Some(21), false));
+}

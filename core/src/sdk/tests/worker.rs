@@ -1,0 +1,313 @@
+//! The worker: what goes wrong with one firm, or takes long, holds up no other.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::{pending, select};
+use secrecy::SecretString;
+use serde_json::json;
+use url::Url;
+
+use super::world::{Http, KEY, World, firm, matter};
+use crate::auth::{Actor, ClioApp, ConfiguredKeys, Role};
+use crate::clio::ClioHost;
+use crate::error::{Code, Result};
+use crate::maybe_send::BoxFuture;
+use crate::memory::{MemoryIntake, MemoryStore};
+use crate::model::{ActorId, FirmId, Intake, MatterId};
+use crate::ports::{
+    Commit, Expect, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Runtime as _, Scan, Store,
+    Version, Write,
+};
+use crate::queue::{Trigger, WorkerConfig};
+use crate::sdk::Sdk;
+use crate::testing::VirtualRuntime;
+
+/// A store in memory that has trouble.
+#[derive(Clone, Debug)]
+struct Troubled {
+    store: MemoryStore,
+    runtime: VirtualRuntime,
+    trouble: Arc<Mutex<Trouble>>,
+}
+
+#[derive(Debug, Default)]
+struct Trouble {
+    /// So many reads of this firm's records fail.
+    unread: Option<(FirmId, usize)>,
+    /// Scans of this collection fail.
+    unscanned: Option<&'static str>,
+    /// How long each commit takes.
+    slow: Duration,
+}
+
+impl Store for Troubled {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
+        if let Some((firm, left)) = &mut self.trouble.lock().unwrap().unread
+            && *firm == key.firm
+            && *left > 0
+        {
+            *left -= 1;
+            return Box::pin(async { Err(Code::StoreFailed.into()) });
+        }
+        self.store.get(key)
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
+        if let Scan::Due { collection, .. } = scan
+            && self.trouble.lock().unwrap().unscanned == Some(collection)
+        {
+            return Box::pin(async { Err(Code::StoreFailed.into()) });
+        }
+        self.store.scan(scan)
+    }
+
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
+        let slow = self.trouble.lock().unwrap().slow;
+        Box::pin(async move {
+            if !slow.is_zero() {
+                self.runtime.sleep(slow).await;
+            }
+            self.store.commit(writes).await
+        })
+    }
+}
+
+/// A Clio that never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl HttpTransport for Silent {
+    fn send<'a>(&'a self, _: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
+        Box::pin(pending())
+    }
+}
+
+struct Bench {
+    world: World,
+    store: Troubled,
+    sdk: Sdk,
+}
+
+impl Bench {
+    fn new(http: impl FnOnce(Http) -> Arc<dyn HttpTransport>) -> Self {
+        let world = World::new();
+        let runtime = Arc::new(world.runtime.clone());
+        let trouble = Arc::default();
+        let store = Troubled { store: world.store.clone(), runtime: world.runtime.clone(), trouble };
+        let keys = ConfiguredKeys::from_text(runtime.clone(), "a", [("a", KEY)]).unwrap();
+        let app = ClioApp::new("c", SecretString::from("s")).unwrap();
+        let sdk = Sdk::builder(app, ClioHost::custom(Url::parse("http://127.0.0.1:4400").unwrap()).unwrap())
+            .transport(http(world.http.clone()))
+            .store(Arc::new(store.clone()))
+            .keys(Arc::new(keys))
+            .intake(Arc::new(MemoryIntake::clone(&world.intake)))
+            .runtime(runtime)
+            .build();
+        Self { world, store, sdk: sdk.unwrap() }
+    }
+
+    async fn trigger(&self, actor: &Actor, id: &str) {
+        self.world.runtime.advance(Duration::from_millis(1));
+        assert!(self.sdk.trigger(actor, &MatterId::new(id).unwrap(), Trigger::Approved).await.unwrap());
+    }
+
+    /// Puts records as they are, due at once or never.
+    async fn put(&self, due: bool, records: impl Iterator<Item = (Key, String)>) {
+        let due_in = due.then_some(Duration::ZERO);
+        let put = |(n, (key, body))| Write::Put {
+            key,
+            expect: Expect::Absent,
+            version: Version(format!("v{n}")),
+            due_in,
+            body,
+        };
+        let writes: Vec<Write> = records.enumerate().map(put).collect();
+        assert!(matches!(self.world.store.commit(&writes).await.unwrap(), Commit::Done { .. }));
+        self.world.runtime.advance(Duration::from_millis(1));
+    }
+
+    /// What a worker does in so many seconds, and what is in progress then is dropped.
+    async fn work(&self, seconds: usize) {
+        let worker = self.sdk.worker(WorkerConfig::default());
+        let time = async {
+            for _ in 0..seconds {
+                self.world.runtime.sleep(Duration::from_secs(1)).await;
+            }
+        };
+        select(Box::pin(worker.run(pending())), Box::pin(time)).await;
+    }
+
+    async fn was_run(&self, actor: &Actor, id: &str) -> bool {
+        self.sdk.matter_state(actor, &MatterId::new(id).unwrap()).await.unwrap().last_run.is_some()
+    }
+}
+
+fn first() -> Actor {
+    Actor { id: ActorId::new("usr_1").unwrap(), firm: firm(), role: Role::Admin }
+}
+
+fn second() -> Actor {
+    Actor { firm: FirmId::new("firm_2").unwrap(), ..first() }
+}
+
+fn job_key(actor: &Actor, id: &str) -> Key {
+    Key::new(&actor.firm, "job", id)
+}
+
+fn job(id: &str, trigger: &str, parked: Option<u64>) -> String {
+    json!({ "matter": id, "generation": 1, "trigger": trigger, "actor": "usr_1", "parked": parked }).to_string()
+}
+
+#[tokio::test]
+async fn a_look_that_fails_in_its_middle_forgets_no_claim() {
+    let bench = Bench::new(|http| Arc::new(http));
+    for id in ["a1", "a2", "a3", "a4", "a5"] {
+        bench.trigger(&first(), id).await;
+    }
+    bench.trigger(&second(), "b1").await;
+    bench.store.trouble.lock().unwrap().unread = Some((second().firm, 4));
+    bench.work(20).await;
+    for id in ["a1", "a2", "a3", "a4", "a5"] {
+        assert!(bench.was_run(&first(), id).await, "{id}");
+    }
+    assert!(bench.was_run(&second(), "b1").await);
+}
+
+#[tokio::test]
+async fn a_host_that_calls_on_a_schedule_gets_an_error_only_after_what_was_claimed_is_run() {
+    let bench = Bench::new(|http| Arc::new(http));
+    bench.trigger(&first(), "a1").await;
+    bench.store.trouble.lock().unwrap().unscanned = Some("chore");
+    let error = bench.sdk.worker(WorkerConfig::default()).run_due().await.unwrap_err();
+    assert_eq!(error.code(), Code::StoreFailed);
+    assert!(bench.was_run(&first(), "a1").await);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_put_off_and_holds_up_no_other_firm() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let unreadable = job("a1", "telepathy", None);
+    bench.put(true, [(job_key(&first(), "a1"), unreadable.clone())].into_iter()).await;
+    bench
+        .put(true, [(Key::new(&first().firm, "job-first", "a1"), json!({ "matter": "a1" }).to_string())].into_iter())
+        .await;
+    // Its connection cannot be read.
+    let third = FirmId::new("firm_3").unwrap();
+    bench.put(true, [(Key::new(&third, "job", "c1"), job("c1", "approved", None))].into_iter()).await;
+    bench.put(true, [(Key::new(&third, "job-first", "c1"), json!({ "matter": "c1" }).to_string())].into_iter()).await;
+    bench.put(false, [(Key::new(&third, "connection", "current"), String::from("{}"))].into_iter()).await;
+    // A backfill that cannot be read, one whose part cannot, and a release.
+    let backfill = json!({ "status": "running", "actor": "usr_1", "started_at": 0, "total": 1, "next": 0, "running": [],
+        "succeeded": 0, "failed": 0 });
+    let strange = [("backfill", "x", String::from("{}")), ("backfill", "y", backfill.to_string())];
+    bench.put(true, strange.into_iter().map(|(of, id, body)| (Key::new(&first().firm, of, id), body))).await;
+    bench.put(true, [(Key::new(&third, "release", "parked"), String::from("{}"))].into_iter()).await;
+    bench.trigger(&second(), "b1").await;
+    let worker = bench.sdk.worker(WorkerConfig::default());
+    assert_eq!(worker.run_due().await.unwrap(), 1);
+    assert!(bench.was_run(&second(), "b1").await);
+    assert_eq!(bench.world.store.body(&job_key(&first(), "a1")), Some(unreadable), "as it was");
+    let due = async || {
+        let mut due = 0;
+        for collection in ["job", "job-first", "backfill", "release"] {
+            let scan = Scan::Due { firm: None, collection, limit: 100 };
+            due += bench.world.store.scan(&scan).await.unwrap().len();
+        }
+        due
+    };
+    assert_eq!(due().await, 0, "and looked at again");
+    bench.world.runtime.advance(Duration::from_secs(3600));
+    assert_eq!(due().await, 7, "in an hour");
+}
+
+#[tokio::test]
+async fn a_release_goes_on_past_a_job_that_cannot_be_read_and_is_not_forgotten() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let jobs = [("b1", "telepathy"), ("b2", "approved")];
+    bench.put(false, jobs.map(|(id, trigger)| (job_key(&second(), id), job(id, trigger, Some(0)))).into_iter()).await;
+    connect(&bench.sdk, &second()).await;
+    assert_eq!(bench.sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1);
+    assert!(bench.was_run(&second(), "b2").await);
+    let release = Key::new(&second().firm, "release", "parked");
+    let due_at = bench.world.store.get(&release).await.unwrap().unwrap().due_at.unwrap();
+    assert_eq!(due_at.millis_since(bench.world.runtime.now()), 3_600_000, "a newer worker may read it");
+}
+
+async fn connect(sdk: &Sdk, actor: &Actor) {
+    let start = sdk.begin_connect(actor, "https://calmintake.example/callback").await.unwrap();
+    let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    sdk.finish_connect(actor, &format!("code=c&state={state}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn runs_in_progress_keep_their_claims_while_the_worker_looks_for_more() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let world = &bench.world;
+    connect(&bench.sdk, &first()).await;
+    world.put("m1");
+    bench.trigger(&first(), "m1").await;
+    let ids: Vec<String> = (0..500).map(|n| format!("b{n:03}")).collect();
+    bench.put(false, ids.iter().map(|id| (job_key(&second(), id), job(id, "approved", Some(0))))).await;
+    let gate = world.hold("POST /api/v4/contacts");
+    let worker = bench.sdk.worker(WorkerConfig::default());
+    let script = async {
+        world.until_held().await;
+        connect(&bench.sdk, &second()).await;
+        bench.store.trouble.lock().unwrap().slow = Duration::from_millis(300);
+        let lease = Key::new(&firm(), "lease", "m1");
+        for _ in 0..100 {
+            world.runtime.sleep(Duration::from_secs(1)).await;
+            let ends = world.store.get(&lease).await.unwrap().unwrap().due_at.unwrap();
+            assert!(ends > world.runtime.now(), "the lease goes on");
+        }
+        bench.store.trouble.lock().unwrap().slow = Duration::ZERO;
+        drop(gate);
+        for _ in 0..60 {
+            world.runtime.sleep(Duration::from_secs(1)).await;
+        }
+    };
+    select(Box::pin(worker.run(pending())), Box::pin(script)).await;
+    let state = bench.sdk.matter_state(&first(), &matter()).await.unwrap();
+    assert_eq!(state.clio_matter.map(|id| id.0), Some(21));
+    for id in &ids {
+        assert!(bench.was_run(&second(), id).await, "{id}: nothing of the release is left out");
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_due_jobs_of_one_firm_hide_no_other_firm() {
+    let bench = Bench::new(|_| Arc::new(Silent));
+    bench.world.connect().await.unwrap();
+    let ids: Vec<String> = (0..5_000).map(|n| format!("a{n:04}")).collect();
+    for id in &ids {
+        let intake = json!({ "matter": { "id": id, "title": "T" }, "documents": [],
+            "client": { "id": "c1", "first_name": "A", "last_name": "B" } });
+        bench.world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+    }
+    bench.put(true, ids.iter().map(|id| (job_key(&first(), id), job(id, "approved", None)))).await;
+    bench.trigger(&second(), "b1").await;
+    bench.work(10).await;
+    assert!(bench.was_run(&second(), "b1").await);
+    bench.world.runtime.advance(Duration::from_secs(60));
+    let scan = Scan::Due { firm: None, collection: "job", limit: 10_000 };
+    assert_eq!(bench.world.store.scan(&scan).await.unwrap().len(), 5_000, "the others are waiting as before");
+}
+
+#[tokio::test]
+async fn what_a_captive_portal_failed_is_synced_within_an_hour_of_its_end() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    world.answers(|_, path, _, _| path.starts_with("/api/v4/contacts").then(|| (302, json!({}))));
+    assert!(world.sdk.trigger(&first(), &matter(), Trigger::Approved).await.unwrap());
+    world.work().await;
+    let state = world.sdk.matter_state(&first(), &matter()).await.unwrap();
+    assert_eq!(state.last_run.and_then(|run| run.code).as_deref(), Some("redirect_refused"));
+    world.answers_as_usual();
+    let calls = world.calls(" /api/v4/contacts");
+    world.later(Duration::from_secs(3_599)).await;
+    assert_eq!(world.calls(" /api/v4/contacts"), calls, "no sooner: nothing is known to have changed");
+    world.later(Duration::from_secs(1)).await;
+    let state = world.sdk.matter_state(&first(), &matter()).await.unwrap();
+    assert_eq!(state.clio_matter.map(|id| id.0), Some(21));
+}
