@@ -20,6 +20,9 @@ struct Documents {
 type Shared = Arc<Mutex<Documents>>;
 
 fn answer(documents: &Shared, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
+    if (method, path) == ("PUT", "/put") {
+        return Some((200, json!({})));
+    }
     let mut documents = documents.lock().unwrap();
     let rest = path.strip_prefix("/api/v4/documents")?;
     match (method, rest) {
