@@ -266,16 +266,24 @@ impl<'a> Outbox<'a> {
 
     /// Acknowledges an event: it is not given again, and the next of its subject becomes due. Acknowledging twice is no error.
     ///
+    /// An id from before a [restore](crate::Sdk::recover_since) changes nothing: under the number in it there may be another event now. What it stood for, if it is still
+    /// there, is given again under its new id.
+    ///
     /// # Errors
     /// [`Code::IdInvalid`] when `id` is none; [`Code::StoreFailed`], after which it is safe to acknowledge again.
     pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
         let invalid = || Error::new(Code::IdInvalid).with("type", "OutboxEvent");
-        let id = id.split(EPOCH).next().unwrap_or(id);
+        let (id, epoch) = id.split_once(EPOCH).map_or((id, None), |(id, epoch)| (id, Some(epoch)));
         let (subject, number) = id.rsplit_once('#').ok_or_else(invalid)?;
         let number: u64 = number.parse().map_err(|_| invalid())?;
         let counter_key = Key::new(firm, COUNTERS, subject);
         loop {
-            let Some(counter) = self.journal.get::<Counter>(&counter_key).await? else { return Err(invalid()) };
+            let counter = self.journal.get::<Counter>(&counter_key).await?;
+            // After the counter: what a recovery that begins now counts again, is a conflict below.
+            if crate::sync::epoch(self.journal, firm).await?.as_deref() != epoch {
+                return Ok(());
+            }
+            let Some(counter) = counter else { return Err(invalid()) };
             if number <= counter.value.acked {
                 return Ok(());
             }
@@ -303,8 +311,10 @@ impl<'a> Outbox<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Actor, Role};
     use crate::memory::MemoryStore;
-    use crate::ports::Runtime;
+    use crate::model::ActorId;
+    use crate::ports::{Runtime, Store as _};
     use crate::testing::VirtualRuntime;
     use std::sync::Arc;
 
@@ -361,5 +371,36 @@ mod tests {
         let events = Outbox::new(&journal).next_events(None, 1, LEASE, Duration::from_secs(2)).await.unwrap();
         assert!(events.is_empty());
         assert_eq!(began.until(runtime.monotonic()), Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn an_acknowledgement_from_before_a_restore_removes_no_other_event() {
+        let runtime = VirtualRuntime::new(1);
+        let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+        let store = MemoryStore::new(Arc::clone(&shared));
+        let journal = Journal::new(Arc::new(store.clone()), shared);
+        let firm = FirmId::new("firm").unwrap();
+        let outbox = Outbox::new(&journal);
+        told(&journal, &firm, &["m"]).await;
+        outbox.ack(&firm, &next(&journal).await[0]).await.unwrap();
+        let backup = store.backup();
+        told(&journal, &firm, &["m"]).await;
+        let held = next(&journal).await;
+        assert_eq!(held, ["matter/m#000000000002"]);
+        store.restore(&backup);
+        let actor = Actor { id: ActorId::new("a").unwrap(), firm: firm.clone(), role: Role::Admin };
+        let config = crate::sync::SyncConfig::default();
+        crate::sync::recover(&journal, &actor, &config, Some(runtime.now())).await.unwrap();
+        told(&journal, &firm, &["m"]).await;
+        outbox.ack(&firm, &held[0]).await.unwrap();
+        let fresh = next(&journal).await;
+        assert!(fresh[0].starts_with("matter/m#000000000002@"), "the new one is still to be told: {fresh:?}");
+        outbox.ack(&firm, "matter/m#000000000002@another").await.unwrap();
+        outbox.ack(&firm, "matter/nobody#000000000001").await.unwrap();
+        runtime.advance(LEASE);
+        assert_eq!(next(&journal).await, fresh);
+        outbox.ack(&firm, &fresh[0]).await.unwrap();
+        runtime.advance(LEASE);
+        assert!(next(&journal).await.is_empty());
     }
 }
