@@ -2,6 +2,7 @@
 
 mod connection;
 mod review;
+mod runs;
 mod subscriptions;
 mod way_back;
 mod world;
