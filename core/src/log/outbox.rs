@@ -243,18 +243,20 @@ impl<'a> Outbox<'a> {
             let scan = Scan::Due { firm: firm.cloned(), collection: EVENTS, limit };
             let mut events = self.progress.map(|progress| progress.take(firm, limit)).unwrap_or_default();
             for record in self.journal.store().scan(&scan).await? {
-                let body: serde_json::Value = serde_json::from_str(&record.body)
-                    .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", EVENTS))?;
-                let decoded = serde_json::from_value(body.clone());
                 let mut unit = self.journal.unit(&record.key.firm)?;
-                unit.put_due(record.key.clone(), Expect::Version(record.version), Some(lease), &body)?;
-                // Another reader took it, or an event that a newer version of the SDK wrote: leave it to the one who knows.
-                let leased = matches!(self.journal.commit(&unit).await?, Commit::Done { .. });
-                if let (true, Ok(body)) = (leased, decoded) {
-                    let epoch = crate::sync::epoch(self.journal, &record.key.firm).await?;
-                    let id = epoch.map_or(record.key.id.clone(), |epoch| format!("{}{EPOCH}{epoch}", record.key.id));
-                    events.push(OutboxEvent { firm: record.key.firm, id: Some(id), body });
+                unit.put_off(&record, lease);
+                if !matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                    // Another reader took it.
+                    continue;
                 }
+                let Ok(body) = serde_json::from_str(&record.body) else {
+                    // It stays until a version of the SDK comes that knows it, and what comes after it of its subject waits.
+                    tracing::warn!(firm = %record.key.firm, event = record.key.id, "this event cannot be read");
+                    continue;
+                };
+                let epoch = crate::sync::epoch(self.journal, &record.key.firm).await?;
+                let id = epoch.map_or(record.key.id.clone(), |epoch| format!("{}{EPOCH}{epoch}", record.key.id));
+                events.push(OutboxEvent { firm: record.key.firm, id: Some(id), body });
             }
             let left = runtime.monotonic().until(end);
             if !events.is_empty() || left.is_zero() {
@@ -298,8 +300,8 @@ impl<'a> Outbox<'a> {
                 unit.delete(key, event.version);
             }
             let next = Key::new(firm, EVENTS, event_id(subject, number + 1));
-            if let Some(event) = self.journal.get::<serde_json::Value>(&next).await? {
-                unit.put_due(next, Expect::Version(event.version), Some(Duration::ZERO), &event.value)?;
+            if let Some(event) = self.journal.store().get(&next).await? {
+                unit.put_off(&event, Duration::ZERO);
             }
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(());
@@ -402,5 +404,35 @@ mod tests {
         outbox.ack(&firm, &fresh[0]).await.unwrap();
         runtime.advance(LEASE);
         assert!(next(&journal).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_read_holds_up_its_subject_and_nothing_else() {
+        for body in [r#"{"type":"of_a_newer_version"}"#, "{\"type\":"] {
+            let runtime = VirtualRuntime::new(1);
+            let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+            let store = MemoryStore::new(Arc::clone(&shared));
+            let journal = Journal::new(Arc::new(store.clone()), shared);
+            let firm = FirmId::new("firm").unwrap();
+            told(&journal, &firm, &["m1", "m1", "m2", "m2", "m3"]).await;
+            for id in ["matter/m1#000000000001", "matter/m2#000000000002"] {
+                let key = Key::new(&firm, EVENTS, id);
+                let was = store.get(&key).await.unwrap().unwrap();
+                let expect = Expect::Version(was.version);
+                let due_in = was.due_at.map(|_| Duration::ZERO);
+                let write = Write::Put { key, expect, version: Version(format!("x{id}")), due_in, body: body.into() };
+                assert!(matches!(store.commit(&[write]).await.unwrap(), Commit::Done { .. }));
+            }
+            assert_eq!(next(&journal).await, ["matter/m2#000000000001", "matter/m3#000000000001"], "{body}");
+            Outbox::new(&journal).ack(&firm, "matter/m2#000000000001").await.unwrap();
+            for _ in 0..3 {
+                runtime.advance(LEASE);
+                assert_eq!(next(&journal).await, ["matter/m3#000000000001"], "{body}");
+            }
+            let kept = ["matter/m1#000000000001", "matter/m1#000000000002", "matter/m2#000000000002"];
+            for id in kept {
+                assert!(store.body(&Key::new(&firm, EVENTS, id)).is_some(), "{id} is lost");
+            }
+        }
     }
 }
