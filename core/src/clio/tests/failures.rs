@@ -315,3 +315,22 @@ async fn the_error_of_a_call_becomes_the_error_of_what_called() {
     let error: Error = failed.into();
     assert!(error.to_string().ends_with("(http_status=422, clio_type=SomeError)"), "{error}");
 }
+
+#[tokio::test]
+async fn only_clios_own_answers_tell_clios_time() {
+    let world = World::new();
+    let dated = |kind: &str, date: &str| Headers::new().with("content-type", kind).with("date", date);
+    let (noon, later) = ("Wed, 01 Apr 2026 12:00:00 GMT", "Wed, 01 Apr 2026 12:20:00 GMT");
+    world.http.answer(502, dated("text/html", later), PAGE);
+    world.call(&read()).await.unwrap_err();
+    assert_eq!(world.api.clio_now(), None, "a gateway's clock is not Clio's");
+    world.http.answer(404, dated("application/json", noon), API_ERROR);
+    world.call(&read()).await.unwrap_err();
+    assert_eq!(world.api.clio_now(), Some(super::NOW), "Clio's refusals tell it");
+    world.http.answer(504, dated("application/json", later), r#"{"error":"Gateway Timeout"}"#);
+    world.http.answer(200, dated("text/html", later), PAGE);
+    for _ in 0..2 {
+        world.call(&read()).await.unwrap_err();
+        assert_eq!(world.api.clio_now(), Some(super::NOW));
+    }
+}
