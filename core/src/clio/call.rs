@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
-use super::errors::{self, CallError, Meters, RateWindow};
+use super::errors::{self, CallError, Meters, Outcome, RateWindow};
 use super::host::ClioHost;
 use super::request::{ApiRequest, Resource};
 use super::token::AccessToken;
@@ -50,7 +50,7 @@ pub struct ClioApi {
     runtime: Arc<dyn Runtime>,
     host: ClioHost,
     user_agent: Arc<str>,
-    /// Clio's clock at the last answer, and when that was.
+    /// Clio's clock at its last answer, and when that was.
     clock: Arc<Mutex<Option<(Timestamp, Monotonic)>>>,
 }
 
@@ -100,9 +100,11 @@ impl ClioApi {
         let started = self.runtime.monotonic();
         let answer = self.exchange(token, request, limits, started).await;
         let answer = answer.map_err(|failed| if request.idempotent() { failed } else { failed.of_creation() });
+        // Only what Clio itself answered tells its time: the clock of a proxy in between may be wrong by much.
         let time = match &answer {
             Ok((_, answered)) => answered.clio_time,
-            Err(failure) => failure.clio_time,
+            Err(failure) if failure.outcome == Outcome::Refused => failure.clio_time,
+            Err(_) => None,
         };
         if let Some(time) = time {
             let seen = (time, self.runtime.monotonic());

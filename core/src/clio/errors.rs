@@ -1,8 +1,8 @@
 //! What went wrong with a call, told by status and type, never by message text.
 //!
 //! Four shapes of refusals reach the client (Clio's own JSON, OAuth's JSON, the storage's XML, a firewall's or gateway's page), and the shape
-//! matters as much as the status: only an answer of Clio or of the storage itself says that the request is over. A page from something in
-//! between says nothing about what Clio did, or will still do, with a request that was forwarded.
+//! matters as much as the status: only an answer of Clio or of the storage itself says that the request is over. An answer from something in
+//! between, a page or JSON, says nothing about what Clio did, or will still do, with a request that was forwarded.
 
 use core::time::Duration;
 
@@ -25,7 +25,7 @@ pub enum Outcome {
     NotSent,
     /// Clio itself answered (its JSON), or the storage (its XML): the request is over. With a status of 5xx it may have been executed.
     Refused,
-    /// It may have been executed, or may still be: time-out, broken connection, a gateway's page, a success that cannot be read.
+    /// It may have been executed, or may still be: time-out, broken connection, a gateway's answer, a success that cannot be read.
     Unknown,
 }
 
@@ -160,10 +160,14 @@ pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -
     let shape = Shape::of(response);
     let status = response.status;
     let (kind, own) = match &shape {
-        Shape::Api(kind) | Shape::OAuth(kind) => (kind.clone(), true),
+        // These two say that the server behind did not answer: whatever their shape, Clio's API did not write them.
+        Shape::Api(kind) => (kind.clone(), !matches!(status, 502 | 504)),
+        // Gateways write JSON of this shape too, for a request that may still be executed behind them.
+        Shape::OAuth(kind) => (kind.clone(), status < 500 && status != 408),
         Shape::Bearer => (None, matches!(status, 401 | 403)),
         Shape::Page | Shape::Other => (None, false),
     };
+    let kind = kind.filter(|_| own);
     let page = matches!(shape, Shape::Page);
     let code = match (status, kind.as_deref()) {
         (300..=399, _) => Code::RedirectRefused,

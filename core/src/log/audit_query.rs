@@ -170,17 +170,20 @@ impl<'a> AuditLog<'a> {
         if slipped_in || (seq, hash) != (head.seq, head.hash) { Err(broken(seq + 1)) } else { Ok(seq - begun) }
     }
 
-    /// Removes the oldest entries, up to the first that was written at `before` or later. Returns how many that were. What remains verifies as before.
+    /// Removes the oldest entries, up to the first that was written at `before` or later, or since this began. Returns how many that were. What remains
+    /// verifies as before.
     ///
     /// # Errors
     /// As [`page`](Self::page); [`Code::StoreConflict`] when somebody else prunes; what was removed stays removed.
     pub async fn prune(&self, actor: &Actor, before: Timestamp) -> Result<u64> {
         let mut removed = 0;
+        // The entries that tell of the pruning may themselves be older than `before`.
+        let begun = self.head(&actor.firm).await?.seq;
         loop {
             let (base, version) = self.base(&actor.firm).await?;
             let mut old = self.raw(&actor.firm, base.seq + 1, PRUNED_AT_ONCE).await?;
-            let keep = old.iter().position(|entry| entry.record.at >= before).unwrap_or(old.len());
-            old.truncate(keep);
+            let stays = |entry: &Raw| entry.record.at >= before || entry.record.seq > begun;
+            old.truncate(old.iter().position(stays).unwrap_or(old.len()));
             let Some(last) = old.last() else { return Ok(removed) };
             let base = Base { seq: last.record.seq, hash: last.hash() };
             let mut unit = self.journal.unit(&actor.firm)?;
@@ -256,4 +259,31 @@ impl AuditQuery {
 
 fn broken(seq: u64) -> Error {
     Error::new(Code::StoreTampered).with("log", "audit").with("seq", seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Role;
+    use crate::memory::MemoryStore;
+    use crate::ports::Runtime;
+    use crate::testing::VirtualRuntime;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn pruning_everything_comes_to_an_end() {
+        let runtime: Arc<dyn Runtime> = Arc::new(VirtualRuntime::new(1));
+        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&runtime))), runtime);
+        let actor = Actor { id: ActorId::new("a").unwrap(), firm: FirmId::new("firm").unwrap(), role: Role::Admin };
+        for _ in 0..PRUNED_AT_ONCE + 1 {
+            let mut unit = journal.unit(&actor.firm).unwrap();
+            unit.audit(AuditEntry::by(&actor.id, Action::Settings, AuditStatus::Ok));
+            journal.commit_or_conflict(&unit).await.unwrap();
+        }
+        let log = AuditLog::new(&journal);
+        assert_eq!(log.prune(&actor, Timestamp(i64::MAX)).await.unwrap(), PRUNED_AT_ONCE as u64 + 1);
+        assert_eq!(log.verify(&actor.firm).await.unwrap(), 2, "what tells of the pruning stays");
+        assert_eq!(log.prune(&actor, Timestamp(i64::MAX)).await.unwrap(), 2, "until the next time");
+        assert_eq!(log.verify(&actor.firm).await.unwrap(), 1);
+    }
 }

@@ -243,18 +243,20 @@ impl<'a> Outbox<'a> {
             let scan = Scan::Due { firm: firm.cloned(), collection: EVENTS, limit };
             let mut events = self.progress.map(|progress| progress.take(firm, limit)).unwrap_or_default();
             for record in self.journal.store().scan(&scan).await? {
-                let body: serde_json::Value = serde_json::from_str(&record.body)
-                    .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", EVENTS))?;
-                let decoded = serde_json::from_value(body.clone());
                 let mut unit = self.journal.unit(&record.key.firm)?;
-                unit.put_due(record.key.clone(), Expect::Version(record.version), Some(lease), &body)?;
-                // Another reader took it, or an event that a newer version of the SDK wrote: leave it to the one who knows.
-                let leased = matches!(self.journal.commit(&unit).await?, Commit::Done { .. });
-                if let (true, Ok(body)) = (leased, decoded) {
-                    let epoch = crate::sync::epoch(self.journal, &record.key.firm).await?;
-                    let id = epoch.map_or(record.key.id.clone(), |epoch| format!("{}{EPOCH}{epoch}", record.key.id));
-                    events.push(OutboxEvent { firm: record.key.firm, id: Some(id), body });
+                unit.put_off(&record, lease);
+                if !matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                    // Another reader took it.
+                    continue;
                 }
+                let Ok(body) = serde_json::from_str(&record.body) else {
+                    // It stays until a version of the SDK comes that knows it, and what comes after it of its subject waits.
+                    tracing::warn!(firm = %record.key.firm, event = record.key.id, "this event cannot be read");
+                    continue;
+                };
+                let epoch = crate::sync::epoch(self.journal, &record.key.firm).await?;
+                let id = epoch.map_or(record.key.id.clone(), |epoch| format!("{}{EPOCH}{epoch}", record.key.id));
+                events.push(OutboxEvent { firm: record.key.firm, id: Some(id), body });
             }
             let left = runtime.monotonic().until(end);
             if !events.is_empty() || left.is_zero() {
@@ -266,16 +268,24 @@ impl<'a> Outbox<'a> {
 
     /// Acknowledges an event: it is not given again, and the next of its subject becomes due. Acknowledging twice is no error.
     ///
+    /// An id from before a [restore](crate::Sdk::recover_since) changes nothing: under the number in it there may be another event now. What it stood for, if it is still
+    /// there, is given again under its new id.
+    ///
     /// # Errors
     /// [`Code::IdInvalid`] when `id` is none; [`Code::StoreFailed`], after which it is safe to acknowledge again.
     pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
         let invalid = || Error::new(Code::IdInvalid).with("type", "OutboxEvent");
-        let id = id.split(EPOCH).next().unwrap_or(id);
+        let (id, epoch) = id.split_once(EPOCH).map_or((id, None), |(id, epoch)| (id, Some(epoch)));
         let (subject, number) = id.rsplit_once('#').ok_or_else(invalid)?;
         let number: u64 = number.parse().map_err(|_| invalid())?;
         let counter_key = Key::new(firm, COUNTERS, subject);
         loop {
-            let Some(counter) = self.journal.get::<Counter>(&counter_key).await? else { return Err(invalid()) };
+            let counter = self.journal.get::<Counter>(&counter_key).await?;
+            // After the counter: what a recovery that begins now counts again, is a conflict below.
+            if crate::sync::epoch(self.journal, firm).await?.as_deref() != epoch {
+                return Ok(());
+            }
+            let Some(counter) = counter else { return Err(invalid()) };
             if number <= counter.value.acked {
                 return Ok(());
             }
@@ -290,8 +300,8 @@ impl<'a> Outbox<'a> {
                 unit.delete(key, event.version);
             }
             let next = Key::new(firm, EVENTS, event_id(subject, number + 1));
-            if let Some(event) = self.journal.get::<serde_json::Value>(&next).await? {
-                unit.put_due(next, Expect::Version(event.version), Some(Duration::ZERO), &event.value)?;
+            if let Some(event) = self.journal.store().get(&next).await? {
+                unit.put_off(&event, Duration::ZERO);
             }
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(());
@@ -303,8 +313,10 @@ impl<'a> Outbox<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Actor, Role};
     use crate::memory::MemoryStore;
-    use crate::ports::Runtime;
+    use crate::model::ActorId;
+    use crate::ports::{Runtime, Store as _};
     use crate::testing::VirtualRuntime;
     use std::sync::Arc;
 
@@ -361,5 +373,66 @@ mod tests {
         let events = Outbox::new(&journal).next_events(None, 1, LEASE, Duration::from_secs(2)).await.unwrap();
         assert!(events.is_empty());
         assert_eq!(began.until(runtime.monotonic()), Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn an_acknowledgement_from_before_a_restore_removes_no_other_event() {
+        let runtime = VirtualRuntime::new(1);
+        let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+        let store = MemoryStore::new(Arc::clone(&shared));
+        let journal = Journal::new(Arc::new(store.clone()), shared);
+        let firm = FirmId::new("firm").unwrap();
+        let outbox = Outbox::new(&journal);
+        told(&journal, &firm, &["m"]).await;
+        outbox.ack(&firm, &next(&journal).await[0]).await.unwrap();
+        let backup = store.backup();
+        told(&journal, &firm, &["m"]).await;
+        let held = next(&journal).await;
+        assert_eq!(held, ["matter/m#000000000002"]);
+        store.restore(&backup);
+        let actor = Actor { id: ActorId::new("a").unwrap(), firm: firm.clone(), role: Role::Admin };
+        let config = crate::sync::SyncConfig::default();
+        crate::sync::recover(&journal, &actor, &config, Some(runtime.now())).await.unwrap();
+        told(&journal, &firm, &["m"]).await;
+        outbox.ack(&firm, &held[0]).await.unwrap();
+        let fresh = next(&journal).await;
+        assert!(fresh[0].starts_with("matter/m#000000000002@"), "the new one is still to be told: {fresh:?}");
+        outbox.ack(&firm, "matter/m#000000000002@another").await.unwrap();
+        outbox.ack(&firm, "matter/nobody#000000000001").await.unwrap();
+        runtime.advance(LEASE);
+        assert_eq!(next(&journal).await, fresh);
+        outbox.ack(&firm, &fresh[0]).await.unwrap();
+        runtime.advance(LEASE);
+        assert!(next(&journal).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_read_holds_up_its_subject_and_nothing_else() {
+        for body in [r#"{"type":"of_a_newer_version"}"#, "{\"type\":"] {
+            let runtime = VirtualRuntime::new(1);
+            let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+            let store = MemoryStore::new(Arc::clone(&shared));
+            let journal = Journal::new(Arc::new(store.clone()), shared);
+            let firm = FirmId::new("firm").unwrap();
+            told(&journal, &firm, &["m1", "m1", "m2", "m2", "m3"]).await;
+            for id in ["matter/m1#000000000001", "matter/m2#000000000002"] {
+                let key = Key::new(&firm, EVENTS, id);
+                let was = store.get(&key).await.unwrap().unwrap();
+                let expect = Expect::Version(was.version);
+                let due_in = was.due_at.map(|_| Duration::ZERO);
+                let write = Write::Put { key, expect, version: Version(format!("x{id}")), due_in, body: body.into() };
+                assert!(matches!(store.commit(&[write]).await.unwrap(), Commit::Done { .. }));
+            }
+            assert_eq!(next(&journal).await, ["matter/m2#000000000001", "matter/m3#000000000001"], "{body}");
+            Outbox::new(&journal).ack(&firm, "matter/m2#000000000001").await.unwrap();
+            for _ in 0..3 {
+                runtime.advance(LEASE);
+                assert_eq!(next(&journal).await, ["matter/m3#000000000001"], "{body}");
+            }
+            let kept = ["matter/m1#000000000001", "matter/m1#000000000002", "matter/m2#000000000002"];
+            for id in kept {
+                assert!(store.body(&Key::new(&firm, EVENTS, id)).is_some(), "{id} is lost");
+            }
+        }
     }
 }

@@ -65,7 +65,7 @@ pub struct LoggedRun {
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub status: Option<RunStatus>,
-    /// Why not everything arrived: the first failure.
+    /// Why not everything arrived: what the run broke off with, else the first failure.
     pub failure: Option<LoggedFailure>,
     /// Which try of the same work it was, from 1.
     pub attempt: u32,
@@ -99,7 +99,7 @@ pub struct LoggedStep {
 /// Why something failed, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LoggedFailure {
-    /// The step that failed first; `None`: the run did not come so far.
+    /// The step that failed first; `None`: the run broke off, and not because of a step.
     pub step: Option<StepKind>,
     /// The class of the cause: [`ErrorKind::name`].
     pub cause: String,
@@ -197,7 +197,7 @@ fn logged(run: String, record: RunRecord) -> LoggedRun {
         started_at: record.started_at,
         ended_at: record.ended_at,
         status: record.status,
-        failure: first.or(whole),
+        failure: whole.or(first),
         attempt: record.attempt,
         next_attempt_at: record.next_attempt_at,
         calls: record.calls,

@@ -199,7 +199,7 @@ impl Engine {
         let mut run = Run::new(self.journal.new_id()?, &claim.firm, record);
         let result = match self.prepare(claim).await {
             Ok((intake, plan, settings, recovery)) => {
-                let driver = Driver {
+                let mut driver = Driver {
                     engine: self,
                     claim,
                     firm: &claim.firm,
@@ -212,12 +212,20 @@ impl Engine {
                     plan_asked: false,
                     progress,
                 };
-                driver.drive(&plan).await
+                let driven = driver.drive(&plan).await;
+                // However it ends, the log tells what it cost.
+                driver.run.record.calls = driver.caller.calls();
+                driver.run.record.retries = driver.caller.retries();
+                match driven {
+                    Ok(()) => driver.finish().await,
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         };
         match result {
             Err(error) if error.code() != Code::LeaseLost => {
+                run.record.code = Some(error.code().name().to_owned());
                 // If the store is what failed, this fails too, and the job is taken over when the lease ends.
                 self.close(claim, &mut run, RunStatus::Failed, Some(&error), None, |job| job.next_after(&error))
                     .await?;
@@ -251,7 +259,6 @@ impl Engine {
         let ended_at = self.runtime.now();
         run.record.status = Some(status);
         run.record.ended_at = Some(ended_at);
-        run.record.code = code.clone().filter(|_| run.record.steps.is_empty());
         let audit_status = if status == RunStatus::Succeeded { AuditStatus::Ok } else { AuditStatus::Failed };
         let entry = AuditEntry::by(&claim.actor, Action::Sync, audit_status)
             .with("matter", &claim.matter)
@@ -302,7 +309,7 @@ impl Engine {
 }
 
 impl Driver<'_> {
-    async fn drive(mut self, plan: &Plan) -> Result<SyncReport> {
+    async fn drive(&mut self, plan: &Plan) -> Result<()> {
         let contact = self.contact(plan.contact).await;
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
         let matter = match contact {
@@ -326,7 +333,7 @@ impl Driver<'_> {
                 }
             }
         }
-        self.finish().await
+        Ok(())
     }
 
     async fn document_step(
@@ -485,13 +492,11 @@ impl Driver<'_> {
             matter: self.intake.matter.id.clone(),
             run: self.run.id.clone(),
             status,
-            calls: self.caller.calls(),
-            retries: self.caller.retries(),
+            calls: self.run.record.calls,
+            retries: self.run.record.retries,
             retry_after: steps.iter().filter_map(|step| come_back(step.error.as_ref()?)).min(),
             steps,
         };
-        self.run.record.calls = report.calls;
-        self.run.record.retries = report.retries;
         let failure = report.first_failure().and_then(|step| step.error.clone());
         let next = |job: &Job| job.next(&report);
         self.engine.close(self.claim, self.run, status, failure.as_ref(), report.clio_matter(), next).await?;

@@ -21,7 +21,7 @@ pub(crate) struct RunRecord {
     pub ended_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<RunStatus>,
-    /// Why the run ended before its first step.
+    /// Why the run broke off, before its first step or after some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Which try of the same work it is, from 1.

@@ -55,6 +55,7 @@ impl Driver<'_> {
 
     /// One PUT. The same bytes to the same address may be sent again.
     async fn put(&self, target: &UploadTarget, slice: DocumentSlice) -> Result<()> {
+        let share = self.engine.share_of(self.firm);
         let mut schedule = Schedule::new();
         let mut attempt = 0;
         loop {
@@ -62,13 +63,16 @@ impl Driver<'_> {
             let timeout = (Duration::from_secs(60) + Duration::from_secs(slice.len / SLOWEST)).min(LONGEST);
             let limits = CallLimits { timeout, not_after: Some(self.claim.send_until()) };
             let failure = match self.engine.clio.put_document(target, slice.clone(), limits).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    share.quota.refund();
+                    return Ok(());
+                }
                 Err(failure) => failure,
             };
             // Storage's own refusal is about the address: another one is asked for, not the same again.
             let again = failure.error.retry() != Retry::Never
                 && !matches!(failure.error.code(), Code::UploadRefused | Code::DocumentChanged);
-            if !again || attempt >= MOST_ATTEMPTS {
+            if !again || attempt >= MOST_ATTEMPTS || !share.quota.spend() {
                 return Err(refused(failure));
             }
             let wait = schedule.next_wait(&*self.engine.runtime)?;

@@ -150,13 +150,27 @@ enum Fate {
     Late,
     /// Executed at once, answered after the sender gave up.
     Slow,
-    /// An answer of Clio's or of a gateway's, executed or not.
+    /// An answer that is no success, executed at once or never.
     Status {
         status: u16,
         executed: bool,
+        by: Author,
     },
+    /// A gateway gave up; executed after that, as `Late`.
+    GatewayTimeout(Author),
     /// Executed; the answer cannot be read.
     Garbled,
+}
+
+/// Who wrote an answer that is no success.
+#[derive(Clone, Copy, Debug)]
+enum Author {
+    /// A gateway, for people.
+    Page,
+    /// A gateway, in JSON, as it happens in the shape of OAuth's errors.
+    GatewayJson,
+    /// Clio's API. The request is over.
+    Clio,
 }
 
 fn lost(kind: HttpFailureKind, sent: Sent) -> HttpFailure {
@@ -171,15 +185,19 @@ impl Network {
         if !self.faults.happens(&self.world) {
             return Fate::Fine;
         }
-        match self.world.random(|random| random.u8(0..12)) {
+        let chance = |below| self.world.random(|random| random.u8(0..below));
+        let gateway = |n| if n == 0 { Author::Page } else { Author::GatewayJson };
+        let anybody = |n| if n == 2 { Author::Clio } else { gateway(n) };
+        match chance(13) {
             0 => Fate::Unreachable,
             1 | 2 => Fate::LostRequest,
             3 | 4 => Fate::LostAnswer,
             5 | 6 => Fate::Late,
             7 => Fate::Slow,
-            8 => Fate::Status { status: 503, executed: false },
-            9 => Fate::Status { status: 500, executed: true },
-            10 => Fate::Status { status: 429, executed: false },
+            8 => Fate::Status { status: 503, executed: false, by: anybody(chance(3)) },
+            9 => Fate::Status { status: 500, executed: true, by: anybody(chance(3)) },
+            10 => Fate::Status { status: 429, executed: false, by: Author::Page },
+            11 => Fate::GatewayTimeout(gateway(chance(2))),
             _ => Fate::Garbled,
         }
     }
@@ -219,16 +237,16 @@ impl Network {
                 self.world.sleep(self.world.between(ms, left(&self.world))).await;
                 return Err(lost(HttpFailureKind::Lost, Sent::Maybe));
             }
-            Fate::Status { status, executed: false } => {
+            Fate::Status { status, executed: false, by } => {
                 self.world.sleep(self.world.between(ms, 300 * ms)).await;
-                return Ok(gateway(status));
+                return Ok(by.writes(status));
             }
             _ => {}
         }
         let gives_up = self.world.between(ms, left(&self.world));
         let travel = match fate {
             // Until then it is on its way; after it, nobody waits any more.
-            Fate::Late => self.world.between(gives_up, gives_up + SETTLE),
+            Fate::Late | Fate::GatewayTimeout(_) => self.world.between(gives_up, gives_up + SETTLE),
             _ => self.world.between(ms, 200 * ms),
         };
         let answer = self.execute(request, payload, travel);
@@ -236,6 +254,10 @@ impl Network {
             Fate::Late | Fate::LostAnswer => {
                 self.world.sleep(gives_up).await;
                 return Err(lost(HttpFailureKind::Lost, Sent::Maybe));
+            }
+            Fate::GatewayTimeout(by) => {
+                self.world.sleep(gives_up).await;
+                return Ok(by.writes(504));
             }
             Fate::Slow => {
                 self.world.sleep(left(&self.world)).await;
@@ -249,7 +271,7 @@ impl Network {
         }
         self.world.sleep(self.world.between(ms, 200 * ms)).await;
         match fate {
-            Fate::Status { status, .. } => Ok(gateway(status)),
+            Fate::Status { status, by, .. } => Ok(by.writes(status)),
             Fate::Garbled => Ok(HttpResponse { body: b"{\"data\":".to_vec().into(), ..given(answer) }),
             _ => Ok(given(answer)),
         }
@@ -333,9 +355,19 @@ fn given(answer: Response) -> HttpResponse {
     HttpResponse { status: answer.status, headers, body: answer.body.into() }
 }
 
-fn gateway(status: u16) -> HttpResponse {
-    let headers = Headers::new().with("content-type", "text/html").with("retry-after", "1");
-    HttpResponse { status, headers, body: b"<html>gateway</html>".to_vec().into() }
+impl Author {
+    fn writes(self, status: u16) -> HttpResponse {
+        let (kind, body) = match self {
+            Self::Page => ("text/html", "<html>gateway</html>"),
+            Self::GatewayJson => ("application/json", r#"{"error":"gateway"}"#),
+            Self::Clio => ("application/json", r#"{"error":{"type":"InternalServerError","message":"x"}}"#),
+        };
+        // Its clock is nobody else's.
+        let date = "Fri, 01 Jan 2100 00:00:00 GMT";
+        let headers = Headers::new().with("content-type", kind).with("retry-after", "1");
+        let headers = if let Self::Clio = self { headers } else { headers.with("date", date) };
+        HttpResponse { status, headers, body: body.as_bytes().to_vec().into() }
+    }
 }
 
 impl HttpTransport for Network {

@@ -37,6 +37,7 @@ async fn clios_own_refusals_are_told_by_status_and_end_the_request() {
         (401, Code::TokenRejected, Retry::RefreshThenRetry),
         (403, Code::UserRoleForbids, Retry::Never),
         (404, Code::ClioNotFound, Retry::Never),
+        (408, Code::TimedOut, Retry::Retry),
         (409, Code::ClioConflict, Retry::Retry),
         (410, Code::ClioVersionUnsupported, Retry::Never),
         (412, Code::ClioConflict, Retry::Retry),
@@ -89,6 +90,15 @@ async fn what_stands_between_says_nothing_about_what_clio_did() {
         (599, "", "", Code::ClioUnavailable),
         (302, "text/html", PAGE, Code::RedirectRefused),
         (304, "", "", Code::RedirectRefused),
+        // A gateway may speak JSON, and some do so in OAuth's shape.
+        (408, "application/json", r#"{"error":"timeout"}"#, Code::TimedOut),
+        (500, "application/json", OAUTH_ERROR, Code::ClioUnavailable),
+        (502, "application/json", r#"{"error":"Bad Gateway"}"#, Code::ClioUnavailable),
+        (503, "application/json", r#"{"error":"unavailable"}"#, Code::ClioUnavailable),
+        (504, "application/json", r#"{"error":"Gateway Timeout"}"#, Code::ClioUnavailable),
+        // By what they mean, these two are never of the server that executes.
+        (502, "application/json", API_ERROR, Code::ClioUnavailable),
+        (504, "application/json", API_ERROR, Code::ClioUnavailable),
     ] {
         let failed = refused(status, kind, body).await;
         assert_eq!((failed.error.code(), failed.outcome), (code, Outcome::Unknown), "{status} {kind}");
@@ -304,4 +314,23 @@ async fn the_error_of_a_call_becomes_the_error_of_what_called() {
     let failed = refused(422, "application/json", API_ERROR).await;
     let error: Error = failed.into();
     assert!(error.to_string().ends_with("(http_status=422, clio_type=SomeError)"), "{error}");
+}
+
+#[tokio::test]
+async fn only_clios_own_answers_tell_clios_time() {
+    let world = World::new();
+    let dated = |kind: &str, date: &str| Headers::new().with("content-type", kind).with("date", date);
+    let (noon, later) = ("Wed, 01 Apr 2026 12:00:00 GMT", "Wed, 01 Apr 2026 12:20:00 GMT");
+    world.http.answer(502, dated("text/html", later), PAGE);
+    world.call(&read()).await.unwrap_err();
+    assert_eq!(world.api.clio_now(), None, "a gateway's clock is not Clio's");
+    world.http.answer(404, dated("application/json", noon), API_ERROR);
+    world.call(&read()).await.unwrap_err();
+    assert_eq!(world.api.clio_now(), Some(super::NOW), "Clio's refusals tell it");
+    world.http.answer(504, dated("application/json", later), r#"{"error":"Gateway Timeout"}"#);
+    world.http.answer(200, dated("text/html", later), PAGE);
+    for _ in 0..2 {
+        world.call(&read()).await.unwrap_err();
+        assert_eq!(world.api.clio_now(), Some(super::NOW));
+    }
 }

@@ -5,6 +5,7 @@ mod documents;
 mod grants;
 mod review;
 mod settings;
+mod runs;
 mod subscriptions;
 mod way_back;
 mod wishes;

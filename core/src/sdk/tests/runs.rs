@@ -1,0 +1,78 @@
+//! What a run says of itself when it does not end well, and what it spends on trying again.
+
+use futures_util::FutureExt as _;
+use serde_json::json;
+
+use super::world::{World, admin, firm, matter, refused};
+use crate::error::Code;
+use crate::log::RunQuery;
+use crate::model::{DocumentRef, Intake};
+use crate::ports::{Expect, Key, Store as _, Version, Write};
+
+#[tokio::test]
+async fn a_run_that_breaks_off_tells_its_cost_and_its_cause() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    let set = world.connection().await.link_set.as_str().to_owned();
+    let store = world.store.clone();
+    let mut failed_once = false;
+    // One answer is lost on the way; and while the matter is created the store loses a record's text.
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("GET", "/api/v4/contacts") if !core::mem::replace(&mut failed_once, true) => Some(refused(503)),
+        ("POST", "/api/v4/matters") => {
+            let broken = Write::Put {
+                key: Key::new(&firm(), "document", format!("{set}/m1/d1/u1")),
+                expect: Expect::Absent,
+                version: Version("broken".into()),
+                due_in: None,
+                body: "{}".into(),
+            };
+            store.commit(&[broken]).now_or_never().unwrap().unwrap();
+            None
+        }
+        _ => None,
+    });
+    let error = world.sdk.sync_matter(&admin(), &matter()).await.unwrap_err();
+    assert_eq!(error.code(), Code::StoreCorrupt);
+    let run = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items.remove(0);
+    assert_eq!((run.steps.len(), run.calls, run.retries), (2, 4, 1), "{run:?}");
+    let failure = run.failure.unwrap();
+    assert_eq!((failure.step, failure.code.as_str()), (None, Code::StoreCorrupt.name()));
+    assert!(!failure.advice.is_empty());
+    assert_eq!(world.audited("sync").await[0]["details"]["calls"], "4");
+}
+
+#[tokio::test]
+async fn an_outage_of_the_storage_is_not_amplified() {
+    const DOCUMENTS: usize = 60;
+    let world = World::new();
+    world.connect().await.unwrap();
+    let listed = (0..DOCUMENTS).map(|n| {
+        json!({ "id": format!("d{n}"), "file_name": "d.pdf", "content_type": "application/pdf",
+            "status": "approved", "origin": "client_upload" })
+    });
+    let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": listed.collect::<Vec<_>>(),
+        "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" } });
+    let intake = Intake::from_json(intake.to_string().as_bytes()).unwrap();
+    for document in &intake.documents {
+        world.intake.put_bytes(&DocumentRef { firm: firm(), key: intake.key_of(document) }, b"bytes");
+    }
+    world.intake.put(&firm(), intake);
+    let mut stubs = 100;
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("POST", "/api/v4/documents") => {
+            stubs += 1;
+            let version = json!({ "uuid": format!("u{stubs}"), "put_url": "http://127.0.0.1:4400/storage/x" });
+            Some((201, json!({ "data": { "id": stubs, "latest_document_version": version } })))
+        }
+        ("PUT", _) => Some((503, json!({}))),
+        _ => None,
+    });
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert!(report.steps.iter().skip(2).all(|step| step.outcome.is_failure()), "{report:?}");
+    assert_eq!(world.calls("POST /api/v4/documents"), DOCUMENTS);
+    let again = world.calls("PUT /storage") - DOCUMENTS;
+    // Fifty retries, and a few more that the calls which Clio answers give back: not two for each document.
+    assert!((50..60).contains(&again), "{again} retries");
+}
