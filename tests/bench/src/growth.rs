@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use casehug_clio::auth::LinkSet;
 use casehug_clio::log::RunQuery;
 use casehug_clio::ports::{Commit, Expect, Key, Store as _, Version, Write};
 use casehug_clio_store_sqlite::SqliteStore;
@@ -10,7 +11,7 @@ use clio_sim::Config;
 use serde_json::json;
 
 use crate::percentile;
-use crate::setup::{Bench, admin, matter};
+use crate::setup::{Bench, admin, connect, matter};
 
 const LOOKS: usize = 300;
 
@@ -23,11 +24,13 @@ pub(crate) async fn run(most: usize) {
     let bench = Bench::new(Config::default()).await;
     let store = SqliteStore::open(bench.path("sync.db")).await.unwrap();
     let (sdk, _) = bench.sdk(Arc::new(store.clone()));
+    connect(&sdk).await;
+    let set = sdk.connection(&admin()).await.unwrap().unwrap().link_set;
     let mut there = 0;
     let mut first: Option<[f64; 4]> = None;
     for level in [10_000, 100_000, 1_000_000].into_iter().filter(|level| *level <= most) {
         for chunk in (there..level).step_by(500) {
-            fill(&store, chunk..(chunk + 500).min(level)).await;
+            fill(&store, &set, chunk..(chunk + 500).min(level)).await;
         }
         there = level;
         let mut times: [Vec<f64>; 4] = Default::default();
@@ -46,7 +49,7 @@ pub(crate) async fn run(most: usize) {
             times[2].push(
                 timed(async { assert!(sdk.matter_state(&admin(), &id).await.unwrap().clio_matter.is_some()) }).await,
             );
-            let owner = Key::new(&admin().firm, "clio", format!("matter/{}", 1_000_000 + n));
+            let owner = Key::new(&admin().firm, "clio", format!("{}/matter/{}", set.as_str(), 1_000_000 + n));
             times[3].push(timed(async { assert!(store.get(&owner).await.unwrap().is_some()) }).await);
         }
         let medians = times.map(|mut times| {
@@ -69,15 +72,15 @@ async fn timed(work: impl Future<Output = ()>) -> f64 {
 }
 
 /// The records that the sync of a matter leaves behind, as the SDK writes them.
-async fn fill(store: &SqliteStore, matters: std::ops::Range<usize>) {
-    let mut writes = Vec::new();
+async fn fill(store: &SqliteStore, set: &LinkSet, matters: std::ops::Range<usize>) {
+    let (mut writes, set) = (Vec::new(), set.as_str());
     for n in matters {
         let (id, clio) = (format!("m{n:07}"), (1_000_000 + n).to_string());
         let run = format!("{:08x}-{:04x}-7000-8000-{n:012x}", 0x019d_0000 + (n >> 16), n & 0xffff);
         let step = json!({ "step": "matter", "id": id, "outcome": "created", "clio": clio });
         let records = [
-            ("matter", id.clone(), json!({ "state": "link", "clio": clio, "how": "created", "at": 0 })),
-            ("clio", format!("matter/{clio}"), json!({ "owner": id })),
+            ("matter", format!("{set}/{id}"), json!({ "state": "link", "clio": clio, "how": "created", "at": 0 })),
+            ("clio", format!("{set}/matter/{clio}"), json!({ "owner": id })),
             ("matter-run", format!("{id}/{run}"), json!({})),
             (
                 "run",
