@@ -12,9 +12,17 @@ use crate::error::Code;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const CALLBACK: &str = "https://calmintake.example/callback";
 
-/// The grants of one Clio: whether each is alive, and how often it was refreshed. Their first access tokens may have ended.
+/// The grants of one Clio.
 #[derive(Clone, Default)]
-struct Grants(Arc<Mutex<(Vec<(bool, u32)>, bool)>>);
+struct Grants(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// Whether each is alive, and how often it was refreshed.
+    grants: Vec<(bool, u32)>,
+    /// Whether their first access tokens have ended.
+    first_ended: bool,
+}
 
 impl Grants {
     fn of(world: &World) -> Self {
@@ -26,7 +34,7 @@ impl Grants {
 
     fn answer(&self, path: &str, bearer: &str, body: &Value) -> Option<(u16, Value)> {
         let mut state = self.0.lock().unwrap();
-        let (grants, first_ended) = &mut *state;
+        let State { grants, first_ended } = &mut *state;
         let granted = |grant: usize, access: u32| {
             let (access, refresh) = (format!("access.{grant}.{access}"), format!("refresh.{grant}"));
             let answer = json!({ "token_type": "bearer", "access_token": access, "refresh_token": refresh, "expires_in": 2_592_000 });
@@ -59,11 +67,11 @@ impl Grants {
     }
 
     fn alive(&self) -> usize {
-        self.0.lock().unwrap().0.iter().filter(|(alive, _)| *alive).count()
+        self.0.lock().unwrap().grants.iter().filter(|(alive, _)| *alive).count()
     }
 
     fn first_tokens_end(&self) {
-        self.0.lock().unwrap().1 = true;
+        self.0.lock().unwrap().first_ended = true;
     }
 }
 
