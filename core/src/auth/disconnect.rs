@@ -245,7 +245,17 @@ impl Connect {
         let over = end.is_some_and(|end| end <= self.journal.runtime().now());
         let later = |error| if over { Ok(Revoked::Not("token_ended")) } else { Err(error) };
         let mut left = None;
-        match self.our_webhooks(firm, connection, &tokens.access).await {
+        let mut tokens = tokens.clone();
+        let mut found = self.our_webhooks(firm, connection, &tokens.access).await;
+        if found.as_ref().is_err_and(|error| error.code() == Code::TokenRejected)
+            && let Ok(granted) = self.oauth.refresh(&tokens.refresh).await
+        {
+            // Only the access token had ended.
+            tokens.access = granted.access;
+            tokens.refresh = granted.refresh.unwrap_or(tokens.refresh);
+            found = self.our_webhooks(firm, connection, &tokens.access).await;
+        }
+        match found {
             Ok((ids, doubt)) => {
                 for id in ids {
                     if !self.goes_on(firm, connection).await? {
@@ -268,8 +278,8 @@ impl Connect {
             // Dead or not allowed: Clio ends them at their expiry.
             Err(error) if is_refusal(&error) => {
                 let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
-                let live = |hook: &Hook| hook.link_set == connection.link_set && hook.state != HookState::Retired;
-                left = known.iter().any(|(_, hook)| live(&hook.value)).then_some("webhooks");
+                let there = |hook: &Hook| hook.link_set == connection.link_set && hook.may_be_in_clio();
+                left = known.iter().any(|(_, hook)| there(&hook.value)).then_some("webhooks");
             }
             Err(error) => return later(error),
         }
@@ -379,7 +389,7 @@ impl Connect {
         };
         let mut unit = self.journal.unit(firm)?;
         unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
-        self.retire_hooks(firm, &mut unit).await?;
+        self.retire_hooks(firm, &mut unit, unrevoked.is_none()).await?;
         drop_proposals(&self.journal, &mut unit).await?;
         // Should we die before the tokens are gone.
         wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
@@ -402,10 +412,11 @@ impl Connect {
         Ok(if self.drop_unneeded_keys(firm).await? { None } else { Some(LOOK_AGAIN) })
     }
 
-    /// Their secrets are sealed with the data key that goes.
-    async fn retire_hooks(&self, firm: &FirmId, unit: &mut Unit) -> Result<()> {
+    /// Their secrets are sealed with the data key that goes. `gone`: they are in Clio no more.
+    async fn retire_hooks(&self, firm: &FirmId, unit: &mut Unit, gone: bool) -> Result<()> {
         for (digest, Stored { value: mut hook, version, .. }) in self.journal.list::<Hook>(firm, HOOKS, "").await? {
-            if hook.state != HookState::Retired {
+            let forgotten = gone && hook.clio.take().is_some();
+            if forgotten || hook.state != HookState::Retired {
                 hook.retire();
                 let key = crate::ports::Key::new(firm, HOOKS, digest);
                 unit.put_due(key, Expect::Version(version), Some(LOOK_AGAIN), &hook)?;

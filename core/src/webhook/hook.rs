@@ -46,6 +46,7 @@ pub(crate) struct Hook {
     /// When it was made, on the host's clock.
     pub asked_at: Timestamp,
     pub state: HookState,
+    /// Its id in Clio, for as long as it may be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clio: Option<ClioId>,
     /// The secret that Clio named, sealed.
@@ -158,6 +159,11 @@ impl Hook {
 
     pub(super) fn has_secret(&self) -> bool {
         self.secret.is_some()
+    }
+
+    /// Whether it may be in Clio.
+    pub(crate) fn may_be_in_clio(&self) -> bool {
+        self.state != HookState::Retired || self.clio.is_some()
     }
 
     /// Nothing can be opened any more, and nothing needs to be.

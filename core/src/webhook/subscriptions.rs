@@ -368,6 +368,7 @@ impl Engine {
 
     async fn retire(&self, firm: &FirmId, pair: &mut Pair) -> Result<()> {
         pair.hook.retire();
+        pair.hook.clio = pair.listed.as_ref().map(|listed| listed.id);
         // A conflict: a handshake in this moment; the next look retires it.
         self.put(firm, pair, Some(FORGET), None).await.map(|_| ())
     }
@@ -393,6 +394,10 @@ impl Engine {
                 let entry = audit(Action::WebhookDeleted, &pair.hook).with("webhook", listed.id);
                 let suspended = listed.status == Some(HookStatus::Suspended);
                 unit.audit(if suspended { entry.with("was", "suspended") } else { entry });
+                if pair.hook.clio.take().is_some() && !pair.digest.is_empty() {
+                    let expect = Expect::Version(pair.version);
+                    unit.put_due(hook::key(firm, &pair.digest), expect, Some(FORGET), &pair.hook)?;
+                }
                 self.journal.commit_or_conflict(&unit).await?;
             } else if self.is_past(pair.due_at).await? {
                 let mut unit = self.journal.unit(firm)?;

@@ -96,11 +96,31 @@ async fn grants_whose_access_tokens_ended_are_given_back_by_their_refresh_tokens
     let grants = Grants::of(&world);
     world.connect().await.unwrap();
     world.connect().await.unwrap();
+    world.work().await;
+    assert_eq!(world.http.clio().hooks.len(), 1);
     world.runtime.advance(40 * DAY);
     grants.first_tokens_end();
     let ended = world.sdk.disconnect(&admin()).await.unwrap();
     assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
     assert_eq!(grants.alive(), 0);
+    assert!(world.http.clio().hooks.is_empty(), "and with what they bring our subscriptions are deleted");
+}
+
+#[tokio::test]
+async fn a_subscription_that_was_given_up_and_not_deleted_is_not_forgotten() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.answers(|method, _, _, _| (method == "DELETE").then(|| refused(403)));
+    world.work().await;
+    // No handshake comes: it is given up, and Clio does not delete it.
+    world.later(Duration::from_secs(660)).await;
+    assert_eq!(world.stored("webhook").await.last().unwrap().1["state"], "retired");
+    world.answers(|_, path, _, _| match path {
+        "/oauth/token" => Some((400, json!({ "error": "invalid_grant" }))),
+        _ => Some(dead_token()),
+    });
+    let ended = world.sdk.disconnect(&admin()).await.unwrap();
+    assert_eq!((ended.state, ended.unrevoked.as_deref()), (ConnectionState::Disconnected, Some("webhooks")));
 }
 
 #[tokio::test]
