@@ -254,7 +254,10 @@ pub(crate) fn needs_admin(code: Code) -> bool {
 }
 
 /// Failures of which another call at once would know no more, but that pass without anybody touching the matter: a captive portal, a certificate that ran out,
-/// an application's secret that was rotated. Nobody would think of triggering all matters of that time again.
+/// an application's secret that was rotated, a key that was not configured, or that of a connection that was replaced during the run. Nobody would think of triggering all matters of that time again.
 fn is_mended_elsewhere(code: Code) -> bool {
-    matches!(code, Code::TlsRefused | Code::RedirectRefused | Code::OauthRefused)
+    matches!(
+        code,
+        Code::TlsRefused | Code::RedirectRefused | Code::OauthRefused | Code::KeyFailed | Code::ClioVersionUnsupported
+    )
 }

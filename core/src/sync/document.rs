@@ -16,7 +16,7 @@ use super::report::{StepKind, StepOutcome, StepReport};
 use super::things::{self, Decided, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
 use super::upload::MOST_ATTEMPTS;
 use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditStatus};
 use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp};
 use crate::ports::{Commit, DocumentStat, Expect, Version};
@@ -123,8 +123,7 @@ impl Driver<'_> {
                     return self.link_document(&key, finishing.stub, how, &open).await;
                 }
                 Err(error) if is_not_to_be_published(error.code()) => return self.abandon(&key, error, &open).await,
-                // A lost request for another version came late, and ours can be neither finished nor seen any more: the bytes once again, as the
-                // newest version of the same document.
+                // The bytes once again, as the newest version of the same document.
                 Err(error) if error.code() == Code::ClioValidation && sent < MOST_VERSIONS => {
                     stub = Some(finishing.stub)
                 }
@@ -263,12 +262,19 @@ impl Driver<'_> {
                 Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => {}
                 Err(failed) => {
                     let refused_by_clio = failed.failure.error.code() == Code::ClioValidation;
+                    let mut shown = None;
                     if refused_by_clio || executed(&failed.failure) != Executed::No {
                         // "Finishing twice is an error", and the answer may have been lost: what counts is what Clio holds.
-                        let shown = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
-                        if shown.is_finished(&finishing.uuid) {
+                        let document = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
+                        if document.is_finished(&finishing.uuid) {
                             return Ok(());
                         }
+                        shown = document.uuid;
+                    }
+                    if refused_by_clio && shown.is_some_and(|newest| newest != finishing.uuid) {
+                        // A lost request for another version came late: ours can be neither finished nor seen any more.
+                        let error = refused(failed.failure).with("reason", "another_version");
+                        return Err(error.retry_as(Retry::Retry));
                     }
                     if refused_by_clio && now.len == 0 {
                         return Err(Error::new(Code::DocumentEmptyRefused));
@@ -328,9 +334,9 @@ impl Driver<'_> {
         Ok(due_at.is_some_and(|over| over <= now))
     }
 
-    /// Leaves the stub unfinished, for good. As long as its PATCH may be executed the record stays: it may be published yet.
+    /// Leaves the stub unfinished. Once a PATCH of it may have been sent the record stays: it may be published, and Clio tells of its newest version only.
     async fn abandon(&mut self, key: &DocumentKey, error: Error, open: &Open) -> Result<StepReport> {
-        let stays = error.code() != Code::DocumentEmptyRefused && !open.over;
+        let stays = error.code() != Code::DocumentEmptyRefused && open.intent.finishing.is_some();
         if stays && !matches!(error.code(), Code::DocumentNotApproved | Code::DocumentNotClientUpload) {
             return Err(error);
         }
