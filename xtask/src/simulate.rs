@@ -117,32 +117,11 @@ const MUTATIONS: &[Mutation] = &[
         )],
     },
     Mutation {
-        name: "the wait for a subscription that may come to be",
-        file: "core/src/auth/disconnect.rs",
-        edits: &[("Some(wait) => return Ok(Revoked::Wait(wait)),", "Some(_) => {}")],
-    },
-    Mutation {
         name: "the memory of a replaced grant",
         file: "core/src/auth/connect.rs",
         edits: &[(
             "            tokens.replaced = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;",
             "            self.replaced_by(firm, &earlier.value).await.map_err(failed)?;",
-        )],
-    },
-    Mutation {
-        name: "the note before each finishing request",
-        file: "core/src/sync/document.rs",
-        edits: &[(
-            "        open.intent.finishing = Some(finishing.clone());\n        open.over = false;",
-            "        if open.intent.finishing.as_ref() == Some(finishing) {\n            return Ok(());\n        }\n        open.intent.finishing = Some(finishing.clone());\n        open.over = false;",
-        )],
-    },
-    Mutation {
-        name: "the end of a revocation that a reconnect cancelled",
-        file: "core/src/auth/disconnect.rs",
-        edits: &[(
-            "        Ok(now.is_some_and(|now| now.value.id == connection.id && now.value.state == ConnectionState::Revoking))",
-            "        let _ = connection;\n        Ok(now.is_some())",
         )],
     },
 ];
