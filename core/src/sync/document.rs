@@ -41,8 +41,6 @@ enum Found {
 struct Open {
     intent: DocumentIntent,
     version: Version,
-    /// Whether, before Clio was asked anything, no PATCH of it could be executed any more.
-    over: bool,
 }
 
 impl Driver<'_> {
@@ -59,10 +57,7 @@ impl Driver<'_> {
             Some(Stored { value: DocumentThing::Link(link), .. }) => {
                 return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
             }
-            Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) => {
-                let over = self.is_over(&intent, due_at).await?;
-                (Open { intent, version, over }, true)
-            }
+            Some(Stored { value: DocumentThing::Intent(intent), version, .. }) => (Open { intent, version }, true),
             None => {
                 may_be_sent(&self.engine.intake.stat(&reference).await?)?;
                 let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None, decision: None };
@@ -73,7 +68,7 @@ impl Driver<'_> {
                     return Err(Error::new(Code::SyncBusy).with("document", &key));
                 }
                 // After the store lost its tail there may be a stub all the same.
-                (Open { intent, version, over: true }, self.recovery.is_some())
+                (Open { intent, version }, self.recovery.is_some())
             }
         };
         match open.intent.decision.take() {
@@ -135,7 +130,6 @@ impl Driver<'_> {
     /// Before each PATCH its stub becomes, or stays, the only candidate, until that PATCH cannot be executed any more.
     async fn note_finishing(&mut self, key: &DocumentKey, open: &mut Open, finishing: &Finishing) -> Result<()> {
         open.intent.finishing = Some(finishing.clone());
-        open.over = false;
         let mut unit = self.unit()?;
         let thing = DocumentThing::Intent(open.intent.clone());
         let expect = Expect::Version(open.version.clone());
@@ -312,12 +306,13 @@ impl Driver<'_> {
         let record = things::document_key(&self.claim.links, key);
         let stored = self.engine.journal.get::<DocumentThing>(&record).await?;
         let Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) = stored else { return Ok(None) };
+        // Before Clio is asked: a PATCH that is over by then is in the answer.
         let over = self.is_over(&intent, due_at).await?;
-        let open = Open { intent, version, over };
+        let open = Open { intent, version };
         if let Found::Finished(clio) = self.find(key, matter, &open.intent).await? {
             return self.link_document(key, clio, How::Recovered, &open).await.map(Some);
         }
-        if open.over {
+        if over {
             let mut unit = self.unit()?;
             unit.delete(record, open.version);
             self.commit_unit(&unit).await?;
