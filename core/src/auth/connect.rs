@@ -330,6 +330,7 @@ impl Connect {
         wake_in(&self.journal, &mut unit, Chore::Subscriptions).await?;
         wake_in(&self.journal, &mut unit, Chore::Poll).await?;
         wake_in(&self.journal, &mut unit, Chore::Sweep).await?;
+        wake_in(&self.journal, &mut unit, Chore::SecondRecords).await?;
         unit.audit(connected(actor, connection));
         Ok(unit)
     }

@@ -372,8 +372,8 @@ impl Connect {
             let it = &hook.value;
             it.link_set == connection.link_set && it.state == HookState::Creating && !seen.contains(digest)
         });
-        let left = asked.filter_map(|(_, hook)| u64::try_from(hook.due_at?.millis_since(now)).ok()).max();
-        Ok((ids, left.filter(|left| *left > 0).map(|left| Duration::from_millis(left + 1))))
+        let left = asked.filter_map(|(_, hook)| Some(now.until(hook.due_at?))).max();
+        Ok((ids, left.filter(|left| !left.is_zero()).map(|left| left + Duration::from_millis(1))))
     }
 
     async fn finish_revoking(

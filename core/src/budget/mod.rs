@@ -89,8 +89,7 @@ impl Ledger {
 /// How long the window of an answer still lasts: a matter of Clio's clock alone.
 fn lasts(rate: RateWindow, clio_time: Option<Timestamp>) -> Option<Duration> {
     let reset = Timestamp(rate.reset_unix_secs.saturating_mul(1000));
-    let left = Duration::from_millis(u64::try_from(reset.millis_since(clio_time?)).unwrap_or(0));
-    Some(left.min(LONGEST))
+    Some(clio_time?.until(reset).min(LONGEST))
 }
 
 /// Adds to the commit that makes a connection the window of its token, as the connection's own calls left it.
@@ -246,8 +245,8 @@ impl Budget {
         let now = self.journal.runtime().monotonic();
         let last_limit = stored.as_ref().map(|stored| stored.value.limit);
         let ledger = stored.as_ref().and_then(|stored| {
-            let left = u64::try_from(stored.due_at?.millis_since(store_now)).ok().filter(|left| *left > 0)?;
-            Some((stored.value, Duration::from_millis(left).min(LONGEST)))
+            let left = Some(store_now.until(stored.due_at?)).filter(|left| !left.is_zero())?;
+            Some((stored.value, left.min(LONGEST)))
         });
         // `whole` is what the ledger holds; what may be leased of it now is less as long as it is not known whether the calls that are out are counted in what
         // was told.

@@ -54,6 +54,8 @@ names! {
         Mapping "mapping",
         /// An admin decided whether a record in Clio is the one in doubt.
         Review "review",
+        /// A second record of what was created was found in Clio: which of them stays is for a person to decide.
+        SecondRecord "second_record",
         /// The operator said that the store lost records, or that they are all found again.
         Recovery "recovery",
         /// What failed is tried again because somebody asked.

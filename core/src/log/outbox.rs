@@ -70,6 +70,17 @@ pub enum EventBody {
         /// Clio said that it was deleted; otherwise it may only be hidden.
         deleted: bool,
     },
+    /// Clio executed a request long after it was given up, and so holds a record twice: an admin looks at them in Clio and deletes one.
+    SecondRecord {
+        /// `contact` or `matter`.
+        step: String,
+        /// CaseHug's id of it.
+        id: String,
+        /// The record that it is linked to.
+        clio: ClioId,
+        /// Those that equal it and that nobody is linked to.
+        others: Vec<ClioId>,
+    },
     /// A client was changed in Clio or in CaseHug: an admin may look at the proposal.
     ContactProposed {
         /// The client.

@@ -19,6 +19,12 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The time from `self` to `later`; zero if that has passed.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_millis(u64::try_from(later.millis_since(self)).unwrap_or(0))
+    }
+
     /// RFC 3339 in UTC with milliseconds.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

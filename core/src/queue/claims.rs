@@ -133,7 +133,7 @@ impl Claims {
             // Parked: what is missing is missing for this trigger too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
             let due = match (job.parked, job.running) {
                 (Some(_), _) => None,
-                (None, Some(_)) => Some(left(due_at, self.journal.store_now().await?)),
+                (None, Some(_)) => Some(left(self.journal.store_now().await?, due_at)),
                 (None, None) => Some(Duration::ZERO),
             };
             let mut unit = self.journal.unit(firm)?;
@@ -159,7 +159,7 @@ impl Claims {
             let lease = self.journal.get::<Lease>(&lease_key(firm, matter)).await?;
             if claim.is_some() || job.running.is_some() {
                 let now = self.journal.store_now().await?;
-                let left = left(lease.as_ref().and_then(|lease| lease.due_at), now);
+                let left = left(now, lease.as_ref().and_then(|lease| lease.due_at));
                 if !left.is_zero() {
                     if matches!(why, Why::Due(_)) {
                         self.look_again(firm, &job, expect, left).await?;
@@ -328,10 +328,9 @@ fn expectation<T>(stored: Option<&Stored<T>>) -> Expect {
     stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
 }
 
-/// The time until then: zero once it has passed, or if there is no such time.
-fn left(until: Option<Timestamp>, now: Timestamp) -> Duration {
-    let left = until.map_or(0, |until| until.millis_since(now));
-    Duration::from_millis(u64::try_from(left).unwrap_or(0))
+/// Zero if it has passed, or if there is no such time.
+fn left(now: Timestamp, until: Option<Timestamp>) -> Duration {
+    until.map_or(Duration::ZERO, |until| now.until(until))
 }
 
 fn contended(matter: &MatterId) -> Error {

@@ -187,9 +187,10 @@ impl Driver<'_> {
             let step = self.link_contact(client, clio, Some(&shown), How::Linked, stored.version).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
-        let sent: SentContact = self.open_intent(&things::contact_key(&self.claim.links, client), &intent).await?;
+        let sent: SentContact =
+            self.engine.open_intent(&things::contact_key(&self.claim.links, client), &intent).await?;
         let asked_at = self.engine.journal.store_now().await?;
-        let since = self.look_since(&intent, stored.due_at).await?;
+        let since = self.engine.look_since(&intent, stored.due_at).await?;
         let mut found = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
         let probe = match &sent.email {
             Some(email) => {
@@ -204,18 +205,18 @@ impl Driver<'_> {
                 let mut free = Vec::new();
                 for contact in &found {
                     let owned =
-                        things::is_owned(&self.engine.journal, &self.claim.links, "contact", contact.id).await?;
+                        things::is_owned(&self.engine.journal, &self.claim.links, things::CONTACTS, contact.id).await?;
                     if owned.is_none() && !intent.excludes(contact.id) {
                         free.push(contact);
                     }
                 }
-                let after = self.created_after(&intent, stored.due_at).await?;
+                let after = self.engine.created_after(&intent, stored.due_at).await?;
                 dedupe::probe_contact(&sent, &free, after, intent.is_recovered())
             }
         };
         match probe {
             Probe::Found(clio) => {
-                let after = self.created_after(&intent, stored.due_at).await?;
+                let after = self.engine.created_after(&intent, stored.due_at).await?;
                 let shown = found.iter().find(|contact| contact.id == clio);
                 let created = shown.and_then(|contact| contact.created_at);
                 let ours = created.is_none_or(|created| created >= after);
@@ -228,14 +229,9 @@ impl Driver<'_> {
                 Err(self.needs_review(StepKind::Contact, client, candidates, intent))
             }
             Probe::Miss => {
-                let companion = intent.email.as_ref().map(|digest| things::email_key(&self.claim.links, digest));
-                self.release_if_quiet(
-                    &things::contact_key(&self.claim.links, client),
-                    companion.as_ref(),
-                    &Stored { value: (), version: stored.version, due_at: stored.due_at },
-                    asked_at,
-                )
-                .await
+                let intent = Stored { value: intent, version: stored.version, due_at: stored.due_at };
+                let key = things::contact_key(&self.claim.links, client);
+                self.release_if_quiet(&key, &intent, asked_at).await
             }
         }
     }
@@ -251,8 +247,8 @@ impl Driver<'_> {
         if let Some(shown) = shown {
             note_known(&self.engine.journal, &self.engine.keyring, unit, &self.claim.links, shown).await?;
         }
-        let key = things::owner_key(&self.claim.links, "contact", clio);
-        match things::is_owned(&self.engine.journal, &self.claim.links, "contact", clio).await? {
+        let key = things::owner_key(&self.claim.links, things::CONTACTS, clio);
+        match things::is_owned(&self.engine.journal, &self.claim.links, things::CONTACTS, clio).await? {
             Some(version) => unit.check(key, Expect::Version(version)),
             None => {
                 unit.put(key, Expect::Absent, &Owner { owner: client.to_string() })?;

@@ -5,15 +5,15 @@ use core::time::Duration;
 use zeroize::Zeroizing;
 
 use super::call::{Executed, MARGIN, Patience, executed};
-use super::driver::Driver;
+use super::driver::{Driver, Engine};
 use super::report::StepReport;
-use super::things::{ContactKey, How, Intent, Link, Thing, committed_at};
+use super::things::{self, ContactKey, How, Intent, Link, Thing, committed_at};
 use crate::auth::Connection;
 use crate::clio::{ApiRequest, CallError};
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::{ClioId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::records::Stored;
+use crate::records::{Stored, Unit};
 
 /// After Clio itself answered with an error, only its search index may lag.
 const INDEX_DELAY: Duration = Duration::from_secs(5);
@@ -99,7 +99,8 @@ impl Driver<'_> {
                 }
                 Executed::No => {
                     if let Err(failure) = self.caller.wait_to_repeat(&mut patience, failed).await {
-                        self.release(key, companion.map(|(key, _)| key), version).await?;
+                        let unit = self.releasing(key, companion.map(|(key, _)| key), version).await?;
+                        self.commit_unit(&unit).await?;
                         return Err(refused(failure));
                     }
                 }
@@ -113,8 +114,7 @@ impl Driver<'_> {
     pub(super) async fn release_if_quiet(
         &mut self,
         key: &Key,
-        companion: Option<&Key>,
-        intent: &Stored<()>,
+        intent: &Stored<Intent>,
         asked_at: Timestamp,
     ) -> Result<Resolved> {
         if let Some(recovery) = self.recovery {
@@ -122,17 +122,21 @@ impl Driver<'_> {
             recovery.must_be_quiet(key.collection)?;
         }
         if let Some(due) = intent.due_at.filter(|due| *due > asked_at) {
-            let left = Duration::from_millis(u64::try_from(due.millis_since(asked_at)).unwrap_or(0) + 1);
+            let left = asked_at.until(due) + Duration::from_millis(1);
             // What was created shows long before it is certain that nothing was; and where another matter's run is creating it, that run is done in a moment.
             let look = INDEX_DELAY.saturating_mul(1 << self.claim.attempt.saturating_sub(1).min(8));
             let wait = Retry::After(left.min(look));
             return Err(Error::new(Code::SyncInDoubt).with("collection", key.collection).retry_as(wait));
         }
-        self.release(key, companion, intent.version.clone()).await?;
+        let companion = intent.value.email.as_ref().map(|digest| things::email_key(&self.claim.links, digest));
+        let mut unit = self.releasing(key, companion.as_ref(), intent.version.clone()).await?;
+        self.engine.look_again_in(&mut unit, &self.claim.links, key, intent).await?;
+        // A conflict means that another run resolved it meanwhile; the caller reads again.
+        self.commit_unit(&unit).await?;
         Ok(Resolved::Released)
     }
 
-    async fn release(&mut self, key: &Key, companion: Option<&Key>, version: Version) -> Result<()> {
+    async fn releasing(&self, key: &Key, companion: Option<&Key>, version: Version) -> Result<Unit> {
         let mut unit = self.unit()?;
         unit.delete(key.clone(), version);
         if let Some(companion) = companion
@@ -140,14 +144,18 @@ impl Driver<'_> {
         {
             unit.delete(companion.clone(), record.version);
         }
-        // A conflict means that another run resolved it meanwhile; the caller reads again.
-        self.commit_unit(&unit).await?;
-        Ok(())
+        Ok(unit)
     }
 
+    pub(super) fn link(&self, clio: ClioId, how: How) -> Thing {
+        Thing::Link(Link { clio, how, at: self.engine.runtime.now() })
+    }
+}
+
+impl Engine {
     /// Opens the natural key of an intent.
     pub(super) async fn open_intent<N: serde::de::DeserializeOwned>(&self, key: &Key, intent: &Intent) -> Result<N> {
-        let sealer = self.engine.keyring.for_connection(self.firm, &intent.connection).await?;
+        let sealer = self.keyring.for_connection(&key.firm, &intent.connection).await?;
         let json = sealer.open(&sealer.context(record_of(key), "sealed"), &intent.sealed)?;
         serde_json::from_slice(&json).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", key.collection))
     }
@@ -161,22 +169,18 @@ impl Driver<'_> {
             return Ok(made - MARGIN);
         }
         let made = committed_at(intent, due_at);
-        let Some(clio_now) = self.engine.clio.clio_now() else { return Ok(made - MARGIN) };
-        let ahead = clio_now.millis_since(self.engine.journal.store_now().await?);
+        let Some(clio_now) = self.clio.clio_now() else { return Ok(made - MARGIN) };
+        let ahead = clio_now.millis_since(self.journal.store_now().await?);
         Ok(Timestamp(made.0.saturating_add(ahead)) - MARGIN)
     }
 
     /// The lower bound for `created_since` when looking for what the intent may have created. As long as nothing is known of Clio's clock it covers a
     /// database whose clock is a day off; [`created_after`](Self::created_after) is asked of each answer again.
     pub(super) async fn look_since(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Timestamp> {
-        if intent.clio_at.is_none() && self.engine.clio.clio_now().is_none() {
+        if intent.clio_at.is_none() && self.clio.clio_now().is_none() {
             return Ok(committed_at(intent, due_at) - Duration::from_secs(26 * 3600));
         }
         self.created_after(intent, due_at).await
-    }
-
-    pub(super) fn link(&self, clio: ClioId, how: How) -> Thing {
-        Thing::Link(Link { clio, how, at: self.engine.runtime.now() })
     }
 }
 

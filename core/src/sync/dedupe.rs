@@ -66,24 +66,17 @@ pub(crate) fn probe_contact(
     created_after: Timestamp,
     unsure: bool,
 ) -> Probe {
-    let same_name = |contact: &&&Contact| {
-        same(contact.first_name.as_ref(), Some(&sent.first_name))
-            && same(contact.last_name.as_ref(), Some(&sent.last_name))
-    };
-    let equal = |contact: &&&Contact| match &sent.phone {
-        Some(phone) => contact.phones().any(|number| digits(number) == digits(phone)),
-        None => contact.phones().next().is_none() && contact.emails().next().is_none(),
-    };
     let recent: Vec<_> = candidates
         .iter()
         .filter(|contact| contact.is_person() && is_after(contact.created_at, created_after))
         .collect();
-    let near: Vec<_> = recent.iter().filter(|contact| same_name(contact)).collect();
+    let near: Vec<_> = recent.iter().filter(|contact| has_name(sent, contact)).collect();
     if unsure && near.is_empty() {
         let relatives = recent.iter().filter(|contact| same(contact.last_name.as_ref(), Some(&sent.last_name)));
         return verdict(&[], relatives.map(|contact| contact.id).collect());
     }
-    let exact: Vec<ClioId> = near.iter().copied().filter(|contact| equal(contact)).map(|contact| contact.id).collect();
+    let exact: Vec<ClioId> =
+        near.iter().filter(|contact| is_contact(sent, contact)).map(|contact| contact.id).collect();
     verdict(&exact, near.iter().map(|contact| contact.id).collect())
 }
 
@@ -96,18 +89,40 @@ pub(crate) fn probe_matter(sent: &SentMatter, candidates: &[&Matter], created_af
         .filter(|matter| is_after(matter.created_at, created_after))
         .filter(|matter| matter.client_id == Some(sent.client))
         .collect();
-    let near: Vec<_> =
-        recent.iter().filter(|matter| same(matter.description.as_ref(), Some(&sent.description))).collect();
+    let near: Vec<_> = recent.iter().filter(|matter| has_description(sent, matter)).collect();
     if unsure && near.is_empty() {
         return verdict(&[], recent.iter().map(|matter| matter.id).collect());
     }
-    let exact: Vec<ClioId> = near
-        .iter()
-        .filter(|matter| same(matter.client_reference.as_ref(), sent.client_reference.as_ref()))
-        .filter(|matter| matter.practice_area_id == sent.practice_area)
-        .map(|matter| matter.id)
-        .collect();
+    let exact: Vec<ClioId> = near.iter().filter(|matter| is_matter(sent, matter)).map(|matter| matter.id).collect();
     verdict(&exact, near.iter().map(|matter| matter.id).collect())
+}
+
+/// Whether it is a person as it was sent: of that email, or without one equal in every field.
+pub(crate) fn is_contact(sent: &SentContact, contact: &Contact) -> bool {
+    if let Some(email) = &sent.email {
+        return !persons_with_email(core::slice::from_ref(contact), email).is_empty();
+    }
+    let equal = match &sent.phone {
+        Some(phone) => contact.phones().any(|number| digits(number) == digits(phone)),
+        None => contact.phones().next().is_none() && contact.emails().next().is_none(),
+    };
+    contact.is_person() && has_name(sent, contact) && equal
+}
+
+/// Whether it is equal to what was sent in every field that Clio gives back as it was.
+pub(crate) fn is_matter(sent: &SentMatter, matter: &Matter) -> bool {
+    matter.client_id == Some(sent.client)
+        && has_description(sent, matter)
+        && same(matter.client_reference.as_ref(), sent.client_reference.as_ref())
+        && matter.practice_area_id == sent.practice_area
+}
+
+fn has_name(sent: &SentContact, contact: &Contact) -> bool {
+    same(contact.first_name.as_ref(), Some(&sent.first_name)) && same(contact.last_name.as_ref(), Some(&sent.last_name))
+}
+
+fn has_description(sent: &SentMatter, matter: &Matter) -> bool {
+    same(matter.description.as_ref(), Some(&sent.description))
 }
 
 fn verdict(exact: &[ClioId], near: Vec<ClioId>) -> Probe {
@@ -119,7 +134,7 @@ fn verdict(exact: &[ClioId], near: Vec<ClioId>) -> Probe {
 }
 
 /// A record without a creation time proves nothing either way, so it counts as recent: better a review than a duplicate.
-fn is_after(created: Option<Timestamp>, bound: Timestamp) -> bool {
+pub(crate) fn is_after(created: Option<Timestamp>, bound: Timestamp) -> bool {
     created.is_none_or(|created| created >= bound)
 }
 

@@ -124,9 +124,9 @@ impl Driver<'_> {
             let step = self.link_matter(Seen::from(&shown), How::Linked, stored.version, unmapped).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
-        let sent: SentMatter = self.open_intent(&key, &intent).await?;
+        let sent: SentMatter = self.engine.open_intent(&key, &intent).await?;
         let asked_at = self.engine.journal.store_now().await?;
-        let since = self.look_since(&intent, stored.due_at).await?;
+        let since = self.engine.look_since(&intent, stored.due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since));
         let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
@@ -136,7 +136,7 @@ impl Driver<'_> {
                 free.push(matter);
             }
         }
-        let after = self.created_after(&intent, stored.due_at).await?;
+        let after = self.engine.created_after(&intent, stored.due_at).await?;
         match dedupe::probe_matter(&sent, &free, after, intent.is_recovered()) {
             Probe::Found(clio) => {
                 let seen = found.iter().find(|matter| matter.id == clio).map(Seen::from);
@@ -148,8 +148,8 @@ impl Driver<'_> {
                 Err(self.needs_review(StepKind::Matter, id, candidates, (key, stored.version)))
             }
             Probe::Miss => {
-                let intent = Stored { value: (), version: stored.version, due_at: stored.due_at };
-                self.release_if_quiet(&key, None, &intent, asked_at).await
+                let intent = Stored { value: intent, version: stored.version, due_at: stored.due_at };
+                self.release_if_quiet(&key, &intent, asked_at).await
             }
         }
     }

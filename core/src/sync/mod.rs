@@ -35,6 +35,7 @@ mod known;
 mod matter;
 mod plan;
 mod recovery;
+mod repeated;
 mod report;
 mod review;
 mod run;

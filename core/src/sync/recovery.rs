@@ -84,8 +84,8 @@ pub(crate) async fn recover(
 pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Recovery>> {
     let Some(stored) = journal.get::<Recovery>(&key(firm)).await? else { return Ok(None) };
     let now = journal.store_now().await?;
-    let left = stored.due_at.map_or(0, |due| due.millis_since(now));
-    Ok(Some(Recovery { left: Duration::from_millis(u64::try_from(left).unwrap_or(0)), ..stored.value }))
+    let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));
+    Ok(Some(Recovery { left, ..stored.value }))
 }
 
 impl Recovery {

@@ -4,8 +4,6 @@
 //! another's lawyer, to post again may make a duplicate. The candidates' ids are kept, an admin looks at them in Clio, and the decision is written into the open intent itself: the next run,
 //! and no other, acts on it.
 
-use core::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::driver::{Driver, Engine};
@@ -140,16 +138,13 @@ impl Engine {
         };
         let mut unit = self.journal.unit(firm)?;
         let now = self.journal.store_now().await?;
-        let left = |due: Option<Timestamp>| {
-            due.map(|due| Duration::from_millis(u64::try_from(due.millis_since(now)).unwrap_or(0)))
-        };
         match waiting {
             Waiting::Thing(key, stored) => {
                 let Thing::Intent(mut intent) = stored.value else { return Err(unknown()) };
                 // The due time is written anew, and no longer tells when the intent was made.
                 intent.committed_at = Some(things::committed_at(&intent, stored.due_at));
                 intent.decision = Some(decided);
-                let due = left(stored.due_at);
+                let due = stored.due_at.map(|due| now.until(due));
                 unit.put_due(key, Expect::Version(stored.version), due, &Thing::Intent(intent))?;
             }
             Waiting::Document(key, stored) => {

@@ -11,6 +11,8 @@ use crate::model::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId
 use crate::ports::{Key, Order, Record, Scan, Version};
 use crate::records::{Journal, Stored};
 
+pub(super) const CONTACTS: &str = "contact";
+pub(super) const MATTERS: &str = "matter";
 /// The collection of documents.
 pub(crate) const DOCUMENTS: &str = "document";
 const OWNERS: &str = "clio";
@@ -162,7 +164,7 @@ pub(crate) struct Owner {
 }
 
 pub(crate) fn contact_key(links: &Links, client: &ClientId) -> Key {
-    links.key("contact", client)
+    links.key(CONTACTS, client)
 }
 
 pub(crate) fn email_key(links: &Links, digest: &str) -> Key {
@@ -170,7 +172,7 @@ pub(crate) fn email_key(links: &Links, digest: &str) -> Key {
 }
 
 pub(crate) fn matter_key(links: &Links, matter: &MatterId) -> Key {
-    links.key("matter", matter)
+    links.key(MATTERS, matter)
 }
 
 pub(crate) fn document_key(links: &Links, document: &DocumentKey) -> Key {
@@ -243,7 +245,7 @@ pub(crate) async fn linked_matters(
 /// The connections whose data keys seal open intents, in all sets of the firm.
 pub(crate) async fn intents_sealed_with(journal: &Journal, firm: &FirmId) -> Result<Vec<ConnectionId>> {
     let mut connections = Vec::new();
-    for collection in ["contact", "matter"] {
+    for collection in [CONTACTS, MATTERS] {
         for (_, stored) in journal.list::<Thing>(firm, collection, "").await? {
             if let Thing::Intent(intent) = stored.value {
                 connections.push(intent.connection);

@@ -35,6 +35,8 @@ pub(crate) enum Chore {
     Revocation,
     /// Asking whether Clio still accepts us, because somebody says that it does not.
     Authorization,
+    /// Looking for a second record of what was sent again.
+    SecondRecords,
 }
 
 impl Chore {
@@ -45,6 +47,7 @@ impl Chore {
             Self::Sweep => "sweep",
             Self::Revocation => "revocation",
             Self::Authorization => "authorization",
+            Self::SecondRecords => "second_records",
         }
     }
 
@@ -85,8 +88,7 @@ pub(crate) async fn wake_after(journal: &Journal, unit: &mut Unit, chore: Chore,
     };
     let mut due = wait;
     if let Some(due_at) = due_at.filter(|_| !wait.is_zero()) {
-        let left = due_at.millis_since(journal.store_now().await?);
-        due = due.min(Duration::from_millis(u64::try_from(left).unwrap_or(0)));
+        due = due.min(journal.store_now().await?.until(due_at));
     }
     progress.begin_anew();
     unit.put_due(key, Expect::Version(version), Some(due), &progress)?;
@@ -148,6 +150,7 @@ impl Engine {
             Chore::Sweep => self.sweep(&firm, &mut progress).await,
             Chore::Revocation => self.auth.revoke(&firm).await,
             Chore::Authorization => self.auth.ask_what_was_reported(&firm).await,
+            Chore::SecondRecords => self.look_for_second_records(&firm).await,
         };
         let next = match done {
             Ok(next) => {

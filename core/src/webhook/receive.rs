@@ -177,8 +177,7 @@ impl Engine {
     }
 
     async fn left(&self, due: Timestamp) -> Result<core::time::Duration> {
-        let left = due.millis_since(self.journal.store_now().await?);
-        Ok(core::time::Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+        Ok(self.journal.store_now().await?.until(due))
     }
 
     /// `false`: it was recorded before, or the subscription is not what it was.

@@ -5,6 +5,7 @@ mod documents;
 mod grants;
 mod review;
 mod runs;
+mod second_records;
 mod settings;
 mod subscriptions;
 mod way_back;

@@ -1,0 +1,162 @@
+//! What Clio executes long after it was given up: nothing prevents the second record, but it is told.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::world::{World, admin, firm, matter, refused};
+use crate::log::EventBody;
+use crate::model::{ClioId, Intake};
+
+const CONTACTS: &str = "/api/v4/contacts";
+const MATTERS: &str = "/api/v4/matters";
+/// The time until the second look.
+const LOOK: Duration = Duration::from_secs(125);
+
+/// A Clio that answers the first creations with an error, and what it holds.
+#[derive(Default)]
+struct Slow {
+    failing: Vec<u16>,
+    /// It lists nothing for the present.
+    down: bool,
+    sent: Vec<Value>,
+    holds: Vec<Value>,
+}
+
+impl Slow {
+    /// It executes what it refused first, after all.
+    fn execute_late(&mut self, id: i64) {
+        let late = made(&self.sent[0], id);
+        self.holds.push(late);
+    }
+}
+
+fn made(sent: &Value, id: i64) -> Value {
+    let mut made = sent.clone();
+    made["id"] = json!(id);
+    made["type"] = json!("Person");
+    made["created_at"] = json!("2026-04-01T12:00:00Z");
+    made
+}
+
+async fn slow(list: &'static str, failing: &[u16]) -> (World, Arc<Mutex<Slow>>) {
+    let world = World::new();
+    world.connect().await.unwrap();
+    let slow = Arc::new(Mutex::new(Slow { failing: failing.to_vec(), ..Slow::default() }));
+    let state = Arc::clone(&slow);
+    world.answers(move |method, path, _, body| {
+        let mut slow = state.lock().unwrap();
+        match method {
+            "POST" if path == list => {
+                slow.sent.push(body["data"].clone());
+                if let Some(status) = slow.failing.get(slow.sent.len() - 1) {
+                    return Some(refused(*status));
+                }
+                // As the usual answer.
+                slow.holds.push(made(&body["data"], if list == CONTACTS { 11 } else { 21 }));
+                None
+            }
+            "GET" if path == list && slow.down => Some(refused(503)),
+            "GET" if path == list => Some((200, json!({ "data": slow.holds, "meta": { "paging": {} } }))),
+            _ => None,
+        }
+    });
+    (world, slow)
+}
+
+fn put(world: &World, email: Option<&str>) {
+    let intake = json!({ "matter": { "id": "m1", "title": "T", "case_number": "1" }, "documents": [],
+        "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": email } });
+    world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+}
+
+/// Sent, refused, not found, and sent again.
+async fn sent_twice(world: &World) {
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!(report.clio_matter(), None);
+    world.later(Duration::from_secs(6)).await;
+    assert!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().clio_matter.is_some());
+    assert_eq!(world.stored("repeated").await.len(), 1);
+    world.events().await;
+}
+
+async fn told(world: &World) -> Vec<EventBody> {
+    let events = world.events().await.into_iter();
+    events.filter(|body| matches!(body, EventBody::SecondRecord { .. })).collect()
+}
+
+#[tokio::test]
+async fn a_second_record_is_told_once() {
+    let cases = [(MATTERS, Some("a@b.example"), 21), (CONTACTS, Some("a@b.example"), 11), (CONTACTS, None, 11)];
+    for (list, email, linked) in cases {
+        let (world, slow) = slow(list, &[500]).await;
+        put(&world, email);
+        sent_twice(&world).await;
+        slow.lock().unwrap().execute_late(99);
+        world.later(LOOK).await;
+        let step = if list == CONTACTS { "contact" } else { "matter" };
+        let id = if list == CONTACTS { "c1" } else { "m1" };
+        let (clio, others) = (ClioId(linked), vec![ClioId(99)]);
+        let event = EventBody::SecondRecord { step: step.into(), id: id.into(), clio, others };
+        assert_eq!(told(&world).await, [event]);
+        let audited = world.audited("second_record").await;
+        assert_eq!((audited.len(), &audited[0]["details"]["others"]), (1, &json!("99")));
+        assert!(world.stored("repeated").await.is_empty());
+        world.later(LOOK).await;
+        assert_eq!((told(&world).await.len(), world.audited("second_record").await.len()), (0, 1));
+        assert_eq!(slow.lock().unwrap().sent.len(), 2, "nothing is changed in Clio");
+    }
+}
+
+#[tokio::test]
+async fn what_is_another_one_is_not_told() {
+    let (world, slow) = slow(MATTERS, &[500]).await;
+    put(&world, None);
+    sent_twice(&world).await;
+    {
+        let mut slow = slow.lock().unwrap();
+        let mut other = made(&slow.sent[0], 97);
+        other["description"] = json!("another one");
+        let mut before = made(&slow.sent[0], 98);
+        before["created_at"] = json!("2026-03-01T12:00:00Z");
+        slow.holds.extend([other, before]);
+    }
+    world.later(LOOK).await;
+    assert!(told(&world).await.is_empty() && world.audited("second_record").await.is_empty());
+    assert!(world.stored("repeated").await.is_empty(), "it was looked");
+}
+
+#[tokio::test]
+async fn a_look_waits_for_the_link_and_for_clio() {
+    // The third request is refused for good, so that nothing is linked for the present.
+    let (world, slow) = slow(MATTERS, &[500, 422]).await;
+    put(&world, None);
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    world.later(Duration::from_secs(6)).await;
+    let asked = world.calls("GET /api/v4/matters");
+    world.later(LOOK).await;
+    assert_eq!((world.stored("repeated").await.len(), world.calls("GET /api/v4/matters")), (1, asked));
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap().clio_matter().unwrap();
+    slow.lock().unwrap().execute_late(99);
+    slow.lock().unwrap().down = true;
+    world.later(Duration::from_secs(3_601)).await;
+    assert_eq!(world.stored("repeated").await.len(), 1, "it is not given up while Clio does not answer");
+    slow.lock().unwrap().down = false;
+    world.later(Duration::from_secs(600)).await;
+    assert_eq!(told(&world).await.len(), 1);
+}
+
+#[tokio::test]
+async fn where_what_was_sent_is_not_known_any_more_there_is_no_look() {
+    let (world, slow) = slow(MATTERS, &[500]).await;
+    put(&world, None);
+    sent_twice(&world).await;
+    slow.lock().unwrap().execute_late(99);
+    world.sdk.disconnect(&admin()).await.unwrap();
+    world.later(LOOK).await;
+    assert!(world.stored("repeated").await.is_empty() && told(&world).await.is_empty());
+    world.connect().await.unwrap();
+    world.later(LOOK).await;
+    assert!(told(&world).await.is_empty());
+}
