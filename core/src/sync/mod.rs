@@ -14,8 +14,8 @@
 //! **Life of one intent.** Between 1 and 3 a crash or a lost answer leaves it open, and whoever meets it resolves it first, by looking in Clio (the *probe*). Found:
 //! it becomes the link, reported as `recovered`. Not found proves nothing until the intent is *quiet*: the last
 //! moment at which it may have been sent, plus the request's deadline, plus `settle`, on the store's clock. That moment is the record's due time. Before
-//! it the step ends as `in_doubt` with the time to come back; after it the request is sent again. A request that was
-//! certainly not executed (not one byte written, or refused by Clio with a 4xx) releases its intent at once.
+//! it the step ends as `in_doubt` with the time to come back; after it the request is sent again, and a `settle` later Clio is asked whether the first one came after all (`repeated.rs`).
+//! A request that was certainly not executed (not one byte written, or refused by Clio with a 4xx) releases its intent at once.
 //!
 //! Documents need not wait: Clio shows none before the finishing PATCH. So the intent records *which stub* is being finished before the PATCH is
 //! sent, and that stub is from then on the only candidate.
