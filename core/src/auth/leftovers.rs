@@ -12,7 +12,7 @@ use super::{Connection, ConnectionState};
 use crate::error::Result;
 use crate::model::{ConnectionId, FirmId};
 use crate::ports::{Commit, Expect};
-use crate::sync::intents_sealed_with;
+use crate::sync::{intents_sealed_with, looks_sealed_with};
 use crate::webhook::{HOOKS, Hook, HookState, proposals_sealed_with};
 
 impl Connect {
@@ -25,7 +25,7 @@ impl Connect {
         if left.is_empty() {
             return Ok(true);
         }
-        let needed = self.needed_keys(firm).await?;
+        let needed = self.needed_keys(firm, over).await?;
         let (kept, unneeded): (Vec<_>, Vec<_>) = left.into_iter().partition(|id| needed.contains(id));
         let mut unit = self.journal.unit(firm)?;
         unit.check(Connection::key(firm), Expect::Version(stored.version));
@@ -35,13 +35,17 @@ impl Connect {
         Ok(self.journal.commit(&unit).await? != Commit::Conflict && kept.is_empty())
     }
 
-    async fn needed_keys(&self, firm: &FirmId) -> Result<HashSet<ConnectionId>> {
+    async fn needed_keys(&self, firm: &FirmId, over: bool) -> Result<HashSet<ConnectionId>> {
         let mut needed = HashSet::new();
         // A connection that is being made.
         for (id, _) in self.journal.list::<serde_json::Value>(firm, DRAFTS, "").await? {
             needed.insert(ConnectionId::new(id)?);
         }
         needed.extend(intents_sealed_with(&self.journal, firm).await?);
+        if !over {
+            // Nobody looks for a second record once the firm has gone; after a reconnect it is looked for.
+            needed.extend(looks_sealed_with(&self.journal, firm).await?);
+        }
         needed.extend(proposals_sealed_with(&self.journal, firm).await?);
         let hooks = self.journal.list::<Hook>(firm, HOOKS, "").await?;
         let live = hooks.into_iter().map(|(_, hook)| hook.value).filter(|hook| hook.state != HookState::Retired);

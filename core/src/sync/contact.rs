@@ -10,7 +10,7 @@ use super::driver::Driver;
 use super::plan::PlannedContact;
 use super::recovery::Recovery;
 use super::report::{Note, StepKind, StepOutcome, StepReport};
-use super::things::{self, ContactKey, How, Owner, Thing};
+use super::things::{self, ContactKey, How, Intent, Owner, Thing};
 use crate::clio::{Contact, NewContact, contacts};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditStatus};
@@ -42,10 +42,17 @@ impl Driver<'_> {
                             Some(link.clio),
                         ));
                     }
-                    Thing::Intent(_) => match self.resolve_contact(client, stored).await? {
-                        Resolved::Linked(step) => return Ok(step),
-                        Resolved::Released => continue,
-                    },
+                    Thing::Intent(ref intent) => {
+                        let recovered = intent.is_recovered();
+                        match self.resolve_contact(client, stored).await? {
+                            Resolved::Linked(step) => return Ok(step),
+                            Resolved::Released => {
+                                // Clio was asked, or an admin: what the store lost is no reason to ask once more.
+                                recovery = recovery.filter(|_| !recovered);
+                                continue;
+                            }
+                        }
+                    }
                 }
             }
             if let Some(digest) = &digest {
@@ -151,47 +158,59 @@ impl Driver<'_> {
                 None => Ok(None),
             },
             Creation::Created(contact, version) => {
-                let step = self.link_contact(&client.id, contact.id, Some(&contact), How::Created, version).await?;
-                Ok(step)
+                let found = Found { clio: contact.id, shown: Some(&contact), how: How::Created, matches: 1 };
+                self.link_contact(&client.id, found, version, None).await
             }
         }
     }
 
     /// Turns an intent into its link. `None`: another run did.
+    ///
+    /// `doubt`: it is not known what became of the intent's request.
     async fn link_contact(
         &mut self,
         client: &ClientId,
-        clio: ClioId,
-        shown: Option<&Contact>,
-        how: How,
+        found: Found<'_>,
         version: Version,
+        doubt: Option<&Stored<Intent>>,
     ) -> Result<Option<StepReport>> {
+        let Found { clio, shown, how, matches } = found;
         let (outcome, action) = match how {
             How::Created => (StepOutcome::Created, Action::ContactCreated),
             How::Recovered => (StepOutcome::Recovered, Action::ContactCreated),
             How::Linked => (StepOutcome::Linked, Action::ContactLinked),
         };
-        let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio));
+        let note = (matches > 1).then_some(Note::SeveralContactsMatch);
+        let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio)).note(note);
+        let key = things::contact_key(&self.claim.links, client);
         let mut unit = self.unit()?;
-        unit.put(things::contact_key(&self.claim.links, client), Expect::Version(version), &self.link(clio, how))?;
+        if let Some(doubt) = doubt {
+            self.look_after_doubt_in(&mut unit, &key, doubt).await?;
+        }
+        unit.put(key, Expect::Version(version), &self.link(clio, how))?;
         self.own_contact(&mut unit, clio, shown, client).await?;
-        unit.audit(self.audit(action, AuditStatus::Ok, &step));
+        let entry = self.audit(action, AuditStatus::Ok, &step);
+        unit.audit(if note.is_some() { entry.with("matches", matches) } else { entry });
         Ok(self.commit(unit, &step).await?.then_some(step))
     }
 
     /// Looks in Clio for what an open intent may have created.
     async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
-        let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
+        let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
+        let doubt = Stored { value: intent, version: version.clone(), due_at };
+        let intent = &doubt.value;
         if let Some(clio) = intent.chosen() {
             let shown = self.caller.repeat(&contacts::show(clio)).await.map_err(refused)?;
-            let step = self.link_contact(client, clio, Some(&shown), How::Linked, stored.version).await?;
+            let found = Found { clio, shown: Some(&shown), how: How::Linked, matches: 1 };
+            let step = self.link_contact(client, found, version, Some(&doubt)).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentContact =
-            self.engine.open_intent(&things::contact_key(&self.claim.links, client), &intent).await?;
+            self.engine.open_intent(&things::contact_key(&self.claim.links, client), intent).await?;
         let asked_at = self.engine.journal.store_now().await?;
-        let since = self.engine.look_since(&intent, stored.due_at).await?;
+        let since = self.engine.look_since(intent, due_at).await?;
         let mut found = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
+        let mut matching = 1;
         let probe = match &sent.email {
             Some(email) => {
                 let mut matches = dedupe::persons_with_email(&found, email);
@@ -199,6 +218,7 @@ impl Driver<'_> {
                     found = self.caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
                     matches = dedupe::persons_with_email(&found, email);
                 }
+                matching = matches.len();
                 matches.first().map_or(Probe::Miss, |id| Probe::Found(*id))
             }
             None => {
@@ -210,28 +230,30 @@ impl Driver<'_> {
                         free.push(contact);
                     }
                 }
-                let after = self.engine.created_after(&intent, stored.due_at).await?;
+                let after = self.engine.created_after(intent, due_at).await?;
                 dedupe::probe_contact(&sent, &free, after, intent.is_recovered())
             }
         };
         match probe {
             Probe::Found(clio) => {
-                let after = self.engine.created_after(&intent, stored.due_at).await?;
+                let after = self.engine.created_after(intent, due_at).await?;
                 let shown = found.iter().find(|contact| contact.id == clio);
                 let created = shown.and_then(|contact| contact.created_at);
                 let ours = created.is_none_or(|created| created >= after);
                 let how = if ours { How::Recovered } else { How::Linked };
-                let step = self.link_contact(client, clio, shown, how, stored.version).await?;
+                // Of the same email, but with another name: somebody else made it, and ours may come yet.
+                let another = shown.is_some_and(|shown| !dedupe::is_contact(&sent, shown));
+                let found = Found { clio, shown, how, matches: matching };
+                let step = self.link_contact(client, found, version, another.then_some(&doubt)).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
             Probe::Review(candidates) => {
-                let intent = (things::contact_key(&self.claim.links, client), stored.version);
+                let intent = (things::contact_key(&self.claim.links, client), version);
                 Err(self.needs_review(StepKind::Contact, client, candidates, intent))
             }
             Probe::Miss => {
-                let intent = Stored { value: intent, version: stored.version, due_at: stored.due_at };
                 let key = things::contact_key(&self.claim.links, client);
-                self.release_if_quiet(&key, &intent, asked_at).await
+                self.release_if_quiet(&key, &doubt, asked_at).await
             }
         }
     }
@@ -256,6 +278,15 @@ impl Driver<'_> {
         }
         Ok(())
     }
+}
+
+/// What is linked, and what is known of it.
+struct Found<'a> {
+    clio: ClioId,
+    shown: Option<&'a Contact>,
+    how: How,
+    /// So many contacts match.
+    matches: usize,
 }
 
 enum Shared {

@@ -16,7 +16,7 @@ use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Stored, Unit};
 
 /// After Clio itself answered with an error, only its search index may lag.
-const INDEX_DELAY: Duration = Duration::from_secs(5);
+pub(super) const INDEX_DELAY: Duration = Duration::from_secs(5);
 
 /// What became of an open intent.
 pub(super) enum Resolved {
@@ -49,7 +49,7 @@ impl Driver<'_> {
         let config = self.engine.config;
         let mut patience = Patience::default();
         let mut current: Option<Version> = None;
-        let quiet = config.send_window + config.request_timeout + config.settle;
+        let quiet = config.quiet();
         let mut sends = 0;
         loop {
             let turn = self.caller.ready().await?;
@@ -93,7 +93,8 @@ impl Driver<'_> {
                 Executed::PerhapsEnded => {
                     let mut unit = self.unit()?;
                     let thing = Thing::Intent(Intent { committed_at: Some(committed_at), ..intent });
-                    unit.put_due(key.clone(), Expect::Version(version), Some(INDEX_DELAY), &thing)?;
+                    // The longer, the more often it was tried: an input that Clio fails over is not sent to it all the time.
+                    unit.put_due(key.clone(), Expect::Version(version), Some(self.look_delay()), &thing)?;
                     self.commit_unit(&unit).await?;
                     return Ok(Creation::Doubt);
                 }
@@ -124,16 +125,39 @@ impl Driver<'_> {
         if let Some(due) = intent.due_at.filter(|due| *due > asked_at) {
             let left = asked_at.until(due) + Duration::from_millis(1);
             // What was created shows long before it is certain that nothing was; and where another matter's run is creating it, that run is done in a moment.
-            let look = INDEX_DELAY.saturating_mul(1 << self.claim.attempt.saturating_sub(1).min(8));
-            let wait = Retry::After(left.min(look));
+            let wait = Retry::After(left.min(self.look_delay()));
             return Err(Error::new(Code::SyncInDoubt).with("collection", key.collection).retry_as(wait));
         }
         let companion = intent.value.email.as_ref().map(|digest| things::email_key(&self.claim.links, digest));
-        let mut unit = self.releasing(key, companion.as_ref(), intent.version.clone()).await?;
-        self.engine.look_again_in(&mut unit, &self.claim.links, key, intent).await?;
-        // A conflict means that another run resolved it meanwhile; the caller reads again.
-        self.commit_unit(&unit).await?;
-        Ok(Resolved::Released)
+        loop {
+            let mut unit = self.releasing(key, companion.as_ref(), intent.version.clone()).await?;
+            let wait = self.engine.config.settle.max(INDEX_DELAY);
+            self.engine.look_again_in(&mut unit, &self.claim.links, key, intent, wait).await?;
+            if matches!(self.commit_unit(&unit).await?, Commit::Done { .. }) {
+                return Ok(Resolved::Released);
+            }
+            // Another run resolved it meanwhile, and the caller reads again; or it was the look's chore that was written.
+            let now = self.engine.journal.store().get(key).await?;
+            if now.is_none_or(|now| now.version != intent.version) {
+                return Ok(Resolved::Released);
+            }
+        }
+    }
+
+    /// How long it is before Clio is asked again about a creation in doubt.
+    fn look_delay(&self) -> Duration {
+        INDEX_DELAY.saturating_mul(1 << self.claim.attempt.saturating_sub(1).min(8))
+    }
+
+    /// Adds a look to the commit of a link that closes a doubt without knowing what became of its request, if that may still be executed.
+    pub(super) async fn look_after_doubt_in(&self, unit: &mut Unit, key: &Key, doubt: &Stored<Intent>) -> Result<()> {
+        let now = self.engine.journal.store_now().await?;
+        let left = doubt.due_at.map_or(Duration::ZERO, |due| now.until(due));
+        if left.is_zero() {
+            return Ok(());
+        }
+        let wait = left + self.engine.config.settle.max(INDEX_DELAY);
+        self.engine.look_again_in(unit, &self.claim.links, key, doubt, wait).await
     }
 
     async fn releasing(&self, key: &Key, companion: Option<&Key>, version: Version) -> Result<Unit> {

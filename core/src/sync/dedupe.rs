@@ -39,7 +39,7 @@ pub(crate) fn persons_with_email(contacts: &[Contact], email: &str) -> Vec<ClioI
 }
 
 /// The natural key of a contact, exactly as it was sent. Sealed before it is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SentContact {
     pub first_name: String,
     pub last_name: String,
@@ -48,7 +48,7 @@ pub(crate) struct SentContact {
 }
 
 /// The natural key of a matter, exactly as it was sent. Sealed before it is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SentMatter {
     pub client: ClioId,
     pub description: String,
@@ -97,14 +97,12 @@ pub(crate) fn probe_matter(sent: &SentMatter, candidates: &[&Matter], created_af
     verdict(&exact, near.iter().map(|matter| matter.id).collect())
 }
 
-/// Whether it is a person as it was sent: of that email, or without one equal in every field.
+/// Whether it is a person as it was sent: of that name and email, or without one equal in every field.
 pub(crate) fn is_contact(sent: &SentContact, contact: &Contact) -> bool {
-    if let Some(email) = &sent.email {
-        return !persons_with_email(core::slice::from_ref(contact), email).is_empty();
-    }
-    let equal = match &sent.phone {
-        Some(phone) => contact.phones().any(|number| digits(number) == digits(phone)),
-        None => contact.phones().next().is_none() && contact.emails().next().is_none(),
+    let equal = match (&sent.email, &sent.phone) {
+        (Some(email), _) => !persons_with_email(core::slice::from_ref(contact), email).is_empty(),
+        (None, Some(phone)) => contact.phones().any(|number| digits(number) == digits(phone)),
+        (None, None) => contact.phones().next().is_none() && contact.emails().next().is_none(),
     };
     contact.is_person() && has_name(sent, contact) && equal
 }

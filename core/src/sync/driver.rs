@@ -57,6 +57,13 @@ impl Default for SyncConfig {
     }
 }
 
+impl SyncConfig {
+    /// How long after its intent's commit a creating request may still be executed.
+    pub(crate) fn quiet(&self) -> Duration {
+        self.send_window + self.request_timeout + self.settle
+    }
+}
+
 /// Is told of each step when it ends. For progress only: what it misses is in the report.
 pub trait Progress: MaybeSend + MaybeSync {
     /// A step ended.

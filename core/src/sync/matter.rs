@@ -6,7 +6,7 @@ use super::driver::Driver;
 use super::plan::PlannedMatter;
 use super::recovery::Recovery;
 use super::report::{Note, StepKind, StepOutcome, StepReport};
-use super::things::{self, How, Owner, Thing};
+use super::things::{self, How, Intent, Owner, Thing};
 use crate::clio::{NewMatter, matters};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditStatus};
@@ -34,10 +34,17 @@ impl Driver<'_> {
                 Some(Stored { value: Thing::Link(link), .. }) => {
                     return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(link.clio)));
                 }
-                Some(stored) => match self.resolve_matter(stored, area.err()).await? {
-                    Resolved::Linked(step) => return Ok(step),
-                    Resolved::Released => continue,
-                },
+                Some(stored) => {
+                    let recovered = matches!(&stored.value, Thing::Intent(intent) if intent.is_recovered());
+                    match self.resolve_matter(stored, area.err()).await? {
+                        Resolved::Linked(step) => return Ok(step),
+                        Resolved::Released => {
+                            // Clio was asked, or an admin: what the store lost is no reason to ask once more.
+                            recovery = recovery.filter(|_| !recovered);
+                            continue;
+                        }
+                    }
+                }
                 None => {}
             }
             if let Some(step) = self.new_matter(client, area, recovery.take()).await? {
@@ -85,18 +92,21 @@ impl Driver<'_> {
                 None => Ok(None),
             },
             Creation::Created(created, version) => {
-                self.link_matter(Seen::from(&created), How::Created, version, area.err()).await
+                self.link_matter(Seen::from(&created), How::Created, version, area.err(), None).await
             }
         }
     }
 
     /// Turns an intent into its link. `None`: another run did.
+    ///
+    /// `doubt`: it is not known what became of the intent's request.
     async fn link_matter(
         &mut self,
         seen: Seen,
         how: How,
         version: Version,
         unmapped: Option<Unmapped>,
+        doubt: Option<&Stored<Intent>>,
     ) -> Result<Option<StepReport>> {
         let (id, clio) = (&self.intake.matter.id, seen.clio);
         let (outcome, action) = match how {
@@ -105,8 +115,12 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::MatterLinked),
         };
         let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).note(unmapped.map(note));
+        let key = things::matter_key(&self.claim.links, id);
         let mut unit = self.unit()?;
-        unit.put(things::matter_key(&self.claim.links, id), Expect::Version(version), &self.link(clio, how))?;
+        if let Some(doubt) = doubt {
+            self.look_after_doubt_in(&mut unit, &key, doubt).await?;
+        }
+        unit.put(key, Expect::Version(version), &self.link(clio, how))?;
         let owner = Owner { owner: id.to_string() };
         unit.put(things::owner_key(&self.claim.links, "matter", clio), Expect::Absent, &owner)?;
         status::link(&self.engine.journal, &mut unit, &self.claim.links, id, seen).await?;
@@ -118,15 +132,17 @@ impl Driver<'_> {
     async fn resolve_matter(&mut self, stored: Stored<Thing>, unmapped: Option<Unmapped>) -> Result<Resolved> {
         let id = &self.intake.matter.id;
         let key = things::matter_key(&self.claim.links, id);
-        let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
+        let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
+        let doubt = Stored { value: intent, version: version.clone(), due_at };
+        let intent = &doubt.value;
         if let Some(clio) = intent.chosen() {
             let shown = self.caller.repeat(&matters::show(clio)).await.map_err(refused)?;
-            let step = self.link_matter(Seen::from(&shown), How::Linked, stored.version, unmapped).await?;
+            let step = self.link_matter(Seen::from(&shown), How::Linked, version, unmapped, Some(&doubt)).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
-        let sent: SentMatter = self.engine.open_intent(&key, &intent).await?;
+        let sent: SentMatter = self.engine.open_intent(&key, intent).await?;
         let asked_at = self.engine.journal.store_now().await?;
-        let since = self.engine.look_since(&intent, stored.due_at).await?;
+        let since = self.engine.look_since(intent, due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since));
         let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
@@ -136,21 +152,16 @@ impl Driver<'_> {
                 free.push(matter);
             }
         }
-        let after = self.engine.created_after(&intent, stored.due_at).await?;
+        let after = self.engine.created_after(intent, due_at).await?;
         match dedupe::probe_matter(&sent, &free, after, intent.is_recovered()) {
             Probe::Found(clio) => {
                 let seen = found.iter().find(|matter| matter.id == clio).map(Seen::from);
                 let seen = seen.unwrap_or(Seen { clio, status: None, updated_at: None });
-                let step = self.link_matter(seen, How::Recovered, stored.version, unmapped).await?;
+                let step = self.link_matter(seen, How::Recovered, version, unmapped, None).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
-            Probe::Review(candidates) => {
-                Err(self.needs_review(StepKind::Matter, id, candidates, (key, stored.version)))
-            }
-            Probe::Miss => {
-                let intent = Stored { value: intent, version: stored.version, due_at: stored.due_at };
-                self.release_if_quiet(&key, &intent, asked_at).await
-            }
+            Probe::Review(candidates) => Err(self.needs_review(StepKind::Matter, id, candidates, (key, version))),
+            Probe::Miss => self.release_if_quiet(&key, &doubt, asked_at).await,
         }
     }
 }

@@ -48,6 +48,7 @@ pub(crate) use driver::Engine;
 pub use driver::{Progress, SyncConfig};
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
 pub(crate) use recovery::{epoch, recover};
+pub(crate) use repeated::looks_sealed_with;
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
 pub(crate) use run::{RunRecord, StepRecord};

@@ -24,6 +24,8 @@ use crate::ports::{Commit, Expect, Key};
 use crate::records::Journal;
 use crate::webhook::{Chore, wake_in};
 
+const MOST_TURNS: usize = 8;
+
 /// `recovery/since`, due when everything that was on its way is over.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Recovery {
@@ -60,9 +62,8 @@ pub(crate) async fn recover(
     let entry = AuditEntry::by(&actor.id, Action::Recovery, AuditStatus::Ok);
     match since {
         Some(since) => {
-            let quiet = config.send_window + config.request_timeout + config.settle;
             let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-            unit.put_due(key(&actor.firm), expect, Some(quiet), &Recovery { since, left: Duration::ZERO })?;
+            unit.put_due(key(&actor.firm), expect, Some(config.quiet()), &Recovery { since, left: Duration::ZERO })?;
             unit.audit(entry.with("since", since.to_rfc3339()));
             let told = Key::new(&actor.firm, "recovery", "told");
             let before = journal.get::<Forgotten>(&told).await?;
@@ -100,8 +101,34 @@ impl Recovery {
 }
 
 impl Driver<'_> {
-    /// Puts the intent that may have been lost. `false`: another run put its own.
+    /// Puts the intent that may have been lost, unless another run puts its own.
     pub(super) async fn intend_again<N: Serialize>(
+        &mut self,
+        recovery: Recovery,
+        key: &Key,
+        companion: Option<&(Key, ContactKey)>,
+        natural: &N,
+        email: Option<String>,
+    ) -> Result<()> {
+        for _ in 0..MOST_TURNS {
+            if self.try_to_intend_again(recovery, key, companion, natural, email.clone()).await? {
+                return Ok(());
+            }
+            // The connection may have been written in this moment. Without an intent Clio would not be asked.
+            let store = self.engine.journal.store();
+            if store.get(key).await?.is_some() {
+                return Ok(());
+            }
+            if let Some((companion, _)) = companion
+                && store.get(companion).await?.is_some()
+            {
+                return Ok(());
+            }
+        }
+        Err(Error::new(Code::StoreConflict).with("collection", key.collection))
+    }
+
+    async fn try_to_intend_again<N: Serialize>(
         &mut self,
         recovery: Recovery,
         key: &Key,

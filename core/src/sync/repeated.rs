@@ -1,21 +1,21 @@
-//! A second look after a creation that was sent again.
+//! A second look at what Clio may have executed after it was given up.
 //!
 //! **Problem.** A miss in quiet time counts because Clio executes a request within `settle` of our giving up on it. Should it ever take longer, the record that we gave up on
-//! comes to be beside the one that was sent in its stead, and nothing here would ever know.
+//! comes to be beside the one that was sent in its stead, and nothing here would ever know. The same where an admin, or a match by email, closed a doubt before its request was over.
 //!
-//! **Model.** What releases an intent after a miss writes a `repeated/` record in the same commit: the intent as it was, due a `settle` later. Once the thing is linked, Clio is asked
-//! once more, and whatever equals what was sent, was created after the intent and is nobody else's, is told: in the audit log and to the host. Nothing is changed in Clio: which of two
-//! records stays is for a person to decide.
+//! **Model.** What releases or closes such an intent writes the thing's `repeated/` record in the same commit: the intents as they were, due a `settle` later. Once the thing is linked, Clio
+//! is asked once more for what equals what was sent, was created after the intent and is nobody's. What is found twice in a row is told: in the audit log and to the host. (Once is not enough:
+//! another matter's run may just be about to link it.) Nothing is changed in Clio: which of two records stays is for a person to decide.
 //!
-//! **Failure cases.** While the thing is not linked, nothing can be the second one of it: the look is put off. If the data key of the intent was dropped with its connection, what was
-//! sent is not known any more, and there is no look.
+//! **Failure cases.** While the thing is not linked there can be no second one of it, and while Clio does not answer nothing is known: the look is put off, ever longer, and given up
+//! after a week, because it holds a client's sealed text. If the data key of an intent went with its connection, what was sent is not known any more, and there is no look.
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::call::Caller;
-use super::create::refused;
+use super::create::{INDEX_DELAY, refused};
 use super::dedupe::{self, SentContact, SentMatter};
 use super::driver::Engine;
 use super::report::StepKind;
@@ -23,25 +23,45 @@ use super::things::{self, Intent, Thing, committed_at};
 use crate::auth::Links;
 use crate::budget::Class;
 use crate::clio::{contacts, matters};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
-use crate::model::{ClientId, ClioId, FirmId, MatterId, Timestamp};
-use crate::ports::{Commit, Expect, Key};
-use crate::records::{Stored, Unit};
+use crate::model::{ClientId, ClioId, ConnectionId, FirmId, MatterId, Timestamp};
+use crate::ports::{Commit, Expect, Key, Order, Record, Scan};
+use crate::records::{Journal, Stored, Unit};
 use crate::webhook::{Chore, wake_after};
 
 const REPEATED: &str = "repeated";
-/// When a thing is looked at again that is not in Clio yet.
-const NOT_LINKED: Duration = Duration::from_secs(3600);
+/// How long it is tried.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// Looks of one pass that may ask Clio.
+const AT_ONCE: usize = 20;
+/// Records of one pass. Those behind them have their turn when some of these are through.
+const PASS: usize = 1_000;
+/// Intents of one look: the first ones, and the latest.
+const MOST_INTENTS: usize = 4;
 
-/// `repeated/<contact or matter>/<id>/<unique>`, due when Clio is asked.
+/// `repeated/<contact or matter>/<id>`, due when Clio is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Repeated {
     thing: Sent,
-    intent: Intent,
+    /// In the order in which they were sent.
+    intents: Vec<Intent>,
+    /// What the last look found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    suspects: Vec<ClioId>,
+    /// How often in a row it was put off.
+    #[serde(default)]
+    put_off: u32,
 }
 
-/// What was sent twice.
+/// What was sent, as far as it can be opened: each text once, with its first intent.
+enum Texts<'a> {
+    Contacts(Vec<(SentContact, &'a Intent)>),
+    Matters(Vec<(SentMatter, &'a Intent)>),
+}
+
+/// What may be in Clio twice.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Sent {
@@ -64,6 +84,13 @@ impl Sent {
         match self {
             Self::Contact(client) => things::contact_key(links, client),
             Self::Matter(matter) => things::matter_key(links, matter),
+        }
+    }
+
+    fn look_key(&self, links: &Links) -> Key {
+        match self {
+            Self::Contact(client) => links.key(REPEATED, format_args!("contact/{client}")),
+            Self::Matter(matter) => links.key(REPEATED, format_args!("matter/{matter}")),
         }
     }
 
@@ -94,99 +121,192 @@ impl Sent {
     }
 }
 
+/// The connections whose data keys seal what is looked for.
+pub(crate) async fn looks_sealed_with(journal: &Journal, firm: &FirmId) -> Result<Vec<ConnectionId>> {
+    let looks = journal.list::<Repeated>(firm, REPEATED, "").await?;
+    Ok(looks.into_iter().flat_map(|(_, look)| look.value.intents).map(|intent| intent.connection).collect())
+}
+
+impl Repeated {
+    /// Puts it off: gives for how long.
+    fn wait_longer(&mut self, settle: Duration) -> Duration {
+        let wait = settle.max(INDEX_DELAY).saturating_mul(1 << self.put_off.min(10));
+        self.put_off += 1;
+        wait.min(LONGEST_WAIT)
+    }
+}
+
 impl Engine {
-    /// Adds the second look to the commit that releases an intent after a miss.
+    /// Adds a look at this intent's thing to the commit that releases or closes it, `wait` from now.
     pub(super) async fn look_again_in(
         &self,
         unit: &mut Unit,
         links: &Links,
         key: &Key,
-        released: &Stored<Intent>,
+        doubt: &Stored<Intent>,
+        wait: Duration,
     ) -> Result<()> {
-        let Some(thing) = Sent::of(links, key)? else { return Ok(()) };
-        let committed_at = Some(committed_at(&released.value, released.due_at));
-        let look = Repeated { intent: Intent { committed_at, ..released.value.clone() }, thing };
-        let id = format!("{}/{}", look.thing.step().name(), self.journal.new_id()?);
-        unit.put_due(links.key(REPEATED, id), Expect::Absent, Some(self.config.settle), &look)?;
-        wake_after(&self.journal, unit, Chore::SecondRecords, self.config.settle).await
+        let Some(thing) = Sent::of(links, key)?.filter(|_| !doubt.value.is_recovered()) else { return Ok(()) };
+        let record = thing.look_key(links);
+        let known = self.journal.store().get(&record).await?;
+        let expect = known.as_ref().map_or(Expect::Absent, |known| Expect::Version(known.version.clone()));
+        // One that cannot be read must not stand in the way of what is sent now.
+        let known = known.and_then(|known| serde_json::from_str::<Repeated>(&known.body).ok());
+        let mut intents = known.map_or_else(Vec::new, |known| known.intents);
+        intents.truncate(MOST_INTENTS - 1);
+        let committed_at = Some(committed_at(&doubt.value, doubt.due_at));
+        intents.push(Intent { committed_at, ..doubt.value.clone() });
+        unit.put_due(record, expect, Some(wait), &Repeated { thing, intents, suspects: Vec::new(), put_off: 0 })?;
+        wake_after(&self.journal, unit, Chore::SecondRecords, wait).await
     }
 
-    /// Takes the second looks that are due. Gives when the next one is.
+    /// Takes the looks that are due. Gives when the next one is.
     pub(crate) async fn look_for_second_records(&self, firm: &FirmId) -> Result<Option<Duration>> {
         let links = Links::current(&self.journal, firm).await?;
-        let looks = self.journal.list::<Repeated>(firm, REPEATED, &links.id("")).await?;
+        // The character after the slash ends the prefix.
+        let (from, until) = (links.id(""), Some(format!("{}0", links.set.as_str())));
+        let scan =
+            Scan::Ids { firm: firm.clone(), collection: REPEATED, from, until, order: Order::Ascending, limit: PASS };
         let now = self.journal.store_now().await?;
-        let mut next: Option<Duration> = None;
-        for (id, look) in looks {
-            let wait = match look.due_at.map(|due| now.until(due)) {
+        let (mut next, mut looked): (Option<Duration>, usize) = (None, 0);
+        for record in self.journal.store().scan(&scan).await? {
+            let wait = match record.due_at.map(|due| now.until(due)) {
                 Some(left) if !left.is_zero() => Some(left),
-                _ => self.look_for_second(&links, Key::new(firm, REPEATED, id), look).await?,
+                _ if looked == AT_ONCE => Some(INDEX_DELAY),
+                _ => {
+                    looked += 1;
+                    self.look_for_second(&links, record, now).await?
+                }
             };
             next = next.into_iter().chain(wait).min();
         }
         Ok(next)
     }
 
-    /// Takes one look. Gives when to look again, if it was too early.
-    async fn look_for_second(&self, links: &Links, key: Key, look: Stored<Repeated>) -> Result<Option<Duration>> {
-        let Stored { value: Repeated { thing, intent }, version, .. } = look;
+    /// Takes one look. Gives when there is to be another.
+    async fn look_for_second(&self, links: &Links, record: Record, now: Timestamp) -> Result<Option<Duration>> {
+        let Ok(mut look) = serde_json::from_str::<Repeated>(&record.body) else {
+            tracing::error!(firm = %links.firm, code = Code::StoreCorrupt.name(), "a look for a second record cannot be read");
+            return Ok(None);
+        };
         let mut unit = self.journal.unit(&links.firm)?;
-        let wait = match self.journal.get::<Thing>(&thing.key(links)).await?.map(|stored| stored.value) {
-            Some(Thing::Link(link)) => {
-                match self.seconds(links, &thing, &intent, link.clio).await {
-                    Ok(others) if others.is_empty() => {}
-                    Ok(others) => thing.tell(&mut unit, link.clio, others),
-                    Err(error) if error.get("reason") == Some("no_data_key") => {}
-                    Err(error) => return Err(error),
+        let wait = match self.seconds(links, &look, now).await {
+            Ok(None) => Some(look.wait_longer(self.config.settle)),
+            Ok(Some((_, others))) if others.is_empty() => None,
+            Ok(Some((_, others))) if look.suspects.is_empty() => {
+                look.suspects = others;
+                // By then whoever is creating one of them has linked it.
+                Some(self.config.quiet() + self.config.settle)
+            }
+            Ok(Some((clio, mut others))) => {
+                others.retain(|one| look.suspects.contains(one));
+                if !others.is_empty() {
+                    look.thing.tell(&mut unit, clio, others);
                 }
                 None
             }
-            Some(Thing::Intent(_)) => Some(self.config.settle),
-            None => Some(NOT_LINKED),
+            Err(error) if is_over(&error) => None,
+            Err(error) if matches!(error.code(), Code::NotConnected | Code::ReconnectRequired) => return Err(error),
+            Err(error) => {
+                tracing::warn!(firm = %links.firm, code = error.code().name(), "a look for a second record failed");
+                Some(look.wait_longer(self.config.settle))
+            }
         };
         match wait {
-            None => unit.delete(key, version),
+            None => unit.delete(record.key, record.version),
             Some(wait) => {
-                let look = Repeated { thing, intent };
-                unit.put_due(key, Expect::Version(version), Some(wait), &look)?;
+                unit.put_due(record.key, Expect::Version(record.version), Some(wait), &look)?;
             }
         }
-        // A conflict: another worker looked in this moment.
+        // A conflict: another worker looked, or it was sent once more, in this moment.
         Ok(match self.journal.commit(&unit).await? {
             Commit::Done { .. } => wait,
-            Commit::Conflict => Some(self.config.settle),
+            Commit::Conflict => Some(self.config.settle.max(INDEX_DELAY)),
         })
     }
 
-    /// What in Clio equals what was sent, came after the intent, and is neither its link's nor anybody else's.
-    async fn seconds(&self, links: &Links, thing: &Sent, intent: &Intent, linked: ClioId) -> Result<Vec<ClioId>> {
-        let caller = Caller::of_firm(self, links, Class::Bulk);
-        let key = thing.key(links);
-        let since = self.look_since(intent, None).await?;
-        let equal: Vec<(ClioId, Option<Timestamp>)> = match thing {
-            Sent::Contact(_) => {
-                let sent: SentContact = self.open_intent(&key, intent).await?;
-                let found = caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
-                let equal = found.iter().filter(|contact| dedupe::is_contact(&sent, contact));
-                equal.map(|contact| (contact.id, contact.created_at)).collect()
-            }
-            Sent::Matter(_) => {
-                let sent: SentMatter = self.open_intent(&key, intent).await?;
-                let found = caller.all_pages(matters::of_client_since(sent.client, Some(since))).await;
-                let found = found.map_err(refused)?;
-                let equal = found.iter().filter(|matter| dedupe::is_matter(&sent, matter));
-                equal.map(|matter| (matter.id, matter.created_at)).collect()
-            }
+    /// What the thing is linked to, and what in Clio equals what was sent, came after its intent, and is nobody's. `None`: it is not linked yet.
+    async fn seconds(&self, links: &Links, look: &Repeated, now: Timestamp) -> Result<Option<(ClioId, Vec<ClioId>)>> {
+        let over = || Error::new(Code::SealBroken).with("reason", OVER);
+        let latest = look.intents.last().ok_or_else(over)?;
+        if committed_at(latest, None) + KEPT < now {
+            return Err(over());
+        }
+        let key = look.thing.key(links);
+        let texts = match look.thing {
+            Sent::Contact(_) => Texts::Contacts(self.texts(&key, &look.intents).await?),
+            Sent::Matter(_) => Texts::Matters(self.texts(&key, &look.intents).await?),
         };
-        let after = self.created_after(intent, None).await?;
+        let Some(Stored { value: Thing::Link(link), .. }) = self.journal.get::<Thing>(&key).await? else {
+            return Ok(None);
+        };
+        let caller = Caller::of_firm(self, links, Class::Bulk);
+        let mut equal = Vec::new();
+        match &texts {
+            Texts::Contacts(texts) => {
+                for (sent, intent) in texts {
+                    let (since, after) = self.bounds(intent).await?;
+                    let found = caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
+                    let found = found.iter().filter(|one| dedupe::is_after(one.created_at, after));
+                    equal.extend(found.filter(|one| dedupe::is_contact(sent, one)).map(|one| one.id));
+                }
+            }
+            Texts::Matters(texts) => {
+                for (sent, intent) in texts {
+                    let (since, after) = self.bounds(intent).await?;
+                    let list = matters::of_client_since(sent.client, Some(since));
+                    let found = caller.all_pages(list).await.map_err(refused)?;
+                    let found = found.iter().filter(|one| dedupe::is_after(one.created_at, after));
+                    equal.extend(found.filter(|one| dedupe::is_matter(sent, one)).map(|one| one.id));
+                }
+            }
+        }
+        equal.sort_unstable();
+        equal.dedup();
         let mut others = Vec::new();
-        for (clio, created) in equal {
-            let ours =
-                clio == linked || things::is_owned(&self.journal, links, thing.step().name(), clio).await?.is_some();
-            if !ours && !intent.excludes(clio) && dedupe::is_after(created, after) {
+        for clio in equal {
+            let known = clio == link.clio || look.intents.iter().any(|intent| intent.excludes(clio));
+            if !known && things::is_owned(&self.journal, links, look.thing.step().name(), clio).await?.is_none() {
                 others.push(clio);
             }
         }
-        Ok(others)
+        Ok(Some((link.clio, others)))
     }
+
+    async fn bounds(&self, intent: &Intent) -> Result<(Timestamp, Timestamp)> {
+        Ok((self.look_since(intent, None).await?, self.created_after(intent, None).await?))
+    }
+
+    /// What can be opened of the intents' texts, each once.
+    ///
+    /// # Errors
+    /// [`is_over`] if that is nothing.
+    async fn texts<'a, N: serde::de::DeserializeOwned + PartialEq>(
+        &self,
+        key: &Key,
+        intents: &'a [Intent],
+    ) -> Result<Vec<(N, &'a Intent)>> {
+        let (mut texts, mut gone) = (Vec::<(N, &Intent)>::new(), None);
+        for intent in intents {
+            match self.open_intent::<N>(key, intent).await {
+                Ok(text) if texts.iter().any(|(known, _)| *known == text) => {}
+                Ok(text) => texts.push((text, intent)),
+                Err(error) if error.get("reason") == Some("no_data_key") || error.code() == Code::SealBroken => {
+                    gone = Some(Error::new(Code::SealBroken).with("reason", OVER).caused_by(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match gone {
+            Some(gone) if texts.is_empty() => Err(gone),
+            _ => Ok(texts),
+        }
+    }
+}
+
+/// Nobody will ever know any more.
+const OVER: &str = "look_is_over";
+
+fn is_over(error: &Error) -> bool {
+    error.get("reason") == Some(OVER)
 }

@@ -15,7 +15,7 @@ use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
 use crate::ports::{Expect, Key, Version};
 use crate::queue::Trigger;
-use crate::records::{Journal, Unit};
+use crate::records::{Journal, Stored, Unit};
 
 const REVIEWS: &str = "review";
 
@@ -80,8 +80,8 @@ impl Driver<'_> {
 
 /// The intent that waits, and when it is due.
 enum Waiting {
-    Thing(Key, crate::records::Stored<Thing>),
-    Document(Key, crate::records::Stored<DocumentThing>),
+    Thing(Key, Stored<Thing>),
+    Document(Key, Stored<DocumentThing>),
 }
 
 impl Engine {
@@ -120,9 +120,9 @@ impl Engine {
     pub(crate) async fn decide(&self, actor: &Actor, step: StepKind, id: &str, decision: Decision) -> Result<()> {
         let firm = &actor.firm;
         let links = Links::current(&self.journal, firm).await?;
-        let review = self.journal.get::<Review>(&Review::key(&links, step, id)).await?;
+        let question = Review::key(&links, step, id);
         let unknown = || Error::new(Code::IdInvalid).with("type", "Review");
-        let review = review.ok_or_else(unknown)?.value;
+        let Stored { value: review, version, .. } = self.journal.get::<Review>(&question).await?.ok_or_else(unknown)?;
         let waiting = self.waiting(&links, step, id).await?.ok_or_else(unknown)?;
         let decided = match decision {
             Decision::Link(clio) => {
@@ -137,6 +137,8 @@ impl Engine {
             Decision::Create => Decided::Create { not: review.candidates.clone() },
         };
         let mut unit = self.journal.unit(firm)?;
+        // Answered: it must not be answered once more, when what is being created is another try.
+        unit.delete(question, version);
         let now = self.journal.store_now().await?;
         match waiting {
             Waiting::Thing(key, stored) => {

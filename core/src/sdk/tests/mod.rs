@@ -2,10 +2,10 @@
 
 mod connection;
 mod documents;
+mod doubts;
 mod grants;
 mod review;
 mod runs;
-mod second_records;
 mod settings;
 mod subscriptions;
 mod way_back;

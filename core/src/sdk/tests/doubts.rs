@@ -1,4 +1,4 @@
-//! What Clio executes long after it was given up: nothing prevents the second record, but it is told.
+//! Creations in doubt: how often they are sent, what an admin decides of them, and what Clio executes long after it was given up: nothing prevents that second record, but it is told.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
@@ -7,12 +7,16 @@ use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, refused};
 use crate::log::EventBody;
-use crate::model::{ClioId, Intake};
+use crate::model::{ClioId, Intake, Timestamp};
+use crate::ports::{Expect, Key, Store as _, Version, Write};
+use crate::sync::Decision;
 
 const CONTACTS: &str = "/api/v4/contacts";
 const MATTERS: &str = "/api/v4/matters";
-/// The time until the second look.
+/// The time until the look.
 const LOOK: Duration = Duration::from_secs(125);
+/// From a look that found something to the one that confirms it.
+const CONFIRMED: Duration = Duration::from_secs(276);
 
 /// A Clio that answers the first creations with an error, and what it holds.
 #[derive(Default)]
@@ -86,6 +90,10 @@ async fn told(world: &World) -> Vec<EventBody> {
     events.filter(|body| matches!(body, EventBody::SecondRecord { .. })).collect()
 }
 
+fn post(list: &str) -> String {
+    format!("POST {list} ")
+}
+
 #[tokio::test]
 async fn a_second_record_is_told_once() {
     let cases = [(MATTERS, Some("a@b.example"), 21), (CONTACTS, Some("a@b.example"), 11), (CONTACTS, None, 11)];
@@ -95,6 +103,8 @@ async fn a_second_record_is_told_once() {
         sent_twice(&world).await;
         slow.lock().unwrap().execute_late(99);
         world.later(LOOK).await;
+        assert!(told(&world).await.is_empty(), "it may be another one that is just being linked");
+        world.later(CONFIRMED).await;
         let step = if list == CONTACTS { "contact" } else { "matter" };
         let id = if list == CONTACTS { "c1" } else { "m1" };
         let (clio, others) = (ClioId(linked), vec![ClioId(99)]);
@@ -103,7 +113,7 @@ async fn a_second_record_is_told_once() {
         let audited = world.audited("second_record").await;
         assert_eq!((audited.len(), &audited[0]["details"]["others"]), (1, &json!("99")));
         assert!(world.stored("repeated").await.is_empty());
-        world.later(LOOK).await;
+        world.later(CONFIRMED).await;
         assert_eq!((told(&world).await.len(), world.audited("second_record").await.len()), (0, 1));
         assert_eq!(slow.lock().unwrap().sent.len(), 2, "nothing is changed in Clio");
     }
@@ -123,6 +133,7 @@ async fn what_is_another_one_is_not_told() {
         slow.holds.extend([other, before]);
     }
     world.later(LOOK).await;
+    world.later(CONFIRMED).await;
     assert!(told(&world).await.is_empty() && world.audited("second_record").await.is_empty());
     assert!(world.stored("repeated").await.is_empty(), "it was looked");
 }
@@ -143,7 +154,8 @@ async fn a_look_waits_for_the_link_and_for_clio() {
     world.later(Duration::from_secs(3_601)).await;
     assert_eq!(world.stored("repeated").await.len(), 1, "it is not given up while Clio does not answer");
     slow.lock().unwrap().down = false;
-    world.later(Duration::from_secs(600)).await;
+    world.later(Duration::from_secs(3_601)).await;
+    world.later(CONFIRMED).await;
     assert_eq!(told(&world).await.len(), 1);
 }
 
@@ -159,4 +171,112 @@ async fn where_what_was_sent_is_not_known_any_more_there_is_no_look() {
     world.connect().await.unwrap();
     world.later(LOOK).await;
     assert!(told(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn however_often_it_was_sent_there_is_one_look() {
+    let (world, slow) = slow(MATTERS, &[500, 500, 500]).await;
+    put(&world, None);
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    for wait in [6, 11, 21] {
+        world.later(Duration::from_secs(wait)).await;
+    }
+    assert_eq!((slow.lock().unwrap().sent.len(), world.stored("repeated").await.len()), (4, 1));
+    slow.lock().unwrap().execute_late(99);
+    world.events().await;
+    world.later(LOOK).await;
+    world.later(CONFIRMED).await;
+    assert_eq!((told(&world).await.len(), world.audited("second_record").await.len()), (1, 1));
+    assert!(world.stored("repeated").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_another_matter_is_about_to_link_is_not_told() {
+    let (world, slow) = slow(MATTERS, &[500]).await;
+    put(&world, None);
+    sent_twice(&world).await;
+    slow.lock().unwrap().execute_late(99);
+    world.later(LOOK).await;
+    let set = world.connection().await.link_set.as_str().to_owned();
+    let owner = Write::Put {
+        key: Key::new(&firm(), "clio", format!("{set}/matter/99")),
+        expect: Expect::Absent,
+        version: Version("1".into()),
+        due_in: None,
+        body: json!({ "owner": "m2" }).to_string(),
+    };
+    world.store.commit(&[owner]).await.unwrap();
+    world.later(CONFIRMED).await;
+    assert!(told(&world).await.is_empty() && world.stored("repeated").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_never_linked_is_not_looked_for_for_ever() {
+    let (world, _) = slow(MATTERS, &[500, 422]).await;
+    put(&world, None);
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    world.later(Duration::from_secs(6)).await;
+    for _ in 0..7 {
+        assert_eq!(world.stored("repeated").await.len(), 1);
+        world.later(Duration::from_secs(24 * 3600)).await;
+    }
+    world.later(Duration::from_secs(3600)).await;
+    assert!(world.stored("repeated").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_input_that_clio_always_fails_over_is_not_sent_to_it_all_the_time() {
+    let (world, _) = slow(MATTERS, &[500; 1000]).await;
+    put(&world, None);
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    for _ in 0..720 {
+        world.later(Duration::from_secs(5)).await;
+    }
+    let sent = world.calls(&post(MATTERS));
+    assert!((5..20).contains(&sent), "{sent} times in an hour");
+}
+
+#[tokio::test]
+async fn a_doubt_that_an_admin_closed_is_looked_at_too() {
+    let (world, slow) = slow(MATTERS, &[504]).await;
+    put(&world, None);
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    {
+        // A person has made one of the same title.
+        let mut slow = slow.lock().unwrap();
+        let mut near = made(&slow.sent[0], 30);
+        near["client_reference"] = json!("by hand");
+        slow.holds.push(near);
+    }
+    world.later(Duration::from_secs(6)).await;
+    let review = world.sdk.reviews(&admin()).await.unwrap().remove(0);
+    world.http.clio().matter = json!({ "id": 30, "status": "Open", "client": { "id": 11 } });
+    world.sdk.decide(&admin(), review.step, &review.id, Decision::Link(ClioId(30))).await.unwrap();
+    assert!(world.sdk.reviews(&admin()).await.unwrap().is_empty(), "it is answered once");
+    world.later(Duration::from_secs(1)).await;
+    assert!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().clio_matter.is_some());
+    slow.lock().unwrap().execute_late(99);
+    world.events().await;
+    world.later(CONFIRMED).await;
+    world.later(CONFIRMED).await;
+    let told = told(&world).await;
+    assert!(matches!(&told[..], [EventBody::SecondRecord { others, .. }] if others == &[ClioId(99)]), "{told:?}");
+}
+
+#[tokio::test]
+async fn after_a_restore_an_admins_create_is_carried_out() {
+    let (world, slow) = slow(MATTERS, &[]).await;
+    put(&world, None);
+    world.sdk.recover_since(&admin(), Some(Timestamp::parse("2026-04-01T11:00:00Z").unwrap())).await.unwrap();
+    slow.lock().unwrap().holds.push(json!({ "id": 30, "description": "T", "client_reference": "by hand",
+        "created_at": "2026-04-01T12:00:00Z", "client": { "id": 11 } }));
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    world.later(Duration::from_secs(300)).await;
+    world.later(Duration::from_secs(300)).await;
+    let review = world.sdk.reviews(&admin()).await.unwrap().remove(0);
+    assert_eq!(review.candidates, [ClioId(30)]);
+    world.sdk.decide(&admin(), review.step, &review.id, Decision::Create).await.unwrap();
+    world.later(Duration::from_secs(1)).await;
+    assert_eq!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().clio_matter, Some(ClioId(21)));
+    assert_eq!(world.calls(&post(MATTERS)), 1);
 }
