@@ -44,6 +44,8 @@ pub(crate) struct Claim {
     pub firm: FirmId,
     pub matter: MatterId,
     pub trigger: Trigger,
+    /// Nobody waits for it.
+    pub bulk: bool,
     pub attempt: u32,
     pub actor: ActorId,
     /// The connection's generation when it was claimed: what the run finds wanting may be mended while it still runs.
@@ -138,7 +140,7 @@ impl Claims {
             };
             let mut unit = self.journal.unit(firm)?;
             unit.put_due(key.clone(), expect, due, &job)?;
-            if trigger == Trigger::Manual && due == Some(Duration::ZERO) {
+            if job.trigger.is_wish() && !job.is_bulk() && due == Some(Duration::ZERO) {
                 let known = self.journal.get::<First>(&first_key(firm, matter)).await?;
                 let first = First { matter: matter.clone() };
                 unit.put_due(first_key(firm, matter), expectation(known.as_ref()), due, &first)?;
@@ -193,7 +195,7 @@ impl Claims {
             let fence = unit.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
             let key = lease_key(firm, matter);
             unit.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
-            if job.trigger == Trigger::Manual
+            if job.trigger.is_wish()
                 && let Some(first) = self.journal.store().get(&first_key(firm, matter)).await?
             {
                 unit.delete(first.key, first.version);
@@ -203,6 +205,7 @@ impl Claims {
                     firm: firm.clone(),
                     matter: matter.clone(),
                     trigger: job.trigger,
+                    bulk: job.is_bulk(),
                     attempt: job.failures.saturating_add(1),
                     actor,
                     connection: connection.as_ref().map_or(0, |connection| connection.generation),

@@ -89,7 +89,7 @@ pub(crate) struct Job {
     pub served: u64,
     /// The most far-reaching trigger that is not served yet.
     pub trigger: Trigger,
-    /// A person asked for this trigger: it counts though the firm's settings say that its kind syncs nothing by itself.
+    /// A person asked for this trigger, of this very matter: it counts though the firm's settings say that its kind syncs nothing by itself, and is not bulk.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub asked: bool,
     /// Who asked last.
@@ -182,6 +182,15 @@ impl Job {
     /// Whether it may be run now. What was triggered by itself may not, once that is switched off.
     pub(crate) fn is_allowed(&self, settings: &FirmSettings) -> bool {
         self.asked || settings.allows(self.trigger)
+    }
+
+    /// Whether nobody waits for it: an older matter, or one of all that failed.
+    pub(crate) fn is_bulk(&self) -> bool {
+        match self.trigger {
+            Trigger::Backfill => true,
+            Trigger::Retry => !self.asked,
+            Trigger::Created | Trigger::Approved | Trigger::Manual => false,
+        }
     }
 
     /// Forgets what it was triggered for.

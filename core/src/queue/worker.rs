@@ -9,7 +9,7 @@
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, join3, select};
@@ -21,6 +21,7 @@ use super::claims::{Acquired, Claim, Why};
 use super::job::{FIRST, First, JOBS, Job, Trigger};
 use super::nudge::Nudge;
 use super::park::release_due;
+use super::slots::{Slot, Slots};
 use crate::clio::HookModel;
 use crate::error::{Code, Error, Result};
 use crate::model::{FirmId, Timestamp};
@@ -39,9 +40,9 @@ const ERRANDS: usize = 8;
 /// How a worker works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Runs at once. Default 16.
+    /// Runs at once. Default 16. Bulk runs (backfill, retries of all that failed) hold three quarters of them at most.
     pub concurrency: usize,
-    /// Runs of one firm at once. A firm's runs share its request budget, so more than a few gain nothing. Default 4.
+    /// Runs of one firm at once. A firm's runs share its request budget, so more than a few gain nothing. Default 4, of which bulk runs hold three at most.
     pub per_firm: usize,
     /// The longest wait before it looks for work of other processes. Default 1 s.
     pub poll: Duration,
@@ -201,29 +202,25 @@ impl<'a> Worker<'a> {
     async fn run_jobs(&self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown.fuse());
         let mut running = FuturesUnordered::new();
-        let mut firms: HashMap<FirmId, usize> = HashMap::new();
+        let mut slots = Slots::new(self.config);
         loop {
             let seen = self.engine.claims.nudge.count();
             let (mut claims, mut ended) = (Vec::new(), Vec::new());
-            let free = self.config.concurrency.saturating_sub(running.len());
             {
                 // However long the look takes, the runs go on meanwhile, and their heartbeats with them.
-                let mut look = pin!(self.claim_due(&firms, free, &mut claims));
+                let mut look = pin!(self.claim_due(&mut slots, &mut claims));
                 let looked = loop {
                     match select(look.as_mut(), pin!(next_end(&mut running))).await {
                         Either::Left((looked, _)) => break looked,
-                        Either::Right((firm, _)) => ended.push(firm),
+                        Either::Right((slot, _)) => ended.push(slot),
                     }
                 };
                 if let Err(error) = looked {
                     tracing::warn!(code = error.code().name(), "looking for jobs failed");
                 }
             }
-            for claim in claims {
-                *firms.entry(claim.firm.clone()).or_default() += 1;
-                running.push(self.run_claimed(claim));
-            }
-            ended.iter().for_each(|firm| leave(&mut firms, firm));
+            running.extend(claims.into_iter().map(|claim| self.run_claimed(claim)));
+            ended.iter().for_each(|slot| slots.leave(slot));
             let look_again = async {
                 // Where a run ended during the look there is room again.
                 if ended.is_empty() {
@@ -233,7 +230,7 @@ impl<'a> Worker<'a> {
             };
             match select(shutdown.as_mut(), select(pin!(next_end(&mut running)), pin!(look_again))).await {
                 Either::Left(_) => break,
-                Either::Right((Either::Left((firm, _)), _)) => leave(&mut firms, &firm),
+                Either::Right((Either::Left((slot, _)), _)) => slots.leave(&slot),
                 Either::Right(_) => {}
             }
         }
@@ -251,7 +248,8 @@ impl<'a> Worker<'a> {
             // All of it: a look releases a part, and finds nothing to run if the firm's settings forbid that part.
             while release_due(&self.engine.journal).await? {}
             let mut claims = Vec::new();
-            let looked = self.claim_due(&HashMap::new(), 1, &mut claims).await;
+            let mut one = Slots::new(WorkerConfig { concurrency: 1, ..self.config });
+            let looked = self.claim_due(&mut one, &mut claims).await;
             if claims.is_empty() {
                 looked?;
             }
@@ -274,16 +272,16 @@ impl<'a> Worker<'a> {
         }
     }
 
-    async fn run_claimed(&self, claim: Claim) -> FirmId {
+    async fn run_claimed(&self, claim: Claim) -> Slot {
         if let Err(error) = self.engine.run_job(&claim, None).await {
             tracing::warn!(code = error.code().name(), matter = %claim.matter, "a run ended early");
         }
-        claim.firm
+        Slot::of(&claim)
     }
 
-    /// Claims up to `free` due jobs, at most `per_firm` of one firm at once. What was claimed before a failure is claimed, and must be run.
-    async fn claim_due(&self, firms: &HashMap<FirmId, usize>, free: usize, claims: &mut Vec<Claim>) -> Result<()> {
-        if free == 0 {
+    /// Claims due jobs for which there is room. What was claimed before a failure is claimed, and must be run.
+    async fn claim_due(&self, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
+        if slots.free() == 0 {
             return Ok(());
         }
         let journal = &self.engine.journal;
@@ -292,10 +290,14 @@ impl<'a> Worker<'a> {
             self.engine.claims.nudge.nudge();
         }
         feed_due(journal, &self.engine.claims, &self.engine.progress).await?;
-        let first = Scan::Due { firm: None, collection: FIRST, limit: free };
+        let mut begin = |slots: &mut Slots, claim: Box<Claim>| {
+            slots.take(&Slot::of(&claim));
+            claims.push(*claim);
+        };
+        let first = Scan::Due { firm: None, collection: FIRST, limit: slots.free() };
         for record in journal.store().scan(&first).await? {
             match self.claim(&record).await? {
-                Some(Acquired::Mine(claim)) => claims.push(*claim),
+                Some(Acquired::Mine(claim)) => begin(slots, claim),
                 // It is run already, or was.
                 Some(Acquired::Busy(_) | Acquired::Nothing) => {
                     let mut unit = journal.unit(&record.key.firm)?;
@@ -312,15 +314,14 @@ impl<'a> Worker<'a> {
             let mut passed_over = 0;
             let mut waiting = Vec::new();
             for record in due {
-                if claims.len() == free {
+                if slots.free() == 0 {
                     return Ok(());
                 }
-                let firm = &record.key.firm;
-                let claimed = claims.iter().filter(|claim| claim.firm == *firm).count();
-                if firms.get(firm).map_or(claimed, |runs| runs + claimed) >= self.config.per_firm {
+                let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
+                if !slots.has_room(&record.key.firm, bulk) {
                     waiting.push(record);
                 } else if let Some(Acquired::Mine(claim)) = self.claim(&record).await? {
-                    claims.push(*claim);
+                    begin(slots, claim);
                 } else {
                     passed_over += 1;
                 }
@@ -377,19 +378,10 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// The firm of the next run that ends; never, while there is none.
-async fn next_end(running: &mut FuturesUnordered<impl Future<Output = FirmId>>) -> FirmId {
+/// The slot of the next run that ends; never, while there is none.
+async fn next_end(running: &mut FuturesUnordered<impl Future<Output = Slot>>) -> Slot {
     match running.next().await {
-        Some(firm) => firm,
+        Some(slot) => slot,
         None => futures_util::future::pending().await,
-    }
-}
-
-fn leave(firms: &mut HashMap<FirmId, usize>, firm: &FirmId) {
-    if let Some(runs) = firms.get_mut(firm) {
-        *runs = runs.saturating_sub(1);
-        if *runs == 0 {
-            firms.remove(firm);
-        }
     }
 }

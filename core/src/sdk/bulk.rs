@@ -8,14 +8,14 @@ use crate::model::MatterId;
 use crate::queue::{self, BackfillPlan, BackfillState, BackfillStatus, Trigger};
 
 impl Sdk {
-    /// Has a worker try again what a run left out; it does only what is missing.
+    /// Has a worker try again what a run left out; it does only what is missing, and before all that nobody waits for.
     ///
     /// # Errors
     /// [`Code::IdInvalid`] when the firm has no such run; [`Code::StoreFailed`].
     pub async fn retry(&self, actor: &Actor, run: &str) -> Result<()> {
         let log = SyncLog { journal: &self.journal };
         let run = log.run(&actor.firm, run).await?.ok_or_else(|| Error::new(Code::IdInvalid).with("type", "run"))?;
-        self.engine.trigger(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
+        self.engine.ask_for(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
         self.audit_retry(actor, "run", &run.run).await
     }
 

@@ -87,9 +87,9 @@ pub(crate) fn executed(failure: &CallError) -> Executed {
 impl<'a> Caller<'a> {
     pub(crate) fn new(engine: &'a Engine, claim: &'a Claim) -> Self {
         let class = match claim.trigger {
-            Trigger::Manual => Class::Waiting,
-            Trigger::Approved | Trigger::Created => Class::Live,
-            Trigger::Retry | Trigger::Backfill => Class::Bulk,
+            _ if claim.bulk => Class::Bulk,
+            Trigger::Manual | Trigger::Retry => Class::Waiting,
+            Trigger::Approved | Trigger::Created | Trigger::Backfill => Class::Live,
         };
         Self { claim: Some(claim), ..Self::of_firm(engine, &claim.links, class) }
     }

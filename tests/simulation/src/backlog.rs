@@ -1,6 +1,9 @@
 //! A firm with a backlog: how well its request budget is used, and how long a person waits meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use casehug_clio::queue::MatterStatus;
 
 use crate::net::Spent;
 use crate::scenario::{Client, Document, Matter, Scenario};
@@ -12,10 +15,19 @@ use crate::{HOST, Simulation};
 pub struct Backlog {
     /// What was spent of each window of 50, in order, from the first in which the backlog ran.
     pub windows: Vec<Spent>,
-    /// How long the person waited for everything of a matter of their own.
+    /// How long it took until everything of the one matter was there.
     pub waited: Duration,
     /// How long everything took.
     pub took: Duration,
+}
+
+/// What a firm has much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Matters that were approved at once; then a person presses the button for one more.
+    Approved,
+    /// Older matters, synced in bulk; then one more is approved.
+    Backfill,
 }
 
 fn matter(id: String, client: usize, documents: usize) -> Matter {
@@ -29,11 +41,11 @@ fn matter(id: String, client: usize, documents: usize) -> Matter {
     Matter { id, client, documents: (0..documents).map(document).collect(), edits: 0 }
 }
 
-/// `matters` matters of as many new clients with three documents each are approved at once; some time later a person presses the button for one more.
+/// `matters` matters of as many new clients with three documents each are to be synced; some time later there is one more, which somebody waits for.
 ///
 /// # Errors
 /// What does not hold.
-pub fn run(matters: usize, person_after: Duration) -> Result<Backlog, String> {
+pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backlog, String> {
     let world = World::new(1);
     let scenario = Scenario {
         clients: (0..=matters).map(|n| Client { id: format!("c{n}"), email: None, edits: 0 }).collect(),
@@ -56,16 +68,38 @@ pub fn run(matters: usize, person_after: Duration) -> Result<Backlog, String> {
     simulation.world.run_until(pause, || false);
     let begun = simulation.world.now();
     let before = simulation.clio.windows().len();
-    for one in 0..matters {
-        simulation.trigger(one)?;
+    let sdk = simulation.up.get(&0).cloned().ok_or("no node")?;
+    let (admin, id) = (simulation.admin()?, simulation.matter(matters)?);
+    match work {
+        Work::Approved => (0..matters).try_for_each(|one| simulation.trigger(one))?,
+        Work::Backfill => {
+            let ids = (0..matters).map(|one| simulation.matter(one)).collect::<Result<Vec<_>, _>>()?;
+            let (sdk, admin) = (Arc::clone(&sdk), admin.clone());
+            simulation.wait(async move { sdk.backfill(&admin, &ids).await })?.map_err(|e| format!("{e:?}"))?;
+        }
     }
-    simulation.world.run_until(begun + person_after, || false);
+    simulation.world.run_until(begun + one_more_after, || false);
     let asked = simulation.world.now();
-    let (node, admin, id) = (simulation.up.get(&0).cloned(), simulation.admin()?, simulation.matter(matters)?);
-    let sdk = node.ok_or("no node")?;
-    let report = simulation.wait(async move { sdk.sync_matter(&admin, &id).await })?.map_err(|e| format!("{e:?}"))?;
-    if let Some(failure) = report.first_failure() {
-        return Err(format!("{failure:?}"));
+    match work {
+        Work::Approved => {
+            let report = simulation.wait(async move { sdk.sync_matter(&admin, &id).await })?;
+            let report = report.map_err(|error| format!("{error:?}"))?;
+            if let Some(failure) = report.first_failure() {
+                return Err(format!("{failure:?}"));
+            }
+        }
+        Work::Backfill => {
+            simulation.trigger(matters)?;
+            loop {
+                let (sdk, admin, id) = (Arc::clone(&sdk), admin.clone(), id.clone());
+                let state = simulation.wait(async move { sdk.matter_state(&admin, &id).await })?;
+                if state.map_err(|error| format!("{error:?}"))?.status == MatterStatus::Synced {
+                    break;
+                }
+                let soon = simulation.world.now() + Duration::from_millis(50);
+                simulation.world.run_until(soon, || false);
+            }
+        }
     }
     let waited = simulation.world.now().saturating_sub(asked);
     simulation.heal()?;

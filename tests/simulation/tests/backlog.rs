@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use simulation::backlog::{Work, run};
+
 #[test]
 fn a_backlog_uses_the_whole_budget_provokes_no_refusal_and_lets_people_pass() {
     let mut longest = Duration::ZERO;
     for person_after in [125, 150, 170, 175] {
         let person_after = Duration::from_secs(person_after);
-        let backlog = simulation::backlog::run(200, person_after).unwrap_or_else(|what| panic!("{what}"));
+        let backlog = run(Work::Approved, 200, person_after).unwrap_or_else(|what| panic!("{what}"));
         // The last one ends with the work.
         let full = &backlog.windows[..backlog.windows.len() - 1];
         let used: u64 = full.iter().map(|window| window.calls).sum();
@@ -27,4 +29,18 @@ fn a_backlog_uses_the_whole_budget_provokes_no_refusal_and_lets_people_pass() {
     }
     // Eight calls of up to half a second; in the window's last ten seconds nothing is kept for anyone, and the person waits for the next.
     assert!(longest < Duration::from_secs(15), "{longest:?}");
+}
+
+#[test]
+fn what_is_approved_passes_a_backfill() {
+    for after in [30, 95, 150, 170] {
+        let backlog = run(Work::Backfill, 60, Duration::from_secs(after)).unwrap_or_else(|what| panic!("{what}"));
+        println!(
+            "approved {after} s after a backfill began: in Clio {:.1} s later; all done after {} s",
+            backlog.waited.as_secs_f64(),
+            backlog.took.as_secs()
+        );
+        // As for a person: eight calls of up to half a second, and at worst the end of the window before.
+        assert!(backlog.waited < Duration::from_secs(15), "{:?}", backlog.waited);
+    }
 }
