@@ -1,13 +1,17 @@
 //! What a matter's page shows: where its sync stands.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::job::{Job, LastRun, job_key};
 use crate::auth::Links;
 use crate::error::Result;
+use crate::log::RUNS;
 use crate::model::{ClioId, FirmId, MatterId};
+use crate::ports::Key;
 use crate::records::Journal;
-use crate::sync::{RunStatus, linked_matter};
+use crate::sync::{RunRecord, RunStatus, StepKind, StepRecord, linked_documents, linked_matter};
 
 /// Where the sync of one matter stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +22,10 @@ pub struct MatterState {
     pub clio_matter: Option<ClioId>,
     /// Its page in Clio.
     pub clio_url: Option<String>,
+    /// The client's contact in Clio, as of the last run.
+    pub clio_contact: Option<ClioId>,
+    /// The documents in Clio, by CaseHug's `matter/document/upload`.
+    pub clio_documents: BTreeMap<String, ClioId>,
     /// The last run.
     pub last_run: Option<LastRun>,
     /// It waits for an admin to connect the firm.
@@ -73,5 +81,18 @@ pub(crate) async fn matter_state(
         },
     };
     let (last_run, parked) = job.map_or((None, false), |job| (job.value.last, job.value.parked.is_some()));
-    Ok(MatterState { status, clio_matter, clio_url: clio_matter.map(url), last_run, parked })
+    let run = match last_run.as_ref().filter(|_| clio_matter.is_some()) {
+        Some(last) => journal.get::<RunRecord>(&Key::new(&links.firm, RUNS, last.run.as_str())).await?,
+        None => None,
+    };
+    let contact = |steps: Vec<StepRecord>| steps.into_iter().find(|step| step.step == StepKind::Contact)?.clio;
+    Ok(MatterState {
+        status,
+        clio_matter,
+        clio_url: clio_matter.map(url),
+        clio_contact: run.and_then(|run| contact(run.value.steps)),
+        clio_documents: linked_documents(journal, links, matter).await?,
+        last_run,
+        parked,
+    })
 }

@@ -53,4 +53,6 @@ pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport}
 pub use review::{Decision, Review};
 pub(crate) use run::{RunRecord, StepRecord};
 pub(crate) use share::Doubtful;
-pub(crate) use things::{Owner, intents_sealed_with, linked_contact, linked_matter, linked_matters, owner_key};
+pub(crate) use things::{
+    Owner, intents_sealed_with, linked_contact, linked_documents, linked_matter, linked_matters, owner_key,
+};

@@ -1,6 +1,7 @@
 //! The records of the things that are synced: first an intent, then a link, under one key, in the set of the Clio account (`auth/link_set.rs`).
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -219,6 +220,20 @@ pub(crate) async fn linked_matter(journal: &Journal, links: &Links, matter: &Mat
         LinkState::Linked(clio) => Some(clio),
         LinkState::Unknown | LinkState::InDoubt => None,
     })
+}
+
+/// The documents of a matter that are in Clio, by their keys.
+pub(crate) async fn linked_documents(
+    journal: &Journal,
+    links: &Links,
+    matter: &MatterId,
+) -> Result<BTreeMap<String, ClioId>> {
+    let all = journal.list::<DocumentThing>(&links.firm, DOCUMENTS, &links.id(format_args!("{matter}/"))).await?;
+    let linked = all.into_iter().filter_map(|(id, stored)| match stored.value {
+        DocumentThing::Link(link) => Some((links.strip(&id)?.to_owned(), link.clio)),
+        DocumentThing::Intent(_) => None,
+    });
+    Ok(linked.collect())
 }
 
 /// Linked matters in Clio after one of them, with their places, by the text of their ids. A place of another set is none.

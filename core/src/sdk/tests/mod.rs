@@ -4,6 +4,7 @@ mod connection;
 mod documents;
 mod doubts;
 mod grants;
+mod priority;
 mod review;
 mod runs;
 mod settings;

@@ -1,0 +1,61 @@
+//! Who is run first: whoever a person waits for.
+
+use core::time::Duration;
+
+use super::world::{World, member};
+use crate::log::RunQuery;
+use crate::model::MatterId;
+use crate::queue::Trigger;
+
+fn id(id: &str) -> MatterId {
+    MatterId::new(id).unwrap()
+}
+
+/// A firm with twenty matters that were approved before anything else. None has an intake, so each run ends at once.
+async fn crowded() -> World {
+    let world = World::subscribed(true).await;
+    for n in 0..20 {
+        world.runtime.advance(Duration::from_millis(1));
+        world.sdk.trigger(&member(), &id(&format!("b{n:02}")), Trigger::Approved).await.unwrap();
+    }
+    world
+}
+
+/// The matters in the order in which they were run.
+async fn ran(world: &World) -> Vec<String> {
+    let runs = world.audited("sync").await;
+    runs.iter().map(|entry| entry["details"]["matter"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_a_person_asks_for_is_run_before_what_is_due_for_longer() {
+    let world = crowded().await;
+    world.sdk.trigger(&member(), &id("m1"), Trigger::Manual).await.unwrap();
+    world.work().await;
+    let ran = ran(&world).await;
+    assert_eq!((ran[0].as_str(), ran.len()), ("m1", 21));
+}
+
+#[tokio::test]
+async fn a_retry_of_one_run_is_somebody_who_waits_and_that_of_all_that_failed_is_not() {
+    let world = World::subscribed(true).await;
+    world.sdk.trigger(&member(), &id("m1"), Trigger::Approved).await.unwrap();
+    world.work().await;
+    let failed = world.sdk.sync_log(&member(), &RunQuery::default()).await.unwrap().items.remove(0).run;
+    for (all, place) in [(false, 0), (true, 20)] {
+        for n in 0..20 {
+            world.runtime.advance(Duration::from_millis(1));
+            world.sdk.trigger(&member(), &id(&format!("b{n:02}")), Trigger::Approved).await.unwrap();
+        }
+        world.runtime.advance(Duration::from_millis(1));
+        let before = ran(&world).await.len();
+        if all {
+            world.sdk.retry_failed(&member()).await.unwrap();
+        } else {
+            world.sdk.retry(&member(), &failed).await.unwrap();
+        }
+        world.work().await;
+        let ran = ran(&world).await.split_off(before);
+        assert_eq!(ran.iter().position(|matter| matter == "m1"), Some(place), "{ran:?}");
+    }
+}
