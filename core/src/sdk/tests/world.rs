@@ -17,7 +17,7 @@ use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
 use crate::model::{ActorId, FirmId, Intake, MatterId};
 use crate::ports::{
-    Headers, HttpBody, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Order, Runtime as _, Scan, Store as _,
+    Headers, HttpBody, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Order, Runtime as _, Scan, Store,
 };
 use crate::queue::WorkerConfig;
 use crate::sdk::{Health, Sdk};
@@ -222,7 +222,7 @@ impl World {
         let http = Http(Arc::default(), runtime.clone());
         http.clio().names_secrets = true;
         let intake = MemoryIntake::new();
-        let sdk = process(&runtime, &store, &http, &intake, HERE, HOOKS);
+        let sdk = process(&runtime, Arc::new(store.clone()), &http, &intake, HERE, HOOKS);
         Self { sdk, http, runtime, store, intake }
     }
 
@@ -259,12 +259,17 @@ impl World {
 
     /// Another process on the same store.
     pub fn process(&self, hooks: &str) -> Arc<Sdk> {
-        process(&self.runtime, &self.store, &self.http, &self.intake, HERE, hooks)
+        process(&self.runtime, Arc::new(self.store.clone()), &self.http, &self.intake, HERE, hooks)
+    }
+
+    /// A process that sees the store in another way.
+    pub fn process_on(&self, store: Arc<dyn Store>) -> Arc<Sdk> {
+        process(&self.runtime, store, &self.http, &self.intake, HERE, HOOKS)
     }
 
     /// The SDK for another region, on the same store.
     pub fn elsewhere(&self) -> Arc<Sdk> {
-        process(&self.runtime, &self.store, &self.http, &self.intake, "http://127.0.0.1:4401", HOOKS)
+        process(&self.runtime, Arc::new(self.store.clone()), &self.http, &self.intake, "http://127.0.0.1:4401", HOOKS)
     }
 
     pub async fn connect(&self) -> Result<Connection> {
@@ -405,7 +410,7 @@ impl World {
 
 fn process(
     runtime: &VirtualRuntime,
-    store: &MemoryStore,
+    store: Arc<dyn Store>,
     http: &Http,
     intake: &MemoryIntake,
     clio: &str,
@@ -415,7 +420,7 @@ fn process(
     let app = ClioApp::new("c", SecretString::from("s")).unwrap();
     let sdk = Sdk::builder(app, ClioHost::custom(Url::parse(clio).unwrap()).unwrap())
         .transport(Arc::new(http.clone()))
-        .store(Arc::new(store.clone()))
+        .store(store)
         .keys(Arc::new(keys))
         .intake(Arc::new(intake.clone()))
         .runtime(Arc::new(runtime.clone()))
