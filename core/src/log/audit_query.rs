@@ -132,7 +132,7 @@ impl<'a> AuditLog<'a> {
     /// Walks the whole chain, as it was when this began. Returns the number of entries that are there.
     ///
     /// # Errors
-    /// [`Code::StoreTampered`] with `seq`, the first position at which the log is not what was written.
+    /// [`Code::StoreTampered`] with `seq`, the first position that does not fit: of an entry that was changed, the one after it, which was chained to what it said before.
     pub async fn verify(&self, firm: &FirmId) -> Result<u64> {
         loop {
             let (base, pruned) = self.base(firm).await?;
