@@ -55,6 +55,9 @@ async fn a_log_that_is_not_what_was_written_is_found_at_the_first_entry_that_doe
     put(&world, entry(entries), changed(entries)).await;
     found("the last entry is changed: the head does not follow from it", entries + 1).await;
 
+    put(&world, entry(3), String::from("{")).await;
+    found("an entry that cannot be read any more", 3).await;
+
     delete(&world, entry(4)).await;
     found("an entry in the middle is gone", 4).await;
     delete(&world, entry(1)).await;
@@ -69,6 +72,8 @@ async fn a_log_that_is_not_what_was_written_is_found_at_the_first_entry_that_doe
     behind["seq"] = json!(entries + 1);
     put(&world, entry(entries + 1), behind.to_string()).await;
     found("an entry behind the head", entries + 1).await;
+    put(&world, entry(entries + 1), String::from("{")).await;
+    found("one behind the head that cannot be read", entries + 1).await;
 
     delete(&world, entry(entries)).await;
     delete(&world, entry(entries - 1)).await;

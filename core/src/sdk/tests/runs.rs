@@ -111,7 +111,7 @@ async fn the_log_counts_the_tries_and_tells_when_the_next_one_is_due() {
     world.work().await;
     let fourth = newest().await;
     assert_ne!(fourth.run, third.run);
-    assert_eq!((fourth.attempt, fourth.next_attempt_at), (1, None), "the success ended the count");
+    assert_eq!((fourth.attempt, fourth.next_attempt_at), (1, None), "another piece of work");
 }
 
 #[tokio::test]

@@ -343,11 +343,11 @@ async fn told_to_stop_a_worker_ends_its_run_and_begins_no_other() {
         drop(gate);
     };
     join(worker, script).await;
+    let left = world.sdk.matter_state(&first(), &other).await.unwrap();
+    assert_eq!((left.status, left.last_run), (MatterStatus::Queued, None), "for the next worker");
     let ended = world.sdk.matter_state(&first(), &matter()).await.unwrap();
     assert_eq!((ended.status, ended.clio_matter.map(|id| id.0)), (MatterStatus::Synced, Some(21)));
     assert!(world.store.get(&Key::new(&firm(), "lease", "m1")).await.unwrap().is_none());
-    let left = world.sdk.matter_state(&first(), &other).await.unwrap();
-    assert_eq!((left.status, left.last_run), (MatterStatus::Queued, None), "for the next worker");
 }
 
 #[tokio::test]
