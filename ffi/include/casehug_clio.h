@@ -136,7 +136,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_STORE_CORRUPT = 7003,
   // The SDK's database could not be opened. Check its path, permissions and format.
   CASEHUG_CLIO_STORE_OPEN_FAILED = 7004,
-  // The database file was opened or replaced by another program inside this process. Stop, and let only the SDK open it.
+  // Something other than the SDK opened or changed its database: the file within this process, or entries of the audit log. Stop, find out what it was, and let only the SDK write there.
   CASEHUG_CLIO_STORE_TAMPERED = 7005,
   // The sealing key is unknown or wrong. Check the configured key and its id.
   CASEHUG_CLIO_KEY_FAILED = 7006,

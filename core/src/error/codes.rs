@@ -103,7 +103,7 @@ codes! {
     7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record. The work is read again and repeated.";
     7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";
     7004 StoreOpenFailed "store_open_failed" Host Never "The SDK's database could not be opened. Check its path, permissions and format.";
-    7005 StoreTampered "store_tampered" Host Never "The database file was opened or replaced by another program inside this process. Stop, and let only the SDK open it.";
+    7005 StoreTampered "store_tampered" Host Never "Something other than the SDK opened or changed its database: the file within this process, or entries of the audit log. Stop, find out what it was, and let only the SDK write there.";
     7006 KeyFailed "key_failed" Host Never "The sealing key is unknown or wrong. Check the configured key and its id.";
     7007 SealBroken "seal_broken" Host Never "A sealed value does not belong to this record, was changed, or was sealed with another key.";
     7008 RuntimeFailed "runtime_failed" Host Retry "The host's clock, timer or source of randomness failed.";

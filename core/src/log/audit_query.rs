@@ -11,7 +11,7 @@ use super::{Action, AuditEntry, AuditRecord, AuditStatus, LogPage};
 use crate::auth::Actor;
 use crate::error::{Code, Error, Result};
 use crate::model::{ActorId, FirmId, Timestamp};
-use crate::ports::{Commit, Expect, Key, Order, Scan, Version};
+use crate::ports::{Commit, Expect, Key, Order, Record, Scan, Version};
 use crate::records::Journal;
 
 /// The largest page.
@@ -132,7 +132,7 @@ impl<'a> AuditLog<'a> {
     /// Walks the whole chain, as it was when this began. Returns the number of entries that are there.
     ///
     /// # Errors
-    /// [`Code::StoreTampered`] with `seq`, the first position at which the log is not what was written.
+    /// [`Code::StoreTampered`] with `seq`, the first position that does not fit: of an entry that was changed, the one after it, which was chained to what it said before.
     pub async fn verify(&self, firm: &FirmId) -> Result<u64> {
         loop {
             let (base, pruned) = self.base(firm).await?;
@@ -149,16 +149,18 @@ impl<'a> AuditLog<'a> {
         let begun = base.seq;
         let (mut seq, mut hash) = (base.seq, base.hash);
         while seq < head.seq {
-            let page = self.raw(firm, seq + 1, MOST).await?;
+            let page = self.records(firm, seq + 1, None, Order::Ascending, MOST).await?;
             if page.is_empty() {
                 return Err(broken(seq + 1));
             }
-            for entry in page {
+            for record in page {
                 // Written since the head was read.
                 if seq == head.seq {
                     break;
                 }
                 seq += 1;
+                // Nor is one that cannot be read what was written.
+                let entry = Raw::of(record).map_err(|_| broken(seq))?;
                 if entry.record.seq != seq || entry.record.prev != hash {
                     return Err(broken(seq));
                 }
@@ -166,7 +168,8 @@ impl<'a> AuditLog<'a> {
             }
         }
         // One more than the head knows of: written since, or slipped in.
-        let slipped_in = !self.raw(firm, seq + 1, 1).await?.is_empty() && self.head(firm).await?.seq == head.seq;
+        let behind = self.records(firm, seq + 1, None, Order::Ascending, 1).await?;
+        let slipped_in = !behind.is_empty() && self.head(firm).await?.seq == head.seq;
         if slipped_in || (seq, hash) != (head.seq, head.hash) { Err(broken(seq + 1)) } else { Ok(seq - begun) }
     }
 
@@ -216,6 +219,17 @@ impl<'a> AuditLog<'a> {
     }
 
     async fn scan(&self, firm: &FirmId, from: u64, until: Option<u64>, order: Order, limit: usize) -> Result<Vec<Raw>> {
+        self.records(firm, from, until, order, limit).await?.into_iter().map(Raw::of).collect()
+    }
+
+    async fn records(
+        &self,
+        firm: &FirmId,
+        from: u64,
+        until: Option<u64>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<Record>> {
         let scan = Scan::Ids {
             firm: firm.clone(),
             collection: ENTRIES,
@@ -224,13 +238,7 @@ impl<'a> AuditLog<'a> {
             order,
             limit,
         };
-        let records = self.journal.store().scan(&scan).await?;
-        let raw = records.into_iter().map(|record| {
-            let decoded = serde_json::from_str(&record.body)
-                .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", ENTRIES))?;
-            Ok(Raw { record: decoded, body: record.body, version: record.version })
-        });
-        raw.collect()
+        self.journal.store().scan(&scan).await
     }
 }
 
@@ -242,6 +250,12 @@ struct Raw {
 }
 
 impl Raw {
+    fn of(record: Record) -> Result<Self> {
+        let decoded = serde_json::from_str(&record.body)
+            .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", ENTRIES))?;
+        Ok(Self { record: decoded, body: record.body, version: record.version })
+    }
+
     fn hash(&self) -> String {
         hex::encode(Sha256::digest(self.body.as_bytes()))
     }

@@ -94,6 +94,39 @@ impl Default for Quota {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::VirtualRuntime;
+
+    /// The waits of one client after another that all failed together.
+    fn waits(seed: u64, clients: usize) -> Vec<Vec<Duration>> {
+        let runtime = VirtualRuntime::new(seed);
+        let client = |_| {
+            let mut schedule = Schedule::new();
+            (0..10).map(|_| schedule.next_wait(&runtime).unwrap()).collect()
+        };
+        (0..clients).map(client).collect()
+    }
+
+    #[test]
+    fn waits_double_up_to_twenty_seconds_and_are_spread_over_the_whole_interval() {
+        let clients = waits(1, 1_000);
+        let intervals = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000, 20_000, 20_000];
+        for (step, most) in intervals.into_iter().enumerate() {
+            let waits: Vec<u128> = clients.iter().map(|client| client[step].as_millis()).collect();
+            assert!(waits.iter().all(|wait| (50..=most).contains(wait)), "step {step}");
+            // A thousand uniform draws: each tenth of the interval holds some, the last as well as the first.
+            for tenth in 0..10 {
+                let within = |wait: &&u128| (**wait * 10 / (most + 1)) == tenth;
+                let share = waits.iter().filter(within).count();
+                assert!((60..=140).contains(&share), "step {step}, tenth {tenth}: {share} of 1000");
+            }
+        }
+    }
+
+    #[test]
+    fn clients_that_failed_together_do_not_return_together() {
+        assert_eq!(waits(1, 1), waits(1, 1), "a seed can be replayed");
+        assert_ne!(waits(1, 1), waits(2, 1));
+    }
 
     #[test]
     fn an_outage_uses_the_quota_up_and_successes_restore_it() {

@@ -1,10 +1,13 @@
 //! The SDK as a whole on virtual time, against a Clio of a few lines whose every answer a test may change: orders of events that real time does not bring about.
 
+mod audit;
+mod backfill;
 mod connection;
 mod documents;
 mod doubts;
 mod grants;
 mod priority;
+mod retries;
 mod review;
 mod runs;
 mod settings;

@@ -1,13 +1,17 @@
 //! What a run says of itself when it does not end well, and what it spends on trying again.
 
+use core::time::Duration;
+
 use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::world::{World, admin, firm, matter, refused};
 use crate::error::Code;
-use crate::log::RunQuery;
-use crate::model::{DocumentRef, Intake};
+use crate::log::{LoggedRun, RunQuery};
+use crate::model::{DocumentRef, Intake, MatterId};
 use crate::ports::{Expect, Key, Store as _, Version, Write};
+use crate::queue::Trigger;
+use crate::sync::{RunStatus, StepKind};
 
 #[tokio::test]
 async fn a_run_that_breaks_off_tells_its_cost_and_its_cause() {
@@ -75,4 +79,60 @@ async fn an_outage_of_the_storage_is_not_amplified() {
     let again = world.calls("PUT /storage") - DOCUMENTS;
     // Fifty retries, and a few more that the calls which Clio answers give back: not two for each document.
     assert!((50..60).contains(&again), "{again} retries");
+}
+
+#[tokio::test]
+async fn the_log_counts_the_tries_and_tells_when_the_next_one_is_due() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    world.answers(|_, path, _, _| (path == "/api/v4/contacts").then(|| refused(503)));
+    let newest = async || world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items.remove(0);
+    let next_in = |run: &LoggedRun| Some(run.next_attempt_at?.millis_since(run.ended_at?));
+    world.sdk.trigger(&admin(), &matter(), Trigger::Approved).await.unwrap();
+    world.work().await;
+    let first = newest().await;
+    assert_eq!((first.attempt, next_in(&first)), (1, Some(30_000)), "{first:?}");
+    let failure = first.failure.unwrap();
+    assert_eq!((failure.step, failure.cause.as_str()), (Some(StepKind::Contact), "clio"));
+    assert_eq!((failure.http_status, failure.clio_type.as_deref()), (Some(503), Some("SomeError")));
+    world.later(Duration::from_millis(29_999)).await;
+    assert_eq!(newest().await.run, first.run, "not before");
+    world.later(Duration::from_millis(1)).await;
+    let second = newest().await;
+    assert_eq!((second.attempt, next_in(&second)), (2, Some(60_000)), "{second:?}");
+    assert!(second.next_attempt_at > first.next_attempt_at);
+    world.answers_as_usual();
+    world.later(Duration::from_secs(60)).await;
+    let third = newest().await;
+    assert_eq!((third.attempt, third.status), (3, Some(RunStatus::Succeeded)), "{third:?}");
+    assert_eq!((third.next_attempt_at, third.failure), (None, None));
+    world.sdk.trigger(&admin(), &matter(), Trigger::Approved).await.unwrap();
+    world.work().await;
+    let fourth = newest().await;
+    assert_ne!(fourth.run, third.run);
+    assert_eq!((fourth.attempt, fourth.next_attempt_at), (1, None), "another piece of work");
+}
+
+#[tokio::test]
+async fn a_linked_contact_that_is_gone_from_clio_is_told_and_not_created_again() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.synced().await;
+    assert_eq!(world.calls("POST /api/v4/contacts"), 1);
+    world.put("m2");
+    world.answers(|method, path, _, _| match (method, path) {
+        ("POST", "/api/v4/matters") => Some(refused(422)),
+        ("GET", "/api/v4/contacts/11") => Some(refused(404)),
+        _ => None,
+    });
+    let report = world.sdk.sync_matter(&admin(), &MatterId::new("m2").unwrap()).await.unwrap();
+    assert_eq!(report.status, RunStatus::Failed);
+    let error = report.steps[1].error.as_ref().unwrap();
+    assert_eq!(
+        (error.code(), error.get("record"), error.get("clio")),
+        (Code::LinkedRecordGone, Some("contact"), Some("11"))
+    );
+    assert_eq!(world.calls("POST /api/v4/contacts"), 1, "a person decides what becomes of it");
+    assert_eq!(report.retry_after, None);
 }

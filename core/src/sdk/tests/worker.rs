@@ -1,9 +1,10 @@
 //! The worker: what goes wrong with one firm, or takes long, holds up no other.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::{pending, select};
+use futures_util::future::{Either, join, pending, select};
 use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
@@ -19,7 +20,7 @@ use crate::ports::{
     Commit, Expect, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Runtime as _, Scan, Store,
     Version, Write,
 };
-use crate::queue::{Trigger, WorkerConfig};
+use crate::queue::{MatterStatus, Trigger, WorkerConfig};
 use crate::sdk::Sdk;
 use crate::testing::VirtualRuntime;
 
@@ -310,4 +311,93 @@ async fn what_a_captive_portal_failed_is_synced_within_an_hour_of_its_end() {
     world.later(Duration::from_secs(1)).await;
     let state = world.sdk.matter_state(&first(), &matter()).await.unwrap();
     assert_eq!(state.clio_matter.map(|id| id.0), Some(21));
+}
+
+#[tokio::test]
+async fn told_to_stop_a_worker_ends_its_run_and_begins_no_other() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.work().await;
+    for id in ["m1", "m2"] {
+        world.put(id);
+    }
+    let other = MatterId::new("m2").unwrap();
+    world.sdk.trigger(&first(), &matter(), Trigger::Approved).await.unwrap();
+    let gate = world.hold("POST /api/v4/matters");
+    let worker = world.sdk.worker(WorkerConfig::default());
+    let open = futures_util::lock::Mutex::new(());
+    let service = open.try_lock().unwrap();
+    let stopping = worker.run(async { drop(open.lock().await) });
+    let returned = AtomicBool::new(false);
+    let worker = async {
+        stopping.await;
+        returned.store(true, Ordering::SeqCst);
+    };
+    let script = async {
+        world.until_held().await;
+        drop(service);
+        world.runtime.sleep(Duration::from_secs(5)).await;
+        world.sdk.trigger(&first(), &other, Trigger::Approved).await.unwrap();
+        world.runtime.sleep(Duration::from_secs(60)).await;
+        assert!(!returned.load(Ordering::SeqCst), "the run goes on, and with it its lease");
+        drop(gate);
+    };
+    join(worker, script).await;
+    let left = world.sdk.matter_state(&first(), &other).await.unwrap();
+    assert_eq!((left.status, left.last_run), (MatterStatus::Queued, None), "for the next worker");
+    let ended = world.sdk.matter_state(&first(), &matter()).await.unwrap();
+    assert_eq!((ended.status, ended.clio_matter.map(|id| id.0)), (MatterStatus::Synced, Some(21)));
+    assert!(world.store.get(&Key::new(&firm(), "lease", "m1")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_worker_claims_no_more_than_it_can_run_at_once() {
+    let bench = Bench::new(|_| Arc::new(Silent));
+    for n in 1..=5 {
+        let actor = Actor { firm: FirmId::new(format!("firm_{n}")).unwrap(), ..first() };
+        connect(&bench.world.sdk, &actor).await;
+        let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
+            "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" } });
+        bench.world.intake.put(&actor.firm, Intake::from_json(intake.to_string().as_bytes()).unwrap());
+        bench.trigger(&actor, "m1").await;
+    }
+    let worker = bench.sdk.worker(WorkerConfig { concurrency: 2, ..WorkerConfig::default() });
+    let time = async {
+        for _ in 0..100 {
+            bench.world.runtime.sleep(Duration::from_secs(1)).await;
+        }
+    };
+    select(Box::pin(worker.run(pending())), Box::pin(time)).await;
+    let claims = bench.world.store.dump().into_iter().filter(|(key, _)| key.collection == "claim").count();
+    assert_eq!(claims, 2);
+}
+
+#[tokio::test]
+async fn a_trigger_is_followed_by_its_run_at_once_and_not_at_the_next_look() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    let (runtime, first_call) = (world.runtime.clone(), Arc::new(Mutex::new(None)));
+    let noted = Arc::clone(&first_call);
+    world.answers(move |_, path, _, _| {
+        if path.starts_with("/api/v4/contacts") {
+            noted.lock().unwrap().get_or_insert(runtime.now());
+        }
+        None
+    });
+    let worker = world.sdk.worker(WorkerConfig { poll: Duration::from_secs(3_600), ..WorkerConfig::default() });
+    let script = async {
+        // The worker has looked, and waits.
+        tokio::task::yield_now().await;
+        world.sdk.trigger(&first(), &matter(), Trigger::Approved).await.unwrap();
+        let triggered = world.runtime.now();
+        while world.calls("POST /api/v4/matters") == 0 {
+            tokio::task::yield_now().await;
+        }
+        triggered
+    };
+    let Either::Right((triggered, _)) = select(Box::pin(worker.run(pending())), Box::pin(script)).await else {
+        panic!()
+    };
+    assert_eq!(*first_call.lock().unwrap(), Some(triggered));
 }

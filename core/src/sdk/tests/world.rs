@@ -38,6 +38,8 @@ pub struct Clio {
     /// Whether it names a subscription's secret.
     pub names_secrets: bool,
     pub calls: Vec<String>,
+    /// How many seconds it asks for with a 429.
+    pub retry_after: Option<u64>,
     pub matter: Value,
     pub contact: Value,
     ids: i64,
@@ -172,7 +174,10 @@ impl HttpTransport for Http {
             let (status, answer) = answer.unwrap_or_else(|| clio.answer(method, &path, &body));
             let now = Duration::from_millis(u64::try_from(self.1.now().0).unwrap());
             let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + now);
-            let headers = Headers::new().with("content-type", "application/json").with("date", date);
+            let mut headers = Headers::new().with("content-type", "application/json").with("date", date);
+            if let (429, Some(seconds)) = (status, clio.retry_after) {
+                headers = headers.with("retry-after", seconds.to_string());
+            }
             let body = if answer.is_null() { Vec::new() } else { answer.to_string().into_bytes() };
             Ok(HttpResponse { status, headers, body: Zeroizing::new(body) })
         })
