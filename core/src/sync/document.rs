@@ -153,15 +153,19 @@ impl Driver<'_> {
         intent: &DocumentIntent,
     ) -> Result<Finishing> {
         let mut known = known;
+        let mut parts = PartPlan::new(stat.len);
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let stub = self.open_stub(document, &reference.key, matter, known, stat.len, intent).await?;
-            match self.upload(reference, &stub, stat.len).await {
+            let stub = self.open_stub(document, &reference.key, matter, known, &parts, intent).await?;
+            match self.upload(reference, &stub, stat.len, &parts).await {
                 Ok(()) => return Ok(Finishing { stub: stub.id, uuid: stub.uuid, revision: stat.revision.clone() }),
                 // The address expired or storage forgot it: another one for the same stub.
-                Err(error) if error.code() == Code::UploadRefused && attempt < MOST_ATTEMPTS => known = Some(stub.id),
-                Err(error) => return Err(error),
+                Err(broken) if broken.error.code() == Code::UploadRefused && attempt < MOST_ATTEMPTS => {
+                    known = Some(stub.id);
+                    parts = parts.in_batches_of(broken.batch);
+                }
+                Err(broken) => return Err(broken.error),
             }
         }
     }
@@ -173,10 +177,9 @@ impl Driver<'_> {
         key: &DocumentKey,
         matter: ClioId,
         known: Option<ClioId>,
-        len: u64,
+        parts: &PartPlan,
         intent: &DocumentIntent,
     ) -> Result<DocumentStub> {
-        let parts = PartPlan::new(len);
         let new = NewDocument {
             name: document.file_name.expose(),
             content_type: &document.content_type,
