@@ -96,6 +96,7 @@ impl Driver<'_> {
             }
             let wait = schedule.next_wait(&*self.engine.runtime)?;
             self.engine.runtime.sleep(wait).await;
+            self.caller.note_retry();
         }
     }
 }
