@@ -118,8 +118,8 @@ impl Driver<'_> {
                     return self.link_document(&key, finishing.stub, how, &open).await;
                 }
                 Err(error) if is_not_to_be_published(error.code()) => return self.abandon(&key, error, &open).await,
-                // The bytes once again, as the newest version of the same document.
-                Err(error) if error.code() == Code::ClioValidation && sent < MOST_VERSIONS => {
+                // The bytes once again, as the newest version of the same document. Those that an earlier run sent had all the time that Clio may take.
+                Err(error) if sent < MOST_VERSIONS && (is_refused(&error) || sent == 0 && is_lost(&error)) => {
                     stub = Some(finishing.stub)
                 }
                 Err(error) => return Err(error),
@@ -253,10 +253,10 @@ impl Driver<'_> {
             }
             let not_after = runtime.monotonic() + self.engine.config.send_window;
             self.note_finishing(&reference.key, open, finishing).await?;
-            match self.caller.send_once(turn, &request, Some(not_after)).await {
-                Ok(document) if document.fully_uploaded != Some(false) => return Ok(()),
-                Ok(_) => {}
-                Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => {}
+            let processing = match self.caller.send_once(turn, &request, Some(not_after)).await {
+                Ok(document) if self.says_published(&document, finishing).await? => return Ok(()),
+                Ok(_) => Error::new(Code::DocumentProcessing),
+                Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => refused(failed.failure),
                 Err(failed) => {
                     let refused_by_clio = failed.failure.error.code() == Code::ClioValidation;
                     let mut shown = None;
@@ -279,13 +279,23 @@ impl Driver<'_> {
                     self.caller.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
                     continue;
                 }
-            }
-            if runtime.monotonic() >= deadline {
-                return Err(Error::new(Code::DocumentProcessing));
+            };
+            if self.processing_is_slow || runtime.monotonic() >= deadline {
+                self.processing_is_slow = true;
+                return Err(processing);
             }
             runtime.sleep(wait).await;
             wait = (wait * 2).min(PROCESSING_LONGEST_WAIT);
         }
+    }
+
+    /// Whether an answer to the finishing PATCH says that it did. One without the version says nothing, so Clio is asked what it holds.
+    async fn says_published(&self, answer: &Document, finishing: &Finishing) -> Result<bool> {
+        if let Some(done) = answer.fully_uploaded {
+            return Ok(done);
+        }
+        let document = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
+        Ok(document.is_finished(&finishing.uuid))
     }
 
     async fn link_document(&mut self, key: &DocumentKey, clio: ClioId, how: How, open: &Open) -> Result<StepReport> {
@@ -381,4 +391,14 @@ fn is_not_to_be_published(code: Code) -> bool {
 /// Failures after which the stub is of no use: what would be uploaded to it is another document now.
 fn is_final_for_now(code: Code) -> bool {
     matches!(code, Code::DocumentChanged | Code::DocumentMissing)
+}
+
+/// Whether Clio will not take these bytes as they are.
+fn is_refused(error: &Error) -> bool {
+    error.code() == Code::ClioValidation
+}
+
+/// Whether Clio still waits for bytes to arrive, and does not merely process them.
+fn is_lost(error: &Error) -> bool {
+    error.code() == Code::DocumentProcessing && error.get("clio_type") == Some("UploadNotFoundError")
 }
