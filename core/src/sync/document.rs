@@ -53,6 +53,7 @@ impl Driver<'_> {
             // The store may have lost which stub was being published, and that may still happen.
             recovery.must_be_quiet("document")?;
         }
+        let due_at = stored.as_ref().and_then(|stored| stored.due_at);
         let (mut open, resumed) = match stored {
             Some(Stored { value: DocumentThing::Link(link), .. }) => {
                 return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
@@ -72,10 +73,7 @@ impl Driver<'_> {
             }
         };
         match open.intent.decision.take() {
-            Some(Decided::Link { clio }) => {
-                self.caller.repeat(&documents::show(clio)).await.map_err(refused)?;
-                return self.link_document(&key, clio, How::Linked, &open).await;
-            }
+            Some(Decided::Link { clio }) => return self.link_chosen(&key, matter, clio, &open, due_at).await,
             Some(Decided::Create { .. }) => open.intent.finishing = None,
             None => {}
         }
@@ -296,6 +294,26 @@ impl Driver<'_> {
         }
         let document = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
         Ok(document.is_finished(&finishing.uuid))
+    }
+
+    /// Links the document that an admin named, if it can be this one.
+    async fn link_chosen(
+        &mut self,
+        key: &DocumentKey,
+        matter: ClioId,
+        clio: ClioId,
+        open: &Open,
+        due_at: Option<Timestamp>,
+    ) -> Result<StepReport> {
+        let wrong = match self.named(&documents::show(clio)).await? {
+            None => "not_found",
+            Some(document) if document.matter_id != Some(matter) => "another_matter",
+            Some(document) if document.fully_uploaded != Some(true) => "not_uploaded",
+            Some(_) => return self.link_document(key, clio, How::Linked, open).await,
+        };
+        let value = DocumentThing::Intent(open.intent.clone());
+        let undecided = Stored { value, version: open.version.clone(), due_at };
+        Err(self.take_back(things::document_key(&self.claim.links, key), &undecided, clio, wrong).await?)
     }
 
     async fn link_document(&mut self, key: &DocumentKey, clio: ClioId, how: How, open: &Open) -> Result<StepReport> {

@@ -6,7 +6,7 @@ use super::driver::Driver;
 use super::plan::PlannedMatter;
 use super::recovery::Recovery;
 use super::report::{Note, StepKind, StepOutcome, StepReport};
-use super::things::{self, How, Owner, Thing};
+use super::things::{self, How, Intent, Owner, Thing};
 use crate::clio::{NewMatter, matters};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditStatus};
@@ -34,7 +34,7 @@ impl Driver<'_> {
                 Some(Stored { value: Thing::Link(link), .. }) => {
                     return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(link.clio)));
                 }
-                Some(stored) => match self.resolve_matter(stored, area.err()).await? {
+                Some(stored) => match self.resolve_matter(stored, client, area.err()).await? {
                     Resolved::Linked(step) => return Ok(step),
                     Resolved::Released => continue,
                 },
@@ -78,7 +78,7 @@ impl Driver<'_> {
         match self.create(&key, None, &sent, None, &request).await? {
             Creation::Raced => Ok(None),
             Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
-                Some(stored) => match self.resolve_matter(stored, area.err()).await? {
+                Some(stored) => match self.resolve_matter(stored, client, area.err()).await? {
                     Resolved::Linked(step) => Ok(Some(step)),
                     Resolved::Released => Ok(None),
                 },
@@ -115,12 +115,25 @@ impl Driver<'_> {
     }
 
     /// Looks in Clio for what an open intent may have created.
-    async fn resolve_matter(&mut self, stored: Stored<Thing>, unmapped: Option<Unmapped>) -> Result<Resolved> {
+    async fn resolve_matter(
+        &mut self,
+        stored: Stored<Thing>,
+        client: ClioId,
+        unmapped: Option<Unmapped>,
+    ) -> Result<Resolved> {
         let id = &self.intake.matter.id;
         let key = things::matter_key(&self.claim.links, id);
         let Thing::Intent(intent) = stored.value else { return Ok(Resolved::Released) };
         if let Some(clio) = intent.chosen() {
-            let shown = self.caller.repeat(&matters::show(clio)).await.map_err(refused)?;
+            let shown = match self.named(&matters::show(clio)).await? {
+                Some(shown) if shown.client_id == Some(client) => shown,
+                other => {
+                    let wrong = if other.is_some() { "another_client" } else { "not_found" };
+                    let value = Thing::Intent(Intent { decision: None, ..intent });
+                    let undecided = Stored { value, version: stored.version, due_at: stored.due_at };
+                    return Err(self.take_back(key, &undecided, clio, wrong).await?);
+                }
+            };
             let step = self.link_matter(Seen::from(&shown), How::Linked, stored.version, unmapped).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }

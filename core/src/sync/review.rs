@@ -6,16 +6,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::create::refused;
 use super::driver::{Driver, Engine};
 use super::report::StepKind;
 use super::things::{self, Decided, DocumentThing, Thing};
 use crate::auth::{Actor, Links};
+use crate::clio::ApiRequest;
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
-use crate::ports::{Expect, Key, Version};
+use crate::ports::{Commit, Expect, Key, Version};
 use crate::queue::Trigger;
-use crate::records::{Journal, Unit};
+use crate::records::{Journal, Stored, Unit};
 
 const REVIEWS: &str = "review";
 
@@ -76,12 +78,39 @@ impl Driver<'_> {
         self.review = Some((Review { step, id, matters, candidates, since }, intent));
         error
     }
+
+    /// The record that an admin named, if it is there.
+    pub(super) async fn named<A>(&self, show: &ApiRequest<A>) -> Result<Option<A>> {
+        match self.caller.repeat(show).await {
+            Ok(record) => Ok(Some(record)),
+            Err(failure) if failure.error.code() == Code::ClioNotFound => Ok(None),
+            Err(failure) => Err(refused(failure)),
+        }
+    }
+
+    /// Takes back an answer that names a record which cannot be the one: a mistyped id is somebody else's. Gives the error that says so; the question is open again.
+    pub(super) async fn take_back<T: Serialize>(
+        &self,
+        key: Key,
+        undecided: &Stored<T>,
+        clio: ClioId,
+        wrong: &'static str,
+    ) -> Result<Error> {
+        let now = self.engine.journal.store_now().await?;
+        let due = undecided.due_at.map(|due| now.until(due));
+        let mut unit = self.unit()?;
+        unit.put_due(key, Expect::Version(undecided.version.clone()), due, &undecided.value)?;
+        if self.commit_unit(&unit).await? == Commit::Conflict {
+            return Err(Error::new(Code::SyncBusy).with("clio", clio));
+        }
+        Ok(Error::new(Code::NeedsReview).with("decision", wrong).with("clio", clio))
+    }
 }
 
 /// The intent that waits, and when it is due.
 enum Waiting {
-    Thing(Key, crate::records::Stored<Thing>),
-    Document(Key, crate::records::Stored<DocumentThing>),
+    Thing(Key, Stored<Thing>),
+    Document(Key, Stored<DocumentThing>),
 }
 
 impl Engine {
@@ -150,7 +179,8 @@ impl Engine {
             Waiting::Document(key, stored) => {
                 let DocumentThing::Intent(mut intent) = stored.value else { return Err(unknown()) };
                 intent.decision = Some(decided);
-                unit.put(key, Expect::Version(stored.version), &DocumentThing::Intent(intent))?;
+                let due = stored.due_at.map(|due| now.until(due));
+                unit.put_due(key, Expect::Version(stored.version), due, &DocumentThing::Intent(intent))?;
             }
         }
         let entry = AuditEntry::by(&actor.id, Action::Review, AuditStatus::Ok).with(step.name(), id);

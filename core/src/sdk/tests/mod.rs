@@ -1,6 +1,7 @@
 //! The SDK as a whole on virtual time, against a Clio of a few lines whose every answer a test may change: orders of events that real time does not bring about.
 
 mod connection;
+mod decisions;
 mod documents;
 mod grants;
 mod review;
