@@ -117,6 +117,25 @@ async fn an_upload_address_that_expired_or_is_refused_is_asked_for_anew_in_the_s
     }
 }
 
+/// Each part goes up in time, but not all that were named with it; and once the answer that names further ones is lost: Clio names no part twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_in_parts_arrives_over_a_line_on_which_their_addresses_expire() {
+    let bench = Bench::with(Config { rate_limit: 1_000_000, put_url_lifetime_s: 2, ..Config::default() }).await;
+    bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+    std::fs::File::options().write(true).open(bench.intakes().join("m1/d1.pdf")).unwrap().set_len(100_000_000).unwrap();
+    let slow = Fault::new("PUT", "/manage-documents/", Action::Slow { ms: 700 }).times(100);
+    bench.sim.model().add_fault(slow);
+    bench.sim.model().add_fault(Fault::new("PATCH", "/api/v4/documents", Action::LostAnswer { hang: false }));
+    let (output, report) = bench.run(&[]).await;
+    assert!(output.status.success(), "{report:#}");
+    let state = bench.state();
+    assert_eq!(state["calls"]["by_route"]["POST /documents"], 3, "two versions more: {}", state["calls"]);
+    assert_each_once(&state, 1, 1, 1, "in parts");
+    let documents = state["documents"].as_array().unwrap();
+    assert_eq!((documents.len(), &documents[0]["size"]), (1, &json!(100_000_000)), "all of one document");
+    bench.sim.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_access_token_is_refreshed_and_the_budget_is_waited_for() {
     let bench = Bench::with(Config { rate_limit: 12, rate_window_s: 3, ..Config::default() }).await;

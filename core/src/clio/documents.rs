@@ -263,7 +263,8 @@ pub fn new_version(id: ClioId, document: &NewDocument<'_>) -> Result<ApiRequest<
     Ok(ApiRequest::change(Method::Post, Resource::Documents, stubs(document.parts), &body)?.about(id))
 }
 
-/// Names further parts, at most [`PARTS_PER_REQUEST`](super::PARTS_PER_REQUEST), or the same ones again for fresh addresses.
+/// Names further parts, at most [`PARTS_PER_REQUEST`](super::PARTS_PER_REQUEST). Each part once: whose address expired, or was lost on the way, needs
+/// [`new_version`].
 ///
 /// # Errors
 /// [`Code::Internal`](crate::Code::Internal) if the body cannot be built.

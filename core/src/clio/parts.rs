@@ -36,10 +36,11 @@ pub struct Part {
     pub len: u64,
 }
 
-/// How a document is cut.
+/// How a document is cut, and how many parts one request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartPlan {
     parts: Vec<Part>,
+    batch: usize,
 }
 
 impl PartPlan {
@@ -47,7 +48,7 @@ impl PartPlan {
     #[must_use]
     pub fn new(len: u64) -> Self {
         if len < MULTIPART_FROM {
-            return Self { parts: Vec::new() };
+            return Self { parts: Vec::new(), batch: PARTS_PER_REQUEST };
         }
         let size = part_size(len);
         let mut parts = Vec::new();
@@ -59,7 +60,19 @@ impl PartPlan {
             offset += part.len;
             parts.push(part);
         }
-        Self { parts }
+        Self { parts, batch: PARTS_PER_REQUEST }
+    }
+
+    /// With at most so many parts in a request, for a line on which the addresses of fifty expire before their turn. Costs more calls.
+    #[must_use]
+    pub fn in_batches_of(self, parts: usize) -> Self {
+        Self { batch: parts.clamp(1, PARTS_PER_REQUEST), ..self }
+    }
+
+    /// How many parts a request names at most.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
     }
 
     /// Whether it goes up in parts; else in one PUT.
@@ -77,19 +90,19 @@ impl PartPlan {
     /// The parts that the creating POST names. None for a single PUT.
     #[must_use]
     pub fn first_batch(&self) -> &[Part] {
-        &self.parts[..self.parts.len().min(PARTS_PER_REQUEST)]
+        &self.parts[..self.parts.len().min(self.batch)]
     }
 
     /// The parts in batches of one request each; the first is [`first_batch`](Self::first_batch). None for a single PUT.
     pub fn batches(&self) -> impl Iterator<Item = &[Part]> {
-        self.parts.chunks(PARTS_PER_REQUEST)
+        self.parts.chunks(self.batch)
     }
 
     /// Calls to Clio for one document without faults: POST, finishing PATCH, and one PATCH per further batch. PUTs go to the storage and do
     /// not count.
     #[must_use]
     pub fn calls(&self) -> u32 {
-        let further = self.parts.len().div_ceil(PARTS_PER_REQUEST).saturating_sub(1);
+        let further = self.parts.len().div_ceil(self.batch).saturating_sub(1);
         u32::try_from(further).unwrap_or(u32::MAX).saturating_add(2)
     }
 }
@@ -151,6 +164,17 @@ mod tests {
             assert_eq!(plan.batches().flatten().copied().collect::<Vec<_>>(), plan.parts(), "{len}");
             assert_eq!(plan.batches().next().unwrap_or_default(), plan.first_batch(), "{len}");
             assert_eq!(plan.calls() as usize, 1 + plan.batches().count().max(1), "{len}");
+        }
+    }
+
+    #[test]
+    fn smaller_batches_name_the_same_parts() {
+        let plan = PartPlan::new(5_150_000_000);
+        for (asked, batch) in [(0, 1), (1, 1), (7, 7), (50, 50), (51, 50)] {
+            let small = plan.clone().in_batches_of(asked);
+            assert_eq!((small.batch(), small.first_batch().len()), (batch, batch));
+            assert_eq!(small.batches().flatten().copied().collect::<Vec<_>>(), plan.parts());
+            assert_eq!(small.calls() as usize, 1 + small.batches().count());
         }
     }
 

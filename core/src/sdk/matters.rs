@@ -109,7 +109,8 @@ impl Sdk {
         self.engine.reviews(&actor.firm).await
     }
 
-    /// Answers a [review](Self::reviews), named by its `step` and `id`. The matter is synced again by a [worker](Self::worker).
+    /// Answers a [review](Self::reviews), named by its `step` and `id`. The matter is synced again by a [worker](Self::worker). If the chosen record turns out not to
+    /// be one that can be ours, a matter of another client say, that run fails with [`Code::NeedsReview`] and `decision` = what is wrong; the question is open again.
     ///
     /// # Errors
     /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`] when there is no such question, or it answered itself;

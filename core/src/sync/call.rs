@@ -118,6 +118,11 @@ impl<'a> Caller<'a> {
         self.retries.load(Ordering::Relaxed)
     }
 
+    /// Something is tried again: a call, or a PUT to the storage, which is none.
+    pub(crate) fn note_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A place in the budget and a token. Taken *before* an intent is committed, so that its send window can be short.
     pub(crate) async fn ready(&self) -> Result<Turn> {
         let seat = self.share.budget.take(self.class).await?;
@@ -208,7 +213,7 @@ impl<'a> Caller<'a> {
         };
         tracing::debug!(code = failure.error.code().name(), wait_ms = wait.as_millis() as u64, "trying again");
         self.engine.runtime.sleep(wait).await;
-        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.note_retry();
         Ok(())
     }
 

@@ -199,8 +199,18 @@ impl Driver<'_> {
         let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
         let doubt = Stored { value: intent, version: version.clone(), due_at };
         let intent = &doubt.value;
-        if let Some(clio) = intent.chosen() {
-            let shown = self.caller.repeat(&contacts::show(clio)).await.map_err(refused)?;
+        if let Some(chosen) = intent.chosen().cloned() {
+            let clio = chosen.clio;
+            let shown = match self.named(&contacts::show(clio)).await? {
+                Some(shown) if shown.is_person() => shown,
+                other => {
+                    let wrong = if other.is_some() { "no_person" } else { "not_found" };
+                    let key = things::contact_key(&self.claim.links, client);
+                    let undecided =
+                        Stored { value: Thing::Intent(Intent { decision: None, ..doubt.value }), version, due_at };
+                    return Err(self.take_back(StepKind::Contact, client, key, undecided, chosen, wrong).await?);
+                }
+            };
             let found = Found { clio, shown: Some(&shown), how: How::Linked, matches: 1 };
             let step = self.link_contact(client, found, version, Some(&doubt)).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));

@@ -13,7 +13,7 @@ use super::call::{Executed, Patience, executed};
 use super::create::refused;
 use super::driver::Driver;
 use super::report::{StepKind, StepOutcome, StepReport};
-use super::things::{self, Decided, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
+use super::things::{self, Chosen, Decided, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
 use super::upload::MOST_ATTEMPTS;
 use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
 use crate::error::{Code, Error, Result, Retry};
@@ -53,6 +53,7 @@ impl Driver<'_> {
             // The store may have lost which stub was being published, and that may still happen.
             recovery.must_be_quiet("document")?;
         }
+        let due_at = stored.as_ref().and_then(|stored| stored.due_at);
         let (mut open, resumed) = match stored {
             Some(Stored { value: DocumentThing::Link(link), .. }) => {
                 return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
@@ -72,10 +73,7 @@ impl Driver<'_> {
             }
         };
         match open.intent.decision.take() {
-            Some(Decided::Link { clio }) => {
-                self.caller.repeat(&documents::show(clio)).await.map_err(refused)?;
-                return self.link_document(&key, clio, How::Linked, &open).await;
-            }
+            Some(Decided::Link(chosen)) => return self.link_chosen(&key, matter, chosen, &open, due_at).await,
             Some(Decided::Create { .. }) => open.intent.finishing = None,
             None => {}
         }
@@ -118,8 +116,8 @@ impl Driver<'_> {
                     return self.link_document(&key, finishing.stub, how, &open).await;
                 }
                 Err(error) if is_not_to_be_published(error.code()) => return self.abandon(&key, error, &open).await,
-                // The bytes once again, as the newest version of the same document.
-                Err(error) if error.code() == Code::ClioValidation && sent < MOST_VERSIONS => {
+                // The bytes once again, as the newest version of the same document. Those that an earlier run sent had all the time that Clio may take.
+                Err(error) if sent < MOST_VERSIONS && (is_refused(&error) || sent == 0 && is_lost(&error)) => {
                     stub = Some(finishing.stub)
                 }
                 Err(error) => return Err(error),
@@ -153,15 +151,19 @@ impl Driver<'_> {
         intent: &DocumentIntent,
     ) -> Result<Finishing> {
         let mut known = known;
+        let mut parts = PartPlan::new(stat.len);
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let stub = self.open_stub(document, &reference.key, matter, known, stat.len, intent).await?;
-            match self.upload(reference, &stub, stat.len).await {
+            let stub = self.open_stub(document, &reference.key, matter, known, &parts, intent).await?;
+            match self.upload(reference, &stub, stat.len, &parts).await {
                 Ok(()) => return Ok(Finishing { stub: stub.id, uuid: stub.uuid, revision: stat.revision.clone() }),
                 // The address expired or storage forgot it: another one for the same stub.
-                Err(error) if error.code() == Code::UploadRefused && attempt < MOST_ATTEMPTS => known = Some(stub.id),
-                Err(error) => return Err(error),
+                Err(broken) if broken.error.code() == Code::UploadRefused && attempt < MOST_ATTEMPTS => {
+                    known = Some(stub.id);
+                    parts = parts.in_batches_of(broken.batch);
+                }
+                Err(broken) => return Err(broken.error),
             }
         }
     }
@@ -173,10 +175,9 @@ impl Driver<'_> {
         key: &DocumentKey,
         matter: ClioId,
         known: Option<ClioId>,
-        len: u64,
+        parts: &PartPlan,
         intent: &DocumentIntent,
     ) -> Result<DocumentStub> {
-        let parts = PartPlan::new(len);
         let new = NewDocument {
             name: document.file_name.expose(),
             content_type: &document.content_type,
@@ -250,10 +251,10 @@ impl Driver<'_> {
             }
             let not_after = runtime.monotonic() + self.engine.config.send_window;
             self.note_finishing(&reference.key, open, finishing).await?;
-            match self.caller.send_once(turn, &request, Some(not_after)).await {
-                Ok(document) if document.fully_uploaded != Some(false) => return Ok(()),
-                Ok(_) => {}
-                Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => {}
+            let processing = match self.caller.send_once(turn, &request, Some(not_after)).await {
+                Ok(document) if self.says_published(&document, finishing).await? => return Ok(()),
+                Ok(_) => Error::new(Code::DocumentProcessing),
+                Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => refused(failed.failure),
                 Err(failed) => {
                     let refused_by_clio = failed.failure.error.code() == Code::ClioValidation;
                     let mut shown = None;
@@ -276,13 +277,45 @@ impl Driver<'_> {
                     self.caller.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
                     continue;
                 }
-            }
-            if runtime.monotonic() >= deadline {
-                return Err(Error::new(Code::DocumentProcessing));
+            };
+            if self.processing_is_slow || runtime.monotonic() >= deadline {
+                self.processing_is_slow = true;
+                return Err(processing);
             }
             runtime.sleep(wait).await;
             wait = (wait * 2).min(PROCESSING_LONGEST_WAIT);
         }
+    }
+
+    /// Whether an answer to the finishing PATCH says that it did. One without the version says nothing, so Clio is asked what it holds.
+    async fn says_published(&self, answer: &Document, finishing: &Finishing) -> Result<bool> {
+        if let Some(done) = answer.fully_uploaded {
+            return Ok(done);
+        }
+        let document = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
+        Ok(document.is_finished(&finishing.uuid))
+    }
+
+    /// Links the document that an admin named, if it can be this one.
+    async fn link_chosen(
+        &mut self,
+        key: &DocumentKey,
+        matter: ClioId,
+        chosen: Chosen,
+        open: &Open,
+        due_at: Option<Timestamp>,
+    ) -> Result<StepReport> {
+        let clio = chosen.clio;
+        let wrong = match self.named(&documents::show(clio)).await? {
+            None => "not_found",
+            Some(document) if document.matter_id != Some(matter) => "another_matter",
+            Some(document) if document.fully_uploaded != Some(true) => "not_uploaded",
+            Some(_) => return self.link_document(key, clio, How::Linked, open).await,
+        };
+        let value = DocumentThing::Intent(open.intent.clone());
+        let undecided = Stored { value, version: open.version.clone(), due_at };
+        let record = things::document_key(&self.claim.links, key);
+        Err(self.take_back(StepKind::Document, key, record, undecided, chosen, wrong).await?)
     }
 
     async fn link_document(&mut self, key: &DocumentKey, clio: ClioId, how: How, open: &Open) -> Result<StepReport> {
@@ -378,4 +411,14 @@ fn is_not_to_be_published(code: Code) -> bool {
 /// Failures after which the stub is of no use: what would be uploaded to it is another document now.
 fn is_final_for_now(code: Code) -> bool {
     matches!(code, Code::DocumentChanged | Code::DocumentMissing)
+}
+
+/// Whether Clio will not take these bytes as they are.
+fn is_refused(error: &Error) -> bool {
+    error.code() == Code::ClioValidation
+}
+
+/// Whether Clio still waits for bytes to arrive, and does not merely process them.
+fn is_lost(error: &Error) -> bool {
+    error.code() == Code::DocumentProcessing && error.get("clio_type") == Some("UploadNotFoundError")
 }

@@ -100,6 +100,8 @@ pub(super) struct Driver<'a> {
     pub recovery: Option<Recovery>,
     /// The question that the present step raised.
     pub review: Option<(Review, (Key, Version))>,
+    /// A document waited in vain for Clio's processing: the others of this run are asked once, and left to the next run.
+    pub processing_is_slow: bool,
     plan_asked: bool,
     progress: Option<&'a dyn Progress>,
 }
@@ -230,6 +232,7 @@ impl Engine {
                     run: &mut run,
                     recovery,
                     review: None,
+                    processing_is_slow: false,
                     plan_asked: false,
                     progress,
                 };

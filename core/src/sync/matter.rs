@@ -36,7 +36,7 @@ impl Driver<'_> {
                 }
                 Some(stored) => {
                     let recovered = matches!(&stored.value, Thing::Intent(intent) if intent.is_recovered());
-                    match self.resolve_matter(stored, area.err()).await? {
+                    match self.resolve_matter(stored, client, area.err()).await? {
                         Resolved::Linked(step) => return Ok(step),
                         Resolved::Released => {
                             // Clio was asked, or an admin: what the store lost is no reason to ask once more.
@@ -85,7 +85,7 @@ impl Driver<'_> {
         match self.create(&key, None, &sent, None, &request).await? {
             Creation::Raced => Ok(None),
             Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
-                Some(stored) => match self.resolve_matter(stored, area.err()).await? {
+                Some(stored) => match self.resolve_matter(stored, client, area.err()).await? {
                     Resolved::Linked(step) => Ok(Some(step)),
                     Resolved::Released => Ok(None),
                 },
@@ -129,14 +129,28 @@ impl Driver<'_> {
     }
 
     /// Looks in Clio for what an open intent may have created.
-    async fn resolve_matter(&mut self, stored: Stored<Thing>, unmapped: Option<Unmapped>) -> Result<Resolved> {
+    async fn resolve_matter(
+        &mut self,
+        stored: Stored<Thing>,
+        client: ClioId,
+        unmapped: Option<Unmapped>,
+    ) -> Result<Resolved> {
         let id = &self.intake.matter.id;
         let key = things::matter_key(&self.claim.links, id);
         let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
         let doubt = Stored { value: intent, version: version.clone(), due_at };
         let intent = &doubt.value;
-        if let Some(clio) = intent.chosen() {
-            let shown = self.caller.repeat(&matters::show(clio)).await.map_err(refused)?;
+        if let Some(chosen) = intent.chosen().cloned() {
+            let clio = chosen.clio;
+            let shown = match self.named(&matters::show(clio)).await? {
+                Some(shown) if shown.client_id == Some(client) => shown,
+                other => {
+                    let wrong = if other.is_some() { "another_client" } else { "not_found" };
+                    let value = Thing::Intent(Intent { decision: None, ..doubt.value });
+                    let undecided = Stored { value, version, due_at };
+                    return Err(self.take_back(StepKind::Matter, id, key, undecided, chosen, wrong).await?);
+                }
+            };
             let step = self.link_matter(Seen::from(&shown), How::Linked, version, unmapped, Some(&doubt)).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }

@@ -6,14 +6,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::create::refused;
 use super::driver::{Driver, Engine};
 use super::report::StepKind;
-use super::things::{self, Decided, DocumentThing, Thing};
+use super::things::{self, Chosen, Decided, DocumentThing, Thing};
 use crate::auth::{Actor, Links};
+use crate::clio::ApiRequest;
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
-use crate::ports::{Expect, Key, Version};
+use crate::ports::{Commit, Expect, Key, Version};
 use crate::queue::Trigger;
 use crate::records::{Journal, Stored, Unit};
 
@@ -76,6 +78,36 @@ impl Driver<'_> {
         self.review = Some((Review { step, id, matters, candidates, since }, intent));
         error
     }
+
+    /// The record that an admin named, if it is there.
+    pub(super) async fn named<A>(&self, show: &ApiRequest<A>) -> Result<Option<A>> {
+        match self.caller.repeat(show).await {
+            Ok(record) => Ok(Some(record)),
+            Err(failure) if failure.error.code() == Code::ClioNotFound => Ok(None),
+            Err(failure) => Err(refused(failure)),
+        }
+    }
+
+    /// Takes back an answer that names a record which cannot be the one: a mistyped id is somebody else's. Gives the error that says so; the question is open again.
+    pub(super) async fn take_back<T: Serialize>(
+        &mut self,
+        step: StepKind,
+        id: impl ToString,
+        key: Key,
+        undecided: Stored<T>,
+        chosen: Chosen,
+        wrong: &'static str,
+    ) -> Result<Error> {
+        let now = self.engine.journal.store_now().await?;
+        let due = undecided.due_at.map(|due| now.until(due));
+        let mut unit = self.unit()?;
+        let version = unit.put_due(key.clone(), Expect::Version(undecided.version), due, &undecided.value)?;
+        if self.commit_unit(&unit).await? == Commit::Conflict {
+            return Err(Error::new(Code::SyncBusy).with("clio", chosen.clio));
+        }
+        let error = self.needs_review(step, id, chosen.among, (key, version));
+        Ok(error.with("decision", wrong).with("clio", chosen.clio))
+    }
 }
 
 /// The intent that waits, and when it is due.
@@ -132,7 +164,7 @@ impl Engine {
                 {
                     return Err(Error::new(Code::SettingInvalid).with("decision", "belongs_to_another_record"));
                 }
-                Decided::Link { clio }
+                Decided::Link(Chosen { clio, among: review.candidates.clone() })
             }
             Decision::Create => Decided::Create { not: review.candidates.clone() },
         };
@@ -152,7 +184,8 @@ impl Engine {
             Waiting::Document(key, stored) => {
                 let DocumentThing::Intent(mut intent) = stored.value else { return Err(unknown()) };
                 intent.decision = Some(decided);
-                unit.put(key, Expect::Version(stored.version), &DocumentThing::Intent(intent))?;
+                let due = stored.due_at.map(|due| now.until(due));
+                unit.put_due(key, Expect::Version(stored.version), due, &DocumentThing::Intent(intent))?;
             }
         }
         let entry = AuditEntry::by(&actor.id, Action::Review, AuditStatus::Ok).with(step.name(), id);

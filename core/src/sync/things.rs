@@ -58,15 +58,20 @@ pub(crate) struct Intent {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decided {
     /// This one is.
-    Link {
-        /// Clio's id.
-        clio: ClioId,
-    },
+    Link(Chosen),
     /// None of these is.
     Create {
         /// Clio's ids.
         not: Vec<ClioId>,
     },
+}
+
+/// The record that an admin named, and those that were asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Chosen {
+    pub clio: ClioId,
+    #[serde(default)]
+    pub among: Vec<ClioId>,
 }
 
 impl Intent {
@@ -76,9 +81,9 @@ impl Intent {
     }
 
     /// The record that an admin named.
-    pub(crate) fn chosen(&self) -> Option<ClioId> {
-        match self.decision {
-            Some(Decided::Link { clio }) => Some(clio),
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        match &self.decision {
+            Some(Decided::Link(chosen)) => Some(chosen),
             _ => None,
         }
     }

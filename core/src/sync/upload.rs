@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::create::refused;
 use super::driver::Driver;
-use crate::clio::{CallLimits, DocumentStub, PartPlan, PartTarget, UploadTarget, documents};
+use crate::clio::{CallLimits, DocumentStub, Part, PartPlan, PartTarget, UploadTarget, documents};
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::DocumentRef;
 use crate::ports::DocumentSlice;
@@ -16,41 +16,60 @@ pub(super) const MOST_ATTEMPTS: u32 = 3;
 const SLOWEST: u64 = 64 * 1024;
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// An upload that did not arrive.
+pub(super) struct Broken {
+    pub error: Error,
+    /// How many parts one request should name next time.
+    pub batch: usize,
+}
+
 impl Driver<'_> {
     /// Sends all bytes to the stub's addresses.
-    pub(super) async fn upload(&mut self, document: &DocumentRef, stub: &DocumentStub, len: u64) -> Result<()> {
-        let parts = PartPlan::new(len);
-        let Some(mut targets) = parts.is_multipart().then(|| stub.parts.clone()) else {
+    ///
+    /// An address lives 10 minutes, and Clio names each part once. So where a part's turn came too late, all parts need a new version; fewer of them are then named
+    /// at once, half of those that arrived in time, so that a slow line is waited for.
+    pub(super) async fn upload(
+        &mut self,
+        document: &DocumentRef,
+        stub: &DocumentStub,
+        len: u64,
+        parts: &PartPlan,
+    ) -> Result<(), Broken> {
+        let broken = |error| Broken { error, batch: parts.batch() };
+        if !parts.is_multipart() {
             let slice = DocumentSlice { document: document.clone(), offset: 0, len, last: true };
-            let target = stub.target.as_ref().ok_or_else(|| no_address("put_url"))?;
-            return self.put(target, slice).await;
-        };
+            let target = stub.target.as_ref().ok_or_else(|| broken(no_address("put_url")))?;
+            return self.put(target, slice).await.map_err(broken);
+        }
+        let mut targets = stub.parts.clone();
         for (index, batch) in parts.batches().enumerate() {
             if index > 0 {
-                let request = documents::add_parts(stub.id, &stub.uuid, batch)?;
-                targets = self.caller.repeat(&request).await.map_err(refused)?.parts;
+                targets = self.further_parts(stub, batch).await.map_err(broken)?;
             }
-            for part in batch {
-                let target = target_of(&targets, part.number).ok_or_else(|| no_address("part"))?;
+            for (arrived, part) in batch.iter().enumerate() {
+                let target = target_of(&targets, part.number).ok_or_else(|| broken(no_address("part")))?;
                 let slice = DocumentSlice {
                     document: document.clone(),
                     offset: part.offset,
                     len: part.len,
                     last: part.offset + part.len == len,
                 };
-                match self.put(&target, slice.clone()).await {
-                    Err(error) if error.code() == Code::UploadRefused => {
-                        // A part's address lives 10 minutes; a long upload outlives the later ones.
-                        let request = documents::add_parts(stub.id, &stub.uuid, core::slice::from_ref(part))?;
-                        let fresh = self.caller.repeat(&request).await.map_err(refused)?.parts;
-                        let target = target_of(&fresh, part.number).ok_or_else(|| no_address("part"))?;
-                        self.put(&target, slice).await?;
-                    }
-                    other => other?,
-                }
+                self.put(&target, slice).await.map_err(|error| Broken { error, batch: arrived / 2 })?;
             }
         }
         Ok(())
+    }
+
+    /// The addresses of further parts. They come once: if the answer was lost, Clio refuses to name them again, and only a new version has others.
+    async fn further_parts(&self, stub: &DocumentStub, batch: &[Part]) -> Result<Vec<PartTarget>> {
+        let request = documents::add_parts(stub.id, &stub.uuid, batch)?;
+        match self.caller.repeat(&request).await.map_err(refused) {
+            Ok(stub) => Ok(stub.parts),
+            Err(error) if error.code() == Code::ClioValidation => {
+                Err(Error::new(Code::UploadRefused).with("reason", "parts_named_before").caused_by(error))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// One PUT. The same bytes to the same address may be sent again.
@@ -77,6 +96,7 @@ impl Driver<'_> {
             }
             let wait = schedule.next_wait(&*self.engine.runtime)?;
             self.engine.runtime.sleep(wait).await;
+            self.caller.note_retry();
         }
     }
 }

@@ -5,25 +5,28 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::world::{World, firm, matter, member, refused};
+use super::world::{World, admin, firm, matter, member, refused};
+use crate::error::Code;
 use crate::model::{DocumentRef, DocumentStatus, Intake};
+use crate::ports::Runtime as _;
 use crate::queue::{MatterStatus, Trigger};
+use crate::sync::RunStatus;
 
 /// The documents of one Clio, the requests that it was sent for them, and what becomes of a finishing request.
 #[derive(Default)]
-struct Documents {
-    made: Vec<Value>,
+pub struct Documents {
+    pub made: Vec<Value>,
     /// A finishing request is not answered, and not executed yet.
-    slow: bool,
+    pub slow: bool,
 }
 
-type Shared = Arc<Mutex<Documents>>;
+pub type Shared = Arc<Mutex<Documents>>;
 
 fn version(uuid: &str) -> Value {
     json!({ "uuid": uuid, "put_url": "http://127.0.0.1:4401/put", "put_headers": [], "fully_uploaded": false })
 }
 
-fn answer(documents: &Shared, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
+pub fn answer(documents: &Shared, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
     if (method, path) == ("PUT", "/put") {
         return Some((200, json!({})));
     }
@@ -31,7 +34,8 @@ fn answer(documents: &Shared, method: &str, path: &str, body: &Value) -> Option<
     let rest = path.strip_prefix("/api/v4/documents")?;
     match (method, rest) {
         ("POST", "") if body["data"]["parent"]["type"] == "Document" => {
-            let made = documents.made.last_mut().unwrap();
+            let id = usize::try_from(body["data"]["parent"]["id"].as_u64().unwrap()).unwrap();
+            let made = &mut documents.made[id - 31];
             made["latest_document_version"] = version("again");
             Some((201, json!({ "data": made })))
         }
@@ -61,19 +65,28 @@ fn answer(documents: &Shared, method: &str, path: &str, body: &Value) -> Option<
 }
 
 /// A firm with one approved document, of which Clio carries out no finishing request yet.
-async fn begun() -> (World, Shared, DocumentRef) {
+pub async fn begun() -> (World, Shared, DocumentRef) {
+    begun_with(1).await
+}
+
+/// The same with more; the first is given.
+async fn begun_with(count: usize) -> (World, Shared, DocumentRef) {
     let world = World::subscribed(true).await;
     let documents = Shared::default();
     let clio = Arc::clone(&documents);
     world.answers(move |method, path, _, body| answer(&clio, method, path, body));
-    let intake = json!({ "matter": { "id": "m1", "title": "T", "case_number": "1" },
-        "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" },
-        "documents": [{ "id": "d1", "file_name": "d.pdf", "content_type": "application/pdf", "status": "approved",
-            "origin": "client_upload" }] });
+    let listed = (1..=count).map(|n| {
+        json!({ "id": format!("d{n}"), "file_name": "d.pdf", "content_type": "application/pdf", "status": "approved",
+            "origin": "client_upload" })
+    });
+    let intake = json!({ "matter": { "id": "m1", "title": "T", "case_number": "1" }, "documents": listed.collect::<Vec<_>>(),
+        "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" } });
     let intake = Intake::from_json(intake.to_string().as_bytes()).unwrap();
     let document = DocumentRef { firm: firm(), key: intake.key_of(&intake.documents[0]) };
+    for document in &intake.documents {
+        world.intake.put_bytes(&DocumentRef { firm: firm(), key: intake.key_of(document) }, b"bytes".to_vec());
+    }
     world.intake.put(&firm(), intake);
-    world.intake.put_bytes(&document, b"bytes".to_vec());
     documents.lock().unwrap().slow = true;
     world.sdk.trigger(&member(), &matter(), Trigger::Approved).await.unwrap();
     (world, documents, document)
@@ -119,4 +132,100 @@ async fn a_document_that_may_still_be_published_is_remembered_whatever_is_decide
     };
     withdrawn_for(Duration::from_secs(10), &world, &document, executed).await;
     assert_eq!(documents.lock().unwrap().made.len(), 1, "one document of one upload");
+}
+
+#[tokio::test]
+async fn bytes_that_storage_takes_at_the_second_attempt_are_a_retry_of_the_run() {
+    let (world, documents, _) = begun().await;
+    documents.lock().unwrap().slow = false;
+    let mut failed_once = false;
+    world.answers(move |method, path, _, body| match (method, path) {
+        ("PUT", "/put") if !core::mem::replace(&mut failed_once, true) => Some((503, json!({}))),
+        _ => answer(&documents, method, path, body),
+    });
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!((report.status, report.retries), (RunStatus::Succeeded, 1), "{report:?}");
+}
+
+/// What Clio answers to a finishing request while it has no whole file.
+fn not_yet(kind: &str) -> (u16, Value) {
+    (422, json!({ "error": { "type": kind, "message": "x" } }))
+}
+
+/// Two runs: of the bytes that the first one sent Clio says only this.
+async fn resumed_after(kind: &'static str) -> (World, Shared, RunStatus) {
+    let (world, documents, _) = begun().await;
+    documents.lock().unwrap().slow = false;
+    let clio = Arc::clone(&documents);
+    world.answers(move |method, path, _, body| match method {
+        "PATCH" if body["data"]["uuid"] == "v31" => Some(not_yet(kind)),
+        _ => answer(&clio, method, path, body),
+    });
+    let began = world.runtime.monotonic();
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::DocumentProcessing);
+    assert!(began.until(world.runtime.monotonic()) >= Duration::from_secs(60), "Clio had the time that it may take");
+    assert_eq!(world.calls("PUT /put"), 1, "a late file is waited for");
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    (world, documents, report.status)
+}
+
+#[tokio::test]
+async fn bytes_that_clio_never_found_are_sent_again_by_the_next_run() {
+    let (world, documents, status) = resumed_after("UploadNotFoundError").await;
+    assert_eq!((status, world.calls("PUT /put")), (RunStatus::Succeeded, 2));
+    let documents = documents.lock().unwrap();
+    assert_eq!(documents.made.len(), 1, "another version of the same document");
+    assert_eq!(documents.made[0]["latest_document_version"]["fully_uploaded"], true);
+}
+
+#[tokio::test]
+async fn bytes_that_clio_is_still_processing_are_not_sent_again() {
+    let (world, _, status) = resumed_after("UploadTimeoutError").await;
+    assert_eq!((status, world.calls("PUT /put")), (RunStatus::Partial, 1));
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_the_version_out_publishes_nothing() {
+    let (world, documents, _) = begun().await;
+    documents.lock().unwrap().slow = false;
+    let clio = Arc::clone(&documents);
+    let mut asked = 0;
+    world.answers(move |method, path, _, body| {
+        let usual = |body| answer(&clio, method, path, body);
+        if method != "PATCH" {
+            return usual(body);
+        }
+        asked += 1;
+        if asked > 2 {
+            usual(body);
+        }
+        Some((200, json!({ "data": { "id": 31 } })))
+    });
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!(report.status, RunStatus::Succeeded, "{report:?}");
+    assert_eq!(world.calls("PATCH /api/v4/documents/31"), 3, "Clio carried out the third");
+}
+
+#[tokio::test]
+async fn one_document_waits_for_clios_processing_and_the_others_of_the_run_are_asked_once() {
+    const COUNT: usize = 10;
+    let (world, documents, _) = begun_with(COUNT).await;
+    documents.lock().unwrap().slow = false;
+    let clio = Arc::clone(&documents);
+    world.answers(move |method, path, _, body| match method {
+        "PATCH" => Some(not_yet("UploadTimeoutError")),
+        _ => answer(&clio, method, path, body),
+    });
+    let began = world.runtime.monotonic();
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!(report.status, RunStatus::Partial);
+    assert!(began.until(world.runtime.monotonic()) < Duration::from_secs(120), "not ten times as long");
+    let patches = |id: usize| world.calls(&format!("PATCH /api/v4/documents/{id}"));
+    assert!(patches(31) > 5, "the first one had its time");
+    assert!((32..31 + COUNT).all(|id| patches(id) == 1));
+    // By the next run Clio is done.
+    world.answers(move |method, path, _, body| answer(&documents, method, path, body));
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!((report.status, world.calls("PUT /put")), (RunStatus::Succeeded, COUNT), "{report:?}");
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod backfill;
 mod connection;
+mod decisions;
 mod documents;
 mod doubts;
 mod grants;
