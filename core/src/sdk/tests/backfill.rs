@@ -10,7 +10,7 @@ use crate::model::{DocumentRef, Intake, MatterId};
 use crate::queue::{BackfillStatus, WorkerConfig};
 
 fn ids(matters: usize) -> Vec<MatterId> {
-    (0..matters).map(|n| MatterId::new(&format!("b{n}")).unwrap()).collect()
+    (0..matters).map(|n| MatterId::new(format!("b{n}")).unwrap()).collect()
 }
 
 /// Each of a client of its own, with so many approved documents.
