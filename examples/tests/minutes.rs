@@ -21,7 +21,7 @@ use casehug_clio::{Code, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
-use clio_sim::{Config, Level, Processing};
+use clio_sim::{Action, Config, Fault, Level, Processing};
 use embedded::{admin, connect, matter};
 
 /// Every real second is so many of the host's.
@@ -105,6 +105,25 @@ async fn a_document_that_clio_processes_for_too_long_fails_by_its_own_name_and_a
         assert_eq!(state["calls"]["by_route"]["PUT storage"], 1, "{answer:?}: the bytes were there");
         bench.sim.stop();
     }
+}
+
+/// Storage said that it has the bytes, and has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_storage_lost_are_sent_again_by_the_next_run() {
+    let bench = Bench::with(Config { rate_limit: 1_000_000, ..Config::default() }).await;
+    bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+    let lost = Action::Status { status: 200, html: false, executed: false, retry_after: None };
+    bench.sim.model().add_fault(Fault::new("PUT", "/manage-documents/", lost));
+    let sdk = hurried(&bench);
+    connect(&sdk).await;
+    let report = sdk.sync_matter(&admin(), &matter("m1")).await.unwrap();
+    assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::DocumentProcessing);
+    let report = sdk.sync_matter(&admin(), &matter("m1")).await.unwrap();
+    assert_eq!(report.status, RunStatus::Succeeded, "{report:?}");
+    let state = bench.state();
+    assert_each_once(&state, 1, 1, 1, "lost bytes");
+    assert_eq!(state["documents"].as_array().unwrap().len(), 1, "another version of the same document");
+    bench.sim.stop();
 }
 
 /// Without the permission for webhooks a change is found within five minutes.
