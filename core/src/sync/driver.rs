@@ -161,7 +161,8 @@ impl Engine {
                 Err(_) => whole.unreadable += 1,
             }
         }
-        let windows = u64::from(whole.calls.most) / self.share_of(firm).budget.limit();
+        // The last call is made in a window of its own only if those before it are full.
+        let windows = u64::from(whole.calls.most).saturating_sub(1) / self.share_of(firm).budget.limit();
         whole.lasts_ms = windows * 60_000;
         Ok(whole)
     }

@@ -233,7 +233,8 @@ pub(crate) async fn linked_documents(
     links: &Links,
     matter: &MatterId,
 ) -> Result<BTreeMap<String, ClioId>> {
-    let all = journal.list::<DocumentThing>(&links.firm, DOCUMENTS, &links.id(format_args!("{matter}/"))).await?;
+    let prefix = links.id(format_args!("{matter}/"));
+    let all = journal.list::<DocumentThing>(&links.firm, DOCUMENTS, &prefix).await?;
     let linked = all.into_iter().filter_map(|(id, stored)| match stored.value {
         DocumentThing::Link(link) => Some((links.strip(&id)?.to_owned(), link.clio)),
         DocumentThing::Intent(_) => None,

@@ -36,7 +36,7 @@ async fn a_plan_tells_how_many_windows_of_the_request_limit_it_fills() {
     let world = World::new();
     world.connect().await.unwrap();
     // Ten new clients, each with a matter of so many documents: 3 + 2n calls.
-    for (documents, calls, windows) in [(0, 30, 0), (2, 70, 1), (5, 130, 2)] {
+    for (documents, calls, windows) in [(0, 30, 0), (1, 50, 0), (2, 70, 1), (5, 130, 2), (6, 150, 2)] {
         let matters = ids(10);
         put(&world, &matters, documents);
         let plan = world.sdk.plan_backfill(&admin(), &matters).await.unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::documents::{Shared, answer, begun};
 use super::world::{World, admin, firm, matter, refused};
 use crate::error::Code;
-use crate::model::ClioId;
+use crate::model::{ClioId, Intake};
 use crate::ports::{Order, Scan, Store as _};
 use crate::sync::{Decision, StepKind, StepOutcome, StepReport};
 
@@ -28,7 +28,7 @@ async fn is_taken_back(world: &World, step: StepKind, id: &str, clio: i64, wrong
     assert_eq!((failed.step, error.code(), error.get("decision")), (step, Code::NeedsReview, Some(wrong)), "{error:?}");
     let asked: Vec<_> = world.sdk.reviews(&admin()).await.unwrap().into_iter().map(|review| review.step).collect();
     assert_eq!(asked, [step]);
-    let records = world.stored(if step == StepKind::Document { "document" } else { "matter" }).await;
+    let records = world.stored(step.name()).await;
     let [(_, record)] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!((&record["state"], record.get("decision")), (&json!("intent"), None), "{record}");
 }
@@ -121,4 +121,33 @@ async fn a_matter_of_another_client_is_not_linked() {
     let step = last_step(&world).await;
     assert_eq!((step.outcome, step.clio), (StepOutcome::Linked, Some(ClioId(23))));
     assert_eq!(world.calls("POST /api/v4/matters"), 1);
+}
+
+#[tokio::test]
+async fn a_company_is_not_linked_as_a_client() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
+        "client": { "id": "c1", "first_name": "A", "last_name": "B" } });
+    world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+    let shown = |id: i64, kind: &str, phone: &str| {
+        json!({ "id": id, "type": kind, "first_name": "A", "last_name": "B", "created_at": "2026-04-01T12:00:00Z",
+            "updated_at": "2026-04-01T12:00:00Z", "phone_numbers": [{ "number": phone }] })
+    };
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("POST", "/api/v4/contacts") => Some(refused(504)),
+        ("GET", "/api/v4/contacts") => {
+            Some((200, json!({ "data": [shown(12, "Person", "1")], "meta": { "paging": {} } })))
+        }
+        ("GET", "/api/v4/contacts/12") => Some((200, json!({ "data": shown(12, "Person", "1") }))),
+        ("GET", "/api/v4/contacts/13") => Some((200, json!({ "data": shown(13, "Company", "1") }))),
+        ("GET", "/api/v4/contacts/14") => Some(refused(404)),
+        _ => None,
+    });
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    is_taken_back(&world, StepKind::Contact, "c1", 13, "no_person").await;
+    is_taken_back(&world, StepKind::Contact, "c1", 14, "not_found").await;
+    world.sdk.decide(&admin(), StepKind::Contact, "c1", Decision::Link(ClioId(12))).await.unwrap();
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!((report.steps[0].outcome, report.steps[0].clio), (StepOutcome::Linked, Some(ClioId(12))));
 }
