@@ -54,7 +54,9 @@ impl Driver<'_> {
                     len: part.len,
                     last: part.offset + part.len == len,
                 };
-                self.put(&target, slice).await.map_err(|error| Broken { error, batch: arrived / 2 })?;
+                // The first one was not late: its address was as fresh as another batch's would be.
+                let batch = if arrived == 0 { parts.batch() } else { arrived / 2 };
+                self.put(&target, slice).await.map_err(|error| Broken { error, batch })?;
             }
         }
         Ok(())
