@@ -88,7 +88,7 @@ async fn a_matter_of_which_something_stayed_behind_is_partial_until_a_retry_brin
     let (_, state) = service.get("/matters/m1", MEMBER).await;
     assert!(state["clio_matter"].is_string() && state["clio_contact"].is_string(), "{state}");
     let arrived: Vec<_> = state["clio_documents"].as_object().unwrap().keys().collect();
-    assert_eq!(arrived, ["m1/d2/u1"], "one of two");
+    assert_eq!(arrived, ["m1/d2/d2"], "one of two");
     assert_eq!((&state["last_run"]["status"], &state["parked"]), (&json!("partial"), &json!(false)), "{state}");
     assert_eq!(service.get("/status", MEMBER).await.1["last_failure"]["code"], "clio_validation");
     let (_, log) = service.get("/sync-log?matter=m1", MEMBER).await;

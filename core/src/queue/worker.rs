@@ -18,7 +18,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::aside::or_aside;
 use super::backfill::feed_due;
 use super::claims::{Acquired, Claim, Why};
-use super::job::{FIRST, First, JOBS, Job, Trigger};
+use super::job::{FIRST, First, JOBS, Job};
 use super::nudge::Nudge;
 use super::park::release_due;
 use super::slots::{Slot, Slots};
@@ -342,7 +342,7 @@ impl<'a> Worker<'a> {
         // Nobody is to wait longer for the work of the dead, or for what a person asked for.
         waiting.retain(|record| {
             let job = serde_json::from_str::<Job>(&record.body);
-            job.is_ok_and(|job| job.running.is_none() && job.trigger != Trigger::Manual)
+            job.is_ok_and(|job| job.running.is_none() && (!job.trigger.is_wish() || job.is_bulk()))
         });
         let mut aside = waiting.split_off(waiting.len() / 2);
         aside.sort_by(|one, other| one.key.firm.cmp(&other.key.firm));

@@ -73,7 +73,12 @@ impl Sdk {
         let held = self.held_matters(actor).await?;
         for matter in &held {
             if run {
-                self.engine.claims.ask(&actor.firm, &matter.matter, matter.trigger, &actor.id).await?;
+                let claims = &self.engine.claims;
+                match matter.trigger {
+                    // Allowed whatever the settings say, and nobody waits for each of many.
+                    Trigger::Retry => claims.trigger(&actor.firm, &matter.matter, Trigger::Retry, &actor.id).await?,
+                    trigger => claims.ask(&actor.firm, &matter.matter, trigger, &actor.id).await?,
+                };
             }
             queue::forget_held(&self.journal, &actor.firm, matter).await?;
         }

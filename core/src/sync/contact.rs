@@ -43,12 +43,12 @@ impl Driver<'_> {
                         ));
                     }
                     Thing::Intent(ref intent) => {
-                        let recovered = intent.is_recovered();
+                        let answered = recovery.is_some_and(|recovery| recovery.is_answered_by(intent));
                         match self.resolve_contact(client, stored).await? {
                             Resolved::Linked(step) => return Ok(step),
                             Resolved::Released => {
                                 // Clio was asked, or an admin: what the store lost is no reason to ask once more.
-                                recovery = recovery.filter(|_| !recovered);
+                                recovery = recovery.filter(|_| !answered);
                                 continue;
                             }
                         }
@@ -67,7 +67,7 @@ impl Driver<'_> {
                     Shared::Nobody => {}
                 }
             }
-            if let Some(step) = self.new_contact(digest.as_deref(), recovery.take()).await? {
+            if let Some(step) = self.new_contact(digest.as_deref(), recovery).await? {
                 return Ok(step);
             }
         }
@@ -206,8 +206,11 @@ impl Driver<'_> {
                 other => {
                     let wrong = if other.is_some() { "no_person" } else { "not_found" };
                     let key = things::contact_key(&self.claim.links, client);
-                    let undecided =
-                        Stored { value: Thing::Intent(Intent { decision: None, ..doubt.value }), version, due_at };
+                    let undecided = Stored {
+                        value: Thing::Intent(Intent { decision: chosen.taken_back(), ..doubt.value }),
+                        version,
+                        due_at,
+                    };
                     return Err(self.take_back(StepKind::Contact, client, key, undecided, chosen, wrong).await?);
                 }
             };

@@ -306,9 +306,11 @@ impl Driver<'_> {
         due_at: Option<Timestamp>,
     ) -> Result<StepReport> {
         let clio = chosen.clio;
+        let owned = things::is_owned(&self.engine.journal, &self.claim.links, "document", clio).await?.is_some();
         let wrong = match self.named(&documents::show(clio)).await? {
             None => "not_found",
             Some(document) if document.matter_id != Some(matter) => "another_matter",
+            Some(_) if owned => "belongs_to_another_record",
             Some(document) if document.fully_uploaded != Some(true) => "not_uploaded",
             Some(_) => return self.link_document(key, clio, How::Linked, open).await,
         };

@@ -35,19 +35,20 @@ impl Driver<'_> {
                     return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(link.clio)));
                 }
                 Some(stored) => {
-                    let recovered = matches!(&stored.value, Thing::Intent(intent) if intent.is_recovered());
+                    let answered = matches!((&stored.value, recovery), (Thing::Intent(intent), Some(recovery))
+                        if recovery.is_answered_by(intent));
                     match self.resolve_matter(stored, client, area.err()).await? {
                         Resolved::Linked(step) => return Ok(step),
                         Resolved::Released => {
                             // Clio was asked, or an admin: what the store lost is no reason to ask once more.
-                            recovery = recovery.filter(|_| !recovered);
+                            recovery = recovery.filter(|_| !answered);
                             continue;
                         }
                     }
                 }
                 None => {}
             }
-            if let Some(step) = self.new_matter(client, area, recovery.take()).await? {
+            if let Some(step) = self.new_matter(client, area, recovery).await? {
                 return Ok(step);
             }
         }
@@ -142,11 +143,16 @@ impl Driver<'_> {
         let intent = &doubt.value;
         if let Some(chosen) = intent.chosen().cloned() {
             let clio = chosen.clio;
+            let owned = things::is_owned(&self.engine.journal, &self.claim.links, "matter", clio).await?.is_some();
             let shown = match self.named(&matters::show(clio)).await? {
-                Some(shown) if shown.client_id == Some(client) => shown,
+                Some(shown) if shown.client_id == Some(client) && !owned => shown,
                 other => {
-                    let wrong = if other.is_some() { "another_client" } else { "not_found" };
-                    let value = Thing::Intent(Intent { decision: None, ..doubt.value });
+                    let wrong = match other {
+                        None => "not_found",
+                        Some(_) if owned => "belongs_to_another_record",
+                        Some(_) => "another_client",
+                    };
+                    let value = Thing::Intent(Intent { decision: chosen.taken_back(), ..doubt.value });
                     let undecided = Stored { value, version, due_at };
                     return Err(self.take_back(StepKind::Matter, id, key, undecided, chosen, wrong).await?);
                 }

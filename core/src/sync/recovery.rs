@@ -90,6 +90,11 @@ pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Reco
 }
 
 impl Recovery {
+    /// Whether Clio was asked for all of the time that this is about when it was asked about an intent.
+    pub(super) fn is_answered_by(&self, intent: &Intent) -> bool {
+        intent.is_recovered() && intent.clio_at.is_some_and(|since| since <= self.since)
+    }
+
     /// Whether a miss may be believed.
     pub(super) fn must_be_quiet(&self, collection: &'static str) -> Result<()> {
         if self.left.is_zero() {

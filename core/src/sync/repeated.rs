@@ -128,6 +128,10 @@ pub(crate) async fn looks_sealed_with(journal: &Journal, firm: &FirmId) -> Resul
 }
 
 impl Repeated {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.intents.last().is_none_or(|latest| committed_at(latest, None) + KEPT < now)
+    }
+
     /// Puts it off: gives for how long.
     fn wait_longer(&mut self, settle: Duration) -> Duration {
         let wait = settle.max(INDEX_DELAY).saturating_mul(1 << self.put_off.min(10));
@@ -137,6 +141,19 @@ impl Repeated {
 }
 
 impl Engine {
+    /// Gives up the looks of accounts that the firm has left, when their time is over.
+    pub(crate) async fn drop_old_looks(&self, firm: &FirmId) -> Result<()> {
+        let now = self.journal.store_now().await?;
+        for (id, look) in self.journal.list::<Repeated>(firm, REPEATED, "").await? {
+            if look.value.is_over(now) {
+                let mut unit = self.journal.unit(firm)?;
+                unit.delete(Key::new(firm, REPEATED, id), look.version);
+                self.journal.commit(&unit).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a look at this intent's thing to the commit that releases or closes it, `wait` from now.
     pub(super) async fn look_again_in(
         &self,
@@ -193,20 +210,18 @@ impl Engine {
         let wait = match self.seconds(links, &look, now).await {
             Ok(None) => Some(look.wait_longer(self.config.settle)),
             Ok(Some((_, others))) if others.is_empty() => None,
-            Ok(Some((_, others))) if look.suspects.is_empty() => {
-                look.suspects = others;
-                // By then whoever is creating one of them has linked it.
-                Some(self.config.quiet() + self.config.settle)
-            }
-            Ok(Some((clio, mut others))) => {
-                others.retain(|one| look.suspects.contains(one));
-                if !others.is_empty() {
-                    look.thing.tell(&mut unit, clio, others);
+            Ok(Some((clio, others))) => {
+                let (twice, new): (Vec<_>, Vec<_>) = others.into_iter().partition(|one| look.suspects.contains(one));
+                if twice.is_empty() {
+                    // Until the next look whoever is creating one of them has linked it.
+                    look.suspects = new;
+                    Some(self.config.quiet() + self.config.settle)
+                } else {
+                    look.thing.tell(&mut unit, clio, twice);
+                    None
                 }
-                None
             }
             Err(error) if is_over(&error) => None,
-            Err(error) if matches!(error.code(), Code::NotConnected | Code::ReconnectRequired) => return Err(error),
             Err(error) => {
                 tracing::warn!(firm = %links.firm, code = error.code().name(), "a look for a second record failed");
                 Some(look.wait_longer(self.config.settle))
@@ -227,10 +242,8 @@ impl Engine {
 
     /// What the thing is linked to, and what in Clio equals what was sent, came after its intent, and is nobody's. `None`: it is not linked yet.
     async fn seconds(&self, links: &Links, look: &Repeated, now: Timestamp) -> Result<Option<(ClioId, Vec<ClioId>)>> {
-        let over = || Error::new(Code::SealBroken).with("reason", OVER);
-        let latest = look.intents.last().ok_or_else(over)?;
-        if committed_at(latest, None) + KEPT < now {
-            return Err(over());
+        if look.is_over(now) {
+            return Err(Error::new(Code::SealBroken).with("reason", OVER));
         }
         let key = look.thing.key(links);
         let texts = match look.thing {

@@ -156,34 +156,30 @@ impl Engine {
         let unknown = || Error::new(Code::IdInvalid).with("type", "Review");
         let Stored { value: review, version, .. } = self.journal.get::<Review>(&question).await?.ok_or_else(unknown)?;
         let waiting = self.waiting(&links, step, id).await?.ok_or_else(unknown)?;
-        let decided = match decision {
-            Decision::Link(clio) => {
-                // Contacts of one email may be shared; anything else belongs to one record.
-                if step != StepKind::Contact
-                    && things::is_owned(&self.journal, &links, step.name(), clio).await?.is_some()
-                {
-                    return Err(Error::new(Code::SettingInvalid).with("decision", "belongs_to_another_record"));
-                }
-                Decided::Link(Chosen { clio, among: review.candidates.clone() })
-            }
-            Decision::Create => Decided::Create { not: review.candidates.clone() },
-        };
+        // Contacts of one email may be shared; anything else belongs to one record.
+        if let Decision::Link(clio) = decision
+            && step != StepKind::Contact
+            && things::is_owned(&self.journal, &links, step.name(), clio).await?.is_some()
+        {
+            return Err(Error::new(Code::SettingInvalid).with("decision", "belongs_to_another_record"));
+        }
         let mut unit = self.journal.unit(firm)?;
-        // Answered: it must not be answered once more, when what is being created is another try.
-        unit.delete(question, version);
         let now = self.journal.store_now().await?;
         match waiting {
             Waiting::Thing(key, stored) => {
                 let Thing::Intent(mut intent) = stored.value else { return Err(unknown()) };
                 // The due time is written anew, and no longer tells when the intent was made.
                 intent.committed_at = Some(things::committed_at(&intent, stored.due_at));
-                intent.decision = Some(decided);
+                intent.decide(decision, &review.candidates);
                 let due = stored.due_at.map(|due| now.until(due));
                 unit.put_due(key, Expect::Version(stored.version), due, &Thing::Intent(intent))?;
             }
             Waiting::Document(key, stored) => {
                 let DocumentThing::Intent(mut intent) = stored.value else { return Err(unknown()) };
-                intent.decision = Some(decided);
+                intent.decision = Some(match decision {
+                    Decision::Link(clio) => Decided::Link(Chosen { clio, among: Vec::new(), not: Vec::new() }),
+                    Decision::Create => Decided::Create { not: Vec::new() },
+                });
                 let due = stored.due_at.map(|due| now.until(due));
                 unit.put_due(key, Expect::Version(stored.version), due, &DocumentThing::Intent(intent))?;
             }
@@ -197,6 +193,10 @@ impl Engine {
         for matter in &review.matters {
             self.trigger(firm, matter, Trigger::Manual, &actor.id).await?;
         }
-        Ok(())
+        // Answered, and somebody acts on it: it must not be answered once more, when what is being created is another try.
+        let mut unit = self.journal.unit(firm)?;
+        unit.delete(question, version);
+        // A conflict: a run has asked anew.
+        self.journal.commit(&unit).await.map(|_| ())
     }
 }

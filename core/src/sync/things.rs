@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::plan::LinkState;
+use super::review::Decision;
 use crate::auth::Links;
 use crate::error::Result;
 use crate::model::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId, Timestamp};
@@ -72,6 +73,16 @@ pub(crate) struct Chosen {
     pub clio: ClioId,
     #[serde(default)]
     pub among: Vec<ClioId>,
+    /// Those that an earlier answer said not to be it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not: Vec<ClioId>,
+}
+
+impl Chosen {
+    /// What is left of an admin's answers without this one.
+    pub(crate) fn taken_back(&self) -> Option<Decided> {
+        (!self.not.is_empty()).then(|| Decided::Create { not: self.not.clone() })
+    }
 }
 
 impl Intent {
@@ -86,6 +97,21 @@ impl Intent {
             Some(Decided::Link(chosen)) => Some(chosen),
             _ => None,
         }
+    }
+
+    /// Takes in an admin's answer about some candidates. What was said not to be it before still is not.
+    pub(crate) fn decide(&mut self, decision: Decision, candidates: &[ClioId]) {
+        let mut not = match self.decision.take() {
+            Some(Decided::Create { not } | Decided::Link(Chosen { not, .. })) => not,
+            None => Vec::new(),
+        };
+        self.decision = Some(match decision {
+            Decision::Link(clio) => Decided::Link(Chosen { clio, among: candidates.to_vec(), not }),
+            Decision::Create => {
+                not.extend(candidates);
+                Decided::Create { not }
+            }
+        });
     }
 
     /// Whether an admin said that this record is not ours.

@@ -80,6 +80,7 @@ impl Engine {
         let part = linked_matters(&self.journal, &links, progress.after.as_deref(), PART).await?;
         let Some((last, _)) = part.last() else {
             progress.after = None;
+            self.drop_old_looks(firm).await?;
             self.auth.drop_unneeded_keys(firm).await?;
             let known = PracticeAreas::load(&self.journal, firm).await?;
             if known.is_some_and(|known| known.value.loaded_at + FRESH > self.runtime.now()) {

@@ -1,6 +1,6 @@
 //! What an admin answers to a review, and what becomes of an answer that cannot be right.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::documents::{Shared, answer, begun};
 use super::world::{World, admin, firm, matter, refused};
 use crate::error::Code;
 use crate::model::{ClioId, Intake};
-use crate::ports::{Order, Scan, Store as _};
+use crate::ports::{Expect, Key, Order, Scan, Store as _, Version, Write};
 use crate::sync::{Decision, StepKind, StepOutcome, StepReport};
 
 const DOCUMENT: &str = "m1/d1/d1";
@@ -150,4 +150,61 @@ async fn a_company_is_not_linked_as_a_client() {
     world.sdk.decide(&admin(), StepKind::Contact, "c1", Decision::Link(ClioId(12))).await.unwrap();
     let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
     assert_eq!((report.steps[0].outcome, report.steps[0].clio), (StepOutcome::Linked, Some(ClioId(12))));
+}
+
+#[tokio::test]
+async fn what_another_matter_was_linked_to_meanwhile_is_not_linked_again() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    let shown = || {
+        json!({ "id": 22, "status": "Open", "description": "T", "client_reference": "other", "client": { "id": 11 },
+            "created_at": "2026-04-01T12:00:00Z", "updated_at": "2026-04-01T12:00:00Z" })
+    };
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("POST", "/api/v4/matters") => Some(refused(504)),
+        ("GET", "/api/v4/matters") => Some((200, json!({ "data": [shown()], "meta": { "paging": {} } }))),
+        ("GET", "/api/v4/matters/22") => Some((200, json!({ "data": shown() }))),
+        _ => None,
+    });
+    assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
+    world.sdk.decide(&admin(), StepKind::Matter, "m1", Decision::Link(ClioId(22))).await.unwrap();
+    let set = world.connection().await.link_set.as_str().to_owned();
+    let owner = Write::Put {
+        key: Key::new(&firm(), "clio", format!("{set}/matter/22")),
+        expect: Expect::Absent,
+        version: Version("1".into()),
+        due_in: None,
+        body: json!({ "owner": "m2" }).to_string(),
+    };
+    world.store.commit(&[owner]).await.unwrap();
+    let error = last_step(&world).await.error.unwrap();
+    assert_eq!((error.code(), error.get("decision")), (Code::NeedsReview, Some("belongs_to_another_record")));
+    assert_eq!(world.sdk.reviews(&admin()).await.unwrap().len(), 1, "it is asked again");
+}
+
+#[tokio::test]
+async fn what_was_said_not_to_be_it_is_not_asked_about_again() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    let near = |id: i64| {
+        json!({ "id": id, "status": "Open", "description": "T", "client_reference": "other", "client": { "id": 11 },
+            "created_at": "2026-04-01T12:00:00Z", "updated_at": "2026-04-01T12:00:00Z" })
+    };
+    let listed = Arc::new(Mutex::new(vec![near(22)]));
+    let list = Arc::clone(&listed);
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("POST", "/api/v4/matters") => Some(refused(504)),
+        ("GET", "/api/v4/matters") => Some((200, json!({ "data": *list.lock().unwrap(), "meta": { "paging": {} } }))),
+        _ => None,
+    });
+    assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
+    world.sdk.decide(&admin(), StepKind::Matter, "m1", Decision::Create).await.unwrap();
+    listed.lock().unwrap().push(near(23));
+    assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
+    assert_eq!(world.sdk.reviews(&admin()).await.unwrap()[0].candidates, [ClioId(23)]);
+    world.sdk.decide(&admin(), StepKind::Matter, "m1", Decision::Create).await.unwrap();
+    let error = last_step(&world).await.error.unwrap();
+    assert_eq!(error.code(), Code::SyncInDoubt, "neither is it: only time is waited for");
 }

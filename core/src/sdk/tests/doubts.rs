@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::log::EventBody;
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryStore;
-use crate::model::{ClioId, Intake, Timestamp};
+use crate::model::{ClioId, Intake, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Record, Scan, Store, Version, Write};
 use crate::sync::Decision;
 
@@ -330,5 +330,38 @@ async fn after_a_restore_nothing_is_sent_that_clio_was_not_asked_for() {
     sdk.sync_matter(&admin(), &matter()).await.unwrap();
     world.later(Duration::from_secs(300)).await;
     assert_eq!(world.calls(&post(MATTERS)), 0);
+    assert_eq!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().clio_matter, Some(ClioId(30)));
+}
+
+#[tokio::test]
+async fn after_a_restore_that_proves_to_be_older_clio_is_asked_for_all_of_that_time() {
+    let (world, slow) = slow(MATTERS, &[]).await;
+    world.put("m0");
+    world.sdk.sync_matter(&admin(), &MatterId::new("m0").unwrap()).await.unwrap().clio_matter().unwrap();
+    world.put("m1");
+    slow.lock().unwrap().holds.clear();
+    let since = |time: &str| Some(Timestamp::parse(time).unwrap());
+    world.sdk.recover_since(&admin(), since("2026-04-01T11:00:00Z")).await.unwrap();
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!(world.stored("matter").await.len(), 2, "it is not certain yet");
+    world.sdk.recover_since(&admin(), since("2026-04-01T09:00:00Z")).await.unwrap();
+    // Created between the two times: too old for the first question.
+    let state = Arc::clone(&slow);
+    world.answers(move |method, path, _, _| match method {
+        "GET" if path == MATTERS => {
+            let found = json!([{ "id": 30, "description": "T", "client_reference": "1",
+                "created_at": "2026-04-01T10:00:00Z", "client": { "id": 11 } }]);
+            Some((200, json!({ "data": found, "meta": { "paging": {} } })))
+        }
+        "POST" if path == MATTERS => {
+            state.lock().unwrap().sent.push(json!({}));
+            None
+        }
+        _ => None,
+    });
+    for _ in 0..4 {
+        world.later(Duration::from_secs(300)).await;
+    }
+    assert_eq!(slow.lock().unwrap().sent.len(), 1, "that of the other matter");
     assert_eq!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().clio_matter, Some(ClioId(30)));
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::world::{World, member};
+use super::world::{World, admin, member};
 use crate::log::RunQuery;
 use crate::model::MatterId;
 use crate::queue::Trigger;
@@ -24,7 +24,8 @@ async fn crowded() -> World {
 /// The matters in the order in which they were run.
 async fn ran(world: &World) -> Vec<String> {
     let runs = world.audited("sync").await;
-    runs.iter().map(|entry| entry["details"]["matter"].as_str().unwrap().to_owned()).collect()
+    let ended = runs.iter().filter(|entry| entry["details"]["run"].is_string());
+    ended.map(|entry| entry["details"]["matter"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -58,4 +59,17 @@ async fn a_retry_of_one_run_is_somebody_who_waits_and_that_of_all_that_failed_is
         let ran = ran(&world).await.split_off(before);
         assert_eq!(ran.iter().position(|matter| matter == "m1"), Some(place), "{ran:?}");
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_each_of_many_that_were_held() {
+    let world = crowded().await;
+    world.work().await;
+    world.sdk.disconnect(&admin()).await.unwrap();
+    assert_eq!(world.sdk.retry_failed(&member()).await.unwrap(), 20);
+    world.connect().await.unwrap();
+    assert_eq!(world.sdk.run_held(&admin(), true).await.unwrap(), 20);
+    assert!(world.stored("job-first").await.is_empty());
+    world.work().await;
+    assert_eq!(ran(&world).await.len(), 40);
 }
