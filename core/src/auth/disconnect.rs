@@ -387,23 +387,31 @@ impl Connect {
             unrevoked: unrevoked.map(str::to_owned),
             ..stored.value
         };
-        let mut unit = self.journal.unit(firm)?;
-        unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
-        self.retire_hooks(firm, &mut unit, unrevoked.is_none()).await?;
-        drop_proposals(&self.journal, &mut unit).await?;
-        // Should we die before the tokens are gone.
-        wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
         let status = if unrevoked.is_some() { AuditStatus::Noted } else { AuditStatus::Ok };
         let entry = AuditEntry::by_system(Action::Disconnect, status).with("connection", &connection.id);
-        unit.audit(match unrevoked {
+        let entry = match unrevoked {
             Some(reason) => entry.with("unrevoked", reason),
             None => entry.with("revoked", true),
-        });
-        if self.journal.commit(&unit).await? == Commit::Conflict {
-            // Somebody else finished it, or a handshake came in.
-            return Ok(Some(Duration::ZERO));
+        };
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(firm)?;
+            unit.put(Connection::key(firm), Expect::Version(stored.version.clone()), &connection)?;
+            self.retire_hooks(firm, &mut unit, unrevoked.is_none()).await?;
+            drop_proposals(&self.journal, &mut unit).await?;
+            // Should we die before the tokens are gone.
+            wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
+            unit.audit(entry.clone());
+            if self.journal.commit(&unit).await? != Commit::Conflict {
+                return self.clean_up(firm, &connection).await;
+            }
+            let now = Connection::load(&self.journal, firm).await?;
+            if now.is_none_or(|now| now.version != stored.version) {
+                // Somebody else finished it.
+                break;
+            }
+            // A handshake came in, or a chore was woken. That everything was given back is known only here: another try would find dead tokens, and could not tell.
         }
-        self.clean_up(firm, &connection).await
+        Ok(Some(Duration::ZERO))
     }
 
     /// Drops what a connection that is over leaves here. Gives when to look again for what is still needed.

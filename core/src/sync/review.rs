@@ -164,6 +164,8 @@ impl Engine {
             return Err(Error::new(Code::SettingInvalid).with("decision", "belongs_to_another_record"));
         }
         let mut unit = self.journal.unit(firm)?;
+        // A run of one more matter may be asking it in this moment: that matter waits for the answer too.
+        unit.check(question.clone(), Expect::Version(version.clone()));
         let now = self.journal.store_now().await?;
         match waiting {
             Waiting::Thing(key, stored) => {

@@ -208,3 +208,27 @@ async fn what_was_said_not_to_be_it_is_not_asked_about_again() {
     let error = last_step(&world).await.error.unwrap();
     assert_eq!(error.code(), Code::SyncInDoubt, "neither is it: only time is waited for");
 }
+
+#[tokio::test]
+async fn an_answer_counts_for_every_matter_that_waits_for_it() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    let near = json!([{ "id": 22, "status": "Open", "description": "T", "client_reference": "other",
+        "client": { "id": 11 }, "created_at": "2026-04-01T12:00:00Z", "updated_at": "2026-04-01T12:00:00Z" }]);
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("POST", "/api/v4/matters") => Some(refused(504)),
+        ("GET", "/api/v4/matters") => Some((200, json!({ "data": near, "meta": { "paging": {} } }))),
+        _ => None,
+    });
+    assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
+    // Another run asks the same in the moment of the answer.
+    let (question, _) = world.stored("review").await.remove(0);
+    let answers = |write: &Write| matches!(write, Write::Put { key, .. } if key.collection == "matter");
+    let sdk = world.process_on(world.meddled(answers, Key::new(&firm(), "review", question)));
+    let decide = async || sdk.decide(&admin(), StepKind::Matter, "m1", Decision::Create).await;
+    assert_eq!(decide().await.unwrap_err().code(), Code::StoreConflict);
+    assert_eq!(world.sdk.reviews(&admin()).await.unwrap().len(), 1);
+    decide().await.unwrap();
+    assert!(world.sdk.reviews(&admin()).await.unwrap().is_empty());
+}

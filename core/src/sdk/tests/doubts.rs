@@ -1,18 +1,14 @@
 //! Creations in doubt: how often they are sent, what an admin decides of them, and what Clio executes long after it was given up: nothing prevents that second record, but it is told.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, refused};
-use crate::error::Result;
 use crate::log::EventBody;
-use crate::maybe_send::BoxFuture;
-use crate::memory::MemoryStore;
 use crate::model::{ClioId, Intake, MatterId, Timestamp};
-use crate::ports::{Commit, Expect, Key, Record, Scan, Store, Version, Write};
+use crate::ports::{Expect, Key, Store as _, Version, Write};
 use crate::sync::Decision;
 
 const CONTACTS: &str = "/api/v4/contacts";
@@ -286,38 +282,6 @@ async fn after_a_restore_an_admins_create_is_carried_out() {
     assert_eq!(world.calls(&post(MATTERS)), 1);
 }
 
-/// Somebody writes the connection's record right before a matter's intent is committed, once.
-#[derive(Debug)]
-struct Meddled(MemoryStore, AtomicBool);
-
-impl Store for Meddled {
-    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
-        self.0.get(key)
-    }
-
-    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
-        self.0.scan(scan)
-    }
-
-    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
-        Box::pin(async move {
-            let intends = |write: &Write| matches!(write, Write::Put { key, .. } if key.collection == "matter");
-            if writes.iter().any(intends) && !self.1.swap(true, Ordering::SeqCst) {
-                let known = self.0.get(&Key::new(&firm(), "connection", "current")).await?.unwrap();
-                let written = Write::Put {
-                    key: known.key,
-                    expect: Expect::Version(known.version),
-                    version: Version("meddled".into()),
-                    due_in: None,
-                    body: known.body,
-                };
-                self.0.commit(&[written]).await?;
-            }
-            self.0.commit(writes).await
-        })
-    }
-}
-
 #[tokio::test]
 async fn after_a_restore_nothing_is_sent_that_clio_was_not_asked_for() {
     let (world, slow) = slow(MATTERS, &[]).await;
@@ -327,7 +291,8 @@ async fn after_a_restore_nothing_is_sent_that_clio_was_not_asked_for() {
     slow.lock().unwrap().holds.push(json!({ "id": 30, "description": "T", "client_reference": "1",
         "created_at": "2026-04-01T12:00:00Z", "client": { "id": 11 } }));
     world.runtime.advance(Duration::from_secs(300));
-    let sdk = world.process_on(Arc::new(Meddled(world.store.clone(), AtomicBool::new(false))));
+    let intends = |write: &Write| matches!(write, Write::Put { key, .. } if key.collection == "matter");
+    let sdk = world.process_on(world.meddled(intends, Key::new(&firm(), "connection", "current")));
     sdk.sync_matter(&admin(), &matter()).await.unwrap();
     world.later(Duration::from_secs(300)).await;
     assert_eq!(world.calls(&post(MATTERS)), 0);

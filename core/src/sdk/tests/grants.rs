@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::world::{World, admin, dead_token, firm, matter, member, refused};
 use crate::auth::ConnectionState;
 use crate::error::Code;
+use crate::ports::{Key, Write};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const CALLBACK: &str = "https://calmintake.example/callback";
@@ -210,4 +211,31 @@ async fn practice_areas_of_the_account_that_was_left_are_not_taken_for_the_new_o
     assert_eq!(loading.await.unwrap().unwrap_err().get("reason"), Some("another_account"));
     let page = world.sdk.mappings(&admin()).await.unwrap();
     assert_eq!(page.practice_areas.iter().map(|area| area.name.as_str()).collect::<Vec<_>>(), ["Falconry"]);
+}
+
+#[tokio::test]
+async fn a_handshake_at_the_end_of_a_disconnect_does_not_make_it_forget_that_all_was_given_back() {
+    let world = World::subscribed(true).await;
+    let (hook, _) = world.stored("webhook").await.remove(0);
+    let ends = |write: &Write| matches!(write, Write::Put { key, body, .. } if key.collection == "connection" && body.contains("\"disconnected\""));
+    let sdk = world.process_on(world.meddled(ends, Key::new(&firm(), "webhook", hook)));
+    // As Clio does: what was deauthorized is refused from then on.
+    let ended = Mutex::new(false);
+    world.answers(move |method, path, _, _| {
+        let mut ended = ended.lock().unwrap();
+        match (method, path) {
+            ("POST", "/oauth/token") => Some((400, json!({ "error": "invalid_grant" }))),
+            _ if *ended => Some(dead_token()),
+            ("POST", "/oauth/deauthorize") => {
+                *ended = true;
+                None
+            }
+            _ => None,
+        }
+    });
+    sdk.disconnect(&admin()).await.unwrap();
+    world.later(Duration::from_secs(61)).await;
+    assert_eq!(world.stored("connection").await[0].1.get("unrevoked"), None);
+    let told = world.audited("disconnect").await;
+    assert_eq!(told.last().unwrap()["details"]["revoked"], "true", "{told:?}");
 }

@@ -1,5 +1,6 @@
 //! One firm, one SDK, and a Clio in memory.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -17,7 +18,8 @@ use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
 use crate::model::{ActorId, FirmId, Intake, MatterId};
 use crate::ports::{
-    Headers, HttpBody, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Order, Runtime as _, Scan, Store,
+    Commit, Expect, Headers, HttpBody, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Order, Record,
+    Runtime as _, Scan, Store, Version, Write,
 };
 use crate::queue::WorkerConfig;
 use crate::sdk::{Health, Sdk};
@@ -272,6 +274,11 @@ impl World {
         process(&self.runtime, store, &self.http, &self.intake, HERE, HOOKS)
     }
 
+    /// The store, but for this record: somebody writes it right before a commit with such a write, once.
+    pub fn meddled(&self, when: fn(&Write) -> bool, written: Key) -> Arc<dyn Store> {
+        Arc::new(Meddled { store: self.store.clone(), when, written, done: AtomicBool::new(false) })
+    }
+
     /// The SDK for another region, on the same store.
     pub fn elsewhere(&self) -> Arc<Sdk> {
         process(&self.runtime, Arc::new(self.store.clone()), &self.http, &self.intake, "http://127.0.0.1:4401", HOOKS)
@@ -410,6 +417,42 @@ impl World {
     pub async fn audited(&self, action: &str) -> Vec<Value> {
         let entries = self.stored("audit").await.into_iter().map(|(_, entry)| entry);
         entries.filter(|entry| entry["action"] == action).collect()
+    }
+}
+
+/// A store in which somebody writes another record right before a commit that holds such a write, once.
+#[derive(Debug)]
+struct Meddled {
+    store: MemoryStore,
+    when: fn(&Write) -> bool,
+    written: Key,
+    done: AtomicBool,
+}
+
+impl Store for Meddled {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
+        self.store.get(key)
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
+        self.store.scan(scan)
+    }
+
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
+        Box::pin(async move {
+            if writes.iter().any(self.when) && !self.done.swap(true, Ordering::SeqCst) {
+                let known = self.store.get(&self.written).await?.unwrap();
+                let written = Write::Put {
+                    key: known.key,
+                    expect: Expect::Version(known.version),
+                    version: Version("meddled".into()),
+                    due_in: None,
+                    body: known.body,
+                };
+                self.store.commit(&[written]).await?;
+            }
+            self.store.commit(writes).await
+        })
     }
 }
 
