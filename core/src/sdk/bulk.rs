@@ -15,7 +15,9 @@ impl Sdk {
     pub async fn retry(&self, actor: &Actor, run: &str) -> Result<()> {
         let log = SyncLog { journal: &self.journal };
         let run = log.run(&actor.firm, run).await?.ok_or_else(|| Error::new(Code::IdInvalid).with("type", "run"))?;
-        self.engine.ask_for(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
+        if !queue::hold(&self.journal, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
+            self.engine.claims.ask(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
+        }
         self.audit_retry(actor, "run", &run.run).await
     }
 

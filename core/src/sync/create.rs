@@ -11,7 +11,7 @@ use super::things::{self, ContactKey, How, Intent, Link, Thing, committed_at};
 use crate::auth::Connection;
 use crate::clio::{ApiRequest, CallError};
 use crate::error::{Code, Error, Result, Retry};
-use crate::model::{ClioId, Timestamp};
+use crate::model::{ClioId, ConnectionId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Stored, Unit};
 
@@ -55,13 +55,8 @@ impl Driver<'_> {
             let turn = self.caller.ready().await?;
             sends += 1;
             let connection = turn.grant.connection.id.clone();
-            let json = Zeroizing::new(
-                serde_json::to_vec(natural).map_err(|_| Error::new(Code::Internal).with("reason", "natural_key"))?,
-            );
-            let sealer = self.engine.keyring.for_connection(self.firm, &connection).await?;
-            let sealed = sealer.seal(&sealer.context(record_of(key), "sealed"), &json)?;
             let intent = Intent {
-                sealed,
+                sealed: self.engine.seal_natural_key(key, &connection, natural).await?,
                 connection,
                 clio_at: self.engine.clio.clio_now(),
                 quiet_ms: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX),
@@ -177,6 +172,20 @@ impl Driver<'_> {
 }
 
 impl Engine {
+    /// Seals the natural key of the intent that is to stand under `key`.
+    pub(super) async fn seal_natural_key<N: serde::Serialize>(
+        &self,
+        key: &Key,
+        connection: &ConnectionId,
+        natural: &N,
+    ) -> Result<String> {
+        let json = Zeroizing::new(
+            serde_json::to_vec(natural).map_err(|_| Error::new(Code::Internal).with("reason", "natural_key"))?,
+        );
+        let sealer = self.keyring.for_connection(&key.firm, connection).await?;
+        sealer.seal(&sealer.context(record_of(key), "sealed"), &json)
+    }
+
     /// Opens the natural key of an intent.
     pub(super) async fn open_intent<N: serde::de::DeserializeOwned>(&self, key: &Key, intent: &Intent) -> Result<N> {
         let sealer = self.keyring.for_connection(&key.firm, &intent.connection).await?;
@@ -208,7 +217,7 @@ impl Engine {
     }
 }
 
-pub(super) fn record_of(key: &Key) -> String {
+fn record_of(key: &Key) -> String {
     format!("{}/{}", key.collection, key.id)
 }
 

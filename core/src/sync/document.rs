@@ -131,8 +131,7 @@ impl Driver<'_> {
         let mut unit = self.unit()?;
         let thing = DocumentThing::Intent(open.intent.clone());
         let expect = Expect::Version(open.version.clone());
-        let config = &self.engine.config;
-        let over = config.send_window + config.request_timeout + config.settle;
+        let over = self.engine.config.quiet();
         open.version = unit.put_due(things::document_key(&self.claim.links, key), expect, Some(over), &thing)?;
         if self.commit_unit(&unit).await? == Commit::Conflict {
             return Err(Error::new(Code::SyncBusy).with("document", key));

@@ -127,20 +127,6 @@ impl Engine {
         Ok(())
     }
 
-    /// As [`trigger`](Self::trigger), because a person waits for this very matter.
-    pub(crate) async fn ask_for(
-        &self,
-        firm: &FirmId,
-        matter: &MatterId,
-        trigger: Trigger,
-        actor: &ActorId,
-    ) -> Result<()> {
-        if !hold(&self.journal, firm, matter, trigger, actor).await? {
-            self.claims.ask(firm, matter, trigger, actor).await?;
-        }
-        Ok(())
-    }
-
     /// What a run of this matter would do now. Makes no call to Clio and changes nothing.
     pub(crate) async fn plan_matter(&self, firm: &FirmId, matter: &MatterId) -> Result<Plan> {
         let intake = self.load(firm, matter).await?;

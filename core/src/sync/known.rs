@@ -1,15 +1,12 @@
 //! What the records say of an intake: what the planner looks at.
 
-use std::collections::HashMap;
-
 use super::driver::Engine;
 use super::plan::{Plan, PlanInput, plan};
 use super::things::{self, ContactKey, DocumentThing, Thing};
 use super::{LinkState, dedupe};
 use crate::auth::{Links, PracticeAreas};
 use crate::error::Result;
-use crate::model::{DocumentKey, DocumentRef, FirmId, Intake, MatterId};
-use crate::records::Stored;
+use crate::model::{DocumentKey, DocumentRef, FirmId, Intake};
 
 impl Engine {
     pub(super) async fn plan(&self, links: &Links, intake: &Intake) -> Result<Plan> {
@@ -17,7 +14,7 @@ impl Engine {
         let contact = self.journal.get::<Thing>(&things::contact_key(links, &intake.client.id)).await?;
         let matter = self.journal.get::<Thing>(&things::matter_key(links, &intake.matter.id)).await?;
         let (mut documents, mut lengths) = (Vec::new(), Vec::new());
-        let known = self.documents(links, &intake.matter.id).await?;
+        let known = things::documents_of(&self.journal, links, &intake.matter.id).await?;
         for document in &intake.documents {
             let key = intake.key_of(document);
             let state = DocumentThing::state(known.get(&key.to_string()));
@@ -48,17 +45,10 @@ impl Engine {
         }))
     }
 
-    /// What is known of a matter's documents, by their keys.
-    async fn documents(&self, links: &Links, matter: &MatterId) -> Result<HashMap<String, Stored<DocumentThing>>> {
-        let prefix = links.id(format_args!("{matter}/"));
-        let all = self.journal.list(&links.firm, things::DOCUMENTS, &prefix).await?;
-        Ok(all.into_iter().filter_map(|(id, stored)| Some((links.strip(&id)?.to_owned(), stored))).collect())
-    }
-
     /// Documents that were being published and that the intake does not name any more.
     pub(super) async fn orphans(&self, links: &Links, intake: &Intake) -> Result<Vec<DocumentKey>> {
         let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
-        let known = self.documents(links, &intake.matter.id).await?;
+        let known = things::documents_of(&self.journal, links, &intake.matter.id).await?;
         let open = known.into_iter().filter(|(key, stored)| {
             matches!(&stored.value, DocumentThing::Intent(intent) if intent.finishing.is_some()) && !named.contains(key)
         });

@@ -11,9 +11,7 @@
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
-use super::create::record_of;
 use super::driver::{Driver, SyncConfig};
 use super::things::{ContactKey, Intent, Thing};
 use crate::auth::{Actor, Connection};
@@ -115,55 +113,36 @@ impl Driver<'_> {
         natural: &N,
         email: Option<String>,
     ) -> Result<()> {
+        let store = self.engine.journal.store();
         for _ in 0..MOST_TURNS {
-            if self.try_to_intend_again(recovery, key, companion, natural, email.clone()).await? {
+            let grant = self.engine.session.token(self.firm).await?;
+            let connection = grant.connection.id.clone();
+            let intent = Intent {
+                sealed: self.engine.seal_natural_key(key, &connection, natural).await?,
+                connection,
+                clio_at: Some(recovery.since),
+                quiet_ms: u64::try_from(recovery.left.as_millis()).unwrap_or(u64::MAX),
+                committed_at: None,
+                sends: 0,
+                email: email.clone(),
+                decision: None,
+            };
+            let mut unit = self.unit()?;
+            unit.check(Connection::key(self.firm), Expect::Version(grant.connection_version));
+            unit.put_due(key.clone(), Expect::Absent, Some(recovery.left), &Thing::Intent(intent))?;
+            if let Some((key, value)) = companion {
+                unit.put(key.clone(), Expect::Absent, value)?;
+            }
+            if matches!(self.commit_unit(&unit).await?, Commit::Done { .. }) {
                 return Ok(());
             }
-            // The connection may have been written in this moment. Without an intent Clio would not be asked.
-            let store = self.engine.journal.store();
-            if store.get(key).await?.is_some() {
-                return Ok(());
+            for key in [key].into_iter().chain(companion.map(|(key, _)| key)) {
+                if store.get(key).await?.is_some() {
+                    return Ok(());
+                }
             }
-            if let Some((companion, _)) = companion
-                && store.get(companion).await?.is_some()
-            {
-                return Ok(());
-            }
+            // The connection was written in this moment. Without an intent Clio would not be asked.
         }
         Err(Error::new(Code::StoreConflict).with("collection", key.collection))
-    }
-
-    async fn try_to_intend_again<N: Serialize>(
-        &mut self,
-        recovery: Recovery,
-        key: &Key,
-        companion: Option<&(Key, ContactKey)>,
-        natural: &N,
-        email: Option<String>,
-    ) -> Result<bool> {
-        let grant = self.engine.session.token(self.firm).await?;
-        let connection = grant.connection.id.clone();
-        let json = Zeroizing::new(
-            serde_json::to_vec(natural).map_err(|_| Error::new(Code::Internal).with("reason", "natural_key"))?,
-        );
-        let sealer = self.engine.keyring.for_connection(self.firm, &connection).await?;
-        let sealed = sealer.seal(&sealer.context(record_of(key), "sealed"), &json)?;
-        let intent = Intent {
-            sealed,
-            connection,
-            clio_at: Some(recovery.since),
-            quiet_ms: u64::try_from(recovery.left.as_millis()).unwrap_or(u64::MAX),
-            committed_at: None,
-            sends: 0,
-            email,
-            decision: None,
-        };
-        let mut unit = self.unit()?;
-        unit.check(Connection::key(self.firm), Expect::Version(grant.connection_version));
-        unit.put_due(key.clone(), Expect::Absent, Some(recovery.left), &Thing::Intent(intent))?;
-        if let Some((key, value)) = companion {
-            unit.put(key.clone(), Expect::Absent, value)?;
-        }
-        Ok(matches!(self.commit_unit(&unit).await?, Commit::Done { .. }))
     }
 }

@@ -23,7 +23,7 @@ use super::things::{self, Intent, Thing, committed_at};
 use crate::auth::Links;
 use crate::budget::Class;
 use crate::clio::{contacts, matters};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
 use crate::model::{ClientId, ClioId, ConnectionId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Order, Record, Scan};
@@ -59,6 +59,16 @@ struct Repeated {
 enum Texts<'a> {
     Contacts(Vec<(SentContact, &'a Intent)>),
     Matters(Vec<(SentMatter, &'a Intent)>),
+}
+
+/// What a look finds.
+enum Found {
+    /// Nobody will ever know: its time is over, or no text can be opened any more.
+    Over,
+    /// The thing is not linked yet.
+    NotLinked,
+    /// What the thing is linked to, and what in Clio equals what was sent, came after its intent, and is nobody's.
+    Linked(ClioId, Vec<ClioId>),
 }
 
 /// What may be in Clio twice.
@@ -208,9 +218,10 @@ impl Engine {
         };
         let mut unit = self.journal.unit(&links.firm)?;
         let wait = match self.seconds(links, &look, now).await {
-            Ok(None) => Some(look.wait_longer(self.config.settle)),
-            Ok(Some((_, others))) if others.is_empty() => None,
-            Ok(Some((clio, others))) => {
+            Ok(Found::NotLinked) => Some(look.wait_longer(self.config.settle)),
+            Ok(Found::Over) => None,
+            Ok(Found::Linked(_, others)) if others.is_empty() => None,
+            Ok(Found::Linked(clio, others)) => {
                 let (twice, new): (Vec<_>, Vec<_>) = others.into_iter().partition(|one| look.suspects.contains(one));
                 if twice.is_empty() {
                     // Until the next look whoever is creating one of them has linked it.
@@ -221,7 +232,6 @@ impl Engine {
                     None
                 }
             }
-            Err(error) if is_over(&error) => None,
             Err(error) => {
                 tracing::warn!(firm = %links.firm, code = error.code().name(), "a look for a second record failed");
                 Some(look.wait_longer(self.config.settle))
@@ -240,18 +250,21 @@ impl Engine {
         })
     }
 
-    /// What the thing is linked to, and what in Clio equals what was sent, came after its intent, and is nobody's. `None`: it is not linked yet.
-    async fn seconds(&self, links: &Links, look: &Repeated, now: Timestamp) -> Result<Option<(ClioId, Vec<ClioId>)>> {
-        if look.is_over(now) {
-            return Err(Error::new(Code::SealBroken).with("reason", OVER));
-        }
+    async fn seconds(&self, links: &Links, look: &Repeated, now: Timestamp) -> Result<Found> {
         let key = look.thing.key(links);
         let texts = match look.thing {
             Sent::Contact(_) => Texts::Contacts(self.texts(&key, &look.intents).await?),
             Sent::Matter(_) => Texts::Matters(self.texts(&key, &look.intents).await?),
         };
+        let known = match &texts {
+            Texts::Contacts(texts) => texts.len(),
+            Texts::Matters(texts) => texts.len(),
+        };
+        if known == 0 || look.is_over(now) {
+            return Ok(Found::Over);
+        }
         let Some(Stored { value: Thing::Link(link), .. }) = self.journal.get::<Thing>(&key).await? else {
-            return Ok(None);
+            return Ok(Found::NotLinked);
         };
         let caller = Caller::of_firm(self, links, Class::Bulk);
         let mut equal = Vec::new();
@@ -283,7 +296,7 @@ impl Engine {
                 others.push(clio);
             }
         }
-        Ok(Some((link.clio, others)))
+        Ok(Found::Linked(link.clio, others))
     }
 
     async fn bounds(&self, intent: &Intent) -> Result<(Timestamp, Timestamp)> {
@@ -291,35 +304,20 @@ impl Engine {
     }
 
     /// What can be opened of the intents' texts, each once.
-    ///
-    /// # Errors
-    /// [`is_over`] if that is nothing.
     async fn texts<'a, N: serde::de::DeserializeOwned + PartialEq>(
         &self,
         key: &Key,
         intents: &'a [Intent],
     ) -> Result<Vec<(N, &'a Intent)>> {
-        let (mut texts, mut gone) = (Vec::<(N, &Intent)>::new(), None);
+        let mut texts = Vec::<(N, &Intent)>::new();
         for intent in intents {
             match self.open_intent::<N>(key, intent).await {
                 Ok(text) if texts.iter().any(|(known, _)| *known == text) => {}
                 Ok(text) => texts.push((text, intent)),
-                Err(error) if error.get("reason") == Some("no_data_key") || error.code() == Code::SealBroken => {
-                    gone = Some(Error::new(Code::SealBroken).with("reason", OVER).caused_by(error));
-                }
+                Err(error) if error.get("reason") == Some("no_data_key") || error.code() == Code::SealBroken => {}
                 Err(error) => return Err(error),
             }
         }
-        match gone {
-            Some(gone) if texts.is_empty() => Err(gone),
-            _ => Ok(texts),
-        }
+        Ok(texts)
     }
-}
-
-/// Nobody will ever know any more.
-const OVER: &str = "look_is_over";
-
-fn is_over(error: &Error) -> bool {
-    error.get("reason") == Some(OVER)
 }

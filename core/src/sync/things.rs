@@ -253,19 +253,29 @@ pub(crate) async fn linked_matter(journal: &Journal, links: &Links, matter: &Mat
     })
 }
 
+/// What is known of a matter's documents, by their keys.
+pub(super) async fn documents_of(
+    journal: &Journal,
+    links: &Links,
+    matter: &MatterId,
+) -> Result<BTreeMap<String, Stored<DocumentThing>>> {
+    let prefix = links.id(format_args!("{matter}/"));
+    let all = journal.list(&links.firm, DOCUMENTS, &prefix).await?;
+    Ok(all.into_iter().filter_map(|(id, stored)| Some((links.strip(&id)?.to_owned(), stored))).collect())
+}
+
 /// The documents of a matter that are in Clio, by their keys.
 pub(crate) async fn linked_documents(
     journal: &Journal,
     links: &Links,
     matter: &MatterId,
 ) -> Result<BTreeMap<String, ClioId>> {
-    let prefix = links.id(format_args!("{matter}/"));
-    let all = journal.list::<DocumentThing>(&links.firm, DOCUMENTS, &prefix).await?;
-    let linked = all.into_iter().filter_map(|(id, stored)| match stored.value {
-        DocumentThing::Link(link) => Some((links.strip(&id)?.to_owned(), link.clio)),
+    let linked = |stored: Stored<DocumentThing>| match stored.value {
+        DocumentThing::Link(link) => Some(link.clio),
         DocumentThing::Intent(_) => None,
-    });
-    Ok(linked.collect())
+    };
+    let known = documents_of(journal, links, matter).await?;
+    Ok(known.into_iter().filter_map(|(key, stored)| Some((key, linked(stored)?))).collect())
 }
 
 /// Linked matters in Clio after one of them, with their places, by the text of their ids. A place of another set is none.

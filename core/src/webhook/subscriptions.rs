@@ -297,7 +297,7 @@ impl Engine {
         let (token, digest) = hook::mint(&*self.runtime, firm)?;
         let hook = Hook::new(care.connection, model, self.runtime.now());
         let config = self.config;
-        let quiet = config.send_window + config.request_timeout + config.settle;
+        let quiet = config.quiet();
         let not_after = self.runtime.monotonic() + config.send_window;
         let mut unit = self.journal.unit(firm)?;
         unit.check(Connection::key(firm), Expect::Version(turn.grant.connection_version.clone()));

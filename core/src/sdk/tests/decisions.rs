@@ -8,7 +8,7 @@ use super::documents::{Shared, answer, begun};
 use super::world::{World, admin, firm, matter, refused};
 use crate::error::Code;
 use crate::model::{ClioId, Intake};
-use crate::ports::{Expect, Key, Order, Scan, Store as _, Version, Write};
+use crate::ports::{Key, Order, Scan, Store as _, Write};
 use crate::sync::{Decision, StepKind, StepOutcome, StepReport};
 
 const DOCUMENT: &str = "m1/d1/d1";
@@ -169,15 +169,7 @@ async fn what_another_matter_was_linked_to_meanwhile_is_not_linked_again() {
     });
     assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
     world.sdk.decide(&admin(), StepKind::Matter, "m1", Decision::Link(ClioId(22))).await.unwrap();
-    let set = world.connection().await.link_set.as_str().to_owned();
-    let owner = Write::Put {
-        key: Key::new(&firm(), "clio", format!("{set}/matter/22")),
-        expect: Expect::Absent,
-        version: Version("1".into()),
-        due_in: None,
-        body: json!({ "owner": "m2" }).to_string(),
-    };
-    world.store.commit(&[owner]).await.unwrap();
+    world.links_another("matter", 22).await;
     let error = last_step(&world).await.error.unwrap();
     assert_eq!((error.code(), error.get("decision")), (Code::NeedsReview, Some("belongs_to_another_record")));
     assert_eq!(world.sdk.reviews(&admin()).await.unwrap().len(), 1, "it is asked again");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::world::{World, admin, firm, matter, refused};
 use crate::log::EventBody;
 use crate::model::{ClioId, Intake, MatterId, Timestamp};
-use crate::ports::{Expect, Key, Store as _, Version, Write};
+use crate::ports::{Key, Write};
 use crate::sync::Decision;
 
 const CONTACTS: &str = "/api/v4/contacts";
@@ -198,15 +198,7 @@ async fn what_another_matter_is_about_to_link_is_not_told() {
     sent_twice(&world).await;
     slow.lock().unwrap().execute_late(99);
     world.later(LOOK).await;
-    let set = world.connection().await.link_set.as_str().to_owned();
-    let owner = Write::Put {
-        key: Key::new(&firm(), "clio", format!("{set}/matter/99")),
-        expect: Expect::Absent,
-        version: Version("1".into()),
-        due_in: None,
-        body: json!({ "owner": "m2" }).to_string(),
-    };
-    world.store.commit(&[owner]).await.unwrap();
+    world.links_another("matter", 99).await;
     world.later(CONFIRMED).await;
     assert!(told(&world).await.is_empty() && world.stored("repeated").await.is_empty());
 }

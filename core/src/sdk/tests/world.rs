@@ -274,6 +274,19 @@ impl World {
         process(&self.runtime, store, &self.http, &self.intake, HERE, HOOKS)
     }
 
+    /// Another record of CaseHug's is linked to this one of Clio's.
+    pub async fn links_another(&self, kind: &str, clio: i64) {
+        let set = self.connection().await.link_set.as_str().to_owned();
+        let owner = Write::Put {
+            key: Key::new(&firm(), "clio", format!("{set}/{kind}/{clio}")),
+            expect: Expect::Absent,
+            version: Version("1".into()),
+            due_in: None,
+            body: json!({ "owner": "another" }).to_string(),
+        };
+        self.store.commit(&[owner]).await.unwrap();
+    }
+
     /// The store, but for this record: somebody writes it right before a commit with such a write, once.
     pub fn meddled(&self, when: fn(&Write) -> bool, written: Key) -> Arc<dyn Store> {
         Arc::new(Meddled { store: self.store.clone(), when, written, done: AtomicBool::new(false) })
