@@ -40,7 +40,7 @@ const ERRANDS: usize = 8;
 /// How a worker works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Runs at once. Default 16. Bulk runs (backfill, retries of all that failed) hold three quarters of them at most.
+    /// Runs at once. Default 16. Bulk runs (backfill, retries of all that failed) hold three quarters of them at most, unless there is only one.
     pub concurrency: usize,
     /// Runs of one firm at once. A firm's runs share its request budget, so more than a few gain nothing. Default 4, of which bulk runs hold three at most.
     pub per_firm: usize,
