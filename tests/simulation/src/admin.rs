@@ -253,8 +253,9 @@ impl Simulation {
 
     /// Nothing went wrong, and nobody came in between.
     fn all_could_be_given_back(&self) -> bool {
-        let in_the_way =
-            |event: &Event| matches!(event, Event::Outage { .. } | Event::Reconnect | Event::Restore | Event::Revoke);
+        let in_the_way = |event: &Event| {
+            matches!(event, Event::Outage { .. } | Event::Reconnect | Event::Restore { .. } | Event::Revoke)
+        };
         let scenario = &self.scenario;
         scenario.fault_rate == 0.0 && !scenario.refresh_outlives && !scenario.has(in_the_way)
     }

@@ -48,7 +48,7 @@ fn matter(id: String, client: usize, documents: usize) -> Matter {
 pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backlog, String> {
     let world = World::new(1);
     let scenario = Scenario {
-        clients: (0..=matters).map(|n| Client { id: format!("c{n}"), email: None, edits: 0 }).collect(),
+        clients: (0..=matters).map(|n| Client::new(n, None)).collect(),
         matters: (0..=matters).map(|n| matter(format!("m{n}"), n, 3)).collect(),
         nodes: 1,
         fault_rate: 0.0,

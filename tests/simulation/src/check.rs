@@ -24,6 +24,10 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
         let client = &scenario.clients[matter.client];
         people.insert(client.email.clone().unwrap_or_else(|| client.id.clone()), 0);
     }
+    let corrected = |email: &str| {
+        let client = scenario.clients.iter().find(|client| client.former.as_deref() == Some(email));
+        client.and_then(|client| client.email.clone())
+    };
     let known = scenario.known && scenario.clients[0].email.is_some();
     if let (true, Some(email)) = (known, &scenario.clients[0].email) {
         people.insert(email.clone(), 0);
@@ -31,7 +35,8 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     for contact in list("contacts") {
         let email = contact["email_addresses"][0]["address"].as_str();
         let name = contact["last_name"].as_str().unwrap_or_default().rsplit(' ').next().unwrap_or_default();
-        let person = email.unwrap_or(name).to_owned();
+        let person =
+            email.map_or_else(|| name.to_owned(), |email| corrected(email).unwrap_or_else(|| email.to_owned()));
         let count = people.get_mut(&person).ok_or_else(|| format!("a contact that nobody asked for: {contact}"))?;
         *count += 1;
     }

@@ -23,6 +23,7 @@ pub mod store;
 pub mod world;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -331,10 +332,8 @@ impl Simulation {
                 self.put(matter)?;
                 self.trigger(matter)?;
             }
-            Event::Edit { matter } => {
-                let entry = &mut self.scenario.matters[matter];
-                entry.edits += 1;
-                self.scenario.clients[entry.client].edits += 1;
+            Event::Edit { matter, last_name, email } => {
+                self.scenario.edit(matter, last_name, email);
                 for matter in 0..self.scenario.matters.len() {
                     self.put(matter)?;
                 }
@@ -347,7 +346,7 @@ impl Simulation {
                 });
             }
             Event::Backup => self.backup = Some((self.world.now(), self.store.backup())),
-            Event::Restore => self.restore()?,
+            Event::Restore { dies } => self.restore(dies)?,
             Event::Crash { node } => self.crash(node),
             Event::Start { node } => self.start(node)?,
             Event::Pause { node, length } => self.world.pause(node, length),
@@ -405,15 +404,17 @@ impl Simulation {
         self.world.crash(node);
     }
 
-    /// The operator's way: stop everything, restore, say since when, start, trigger what was approved.
-    fn restore(&mut self) -> Result<(), String> {
+    /// The operator's way: stop everything, restore, say since when, start, trigger what was approved. Workers that only stand still meanwhile go on with what they
+    /// knew.
+    fn restore(&mut self, dies: bool) -> Result<(), String> {
         let Some((at, backup)) = self.backup.clone() else { return Ok(()) };
-        for node in (0..self.scenario.nodes).chain([HOST]) {
+        let nodes = 0..self.scenario.nodes;
+        for node in nodes.clone().filter(|_| dies).chain([HOST]) {
             self.crash(node);
         }
         self.restored = true;
         self.ties.forget();
-        self.told.restored.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.told.restored.store(true, Ordering::Relaxed);
         self.store.restore(&backup);
         self.work.read(&self.store);
         self.news.read(&self.store);
@@ -422,11 +423,21 @@ impl Simulation {
         self.read_events(&host);
         let (admin, world) = (self.admin()?, self.world.clone());
         let since = Timestamp(world::START + i64::try_from(at.as_millis()).unwrap_or(0));
-        self.wait(async move {
+        let said = Arc::new(AtomicBool::new(false));
+        let saying = Arc::clone(&said);
+        self.world.spawn(HOST, async move {
             while host.recover_since(&admin, Some(since)).await.is_err() {
                 world.sleep(Duration::from_secs(1)).await;
             }
-        })?;
+            saying.store(true, Ordering::Relaxed);
+        });
+        let second = Duration::from_secs(1);
+        while !said.load(Ordering::Relaxed) {
+            for node in nodes.clone().filter(|_| !dies) {
+                self.world.pause(node, 2 * second);
+            }
+            self.world.run_until(self.world.now() + second, || said.load(Ordering::Relaxed));
+        }
         for matter in 0..self.scenario.matters.len() {
             self.trigger(matter)?;
         }

@@ -35,7 +35,7 @@ impl Firm {
             was_approved: true,
         };
         let scenario = Scenario {
-            clients: vec![Client { id: String::from("c0"), email: None, edits: 0 }],
+            clients: vec![Client::new(0, None)],
             matters: vec![Matter { id: String::from("m0"), client: 0, documents: vec![document], edits: 0 }],
             nodes: 1,
             fault_rate: 0.0,

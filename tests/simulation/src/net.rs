@@ -49,7 +49,7 @@ impl Faults {
     /// Faults of this rate.
     #[must_use]
     pub fn new(rate: f64, nodes: usize, events: &[(Duration, Event)]) -> Self {
-        let careless = |event: &Event| matches!(event, Event::Restore | Event::Disconnect | Event::Reconnect);
+        let careless = |event: &Event| matches!(event, Event::Restore { .. } | Event::Disconnect | Event::Reconnect);
         let careful = rate == 0.0 && nodes == 1 && !events.iter().any(|(_, event)| careless(event));
         Self { on: Arc::new(AtomicBool::new(false)), without_clio: Arc::default(), rate, careful }
     }

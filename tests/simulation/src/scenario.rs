@@ -37,7 +37,19 @@ pub struct Matter {
 pub struct Client {
     pub id: String,
     pub email: Option<String>,
+    /// What the email was before.
+    pub former: Option<String>,
     pub edits: Edits,
+    /// How often the last name was among what was corrected.
+    pub renamed: Edits,
+}
+
+impl Client {
+    /// Nothing was corrected yet.
+    #[must_use]
+    pub fn new(number: usize, email: Option<String>) -> Self {
+        Self { id: format!("c{number}"), email, former: None, edits: 0, renamed: 0 }
+    }
 }
 
 /// What happens at a time.
@@ -63,16 +75,20 @@ pub enum Event {
         matter: usize,
         document: usize,
     },
-    /// Somebody corrects the client's first name and the matter's title.
+    /// Somebody corrects the client's first name and the matter's title; and the last name, and the email, if nobody else has it.
     Edit {
         matter: usize,
+        last_name: bool,
+        email: bool,
     },
     /// An admin syncs all matters in bulk.
     Backfill,
     /// The database is copied.
     Backup,
-    /// Everything dies, the copy becomes the database, and the operator says so.
-    Restore,
+    /// Everything dies, or all workers stand still; the copy becomes the database, and the operator says so.
+    Restore {
+        dies: bool,
+    },
     Crash {
         node: usize,
     },
@@ -146,7 +162,7 @@ impl Scenario {
                 1 if number > 0 => Some(String::from("zyx.qwertz0@example.test")),
                 _ => Some(format!("zyx.qwertz{number}@example.test")),
             };
-            clients.push(Client { id: format!("c{number}"), email, edits: 0 });
+            clients.push(Client::new(number, email));
         }
         let mut matters = Vec::new();
         for number in 0..=pick(3) {
@@ -224,7 +240,8 @@ impl Scenario {
             events.push((at(TROUBLE), Event::Revoke));
         }
         if world.chance(0.3) {
-            events.push((at(TROUBLE), Event::Edit { matter: pick(self.matters.len()) }));
+            let (matter, last_name, email) = (pick(self.matters.len()), world.chance(0.3), world.chance(0.3));
+            events.push((at(TROUBLE), Event::Edit { matter, last_name, email }));
         }
         if world.chance(0.1) {
             events.push((at(TROUBLE), Event::Backfill));
@@ -232,7 +249,12 @@ impl Scenario {
         if world.chance(0.1) {
             let backup = at(TROUBLE);
             events.push((backup, Event::Backup));
-            events.push((backup + at(TROUBLE - backup), Event::Restore));
+            let restore = backup + at(TROUBLE - backup);
+            events.push((restore, Event::Restore { dies: world.chance(0.7) }));
+            if world.chance(0.3) {
+                let (matter, last_name, email) = (pick(self.matters.len()), world.chance(0.5), true);
+                events.push((backup + at(restore - backup), Event::Edit { matter, last_name, email }));
+            }
         }
         for _ in 0..pick(6) {
             let status = ["open", "pending", "closed"][pick(3)];
@@ -266,6 +288,21 @@ impl Scenario {
         self.events = events;
     }
 
+    /// Corrects the text of a matter's intake.
+    pub fn edit(&mut self, matter: usize, last_name: bool, email: bool) {
+        let matter = &mut self.matters[matter];
+        matter.edits += 1;
+        let number = matter.client;
+        let its_own = self.clients.iter().filter(|client| client.email == self.clients[number].email).count() == 1;
+        let client = &mut self.clients[number];
+        client.edits += 1;
+        client.renamed += u32::from(last_name);
+        // Once: whose contact has which of three is more than the checks keep apart.
+        if email && its_own && !(self.known && number == 0) && client.former.is_none() && client.email.is_some() {
+            client.former = client.email.replace(format!("zyx.qwertz{number}.corrected@example.test"));
+        }
+    }
+
     /// Whether such a thing happens.
     #[must_use]
     pub fn has(&self, is: impl Fn(&Event) -> bool) -> bool {
@@ -284,7 +321,7 @@ impl Scenario {
                         "content_type": "application/pdf", "status": document.status, "origin": document.origin })
             })
             .collect();
-        let mut person = json!({ "id": client.id, "first_name": format!("Zyxwvut {}", client.edits), "last_name": format!("Qwertzuiop {}", client.id),
+        let mut person = json!({ "id": client.id, "first_name": format!("Zyxwvut {}", client.edits), "last_name": format!("Qwertzuiop {} {}", client.renamed, client.id),
                                  "phone": "+12065559876" });
         if let Some(email) = &client.email {
             person["email"] = json!(email);
