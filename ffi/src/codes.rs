@@ -78,7 +78,7 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_CLIO_VERSION_UNSUPPORTED = 4007,
     /// Clio's answer could not be read.
     CASEHUG_CLIO_CLIO_ANSWER_INVALID = 4008,
-    /// This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect again.
+    /// This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect, unless the firm still is connected.
     CASEHUG_CLIO_PLAN_WITHOUT_API = 4009,
     /// The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.
     CASEHUG_CLIO_APP_PERMISSION_MISSING = 4010,

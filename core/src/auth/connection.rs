@@ -1,6 +1,6 @@
 //! The record of a firm's connection: `connection/current`. It holds no secret, and every part of the SDK reads it.
 //!
-//! Its *generation* grows with each connect. Work that depends on the connection checks the record's version in its commit, so that
+//! Its *generation* grows with each connect, and when the firm's plan gets its API access back. Work that depends on the connection checks the record's version in its commit, so that
 //! nothing is written under a connection that meanwhile was replaced.
 
 use core::fmt;
@@ -10,9 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::LinkSet;
 use crate::clio::{ClioHost, Resource};
 use crate::error::{ALL_CODES, Code, Error, Result};
-use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ActorId, ClioId, ConnectionId, FirmId, Timestamp};
-use crate::ports::{Expect, Key};
+use crate::ports::Key;
 use crate::records::{Journal, Stored};
 
 const CONNECTIONS: &str = "connection";
@@ -23,7 +22,7 @@ const CURRENT: &str = "current";
 pub struct Connection {
     /// Unique; a new one at each connect.
     pub id: ConnectionId,
-    /// 1 at the first connect, one more at each later one.
+    /// 1 at the first connect, one more at each later one, and whenever the firm's plan gets its API access back.
     pub generation: u64,
     /// Whether it works.
     pub state: ConnectionState,
@@ -137,26 +136,6 @@ impl Connection {
 
     pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Stored<Self>>> {
         journal.get(&Self::key(firm)).await
-    }
-
-    /// Notes what an admin should correct about a connection that works in part only.
-    ///
-    /// # Errors
-    /// [`Code::StoreFailed`].
-    pub(crate) async fn advise(journal: &Journal, firm: &FirmId, code: Code) -> Result<()> {
-        let Some(stored) = Self::load(journal, firm).await? else { return Ok(()) };
-        let usable = matches!(stored.value.state, ConnectionState::Connected | ConnectionState::Degraded);
-        if !usable || stored.value.advice.contains(&code) {
-            return Ok(());
-        }
-        let mut connection = Self { state: ConnectionState::Degraded, ..stored.value };
-        connection.advice.push(code);
-        let mut unit = journal.unit(firm)?;
-        unit.put(Self::key(firm), Expect::Version(stored.version), &connection)?;
-        let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Noted).with("connection", &connection.id);
-        unit.audit(entry.with("advice", code.name()));
-        // A conflict: it became another one in this moment, and whoever made it knows better.
-        journal.commit(&unit).await.map(|_| ())
     }
 
     /// The connection, if there is one that can be used.

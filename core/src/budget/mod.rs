@@ -153,11 +153,6 @@ impl Budget {
         Self { journal, firm, gate: futures_util::lock::Mutex::new(()), state: Mutex::default() }
     }
 
-    /// Calls of a window, as told last: for predictions.
-    pub(crate) fn limit(&self) -> u64 {
-        self.state().limit.unwrap_or(LIMIT)
-    }
-
     /// Calls of a window, and what is left of the present one: as this process was told, else as the store has it; `None`: no window is open.
     ///
     /// # Errors

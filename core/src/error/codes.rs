@@ -78,7 +78,7 @@ codes! {
     4006 ClioConflict "clio_conflict" Clio Retry "The record was changed in Clio at the same moment.";
     4007 ClioVersionUnsupported "clio_version_unsupported" Clio Never "Clio no longer supports the API version of this SDK. Update the SDK.";
     4008 ClioAnswerInvalid "clio_answer_invalid" Clio Retry "Clio's answer could not be read.";
-    4009 PlanWithoutApi "plan_without_api" Plan Never "This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect again.";
+    4009 PlanWithoutApi "plan_without_api" Plan Never "This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect, unless the firm still is connected.";
     4010 AppPermissionMissing "app_permission_missing" Permission Never "The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.";
     4011 UserRoleForbids "user_role_forbids" Permission Never "The role of the connected Clio user forbids this. Give the role access in Clio, or reconnect as a user who has it.";
     4012 PracticeAreaGone "practice_area_gone" Clio Never "The mapped practice area no longer exists in Clio. Choose another in Settings, Integrations.";

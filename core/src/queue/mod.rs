@@ -23,7 +23,7 @@
 //! A person's trigger also puts `job-first/<matter>`, which workers look at first: however many jobs are due, nobody waits behind them. And bulk work holds some
 //! of the slots only (`slots.rs`): what was just approved finds room.
 //!
-//! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it, or a person asks for the matter while the connection is usable: a plan can be upgraded without connecting anew.
+//! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it, the plan is found to have API access again (`sync/plan_access.rs`), or a person asks for the matter while the connection is usable.
 
 mod aside;
 mod backfill;

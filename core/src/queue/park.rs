@@ -1,6 +1,6 @@
-//! Jobs that wait for an admin, and their release when the firm is connected anew.
+//! Jobs that wait for an admin, and their release when the firm is connected anew, or its plan gets its API access back.
 //!
-//! The connect's own commit puts `release/parked`, due at once, so that no crash can forget it. A worker that finds it makes every job due that was
+//! That commit raises the connection's generation and puts `release/parked`, due at once, so that no crash can forget it. A worker that finds it makes every job due that was
 //! parked under an older generation, and then deletes it. A job that is parked in the same moment checks the connection's record in its
 //! commit: either it sees the new connection and is not parked, or the release sees the job.
 
@@ -29,7 +29,7 @@ fn release_key(firm: &FirmId) -> Key {
     Key::new(firm, RELEASES, "parked")
 }
 
-/// Adds a release to the commit of a connect.
+/// Adds a release to a commit that raises the connection's generation.
 pub(crate) async fn release_in(journal: &Journal, unit: &mut Unit, firm: &FirmId) -> Result<()> {
     let known = journal.store().get(&release_key(firm)).await?;
     let expect = known.map_or(Expect::Absent, |record| Expect::Version(record.version));

@@ -123,6 +123,11 @@ impl<'a> Caller<'a> {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether the run may try something again, as far as their number goes.
+    pub(crate) fn has_retries_left(&self) -> bool {
+        self.retries() < MOST_RETRIES
+    }
+
     /// A place in the budget and a token. Taken *before* an intent is committed, so that its send window can be short.
     pub(crate) async fn ready(&self) -> Result<Turn> {
         let seat = self.share.budget.take(self.class).await?;
@@ -199,7 +204,7 @@ impl<'a> Caller<'a> {
         }
         patience.attempts += 1;
         let too_old = self.began.until(self.engine.runtime.monotonic()) >= LONGEST_RUN_WITH_RETRIES;
-        if patience.attempts >= MOST_ATTEMPTS || self.retries() >= MOST_RETRIES || too_old {
+        if patience.attempts >= MOST_ATTEMPTS || !self.has_retries_left() || too_old {
             return Err(failure);
         }
         let wait = match failure.error.retry() {

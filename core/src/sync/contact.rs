@@ -187,6 +187,9 @@ impl Driver<'_> {
         if let Some(doubt) = doubt {
             self.look_after_doubt_in(&mut unit, &key, doubt).await?;
         }
+        if how != How::Created {
+            self.close_question_in(&mut unit, &key).await?;
+        }
         unit.put(key, Expect::Version(version), &self.link(clio, how))?;
         self.own_contact(&mut unit, clio, shown, client).await?;
         let entry = self.audit(action, AuditStatus::Ok, &step);
@@ -222,27 +225,22 @@ impl Driver<'_> {
             self.engine.open_intent(&things::contact_key(&self.claim.links, client), intent).await?;
         let asked_at = self.engine.journal.store_now().await?;
         let since = self.engine.look_since(intent, due_at).await?;
-        let mut found = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
-        let mut matching = 1;
-        let probe = match &sent.email {
-            Some(email) => {
-                let mut matches = dedupe::persons_with_email(&found, email);
-                if matches.is_empty() {
-                    found = self.caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
-                    matches = dedupe::persons_with_email(&found, email);
-                }
-                matching = matches.len();
-                matches.first().map_or(Probe::Miss, |id| Probe::Found(*id))
+        let created = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
+        let mut of_email = Vec::new();
+        let mut searched = Vec::new();
+        if let Some(email) = &sent.email {
+            of_email = dedupe::persons_with_email(&created, email);
+            if of_email.is_empty() {
+                searched = self.caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
+                of_email = dedupe::persons_with_email(&searched, email);
             }
+        }
+        let probe = match of_email.first() {
+            Some(&clio) => Probe::Found(clio),
+            // It would have been found by its email, unless it was sent with another one: what was sent was lost with the intent.
+            None if sent.email.is_some() && !intent.is_recovered() => Probe::Miss,
             None => {
-                let mut free = Vec::new();
-                for contact in &found {
-                    let owned =
-                        things::is_owned(&self.engine.journal, &self.claim.links, things::CONTACTS, contact.id).await?;
-                    if owned.is_none() && !intent.excludes(contact.id) {
-                        free.push(contact);
-                    }
-                }
+                let free = self.free_contacts(&created, intent).await?;
                 let after = self.engine.created_after(intent, due_at).await?;
                 dedupe::probe_contact(&sent, &free, after, intent.is_recovered())
             }
@@ -250,13 +248,12 @@ impl Driver<'_> {
         match probe {
             Probe::Found(clio) => {
                 let after = self.engine.created_after(intent, due_at).await?;
-                let shown = found.iter().find(|contact| contact.id == clio);
-                let created = shown.and_then(|contact| contact.created_at);
-                let ours = created.is_none_or(|created| created >= after);
+                let shown = created.iter().chain(&searched).find(|contact| contact.id == clio);
+                let ours = dedupe::is_after(shown.and_then(|contact| contact.created_at), after);
                 let how = if ours { How::Recovered } else { How::Linked };
                 // Of the same email, but with another name: somebody else made it, and ours may come yet.
                 let another = shown.is_some_and(|shown| !dedupe::is_contact(&sent, shown));
-                let found = Found { clio, shown, how, matches: matching };
+                let found = Found { clio, shown, how, matches: of_email.len() };
                 let step = self.link_contact(client, found, version, another.then_some(&doubt)).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
@@ -269,6 +266,18 @@ impl Driver<'_> {
                 self.release_if_quiet(&key, &doubt, asked_at).await
             }
         }
+    }
+
+    /// Those that are no client's, and that no admin said to be somebody else.
+    async fn free_contacts<'a>(&self, contacts: &'a [Contact], intent: &Intent) -> Result<Vec<&'a Contact>> {
+        let mut free = Vec::new();
+        for contact in contacts {
+            let owner = things::is_owned(&self.engine.journal, &self.claim.links, things::CONTACTS, contact.id).await?;
+            if owner.is_none() && !intent.excludes(contact.id) {
+                free.push(contact);
+            }
+        }
+        Ok(free)
     }
 
     /// Notes whose contact this is, unless another CaseHug client's: contacts of one email may be shared.

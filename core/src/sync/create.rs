@@ -66,7 +66,7 @@ impl Driver<'_> {
                 decision: None,
             };
             let not_after = self.engine.runtime.monotonic() + config.send_window;
-            let mut unit = self.unit()?;
+            let mut unit = self.unit_before_sending()?;
             // What it is sealed with must not go in this moment.
             unit.check(Connection::key(self.firm), Expect::Version(turn.grant.connection_version.clone()));
             let expect = current.clone().map_or(Expect::Absent, Expect::Version);
@@ -156,7 +156,9 @@ impl Driver<'_> {
     }
 
     async fn releasing(&self, key: &Key, companion: Option<&Key>, version: Version) -> Result<Unit> {
-        let mut unit = self.unit()?;
+        let mut unit = self.unit_before_sending()?;
+        // An answer that is still to come would be taken for one about the next try.
+        self.close_question_in(&mut unit, key).await?;
         unit.delete(key.clone(), version);
         if let Some(companion) = companion
             && let Some(record) = self.engine.journal.store().get(companion).await?

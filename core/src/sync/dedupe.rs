@@ -59,7 +59,7 @@ pub(crate) struct SentMatter {
 
 /// What of a contact without email may be ours: not linked yet, created after the intent, equal in every field that was sent.
 ///
-/// `unsure`: what was sent may have been another text, so whoever has the same last name needs a person's look.
+/// `unsure`: what was sent may have been another text, so whoever has one of the names or the phone number needs a person's look.
 pub(crate) fn probe_contact(
     sent: &SentContact,
     candidates: &[&Contact],
@@ -72,7 +72,7 @@ pub(crate) fn probe_contact(
         .collect();
     let near: Vec<_> = recent.iter().filter(|contact| has_name(sent, contact)).collect();
     if unsure && near.is_empty() {
-        let relatives = recent.iter().filter(|contact| same(contact.last_name.as_ref(), Some(&sent.last_name)));
+        let relatives = recent.iter().filter(|contact| is_like(sent, contact));
         return verdict(&[], relatives.map(|contact| contact.id).collect());
     }
     let exact: Vec<ClioId> =
@@ -113,6 +113,14 @@ pub(crate) fn is_matter(sent: &SentMatter, matter: &Matter) -> bool {
         && has_description(sent, matter)
         && same(matter.client_reference.as_ref(), sent.client_reference.as_ref())
         && matter.practice_area_id == sent.practice_area
+}
+
+/// Whether one correction, of a name, the email or the phone, may lie between what was sent and this contact.
+fn is_like(sent: &SentContact, contact: &Contact) -> bool {
+    let has_phone = |phone| contact.phones().any(|number| digits(number) == digits(phone));
+    same(contact.first_name.as_ref(), Some(&sent.first_name))
+        || same(contact.last_name.as_ref(), Some(&sent.last_name))
+        || sent.phone.as_deref().is_some_and(has_phone)
 }
 
 fn has_name(sent: &SentContact, contact: &Contact) -> bool {

@@ -62,7 +62,7 @@ impl Driver<'_> {
             None => {
                 may_be_sent(&self.engine.intake.stat(&reference).await?)?;
                 let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None, decision: None };
-                let mut unit = self.unit()?;
+                let mut unit = self.unit_before_sending()?;
                 let thing = DocumentThing::Intent(intent.clone());
                 let version = unit.put(things::document_key(&self.claim.links, &key), Expect::Absent, &thing)?;
                 if self.commit_unit(&unit).await? == Commit::Conflict {
@@ -128,7 +128,7 @@ impl Driver<'_> {
     /// Before each PATCH its stub becomes, or stays, the only candidate, until that PATCH cannot be executed any more.
     async fn note_finishing(&mut self, key: &DocumentKey, open: &mut Open, finishing: &Finishing) -> Result<()> {
         open.intent.finishing = Some(finishing.clone());
-        let mut unit = self.unit()?;
+        let mut unit = self.unit_before_sending()?;
         let thing = DocumentThing::Intent(open.intent.clone());
         let expect = Expect::Version(open.version.clone());
         let over = self.engine.config.quiet();

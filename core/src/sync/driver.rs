@@ -10,13 +10,14 @@ use url::Url;
 
 use super::call::Caller;
 use super::plan::{Plan, PlannedDocument, PlannedMatter};
+use super::plan_access::is_forbidden;
 use super::recovery::{self, Recovery};
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 use super::review::Review;
 use super::run::{Run, RunRecord};
 use super::share::FirmShare;
 use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session};
-use crate::clio::{ApiRequest, ClioApi, contacts, matters, probe};
+use crate::clio::{ApiRequest, ClioApi, contacts, matters};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
@@ -98,11 +99,12 @@ pub(super) struct Driver<'a> {
     pub caller: Caller<'a>,
     pub run: &'a mut Run,
     pub recovery: Option<Recovery>,
+    pub recovery_seen: Expect,
     /// The question that the present step raised.
     pub review: Option<(Review, (Key, Version))>,
     /// A document waited in vain for Clio's processing: the others of this run are asked once, and left to the next run.
     pub processing_is_slow: bool,
-    plan_asked: bool,
+    pub plan_asked: bool,
     progress: Option<&'a dyn Progress>,
 }
 
@@ -147,9 +149,10 @@ impl Engine {
                 Err(_) => whole.unreadable += 1,
             }
         }
+        let (limit, left) = self.share_of(firm).budget.told().await?;
         // The last call is made in a window of its own only if those before it are full.
-        let windows = u64::from(whole.calls.most).saturating_sub(1) / self.share_of(firm).budget.limit();
-        whole.lasts_ms = windows * 60_000;
+        let later = u64::from(whole.calls.most).saturating_sub(left.unwrap_or(limit));
+        whole.lasts_ms = later.div_ceil(limit.max(1)) * 60_000;
         Ok(whole)
     }
 
@@ -208,7 +211,7 @@ impl Engine {
         };
         let mut run = Run::new(self.journal.new_id()?, &claim.firm, record);
         let result = match self.prepare(claim).await {
-            Ok((intake, plan, settings, recovery)) => {
+            Ok((intake, plan, settings, (recovery, recovery_seen))) => {
                 let mut driver = Driver {
                     engine: self,
                     claim,
@@ -218,6 +221,7 @@ impl Engine {
                     caller: Caller::new(self, claim),
                     run: &mut run,
                     recovery,
+                    recovery_seen,
                     review: None,
                     processing_is_slow: false,
                     plan_asked: false,
@@ -246,7 +250,7 @@ impl Engine {
         }
     }
 
-    async fn prepare(&self, claim: &Claim) -> Result<(Intake, Plan, FirmSettings, Option<Recovery>)> {
+    async fn prepare(&self, claim: &Claim) -> Result<(Intake, Plan, FirmSettings, (Option<Recovery>, Expect))> {
         let mut intake = self.load(&claim.firm, &claim.matter).await?;
         if !claim.trigger.sends_documents() {
             intake.documents.clear();
@@ -414,21 +418,6 @@ impl Driver<'_> {
         }
     }
 
-    /// A refusal may as well mean that the firm's plan has no API access any more: then everything is refused. Asked once a run.
-    async fn plan_lost(&mut self, error: Error) -> Result<Error> {
-        if core::mem::replace(&mut self.plan_asked, true) {
-            return Ok(error);
-        }
-        for list in [probe::contacts(), probe::matters(), probe::documents()] {
-            match self.caller.repeat(&list).await {
-                Err(failure) if is_forbidden(failure.error.code()) => {}
-                _ => return Ok(error),
-            }
-        }
-        Connection::advise(&self.engine.journal, self.firm, Code::PlanWithoutApi).await?;
-        Ok(Error::new(Code::PlanWithoutApi).caused_by(error))
-    }
-
     /// Commits a step that changed nothing in Clio, with its audit entry and the question that it raised.
     pub(super) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
         let mut unit = self.unit()?;
@@ -520,11 +509,16 @@ impl Driver<'_> {
         Ok(unit)
     }
 
-    /// Commits, unless the claim was lost meanwhile.
+    /// Commits, unless the claim was lost meanwhile, or what the run goes by has changed.
     pub(super) async fn commit_unit(&self, unit: &Unit) -> Result<Commit> {
         let outcome = self.engine.journal.commit(unit).await?;
-        if outcome == Commit::Conflict && !self.engine.claims.holds(self.claim).await? {
-            return Err(Error::new(Code::LeaseLost).with("matter", &self.claim.matter));
+        if outcome == Commit::Conflict {
+            if !self.engine.claims.holds(self.claim).await? {
+                return Err(Error::new(Code::LeaseLost).with("matter", &self.claim.matter));
+            }
+            if self.is_recovery_news().await? {
+                return Err(Error::new(Code::SyncBusy).with("reason", "recovery"));
+            }
         }
         Ok(outcome)
     }
@@ -568,11 +562,6 @@ impl Driver<'_> {
         self.engine.journal.commit_or_conflict(&unit).await?;
         Err(lost)
     }
-}
-
-/// What a missing permission, a role, or a plan without API access are answered alike with.
-fn is_forbidden(code: Code) -> bool {
-    matches!(code, Code::UserRoleForbids | Code::AppPermissionMissing)
 }
 
 /// When it makes sense to run again.

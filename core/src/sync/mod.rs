@@ -34,6 +34,7 @@ mod driver;
 mod known;
 mod matter;
 mod plan;
+mod plan_access;
 mod recovery;
 mod repeated;
 mod report;

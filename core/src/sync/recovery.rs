@@ -19,7 +19,7 @@ use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Key};
-use crate::records::Journal;
+use crate::records::{Journal, Unit};
 use crate::webhook::{Chore, wake_in};
 
 const MOST_TURNS: usize = 8;
@@ -79,12 +79,12 @@ pub(crate) async fn recover(
     journal.commit_or_conflict(&unit).await.map(|_| ())
 }
 
-/// The recovery that is in progress.
-pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Recovery>> {
-    let Some(stored) = journal.get::<Recovery>(&key(firm)).await? else { return Ok(None) };
+/// The recovery that is in progress, and what a commit that goes by it expects.
+pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<(Option<Recovery>, Expect)> {
+    let Some(stored) = journal.get::<Recovery>(&key(firm)).await? else { return Ok((None, Expect::Absent)) };
     let now = journal.store_now().await?;
     let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));
-    Ok(Some(Recovery { left, ..stored.value }))
+    Ok((Some(Recovery { left, ..stored.value }), Expect::Version(stored.version)))
 }
 
 impl Recovery {
@@ -104,6 +104,20 @@ impl Recovery {
 }
 
 impl Driver<'_> {
+    /// For what lets a request be sent: not if the operator said since this run began that records may be missing. A run may have waited for Clio's
+    /// budget for minutes, and knows nothing of it.
+    pub(super) fn unit_before_sending(&self) -> Result<Unit> {
+        let mut unit = self.unit()?;
+        unit.check(key(self.firm), self.recovery_seen.clone());
+        Ok(unit)
+    }
+
+    /// Whether a recovery began, or ended, since this run began.
+    pub(super) async fn is_recovery_news(&self) -> Result<bool> {
+        let now = self.engine.journal.store().get(&key(self.firm)).await?;
+        Ok(now.map_or(Expect::Absent, |record| Expect::Version(record.version)) != self.recovery_seen)
+    }
+
     /// Puts the intent that may have been lost, unless another run puts its own.
     pub(super) async fn intend_again<N: Serialize>(
         &mut self,
@@ -127,7 +141,7 @@ impl Driver<'_> {
                 email: email.clone(),
                 decision: None,
             };
-            let mut unit = self.unit()?;
+            let mut unit = self.unit_before_sending()?;
             unit.check(Connection::key(self.firm), Expect::Version(grant.connection_version));
             unit.put_due(key.clone(), Expect::Absent, Some(recovery.left), &Thing::Intent(intent))?;
             if let Some((key, value)) = companion {

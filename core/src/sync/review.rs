@@ -79,6 +79,22 @@ impl Driver<'_> {
         error
     }
 
+    /// Adds to the commit that settles what stands under `key` otherwise: a question about it is over. Other matters that wait for the answer are synced.
+    pub(super) async fn close_question_in(&self, unit: &mut Unit, key: &Key) -> Result<()> {
+        let links = &self.claim.links;
+        let question =
+            links.key(REVIEWS, format_args!("{}/{}", key.collection, links.strip(&key.id).unwrap_or_default()));
+        let Some(Stored { value: review, version, .. }) = self.engine.journal.get::<Review>(&question).await? else {
+            return Ok(());
+        };
+        for matter in review.matters.iter().filter(|matter| **matter != self.claim.matter) {
+            // Nobody asks for it: it is synced if what is approved is.
+            self.engine.trigger(self.firm, matter, Trigger::Approved, &self.claim.actor).await?;
+        }
+        unit.delete(question, version);
+        Ok(())
+    }
+
     /// The record that an admin named, if it is there.
     pub(super) async fn named<A>(&self, show: &ApiRequest<A>) -> Result<Option<A>> {
         match self.caller.repeat(show).await {

@@ -93,7 +93,8 @@ impl Driver<'_> {
             // Storage's own refusal is about the address: another one is asked for, not the same again.
             let again = failure.error.retry() != Retry::Never
                 && !matches!(failure.error.code(), Code::UploadRefused | Code::DocumentChanged);
-            if !again || attempt >= MOST_ATTEMPTS || !share.quota.spend() {
+            // The age of the run does not count: another one would begin with the first byte again.
+            if !again || attempt >= MOST_ATTEMPTS || !self.caller.has_retries_left() || !share.quota.spend() {
                 return Err(refused(failure));
             }
             let wait = schedule.next_wait(&*self.engine.runtime)?;

@@ -37,6 +37,8 @@ pub(crate) enum Chore {
     Authorization,
     /// Looking for a second record of what was sent again.
     SecondRecords,
+    /// Asking whether the firm's plan has API access again.
+    ApiAccess,
 }
 
 impl Chore {
@@ -48,6 +50,7 @@ impl Chore {
             Self::Revocation => "revocation",
             Self::Authorization => "authorization",
             Self::SecondRecords => "second_records",
+            Self::ApiAccess => "api_access",
         }
     }
 
@@ -151,6 +154,7 @@ impl Engine {
             Chore::Revocation => self.auth.revoke(&firm).await,
             Chore::Authorization => self.auth.ask_what_was_reported(&firm).await,
             Chore::SecondRecords => self.look_for_second_records(&firm).await,
+            Chore::ApiAccess => self.ask_for_api_access(&firm).await,
         };
         let next = match done {
             Ok(next) => {

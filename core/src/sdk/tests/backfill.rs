@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde_json::json;
 
-use super::world::{World, admin, firm};
+use super::world::{HOOKS, World, admin, firm};
 use crate::log::EventBody;
 use crate::model::{DocumentRef, Intake, MatterId};
 use crate::queue::{BackfillStatus, WorkerConfig};
@@ -43,6 +43,19 @@ async fn a_plan_tells_how_many_windows_of_the_request_limit_it_fills() {
         assert_eq!((plan.matters, plan.unreadable, plan.calls.most), (10, 0, calls), "{plan:?}");
         assert_eq!(plan.lasts_ms, windows * 60_000, "{plan:?}");
     }
+}
+
+#[tokio::test]
+async fn a_plan_counts_what_is_left_of_the_window_as_any_process_was_told_it() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    let other = world.process(HOOKS);
+    let budget = other.status(&admin()).await.unwrap().budget;
+    assert!(budget.left.is_some_and(|left| left < 50), "{budget:?}");
+    let matters = ids(10);
+    put(&world, &matters, 1);
+    let plan = other.plan_backfill(&admin(), &matters).await.unwrap();
+    assert_eq!((plan.calls.most, plan.lasts_ms), (50, 60_000));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::world::{HOOKS, World, admin, dead_token, firm, matter, member, refused};
 use crate::auth::ConnectionState;
 use crate::error::Code;
+use crate::model::ClioId;
 use crate::queue::{Trigger, WorkerConfig};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -246,6 +247,23 @@ async fn a_plan_that_loses_its_api_access_is_said_to_have_none_and_jobs_wait() {
     world.work().await;
     assert_eq!(world.sdk.matter_state(&member(), &matter()).await.unwrap().clio_matter.map(|id| id.0), Some(21));
     assert_eq!(world.health().await.advice, []);
+}
+
+#[tokio::test]
+async fn jobs_go_on_when_the_plan_has_api_access_again() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    world.answers(|_, path, _, _| path.starts_with("/api/v4").then(|| refused(403)));
+    world.sdk.sync_matter(&member(), &matter()).await.unwrap();
+    world.later(Duration::from_secs(901)).await;
+    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked, "it is asked, and still has none");
+    world.answers_as_usual();
+    world.later(Duration::from_secs(901)).await;
+    world.work().await;
+    assert_eq!(world.sdk.matter_state(&member(), &matter()).await.unwrap().clio_matter, Some(ClioId(21)));
+    let health = world.health().await;
+    assert_eq!((health.state, health.advice), ("connected", Vec::new()));
+    assert!(world.audited("connect").await.iter().any(|entry| entry["details"]["mended"] == "plan_without_api"));
 }
 
 #[tokio::test]

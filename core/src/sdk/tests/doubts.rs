@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, refused};
+use crate::error::Code;
 use crate::log::EventBody;
-use crate::model::{ClioId, Intake, MatterId, Timestamp};
-use crate::ports::{Key, Write};
+use crate::model::{ClioId, Intake, MatterId};
+use crate::queue::Trigger;
 use crate::sync::Decision;
 
-const CONTACTS: &str = "/api/v4/contacts";
-const MATTERS: &str = "/api/v4/matters";
+pub const CONTACTS: &str = "/api/v4/contacts";
+pub const MATTERS: &str = "/api/v4/matters";
 /// The time until the look.
 const LOOK: Duration = Duration::from_secs(125);
 /// From a look that found something to the one that confirms it.
@@ -20,12 +21,12 @@ const CONFIRMED: Duration = Duration::from_secs(276);
 
 /// A Clio that answers the first creations with an error, and what it holds.
 #[derive(Default)]
-struct Slow {
+pub struct Slow {
     failing: Vec<u16>,
     /// It lists nothing for the present.
     down: bool,
-    sent: Vec<Value>,
-    holds: Vec<Value>,
+    pub sent: Vec<Value>,
+    pub holds: Vec<Value>,
 }
 
 impl Slow {
@@ -44,7 +45,7 @@ fn made(sent: &Value, id: i64) -> Value {
     made
 }
 
-async fn slow(list: &'static str, failing: &[u16]) -> (World, Arc<Mutex<Slow>>) {
+pub async fn slow(list: &'static str, failing: &[u16]) -> (World, Arc<Mutex<Slow>>) {
     let world = World::new();
     world.connect().await.unwrap();
     let slow = Arc::new(Mutex::new(Slow { failing: failing.to_vec(), ..Slow::default() }));
@@ -69,7 +70,7 @@ async fn slow(list: &'static str, failing: &[u16]) -> (World, Arc<Mutex<Slow>>) 
     (world, slow)
 }
 
-fn put(world: &World, email: Option<&str>) {
+pub fn put(world: &World, email: Option<&str>) {
     let intake = json!({ "matter": { "id": "m1", "title": "T", "case_number": "1" }, "documents": [],
         "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": email } });
     world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
@@ -90,7 +91,7 @@ async fn told(world: &World) -> Vec<EventBody> {
     events.filter(|body| matches!(body, EventBody::SecondRecord { .. })).collect()
 }
 
-fn post(list: &str) -> String {
+pub fn post(list: &str) -> String {
     format!("POST {list} ")
 }
 
@@ -257,69 +258,46 @@ async fn a_doubt_that_an_admin_closed_is_looked_at_too() {
 }
 
 #[tokio::test]
-async fn after_a_restore_an_admins_create_is_carried_out() {
-    let (world, slow) = slow(MATTERS, &[]).await;
+async fn a_question_that_answered_itself_is_not_answered_into_another_try() {
+    let (world, slow) = slow(MATTERS, &[504, 504]).await;
     put(&world, None);
-    world.sdk.recover_since(&admin(), Some(Timestamp::parse("2026-04-01T11:00:00Z").unwrap())).await.unwrap();
-    slow.lock().unwrap().holds.push(json!({ "id": 30, "description": "T", "client_reference": "by hand",
-        "created_at": "2026-04-01T12:00:00Z", "client": { "id": 11 } }));
     world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
-    world.later(Duration::from_secs(300)).await;
-    world.later(Duration::from_secs(300)).await;
+    let mut near = made(&slow.lock().unwrap().sent[0], 30);
+    near["client_reference"] = json!("by hand");
+    slow.lock().unwrap().holds.push(near);
+    world.later(Duration::from_secs(6)).await;
     let review = world.sdk.reviews(&admin()).await.unwrap().remove(0);
-    assert_eq!(review.candidates, [ClioId(30)]);
-    world.sdk.decide(&admin(), review.step, &review.id, Decision::Create).await.unwrap();
-    world.later(Duration::from_secs(1)).await;
-    assert_eq!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().clio_matter, Some(ClioId(21)));
-    assert_eq!(world.calls(&post(MATTERS)), 1);
-}
-
-#[tokio::test]
-async fn after_a_restore_nothing_is_sent_that_clio_was_not_asked_for() {
-    let (world, slow) = slow(MATTERS, &[]).await;
-    put(&world, None);
-    world.sdk.recover_since(&admin(), Some(Timestamp::parse("2026-04-01T11:00:00Z").unwrap())).await.unwrap();
-    // It is in Clio, and its link was lost.
-    slow.lock().unwrap().holds.push(json!({ "id": 30, "description": "T", "client_reference": "1",
-        "created_at": "2026-04-01T12:00:00Z", "client": { "id": 11 } }));
-    world.runtime.advance(Duration::from_secs(300));
-    let intends = |write: &Write| matches!(write, Write::Put { key, .. } if key.collection == "matter");
-    let sdk = world.process_on(world.meddled(intends, Key::new(&firm(), "connection", "current")));
-    sdk.sync_matter(&admin(), &matter()).await.unwrap();
-    world.later(Duration::from_secs(300)).await;
-    assert_eq!(world.calls(&post(MATTERS)), 0);
-    assert_eq!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().clio_matter, Some(ClioId(30)));
-}
-
-#[tokio::test]
-async fn after_a_restore_that_proves_to_be_older_clio_is_asked_for_all_of_that_time() {
-    let (world, slow) = slow(MATTERS, &[]).await;
-    world.put("m0");
-    world.sdk.sync_matter(&admin(), &MatterId::new("m0").unwrap()).await.unwrap().clio_matter().unwrap();
-    world.put("m1");
+    // It was given another title inside Clio, and resembles ours no more.
     slow.lock().unwrap().holds.clear();
-    let since = |time: &str| Some(Timestamp::parse(time).unwrap());
-    world.sdk.recover_since(&admin(), since("2026-04-01T11:00:00Z")).await.unwrap();
+    world.runtime.advance(CONFIRMED);
     world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
-    assert_eq!(world.stored("matter").await.len(), 2, "it is not certain yet");
-    world.sdk.recover_since(&admin(), since("2026-04-01T09:00:00Z")).await.unwrap();
-    // Created between the two times: too old for the first question.
-    let state = Arc::clone(&slow);
-    world.answers(move |method, path, _, _| match method {
-        "GET" if path == MATTERS => {
-            let found = json!([{ "id": 30, "description": "T", "client_reference": "1",
-                "created_at": "2026-04-01T10:00:00Z", "client": { "id": 11 } }]);
-            Some((200, json!({ "data": found, "meta": { "paging": {} } })))
-        }
-        "POST" if path == MATTERS => {
-            state.lock().unwrap().sent.push(json!({}));
-            None
-        }
-        _ => None,
-    });
-    for _ in 0..4 {
-        world.later(Duration::from_secs(300)).await;
-    }
-    assert_eq!(slow.lock().unwrap().sent.len(), 1, "that of the other matter");
-    assert_eq!(world.sdk.matter_state(&admin(), &matter()).await.unwrap().clio_matter, Some(ClioId(30)));
+    assert_eq!(slow.lock().unwrap().sent.len(), 2, "the second try is in doubt");
+    let answer = world.sdk.decide(&admin(), review.step, &review.id, Decision::Link(ClioId(30))).await;
+    assert_eq!(answer.unwrap_err().code(), Code::IdInvalid);
+    assert_eq!(world.sdk.reviews(&admin()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn all_matters_that_wait_for_a_question_go_on_when_it_answers_itself() {
+    let (world, slow) = slow(CONTACTS, &[504]).await;
+    put(&world, None);
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    let mut near = made(&slow.lock().unwrap().sent[0], 30);
+    near["phone_numbers"] = json!([{ "number": "+1 206 555 0100" }]);
+    slow.lock().unwrap().holds.push(near);
+    world.later(Duration::from_secs(6)).await;
+    let other = MatterId::new("m2").unwrap();
+    let intake = json!({ "matter": { "id": "m2", "title": "U" }, "documents": [],
+        "client": { "id": "c1", "first_name": "A", "last_name": "B" } });
+    world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+    world.sdk.trigger(&admin(), &other, Trigger::Approved).await.unwrap();
+    world.work().await;
+    assert_eq!(world.sdk.reviews(&admin()).await.unwrap()[0].matters.len(), 2);
+    slow.lock().unwrap().holds.clear();
+    world.runtime.advance(CONFIRMED);
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert!(report.clio_matter().is_some(), "{report:?}");
+    world.later(Duration::from_secs(6)).await;
+    assert_eq!(world.calls(&post(MATTERS)), 2, "the other one is sent too");
+    assert!(world.stored("review").await.is_empty());
 }

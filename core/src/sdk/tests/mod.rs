@@ -8,6 +8,7 @@ mod documents;
 mod doubts;
 mod grants;
 mod priority;
+mod recovery;
 mod retries;
 mod review;
 mod runs;

@@ -45,8 +45,8 @@ async fn what_was_parked_is_tried_again_when_a_person_asks() {
     assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked);
     // The plan was upgraded, and nobody connected anew.
     world.answers_as_usual();
-    world.later(Duration::from_secs(3600)).await;
-    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked);
+    world.later(Duration::from_secs(60)).await;
+    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked, "Clio is asked from time to time");
     assert_eq!(world.sdk.retry_failed(&member()).await.unwrap(), 1);
     world.work().await;
     let state = world.sdk.matter_state(&member(), &matter()).await.unwrap();

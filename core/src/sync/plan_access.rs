@@ -1,0 +1,106 @@
+//! What becomes of a firm whose Clio plan loses its API access, and gets it back.
+//!
+//! Clio then answers everything with 403, as it answers a missing permission or role. A run that is refused therefore asks for one record of each kind, and only if all
+//! of these are refused too, the plan is what is missing: the connection says so, and jobs are parked under its generation (`queue/park.rs`).
+//!
+//! A plan is upgraded without connecting anew, and nobody tells us. So a chore asks again from time to time, until something is answered. Then the generation is
+//! raised, as by a connect, and what was parked is released in the same commit.
+
+use core::time::Duration;
+
+use super::call::Caller;
+use super::driver::{Driver, Engine};
+use crate::auth::{Connection, ConnectionState, Links};
+use crate::budget::Class;
+use crate::clio::probe;
+use crate::error::{Code, Error, Result};
+use crate::log::{Action, AuditEntry, AuditStatus};
+use crate::model::FirmId;
+use crate::ports::{Commit, Expect};
+use crate::queue::release_in;
+use crate::webhook::{Chore, wake_after};
+
+/// How often Clio is asked whether the plan has API access again.
+const ASK_EVERY: Duration = Duration::from_secs(900);
+
+impl Driver<'_> {
+    /// A refusal may as well mean that the firm's plan has no API access any more: then everything is refused. Asked once a run.
+    pub(super) async fn plan_lost(&mut self, error: Error) -> Result<Error> {
+        if core::mem::replace(&mut self.plan_asked, true) || !matches!(refuses_all(&self.caller).await, Ok(true)) {
+            return Ok(error);
+        }
+        self.engine.note_plan_lost(self.firm).await?;
+        Ok(Error::new(Code::PlanWithoutApi).caused_by(error))
+    }
+}
+
+impl Engine {
+    async fn note_plan_lost(&self, firm: &FirmId) -> Result<()> {
+        loop {
+            let Ok(stored) = Connection::load_usable(&self.journal, firm).await else { return Ok(()) };
+            if stored.value.advice.contains(&Code::PlanWithoutApi) {
+                return Ok(());
+            }
+            let mut connection = Connection { state: ConnectionState::Degraded, ..stored.value };
+            connection.advice.push(Code::PlanWithoutApi);
+            let mut unit = self.journal.unit(firm)?;
+            unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
+            wake_after(&self.journal, &mut unit, Chore::ApiAccess, ASK_EVERY).await?;
+            let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Noted).with("connection", &connection.id);
+            unit.audit(entry.with("advice", Code::PlanWithoutApi.name()));
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a plan that had lost its API access has it again. Gives when to ask next.
+    pub(crate) async fn ask_for_api_access(&self, firm: &FirmId) -> Result<Option<Duration>> {
+        let stored = Connection::load_usable(&self.journal, firm).await?;
+        if !stored.value.advice.contains(&Code::PlanWithoutApi) {
+            return Ok(None);
+        }
+        let links = Links::of(firm, &stored.value);
+        if refuses_all(&Caller::of_firm(self, &links, Class::Bulk)).await? {
+            return Ok(Some(ASK_EVERY));
+        }
+        loop {
+            let stored = Connection::load_usable(&self.journal, firm).await?;
+            if !stored.value.advice.contains(&Code::PlanWithoutApi) {
+                return Ok(None);
+            }
+            let mut connection = stored.value;
+            connection.advice.retain(|code| *code != Code::PlanWithoutApi);
+            if connection.advice.is_empty() {
+                connection.state = ConnectionState::Connected;
+            }
+            connection.generation += 1;
+            let mut unit = self.journal.unit(firm)?;
+            unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
+            release_in(&self.journal, &mut unit, firm).await?;
+            let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Ok).with("connection", &connection.id);
+            unit.audit(entry.with("mended", Code::PlanWithoutApi.name()));
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                self.claims.nudge.nudge();
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Whether Clio refuses whatever is asked for.
+async fn refuses_all(caller: &Caller<'_>) -> Result<bool> {
+    for list in [probe::contacts(), probe::matters(), probe::documents()] {
+        match caller.repeat(&list).await {
+            Ok(_) => return Ok(false),
+            Err(failure) if is_forbidden(failure.error.code()) => {}
+            Err(failure) => return Err(failure.error),
+        }
+    }
+    Ok(true)
+}
+
+/// What a missing permission, a role, or a plan without API access are answered alike with.
+pub(super) fn is_forbidden(code: Code) -> bool {
+    matches!(code, Code::UserRoleForbids | Code::AppPermissionMissing)
+}
