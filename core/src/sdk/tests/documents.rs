@@ -229,3 +229,19 @@ async fn one_document_waits_for_clios_processing_and_the_others_of_the_run_are_a
     let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
     assert_eq!((report.status, world.calls("PUT /put")), (RunStatus::Succeeded, COUNT), "{report:?}");
 }
+
+#[tokio::test]
+async fn a_document_that_clio_says_is_fully_uploaded_already_is_done() {
+    let (world, documents, _) = begun().await;
+    documents.lock().unwrap().slow = false;
+    let clio = Arc::clone(&documents);
+    world.answers(move |method, path, _, body| {
+        let usual = answer(&clio, method, path, body);
+        // It was carried out when it came for the first time, and that answer was lost.
+        if method == "PATCH" { Some(refused(422)) } else { usual }
+    });
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!(report.status, RunStatus::Succeeded, "{report:?}");
+    let calls = ["PUT /put", "PATCH /api/v4/documents/31", "POST /api/v4/documents"].map(|call| world.calls(call));
+    assert_eq!(calls, [1, 1, 1]);
+}
