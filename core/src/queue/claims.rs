@@ -140,7 +140,7 @@ impl Claims {
             };
             let mut unit = self.journal.unit(firm)?;
             unit.put_due(key.clone(), expect, due, &job)?;
-            if trigger.is_wish() && !job.is_bulk() && due == Some(Duration::ZERO) {
+            if trigger.is_wish() && job.is_awaited() && due == Some(Duration::ZERO) {
                 let known = self.journal.get::<First>(&first_key(firm, matter)).await?;
                 let first = First { matter: matter.clone() };
                 unit.put_due(first_key(firm, matter), expectation(known.as_ref()), due, &first)?;

@@ -193,6 +193,11 @@ impl Job {
         }
     }
 
+    /// Whether a person waits for this very matter: it is first.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.trigger.is_wish() && !self.is_bulk()
+    }
+
     /// Forgets what it was triggered for.
     pub(crate) fn rest(&mut self) {
         // What was not wanted any more must not widen, and so forbid, what is asked for next.

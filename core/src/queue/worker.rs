@@ -18,7 +18,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::aside::or_aside;
 use super::backfill::feed_due;
 use super::claims::{Acquired, Claim, Why};
-use super::job::{FIRST, First, JOBS, Job};
+use super::job::{FIRST, First, JOBS, Job, first_key};
 use super::nudge::Nudge;
 use super::park::release_due;
 use super::slots::{Slot, Slots};
@@ -290,26 +290,18 @@ impl<'a> Worker<'a> {
             self.engine.claims.nudge.nudge();
         }
         feed_due(journal, &self.engine.claims, &self.engine.progress).await?;
-        let mut begin = |slots: &mut Slots, claim: Box<Claim>| {
-            slots.take(&Slot::of(&claim));
-            claims.push(*claim);
-        };
-        let first = Scan::Due { firm: None, collection: FIRST, limit: slots.free() };
-        for record in journal.store().scan(&first).await? {
-            match self.claim(&record).await? {
-                Some(Acquired::Mine(claim)) => begin(slots, claim),
-                // It is run already, or was.
-                Some(Acquired::Busy(_) | Acquired::Nothing) => {
-                    let mut unit = journal.unit(&record.key.firm)?;
-                    unit.delete(record.key, record.version);
-                    journal.commit(&unit).await?;
-                }
-                None => {}
-            }
+        // Who is waited for is first.
+        for collection in [FIRST, JOBS] {
+            self.claim_due_of(collection, slots, claims).await?;
         }
+        Ok(())
+    }
+
+    async fn claim_due_of(&self, collection: &'static str, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
+        let journal = &self.engine.journal;
         let mut limit = 2 * self.config.concurrency;
         loop {
-            let due = self.engine.journal.store().scan(&Scan::Due { firm: None, collection: JOBS, limit }).await?;
+            let due = journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
             let all = due.len() < limit;
             let mut passed_over = 0;
             let mut waiting = Vec::new();
@@ -317,14 +309,27 @@ impl<'a> Worker<'a> {
                 if slots.free() == 0 {
                     return Ok(());
                 }
+                // Nothing that is first is bulk.
                 let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
                 if !slots.has_room(&record.key.firm, bulk) {
                     waiting.push(record);
-                } else if let Some(Acquired::Mine(claim)) = self.claim(&record).await? {
-                    begin(slots, claim);
-                } else {
-                    passed_over += 1;
+                    continue;
                 }
+                match self.claim(&record).await? {
+                    Some(Acquired::Mine(claim)) => {
+                        slots.take(&Slot::of(&claim));
+                        claims.push(*claim);
+                        continue;
+                    }
+                    // It is run already, or was.
+                    Some(Acquired::Busy(_) | Acquired::Nothing) if collection == FIRST => {
+                        let mut unit = journal.unit(&record.key.firm)?;
+                        unit.delete(record.key, record.version);
+                        journal.commit(&unit).await?;
+                    }
+                    _ => {}
+                }
+                passed_over += 1;
             }
             if all || passed_over + waiting.len() == 0 {
                 return Ok(());
@@ -339,21 +344,28 @@ impl<'a> Worker<'a> {
 
     /// Puts the later half of these jobs off a little, and looks again: they hide what is due behind them, of firms that do not have their share.
     async fn step_aside(&self, mut waiting: Vec<Record>) -> Result<()> {
-        // Nobody is to wait longer for the work of the dead, or for what a person asked for.
-        waiting.retain(|record| {
-            let job = serde_json::from_str::<Job>(&record.body);
-            job.is_ok_and(|job| job.running.is_none() && (!job.trigger.is_wish() || job.is_bulk()))
-        });
+        let journal = &self.engine.journal;
+        let job_of = |record: &Record| serde_json::from_str::<Job>(&record.body).ok();
+        // Nobody is to wait longer for the work of the dead.
+        waiting.retain(|record| job_of(record).is_none_or(|job| job.running.is_none()));
+        // And not for what a person asked for, as long as there is other work.
+        waiting.sort_by_cached_key(|record| !job_of(record).is_some_and(|job| job.is_awaited()));
         let mut aside = waiting.split_off(waiting.len() / 2);
         aside.sort_by(|one, other| one.key.firm.cmp(&other.key.firm));
         for of_firm in aside.chunk_by(|one, other| one.key.firm == other.key.firm) {
             for some in of_firm.chunks(STEP_ASIDE_TOGETHER) {
-                let mut unit = self.engine.journal.unit(&some[0].key.firm)?;
+                let mut unit = journal.unit(&some[0].key.firm)?;
                 for record in some {
                     unit.put_off(record, STEP_ASIDE);
+                    // Who is first goes aside with the job: due before it, there would be nothing to run.
+                    if let Some(job) = job_of(record).filter(Job::is_awaited)
+                        && let Some(first) = journal.store().get(&first_key(&record.key.firm, &job.matter)).await?
+                    {
+                        unit.put_off(&first, STEP_ASIDE);
+                    }
                 }
                 // A conflict: one of them was written in this moment. The next look sees.
-                self.engine.journal.commit(&unit).await?;
+                journal.commit(&unit).await?;
             }
         }
         if !aside.is_empty() {

@@ -75,8 +75,10 @@ impl Sdk {
             if run {
                 let claims = &self.engine.claims;
                 match matter.trigger {
-                    // Allowed whatever the settings say, and nobody waits for each of many.
-                    Trigger::Retry => claims.trigger(&actor.firm, &matter.matter, Trigger::Retry, &actor.id).await?,
+                    // Allowed whatever the settings say, and tried again in bulk: nobody waits for each of many any more.
+                    Trigger::Retry | Trigger::Manual => {
+                        claims.trigger(&actor.firm, &matter.matter, Trigger::Retry, &actor.id).await?
+                    }
                     trigger => claims.ask(&actor.firm, &matter.matter, trigger, &actor.id).await?,
                 };
             }

@@ -67,9 +67,10 @@ async fn nobody_waits_for_each_of_many_that_were_held() {
     world.work().await;
     world.sdk.disconnect(&admin()).await.unwrap();
     assert_eq!(world.sdk.retry_failed(&member()).await.unwrap(), 20);
+    world.sdk.trigger(&member(), &id("m1"), Trigger::Manual).await.unwrap();
     world.connect().await.unwrap();
-    assert_eq!(world.sdk.run_held(&admin(), true).await.unwrap(), 20);
+    assert_eq!(world.sdk.run_held(&admin(), true).await.unwrap(), 21);
     assert!(world.stored("job-first").await.is_empty());
     world.work().await;
-    assert_eq!(ran(&world).await.len(), 40);
+    assert_eq!(ran(&world).await.len(), 41);
 }

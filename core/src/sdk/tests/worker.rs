@@ -113,6 +113,17 @@ impl Bench {
         assert!(self.sdk.trigger(actor, &MatterId::new(id).unwrap(), Trigger::Approved).await.unwrap());
     }
 
+    async fn ask(&self, actor: &Actor, id: &str) {
+        self.world.runtime.advance(Duration::from_millis(1));
+        assert!(self.sdk.trigger(actor, &MatterId::new(id).unwrap(), Trigger::Manual).await.unwrap());
+    }
+
+    /// How many records of a collection are due.
+    async fn due(&self, collection: &'static str) -> usize {
+        let scan = Scan::Due { firm: None, collection, limit: 10_000 };
+        self.world.store.scan(&scan).await.unwrap().len()
+    }
+
     /// Puts records as they are, due at once or never.
     async fn put(&self, due: bool, records: impl Iterator<Item = (Key, String)>) {
         let due_in = due.then_some(Duration::ZERO);
@@ -152,12 +163,20 @@ fn second() -> Actor {
     Actor { firm: FirmId::new("firm_2").unwrap(), ..first() }
 }
 
+fn third() -> Actor {
+    Actor { firm: FirmId::new("firm_3").unwrap(), ..first() }
+}
+
 fn job_key(actor: &Actor, id: &str) -> Key {
     Key::new(&actor.firm, "job", id)
 }
 
 fn job(id: &str, trigger: &str, parked: Option<u64>) -> String {
     json!({ "matter": id, "generation": 1, "trigger": trigger, "actor": "usr_1", "parked": parked }).to_string()
+}
+
+fn first_of(actor: &Actor, id: &str) -> (Key, String) {
+    (Key::new(&actor.firm, "job-first", id), json!({ "matter": id }).to_string())
 }
 
 #[tokio::test]
@@ -190,20 +209,17 @@ async fn what_cannot_be_read_is_put_off_and_holds_up_no_other_firm() {
     let bench = Bench::new(|http| Arc::new(http));
     let unreadable = job("a1", "telepathy", None);
     bench.put(true, [(job_key(&first(), "a1"), unreadable.clone())].into_iter()).await;
-    bench
-        .put(true, [(Key::new(&first().firm, "job-first", "a1"), json!({ "matter": "a1" }).to_string())].into_iter())
-        .await;
+    bench.put(true, [first_of(&first(), "a1")].into_iter()).await;
     // Its connection cannot be read.
-    let third = FirmId::new("firm_3").unwrap();
-    bench.put(true, [(Key::new(&third, "job", "c1"), job("c1", "approved", None))].into_iter()).await;
-    bench.put(true, [(Key::new(&third, "job-first", "c1"), json!({ "matter": "c1" }).to_string())].into_iter()).await;
-    bench.put(false, [(Key::new(&third, "connection", "current"), String::from("{}"))].into_iter()).await;
+    bench.put(true, [(job_key(&third(), "c1"), job("c1", "approved", None))].into_iter()).await;
+    bench.put(true, [first_of(&third(), "c1")].into_iter()).await;
+    bench.put(false, [(Key::new(&third().firm, "connection", "current"), String::from("{}"))].into_iter()).await;
     // A backfill that cannot be read, one whose part cannot, and a release.
     let backfill = json!({ "status": "running", "actor": "usr_1", "started_at": 0, "total": 1, "next": 0, "running": [],
         "succeeded": 0, "failed": 0 });
     let strange = [("backfill", "x", String::from("{}")), ("backfill", "y", backfill.to_string())];
     bench.put(true, strange.into_iter().map(|(of, id, body)| (Key::new(&first().firm, of, id), body))).await;
-    bench.put(true, [(Key::new(&third, "release", "parked"), String::from("{}"))].into_iter()).await;
+    bench.put(true, [(Key::new(&third().firm, "release", "parked"), String::from("{}"))].into_iter()).await;
     bench.trigger(&second(), "b1").await;
     let worker = bench.sdk.worker(WorkerConfig::default());
     assert_eq!(worker.run_due().await.unwrap(), 1);
@@ -212,8 +228,7 @@ async fn what_cannot_be_read_is_put_off_and_holds_up_no_other_firm() {
     let due = async || {
         let mut due = 0;
         for collection in ["job", "job-first", "backfill", "release"] {
-            let scan = Scan::Due { firm: None, collection, limit: 100 };
-            due += bench.world.store.scan(&scan).await.unwrap().len();
+            due += bench.due(collection).await;
         }
         due
     };
@@ -278,21 +293,63 @@ async fn runs_in_progress_keep_their_claims_while_the_worker_looks_for_more() {
 
 #[tokio::test]
 async fn thousands_of_due_jobs_of_one_firm_hide_no_other_firm() {
+    for (trigger, asked_for) in [("approved", false), ("manual", false), ("manual", true)] {
+        let bench = Bench::new(|_| Arc::new(Silent));
+        bench.world.connect().await.unwrap();
+        let ids: Vec<String> = (0..5_000).map(|n| format!("a{n:04}")).collect();
+        ids.iter().for_each(|id| bench.world.put(id));
+        bench.put(true, ids.iter().map(|id| (job_key(&first(), id), job(id, trigger, None)))).await;
+        if asked_for {
+            bench.put(true, ids.iter().map(|id| first_of(&first(), id))).await;
+        }
+        bench.trigger(&second(), "b1").await;
+        bench.ask(&second(), "b2").await;
+        bench.work(10).await;
+        for id in ["b1", "b2"] {
+            assert!(bench.was_run(&second(), id).await, "{id} behind {trigger}, asked for: {asked_for}");
+        }
+        bench.world.runtime.advance(Duration::from_secs(60));
+        assert_eq!(bench.due("job").await, 5_000, "the others are waiting as before");
+        assert_eq!(bench.due("job-first").await, if asked_for { 4_996 } else { 0 }, "all but those that are run");
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_asked_for_steps_aside_last_and_does_not_lose_its_place() {
+    let ids: Vec<String> = (0..2_200).map(|n| format!("a{n:04}")).collect();
+    for all in [false, true] {
+        let bench = Bench::new(|_| Arc::new(Silent));
+        bench.world.connect().await.unwrap();
+        ids.iter().for_each(|id| bench.world.put(id));
+        let trigger = |n| if all || n >= 2_000 { "manual" } else { "approved" };
+        bench.put(true, ids.iter().enumerate().map(|(n, id)| (job_key(&first(), id), job(id, trigger(n), None)))).await;
+        bench.put(true, ids[2_000..].iter().map(|id| first_of(&first(), id))).await;
+        bench.work(10).await;
+        assert!(bench.due("job").await < 2_000, "some stepped aside");
+        assert_eq!(
+            bench.due("job-first").await,
+            if all { 148 } else { 196 },
+            "with the job, if there is no other work"
+        );
+        bench.world.runtime.advance(Duration::from_secs(30));
+        assert_eq!(bench.due("job-first").await, 196);
+    }
+}
+
+#[tokio::test]
+async fn a_firm_of_which_many_matters_are_asked_for_has_its_share_of_runs_and_no_more() {
     let bench = Bench::new(|_| Arc::new(Silent));
     bench.world.connect().await.unwrap();
-    let ids: Vec<String> = (0..5_000).map(|n| format!("a{n:04}")).collect();
-    for id in &ids {
-        let intake = json!({ "matter": { "id": id, "title": "T" }, "documents": [],
-            "client": { "id": "c1", "first_name": "A", "last_name": "B" } });
-        bench.world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+    for n in 0..20 {
+        let id = format!("a{n:02}");
+        bench.world.put(&id);
+        bench.ask(&first(), &id).await;
     }
-    bench.put(true, ids.iter().map(|id| (job_key(&first(), id), job(id, "approved", None)))).await;
     bench.trigger(&second(), "b1").await;
     bench.work(10).await;
     assert!(bench.was_run(&second(), "b1").await);
-    bench.world.runtime.advance(Duration::from_secs(60));
-    let scan = Scan::Due { firm: None, collection: "job", limit: 10_000 };
-    assert_eq!(bench.world.store.scan(&scan).await.unwrap().len(), 5_000, "the others are waiting as before");
+    let claims = bench.world.store.dump().into_iter().filter(|(key, _)| key.collection == "claim").count();
+    assert_eq!((claims, bench.due("job-first").await), (4, 16));
 }
 
 #[tokio::test]
