@@ -78,6 +78,16 @@ impl Errand {
     }
 }
 
+/// What a due record turned out to be.
+enum Due {
+    /// This SDK's: so it could be claimed, or not.
+    Here(Acquired),
+    /// Of a firm that is another SDK's: it is left alone.
+    Elsewhere,
+    /// Unreadable, and put aside; or written all the time.
+    Aside,
+}
+
 /// The jobs have ended.
 #[derive(Default)]
 struct Stop {
@@ -316,20 +326,22 @@ impl<'a> Worker<'a> {
                     continue;
                 }
                 match self.claim(&record).await? {
-                    Some(Acquired::Mine(claim)) => {
+                    Due::Here(Acquired::Mine(claim)) => {
                         slots.take(&Slot::of(&claim));
                         claims.push(*claim);
-                        continue;
                     }
-                    // It is run already, or was.
-                    Some(Acquired::Busy(_) | Acquired::Nothing) if collection == FIRST => {
-                        let mut unit = journal.unit(&record.key.firm)?;
-                        unit.delete(record.key, record.version);
-                        journal.commit(&unit).await?;
+                    Due::Here(Acquired::Busy(_) | Acquired::Nothing) => {
+                        passed_over += 1;
+                        if collection == FIRST {
+                            // It is run already, or was.
+                            let mut unit = journal.unit(&record.key.firm)?;
+                            unit.delete(record.key, record.version);
+                            journal.commit(&unit).await?;
+                        }
                     }
-                    _ => {}
+                    Due::Aside => passed_over += 1,
+                    Due::Elsewhere => waiting.push(record),
                 }
-                passed_over += 1;
             }
             if all || passed_over + waiting.len() == 0 {
                 return Ok(());
@@ -342,7 +354,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Puts the later half of these jobs off a little, and looks again: they hide what is due behind them, of firms that do not have their share.
+    /// Puts the later half of these off a little, and looks again: they hide what is due behind them, of firms that are this SDK's and do not have their share.
     async fn step_aside(&self, mut waiting: Vec<Record>) -> Result<()> {
         let journal = &self.engine.journal;
         let job_of = |record: &Record| serde_json::from_str::<Job>(&record.body).ok();
@@ -374,19 +386,19 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Claims what a due record stands for: a job, or who is first. `None`: it is left alone, as another SDK's or as unreadable.
-    async fn claim(&self, record: &Record) -> Result<Option<Acquired>> {
+    /// Claims what a due record stands for: a job, or who is first.
+    async fn claim(&self, record: &Record) -> Result<Due> {
         let firm = &record.key.firm;
         let tried = async {
             if self.engine.is_elsewhere(firm).await? {
-                return Ok(None);
+                return Ok(Due::Elsewhere);
             }
             // Both name the matter.
             let First { matter } = serde_json::from_str(&record.body).map_err(|_| Error::new(Code::StoreCorrupt))?;
             let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
-            self.engine.claims.acquire(firm, &matter, seen).await.map(Some)
+            self.engine.claims.acquire(firm, &matter, seen).await.map(Due::Here)
         };
-        Ok(or_aside(&self.engine.journal, record, tried.await).await?.flatten())
+        Ok(or_aside(&self.engine.journal, record, tried.await).await?.unwrap_or(Due::Aside))
     }
 }
 

@@ -353,6 +353,24 @@ async fn a_firm_of_which_many_matters_are_asked_for_has_its_share_of_runs_and_no
 }
 
 #[tokio::test]
+async fn thousands_of_due_jobs_of_another_region_stop_no_worker() {
+    let bench = Bench::new(|http| Arc::new(http));
+    connect(&bench.world.elsewhere(), &third()).await;
+    let ids: Vec<String> = (0..5_000).map(|n| format!("c{n:04}")).collect();
+    bench.put(true, ids.iter().map(|id| (job_key(&third(), id), job(id, "manual", None)))).await;
+    bench.put(true, ids.iter().map(|id| first_of(&third(), id))).await;
+    bench.trigger(&second(), "b1").await;
+    bench.ask(&second(), "b2").await;
+    bench.work(10).await;
+    for id in ["b1", "b2"] {
+        assert!(bench.was_run(&second(), id).await, "{id}");
+    }
+    bench.world.runtime.advance(Duration::from_secs(60));
+    let due = (bench.due("job").await, bench.due("job-first").await);
+    assert_eq!(due, (5_000, 5_000), "for that region's worker all is as before");
+}
+
+#[tokio::test]
 async fn what_a_captive_portal_failed_is_synced_within_an_hour_of_its_end() {
     let world = World::subscribed(true).await;
     world.put("m1");
