@@ -112,7 +112,7 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_SYNC_IN_DOUBT = 6001,
     /// Records in Clio resemble the one in doubt, but not enough to be sure. An admin must decide.
     CASEHUG_CLIO_NEEDS_REVIEW = 6002,
-    /// Another run of the same matter or client is in progress.
+    /// Another run of the same matter or client is in progress. It is synced again by itself after that.
     CASEHUG_CLIO_SYNC_BUSY = 6003,
     /// An earlier step of this matter did not complete, so this one was not tried.
     CASEHUG_CLIO_STEP_BLOCKED = 6004,

@@ -95,7 +95,7 @@ codes! {
     5011 DocumentProcessing "document_processing" Clio Retry "Clio is still processing the uploaded document. It is asked again.";
     6001 SyncInDoubt "sync_in_doubt" Network Retry "It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.";
     6002 NeedsReview "needs_review" Clio Never "Records in Clio resemble the one in doubt, but not enough to be sure. An admin must decide.";
-    6003 SyncBusy "sync_busy" Host Retry "Another run of the same matter or client is in progress.";
+    6003 SyncBusy "sync_busy" Host Retry "Another run of the same matter or client is in progress. It is synced again by itself after that.";
     6004 StepBlocked "step_blocked" Host Retry "An earlier step of this matter did not complete, so this one was not tried.";
     6005 LeaseLost "lease_lost" Host Retry "This worker was silent for too long, and another one took over the matter. Nothing is lost: what was sent is found again.";
     6006 LinkedRecordGone "linked_record_gone" Clio Never "The contact or matter that was synced is no longer in Clio, or is hidden from the connected user. It is not created again by itself: restore it in Clio, or give the connected user access.";

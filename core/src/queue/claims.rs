@@ -140,7 +140,7 @@ impl Claims {
             };
             let mut unit = self.journal.unit(firm)?;
             unit.put_due(key.clone(), expect, due, &job)?;
-            if trigger.is_wish() && job.is_awaited() && due == Some(Duration::ZERO) {
+            if trigger.is_wish() && job.is_awaited() && due.is_some() {
                 let known = self.journal.get::<First>(&first_key(firm, matter)).await?;
                 let first = First { matter: matter.clone() };
                 unit.put_due(first_key(firm, matter), expectation(known.as_ref()), due, &first)?;
@@ -281,6 +281,12 @@ impl Claims {
         };
         let due = job.end(last, next, connection);
         unit.put_due(job_key(&claim.firm, &claim.matter), expect, due, &job)?;
+        if due.is_some_and(|due| due.is_zero())
+            && let Some(first) = self.journal.store().get(&first_key(&claim.firm, &claim.matter)).await?
+        {
+            // A person asked during the run.
+            unit.put_off(&first, Duration::ZERO);
+        }
         unit.delete(claim.key.clone(), claim.fence.clone());
         if let Some(lease) = self.journal.store().get(&lease_key(&claim.firm, &claim.matter)).await? {
             unit.delete(lease.key, lease.version);

@@ -20,7 +20,8 @@
 //! a heartbeat in the same moment wins. A worker that lost its claim finds out at its next commit ([`Code::LeaseLost`](crate::Code::LeaseLost)), and
 //! no request of it begins after its lease's end, counted from before the heartbeat was committed. What it may have sent is an open intent, and resolved as such.
 //!
-//! A person's trigger also puts `job-first/<matter>`, which workers look at first: however many jobs are due, nobody waits behind them. And bulk work holds some
+//! A person's trigger also puts `job-first/<matter>`, which workers look at first: however many jobs are due, nobody waits behind them. Asked for during a run, the
+//! matter is first again when that has ended. And bulk work holds some
 //! of the slots only (`slots.rs`): what was just approved finds room.
 //!
 //! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it, the plan is found to have API access again (`sync/plan_access.rs`), or a person asks for the matter while the connection is usable.

@@ -330,13 +330,10 @@ impl<'a> Worker<'a> {
                         slots.take(&Slot::of(&claim));
                         claims.push(*claim);
                     }
-                    Due::Here(Acquired::Busy(_) | Acquired::Nothing) => {
+                    Due::Here(outcome) => {
                         passed_over += 1;
                         if collection == FIRST {
-                            // It is run already, or was.
-                            let mut unit = journal.unit(&record.key.firm)?;
-                            unit.delete(record.key, record.version);
-                            journal.commit(&unit).await?;
+                            self.not_first_now(record, &outcome).await?;
                         }
                     }
                     Due::Aside => passed_over += 1,
@@ -352,6 +349,19 @@ impl<'a> Worker<'a> {
             // Only firms that have their share, or that are another SDK's: look past them.
             limit *= 4;
         }
+    }
+
+    /// Who was first could not be claimed.
+    async fn not_first_now(&self, record: Record, outcome: &Acquired) -> Result<()> {
+        let mut unit = self.engine.journal.unit(&record.key.firm)?;
+        if let Acquired::Busy(left) = outcome {
+            // Asked for during a run: it is first once that has ended.
+            unit.put_off(&record, *left);
+        } else {
+            unit.delete(record.key, record.version);
+        }
+        // A conflict: it was claimed, or asked for again, in this moment.
+        self.engine.journal.commit(&unit).await.map(|_| ())
     }
 
     /// Puts the later half of these off a little, and looks again: they hide what is due behind them, of firms that are this SDK's and do not have their share.

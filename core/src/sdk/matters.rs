@@ -21,7 +21,8 @@ impl Sdk {
     /// Syncs one matter, whatever its age. What failed inside is in the report; a rerun does only what is missing.
     ///
     /// # Errors
-    /// [`Code::NotConnected`](crate::Code::NotConnected) while the firm is disconnected: the matter is [held](Self::held_matters). What the intake source reports, or a failure of the store.
+    /// [`Code::NotConnected`](crate::Code::NotConnected) while the firm is disconnected: the matter is [held](Self::held_matters). [`Code::SyncBusy`](crate::Code::SyncBusy) while
+    /// another run of it goes on for more than a minute or so: a [worker](Self::worker) syncs it once more after that. What the intake source reports, or a failure of the store.
     pub async fn sync_matter(&self, actor: &Actor, matter: &MatterId) -> Result<SyncReport> {
         self.engine.sync_matter(actor, matter, None).await
     }

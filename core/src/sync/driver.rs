@@ -156,7 +156,7 @@ impl Engine {
         Ok(whole)
     }
 
-    /// Syncs one matter because `actor` asks for it. Waits for a run of the same matter elsewhere, for about as long as its lease.
+    /// Syncs one matter because `actor` asks for it. Waits for a run of the same matter elsewhere, for about as long as its lease; then a worker is to follow it.
     pub(crate) async fn sync_matter(
         &self,
         actor: &Actor,
@@ -177,6 +177,8 @@ impl Engine {
                 Acquired::Nothing => return Err(Error::new(Code::Internal).with("reason", "nothing_to_claim")),
             };
             if self.runtime.monotonic() >= deadline {
+                // That run may have begun before what is asked for was there.
+                self.trigger(&actor.firm, matter, Trigger::Manual, &actor.id).await?;
                 return Err(Error::new(Code::SyncBusy).with("matter", matter));
             }
             self.runtime.sleep(left.clamp(BUSY_POLL_SHORTEST, BUSY_POLL_LONGEST)).await;

@@ -16,12 +16,12 @@ use crate::error::Result;
 use crate::log::EventBody;
 use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
-use crate::model::{ActorId, FirmId, Intake, MatterId};
+use crate::model::{ActorId, FirmId, Intake, MatterId, Timestamp};
 use crate::ports::{
     Commit, Expect, Headers, HttpBody, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Order, Record,
     Runtime as _, Scan, Store, Version, Write,
 };
-use crate::queue::WorkerConfig;
+use crate::queue::{Acquired, Claim, Trigger, Why, WorkerConfig};
 use crate::sdk::{Health, Sdk};
 use crate::settings::FirmSettings;
 use crate::testing::VirtualRuntime;
@@ -343,6 +343,16 @@ impl World {
         let intake = json!({ "matter": { "id": id, "title": "T", "case_number": "1" }, "documents": [],
             "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" } });
         self.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+    }
+
+    /// A run of the matter that has begun by itself.
+    pub async fn begun(&self) -> Claim {
+        self.sdk.trigger(&member(), &matter(), Trigger::Approved).await.unwrap();
+        let why = Why::Due(Timestamp(0));
+        match self.sdk.engine.claims.acquire(&firm(), &matter(), why).await.unwrap() {
+            Acquired::Mine(claim) => *claim,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The matter is in Clio.
