@@ -117,7 +117,7 @@ impl Claims {
         let key = job_key(firm, matter);
         for _ in 0..MOST_TURNS {
             let (mut job, expect, due_at) = self.job(firm, matter).await?;
-            if job.running.is_none() && !job.is_allowed(&settings::load(&self.journal, firm).await?) {
+            if !job.is_allowed(&settings::load(&self.journal, firm).await?) {
                 // Switched off since: it must not stand before one that counts.
                 job.rest();
             }
@@ -175,9 +175,13 @@ impl Claims {
             }
             if matches!(why, Why::Due(_)) && !job.is_allowed(&settings::load(&self.journal, firm).await?) {
                 // Switched off since it was triggered: nothing leaves by itself any more.
+                job.running = None;
                 job.rest();
                 let mut unit = self.journal.unit(firm)?;
                 unit.put(job_key(firm, matter), expect, &job)?;
+                // Whoever was silent for longer than its lease is given up on all the same: its end must not serve what is asked for next.
+                claim.into_iter().for_each(|claim| unit.delete(claim_key(firm, matter), claim.version));
+                lease.into_iter().for_each(|lease| unit.delete(lease_key(firm, matter), lease.version));
                 self.journal.commit(&unit).await?;
                 return Ok(Acquired::Nothing);
             }

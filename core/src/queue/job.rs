@@ -198,19 +198,20 @@ impl Job {
         self.trigger.is_wish() && !self.is_bulk()
     }
 
-    /// Forgets what it was triggered for.
+    /// Forgets what it was triggered for. A run in progress goes on to its end.
     pub(crate) fn rest(&mut self) {
         // What was not wanted any more must not widen, and so forbid, what is asked for next.
         self.trigger = Trigger::Created;
         self.asked = false;
-        self.served = self.generation;
-        self.running = None;
-        self.failures = 0;
+        if self.running.is_none() {
+            self.served = self.generation;
+            self.failures = 0;
+        }
     }
 
     /// Takes in the end of a run, and says when there is to be another.
     pub(crate) fn end(&mut self, last: LastRun, next: Next, connection: Option<u64>) -> Option<Duration> {
-        self.served = self.running.take().unwrap_or(self.generation);
+        self.served = self.running.take().unwrap_or(self.served);
         let raised = self.generation > self.served;
         self.last = Some(last);
         self.failures = if matches!(next, Next::Due(_)) { self.failures.saturating_add(1) } else { 0 };

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Bench, LEASE, connection};
 use crate::auth::{Connection, ConnectionState};
 use crate::error::{Code, Error};
-use crate::ports::Expect;
+use crate::ports::{Commit, Expect};
 use crate::queue::job::{Next, Trigger};
 use crate::queue::{hold, list_held};
 
@@ -115,4 +115,32 @@ async fn a_backfill_is_run_though_what_failed_before_it_may_not_be_run_any_more(
     bench.allow(false, false).await;
     bench.trigger(&claims, Trigger::Backfill).await;
     assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Backfill);
+}
+
+#[tokio::test]
+async fn what_was_switched_off_during_a_run_keeps_no_backfill_from_following_it() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.trigger(&claims, Trigger::Approved).await;
+    let claim = bench.claim(&claims).await.unwrap();
+    bench.allow(false, false).await;
+    bench.trigger(&claims, Trigger::Backfill).await;
+    assert_eq!(bench.job().await.running, Some(1), "the run goes on");
+    assert!(bench.end(&claims, &claim, Next::Rest).await);
+    assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Backfill);
+}
+
+#[tokio::test]
+async fn a_worker_whose_job_was_switched_off_while_it_was_silent_writes_nothing_and_takes_no_trigger_away() {
+    let bench = Bench::new();
+    let (a, b) = (bench.process(), bench.process());
+    bench.trigger(&a, Trigger::Approved).await;
+    let silent = bench.claim(&a).await.unwrap();
+    bench.runtime.advance(LEASE);
+    bench.allow(false, false).await;
+    assert!(bench.claim(&b).await.is_none(), "nothing leaves by itself any more");
+    bench.trigger(&b, Trigger::Manual).await;
+    assert_eq!(bench.write(&silent).await, Commit::Conflict);
+    assert!(!bench.end(&a, &silent, Next::Rest).await);
+    assert_eq!(bench.claim(&b).await.unwrap().trigger, Trigger::Manual);
 }
