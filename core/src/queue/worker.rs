@@ -127,12 +127,24 @@ impl<'a> Worker<'a> {
         // Those that are being done, and those that could not be done: they are looked at again after a while.
         let mut busy = HashSet::new();
         let mut put_off = Vec::new();
+        let mut looked_again = self.engine.runtime.monotonic();
         loop {
             let (seen, stop) = (self.engine.claims.nudge.count(), stopping.wake.count());
             if stopping.now.load(Ordering::SeqCst) {
                 break;
             }
+            let now = self.engine.runtime.monotonic();
             match self.errands(look, &busy).await {
+                // By the clock: a worker that is woken all the time never comes to a tick. And behind all others: however many cannot be done, they hide nothing.
+                Ok(errands)
+                    if errands.is_empty() && !put_off.is_empty() && looked_again.until(now) >= self.config.poll =>
+                {
+                    looked_again = now;
+                    put_off.drain(..).for_each(|name| {
+                        busy.remove(&name);
+                    });
+                    continue;
+                }
                 Ok(errands) => {
                     for errand in errands.into_iter().take(ERRANDS.saturating_sub(running.len())) {
                         busy.insert(errand.name());
@@ -154,11 +166,7 @@ impl<'a> Worker<'a> {
                     busy.remove(&name);
                 }
                 Either::Left((Some((name, false)), _)) => put_off.push(name),
-                Either::Left((None, _)) => {}
-                Either::Right((Either::Left(_), _)) => {}
-                Either::Right((Either::Right(_), _)) => put_off.drain(..).for_each(|name| {
-                    busy.remove(&name);
-                }),
+                Either::Left((None, _)) | Either::Right(_) => {}
             }
         }
         while running.next().await.is_some() {}
