@@ -269,10 +269,16 @@ pub(crate) fn needs_admin(code: Code) -> bool {
 }
 
 /// Failures of which another call at once would know no more, but that pass without anybody touching the matter: a captive portal, a certificate that ran out,
-/// an application's secret that was rotated, a key that was not configured, or that of a connection that was replaced during the run. Nobody would think of triggering all matters of that time again.
+/// an application's secret that was rotated, a key that was not configured, or that of a connection that was replaced during the run, a record that a newer SDK wrote
+/// while processes are being replaced. Nobody would think of triggering all matters of that time again.
 fn is_mended_elsewhere(code: Code) -> bool {
     matches!(
         code,
-        Code::TlsRefused | Code::RedirectRefused | Code::OauthRefused | Code::KeyFailed | Code::ClioVersionUnsupported
+        Code::TlsRefused
+            | Code::RedirectRefused
+            | Code::OauthRefused
+            | Code::KeyFailed
+            | Code::ClioVersionUnsupported
+            | Code::StoreCorrupt
     )
 }

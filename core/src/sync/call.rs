@@ -74,6 +74,10 @@ pub(crate) enum Executed {
     Perhaps,
 }
 
+fn another_account() -> Error {
+    Error::new(Code::SyncBusy).with("reason", "another_account")
+}
+
 /// Whether a request that changes something was carried out.
 pub(crate) fn executed(failure: &CallError) -> Executed {
     match failure.outcome {
@@ -134,9 +138,19 @@ impl<'a> Caller<'a> {
         if self.claim.is_some_and(Claim::is_lost) {
             return Err(Error::new(Code::LeaseLost));
         }
-        let grant = self.engine.session.token(&self.links.firm).await?;
+        let grant = self.grant().await?;
         self.require_links_of(&grant.connection)?;
         Ok(Turn { grant, seat })
+    }
+
+    /// A token, without a place in the budget.
+    pub(crate) async fn grant(&self) -> Result<Grant> {
+        self.engine.session.token(&self.links.firm).await.map_err(|error| self.moved(error))
+    }
+
+    /// A firm that was connected to another region during a run is one that was connected to another account: it is synced there.
+    fn moved(&self, error: Error) -> Error {
+        if self.claim.is_some() && error.get("setting") == Some("region") { another_account() } else { error }
     }
 
     /// What is known here means nothing in another account, if the firm was connected to one meanwhile.
@@ -144,7 +158,7 @@ impl<'a> Caller<'a> {
         if connection.link_set == self.links.set {
             return Ok(());
         }
-        Err(Error::new(Code::SyncBusy).with("reason", "another_account"))
+        Err(another_account())
     }
 
     /// Sends once. What is learned from the answer (budget) is kept.
@@ -198,7 +212,8 @@ impl<'a> Caller<'a> {
         // Whatever was tried before: a rejected token says nothing until another one was tried.
         if failure.error.retry() == Retry::RefreshThenRetry && !patience.refreshed {
             patience.refreshed = true;
-            self.engine.session.rejected(&self.links.firm, &grant.token).await.map_err(CallError::not_sent)?;
+            let rejected = self.engine.session.rejected(&self.links.firm, &grant.token).await;
+            rejected.map_err(|error| CallError::not_sent(self.moved(error)))?;
             self.retries.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }

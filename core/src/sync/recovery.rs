@@ -129,7 +129,7 @@ impl Driver<'_> {
     ) -> Result<()> {
         let store = self.engine.journal.store();
         for _ in 0..MOST_TURNS {
-            let grant = self.engine.session.token(self.firm).await?;
+            let grant = self.caller.grant().await?;
             let connection = grant.connection.id.clone();
             let intent = Intent {
                 sealed: self.engine.seal_natural_key(key, &connection, natural).await?,

@@ -154,10 +154,13 @@ impl Engine {
     /// Gives up the looks of accounts that the firm has left, when their time is over.
     pub(crate) async fn drop_old_looks(&self, firm: &FirmId) -> Result<()> {
         let now = self.journal.store_now().await?;
-        for (id, look) in self.journal.list::<Repeated>(firm, REPEATED, "").await? {
-            if look.value.is_over(now) {
-                let mut unit = self.journal.unit(firm)?;
-                unit.delete(Key::new(firm, REPEATED, id), look.version);
+        let (firm, from) = (firm.clone(), String::new());
+        let scan = Scan::Ids { firm, collection: REPEATED, from, until: None, order: Order::Ascending, limit: PASS };
+        for record in self.journal.store().scan(&scan).await? {
+            // One that cannot be read is a newer SDK's to give up.
+            if serde_json::from_str::<Repeated>(&record.body).is_ok_and(|look| look.is_over(now)) {
+                let mut unit = self.journal.unit(&record.key.firm)?;
+                unit.delete(record.key, record.version);
                 self.journal.commit(&unit).await?;
             }
         }

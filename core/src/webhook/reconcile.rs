@@ -81,7 +81,13 @@ impl Engine {
         let Some((last, _)) = part.last() else {
             progress.after = None;
             self.drop_old_looks(firm).await?;
-            self.auth.drop_unneeded_keys(firm).await?;
+            if let Err(error) = self.auth.drop_unneeded_keys(firm).await {
+                // What cannot be read may need any of them: they stay. To fail here would be to begin the sweep anew.
+                if error.code() != Code::StoreCorrupt {
+                    return Err(error);
+                }
+                tracing::error!(%firm, code = error.code().name(), "what a data key may seal cannot be read");
+            }
             let known = PracticeAreas::load(&self.journal, firm).await?;
             if known.is_some_and(|known| known.value.loaded_at + FRESH > self.runtime.now()) {
                 return Ok(Some(SWEEP_EVERY));

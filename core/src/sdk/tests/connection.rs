@@ -339,3 +339,21 @@ async fn the_sdks_of_two_regions_on_one_store_leave_each_others_work_alone() {
     world.work().await;
     assert_eq!(world.sdk.matter_state(&member(), &matter()).await.unwrap().clio_matter.map(|id| id.0), Some(21));
 }
+
+#[tokio::test]
+async fn a_firm_that_moves_to_another_region_during_a_run_is_synced_there() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    let claim = world.begun().await;
+    world.sdk.disconnect(&admin()).await.unwrap();
+    let elsewhere = world.elsewhere();
+    let start = elsewhere.begin_separate_connect(&admin(), "https://calmintake.example/callback").await.unwrap();
+    let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    elsewhere.finish_connect(&admin(), &format!("code=c&state={state}")).await.unwrap();
+    let report = world.sdk.engine.run_job(&claim, None).await.unwrap();
+    assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::SyncBusy);
+    world.later(Duration::from_secs(30)).await;
+    elsewhere.worker(WorkerConfig::default()).run_due().await.unwrap();
+    let state = elsewhere.matter_state(&member(), &matter()).await.unwrap();
+    assert_eq!(state.clio_matter.map(|id| id.0), Some(21));
+}

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::connection::is_account;
 use super::world::{World, admin, firm, matter, refused, told};
 use crate::model::Timestamp;
-use crate::ports::{Expect, Key, Store as _, Version, Write};
+use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -119,6 +119,22 @@ async fn a_sweep_that_is_woken_begins_anew() {
     world.sdk.recover_since(&admin(), Some(Timestamp::parse("2026-04-01T00:00:00Z").unwrap())).await.unwrap();
     world.work().await;
     assert!(world.statuses().await.contains(&"closed"), "before its place, and told all the same");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_makes_no_sweep_begin_anew() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    // The data key of the first connection is left.
+    world.connect().await.unwrap();
+    let set = world.connection().await.link_set.as_str().to_owned();
+    world.store.commit(&[write("repeated", format!("{set}/contact/c1"), "{}")]).await.unwrap();
+    for _ in 0..5 {
+        world.later(Duration::from_secs(30)).await;
+    }
+    let sweep = world.store.get(&Key::new(&firm(), "chore", "sweep")).await.unwrap().unwrap();
+    assert!(sweep.due_at.unwrap() > world.runtime.now() + DAY / 2, "the next one is tomorrow's");
+    assert_eq!(world.stored("repeated").await.len(), 1, "it is left to a newer SDK");
 }
 
 #[tokio::test]
