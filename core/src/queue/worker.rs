@@ -27,6 +27,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{FirmId, Timestamp};
 use crate::ports::{Record, Scan};
 use crate::sync::Engine;
+use crate::webhook::model_of;
 
 /// The widest look at what is due.
 const WIDEST_SCAN: usize = 2_000;
@@ -70,6 +71,14 @@ enum Look {
 }
 
 impl Errand {
+    /// The one that this due record is a part of.
+    fn of(look: Look, record: &Record) -> Self {
+        match look {
+            Look::Deliveries => Self::Deliveries(record.key.firm.clone(), model_of(record)),
+            Look::Chores => Self::Chore(record.clone()),
+        }
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Deliveries(firm, model) => format!("{firm} {}", model.name()),
@@ -176,19 +185,30 @@ impl<'a> Worker<'a> {
     async fn errands(&self, look: Look, busy: &HashSet<String>) -> Result<Vec<Errand>> {
         let mut limit = 4 * ERRANDS;
         loop {
-            let (errands, all) = match look {
-                Look::Deliveries => {
-                    let (due, all) = self.engine.due_deliveries(limit).await?;
-                    (due.into_iter().map(|(firm, model)| Errand::Deliveries(firm, model)).collect::<Vec<_>>(), all)
-                }
+            let (due, all) = match look {
+                Look::Deliveries => self.engine.due_deliveries(limit).await?,
                 Look::Chores => {
                     let due = self.engine.due_chores(limit).await?;
                     let all = due.len() < limit;
-                    (due.into_iter().map(Errand::Chore).collect(), all)
+                    (due, all)
                 }
             };
-            let free: Vec<Errand> = errands.into_iter().filter(|errand| !busy.contains(&errand.name())).collect();
-            if all || !free.is_empty() || limit >= WIDEST_SCAN {
+            let mut names = HashSet::new();
+            let errands = due.iter().map(|record| Errand::of(look, record));
+            let free: Vec<Errand> =
+                errands.filter(|errand| !busy.contains(&errand.name()) && names.insert(errand.name())).collect();
+            if all || !free.is_empty() {
+                return Ok(free);
+            }
+            if limit >= WIDEST_SCAN {
+                // All of it is being done, or is another SDK's and hides ours.
+                let mut elsewhere = Vec::new();
+                for record in due {
+                    if self.engine.is_elsewhere(&record.key.firm).await.unwrap_or(true) {
+                        elsewhere.push(record);
+                    }
+                }
+                self.step_aside(elsewhere).await?;
                 return Ok(free);
             }
             limit *= 4;

@@ -76,18 +76,13 @@ pub(super) fn put_deletion(journal: &Journal, unit: &mut Unit, links: &Links, cl
 }
 
 impl Engine {
-    /// Whose deliveries, of which model, are due to be applied or to be forgotten, as far as `limit` records of each kind tell; and whether those are all.
-    pub(crate) async fn due_deliveries(&self, limit: usize) -> Result<(Vec<(FirmId, HookModel)>, bool)> {
+    /// The deliveries that are due to be applied or to be forgotten, at most `limit` of each kind; and whether those are all.
+    pub(crate) async fn due_deliveries(&self, limit: usize) -> Result<(Vec<Record>, bool)> {
         let (mut due, mut all) = (Vec::new(), true);
         for collection in [INCOMING, EARLY] {
             let records = self.journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
             all &= records.len() < limit;
-            for record in records {
-                let of = (record.key.firm.clone(), model_of(&record));
-                if !due.contains(&of) {
-                    due.push(of);
-                }
-            }
+            due.extend(records);
         }
         Ok((due, all))
     }
@@ -234,7 +229,7 @@ impl Engine {
 }
 
 /// Which errand a record belongs to.
-fn model_of(record: &Record) -> HookModel {
+pub(crate) fn model_of(record: &Record) -> HookModel {
     #[derive(Deserialize)]
     struct Model {
         model: HookModel,

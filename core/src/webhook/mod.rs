@@ -39,6 +39,7 @@ pub(crate) use chores::{Chore, is_due_within, wake_after, wake_in};
 pub(crate) use contacts::note_known;
 pub use hook::HookHealth;
 pub(crate) use hook::{HOOKS, Hook, HookState, digest_in, forget_health, health};
+pub(crate) use inbox::model_of;
 pub use proposals::{ContactProposal, ContactValues, Direction};
 pub(crate) use proposals::{drop_proposals, sealed_with as proposals_sealed_with};
 pub use receive::WebhookReply;

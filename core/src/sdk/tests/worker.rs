@@ -371,6 +371,21 @@ async fn thousands_of_due_jobs_of_another_region_stop_no_worker() {
 }
 
 #[tokio::test]
+async fn thousands_of_deliveries_of_another_region_stop_no_worker() {
+    let bench = Bench::new(|http| Arc::new(http));
+    connect(&bench.world.elsewhere(), &third()).await;
+    let delivery = |actor: &Actor, n: usize| {
+        let body = json!({ "model": "matter", "link_set": "x.1", "clio": n, "received_at": 0 });
+        (Key::new(&actor.firm, "webhook-in", format!("{n:04}")), body.to_string())
+    };
+    bench.put(true, (0..5_000).map(|n| delivery(&third(), n))).await;
+    bench.put(true, [delivery(&second(), 1)].into_iter()).await;
+    bench.work(10).await;
+    bench.world.runtime.advance(Duration::from_secs(60));
+    assert_eq!(bench.due("webhook-in").await, 5_000, "all but that of this region");
+}
+
+#[tokio::test]
 async fn a_chore_that_failed_once_is_done_by_a_worker_that_is_never_at_rest() {
     let bench = Bench::new(|http| Arc::new(http));
     let chore = (Key::new(&second().firm, "chore", "poll"), json!({ "chore": "poll" }).to_string());
