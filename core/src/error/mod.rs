@@ -86,6 +86,9 @@ impl Retry {
     }
 }
 
+/// What an error's context tells of Clio's answer.
+const ANSWER: [&str; 2] = ["http_status", "clio_type"];
+
 /// A failure: a stable code, a retry verdict and ids as context. Cheap to clone.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
@@ -117,10 +120,17 @@ impl Error {
         self.change(|inner| inner.retry = retry)
     }
 
-    /// Keeps the error that led to this one.
+    /// Keeps the error that led to this one. What Clio answered to that is told of this one too, unless this one has an answer of its own.
     #[must_use]
     pub fn caused_by(self, source: Error) -> Self {
-        self.change(|inner| inner.source = Some(source))
+        self.change(|inner| {
+            // The two tell of one answer: a status without a type must not be given that of another.
+            if !inner.context.iter().any(|(key, _)| ANSWER.contains(key)) {
+                let answer = source.context().iter().filter(|(key, _)| ANSWER.contains(key));
+                inner.context.extend(answer.cloned());
+            }
+            inner.source = Some(source);
+        })
     }
 
     /// The stable code.
@@ -210,5 +220,24 @@ impl fmt::Debug for Error {
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         self.0.source.as_ref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_clios_answer_to_what_led_to_it_unless_it_has_one_of_its_own() {
+        let refused = Error::new(Code::ClioValidation).with("http_status", 422).with("clio_type", "SomeError");
+        let outer = Error::new(Code::LinkedRecordGone).with("clio", 11);
+        let gone = outer.clone().caused_by(refused.clone().with("field", "x"));
+        let told = [("clio", "11"), ("http_status", "422"), ("clio_type", "SomeError")];
+        assert_eq!(gone.context(), told.map(|(key, value)| (key, value.to_owned())));
+        assert_eq!((gone.code(), gone.retry()), (Code::LinkedRecordGone, Retry::Never));
+        let own = outer.clone().with("http_status", 404).caused_by(refused);
+        assert_eq!((own.get("http_status"), own.get("clio_type")), (Some("404"), None));
+        let silent = outer.caused_by(Error::new(Code::StoreFailed).with("reason", "x"));
+        assert_eq!((silent.get("http_status"), silent.get("reason")), (None, None));
     }
 }

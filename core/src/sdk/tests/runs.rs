@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use futures_util::FutureExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, refused};
 use crate::error::Code;
@@ -137,4 +137,31 @@ async fn a_linked_contact_that_is_gone_from_clio_is_told_and_not_created_again()
     );
     assert_eq!(world.calls("POST /api/v4/contacts"), 1, "a person decides what becomes of it");
     assert_eq!(report.retry_after, None);
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_told_apart_tells_clios_answer_all_the_same() {
+    type Answer = fn(&str, &str) -> Option<(u16, Value)>;
+    let gone: Answer = |method, path| match (method, path) {
+        ("POST", "/api/v4/matters") => Some(refused(422)),
+        ("GET", "/api/v4/contacts/11") => Some(refused(404)),
+        _ => None,
+    };
+    let no_plan: Answer = |_, path| path.starts_with("/api/v4").then(|| refused(403));
+    let cases =
+        [(Code::LinkedRecordGone, gone, 422, "matter_failed"), (Code::PlanWithoutApi, no_plan, 403, "contact_failed")];
+    for (code, answer, status, action) in cases {
+        let world = World::new();
+        world.connect().await.unwrap();
+        world.put("m1");
+        world.answers(move |method, path, _, _| answer(method, path));
+        world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+        let run = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items.remove(0);
+        let failure = run.failure.unwrap();
+        assert_eq!(failure.code, code.name());
+        assert_eq!((failure.http_status, failure.clio_type.as_deref()), (Some(status), Some("SomeError")), "{code:?}");
+        let told = &world.audited(action).await[0];
+        assert_eq!((&told["code"], &told["details"]["clio_type"]), (&json!(code.name()), &json!("SomeError")));
+        assert_eq!(told["details"]["http_status"], json!(status.to_string()));
+    }
 }
