@@ -10,7 +10,7 @@ use super::job::{
 use super::nudge::Nudge;
 use crate::auth::{Connection, Links};
 use crate::error::{Code, Error, Result};
-use crate::model::{ActorId, FirmId, MatterId, Monotonic, Timestamp};
+use crate::model::{ActorId, ClientId, FirmId, MatterId, Monotonic, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Journal, Stored, Unit};
 use crate::settings;
@@ -272,6 +272,7 @@ impl Claims {
         unit: &mut Unit,
         claim: &Claim,
         last: LastRun,
+        client: Option<ClientId>,
         next: impl FnOnce(&Job) -> Next,
     ) -> Result<Option<Duration>> {
         let (mut job, expect, _) = self.job(&claim.firm, &claim.matter).await?;
@@ -284,6 +285,7 @@ impl Claims {
             next => (next, None),
         };
         let due = job.end(last, next, connection);
+        job.client = client.or(job.client);
         unit.put_due(job_key(&claim.firm, &claim.matter), expect, due, &job)?;
         if due.is_some_and(|due| due.is_zero())
             && let Some(first) = self.journal.store().get(&first_key(&claim.firm, &claim.matter)).await?

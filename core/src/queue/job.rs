@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Retry};
-use crate::model::{ActorId, FirmId, MatterId, Timestamp};
+use crate::model::{ActorId, ClientId, FirmId, MatterId, Timestamp};
 use crate::ports::Key;
 use crate::settings::FirmSettings;
 use crate::sync::{RunStatus, SyncReport};
@@ -102,6 +102,9 @@ pub(crate) struct Job {
     pub parked: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
+    /// Whose matter it is, as of the last run that could read the intake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
 }
 
 /// `claim/<matter>`: exists while somebody holds it. Its version is the fence.
@@ -162,6 +165,7 @@ impl Job {
             failures: 0,
             parked: None,
             last: None,
+            client: None,
         }
     }
 

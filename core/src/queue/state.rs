@@ -7,11 +7,9 @@ use serde::Serialize;
 use super::job::{Job, LastRun, job_key};
 use crate::auth::Links;
 use crate::error::Result;
-use crate::log::RUNS;
 use crate::model::{ClioId, FirmId, MatterId};
-use crate::ports::Key;
 use crate::records::Journal;
-use crate::sync::{RunRecord, RunStatus, StepKind, StepRecord, linked_documents, linked_matter};
+use crate::sync::{RunStatus, linked_contact, linked_documents, linked_matter};
 
 /// Where the sync of one matter stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,7 +20,7 @@ pub struct MatterState {
     pub clio_matter: Option<ClioId>,
     /// Its page in Clio.
     pub clio_url: Option<String>,
-    /// The client's contact in Clio, as of the last run.
+    /// The client's contact in Clio, once it is there.
     pub clio_contact: Option<ClioId>,
     /// The documents in Clio, by CaseHug's `matter/document/upload`.
     pub clio_documents: BTreeMap<String, ClioId>,
@@ -71,26 +69,27 @@ pub(crate) async fn matter_state(
         None => MatterStatus::NotSynced,
         Some(job) if job.value.running.is_some() => MatterStatus::Running,
         Some(job) if job.due_at.is_some() || job.value.parked.is_some() => MatterStatus::Queued,
-        Some(job) => match job.value.last.as_ref().map(|last| last.status) {
+        Some(job) => match job.value.last.as_ref().map(|last| (last.status, clio_matter)) {
             None => MatterStatus::NotSynced,
             // It is in the account that the firm was connected to before.
-            Some(RunStatus::Succeeded | RunStatus::Partial) if clio_matter.is_none() => MatterStatus::NotSynced,
-            Some(RunStatus::Succeeded) => MatterStatus::Synced,
-            Some(RunStatus::Partial) => MatterStatus::Partial,
-            Some(RunStatus::Failed) => MatterStatus::Failed,
+            Some((RunStatus::Succeeded | RunStatus::Partial, None)) => MatterStatus::NotSynced,
+            Some((RunStatus::Failed, None)) => MatterStatus::Failed,
+            Some((RunStatus::Succeeded, Some(_))) => MatterStatus::Synced,
+            // Failed: with an account that the matter is not in.
+            Some((RunStatus::Partial | RunStatus::Failed, Some(_))) => MatterStatus::Partial,
         },
     };
-    let (last_run, parked) = job.map_or((None, false), |job| (job.value.last, job.value.parked.is_some()));
-    let run = match last_run.as_ref().filter(|_| clio_matter.is_some()) {
-        Some(last) => journal.get::<RunRecord>(&Key::new(&links.firm, RUNS, last.run.as_str())).await?,
+    let parked = job.as_ref().is_some_and(|job| job.value.parked.is_some());
+    let (last_run, client) = job.map_or((None, None), |job| (job.value.last, job.value.client));
+    let clio_contact = match client {
+        Some(client) => linked_contact(journal, links, &client).await?,
         None => None,
     };
-    let contact = |steps: Vec<StepRecord>| steps.into_iter().find(|step| step.step == StepKind::Contact)?.clio;
     Ok(MatterState {
         status,
         clio_matter,
         clio_url: clio_matter.map(url),
-        clio_contact: run.and_then(|run| contact(run.value.steps)),
+        clio_contact,
         clio_documents: linked_documents(journal, links, matter).await?,
         last_run,
         parked,

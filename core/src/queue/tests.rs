@@ -82,7 +82,7 @@ impl Bench {
         let mut unit = self.journal.unit(&self.firm).unwrap();
         let status = if next == Next::Rest { RunStatus::Succeeded } else { RunStatus::Failed };
         let last = LastRun { run: String::from("run_1"), status, at: self.runtime.now(), code: None };
-        claims.end(&mut unit, claim, last, |_| next).await.unwrap();
+        claims.end(&mut unit, claim, last, None, |_| next).await.unwrap();
         matches!(self.journal.commit(&unit).await.unwrap(), Commit::Done { .. })
     }
 

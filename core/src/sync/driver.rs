@@ -14,7 +14,7 @@ use super::plan_access::is_forbidden;
 use super::recovery::{self, Recovery};
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 use super::review::Review;
-use super::run::{Run, RunRecord};
+use super::run::{Run, RunRecord, fallen_short};
 use super::share::FirmShare;
 use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session};
 use crate::clio::{ApiRequest, ClioApi, contacts, matters};
@@ -212,7 +212,7 @@ impl Engine {
             steps: Vec::new(),
         };
         let mut run = Run::new(self.journal.new_id()?, &claim.firm, record);
-        let result = match self.prepare(claim).await {
+        let result = match self.prepare(claim, &mut run).await {
             Ok((intake, plan, settings, (recovery, recovery_seen))) => {
                 let mut driver = Driver {
                     engine: self,
@@ -244,16 +244,21 @@ impl Engine {
             Err(error) if error.code() != Code::LeaseLost => {
                 run.record.code = Some(error.code().name().to_owned());
                 // If the store is what failed, this fails too, and the job is taken over when the lease ends.
-                self.close(claim, &mut run, RunStatus::Failed, Some(&error), None, |job| job.next_after(&error))
-                    .await?;
+                let (status, linked) = fallen_short(&self.journal, &claim.links, &claim.matter).await?;
+                self.close(claim, &mut run, status, Some(&error), linked, |job| job.next_after(&error)).await?;
                 Err(error)
             }
             result => result,
         }
     }
 
-    async fn prepare(&self, claim: &Claim) -> Result<(Intake, Plan, FirmSettings, (Option<Recovery>, Expect))> {
+    async fn prepare(
+        &self,
+        claim: &Claim,
+        run: &mut Run,
+    ) -> Result<(Intake, Plan, FirmSettings, (Option<Recovery>, Expect))> {
         let mut intake = self.load(&claim.firm, &claim.matter).await?;
+        run.client = Some(intake.client.id.clone());
         if !claim.trigger.sends_documents() {
             intake.documents.clear();
         }
@@ -296,7 +301,7 @@ impl Engine {
         for _ in 0..MOST_TURNS {
             let mut unit = self.journal.unit(&claim.firm)?;
             let last = LastRun { run: run.id.clone(), status, at: ended_at, code: code.clone() };
-            let due = self.claims.end(&mut unit, claim, last, &next).await?;
+            let due = self.claims.end(&mut unit, claim, last, run.client.clone(), &next).await?;
             run.record.next_attempt_at = due.filter(|_| failure.is_some()).map(|due| ended_at + due);
             unit.audit(entry.clone());
             unit.event(Event::about_matter(&claim.matter, event.clone()));
@@ -483,12 +488,12 @@ impl Driver<'_> {
     async fn finish(self) -> Result<SyncReport> {
         let steps = core::mem::take(&mut self.run.steps);
         let failed = |kind| steps.iter().any(|step| step.step == kind && step.outcome.is_failure());
-        let status = if failed(StepKind::Contact) || failed(StepKind::Matter) {
-            RunStatus::Failed
+        let (status, linked) = if failed(StepKind::Contact) || failed(StepKind::Matter) {
+            fallen_short(&self.engine.journal, &self.claim.links, &self.claim.matter).await?
         } else if failed(StepKind::Document) {
-            RunStatus::Partial
+            (RunStatus::Partial, None)
         } else {
-            RunStatus::Succeeded
+            (RunStatus::Succeeded, None)
         };
         let report = SyncReport {
             matter: self.intake.matter.id.clone(),
@@ -501,7 +506,8 @@ impl Driver<'_> {
         };
         let failure = report.first_failure().and_then(|step| step.error.clone());
         let next = |job: &Job| job.next(&report);
-        self.engine.close(self.claim, self.run, status, failure.as_ref(), report.clio_matter(), next).await?;
+        let clio_matter = report.clio_matter().or(linked);
+        self.engine.close(self.claim, self.run, status, failure.as_ref(), clio_matter, next).await?;
         Ok(report)
     }
 

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
-use crate::error::Result;
+use super::things::linked_matter;
+use crate::auth::Links;
+use crate::error::{Code, Result};
 use crate::log::{RUNS, RUNS_OF_MATTERS};
-use crate::model::{ActorId, ClioId, FirmId, MatterId, Timestamp};
+use crate::model::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::queue::Trigger;
 use crate::records::{Journal, Unit};
@@ -79,13 +81,15 @@ pub(crate) struct Run {
     pub id: String,
     firm: FirmId,
     pub record: RunRecord,
+    /// Whose matter it is; `None`: the intake could not be read.
+    pub client: Option<ClientId>,
     version: Option<Version>,
     pub steps: Vec<StepReport>,
 }
 
 impl Run {
     pub(crate) fn new(id: String, firm: &FirmId, record: RunRecord) -> Self {
-        Self { id, firm: firm.clone(), record, version: None, steps: Vec::new() }
+        Self { id, firm: firm.clone(), record, client: None, version: None, steps: Vec::new() }
     }
 
     /// Commits a step's result together with what it changed. On a conflict nothing is kept of it.
@@ -124,4 +128,18 @@ impl Run {
         };
         unit.put(Key::new(&self.firm, RUNS, self.id.as_str()), expect, record)
     }
+}
+
+/// What a run is called that did not get as far as the matter, and the matter in Clio: an earlier run may have brought it there.
+pub(super) async fn fallen_short(
+    journal: &Journal,
+    links: &Links,
+    matter: &MatterId,
+) -> Result<(RunStatus, Option<ClioId>)> {
+    let linked = match linked_matter(journal, links, matter).await {
+        // A link that cannot be read must not keep the end of the run from being written.
+        Err(error) if error.code() == Code::StoreCorrupt => None,
+        linked => linked?,
+    };
+    Ok((if linked.is_some() { RunStatus::Partial } else { RunStatus::Failed }, linked))
 }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, refused};
 use crate::error::Code;
-use crate::log::{LoggedRun, RunQuery};
-use crate::model::{DocumentRef, Intake, MatterId};
+use crate::log::{EventBody, LoggedRun, RunQuery};
+use crate::model::{ClioId, DocumentRef, Intake, MatterId};
 use crate::ports::{Expect, Key, Store as _, Version, Write};
-use crate::queue::Trigger;
+use crate::queue::{MatterStatus, Trigger};
 use crate::sync::{RunStatus, StepKind};
 
 #[tokio::test]
@@ -164,4 +164,56 @@ async fn a_refusal_that_is_told_apart_tells_clios_answer_all_the_same() {
         assert_eq!((&told["code"], &told["details"]["clio_type"]), (&json!(code.name()), &json!("SomeError")));
         assert_eq!(told["details"]["http_status"], json!(status.to_string()));
     }
+}
+
+/// What is told of the last run of a matter that is in Clio.
+async fn told_as_partial(world: &World, code: Code) {
+    let state = world.sdk.matter_state(&admin(), &matter()).await.unwrap();
+    assert_eq!((state.status, state.clio_matter), (MatterStatus::Partial, Some(ClioId(21))), "{state:?}");
+    let last = state.last_run.unwrap();
+    assert_eq!((last.status, last.code.as_deref()), (RunStatus::Partial, Some(code.name())));
+    let runs = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items;
+    let run = runs.iter().find(|run| run.run == last.run).unwrap();
+    assert_eq!(run.status, Some(RunStatus::Partial));
+    let finished = EventBody::RunFinished {
+        matter: matter(),
+        clio_matter: Some(ClioId(21)),
+        status: "partial".into(),
+        code: Some(code.name().into()),
+    };
+    assert!(world.events().await.contains(&finished));
+}
+
+#[tokio::test]
+async fn a_run_that_breaks_off_leaves_a_synced_matter_in_clio_with_its_contact() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.synced().await;
+    world.intake.remove(&firm(), &matter());
+    for _ in 0..2 {
+        let error = world.sdk.sync_matter(&admin(), &matter()).await.unwrap_err();
+        assert_eq!(error.code(), Code::MatterUnknown);
+        told_as_partial(&world, Code::MatterUnknown).await;
+        let state = world.sdk.matter_state(&admin(), &matter()).await.unwrap();
+        assert_eq!(state.clio_contact, Some(ClioId(11)));
+    }
+    // Without a matter in Clio nothing has changed.
+    let other = MatterId::new("m2").unwrap();
+    world.sdk.sync_matter(&admin(), &other).await.unwrap_err();
+    let state = world.sdk.matter_state(&admin(), &other).await.unwrap();
+    assert_eq!((state.status, state.clio_matter, state.clio_contact), (MatterStatus::Failed, None, None));
+}
+
+#[tokio::test]
+async fn a_synced_matter_whose_new_client_cannot_be_synced_is_partial() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.synced().await;
+    let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
+        "client": { "id": "c2", "first_name": "C", "last_name": "D", "email": "c@d.example" } });
+    world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+    world.answers(|_, path, _, _| (path == "/api/v4/contacts").then(|| refused(422)));
+    let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    assert_eq!(report.status, RunStatus::Partial);
+    told_as_partial(&world, Code::ClioValidation).await;
 }
