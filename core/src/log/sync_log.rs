@@ -27,7 +27,7 @@ pub struct RunQuery {
     pub matter: Option<MatterId>,
     /// With this end only.
     pub status: Option<RunStatus>,
-    /// With this class of cause only.
+    /// With a failure of this class of cause only, be it the run's own or that of any step.
     pub cause: Option<ErrorKind>,
     /// Begun at this time or later.
     pub since: Option<Timestamp>,
@@ -172,7 +172,12 @@ impl SyncLog<'_> {
 impl RunQuery {
     fn takes(&self, run: &LoggedRun) -> bool {
         self.status.is_none_or(|status| run.status == Some(status))
-            && self.cause.is_none_or(|cause| run.failure.as_ref().is_some_and(|failure| failure.cause == cause.name()))
+            && self.cause.is_none_or(|cause| {
+                // A blocked step has no cause of its own, and what may not be sent is no failure.
+                let failed = |step: &&LoggedStep| matches!(step.outcome, StepOutcome::Failed | StepOutcome::InDoubt);
+                let of_steps = run.steps.iter().filter(failed).filter_map(|step| step.failure.as_ref());
+                run.failure.iter().chain(of_steps).any(|failure| failure.cause == cause.name())
+            })
     }
 }
 

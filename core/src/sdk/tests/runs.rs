@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, refused};
-use crate::error::Code;
+use crate::error::{Code, ErrorKind};
 use crate::log::{EventBody, LoggedRun, RunQuery};
 use crate::model::{ClioId, DocumentRef, Intake, MatterId};
 use crate::ports::{Expect, Key, Store as _, Version, Write};
@@ -216,4 +216,40 @@ async fn a_synced_matter_whose_new_client_cannot_be_synced_is_partial() {
     let report = world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
     assert_eq!(report.status, RunStatus::Partial);
     told_as_partial(&world, Code::ClioValidation).await;
+}
+
+#[tokio::test]
+async fn the_log_is_filtered_by_the_cause_of_any_failure_of_a_run() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    let intake = |id: &str, statuses: &[&str]| {
+        let listed = statuses.iter().enumerate().map(|(n, status)| {
+            json!({ "id": format!("d{n}"), "file_name": "d.pdf", "content_type": "application/pdf", "status": status,
+                "origin": "client_upload" })
+        });
+        let intake = json!({ "matter": { "id": id, "title": "T" }, "documents": listed.collect::<Vec<_>>(),
+            "client": { "id": id, "first_name": "A", "last_name": "B", "email": format!("{id}@b.example") } });
+        Intake::from_json(intake.to_string().as_bytes()).unwrap()
+    };
+    // The first document's file is missing, Clio refuses the second.
+    let several = intake("m1", &["approved", "approved"]);
+    let second = DocumentRef { firm: firm(), key: several.key_of(&several.documents[1]) };
+    world.intake.put_bytes(&second, b"bytes");
+    world.intake.put(&firm(), several);
+    world.answers(|method, path, _, _| (method == "POST" && path == "/api/v4/documents").then(|| refused(422)));
+    world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
+    // Clio refuses the contact: the matter and the first document are blocked, and the second is not to be sent.
+    world.intake.put(&firm(), intake("m2", &["approved", "pending"]));
+    world.answers(|_, path, _, _| (path == "/api/v4/contacts").then(|| refused(422)));
+    world.sdk.sync_matter(&admin(), &MatterId::new("m2").unwrap()).await.unwrap();
+    let found = async |cause| {
+        let query = RunQuery { cause: Some(cause), ..RunQuery::default() };
+        let runs = world.sdk.sync_log(&admin(), &query).await.unwrap().items;
+        let mut matters: Vec<String> = runs.into_iter().map(|run| run.matter.to_string()).collect();
+        matters.sort();
+        matters
+    };
+    assert_eq!(found(ErrorKind::Input).await, ["m1"]);
+    assert_eq!(found(ErrorKind::Clio).await, ["m1", "m2"]);
+    assert_eq!(found(ErrorKind::Host).await, [""; 0]);
 }
