@@ -73,6 +73,9 @@ pub struct LastRun {
     /// The first failure's code name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// There were documents that may be sent, and its trigger sends none.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub documents_left: bool,
 }
 
 /// `job/<matter>`.

@@ -42,7 +42,7 @@ pub enum MatterStatus {
     Running,
     /// The last run left something out that may be sent.
     Partial,
-    /// Everything that may be sent is in Clio.
+    /// Everything that might be sent at the last run is in Clio.
     Synced,
     /// The matter is not in Clio, and nothing is tried by itself.
     Failed,
@@ -69,14 +69,14 @@ pub(crate) async fn matter_state(
         None => MatterStatus::NotSynced,
         Some(job) if job.value.running.is_some() => MatterStatus::Running,
         Some(job) if job.due_at.is_some() || job.value.parked.is_some() => MatterStatus::Queued,
-        Some(job) => match job.value.last.as_ref().map(|last| (last.status, clio_matter)) {
+        Some(job) => match job.value.last.as_ref().map(|last| (last, last.status, clio_matter)) {
             None => MatterStatus::NotSynced,
             // It is in the account that the firm was connected to before.
-            Some((RunStatus::Succeeded | RunStatus::Partial, None)) => MatterStatus::NotSynced,
-            Some((RunStatus::Failed, None)) => MatterStatus::Failed,
-            Some((RunStatus::Succeeded, Some(_))) => MatterStatus::Synced,
+            Some((_, RunStatus::Succeeded | RunStatus::Partial, None)) => MatterStatus::NotSynced,
+            Some((_, RunStatus::Failed, None)) => MatterStatus::Failed,
+            Some((last, RunStatus::Succeeded, Some(_))) if !last.documents_left => MatterStatus::Synced,
             // Failed: with an account that the matter is not in.
-            Some((RunStatus::Partial | RunStatus::Failed, Some(_))) => MatterStatus::Partial,
+            Some((_, _, Some(_))) => MatterStatus::Partial,
         },
     };
     let parked = job.as_ref().is_some_and(|job| job.value.parked.is_some());

@@ -81,7 +81,8 @@ impl Bench {
     async fn end(&self, claims: &Claims, claim: &Claim, next: Next) -> bool {
         let mut unit = self.journal.unit(&self.firm).unwrap();
         let status = if next == Next::Rest { RunStatus::Succeeded } else { RunStatus::Failed };
-        let last = LastRun { run: String::from("run_1"), status, at: self.runtime.now(), code: None };
+        let (run, at) = (String::from("run_1"), self.runtime.now());
+        let last = LastRun { run, status, at, code: None, documents_left: false };
         claims.end(&mut unit, claim, last, None, |_| next).await.unwrap();
         matches!(self.journal.commit(&unit).await.unwrap(), Commit::Done { .. })
     }

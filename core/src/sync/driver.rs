@@ -259,10 +259,11 @@ impl Engine {
     ) -> Result<(Intake, Plan, FirmSettings, (Option<Recovery>, Expect))> {
         let mut intake = self.load(&claim.firm, &claim.matter).await?;
         run.client = Some(intake.client.id.clone());
+        let mut plan = self.plan(&claim.links, &intake).await?;
         if !claim.trigger.sends_documents() {
+            run.documents_left = plan.documents.drain(..).any(|(_, document)| document.is_to_be_sent());
             intake.documents.clear();
         }
-        let plan = self.plan(&claim.links, &intake).await?;
         let recovery = recovery::load(&self.journal, &claim.firm).await?;
         Ok((intake, plan, self.settings(&claim.firm).await?, recovery))
     }
@@ -300,7 +301,13 @@ impl Engine {
         };
         for _ in 0..MOST_TURNS {
             let mut unit = self.journal.unit(&claim.firm)?;
-            let last = LastRun { run: run.id.clone(), status, at: ended_at, code: code.clone() };
+            let last = LastRun {
+                run: run.id.clone(),
+                status,
+                at: ended_at,
+                code: code.clone(),
+                documents_left: run.documents_left,
+            };
             let due = self.claims.end(&mut unit, claim, last, run.client.clone(), &next).await?;
             run.record.next_attempt_at = due.filter(|_| failure.is_some()).map(|due| ended_at + due);
             unit.audit(entry.clone());

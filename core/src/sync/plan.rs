@@ -206,6 +206,10 @@ impl PlannedMatter {
 }
 
 impl PlannedDocument {
+    pub(super) fn is_to_be_sent(self) -> bool {
+        matches!(self, Self::Upload { .. } | Self::Resume)
+    }
+
     fn calls(self) -> Calls {
         match self {
             Self::Upload { calls } => Calls::exactly(calls),

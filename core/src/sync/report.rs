@@ -36,7 +36,7 @@ fn millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
-    /// Everything that may be sent is in Clio.
+    /// Everything that may be sent, and that its trigger sends, is in Clio.
     Succeeded,
     /// The matter is in Clio, something else is not.
     Partial,

@@ -83,13 +83,15 @@ pub(crate) struct Run {
     pub record: RunRecord,
     /// Whose matter it is; `None`: the intake could not be read.
     pub client: Option<ClientId>,
+    /// There are documents that may be sent, and its trigger sends none.
+    pub documents_left: bool,
     version: Option<Version>,
     pub steps: Vec<StepReport>,
 }
 
 impl Run {
     pub(crate) fn new(id: String, firm: &FirmId, record: RunRecord) -> Self {
-        Self { id, firm: firm.clone(), record, client: None, version: None, steps: Vec::new() }
+        Self { id, firm: firm.clone(), record, client: None, documents_left: false, version: None, steps: Vec::new() }
     }
 
     /// Commits a step's result together with what it changed. On a conflict nothing is kept of it.

@@ -10,6 +10,7 @@ use crate::error::Code;
 use crate::model::{DocumentRef, DocumentStatus, Intake};
 use crate::ports::Runtime as _;
 use crate::queue::{MatterStatus, Trigger};
+use crate::settings::FirmSettings;
 use crate::sync::RunStatus;
 
 /// The documents of one Clio, the requests that it was sent for them, and what becomes of a finishing request.
@@ -244,4 +245,34 @@ async fn a_document_that_clio_says_is_fully_uploaded_already_is_done() {
     assert_eq!(report.status, RunStatus::Succeeded, "{report:?}");
     let calls = ["PUT /put", "PATCH /api/v4/documents/31", "POST /api/v4/documents"].map(|call| world.calls(call));
     assert_eq!(calls, [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_matter_whose_approved_documents_were_left_out_is_not_called_synced() {
+    let (world, documents, document) = begun().await;
+    documents.lock().unwrap().slow = false;
+    let settings = world.sdk.settings(&admin()).await.unwrap();
+    let settings = FirmSettings { sync_when_approved: false, sync_when_created: true, ..settings };
+    world.sdk.save_settings(&admin(), &settings).await.unwrap();
+    // What was approved before that leaves no more by itself.
+    world.work().await;
+    let created = async || {
+        assert!(world.sdk.trigger(&member(), &matter(), Trigger::Created).await.unwrap());
+        world.work().await;
+        let state = world.sdk.matter_state(&member(), &matter()).await.unwrap();
+        let last = state.last_run.unwrap();
+        // The run did all that it was to do, and is nothing to be tried again.
+        assert_eq!(last.status, RunStatus::Succeeded);
+        assert_eq!(world.sdk.retry_failed(&admin()).await.unwrap(), 0);
+        (state.status, last.documents_left)
+    };
+    world.intake.set_status(&document, DocumentStatus::Pending).unwrap();
+    assert_eq!(created().await, (MatterStatus::Synced, false), "nothing may be sent");
+    world.intake.set_status(&document, DocumentStatus::Approved).unwrap();
+    assert_eq!(created().await, (MatterStatus::Partial, true));
+    assert_eq!(world.calls("POST /api/v4/documents"), 0);
+    world.sdk.sync_matter(&member(), &matter()).await.unwrap();
+    let state = world.sdk.matter_state(&member(), &matter()).await.unwrap();
+    assert_eq!(state.status, MatterStatus::Synced);
+    assert_eq!(created().await, (MatterStatus::Synced, false), "it is in Clio already");
 }
