@@ -80,6 +80,14 @@ const MUTATIONS: &[Mutation] = &[
         )],
     },
     Mutation {
+        name: "the end of a run that is taken over",
+        file: "core/src/queue/claims.rs",
+        edits: &[(
+            "                end_taken_over(&self.journal, &mut unit, &links, &run).await?;",
+            "                let _ = (run, end_taken_over);",
+        )],
+    },
+    Mutation {
         name: "the send deadline",
         file: "core/src/sync/call.rs",
         edits: &[(

@@ -61,7 +61,7 @@ pub struct LoggedRun {
     pub trigger: Trigger,
     /// When it began, on the host's clock.
     pub started_at: Timestamp,
-    /// When it ended; `None`: it is running, or its process died.
+    /// When it ended; `None`: it is running, or its process died and nobody has taken the matter over yet. Whoever does ends it with [`Code::LeaseLost`].
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub status: Option<RunStatus>,
@@ -71,7 +71,7 @@ pub struct LoggedRun {
     pub attempt: u32,
     /// When it is tried again by itself.
     pub next_attempt_at: Option<Timestamp>,
-    /// Calls to Clio's API.
+    /// Calls to Clio's API; of a run whose process died they are not known, and 0.
     pub calls: u32,
     /// Failures that were survived by trying again, within those calls.
     pub retries: u32,

@@ -14,6 +14,7 @@ use crate::model::{ActorId, ClientId, FirmId, MatterId, Monotonic, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Journal, Stored, Unit};
 use crate::settings;
+use crate::sync::end_taken_over;
 
 /// How often one change is built again because somebody else wrote the job meanwhile.
 const MOST_TURNS: usize = 50;
@@ -43,6 +44,8 @@ pub(crate) enum Acquired {
 pub(crate) struct Claim {
     pub firm: FirmId,
     pub matter: MatterId,
+    /// The run's id.
+    pub run: String,
     pub trigger: Trigger,
     /// Nobody waits for it.
     pub bulk: bool,
@@ -191,14 +194,19 @@ impl Claims {
             }
             let Some(actor) = job.actor.clone() else { return Ok(Acquired::Nothing) };
             let connection = Connection::load(&self.journal, firm).await?.map(|stored| stored.value);
+            let links = Links::of_maybe(firm, connection.as_ref());
             job.running = Some(job.generation);
             let before = self.journal.runtime().monotonic();
             let mut unit = self.journal.unit(firm)?;
             unit.put_due(job_key(firm, matter), expect, Some(self.lease), &job)?;
-            let record = ClaimRecord { holder: self.holder.clone() };
+            let run = self.journal.new_id()?;
+            let record = ClaimRecord { holder: self.holder.clone(), run: Some(run.clone()) };
             let fence = unit.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
             let key = lease_key(firm, matter);
             unit.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
+            if let Some(run) = claim.and_then(|claim| claim.value.run) {
+                end_taken_over(&self.journal, &mut unit, &links, &run).await?;
+            }
             if job.trigger.is_wish()
                 && let Some(first) = self.journal.store().get(&first_key(firm, matter)).await?
             {
@@ -208,12 +216,13 @@ impl Claims {
                 return Ok(Acquired::Mine(Box::new(Claim {
                     firm: firm.clone(),
                     matter: matter.clone(),
+                    run,
                     trigger: job.trigger,
                     bulk: job.is_bulk(),
                     attempt: job.failures.saturating_add(1),
                     actor,
                     connection: connection.as_ref().map_or(0, |connection| connection.generation),
-                    links: Links::of_maybe(firm, connection.as_ref()),
+                    links,
                     key: claim_key(firm, matter),
                     fence,
                     until: Mutex::new(before + self.lease),

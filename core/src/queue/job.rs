@@ -114,6 +114,9 @@ pub(crate) struct Job {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ClaimRecord {
     pub holder: String,
+    /// The id of its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// `job-first/<matter>`: due at once; somebody waits for this matter.

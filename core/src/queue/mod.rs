@@ -8,7 +8,7 @@
 //! | record | written by | holds |
 //! | --- | --- | --- |
 //! | `job/<matter>` | triggers, claims, the end of a run | generation, what is being run, when it is due |
-//! | `claim/<matter>` | claim, takeover and release only | the holder; every commit of a run checks its version: the *fence* |
+//! | `claim/<matter>` | claim, takeover and release only | the holder and its run; every commit of a run checks its version: the *fence* |
 //! | `lease/<matter>` | heartbeats; a takeover writes it too | nothing; its due time is the lease's end, on the store's clock |
 //!
 //! **Life of one job.** A trigger raises the generation and makes the job due. A worker claims it: the job notes the generation that is being run and
@@ -17,7 +17,7 @@
 //! generation rose meanwhile, later if a passing cause failed it, and never otherwise.
 //!
 //! **Failure.** A worker that dies leaves a lease that ends; whoever scans next takes over by writing claim *and* lease, each under the version it read, so that
-//! a heartbeat in the same moment wins. A worker that lost its claim finds out at its next commit ([`Code::LeaseLost`](crate::Code::LeaseLost)), and
+//! a heartbeat in the same moment wins. The same commit ends the record of the run that is taken over. A worker that lost its claim finds out at its next commit ([`Code::LeaseLost`](crate::Code::LeaseLost)), and
 //! no request of it begins after its lease's end, counted from before the heartbeat was committed. What it may have sent is an open intent, and resolved as such.
 //!
 //! A person's trigger also puts `job-first/<matter>`, which workers look at first: however many jobs are due, nobody waits behind them. Asked for during a run, the

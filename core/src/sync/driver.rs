@@ -211,7 +211,7 @@ impl Engine {
             retries: 0,
             steps: Vec::new(),
         };
-        let mut run = Run::new(self.journal.new_id()?, &claim.firm, record);
+        let mut run = Run::new(claim.run.clone(), &claim.firm, record);
         let result = match self.prepare(claim, &mut run).await {
             Ok((intake, plan, settings, (recovery, recovery_seen))) => {
                 let mut driver = Driver {

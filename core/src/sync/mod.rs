@@ -52,7 +52,7 @@ pub(crate) use recovery::{epoch, recover};
 pub(crate) use repeated::looks_sealed_with;
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
-pub(crate) use run::{RunRecord, StepRecord};
+pub(crate) use run::{RunRecord, StepRecord, end_taken_over};
 pub(crate) use share::Doubtful;
 pub(crate) use things::{
     Owner, intents_sealed_with, linked_contact, linked_documents, linked_matter, linked_matters, owner_key,

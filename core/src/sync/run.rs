@@ -145,3 +145,23 @@ pub(super) async fn fallen_short(
     };
     Ok((if linked.is_some() { RunStatus::Partial } else { RunStatus::Failed }, linked))
 }
+
+/// Adds to a takeover's commit the end of the run that is taken over. Its process died, or stands still: nothing that it writes is taken any more.
+pub(crate) async fn end_taken_over(journal: &Journal, unit: &mut Unit, links: &Links, run: &str) -> Result<()> {
+    let key = Key::new(&links.firm, RUNS, run);
+    let stored = match journal.get::<RunRecord>(&key).await {
+        // What is told of a run must not keep the matter from being synced.
+        Err(error) if error.code() == Code::StoreCorrupt => return Ok(()),
+        stored => stored?,
+    };
+    let Some(stored) = stored else {
+        // It wrote nothing yet. Should its first commit come in this moment, the takeover is built again.
+        unit.check(key, Expect::Absent);
+        return Ok(());
+    };
+    let (status, _) = fallen_short(journal, links, &stored.value.matter).await?;
+    let (ended_at, code) = (journal.runtime().now(), Code::LeaseLost.name().to_owned());
+    let ended = RunRecord { ended_at: Some(ended_at), status: Some(status), code: Some(code), ..stored.value };
+    unit.put(key, Expect::Version(stored.version), &ended)?;
+    Ok(())
+}

@@ -106,6 +106,25 @@ pub fn audit_tells_of_every_link_once(records: &[(Key, String)]) -> Result<(), S
     Ok(())
 }
 
+/// The sync log says of every run how it ended, whatever became of its process: only the run of a claim has no end yet.
+///
+/// # Errors
+/// A run that never ends.
+pub fn every_run_has_an_end(records: &[(Key, String)]) -> Result<(), String> {
+    let all = |collection: &'static str| records.iter().filter(move |(key, _)| key.collection == collection);
+    let read = |body: &str| serde_json::from_str::<Value>(body).map_err(|error| error.to_string());
+    let mut running = Vec::new();
+    for (_, body) in all("claim") {
+        running.push(read(body)?["run"].as_str().unwrap_or_default().to_owned());
+    }
+    for (key, body) in all("run") {
+        if read(body)?["status"].is_null() && !running.contains(&key.id) {
+            return Err(format!("run {} never ends", key.id));
+        }
+    }
+    Ok(())
+}
+
 /// Nothing that only Clio and we may know stands in the database as it is.
 ///
 /// # Errors

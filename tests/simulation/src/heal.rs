@@ -145,6 +145,7 @@ impl Simulation {
         if !self.restored {
             check::audit_tells_of_every_link_once(&records)?;
         }
+        check::every_run_has_an_end(&records)?;
         check::secrets_are_sealed(&records, &self.clio.model().secrets())
     }
 }

@@ -124,6 +124,7 @@ impl Remote {
     /// The fence, seen from outside: what a run writes, only the holder of its matter's claim may write.
     fn writes_without_claim(&self, writes: &[Write]) -> Option<String> {
         let mut holder = lock(&self.holder);
+        let mut claimed = None;
         for write in writes {
             let Write::Put { key, body, .. } = write else { continue };
             // An admin's decision is written into the intent by whoever asked.
@@ -133,6 +134,7 @@ impl Remote {
             let matter = match key.collection {
                 "claim" => {
                     *holder = field(body, "holder");
+                    claimed = Some(key.id.clone());
                     continue;
                 }
                 // After the account's set of links.
@@ -140,6 +142,10 @@ impl Remote {
                 "run" => field(body, "matter").unwrap_or_default(),
                 _ => continue,
             };
+            // A takeover ends the run before, in the commit that makes it the holder.
+            if key.collection == "run" && claimed.as_ref() == Some(&matter) {
+                continue;
+            }
             let held_by =
                 self.inner.body(&Key::new(&key.firm, "claim", matter)).and_then(|body| field(&body, "holder"));
             if held_by.is_none() || held_by != *holder {

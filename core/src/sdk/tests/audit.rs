@@ -232,7 +232,13 @@ async fn what_a_worker_did_in_clio_after_it_lost_its_claim_is_told() {
     assert_eq!((&told[0]["code"], &told[0]["details"]["fenced"]), (&json!("lease_lost"), &json!("true")));
     assert_eq!(told[0]["details"]["clio"], "21");
     let runs = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items;
-    let ended: Vec<&str> = runs.iter().filter(|run| run.ended_at.is_some()).map(|run| run.run.as_str()).collect();
-    assert_eq!(ended, [report.run.as_str()], "and nothing else of it is written");
+    let [heirs, lost] = runs.as_slice() else { panic!("{runs:?}") };
+    assert_eq!(heirs.run, report.run);
+    assert_eq!(lost.steps.len(), 1, "and nothing else of it is written");
+    assert_eq!(
+        (lost.ended_at, lost.status),
+        (Some(heirs.started_at), Some(RunStatus::Failed)),
+        "as the takeover wrote"
+    );
     world.sdk.verify_audit_log(&admin()).await.unwrap();
 }

@@ -3,14 +3,16 @@
 use core::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 
-use super::world::{World, admin, firm, matter, refused};
+use super::documents::begun;
+use super::world::{HOOKS, World, admin, firm, matter, refused};
 use crate::error::{Code, ErrorKind};
 use crate::log::{EventBody, LoggedRun, RunQuery};
 use crate::model::{ClioId, DocumentRef, Intake, MatterId};
-use crate::ports::{Expect, Key, Store as _, Version, Write};
-use crate::queue::{MatterStatus, Trigger};
+use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
+use crate::queue::{Acquired, MatterStatus, Trigger, Why};
 use crate::sync::{RunStatus, StepKind};
 
 #[tokio::test]
@@ -252,4 +254,61 @@ async fn the_log_is_filtered_by_the_cause_of_any_failure_of_a_run() {
     assert_eq!(found(ErrorKind::Input).await, ["m1"]);
     assert_eq!(found(ErrorKind::Clio).await, ["m1", "m2"]);
     assert_eq!(found(ErrorKind::Host).await, [""; 0]);
+}
+
+/// A run of a matter with one document whose process dies during this call.
+async fn killed_at(call: &str) -> World {
+    let (world, _, _) = begun().await;
+    let gate = world.hold(call);
+    let (actor, id) = (admin(), matter());
+    let ended = select(Box::pin(world.sdk.sync_matter(&actor, &id)), Box::pin(world.until_held())).await;
+    assert!(matches!(&ended, Either::Right(_)));
+    drop(ended);
+    drop(gate);
+    let runs = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items;
+    assert_eq!((runs.len(), runs[0].ended_at, runs[0].status), (1, None, None));
+    world.runtime.advance(Duration::from_secs(31));
+    world
+}
+
+async fn taken_over(world: &World) {
+    let (heir, actor) = (world.process(HOOKS), admin());
+    let why = Why::Asked(Trigger::Manual, &actor.id);
+    let acquired = heir.engine.claims.acquire(&firm(), &matter(), why).await.unwrap();
+    assert!(matches!(acquired, Acquired::Mine(_)), "{acquired:?}");
+}
+
+#[tokio::test]
+async fn a_run_whose_process_was_killed_is_ended_by_the_takeover() {
+    for (call, status) in [("POST /api/v4/matters", RunStatus::Failed), ("POST /api/v4/documents", RunStatus::Partial)]
+    {
+        let world = killed_at(call).await;
+        let (audited, told) = (world.stored("audit").await, world.stored("outbox").await);
+        taken_over(&world).await;
+        let log = async || world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items;
+        let killed = log().await.remove(0);
+        assert_eq!((killed.status, killed.ended_at), (Some(status), Some(world.runtime.now())), "{call}");
+        let failure = killed.failure.as_ref().unwrap();
+        assert_eq!((failure.code.as_str(), failure.cause.as_str(), failure.step), ("lease_lost", "host", None));
+        assert_eq!((world.stored("audit").await, world.stored("outbox").await), (audited, told), "no more is told");
+        // The heir dies as well, before it wrote anything.
+        world.runtime.advance(Duration::from_secs(31));
+        taken_over(&world).await;
+        world.later(Duration::from_secs(31)).await;
+        let runs = log().await;
+        assert!(runs.len() > 1 && runs.iter().all(|run| run.ended_at.is_some()), "{call}: {runs:?}");
+        assert_eq!(runs.last(), Some(&killed));
+        world.sdk.verify_audit_log(&admin()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_matter_is_taken_over_though_the_record_of_its_last_run_cannot_be_read() {
+    let world = killed_at("POST /api/v4/matters").await;
+    let (run, _) = world.stored("run").await.remove(0);
+    let key = Key::new(&firm(), "run", run);
+    let expect = Expect::Version(world.store.get(&key).await.unwrap().unwrap().version);
+    let broken = Write::Put { key, expect, version: Version("broken".into()), due_in: None, body: "{}".into() };
+    world.store.commit(&[broken]).await.unwrap();
+    taken_over(&world).await;
 }
