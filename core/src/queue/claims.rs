@@ -183,7 +183,13 @@ impl Claims {
                 let mut unit = self.journal.unit(firm)?;
                 unit.put(job_key(firm, matter), expect, &job)?;
                 // Whoever was silent for longer than its lease is given up on all the same: its end must not serve what is asked for next.
-                claim.into_iter().for_each(|claim| unit.delete(claim_key(firm, matter), claim.version));
+                if let Some(claim) = claim {
+                    if let Some(run) = claim.value.run {
+                        end_taken_over(&self.journal, &mut unit, &Links::current(&self.journal, firm).await?, &run)
+                            .await?;
+                    }
+                    unit.delete(claim_key(firm, matter), claim.version);
+                }
                 lease.into_iter().for_each(|lease| unit.delete(lease_key(firm, matter), lease.version));
                 self.journal.commit(&unit).await?;
                 return Ok(Acquired::Nothing);

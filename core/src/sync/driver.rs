@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use url::Url;
 
 use super::call::Caller;
-use super::plan::{Plan, PlannedDocument, PlannedMatter};
+use super::plan::{Plan, PlannedDocument};
 use super::plan_access::is_forbidden;
 use super::recovery::{self, Recovery};
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
@@ -17,7 +17,7 @@ use super::review::Review;
 use super::run::{Run, RunRecord, fallen_short};
 use super::share::FirmShare;
 use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session};
-use crate::clio::{ApiRequest, ClioApi, contacts, matters};
+use crate::clio::{ClioApi, contacts, matters};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
@@ -403,33 +403,6 @@ impl Driver<'_> {
         };
         self.settle(StepKind::Document, id, done).await?;
         Ok(())
-    }
-
-    /// A refusal may mean that the record which the new one belongs to is gone from Clio. That is told apart, and nothing is created in its place.
-    async fn gone<A>(&self, error: Error, kind: StepKind, clio: ClioId, show: &ApiRequest<A>) -> Error {
-        if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {
-            return error;
-        }
-        match self.caller.repeat(show).await {
-            Err(failure) if failure.error.code() == Code::ClioNotFound => {
-                Error::new(Code::LinkedRecordGone).with("record", kind.name()).with("clio", clio).caused_by(error)
-            }
-            _ => error,
-        }
-    }
-
-    /// A refusal may as well mean that the practice area was deleted since it was looked up. Then the list is loaded anew, and the next run goes by that.
-    async fn area_gone(&self, error: Error, planned: PlannedMatter) -> Error {
-        let (PlannedMatter::Create(Ok(area)) | PlannedMatter::Resolve(Ok(area))) = planned else { return error };
-        if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {
-            return error;
-        }
-        match self.engine.reload_practice_areas(&self.caller, self.firm).await {
-            Ok(now) if !now.areas.iter().any(|known| known.id == area) => {
-                Error::new(Code::PracticeAreaGone).with("practice_area", area).retry_as(Retry::Retry).caused_by(error)
-            }
-            _ => error,
-        }
     }
 
     /// Commits a step that changed nothing in Clio, with its audit entry and the question that it raised.

@@ -31,6 +31,7 @@ mod create;
 mod dedupe;
 mod document;
 mod driver;
+mod gone;
 mod known;
 mod matter;
 mod plan;

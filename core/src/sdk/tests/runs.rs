@@ -13,6 +13,7 @@ use crate::log::{EventBody, LoggedRun, RunQuery};
 use crate::model::{ClioId, DocumentRef, Intake, MatterId};
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 use crate::queue::{Acquired, MatterStatus, Trigger, Why};
+use crate::settings::FirmSettings;
 use crate::sync::{RunStatus, StepKind};
 
 #[tokio::test]
@@ -300,6 +301,21 @@ async fn a_run_whose_process_was_killed_is_ended_by_the_takeover() {
         assert_eq!(runs.last(), Some(&killed));
         world.sdk.verify_audit_log(&admin()).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_killed_run_is_ended_though_what_it_was_for_is_switched_off() {
+    let (world, _, _) = begun().await;
+    let gate = world.hold("POST /api/v4/documents");
+    let ended = select(Box::pin(world.work()), Box::pin(world.until_held())).await;
+    drop(ended);
+    drop(gate);
+    let settings = world.sdk.settings(&admin()).await.unwrap();
+    let settings = FirmSettings { sync_when_approved: false, ..settings };
+    world.sdk.save_settings(&admin(), &settings).await.unwrap();
+    world.later(Duration::from_secs(31)).await;
+    let runs = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items;
+    assert_eq!((runs.len(), runs[0].status), (1, Some(RunStatus::Partial)), "{runs:?}");
 }
 
 #[tokio::test]
