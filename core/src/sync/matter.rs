@@ -117,16 +117,26 @@ impl Driver<'_> {
         };
         let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).note(unmapped.map(note));
         let key = things::matter_key(&self.claim.links, id);
-        let mut unit = self.unit()?;
-        if let Some(doubt) = doubt {
-            self.look_after_doubt_in(&mut unit, &key, doubt).await?;
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.unit()?;
+            if let Some(doubt) = doubt {
+                self.look_after_doubt_in(&mut unit, &key, doubt).await?;
+            }
+            unit.put(key.clone(), Expect::Version(version.clone()), &self.link(clio, how))?;
+            let owner = Owner { owner: id.to_string() };
+            unit.put(things::owner_key(&self.claim.links, "matter", clio), Expect::Absent, &owner)?;
+            status::link(&self.engine.journal, &mut unit, &self.claim.links, id, seen).await?;
+            unit.audit(self.audit(action, AuditStatus::Ok, &step));
+            if self.commit(unit, &step).await? {
+                return Ok(Some(step));
+            }
+            // Another run resolved it meanwhile; or a poll, or an early delivery, was written in this moment.
+            let now = self.engine.journal.store().get(&key).await?;
+            if now.is_none_or(|now| now.version != version) {
+                break;
+            }
         }
-        unit.put(key, Expect::Version(version), &self.link(clio, how))?;
-        let owner = Owner { owner: id.to_string() };
-        unit.put(things::owner_key(&self.claim.links, "matter", clio), Expect::Absent, &owner)?;
-        status::link(&self.engine.journal, &mut unit, &self.claim.links, id, seen).await?;
-        unit.audit(self.audit(action, AuditStatus::Ok, &step));
-        Ok(self.commit(unit, &step).await?.then_some(step))
+        Ok(None)
     }
 
     /// Looks in Clio for what an open intent may have created.

@@ -98,6 +98,27 @@ pub(crate) async fn wake_after(journal: &Journal, unit: &mut Unit, chore: Chore,
     Ok(())
 }
 
+/// For the commit of a link to a matter that is known as of `seen`, on Clio's clock. Whoever linked it may have stood still since Clio answered, and no poll finds what was
+/// changed after that and before the poll's place: then all links are asked after.
+pub(super) async fn sweep_if_passed(journal: &Journal, unit: &mut Unit, seen: Timestamp) -> Result<()> {
+    let key = Chore::Poll.key(unit.firm());
+    let polled = match journal.get::<Progress>(&key).await {
+        // A newer SDK's: that one polls.
+        Err(error) if error.code() == Code::StoreCorrupt => return Ok(()),
+        polled => polled?,
+    };
+    let Some(Stored { value, version, .. }) = polled else {
+        unit.check(key, Expect::Absent);
+        return Ok(());
+    };
+    // Not if it moves on in this moment.
+    unit.check(key, Expect::Version(version));
+    if value.cursor.is_some_and(|cursor| seen < cursor) {
+        wake_in(journal, unit, Chore::Sweep).await?;
+    }
+    Ok(())
+}
+
 /// Whether a chore is due before this much time has passed.
 pub(crate) async fn is_due_within(journal: &Journal, firm: &FirmId, chore: Chore, wait: Duration) -> Result<bool> {
     let due_at = journal.store().get(&chore.key(firm)).await?.and_then(|record| record.due_at);

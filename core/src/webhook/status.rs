@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::chores::sweep_if_passed;
 use crate::auth::Links;
 use crate::clio::{Matter, MatterStatus};
 use crate::error::{Code, Result};
@@ -225,6 +226,7 @@ pub(crate) async fn link(
     let tell = status != MatterStatus::Open || epoch.is_some();
     let now = Known { matter: matter.clone(), status, updated_at, host_changed_at: None, epoch, gone: false };
     unit.put(key, expect(known.as_ref()), &now)?;
+    sweep_if_passed(journal, unit, updated_at).await?;
     if tell {
         unit.event(told(matter, seen.clio, status, updated_at));
     }

@@ -301,3 +301,19 @@ async fn a_contacts_delivery_that_can_never_be_applied_is_given_up() {
         assert_eq!(world.audited("webhook_applied").await.len(), 1, "{ends}");
     }
 }
+
+#[tokio::test]
+async fn a_matter_that_is_linked_long_after_clio_answered_is_asked_after() {
+    let world = World::subscribed(true).await;
+    world.work().await;
+    world.later(Duration::from_secs(3_601)).await;
+    // The answer is of an hour ago, and the poll has been past that.
+    world.synced().await;
+    world.answers(|method, path, _, _| {
+        let closed = json!([{ "id": 21, "status": "Closed", "updated_at": "2026-04-01T12:10:00Z" }]);
+        let listed = json!({ "data": closed, "meta": { "paging": {} } });
+        (method == "GET" && path == "/api/v4/matters").then_some((200, listed))
+    });
+    world.work().await;
+    assert_eq!(world.statuses().await, ["closed"]);
+}
