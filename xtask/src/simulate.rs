@@ -112,11 +112,6 @@ const MUTATIONS: &[Mutation] = &[
         )],
     },
     Mutation {
-        name: "what a run knows of a recovery",
-        file: "core/src/sync/recovery.rs",
-        edits: &[("        unit.check(key(self.firm), self.recovery_seen.clone());", "        let _ = &mut unit;")],
-    },
-    Mutation {
         name: "the question about a client that was corrected before a restore",
         file: "core/src/sync/contact.rs",
         edits: &[("sent.email.is_some() && !intent.is_recovered()", "sent.email.is_some()")],
