@@ -37,7 +37,13 @@ impl Driver<'_> {
 impl Engine {
     async fn note_plan_lost(&self, firm: &FirmId) -> Result<()> {
         loop {
-            let Ok(stored) = Connection::load_usable(&self.journal, firm).await else { return Ok(()) };
+            let stored = match Connection::load_usable(&self.journal, firm).await {
+                Ok(stored) => stored,
+                // It was ended meanwhile: a later connect tries anew what the plan allows.
+                Err(error) if matches!(error.code(), Code::NotConnected | Code::ReconnectRequired) => return Ok(()),
+                // Nothing may be parked for a reason that nobody will ask after.
+                Err(error) => return Err(error),
+            };
             if stored.value.advice.contains(&Code::PlanWithoutApi) {
                 return Ok(());
             }

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
-use super::world::{Http, KEY, World, firm, matter};
+use super::world::{Http, KEY, World, firm, matter, refused};
 use crate::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use crate::clio::ClioHost;
 use crate::error::{Code, Result};
@@ -507,4 +507,22 @@ async fn a_trigger_is_followed_by_its_run_at_once_and_not_at_the_next_look() {
         panic!()
     };
     assert_eq!(*first_call.lock().unwrap(), Some(triggered));
+}
+
+#[tokio::test]
+async fn nothing_is_parked_for_a_plan_of_which_it_could_not_be_written_that_it_has_no_access() {
+    let bench = Bench::new(|http| Arc::new(http));
+    bench.world.connect().await.unwrap();
+    bench.world.put("a1");
+    let trouble = Arc::clone(&bench.store.trouble);
+    bench.world.answers(move |_, path, _, _| {
+        // The last that is asked before the plan is said to be the reason.
+        if path == "/api/v4/documents" {
+            trouble.lock().unwrap().unread = Some((firm(), 1));
+        }
+        path.starts_with("/api/v4").then(|| refused(403))
+    });
+    let failed = bench.sdk.sync_matter(&first(), &MatterId::new("a1").unwrap()).await;
+    assert_eq!(failed.unwrap_err().code(), Code::StoreFailed);
+    assert!(!bench.sdk.matter_state(&first(), &MatterId::new("a1").unwrap()).await.unwrap().parked);
 }
