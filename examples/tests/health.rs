@@ -17,7 +17,12 @@ const RECONNECT: &str =
     "Clio no longer accepts the firm's authorization. A firm admin must reconnect in Settings, Integrations.";
 const PERMISSION: &str = "The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, \
                           Documents read and write, Users read, Webhooks write), then reconnect.";
-const VALUES: &str = "Clio refused the values that were sent. See the Clio error type.";
+const VALUES: &str =
+    "Clio refused the values that were sent. See the named field, if there is one, and the Clio error type.";
+const DISCONNECTING: &str =
+    "The firm was disconnected. Clio is still asked to take back what it granted; nothing has to be done for that.";
+
+const WEBHOOKS_LEFT: &str = "A webhook subscription may still be in Clio. What it delivers is refused, and it ends at the latest when it is not renewed.";
 
 struct Card {
     bench: Bench,
@@ -158,7 +163,7 @@ async fn the_card_tells_everything_in_each_state_and_what_to_do_next() {
             "state": "degraded",
             "advice": advice("app_permission_missing", PERMISSION),
             "connection": connection("usr_2", &json!(30.0)),
-            "webhooks": { "delivers": false, "cause": "app_permission_missing", "seen_at": "now" },
+            "webhooks": { "delivers": false, "cause": { "code": "app_permission_missing", "message": PERMISSION }, "seen_at": "now" },
         }),
     );
     assert_eq!(card.shown().await, expected);
@@ -187,7 +192,7 @@ async fn the_card_tells_everything_in_each_state_and_what_to_do_next() {
         json!({
             "state": "disconnected",
             "advice": advice("not_connected", NOT_CONNECTED),
-            "connection": with(&connection("usr_2", &Value::Null), json!({ "unrevoked": "webhooks" })),
+            "connection": with(&connection("usr_2", &Value::Null), json!({ "unrevoked": { "code": "webhooks", "message": WEBHOOKS_LEFT } })),
             "sync_when_approved": true,
             "held_matters": 1,
             "webhooks": Value::Null,
@@ -225,7 +230,7 @@ async fn the_card_tells_that_a_revocation_is_under_way_and_what_stayed_unrevoked
     bench.sim.model().add_fault(Fault::new("POST", "/oauth/deauthorize", unreachable));
     service.post("/disconnect", ADMIN, json!({})).await;
     let shown = card.shown().await;
-    assert_eq!((&shown["state"], &shown["advice"]), (&json!("revoking"), &advice("not_connected", NOT_CONNECTED)));
+    assert_eq!((&shown["state"], &shown["advice"]), (&json!("revoking"), &advice("disconnecting", DISCONNECTING)));
     assert_eq!(shown["connection"], connection("usr_1", &json!(30.0)), "the token is kept to be given back");
 
     bench.sim.model().clear_faults();
@@ -234,5 +239,8 @@ async fn the_card_tells_that_a_revocation_is_under_way_and_what_stayed_unrevoked
     bench.sim.model().config_mut().deauthorize_kills_refresh = false;
     service.post("/disconnect", ADMIN, json!({})).await;
     let shown = card.shown().await;
-    assert_eq!((&shown["state"], &shown["connection"]["unrevoked"]), (&json!("disconnected"), &json!("refresh_token")));
+    assert_eq!(
+        (&shown["state"], &shown["connection"]["unrevoked"]["code"]),
+        (&json!("disconnected"), &json!("refresh_token"))
+    );
 }

@@ -69,7 +69,7 @@ async fn an_admin_decides_that_a_namesake_is_somebody_else() {
     work_until(&sdk, "m1", MatterStatus::Synced).await;
     assert!(sdk.reviews(&admin()).await.unwrap().is_empty());
     let again = sdk.decide(&admin(), StepKind::Contact, "c1", Decision::Create).await.unwrap_err();
-    assert_eq!(again.code(), Code::IdInvalid, "it is answered");
+    assert_eq!(again.code(), Code::RecordUnknown, "it is answered");
     assert_eq!(bench.state()["contacts"].as_array().unwrap().len(), 2);
     bench.sim.stop();
 }
@@ -151,7 +151,7 @@ async fn the_sync_log_tells_what_failed_and_a_retry_does_only_what_is_missing() 
         // Contact, matter, document, and whether its matter is still there; then: is there a stub, POST, PATCH.
         [(Trigger::Retry, 3), (Trigger::Manual, 4)]
     });
-    assert_eq!(sdk.retry(&staff(), "nonsense").await.unwrap_err().code(), Code::IdInvalid);
+    assert_eq!(sdk.retry(&staff(), "nonsense").await.unwrap_err().code(), Code::RecordUnknown);
     assert_each_once(&bench.state(), 4, 4, 4, "retried");
     bench.sim.stop();
 }

@@ -95,7 +95,7 @@ const TABLE: &[Row] = &[
         400,
     ),
     row("GET", "/sync-log", May::User, "", 200).query("?matter={matter}&limit=500").wrong("/sync-log?limit=x", "", 400),
-    row("POST", "/sync-log/{run}/retry", May::User, "", 202).wrong("/sync-log/none/retry", "", 400),
+    row("POST", "/sync-log/{run}/retry", May::User, "", 202).wrong("/sync-log/none/retry", "", 404),
     row("GET", "/audit", May::Admin, "", 200).query("?limit=500").wrong("/audit?since=x", "", 400),
     row("GET", "/held", May::User, "", 200),
     row("POST", "/held", May::Admin, r#"{"run": true}"#, 200).wrong("/held", r#"{"run": "x"}"#, 422),
@@ -103,11 +103,11 @@ const TABLE: &[Row] = &[
     row("POST", "/contact-proposals/{proposal}", May::Admin, r#"{"accept": true}"#, 204).wrong(
         "/contact-proposals/from_clio-1",
         r#"{"accept": true}"#,
-        400,
+        404,
     ),
     row("POST", "/contact-proposals/{proposal}/applied", May::Host, "", 204),
     row("GET", "/events", May::Host, "", 200),
-    row("POST", "/events/ack", May::Host, r#"{"id": "{event}"}"#, 204).wrong("/events/ack", r#"{"id": "x"}"#, 400),
+    row("POST", "/events/ack", May::Host, r#"{"id": "{event}"}"#, 204).wrong("/events/ack", r#"{"id": "x"}"#, 404),
     row("POST", "/webhooks/{token}", May::Clio, "", 401).wrong("/webhooks/Zmlybl8x.AAAA", "", 404),
     row("GET", "/connect", May::Admin, "", 303).wrong("/connect?separate=true", "", 409),
     row("GET", "/oauth/callback", May::Admin, "", 303).query("?{callback}").wrong(

@@ -333,7 +333,7 @@ async fn without_the_permission_for_webhooks_the_firm_is_connected_and_told_what
     bench.sim.model().config_mut().permissions.insert("webhooks".into(), clio_sim::Level::None);
     let service = Backend::start(&bench);
     assert!(service.connect(ADMIN).await.0.is_redirection());
-    service.until("advice", async || service.get("/status", ADMIN).await.1["webhooks"]["cause"].is_string()).await;
+    service.until("advice", async || service.get("/status", ADMIN).await.1["webhooks"]["cause"].is_object()).await;
     let (_, health) = service.get("/status", ADMIN).await;
     assert_eq!((health["state"].as_str(), health["webhooks"]["delivers"].as_bool()), (Some("degraded"), Some(false)));
     assert_eq!(health["advice"][0]["code"], "app_permission_missing");

@@ -120,7 +120,7 @@ async fn a_change_in_clio_that_is_older_than_the_hosts_own_is_dropped_and_a_newe
     assert_eq!(service.events("matter_status", 1).await[0]["status"], "closed");
     // Of a matter that is not in Clio nothing can be known.
     let unknown = service.post("/matters/m9/status-changed", ADMIN, json!({ "at": at })).await;
-    assert_eq!((unknown.0, &unknown.1["error"]["code"]), (StatusCode::NOT_FOUND, &json!("matter_unknown")));
+    assert_eq!((unknown.0, &unknown.1["error"]["code"]), (StatusCode::NOT_FOUND, &json!("not_synced_yet")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,12 +22,18 @@ enum casehug_clio_code
   CASEHUG_CLIO_MATTER_UNKNOWN = 1003,
   // An id is empty, too long or holds characters that ids may not hold.
   CASEHUG_CLIO_ID_INVALID = 1004,
-  // A setting or a configuration value is not allowed.
+  // A setting or an argument is not allowed, or cannot be read.
   CASEHUG_CLIO_SETTING_INVALID = 1005,
   // This URL is not allowed here: https is required, except for this machine's own loopback addresses.
   CASEHUG_CLIO_URL_REFUSED = 1006,
   // The intake could not be read from CaseHug. Check that its files or service can be reached.
   CASEHUG_CLIO_INTAKE_UNREADABLE = 1007,
+  // The firm has nothing of this id: it may be mistyped, or what it named is done, decided or removed.
+  CASEHUG_CLIO_RECORD_UNKNOWN = 1008,
+  // Somebody changed the settings meanwhile, and nothing was saved. Read them and save again.
+  CASEHUG_CLIO_SETTINGS_CHANGED = 1009,
+  // This was decided before, and may have been carried out. Nothing was changed.
+  CASEHUG_CLIO_ALREADY_DECIDED = 1010,
   // The firm is not connected to Clio. A firm admin can connect it in Settings, Integrations.
   CASEHUG_CLIO_NOT_CONNECTED = 2001,
   // Only an admin of this firm may do this.
@@ -48,11 +54,15 @@ enum casehug_clio_code
   CASEHUG_CLIO_OAUTH_ANSWER_INVALID = 2009,
   // Another admin connected or disconnected the firm at the same moment. Look at its state, and begin again if needed.
   CASEHUG_CLIO_CONNECT_CONFLICT = 2010,
-  // Clio rejected the access token. It is refreshed automatically; if this repeats, check that the connection's region is right and reconnect.
+  // Clio rejected the access token. If this repeats, check that the connection's region is right, and reconnect.
   CASEHUG_CLIO_TOKEN_REJECTED = 2011,
   // The firm is still connected to a Clio account. Disconnect it in Settings, Integrations, before connecting another account.
   CASEHUG_CLIO_DISCONNECT_FIRST = 2012,
-  // Clio could not be reached. Check the network, name resolution and firewall; the sync is tried again.
+  // The firm is connected to Clio in another region than the one that this service works with. Use the service of that region, or disconnect there first.
+  CASEHUG_CLIO_CONNECTED_ELSEWHERE = 2013,
+  // The firm was disconnected. Clio is still asked to take back what it granted; nothing has to be done for that.
+  CASEHUG_CLIO_DISCONNECTING = 2014,
+  // Clio could not be reached. Check the network, name resolution and firewall.
   CASEHUG_CLIO_CONNECT_FAILED = 3001,
   // No secure connection: TLS 1.2 or newer and a valid certificate are required.
   CASEHUG_CLIO_TLS_REFUSED = 3002,
@@ -70,17 +80,17 @@ enum casehug_clio_code
   CASEHUG_CLIO_SEND_WINDOW_CLOSED = 3008,
   // The HTTP transport failed.
   CASEHUG_CLIO_TRANSPORT_FAILED = 3009,
-  // Clio's request limit was reached. The sync continues when the limit resets.
+  // Clio's request limit was reached. It resets within a minute or so.
   CASEHUG_CLIO_CLIO_RATE_LIMITED = 4001,
-  // Clio had an internal error. The sync is tried again.
+  // Clio had an internal error.
   CASEHUG_CLIO_CLIO_UNAVAILABLE = 4002,
   // Clio refused the request as malformed. This is a defect of the integration; report the code and the Clio error type.
   CASEHUG_CLIO_CLIO_BAD_REQUEST = 4003,
   // Clio says that the record does not exist, or hides it from the connected user.
   CASEHUG_CLIO_CLIO_NOT_FOUND = 4004,
-  // Clio refused the values that were sent. See the Clio error type.
+  // Clio refused the values that were sent. See the named field, if there is one, and the Clio error type.
   CASEHUG_CLIO_CLIO_VALIDATION = 4005,
-  // The record was changed in Clio at the same moment.
+  // The record was changed in Clio meanwhile.
   CASEHUG_CLIO_CLIO_CONFLICT = 4006,
   // Clio no longer supports the API version of this SDK. Update the SDK.
   CASEHUG_CLIO_CLIO_VERSION_UNSUPPORTED = 4007,
@@ -92,7 +102,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_APP_PERMISSION_MISSING = 4010,
   // The role of the connected Clio user forbids this. Give the role access in Clio, or reconnect as a user who has it.
   CASEHUG_CLIO_USER_ROLE_FORBIDS = 4011,
-  // The mapped practice area no longer exists in Clio. Choose another in Settings, Integrations.
+  // The firm has no such practice area in Clio, or no longer. Choose another in Settings, Integrations.
   CASEHUG_CLIO_PRACTICE_AREA_GONE = 4012,
   // The document is not approved and was not sent.
   CASEHUG_CLIO_DOCUMENT_NOT_APPROVED = 5001,
@@ -102,7 +112,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_DOCUMENT_MISSING = 5003,
   // The document's file could not be read.
   CASEHUG_CLIO_DOCUMENT_UNREADABLE = 5004,
-  // The document changed while it was being sent. Nothing of it was published in Clio; the next run sends it as it is then.
+  // The document changed while it was being sent. Nothing of it was published in Clio. It can be sent as it is now.
   CASEHUG_CLIO_DOCUMENT_CHANGED = 5005,
   // The document's approval was withdrawn while it was being sent. Nothing of it was published in Clio.
   CASEHUG_CLIO_DOCUMENT_WITHDRAWN = 5006,
@@ -114,23 +124,25 @@ enum casehug_clio_code
   CASEHUG_CLIO_UPLOAD_REFUSED = 5009,
   // Clio named an upload address that is not allowed. Nothing was sent there. Report this.
   CASEHUG_CLIO_UPLOAD_URL_REFUSED = 5010,
-  // Clio is still processing the uploaded document. It is asked again.
+  // Clio is still processing the uploaded document.
   CASEHUG_CLIO_DOCUMENT_PROCESSING = 5011,
   // It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.
   CASEHUG_CLIO_SYNC_IN_DOUBT = 6001,
-  // Records in Clio resemble the one in doubt, but not enough to be sure. An admin must decide.
+  // It cannot be told by itself whether a record in Clio is the one in doubt. An admin must decide.
   CASEHUG_CLIO_NEEDS_REVIEW = 6002,
-  // Another run of the same matter or client is in progress. It is synced again by itself after that.
+  // The matter or the client was in use, or what its sync goes by changed meanwhile. Nothing is lost: it is due again.
   CASEHUG_CLIO_SYNC_BUSY = 6003,
   // An earlier step of this matter did not complete, so this one was not tried.
   CASEHUG_CLIO_STEP_BLOCKED = 6004,
-  // This worker was silent for too long, and another one took over the matter. Nothing is lost: what was sent is found again.
+  // This worker was silent for too long, and the matter went to another one. Nothing is lost: what was sent is found again.
   CASEHUG_CLIO_LEASE_LOST = 6005,
   // The contact or matter that was synced is no longer in Clio, or is hidden from the connected user. It is not created again by itself: restore it in Clio, or give the connected user access.
   CASEHUG_CLIO_LINKED_RECORD_GONE = 6006,
+  // This matter or its client is not in Clio yet. Sync the matter first.
+  CASEHUG_CLIO_NOT_SYNCED_YET = 6007,
   // The SDK's database failed. Check its disk, permissions and connection.
   CASEHUG_CLIO_STORE_FAILED = 7001,
-  // Another process changed the same record. The work is read again and repeated.
+  // Another process changed the same record at the same moment. Try again.
   CASEHUG_CLIO_STORE_CONFLICT = 7002,
   // A stored record cannot be read by this version of the SDK.
   CASEHUG_CLIO_STORE_CORRUPT = 7003,

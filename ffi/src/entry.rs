@@ -229,7 +229,7 @@ unsafe fn answer(work: impl FnOnce() -> Result<Option<Value>>, out: *mut *mut c_
     });
     let (status, value, failure) = match result {
         Ok(value) => (OK, value, None),
-        Err(error) => (i32::from(error.code().number()), None, Some(error.to_json())),
+        Err(error) => (i32::from(error.code().number()), None, Some(serde_json::to_value(&error).unwrap_or_default())),
     };
     // SAFETY: by this function's own contract.
     unsafe {

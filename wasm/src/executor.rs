@@ -83,5 +83,5 @@ pub fn poll(task: u32) {
 
 /// The JSON text of which the host makes its `Error`.
 pub(crate) fn describe(error: &Error) -> String {
-    error.to_json().to_string()
+    serde_json::to_string(error).unwrap_or_default()
 }

@@ -122,12 +122,12 @@ impl Connection {
     /// Its tokens are for its own Clio only.
     ///
     /// # Errors
-    /// [`Code::SettingInvalid`] (`setting` = `region`).
+    /// [`Code::ConnectedElsewhere`].
     pub(crate) fn require_of(&self, host: &ClioHost) -> Result<()> {
         if self.is_of(host) {
             return Ok(());
         }
-        Err(Error::new(Code::SettingInvalid).with("setting", "region").with("connected", &self.region))
+        Err(Error::new(Code::ConnectedElsewhere).with("connected", &self.region))
     }
 
     pub(crate) fn key(firm: &FirmId) -> Key {

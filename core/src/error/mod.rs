@@ -5,8 +5,12 @@
 //! because nobody can say what it quotes.
 
 mod codes;
+mod failure;
+#[cfg(test)]
+mod places;
 
 pub use codes::{ALL_CODES, Code};
+pub use failure::Failure;
 
 use core::fmt;
 use core::time::Duration;
@@ -149,22 +153,6 @@ impl Error {
     #[must_use]
     pub fn retry(&self) -> Retry {
         self.0.retry
-    }
-
-    /// The shape in which every binding hands it to its language. `retry_after_ms` only if the verdict has a delay.
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        let context: serde_json::Map<String, serde_json::Value> =
-            self.context().iter().map(|(key, value)| ((*key).to_owned(), value.as_str().into())).collect();
-        let code = self.code();
-        let mut json = serde_json::json!({
-            "code": code.name(), "number": code.number(), "kind": self.kind().name(),
-            "retry": self.retry().name(), "message": code.message(), "context": context,
-        });
-        if let Retry::After(delay) = self.retry() {
-            json["retry_after_ms"] = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX).into();
-        }
-        json
     }
 
     /// The context pairs, in the order in which they were added.

@@ -82,11 +82,11 @@ impl<'a> AuditLog<'a> {
     /// Entries that the query asks for, newest first.
     ///
     /// # Errors
-    /// As [`page`](Self::page); [`Code::IdInvalid`] when `after` is not of a page.
+    /// As [`page`](Self::page); [`Code::SettingInvalid`] when `after` is not of a page.
     pub async fn query(&self, firm: &FirmId, query: &AuditQuery) -> Result<LogPage<AuditRecord>> {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(MOST) };
         let mut until = match &query.after {
-            Some(after) => after.parse().map_err(|_| Error::new(Code::IdInvalid).with("type", "AuditQuery"))?,
+            Some(after) => after.parse().map_err(|_| Error::new(Code::SettingInvalid).with("argument", "after"))?,
             None => u64::MAX,
         };
         let mut page = LogPage { items: Vec::new(), next: None };

@@ -283,12 +283,12 @@ impl<'a> Outbox<'a> {
     /// there, is given again under its new id.
     ///
     /// # Errors
-    /// [`Code::IdInvalid`] when `id` is none; [`Code::StoreFailed`], after which it is safe to acknowledge again.
+    /// [`Code::RecordUnknown`] when `id` is none, [`Code::SettingInvalid`] when an earlier event of its subject is not acknowledged yet; [`Code::StoreFailed`], after which it is safe to acknowledge again.
     pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
-        let invalid = || Error::new(Code::IdInvalid).with("type", "OutboxEvent");
+        let unknown = || Error::new(Code::RecordUnknown).with("type", "event");
         let (id, epoch) = id.split_once(EPOCH).map_or((id, None), |(id, epoch)| (id, Some(epoch)));
-        let (subject, number) = id.rsplit_once('#').ok_or_else(invalid)?;
-        let number: u64 = number.parse().map_err(|_| invalid())?;
+        let (subject, number) = id.rsplit_once('#').ok_or_else(unknown)?;
+        let number: u64 = number.parse().map_err(|_| unknown())?;
         let counter_key = Key::new(firm, COUNTERS, subject);
         loop {
             let counter = self.journal.get::<Counter>(&counter_key).await?;
@@ -296,12 +296,17 @@ impl<'a> Outbox<'a> {
             if crate::sync::epoch(self.journal, firm).await?.as_deref() != epoch {
                 return Ok(());
             }
-            let Some(counter) = counter else { return Err(invalid()) };
+            let Some(counter) = counter else { return Err(unknown()) };
             if number <= counter.value.acked {
                 return Ok(());
             }
+            if number > counter.value.last {
+                return Err(unknown());
+            }
             if number != counter.value.acked + 1 {
-                return Err(invalid());
+                return Err(Error::new(Code::SettingInvalid)
+                    .with("argument", "id")
+                    .with("reason", "earlier_event_first"));
             }
             let mut unit = self.journal.unit(firm)?;
             let acked = Counter { acked: number, ..counter.value };
@@ -366,7 +371,8 @@ mod tests {
         runtime.advance(LEASE);
         assert_eq!(next(&journal).await, first, "a reader that died: given again under the same ids");
         let outbox = Outbox::new(&journal);
-        assert_eq!(outbox.ack(&firm, "matter/m1#000000000002").await.unwrap_err().code(), Code::IdInvalid);
+        assert_eq!(outbox.ack(&firm, "matter/m1#000000000002").await.unwrap_err().code(), Code::SettingInvalid);
+        assert_eq!(outbox.ack(&firm, "matter/m1#000000000009").await.unwrap_err().code(), Code::RecordUnknown);
         outbox.ack(&firm, &first[0]).await.unwrap();
         outbox.ack(&firm, &first[0]).await.unwrap();
         assert_eq!(next(&journal).await, ["matter/m1#000000000002"]);

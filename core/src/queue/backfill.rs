@@ -160,7 +160,7 @@ pub(crate) async fn change(journal: &Journal, actor: &Actor, id: &str, to: Backf
     loop {
         let stored = journal.get::<Backfill>(&key(&actor.firm, id)).await?;
         let Stored { value: mut backfill, version, .. } =
-            stored.ok_or_else(|| Error::new(Code::IdInvalid).with("type", "Backfill"))?;
+            stored.ok_or_else(|| Error::new(Code::RecordUnknown).with("type", "backfill"))?;
         let ended = matches!(backfill.status, BackfillStatus::Cancelled | BackfillStatus::Done);
         if ended || backfill.status == to {
             return Ok(backfill.state(id));

@@ -11,10 +11,11 @@ impl Sdk {
     /// Has a worker try again what a run left out; it does only what is missing, and before all that nobody waits for.
     ///
     /// # Errors
-    /// [`Code::IdInvalid`] when the firm has no such run; [`Code::StoreFailed`].
+    /// [`Code::RecordUnknown`] when the firm has no such run; [`Code::StoreFailed`].
     pub async fn retry(&self, actor: &Actor, run: &str) -> Result<()> {
         let log = SyncLog { journal: &self.journal };
-        let run = log.run(&actor.firm, run).await?.ok_or_else(|| Error::new(Code::IdInvalid).with("type", "run"))?;
+        let run =
+            log.run(&actor.firm, run).await?.ok_or_else(|| Error::new(Code::RecordUnknown).with("type", "run"))?;
         if !queue::hold(&self.journal, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
             self.engine.claims.ask(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
         }
@@ -71,7 +72,7 @@ impl Sdk {
     /// Starts nothing more of a backfill until it is resumed.
     ///
     /// # Errors
-    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`].
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::RecordUnknown`].
     pub async fn pause_backfill(&self, actor: &Actor, id: &str) -> Result<BackfillState> {
         self.change_backfill(actor, id, BackfillStatus::Paused).await
     }

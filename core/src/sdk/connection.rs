@@ -62,7 +62,7 @@ impl Sdk {
     /// Accepts or rejects a change of a contact. From Clio and accepted: the host is told to apply it. To Clio and accepted: it is sent now.
     ///
     /// # Errors
-    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`] when there is no such proposal; [`Code::ClioConflict`] when the contact was changed in
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::RecordUnknown`] when there is no such proposal, [`Code::AlreadyDecided`] when it was accepted before; [`Code::ClioConflict`] when the contact was changed in
     /// Clio since: reject it, and propose it again. What kept Clio from taking it; the proposal stays then.
     pub async fn decide_contact(&self, actor: &Actor, proposal: &str, accept: bool) -> Result<()> {
         self.auth.require_admin(actor, "contact_review").await?;
@@ -72,7 +72,7 @@ impl Sdk {
     /// The client of this matter was changed in CaseHug: an admin may send that to Clio. Gives the proposal's id; `None`: Clio says the same already.
     ///
     /// # Errors
-    /// What the intake source reports; [`Code::MatterUnknown`] when the client is not in Clio yet; [`Code::NotConnected`], or what kept Clio
+    /// What the intake source reports; [`Code::NotSyncedYet`] when the client is not in Clio yet; [`Code::NotConnected`], or what kept Clio
     /// from showing the contact.
     pub async fn propose_contact(&self, actor: &Actor, matter: &MatterId) -> Result<Option<String>> {
         self.engine.propose_to_clio(actor, matter).await
@@ -90,11 +90,11 @@ impl Sdk {
     /// Clio's times are whole seconds; of a change in the same second Clio's wins.
     ///
     /// # Errors
-    /// [`Code::MatterUnknown`] when the matter is not in Clio yet; [`Code::StoreFailed`].
+    /// [`Code::NotSyncedYet`] when the matter is not in Clio yet; [`Code::StoreFailed`].
     pub async fn status_changed_here(&self, actor: &Actor, matter: &MatterId, at: Timestamp) -> Result<()> {
         let links = Links::current(&self.journal, &actor.firm).await?;
         let clio = linked_matter(&self.journal, &links, matter).await?;
-        let clio = clio.ok_or_else(|| Error::new(Code::MatterUnknown).with("matter", matter))?;
+        let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("matter", matter))?;
         // On Clio's clock, whatever the host's shows; Clio tells whole seconds, so it is not known better than that.
         let now = self.engine.runtime.now();
         let ahead = self.engine.clio.clio_now().map_or(0, |clio_now| clio_now.millis_since(now));

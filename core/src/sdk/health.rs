@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Sdk;
+use super::{Sdk, card_words};
 use crate::auth::{Actor, Connection, ConnectionState};
 use crate::error::{Code, ErrorKind, Result};
 use crate::log::{RunQuery, SyncLog};
@@ -28,7 +28,7 @@ pub struct Health {
     /// Sync when an intake is created.
     pub sync_when_created: bool,
     /// How status comes back; `None` until it was looked after.
-    pub webhooks: Option<HookHealth>,
+    pub webhooks: Option<WebhookHealth>,
     /// Clio's request budget.
     pub budget: BudgetHealth,
     /// Jobs that are due now, up to 1,000.
@@ -41,10 +41,10 @@ pub struct Health {
     pub last_failure: Option<FailureHealth>,
 }
 
-/// An error code, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A word, mostly an error code, and what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// The code's name.
+    /// The code's name, or a fixed word.
     pub code: &'static str,
     /// What to do.
     pub message: &'static str,
@@ -73,8 +73,30 @@ pub struct ConnectionHealth {
     pub connected_by: ActorId,
     /// When the access token ends; it is refreshed by itself before.
     pub token_expires_at: Option<Timestamp>,
-    /// What Clio may still honour after a disconnect.
-    pub unrevoked: Option<String>,
+    /// What Clio may still honour after a disconnect, and what to do to be sure.
+    pub unrevoked: Option<Advice>,
+}
+
+/// How status comes back, on the card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WebhookHealth {
+    /// Whether matters deliver. `false`: they are polled.
+    pub delivers: bool,
+    /// When the first subscription ends, on Clio's clock, unless it is renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Why it does not deliver, or why contacts do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Advice>,
+    /// When that was seen, on the host's clock.
+    pub seen_at: Timestamp,
+}
+
+impl From<HookHealth> for WebhookHealth {
+    fn from(known: HookHealth) -> Self {
+        let HookHealth { delivers, expires_at, cause, seen_at } = known;
+        Self { delivers, expires_at, cause: cause.as_deref().map(card_words::webhook_cause), seen_at }
+    }
 }
 
 /// Clio's request budget.
@@ -137,11 +159,11 @@ impl Sdk {
                 connected_at: connection.connected_at,
                 connected_by: connection.connected_by,
                 token_expires_at,
-                unrevoked: connection.unrevoked,
+                unrevoked: connection.unrevoked.as_deref().map(card_words::unrevoked),
             }),
             sync_when_approved: settings.sync_when_approved,
             sync_when_created: settings.sync_when_created,
-            webhooks,
+            webhooks: webhooks.map(WebhookHealth::from),
             budget: BudgetHealth { limit: budget.0, left: budget.1 },
             due_jobs: self.journal.store().scan(&due).await?.len(),
             held_matters: self.held_matters(actor).await?.len(),
@@ -161,7 +183,8 @@ impl Sdk {
 fn advice(connection: Option<&Connection>, webhooks: Option<&HookHealth>) -> Vec<Code> {
     let Some(connection) = connection else { return vec![Code::NotConnected] };
     match connection.state {
-        ConnectionState::Revoking | ConnectionState::Disconnected => return vec![Code::NotConnected],
+        ConnectionState::Revoking => return vec![Code::Disconnecting],
+        ConnectionState::Disconnected => return vec![Code::NotConnected],
         ConnectionState::ReconnectRequired => return vec![Code::ReconnectRequired],
         ConnectionState::Connected | ConnectionState::Degraded => {}
     }

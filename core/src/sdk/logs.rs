@@ -77,7 +77,7 @@ impl Sdk {
     /// Acknowledges an event.
     ///
     /// # Errors
-    /// [`Code::IdInvalid`], [`Code::StoreFailed`].
+    /// [`Code::RecordUnknown`], [`Code::SettingInvalid`], [`Code::StoreFailed`].
     pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
         Outbox::new(&self.journal).ack(firm, id).await
     }

@@ -121,7 +121,7 @@ impl Sdk {
     /// be one that can be ours, a matter of another client say, that run fails with [`Code::NeedsReview`] and `decision` = what is wrong; the question is open again.
     ///
     /// # Errors
-    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::IdInvalid`] when there is no such question, or it answered itself;
+    /// [`Code::NotAllowed`] unless the actor is an admin; [`Code::RecordUnknown`] when there is no such question, or it answered itself;
     /// [`Code::SettingInvalid`] when the chosen record belongs to another matter or document; [`Code::StoreConflict`]: ask again.
     pub async fn decide(&self, actor: &Actor, step: StepKind, id: &str, decision: Decision) -> Result<()> {
         self.auth.require_admin(actor, "review").await?;

@@ -1,6 +1,7 @@
 //! The SDK as a host sees it: one object over the six ports.
 
 mod bulk;
+mod card_words;
 mod connection;
 mod health;
 mod logs;
@@ -9,7 +10,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use health::{Advice, BudgetHealth, ConnectionHealth, FailureHealth, Health};
+pub use health::{Advice, BudgetHealth, ConnectionHealth, FailureHealth, Health, WebhookHealth};
 pub use settings::MappingPage;
 
 use core::time::Duration;

@@ -32,7 +32,7 @@ impl Sdk {
     /// Replaces the firm's settings, as they were read and changed. Gives the new revision.
     ///
     /// # Errors
-    /// [`Code::NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; [`Code::StoreConflict`](crate::Code::StoreConflict) when they were changed since they
+    /// [`Code::NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; [`Code::SettingsChanged`](crate::Code::SettingsChanged) when they were changed since they
     /// were read: read again; [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when they newly name a practice area that the firm does not have;
     /// [`Code::SettingInvalid`](crate::Code::SettingInvalid) when they newly map a blank case type, or two that differ only in case, underscores or white space.
     pub async fn save_settings(&self, actor: &Actor, settings: &FirmSettings) -> Result<u64> {

@@ -23,7 +23,7 @@ use crate::auth::{Actor, PracticeArea};
 use crate::error::Result;
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ActorId, ClioId, FirmId};
-use crate::ports::{Expect, Key};
+use crate::ports::{Commit, Expect, Key};
 use crate::queue::Trigger;
 use crate::records::{Journal, Unit};
 use crate::webhook::{Chore, wake_in};
@@ -135,7 +135,7 @@ fn check_case_types(settings: &FirmSettings, before: &FirmSettings) -> Result<()
 /// # Errors
 /// [`Code::SettingInvalid`](crate::Code::SettingInvalid) when they newly map a blank case type, or one that they map already;
 /// [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when a practice area is named that was not before and that the firm does not have;
-/// [`Code::StoreConflict`](crate::Code::StoreConflict) when they were changed since they were read.
+/// [`Code::SettingsChanged`](crate::Code::SettingsChanged) when they were changed since they were read.
 pub(crate) async fn save(
     journal: &Journal,
     actor: &Actor,
@@ -146,7 +146,7 @@ pub(crate) async fn save(
     let stored = journal.get::<FirmSettings>(&key).await?;
     let before = stored.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
     if before.revision != settings.revision {
-        return Err(crate::Error::new(crate::Code::StoreConflict).with("reason", "settings_changed"));
+        return Err(crate::Code::SettingsChanged.into());
     }
     check_case_types(settings, &before)?;
     let named = |settings: &FirmSettings| {
@@ -181,6 +181,8 @@ pub(crate) async fn save(
     if before.contact_review != settings.contact_review {
         wake_in(journal, &mut unit, Chore::Subscriptions).await?;
     }
-    journal.commit_or_conflict(&unit).await?;
-    Ok(settings.revision)
+    match journal.commit(&unit).await? {
+        Commit::Done { .. } => Ok(settings.revision),
+        Commit::Conflict => Err(crate::Code::SettingsChanged.into()),
+    }
 }

@@ -150,7 +150,7 @@ impl<'a> Caller<'a> {
 
     /// A firm that was connected to another region during a run is one that was connected to another account: it is synced there.
     fn moved(&self, error: Error) -> Error {
-        if self.claim.is_some() && error.get("setting") == Some("region") { another_account() } else { error }
+        if self.claim.is_some() && error.code() == Code::ConnectedElsewhere { another_account() } else { error }
     }
 
     /// What is known here means nothing in another account, if the firm was connected to one meanwhile.

@@ -167,7 +167,7 @@ impl Engine {
             return Err(Code::NotConnected.into());
         }
         if self.is_elsewhere(&actor.firm).await? {
-            return Err(Error::new(Code::SettingInvalid).with("setting", "region"));
+            return Err(Code::ConnectedElsewhere.into());
         }
         let deadline = self.runtime.monotonic() + self.config.lease + BUSY_WAIT;
         loop {

@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use serde::ser::{SerializeMap, Serializer};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::model::{ClioId, MatterId};
@@ -96,21 +95,8 @@ pub struct StepReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
     /// Why it failed, is in doubt or was refused.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "error")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
-}
-
-fn error<S: Serializer>(error: &Option<Error>, serializer: S) -> Result<S::Ok, S::Error> {
-    let Some(error) = error else { return serializer.serialize_none() };
-    let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("code", error.code().name())?;
-    map.serialize_entry("number", &error.code().number())?;
-    map.serialize_entry("kind", error.kind().name())?;
-    map.serialize_entry("retry", error.retry().name())?;
-    map.serialize_entry("message", error.code().message())?;
-    let context: std::collections::BTreeMap<_, _> = error.context().iter().map(|(k, v)| (*k, v)).collect();
-    map.serialize_entry("context", &context)?;
-    map.end()
 }
 
 /// How a step ended.

@@ -169,7 +169,7 @@ impl Engine {
         let firm = &actor.firm;
         let links = Links::current(&self.journal, firm).await?;
         let question = Review::key(&links, step, id);
-        let unknown = || Error::new(Code::IdInvalid).with("type", "Review");
+        let unknown = || Error::new(Code::RecordUnknown).with("type", "review");
         let Stored { value: review, version, .. } = self.journal.get::<Review>(&question).await?.ok_or_else(unknown)?;
         let waiting = self.waiting(&links, step, id).await?.ok_or_else(unknown)?;
         // Contacts of one email may be shared; anything else belongs to one record.
@@ -177,7 +177,9 @@ impl Engine {
             && step != StepKind::Contact
             && things::is_owned(&self.journal, &links, step.name(), clio).await?.is_some()
         {
-            return Err(Error::new(Code::SettingInvalid).with("decision", "belongs_to_another_record"));
+            return Err(Error::new(Code::SettingInvalid)
+                .with("argument", "decision")
+                .with("reason", "belongs_to_another_record"));
         }
         let mut unit = self.journal.unit(firm)?;
         // A run of one more matter may be asking it in this moment: that matter waits for the answer too.

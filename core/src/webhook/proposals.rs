@@ -143,7 +143,7 @@ impl Engine {
         let client = &intake.client;
         let links = Links::current(&self.journal, firm).await?;
         let clio = linked_contact(&self.journal, &links, &client.id).await?;
-        let clio = clio.ok_or_else(|| Error::new(Code::MatterUnknown).with("reason", "contact_not_linked"))?;
+        let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
         let list = |value: &Option<Confidential>| {
             let text = value.as_ref().map(|value| value.expose().trim().to_owned());
             text.filter(|text| !text.is_empty()).into_iter().collect()
@@ -203,14 +203,14 @@ impl Engine {
         let firm = &actor.firm;
         let links = Links::current(&self.journal, firm).await?;
         let key = links.key(PROPOSALS, id);
-        let unknown = || Error::new(Code::IdInvalid).with("type", "ContactProposal");
+        let unknown = || Error::new(Code::RecordUnknown).with("type", "contact_proposal");
         let Stored { value: proposal, version, .. } = self.journal.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
         let mut unit = self.journal.unit(firm)?;
         let mut accepted = None;
         match (accept, proposal.direction) {
             // The host was told to apply it, and may have.
             (_, Direction::FromClio) if proposal.accepted => {
-                return Err(Error::new(Code::IdInvalid).with("reason", "already_accepted"));
+                return Err(Error::new(Code::AlreadyDecided).with("decision", "accepted"));
             }
             (false, _) => unit.delete(key.clone(), version),
             (true, direction) => {

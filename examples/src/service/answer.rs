@@ -33,9 +33,14 @@ impl IntoResponse for Failed {
         let code = self.0.code();
         let status = match (code, code.kind()) {
             (Code::NotAllowed, _) => StatusCode::FORBIDDEN,
-            (Code::MatterUnknown | Code::PracticeAreaGone, _) => StatusCode::NOT_FOUND,
+            (Code::MatterUnknown | Code::PracticeAreaGone | Code::RecordUnknown | Code::NotSyncedYet, _) => {
+                StatusCode::NOT_FOUND
+            }
             (
                 Code::StoreConflict
+                | Code::SettingsChanged
+                | Code::AlreadyDecided
+                | Code::ConnectedElsewhere
                 | Code::ClioConflict
                 | Code::NotConnected
                 | Code::ReconnectRequired
@@ -47,7 +52,7 @@ impl IntoResponse for Failed {
             (_, ErrorKind::Host | ErrorKind::Internal) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         };
-        (status, Json(json!({ "error": { "code": code.name(), "message": code.message() } }))).into_response()
+        (status, Json(json!({ "error": self.0 }))).into_response()
     }
 }
 

@@ -83,7 +83,7 @@ impl Simulation {
             let (host, admin) = (self.host()?, self.admin()?);
             match self.wait(async move { host.decide(&admin, review.step, &review.id, decision).await })? {
                 // It answered itself, or is just being looked up again: asked again, if it still is a question.
-                Err(error) if !matches!(error.code(), Code::StoreConflict | Code::IdInvalid) => {
+                Err(error) if !matches!(error.code(), Code::StoreConflict | Code::RecordUnknown) => {
                     return Err(format!("{error:?}"));
                 }
                 _ => {}

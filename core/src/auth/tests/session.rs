@@ -401,7 +401,7 @@ async fn a_token_is_never_sent_to_another_region() {
     let world = World::connected().await;
     let auth = world.process_on(host_at(4401));
     world.later(MONTH);
-    assert_eq!(code(&auth).await, Code::SettingInvalid);
+    assert_eq!(code(&auth).await, Code::ConnectedElsewhere);
     assert_eq!(world.refreshes(), 0);
 }
 

@@ -273,7 +273,7 @@ async fn a_question_that_answered_itself_is_not_answered_into_another_try() {
     world.sdk.sync_matter(&admin(), &matter()).await.unwrap();
     assert_eq!(slow.lock().unwrap().sent.len(), 2, "the second try is in doubt");
     let answer = world.sdk.decide(&admin(), review.step, &review.id, Decision::Link(ClioId(30))).await;
-    assert_eq!(answer.unwrap_err().code(), Code::IdInvalid);
+    assert_eq!(answer.unwrap_err().code(), Code::RecordUnknown);
     assert_eq!(world.sdk.reviews(&admin()).await.unwrap(), []);
 }
 

@@ -159,8 +159,8 @@ async fn the_sdk_of_another_region_ends_no_connection_and_sends_no_token() {
     let grants = Grants::of(&world);
     world.connect().await.unwrap();
     let (elsewhere, calls) = (world.elsewhere(), world.http.clio().calls.len());
-    assert_eq!(elsewhere.disconnect(&admin()).await.unwrap_err().get("setting"), Some("region"));
-    assert_eq!(elsewhere.deauthorization_reported(&firm()).await.unwrap_err().get("setting"), Some("region"));
+    assert_eq!(elsewhere.disconnect(&admin()).await.unwrap_err().code(), Code::ConnectedElsewhere);
+    assert_eq!(elsewhere.deauthorization_reported(&firm()).await.unwrap_err().code(), Code::ConnectedElsewhere);
     assert_eq!(world.http.clio().calls.len(), calls);
     assert_eq!((world.connection().await.state, grants.alive()), (ConnectionState::Connected, 1));
 }

@@ -38,7 +38,7 @@ async fn what_is_accepted_is_what_was_seen() {
     let seen = proposals(&world).await.remove(0);
     changes(&world, "Second").await;
     let error = world.sdk.decide_contact(&admin(), &seen.id, true).await.unwrap_err();
-    assert_eq!(error.code(), Code::IdInvalid, "another one took its place");
+    assert_eq!(error.code(), Code::RecordUnknown, "another one took its place");
     let second = proposals(&world).await.remove(0);
     world.sdk.decide_contact(&admin(), &second.id, true).await.unwrap();
     changes(&world, "Third").await;
@@ -50,7 +50,7 @@ async fn what_is_accepted_is_what_was_seen() {
     });
     assert_eq!(accepted.collect::<Vec<_>>(), [second.id.as_str()]);
     let error = world.sdk.decide_contact(&admin(), &second.id, false).await.unwrap_err();
-    assert_eq!(error.code(), Code::IdInvalid, "the host may have applied it");
+    assert_eq!(error.code(), Code::AlreadyDecided, "the host may have applied it");
     world.sdk.contact_applied(&member(), &second.id).await.unwrap();
     assert_eq!(names(&proposals(&world).await), [("Third", false)]);
     assert!(world.audited("contact_review").await.iter().any(|entry| entry["details"]["applied"] == "true"));
