@@ -100,6 +100,8 @@ pub struct Config {
     pub default_practice_areas: bool,
     /// Life of a `put_url`, in seconds.
     pub put_url_lifetime_s: i64,
+    /// An upload that breaks off stands as an object of what arrived, as in some S3-like stores (Amazon's own: no).
+    pub truncated_objects: bool,
     /// How long Clio processes uploaded bytes, in milliseconds.
     pub processing_delay_ms: i64,
     /// What finishing answers meanwhile.
@@ -168,6 +170,7 @@ impl Default for Config {
             other_origin: "http://127.0.0.1:9".into(),
             default_practice_areas: true,
             put_url_lifetime_s: 600,
+            truncated_objects: false,
             processing_delay_ms: 0,
             processing_answer: Processing::Error,
             refuse_empty_files: false,

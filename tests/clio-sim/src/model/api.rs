@@ -45,20 +45,23 @@ struct Route {
 }
 
 impl Route {
+    /// `None`: it is not simulated.
     fn of(method: &str, path: &str) -> Option<Self> {
         let path = path.strip_prefix("/api/v4/")?;
         let path = path.strip_suffix(".json").unwrap_or(path);
         let segments: Vec<&str> = path.split('/').collect();
-        let id = |text: &str| text.parse::<i64>().ok();
+        // What is no number is no record's id.
+        let id = |text: &str| text.parse::<i64>().unwrap_or(-1);
         let act = match (method, segments.as_slice()) {
             ("GET", ["users", "who_am_i"]) => Act::WhoAmI,
-            (_, ["users", ..]) => return None,
-            ("PUT", ["webhooks", hook, "activate"]) => Act::Activate(id(hook)?),
+            ("PUT", ["webhooks", hook, "activate"]) => Act::Activate(id(hook)),
             ("GET", [_]) => Act::Index,
+            ("GET", [_, record]) => Act::Show(id(record)),
+            (_, ["users", ..]) => return None,
             ("POST", [_]) => Act::Create,
-            ("GET", [_, record]) => Act::Show(id(record)?),
-            ("PATCH" | "PUT", [_, record]) => Act::Update(id(record)?),
-            ("DELETE", [_, record]) => Act::Destroy(id(record)?),
+            (_, ["custom_fields", _]) => return None,
+            ("PATCH" | "PUT", [_, record]) => Act::Update(id(record)),
+            ("DELETE", [_, record]) => Act::Destroy(id(record)),
             _ => return None,
         };
         let segment = (*segments.first()?).to_owned();
@@ -114,7 +117,7 @@ impl Model {
         if self.config.plan_without_api {
             access::check(&self.config, Resource::Contacts, false)?;
         }
-        let route = route.ok_or_else(|| ApiError::not_found("The requested resource"))?;
+        let route = route.ok_or_else(|| ApiError::not_simulated(request))?;
         access::check(&self.config, route.resource, route.act.writes())?;
         let mut answer = match self.redirected(&route, request) {
             Some(answer) => answer,
@@ -212,7 +215,7 @@ impl Model {
             Resource::Documents => self.documents_index(now, query),
             Resource::Webhooks => self.webhooks_index(now, query),
             Resource::CustomFields => self.custom_fields_index(query),
-            Resource::Users => Err(ApiError::not_found("The requested resource")),
+            Resource::Users => Ok(vec![self.config.user_id]),
         }
     }
 
@@ -283,7 +286,10 @@ impl Model {
                 let field = self.custom_field(id)?;
                 (field.stamp.clone(), self.custom_field_record(field))
             }
-            Resource::Users => (self.user_stamp(), self.user_record()),
+            Resource::Users => {
+                self.user(id)?;
+                (self.user_stamp(), self.user_record())
+            }
         })
     }
 

@@ -31,6 +31,9 @@ const TEXTS: &[&str] = &[
     "sales_tax_number",
 ];
 
+/// What a person's name is made of.
+const NAMES: &[&str] = &["first_name", "middle_name", "last_name"];
+
 /// A person or a company.
 #[derive(Debug, Clone)]
 pub(crate) struct Contact {
@@ -55,7 +58,7 @@ impl Contact {
         if self.kind == "Company" {
             return self.text("name").unwrap_or_default().to_owned();
         }
-        let words = ["first_name", "middle_name", "last_name"].iter().filter_map(|name| self.text(name));
+        let words = NAMES.iter().filter_map(|name| self.text(name));
         words.collect::<Vec<_>>().join(" ")
     }
 
@@ -63,6 +66,23 @@ impl Contact {
     pub fn summary(&self) -> String {
         let short = if self.kind == "Company" { None } else { self.text("last_name").or(self.text("first_name")) };
         short.map_or_else(|| self.name(), str::to_owned)
+    }
+
+    /// A person's `name` alone becomes first, middle and last name (Clio: Contacts); beside one of those it says nothing.
+    fn infer_names(&mut self, data: &Data) {
+        let Some(name) = self.texts.remove("name") else { return };
+        if NAMES.iter().any(|part| data.get(*part).is_some_and(|value| !value.is_null())) {
+            return;
+        }
+        let words: Vec<&str> = name.split_whitespace().collect();
+        let (first, rest) = words.split_first().map_or(("", &[][..]), |(first, rest)| (*first, rest));
+        let (last, middle) = rest.split_last().map_or(("", &[][..]), |(last, middle)| (*last, middle));
+        for (part, text) in NAMES.iter().zip([first.to_owned(), middle.join(" "), last.to_owned()]) {
+            match text.is_empty() {
+                true => drop(self.texts.remove(part)),
+                false => drop(self.texts.insert(part, text)),
+            }
+        }
     }
 
     fn mentions(&self, needle: &str) -> bool {
@@ -87,6 +107,9 @@ impl Contact {
                 Some(_) => drop(self.texts.remove(name)),
                 None => {}
             }
+        }
+        if self.kind == "Person" {
+            self.infer_names(data);
         }
         if let Some(day) = input::day(data, "date_of_birth")? {
             self.date_of_birth = day;
@@ -121,7 +144,7 @@ impl Model {
 
     pub(crate) fn contacts_index(&self, now: i64, query: &Query) -> ApiResult<Vec<i64>> {
         let (order, descending) = paging::order(query, &["id", "name", "shared_at"])?;
-        let common = Common::read(query)?;
+        let common = Common::read(query, self.config.utc_offset_minutes)?;
         let kind = match query.get("type") {
             None => None,
             Some(kind @ ("Person" | "Company")) => Some(kind),
@@ -129,8 +152,8 @@ impl Model {
                 return Err(ApiError::bad_request(format!("{other:?} is not a valid type.")));
             }
         };
-        let email_only = input::query_flag(query, "email_only")?.unwrap_or(false);
-        let client_only = input::query_flag(query, "client_only")?.unwrap_or(false);
+        let email_only = input::query_flag(query, "email_only").unwrap_or(false);
+        let client_only = input::query_flag(query, "client_only").unwrap_or(false);
         let excluded = input::query_ids(query, "exclude_ids")?.unwrap_or_default();
         let initial = query.get("initial").map(str::to_lowercase);
         let needle = query.get("query").map(str::to_lowercase).filter(|needle| !needle.is_empty());
@@ -249,6 +272,7 @@ impl Model {
         put("secondary_email_address", json!(contact.emails.secondary("address")));
         put("primary_phone_number", json!(contact.phones.primary("number")));
         put("secondary_phone_number", json!(contact.phones.secondary("number")));
+        put("currency", self.currency());
         put("is_client", json!(self.is_client(contact.stamp.id)));
         for flag in [
             "is_co_counsel",

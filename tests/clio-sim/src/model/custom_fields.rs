@@ -33,7 +33,7 @@ impl Model {
     /// The filter writes the parent in lower case, the record capitalised.
     pub(crate) fn custom_fields_index(&self, query: &Query) -> ApiResult<Vec<i64>> {
         let (order, descending) = paging::order(query, &["id", "name", "display_order"])?;
-        let common = Common::read(query)?;
+        let common = Common::read(query, self.config.utc_offset_minutes)?;
         let parent = match query.get("parent_type") {
             None | Some("matter" | "contact") => query.get("parent_type"),
             Some(other) => {

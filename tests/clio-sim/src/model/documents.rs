@@ -96,7 +96,7 @@ impl Model {
     pub(crate) fn documents_index(&self, now: i64, query: &Query) -> ApiResult<Vec<i64>> {
         const ORDERS: &[&str] = &["id", "created_at", "updated_at", "received_at", "name", "document_number"];
         let (order, descending) = paging::order(query, ORDERS)?;
-        let common = Common::read(query)?;
+        let common = Common::read(query, self.config.utc_offset_minutes)?;
         let filter_id = |name: &str| match query.get(name) {
             Some("null" | "") => Ok(None),
             _ => input::query_id(query, name),
@@ -107,8 +107,8 @@ impl Model {
         if matches!(property, (None, Some(_))) {
             return Err(ApiError::bad_request("external_property_value needs external_property_name."));
         }
-        let deleted = input::query_flag(query, "include_deleted")?.unwrap_or(false);
-        let uncompleted = input::query_flag(query, "show_uncompleted")?.unwrap_or(false);
+        let deleted = input::query_flag(query, "include_deleted").unwrap_or(false);
+        let uncompleted = input::query_flag(query, "show_uncompleted").unwrap_or(false);
         let needle = query.get("query").map(str::to_lowercase).filter(|needle| !needle.is_empty());
         let mut found: Vec<&Document> = self
             .documents
@@ -174,7 +174,8 @@ impl Model {
         let Some(text) = input::text(data, "received_at")?.flatten() else {
             return Ok(None);
         };
-        let at = time::parse(&text).ok_or_else(|| ApiError::invalid("received_at is not an ISO 8601 time."))?;
+        let at = time::parse(&text, self.config.utc_offset_minutes)
+            .ok_or_else(|| ApiError::invalid("received_at is not an ISO 8601 time."))?;
         Ok(Some(time::iso(at, self.config.utc_offset_minutes)))
     }
 

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::http::{Response, escape};
+use super::http::{Request, Response, escape};
 
 /// A refusal of the API.
 #[derive(Debug, Clone)]
@@ -67,6 +67,12 @@ impl ApiError {
 
     pub fn limited(seconds: i64) -> Self {
         Self::new(429, "RateLimitedError", format!("Rate limit exceeded. Please retry in {seconds} seconds."))
+    }
+
+    /// Clio may well have it. A 404 would say that it has not.
+    pub fn not_simulated(request: &Request) -> Self {
+        let message = format!("clio-sim does not simulate {} {}.", request.method, request.path);
+        Self::new(501, "NotSimulatedError", message)
     }
 
     pub fn answer(&self) -> Response {

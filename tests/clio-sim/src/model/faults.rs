@@ -130,6 +130,11 @@ pub enum Action {
         /// Bytes that still arrive.
         bytes: usize,
     },
+    /// Of an upload: the connection closes after that many bytes of its body, and they stand as the object.
+    CutUpload {
+        /// Bytes that arrive.
+        bytes: u64,
+    },
     /// Runs; the body is that many MiB of padding before the JSON.
     Oversized {
         /// How many MiB.
@@ -200,13 +205,15 @@ pub struct Plan {
     pub deliver: Deliver,
     /// The answer given instead of the request's own.
     pub answer: Option<Response>,
+    /// An upload is read up to so many bytes.
+    pub upload: Option<u64>,
     pub(crate) mangle: Option<Action>,
 }
 
 impl Plan {
     /// No fault at all.
     pub fn plain() -> Self {
-        Self { execute: Execute::Now, deliver: Deliver::Whole, answer: None, mangle: None }
+        Self { execute: Execute::Now, deliver: Deliver::Whole, answer: None, upload: None, mangle: None }
     }
 
     fn of(action: &Action) -> Self {
@@ -224,6 +231,7 @@ impl Plan {
             Action::Late { ms, hang } => Self { execute: Execute::Later(*ms), deliver: lost(*hang), ..plain },
             Action::Slow { ms } => Self { deliver: Deliver::After(*ms), ..plain },
             Action::Truncated { bytes } => Self { deliver: Deliver::Cut(*bytes), ..plain },
+            Action::CutUpload { bytes } => Self { deliver: Deliver::Close, upload: Some(*bytes), ..plain },
             Action::Oversized { mib } => Self { deliver: Deliver::Padded(*mib), ..plain },
             Action::Redirect { status, location } => {
                 let mut answer = Response::empty(*status);

@@ -2,6 +2,7 @@
 //!
 //! Without `fields` a record is `id` and `etag`. One level of braces picks fields of a nested record; a nested record
 //! without braces gives its own `id` and `etag`. What has neither (the headers and parts of an upload) comes whole.
+//! Blanks around a name and commas at an end mean nothing, as Ruby splits and strips.
 
 use serde_json::{Map, Value};
 
@@ -26,7 +27,7 @@ fn defaults() -> Vec<String> {
 
 /// Reads the `fields` parameter.
 pub(crate) fn parse(text: Option<&str>, shape: &Shape) -> ApiResult<Selection> {
-    let text = text.unwrap_or("");
+    let text = text.unwrap_or("").trim();
     if text.is_empty() {
         return Ok(defaults().into_iter().map(|name| Choice { name, inner: None }).collect());
     }
@@ -34,7 +35,7 @@ pub(crate) fn parse(text: Option<&str>, shape: &Shape) -> ApiResult<Selection> {
     let mut rest = text;
     loop {
         let end = rest.find([',', '{', '}']).unwrap_or(rest.len());
-        let name = &rest[..end];
+        let name = rest[..end].trim();
         rest = &rest[end..];
         let mut inner = None;
         if let Some(after) = rest.strip_prefix('{') {
@@ -43,17 +44,22 @@ pub(crate) fn parse(text: Option<&str>, shape: &Shape) -> ApiResult<Selection> {
             if inside.contains('{') {
                 return Err(ApiError::bad_fields("Only one level of nested fields is supported."));
             }
-            inner = Some(inside.split(',').map(str::to_owned).collect::<Vec<_>>());
-            rest = &after[close + 1..];
+            inner = Some(without_end(inside).split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>());
+            rest = after[close + 1..].trim_start();
         }
         let choice = Choice { name: name.to_owned(), inner };
         check(&choice, shape)?;
         selection.push(choice);
-        if rest.is_empty() {
+        if without_end(rest).is_empty() {
             return Ok(selection);
         }
         rest = rest.strip_prefix(',').ok_or_else(|| malformed(text))?;
     }
+}
+
+/// The list without what its end says of nothing.
+fn without_end(list: &str) -> &str {
+    list.trim_end_matches(|c: char| c == ',' || c.is_whitespace())
 }
 
 fn malformed(text: &str) -> ApiError {
@@ -156,7 +162,7 @@ mod tests {
             "client{id",
             "id}",
             ",id",
-            "id,",
+            "id,,etag",
             "client{id}id",
             "client{}",
         ] {

@@ -115,13 +115,21 @@ impl Response {
     }
 }
 
-/// A decoded query string or form, in order.
+/// A decoded query string or form, in order, as Rack reads it: of a repeated name the last value counts, unless the
+/// name ends with `[]`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query(pub Vec<(String, String)>);
 
 impl Query {
     pub fn parse(raw: &[u8]) -> Self {
-        Self(form_urlencoded::parse(raw).into_owned().collect())
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(raw).into_owned() {
+            match pairs.iter_mut().find(|(known, _)| *known == name && !name.ends_with("[]")) {
+                Some(pair) => pair.1 = value,
+                None => pairs.push((name, value)),
+            }
+        }
+        Self(pairs)
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -47,17 +47,21 @@ pub(crate) fn required(data: &Data, name: &str) -> ApiResult<String> {
         .ok_or_else(|| ApiError::invalid(format!("{name} can't be blank.")))
 }
 
-/// A flag, written as a boolean or as a text.
+/// A flag, cast as Rails casts it.
 pub(crate) fn flag(data: &Data, name: &str) -> Option<bool> {
     match data.get(name)? {
+        Value::Null => None,
         Value::Bool(flag) => Some(*flag),
-        Value::String(text) => match text.as_str() {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
-            _ => None,
-        },
-        _ => None,
+        Value::Number(number) => Some(number.as_f64() != Some(0.0)),
+        Value::String(text) => cast(text),
+        Value::Array(_) | Value::Object(_) => Some(true),
     }
+}
+
+/// Rails knows these words for false, and takes every other text for true: `False`, as Python writes it, is true.
+fn cast(text: &str) -> Option<bool> {
+    const FALSE: &[&str] = &["0", "f", "F", "false", "FALSE", "off", "OFF"];
+    (!text.is_empty()).then(|| !FALSE.contains(&text))
 }
 
 /// A number, written as a number or as a text.
@@ -91,25 +95,18 @@ pub(crate) fn list<'a>(data: &'a Data, name: &str) -> ApiResult<Vec<&'a Data>> {
     }
 }
 
-/// A calendar date, or null.
+/// A calendar date, or null. Of a time the date counts.
 pub(crate) fn day(data: &Data, name: &str) -> ApiResult<Option<Option<String>>> {
-    let value = text(data, name)?;
-    if let Some(Some(text)) = &value
-        && !time::is_date(text)
-    {
-        return Err(ApiError::invalid(format!("{name} is not a date.")));
-    }
-    Ok(value)
+    let Some(Some(text)) = text(data, name)? else {
+        return Ok(data.contains_key(name).then_some(None));
+    };
+    let day = time::date_of(&text).ok_or_else(|| ApiError::invalid(format!("{name} is not a date.")))?;
+    Ok(Some(Some(day.to_owned())))
 }
 
 /// A filter that is a flag.
-pub(crate) fn query_flag(query: &Query, name: &str) -> ApiResult<Option<bool>> {
-    match query.get(name) {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(other) => Err(ApiError::bad_request(format!("{name} must be true or false, not {other:?}."))),
-    }
+pub(crate) fn query_flag(query: &Query, name: &str) -> Option<bool> {
+    cast(query.get(name)?)
 }
 
 /// A filter that is an id.
@@ -121,11 +118,11 @@ pub(crate) fn query_id(query: &Query, name: &str) -> ApiResult<Option<i64>> {
 }
 
 /// A filter that is an instant.
-pub(crate) fn query_time(query: &Query, name: &str) -> ApiResult<Option<i64>> {
+fn query_time(query: &Query, name: &str, offset_minutes: i32) -> ApiResult<Option<i64>> {
     let Some(text) = query.get(name) else {
         return Ok(None);
     };
-    let at = time::parse(text);
+    let at = time::parse(text, offset_minutes);
     at.map(Some).ok_or_else(|| ApiError::bad_request(format!("{name} is not an ISO 8601 time: {text:?}.")))
 }
 
@@ -151,11 +148,11 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub fn read(query: &Query) -> ApiResult<Self> {
+    pub fn read(query: &Query, offset_minutes: i32) -> ApiResult<Self> {
         Ok(Self {
             ids: query_ids(query, "ids")?,
-            created_since: query_time(query, "created_since")?,
-            updated_since: query_time(query, "updated_since")?,
+            created_since: query_time(query, "created_since", offset_minutes)?,
+            updated_since: query_time(query, "updated_since", offset_minutes)?,
         })
     }
 

@@ -11,6 +11,7 @@ use super::{
     paging,
     resource::{self, Stamp},
     time,
+    users::{PEOPLE, People},
 };
 
 /// A matter of the firm.
@@ -31,6 +32,7 @@ pub(crate) struct Matter {
     open_date: Option<String>,
     pending_date: Option<String>,
     close_date: Option<String>,
+    pub people: People,
 }
 
 const STATUSES: &[&str] = &["open", "pending", "closed"];
@@ -115,10 +117,13 @@ impl Model {
             "matter_stage_updated_at",
         ];
         let (order, descending) = paging::order(query, ORDERS)?;
-        let common = Common::read(query)?;
+        let common = Common::read(query, self.config.utc_offset_minutes)?;
         let client = input::query_id(query, "client_id")?;
         let area = input::query_id(query, "practice_area_id")?;
-        let billable = input::query_flag(query, "billable")?;
+        let people = PEOPLE.iter().map(|role| Ok((*role, input::query_id(query, &format!("{role}_id"))?)));
+        let people: Vec<(&str, Option<i64>)> = people.collect::<ApiResult<_>>()?;
+        let has = |matter: &Matter, role: &str| matter.people.get(role).copied().flatten();
+        let billable = input::query_flag(query, "billable");
         let statuses: Option<Vec<&str>> = query.get("status").map(|text| text.split(',').collect());
         if let Some(bad) = statuses.iter().flatten().find(|status| !STATUSES.contains(*status)) {
             return Err(ApiError::bad_request(format!("{bad:?} is not a valid status.")));
@@ -130,6 +135,7 @@ impl Model {
             .filter(|matter| common.admits(&matter.stamp))
             .filter(|matter| client.is_none_or(|id| matter.client == id))
             .filter(|matter| area.is_none_or(|id| matter.area == Some(id)))
+            .filter(|matter| people.iter().all(|(role, id)| id.is_none() || has(matter, role) == *id))
             .filter(|matter| billable.is_none_or(|billable| matter.billable == billable))
             .filter(|matter| statuses.as_ref().is_none_or(|list| list.contains(&matter.status.as_str())))
             .filter(|matter| self.indexed(now, &matter.stamp, needle.is_some()))
@@ -183,6 +189,7 @@ impl Model {
             open_date: None,
             pending_date: None,
             close_date: None,
+            people: self.people_of(data)?,
         };
         let today = time::date(now, self.config.utc_offset_minutes);
         matter.fill(data, manual, &today)?;
@@ -212,6 +219,7 @@ impl Model {
         if let Some(area) = self.area_of(data)? {
             matter.area = area;
         }
+        matter.people.extend(self.people_of(data)?);
         matter.stamp.touch(now);
         self.matters.insert(id, matter);
         Ok(())
@@ -239,6 +247,7 @@ impl Model {
         put("client_reference", json!(matter.client_reference));
         put("client_id", json!(matter.client));
         put("billable", json!(matter.billable));
+        put("currency", self.currency());
         put("billing_method", json!("hourly"));
         put("maildrop_address", json!(format!("{}@maildrop.clio.example", matter.stamp.id)));
         put("open_date", json!(matter.open_date));
@@ -260,6 +269,9 @@ impl Model {
         put("practice_area", area.map_or(Value::Null, |area| self.area_record(area)));
         put("folder", self.folder_record(matter.folder, &matter.stamp, &matter.display_number));
         put("user", self.user_record());
+        for (role, person) in &matter.people {
+            put(role, person.map_or(Value::Null, |_| self.user_record()));
+        }
         out.into()
     }
 

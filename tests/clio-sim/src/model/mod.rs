@@ -178,7 +178,8 @@ impl Model {
 
     /// The same for a request to the storage host.
     pub fn perform_storage(&mut self, now: i64, head: &Request, payload: &Payload, plan: &Plan) -> Response {
-        let own = self.handle_storage(now, head, payload);
+        let truncated = self.config.truncated_objects || plan.upload.is_some();
+        let own = self.answer_storage(now, head, payload, truncated);
         plan.mangled(own)
     }
 
@@ -192,7 +193,7 @@ impl Model {
         } else if request.path.starts_with("/api/v4/") {
             self.handle_api(now, request)
         } else {
-            Response::html(404, "<html><head><title>Not found</title></head><body>Not found</body></html>")
+            errors::ApiError::not_simulated(request).answer()
         };
         answer.set("Date", time::http_date(now));
         self.log.record(now, request, &api::label(request), &answer, None, None);

@@ -51,7 +51,7 @@ pub(crate) const DEFAULTS: &[(&str, &str, &str)] = &[
 impl Model {
     pub(crate) fn areas_index(&self, query: &Query) -> ApiResult<Vec<i64>> {
         let (order, descending) = paging::order(query, &["id", "name", "category", "code"])?;
-        let common = Common::read(query)?;
+        let common = Common::read(query, self.config.utc_offset_minutes)?;
         let of_matter = input::query_id(query, "matter_id")?;
         let mut found: Vec<&Area> = self
             .areas

@@ -42,6 +42,8 @@ const fn shape(
 
 const ONE: bool = false;
 const MANY: bool = true;
+/// The document calls a currency an object; newer ones say of what.
+const CURRENCY: &[(&str, &str, bool)] = &[("currency", "Currency_base", ONE)];
 
 /// Every shape that a Clio record of this simulator can contain.
 pub static SHAPES: &[Shape] = &[
@@ -50,11 +52,17 @@ pub static SHAPES: &[Shape] = &[
     shape(
         "ActivityDescription_base",
         "id etag name visible_to_co_counsel created_at updated_at default type utbms_activity_id \
-         utbms_task_name utbms_task_id xero_service_code accessible_to_user category_type currency",
-        &[],
+         utbms_task_name utbms_task_id xero_service_code accessible_to_user category_type",
+        CURRENCY,
     ),
     shape("ActivityRate_base", "id etag rate flat_rate created_at updated_at contact_id co_counsel_contact_id", &[]),
     shape("Address_base", "id etag street city province postal_code country name created_at updated_at primary", &[]),
+    shape(
+        "AttorneyAllocation_base",
+        "id etag account_id resource_id resource_type originating_attorney_allocation \
+         responsible_attorney_allocation created_at updated_at",
+        &[],
+    ),
     shape("Avatar_base", "id etag created_at updated_at url _destroy", &[]),
     shape(
         "ClioCreator_base",
@@ -69,8 +77,9 @@ pub static SHAPES: &[Shape] = &[
          initials clio_connect_email locked_clio_connect_email client_connect_user_id primary_email_address \
          secondary_email_address primary_phone_number secondary_phone_number ledes_client_id \
          has_clio_for_clients_permission is_client is_clio_for_client_user is_co_counsel is_bill_recipient \
-         sales_tax_number currency",
+         sales_tax_number",
         &[
+            ("currency", "Currency_base", ONE),
             ("activity_rates", "ActivityRate_base", MANY),
             ("addresses", "Address_base", MANY),
             ("custom_field_values", "CustomFieldValue", MANY),
@@ -100,10 +109,11 @@ pub static SHAPES: &[Shape] = &[
          initials clio_connect_email locked_clio_connect_email client_connect_user_id primary_email_address \
          secondary_email_address primary_phone_number secondary_phone_number ledes_client_id \
          has_clio_for_clients_permission is_client is_clio_for_client_user is_co_counsel is_bill_recipient \
-         sales_tax_number currency",
-        &[],
+         sales_tax_number",
+        CURRENCY,
     ),
     shape("ContingencyFee_base", "id etag created_at updated_at show_contingency_award", &[]),
+    shape("Currency_base", "id etag code sign created_at updated_at", &[]),
     shape(
         "CustomField",
         "id etag created_at updated_at name parent_type field_type displayed deleted required display_order",
@@ -152,7 +162,7 @@ pub static SHAPES: &[Shape] = &[
         "DocumentVersion_base",
         "id document_id etag uuid created_at updated_at filename size version_number content_type received_at \
          put_url fully_uploaded",
-        &[],
+        CURRENCY,
     ),
     shape("EmailAddress_base", "id etag address name primary created_at updated_at", &[]),
     shape("EvergreenRetainer_base", "id created_at updated_at etag minimum_threshold", &[]),
@@ -192,11 +202,14 @@ pub static SHAPES: &[Shape] = &[
     shape("LinkedFolder_base", "id etag created_at updated_at deleted_at type locked name root", &[]),
     shape(
         "Matter",
-        "id etag number display_number custom_number currency description status location client_reference \
+        "id etag number display_number custom_number description status location client_reference \
          client_id billable maildrop_address billing_method open_date close_date pending_date created_at \
          updated_at shared has_tasks last_activity_date matter_stage_updated_at",
         &[
             ("client", "Contact_base", ONE),
+            ("currency", "Currency_base", ONE),
+            ("responsible_staff", "User_base", ONE),
+            ("attorney_allocation", "AttorneyAllocation_base", ONE),
             ("contingency_fee", "ContingencyFee_base", ONE),
             ("custom_rate", "MatterCustomRate", ONE),
             ("evergreen_retainer", "EvergreenRetainer_base", ONE),
@@ -229,7 +242,7 @@ pub static SHAPES: &[Shape] = &[
     shape("MatterStage_base", "id etag practice_area_id name order created_at updated_at", &[]),
     shape(
         "Matter_base",
-        "id etag number display_number custom_number currency description status location client_reference \
+        "id etag number display_number custom_number description status location client_reference \
          client_id billable maildrop_address billing_method open_date close_date pending_date created_at \
          updated_at shared has_tasks last_activity_date matter_stage_updated_at",
         &[],

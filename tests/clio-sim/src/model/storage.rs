@@ -70,7 +70,12 @@ impl Model {
 
     /// Answers a request to the storage host. `head.body` is ignored; `payload` says what it was.
     pub fn handle_storage(&mut self, now: i64, head: &Request, payload: &Payload) -> Response {
-        let mut answer = match self.store(now, head, payload) {
+        self.answer_storage(now, head, payload, self.config.truncated_objects)
+    }
+
+    /// With `truncated` an upload that broke off stands as an object of what arrived, and is refused all the same.
+    pub(crate) fn answer_storage(&mut self, now: i64, head: &Request, payload: &Payload, truncated: bool) -> Response {
+        let mut answer = match self.store(now, head, payload, truncated) {
             Ok(answer) | Err(answer) => answer,
         };
         let code = answer.header("X-Sim-Code").map(str::to_owned);
@@ -81,7 +86,7 @@ impl Model {
         answer
     }
 
-    fn store(&mut self, now: i64, head: &Request, payload: &Payload) -> Result<Response, Response> {
+    fn store(&mut self, now: i64, head: &Request, payload: &Payload, truncated: bool) -> Result<Response, Response> {
         let query = Query::parse(head.query.as_bytes());
         if head.method != "PUT" {
             return Err(errors::storage(403, "AccessDenied", "Access Denied"));
@@ -107,6 +112,15 @@ impl Model {
         let versions = self.documents.values_mut().flat_map(|document| &mut document.versions);
         let target = versions.filter(|version| version.uuid == uuid).find_map(|version| version.target_mut(part));
         let target = target.ok_or_else(|| errors::storage(404, "NoSuchUpload", "The upload does not exist."))?;
+        let md5 = head.header("content-md5");
+        if md5.is_some_and(|md5| STANDARD.decode(md5.trim()).map(|digest| digest.len()) != Ok(16)) {
+            return Err(errors::storage(400, "InvalidDigest", "The Content-MD5 you specified was invalid."));
+        }
+        let writes = target.blob.as_ref().map_or(1, |blob| blob.writes + 1);
+        let blob = Blob { len: payload.len, sha256: payload.sha256.clone(), at: now, writes };
+        if truncated && payload.len < length {
+            target.blob = Some(blob.clone());
+        }
         if length != payload.len {
             return Err(errors::storage(
                 400,
@@ -114,15 +128,14 @@ impl Model {
                 "You did not provide the number of bytes specified by the Content-Length HTTP header",
             ));
         }
-        if head.header("content-md5").is_some_and(|md5| md5 != payload.md5) {
+        if md5.is_some_and(|md5| md5.trim() != payload.md5) {
             return Err(errors::storage(
                 400,
                 "BadDigest",
                 "The Content-MD5 you specified did not match what we received.",
             ));
         }
-        let writes = target.blob.as_ref().map_or(1, |blob| blob.writes + 1);
-        target.blob = Some(Blob { len: payload.len, sha256: payload.sha256.clone(), at: now, writes });
+        target.blob = Some(blob);
         let mut answer = Response::empty(200);
         let md5 = STANDARD.decode(&payload.md5).unwrap_or_default();
         answer.set("ETag", format!("\"{}\"", hex::encode(md5)));
@@ -166,13 +179,7 @@ impl Model {
 /// Reads `20261123T210509Z`.
 fn signing_time(text: &str) -> Option<i64> {
     let cut = |from: usize, to: usize| text.get(from..to);
-    time::parse(&format!(
-        "{}-{}-{}T{}:{}:{}Z",
-        cut(0, 4)?,
-        cut(4, 6)?,
-        cut(6, 8)?,
-        cut(9, 11)?,
-        cut(11, 13)?,
-        cut(13, 15)?
-    ))
+    let [year, month, day] = [cut(0, 4)?, cut(4, 6)?, cut(6, 8)?];
+    let [hour, minute, second] = [cut(9, 11)?, cut(11, 13)?, cut(13, 15)?];
+    time::parse(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"), 0)
 }

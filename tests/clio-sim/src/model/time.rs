@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::{
     Timestamp,
-    civil::Date,
+    civil::{Date, DateTime},
     tz::{Offset, TimeZone},
 };
 
@@ -32,22 +32,20 @@ pub(crate) fn compact(ms: i64) -> String {
     format(ms, 0, "%Y%m%dT%H%M%SZ")
 }
 
-/// Reads an ISO 8601 instant with an offset. A plain date means its first instant in UTC.
-pub(crate) fn parse(text: &str) -> Option<i64> {
+/// Reads an ISO 8601 instant. Without an offset it is one of the firm's zone, and a date is its first moment there.
+/// A `+` that decoding made a space is refused.
+pub(crate) fn parse(text: &str, offset_minutes: i32) -> Option<i64> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at.as_millisecond());
     }
-    // A date has no offset; anything longer without one is refused, as is a `+` that decoding made a space.
-    if text.len() != 10 {
-        return None;
-    }
-    let day: Date = text.parse().ok()?;
-    Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+    let at: DateTime = text.parse().ok()?;
+    Some(at.to_zoned(zone(offset_minutes)).ok()?.timestamp().as_millisecond())
 }
 
-/// Whether the text is a calendar date.
-pub(crate) fn is_date(text: &str) -> bool {
-    text.len() == 10 && text.parse::<Date>().is_ok()
+/// The calendar date that a date or a time begins with.
+pub(crate) fn date_of(text: &str) -> Option<&str> {
+    let date = text.get(..10).filter(|date| date.parse::<Date>().is_ok())?;
+    (text.len() == 10 || parse(text, 0).is_some()).then_some(date)
 }
 
 /// `Mon, 23 Nov 2026 21:05:09 GMT`.

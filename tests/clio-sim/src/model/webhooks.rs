@@ -52,7 +52,7 @@ impl Model {
 
     pub(crate) fn webhooks_index(&self, now: i64, query: &Query) -> ApiResult<Vec<i64>> {
         let (_, descending) = paging::order(query, &["id"])?;
-        let common = Common::read(query)?;
+        let common = Common::read(query, self.config.utc_offset_minutes)?;
         let live = self.webhooks.values().filter(|hook| hook.expires_at > now && common.admits(&hook.stamp));
         let mut ids: Vec<i64> = live.map(|hook| hook.stamp.id).collect();
         if descending {
@@ -132,7 +132,8 @@ impl Model {
             return Err(ApiError::invalid(format!("{event:?} is not an event of {}.", hook.model)));
         }
         if let Some(text) = input::text(data, "expires_at")?.flatten() {
-            let at = time::parse(&text).ok_or_else(|| ApiError::invalid("expires_at is not an ISO 8601 time."))?;
+            let at = time::parse(&text, self.config.utc_offset_minutes)
+                .ok_or_else(|| ApiError::invalid("expires_at is not an ISO 8601 time."))?;
             if at > now + LONGEST {
                 return Err(ApiError::invalid("expires_at can be at most 31 days ahead."));
             }

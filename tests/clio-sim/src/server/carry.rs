@@ -30,15 +30,22 @@ pub(super) async fn carry(shared: Shared, surface: Surface, request: hyper::Requ
     let task = tokio::spawn(async move {
         let (parts, body) = request.into_parts();
         let mut request = head(&parts);
-        let limit = shared.lock().config().body_limit + BODY_SLACK;
-        let payload = match surface {
+        let (limit, truncated) = {
+            let model = shared.lock();
+            (model.config().body_limit + BODY_SLACK, model.config().truncated_objects)
+        };
+        let (plan, payload) = match surface {
             Surface::Api => {
                 request.body = read(body, limit).await?;
-                Payload::default()
+                (shared.admit(&request), Payload::default())
             }
-            Surface::Storage => digest(body).await?,
+            Surface::Storage => {
+                let plan = shared.admit(&request);
+                let payload = digest(body, &plan, truncated).await?;
+                (plan, payload)
+            }
         };
-        Ok::<_, io::Error>(run(shared, surface, request, payload))
+        Ok::<_, io::Error>(run(shared, surface, request, payload, plan))
     });
     let (plan, answer) = task.await.map_err(io::Error::other)??;
     deliver(plan, answer).await
@@ -71,12 +78,21 @@ async fn read(mut body: Incoming, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Length and digests of a body that is read and dropped.
-async fn digest(mut body: Incoming) -> io::Result<Payload> {
+/// Length and digests of a body that is read and dropped. Of one that breaks off, with `truncated`: of what arrived.
+async fn digest(mut body: Incoming, plan: &Plan, truncated: bool) -> io::Result<Payload> {
+    let most = plan.upload.unwrap_or(u64::MAX);
     let (mut sha256, mut md5, mut len) = (Sha256::new(), Md5::new(), 0_u64);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(io::Error::other)?;
+    while len < most
+        && let Some(frame) = body.frame().await
+    {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(_) if truncated => break,
+            Err(error) => return Err(io::Error::other(error)),
+        };
         if let Some(data) = frame.data_ref() {
+            let room = usize::try_from(most - len).unwrap_or(usize::MAX);
+            let data = data.get(..data.len().min(room)).unwrap_or_default();
             sha256.update(data);
             md5.update(data);
             len += data.len() as u64;
@@ -86,12 +102,7 @@ async fn digest(mut body: Incoming) -> io::Result<Payload> {
 }
 
 /// Must be called inside the runtime: a late execution is a task.
-fn run(shared: Shared, surface: Surface, request: Request, payload: Payload) -> (Plan, Response) {
-    let plan = {
-        let mut model = shared.lock();
-        let now = now(&model);
-        model.admit(now, &request)
-    };
+fn run(shared: Shared, surface: Surface, request: Request, payload: Payload, plan: Plan) -> (Plan, Response) {
     let perform = {
         let plan = plan.clone();
         move || {

@@ -24,7 +24,10 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::{Config, Model};
+use crate::{
+    Config, Model,
+    model::{Plan, Request},
+};
 
 /// The ports to listen on; 0 takes any free one.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,6 +66,12 @@ struct Shared(Arc<Mutex<Model>>);
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Model> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(&self, request: &Request) -> Plan {
+        let mut model = self.lock();
+        let now = now(&model);
+        model.admit(now, request)
     }
 }
 

@@ -8,8 +8,8 @@ use reqwest::{Method, header::HeaderMap, redirect::Policy};
 use serde_json::{Value, json};
 
 /// Statuses the document does not declare everywhere, or declares in another shape: 307 and 410 are missing, 401 is
-/// really OAuth's shape, and lists also answer 422.
-const UNDECLARED: &[u16] = &[307, 401, 410, 500, 502, 503];
+/// really OAuth's shape, lists also answer 422, and 501 is the simulator's own.
+const UNDECLARED: &[u16] = &[307, 401, 410, 500, 501, 502, 503];
 
 /// Clio's OpenAPI document, if this checkout has it.
 pub fn openapi() -> Option<&'static Value> {
