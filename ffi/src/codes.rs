@@ -36,9 +36,9 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_CONNECT_STATE_EXPIRED = 2004,
     /// Access was declined in Clio. Nothing was connected.
     CASEHUG_CLIO_CONNECT_DECLINED = 2005,
-    /// Clio no longer accepts the firm's authorization. A firm admin must reconnect in Settings, Integrations.
+    /// Clio no longer accepts the firm's authorization; it answers the same when the Clio app's id or secret is wrong. A firm admin must reconnect in Settings, Integrations; if that fails too, check the app's client id and secret.
     CASEHUG_CLIO_RECONNECT_REQUIRED = 2006,
-    /// Clio refused the authorization request. Check the Clio app's client id, secret, redirect URL and region.
+    /// Clio refused the authorization request. Begin again; if it is refused again, check the Clio app's client id, secret, redirect URL and region.
     CASEHUG_CLIO_OAUTH_REFUSED = 2007,
     /// This is a different Clio account from the one that the firm was connected to. Connect the earlier account, or ask for a separate set of links.
     CASEHUG_CLIO_ACCOUNT_MISMATCH = 2008,

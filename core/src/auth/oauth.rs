@@ -14,22 +14,24 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use oauth2::basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse, BasicTokenType};
+use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse, BasicTokenType};
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
     EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenResponse,
     TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use super::callback::oauth_error;
-use crate::clio::{AccessToken, ClioHost};
+use crate::clio::{AccessToken, Bearer, ClioHost};
 use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
 use crate::model::Timestamp;
-use crate::ports::{Headers, HttpBody, HttpRequest, HttpTransport, Method, Runtime};
+use crate::ports::{Headers, HttpBody, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A token answer is below 1 KiB.
@@ -151,7 +153,7 @@ impl OAuth {
             .set_token_uri(TokenUrl::from_url(self.host.oauth("token")))
     }
 
-    async fn post(&self, url: Url, headers: Headers, body: Vec<u8>) -> Result<crate::ports::HttpResponse> {
+    async fn post(&self, url: Url, headers: Headers, body: Vec<u8>) -> Result<HttpResponse> {
         let request = HttpRequest {
             method: Method::Post,
             url,
@@ -162,6 +164,10 @@ impl OAuth {
             max_response: MAX_ANSWER,
         };
         let response = self.http.send(request).await.map_err(crate::clio::transport_error)?;
+        // What the authorization server itself refuses may look like an empty page.
+        if (400..=499).contains(&response.status) && response.status != 429 && challenge_error(&response).is_some() {
+            return Ok(response);
+        }
         let page = response.headers.get("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
         let error = match response.status {
             300..=399 => Code::RedirectRefused,
@@ -188,13 +194,36 @@ impl<'c> AsyncHttpClient<'c> for OAuth {
                 headers.push(name.as_str(), value.to_str().map_err(|_| internal())?);
             }
             let response = self.post(url, headers, body).await?;
-            let mut answer = http::Response::builder().status(response.status);
-            if let Some(kind) = response.headers.get("content-type") {
-                answer = answer.header("content-type", kind);
-            }
-            answer.body(response.body.to_vec()).map_err(|_| internal())
+            let (status, body) = as_the_crate_reads_it(&response);
+            http::Response::builder().status(status).body(body).map_err(|_| internal())
         })
     }
+}
+
+/// The `oauth2` crate takes tokens under 200 only, errors under other statuses only, and an error in the header never. Servers answer all of these.
+fn as_the_crate_reads_it(response: &HttpResponse) -> (u16, Vec<u8>) {
+    #[derive(Default, Deserialize)]
+    struct Told {
+        access_token: Option<IgnoredAny>,
+        error: Option<String>,
+    }
+    let success = (200..=299).contains(&response.status);
+    let told: Told = serde_json::from_slice(&response.body).unwrap_or_default();
+    let error = match told.error.filter(|error| !error.is_empty()) {
+        Some(error) if !success || told.access_token.is_none() => Some(error),
+        None if !success => challenge_error(response),
+        _ => None,
+    };
+    match error {
+        Some(error) => (400, serde_json::json!({ "error": oauth_error(&error) }).to_string().into_bytes()),
+        None if success => (200, response.body.to_vec()),
+        None => (response.status, response.body.to_vec()),
+    }
+}
+
+/// Every token error of Doorkeeper's says in `WWW-Authenticate` what it is.
+fn challenge_error(response: &HttpResponse) -> Option<String> {
+    Bearer::of(&response.headers).and_then(|bearer| bearer.error)
 }
 
 fn granted(answer: Result<BasicTokenResponse, TokenError>, asked_at: Timestamp) -> Result<Granted> {
@@ -219,10 +248,7 @@ fn granted(answer: Result<BasicTokenResponse, TokenError>, asked_at: Timestamp) 
 /// The only place that sees an error of the `oauth2` crate. `Parse` keeps the raw answer, `Other` quotes headers.
 fn map(error: TokenError) -> Error {
     match error {
-        RequestTokenError::ServerResponse(answer) => refused(match answer.error() {
-            BasicErrorResponseType::Extension(word) => oauth_error(word),
-            known => oauth_error(known.as_ref()),
-        }),
+        RequestTokenError::ServerResponse(answer) => refused(oauth_error(answer.error().as_ref())),
         RequestTokenError::Request(error) => error,
         RequestTokenError::Parse(..) => unreadable("not_the_documented_json"),
         RequestTokenError::Other(_) => unreadable("not_json"),

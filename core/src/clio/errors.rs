@@ -3,12 +3,16 @@
 //! Four shapes of refusals reach the client (Clio's own JSON, OAuth's JSON, the storage's XML, a firewall's or gateway's page), and the shape
 //! matters as much as the status: only an answer of Clio or of the storage itself says that the request is over. An answer from something in
 //! between, a page or JSON, says nothing about what Clio did, or will still do, with a request that was forwarded.
+//!
+//! The strongest evidence decides. A `Bearer` challenge with an `error` is written by whoever checks tokens, so it comes before the body and
+//! its type: Doorkeeper, the usual OAuth server of Rails applications, refuses a dead token with an empty body that calls itself HTML.
 
 use core::time::Duration;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::challenge::Bearer;
 use crate::error::{Code, Error, Retry};
 use crate::model::Timestamp;
 use crate::ports::{Headers, HttpFailure, HttpFailureKind, HttpResponse, Sent};
@@ -177,7 +181,7 @@ pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -
         (500.., _) => Code::ClioUnavailable,
         (408, _) => Code::TimedOut,
         _ if page => Code::FirewallAnswer,
-        (401, _) => Code::TokenRejected,
+        (401, _) | (403, Some("invalid_token")) => Code::TokenRejected,
         // RFC 6750: the token lacks a permission.
         (403, Some("insufficient_scope")) => Code::AppPermissionMissing,
         // Only Clio's own words say something about a role; a bare 403 is a firewall's.
@@ -257,7 +261,7 @@ fn described(code: Code, status: Option<u16>, kind: Option<&str>) -> Error {
 enum Shape {
     /// `{"error": {"type", "message"}}`
     Api(Option<String>),
-    /// `{"error", "error_description"}`
+    /// `{"error", "error_description"}`, or the same in the header of RFC 6750.
     OAuth(Option<String>),
     /// No readable body, but the header of RFC 6750: an OAuth resource server.
     Bearer,
@@ -268,6 +272,16 @@ enum Shape {
 
 impl Shape {
     fn of(response: &HttpResponse) -> Self {
+        // RFC 6750 §3.1 ties these statuses to the errors of a bearer token.
+        let challenge = Bearer::of(&response.headers).filter(|_| matches!(response.status, 400 | 401 | 403));
+        if let Some(kind) = challenge.as_ref().and_then(|bearer| bearer.error.clone()).and_then(word) {
+            return Self::OAuth(Some(kind));
+        }
+        // An empty page is nobody's.
+        let empty = response.body.trim_ascii().is_empty();
+        if challenge.is_some() && empty {
+            return Self::Bearer;
+        }
         if is_page(response) {
             return Self::Page;
         }
@@ -277,9 +291,7 @@ impl Shape {
         if let Ok(oauth) = serde_json::from_slice::<OAuthError>(&response.body) {
             return Self::OAuth(word(oauth.error));
         }
-        let challenge = response.headers.get("www-authenticate").unwrap_or_default();
-        let bearer = challenge.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
-        if bearer { Self::Bearer } else { Self::Other }
+        if challenge.is_some() { Self::Bearer } else { Self::Other }
     }
 }
 

@@ -11,6 +11,7 @@
 //! **When a call fails**, its [`Outcome`] is what matters for not making a duplicate: not sent, refused by Clio itself, or unknown.
 
 mod call;
+mod challenge;
 pub mod contacts;
 mod decode;
 pub mod documents;
@@ -29,6 +30,7 @@ mod upload;
 pub mod users;
 pub mod webhooks;
 
+pub(crate) use challenge::Bearer;
 pub use call::{API_VERSION, Answered, CallLimits, ClioApi, USER_AGENT};
 pub use contacts::{Contact, ContactChange, NewContact};
 pub use documents::{Document, DocumentStub, NewDocument, PartTarget};

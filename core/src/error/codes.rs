@@ -57,8 +57,8 @@ codes! {
     2003 ConnectStateUnknown "connect_state_unknown" Auth Never "This connection attempt is unknown, already used, or belongs to someone else. Start again from Settings, Integrations.";
     2004 ConnectStateExpired "connect_state_expired" Auth Never "This connection attempt is older than 10 minutes. Start again from Settings, Integrations.";
     2005 ConnectDeclined "connect_declined" Auth Never "Access was declined in Clio. Nothing was connected.";
-    2006 ReconnectRequired "reconnect_required" Auth Never "Clio no longer accepts the firm's authorization. A firm admin must reconnect in Settings, Integrations.";
-    2007 OauthRefused "oauth_refused" Auth Never "Clio refused the authorization request. Check the Clio app's client id, secret, redirect URL and region.";
+    2006 ReconnectRequired "reconnect_required" Auth Never "Clio no longer accepts the firm's authorization; it answers the same when the Clio app's id or secret is wrong. A firm admin must reconnect in Settings, Integrations; if that fails too, check the app's client id and secret.";
+    2007 OauthRefused "oauth_refused" Auth Never "Clio refused the authorization request. Begin again; if it is refused again, check the Clio app's client id, secret, redirect URL and region.";
     2008 AccountMismatch "account_mismatch" Auth Never "This is a different Clio account from the one that the firm was connected to. Connect the earlier account, or ask for a separate set of links.";
     2009 OauthAnswerInvalid "oauth_answer_invalid" Auth Retry "Clio's authorization server answered something that cannot be read.";
     2010 ConnectConflict "connect_conflict" Auth Never "Another admin connected or disconnected the firm at the same moment. Look at its state, and begin again if needed.";

@@ -16,6 +16,18 @@ pub enum Level {
     Write,
 }
 
+/// What a refresh does to the refresh token that it used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rotation {
+    /// Nothing, and it answers no new one (real Clio Manage).
+    Never,
+    /// A new one is answered; the old one is usable until the new access token is first used (Doorkeeper 5.5).
+    OnUse,
+    /// A new one is answered, and the old one is revoked at once.
+    AtOnce,
+}
+
 /// Whether and where the practice areas answer 307.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,8 +72,10 @@ pub struct Config {
     pub access_token_lifetime_s: i64,
     /// Life of an authorization code, in seconds.
     pub code_lifetime_s: i64,
-    /// Whether a refresh answers a new refresh token and revokes the old one (real Clio Manage: no).
-    pub rotate_refresh_tokens: bool,
+    /// What a refresh does to the refresh token that it used.
+    pub rotation: Rotation,
+    /// A dead access token is refused as Doorkeeper does: an empty page, and the reason in `WWW-Authenticate` only.
+    pub empty_401: bool,
     /// Whether deauthorizing kills the refresh token too.
     pub deauthorize_kills_refresh: bool,
     /// The firm's id.
@@ -150,7 +164,8 @@ impl Default for Config {
             auto_decline: false,
             access_token_lifetime_s: 2_592_000,
             code_lifetime_s: 600,
-            rotate_refresh_tokens: false,
+            rotation: Rotation::Never,
+            empty_401: false,
             deauthorize_kills_refresh: true,
             account_id: 1_100_204_518,
             account_name: "Harbor & Pine LLP".into(),

@@ -7,6 +7,6 @@ mod config;
 pub mod model;
 mod server;
 
-pub use config::{AreasRedirect, Config, Level, Processing};
+pub use config::{AreasRedirect, Config, Level, Processing, Rotation};
 pub use model::{Action, Fault, Model};
 pub use server::{ClioSim, Ports};

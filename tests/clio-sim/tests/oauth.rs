@@ -4,6 +4,7 @@
 mod support;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use clio_sim::Rotation;
 use reqwest::Url;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -137,20 +138,61 @@ async fn pkce_is_checked_when_it_is_sent() {
 
 #[tokio::test]
 async fn refreshing_keeps_or_rotates_the_refresh_token() {
-    for rotate in [false, true] {
+    for rotation in [Rotation::Never, Rotation::OnUse, Rotation::AtOnce] {
         let rig = Rig::with(|config| {
             config.auto_consent = true;
-            config.rotate_refresh_tokens = rotate;
+            config.rotation = rotation;
         })
         .await;
         let tokens = exchange(&rig, &code(&rig, &[]).await).await.expect(200);
-        let old = text(&tokens, "refresh_token");
-        let form = [("grant_type", "refresh_token"), ("refresh_token", old)];
+        let form = [("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token"))];
         let fresh = token(&rig, &form).await.expect(200);
-        assert_eq!(fresh.json.get("refresh_token").is_some(), rotate);
+        assert_eq!(fresh.json.get("refresh_token").is_some(), rotation != Rotation::Never);
+        let unused = token(&rig, &form).await.expect(if rotation == Rotation::AtOnce { 400 } else { 200 });
+        assert_eq!(who(&rig, text(&tokens, "access_token")).await.status == 200, rotation != Rotation::AtOnce);
         who(&rig, text(&fresh, "access_token")).await.expect(200);
-        token(&rig, &form).await.expect(if rotate { 400 } else { 200 });
+        // Whoever uses the new access token has it for sure: now the old ones end.
+        let ended = rotation != Rotation::Never;
+        token(&rig, &form).await.expect(if ended { 400 } else { 200 });
+        who(&rig, text(&tokens, "access_token")).await.expect(if ended { 401 } else { 200 });
+        if rotation == Rotation::OnUse {
+            who(&rig, text(&unused, "access_token")).await.expect(200);
+            let next = [("grant_type", "refresh_token"), ("refresh_token", text(&fresh, "refresh_token"))];
+            token(&rig, &next).await.expect(200);
+        }
     }
+}
+
+#[tokio::test]
+async fn token_answers_have_doorkeepers_shape() {
+    let rig = Rig::with(|config| config.auto_consent = true).await;
+    let tokens = exchange(&rig, &code(&rig, &[]).await).await.expect(200);
+    assert_eq!(tokens.json["created_at"], rig.sim.now() / 1000);
+    assert!(!text(&tokens, "scope").is_empty());
+    let url = format!("{}/oauth/token", rig.sim.url());
+    let refresh = json!({"grant_type": "refresh_token", "client_id": "casehug-dev", "client_secret": "casehug-dev-secret",
+        "refresh_token": text(&tokens, "refresh_token")});
+    read(rig.http.post(&url).json(&refresh).send().await.unwrap()).await.expect(200);
+    let wrong = |token: &str| [("grant_type", "refresh_token"), ("refresh_token", token), ("client_secret", "wrong"), ("client_id", "casehug-dev")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    for (form, status, error) in [
+        // Of a wrong secret nothing is said as long as the token is unknown.
+        (wrong("nobody's"), 400, "invalid_grant"),
+        (wrong(text(&tokens, "refresh_token")), 401, "invalid_client"),
+    ] {
+        let refused = read(rig.http.post(&url).form(&form).send().await.unwrap()).await.expect(status);
+        assert_eq!(text(&refused, "error"), error);
+        assert!(refused.header("www-authenticate").starts_with(&format!("Bearer realm=\"Clio\", error=\"{error}\"")));
+    }
+    let plain = rig.http.post(&url).body("grant_type=refresh_token").send();
+    assert_eq!(text(&read(plain.await.unwrap()).await.expect(400), "error"), "invalid_request");
+}
+
+#[tokio::test]
+async fn a_dead_token_may_be_refused_with_an_empty_page() {
+    let rig = Rig::with(|config| config.empty_401 = true).await;
+    let refused = who(&rig, "nonsense").await.expect(401);
+    assert_eq!((refused.header("content-type"), refused.text.as_str()), ("text/html", ""));
+    assert!(refused.header("www-authenticate").contains("error=\"invalid_token\""));
 }
 
 #[tokio::test]

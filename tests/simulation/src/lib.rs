@@ -112,7 +112,7 @@ impl Simulation {
             search_delay_ms: scenario.search_delay_ms,
             filter_delay_ms: scenario.filter_delay_ms,
             processing_delay_ms: scenario.processing_delay_ms,
-            rotate_refresh_tokens: scenario.rotates,
+            rotation: if scenario.rotates { clio_sim::Rotation::AtOnce } else { clio_sim::Rotation::Never },
             deauthorize_kills_refresh: !scenario.refresh_outlives,
             redirect_uris: Vec::new(),
             ..clio_sim::Config::default()

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::support::{Answer, Fault, World, actor_id, assert_no_secret, entry, firm, host, host_at, world, yield_once};
 use crate::auth::connection::Readable;
+use crate::auth::oauth::{ClioApp, OAuth};
 use crate::auth::tokens::Tokens;
 use crate::auth::{Auth, Connection, ConnectionState};
 use crate::clio::AccessToken;
@@ -360,6 +361,57 @@ async fn answers_that_are_no_token_are_told_apart_and_never_quoted() {
         assert_eq!(world.state().await, ConnectionState::Connected, "{answer:?}");
         assert_no_secret(&world.store.at_rest().await);
     }
+}
+
+/// What Doorkeeper and others answer and the `oauth2` crate would not take: a token under 201, an error under 200, an error in the header only.
+#[tokio::test]
+async fn a_token_answer_is_read_by_what_it_says_and_not_by_its_status() {
+    let token_answer = r#"{"access_token":"access-secret-x","token_type":"Bearer","expires_in":7200,"scope":"read write",
+        "created_at":1700000000}"#;
+    for status in [200, 201, 203] {
+        let world = World::connected().await;
+        world.clio.once(TOKEN, Answer::Json(status, token_answer.to_owned()));
+        world.later(MONTH);
+        let auth = world.process();
+        assert_eq!(token(&auth).await, "access-secret-x", "{status}");
+        // Its life is counted from when it was asked for: `created_at` is of a clock that is not ours.
+        world.later(Duration::from_secs(7200 - 301));
+        assert_eq!(token(&auth).await, "access-secret-x", "{status}");
+        assert_eq!(world.refreshes(), 1);
+        world.later(Duration::from_secs(1));
+        token(&auth).await;
+        assert_eq!(world.refreshes(), 2);
+    }
+    for (answer, expected) in [
+        (Answer::Json(200, INVALID_GRANT.to_owned()), Code::ReconnectRequired),
+        (Answer::Json(200, r#"{"error":"invalid_client","error_description":"Jane"}"#.into()), Code::OauthRefused),
+        (Answer::Challenge(400, "invalid_grant"), Code::ReconnectRequired),
+        (Answer::Challenge(401, "invalid_client"), Code::OauthRefused),
+        (Answer::Challenge(401, "Jane"), Code::OauthRefused),
+        (Answer::Json(201, "{}".into()), Code::OauthAnswerInvalid),
+        (Answer::Json(204, String::new()), Code::OauthAnswerInvalid),
+        (Answer::Challenge(503, "invalid_grant"), Code::FirewallAnswer),
+    ] {
+        let world = World::connected().await;
+        world.clio.always(TOKEN, answer.clone());
+        world.later(MONTH);
+        assert_eq!(code(&world.process()).await, expected, "{answer:?}");
+        assert_no_secret(&world.store.at_rest().await);
+    }
+}
+
+#[tokio::test]
+async fn giving_back_a_token_that_is_dead_is_refused_and_not_a_firewalls_doing() {
+    let world = World::connected().await;
+    world.clio.once(DEAUTHORIZE, Answer::Challenge(401, "invalid_token"));
+    let oauth = OAuth::new(
+        ClioApp::new("client-1", SecretString::from("client-secret")).unwrap(),
+        host(),
+        world.clio.clone(),
+        std::sync::Arc::new(world.runtime.clone()),
+    );
+    let error = oauth.deauthorize(&AccessToken::new(SecretString::from("access-secret-0"))).await.unwrap_err();
+    assert_eq!(error.code(), Code::OauthRefused);
 }
 
 #[tokio::test]

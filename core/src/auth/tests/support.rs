@@ -198,6 +198,8 @@ pub struct Seen {
 pub enum Answer {
     Json(u16, String),
     Html(u16),
+    /// An empty page, and the reason in `WWW-Authenticate`, as Doorkeeper refuses.
+    Challenge(u16, &'static str),
     Fails(HttpFailureKind, Sent),
 }
 
@@ -280,16 +282,17 @@ impl HttpTransport for FakeClio {
                 _ => Answer::Json(200, String::from("{}")),
             });
             yield_once().await;
-            let (status, kind, body) = match answer {
-                Answer::Json(status, body) => (status, "application/json; charset=utf-8", body),
-                Answer::Html(status) => (status, "text/html", String::from("<html>Jane Smith</html>")),
+            let of = |kind| Headers::new().with("content-type", kind);
+            let (status, headers, body) = match answer {
+                Answer::Json(status, body) => (status, of("application/json; charset=utf-8"), body),
+                Answer::Html(status) => (status, of("text/html"), String::from("<html>Jane Smith</html>")),
+                Answer::Challenge(status, error) => {
+                    let challenge = format!(r#"Bearer realm="Doorkeeper", error="{error}", error_description="Jane""#);
+                    (status, of("text/html").with("www-authenticate", challenge), String::new())
+                }
                 Answer::Fails(kind, sent) => return Err(HttpFailure { kind, sent }),
             };
-            Ok(HttpResponse {
-                status,
-                headers: Headers::new().with("content-type", kind),
-                body: Zeroizing::new(body.into_bytes()),
-            })
+            Ok(HttpResponse { status, headers, body: Zeroizing::new(body.into_bytes()) })
         })
     }
 }

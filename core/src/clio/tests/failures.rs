@@ -71,6 +71,42 @@ async fn oauths_refusals_are_clios_own() {
     assert_eq!(failed.error.retry(), Retry::RefreshThenRetry);
 }
 
+/// Doorkeeper, the usual OAuth server of Rails applications, refuses a token with an empty page and the reason in this header only.
+#[tokio::test]
+async fn the_bearer_challenge_decides_before_the_bodys_type() {
+    let of = |error: &str| format!(r#"Bearer realm="Doorkeeper", error="{error}", error_description="jo@example.com""#);
+    let (dead, scope) = (of("invalid_token"), of("insufficient_scope"));
+    for (status, challenge, kind, body, code) in [
+        (401, &*dead, "text/html", "", Code::TokenRejected),
+        (401, &dead, "text/html; charset=utf-8", PAGE, Code::TokenRejected),
+        (401, &dead, "", "", Code::TokenRejected),
+        (401, &dead, "application/json", API_ERROR, Code::TokenRejected),
+        (403, &dead, "text/html", "", Code::TokenRejected),
+        (403, &scope, "text/html", "", Code::AppPermissionMissing),
+        (401, "Bearer realm=\"Doorkeeper\"", "text/html", " \n", Code::TokenRejected),
+    ] {
+        let world = World::new();
+        let headers = Headers::new().with("content-type", kind).with("www-authenticate", challenge);
+        world.http.answer(status, headers, body);
+        let failed = world.call(&write()).await.unwrap_err();
+        assert_eq!((failed.error.code(), failed.outcome), (code, Outcome::Refused), "{status} {challenge} {kind}");
+        assert!(!format!("{failed:?}").contains("example.com"));
+    }
+    for (status, challenge, kind, body, code) in [
+        // A proxy that asks for its own user.
+        (401, "Basic realm=\"proxy\", error=\"invalid_token\"", "text/html", "", Code::FirewallAnswer),
+        (401, "Bearer realm=\"proxy\"", "text/html", PAGE, Code::FirewallAnswer),
+        (404, &*dead, "text/html", PAGE, Code::FirewallAnswer),
+        (502, &dead, "text/html", PAGE, Code::ClioUnavailable),
+    ] {
+        let world = World::new();
+        let headers = Headers::new().with("content-type", kind).with("www-authenticate", challenge);
+        world.http.answer(status, headers, body);
+        let failed = world.call(&write()).await.unwrap_err();
+        assert_eq!((failed.error.code(), failed.outcome), (code, Outcome::Unknown), "{status} {challenge} {kind}");
+    }
+}
+
 #[tokio::test]
 async fn what_stands_between_says_nothing_about_what_clio_did() {
     for (status, kind, body, code) in [

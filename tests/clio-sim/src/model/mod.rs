@@ -195,6 +195,9 @@ impl Model {
         } else {
             errors::ApiError::not_simulated(request).answer()
         };
+        if self.config.empty_401 && !request.path.starts_with("/oauth/token") {
+            oauth::without_body(&mut answer);
+        }
         answer.set("Date", time::http_date(now));
         self.log.record(now, request, &api::label(request), &answer, None, None);
         answer

@@ -1,4 +1,5 @@
-//! OAuth on the region's own host: consent, codes, tokens, and their end.
+//! OAuth on the region's own host: consent, codes, tokens, and their end. Where Clio does not say otherwise it is as Doorkeeper, the usual OAuth server of
+//! Rails applications, has it (5.5 to 5.8).
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,8 @@ use base64::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
+
+use crate::config::Rotation;
 
 use super::{
     Model, consent,
@@ -30,6 +33,8 @@ struct Token {
     grant: u64,
     expires: i64,
     live: bool,
+    /// Of an access token: the refresh token that ends when it is first used. Of a refresh token: the access token that it came with and ends with.
+    ends: Option<String>,
 }
 
 /// What a client holds after consent.
@@ -57,8 +62,33 @@ impl OAuth {
     }
 }
 
+/// Every token error says in a header too what it is.
 fn failure(status: u16, error: &str, description: &str) -> Response {
-    Response::json(status, &json!({"error": error, "error_description": description}))
+    let mut answer = Response::json(status, &json!({"error": error, "error_description": description}));
+    let challenge = format!("Bearer realm=\"Clio\", error=\"{error}\", error_description=\"{description}\"");
+    answer.set("WWW-Authenticate", challenge);
+    answer
+}
+
+/// A refused token as Doorkeeper's resource servers answer it: a page without anything on it.
+pub(crate) fn without_body(answer: &mut Response) {
+    if answer.status == 401 && answer.header("www-authenticate").is_some() {
+        answer.set("Content-Type", "text/html");
+        answer.body.clear();
+    }
+}
+
+/// The parameters of a token request: a form, or a JSON object.
+fn parameters(request: &Request) -> Query {
+    if !request.has_type("application/json") {
+        return if request.has_type("application/x-www-form-urlencoded") {
+            Query::parse(&request.body)
+        } else {
+            Query::default()
+        };
+    }
+    let object: BTreeMap<String, Value> = serde_json::from_slice(&request.body).unwrap_or_default();
+    Query(object.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect())
 }
 
 fn grant_failure() -> Response {
@@ -150,14 +180,11 @@ impl Model {
     }
 
     fn token(&mut self, now: i64, request: &Request) -> Result<Response, Response> {
-        if !request.has_type("application/x-www-form-urlencoded") {
-            return Err(failure(400, "invalid_request", "The request must be form encoded."));
-        }
-        let form = Query::parse(&request.body);
-        self.check_client(request, &form)?;
+        let form = parameters(request);
         let missing = |name: &str| failure(400, "invalid_request", &format!("Missing required parameter: {name}."));
         match form.get("grant_type") {
             Some("authorization_code") => {
+                self.check_client(request, &form)?;
                 let code = form.get("code").ok_or_else(|| missing("code"))?;
                 let uri = form.get("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
                 let found = self.oauth.codes.get_mut(code).ok_or_else(grant_failure)?;
@@ -170,17 +197,25 @@ impl Model {
                 }
                 found.used = true;
                 let tokens = self.grant(now);
-                Ok(self.token_answer(&tokens.access_token, Some(&tokens.refresh_token)))
+                Ok(self.token_answer(now, &tokens.access_token, Some(&tokens.refresh_token)))
             }
             Some("refresh_token") => {
                 let old = form.get("refresh_token").ok_or_else(|| missing("refresh_token"))?;
-                let token = self.oauth.refresh.get_mut(old).filter(|token| token.live).ok_or_else(grant_failure)?;
-                let grant = token.grant;
-                let rotate = self.config.rotate_refresh_tokens;
-                token.live = !rotate;
-                let access = self.mint_access(now, grant);
-                let fresh = rotate.then(|| self.mint_refresh(grant));
-                Ok(self.token_answer(&access, fresh.as_deref()))
+                let found = self.oauth.refresh.get(old).filter(|token| token.live).ok_or_else(grant_failure)?;
+                let grant = found.grant;
+                // Only now: a client that is wrong as well hears of the token alone.
+                self.check_client(request, &form)?;
+                if self.config.rotation == Rotation::Never {
+                    let access = self.mint_access(now, grant, None);
+                    return Ok(self.token_answer(now, &access, None));
+                }
+                let kept = (self.config.rotation == Rotation::OnUse).then(|| old.to_owned());
+                if kept.is_none() {
+                    self.oauth.revoke(old);
+                }
+                let access = self.mint_access(now, grant, kept);
+                let fresh = self.mint_refresh(grant, &access);
+                Ok(self.token_answer(now, &access, Some(&fresh)))
             }
             Some(_) => Err(failure(
                 400,
@@ -214,11 +249,13 @@ impl Model {
         ))
     }
 
-    fn token_answer(&self, access: &str, refresh: Option<&str>) -> Response {
+    fn token_answer(&self, now: i64, access: &str, refresh: Option<&str>) -> Response {
         let mut body = json!({
             "token_type": "bearer",
             "access_token": access,
             "expires_in": self.config.access_token_lifetime_s,
+            "scope": "all",
+            "created_at": now / 1000,
         });
         if let Some(refresh) = refresh {
             body["refresh_token"] = json!(refresh);
@@ -244,7 +281,9 @@ impl Model {
     pub fn grant(&mut self, now: i64) -> Tokens {
         self.oauth.grants += 1;
         let grant = self.oauth.grants;
-        Tokens { access_token: self.mint_access(now, grant), refresh_token: self.mint_refresh(grant) }
+        let access_token = self.mint_access(now, grant, None);
+        let refresh_token = self.mint_refresh(grant, &access_token);
+        Tokens { access_token, refresh_token }
     }
 
     /// Ends every grant, as when the person removes the application inside Clio.
@@ -252,26 +291,31 @@ impl Model {
         self.oauth.end(None, access, refresh);
     }
 
-    fn mint_access(&mut self, now: i64, grant: u64) -> String {
+    fn mint_access(&mut self, now: i64, grant: u64, ends: Option<String>) -> String {
         let secret = self.mint("access", 48);
         let token = format!("{}-{secret}", self.config.region);
         let expires = now.saturating_add(self.config.access_token_lifetime_s.saturating_mul(1000));
-        self.oauth.access.insert(token.clone(), Token { grant, expires, live: true });
+        self.oauth.access.insert(token.clone(), Token { grant, expires, live: true, ends });
         token
     }
 
-    fn mint_refresh(&mut self, grant: u64) -> String {
+    fn mint_refresh(&mut self, grant: u64, access: &str) -> String {
         let secret = self.mint("refresh", 48);
         let token = format!("{}-{secret}", self.config.region);
-        self.oauth.refresh.insert(token.clone(), Token { grant, expires: i64::MAX, live: true });
+        let ends = Some(access.to_owned());
+        self.oauth.refresh.insert(token.clone(), Token { grant, expires: i64::MAX, live: true, ends });
         token
     }
 
     /// The grant behind the request's bearer token.
-    pub(crate) fn authenticate(&self, now: i64, request: &Request) -> ApiResult<u64> {
-        let token = request.bearer().and_then(|token| self.oauth.access.get(token));
+    pub(crate) fn authenticate(&mut self, now: i64, request: &Request) -> ApiResult<u64> {
+        let token = request.bearer().and_then(|token| self.oauth.access.get_mut(token));
         match token {
-            Some(token) if token.live && now < token.expires => Ok(token.grant),
+            Some(token) if token.live && now < token.expires => {
+                let (grant, replaced) = (token.grant, token.ends.take());
+                replaced.iter().for_each(|replaced| self.oauth.revoke(replaced));
+                Ok(grant)
+            }
             Some(token) if token.live => Err(ApiError::bad_token("The access token expired")),
             Some(_) => Err(ApiError::bad_token("The access token was revoked")),
             None => Err(ApiError::bad_token("The access token is invalid")),
@@ -301,6 +345,15 @@ impl Model {
 }
 
 impl OAuth {
+    /// A refresh token ends, and the access token that it came with.
+    fn revoke(&mut self, refresh: &str) {
+        let Some(token) = self.refresh.get_mut(refresh) else { return };
+        token.live = false;
+        if let Some(access) = token.ends.as_ref().and_then(|access| self.access.get_mut(access)) {
+            access.live = false;
+        }
+    }
+
     fn end(&mut self, grant: Option<u64>, access: bool, refresh: bool) {
         let mine = |token: &&mut Token| grant.is_none_or(|grant| token.grant == grant);
         if access {
