@@ -13,8 +13,7 @@ const DAY: i64 = 24 * 3600 * 1000;
 const LIMIT: i64 = 1_000;
 
 const NOT_CONNECTED: &str = "The firm is not connected to Clio. A firm admin can connect it in Settings, Integrations.";
-const RECONNECT: &str =
-    "Clio no longer accepts the firm's authorization; it answers the same when the Clio app's id or secret is wrong. A firm admin must reconnect in Settings, Integrations; if that fails too, check the app's client id and secret.";
+const RECONNECT: &str = "Clio no longer accepts the firm's authorization; it answers the same when the Clio app's id or secret is wrong. A firm admin must reconnect in Settings, Integrations; if that fails too, check the app's client id and secret.";
 const PERMISSION: &str = "The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, \
                           Documents read and write, Users read, Webhooks write), then reconnect.";
 const VALUES: &str =

@@ -205,7 +205,13 @@ async fn a_disconnect_while_clio_is_unreachable_is_carried_out_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authorization_that_ends_inside_clio_disconnects_and_a_false_claim_does_not() {
+    // Clio refuses a dead token in JSON, or as Doorkeeper does: with an empty page.
+    tokio::join!(ended_inside_clio(false), ended_inside_clio(true));
+}
+
+async fn ended_inside_clio(empty_401: bool) {
     let bench = bench().await;
+    bench.sim.model().config_mut().empty_401 = empty_401;
     let service = Backend::start(&bench);
     service.connected().await;
     let claim = async || service.post("/deauthorized/firm_1", STRANGER, json!({})).await.0;

@@ -30,8 +30,8 @@ mod upload;
 pub mod users;
 pub mod webhooks;
 
-pub(crate) use challenge::Bearer;
 pub use call::{API_VERSION, Answered, CallLimits, ClioApi, USER_AGENT};
+pub(crate) use challenge::Bearer;
 pub use contacts::{Contact, ContactChange, NewContact};
 pub use documents::{Document, DocumentStub, NewDocument, PartTarget};
 pub(crate) use errors::transport_error;

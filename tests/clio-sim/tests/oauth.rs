@@ -173,7 +173,15 @@ async fn token_answers_have_doorkeepers_shape() {
     let refresh = json!({"grant_type": "refresh_token", "client_id": "casehug-dev", "client_secret": "casehug-dev-secret",
         "refresh_token": text(&tokens, "refresh_token")});
     read(rig.http.post(&url).json(&refresh).send().await.unwrap()).await.expect(200);
-    let wrong = |token: &str| [("grant_type", "refresh_token"), ("refresh_token", token), ("client_secret", "wrong"), ("client_id", "casehug-dev")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    let wrong = |token: &str| {
+        [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token),
+            ("client_secret", "wrong"),
+            ("client_id", "casehug-dev"),
+        ]
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+    };
     for (form, status, error) in [
         // Of a wrong secret nothing is said as long as the token is unknown.
         (wrong("nobody's"), 400, "invalid_grant"),
