@@ -7,7 +7,7 @@ use core::fmt;
 
 use serde::Deserialize;
 
-use super::{ClientId, Confidential, DocumentId, FirmId, MatterId, UploadId};
+use super::{Address, ClientId, Confidential, DocumentId, FirmId, MatterId, UploadId, text};
 use crate::error::{Code, Error, Result};
 
 /// What CaseHug knows of one matter that Clio may know too.
@@ -171,6 +171,19 @@ pub struct DocumentRef {
     pub firm: FirmId,
     /// The document.
     pub key: DocumentKey,
+}
+
+impl IntakeClient {
+    /// The email address in its canonical form, if there is one.
+    pub(crate) fn address(&self) -> Option<Address> {
+        Address::parse(self.email.as_ref()?.expose())
+    }
+
+    /// The phone number, if there is one.
+    pub(crate) fn number(&self) -> Option<String> {
+        let phone = self.phone.as_ref()?.expose().trim();
+        (!text::is_blank(phone)).then(|| phone.to_owned())
+    }
 }
 
 impl Intake {

@@ -1,7 +1,8 @@
 //! The JSON form of an intake: one reader for every host, so that a bad intake is refused with the same words everywhere.
 //!
 //! Refused: malformed JSON, a repeated key anywhere, a missing key, an unknown `status` or `origin`, an invalid id, two
-//! documents of one key, a blank title, a client without any name, an email that cannot be one. Keys that the format does
+//! documents of one key, a blank title, a client without any name, an email that cannot be one, control characters in what
+//! would be sent. What is wrong with one document's name or type keeps back that document only. Keys that the format does
 //! not know are left out (CaseHug's objects carry more than Clio may see); their values are never kept.
 //! Errors name line, column and path of keys of the format: a value, or an unknown key, could be client data.
 
@@ -11,7 +12,9 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Confidential, DocumentId, DocumentOrigin, DocumentStatus, Intake, IntakeDocument, UploadId};
+use super::{
+    Address, Confidential, DocumentId, DocumentOrigin, DocumentStatus, Intake, IntakeDocument, UploadId, text,
+};
 use crate::error::{Code, Error, Result};
 
 /// The largest intake in bytes; a thousand documents need about 300 KB.
@@ -43,30 +46,49 @@ impl Intake {
     /// # Errors
     /// [`Code::IntakeInvalid`] with `field` and `reason`.
     pub fn check(&self) -> Result<()> {
-        let blank = |text: &Confidential| text.expose().trim().is_empty();
-        if blank(&self.matter.title) {
+        let (matter, client) = (&self.matter, &self.client);
+        let blank = |text: &Confidential| text::is_blank(text.expose());
+        if blank(&matter.title) {
             return Err(invalid("matter.title", "blank"));
         }
-        if blank(&self.client.first_name) && blank(&self.client.last_name) {
+        if blank(&client.first_name) && blank(&client.last_name) {
             return Err(invalid("client.first_name", "blank"));
         }
-        if let Some(email) = &self.client.email
+        if let Some(email) = &client.email
             && !blank(email)
-            && !is_address(email.expose())
+            && Address::parse(email.expose()).is_none()
         {
             return Err(invalid("client.email", "not_an_address"));
         }
+        let flaw = |text: &Confidential| text::flaw(text.expose());
+        let flaws = [
+            ("matter.title", text::flaw(&text::one_line(matter.title.expose()))),
+            ("matter.case_number", matter.case_number.as_ref().and_then(flaw)),
+            ("client.first_name", flaw(&client.first_name)),
+            ("client.last_name", flaw(&client.last_name)),
+            ("client.phone", client.phone.as_ref().and_then(flaw)),
+        ];
+        if let Some((field, reason)) = flaws.into_iter().find_map(|(field, flaw)| Some((field, flaw?))) {
+            return Err(invalid(field, reason));
+        }
         let mut keys = HashSet::new();
         for (index, document) in self.documents.iter().enumerate() {
-            if blank(&document.file_name) {
-                return Err(invalid("documents.file_name", "blank").with("index", index));
-            }
-            if !is_media_type(&document.content_type) {
-                return Err(invalid("documents.content_type", "not_a_media_type").with("index", index));
-            }
             if !keys.insert((&document.id, &document.upload_id)) {
                 return Err(invalid("documents.id", "repeated").with("index", index));
             }
+        }
+        Ok(())
+    }
+}
+
+impl IntakeDocument {
+    /// Checks what would be sent of it besides its bytes. The other documents of its intake do not wait for this one to be corrected.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(reason) = text::file_name_flaw(self.file_name.expose()) {
+            return Err(invalid("documents.file_name", reason));
+        }
+        if !is_media_type(&self.content_type) {
+            return Err(invalid("documents.content_type", "not_a_media_type"));
         }
         Ok(())
     }
@@ -79,14 +101,6 @@ fn invalid(field: &'static str, reason: &'static str) -> Error {
 fn malformed(error: &serde_json::Error, reason: &'static str) -> Error {
     let reason = if error.is_eof() { "truncated" } else { reason };
     Error::new(Code::IntakeMalformed).with("reason", reason).with("line", error.line()).with("column", error.column())
-}
-
-/// One `@` with something on both sides, no white space or control characters. Clio checks no more.
-fn is_address(text: &str) -> bool {
-    let text = text.trim();
-    let mut halves = text.split('@');
-    matches!((halves.next(), halves.next(), halves.next()), (Some(local), Some(domain), None) if !local.is_empty() && !domain.is_empty())
-        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
 /// `type/subtype` of printable ASCII: it becomes a signed header value.
@@ -204,13 +218,51 @@ mod tests {
             (GOOD.replace("Jane", ""), Code::IntakeInvalid, "blank"),
             (GOOD.replace("jane@example.com", "Jane Smith"), Code::IntakeInvalid, "not_an_address"),
             (GOOD.replace("mat_1", "Jane Smith"), Code::IntakeMalformed, "format"),
-            (GOOD.replace("application/pdf", "pdf\\u000d"), Code::IntakeInvalid, "not_a_media_type"),
+            (GOOD.replace("jane@example.com", "<Smith@example.com>"), Code::IntakeInvalid, "not_an_address"),
+            (GOOD.replace("Doe v. Roe", "\\u202eSmith"), Code::IntakeInvalid, "bidi_character"),
+            (
+                GOOD.replace("\"last_name\":\"\"", "\"last_name\":\"Smi\\nth\""),
+                Code::IntakeInvalid,
+                "control_character",
+            ),
+            (GOOD.replace("Jane", "\\u200b"), Code::IntakeInvalid, "blank"),
         ];
         for (json, code, reason) in cases {
             let (got, text) = code_of(&json);
             assert_eq!(got, code, "{text}");
             assert!(text.contains(&format!("reason={reason}")), "{text}");
             assert!(!text.contains("Smith") && !text.contains("Jane"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_nobody_meant_is_named() {
+        let person = r#""first_name":"Jane","last_name":"","#;
+        let cases = [
+            (GOOD.replace("\"tags\":[\"x\"]", "\"case_number\":\"2026\\u0000\""), "matter.case_number"),
+            (GOOD.replace(person, "\"first_name\":\"Ja\\tne\",\"last_name\":\"\","), "client.first_name"),
+            (GOOD.replace(person, "\"first_name\":\"Jane\",\"last_name\":\"\\u2066D\","), "client.last_name"),
+            (GOOD.replace(person, &format!("{person}\"phone\":\"\\u202a+1206\\u202c\",")), "client.phone"),
+        ];
+        for (json, field) in cases {
+            assert_ne!(json, GOOD, "{field}");
+            let error = Intake::from_json(json.as_bytes()).unwrap_err();
+            assert_eq!((error.code(), error.get("field")), (Code::IntakeInvalid, Some(field)));
+        }
+        assert!(Intake::from_json(GOOD.replace("Doe v. Roe", "Doe\\r\\nv. Roe").as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_flaw_of_one_document_is_no_reason_to_refuse_the_intake() {
+        let cases = [
+            (GOOD.replace("application/pdf", "pdf\\u000d"), "documents.content_type", "not_a_media_type"),
+            (GOOD.replace("\"file_name\":\"a.pdf\"", "\"file_name\":\" \""), "documents.file_name", "blank"),
+            (GOOD.replace("\"file_name\":\"a", "\"file_name\":\"../a"), "documents.file_name", "path_separator"),
+            (GOOD.replace("\"file_name\":\"a", "\"file_name\":\"a\\u202e"), "documents.file_name", "bidi_character"),
+        ];
+        for (json, field, reason) in cases {
+            let error = Intake::from_json(json.as_bytes()).unwrap().documents[0].check().unwrap_err();
+            assert_eq!((error.get("field"), error.get("reason")), (Some(field), Some(reason)));
         }
     }
 

@@ -7,6 +7,7 @@
 use super::create::{Creation, Resolved, refused};
 use super::dedupe::{self, Probe, SentContact};
 use super::driver::Driver;
+use super::known::EmailDigests;
 use super::plan::PlannedContact;
 use super::recovery::Recovery;
 use super::report::{Note, StepKind, StepOutcome, StepReport};
@@ -14,7 +15,7 @@ use super::things::{self, ContactKey, How, Intent, Owner, Thing};
 use crate::clio::{Contact, NewContact, contacts};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditStatus};
-use crate::model::{ClientId, ClioId, Confidential};
+use crate::model::{Address, ClientId, ClioId};
 use crate::ports::{Expect, Version};
 use crate::records::Stored;
 use crate::webhook::note_known;
@@ -28,7 +29,7 @@ impl Driver<'_> {
         if let PlannedContact::Linked(clio) = planned {
             return Ok(StepReport::done(StepKind::Contact, client, StepOutcome::Unchanged, Some(clio)));
         }
-        let digest = self.engine.email_digest(self.firm, self.intake).await?;
+        let email = self.engine.email_digests(self.firm, self.intake).await?;
         let mut recovery = self.recovery;
         for _ in 0..MOST_TURNS {
             let key = things::contact_key(&self.claim.links, client);
@@ -55,19 +56,19 @@ impl Driver<'_> {
                     }
                 }
             }
-            if let Some(digest) = &digest {
-                match self.shared_contact(digest).await? {
+            if let Some(email) = &email {
+                match self.shared_contact(email).await? {
                     Shared::Step(step) => return Ok(step),
                     Shared::Again => continue,
                     Shared::Nobody => {}
                 }
-                match self.existing_contact(digest).await? {
+                match self.existing_contact(&email.digest).await? {
                     Shared::Step(step) => return Ok(step),
                     Shared::Again => continue,
                     Shared::Nobody => {}
                 }
             }
-            if let Some(step) = self.new_contact(digest.as_deref(), recovery).await? {
+            if let Some(step) = self.new_contact(email.as_ref().map(|email| email.digest.as_str()), recovery).await? {
                 return Ok(step);
             }
         }
@@ -75,14 +76,9 @@ impl Driver<'_> {
     }
 
     /// Another CaseHug client of this email: share its contact, once it has one.
-    async fn shared_contact(&mut self, digest: &str) -> Result<Shared> {
+    async fn shared_contact(&mut self, email: &EmailDigests) -> Result<Shared> {
         let client = &self.intake.client.id;
-        let Some(speaker) =
-            self.engine.journal.get::<ContactKey>(&things::email_key(&self.claim.links, digest)).await?
-        else {
-            return Ok(Shared::Nobody);
-        };
-        let other = speaker.value.client;
+        let Some(other) = self.engine.speaker(&self.claim.links, email).await? else { return Ok(Shared::Nobody) };
         let Some(stored) = self.engine.journal.get::<Thing>(&things::contact_key(&self.claim.links, &other)).await?
         else {
             // Released between the two reads.
@@ -106,9 +102,9 @@ impl Driver<'_> {
     /// A contact in Clio with exactly this email: link it.
     async fn existing_contact(&mut self, digest: &str) -> Result<Shared> {
         let client = &self.intake.client.id;
-        let email = self.intake.client.email.as_ref().map_or("", Confidential::expose);
-        let found = self.caller.all_pages(contacts::search_email(email.trim())).await.map_err(refused)?;
-        let matches = dedupe::persons_with_email(&found, email);
+        let Some(address) = self.intake.client.address() else { return Ok(Shared::Nobody) };
+        let found = self.search_persons(&address.shown()).await?;
+        let matches = dedupe::persons_with_email(&found, &address.shown());
         let Some(&clio) = matches.first() else { return Ok(Shared::Nobody) };
         let note = (matches.len() > 1).then_some(Note::SeveralContactsMatch);
         let step = StepReport::done(StepKind::Contact, client, StepOutcome::Linked, Some(clio)).note(note);
@@ -121,17 +117,23 @@ impl Driver<'_> {
         Ok(if self.commit(unit, &step).await? { Shared::Step(step) } else { Shared::Again })
     }
 
+    /// Persons in which this address occurs somehow. An international domain may stand in Clio in either spelling.
+    async fn search_persons(&self, email: &str) -> Result<Vec<Contact>> {
+        let mut found = self.caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
+        if let Some(other) = Address::parse(email).and_then(|address| address.other_spelling()) {
+            found.extend(self.caller.all_pages(contacts::search_email(&other)).await.map_err(refused)?);
+        }
+        Ok(found)
+    }
+
     /// Creates the contact. `None`: another run was faster, start over.
     async fn new_contact(&mut self, digest: Option<&str>, recovery: Option<Recovery>) -> Result<Option<StepReport>> {
         let client = self.intake.client.clone();
-        let text = |value: &Option<Confidential>| {
-            value.as_ref().map(|value| value.expose().trim().to_owned()).filter(|value| !value.is_empty())
-        };
         let sent = SentContact {
             first_name: client.first_name.expose().trim().to_owned(),
             last_name: client.last_name.expose().trim().to_owned(),
-            email: text(&client.email),
-            phone: text(&client.phone),
+            email: client.address().map(|address| address.shown()),
+            phone: client.number(),
         };
         let key = things::contact_key(&self.claim.links, &client.id);
         let companion = digest.map(|digest| things::email_key(&self.claim.links, digest));
@@ -231,7 +233,7 @@ impl Driver<'_> {
         if let Some(email) = &sent.email {
             of_email = dedupe::persons_with_email(&created, email);
             if of_email.is_empty() {
-                searched = self.caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
+                searched = self.search_persons(email).await?;
                 of_email = dedupe::persons_with_email(&searched, email);
             }
         }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clio::{Contact, Matter};
-use crate::model::{ClioId, Confidential, Timestamp};
+use crate::model::{Address, ClioId, Confidential, Timestamp};
 
 /// What a probe says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,18 +19,17 @@ pub(crate) enum Probe {
     Review(Vec<ClioId>),
 }
 
-/// An email address as it is compared: trimmed, lower case.
-pub(crate) fn normal_email(email: &str) -> String {
-    email.trim().to_lowercase()
-}
-
 /// The contacts that have exactly this address among all of theirs, lowest id first.
 pub(crate) fn persons_with_email(contacts: &[Contact], email: &str) -> Vec<ClioId> {
-    let wanted = normal_email(email);
+    let wanted = Address::parse(email);
+    let same = |theirs: &str| match &wanted {
+        Some(wanted) => wanted.is(theirs),
+        // What was sent before anybody looked closer.
+        None => theirs.trim().to_lowercase() == email.trim().to_lowercase(),
+    };
     let mut ids: Vec<ClioId> = contacts
         .iter()
-        .filter(|contact| contact.is_person())
-        .filter(|contact| contact.emails().any(|address| normal_email(address) == wanted))
+        .filter(|contact| contact.is_person() && contact.emails().any(same))
         .map(|contact| contact.id)
         .collect();
     ids.sort_unstable();
@@ -181,7 +180,7 @@ mod tests {
     fn an_email_is_compared_whole_over_all_addresses_of_persons() {
         let found = [
             contact(9, "Person", "B", &["x@example.com", " ANA@Example.com "], None, BEFORE),
-            contact(7, "Person", "B", &["ana@example.com"], None, BEFORE),
+            contact(7, "Person", "B", &["<ana@example.com>\u{200b}"], None, BEFORE),
             contact(3, "Company", "B", &["ana@example.com"], None, BEFORE),
             contact(2, "Person", "B", &["not-ana@example.com", "ana@example.com.au"], None, BEFORE),
         ];

@@ -18,7 +18,7 @@ use super::upload::MOST_ATTEMPTS;
 use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditStatus};
-use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp};
+use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp, text};
 use crate::ports::{Commit, DocumentStat, Expect, Version};
 use crate::records::Stored;
 
@@ -60,6 +60,7 @@ impl Driver<'_> {
             }
             Some(Stored { value: DocumentThing::Intent(intent), version, .. }) => (Open { intent, version }, true),
             None => {
+                document.check()?;
                 may_be_sent(&self.engine.intake.stat(&reference).await?)?;
                 let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None, decision: None };
                 let mut unit = self.unit_before_sending()?;
@@ -92,6 +93,7 @@ impl Driver<'_> {
         }
         let stat = self.engine.intake.stat(&reference).await?;
         let may = may_be_sent(&stat).and_then(|()| check_approval(document.origin, document.status));
+        let may = may.and_then(|()| document.check());
         if let Err(error) = may {
             return self.abandon(&key, error, &open).await;
         }
@@ -177,13 +179,9 @@ impl Driver<'_> {
         parts: &PartPlan,
         intent: &DocumentIntent,
     ) -> Result<DocumentStub> {
-        let new = NewDocument {
-            name: document.file_name.expose(),
-            content_type: &document.content_type,
-            matter,
-            key,
-            parts: parts.first_batch(),
-        };
+        let name = text::file_name(document.file_name.expose());
+        let new =
+            NewDocument { name: &name, content_type: &document.content_type, matter, key, parts: parts.first_batch() };
         let mut known = known;
         let mut patience = Patience::default();
         loop {

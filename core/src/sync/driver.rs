@@ -393,7 +393,7 @@ impl Driver<'_> {
                 step.error = step.error.map(|error| error.with("origin", origin.name()));
                 self.record(Action::DocumentRefused, AuditStatus::Refused, step).await
             }
-            PlannedDocument::Upload { .. } | PlannedDocument::Resume => match matter {
+            PlannedDocument::Upload { .. } | PlannedDocument::Resume | PlannedDocument::Unsendable => match matter {
                 Some(matter) => match self.document(document, matter).await {
                     Err(error) => Err(self.gone(error, StepKind::Matter, matter, &matters::show(matter)).await),
                     done => done,

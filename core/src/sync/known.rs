@@ -1,12 +1,20 @@
 //! What the records say of an intake: what the planner looks at.
 
+use super::LinkState;
 use super::driver::Engine;
 use super::plan::{Plan, PlanInput, plan};
 use super::things::{self, ContactKey, DocumentThing, Thing};
-use super::{LinkState, dedupe};
 use crate::auth::{Links, PracticeAreas};
 use crate::error::Result;
-use crate::model::{DocumentKey, DocumentRef, FirmId, Intake};
+use crate::model::{ClientId, Confidential, DocumentKey, DocumentRef, FirmId, Intake};
+
+/// What an address is looked up by.
+pub(super) struct EmailDigests {
+    /// Of its canonical form.
+    pub digest: String,
+    /// Of what records were made with before there was one.
+    pub former: Vec<String>,
+}
 
 impl Engine {
     pub(super) async fn plan(&self, links: &Links, intake: &Intake) -> Result<Plan> {
@@ -56,22 +64,31 @@ impl Engine {
     }
 
     async fn same_email(&self, links: &Links, intake: &Intake) -> Result<LinkState> {
-        let Some(digest) = self.email_digest(&links.firm, intake).await? else { return Ok(LinkState::Unknown) };
-        let Some(key) = self.journal.get::<ContactKey>(&things::email_key(links, &digest)).await? else {
-            return Ok(LinkState::Unknown);
-        };
-        let thing = self.journal.get::<Thing>(&things::contact_key(links, &key.value.client)).await?;
+        let Some(email) = self.email_digests(&links.firm, intake).await? else { return Ok(LinkState::Unknown) };
+        let Some(speaker) = self.speaker(links, &email).await? else { return Ok(LinkState::Unknown) };
+        let thing = self.journal.get::<Thing>(&things::contact_key(links, &speaker)).await?;
         Ok(Thing::state(thing.as_ref()))
     }
 
-    /// The keyed digest of the client's email: what an address is looked up by.
-    pub(super) async fn email_digest(&self, firm: &FirmId, intake: &Intake) -> Result<Option<String>> {
-        match &intake.client.email {
-            Some(email) if !email.expose().trim().is_empty() => {
-                let normal = dedupe::normal_email(email.expose());
-                Ok(Some(self.keyring.address_digest(firm, &normal).await?))
+    /// Whose contact speaks for this address.
+    pub(super) async fn speaker(&self, links: &Links, email: &EmailDigests) -> Result<Option<ClientId>> {
+        for digest in [&email.digest].into_iter().chain(&email.former) {
+            if let Some(key) = self.journal.get::<ContactKey>(&things::email_key(links, digest)).await? {
+                return Ok(Some(key.value.client));
             }
-            _ => Ok(None),
         }
+        Ok(None)
+    }
+
+    /// The keyed digests of the client's email: what an address is looked up by.
+    pub(super) async fn email_digests(&self, firm: &FirmId, intake: &Intake) -> Result<Option<EmailDigests>> {
+        let Some(address) = intake.client.address() else { return Ok(None) };
+        let text = intake.client.email.as_ref().map_or("", Confidential::expose);
+        let digest = self.keyring.address_digest(firm, &address.key()).await?;
+        let mut former = Vec::new();
+        for key in address.former_keys(text) {
+            former.push(self.keyring.address_digest(firm, &key).await?);
+        }
+        Ok(Some(EmailDigests { digest, former }))
     }
 }

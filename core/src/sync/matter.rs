@@ -10,7 +10,7 @@ use super::things::{self, How, Intent, Owner, Thing};
 use crate::clio::{NewMatter, matters};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditStatus};
-use crate::model::{ClioId, Confidential};
+use crate::model::{ClioId, Confidential, text};
 use crate::ports::{Expect, Version};
 use crate::records::Stored;
 use crate::settings::Unmapped;
@@ -66,7 +66,7 @@ impl Driver<'_> {
         let case_number = case_number.filter(|number| !number.is_empty()).map(str::to_owned);
         let sent = SentMatter {
             client,
-            description: matter.title.expose().trim().to_owned(),
+            description: text::one_line(matter.title.expose()),
             display_number: case_number.clone().filter(|_| self.settings.case_number_as_display_number),
             client_reference: case_number,
             practice_area: area.ok(),

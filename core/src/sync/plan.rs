@@ -1,14 +1,15 @@
 //! What must be done for one matter, and what it costs: a pure function.
 //!
 //! Calls to Clio without faults: a new client with *n* documents 3 + 2n, a client that Clio has 2 + 2n, a client that is
-//! linked 1 + 2n, an added document 2, nothing changed 0. A document of more than 50 parts costs one more per further 50.
+//! linked 1 + 2n, an added document 2, nothing changed 0. A document of more than 50 parts costs one more per further 50,
+//! and a client whose email has an international domain one more before it is linked.
 //! Whether Clio has the client is not known before it is asked, so a prediction is a range.
 
 use serde::Serialize;
 
 use crate::auth::PracticeArea;
 use crate::clio::PartPlan;
-use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake};
+use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake, IntakeDocument};
 use crate::settings::{FirmSettings, Unmapped, choose_area};
 
 /// What the planner looks at.
@@ -105,6 +106,8 @@ pub enum PlannedDocument {
     },
     /// Ask Clio what became of an earlier attempt, then go on.
     Resume,
+    /// Its name or its media type cannot be sent as it is: fails until that is corrected.
+    Unsendable,
     /// Not approved: not sent.
     NotApproved(DocumentStatus),
     /// Not a client's upload: refused.
@@ -115,11 +118,12 @@ pub enum PlannedDocument {
 #[must_use]
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let intake = input.intake;
+    let address = intake.client.address();
     let contact = match (input.contact, input.same_email) {
         (LinkState::Linked(id), _) => PlannedContact::Linked(id),
         (LinkState::Unknown, LinkState::Linked(id)) => PlannedContact::Share(id),
         (LinkState::InDoubt, _) | (_, LinkState::InDoubt) => PlannedContact::Resolve,
-        (LinkState::Unknown, LinkState::Unknown) if has_email(intake) => PlannedContact::SearchThenCreate,
+        (LinkState::Unknown, LinkState::Unknown) if address.is_some() => PlannedContact::SearchThenCreate,
         (LinkState::Unknown, LinkState::Unknown) => PlannedContact::Create,
     };
     let area = || {
@@ -138,11 +142,15 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         .map(|(index, document)| {
             let known = input.documents.get(index).copied().unwrap_or(LinkState::Unknown);
             let len = input.lengths.get(index).copied().flatten();
-            (intake.key_of(document), plan_document(document.status, document.origin, known, len))
+            (intake.key_of(document), plan_document(document, known, len))
         })
         .collect();
     let mut calls = Calls::default();
     calls.add(contact.calls());
+    // An international domain is searched for in both spellings.
+    if contact == PlannedContact::SearchThenCreate && address.is_some_and(|one| one.other_spelling().is_some()) {
+        calls.add(Calls::exactly(1));
+    }
     calls.add(matter.calls());
     for (_, document) in &documents {
         calls.add(document.calls());
@@ -150,12 +158,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     Plan { contact, matter, documents, calls }
 }
 
-fn plan_document(
-    status: DocumentStatus,
-    origin: DocumentOrigin,
-    known: LinkState,
-    len: Option<u64>,
-) -> PlannedDocument {
+fn plan_document(document: &IntakeDocument, known: LinkState, len: Option<u64>) -> PlannedDocument {
+    let (status, origin) = (document.status, document.origin);
     let may_be_sent = status == DocumentStatus::Approved && origin == DocumentOrigin::ClientUpload;
     match known {
         LinkState::Linked(id) if may_be_sent => PlannedDocument::Linked(id),
@@ -164,13 +168,9 @@ fn plan_document(
         LinkState::InDoubt => PlannedDocument::Resume,
         _ if origin != DocumentOrigin::ClientUpload => PlannedDocument::Refused(origin),
         _ if status != DocumentStatus::Approved => PlannedDocument::NotApproved(status),
+        LinkState::Unknown if document.check().is_err() => PlannedDocument::Unsendable,
         LinkState::Unknown => PlannedDocument::Upload { calls: PartPlan::new(len.unwrap_or(0)).calls() },
     }
-}
-
-/// Whether the client has an email that is not blank.
-pub(crate) fn has_email(intake: &Intake) -> bool {
-    intake.client.email.as_ref().is_some_and(|email| !email.expose().trim().is_empty())
 }
 
 impl Calls {
@@ -207,14 +207,18 @@ impl PlannedMatter {
 
 impl PlannedDocument {
     pub(super) fn is_to_be_sent(self) -> bool {
-        matches!(self, Self::Upload { .. } | Self::Resume)
+        matches!(self, Self::Upload { .. } | Self::Resume | Self::Unsendable)
     }
 
     fn calls(self) -> Calls {
         match self {
             Self::Upload { calls } => Calls::exactly(calls),
             Self::Resume => Calls { least: 1, most: 3 },
-            Self::Linked(_) | Self::LinkedButWithdrawn(_) | Self::NotApproved(_) | Self::Refused(_) => Calls::default(),
+            Self::Unsendable
+            | Self::Linked(_)
+            | Self::LinkedButWithdrawn(_)
+            | Self::NotApproved(_)
+            | Self::Refused(_) => Calls::default(),
         }
     }
 }

@@ -47,32 +47,51 @@ fn the_fewest_calls_are_predicted() {
     }
 }
 
+fn document(status: DocumentStatus, origin: DocumentOrigin) -> IntakeDocument {
+    IntakeDocument { status, origin, ..intake("", 1).documents.remove(0) }
+}
+
+#[test]
+fn an_international_domain_costs_one_more_search() {
+    let (new, linked) = (LinkState::Unknown, LinkState::Linked(ClioId(1)));
+    let with = intake("a@bücher.example", 0);
+    assert_eq!(calls(&with, new, new, new, 0), (3, 4));
+    assert_eq!(calls(&with, linked, new, new, 0), (1, 1));
+}
+
+#[test]
+fn a_document_that_cannot_be_named_so_in_clio_costs_no_calls_and_is_not_forgotten() {
+    let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
+    let path = IntakeDocument { file_name: crate::model::Confidential::new("../a.pdf"), ..sent };
+    let planned = plan_document(&path, LinkState::Unknown, Some(1));
+    assert_eq!((planned, planned.is_to_be_sent()), (PlannedDocument::Unsendable, true));
+    let linked = plan_document(&path, LinkState::Linked(ClioId(1)), None);
+    assert_eq!(linked, PlannedDocument::Linked(ClioId(1)));
+}
+
 #[test]
 fn only_approved_client_uploads_are_planned() {
     use DocumentOrigin::{ClientUpload, Communication, FirmUpload, Note, WorkProduct};
     use DocumentStatus::{Approved, Pending, Rejected, Uploaded};
     for status in [Pending, Uploaded, Approved, Rejected] {
         for origin in [ClientUpload, FirmUpload, WorkProduct, Note, Communication] {
-            let planned = plan_document(status, origin, LinkState::Unknown, Some(1));
+            let planned = plan_document(&document(status, origin), LinkState::Unknown, Some(1));
             let sends = matches!(planned, PlannedDocument::Upload { .. });
             assert_eq!(sends, (status, origin) == (Approved, ClientUpload), "{status:?} {origin:?}");
             // Looked up: the step itself refuses to send more of it.
-            assert_eq!(plan_document(status, origin, LinkState::InDoubt, Some(1)), PlannedDocument::Resume);
+            let in_doubt = plan_document(&document(status, origin), LinkState::InDoubt, Some(1));
+            assert_eq!(in_doubt, PlannedDocument::Resume);
         }
     }
     let linked = LinkState::Linked(ClioId(1));
-    let withdrawn = plan_document(Rejected, ClientUpload, linked, None);
+    let withdrawn = plan_document(&document(Rejected, ClientUpload), linked, None);
     assert_eq!(withdrawn, PlannedDocument::LinkedButWithdrawn(ClioId(1)), "nothing is deleted");
 }
 
 #[test]
 fn many_parts_cost_one_call_per_further_fifty() {
-    let calls = |len| match plan_document(
-        DocumentStatus::Approved,
-        DocumentOrigin::ClientUpload,
-        LinkState::Unknown,
-        Some(len),
-    ) {
+    let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
+    let calls = |len| match plan_document(&sent, LinkState::Unknown, Some(len)) {
         PlannedDocument::Upload { calls } => calls,
         other => panic!("{other:?}"),
     };

@@ -19,7 +19,7 @@ use crate::budget::Class;
 use crate::clio::{Contact, ContactChange, contacts};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
-use crate::model::{ActorId, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Timestamp};
+use crate::model::{ActorId, Address, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Journal, Stored, Unit};
 use crate::sync::{Caller, Engine, linked_contact};
@@ -144,15 +144,11 @@ impl Engine {
         let links = Links::current(&self.journal, firm).await?;
         let clio = linked_contact(&self.journal, &links, &client.id).await?;
         let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
-        let list = |value: &Option<Confidential>| {
-            let text = value.as_ref().map(|value| value.expose().trim().to_owned());
-            text.filter(|text| !text.is_empty()).into_iter().collect()
-        };
         let plain = Plain {
             first_name: client.first_name.expose().trim().to_owned(),
             last_name: client.last_name.expose().trim().to_owned(),
-            emails: list(&client.email),
-            phones: list(&client.phone),
+            emails: client.address().map(|address| address.shown()).into_iter().collect(),
+            phones: client.number().into_iter().collect(),
         };
         let caller = Caller::of_firm(self, &links, Class::Waiting);
         let now = caller.repeat(&contacts::show_tagged(clio)).await.map_err(|failure| failure.error)?;
@@ -316,7 +312,7 @@ fn tag_of(contact: &Contact) -> Result<&str> {
 }
 
 fn has_email(contact: &Contact, email: &str) -> bool {
-    contact.emails().any(|known| known.trim().to_lowercase() == email.to_lowercase())
+    Address::parse(email).is_some_and(|address| contact.emails().any(|known| address.is(known)))
 }
 
 fn has_phone(contact: &Contact, phone: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The SDK as a whole on virtual time, against a Clio of a few lines whose every answer a test may change: orders of events that real time does not bring about.
 
+mod addresses;
 mod audit;
 mod backfill;
 mod connection;
@@ -14,6 +15,7 @@ mod review;
 mod runs;
 mod settings;
 mod subscriptions;
+mod texts;
 mod way_back;
 mod wishes;
 mod worker;
