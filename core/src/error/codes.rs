@@ -105,7 +105,7 @@ codes! {
     6005 LeaseLost "lease_lost" Host Retry "This worker was silent for too long, and the matter went to another one. Nothing is lost: what was sent is found again.";
     6006 LinkedRecordGone "linked_record_gone" Clio Never "The contact or matter that was synced is no longer in Clio, or is hidden from the connected user. It is not created again by itself: restore it in Clio, or give the connected user access.";
     6007 NotSyncedYet "not_synced_yet" Input Never "This matter or its client is not in Clio yet. Sync the matter first.";
-    7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk, permissions and connection.";
+    7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.";
     7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record at the same moment. Try again.";
     7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";
     7004 StoreOpenFailed "store_open_failed" Host Never "The SDK's database could not be opened. Check its path, permissions and format.";
@@ -114,6 +114,8 @@ codes! {
     7007 SealBroken "seal_broken" Host Never "A sealed value does not belong to this record, was changed, or was sealed with another key.";
     7008 RuntimeFailed "runtime_failed" Host Retry "The host's clock, timer or source of randomness failed.";
     7009 HostCallbackFailed "host_callback_failed" Host Retry "A function that the host supplied failed or answered something that is not allowed.";
+    7010 StoreLogMissing "store_log_missing" Host Never "The SDK's database file was copied or restored without its log, the file beside it whose name ends in -wal, and holds nothing without it. Put both files back, or a backup. A new, empty database in its place would create the firms' matters in Clio once more.";
+    7011 BackupFailed "backup_failed" Host Never "The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database.";
     9001 Internal "internal" Internal Never "A defect of this SDK. Report the code and its context.";
     9002 Panic "panic" Internal Never "A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.";
 }

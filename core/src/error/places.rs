@@ -100,7 +100,8 @@ fn places(code: Code) -> &'static [Place] {
         | Code::RuntimeFailed
         | Code::HostCallbackFailed
         | Code::Internal => STORING,
-        Code::StoreOpenFailed | Code::Panic => &[Opening],
+        Code::StoreOpenFailed | Code::StoreLogMissing | Code::Panic => &[Opening],
+        Code::BackupFailed => &[Question],
     }
 }
 

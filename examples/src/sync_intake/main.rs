@@ -22,14 +22,14 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 #[command(name = "sync-intake", version)]
 struct Args {
     /// The folder: DIR/<matter id>/intake.json beside the files that it names.
-    #[arg(long, value_name = "DIR")]
-    intake: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "backup")]
+    intake: Option<PathBuf>,
     /// The SDK's database; made if it is not there.
     #[arg(long, value_name = "FILE")]
     db: PathBuf,
     /// Clio's host root, with /oauth and /api/v4 below it. https, or http on loopback.
-    #[arg(long, value_name = "URL")]
-    clio_url: String,
+    #[arg(long, value_name = "URL", required_unless_present = "backup")]
+    clio_url: Option<String>,
     /// The CaseHug firm.
     #[arg(long, value_name = "ID", default_value = "firm_demo")]
     firm: String,
@@ -48,6 +48,9 @@ struct Args {
     /// Be a worker until told to stop (ctrl-c, SIGTERM): sync what of the folder is not in Clio yet, and whatever else is triggered on this database.
     #[arg(long, conflicts_with_all = ["dry_run", "json"])]
     worker: bool,
+    /// Write the whole database into this new file, and do nothing else. Whatever uses the database may go on.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "worker"])]
+    backup: Option<PathBuf>,
     /// Print one JSON report on stdout, and nothing else there.
     #[arg(long)]
     json: bool,
@@ -68,6 +71,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> casehug_clio::Result<bool> {
+    if let Some(file) = &args.backup {
+        SqliteStore::open_existing(&args.db).await?.backup(file).await?;
+        output::backed_up(args.json);
+        return Ok(true);
+    }
     let firm = FirmId::new(args.firm.as_str())?;
     let actor = Actor { id: ActorId::new("sync-intake")?, firm: firm.clone(), role: Role::Admin };
     let only = args.matter.as_deref().map(MatterId::new).transpose()?;

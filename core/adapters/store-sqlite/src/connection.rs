@@ -1,12 +1,12 @@
 //! Opening one connection: is the file ours, is its schema known, and the settings on which the promises rest.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use casehug_clio::Result;
+use casehug_clio::{Code, Error, Result};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use crate::error::{open_failed, refused};
+use crate::error::{is_busy, open_failed, refused};
 
 /// "CHCS": tells a CaseHug-Clio store from any other SQLite file.
 const APPLICATION_ID: i32 = 0x4348_4353;
@@ -38,33 +38,38 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// The schema before WAL: so the main file is never without it, and one in WAL mode that has none was parted from its log.
 fn prepare(connection: &mut Connection) -> Result<()> {
     let failed = |error: rusqlite::Error| open_failed(&error);
-    // First look, then touch: a file that is not ours stays as it was.
-    let version = require_ours(connection, MIGRATIONS.len())?;
-    if connection.is_readonly("main").map_err(failed)? {
-        return Err(refused("read_only"));
-    }
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
-    if mode != "wal" {
-        return Err(refused("other"));
-    }
+    migrate(connection, MIGRATIONS)?;
+    switch_to_wal(connection)?;
     connection.execute_batch(SETTINGS).map_err(failed)?;
-    if version < MIGRATIONS.len() {
-        migrate(connection, MIGRATIONS)?;
-    }
-    Ok(())
+    // From its first look on the connection holds a lock, and nobody takes the log for left behind.
+    number(connection, "SELECT count(*) FROM sqlite_schema").map(drop)
 }
 
-/// All missing migrations in one transaction.
+/// SQLite does not wait here as it does elsewhere: another process that opens the file is enough for "busy".
+fn switch_to_wal(connection: &Connection) -> Result<()> {
+    let patience = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(_) => return Err(refused("other")),
+            Err(error) if is_busy(&error) && Instant::now() < patience => std::thread::sleep(Duration::from_millis(5)),
+            Err(error) => return Err(open_failed(&error)),
+        }
+    }
+}
+
+/// All missing migrations in one transaction. It takes the write lock before it looks, so that it sees no other process's migration by
+/// half, and a file that cannot be written to shows itself. A file that is not ours stays as it was.
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
     let failed = |error: rusqlite::Error| open_failed(&error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    // Again, because another process may have migrated meanwhile.
     let version = require_ours(&transaction, migrations.len())?;
-    for (index, migration) in migrations.iter().enumerate().skip(version) {
+    for (migration, reached) in migrations.iter().zip(1..).skip(version) {
         transaction.execute_batch(migration).map_err(failed)?;
-        transaction.pragma_update(None, "user_version", index + 1).map_err(failed)?;
+        transaction.pragma_update(None, "user_version", reached).map_err(failed)?;
     }
     if version == 0 {
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
@@ -74,11 +79,15 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
 
 /// The version of the schema, at most `newest`; 0 for an empty file.
 fn require_ours(connection: &Connection, newest: usize) -> Result<usize> {
-    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(|error| open_failed(&error));
-    let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
-    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let (application, version) =
+        (number(connection, "PRAGMA application_id")?, number(connection, "PRAGMA user_version")?);
+    let tables = number(connection, "SELECT count(*) FROM sqlite_schema")?;
     if (application, version, tables) == (0, 0, 0) {
-        return Ok(0);
+        let mode = connection.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+        return match mode.map_err(|error| open_failed(&error))?.as_str() {
+            "wal" => Err(Error::new(Code::StoreLogMissing)),
+            _ => Ok(0),
+        };
     }
     match usize::try_from(version) {
         Ok(version @ 1..) if application == APPLICATION_ID && version <= newest => Ok(version),
@@ -87,6 +96,24 @@ fn require_ours(connection: &Connection, newest: usize) -> Result<usize> {
         }
         _ => Err(refused("not_ours")),
     }
+}
+
+fn number(connection: &Connection, sql: &str) -> Result<i32> {
+    connection.query_row(sql, [], |row| row.get(0)).map_err(|error| open_failed(&error))
+}
+
+/// Moves the log into the main file, if nobody is in the way: whoever copies that file alone then misses little. Waiting would hold up commits.
+pub(crate) fn empty_the_log(connection: &Connection) {
+    if connection.busy_timeout(Duration::ZERO).is_ok() {
+        // What fails here fails again where somebody waits for it, at the next commit.
+        let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+    let _ = connection.busy_timeout(BUSY_TIMEOUT);
+}
+
+/// Writes all that is committed into a new file, without WAL and without what was deleted.
+pub(crate) fn copy_into(connection: &Connection, path: &str) -> rusqlite::Result<()> {
+    connection.execute("VACUUM INTO ?1", [path]).map(drop)
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ pub(crate) struct FileId(#[cfg(unix)] (u64, u64), #[cfg(not(unix))] PathBuf);
 /// Creates the file if it is missing, readable by its owner only, and returns its canonical path. SQLite gives `-wal` and `-shm`
 /// the mode of the main file.
 pub(crate) fn create(path: &Path) -> Result<PathBuf> {
+    // SQLite throws a log away whose database is empty. In this order: with a new database, the log comes after it.
+    let has_content = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+    if has_content(&beside(path, "-wal")) && !has_content(path) {
+        return Err(refused("log_without_database"));
+    }
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -40,6 +45,7 @@ pub(crate) fn create(path: &Path) -> Result<PathBuf> {
             ErrorKind::PermissionDenied => return Err(refused("permission")),
             ErrorKind::ReadOnlyFilesystem => return Err(refused("read_only")),
             ErrorKind::IsADirectory => return Err(refused("not_a_file")),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => return Err(refused("disk_full")),
             _ => return Err(refused("other")),
         },
     }
@@ -68,6 +74,13 @@ pub(crate) fn file_id(path: &Path) -> Option<FileId> {
     }
 }
 
+/// A file whose name is this one's with something added.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// The files as they were when the database was opened.
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
@@ -80,9 +93,7 @@ impl OpenFiles {
     pub(crate) fn new(database: &Path) -> Result<Self> {
         let mut files = Vec::new();
         for suffix in ["", "-wal", "-shm"] {
-            let mut path = OsString::from(database);
-            path.push(suffix);
-            let path = PathBuf::from(path);
+            let path = beside(database, suffix);
             let id = file_id(&path).ok_or_else(|| refused("other"))?;
             files.push((path, id));
         }

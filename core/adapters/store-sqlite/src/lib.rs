@@ -20,6 +20,7 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod backup;
 mod connection;
 mod error;
 mod files;
@@ -56,11 +57,26 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreOpenFailed`](casehug_clio::Code::StoreOpenFailed) with `reason`: `directory_missing`, `not_a_file`, `not_a_database`,
     /// `not_ours` (a database of another program), `newer_schema` (written by a newer SDK), `read_only`, `already_open`
-    /// (in this process: clone the handle instead), `busy` (another process has locked it), `permission`, or `other` with the number
-    /// of SQLite's error in `sqlite`.
+    /// (in this process: clone the handle instead), `busy` (another process has locked it), `permission`, `disk_full`,
+    /// `log_without_database` (the file is missing or empty, but its `-wal` is there: put the file back, or, to begin anew, remove
+    /// that too), or `other` with the number of SQLite's error in `sqlite`.
+    /// [`StoreLogMissing`](casehug_clio::Code::StoreLogMissing): the file was parted from its log, and is empty without it.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         let (writer, reader, closing) = thread::start(path.as_ref().to_owned()).await?;
         Ok(Self(Arc::new(Threads { writer, reader, _closing: closing })))
+    }
+
+    /// Writes everything that is committed into a new file (mode 0600), which is a whole database by itself, and asks the disk to keep it.
+    /// Commits and reads go on meanwhile. To restore: put it in the place of the database, remove `-wal` and `-shm` there, and tell
+    /// [`Sdk::recover_since`](casehug_clio::Sdk::recover_since) when it was made. Dropping the future does not end a backup.
+    ///
+    /// # Errors
+    /// [`BackupFailed`](casehug_clio::Code::BackupFailed) with `reason`: `already_exists`, `part_exists` (`FILE.part` is there: another
+    /// backup is being made, or one was killed; then remove it), `directory_missing`, `not_a_file`, `not_utf8`, `permission`, `read_only`, `disk_full`,
+    /// `database` (its source says why) or `other`.
+    pub async fn backup(&self, target: impl AsRef<Path>) -> Result<()> {
+        let target = target.as_ref().to_owned();
+        self.0.reader.ask(|reply| Request::Backup(target, reply)).await
     }
 
     /// Ends every handle of the store: calls that wait are answered, later ones fail. Returns when the file is closed, so that it

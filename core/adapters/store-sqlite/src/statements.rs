@@ -198,4 +198,21 @@ mod tests {
             assert!(!format!("{error} {error:?}").contains("Jane"));
         }
     }
+
+    #[test]
+    fn a_full_disk_is_named_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = crate::files::create(&folder.path().join("store.db")).unwrap();
+        let mut connection = crate::connection::open(&path).unwrap();
+        connection.query_row("PRAGMA max_page_count = 10", [], |_| Ok(())).unwrap();
+        let key = Key::new(&FirmId::new("f").unwrap(), "job", "1");
+        let (expect, version) = (Expect::Absent, Version(String::from("v1")));
+        let large = Write::Put { key, expect, version, due_in: None, body: "x".repeat(100_000) };
+        let error = commit(&mut connection, &[large]).unwrap_err();
+        assert_eq!(
+            (error.code(), error.get("reason"), error.get("sqlite")),
+            (Code::StoreFailed, Some("disk_full"), Some("13"))
+        );
+        assert!(error.to_string().contains("no room is left"), "{error}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use casehug_clio::Result;
 use casehug_clio::ports::{Commit, Key, Record, Scan, Write};
@@ -13,7 +15,11 @@ use tokio::sync::oneshot;
 use crate::error::{closed, refused};
 use crate::files::{self, OpenFiles};
 use crate::registry::{Closing, Registration};
-use crate::{connection, statements};
+use crate::{backup, connection, statements};
+
+/// The log is moved into the main file after so long without a commit, and after so long in any case.
+const IDLE: Duration = Duration::from_secs(1);
+const BUSY: Duration = Duration::from_secs(10);
 
 /// Commits that share one sync of the disk.
 const MOST_AT_ONCE: usize = 64;
@@ -25,6 +31,7 @@ pub(crate) enum Request {
     Get(Key, Reply<Option<Record>>),
     Scan(Scan, Reply<Vec<Record>>),
     Commit(Vec<Write>, Reply<Commit>),
+    Backup(PathBuf, Reply<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -52,8 +59,12 @@ impl Worker {
 /// What a thread owns.
 struct Served {
     connection: Connection,
+    path: PathBuf,
     files: Arc<OpenFiles>,
     registration: Arc<Registration>,
+    /// Since when the log holds a commit that the main file may lack.
+    behind: Option<Instant>,
+    backups: Vec<JoinHandle<()>>,
 }
 
 /// Opens the database on a thread of ours (recovering a long log takes time) and starts both workers.
@@ -62,7 +73,8 @@ pub(crate) async fn start(path: PathBuf) -> Result<(Worker, Worker, Closing)> {
     spawn("casehug-store-open", move || {
         // Nobody waits any more: the handles are dropped, and the file is closed again.
         let _ = reply.send(open(&path));
-    })?;
+    })
+    .map(drop)?;
     answer.await.map_err(|_| closed())?
 }
 
@@ -70,28 +82,37 @@ fn open(path: &Path) -> Result<(Worker, Worker, Closing)> {
     let path = files::create(path)?;
     let registration = Registration::take(files::file_id(&path).ok_or_else(|| refused("other"))?)?;
     let (writer, reader) = (connection::open(&path)?, connection::open(&path)?);
+    // What an earlier version, or a killed process, left in the log.
+    connection::empty_the_log(&writer);
     let files = Arc::new(OpenFiles::new(&path)?);
     let closing = Closing::new(&registration);
-    let served = |connection| Served { connection, files: files.clone(), registration: registration.clone() };
+    let served = |connection| Served {
+        connection,
+        path: path.clone(),
+        files: files.clone(),
+        registration: registration.clone(),
+        behind: None,
+        backups: Vec::new(),
+    };
     Ok((work("casehug-store-write", served(writer))?, work("casehug-store-read", served(reader))?, closing))
 }
 
 fn work(name: &'static str, served: Served) -> Result<Worker> {
     let (sender, requests) = channel();
-    spawn(name, move || served.serve(&requests))?;
+    spawn(name, move || served.serve(&requests)).map(drop)?;
     Ok(Worker(sender))
 }
 
-fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-    spawned.map(drop).map_err(|_| refused("no_thread"))
+    spawned.map_err(|_| refused("no_thread"))
 }
 
 impl Served {
     fn serve(mut self, requests: &Receiver<Request>) {
         // A reply fails when its future was dropped: then nobody wants to know.
         let mut end = None;
-        while let Ok(request) = requests.recv() {
+        while let Some(request) = self.next(requests) {
             match request {
                 Request::Get(key, reply) => drop(reply.send(self.read(|connection| statements::get(connection, &key)))),
                 Request::Scan(scan, reply) => {
@@ -103,6 +124,7 @@ impl Served {
                         break;
                     }
                 }
+                Request::Backup(target, reply) => self.back_up(target, reply),
                 Request::Close(reply) => {
                     end = Some(reply);
                     break;
@@ -114,6 +136,37 @@ impl Served {
             // The one who closes may have gone.
             let _ = reply.send(());
         }
+    }
+
+    /// The next request. `None`: no handle is left. Keeps the main file from falling behind the log meanwhile.
+    fn next(&mut self, requests: &Receiver<Request>) -> Option<Request> {
+        while let Some(behind) = self.behind {
+            match requests.recv_timeout(IDLE) {
+                Ok(request) if behind.elapsed() < BUSY => return Some(request),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Ok(request) => {
+                    self.catch_up();
+                    return Some(request);
+                }
+                Err(RecvTimeoutError::Timeout) => self.catch_up(),
+            }
+        }
+        requests.recv().ok()
+    }
+
+    fn catch_up(&mut self) {
+        self.behind = None;
+        if self.files.check().is_ok() {
+            connection::empty_the_log(&self.connection);
+        }
+    }
+
+    /// On a thread of its own, because nobody waits for it. Closing does.
+    fn back_up(&mut self, target: PathBuf, reply: Reply<()>) {
+        let (path, files) = (self.path.clone(), Arc::clone(&self.files));
+        self.backups.retain(|backup| !backup.is_finished());
+        let backup = spawn("casehug-store-backup", move || drop(reply.send(backup::make(&path, &files, &target))));
+        self.backups.extend(backup);
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
@@ -140,9 +193,10 @@ impl Served {
                     break;
                 }
                 // The writer is asked nothing else.
-                Ok(Request::Get(..) | Request::Scan(..)) | Err(_) => break,
+                Ok(Request::Get(..) | Request::Scan(..) | Request::Backup(..)) | Err(_) => break,
             }
         }
+        self.behind.get_or_insert_with(Instant::now);
         if let [writes] = group.as_slice() {
             let outcome = self.commit(writes);
             replies.into_iter().for_each(|reply| drop(reply.send(outcome.clone())));
@@ -176,10 +230,18 @@ impl Served {
     /// The last connection to close moves the log into the database. With a log that is not the database's any more this would
     /// overwrite what others have written since.
     fn close(self) {
-        let Self { connection, files, registration } = self;
+        let Self { connection, files, registration, behind, backups, .. } = self;
+        for backup in backups {
+            // One that panicked has ended, too.
+            let _ = backup.join();
+        }
         let leave_log = files.check().is_err();
         let ready = !leave_log || connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).is_ok();
         if ready {
+            // The last connection does this by itself; there may be others, in other processes.
+            if behind.is_some() && !leave_log {
+                connection::empty_the_log(&connection);
+            }
             drop(connection);
         } else {
             // Better an open descriptor until the process ends than a broken database.

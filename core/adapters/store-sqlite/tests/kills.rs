@@ -167,7 +167,7 @@ async fn fill(store: &SqliteStore) {
             Ok(_) => say(&id),
             Err(error) => {
                 assert_eq!(error.code(), Code::StoreFailed);
-                assert!(matches!(error.context(), [("sqlite", _)]), "{error:?}");
+                assert!(matches!(error.context(), [.., ("sqlite", _)]), "{error:?}");
                 say(&format!("error {}", error.get("sqlite").unwrap()));
                 assert_eq!(ids(store).await.len(), n, "reads go on, without what failed");
                 return;
