@@ -132,7 +132,7 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_LINKED_RECORD_GONE = 6006,
     /// This matter or its client is not in Clio yet. Sync the matter first.
     CASEHUG_CLIO_NOT_SYNCED_YET = 6007,
-    /// The SDK's database failed. Check its disk, permissions and connection.
+    /// The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.
     CASEHUG_CLIO_STORE_FAILED = 7001,
     /// Another process changed the same record at the same moment. Try again.
     CASEHUG_CLIO_STORE_CONFLICT = 7002,
@@ -150,6 +150,10 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_RUNTIME_FAILED = 7008,
     /// A function that the host supplied failed or answered something that is not allowed.
     CASEHUG_CLIO_HOST_CALLBACK_FAILED = 7009,
+    /// The SDK's database file was copied or restored without its log, the file beside it whose name ends in -wal, and holds nothing without it. Put both files back, or a backup. A new, empty database in its place would create the firms' matters in Clio once more.
+    CASEHUG_CLIO_STORE_LOG_MISSING = 7010,
+    /// The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database.
+    CASEHUG_CLIO_BACKUP_FAILED = 7011,
     /// A defect of this SDK. Report the code and its context.
     CASEHUG_CLIO_INTERNAL = 9001,
     /// A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.

@@ -72,14 +72,15 @@ async fn main() -> ExitCode {
 
 async fn run(args: &Args) -> casehug_clio::Result<bool> {
     if let Some(file) = &args.backup {
-        SqliteStore::open_existing(&args.db).await?.backup(file).await?;
+        setup::back_up(&args.db, file).await?;
         output::backed_up(args.json);
         return Ok(true);
     }
     let firm = FirmId::new(args.firm.as_str())?;
     let actor = Actor { id: ActorId::new("sync-intake")?, firm: firm.clone(), role: Role::Admin };
     let only = args.matter.as_deref().map(MatterId::new).transpose()?;
-    let setup = setup::open(&args.db, &args.intake, &args.clio_url, Duration::from_secs(args.settle)).await?;
+    let (intake, clio_url) = (args.intake.clone().unwrap_or_default(), args.clio_url.as_deref().unwrap_or_default());
+    let setup = setup::open(&args.db, &intake, clio_url, Duration::from_secs(args.settle)).await?;
     let matters = match only {
         Some(matter) => vec![Ok(matter)],
         None => setup.intake.matters()?,

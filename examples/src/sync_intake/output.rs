@@ -20,6 +20,13 @@ pub(crate) fn fatal(error: &Error, as_json: bool) {
     }
 }
 
+pub(crate) fn backed_up(as_json: bool) {
+    say("The backup is made. Keep the sealing key elsewhere: it is not in it.");
+    if as_json {
+        println!("{}", json!({ "ok": true }));
+    }
+}
+
 pub(crate) fn plans(plans: &[(Option<MatterId>, Result<Plan>)], as_json: bool) {
     if as_json {
         let list: Vec<Value> = plans.iter().map(|(matter, plan)| plan_json(matter.as_ref(), plan)).collect();

@@ -54,6 +54,17 @@ pub(crate) async fn open(db: &Path, folder: &Path, clio_url: &str, settle: Durat
     Ok(Setup { sdk, store, intake, transport })
 }
 
+/// A database that is not there is not made: its backup would be an empty one.
+pub(crate) async fn back_up(db: &Path, file: &Path) -> Result<()> {
+    if !db.is_file() {
+        return Err(Error::new(Code::StoreOpenFailed).with("reason", "no_database"));
+    }
+    let store = SqliteStore::open(db).await?;
+    let made = store.backup(file).await;
+    store.close().await;
+    made
+}
+
 fn setting(name: &'static str, loopback: bool, for_loopback: &str) -> Result<String> {
     match std::env::var(name) {
         Ok(value) if !value.is_empty() => Ok(value),
