@@ -12,6 +12,7 @@ pub mod auth;
 mod budget;
 pub mod clio;
 pub mod error;
+pub mod json;
 pub mod log;
 pub mod maybe_send;
 pub mod memory;

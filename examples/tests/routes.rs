@@ -64,9 +64,18 @@ impl Row {
 const TABLE: &[Row] = &[
     row("GET", "/status", May::User, "", 200),
     row("GET", "/settings", May::Admin, "", 200),
-    row("PUT", "/settings", May::Admin, r#"{"revision": {revision}, "contact_review": true}"#, 200).wrong(
+    row(
+        "PUT",
         "/settings",
-        r#"{"revision": 0}"#,
+        May::Admin,
+        r#"{"revision": {revision}, "sync_when_approved": true, "sync_when_created": false, "contact_review": true,
+            "case_number_as_display_number": false, "practice_areas": {}, "fallback_area": null}"#,
+        200,
+    )
+    .wrong("/settings", r#"{"revision": 0}"#, 400),
+    row("PATCH", "/settings", May::Admin, r#"{"revision": {revision}, "contact_review": true}"#, 200).wrong(
+        "/settings",
+        r#"{"revision": 0, "contact_review": true}"#,
         409,
     ),
     row("GET", "/settings/export", May::Admin, "", 200),
@@ -75,7 +84,7 @@ const TABLE: &[Row] = &[
         "/settings/export",
         May::Admin,
         r#"{"format": 1, "sync_when_approved": true, "sync_when_created": false, "case_number_as_display_number": false,
-            "contact_review": true, "practice_areas": {"family_law": "Real Estate Closings"}}"#,
+            "contact_review": true, "fallback_area": null, "practice_areas": {"family_law": "Real Estate Closings"}}"#,
         200,
     )
     .wrong("/settings/export", "{}", 400),
@@ -98,7 +107,7 @@ const TABLE: &[Row] = &[
     row("POST", "/sync-log/{run}/retry", May::User, "", 202).wrong("/sync-log/none/retry", "", 404),
     row("GET", "/audit", May::Admin, "", 200).query("?limit=500").wrong("/audit?since=x", "", 400),
     row("GET", "/held", May::User, "", 200),
-    row("POST", "/held", May::Admin, r#"{"run": true}"#, 200).wrong("/held", r#"{"run": "x"}"#, 422),
+    row("POST", "/held", May::Admin, r#"{"run": true}"#, 200).wrong("/held", r#"{"run": "x"}"#, 400),
     row("GET", "/contact-proposals", May::Admin, "", 200),
     row("POST", "/contact-proposals/{proposal}", May::Admin, r#"{"accept": true}"#, 204).wrong(
         "/contact-proposals/from_clio-1",

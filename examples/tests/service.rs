@@ -251,7 +251,8 @@ async fn any_admin_manages_the_one_connection_and_nobody_else_does() {
         let answer = service.raw(method, path, MEMBER, body).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
     }
-    assert_eq!(service.put("/settings", MEMBER, json!({})).await.0, StatusCode::FORBIDDEN);
+    let (_, settings) = service.get("/settings", ADMIN).await;
+    assert_eq!(service.put("/settings", MEMBER, settings).await.0, StatusCode::FORBIDDEN);
     assert_eq!(service.post("/held", MEMBER, json!({ "run": true })).await.0, StatusCode::FORBIDDEN);
     let denied = service.audit("denied").await;
     assert_eq!(denied.len(), 8, "{denied:?}");
@@ -315,7 +316,8 @@ async fn case_types_map_by_default_and_as_the_firm_says() {
     assert_eq!(status, StatusCode::NOT_FOUND, "no such practice area");
     // Versioned: who read an older revision overwrites nothing.
     let (_, settings) = service.get("/settings", ADMIN).await;
-    let stale = json!({ "revision": 0, "sync_when_approved": false });
+    let mut stale = settings.clone();
+    (stale["revision"], stale["sync_when_approved"]) = (json!(0), json!(false));
     assert_eq!(service.put("/settings", ADMIN, stale).await.0, StatusCode::CONFLICT);
     assert_eq!(service.get("/settings", ADMIN).await.1, settings);
     // Carried elsewhere as a document.

@@ -26,6 +26,8 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_SETTINGS_CHANGED = 1009,
     /// This was decided before, and may have been carried out. Nothing was changed.
     CASEHUG_CLIO_ALREADY_DECIDED = 1010,
+    /// What was sent is not of the documented form: `path` says where, `reason` says why. Nothing was changed.
+    CASEHUG_CLIO_REQUEST_INVALID = 1011,
     /// The firm is not connected to Clio. A firm admin can connect it in Settings, Integrations.
     CASEHUG_CLIO_NOT_CONNECTED = 2001,
     /// Only an admin of this firm may do this.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use casehug_clio::clio::ClioHost;
 use casehug_clio::model::{ActorId, FirmId, MatterId};
-use casehug_clio::{Code, Error, Result, Sdk};
+use casehug_clio::{Code, Error, Result, Sdk, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -123,9 +123,8 @@ impl Engine {
 
 fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObject) -> Result<Sdk> {
     let invalid = |argument| Error::new(Code::SettingInvalid).with("argument", argument);
-    // serde's own text quotes values; where it is, is enough to mend it.
     let config: Config =
-        serde_json::from_str(config).map_err(|error| invalid("config").with("column", error.column()))?;
+        json::read(config.as_bytes(), Code::SettingInvalid).map_err(|error| error.with("argument", "config"))?;
     let url = config.clio_url.parse().map_err(|_| Error::new(Code::UrlRefused).with("argument", "clioUrl"))?;
     let key = &config.sealing_key;
     let runtime = Arc::new(JsRuntime);
@@ -147,11 +146,9 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
     builder.build()
 }
 
-fn actor(json: &str) -> Result<Actor> {
-    let invalid = |error: serde_json::Error| {
-        Error::new(Code::SettingInvalid).with("argument", "actor").with("column", error.column())
-    };
-    let who: Who = serde_json::from_str(json).map_err(invalid)?;
+fn actor(text: &str) -> Result<Actor> {
+    let who: Who =
+        json::read(text.as_bytes(), Code::SettingInvalid).map_err(|error| error.with("argument", "actor"))?;
     let role = match who.role {
         WhoRole::Admin => Role::Admin,
         WhoRole::Member => Role::Member,

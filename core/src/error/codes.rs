@@ -52,6 +52,7 @@ codes! {
     1008 RecordUnknown "record_unknown" Input Never "The firm has nothing of this id: it may be mistyped, or what it named is done, decided or removed.";
     1009 SettingsChanged "settings_changed" Input Never "Somebody changed the settings meanwhile, and nothing was saved. Read them and save again.";
     1010 AlreadyDecided "already_decided" Input Never "This was decided before, and may have been carried out. Nothing was changed.";
+    1011 RequestInvalid "request_invalid" Input Never "What was sent is not of the documented form: `path` says where, `reason` says why. Nothing was changed.";
     2001 NotConnected "not_connected" Auth Never "The firm is not connected to Clio. A firm admin can connect it in Settings, Integrations.";
     2002 NotAllowed "not_allowed" Permission Never "Only an admin of this firm may do this.";
     2003 ConnectStateUnknown "connect_state_unknown" Auth Never "This connection attempt is unknown, already used, or belongs to someone else. Start again from Settings, Integrations.";

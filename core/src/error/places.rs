@@ -37,6 +37,7 @@ fn places(code: Code) -> &'static [Place] {
         }
         Code::IdInvalid | Code::RecordUnknown => &[Question, Decision],
         Code::SettingInvalid => &[Settings, Decision, Question, Opening],
+        Code::RequestInvalid => &[Connect, Settings, Decision, Question],
         Code::SettingsChanged => &[Settings],
         Code::AlreadyDecided => &[Decision],
         Code::UrlRefused => &[Connect, Opening],

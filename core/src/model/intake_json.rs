@@ -6,16 +6,16 @@
 //! not know are left out (CaseHug's objects carry more than Clio may see); their values are never kept.
 //! Errors name line, column and path of keys of the format: a value, or an unknown key, could be client data.
 
-use core::fmt;
 use std::collections::HashSet;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::Deserializer;
 
 use super::{
     Address, Confidential, DocumentId, DocumentOrigin, DocumentStatus, Intake, IntakeDocument, UploadId, text,
 };
 use crate::error::{Code, Error, Result};
+use crate::json;
 
 /// The largest intake in bytes; a thousand documents need about 300 KB.
 const MAX_INTAKE: usize = 8 * 1024 * 1024;
@@ -30,13 +30,8 @@ impl Intake {
         if json.len() > MAX_INTAKE {
             return Err(Error::new(Code::IntakeMalformed).with("reason", "too_large").with("bytes", json.len()));
         }
-        let mut repeated = false;
-        let mut reader = serde_json::Deserializer::from_slice(json);
-        NoRepeatedKeys(&mut repeated)
-            .deserialize(&mut reader)
-            .and_then(|()| reader.end())
-            .map_err(|error| malformed(&error, if repeated { "repeated_key" } else { "syntax" }))?;
-        let intake: Self = serde_json::from_slice(json).map_err(|error| malformed(&error, "format"))?;
+        json::check(json).map_err(|(error, _, reason)| malformed(&error, reason))?;
+        let intake: Self = json::typed(json).map_err(|(error, path)| malformed(&error, "format").with("path", path))?;
         intake.check()?;
         Ok(intake)
     }
@@ -99,7 +94,6 @@ fn invalid(field: &'static str, reason: &'static str) -> Error {
 }
 
 fn malformed(error: &serde_json::Error, reason: &'static str) -> Error {
-    let reason = if error.is_eof() { "truncated" } else { reason };
     Error::new(Code::IntakeMalformed).with("reason", reason).with("line", error.line()).with("column", error.column())
 }
 
@@ -130,57 +124,6 @@ impl<'de> Deserialize<'de> for IntakeDocument {
         };
         let DocumentJson { id, file_name, content_type, status, origin, .. } = json;
         Ok(Self { id, upload_id, file_name, content_type, status, origin })
-    }
-}
-
-/// Walks any JSON and fails at the second of two equal keys of one object; serde's derive sees known keys only.
-struct NoRepeatedKeys<'a>(&'a mut bool);
-
-impl<'de> DeserializeSeed<'de> for NoRepeatedKeys<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for NoRepeatedKeys<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut keys = HashSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if !keys.insert(key) {
-                *self.0 = true;
-                return Err(serde::de::Error::custom("repeated key"));
-            }
-            map.next_value_seed(NoRepeatedKeys(self.0))?;
-        }
-        Ok(())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(NoRepeatedKeys(self.0))?.is_some() {}
-        Ok(())
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
     }
 }
 

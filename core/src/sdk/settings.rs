@@ -7,7 +7,7 @@ use crate::auth::{Actor, Links, PracticeArea, PracticeAreas};
 use crate::budget::Class;
 use crate::error::Result;
 use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::settings::{self, FirmSettings, Mapping};
+use crate::settings::{self, FirmSettings, Mapping, SettingsChange};
 use crate::sync::Caller;
 
 /// For a settings page.
@@ -41,6 +41,15 @@ impl Sdk {
         let revision = settings::save(&self.journal, actor, settings, &areas).await?;
         self.engine.claims.nudge.nudge();
         Ok(revision)
+    }
+
+    /// Changes some of the firm's settings, and leaves the others as they are. Gives the new revision.
+    ///
+    /// # Errors
+    /// As [`save_settings`](Self::save_settings).
+    pub async fn change_settings(&self, actor: &Actor, change: &SettingsChange) -> Result<u64> {
+        let settings = change.of(self.settings(actor).await?);
+        self.save_settings(actor, &settings).await
     }
 
     /// Maps a case type to the firm's practice area of this name, or back to the default.

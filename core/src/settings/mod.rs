@@ -5,15 +5,17 @@
 //! deleted is shown as [`Missing`](MappedTo::Missing) and left out.
 
 mod areas;
+mod change;
 mod mapping;
 mod transfer;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use areas::{MappedTo, Mapping};
 pub(crate) use areas::{mappings, named};
+pub use change::SettingsChange;
 use mapping::normalise;
 pub use mapping::{CaseHugArea, Unmapped, case_types, choose_area};
 pub(crate) use mapping::{resolve_defaults, same_type};
@@ -25,12 +27,13 @@ use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ActorId, ClioId, FirmId};
 use crate::ports::{Commit, Expect, Key};
 use crate::queue::Trigger;
-use crate::records::{Journal, Unit};
+use crate::records::{Journal, Stored, Unit};
 use crate::webhook::{Chore, wake_in};
 
-/// A firm's settings. Every field has a default that works for most firms.
+/// A firm's settings. Every field has a default that works for most firms; but JSON that is written is whole, so that nothing falls back to its default unseen:
+/// see [`SettingsChange`] for a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields)]
 pub struct FirmSettings {
     /// Counts the changes. [`save`](crate::Sdk::save_settings) expects the number that was read, so that no admin undoes another's change unseen.
     pub revision: u64,
@@ -47,7 +50,7 @@ pub struct FirmSettings {
     /// surrounding white space.
     pub practice_areas: BTreeMap<String, ClioId>,
     /// The practice area of matters whose case type leads to none. By default they go without.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::json::nullable")]
     pub fallback_area: Option<ClioId>,
 }
 
@@ -77,13 +80,34 @@ impl FirmSettings {
     }
 }
 
+/// The record: as it was written by whatever version. What is not there has its default, what is not known is left out.
+struct Kept(FirmSettings);
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = serde_json::Map::deserialize(deserializer)?;
+        let mut whole = serde_json::to_value(FirmSettings::default()).map_err(serde::de::Error::custom)?;
+        for (field, value) in stored {
+            if let Some(known) = whole.get_mut(&field) {
+                *known = value;
+            }
+        }
+        FirmSettings::deserialize(whole).map(Self).map_err(|_| serde::de::Error::custom("settings"))
+    }
+}
+
+async fn stored(journal: &Journal, firm: &FirmId) -> Result<Option<Stored<FirmSettings>>> {
+    let kept = journal.get::<Kept>(&settings_key(firm)).await?;
+    Ok(kept.map(|Stored { value, version, due_at }| Stored { value: value.0, version, due_at }))
+}
+
 fn settings_key(firm: &FirmId) -> Key {
     Key::new(firm, "settings", "current")
 }
 
 /// The firm's settings, or the defaults.
 pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<FirmSettings> {
-    Ok(journal.get(&settings_key(firm)).await?.map(|stored| stored.value).unwrap_or_default())
+    Ok(stored(journal, firm).await?.map(|stored| stored.value).unwrap_or_default())
 }
 
 /// Adds to the commit of a connection to another account that the firm's own mappings lead to its areas of the same names. What has no such name goes by the defaults.
@@ -95,7 +119,7 @@ pub(crate) async fn carry_over(
     now: &[PracticeArea],
 ) -> Result<()> {
     let key = settings_key(unit.firm());
-    let Some(stored) = journal.get::<FirmSettings>(&key).await? else { return Ok(()) };
+    let Some(stored) = stored(journal, unit.firm()).await? else { return Ok(()) };
     let name = |id: &ClioId| before.iter().find(|area| area.id == *id).map(|area| area.name.as_str());
     let there = |id: &ClioId| named(now, name(id)?).ok();
     let mut settings = stored.value;
@@ -143,7 +167,7 @@ pub(crate) async fn save(
     areas: &[PracticeArea],
 ) -> Result<u64> {
     let key = settings_key(&actor.firm);
-    let stored = journal.get::<FirmSettings>(&key).await?;
+    let stored = stored(journal, &actor.firm).await?;
     let before = stored.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
     if before.revision != settings.revision {
         return Err(crate::Code::SettingsChanged.into());

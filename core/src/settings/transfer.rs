@@ -27,7 +27,7 @@ struct Document {
     case_number_as_display_number: bool,
     contact_review: bool,
     practice_areas: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(deserialize_with = "crate::json::nullable")]
     fallback_area: Option<String>,
 }
 
@@ -56,9 +56,7 @@ pub(crate) fn import(json: &str, areas: &[PracticeArea], revision: u64) -> Resul
     if json.len() > MOST_BYTES {
         return Err(invalid("too_long"));
     }
-    let document: Document = serde_json::from_str(json).map_err(|error| {
-        invalid("not_a_settings_document").with("line", error.line()).with("column", error.column())
-    })?;
+    let document: Document = crate::json::read(json.as_bytes(), Code::SettingInvalid)?;
     if document.format != FORMAT {
         return Err(invalid("unknown_format"));
     }

@@ -1,14 +1,16 @@
-//! Who asks, and how failures are answered: a code, a message for people, and never a cause's text.
+//! Who asks, what is taken of what they send, and how failures are answered: a code, a message for people, where and why, and never a cause's text.
 
 use axum::Json;
-use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use casehug_clio::auth::{Actor, Role};
 use casehug_clio::model::{ActorId, FirmId};
-use casehug_clio::{Code, Error, ErrorKind};
-use serde_json::json;
+use casehug_clio::{Code, Error, ErrorKind, json};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
 
 /// The user, as the authenticating proxy names them.
 pub(crate) struct Who(pub Actor);
@@ -52,7 +54,7 @@ impl IntoResponse for Failed {
             (_, ErrorKind::Host | ErrorKind::Internal) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         };
-        (status, Json(json!({ "error": self.0 }))).into_response()
+        (status, Json(serde_json::json!({ "error": self.0 }))).into_response()
     }
 }
 
@@ -84,4 +86,63 @@ impl<S: Send + Sync> FromRequestParts<S> for Host {
             Role::Member => Err(Failed(Code::NotAllowed.into()).into_response()),
         }
     }
+}
+
+/// The body as JSON: whole, known, and each field once.
+pub(crate) struct Sent<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        // A page of another site can have a browser send anything in its user's name, but not call it JSON.
+        if kind.split(';').next().map(str::trim) != Some("application/json") {
+            return Err(Failed(refused("content-type", "not_json")));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|_| refused(".", "too_large"))?;
+        Ok(Self(json::read(&body, Code::RequestInvalid)?))
+    }
+}
+
+/// Nothing is sent here, or an empty object.
+pub(crate) struct Nothing;
+
+impl<S: Send + Sync> FromRequest<S> for Nothing {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Empty {}
+
+        let body = Bytes::from_request(request, state).await.map_err(|_| refused(".", "too_large"))?;
+        if !body.is_empty() {
+            let Empty {} = json::read(&body, Code::RequestInvalid)?;
+        }
+        Ok(Self)
+    }
+}
+
+/// What the query says: known, and each parameter once. All values are texts; see [`text`].
+pub(crate) struct Asked<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
+        let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let fields: Vec<String> = pairs.map(|(name, value)| format!("{}:{}", quoted(&name), quoted(&value))).collect();
+        Ok(Self(json::read(format!("{{{}}}", fields.join(",")).as_bytes(), Code::RequestInvalid)?))
+    }
+}
+
+/// Reads a parameter of a query: a number, yes or no, a list's place.
+pub(crate) fn text<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(|_| serde::de::Error::custom("not allowed"))
+}
+
+fn refused(path: &'static str, reason: &'static str) -> Error {
+    Error::new(Code::RequestInvalid).with("path", path).with("reason", reason)
 }

@@ -10,7 +10,7 @@
 //! | `POST /disconnect`, `POST /deauthorized/{firm}` | end it, here or in Clio |
 //! | `POST /webhooks/{token}` | what Clio delivers |
 //! | `GET /status` | the card: state, account, what to do next |
-//! | `GET`, `PUT /settings`; `GET /mappings`; `PUT /mappings/{case type}`; `GET`, `PUT /settings/export` | settings |
+//! | `GET`, `PUT`, `PATCH /settings`; `GET /mappings`; `PUT /mappings/{case type}`; `GET`, `PUT /settings/export` | settings |
 //! | `POST /matters/{matter}/sync`, `/approved`; `GET /matters/{matter}` | syncing |
 //! | `GET /sync-log`, `POST /sync-log/{run}/retry`, `GET /audit`, `GET /held`, `POST /held` | logs |
 //! | `GET /contact-proposals`, `POST /contact-proposals/{id}`, `POST /matters/{matter}/contact-changed` | review of contacts, both ways |

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post, put};
@@ -13,13 +13,13 @@ use casehug_clio::log::{Action, AuditQuery, AuditStatus, RunQuery};
 use casehug_clio::model::{ActorId, Confidential, FirmId, MatterId, Timestamp};
 use casehug_clio::ports::Headers;
 use casehug_clio::queue::Trigger;
-use casehug_clio::settings::FirmSettings;
+use casehug_clio::settings::{FirmSettings, SettingsChange};
 use casehug_clio::{Code, Error, Sdk};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::answer::{Answer, Host, Who};
+use crate::answer::{Answer, Asked, Host, Nothing, Sent, Who, text};
 
 /// Nothing that is sent here is larger.
 const MOST_BODY: usize = 1024 * 1024;
@@ -46,7 +46,7 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
         .route("/deauthorized/{firm}", post(deauthorized))
         .route("/webhooks/{token}", post(webhook))
         .route("/status", get(status))
-        .route("/settings", get(settings).put(save_settings))
+        .route("/settings", get(settings).put(save_settings).patch(change_settings))
         .route("/settings/export", get(export_settings).put(import_settings))
         .route("/mappings", get(mappings))
         .route("/mappings/{case_type}", put(map_case_type))
@@ -69,13 +69,14 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Connecting {
     /// Another Clio account than before, with links of its own.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     separate: bool,
 }
 
-async fn connect(State(service): Shared, Who(actor): Who, Query(how): Query<Connecting>) -> Answer<Redirect> {
+async fn connect(State(service): Shared, Who(actor): Who, Asked(how): Asked<Connecting>) -> Answer<Redirect> {
     let start = match how.separate {
         false => service.sdk.begin_connect(&actor, &service.callback).await?,
         true => service.sdk.begin_separate_connect(&actor, &service.callback).await?,
@@ -89,7 +90,7 @@ async fn callback_from_clio(State(service): Shared, Who(actor): Who, RawQuery(qu
     Ok(Redirect::to("../status"))
 }
 
-async fn disconnect(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
+async fn disconnect(State(service): Shared, Who(actor): Who, _: Nothing) -> Answer<Json<Value>> {
     service.sdk.disconnect(&actor).await?;
     Ok(Json(json!({ "success": true })))
 }
@@ -129,9 +130,17 @@ async fn settings(State(service): Shared, Who(actor): Who) -> Answer<Json<FirmSe
 async fn save_settings(
     State(service): Shared,
     Who(actor): Who,
-    Json(settings): Json<FirmSettings>,
+    Sent(settings): Sent<FirmSettings>,
 ) -> Answer<Json<Value>> {
     Ok(Json(json!({ "revision": service.sdk.save_settings(&actor, &settings).await? })))
+}
+
+async fn change_settings(
+    State(service): Shared,
+    Who(actor): Who,
+    Sent(change): Sent<SettingsChange>,
+) -> Answer<Json<Value>> {
+    Ok(Json(json!({ "revision": service.sdk.change_settings(&actor, &change).await? })))
 }
 
 async fn export_settings(State(service): Shared, Who(actor): Who) -> Answer<Response> {
@@ -148,7 +157,10 @@ async fn mappings(State(service): Shared, Who(actor): Who) -> Answer<Response> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Area {
+    /// `null`: the default again.
+    #[serde(deserialize_with = "casehug_clio::json::nullable")]
     practice_area: Option<String>,
 }
 
@@ -156,7 +168,7 @@ async fn map_case_type(
     State(service): Shared,
     Who(actor): Who,
     Path(case_type): Path<String>,
-    Json(area): Json<Area>,
+    Sent(area): Sent<Area>,
 ) -> Answer<Json<Value>> {
     let revision = service.sdk.map_case_type(&actor, &case_type, area.practice_area.as_deref()).await?;
     Ok(Json(json!({ "revision": revision })))
@@ -167,36 +179,43 @@ async fn matter(State(service): Shared, Who(actor): Who, Path(matter): Path<Stri
 }
 
 /// "Sync to Clio" on the matter's page. A worker does it; `GET /matters/{matter}` tells how far it is.
-async fn sync(State(service): Shared, Who(actor): Who, Path(matter): Path<String>) -> Answer<StatusCode> {
+async fn sync(State(service): Shared, Who(actor): Who, Path(matter): Path<String>, _: Nothing) -> Answer<StatusCode> {
     service.sdk.trigger(&actor, &MatterId::new(matter)?, Trigger::Manual).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn approved(State(service): Shared, Who(actor): Who, Path(matter): Path<String>) -> Answer<StatusCode> {
+async fn approved(
+    State(service): Shared,
+    Who(actor): Who,
+    Path(matter): Path<String>,
+    _: Nothing,
+) -> Answer<StatusCode> {
     service.sdk.trigger(&actor, &MatterId::new(matter)?, Trigger::Approved).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Paging {
     matter: Option<String>,
     after: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     limit: usize,
 }
 
-async fn sync_log(State(service): Shared, Who(actor): Who, Query(paging): Query<Paging>) -> Answer<Response> {
+async fn sync_log(State(service): Shared, Who(actor): Who, Asked(paging): Asked<Paging>) -> Answer<Response> {
     let matter = paging.matter.map(MatterId::new).transpose()?;
     let query = RunQuery { matter, after: paging.after, limit: paging.limit, ..RunQuery::default() };
     Ok(Json(service.sdk.sync_log(&actor, &query).await?).into_response())
 }
 
-async fn retry(State(service): Shared, Who(actor): Who, Path(run): Path<String>) -> Answer<StatusCode> {
+async fn retry(State(service): Shared, Who(actor): Who, Path(run): Path<String>, _: Nothing) -> Answer<StatusCode> {
     service.sdk.retry(&actor, &run).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Audited {
     action: Option<String>,
     status: Option<String>,
@@ -204,11 +223,11 @@ struct Audited {
     since: Option<String>,
     until: Option<String>,
     after: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     limit: usize,
 }
 
-async fn audit(State(service): Shared, Who(actor): Who, Query(asked): Query<Audited>) -> Answer<Response> {
+async fn audit(State(service): Shared, Who(actor): Who, Asked(asked): Asked<Audited>) -> Answer<Response> {
     let query = AuditQuery {
         action: asked.action.map(|name| known("action", Action::from_name(&name))).transpose()?,
         status: asked.status.map(|name| known("status", AuditStatus::from_name(&name))).transpose()?,
@@ -236,11 +255,12 @@ async fn held(State(service): Shared, Who(actor): Who) -> Answer<Response> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Run {
     run: bool,
 }
 
-async fn run_held(State(service): Shared, Who(actor): Who, Json(Run { run }): Json<Run>) -> Answer<Json<Value>> {
+async fn run_held(State(service): Shared, Who(actor): Who, Sent(Run { run }): Sent<Run>) -> Answer<Json<Value>> {
     Ok(Json(json!({ "matters": service.sdk.run_held(&actor, run).await? })))
 }
 
@@ -263,6 +283,7 @@ async fn contact_proposals(State(service): Shared, Who(actor): Who) -> Answer<Js
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Decision {
     accept: bool,
 }
@@ -271,7 +292,7 @@ async fn decide_contact(
     State(service): Shared,
     Who(actor): Who,
     Path(proposal): Path<String>,
-    Json(Decision { accept }): Json<Decision>,
+    Sent(Decision { accept }): Sent<Decision>,
 ) -> Answer<StatusCode> {
     service.sdk.decide_contact(&actor, &proposal, accept).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -281,18 +302,25 @@ async fn contact_applied(
     State(service): Shared,
     Host(actor): Host,
     Path(proposal): Path<String>,
+    _: Nothing,
 ) -> Answer<StatusCode> {
     service.sdk.contact_applied(&actor, &proposal).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The client of this matter was changed in CaseHug.
-async fn contact_changed(State(service): Shared, Who(actor): Who, Path(matter): Path<String>) -> Answer<Json<Value>> {
+async fn contact_changed(
+    State(service): Shared,
+    Who(actor): Who,
+    Path(matter): Path<String>,
+    _: Nothing,
+) -> Answer<Json<Value>> {
     let proposal = service.sdk.propose_contact(&actor, &MatterId::new(matter)?).await?;
     Ok(Json(json!({ "proposal": proposal })))
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StatusChanged {
     at: String,
 }
@@ -302,7 +330,7 @@ async fn status_changed(
     State(service): Shared,
     Host(actor): Host,
     Path(matter): Path<String>,
-    Json(StatusChanged { at }): Json<StatusChanged>,
+    Sent(StatusChanged { at }): Sent<StatusChanged>,
 ) -> Answer<StatusCode> {
     service.sdk.status_changed_here(&actor, &MatterId::new(matter)?, time(&at)?).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -316,11 +344,12 @@ async fn events(State(service): Shared, Host(actor): Host) -> Answer<Json<Value>
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Ack {
     id: String,
 }
 
-async fn ack(State(service): Shared, Host(actor): Host, Json(Ack { id }): Json<Ack>) -> Answer<StatusCode> {
+async fn ack(State(service): Shared, Host(actor): Host, Sent(Ack { id }): Sent<Ack>) -> Answer<StatusCode> {
     service.sdk.ack(&actor.firm, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

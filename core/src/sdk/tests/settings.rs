@@ -5,7 +5,7 @@ use super::world::{World, admin, firm};
 use crate::error::{Code, Error};
 use crate::model::ClioId;
 use crate::ports::{Expect, Key, Store as _, Version, Write};
-use crate::settings::FirmSettings;
+use crate::settings::{FirmSettings, SettingsChange};
 
 async fn connected() -> World {
     let world = World::new();
@@ -40,7 +40,7 @@ async fn a_case_type_that_is_blank_or_there_twice_is_refused_however_it_comes() 
         let areas: Vec<String> = case_types.iter().map(|case_type| format!("\"{case_type}\":\"Falconry\"")).collect();
         let document = format!(
             "{{\"format\":1,\"sync_when_approved\":true,\"sync_when_created\":false,\
-             \"case_number_as_display_number\":false,\"contact_review\":false,\"practice_areas\":{{{}}}}}",
+             \"case_number_as_display_number\":false,\"contact_review\":false,\"fallback_area\":null,\"practice_areas\":{{{}}}}}",
             areas.join(",")
         );
         assert_refused(&world.sdk.import_settings(&admin(), &document).await.unwrap_err(), reason);
@@ -64,4 +64,22 @@ async fn a_mapping_from_before_these_rules_is_read_and_keeps_nobody_from_another
     assert_eq!(world.sdk.map_case_type(&admin(), "HAWKS", Some("Heraldry")).await.unwrap(), 6);
     let own = world.sdk.settings(&admin()).await.unwrap().practice_areas;
     assert_eq!(own, [("HAWKS".to_owned(), ClioId(2))].into(), "one is left");
+}
+
+#[tokio::test]
+async fn what_an_earlier_or_a_later_version_stored_is_read_though_what_is_written_must_be_whole() {
+    let world = connected().await;
+    let key = Key::new(&firm(), "settings", "current");
+    let body = String::from(r#"{"revision":3,"sync_when_approved":false,"of_a_later_version":[1]}"#);
+    assert!(serde_json::from_str::<FirmSettings>(&body).is_err());
+    let write = Write::Put { key, expect: Expect::Absent, version: Version("v".into()), due_in: None, body };
+    world.store.commit(&[write]).await.unwrap();
+    let read = FirmSettings { revision: 3, sync_when_approved: false, ..FirmSettings::default() };
+    assert_eq!(world.sdk.settings(&admin()).await.unwrap(), read);
+    let change = SettingsChange { revision: 3, sync_when_created: Some(true), ..SettingsChange::default() };
+    assert_eq!(world.sdk.change_settings(&admin(), &change).await.unwrap(), 4);
+    let changed = FirmSettings { revision: 4, sync_when_created: true, ..read };
+    assert_eq!(world.sdk.settings(&admin()).await.unwrap(), changed);
+    let late = world.sdk.change_settings(&admin(), &change).await.unwrap_err();
+    assert_eq!(late.code(), Code::SettingsChanged);
 }
