@@ -6,6 +6,7 @@ mod bench;
 
 use backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
 use bench::{Bench, intake};
+use casehug_clio::model::Timestamp;
 use clio_sim::{Action, Config, Fault, Level};
 use serde_json::{Value, json};
 
@@ -51,7 +52,7 @@ impl Card {
             "/last_failure/at",
         ] {
             let Some(time) = card.pointer_mut(place).filter(|time| !time.is_null()) else { continue };
-            let at = time.as_i64().unwrap();
+            let at = Timestamp::parse(time.as_str().unwrap()).unwrap().0;
             *time = match (at - now) as f64 / DAY as f64 {
                 _ if (self.began..=now).contains(&at) => json!("now"),
                 days => json!(days.round()),
@@ -64,6 +65,10 @@ impl Card {
         if let Some(run) = card.pointer_mut("/last_failure/run") {
             assert!(!run.as_str().unwrap().is_empty());
             *run = json!("run");
+        }
+        if let Some(Value::Object(failure)) = card.pointer_mut("/last_failure/failure") {
+            let context = failure.remove("context").unwrap();
+            assert!(!context["step"].is_null() && !context["matter"].is_null(), "what failed is named: {context}");
         }
         card
     }
@@ -93,7 +98,9 @@ fn advice(code: &str, message: &str) -> Value {
 }
 
 fn failure(matter: &str, cause: &str, code: &str, advice: &str) -> Value {
-    json!({ "matter": matter, "at": "now", "run": "run", "cause": cause, "code": code, "advice": advice })
+    let known = casehug_clio::error::ALL_CODES.iter().find(|known| known.name() == code).unwrap();
+    let failure = json!({ "code": code, "number": known.number(), "kind": cause, "retry": "never", "message": advice });
+    json!({ "matter": matter, "at": "now", "run": "run", "failure": failure })
 }
 
 /// What a change of state changes, over what it was.

@@ -6,6 +6,7 @@ mod bench;
 
 use backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
 use bench::{Bench, assert_each_once, intake};
+use casehug_clio::model::Timestamp;
 use clio_sim::{Action, Config, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -90,7 +91,7 @@ async fn a_matter_of_which_something_stayed_behind_is_partial_until_a_retry_brin
     let arrived: Vec<_> = state["clio_documents"].as_object().unwrap().keys().collect();
     assert_eq!(arrived, ["m1/d2/d2"], "one of two");
     assert_eq!((&state["last_run"]["status"], &state["parked"]), (&json!("partial"), &json!(false)), "{state}");
-    assert_eq!(service.get("/status", MEMBER).await.1["last_failure"]["code"], "clio_validation");
+    assert_eq!(service.get("/status", MEMBER).await.1["last_failure"]["failure"]["code"], "clio_validation");
     let (_, log) = service.get("/sync-log?matter=m1", MEMBER).await;
     let run = &log["items"][0];
     let outcomes: Vec<&str> =
@@ -122,7 +123,7 @@ async fn the_audit_log_is_asked_by_status_actor_and_time() {
     let all = asked("").await;
     // The answer to each question is what the question says of the whole log, and neither all nor nothing of it.
     let time = rfc3339(between);
-    let at = |entry: &Value| entry["at"].as_i64().unwrap();
+    let at = |entry: &Value| Timestamp::parse(entry["at"].as_str().unwrap()).unwrap().0;
     let expect = |query: String, takes: &dyn Fn(&Value) -> bool| {
         let expected: Vec<Value> = all.iter().filter(|entry| takes(entry)).cloned().collect();
         assert!(!expected.is_empty() && expected.len() < all.len(), "{query}");
@@ -152,5 +153,5 @@ async fn the_audit_log_is_asked_by_status_actor_and_time() {
 
 /// As the query wants it.
 fn rfc3339(millis: i64) -> String {
-    casehug_clio::model::Timestamp(millis).to_rfc3339()
+    Timestamp(millis).to_rfc3339()
 }

@@ -33,6 +33,10 @@ use crate::maybe_send::BoxFuture;
 use crate::model::Timestamp;
 use crate::ports::{Headers, HttpBody, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
 
+/// What is asked, as it stands in logs.
+const TOKEN: &str = "POST /oauth/token";
+const DEAUTHORIZE: &str = "POST /oauth/deauthorize";
+
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A token answer is below 1 KiB.
 const MAX_ANSWER: u64 = 64 * 1024;
@@ -122,7 +126,7 @@ impl OAuth {
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
             .request_async(self)
             .await;
-        granted(answer, asked_at)
+        granted(answer, asked_at).map_err(of_token)
     }
 
     /// Asks for a new access token.
@@ -131,7 +135,7 @@ impl OAuth {
         let client = self.client();
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
         let answer = client.exchange_refresh_token(&refresh).request_async(self).await;
-        granted(answer, asked_at)
+        granted(answer, asked_at).map_err(of_token)
     }
 
     /// Gives an access token back. Clio: `POST /oauth/deauthorize` with the token as bearer and as form field.
@@ -141,8 +145,11 @@ impl OAuth {
             .with("authorization", format!("Bearer {}", access.expose()))
             .with("content-type", "application/x-www-form-urlencoded")
             .with("accept", "application/json");
-        let response = self.post(self.host.oauth("deauthorize"), headers, form.into_bytes()).await?;
-        if (200..300).contains(&response.status) { Ok(()) } else { Err(refused("deauthorize")) }
+        let response = self.post(DEAUTHORIZE, self.host.oauth("deauthorize"), headers, form.into_bytes()).await?;
+        if (200..300).contains(&response.status) {
+            return Ok(());
+        }
+        Err(refused("deauthorize").with("http_status", response.status).with("operation", DEAUTHORIZE))
     }
 
     fn client(&self) -> Client {
@@ -153,7 +160,7 @@ impl OAuth {
             .set_token_uri(TokenUrl::from_url(self.host.oauth("token")))
     }
 
-    async fn post(&self, url: Url, headers: Headers, body: Vec<u8>) -> Result<HttpResponse> {
+    async fn post(&self, operation: &'static str, url: Url, headers: Headers, body: Vec<u8>) -> Result<HttpResponse> {
         let request = HttpRequest {
             method: Method::Post,
             url,
@@ -163,7 +170,8 @@ impl OAuth {
             not_after: None,
             max_response: MAX_ANSWER,
         };
-        let response = self.http.send(request).await.map_err(crate::clio::transport_error)?;
+        let about = |error: Error| error.with("operation", operation);
+        let response = self.http.send(request).await.map_err(|failure| about(crate::clio::transport_error(failure)))?;
         // What the authorization server itself refuses may look like an empty page.
         if (400..=499).contains(&response.status) && response.status != 429 && challenge_error(&response).is_some() {
             return Ok(response);
@@ -176,7 +184,7 @@ impl OAuth {
             500..=599 => Code::ClioUnavailable,
             _ => return Ok(response),
         };
-        Err(Error::new(error).with("status", response.status))
+        Err(about(Error::new(error).with("http_status", response.status)))
     }
 }
 
@@ -193,7 +201,7 @@ impl<'c> AsyncHttpClient<'c> for OAuth {
             for (name, value) in &parts.headers {
                 headers.push(name.as_str(), value.to_str().map_err(|_| internal())?);
             }
-            let response = self.post(url, headers, body).await?;
+            let response = self.post(TOKEN, url, headers, body).await?;
             let (status, body) = as_the_crate_reads_it(&response);
             http::Response::builder().status(status).body(body).map_err(|_| internal())
         })
@@ -253,6 +261,11 @@ fn map(error: TokenError) -> Error {
         RequestTokenError::Parse(..) => unreadable("not_the_documented_json"),
         RequestTokenError::Other(_) => unreadable("not_json"),
     }
+}
+
+/// Which request it was, unless the way to it knew.
+fn of_token(error: Error) -> Error {
+    if error.get("operation").is_some() { error } else { error.with("operation", TOKEN) }
 }
 
 fn refused(reason: &'static str) -> Error {

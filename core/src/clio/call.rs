@@ -100,6 +100,7 @@ impl ClioApi {
         let started = self.runtime.monotonic();
         let answer = self.exchange(token, request, limits, started).await;
         let answer = answer.map_err(|failed| if request.idempotent() { failed } else { failed.of_creation() });
+        let answer = answer.map_err(|failed| failed.of_operation(&request.operation()));
         // Only what Clio itself answered tells its time: the clock of a proxy in between may be wrong by much.
         let time = match &answer {
             Ok((_, answered)) => answered.clio_time,
@@ -126,7 +127,7 @@ impl ClioApi {
         limits: CallLimits,
     ) -> Result<(), CallError> {
         let started = self.runtime.monotonic();
-        let answer = self.put(target, slice, limits).await;
+        let answer = self.put(target, slice, limits).await.map_err(|failed| failed.of_operation("PUT storage"));
         self.trace("PUT", "storage", None, started, answer.as_ref().copied());
         answer.map(|_| ())
     }
@@ -190,7 +191,8 @@ impl ClioApi {
     fn read<A>(&self, request: &ApiRequest<A>, response: &HttpResponse) -> Result<Answered<A>, CallError> {
         let meters = Meters::of(&response.headers);
         if !(200..=299).contains(&response.status) {
-            return Err(errors::refusal(response, meters, self.runtime.now()));
+            let sent = request.body.as_ref().map_or(&[][..], |body| body.as_slice());
+            return Err(errors::refusal(response, meters, self.runtime.now()).about_field_of(sent, &response.body));
         }
         let json = response.headers.get("content-type").is_none_or(|kind| kind.to_ascii_lowercase().contains("json"));
         if !json {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::challenge::Bearer;
+use super::refused_field::named_field;
 use crate::error::{Code, Error, Retry};
 use crate::model::Timestamp;
 use crate::ports::{Headers, HttpFailure, HttpFailureKind, HttpResponse, Sent};
@@ -96,6 +97,23 @@ impl CallError {
             failed.outcome = Outcome::Unknown;
         }
         failed
+    }
+
+    /// Notes which of our requests it was.
+    pub(super) fn of_operation(mut self, operation: &str) -> Self {
+        self.error = self.error.with("operation", operation);
+        self
+    }
+
+    /// Notes which of the fields that were sent a refusal of Clio's own names.
+    pub(super) fn about_field_of(mut self, sent: &[u8], answer: &[u8]) -> Self {
+        if self.outcome == Outcome::Refused
+            && matches!(self.http_status, Some(400 | 422))
+            && let Some(field) = named_field(sent, answer)
+        {
+            self.error = self.error.with("field", field);
+        }
+        self
     }
 
     /// What a request that creates a record leaves behind: if it may have been executed, it must be looked for before it is repeated.

@@ -21,6 +21,7 @@ pub mod matters;
 mod parts;
 pub mod practice_areas;
 pub mod probe;
+mod refused_field;
 mod request;
 mod storage;
 #[cfg(test)]

@@ -98,6 +98,11 @@ impl<A> ApiRequest<A> {
         self.resource
     }
 
+    /// What it is called in logs: method and resource, without record, query or host.
+    pub(super) fn operation(&self) -> String {
+        format!("{} /{}", self.method.as_str(), self.resource.name())
+    }
+
     /// Whether it changes nothing in Clio.
     #[must_use]
     pub fn is_read(&self) -> bool {

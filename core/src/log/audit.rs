@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Failure, Result};
 use crate::model::{ActorId, Timestamp};
 use crate::ports::{Expect, Key, Version, Write};
 use crate::records::{Journal, Unit};
@@ -156,6 +156,18 @@ impl AuditEntry {
         self.code = Some(error.code());
         for (key, value) in error.context() {
             self.details.entry((*key).to_owned()).or_insert_with(|| value.clone());
+        }
+        self
+    }
+
+    /// Adds what went wrong without ending what the entry tells of: `survived`, and what was answered.
+    #[must_use]
+    pub fn surviving(mut self, survived: &Failure) -> Self {
+        self.details.insert(String::from("survived"), survived.code.clone());
+        for key in ["http_status", "clio_type", "operation"] {
+            if let Some(value) = survived.get(key) {
+                self.details.insert(format!("survived_{key}"), value.to_owned());
+            }
         }
         self
     }

@@ -10,5 +10,5 @@ pub use audit::{Action, AuditEntry, AuditRecord, AuditStatus};
 pub use audit_query::{AuditExport, AuditLog, AuditQuery};
 pub use outbox::{Event, EventBody, Outbox, OutboxEvent};
 pub(crate) use progress::ProgressFeed;
-pub use sync_log::{LogPage, LoggedFailure, LoggedRun, LoggedStep, RunQuery};
+pub use sync_log::{LogPage, LoggedRun, LoggedStep, RunQuery};
 pub(crate) use sync_log::{RUNS, RUNS_OF_MATTERS, SyncLog};

@@ -49,6 +49,12 @@ pub enum EventBody {
         /// The first failure's code name.
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<String>,
+        /// The run's id, as in the sync log. `None`: an earlier version wrote the event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+        /// When it ended, on the host's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// The status of a matter in Clio changed. The newest change of a matter is told last.
     MatterStatus {
@@ -346,6 +352,8 @@ mod tests {
                 clio_matter: Some(ClioId(i64::MAX)),
                 status: "succeeded".into(),
                 code: None,
+                run: None,
+                at: None,
             };
             let mut unit = journal.unit(firm).unwrap();
             unit.event(Event::about_matter(&matter, body));

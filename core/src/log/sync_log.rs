@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::error::{ALL_CODES, Code, Error, ErrorKind, Result};
+use crate::error::{Code, Error, ErrorKind, Failure, Result};
 use crate::model::{ActorId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Key, Order, Scan};
 use crate::queue::Trigger;
@@ -65,8 +65,8 @@ pub struct LoggedRun {
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub status: Option<RunStatus>,
-    /// Why not everything arrived: what the run broke off with, else the first failure.
-    pub failure: Option<LoggedFailure>,
+    /// Why not everything arrived: what the run broke off with, else the first failure, with its `step` and record in the context.
+    pub failure: Option<Failure>,
     /// Which try of the same work it was, from 1.
     pub attempt: u32,
     /// When it is tried again by itself.
@@ -75,6 +75,8 @@ pub struct LoggedRun {
     pub calls: u32,
     /// Failures that were survived by trying again, within those calls.
     pub retries: u32,
+    /// What was answered, or not, where the run went on all the same: what left a creation in doubt, else what was tried again last.
+    pub survived: Option<Failure>,
     /// What it did, in order.
     pub steps: Vec<LoggedStep>,
 }
@@ -93,24 +95,7 @@ pub struct LoggedStep {
     /// Something worth knowing.
     pub note: Option<Note>,
     /// Why it failed.
-    pub failure: Option<LoggedFailure>,
-}
-
-/// Why something failed, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LoggedFailure {
-    /// The step that failed first; `None`: the run broke off, and not because of a step.
-    pub step: Option<StepKind>,
-    /// The class of the cause: [`ErrorKind::name`].
-    pub cause: String,
-    /// [`Code::name`].
-    pub code: String,
-    /// What an administrator can do.
-    pub advice: String,
-    /// The HTTP status of Clio's answer.
-    pub http_status: Option<u16>,
-    /// The type of Clio's error.
-    pub clio_type: Option<String>,
+    pub failure: Option<Failure>,
 }
 
 /// Reads runs.
@@ -176,7 +161,7 @@ impl RunQuery {
                 // A blocked step has no cause of its own, and what may not be sent is no failure.
                 let failed = |step: &&LoggedStep| matches!(step.outcome, StepOutcome::Failed | StepOutcome::InDoubt);
                 let of_steps = run.steps.iter().filter(failed).filter_map(|step| step.failure.as_ref());
-                run.failure.iter().chain(of_steps).any(|failure| failure.cause == cause.name())
+                run.failure.iter().chain(of_steps).any(|failure| failure.kind == cause.name())
             })
     }
 }
@@ -192,8 +177,7 @@ fn decode(body: &str) -> Result<RunRecord> {
 }
 
 fn logged(run: String, record: RunRecord) -> LoggedRun {
-    let first = record.steps.iter().find(|step| step.outcome.is_failure()).and_then(failure_of);
-    let whole = record.code.as_deref().map(|code| failure(None, code, None, None));
+    let first = record.steps.iter().find(|step| step.outcome.is_failure()).and_then(StepRecord::told_failure);
     LoggedRun {
         run,
         matter: record.matter,
@@ -202,35 +186,18 @@ fn logged(run: String, record: RunRecord) -> LoggedRun {
         started_at: record.started_at,
         ended_at: record.ended_at,
         status: record.status,
-        failure: whole.or(first),
+        failure: record.failure.or(first),
         attempt: record.attempt,
         next_attempt_at: record.next_attempt_at,
         calls: record.calls,
         retries: record.retries,
+        survived: record.survived,
         steps: record.steps.into_iter().map(step).collect(),
     }
 }
 
 fn step(record: StepRecord) -> LoggedStep {
-    let failure = failure_of(&record);
+    let failure = record.told_failure();
     let StepRecord { step, id, outcome, clio, note, .. } = record;
     LoggedStep { step, id, outcome, clio, note, failure }
-}
-
-fn failure_of(step: &StepRecord) -> Option<LoggedFailure> {
-    let code = step.code.as_deref()?;
-    Some(failure(Some(step.step), code, step.http_status, step.clio_type.clone()))
-}
-
-/// Cause and advice are of this version of the SDK; a code that only a newer one knows has neither.
-fn failure(step: Option<StepKind>, name: &str, http_status: Option<u16>, clio_type: Option<String>) -> LoggedFailure {
-    let code = ALL_CODES.iter().find(|code| code.name() == name);
-    LoggedFailure {
-        step,
-        cause: code.map_or("internal", |code| code.kind().name()).to_owned(),
-        code: name.to_owned(),
-        advice: code.map_or("", |code| code.message()).to_owned(),
-        http_status,
-        clio_type,
-    }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Code, Error, Retry};
+use crate::error::{Code, Error, Failure, Retry};
 use crate::model::{ActorId, ClientId, FirmId, MatterId, Timestamp};
 use crate::ports::Key;
 use crate::settings::FirmSettings;
@@ -70,9 +70,12 @@ pub struct LastRun {
     pub status: RunStatus,
     /// When, on the host's clock.
     pub at: Timestamp,
-    /// The first failure's code name.
+    /// What it broke off with, else the first failure.
+    #[serde(default, alias = "code", skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What left a creation in doubt, else what was tried again last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    pub survived: Option<Failure>,
     /// There were documents that may be sent, and its trigger sends none.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub documents_left: bool,

@@ -82,7 +82,7 @@ impl Bench {
         let mut unit = self.journal.unit(&self.firm).unwrap();
         let status = if next == Next::Rest { RunStatus::Succeeded } else { RunStatus::Failed };
         let (run, at) = (String::from("run_1"), self.runtime.now());
-        let last = LastRun { run, status, at, code: None, documents_left: false };
+        let last = LastRun { run, status, at, failure: None, survived: None, documents_left: false };
         claims.end(&mut unit, claim, last, None, |_| next).await.unwrap();
         matches!(self.journal.commit(&unit).await.unwrap(), Commit::Done { .. })
     }

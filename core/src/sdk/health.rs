@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Sdk, card_words};
 use crate::auth::{Actor, Connection, ConnectionState};
-use crate::error::{Code, ErrorKind, Result};
+use crate::error::{Code, ErrorKind, Failure, Result};
 use crate::log::{RunQuery, SyncLog};
 use crate::model::{ActorId, ClioId, MatterId, Timestamp};
 use crate::ports::Scan;
@@ -117,12 +117,8 @@ pub struct FailureHealth {
     pub at: Option<Timestamp>,
     /// Its id in the sync log.
     pub run: String,
-    /// The class of the cause.
-    pub cause: Option<String>,
-    /// The code's name.
-    pub code: Option<String>,
-    /// What to do.
-    pub advice: Option<String>,
+    /// Why.
+    pub failure: Option<Failure>,
 }
 
 impl Sdk {
@@ -172,9 +168,7 @@ impl Sdk {
                 matter: run.matter,
                 at: run.ended_at,
                 run: run.run,
-                cause: run.failure.as_ref().map(|failure| failure.cause.clone()),
-                code: run.failure.as_ref().map(|failure| failure.code.clone()),
-                advice: run.failure.map(|failure| failure.advice),
+                failure: run.failure,
             }),
         })
     }

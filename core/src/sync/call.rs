@@ -15,7 +15,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::driver::Engine;
 use super::share::FirmShare;
@@ -47,6 +47,16 @@ pub(crate) struct Caller<'a> {
     began: Monotonic,
     calls: AtomicU32,
     retries: AtomicU32,
+    survived: Mutex<Survived>,
+}
+
+/// What went wrong and did not end the run.
+#[derive(Debug, Default)]
+struct Survived {
+    /// What was tried again last.
+    retried: Option<Error>,
+    /// What left a creation in doubt last.
+    doubted: Option<Error>,
 }
 
 /// The right to make one call now: a place in the budget, and a token.
@@ -109,6 +119,7 @@ impl<'a> Caller<'a> {
             began: engine.runtime.monotonic(),
             calls: AtomicU32::new(0),
             retries: AtomicU32::new(0),
+            survived: Mutex::default(),
         }
     }
 
@@ -123,8 +134,20 @@ impl<'a> Caller<'a> {
     }
 
     /// Something is tried again: a call, or a PUT to the storage, which is none.
-    pub(crate) fn note_retry(&self) {
+    pub(crate) fn note_retry(&self, cause: &Error) {
         self.retries.fetch_add(1, Ordering::Relaxed);
+        self.survived.lock().unwrap_or_else(PoisonError::into_inner).retried = Some(cause.clone());
+    }
+
+    /// It is not known whether a creation was carried out.
+    pub(crate) fn note_doubt(&self, cause: &Error) {
+        self.survived.lock().unwrap_or_else(PoisonError::into_inner).doubted = Some(cause.clone());
+    }
+
+    /// What left a creation in doubt, else what was tried again last. That the run went on says nothing of how it ended.
+    pub(crate) fn survived(&self) -> Option<Error> {
+        let survived = self.survived.lock().unwrap_or_else(PoisonError::into_inner);
+        survived.doubted.as_ref().or(survived.retried.as_ref()).cloned()
     }
 
     /// Whether the run may try something again, as far as their number goes.
@@ -214,7 +237,7 @@ impl<'a> Caller<'a> {
             patience.refreshed = true;
             let rejected = self.engine.session.rejected(&self.links.firm, &grant.token).await;
             rejected.map_err(|error| CallError::not_sent(self.moved(error)))?;
-            self.retries.fetch_add(1, Ordering::Relaxed);
+            self.note_retry(&failure.error);
             return Ok(());
         }
         patience.attempts += 1;
@@ -233,7 +256,7 @@ impl<'a> Caller<'a> {
         };
         tracing::debug!(code = failure.error.code().name(), wait_ms = wait.as_millis() as u64, "trying again");
         self.engine.runtime.sleep(wait).await;
-        self.note_retry();
+        self.note_retry(&failure.error);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use super::report::StepReport;
 use super::things::{self, ContactKey, How, Intent, Link, Thing, committed_at};
 use crate::auth::Connection;
 use crate::clio::{ApiRequest, CallError};
-use crate::error::{Code, Error, Result, Retry};
+use crate::error::{Code, Error, Failure, Result, Retry};
 use crate::model::{ClioId, ConnectionId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Stored, Unit};
@@ -64,6 +64,7 @@ impl Driver<'_> {
                 sends,
                 email: email.clone(),
                 decision: None,
+                cause: None,
             };
             let not_after = self.engine.runtime.monotonic() + config.send_window;
             let mut unit = self.unit_before_sending()?;
@@ -84,12 +85,22 @@ impl Driver<'_> {
                 Err(failed) => failed,
             };
             match executed(&failed.failure) {
-                Executed::Perhaps => return Ok(Creation::Doubt),
-                Executed::PerhapsEnded => {
+                perhaps @ (Executed::Perhaps | Executed::PerhapsEnded) => {
+                    let cause = refused(failed.failure);
+                    self.caller.note_doubt(&cause);
                     let mut unit = self.unit()?;
-                    let thing = Thing::Intent(Intent { committed_at: Some(committed_at), ..intent });
-                    // The longer, the more often it was tried: an input that Clio fails over is not sent to it all the time.
-                    unit.put_due(key.clone(), Expect::Version(version), Some(self.look_delay()), &thing)?;
+                    let thing = Thing::Intent(Intent {
+                        committed_at: Some(committed_at),
+                        cause: Some(Failure::from(&cause)),
+                        ..intent
+                    });
+                    let due = match perhaps {
+                        // The longer, the more often it was tried: an input that Clio fails over is not sent to it all the time.
+                        Executed::PerhapsEnded => self.look_delay(),
+                        // Quiet when it would have been, and not a moment earlier.
+                        _ => self.engine.journal.store_now().await?.until(committed_at + quiet),
+                    };
+                    unit.put_due(key.clone(), Expect::Version(version), Some(due), &thing)?;
                     self.commit_unit(&unit).await?;
                     return Ok(Creation::Doubt);
                 }
@@ -121,7 +132,7 @@ impl Driver<'_> {
             let left = asked_at.until(due) + Duration::from_millis(1);
             // What was created shows long before it is certain that nothing was; and where another matter's run is creating it, that run is done in a moment.
             let wait = Retry::After(left.min(self.look_delay()));
-            return Err(Error::new(Code::SyncInDoubt).with("collection", key.collection).retry_as(wait));
+            return Err(doubt(key.collection, intent.value.cause.as_ref()).retry_as(wait));
         }
         let companion = intent.value.email.as_ref().map(|digest| things::email_key(&self.claim.links, digest));
         loop {
@@ -217,6 +228,14 @@ impl Engine {
         }
         self.created_after(intent, due_at).await
     }
+}
+
+/// What is told of a creation in doubt: what was answered to it, however long ago.
+fn doubt(collection: &'static str, cause: Option<&Failure>) -> Error {
+    let error = Error::new(Code::SyncInDoubt).with("collection", collection);
+    let Some(cause) = cause else { return error.with("reason", "no_answer_recorded") };
+    let answered = ["http_status", "clio_type", "operation"].into_iter().filter_map(|key| Some((key, cause.get(key)?)));
+    answered.fold(error.with("cause", &cause.code), |error, (key, value)| error.with(key, value))
 }
 
 fn record_of(key: &Key) -> String {

@@ -18,7 +18,7 @@ use super::run::{Run, RunRecord, fallen_short};
 use super::share::FirmShare;
 use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session};
 use crate::clio::{ClioApi, contacts, matters};
-use crate::error::{Code, Error, Result, Retry};
+use crate::error::{Code, Error, Failure, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::model::{ActorId, ClioId, FirmId, Intake, IntakeDocument, MatterId};
@@ -204,11 +204,12 @@ impl Engine {
             started_at: self.runtime.now(),
             ended_at: None,
             status: None,
-            code: None,
+            failure: None,
             attempt: claim.attempt,
             next_attempt_at: None,
             calls: 0,
             retries: 0,
+            survived: None,
             steps: Vec::new(),
         };
         let mut run = Run::new(claim.run.clone(), &claim.firm, record);
@@ -233,6 +234,8 @@ impl Engine {
                 // However it ends, the log tells what it cost.
                 driver.run.record.calls = driver.caller.calls();
                 driver.run.record.retries = driver.caller.retries();
+                let survived = driver.caller.survived();
+                driver.run.record.survived = survived.as_ref().map(Failure::from);
                 match driven {
                     Ok(()) => driver.finish().await,
                     Err(error) => Err(error),
@@ -242,7 +245,7 @@ impl Engine {
         };
         match result {
             Err(error) if error.code() != Code::LeaseLost => {
-                run.record.code = Some(error.code().name().to_owned());
+                run.record.failure = Some(Failure::from(&error));
                 // If the store is what failed, this fails too, and the job is taken over when the lease ends.
                 let (status, linked) = fallen_short(&self.journal, &claim.links, &claim.matter).await?;
                 self.close(claim, &mut run, status, Some(&error), linked, |job| job.next_after(&error)).await?;
@@ -278,7 +281,7 @@ impl Engine {
         clio_matter: Option<ClioId>,
         next: impl Fn(&Job) -> Next,
     ) -> Result<()> {
-        let code = failure.map(|error| error.code().name().to_owned());
+        let failed = failure.map(Failure::from);
         let ended_at = self.runtime.now();
         run.record.status = Some(status);
         run.record.ended_at = Some(ended_at);
@@ -288,7 +291,9 @@ impl Engine {
             .with("run", &run.id)
             .with("trigger", claim.trigger.name())
             .with("status", status.name())
-            .with("calls", run.record.calls);
+            .with("calls", run.record.calls)
+            .with("retries", run.record.retries);
+        let entry = run.record.survived.as_ref().map_or(entry.clone(), |survived| entry.surviving(survived));
         let entry = match failure {
             Some(error) => entry.error(error),
             None => entry,
@@ -297,7 +302,9 @@ impl Engine {
             matter: claim.matter.clone(),
             clio_matter,
             status: status.name().to_owned(),
-            code: code.clone(),
+            code: failed.as_ref().map(|failure| failure.code.clone()),
+            run: Some(run.id.clone()),
+            at: Some(ended_at),
         };
         for _ in 0..MOST_TURNS {
             let mut unit = self.journal.unit(&claim.firm)?;
@@ -305,7 +312,8 @@ impl Engine {
                 run: run.id.clone(),
                 status,
                 at: ended_at,
-                code: code.clone(),
+                failure: failed.clone(),
+                survived: run.record.survived.clone(),
                 documents_left: run.documents_left,
             };
             let due = self.claims.end(&mut unit, claim, last, run.client.clone(), &next).await?;
@@ -373,7 +381,9 @@ impl Driver<'_> {
     ) -> Result<()> {
         let key = self.intake.key_of(document);
         let id = key.to_string();
-        let step = |outcome, code| StepReport::error(StepKind::Document, &id, outcome, Error::new(code));
+        let step = |outcome, code| {
+            StepReport::error(StepKind::Document, &id, outcome, about(Error::new(code), StepKind::Document, &id))
+        };
         let done = match planned {
             PlannedDocument::Linked(clio) => {
                 Ok(StepReport::done(StepKind::Document, &id, StepOutcome::Unchanged, Some(clio)))
@@ -431,19 +441,25 @@ impl Driver<'_> {
                 step
             }
             Err(error) => {
-                let (outcome, action) = match (error.code(), kind) {
-                    (Code::SyncInDoubt, _) => (StepOutcome::InDoubt, None),
-                    (Code::StepBlocked, _) => (StepOutcome::Blocked, None),
-                    (_, StepKind::Contact) => (StepOutcome::Failed, Some(Action::ContactFailed)),
-                    (_, StepKind::Matter) => (StepOutcome::Failed, Some(Action::MatterFailed)),
-                    (_, StepKind::Document) => (StepOutcome::Failed, Some(Action::DocumentFailed)),
+                let action = match kind {
+                    StepKind::Contact => Action::ContactFailed,
+                    StepKind::Matter => Action::MatterFailed,
+                    StepKind::Document => Action::DocumentFailed,
                 };
-                let step = StepReport::error(kind, id, outcome, error);
-                match action {
-                    Some(action) => self.record(action, AuditStatus::Failed, step).await?,
-                    None => {
+                let error = about(error, kind, &id);
+                match error.code() {
+                    Code::StepBlocked => {
+                        let step = StepReport::error(kind, id, StepOutcome::Blocked, error);
                         self.run.note_step(&step);
                         step
+                    }
+                    Code::SyncInDoubt => {
+                        let step = StepReport::error(kind, id, StepOutcome::InDoubt, error);
+                        self.record(action, AuditStatus::Noted, step).await?
+                    }
+                    _ => {
+                        let step = StepReport::error(kind, id, StepOutcome::Failed, error);
+                        self.record(action, AuditStatus::Failed, step).await?
                     }
                 }
             }
@@ -481,6 +497,7 @@ impl Driver<'_> {
             status,
             calls: self.run.record.calls,
             retries: self.run.record.retries,
+            survived: self.caller.survived(),
             retry_after: steps.iter().filter_map(|step| come_back(step.error.as_ref()?)).min(),
             steps,
         };
@@ -550,6 +567,17 @@ impl Driver<'_> {
         self.engine.journal.commit_or_conflict(&unit).await?;
         Err(lost)
     }
+}
+
+/// Names the record that a step is about, for whoever sees its error without the step.
+fn about(error: Error, kind: StepKind, id: &str) -> Error {
+    let key = match kind {
+        StepKind::Contact => "client",
+        StepKind::Matter => "matter",
+        StepKind::Document => "document",
+    };
+    let error = error.with("step", kind.name());
+    if error.get(key).is_some() { error } else { error.with(key, id) }
 }
 
 /// When it makes sense to run again.

@@ -99,7 +99,7 @@ impl Recovery {
             return Ok(());
         }
         let wait = Retry::After(self.left + Duration::from_millis(1));
-        Err(Error::new(Code::SyncInDoubt).with("collection", collection).retry_as(wait))
+        Err(Error::new(Code::SyncInDoubt).with("collection", collection).with("reason", "recovery").retry_as(wait))
     }
 }
 
@@ -140,6 +140,7 @@ impl Driver<'_> {
                 sends: 0,
                 email: email.clone(),
                 decision: None,
+                cause: None,
             };
             let mut unit = self.unit_before_sending()?;
             unit.check(Connection::key(self.firm), Expect::Version(grant.connection_version));

@@ -22,6 +22,9 @@ pub struct SyncReport {
     pub calls: u32,
     /// Failures that were survived by trying again, within those calls.
     pub retries: u32,
+    /// What was answered, or not, where the run went on all the same: what left a creation in doubt, else what was tried again last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub survived: Option<Error>,
     /// Come back after this many milliseconds: something is in doubt, or a passing fault may be over.
     #[serde(rename = "retry_after_ms", serialize_with = "millis", skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
 use super::things::linked_matter;
 use crate::auth::Links;
-use crate::error::{Code, Result};
+use crate::error::{Code, Failure, Result};
 use crate::log::{RUNS, RUNS_OF_MATTERS};
 use crate::model::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
@@ -24,8 +24,8 @@ pub(crate) struct RunRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<RunStatus>,
     /// Why the run broke off, before its first step or after some.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    #[serde(default, alias = "code", skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
     /// Which try of the same work it is, from 1.
     #[serde(default)]
     pub attempt: u32,
@@ -35,6 +35,9 @@ pub(crate) struct RunRecord {
     pub calls: u32,
     #[serde(default)]
     pub retries: u32,
+    /// As in the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survived: Option<Failure>,
     pub steps: Vec<StepRecord>,
 }
 
@@ -48,12 +51,27 @@ pub(crate) struct StepRecord {
     pub clio: Option<ClioId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http_status: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clio_type: Option<String>,
+    #[serde(default, alias = "code", skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Kept beside the code by earlier versions.
+    #[serde(default, skip_serializing)]
+    http_status: Option<u16>,
+    #[serde(default, skip_serializing)]
+    clio_type: Option<String>,
+}
+
+impl StepRecord {
+    /// Why it did not arrive, with what earlier versions kept apart.
+    pub(crate) fn told_failure(&self) -> Option<Failure> {
+        let mut failure = self.failure.clone()?;
+        failure.context.entry(String::from("step")).or_insert_with(|| self.step.name().to_owned());
+        let apart =
+            [("http_status", self.http_status.map(|status| status.to_string())), ("clio_type", self.clio_type.clone())];
+        for (key, value) in apart.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            failure.context.entry(key.to_owned()).or_insert(value);
+        }
+        Some(failure)
+    }
 }
 
 impl From<&StepReport> for StepRecord {
@@ -64,9 +82,9 @@ impl From<&StepReport> for StepRecord {
             outcome: step.outcome,
             clio: step.clio,
             note: step.note,
-            code: step.error.as_ref().map(|error| error.code().name().to_owned()),
-            http_status: step.error.as_ref().and_then(|error| error.get("http_status")?.parse().ok()),
-            clio_type: step.error.as_ref().and_then(|error| error.get("clio_type").map(str::to_owned)),
+            failure: step.error.as_ref().map(Failure::from),
+            http_status: None,
+            clio_type: None,
         }
     }
 }
@@ -160,8 +178,8 @@ pub(crate) async fn end_taken_over(journal: &Journal, unit: &mut Unit, links: &L
         return Ok(());
     };
     let (status, _) = fallen_short(journal, links, &stored.value.matter).await?;
-    let (ended_at, code) = (journal.runtime().now(), Code::LeaseLost.name().to_owned());
-    let ended = RunRecord { ended_at: Some(ended_at), status: Some(status), code: Some(code), ..stored.value };
+    let (ended_at, failure) = (journal.runtime().now(), Failure::from(&Code::LeaseLost.into()));
+    let ended = RunRecord { ended_at: Some(ended_at), status: Some(status), failure: Some(failure), ..stored.value };
     unit.put(key, Expect::Version(stored.version), &ended)?;
     Ok(())
 }

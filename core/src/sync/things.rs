@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::LinkState;
 use super::review::Decision;
 use crate::auth::Links;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::model::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId, Timestamp};
 use crate::ports::{Key, Order, Record, Scan, Version};
 use crate::records::{Journal, Stored};
@@ -52,6 +52,9 @@ pub(crate) struct Intent {
     /// What an admin decided about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decided>,
+    /// What was answered to its request, if that left it in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Failure>,
 }
 
 /// An admin's answer to "is this record in Clio ours?"

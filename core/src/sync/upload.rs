@@ -99,7 +99,7 @@ impl Driver<'_> {
             }
             let wait = schedule.next_wait(&*self.engine.runtime)?;
             self.engine.runtime.sleep(wait).await;
-            self.caller.note_retry();
+            self.caller.note_retry(&failure.error);
         }
     }
 }

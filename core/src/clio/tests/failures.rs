@@ -349,7 +349,7 @@ fn a_user_agent_that_clios_firewall_refuses_is_refused_here() {
 async fn the_error_of_a_call_becomes_the_error_of_what_called() {
     let failed = refused(422, "application/json", API_ERROR).await;
     let error: Error = failed.into();
-    assert!(error.to_string().ends_with("(http_status=422, clio_type=SomeError)"), "{error}");
+    assert!(error.to_string().ends_with("(http_status=422, clio_type=SomeError, operation=POST /contacts)"), "{error}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod addresses;
 mod audit;
 mod backfill;
+mod causes;
 mod connection;
 mod decisions;
 mod documents;

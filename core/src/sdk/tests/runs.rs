@@ -14,7 +14,7 @@ use crate::model::{ClioId, DocumentRef, Intake, MatterId};
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 use crate::queue::{Acquired, MatterStatus, Trigger, Why};
 use crate::settings::FirmSettings;
-use crate::sync::{RunStatus, StepKind};
+use crate::sync::RunStatus;
 
 #[tokio::test]
 async fn a_run_that_breaks_off_tells_its_cost_and_its_cause() {
@@ -45,8 +45,8 @@ async fn a_run_that_breaks_off_tells_its_cost_and_its_cause() {
     let run = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items.remove(0);
     assert_eq!((run.steps.len(), run.calls, run.retries), (2, 4, 1), "{run:?}");
     let failure = run.failure.unwrap();
-    assert_eq!((failure.step, failure.code.as_str()), (None, Code::StoreCorrupt.name()));
-    assert!(!failure.advice.is_empty());
+    assert_eq!((failure.get("step"), failure.code.as_str()), (None, Code::StoreCorrupt.name()));
+    assert!(!failure.message.is_empty());
     assert_eq!(world.audited("sync").await[0]["details"]["calls"], "4");
 }
 
@@ -99,8 +99,8 @@ async fn the_log_counts_the_tries_and_tells_when_the_next_one_is_due() {
     let first = newest().await;
     assert_eq!((first.attempt, next_in(&first)), (1, Some(30_000)), "{first:?}");
     let failure = first.failure.unwrap();
-    assert_eq!((failure.step, failure.cause.as_str()), (Some(StepKind::Contact), "clio"));
-    assert_eq!((failure.http_status, failure.clio_type.as_deref()), (Some(503), Some("SomeError")));
+    assert_eq!((failure.get("step"), failure.kind.as_str()), (Some("contact"), "clio"));
+    assert_eq!((failure.http_status(), failure.clio_type()), (Some(503), Some("SomeError")));
     world.later(Duration::from_millis(29_999)).await;
     assert_eq!(newest().await.run, first.run, "not before");
     world.later(Duration::from_millis(1)).await;
@@ -162,7 +162,7 @@ async fn a_refusal_that_is_told_apart_tells_clios_answer_all_the_same() {
         let run = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items.remove(0);
         let failure = run.failure.unwrap();
         assert_eq!(failure.code, code.name());
-        assert_eq!((failure.http_status, failure.clio_type.as_deref()), (Some(status), Some("SomeError")), "{code:?}");
+        assert_eq!((failure.http_status(), failure.clio_type()), (Some(status), Some("SomeError")), "{code:?}");
         let told = &world.audited(action).await[0];
         assert_eq!((&told["code"], &told["details"]["clio_type"]), (&json!(code.name()), &json!("SomeError")));
         assert_eq!(told["details"]["http_status"], json!(status.to_string()));
@@ -174,7 +174,7 @@ async fn told_as_partial(world: &World, code: Code) {
     let state = world.sdk.matter_state(&admin(), &matter()).await.unwrap();
     assert_eq!((state.status, state.clio_matter), (MatterStatus::Partial, Some(ClioId(21))), "{state:?}");
     let last = state.last_run.unwrap();
-    assert_eq!((last.status, last.code.as_deref()), (RunStatus::Partial, Some(code.name())));
+    assert_eq!((last.status, last.failure.unwrap().code.as_str()), (RunStatus::Partial, code.name()));
     let runs = world.sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items;
     let run = runs.iter().find(|run| run.run == last.run).unwrap();
     assert_eq!(run.status, Some(RunStatus::Partial));
@@ -183,6 +183,8 @@ async fn told_as_partial(world: &World, code: Code) {
         clio_matter: Some(ClioId(21)),
         status: "partial".into(),
         code: Some(code.name().into()),
+        run: Some(run.run.clone()),
+        at: run.ended_at,
     };
     assert!(world.events().await.contains(&finished));
 }
@@ -290,7 +292,7 @@ async fn a_run_whose_process_was_killed_is_ended_by_the_takeover() {
         let killed = log().await.remove(0);
         assert_eq!((killed.status, killed.ended_at), (Some(status), Some(world.runtime.now())), "{call}");
         let failure = killed.failure.as_ref().unwrap();
-        assert_eq!((failure.code.as_str(), failure.cause.as_str(), failure.step), ("lease_lost", "host", None));
+        assert_eq!((failure.code.as_str(), failure.kind.as_str(), failure.get("step")), ("lease_lost", "host", None));
         assert_eq!((world.stored("audit").await, world.stored("outbox").await), (audited, told), "no more is told");
         // The heir dies as well, before it wrote anything.
         world.runtime.advance(Duration::from_secs(31));

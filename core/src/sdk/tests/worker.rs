@@ -410,7 +410,7 @@ async fn what_a_captive_portal_failed_is_synced_within_an_hour_of_its_end() {
     assert!(world.sdk.trigger(&first(), &matter(), Trigger::Approved).await.unwrap());
     world.work().await;
     let state = world.sdk.matter_state(&first(), &matter()).await.unwrap();
-    assert_eq!(state.last_run.and_then(|run| run.code).as_deref(), Some("redirect_refused"));
+    assert_eq!(state.last_run.unwrap().failure.unwrap().code, "redirect_refused");
     world.answers_as_usual();
     let calls = world.calls(" /api/v4/contacts");
     world.later(Duration::from_secs(3_599)).await;
