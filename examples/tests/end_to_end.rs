@@ -167,7 +167,7 @@ async fn what_cannot_work_is_said_with_a_code() {
     let fatal = |url: &str, db: &Path, key: Option<&str>| {
         let mut command = Command::new(PROGRAM);
         command.arg("--intake").arg(bench.intakes()).arg("--db").arg(db);
-        command.args(["--clio-url", url, "--auto-consent", "--settle", "1", "--json"]);
+        command.args(["--clio-url", url, "--auto-consent", "--settle", "1", "--index-delay", "1", "--json"]);
         if let Some(key) = key {
             command.env("CASEHUG_CLIO_SEALING_KEY", key);
         }

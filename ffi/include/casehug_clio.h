@@ -142,6 +142,8 @@ enum casehug_clio_code
   CASEHUG_CLIO_LINKED_RECORD_GONE = 6006,
   // This matter or its client is not in Clio yet. Sync the matter first.
   CASEHUG_CLIO_NOT_SYNCED_YET = 6007,
+  // Clio did not carry out this creation, however often it was sent. If it goes on, see what Clio answered, and ask Clio.
+  CASEHUG_CLIO_NOT_CREATED = 6008,
   // The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.
   CASEHUG_CLIO_STORE_FAILED = 7001,
   // Another process changed the same record at the same moment. Try again.
@@ -205,6 +207,8 @@ typedef struct casehug_clio_config {
   uint32_t settle_seconds;
   // For one call to Clio. 0: the default, 30 s.
   uint32_t request_timeout_seconds;
+  // How long Clio's lists may not show yet what Clio has created. 0: the default, 60 s.
+  uint32_t index_delay_seconds;
 } casehug_clio_config;
 
 // Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not count.

@@ -34,6 +34,8 @@ pub struct casehug_clio_config {
     pub settle_seconds: u32,
     /// For one call to Clio. 0: the default, 30 s.
     pub request_timeout_seconds: u32,
+    /// How long Clio's lists may not show yet what Clio has created. 0: the default, 60 s.
+    pub index_delay_seconds: u32,
 }
 
 /// Who asks, as the host authenticated them.
@@ -64,6 +66,7 @@ pub(crate) struct Config<'a> {
     pub intake_folder: &'a str,
     pub sqlite_path: Option<&'a str>,
     pub settle: Option<Duration>,
+    pub index_delay: Option<Duration>,
     pub request_timeout: Option<Duration>,
 }
 
@@ -94,6 +97,7 @@ impl<'a> Config<'a> {
                 .then(|| text(config.sqlite_path, "sqlite_path"))
                 .transpose()?,
             settle: seconds(config.settle_seconds),
+            index_delay: seconds(config.index_delay_seconds),
             request_timeout: seconds(config.request_timeout_seconds),
         })
     }

@@ -105,6 +105,9 @@ async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
     if let Some(settle) = config.settle {
         builder = builder.settle(settle);
     }
+    if let Some(delay) = config.index_delay {
+        builder = builder.index_delay(delay);
+    }
     if let Some(timeout) = config.request_timeout {
         builder = builder.request_timeout(timeout);
     }

@@ -9,6 +9,8 @@ export interface Config {
   sealingKey: { id: string; key: string };
   /** How long Clio may still execute a request that was given up on. Default: 120. */
   settleSeconds?: number;
+  /** How long Clio's lists may not show yet what Clio has created. Default: 60. */
+  indexDelaySeconds?: number;
   /** For one call to Clio. Default: 30. */
   requestTimeoutSeconds?: number;
 }

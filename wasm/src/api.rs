@@ -38,6 +38,7 @@ struct Config {
     clio_url: String,
     sealing_key: SealingKey,
     settle_seconds: Option<f64>,
+    index_delay_seconds: Option<f64>,
     request_timeout_seconds: Option<f64>,
 }
 
@@ -139,6 +140,9 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
     let seconds = |seconds: f64, argument| Duration::try_from_secs_f64(seconds).map_err(|_| invalid(argument));
     if let Some(settle) = config.settle_seconds {
         builder = builder.settle(seconds(settle, "settleSeconds")?);
+    }
+    if let Some(delay) = config.index_delay_seconds {
+        builder = builder.index_delay(seconds(delay, "indexDelaySeconds")?);
     }
     if let Some(timeout) = config.request_timeout_seconds {
         builder = builder.request_timeout(seconds(timeout, "requestTimeoutSeconds")?);

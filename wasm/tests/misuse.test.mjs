@@ -62,6 +62,7 @@ test('what is missing or wrong at opening is named', async (t) => {
   for (const config of [undefined, null, 7, {}, { clientId: 'x' }]) await fails(Sdk.open(config, ports), 'setting_invalid');
   await fails(Sdk.open({ ...config(url), surprise: 1 }, ports), 'setting_invalid');
   await fails(Sdk.open({ ...config(url), settleSeconds: -1 }, ports), 'setting_invalid', { argument: 'settleSeconds' });
+  await fails(Sdk.open({ ...config(url), indexDelaySeconds: -1 }, ports), 'setting_invalid', { argument: 'indexDelaySeconds' });
   await fails(Sdk.open({ ...config(url), sealingKey: { id: 'k', key: 'short' } }, ports), 'setting_invalid');
   await fails(Sdk.open(config('http://clio.example'), ports), 'url_refused');
   await fails(Sdk.open(config('not a url'), ports), 'url_refused');

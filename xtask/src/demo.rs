@@ -85,8 +85,8 @@ pub(crate) fn forget(db: &Path) {
 pub(crate) fn sync(url: &str, db: &Path, more: &[&str]) -> Outcome {
     let program = target().join("debug/sync-intake");
     let db = db.to_string_lossy();
-    let mut args =
-        vec!["--intake", "examples/intake", "--db", &db, "--clio-url", url, "--auto-consent", "--settle", "5"];
+    let mut args = vec!["--intake", "examples/intake", "--db", &db, "--clio-url", url, "--auto-consent"];
+    args.extend(["--settle", "5", "--index-delay", "5"]);
     args.extend(more);
     run(&program.to_string_lossy(), &args)
 }

@@ -37,8 +37,8 @@ const MUTATIONS: &[Mutation] = &[
         name: "the probe",
         file: "core/src/sync/matter.rs",
         edits: &[(
-            "        match dedupe::probe_matter(&sent, &free, after, intent.is_recovered()) {",
-            "        let _ = dedupe::probe_matter(&sent, &free, after, intent.is_recovered());\n        match Probe::Miss {",
+            "        match after.probe(|after| dedupe::probe_matter(&sent, &free, after, intent.is_recovered())) {",
+            "        let _ = (after, dedupe::probe_matter, free);\n        match Probe::Miss {",
         )],
     },
     Mutation {
@@ -58,9 +58,14 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "the quiet time",
         file: "core/src/sync/create.rs",
+        edits: &[("intent.due_at.map(|quiet_at| quiet_at + ", "intent.due_at.map(|quiet_at| quiet_at.min(committed_at(&intent.value, None)) + ")],
+    },
+    Mutation {
+        name: "the index delay",
+        file: "core/src/sync/create.rs",
         edits: &[(
-            "intent.due_at.filter(|due| *due > asked_at)",
-            "intent.due_at.filter(|due| *due > asked_at && false)",
+            "intent.due_at.map(|quiet_at| quiet_at + self.engine.config.index_delay)",
+            "intent.due_at",
         )],
     },
     Mutation {

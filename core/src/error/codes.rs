@@ -106,6 +106,7 @@ codes! {
     6005 LeaseLost "lease_lost" Host Retry "This worker was silent for too long, and the matter went to another one. Nothing is lost: what was sent is found again.";
     6006 LinkedRecordGone "linked_record_gone" Clio Never "The contact or matter that was synced is no longer in Clio, or is hidden from the connected user. It is not created again by itself: restore it in Clio, or give the connected user access.";
     6007 NotSyncedYet "not_synced_yet" Input Never "This matter or its client is not in Clio yet. Sync the matter first.";
+    6008 NotCreated "not_created" Clio Retry "Clio did not carry out this creation, however often it was sent. If it goes on, see what Clio answered, and ask Clio.";
     7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.";
     7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record at the same moment. Try again.";
     7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";

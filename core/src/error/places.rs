@@ -88,7 +88,8 @@ fn places(code: Code) -> &'static [Place] {
         | Code::NeedsReview
         | Code::StepBlocked
         | Code::LeaseLost
-        | Code::LinkedRecordGone => &[Sync],
+        | Code::LinkedRecordGone
+        | Code::NotCreated => &[Sync],
         Code::SyncInDoubt => &[Sync, Webhooks],
         Code::SyncBusy => &[Sync, Decision],
         Code::NotSyncedYet => &[Decision, Question],

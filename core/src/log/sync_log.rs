@@ -10,7 +10,7 @@ use crate::model::{ActorId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Key, Order, Scan};
 use crate::queue::Trigger;
 use crate::records::Journal;
-use crate::sync::{Note, RunRecord, RunStatus, StepKind, StepOutcome, StepRecord};
+use crate::sync::{Note, RunRecord, RunStatus, StepKind, StepOutcome, StepRecord, all_second_records};
 
 pub(crate) const RUNS: &str = "run";
 pub(crate) const RUNS_OF_MATTERS: &str = "matter-run";
@@ -96,6 +96,8 @@ pub struct LoggedStep {
     pub note: Option<Note>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// What in Clio is the same, as was found later.
+    pub second_records: Vec<ClioId>,
 }
 
 /// Reads runs.
@@ -105,11 +107,35 @@ pub(crate) struct SyncLog<'a> {
 
 impl SyncLog<'_> {
     pub(crate) async fn run(&self, firm: &FirmId, run: &str) -> Result<Option<LoggedRun>> {
+        let mut run = self.read(firm, run).await?;
+        self.add_second_records(firm, run.as_mut_slice()).await?;
+        Ok(run)
+    }
+
+    async fn read(&self, firm: &FirmId, run: &str) -> Result<Option<LoggedRun>> {
         let stored = self.journal.get::<RunRecord>(&Key::new(firm, RUNS, run)).await?;
         Ok(stored.map(|stored| logged(run.to_owned(), stored.value)))
     }
 
+    /// They are found after the run.
+    async fn add_second_records(&self, firm: &FirmId, runs: &mut [LoggedRun]) -> Result<()> {
+        for found in all_second_records(self.journal, firm).await? {
+            let steps = runs.iter_mut().flat_map(|run| &mut run.steps);
+            let same = |step: &&mut LoggedStep| {
+                step.step == found.step && step.id == found.id && step.clio == Some(found.clio)
+            };
+            steps.filter(same).for_each(|step| step.second_records.extend(&found.others));
+        }
+        Ok(())
+    }
+
     pub(crate) async fn query(&self, firm: &FirmId, query: &RunQuery) -> Result<LogPage<LoggedRun>> {
+        let mut page = self.page(firm, query).await?;
+        self.add_second_records(firm, &mut page.items).await?;
+        Ok(page)
+    }
+
+    async fn page(&self, firm: &FirmId, query: &RunQuery) -> Result<LogPage<LoggedRun>> {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(MOST) };
         let prefix = query.matter.as_ref().map_or_else(String::new, |matter| format!("{matter}/"));
         let collection = if query.matter.is_some() { RUNS_OF_MATTERS } else { RUNS };
@@ -137,7 +163,7 @@ impl SyncLog<'_> {
                 let id = record.key.id[prefix.len()..].to_owned();
                 looked_at += 1;
                 let run = match query.matter {
-                    Some(_) => self.run(firm, &id).await?,
+                    Some(_) => self.read(firm, &id).await?,
                     None => Some(logged(id.clone(), decode(&record.body)?)),
                 };
                 page.items.extend(run.filter(|run| query.takes(run)));
@@ -199,5 +225,5 @@ fn logged(run: String, record: RunRecord) -> LoggedRun {
 fn step(record: StepRecord) -> LoggedStep {
     let failure = record.told_failure();
     let StepRecord { step, id, outcome, clio, note, .. } = record;
-    LoggedStep { step, id, outcome, clio, note, failure }
+    LoggedStep { step, id, outcome, clio, note, failure, second_records: Vec::new() }
 }

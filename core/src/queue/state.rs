@@ -9,7 +9,9 @@ use crate::auth::Links;
 use crate::error::Result;
 use crate::model::{ClioId, FirmId, MatterId};
 use crate::records::Journal;
-use crate::sync::{RunStatus, linked_contact, linked_documents, linked_matter};
+use crate::sync::{
+    RunStatus, SecondRecord, linked_contact, linked_documents, linked_matter, second_records_of_matter,
+};
 
 /// Where the sync of one matter stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +30,8 @@ pub struct MatterState {
     pub last_run: Option<LastRun>,
     /// It waits for an admin to connect the firm.
     pub parked: bool,
+    /// What of the matter, or of its client, is in Clio more than once.
+    pub second_records: Vec<SecondRecord>,
 }
 
 /// Where the sync of one matter stands, in one word.
@@ -81,6 +85,7 @@ pub(crate) async fn matter_state(
     };
     let parked = job.as_ref().is_some_and(|job| job.value.parked.is_some());
     let (last_run, client) = job.map_or((None, None), |job| (job.value.last, job.value.client));
+    let second_records = second_records_of_matter(journal, links, matter, client.as_ref()).await?;
     let clio_contact = match client {
         Some(client) => linked_contact(journal, links, &client).await?,
         None => None,
@@ -93,5 +98,6 @@ pub(crate) async fn matter_state(
         clio_documents: linked_documents(journal, links, matter).await?,
         last_run,
         parked,
+        second_records,
     })
 }

@@ -8,7 +8,8 @@ use crate::error::{Code, ErrorKind, Failure, Result};
 use crate::log::{RunQuery, SyncLog};
 use crate::model::{ActorId, ClioId, MatterId, Timestamp};
 use crate::ports::Scan;
-use crate::sync::RunStatus;
+use crate::auth::Links;
+use crate::sync::{RunStatus, SecondRecord, second_records_of_account};
 use crate::webhook::HookHealth;
 
 /// Due jobs are counted up to this.
@@ -39,6 +40,8 @@ pub struct Health {
     pub last_success: Option<Timestamp>,
     /// The last run that did not.
     pub last_failure: Option<FailureHealth>,
+    /// What is in Clio more than once: which of them stays is for a person to decide.
+    pub second_records: Vec<SecondRecord>,
 }
 
 /// A word, mostly an error code, and what to do about it.
@@ -144,6 +147,10 @@ impl Sdk {
         let advice = advice(connection.as_ref(), webhooks.as_ref());
         let token_expires_at = self.auth.token_ends(firm).await.unwrap_or(None);
         let budget = self.engine.share_of(firm).budget.told().await?;
+        let second_records = match &connection {
+            Some(_) => second_records_of_account(&self.journal, &Links::current(&self.journal, firm).await?).await?,
+            None => Vec::new(),
+        };
         Ok(Health {
             state: state(connection.as_ref(), &advice),
             advice: advice.into_iter().map(Advice::from).collect(),
@@ -170,6 +177,7 @@ impl Sdk {
                 run: run.run,
                 failure: run.failure,
             }),
+            second_records,
         })
     }
 }

@@ -107,6 +107,13 @@ impl SdkBuilder {
         self
     }
 
+    /// See [`SyncConfig::index_delay`].
+    #[must_use]
+    pub fn index_delay(mut self, delay: Duration) -> Self {
+        self.config.index_delay = delay;
+        self
+    }
+
     /// See [`SyncConfig::request_timeout`].
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {

@@ -4,6 +4,7 @@
 //! compared exactly (`dedupe`). Two clients of one email meet in the `contact-key` record of that address: the second one waits for,
 //! and then shares, the first one's contact.
 
+use super::call::Caller;
 use super::create::{Creation, Resolved, refused};
 use super::dedupe::{self, Probe, SentContact};
 use super::driver::Driver;
@@ -16,7 +17,7 @@ use crate::clio::{Contact, NewContact, contacts};
 use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditStatus};
 use crate::model::{Address, ClientId, ClioId};
-use crate::ports::{Expect, Version};
+use crate::ports::Expect;
 use crate::records::Stored;
 use crate::webhook::note_known;
 
@@ -103,7 +104,7 @@ impl Driver<'_> {
     async fn existing_contact(&mut self, digest: &str) -> Result<Shared> {
         let client = &self.intake.client.id;
         let Some(address) = self.intake.client.address() else { return Ok(Shared::Nobody) };
-        let found = self.search_persons(&address.shown()).await?;
+        let found = search_persons(&self.caller, &address.shown()).await?;
         let matches = dedupe::persons_with_email(&found, &address.shown());
         let Some(&clio) = matches.first() else { return Ok(Shared::Nobody) };
         let note = (matches.len() > 1).then_some(Note::SeveralContactsMatch);
@@ -115,15 +116,6 @@ impl Driver<'_> {
         self.own_contact(&mut unit, clio, linked, client).await?;
         unit.audit(self.audit(Action::ContactLinked, AuditStatus::Ok, &step).with("matches", matches.len()));
         Ok(if self.commit(unit, &step).await? { Shared::Step(step) } else { Shared::Again })
-    }
-
-    /// Persons in which this address occurs somehow. An international domain may stand in Clio in either spelling.
-    async fn search_persons(&self, email: &str) -> Result<Vec<Contact>> {
-        let mut found = self.caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
-        if let Some(other) = Address::parse(email).and_then(|address| address.other_spelling()) {
-            found.extend(self.caller.all_pages(contacts::search_email(&other)).await.map_err(refused)?);
-        }
-        Ok(found)
     }
 
     /// Creates the contact. `None`: another run was faster, start over.
@@ -159,22 +151,22 @@ impl Driver<'_> {
                 },
                 None => Ok(None),
             },
-            Creation::Created(contact, version) => {
+            Creation::Created(contact, intent) => {
                 let found = Found { clio: contact.id, shown: Some(&contact), how: How::Created, matches: 1 };
-                self.link_contact(&client.id, found, version, None).await
+                self.link_contact(&client.id, found, &intent, false).await
             }
         }
     }
 
     /// Turns an intent into its link. `None`: another run did.
     ///
-    /// `doubt`: it is not known what became of the intent's request.
+    /// `in_doubt`: it is not known what became of the intent's request.
     async fn link_contact(
         &mut self,
         client: &ClientId,
         found: Found<'_>,
-        version: Version,
-        doubt: Option<&Stored<Intent>>,
+        intent: &Stored<Intent>,
+        in_doubt: bool,
     ) -> Result<Option<StepReport>> {
         let Found { clio, shown, how, matches } = found;
         let (outcome, action) = match how {
@@ -185,18 +177,32 @@ impl Driver<'_> {
         let note = (matches > 1).then_some(Note::SeveralContactsMatch);
         let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio)).note(note);
         let key = things::contact_key(&self.claim.links, client);
-        let mut unit = self.unit()?;
-        if let Some(doubt) = doubt {
-            self.look_after_doubt_in(&mut unit, &key, doubt).await?;
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.unit()?;
+            if in_doubt {
+                self.look_after_doubt_in(&mut unit, &key, intent).await?;
+            } else if how != How::Linked && intent.value.email.is_some() {
+                // Clio's search may not have shown yet what somebody else had just created.
+                let wait = self.engine.config.second_look();
+                self.engine.look_again_in(&mut unit, &self.claim.links, &key, intent, wait).await?;
+            }
+            if how != How::Created {
+                self.close_question_in(&mut unit, &key).await?;
+            }
+            unit.put(key.clone(), Expect::Version(intent.version.clone()), &self.link(clio, how))?;
+            self.own_contact(&mut unit, clio, shown, client).await?;
+            let entry = self.audit(action, AuditStatus::Ok, &step);
+            unit.audit(if note.is_some() { entry.with("matches", matches) } else { entry });
+            if self.commit(unit, &step).await? {
+                return Ok(Some(step));
+            }
+            // Another run resolved it meanwhile; or it was the look, or its chore, that was written in this moment.
+            let now = self.engine.journal.store().get(&key).await?;
+            if now.is_none_or(|now| now.version != intent.version) {
+                break;
+            }
         }
-        if how != How::Created {
-            self.close_question_in(&mut unit, &key).await?;
-        }
-        unit.put(key, Expect::Version(version), &self.link(clio, how))?;
-        self.own_contact(&mut unit, clio, shown, client).await?;
-        let entry = self.audit(action, AuditStatus::Ok, &step);
-        unit.audit(if note.is_some() { entry.with("matches", matches) } else { entry });
-        Ok(self.commit(unit, &step).await?.then_some(step))
+        Ok(None)
     }
 
     /// Looks in Clio for what an open intent may have created.
@@ -220,20 +226,20 @@ impl Driver<'_> {
                 }
             };
             let found = Found { clio, shown: Some(&shown), how: How::Linked, matches: 1 };
-            let step = self.link_contact(client, found, version, Some(&doubt)).await?;
+            let step = self.link_contact(client, found, &doubt, true).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentContact =
             self.engine.open_intent(&things::contact_key(&self.claim.links, client), intent).await?;
         let asked_at = self.engine.journal.store_now().await?;
-        let since = self.engine.look_since(intent, due_at).await?;
-        let created = self.caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
+        let since = self.engine.created_after(intent, due_at).await?;
+        let created = self.caller.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
         let mut of_email = Vec::new();
         let mut searched = Vec::new();
         if let Some(email) = &sent.email {
             of_email = dedupe::persons_with_email(&created, email);
             if of_email.is_empty() {
-                searched = self.search_persons(email).await?;
+                searched = search_persons(&self.caller, email).await?;
                 of_email = dedupe::persons_with_email(&searched, email);
             }
         }
@@ -244,19 +250,19 @@ impl Driver<'_> {
             None => {
                 let free = self.free_contacts(&created, intent).await?;
                 let after = self.engine.created_after(intent, due_at).await?;
-                dedupe::probe_contact(&sent, &free, after, intent.is_recovered())
+                after.probe(|after| dedupe::probe_contact(&sent, &free, after, intent.is_recovered()))
             }
         };
         match probe {
             Probe::Found(clio) => {
                 let after = self.engine.created_after(intent, due_at).await?;
                 let shown = created.iter().chain(&searched).find(|contact| contact.id == clio);
-                let ours = dedupe::is_after(shown.and_then(|contact| contact.created_at), after);
+                let ours = dedupe::is_after(shown.and_then(|contact| contact.created_at), after.certain);
                 let how = if ours { How::Recovered } else { How::Linked };
                 // Of the same email, but with another name: somebody else made it, and ours may come yet.
                 let another = shown.is_some_and(|shown| !dedupe::is_contact(&sent, shown));
                 let found = Found { clio, shown, how, matches: of_email.len() };
-                let step = self.link_contact(client, found, version, another.then_some(&doubt)).await?;
+                let step = self.link_contact(client, found, &doubt, another).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
             Probe::Review(candidates) => {
@@ -317,4 +323,13 @@ enum Shared {
     Step(StepReport),
     Again,
     Nobody,
+}
+
+/// Persons in which this address occurs somehow. An international domain may stand in Clio in either spelling.
+pub(super) async fn search_persons(caller: &Caller<'_>, email: &str) -> Result<Vec<Contact>> {
+    let mut found = caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
+    if let Some(other) = Address::parse(email).and_then(|address| address.other_spelling()) {
+        found.extend(caller.all_pages(contacts::search_email(&other)).await.map_err(refused)?);
+    }
+    Ok(found)
 }

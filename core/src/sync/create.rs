@@ -5,6 +5,7 @@ use core::time::Duration;
 use zeroize::Zeroizing;
 
 use super::call::{Executed, MARGIN, Patience, executed};
+use super::dedupe::Since;
 use super::driver::{Driver, Engine};
 use super::report::StepReport;
 use super::things::{self, ContactKey, How, Intent, Link, Thing, committed_at};
@@ -15,8 +16,14 @@ use crate::model::{ClioId, ConnectionId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Stored, Unit};
 
-/// After Clio itself answered with an error, only its search index may lag.
-pub(super) const INDEX_DELAY: Duration = Duration::from_secs(5);
+/// How long it is before Clio is asked about a creation in doubt for the second time. After that each wait is as long as all before it.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+
+/// So far off a clock may be that was set while a creation was in doubt.
+const CLOCK_OFF: Duration = Duration::from_secs(26 * 3600);
+
+/// How often in a row a creation is sent that Clio does not carry out, before that is a failure.
+const MOST_ROUNDS: u32 = 3;
 
 /// What became of an open intent.
 pub(super) enum Resolved {
@@ -28,8 +35,8 @@ pub(super) enum Resolved {
 
 /// What became of a creating request.
 pub(super) enum Creation<A> {
-    /// Clio answered; the intent has this version.
-    Created(A, Version),
+    /// Clio answered; this is the intent.
+    Created(A, Stored<Intent>),
     /// It may have been executed.
     Doubt,
     /// Another run holds the key.
@@ -51,6 +58,7 @@ impl Driver<'_> {
         let mut current: Option<Version> = None;
         let quiet = config.quiet();
         let mut sends = 0;
+        let rounds = core::mem::take(&mut self.rounds) + 1;
         loop {
             let turn = self.caller.ready().await?;
             sends += 1;
@@ -62,6 +70,7 @@ impl Driver<'_> {
                 quiet_ms: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX),
                 committed_at: None,
                 sends,
+                rounds,
                 email: email.clone(),
                 decision: None,
                 cause: None,
@@ -81,7 +90,10 @@ impl Driver<'_> {
             };
             current = Some(version.clone());
             let failed = match self.caller.send_once(turn, request, Some(not_after)).await {
-                Ok(answer) => return Ok(Creation::Created(answer, version)),
+                Ok(answer) => {
+                    let intent = Intent { committed_at: Some(committed_at), ..intent };
+                    return Ok(Creation::Created(answer, Stored { value: intent, version, due_at: None }));
+                }
                 Err(failed) => failed,
             };
             match executed(&failed.failure) {
@@ -95,8 +107,8 @@ impl Driver<'_> {
                         ..intent
                     });
                     let due = match perhaps {
-                        // The longer, the more often it was tried: an input that Clio fails over is not sent to it all the time.
-                        Executed::PerhapsEnded => self.look_delay(),
+                        // From now on nothing is executed any more; what was may not be listed yet.
+                        Executed::PerhapsEnded => Duration::ZERO,
                         // Quiet when it would have been, and not a moment earlier.
                         _ => self.engine.journal.store_now().await?.until(committed_at + quiet),
                     };
@@ -115,7 +127,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Releases an intent that was not found, if it had been quiet when Clio was asked (`asked_at`, on the store's clock); else says when to come back.
+    /// Releases an intent that was not found, if whatever it created had to be listed when Clio was asked (`asked_at`, on the store's clock): it was quiet an
+    /// `index_delay` before that. Else says when to come back. When it was sent in vain too often, it stays, and the next run goes on with it.
     ///
     /// Not "if it is quiet now": between Clio's answer and this moment the process may have stood still for as long as you like.
     pub(super) async fn release_if_quiet(
@@ -128,18 +141,24 @@ impl Driver<'_> {
             // The store may have lost that it was sent once more.
             recovery.must_be_quiet(key.collection)?;
         }
-        if let Some(due) = intent.due_at.filter(|due| *due > asked_at) {
-            let left = asked_at.until(due) + Duration::from_millis(1);
+        let listed_at = intent.due_at.map(|quiet_at| quiet_at + self.engine.config.index_delay);
+        if let Some(listed_at) = listed_at.filter(|listed_at| *listed_at > asked_at) {
+            let left = asked_at.until(listed_at) + Duration::from_millis(1);
             // What was created shows long before it is certain that nothing was; and where another matter's run is creating it, that run is done in a moment.
-            let wait = Retry::After(left.min(self.look_delay()));
-            return Err(doubt(key.collection, intent.value.cause.as_ref()).retry_as(wait));
+            let waited = committed_at(&intent.value, intent.due_at).until(asked_at);
+            let wait = Retry::After(left.min(waited.max(FIRST_WAIT)));
+            return Err(caused(Code::SyncInDoubt, key.collection, intent.value.cause.as_ref()).retry_as(wait));
+        }
+        if intent.value.rounds >= MOST_ROUNDS {
+            return Err(self.give_up_for_now(key, intent).await?);
         }
         let companion = intent.value.email.as_ref().map(|digest| things::email_key(&self.claim.links, digest));
         loop {
             let mut unit = self.releasing(key, companion.as_ref(), intent.version.clone()).await?;
-            let wait = self.engine.config.settle.max(INDEX_DELAY);
+            let wait = self.engine.config.second_look();
             self.engine.look_again_in(&mut unit, &self.claim.links, key, intent, wait).await?;
             if matches!(self.commit_unit(&unit).await?, Commit::Done { .. }) {
+                self.rounds = intent.value.rounds;
                 return Ok(Resolved::Released);
             }
             // Another run resolved it meanwhile, and the caller reads again; or it was the look's chore that was written.
@@ -150,9 +169,19 @@ impl Driver<'_> {
         }
     }
 
-    /// How long it is before Clio is asked again about a creation in doubt.
-    fn look_delay(&self) -> Duration {
-        INDEX_DELAY.saturating_mul(1 << self.claim.attempt.saturating_sub(1).min(8))
+    /// Gives the error of a creation that Clio did not carry out however often it was sent. Its intent stays open, so that the next run asks Clio once more before
+    /// it sends anything: that run comes when a passing cause is tried again, or when somebody asks for it.
+    async fn give_up_for_now(&mut self, key: &Key, intent: &Stored<Intent>) -> Result<Error> {
+        let sent = intent.value.rounds;
+        let committed_at = Some(committed_at(&intent.value, intent.due_at));
+        let mut unit = self.unit()?;
+        let thing = Thing::Intent(Intent { rounds: 0, committed_at, ..intent.value.clone() });
+        // Without a due time: what it created is listed since long.
+        unit.put(key.clone(), Expect::Version(intent.version.clone()), &thing)?;
+        if self.commit_unit(&unit).await? == Commit::Conflict {
+            return Ok(Error::new(Code::SyncBusy).with("collection", key.collection));
+        }
+        Ok(caused(Code::NotCreated, key.collection, intent.value.cause.as_ref()).with("sent", sent))
     }
 
     /// Adds a look to the commit of a link that closes a doubt without knowing what became of its request, if that may still be executed.
@@ -162,7 +191,7 @@ impl Driver<'_> {
         if left.is_zero() {
             return Ok(());
         }
-        let wait = left + self.engine.config.settle.max(INDEX_DELAY);
+        let wait = left + self.engine.config.second_look();
         self.engine.look_again_in(unit, &self.claim.links, key, doubt, wait).await
     }
 
@@ -206,33 +235,27 @@ impl Engine {
         serde_json::from_slice(&json).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", key.collection))
     }
 
-    /// In Clio's time: what was created before this cannot be the intent's.
+    /// In Clio's time: from when on what the intent created was created.
     ///
-    /// If no answer of Clio's had been seen when it was made, the store's clock tells when that was: it is the same for all processes, while each host's own
-    /// may be wrong in another way, or jump.
-    pub(super) async fn created_after(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Timestamp> {
-        if let Some(made) = intent.clio_at {
-            return Ok(made - MARGIN);
-        }
+    /// Two ways lead from the intent to Clio's time, and the earlier one counts. Clio's clock as it was known before the request was sent: right, unless that clock was set
+    /// meanwhile. And Clio's clock now, less what has passed since on the store's clock: right, unless the store's clock was set back since. That one is the same for all
+    /// processes, while each host's own may be wrong in another way, or jump. Where only the second way is there, or none, a day more is possible.
+    pub(super) async fn created_after(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Since> {
         let made = committed_at(intent, due_at);
-        let Some(clio_now) = self.clio.clio_now() else { return Ok(made - MARGIN) };
+        let Some(clio_now) = self.clio.clio_now() else {
+            let certain = intent.clio_at.unwrap_or(made) - MARGIN;
+            return Ok(Since { certain, possible: certain - CLOCK_OFF });
+        };
         let ahead = clio_now.millis_since(self.journal.store_now().await?);
-        Ok(Timestamp(made.0.saturating_add(ahead)) - MARGIN)
-    }
-
-    /// The lower bound for `created_since` when looking for what the intent may have created. As long as nothing is known of Clio's clock it covers a
-    /// database whose clock is a day off; [`created_after`](Self::created_after) is asked of each answer again.
-    pub(super) async fn look_since(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Timestamp> {
-        if intent.clio_at.is_none() && self.clio.clio_now().is_none() {
-            return Ok(committed_at(intent, due_at) - Duration::from_secs(26 * 3600));
-        }
-        self.created_after(intent, due_at).await
+        let made = Timestamp(made.0.saturating_add(ahead));
+        let certain = intent.clio_at.unwrap_or(made).min(made) - MARGIN;
+        Ok(Since { certain, possible: if intent.clio_at.is_some() { certain } else { certain - CLOCK_OFF } })
     }
 }
 
-/// What is told of a creation in doubt: what was answered to it, however long ago.
-fn doubt(collection: &'static str, cause: Option<&Failure>) -> Error {
-    let error = Error::new(Code::SyncInDoubt).with("collection", collection);
+/// What is told of a creation that is, or was, in doubt: what was answered to it, however long ago.
+fn caused(code: Code, collection: &'static str, cause: Option<&Failure>) -> Error {
+    let error = Error::new(code).with("collection", collection);
     let Some(cause) = cause else { return error.with("reason", "no_answer_recorded") };
     let answered = ["http_status", "clio_type", "operation"].into_iter().filter_map(|key| Some((key, cause.get(key)?)));
     answered.fold(error.with("cause", &cause.code), |error, (key, value)| error.with(key, value))

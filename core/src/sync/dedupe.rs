@@ -19,6 +19,28 @@ pub(crate) enum Probe {
     Review(Vec<ClioId>),
 }
 
+/// From when on an intent's creation was created, in Clio's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// As far as the clocks are to be believed.
+    pub certain: Timestamp,
+    /// If one of them was set meanwhile.
+    pub possible: Timestamp,
+}
+
+impl Since {
+    /// Probes what was certainly created in time; and if that is nothing, what possibly was: whether that is ours a person must say.
+    pub(crate) fn probe(self, probe: impl Fn(Timestamp) -> Probe) -> Probe {
+        match probe(self.certain) {
+            Probe::Miss => match probe(self.possible) {
+                Probe::Found(clio) => Probe::Review(vec![clio]),
+                unsure => unsure,
+            },
+            sure => sure,
+        }
+    }
+}
+
 /// The contacts that have exactly this address among all of theirs, lowest id first.
 pub(crate) fn persons_with_email(contacts: &[Contact], email: &str) -> Vec<ClioId> {
     let wanted = Address::parse(email);

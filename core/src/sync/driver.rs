@@ -39,6 +39,9 @@ const MOST_TURNS: usize = 50;
 pub struct SyncConfig {
     /// How long after we gave up on a request Clio may still execute it. A creation in doubt is not repeated before. Default 2 minutes.
     pub settle: Duration,
+    /// How long Clio's lists and search may not show yet what Clio has created. What they do not show counts as not created only when so much time has
+    /// passed since it may have been. Default 60 s.
+    pub index_delay: Duration,
     /// For one call to Clio's API. Default 30 s.
     pub request_timeout: Duration,
     /// How long after its intent was committed a creating request may begin to be sent. Default 5 s.
@@ -51,6 +54,7 @@ impl Default for SyncConfig {
     fn default() -> Self {
         Self {
             settle: Duration::from_secs(120),
+            index_delay: Duration::from_secs(60),
             request_timeout: Duration::from_secs(30),
             send_window: Duration::from_secs(5),
             lease: Duration::from_secs(30),
@@ -62,6 +66,11 @@ impl SyncConfig {
     /// How long after its intent's commit a creating request may still be executed.
     pub(crate) fn quiet(&self) -> Duration {
         self.send_window + self.request_timeout + self.settle
+    }
+
+    /// How much later than a doubt ends Clio is asked whether a second record came after all.
+    pub(crate) fn second_look(&self) -> Duration {
+        self.settle.max(self.index_delay)
     }
 }
 
@@ -105,6 +114,8 @@ pub(super) struct Driver<'a> {
     /// A document waited in vain for Clio's processing: the others of this run are asked once, and left to the next run.
     pub processing_is_slow: bool,
     pub plan_asked: bool,
+    /// How often in a row what was just released had been in doubt.
+    pub rounds: u32,
     progress: Option<&'a dyn Progress>,
 }
 
@@ -228,6 +239,7 @@ impl Engine {
                     review: None,
                     processing_is_slow: false,
                     plan_asked: false,
+                    rounds: 0,
                     progress,
                 };
                 let driven = driver.drive(&plan).await;
@@ -267,7 +279,7 @@ impl Engine {
             run.documents_left = plan.documents.drain(..).any(|(_, document)| document.is_to_be_sent());
             intake.documents.clear();
         }
-        let recovery = recovery::load(&self.journal, &claim.firm).await?;
+        let recovery = recovery::load(&self.journal, &claim.firm, self.config.index_delay).await?;
         Ok((intake, plan, self.settings(&claim.firm).await?, recovery))
     }
 

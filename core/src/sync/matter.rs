@@ -92,8 +92,8 @@ impl Driver<'_> {
                 },
                 None => Ok(None),
             },
-            Creation::Created(created, version) => {
-                self.link_matter(Seen::from(&created), How::Created, version, area.err(), None).await
+            Creation::Created(created, intent) => {
+                self.link_matter(Seen::from(&created), How::Created, intent.version, area.err(), None).await
             }
         }
     }
@@ -172,8 +172,8 @@ impl Driver<'_> {
         }
         let sent: SentMatter = self.engine.open_intent(&key, intent).await?;
         let asked_at = self.engine.journal.store_now().await?;
-        let since = self.engine.look_since(intent, due_at).await?;
-        let request = matters::of_client_since(sent.client, Some(since));
+        let since = self.engine.created_after(intent, due_at).await?;
+        let request = matters::of_client_since(sent.client, Some(since.possible));
         let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
         for matter in &found {
@@ -183,7 +183,7 @@ impl Driver<'_> {
             }
         }
         let after = self.engine.created_after(intent, due_at).await?;
-        match dedupe::probe_matter(&sent, &free, after, intent.is_recovered()) {
+        match after.probe(|after| dedupe::probe_matter(&sent, &free, after, intent.is_recovered())) {
             Probe::Found(clio) => {
                 let seen = found.iter().find(|matter| matter.id == clio).map(Seen::from);
                 let seen = seen.unwrap_or(Seen { clio, status: None, updated_at: None });

@@ -12,18 +12,28 @@
 //! 3. commit the *link*: the same record now holds Clio's id; with it, in one commit, the audit entry and the step's result.
 //!
 //! **Life of one intent.** Between 1 and 3 a crash or a lost answer leaves it open, and whoever meets it resolves it first, by looking in Clio (the *probe*). Found:
-//! it becomes the link, reported as `recovered`. Not found proves nothing until the intent is *quiet*: the last
-//! moment at which it may have been sent, plus the request's deadline, plus `settle`, on the store's clock. That moment is the record's due time. Before
-//! it the step ends as `in_doubt` with the time to come back; after it the request is sent again, and a `settle` later Clio is asked whether the first one came after all (`repeated.rs`).
+//! it becomes the link, reported as `recovered`. Not found proves nothing until the intent is *quiet* and whatever it created is *listed*.
+//!
+//! - Quiet is the last moment at which it may have been sent, plus the request's deadline, plus `settle`, on the store's clock; or Clio's answer, if that was an error of its own: the request
+//!   is over then, but may have been carried out. That moment is the record's due time.
+//! - Listed is an `index_delay` after that: so long Clio's lists may lag behind what Clio has done.
+//!
+//! Before that the step ends as `in_doubt` with the time to come back: after 5 s, and then each time after as long as all waits before. What shows earlier is linked at once. After it the
+//! request is sent again, and a `settle` later Clio is asked whether the first one came after all (`repeated.rs`). After three rounds the step has failed (`not_created`): its intent stays, and
+//! the next run, by the slow interval or because somebody asks, begins with the look in Clio.
 //! A request that was certainly not executed (not one byte written, or refused by Clio with a 4xx) releases its intent at once.
 //!
-//! Documents need not wait: Clio shows none before the finishing PATCH. So the intent records *which stub* is being finished before the PATCH is
-//! sent, and that stub is from then on the only candidate.
+//! What is ours is told from what was there before by its time of creation, in Clio's time. Where no answer of Clio's had been seen before the request was sent, and the database's clock was set
+//! back since, ours looks too old: such a record is asked about (`reviews`), never created again.
+//!
+//! Documents need not wait: Clio shows none before the finishing PATCH, so that a stub which the lists do not show yet does no harm. The intent records *which stub* is being finished before
+//! the PATCH is sent; that stub is from then on the only candidate, and is read by its id, not from a list.
 //!
 //! **Failure of one thing** does not stop what does not depend on it: a document that fails leaves the others alone; without a
 //! contact there is no matter, and without a matter no document ([`Code::StepBlocked`](crate::Code::StepBlocked)).
 //!
-//! **Guarantee.** No duplicate as long as Clio executes a request within `settle` of our giving up on it, and the store does not lose what it acknowledged.
+//! **Guarantee.** No duplicate as long as Clio executes a request within `settle` of our giving up on it and lists what it created within `index_delay`, and the store does not lose what it
+//! acknowledged.
 
 mod call;
 mod contact;
@@ -41,6 +51,7 @@ mod repeated;
 mod report;
 mod review;
 mod run;
+mod second_record;
 mod share;
 mod things;
 mod upload;
@@ -54,6 +65,10 @@ pub(crate) use repeated::looks_sealed_with;
 pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
 pub(crate) use run::{RunRecord, StepRecord, end_taken_over};
+pub use second_record::SecondRecord;
+pub(crate) use second_record::{
+    all as all_second_records, of_account as second_records_of_account, of_matter as second_records_of_matter,
+};
 pub(crate) use share::Doubtful;
 pub(crate) use things::{
     Owner, intents_sealed_with, linked_contact, linked_documents, linked_matter, linked_matters, owner_key,

@@ -28,8 +28,12 @@ const MOST_TURNS: usize = 8;
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Recovery {
     since: Timestamp,
+    /// How long what was on its way may still be executed.
     #[serde(skip)]
     left: Duration,
+    /// How long Clio's lists may not show yet what was.
+    #[serde(skip)]
+    unlisted: Duration,
 }
 
 fn key(firm: &FirmId) -> Key {
@@ -61,7 +65,7 @@ pub(crate) async fn recover(
     match since {
         Some(since) => {
             let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-            unit.put_due(key(&actor.firm), expect, Some(config.quiet()), &Recovery { since, left: Duration::ZERO })?;
+            unit.put_due(key(&actor.firm), expect, Some(config.quiet()), &Recovery::since(since))?;
             unit.audit(entry.with("since", since.to_rfc3339()));
             let told = Key::new(&actor.firm, "recovery", "told");
             let before = journal.get::<Forgotten>(&told).await?;
@@ -80,14 +84,23 @@ pub(crate) async fn recover(
 }
 
 /// The recovery that is in progress, and what a commit that goes by it expects.
-pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<(Option<Recovery>, Expect)> {
+pub(crate) async fn load(
+    journal: &Journal,
+    firm: &FirmId,
+    index_delay: Duration,
+) -> Result<(Option<Recovery>, Expect)> {
     let Some(stored) = journal.get::<Recovery>(&key(firm)).await? else { return Ok((None, Expect::Absent)) };
     let now = journal.store_now().await?;
-    let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));
-    Ok((Some(Recovery { left, ..stored.value }), Expect::Version(stored.version)))
+    let left = |more| stored.due_at.map_or(Duration::ZERO, |due| now.until(due + more));
+    let recovery = Recovery { left: left(Duration::ZERO), unlisted: left(index_delay), ..stored.value };
+    Ok((Some(recovery), Expect::Version(stored.version)))
 }
 
 impl Recovery {
+    fn since(since: Timestamp) -> Self {
+        Self { since, left: Duration::ZERO, unlisted: Duration::ZERO }
+    }
+
     /// Whether Clio was asked for all of the time that this is about when it was asked about an intent.
     pub(super) fn is_answered_by(&self, intent: &Intent) -> bool {
         intent.is_recovered() && intent.clio_at.is_some_and(|since| since <= self.since)
@@ -95,10 +108,10 @@ impl Recovery {
 
     /// Whether a miss may be believed.
     pub(super) fn must_be_quiet(&self, collection: &'static str) -> Result<()> {
-        if self.left.is_zero() {
+        if self.unlisted.is_zero() {
             return Ok(());
         }
-        let wait = Retry::After(self.left + Duration::from_millis(1));
+        let wait = Retry::After(self.unlisted + Duration::from_millis(1));
         Err(Error::new(Code::SyncInDoubt).with("collection", collection).with("reason", "recovery").retry_as(wait))
     }
 }
@@ -138,6 +151,7 @@ impl Driver<'_> {
                 quiet_ms: u64::try_from(recovery.left.as_millis()).unwrap_or(u64::MAX),
                 committed_at: None,
                 sends: 0,
+                rounds: 0,
                 email: email.clone(),
                 decision: None,
                 cause: None,

@@ -3,9 +3,12 @@
 //! **Problem.** A miss in quiet time counts because Clio executes a request within `settle` of our giving up on it. Should it ever take longer, the record that we gave up on
 //! comes to be beside the one that was sent in its stead, and nothing here would ever know. The same where an admin, or a match by email, closed a doubt before its request was over.
 //!
-//! **Model.** What releases or closes such an intent writes the thing's `repeated/` record in the same commit: the intents as they were, due a `settle` later. Once the thing is linked, Clio
-//! is asked once more for what equals what was sent, was created after the intent and is nobody's. What is found twice in a row is told: in the audit log and to the host. (Once is not enough:
-//! another matter's run may just be about to link it.) Nothing is changed in Clio: which of two records stays is for a person to decide.
+//! Nor would anybody know of a contact that a person made in Clio moments before ours, and that Clio's search did not show yet when we looked for the email.
+//!
+//! **Model.** What releases or closes such an intent, or links a new contact that has an email, writes the thing's `repeated/` record in the same commit: the intents as they were, due a
+//! `settle` later. Once the thing is linked, Clio is asked once more: for persons of the same email; or, without one, for what equals what was sent and was created after the intent. What of
+//! that is nobody's, and is found twice in a row, is told: to the host, in the audit log, the matter's state, the sync log and on the card. (Once is not enough: another matter's run may just
+//! be about to link it.) Nothing is changed in Clio: which of two records stays is for a person to decide.
 //!
 //! **Failure cases.** While the thing is not linked there can be no second one of it, and while Clio does not answer nothing is known: the look is put off, ever longer, and given up
 //! after a week, because it holds a client's sealed text. If the data key of an intent went with its connection, what was sent is not known any more, and there is no look.
@@ -15,10 +18,12 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::call::Caller;
-use super::create::{INDEX_DELAY, refused};
+use super::contact::search_persons;
+use super::create::refused;
 use super::dedupe::{self, SentContact, SentMatter};
 use super::driver::Engine;
 use super::report::StepKind;
+use super::second_record::{self, SecondRecord};
 use super::things::{self, Intent, Thing, committed_at};
 use crate::auth::Links;
 use crate::budget::Class;
@@ -34,8 +39,9 @@ const REPEATED: &str = "repeated";
 /// How long it is tried.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// Looks of one pass that may ask Clio.
+/// Looks of one pass that may ask Clio, and the time until the next pass.
 const AT_ONCE: usize = 20;
+const NEXT_PASS: Duration = Duration::from_secs(5);
 /// Records of one pass. Those behind them have their turn when some of these are through.
 const PASS: usize = 1_000;
 /// Intents of one look: the first ones, and the latest.
@@ -111,20 +117,23 @@ impl Sent {
         }
     }
 
+    fn id(&self) -> &str {
+        match self {
+            Self::Contact(client) => client.as_str(),
+            Self::Matter(matter) => matter.as_str(),
+        }
+    }
+
     /// Adds to the commit of a look what it found.
     fn tell(&self, unit: &mut Unit, clio: ClioId, others: Vec<ClioId>) {
         let ids: Vec<String> = others.iter().map(ToString::to_string).collect();
         let entry = AuditEntry::by_system(Action::SecondRecord, AuditStatus::Noted);
         let entry = entry.with("clio", clio).with("others", ids.join(" "));
-        let body = |id: &dyn core::fmt::Display| EventBody::SecondRecord {
-            step: self.step().name().to_owned(),
-            id: id.to_string(),
-            clio,
-            others,
-        };
+        let step = self.step().name().to_owned();
+        let body = EventBody::SecondRecord { step, id: self.id().to_owned(), clio, others };
         let (entry, event) = match self {
-            Self::Contact(client) => (entry.with("client", client), Event::about_contact(client, body(client))),
-            Self::Matter(matter) => (entry.with("matter", matter), Event::about_matter(matter, body(matter))),
+            Self::Contact(client) => (entry.with("client", client), Event::about_contact(client, body)),
+            Self::Matter(matter) => (entry.with("matter", matter), Event::about_matter(matter, body)),
         };
         unit.audit(entry);
         unit.event(event);
@@ -143,8 +152,8 @@ impl Repeated {
     }
 
     /// Puts it off: gives for how long.
-    fn wait_longer(&mut self, settle: Duration) -> Duration {
-        let wait = settle.max(INDEX_DELAY).saturating_mul(1 << self.put_off.min(10));
+    fn wait_longer(&mut self, first: Duration) -> Duration {
+        let wait = first.saturating_mul(1 << self.put_off.min(10));
         self.put_off += 1;
         wait.min(LONGEST_WAIT)
     }
@@ -202,7 +211,7 @@ impl Engine {
         for record in self.journal.store().scan(&scan).await? {
             let wait = match record.due_at.map(|due| now.until(due)) {
                 Some(left) if !left.is_zero() => Some(left),
-                _ if looked == AT_ONCE => Some(INDEX_DELAY),
+                _ if looked == AT_ONCE => Some(NEXT_PASS),
                 _ => {
                     looked += 1;
                     self.look_for_second(&links, record, now).await?
@@ -221,7 +230,7 @@ impl Engine {
         };
         let mut unit = self.journal.unit(&links.firm)?;
         let wait = match self.seconds(links, &look, now).await {
-            Ok(Found::NotLinked) => Some(look.wait_longer(self.config.settle)),
+            Ok(Found::NotLinked) => Some(look.wait_longer(self.config.second_look())),
             Ok(Found::Over) => None,
             Ok(Found::Linked(_, others)) if others.is_empty() => None,
             Ok(Found::Linked(clio, others)) => {
@@ -229,15 +238,23 @@ impl Engine {
                 if twice.is_empty() {
                     // Until the next look whoever is creating one of them has linked it.
                     look.suspects = new;
-                    Some(self.config.quiet() + self.config.settle)
+                    Some(self.config.quiet() + self.config.index_delay + self.config.settle)
                 } else {
+                    let found = SecondRecord {
+                        step: look.thing.step(),
+                        id: look.thing.id().to_owned(),
+                        clio,
+                        others: twice.clone(),
+                        at: self.runtime.now(),
+                    };
+                    second_record::note(&self.journal, &mut unit, links, found).await?;
                     look.thing.tell(&mut unit, clio, twice);
                     None
                 }
             }
             Err(error) => {
                 tracing::warn!(firm = %links.firm, code = error.code().name(), "a look for a second record failed");
-                Some(look.wait_longer(self.config.settle))
+                Some(look.wait_longer(self.config.second_look()))
             }
         };
         match wait {
@@ -249,7 +266,7 @@ impl Engine {
         // A conflict: another worker looked, or it was sent once more, in this moment.
         Ok(match self.journal.commit(&unit).await? {
             Commit::Done { .. } => wait,
-            Commit::Conflict => Some(self.config.settle.max(INDEX_DELAY)),
+            Commit::Conflict => Some(self.config.second_look()),
         })
     }
 
@@ -274,17 +291,24 @@ impl Engine {
         match &texts {
             Texts::Contacts(texts) => {
                 for (sent, intent) in texts {
-                    let (since, after) = self.bounds(intent).await?;
-                    let found = caller.all_pages(contacts::created_since(since)).await.map_err(refused)?;
+                    if let Some(email) = &sent.email {
+                        let found = search_persons(&caller, email).await?;
+                        equal.extend(dedupe::persons_with_email(&found, email));
+                        continue;
+                    }
+                    let since = self.created_after(intent, None).await?;
+                    let found = caller.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
+                    let after = self.created_after(intent, None).await?.certain;
                     let found = found.iter().filter(|one| dedupe::is_after(one.created_at, after));
                     equal.extend(found.filter(|one| dedupe::is_contact(sent, one)).map(|one| one.id));
                 }
             }
             Texts::Matters(texts) => {
                 for (sent, intent) in texts {
-                    let (since, after) = self.bounds(intent).await?;
-                    let list = matters::of_client_since(sent.client, Some(since));
+                    let since = self.created_after(intent, None).await?;
+                    let list = matters::of_client_since(sent.client, Some(since.possible));
                     let found = caller.all_pages(list).await.map_err(refused)?;
+                    let after = self.created_after(intent, None).await?.certain;
                     let found = found.iter().filter(|one| dedupe::is_after(one.created_at, after));
                     equal.extend(found.filter(|one| dedupe::is_matter(sent, one)).map(|one| one.id));
                 }
@@ -300,10 +324,6 @@ impl Engine {
             }
         }
         Ok(Found::Linked(link.clio, others))
-    }
-
-    async fn bounds(&self, intent: &Intent) -> Result<(Timestamp, Timestamp)> {
-        Ok((self.look_since(intent, None).await?, self.created_after(intent, None).await?))
     }
 
     /// What can be opened of the intents' texts, each once.

@@ -191,7 +191,9 @@ impl Engine {
                 // The due time is written anew, and no longer tells when the intent was made.
                 intent.committed_at = Some(things::committed_at(&intent, stored.due_at));
                 intent.decide(decision, &review.candidates);
-                let due = stored.due_at.map(|due| now.until(due));
+                // One that is quiet, and listed, since long is so without a due time.
+                let open = stored.due_at.filter(|due| *due + self.config.index_delay > now);
+                let due = open.map(|due| now.until(due));
                 unit.put_due(key, Expect::Version(stored.version), due, &Thing::Intent(intent))?;
             }
             Waiting::Document(key, stored) => {

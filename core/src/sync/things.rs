@@ -29,7 +29,7 @@ pub(crate) enum Thing {
     Link(Link),
 }
 
-/// What is being created. The record's due time is when it is quiet.
+/// What is being created. The record's due time is when it is quiet: what it creates is created before that. Without one it is quiet, and listed, since long.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Intent {
     /// The natural key exactly as it was sent, sealed.
@@ -46,6 +46,9 @@ pub(crate) struct Intent {
     pub committed_at: Option<Timestamp>,
     /// How often it may have been sent.
     pub sends: u32,
+    /// How often in a row it was in doubt, this time included, and was not found in the end.
+    #[serde(default)]
+    pub rounds: u32,
     /// The digest of the email, whose `contact-key` record belongs to this intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,

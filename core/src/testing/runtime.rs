@@ -33,6 +33,8 @@ pub struct VirtualRuntime(Arc<Mutex<State>>);
 struct State {
     /// Time since the runtime was created.
     elapsed: Duration,
+    /// How far the wall clock was set ahead of that.
+    ahead_ms: i64,
     /// Deadlines of the sleeps that are being polled, each with a number of its own.
     sleepers: BTreeSet<(Duration, u64)>,
     next_sleeper: u64,
@@ -47,6 +49,7 @@ impl VirtualRuntime {
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             elapsed: Duration::ZERO,
+            ahead_ms: 0,
             sleepers: BTreeSet::new(),
             next_sleeper: 0,
             seed,
@@ -61,6 +64,11 @@ impl VirtualRuntime {
         state.elapsed = state.elapsed.saturating_add(duration);
     }
 
+    /// Sets the wall clock by so much, back if negative, as a person or a time server does. The monotonic clock goes on as it was.
+    pub fn set_wall_clock(&self, by_ms: i64) {
+        self.state().ahead_ms += by_ms;
+    }
+
     /// From now on [`Runtime::random`] fails, or works again.
     pub fn set_random_fails(&self, fails: bool) {
         self.state().random_fails = fails;
@@ -73,7 +81,9 @@ impl VirtualRuntime {
 
 impl Runtime for VirtualRuntime {
     fn now(&self) -> Timestamp {
-        START + self.state().elapsed
+        let state = self.state();
+        let now = START + state.elapsed;
+        Timestamp(now.0 + state.ahead_ms)
     }
 
     fn monotonic(&self) -> Monotonic {

@@ -89,12 +89,15 @@ pub(crate) async fn wake_after(journal: &Journal, unit: &mut Unit, chore: Chore,
         unit.put_due(key, Expect::Absent, Some(wait), &progress)?;
         return Ok(());
     };
-    let mut due = wait;
-    if let Some(due_at) = due_at.filter(|_| !wait.is_zero()) {
-        due = due.min(journal.store_now().await?.until(due_at));
+    if let Some(due_at) = due_at.filter(|_| !wait.is_zero())
+        && due_at <= journal.store_now().await? + wait
+    {
+        // It need not be written, but must not be done and put to rest in this moment.
+        unit.check(key, Expect::Version(version));
+        return Ok(());
     }
     progress.begin_anew();
-    unit.put_due(key, Expect::Version(version), Some(due), &progress)?;
+    unit.put_due(key, Expect::Version(version), Some(wait), &progress)?;
     Ok(())
 }
 

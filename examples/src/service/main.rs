@@ -64,6 +64,9 @@ struct Args {
     /// How long Clio may still execute a request after we gave up on it.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     settle: u64,
+    /// How long Clio's lists may not show yet what Clio has created.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    index_delay: u64,
 }
 
 #[tokio::main]
@@ -112,6 +115,7 @@ async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Erro
         .intake(Arc::new(intake))
         .runtime(runtime)
         .settle(Duration::from_secs(args.settle))
+        .index_delay(Duration::from_secs(args.index_delay))
         .webhook_url(routes::below(public, "webhooks").parse()?)
         .build()?;
     Ok(sdk)

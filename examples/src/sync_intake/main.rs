@@ -42,6 +42,9 @@ struct Args {
     /// How long Clio may still execute a request after we gave up on it. A matter in doubt is waited for; the others go on.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     settle: u64,
+    /// How long Clio's lists may not show yet what Clio has created. Nothing that may be there is sent again before.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    index_delay: u64,
     /// Say what would be done, with its calls, and do nothing.
     #[arg(long)]
     dry_run: bool,
@@ -80,7 +83,8 @@ async fn run(args: &Args) -> casehug_clio::Result<bool> {
     let actor = Actor { id: ActorId::new("sync-intake")?, firm: firm.clone(), role: Role::Admin };
     let only = args.matter.as_deref().map(MatterId::new).transpose()?;
     let (intake, clio_url) = (args.intake.clone().unwrap_or_default(), args.clio_url.as_deref().unwrap_or_default());
-    let setup = setup::open(&args.db, &intake, clio_url, Duration::from_secs(args.settle)).await?;
+    let (settle, index_delay) = (Duration::from_secs(args.settle), Duration::from_secs(args.index_delay));
+    let setup = setup::open(&args.db, &intake, clio_url, settle, index_delay).await?;
     let matters = match only {
         Some(matter) => vec![Ok(matter)],
         None => setup.intake.matters()?,

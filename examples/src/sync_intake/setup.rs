@@ -24,7 +24,13 @@ pub(crate) struct Setup {
     pub transport: Arc<dyn HttpTransport>,
 }
 
-pub(crate) async fn open(db: &Path, folder: &Path, clio_url: &str, settle: Duration) -> Result<Setup> {
+pub(crate) async fn open(
+    db: &Path,
+    folder: &Path,
+    clio_url: &str,
+    settle: Duration,
+    index_delay: Duration,
+) -> Result<Setup> {
     let root: Url = clio_url.parse().map_err(|_| Error::new(Code::UrlRefused).with("setting", "clio-url"))?;
     let host = ClioHost::custom(root.clone())?;
     // `custom` takes http for loopback addresses only.
@@ -47,6 +53,7 @@ pub(crate) async fn open(db: &Path, folder: &Path, clio_url: &str, settle: Durat
         .intake(Arc::new(intake.clone()))
         .runtime(runtime)
         .settle(settle)
+        .index_delay(index_delay)
         .request_timeout(seconds(30, 5))
         .send_window(seconds(5, 2))
         .lease(seconds(30, 2))

@@ -43,7 +43,7 @@ impl Backend {
             .arg(bench.firms())
             .arg("--db")
             .arg(bench.folder.path().join("service.db"))
-            .args(["--clio-url", bench.sim.url(), "--settle", "1", "--listen", listen])
+            .args(["--clio-url", bench.sim.url(), "--settle", "1", "--index-delay", "1", "--listen", listen])
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

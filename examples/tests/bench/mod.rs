@@ -67,7 +67,7 @@ impl Bench {
             .arg(self.intakes())
             .arg("--db")
             .arg(self.folder.path().join("sync.db"))
-            .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1"])
+            .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1", "--index-delay", "1"])
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null());
         command

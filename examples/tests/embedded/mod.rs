@@ -34,6 +34,7 @@ pub fn sdk(bench: &Bench, store: &SqliteStore) -> Sdk {
 pub fn sdk_with(bench: &Bench, store: &SqliteStore, runtime: Arc<dyn Runtime>) -> Sdk {
     builder(bench, store, runtime)
         .settle(Duration::from_secs(1))
+        .index_delay(Duration::from_secs(1))
         .request_timeout(Duration::from_secs(3))
         .send_window(Duration::from_secs(1))
         .lease(Duration::from_secs(2))

@@ -32,6 +32,7 @@ static inline casehug_clio_config host_config(const char *clio_url, const char *
     config.sealing_key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
     config.intake_folder = intakes;
     config.settle_seconds = 2;
+    config.index_delay_seconds = 2;
     return config;
 }
 

@@ -7,7 +7,8 @@
 //! fail as drawn. Then everything heals, and within a day everything approved must have arrived, once ([`check`]); the audit chain verifies; no record ever
 //! held a client's text.
 //!
-//! What is promised beyond that, and so never drawn: Clio executes a request within `settle` of our giving up on it, and the store keeps what it acknowledged.
+//! What is promised beyond that, and so never drawn: Clio executes a request within `settle` of our giving up on it and lists what it created within `index_delay`, and the store keeps what
+//! it acknowledged.
 #![allow(missing_docs, reason = "read by its own tests only; names say it")]
 
 pub mod admin;
@@ -42,7 +43,7 @@ use admin::{Sight, Ties};
 use check::ClientData;
 use hooks::{Doors, PUBLIC_URL, Told, lock};
 use host::Reached;
-use net::{Clio, Faults, Network, OUTSIDE, SETTLE};
+use net::{Clio, Faults, INDEX_DELAY, Network, OUTSIDE, SETTLE};
 use scenario::{Event, Scenario, TROUBLE};
 use store::{Dues, Remote, Vault};
 use world::{Node, NodeRuntime, World};
@@ -67,6 +68,8 @@ struct Simulation {
     world: World,
     clio: Clio,
     store: MemoryStore,
+    /// The database's.
+    store_clock: NodeRuntime,
     work: Dues,
     news: Dues,
     intake: MemoryIntake,
@@ -117,11 +120,13 @@ impl Simulation {
             redirect_uris: Vec::new(),
             ..clio_sim::Config::default()
         });
+        let store_clock = NodeRuntime::new(&world);
         Ok(Self {
-            store: MemoryStore::new(Arc::new(NodeRuntime::new(&world))),
+            store: MemoryStore::new(Arc::new(store_clock.clone())),
             clio: Clio::new(model),
-            work: Dues::work(),
-            news: Dues::news(),
+            work: Dues::work(&store_clock),
+            news: Dues::news(&store_clock),
+            store_clock,
             intake: MemoryIntake::new(),
             faults: Faults::new(scenario.fault_rate, scenario.nodes, &scenario.events),
             firm: FirmId::new("firm_1").map_err(text)?,
@@ -201,6 +206,7 @@ impl Simulation {
             .intake(Arc::new(self.reached(self.intake.clone())))
             .runtime(runtime)
             .settle(SETTLE)
+            .index_delay(INDEX_DELAY)
             .webhook_url(url::Url::parse(PUBLIC_URL).map_err(|error| error.to_string())?)
             .build();
         sdk.map(Arc::new).map_err(text)
@@ -355,6 +361,7 @@ impl Simulation {
                     clock.jump(ahead_ms);
                 }
             }
+            Event::StoreClock { by_ms } => self.store_clock.set(by_ms),
             Event::Revoke => self.clio.model().revoke_all(true, false),
             Event::Status { matter, status } => self.change_in_clio(matter, &json!({ "status": status })),
             Event::Move { matter } => self.change_in_clio(matter, &json!({ "location": "Room 2" })),

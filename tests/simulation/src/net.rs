@@ -32,6 +32,8 @@ use crate::world::{Node, NodeRuntime, World};
 pub const OUTSIDE: Node = usize::MAX;
 /// What comes later than this after we gave up is beyond what is promised.
 pub const SETTLE: Duration = Duration::from_secs(120);
+/// What Clio does not list by then is beyond what is promised.
+pub const INDEX_DELAY: Duration = Duration::from_secs(60);
 
 /// Whether things still go wrong.
 #[derive(Clone, Debug)]

@@ -103,6 +103,10 @@ pub enum Event {
         node: usize,
         ahead_ms: i64,
     },
+    /// The database's clock is set.
+    StoreClock {
+        by_ms: i64,
+    },
     /// Every access token dies.
     Revoke,
     /// Somebody opens, suspends or closes a matter inside Clio.
@@ -183,7 +187,7 @@ impl Scenario {
             fault_rate: [0.0, 0.02, 0.1, 0.3][pick(4)],
             known: world.chance(0.3),
             search_delay_ms: delay(60_000),
-            filter_delay_ms: delay(3_000),
+            filter_delay_ms: delay(if world.chance(0.5) { 3_000 } else { 60_000 }),
             processing_delay_ms: if world.chance(0.2) { delay(20_000) } else { 0 },
             rate_limit: if world.chance(0.3) { 12 } else { 1_000_000 },
             rotates: world.chance(0.1),
@@ -235,6 +239,15 @@ impl Scenario {
         for _ in 0..pick(3) {
             let ahead_ms = world.random(|random| random.i64(-21_600_000..=21_600_000));
             events.push((at(TROUBLE), Event::Jump { node: pick(self.nodes), ahead_ms }));
+        }
+        // Ahead only before anything is created: that it does not jump ahead is promised.
+        if world.chance(0.1) {
+            let by_ms = world.random(|random| random.i64(-21_600_000..=21_600_000));
+            events.push((Duration::ZERO, Event::StoreClock { by_ms }));
+        }
+        if world.chance(0.1) {
+            let by_ms = world.random(|random| random.i64(-21_600_000..=0));
+            events.push((at(TROUBLE), Event::StoreClock { by_ms }));
         }
         if world.chance(0.2) {
             events.push((at(TROUBLE), Event::Revoke));

@@ -18,7 +18,7 @@ use crate::admin::Sight;
 use crate::check::ClientData;
 use crate::hooks::lock;
 use crate::net::Faults;
-use crate::world::{Looking, Node, World};
+use crate::world::{Looking, Node, NodeRuntime, World};
 
 /// In which collections workers look for what is due, of any firm.
 const WORK: &[&str] = &["backfill", "chore", "job", "job-first", "matter-early", "release", "webhook-in"];
@@ -29,6 +29,8 @@ const NEWS: &[&str] = &["outbox"];
 #[derive(Clone, Debug)]
 pub struct Dues {
     collections: &'static [&'static str],
+    /// The database's.
+    clock: NodeRuntime,
     due: Arc<Mutex<Due>>,
 }
 
@@ -41,21 +43,22 @@ struct Due {
 impl Dues {
     /// What workers do by themselves.
     #[must_use]
-    pub fn work() -> Self {
-        Self { collections: WORK, due: Arc::default() }
+    pub fn work(clock: &NodeRuntime) -> Self {
+        Self { collections: WORK, clock: clock.clone(), due: Arc::default() }
     }
 
     /// What the host is to be told.
     #[must_use]
-    pub fn news() -> Self {
-        Self { collections: NEWS, due: Arc::default() }
+    pub fn news(clock: &NodeRuntime) -> Self {
+        Self { collections: NEWS, clock: clock.clone(), due: Arc::default() }
     }
 
     /// Looks at this pace.
     #[must_use]
     pub fn looking(&self, pace: Duration) -> Looking {
-        let due = Arc::clone(&self.due);
-        Looking { pace, finds: Arc::new(move |now| lock(&due).at.first().is_some_and(|(at, _)| *at <= now)) }
+        let (due, clock) = (Arc::clone(&self.due), self.clock.clone());
+        let finds = move |now: Timestamp| lock(&due).at.first().is_some_and(|(at, _)| *at <= clock.at(now));
+        Looking { pace, finds: Arc::new(finds) }
     }
 
     fn set(&self, key: &Key, at: Option<Timestamp>) {

@@ -462,11 +462,22 @@ impl NodeRuntime {
     pub fn jump(&self, ahead_ms: i64) {
         *lock(&self.ahead_ms) = ahead_ms;
     }
+
+    /// Sets the wall clock by so much.
+    pub fn set(&self, by_ms: i64) {
+        *lock(&self.ahead_ms) += by_ms;
+    }
+
+    /// What the wall clock says at a moment of the true one.
+    #[must_use]
+    pub fn at(&self, truth: Timestamp) -> Timestamp {
+        Timestamp(truth.0 + *lock(&self.ahead_ms))
+    }
 }
 
 impl Runtime for NodeRuntime {
     fn now(&self) -> Timestamp {
-        Timestamp(self.world.unix_ms() + *lock(&self.ahead_ms))
+        self.at(Timestamp(self.world.unix_ms()))
     }
 
     fn monotonic(&self) -> Monotonic {

@@ -9,6 +9,7 @@ mod decisions;
 mod documents;
 mod doubts;
 mod grants;
+mod index_delay;
 mod priority;
 mod recovery;
 mod retries;

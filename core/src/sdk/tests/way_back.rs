@@ -128,13 +128,14 @@ async fn what_cannot_be_read_makes_no_sweep_begin_anew() {
     // The data key of the first connection is left.
     world.connect().await.unwrap();
     let set = world.connection().await.link_set.as_str().to_owned();
-    world.store.commit(&[write("repeated", format!("{set}/contact/c1"), "{}")]).await.unwrap();
+    world.store.commit(&[write("repeated", format!("{set}/contact/c9"), "{}")]).await.unwrap();
     for _ in 0..5 {
         world.later(Duration::from_secs(30)).await;
     }
     let sweep = world.store.get(&Key::new(&firm(), "chore", "sweep")).await.unwrap().unwrap();
     assert!(sweep.due_at.unwrap() > world.runtime.now() + DAY / 2, "the next one is tomorrow's");
-    assert_eq!(world.stored("repeated").await.len(), 1, "it is left to a newer SDK");
+    let left = world.stored("repeated").await;
+    assert!(left.iter().any(|(id, _)| id.ends_with("contact/c9")), "it is left to a newer SDK");
 }
 
 #[tokio::test]

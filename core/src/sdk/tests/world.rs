@@ -44,6 +44,8 @@ pub struct Clio {
     pub retry_after: Option<u64>,
     pub matter: Value,
     pub contact: Value,
+    /// How far its clock is ahead of the host's.
+    pub ahead_ms: i64,
     ids: i64,
     special: Option<Box<Answer>>,
     held: Option<(String, Arc<futures_util::lock::Mutex<()>>)>,
@@ -174,7 +176,7 @@ impl HttpTransport for Http {
             let answer = special.as_mut().and_then(|answer| answer(method, &path, &bearer, &body));
             clio.special = special;
             let (status, answer) = answer.unwrap_or_else(|| clio.answer(method, &path, &body));
-            let now = Duration::from_millis(u64::try_from(self.1.now().0).unwrap());
+            let now = Duration::from_millis(u64::try_from(self.1.now().0 + clio.ahead_ms).unwrap());
             let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + now);
             let mut headers = Headers::new().with("content-type", "application/json").with("date", date);
             if let (429, Some(seconds)) = (status, clio.retry_after) {
