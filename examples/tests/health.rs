@@ -16,7 +16,7 @@ const LIMIT: i64 = 1_000;
 const NOT_CONNECTED: &str = "The firm is not connected to Clio. A firm admin can connect it in Settings, Integrations.";
 const RECONNECT: &str = "Clio no longer accepts the firm's authorization; it answers the same when the Clio app's id or secret is wrong. A firm admin must reconnect in Settings, Integrations; if that fails too, check the app's client id and secret.";
 const PERMISSION: &str = "The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, \
-                          Documents read and write, Users read, Webhooks write), then reconnect.";
+                          Documents read and write, Users read, Webhooks write), then reconnect. If none is missing, the role of the connected Clio user has no access.";
 const VALUES: &str =
     "Clio refused the values that were sent. See the named field, if there is one, and the Clio error type.";
 const DISCONNECTING: &str =
@@ -118,6 +118,7 @@ async fn the_card_tells_everything_in_each_state_and_what_to_do_next() {
     let mut expected = json!({
         "state": "not_connected",
         "advice": advice("not_connected", NOT_CONNECTED),
+        "key": "ok",
         "connection": null,
         "sync_when_approved": true,
         "sync_when_created": false,

@@ -100,11 +100,11 @@ enum casehug_clio_code
   CASEHUG_CLIO_CLIO_ANSWER_INVALID = 4008,
   // This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect, unless the firm still is connected.
   CASEHUG_CLIO_PLAN_WITHOUT_API = 4009,
-  // The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.
+  // The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect. If none is missing, the role of the connected Clio user has no access.
   CASEHUG_CLIO_APP_PERMISSION_MISSING = 4010,
-  // The role of the connected Clio user forbids this. Give the role access in Clio, or reconnect as a user who has it.
+  // Clio forbids this. Either the role of the connected Clio user has no access: give it access in Clio, or reconnect as a user who has it. Or the Clio app lacks a permission: check them (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.
   CASEHUG_CLIO_USER_ROLE_FORBIDS = 4011,
-  // The firm has no such practice area in Clio, or no longer. Choose another in Settings, Integrations.
+  // The mapped practice area no longer exists in Clio. Choose another in Settings, Integrations.
   CASEHUG_CLIO_PRACTICE_AREA_GONE = 4012,
   // The document is not approved and was not sent.
   CASEHUG_CLIO_DOCUMENT_NOT_APPROVED = 5001,
@@ -144,6 +144,8 @@ enum casehug_clio_code
   CASEHUG_CLIO_NOT_SYNCED_YET = 6007,
   // Clio did not carry out this creation, however often it was sent. If it goes on, see what Clio answered, and ask Clio.
   CASEHUG_CLIO_NOT_CREATED = 6008,
+  // The process was told to stop. What it had begun is given back, and another process, or this one's successor, goes on with it at once.
+  CASEHUG_CLIO_STOPPED = 6009,
   // The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.
   CASEHUG_CLIO_STORE_FAILED = 7001,
   // Another process changed the same record at the same moment. Try again.
@@ -154,7 +156,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_STORE_OPEN_FAILED = 7004,
   // Something other than the SDK opened or changed its database: the file within this process, or entries of the audit log. Stop, find out what it was, and let only the SDK write there.
   CASEHUG_CLIO_STORE_TAMPERED = 7005,
-  // The sealing key is unknown or wrong. Check the configured key and its id.
+  // The sealing key of this process is unknown or wrong, or its key service cannot be reached. Check the configured key and its id. Processes with the right key go on.
   CASEHUG_CLIO_KEY_FAILED = 7006,
   // A sealed value does not belong to this record, was changed, or was sealed with another key.
   CASEHUG_CLIO_SEAL_BROKEN = 7007,

@@ -58,15 +58,15 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "the quiet time",
         file: "core/src/sync/create.rs",
-        edits: &[("intent.due_at.map(|quiet_at| quiet_at + ", "intent.due_at.map(|quiet_at| quiet_at.min(committed_at(&intent.value, None)) + ")],
+        edits: &[(
+            "intent.due_at.map(|quiet_at| quiet_at + ",
+            "intent.due_at.map(|quiet_at| quiet_at.min(committed_at(&intent.value, None)) + ",
+        )],
     },
     Mutation {
         name: "the index delay",
         file: "core/src/sync/create.rs",
-        edits: &[(
-            "intent.due_at.map(|quiet_at| quiet_at + self.engine.config.index_delay)",
-            "intent.due_at",
-        )],
+        edits: &[("intent.due_at.map(|quiet_at| quiet_at + self.engine.config.index_delay)", "intent.due_at")],
     },
     Mutation {
         name: "`absent` on the contact key",

@@ -107,6 +107,8 @@ struct Failed {
 impl Connect {
     pub async fn begin(&self, actor: &Actor, redirect_uri: &str, separate: bool) -> Result<ConnectStart> {
         actor.require_admin_of(&actor.firm, &self.journal, "connect").await?;
+        // What it would seal, those with the right key could not open.
+        self.keyring.prove(&actor.firm).await?;
         let redirect_uri = redirect_target(redirect_uri)?;
         if separate {
             self.require_ended(&actor.firm).await?;
@@ -140,6 +142,8 @@ impl Connect {
     }
 
     async fn finish_inner(&self, actor: &Actor, query: &str) -> Result<Connection, Ended> {
+        // Nothing is used up: a process with the right key may be asked instead.
+        self.keyring.prove(&actor.firm).await?;
         let callback = Callback::parse(query)?;
         let attempt = Attempt::find(&self.journal, actor, &callback.state).await?;
         let code = match callback.outcome {

@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use super::connect::Connect;
 use super::oauth::is_invalid_grant;
 use super::tokens::Tokens;
-use super::{Actor, Connection, ConnectionState, Session};
+use super::{Actor, Connection, ConnectionState, Session, may_be_of_this_process};
 use crate::clio::{AccessToken, CallLimits, Webhook, webhooks};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
@@ -40,6 +40,8 @@ const LONGEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// Pages of a firm's subscriptions.
 const MOST_PAGES: usize = 20;
+/// How long a key provider may fail before what it does not open counts as lost: another process may have the key, or a KMS be back.
+const KEY_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// How often it is looked whether the last open intent was resolved.
 const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
@@ -195,7 +197,7 @@ impl Connect {
             None => Revoked::Not("tokens_missing"),
             Some(sealed) => match self.vault.open(firm, &stored.value.id, sealed).await {
                 Ok(tokens) => self.give_back(firm, &stored.value, &tokens).await?,
-                Err(error) if is_unreadable(&error) => Revoked::Not("tokens_unreadable"),
+                Err(error) if self.is_lost(&error, &stored.value) => Revoked::Not("tokens_unreadable"),
                 Err(error) => return Err(error),
             },
         };
@@ -213,6 +215,14 @@ impl Connect {
             self.deauthorize(&tokens.access).await?;
         }
         self.finish_revoking(firm, stored, unrevoked).await
+    }
+
+    /// Whether the tokens will not open later either, wherever it is tried.
+    fn is_lost(&self, error: &Error, connection: &Connection) -> bool {
+        let dropped = error.get("reason").is_some_and(|reason| reason == "no_data_key");
+        let provider = may_be_of_this_process(error) && !dropped;
+        let waited = connection.ended_at.is_none_or(|at| at + KEY_PATIENCE <= self.journal.runtime().now());
+        (provider && waited) || (!provider && is_unreadable(error))
     }
 
     /// A new grant must not end with the old one: what was not given back stays so, and is audited.

@@ -7,6 +7,10 @@
 //!
 //! An unwrapped key stays in memory for five minutes at most, so that a KMS is not asked for every call, and is wiped after that. A process
 //! that was the last to hear of a disconnect can therefore still *open* for five minutes; it cannot commit, because commits check the connection.
+//!
+//! **A process with a wrong key** must not take work from those that have the right one. So the firm's own key, which each firm has from its first connect on, is opened
+//! before anything is done for the firm ([`prove`](Keyring::prove)). What the key provider refuses is told to the log once, and asked for again half a minute later: an
+//! outage of a KMS heals by itself.
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -28,6 +32,8 @@ pub(super) const DATA_KEYS: &str = "data-key";
 const FIRM_KEYS: &str = "firm-key";
 const ADDRESS: &str = "address";
 const KEPT: Duration = Duration::from_secs(300);
+/// How long after the key provider failed for a firm it is asked again.
+const PROVE_AGAIN: Duration = Duration::from_secs(30);
 
 /// Makes, keeps and unwraps the keys of all firms. Clones share one cache.
 #[derive(Clone, Debug)]
@@ -38,6 +44,15 @@ struct Inner {
     journal: Journal,
     keys: Arc<dyn KeyProvider>,
     opened: Mutex<HashMap<Key, (Arc<DataKey>, Monotonic)>>,
+    proofs: Mutex<Proofs>,
+}
+
+/// For which firms the key provider of this process was found to work, or not to.
+#[derive(Debug, Default)]
+struct Proofs {
+    any: bool,
+    /// What it said, and when it is asked again.
+    failed: HashMap<FirmId, (Error, Monotonic)>,
 }
 
 /// The record of a wrapped key.
@@ -51,7 +66,7 @@ impl Keyring {
     /// A keyring whose records stand in this journal.
     #[must_use]
     pub fn new(journal: Journal, keys: Arc<dyn KeyProvider>) -> Self {
-        Self(Arc::new(Inner { journal, keys, opened: Mutex::default() }))
+        Self(Arc::new(Inner { journal, keys, opened: Mutex::default(), proofs: Mutex::default() }))
     }
 
     /// The sealer of a connection.
@@ -151,8 +166,62 @@ impl Keyring {
         Ok(done)
     }
 
+    /// Whether this process can open what is sealed for the firm. A firm without a key is no proof of anything.
+    ///
+    /// # Errors
+    /// What the key provider says, now or less than half a minute ago; [`Code::StoreFailed`], [`Code::StoreCorrupt`].
+    pub(crate) async fn prove(&self, firm: &FirmId) -> Result<()> {
+        let record = firm_key_of(firm);
+        if self.cached(&record).is_some() {
+            return Ok(());
+        }
+        let now = self.0.journal.runtime().monotonic();
+        if let Some((error, _)) = self.proofs().failed.get(firm).filter(|(_, again)| now < *again) {
+            return Err(error.clone());
+        }
+        self.prove_anew(firm).await
+    }
+
+    /// As [`prove`](Self::prove), of this very moment.
+    ///
+    /// # Errors
+    /// As [`prove`](Self::prove).
+    pub(crate) async fn prove_anew(&self, firm: &FirmId) -> Result<()> {
+        self.load(&firm_key_of(firm)).await.map(|_| ())
+    }
+
+    /// Whether the key provider failed for a firm, and has not worked for any.
+    pub(crate) fn opens_nothing(&self) -> bool {
+        let proofs = self.proofs();
+        !proofs.any && !proofs.failed.is_empty()
+    }
+
+    /// Keeps what the key provider said about a firm's own key.
+    fn note_proof(&self, firm: &FirmId, error: Option<&Error>) {
+        let again = self.0.journal.runtime().monotonic() + PROVE_AGAIN;
+        let mut proofs = self.proofs();
+        match error {
+            Some(error) => {
+                if proofs.failed.insert(firm.clone(), (error.clone(), again)).is_none() {
+                    let code = error.code().name();
+                    tracing::error!(%firm, code, "the key provider of this process does not open the firm's key: no work is done here for the firm");
+                }
+            }
+            None => {
+                proofs.any = true;
+                if proofs.failed.remove(firm).is_some() {
+                    tracing::info!(%firm, "the key provider opens the firm's key again");
+                }
+            }
+        }
+    }
+
+    fn proofs(&self) -> std::sync::MutexGuard<'_, Proofs> {
+        self.0.proofs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn firm_key(&self, firm: &FirmId) -> Result<Arc<DataKey>> {
-        let record = Key::new(firm, FIRM_KEYS, ADDRESS);
+        let record = firm_key_of(firm);
         if let Some(key) = self.cached(&record) {
             return Ok(key);
         }
@@ -193,7 +262,11 @@ impl Keyring {
             .decode(&stored.value.blob)
             .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", record.collection))?;
         let wrapped = WrappedKey { key_id: stored.value.key_id.clone(), blob };
-        self.0.keys.unwrap(&wrapped, &context_of(record)).await
+        let opened = self.0.keys.unwrap(&wrapped, &context_of(record)).await;
+        if record.collection == FIRM_KEYS {
+            self.note_proof(&record.firm, opened.as_ref().err());
+        }
+        opened
     }
 
     fn sealer(&self, firm: &FirmId, connection: &ConnectionId, key: Arc<DataKey>) -> Sealer {
@@ -211,6 +284,15 @@ impl Keyring {
     fn opened(&self) -> std::sync::MutexGuard<'_, HashMap<Key, (Arc<DataKey>, Monotonic)>> {
         self.0.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn firm_key_of(firm: &FirmId) -> Key {
+    Key::new(firm, FIRM_KEYS, ADDRESS)
+}
+
+/// Whether it is the key provider of this process that failed, or another function of its host.
+pub(crate) fn may_be_of_this_process(error: &Error) -> bool {
+    matches!(error.code(), Code::KeyFailed | Code::HostCallbackFailed)
 }
 
 fn context_of(record: &Key) -> SealContext {

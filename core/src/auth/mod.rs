@@ -40,6 +40,7 @@ pub use connect::ConnectStart;
 pub(crate) use connect::check_public_url;
 pub use connection::{ClioAccount, ClioUser, Connection, ConnectionState, Readable};
 pub use keyring::Keyring;
+pub(crate) use keyring::may_be_of_this_process;
 pub use keys::ConfiguredKeys;
 pub use link_set::LinkSet;
 pub(crate) use link_set::Links;

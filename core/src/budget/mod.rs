@@ -26,6 +26,7 @@ use crate::clio::RateWindow;
 use crate::error::Result;
 use crate::model::{FirmId, Monotonic, Timestamp};
 use crate::ports::{Commit, Expect, Key};
+use crate::queue::Stop;
 use crate::records::{Journal, Unit};
 
 /// The length of a window (Clio: Rate limits), until an answer tells its end.
@@ -175,8 +176,8 @@ impl Budget {
     /// Waits until a call may be made.
     ///
     /// # Errors
-    /// [`Code::StoreFailed`](crate::Code::StoreFailed).
-    pub(crate) async fn take(self: &Arc<Self>, class: Class) -> Result<Seat> {
+    /// [`Code::Stopped`](crate::Code::Stopped) if it would have to wait; [`Code::StoreFailed`](crate::Code::StoreFailed).
+    pub(crate) async fn take(self: &Arc<Self>, class: Class, stop: &Stop) -> Result<Seat> {
         loop {
             if let Some(seat) = self.seat() {
                 return Ok(seat);
@@ -192,7 +193,7 @@ impl Budget {
                 if wait > LAST_SECONDS {
                     tracing::info!(seconds = wait.as_secs(), "waiting for Clio's request limit to reset");
                 }
-                self.journal.runtime().sleep(wait).await;
+                stop.unless_told(self.journal.runtime().sleep(wait)).await?;
             }
         }
     }

@@ -31,7 +31,7 @@ impl Firm {
     /// How long one has to wait for a call.
     async fn waits(&self, budget: &Arc<Budget>, class: Class) -> Duration {
         let before = self.runtime.monotonic();
-        drop(budget.take(class).await.unwrap());
+        drop(budget.take(class, &Stop::default()).await.unwrap());
         before.until(self.runtime.monotonic())
     }
 }
@@ -77,7 +77,7 @@ async fn what_an_answer_says_is_believed() {
 async fn an_end_that_was_guessed_gives_way_to_what_is_told() {
     let firm = Firm::new();
     let budget = firm.process();
-    drop(budget.take(Class::Waiting).await.unwrap());
+    drop(budget.take(Class::Waiting, &Stop::default()).await.unwrap());
     // Told in whole seconds, near the guess at first, and then less near: one window all the same (simulation, seed 19578).
     learn(&budget, 12, 6, 56);
     firm.runtime.advance(Duration::from_millis(400));
@@ -126,7 +126,7 @@ async fn people_who_wait_have_a_reserve_and_its_rest_goes_to_bulk_at_the_end() {
 async fn a_call_on_its_way_over_the_edge_is_counted_in_the_new_window() {
     let firm = Firm::new();
     let budget = firm.process();
-    let out = budget.take(Class::Waiting).await.unwrap();
+    let out = budget.take(Class::Waiting, &Stop::default()).await.unwrap();
     firm.runtime.advance(Duration::from_secs(61));
     assert_eq!(firm.waits(&budget, Class::Waiting).await, DRAIN, "waited for it");
     for _ in 0..48 {

@@ -85,9 +85,9 @@ codes! {
     4007 ClioVersionUnsupported "clio_version_unsupported" Clio Never "Clio no longer supports the API version of this SDK. Update the SDK.";
     4008 ClioAnswerInvalid "clio_answer_invalid" Clio Retry "Clio's answer could not be read.";
     4009 PlanWithoutApi "plan_without_api" Plan Never "This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect, unless the firm still is connected.";
-    4010 AppPermissionMissing "app_permission_missing" Permission Never "The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.";
-    4011 UserRoleForbids "user_role_forbids" Permission Never "The role of the connected Clio user forbids this. Give the role access in Clio, or reconnect as a user who has it.";
-    4012 PracticeAreaGone "practice_area_gone" Clio Never "The firm has no such practice area in Clio, or no longer. Choose another in Settings, Integrations.";
+    4010 AppPermissionMissing "app_permission_missing" Permission Never "The Clio app lacks a permission, or the user authorized it before the permission was added. Check the app's permissions (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect. If none is missing, the role of the connected Clio user has no access.";
+    4011 UserRoleForbids "user_role_forbids" Permission Never "Clio forbids this. Either the role of the connected Clio user has no access: give it access in Clio, or reconnect as a user who has it. Or the Clio app lacks a permission: check them (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.";
+    4012 PracticeAreaGone "practice_area_gone" Clio Never "The mapped practice area no longer exists in Clio. Choose another in Settings, Integrations.";
     5001 DocumentNotApproved "document_not_approved" Input Never "The document is not approved and was not sent.";
     5002 DocumentNotClientUpload "document_not_client_upload" Input Never "Only uploads of the client may be sent; this document is not one and was refused.";
     5003 DocumentMissing "document_missing" Input Never "The document's file cannot be found.";
@@ -107,12 +107,13 @@ codes! {
     6006 LinkedRecordGone "linked_record_gone" Clio Never "The contact or matter that was synced is no longer in Clio, or is hidden from the connected user. It is not created again by itself: restore it in Clio, or give the connected user access.";
     6007 NotSyncedYet "not_synced_yet" Input Never "This matter or its client is not in Clio yet. Sync the matter first.";
     6008 NotCreated "not_created" Clio Retry "Clio did not carry out this creation, however often it was sent. If it goes on, see what Clio answered, and ask Clio.";
+    6009 Stopped "stopped" Host Retry "The process was told to stop. What it had begun is given back, and another process, or this one's successor, goes on with it at once.";
     7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.";
     7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record at the same moment. Try again.";
     7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";
     7004 StoreOpenFailed "store_open_failed" Host Never "The SDK's database could not be opened. Check its path, permissions and format.";
     7005 StoreTampered "store_tampered" Host Never "Something other than the SDK opened or changed its database: the file within this process, or entries of the audit log. Stop, find out what it was, and let only the SDK write there.";
-    7006 KeyFailed "key_failed" Host Never "The sealing key is unknown or wrong. Check the configured key and its id.";
+    7006 KeyFailed "key_failed" Host Never "The sealing key of this process is unknown or wrong, or its key service cannot be reached. Check the configured key and its id. Processes with the right key go on.";
     7007 SealBroken "seal_broken" Host Never "A sealed value does not belong to this record, was changed, or was sealed with another key.";
     7008 RuntimeFailed "runtime_failed" Host Retry "The host's clock, timer or source of randomness failed.";
     7009 HostCallbackFailed "host_callback_failed" Host Retry "A function that the host supplied failed or answered something that is not allowed.";

@@ -88,6 +88,7 @@ fn places(code: Code) -> &'static [Place] {
         | Code::NeedsReview
         | Code::StepBlocked
         | Code::LeaseLost
+        | Code::Stopped
         | Code::LinkedRecordGone
         | Code::NotCreated => &[Sync],
         Code::SyncInDoubt => &[Sync, Webhooks],
@@ -97,11 +98,11 @@ fn places(code: Code) -> &'static [Place] {
         | Code::StoreConflict
         | Code::StoreCorrupt
         | Code::StoreTampered
-        | Code::KeyFailed
         | Code::SealBroken
         | Code::RuntimeFailed
         | Code::HostCallbackFailed
         | Code::Internal => STORING,
+        Code::KeyFailed => &[Connect, Sync, Card, Webhooks, Settings, Decision, Question, Opening],
         Code::StoreOpenFailed | Code::StoreLogMissing | Code::Panic => &[Opening],
         Code::BackupFailed => &[Question],
     }
@@ -138,7 +139,7 @@ fn no_message_promises_what_does_not_happen_where_it_stands() {
 #[test]
 fn the_card_says_what_to_do_and_asks_nobody_to_do_what_cannot_be_done() {
     for &code in ALL_CODES.iter().filter(|code| places(**code).contains(&Card)) {
-        let asks = ["can connect", "must reconnect", "Upgrade", "reconnect", "nothing has to be done"];
+        let asks = ["can connect", "must reconnect", "Upgrade", "reconnect", "nothing has to be done", "Check the"];
         assert!(asks.iter().any(|words| code.message().contains(words)), "{code:?}");
     }
     assert!(!Code::Disconnecting.message().contains("onnect it"), "it is being ended");

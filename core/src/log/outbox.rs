@@ -17,6 +17,7 @@ use crate::clio::MatterStatus;
 use crate::error::{Code, Error, Result};
 use crate::model::{ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Scan, Version, Write};
+use crate::queue::Stop;
 use crate::records::{Journal, Unit};
 
 const EVENTS: &str = "outbox";
@@ -229,18 +230,24 @@ pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Writ
 pub struct Outbox<'a> {
     journal: &'a Journal,
     progress: Option<&'a ProgressFeed>,
+    stop: Stop,
 }
 
 impl<'a> Outbox<'a> {
     /// The outbox in this journal.
     #[must_use]
     pub fn new(journal: &'a Journal) -> Self {
-        Self { journal, progress: None }
+        Self { journal, progress: None, stop: Stop::default() }
     }
 
     /// Gives the progress of this process as well.
     pub(crate) fn with_progress(self, progress: &'a ProgressFeed) -> Self {
         Self { progress: Some(progress), ..self }
+    }
+
+    /// Waits for nothing once this is told.
+    pub(crate) fn until(self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self }
     }
 
     /// Leases up to `limit` events for `lease`, of one firm or of all. Waits up to `wait` for the first; an empty answer means that none came.
@@ -279,7 +286,9 @@ impl<'a> Outbox<'a> {
             if !events.is_empty() || left.is_zero() {
                 return Ok(events);
             }
-            runtime.sleep(left.min(POLL)).await;
+            if self.stop.unless_told(runtime.sleep(left.min(POLL))).await.is_err() {
+                return Ok(events);
+            }
         }
     }
 

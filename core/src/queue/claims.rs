@@ -308,11 +308,31 @@ impl Claims {
             // A person asked during the run.
             unit.put_off(&first, Duration::ZERO);
         }
+        self.release(unit, claim).await?;
+        Ok(due)
+    }
+
+    /// Adds to `unit` that a run is given back: the job is as it was before, and due at once, for others or for this process's successor.
+    pub(crate) async fn give_back(&self, unit: &mut Unit, claim: &Claim) -> Result<()> {
+        let (mut job, expect, _) = self.job(&claim.firm, &claim.matter).await?;
+        job.running = None;
+        unit.put_due(job_key(&claim.firm, &claim.matter), expect, Some(Duration::ZERO), &job)?;
+        if job.is_awaited() {
+            let known = self.journal.get::<First>(&first_key(&claim.firm, &claim.matter)).await?;
+            let first = First { matter: claim.matter.clone() };
+            let key = first_key(&claim.firm, &claim.matter);
+            unit.put_due(key, expectation(known.as_ref()), Some(Duration::ZERO), &first)?;
+        }
+        self.release(unit, claim).await
+    }
+
+    /// Adds to `unit` that nobody holds the claim any more.
+    async fn release(&self, unit: &mut Unit, claim: &Claim) -> Result<()> {
         unit.delete(claim.key.clone(), claim.fence.clone());
         if let Some(lease) = self.journal.store().get(&lease_key(&claim.firm, &claim.matter)).await? {
             unit.delete(lease.key, lease.version);
         }
-        Ok(due)
+        Ok(())
     }
 
     /// The generation to park under. The commit checks that the connection is still the one that was found wanting.

@@ -250,6 +250,8 @@ impl Job {
         match (error.code(), error.retry()) {
             (code, _) if needs_admin(code) => Next::Park,
             (code, Retry::Never) if is_mended_elsewhere(code) => Next::Due(SLOWEST_RETRY),
+            // Another process may have the key, or the connection was replaced during the run.
+            (Code::KeyFailed, Retry::Never) => Next::Due(self.patience()),
             (_, Retry::Never) => Next::Rest,
             (_, Retry::After(wait)) => Next::Due(wait.max(self.patience())),
             (_, Retry::Retry | Retry::ProbeFirst | Retry::RefreshThenRetry) => Next::Due(self.patience()),
@@ -282,7 +284,7 @@ pub(crate) fn needs_admin(code: Code) -> bool {
 }
 
 /// Failures of which another call at once would know no more, but that pass without anybody touching the matter: a captive portal, a certificate that ran out,
-/// an application's secret that was rotated, a key that was not configured, or that of a connection that was replaced during the run, a record that a newer SDK wrote
+/// an application's secret that was rotated, a record that a newer SDK wrote
 /// while processes are being replaced. Nobody would think of triggering all matters of that time again.
 fn is_mended_elsewhere(code: Code) -> bool {
     matches!(
@@ -290,7 +292,6 @@ fn is_mended_elsewhere(code: Code) -> bool {
         Code::TlsRefused
             | Code::RedirectRefused
             | Code::OauthRefused
-            | Code::KeyFailed
             | Code::ClioVersionUnsupported
             | Code::StoreCorrupt
     )

@@ -35,6 +35,7 @@ mod nudge;
 mod park;
 mod slots;
 mod state;
+mod stop;
 mod worker;
 
 pub use backfill::{BackfillPlan, BackfillState, BackfillStatus};
@@ -46,7 +47,8 @@ pub(crate) use job::{JOBS, Job, Next};
 pub use job::{LastRun, Trigger};
 pub(crate) use park::release_in;
 pub use state::{MatterState, MatterStatus};
-pub(crate) use state::{failed_matters, matter_state};
+pub(crate) use state::{failed_matters, last_run, matter_state};
+pub(crate) use stop::Stop;
 pub use worker::{Worker, WorkerConfig};
 
 #[cfg(test)]

@@ -9,9 +9,7 @@ use crate::auth::Links;
 use crate::error::Result;
 use crate::model::{ClioId, FirmId, MatterId};
 use crate::records::Journal;
-use crate::sync::{
-    RunStatus, SecondRecord, linked_contact, linked_documents, linked_matter, second_records_of_matter,
-};
+use crate::sync::{RunStatus, SecondRecord, linked_contact, linked_documents, linked_matter, second_records_of_matter};
 
 /// Where the sync of one matter stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,6 +57,11 @@ pub(crate) async fn failed_matters(journal: &Journal, firm: &FirmId) -> Result<V
         job.running.is_none() && job.last.as_ref().is_some_and(|last| last.status != RunStatus::Succeeded)
     });
     Ok(failed.map(|job| job.matter).collect())
+}
+
+/// How the last run of a matter ended.
+pub(crate) async fn last_run(journal: &Journal, firm: &FirmId, matter: &MatterId) -> Result<Option<LastRun>> {
+    Ok(journal.get::<Job>(&job_key(firm, matter)).await?.and_then(|job| job.value.last))
 }
 
 pub(crate) async fn matter_state(

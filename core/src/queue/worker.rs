@@ -1,25 +1,24 @@
 //! The worker: claims due jobs and runs them, several at once, until it is told to stop.
 //!
 //! It looks for work when a trigger of this process nudges it, when a run ends, and otherwise at a slow interval, for the triggers of other processes and for
-//! the work of the dead. Told to stop, it claims nothing more and ends when its runs have ended.
+//! the work of the dead. Told to stop, it claims nothing more; its runs end after the step in progress, at once in a wait, and give back what is not done.
+//!
+//! It takes no work of a firm whose keys do not open in this process: others can do it.
 //!
 //! One firm holds up no other: a firm has its share of runs, what cannot be read is put aside, and jobs of firms that have their share step aside for
 //! a while when they fill the widest look. And looking holds up no run: the runs go on meanwhile.
 
 use core::pin::pin;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::HashSet;
 
-use futures_util::FutureExt as _;
-use futures_util::future::{Either, join3, select};
+use futures_util::future::{Either, join4, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::aside::or_aside;
 use super::backfill::feed_due;
 use super::claims::{Acquired, Claim, Why};
 use super::job::{FIRST, First, JOBS, Job, first_key};
-use super::nudge::Nudge;
 use super::park::release_due;
 use super::slots::{Slot, Slots};
 use crate::clio::HookModel;
@@ -91,17 +90,10 @@ impl Errand {
 enum Due {
     /// This SDK's: so it could be claimed, or not.
     Here(Acquired),
-    /// Of a firm that is another SDK's: it is left alone.
+    /// Of a firm that is another SDK's, or whose keys do not open here: it is left alone.
     Elsewhere,
     /// Unreadable, and put aside; or written all the time.
     Aside,
-}
-
-/// The jobs have ended.
-#[derive(Default)]
-struct Stop {
-    now: AtomicBool,
-    wake: Nudge,
 }
 
 /// Runs due jobs of all firms, applies what Clio delivered, and does what is to be done from time to time. Several may work on one store, in one process or in many.
@@ -116,30 +108,30 @@ impl<'a> Worker<'a> {
         Self { engine, config }
     }
 
-    /// Works until `shutdown` completes and the runs in progress have ended. Failures of the store are logged and waited out. Dropping the future
-    /// stops at once: what was in progress is taken over when its lease ends.
+    /// Works until `shutdown` completes, or the SDK is [told to stop](crate::Sdk::stop), and the steps in progress have ended; runs that wait, for Clio's limit say, end at once. What
+    /// is not done is due at once for other processes. Failures of the store are logged and waited out. Dropping the future stops at once: what was in progress is taken
+    /// over when its lease ends.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        let stopping = Stop::default();
-        let jobs = async {
-            self.run_jobs(shutdown).await;
-            stopping.now.store(true, Ordering::SeqCst);
-            stopping.wake.nudge();
+        let engine = self.engine.below();
+        let told = async {
+            select(pin!(shutdown), pin!(engine.stop.told())).await;
+            engine.stop.tell();
         };
-        let deliveries = self.run_errands(&stopping, Look::Deliveries);
-        let chores = self.run_errands(&stopping, Look::Chores);
-        join3(jobs, deliveries, chores).await;
+        let worker = Worker { engine: &engine, config: self.config };
+        let (deliveries, chores) = (worker.run_errands(Look::Deliveries), worker.run_errands(Look::Chores));
+        join4(told, worker.run_jobs(), deliveries, chores).await;
     }
 
-    /// Runs errands, several at once, until the jobs have ended: one firm for which Clio is slow holds up none of the others.
-    async fn run_errands(&self, stopping: &Stop, look: Look) {
+    /// Runs errands, several at once, until it is told to stop: one firm for which Clio is slow holds up none of the others.
+    async fn run_errands(&self, look: Look) {
         let mut running = FuturesUnordered::new();
         // Those that are being done, and those that could not be done: they are looked at again after a while.
         let mut busy = HashSet::new();
         let mut put_off = Vec::new();
         let mut looked_again = self.engine.runtime.monotonic();
         loop {
-            let (seen, stop) = (self.engine.claims.nudge.count(), stopping.wake.count());
-            if stopping.now.load(Ordering::SeqCst) {
+            let seen = self.engine.claims.nudge.count();
+            if self.engine.stop.is_told() {
                 break;
             }
             let now = self.engine.runtime.monotonic();
@@ -163,8 +155,7 @@ impl<'a> Worker<'a> {
                 Err(error) => tracing::warn!(code = error.code().name(), "looking for deliveries or chores failed"),
             }
             let woken = async {
-                let (nudged, stopped) = (self.engine.claims.nudge.after(seen), stopping.wake.after(stop));
-                select(pin!(nudged), pin!(stopped)).await;
+                select(pin!(self.engine.claims.nudge.after(seen)), pin!(self.engine.stop.told())).await;
             };
             let (mut woken, tick) = (pin!(woken), self.engine.runtime.sleep(self.config.poll));
             let idle = select(woken.as_mut(), tick);
@@ -204,7 +195,7 @@ impl<'a> Worker<'a> {
                 // All of it is being done, or is another SDK's and hides ours.
                 let mut elsewhere = Vec::new();
                 for record in due {
-                    if self.engine.is_elsewhere(&record.key.firm).await.unwrap_or(true) {
+                    if !self.engine.works_for(&record.key.firm).await.unwrap_or(false) {
                         elsewhere.push(record);
                     }
                 }
@@ -223,7 +214,7 @@ impl<'a> Worker<'a> {
             Errand::Chore(record) => record.key.firm.clone(),
         };
         let done = match errand {
-            _ if self.engine.is_elsewhere(&firm).await.unwrap_or(true) => Ok(false),
+            _ if !self.engine.works_for(&firm).await.unwrap_or(false) => Ok(false),
             Errand::Deliveries(firm, model) => self.engine.apply_deliveries(&firm, model).await,
             Errand::Chore(record) => self.engine.do_chore(record).await,
         };
@@ -237,8 +228,8 @@ impl<'a> Worker<'a> {
         (name, done)
     }
 
-    async fn run_jobs(&self, shutdown: impl Future<Output = ()>) {
-        let mut shutdown = pin!(shutdown.fuse());
+    async fn run_jobs(&self) {
+        let mut stop = pin!(self.engine.stop.told());
         let mut running = FuturesUnordered::new();
         let mut slots = Slots::new(self.config);
         loop {
@@ -266,7 +257,7 @@ impl<'a> Worker<'a> {
                         .await;
                 }
             };
-            match select(shutdown.as_mut(), select(pin!(next_end(&mut running)), pin!(look_again))).await {
+            match select(stop.as_mut(), select(pin!(next_end(&mut running)), pin!(look_again))).await {
                 Either::Left(_) => break,
                 Either::Right((Either::Left((slot, _)), _)) => slots.leave(&slot),
                 Either::Right(_) => {}
@@ -282,7 +273,7 @@ impl<'a> Worker<'a> {
     pub async fn run_due(&self) -> Result<usize> {
         let mut runs = 0;
         let mut failed = HashSet::new();
-        loop {
+        while !self.engine.stop.is_told() {
             // All of it: a look releases a part, and finds nothing to run if the firm's settings forbid that part.
             while release_due(&self.engine.journal).await? {}
             let mut claims = Vec::new();
@@ -308,10 +299,13 @@ impl<'a> Worker<'a> {
                 }
             }
         }
+        Ok(runs)
     }
 
     async fn run_claimed(&self, claim: Claim) -> Slot {
-        if let Err(error) = self.engine.run_job(&claim, None).await {
+        if let Err(error) = self.engine.run_job(&claim, None).await
+            && error.code() != Code::Stopped
+        {
             tracing::warn!(code = error.code().name(), matter = %claim.matter, "a run ended early");
         }
         Slot::of(&claim)
@@ -394,6 +388,10 @@ impl<'a> Worker<'a> {
 
     /// Puts the later half of these off a little, and looks again: they hide what is due behind them, of firms that are this SDK's and do not have their share.
     async fn step_aside(&self, mut waiting: Vec<Record>) -> Result<()> {
+        if self.engine.keyring.opens_nothing() {
+            // A process that can do none of it must not take it from those that can.
+            return Ok(());
+        }
         let journal = &self.engine.journal;
         let job_of = |record: &Record| serde_json::from_str::<Job>(&record.body).ok();
         // Nobody is to wait longer for the work of the dead.
@@ -428,7 +426,7 @@ impl<'a> Worker<'a> {
     async fn claim(&self, record: &Record) -> Result<Due> {
         let firm = &record.key.firm;
         let tried = async {
-            if self.engine.is_elsewhere(firm).await? {
+            if !self.engine.works_for(firm).await? {
                 return Ok(Due::Elsewhere);
             }
             // Both name the matter.

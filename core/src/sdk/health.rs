@@ -3,17 +3,19 @@
 use serde::Serialize;
 
 use super::{Sdk, card_words};
-use crate::auth::{Actor, Connection, ConnectionState};
-use crate::error::{Code, ErrorKind, Failure, Result};
-use crate::log::{RunQuery, SyncLog};
-use crate::model::{ActorId, ClioId, MatterId, Timestamp};
+use crate::auth::{Actor, Connection, ConnectionState, Links};
+use crate::error::{Code, Error, ErrorKind, Failure, Result};
+use crate::log::{LoggedRun, RunQuery, SyncLog};
+use crate::model::{ActorId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::Scan;
-use crate::auth::Links;
+use crate::queue::last_run;
 use crate::sync::{RunStatus, SecondRecord, second_records_of_account};
 use crate::webhook::HookHealth;
 
 /// Due jobs are counted up to this.
 const MOST_COUNTED: usize = 1_000;
+/// Failed runs of each kind that are looked at for one that still counts.
+const MOST_FAILURES: usize = 50;
 
 /// The state of a firm's integration. It holds no secret.
 #[derive(Clone, Debug, Serialize)]
@@ -22,6 +24,8 @@ pub struct Health {
     pub state: &'static str,
     /// What an admin should do next; empty when all is well.
     pub advice: Vec<Advice>,
+    /// `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked, and it does no work for the firm. Others may.
+    pub key: &'static str,
     /// The connection, if there ever was one.
     pub connection: Option<ConnectionHealth>,
     /// Sync when an intake is approved.
@@ -38,7 +42,7 @@ pub struct Health {
     pub held_matters: usize,
     /// When a run last succeeded, on the host's clock.
     pub last_success: Option<Timestamp>,
-    /// The last run that did not.
+    /// The last run that did not, unless it was disproved since: by a success of its matter; or by any, if it was the connection or the plan that failed it.
     pub last_failure: Option<FailureHealth>,
     /// What is in Clio more than once: which of them stays is for a person to decide.
     pub second_records: Vec<SecondRecord>,
@@ -138,13 +142,10 @@ impl Sdk {
         let log = SyncLog { journal: &self.journal };
         let last = |status| RunQuery { status: Some(status), limit: 1, ..RunQuery::default() };
         let success = log.query(firm, &last(RunStatus::Succeeded)).await?.items.pop();
-        let mut failure = log.query(firm, &last(RunStatus::Failed)).await?.items.pop();
-        if let Some(partial) = log.query(firm, &last(RunStatus::Partial)).await?.items.pop()
-            && failure.as_ref().is_none_or(|failed| failed.started_at < partial.started_at)
-        {
-            failure = Some(partial);
-        }
-        let advice = advice(connection.as_ref(), webhooks.as_ref());
+        let failure = self.last_failure(firm, success.as_ref()).await?;
+        let mut advice = advice(connection.as_ref(), webhooks.as_ref());
+        let key = self.engine.keyring.prove(firm).await;
+        advice.extend(key.as_ref().err().map(Error::code));
         let token_expires_at = self.auth.token_ends(firm).await.unwrap_or(None);
         let budget = self.engine.share_of(firm).budget.told().await?;
         let second_records = match &connection {
@@ -154,6 +155,7 @@ impl Sdk {
         Ok(Health {
             state: state(connection.as_ref(), &advice),
             advice: advice.into_iter().map(Advice::from).collect(),
+            key: if key.is_ok() { "ok" } else { "failed" },
             connection: connection.map(|connection| ConnectionHealth {
                 region: connection.region,
                 account: connection.account.as_ref().map(|account| account.id),
@@ -179,6 +181,36 @@ impl Sdk {
             }),
             second_records,
         })
+    }
+}
+
+impl Sdk {
+    /// The newest run that did not succeed, and that nothing has disproved since.
+    async fn last_failure(&self, firm: &FirmId, success: Option<&LoggedRun>) -> Result<Option<LoggedRun>> {
+        let log = SyncLog { journal: &self.journal };
+        let mut failed = Vec::new();
+        for status in [RunStatus::Failed, RunStatus::Partial] {
+            let query = RunQuery { status: Some(status), limit: MOST_FAILURES, ..RunQuery::default() };
+            failed.extend(log.query(firm, &query).await?.items);
+        }
+        failed.sort_by_key(|run| core::cmp::Reverse(run.started_at));
+        for run in failed {
+            let is = |kinds: &[ErrorKind]| {
+                run.failure.as_ref().is_some_and(|failure| kinds.iter().any(|kind| kind.name() == failure.kind))
+            };
+            // It was told to stop: that is no failure.
+            let stopped = run.failure.as_ref().is_some_and(|failure| failure.code == Code::Stopped.name());
+            let of_the_firm = is(&[ErrorKind::Auth, ErrorKind::Plan])
+                && success.is_some_and(|success| Some(success.started_at) > run.ended_at);
+            let last = last_run(&self.journal, firm, &run.matter).await?;
+            let of_its_matter = last.is_some_and(|last| {
+                last.status == RunStatus::Succeeded && run.ended_at.is_none_or(|ended| last.at >= ended)
+            });
+            if !stopped && !of_the_firm && !of_its_matter {
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
     }
 }
 

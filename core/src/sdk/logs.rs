@@ -71,7 +71,8 @@ impl Sdk {
     /// [`Code::StoreFailed`].
     pub async fn next_events(&self, firm: Option<&FirmId>, limit: usize, wait: Duration) -> Result<Vec<OutboxEvent>> {
         const LEASE: Duration = Duration::from_secs(60);
-        Outbox::new(&self.journal).with_progress(&self.engine.progress).next_events(firm, limit, LEASE, wait).await
+        let outbox = Outbox::new(&self.journal).with_progress(&self.engine.progress).until(&self.engine.stop);
+        outbox.next_events(firm, limit, LEASE, wait).await
     }
 
     /// Acknowledges an event.

@@ -14,14 +14,13 @@ pub use health::{Advice, BudgetHealth, ConnectionHealth, FailureHealth, Health, 
 pub use settings::MappingPage;
 
 use core::time::Duration;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::auth::{Actor, Auth, ClioApp, ConnectStart, Connection, Keyring, StoreTokens};
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::error::{Code, Error, Result};
-use crate::log::ProgressFeed;
 use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
-use crate::queue::Claims;
+use crate::queue::{Claims, Stop};
 use crate::records::Journal;
 use crate::sync::{Engine, SyncConfig};
 use url::Url;
@@ -170,11 +169,12 @@ impl SdkBuilder {
             session: auth.session().clone(),
             keyring,
             config: self.config,
-            claims: Claims::new(journal.clone(), self.config.lease)?,
-            progress: ProgressFeed::default(),
+            claims: Arc::new(Claims::new(journal.clone(), self.config.lease)?),
+            progress: Arc::default(),
             auth: auth.clone(),
             webhook_url: self.webhook_url,
-            firms: Mutex::default(),
+            firms: Arc::default(),
+            stop: Stop::default(),
         };
         Ok(Sdk { journal, auth, engine })
     }
@@ -197,6 +197,12 @@ impl Sdk {
             config: SyncConfig::default(),
             webhook_url: None,
         }
+    }
+
+    /// Tells everything that this SDK does to end: what waits ends at once, with [`Code::Stopped`]; what works ends after the step in progress, and gives its matter back, which is
+    /// due at once for other processes. [Workers](Self::worker) end. There is no way back: build another one.
+    pub fn stop(&self) {
+        self.engine.stop.tell();
     }
 
     /// Begins to connect the actor's firm: send the person's browser to the URL.

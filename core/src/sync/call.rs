@@ -157,7 +157,7 @@ impl<'a> Caller<'a> {
 
     /// A place in the budget and a token. Taken *before* an intent is committed, so that its send window can be short.
     pub(crate) async fn ready(&self) -> Result<Turn> {
-        let seat = self.share.budget.take(self.class).await?;
+        let seat = self.share.budget.take(self.class, &self.engine.stop).await?;
         if self.claim.is_some_and(Claim::is_lost) {
             return Err(Error::new(Code::LeaseLost));
         }
@@ -208,6 +208,11 @@ impl<'a> Caller<'a> {
         match answer {
             Ok(answered) => {
                 self.share.quota.refund();
+                if grant.connection.advice.contains(&Code::PlanWithoutApi)
+                    && let Err(error) = self.engine.note_plan_back(&self.links.firm).await
+                {
+                    tracing::warn!(code = error.code().name(), "that the plan has API access is noted later");
+                }
                 Ok(answered.value)
             }
             Err(failure) => {
@@ -255,7 +260,8 @@ impl<'a> Caller<'a> {
             }
         };
         tracing::debug!(code = failure.error.code().name(), wait_ms = wait.as_millis() as u64, "trying again");
-        self.engine.runtime.sleep(wait).await;
+        let waited = self.engine.stop.unless_told(self.engine.runtime.sleep(wait)).await;
+        waited.map_err(CallError::not_sent)?;
         self.note_retry(&failure.error);
         Ok(())
     }

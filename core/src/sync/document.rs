@@ -279,7 +279,7 @@ impl Driver<'_> {
                 self.processing_is_slow = true;
                 return Err(processing);
             }
-            runtime.sleep(wait).await;
+            self.engine.stop.unless_told(runtime.sleep(wait)).await?;
             wait = (wait * 2).min(PROCESSING_LONGEST_WAIT);
         }
     }

@@ -16,14 +16,14 @@ use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncRepo
 use super::review::Review;
 use super::run::{Run, RunRecord, fallen_short};
 use super::share::FirmShare;
-use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session};
+use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session, may_be_of_this_process};
 use crate::clio::{ClioApi, contacts, matters};
 use crate::error::{Code, Error, Failure, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::model::{ActorId, ClioId, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{Commit, Expect, IntakeSource, Key, Runtime, Version};
-use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why, hold};
+use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Stop, Trigger, Why, hold};
 use crate::records::{Journal, Unit};
 use crate::settings::FirmSettings;
 
@@ -80,8 +80,8 @@ pub trait Progress: MaybeSend + MaybeSync {
     fn step(&self, matter: &MatterId, step: &StepReport);
 }
 
-/// What a sync works with.
-#[derive(Debug)]
+/// What a sync works with. Clones share everything but what tells them to stop.
+#[derive(Clone, Debug)]
 pub(crate) struct Engine {
     pub journal: Journal,
     pub runtime: Arc<dyn Runtime>,
@@ -90,12 +90,13 @@ pub(crate) struct Engine {
     pub session: Session,
     pub keyring: Keyring,
     pub config: SyncConfig,
-    pub claims: Claims,
-    pub progress: ProgressFeed,
+    pub claims: Arc<Claims>,
+    pub progress: Arc<ProgressFeed>,
     pub auth: Auth,
     /// Where Clio delivers to, without the token.
     pub webhook_url: Option<Url>,
-    pub firms: Mutex<HashMap<FirmId, Arc<FirmShare>>>,
+    pub firms: Arc<Mutex<HashMap<FirmId, Arc<FirmShare>>>>,
+    pub stop: Stop,
 }
 
 /// One run of one matter.
@@ -124,6 +125,32 @@ impl Engine {
     pub(crate) async fn is_elsewhere(&self, firm: &FirmId) -> Result<bool> {
         let connection = Connection::load(&self.journal, firm).await?;
         Ok(connection.is_some_and(|stored| !stored.value.is_of(self.clio.host())))
+    }
+
+    /// Whether this process can work for the firm: the firm is not [elsewhere](Self::is_elsewhere), and its keys open here.
+    pub(crate) async fn works_for(&self, firm: &FirmId) -> Result<bool> {
+        if self.is_elsewhere(firm).await? {
+            return Ok(false);
+        }
+        match self.keyring.prove(firm).await {
+            Ok(()) => Ok(true),
+            Err(error) if may_be_of_this_process(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a failure says nothing of the work, but of this process: it was told to stop, or its key provider does not open the firm's key. Others can go on.
+    pub(crate) async fn is_of_this_process(&self, firm: &FirmId, error: &Error) -> bool {
+        if error.code() == Code::Stopped {
+            return true;
+        }
+        may_be_of_this_process(error)
+            && self.keyring.prove_anew(firm).await.is_err_and(|error| may_be_of_this_process(&error))
+    }
+
+    /// One that can be told to stop alone.
+    pub(crate) fn below(&self) -> Self {
+        Self { stop: self.stop.below(), ..self.clone() }
     }
 
     /// Has a worker sync a matter; while the firm is disconnected, keeps that an admin may ask for it later.
@@ -180,6 +207,11 @@ impl Engine {
         if self.is_elsewhere(&actor.firm).await? {
             return Err(Code::ConnectedElsewhere.into());
         }
+        if let Err(error) = self.keyring.prove(&actor.firm).await {
+            // A process whose key is the right one does it.
+            self.claims.trigger(&actor.firm, matter, Trigger::Manual, &actor.id).await?;
+            return Err(error);
+        }
         let deadline = self.runtime.monotonic() + self.config.lease + BUSY_WAIT;
         loop {
             let left = match self.claims.acquire(&actor.firm, matter, Why::Asked(Trigger::Manual, &actor.id)).await? {
@@ -192,7 +224,11 @@ impl Engine {
                 self.trigger(&actor.firm, matter, Trigger::Manual, &actor.id).await?;
                 return Err(Error::new(Code::SyncBusy).with("matter", matter));
             }
-            self.runtime.sleep(left.clamp(BUSY_POLL_SHORTEST, BUSY_POLL_LONGEST)).await;
+            let wait = left.clamp(BUSY_POLL_SHORTEST, BUSY_POLL_LONGEST);
+            if let Err(stopped) = self.stop.unless_told(self.runtime.sleep(wait)).await {
+                self.trigger(&actor.firm, matter, Trigger::Manual, &actor.id).await?;
+                return Err(stopped);
+            }
         }
     }
 
@@ -256,6 +292,10 @@ impl Engine {
             Err(error) => Err(error),
         };
         match result {
+            Err(error) if self.is_of_this_process(&claim.firm, &error).await => {
+                self.give_back(claim, &mut run, &error).await?;
+                Err(error)
+            }
             Err(error) if error.code() != Code::LeaseLost => {
                 run.record.failure = Some(Failure::from(&error));
                 // If the store is what failed, this fails too, and the job is taken over when the lease ends.
@@ -265,6 +305,29 @@ impl Engine {
             }
             result => result,
         }
+    }
+
+    /// The end of a run that others go on with. It tells the host nothing, and counts for no try.
+    async fn give_back(&self, claim: &Claim, run: &mut Run, error: &Error) -> Result<()> {
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(&claim.firm)?;
+            self.claims.give_back(&mut unit, claim).await?;
+            if run.is_written() {
+                run.record.failure = Some(Failure::from(error));
+                run.record.status = Some(fallen_short(&self.journal, &claim.links, &claim.matter).await?.0);
+                let ended_at = self.runtime.now();
+                (run.record.ended_at, run.record.next_attempt_at) = (Some(ended_at), Some(ended_at));
+                run.attach_end(&mut unit)?;
+            }
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                self.claims.nudge.nudge();
+                return Ok(());
+            }
+            if !self.claims.holds(claim).await? {
+                return Err(Error::new(Code::LeaseLost).with("matter", &claim.matter));
+            }
+        }
+        Err(Error::new(Code::StoreConflict).with("reason", "job_contended"))
     }
 
     async fn prepare(
@@ -332,7 +395,8 @@ impl Engine {
             run.record.next_attempt_at = due.filter(|_| failure.is_some()).map(|due| ended_at + due);
             unit.audit(entry.clone());
             unit.event(Event::about_matter(&claim.matter, event.clone()));
-            if matches!(run.finish(&self.journal, unit).await?, Commit::Done { .. }) {
+            run.attach_end(&mut unit)?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 self.claims.nudge.nudge();
                 return Ok(());
             }
@@ -359,8 +423,10 @@ impl Engine {
 
 impl Driver<'_> {
     async fn drive(&mut self, plan: &Plan) -> Result<()> {
+        self.engine.stop.check()?;
         let contact = self.contact(plan.contact).await;
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
+        self.engine.stop.check()?;
         let matter = match contact {
             Some(client) => match self.matter(plan.matter, client).await {
                 Err(error) => {
@@ -391,6 +457,7 @@ impl Driver<'_> {
         planned: PlannedDocument,
         matter: Option<ClioId>,
     ) -> Result<()> {
+        self.engine.stop.check()?;
         let key = self.intake.key_of(document);
         let id = key.to_string();
         let step = |outcome, code| {
@@ -442,6 +509,7 @@ impl Driver<'_> {
     /// Takes a step's result into the report; a failure is written to the logs first. Gives the record in Clio, if there is one.
     async fn settle(&mut self, kind: StepKind, id: String, result: Result<StepReport>) -> Result<Option<ClioId>> {
         let result = match result {
+            Err(error) if self.engine.is_of_this_process(self.firm, &error).await => return Err(error),
             Err(error) if is_forbidden(error.code()) => Err(self.plan_lost(error).await?),
             result => result,
         };

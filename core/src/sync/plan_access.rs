@@ -3,8 +3,8 @@
 //! Clio then answers everything with 403, as it answers a missing permission or role. A run that is refused therefore asks for one record of each kind, and only if all
 //! of these are refused too, the plan is what is missing: the connection says so, and jobs are parked under its generation (`queue/park.rs`).
 //!
-//! A plan is upgraded without connecting anew, and nobody tells us. So a chore asks again from time to time, until something is answered. Then the generation is
-//! raised, as by a connect, and what was parked is released in the same commit.
+//! A plan is upgraded without connecting anew, and nobody tells us. So a chore asks again from time to time, until something is answered; what a person asks for meanwhile may be answered
+//! before that. Then the generation is raised, as by a connect, and what was parked is released in the same commit.
 
 use core::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::FirmId;
 use crate::ports::{Commit, Expect};
 use crate::queue::release_in;
-use crate::webhook::{Chore, wake_after};
+use crate::webhook::{Chore, wake_after, wake_in};
 
 /// How often Clio is asked whether the plan has API access again.
 const ASK_EVERY: Duration = Duration::from_secs(900);
@@ -70,10 +70,16 @@ impl Engine {
         if refuses_all(&Caller::of_firm(self, &links, Class::Bulk)).await? {
             return Ok(Some(ASK_EVERY));
         }
+        self.note_plan_back(firm).await?;
+        Ok(None)
+    }
+
+    /// Clio answered: the plan has API access. Nothing else says so any more, and what was parked is released.
+    pub(super) async fn note_plan_back(&self, firm: &FirmId) -> Result<()> {
         loop {
             let stored = Connection::load_usable(&self.journal, firm).await?;
             if !stored.value.advice.contains(&Code::PlanWithoutApi) {
-                return Ok(None);
+                return Ok(());
             }
             let mut connection = stored.value;
             connection.advice.retain(|code| *code != Code::PlanWithoutApi);
@@ -84,11 +90,13 @@ impl Engine {
             let mut unit = self.journal.unit(firm)?;
             unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
             release_in(&self.journal, &mut unit, firm).await?;
+            // What was refused was taken for a missing permission there.
+            wake_in(&self.journal, &mut unit, Chore::Subscriptions).await?;
             let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Ok).with("connection", &connection.id);
             unit.audit(entry.with("mended", Code::PlanWithoutApi.name()));
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 self.claims.nudge.nudge();
-                return Ok(None);
+                return Ok(());
             }
         }
     }

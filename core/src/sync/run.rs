@@ -130,11 +130,14 @@ impl Run {
         self.record.steps.push(step.into());
     }
 
-    /// Commits the end of the run.
-    pub(crate) async fn finish(&mut self, journal: &Journal, mut unit: Unit) -> Result<Commit> {
-        let record = self.record.clone();
-        self.attach(&mut unit, &record)?;
-        journal.commit(&unit).await
+    /// Whether the store knows of it.
+    pub(crate) fn is_written(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// Adds the end of the run to its last commit.
+    pub(crate) fn attach_end(&self, unit: &mut Unit) -> Result<()> {
+        self.attach(unit, &self.record).map(|_| ())
     }
 
     fn attach(&self, unit: &mut Unit, record: &RunRecord) -> Result<Version> {

@@ -47,6 +47,8 @@ impl Driver<'_> {
                 targets = self.further_parts(stub, batch).await.map_err(broken)?;
             }
             for (arrived, part) in batch.iter().enumerate() {
+                // Nothing of it is visible yet, and the rest may take an hour.
+                self.engine.stop.check().map_err(broken)?;
                 let target = target_of(&targets, part.number).ok_or_else(|| broken(no_address("part")))?;
                 let slice = DocumentSlice {
                     document: document.clone(),
@@ -98,7 +100,7 @@ impl Driver<'_> {
                 return Err(refused(failure));
             }
             let wait = schedule.next_wait(&*self.engine.runtime)?;
-            self.engine.runtime.sleep(wait).await;
+            self.engine.stop.unless_told(self.engine.runtime.sleep(wait)).await?;
             self.caller.note_retry(&failure.error);
         }
     }

@@ -187,6 +187,7 @@ impl Engine {
             }
             // Connecting wakes it.
             Err(error) if matches!(error.code(), Code::NotConnected | Code::ReconnectRequired) => None,
+            Err(error) if self.is_of_this_process(&firm, &error).await => Some(Duration::ZERO),
             Err(error) => {
                 tracing::warn!(%firm, chore = progress.chore.name(), code = error.code().name(), "a chore failed");
                 progress.failures = progress.failures.saturating_add(1);

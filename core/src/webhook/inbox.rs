@@ -137,6 +137,10 @@ impl Engine {
                 }
                 Err(error) if error.code() == Code::StoreConflict => {}
                 Err(error) if error.code() == Code::StoreFailed => return Err(error),
+                Err(error) if self.is_of_this_process(&record.key.firm, &error).await => {
+                    self.put_off(&record, Duration::ZERO).await?;
+                    return Ok(false);
+                }
                 Err(error) => return self.later(&record, incoming, &error).await,
             }
         }

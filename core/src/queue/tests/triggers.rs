@@ -99,9 +99,10 @@ async fn what_is_mended_outside_of_casehug_is_tried_again_at_the_slowest_interva
     let claims = bench.process();
     bench.trigger(&claims, Trigger::Approved).await;
     let job = bench.job().await;
-    for code in [Code::TlsRefused, Code::RedirectRefused, Code::OauthRefused, Code::KeyFailed, Code::StoreCorrupt] {
+    for code in [Code::TlsRefused, Code::RedirectRefused, Code::OauthRefused, Code::StoreCorrupt] {
         assert_eq!(job.next_after(&Error::new(code)), Next::Due(Duration::from_secs(3600)), "{code:?}");
     }
+    assert_eq!(job.next_after(&Error::new(Code::KeyFailed)), Next::Due(Duration::from_secs(30)), "another has it");
     assert_eq!(job.next_after(&Error::new(Code::ClioValidation)), Next::Rest);
 }
 

@@ -18,8 +18,8 @@ use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
 use crate::model::{ActorId, FirmId, Intake, MatterId, Timestamp};
 use crate::ports::{
-    Commit, Expect, Headers, HttpBody, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Order, Record,
-    Runtime as _, Scan, Store, Version, Write,
+    Commit, Expect, Headers, HttpBody, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, KeyProvider, Order,
+    Record, Runtime as _, Scan, Store, Version, Write,
 };
 use crate::queue::{Acquired, Claim, Trigger, Why, WorkerConfig};
 use crate::sdk::{Health, Sdk};
@@ -271,6 +271,14 @@ impl World {
         process(&self.runtime, Arc::new(self.store.clone()), &self.http, &self.intake, HERE, hooks)
     }
 
+    /// The same world as another process sees it, whose keys are these.
+    pub fn with_keys(&self, keys: Arc<dyn KeyProvider>) -> Self {
+        let store = Arc::new(self.store.clone());
+        let sdk = process_with(keys, &self.runtime, store, &self.http, &self.intake, HERE, HOOKS);
+        let (http, runtime) = (self.http.clone(), self.runtime.clone());
+        Self { sdk, http, runtime, store: self.store.clone(), intake: self.intake.clone() }
+    }
+
     /// A process that sees the store in another way.
     pub fn process_on(&self, store: Arc<dyn Store>) -> Arc<Sdk> {
         process(&self.runtime, store, &self.http, &self.intake, HERE, HOOKS)
@@ -490,11 +498,23 @@ fn process(
     hooks: &str,
 ) -> Arc<Sdk> {
     let keys = ConfiguredKeys::from_text(Arc::new(runtime.clone()), "a", [("a", KEY)]).unwrap();
+    process_with(Arc::new(keys), runtime, store, http, intake, clio, hooks)
+}
+
+fn process_with(
+    keys: Arc<dyn KeyProvider>,
+    runtime: &VirtualRuntime,
+    store: Arc<dyn Store>,
+    http: &Http,
+    intake: &MemoryIntake,
+    clio: &str,
+    hooks: &str,
+) -> Arc<Sdk> {
     let app = ClioApp::new("c", SecretString::from("s")).unwrap();
     let sdk = Sdk::builder(app, ClioHost::custom(Url::parse(clio).unwrap()).unwrap())
         .transport(Arc::new(http.clone()))
         .store(store)
-        .keys(Arc::new(keys))
+        .keys(keys)
         .intake(Arc::new(intake.clone()))
         .runtime(Arc::new(runtime.clone()))
         .webhook_url(Url::parse(hooks).unwrap())
