@@ -1,6 +1,8 @@
 //! Intakes of several firms: `DIR/<firm>/<matter>/`. Without the firm in the path, whoever guesses another firm's matter id could have it synced to their own Clio.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use casehug_clio::Result;
 use casehug_clio::maybe_send::BoxFuture;
@@ -12,16 +14,19 @@ use casehug_clio_intake_folder::FolderIntake;
 #[derive(Clone, Debug)]
 pub(crate) struct FirmIntakes {
     root: PathBuf,
+    /// Kept, because each remembers what it has read.
+    firms: Arc<Mutex<BTreeMap<FirmId, FolderIntake>>>,
 }
 
 impl FirmIntakes {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, firms: Arc::default() }
     }
 
     /// A firm's id holds no separator and begins with no dot, so it stays below the root.
     fn of(&self, firm: &FirmId) -> FolderIntake {
-        FolderIntake::new(self.root.join(firm.as_str()))
+        let mut firms = self.firms.lock().unwrap_or_else(PoisonError::into_inner);
+        firms.entry(firm.clone()).or_insert_with(|| FolderIntake::new(self.root.join(firm.as_str()))).clone()
     }
 }
 

@@ -1,24 +1,29 @@
 //! A folder of approved intakes: `DIR/<matter id>/intake.json` beside the files that it names (docs/intake-format.md).
 //!
-//! For demos, tests and hosts that export files. It serves one firm: whoever asks, gets this folder. Everything is read afresh at each call, on the
-//! blocking pool of the tokio runtime that polls it, or in place if there is none. A path in `intake.json` must stay inside the matter's folder, also
-//! through symbolic links, and must be a regular file: a pipe would hang. `intake.json` itself must, too. Errors name ids, never paths: file names are client data.
+//! For demos, tests and hosts that export files. It serves one firm: whoever asks, gets this folder. Every call looks at the files as they are then (`intake.json` is
+//! read once for each state of it), on the blocking pool of the tokio runtime that polls it, or in place if there is none. A matter's folder must stand in this one, and a path in
+//! `intake.json` must stay inside the matter's folder, also through symbolic links, and must be a regular file: a pipe would hang. `intake.json` itself must, too, and is no
+//! document. Errors name ids, never paths: file names are client data.
 //!
 //! A file's revision is a digest of its length, modification and change times and inode number. Whoever changes bytes changes these (on Unix also when the
 //! modification time is set back; two changes within one tick of the file system's clock, a few milliseconds, of equal length can look like one);
 //! hashing a gigabyte before each upload and again before publishing would cost more than the upload.
 
-use std::fs::{File, Metadata, OpenOptions};
+mod index;
+mod inside;
+
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::model::{DocumentKey, DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
 use casehug_clio::{Code, Error, Result};
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
+
+use crate::index::{Index, Indexes, Seen};
+use crate::inside::{Refusal, folder_inside, open_document, open_inside, revision};
 
 /// The largest `intake.json` that is read.
 const MAX_INTAKE: u64 = 8 * 1024 * 1024;
@@ -29,27 +34,22 @@ const MAX_READ: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub struct FolderIntake {
     root: PathBuf,
-}
-
-/// The one thing of a document that only this adapter needs.
-#[derive(Deserialize)]
-struct Paths {
-    documents: Vec<DocumentPath>,
-}
-
-#[derive(Deserialize)]
-struct DocumentPath {
-    id: String,
-    #[serde(default)]
-    upload_id: Option<String>,
-    path: PathBuf,
+    /// Shared by all clones.
+    indexes: Indexes,
+    #[cfg(test)]
+    parsed: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl FolderIntake {
     /// A source over this folder. Nothing is read yet.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            indexes: Indexes::default(),
+            #[cfg(test)]
+            parsed: std::sync::Arc::default(),
+        }
     }
 
     /// The matters of the folder, by id: every folder in it. One whose name is no id is listed as that error, without the name. Whether a
@@ -76,67 +76,87 @@ impl FolderIntake {
         off_the_polling_thread(move || work(&this)).await.unwrap_or_else(|| Err(failed()))
     }
 
-    fn read_json(&self, matter: &MatterId) -> Result<Vec<u8>> {
+    /// The matter's folder, by its real path, and its `intake.json`.
+    fn open_intake(&self, matter: &MatterId) -> Result<(PathBuf, File, Seen)> {
         let failed = |code, reason| Error::new(code).with("matter", matter).with("reason", reason);
-        let folder = self.root.join(matter.as_str());
-        if !folder.is_dir() {
-            return Err(failed(Code::MatterUnknown, "no_folder"));
-        }
-        let file = open_inside(&folder, Path::new("intake.json")).map_err(|refusal| match refusal {
+        let folder = folder_inside(&self.root, matter.as_str()).map_err(|refusal| match refusal {
+            Refusal::Outside => failed(Code::IntakeUnreadable, "path_refused"),
+            _ => failed(Code::MatterUnknown, "no_folder"),
+        })?;
+        let opened = open_inside(&folder, Path::new("intake.json")).map_err(|refusal| match refusal {
             Refusal::Missing => failed(Code::MatterUnknown, "no_intake"),
             Refusal::Outside => failed(Code::IntakeUnreadable, "path_refused"),
             Refusal::NotAFile => failed(Code::IntakeUnreadable, "not_a_file"),
             Refusal::Unreadable => failed(Code::IntakeUnreadable, "io"),
-        })?;
-        let mut json = Vec::new();
-        file.take(MAX_INTAKE + 1).read_to_end(&mut json).map_err(|_| failed(Code::IntakeUnreadable, "io"))?;
-        Ok(json)
+        });
+        let (file, metadata) = opened?;
+        Ok((folder, file, Seen::new(metadata)))
     }
 
-    fn intake(&self, matter: &MatterId) -> Result<(Intake, Vec<u8>)> {
-        let json = self.read_json(matter)?;
-        let intake = Intake::from_json(&json).map_err(|error| error.with("matter", matter))?;
+    fn load_now(&self, matter: &MatterId) -> Result<Intake> {
+        let (_, file, seen) = self.open_intake(matter)?;
+        let json = read_json(matter, file)?;
+        let intake = self.parse(matter, &json)?;
+        // Its documents are asked for next. Without usable paths it is they that fail.
+        if let Ok(index) = Index::new(&intake, &json, seen) {
+            self.indexes.keep(matter, index);
+        }
+        Ok(intake)
+    }
+
+    fn parse(&self, matter: &MatterId, json: &[u8]) -> Result<Intake> {
+        #[cfg(test)]
+        self.parsed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let intake = Intake::from_json(json).map_err(|error| error.with("matter", matter))?;
         if intake.matter.id != *matter {
             let invalid = Error::new(Code::IntakeInvalid).with("field", "matter.id").with("matter", matter);
             return Err(invalid.with("reason", "not_the_folders_name"));
         }
-        Ok((intake, json))
+        Ok(intake)
+    }
+
+    /// What the intake says of its documents now.
+    fn index(&self, matter: &MatterId, file: File, seen: Seen) -> Result<Index> {
+        if let Some(index) = self.indexes.unchanged(matter, &seen) {
+            return Ok(index);
+        }
+        let json = read_json(matter, file)?;
+        if let Some(index) = self.indexes.same(matter, &json, &seen) {
+            return Ok(index);
+        }
+        let index = Index::new(&self.parse(matter, &json)?, &json, seen)?;
+        Ok(self.indexes.keep(matter, index))
     }
 
     /// The document as it is now, and its open file.
     fn locate(&self, document: &DocumentRef) -> Result<(DocumentStat, File)> {
         let key = &document.key;
         let failed = |code, reason| Error::new(code).with("document", key).with("reason", reason);
-        let (intake, json) = self.intake(&key.matter)?;
-        let entry = intake
-            .documents
-            .iter()
-            .find(|entry| entry.id == key.document && entry.upload_id == key.upload)
-            .ok_or_else(|| failed(Code::DocumentMissing, "not_in_the_intake"))?;
-        let paths: Paths = serde_json::from_slice(&json).map_err(|_| {
+        let (folder, file, seen) = self.open_intake(&key.matter)?;
+        let intake = seen.file.clone();
+        let index = self.index(&key.matter, file, seen)?;
+        let entry = index.document(key).ok_or_else(|| failed(Code::DocumentMissing, "not_in_the_intake"))?;
+        let path = entry.path.as_ref().ok_or_else(|| {
             let invalid = Error::new(Code::IntakeInvalid).with("field", "documents.path");
-            invalid.with("matter", &key.matter).with("reason", "missing")
+            invalid.with("document", key).with("reason", "missing")
         })?;
-        let named = paths.documents.into_iter().find(|named| {
-            named.id == key.document.as_str() && named.upload_id.as_ref().unwrap_or(&named.id) == key.upload.as_str()
-        });
-        let named = named.ok_or_else(|| failed(Code::DocumentMissing, "not_in_the_intake"))?;
-        let folder = self.root.join(key.matter.as_str());
-        let file = open_inside(&folder, &named.path).map_err(|refusal| match refusal {
+        let opened = open_document(&folder, path, &intake).map_err(|refusal| match refusal {
             Refusal::Missing => failed(Code::DocumentMissing, "no_file"),
             Refusal::Outside => failed(Code::DocumentMissing, "path_refused"),
             Refusal::NotAFile => failed(Code::DocumentUnreadable, "not_a_file"),
             Refusal::Unreadable => failed(Code::DocumentUnreadable, "io"),
-        })?;
-        let metadata = file.metadata().map_err(|_| failed(Code::DocumentUnreadable, "io"))?;
-        let stat = DocumentStat {
-            len: metadata.len(),
-            revision: revision(&metadata),
-            status: entry.status,
-            origin: entry.origin,
-        };
-        Ok((stat, file))
+        });
+        let (file, metadata) = opened?;
+        let (len, revision) = (metadata.len(), revision(&metadata));
+        Ok((DocumentStat { len, revision, status: entry.status, origin: entry.origin }, file))
     }
+}
+
+fn read_json(matter: &MatterId, file: File) -> Result<Vec<u8>> {
+    let unreadable = |_| Error::new(Code::IntakeUnreadable).with("matter", matter).with("reason", "io");
+    let mut json = Vec::new();
+    file.take(MAX_INTAKE + 1).read_to_end(&mut json).map_err(unreadable)?;
+    Ok(json)
 }
 
 /// Runs what may block where it stops nobody: on the pool of the runtime that polls us. `None`: it panicked.
@@ -147,70 +167,10 @@ async fn off_the_polling_thread<T: Send + 'static>(work: impl FnOnce() -> T + Se
     }
 }
 
-/// Why a file was not opened.
-enum Refusal {
-    Missing,
-    Outside,
-    NotAFile,
-    Unreadable,
-}
-
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing,
-            _ => Self::Unreadable,
-        }
-    }
-}
-
-/// Opens a regular file, if its real path is inside the folder.
-fn open_inside(folder: &Path, path: &Path) -> Result<File, Refusal> {
-    if !path.components().all(|part| matches!(part, Component::Normal(_))) {
-        return Err(Refusal::Outside);
-    }
-    let folder = folder.canonicalize()?;
-    let real = folder.join(path).canonicalize()?;
-    if !real.starts_with(&folder) {
-        return Err(Refusal::Outside);
-    }
-    // Before opening, as opening some devices does something; and after it, as the name may mean another file by now.
-    if !std::fs::metadata(&real)?.is_file() {
-        return Err(Refusal::NotAFile);
-    }
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt as _;
-        // Should it have become a link it is not followed, and should it have become a pipe nobody waits for a writer.
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    }
-    let file = options.open(&real)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(Refusal::NotAFile) }
-}
-
-fn revision(metadata: &Metadata) -> String {
-    let mut digest = Sha256::new();
-    digest.update(metadata.len().to_be_bytes());
-    if let Ok(since) = metadata.modified().map(|time| time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default()) {
-        digest.update(since.as_nanos().to_be_bytes());
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        digest.update(metadata.ino().to_be_bytes());
-        digest.update(metadata.ctime().to_be_bytes());
-        digest.update(metadata.ctime_nsec().to_be_bytes());
-    }
-    hex::encode(&digest.finalize()[..16])
-}
-
 impl IntakeSource for FolderIntake {
     fn load<'a>(&'a self, _: &'a FirmId, matter: &'a MatterId) -> BoxFuture<'a, Result<Intake>> {
         let matter = matter.clone();
-        Box::pin(self.blocking(move |this| this.intake(&matter).map(|(intake, _)| intake)))
+        Box::pin(self.blocking(move |this| this.load_now(&matter)))
     }
 
     fn stat<'a>(&'a self, document: &'a DocumentRef) -> BoxFuture<'a, Result<DocumentStat>> {

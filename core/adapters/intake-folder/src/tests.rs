@@ -216,3 +216,111 @@ fn it_works_without_a_tokio_runtime() {
     });
     assert_eq!(reading.as_mut().poll(&mut context), std::task::Poll::Ready(b"123".to_vec()));
 }
+
+/// A matter `m1` with so many documents, `d0` and on, each with its file.
+fn folder_of(documents: usize) -> (TempDir, FolderIntake) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("m1")).unwrap();
+    let list: Vec<String> = (0..documents)
+        .map(|n| {
+            std::fs::write(folder.path().join(format!("m1/{n}.pdf")), b"x").unwrap();
+            format!(
+                r#"{{"id":"d{n}","file_name":"{n}.pdf","content_type":"application/pdf","path":"{n}.pdf","status":"approved","origin":"client_upload"}}"#
+            )
+        })
+        .collect();
+    let json = format!(
+        r#"{{"matter":{{"id":"m1","title":"T"}},"client":{{"id":"c1","first_name":"A","last_name":"B"}},"documents":[{}]}}"#,
+        list.join(",")
+    );
+    std::fs::write(folder.path().join("m1/intake.json"), json).unwrap();
+    let source = FolderIntake::new(folder.path());
+    (folder, source)
+}
+
+fn numbered(n: usize) -> DocumentRef {
+    let mut one = document();
+    one.key.document = DocumentId::new(format!("d{n}")).unwrap();
+    one.key.upload = UploadId::new(format!("d{n}")).unwrap();
+    one
+}
+
+#[tokio::test]
+async fn an_intake_is_parsed_once_however_many_documents_are_asked_for() {
+    let (_folder, source) = folder_of(300);
+    let firm = document().firm;
+    source.load(&firm, &document().key.matter).await.unwrap();
+    for n in 0..300 {
+        source.clone().stat(&numbered(n)).await.unwrap();
+        source.open(&numbered(n), 0).await.unwrap();
+    }
+    assert_eq!(source.parsed.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_withdrawal_is_seen_although_length_and_time_of_the_file_are_as_before() {
+    let (folder, source) = folder_with("a.pdf");
+    std::fs::write(folder.path().join("m1/a.pdf"), b"x").unwrap();
+    for round in 0..200 {
+        let (status, wanted) = match round % 2 {
+            0 => ("approved", DocumentStatus::Approved),
+            _ => ("rejected", DocumentStatus::Rejected),
+        };
+        write_intake(&folder, "m1", "a.pdf", status);
+        assert_eq!(source.stat(&document()).await.unwrap().status, wanted, "{round}");
+    }
+}
+
+#[tokio::test]
+async fn the_intake_itself_is_no_document_by_whatever_name() {
+    for path in ["intake.json", "INTAKE.json", "Intake.JSON", "link.pdf", "hard.pdf", "sub/link.pdf"] {
+        let (folder, source) = folder_with(path);
+        let (matter, intake) = (folder.path().join("m1"), folder.path().join("m1/intake.json"));
+        std::fs::create_dir(matter.join("sub")).unwrap();
+        // On a file system that tells cases apart these are other files; on the next one, to which the folder is copied, they are not.
+        for name in ["INTAKE.json", "Intake.JSON"] {
+            if !matter.join(name).exists() {
+                std::fs::write(matter.join(name), b"x").unwrap();
+            }
+        }
+        std::fs::hard_link(&intake, matter.join("hard.pdf")).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("intake.json", matter.join("link.pdf")).unwrap();
+            std::os::unix::fs::symlink("../link.pdf", matter.join("sub/link.pdf")).unwrap();
+        }
+        let error = source.stat(&document()).await.expect_err(path);
+        assert_eq!(error.code(), Code::DocumentMissing, "{path}");
+        #[cfg(unix)]
+        assert_eq!(error.get("reason"), Some("path_refused"), "{path}");
+        assert!(source.open(&document(), 0).await.is_err(), "{path}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_matters_folder_that_leads_out_of_the_firms_folder_is_refused() {
+    let outside = tempfile::tempdir().unwrap();
+    write_intake(&outside, "m1", "a.pdf", "approved");
+    std::fs::write(outside.path().join("m1/a.pdf"), b"x").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("firm/other")).unwrap();
+    let source = FolderIntake::new(folder.path().join("firm"));
+    let link = folder.path().join("firm/m1");
+    std::os::unix::fs::symlink(outside.path().join("m1"), &link).unwrap();
+    let firm = document().firm;
+    for refused in [
+        source.load(&firm, &document().key.matter).await.map(drop),
+        source.stat(&document()).await.map(drop),
+        source.open(&document(), 0).await.map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!((error.code(), error.get("reason")), (Code::IntakeUnreadable, Some("path_refused")));
+    }
+    // A link within the firm's folder is the firm's own business.
+    std::fs::remove_file(&link).unwrap();
+    write_intake(&folder, "firm/other", "a.pdf", "approved");
+    std::fs::write(folder.path().join("firm/other/a.pdf"), b"x").unwrap();
+    std::os::unix::fs::symlink("other", &link).unwrap();
+    assert_eq!(source.stat(&document()).await.unwrap().len, 1);
+}
