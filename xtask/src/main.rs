@@ -4,6 +4,9 @@
 mod clio;
 mod contract;
 mod demo;
+mod dist;
+mod hide;
+mod hosts;
 mod simulate;
 mod test;
 mod wasm;
@@ -27,6 +30,8 @@ fn main() -> ExitCode {
         }
         Some("kills") => kills(args.get(1).map_or("1000", String::as_str)),
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
+        Some("hosts") => hosts::run_all(),
+        Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_large_file(),
         #[cfg(feature = "bindgen")]
         Some("bindgen") => match &args[1..] {
@@ -34,9 +39,11 @@ fn main() -> ExitCode {
             _ => Err(String::from("usage: cargo xtask bindgen WASM FOLDER")),
         },
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | bench [NAME] | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | bench [NAME] | hosts | dist c | intake\n  \
              bench: ratio, trigger, approval, hooks, growth; --most N: the largest number of linked matters\n  \
              kills: kills a worker (SIGKILL) while it syncs, 1000 times unless told\n  \
+             hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
+             dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
              mutate: takes out one safeguard after the other, and the simulation must notice\n  \
              intake: makes the example intake's 120 MB file",
         )),
