@@ -44,6 +44,25 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Auth,
+        Self::RateLimit,
+        Self::Network,
+        Self::Permission,
+        Self::Plan,
+        Self::Input,
+        Self::Clio,
+        Self::Host,
+        Self::Internal,
+    ];
+
+    /// The one of this [name](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The stable name, as in the sync log and in every binding.
     #[must_use]
     pub fn name(self) -> &'static str {

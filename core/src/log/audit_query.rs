@@ -86,7 +86,9 @@ impl<'a> AuditLog<'a> {
     pub async fn query(&self, firm: &FirmId, query: &AuditQuery) -> Result<LogPage<AuditRecord>> {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(MOST) };
         let mut until = match &query.after {
-            Some(after) => after.parse().map_err(|_| Error::new(Code::SettingInvalid).with("argument", "after"))?,
+            Some(after) => after.parse().map_err(|_| {
+                Error::new(Code::SettingInvalid).with("argument", "after").with("reason", "not_of_a_page")
+            })?,
             None => u64::MAX,
         };
         let mut page = LogPage { items: Vec::new(), next: None };

@@ -140,6 +140,9 @@ impl SyncLog<'_> {
         let prefix = query.matter.as_ref().map_or_else(String::new, |matter| format!("{matter}/"));
         let collection = if query.matter.is_some() { RUNS_OF_MATTERS } else { RUNS };
         let from = format!("{prefix}{}", query.since.map(first_id).unwrap_or_default());
+        if query.after.as_ref().is_some_and(|after| uuid::Uuid::try_parse(after).is_err()) {
+            return Err(Error::new(Code::SettingInvalid).with("argument", "after").with("reason", "not_of_a_page"));
+        }
         let mut until = match (&query.after, query.until) {
             (Some(after), _) => format!("{prefix}{after}"),
             (None, Some(until)) => format!("{prefix}{}", first_id(until)),

@@ -14,7 +14,7 @@ impl Sdk {
     /// Runs of the firm's matters, newest first.
     ///
     /// # Errors
-    /// [`Code::StoreFailed`].
+    /// [`Code::SettingInvalid`] when `after` is not of a page; [`Code::StoreFailed`].
     pub async fn sync_log(&self, actor: &Actor, query: &RunQuery) -> Result<LogPage<LoggedRun>> {
         SyncLog { journal: &self.journal }.query(&actor.firm, query).await
     }

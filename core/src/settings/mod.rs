@@ -9,7 +9,7 @@ mod change;
 mod mapping;
 mod transfer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -29,6 +29,9 @@ use crate::ports::{Commit, Expect, Key};
 use crate::queue::Trigger;
 use crate::records::{Journal, Stored, Unit};
 use crate::webhook::{Chore, wake_in};
+
+/// So much of a case type stands in the audit log.
+const LONGEST_CASE_TYPE: usize = 120;
 
 /// A firm's settings. Every field has a default that works for most firms; but JSON that is written is whole, so that nothing falls back to its default unseen:
 /// see [`SettingsChange`] for a part.
@@ -122,6 +125,7 @@ pub(crate) async fn carry_over(
     let Some(stored) = stored(journal, unit.firm()).await? else { return Ok(()) };
     let name = |id: &ClioId| before.iter().find(|area| area.id == *id).map(|area| area.name.as_str());
     let there = |id: &ClioId| named(now, name(id)?).ok();
+    let before_all = stored.value.clone();
     let mut settings = stored.value;
     let all = settings.practice_areas.len() + usize::from(settings.fallback_area.is_some());
     settings.practice_areas =
@@ -130,9 +134,29 @@ pub(crate) async fn carry_over(
     settings.revision += 1;
     let kept = settings.practice_areas.len() + usize::from(settings.fallback_area.is_some());
     unit.put(key, Expect::Version(stored.version), &settings)?;
+    audit_mappings(unit, actor, &before_all, &settings);
     let entry = AuditEntry::by(actor, Action::Mapping, AuditStatus::Noted).with("revision", settings.revision);
     unit.audit(entry.with("carried_over", kept).with("dropped", all - kept));
     Ok(())
+}
+
+/// An entry for each case type that leads elsewhere now, and for the practice area of all others. A case type is the firm's own word, which its settings hold as well.
+fn audit_mappings(unit: &mut Unit, actor: &ActorId, before: &FirmSettings, now: &FirmSettings) {
+    let entry = || AuditEntry::by(actor, Action::Mapping, AuditStatus::Ok).with("revision", now.revision);
+    let area = |id: Option<&ClioId>| id.map_or_else(|| String::from("default"), ToString::to_string);
+    let case_types: BTreeSet<&String> = before.practice_areas.keys().chain(now.practice_areas.keys()).collect();
+    for case_type in case_types {
+        let (was, is) = (before.practice_areas.get(case_type), now.practice_areas.get(case_type));
+        if was != is {
+            let shown: String = case_type.chars().take(LONGEST_CASE_TYPE).collect();
+            unit.audit(entry().with("case_type", shown).with("practice_area", area(is)).with("before", area(was)));
+        }
+    }
+    let (was, is) = (before.fallback_area.as_ref(), now.fallback_area.as_ref());
+    if was != is {
+        let none = |id: Option<&ClioId>| id.map_or_else(|| String::from("none"), ToString::to_string);
+        unit.audit(entry().with("fallback", none(is)).with("before", none(was)));
+    }
 }
 
 /// A case type says something, and is mapped once. What is stored from before this rule is no reason to refuse another change.
@@ -195,13 +219,7 @@ pub(crate) async fn save(
             .with("contact_review", settings.contact_review)
             .with("own_mappings", settings.practice_areas.len()),
     );
-    if (&before.practice_areas, before.fallback_area) != (&settings.practice_areas, settings.fallback_area) {
-        // A case type is the firm's own word, and may be a client's: the areas tell enough.
-        let areas: Vec<String> = settings.practice_areas.values().map(ToString::to_string).collect();
-        let entry = AuditEntry::by(&actor.id, Action::Mapping, AuditStatus::Ok).with("revision", settings.revision);
-        let fallback = settings.fallback_area.map_or_else(|| String::from("none"), |area| area.to_string());
-        unit.audit(entry.with("practice_areas", areas.join(",")).with("fallback", fallback));
-    }
+    audit_mappings(&mut unit, &actor.id, &before, &settings);
     if before.contact_review != settings.contact_review {
         wake_in(journal, &mut unit, Chore::Subscriptions).await?;
     }

@@ -47,6 +47,12 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// The one of this [name](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Succeeded, Self::Partial, Self::Failed].into_iter().find(|status| status.name() == name)
+    }
+
     /// The stable name.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -143,6 +143,28 @@ pub(crate) fn text<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer
     String::deserialize(deserializer)?.parse().map_err(|_| serde::de::Error::custom("not allowed"))
 }
 
-fn refused(path: &'static str, reason: &'static str) -> Error {
+/// What the router and its extractors refuse by themselves, in plain text, is said as everything else is. Their texts may quote what was sent.
+pub(crate) async fn say_in_json(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !(status.is_client_error() || status.is_server_error()) || kind.starts_with("application/json") {
+        return response;
+    }
+    let error = match status {
+        StatusCode::UNAUTHORIZED => refused("x-casehug-*", "missing_or_not_allowed"),
+        StatusCode::NOT_FOUND => refused("url", "no_such_route"),
+        StatusCode::METHOD_NOT_ALLOWED => refused("method", "not_of_this_route"),
+        StatusCode::PAYLOAD_TOO_LARGE => refused(".", "too_large"),
+        _ => refused(".", "not_readable"),
+    };
+    let mut told = (status, Json(serde_json::json!({ "error": error }))).into_response();
+    if let Some(methods) = response.headers().get(header::ALLOW) {
+        told.headers_mut().insert(header::ALLOW, methods.clone());
+    }
+    told
+}
+
+/// What was sent cannot be taken.
+pub(crate) fn refused(path: &'static str, reason: &'static str) -> Error {
     Error::new(Code::RequestInvalid).with("path", path).with("reason", reason)
 }

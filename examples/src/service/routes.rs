@@ -14,12 +14,13 @@ use casehug_clio::model::{ActorId, Confidential, FirmId, MatterId, Timestamp};
 use casehug_clio::ports::Headers;
 use casehug_clio::queue::Trigger;
 use casehug_clio::settings::{FirmSettings, SettingsChange};
-use casehug_clio::{Code, Error, Sdk};
+use casehug_clio::sync::RunStatus;
+use casehug_clio::{ErrorKind, Sdk};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::answer::{Answer, Asked, Host, Nothing, Sent, Who, text};
+use crate::answer::{Answer, Asked, Host, Nothing, Sent, Who, refused, say_in_json, text};
 
 /// Nothing that is sent here is larger.
 const MOST_BODY: usize = 1024 * 1024;
@@ -44,7 +45,6 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
         .route("/oauth/callback", get(callback_from_clio))
         .route("/disconnect", post(disconnect))
         .route("/deauthorized/{firm}", post(deauthorized))
-        .route("/webhooks/{token}", post(webhook))
         .route("/status", get(status))
         .route("/settings", get(settings).put(save_settings).patch(change_settings))
         .route("/settings/export", get(export_settings).put(import_settings))
@@ -64,6 +64,9 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
         .route("/matters/{matter}/status-changed", post(status_changed))
         .route("/events", get(events))
         .route("/events/ack", post(ack))
+        .layer(axum::middleware::map_response(say_in_json))
+        // Its replies are the SDK's own, and have no body.
+        .route("/webhooks/{token}", post(webhook))
         .layer(DefaultBodyLimit::max(MOST_BODY))
         .with_state(Service { sdk, callback: callback.into() })
 }
@@ -196,16 +199,27 @@ async fn approved(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Paging {
+struct Logged {
     matter: Option<String>,
+    status: Option<String>,
+    cause: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
     after: Option<String>,
     #[serde(default, deserialize_with = "text")]
     limit: usize,
 }
 
-async fn sync_log(State(service): Shared, Who(actor): Who, Asked(paging): Asked<Paging>) -> Answer<Response> {
-    let matter = paging.matter.map(MatterId::new).transpose()?;
-    let query = RunQuery { matter, after: paging.after, limit: paging.limit, ..RunQuery::default() };
+async fn sync_log(State(service): Shared, Who(actor): Who, Asked(asked): Asked<Logged>) -> Answer<Response> {
+    let query = RunQuery {
+        matter: asked.matter.map(|id| at("matter", MatterId::new(id))).transpose()?,
+        status: asked.status.map(|name| known("status", RunStatus::from_name(&name))).transpose()?,
+        cause: asked.cause.map(|name| known("cause", ErrorKind::from_name(&name))).transpose()?,
+        since: asked.since.map(|text| time("since", &text)).transpose()?,
+        until: asked.until.map(|text| time("until", &text)).transpose()?,
+        after: asked.after,
+        limit: asked.limit,
+    };
     Ok(Json(service.sdk.sync_log(&actor, &query).await?).into_response())
 }
 
@@ -231,9 +245,9 @@ async fn audit(State(service): Shared, Who(actor): Who, Asked(asked): Asked<Audi
     let query = AuditQuery {
         action: asked.action.map(|name| known("action", Action::from_name(&name))).transpose()?,
         status: asked.status.map(|name| known("status", AuditStatus::from_name(&name))).transpose()?,
-        actor: asked.actor.map(ActorId::new).transpose()?,
-        since: asked.since.as_deref().map(time).transpose()?,
-        until: asked.until.as_deref().map(time).transpose()?,
+        actor: asked.actor.map(|id| at("actor", ActorId::new(id))).transpose()?,
+        since: asked.since.map(|text| time("since", &text)).transpose()?,
+        until: asked.until.map(|text| time("until", &text)).transpose()?,
         after: asked.after,
         limit: asked.limit,
     };
@@ -241,13 +255,18 @@ async fn audit(State(service): Shared, Who(actor): Who, Asked(asked): Asked<Audi
 }
 
 /// What was asked for, if there is such a thing.
-fn known<T>(field: &'static str, found: Option<T>) -> casehug_clio::Result<T> {
-    found.ok_or_else(|| Error::new(Code::SettingInvalid).with("field", field))
+fn known<T>(path: &'static str, found: Option<T>) -> casehug_clio::Result<T> {
+    found.ok_or_else(|| refused(path, "value_not_allowed"))
+}
+
+/// What was asked for, and where it stands if it cannot be.
+fn at<T>(path: &'static str, found: casehug_clio::Result<T>) -> casehug_clio::Result<T> {
+    found.map_err(|error| error.with("path", path))
 }
 
 /// RFC 3339.
-fn time(text: &str) -> casehug_clio::Result<Timestamp> {
-    known("time", Timestamp::parse(text))
+fn time(path: &'static str, text: &str) -> casehug_clio::Result<Timestamp> {
+    Timestamp::parse(text).ok_or_else(|| refused(path, "not_rfc3339"))
 }
 
 async fn held(State(service): Shared, Who(actor): Who) -> Answer<Response> {
@@ -332,7 +351,7 @@ async fn status_changed(
     Path(matter): Path<String>,
     Sent(StatusChanged { at }): Sent<StatusChanged>,
 ) -> Answer<StatusCode> {
-    service.sdk.status_changed_here(&actor, &MatterId::new(matter)?, time(&at)?).await?;
+    service.sdk.status_changed_here(&actor, &MatterId::new(matter)?, time("at", &at)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

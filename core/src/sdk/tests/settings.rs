@@ -83,3 +83,45 @@ async fn what_an_earlier_or_a_later_version_stored_is_read_though_what_is_writte
     let late = world.sdk.change_settings(&admin(), &change).await.unwrap_err();
     assert_eq!(late.code(), Code::SettingsChanged);
 }
+
+#[tokio::test]
+async fn the_audit_log_names_each_case_type_whose_area_was_changed() {
+    let world = connected().await;
+    let revision = world.sdk.save_settings(&admin(), &mapping(0, &["Hawks", "Shields"])).await.unwrap();
+    let settings = FirmSettings {
+        practice_areas: [("Shields".to_owned(), ClioId(1)), ("Owls".to_owned(), ClioId(2))].into(),
+        fallback_area: Some(ClioId(2)),
+        ..mapping(revision, &[])
+    };
+    world.sdk.save_settings(&admin(), &settings).await.unwrap();
+    let told: Vec<String> = world
+        .audited("mapping")
+        .await
+        .iter()
+        .map(|entry| {
+            let text = |key: &str| entry["details"][key].as_str().unwrap_or("-").to_owned();
+            [text("case_type"), text("before"), text("practice_area"), text("fallback")].join(" ")
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Hawks default 1 -",
+            "Shields default 2 -",
+            "Hawks 1 default -",
+            "Owls default 2 -",
+            "Shields 2 1 -",
+            "- none - 2"
+        ]
+    );
+}
+
+/// Two admins who read the same settings: the second is told, and told what to do. In words of this place.
+#[tokio::test]
+async fn settings_that_were_changed_meanwhile_are_read_and_saved_again_by_a_person() {
+    let world = connected().await;
+    world.sdk.save_settings(&admin(), &mapping(0, &["Hawks"])).await.unwrap();
+    let error = world.sdk.save_settings(&admin(), &mapping(0, &["Owls"])).await.unwrap_err();
+    assert_eq!(error.code(), Code::SettingsChanged);
+    assert!(error.to_string().contains("Read them and save again"), "{error}");
+}
