@@ -136,6 +136,39 @@ async fn a_document_in_parts_arrives_over_a_line_on_which_their_addresses_expire
     bench.sim.stop();
 }
 
+/// Some S3-like stores keep what arrived of an upload that broke off, and may notice late that it did: what came after it is replaced.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_broke_off_is_never_published() {
+    let mut running = tokio::task::JoinSet::new();
+    for (ms, times) in [(0, 1), (0, 2), (1500, 1), (1500, 2), (0, 20)] {
+        running.spawn(async move {
+            let bench =
+                Bench::with(Config { rate_limit: 1_000_000, processing_delay_ms: 2500, ..Config::default() }).await;
+            bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+            let cut = Action::CutUpload { bytes: 1000, ms };
+            bench.sim.model().add_fault(Fault::new("PUT", "/manage-documents/", cut).times(times));
+            let (output, report) = bench.run(&[]).await;
+            if times > 3 {
+                assert!(!output.status.success(), "not one upload arrived: {report:#}");
+                assert_each_once(&bench.state(), 1, 1, 0, "broken off for good");
+                bench.sim.model().clear_faults();
+                let (output, report) = bench.run(&[]).await;
+                assert!(output.status.success(), "the next run sends the bytes again: {report:#}");
+            } else {
+                assert!(output.status.success(), "{ms} {times}: {report:#}");
+            }
+            tokio::time::sleep(Duration::from_millis(2000)).await;
+            let state = bench.state();
+            assert_each_once(&state, 1, 1, 1, "broken off");
+            assert_eq!(state["documents"][0]["size"], 70_000, "{ms} {times}: {}", state["documents"]);
+            bench.sim.stop();
+        });
+    }
+    while let Some(done) = running.join_next().await {
+        done.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_access_token_is_refreshed_and_the_budget_is_waited_for() {
     // Refused in JSON, or as Doorkeeper does it: with an empty page.

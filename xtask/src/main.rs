@@ -1,6 +1,7 @@
 //! `cargo xtask demo` and `cargo xtask test`: set up what they need, then run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's face")]
 
+mod clients;
 mod clio;
 mod contract;
 mod demo;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
             arguments.extend(args[1..].iter().map(String::as_str));
             run("cargo", &arguments)
         }
+        Some("clients") => clients::clients(),
         Some("kills") => kills(args.get(1).map_or("1000", String::as_str)),
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("hosts") => hosts::run_all(),
@@ -39,8 +41,9 @@ fn main() -> ExitCode {
             _ => Err(String::from("usage: cargo xtask bindgen WASM FOLDER")),
         },
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | bench [NAME] | hosts | dist c | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | clients | bench [NAME] | hosts | dist c | intake\n  \
              bench: ratio, trigger, approval, hooks, growth; --most N: the largest number of linked matters\n  \
+             clients: the demo, and a client from PyPI, against clio-sim\n  \
              kills: kills a worker (SIGKILL) while it syncs, 1000 times unless told\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \

@@ -159,8 +159,8 @@ impl Driver<'_> {
             let stub = self.open_stub(document, &reference.key, matter, known, &parts, intent).await?;
             match self.upload(reference, &stub, stat.len, &parts).await {
                 Ok(()) => return Ok(Finishing { stub: stub.id, uuid: stub.uuid, revision: stat.revision.clone() }),
-                // The address expired or storage forgot it: another one for the same stub.
-                Err(broken) if broken.error.code() == Code::UploadRefused && attempt < MOST_ATTEMPTS => {
+                // Another address for the same stub.
+                Err(broken) if broken.elsewhere && attempt < MOST_ATTEMPTS => {
                     known = Some(stub.id);
                     parts = parts.in_batches_of(broken.batch);
                 }

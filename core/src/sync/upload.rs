@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::create::refused;
 use super::driver::Driver;
-use crate::clio::{CallLimits, DocumentStub, Part, PartPlan, PartTarget, UploadTarget, documents};
+use crate::clio::{CallLimits, DocumentStub, Outcome, Part, PartPlan, PartTarget, UploadTarget, documents};
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::DocumentRef;
 use crate::ports::DocumentSlice;
@@ -19,8 +19,39 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// An upload that did not arrive.
 pub(super) struct Broken {
     pub error: Error,
+    /// Whether it may be tried with another address.
+    pub elsewhere: bool,
     /// How many parts one request should name next time.
     pub batch: usize,
+}
+
+/// Why one PUT did not arrive.
+struct Missed {
+    error: Error,
+    elsewhere: bool,
+}
+
+impl Missed {
+    fn of(self, batch: usize) -> Broken {
+        Broken { error: self.error, elsewhere: self.elsewhere, batch }
+    }
+}
+
+impl From<Error> for Missed {
+    /// The address expired, or storage forgot it.
+    fn from(error: Error) -> Self {
+        Self { elsewhere: error.code() == Code::UploadRefused, error }
+    }
+}
+
+/// Where bytes go again to which nobody answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Anew {
+    /// To the same address. Storage takes a part whole or not at all.
+    There,
+    /// To the address of another version: some S3-like stores keep what arrived of a request that broke off, and that may come after, and so
+    /// replace, what was sent in its place.
+    Elsewhere,
 }
 
 impl Driver<'_> {
@@ -35,11 +66,11 @@ impl Driver<'_> {
         len: u64,
         parts: &PartPlan,
     ) -> Result<(), Broken> {
-        let broken = |error| Broken { error, batch: parts.batch() };
+        let broken = |error: Error| Missed::from(error).of(parts.batch());
         if !parts.is_multipart() {
             let slice = DocumentSlice { document: document.clone(), offset: 0, len, last: true };
             let target = stub.target.as_ref().ok_or_else(|| broken(no_address("put_url")))?;
-            return self.put(target, slice).await.map_err(broken);
+            return self.put(target, slice, Anew::Elsewhere).await.map_err(|missed| missed.of(parts.batch()));
         }
         let mut targets = stub.parts.clone();
         for (index, batch) in parts.batches().enumerate() {
@@ -58,7 +89,7 @@ impl Driver<'_> {
                 };
                 // The first one was not late: its address was as fresh as another batch's would be.
                 let batch = if arrived == 0 { parts.batch() } else { arrived / 2 };
-                self.put(&target, slice).await.map_err(|error| Broken { error, batch })?;
+                self.put(&target, slice, Anew::There).await.map_err(|missed| missed.of(batch))?;
             }
         }
         Ok(())
@@ -76,8 +107,8 @@ impl Driver<'_> {
         }
     }
 
-    /// One PUT. The same bytes to the same address may be sent again.
-    async fn put(&self, target: &UploadTarget, slice: DocumentSlice) -> Result<()> {
+    /// One PUT, and again to the same address.
+    async fn put(&self, target: &UploadTarget, slice: DocumentSlice, after_a_doubt: Anew) -> Result<(), Missed> {
         let share = self.engine.share_of(self.firm);
         let mut schedule = Schedule::new();
         let mut attempt = 0;
@@ -97,11 +128,16 @@ impl Driver<'_> {
                 && !matches!(failure.error.code(), Code::UploadRefused | Code::DocumentChanged);
             // The age of the run does not count: another one would begin with the first byte again.
             if !again || attempt >= MOST_ATTEMPTS || !self.caller.has_retries_left() || !share.quota.spend() {
-                return Err(refused(failure));
+                return Err(refused(failure).into());
             }
+            let in_doubt = failure.outcome == Outcome::Unknown && failure.http_status.is_none();
+            let elsewhere = in_doubt && after_a_doubt == Anew::Elsewhere;
             let wait = schedule.next_wait(&*self.engine.runtime)?;
             self.engine.stop.unless_told(self.engine.runtime.sleep(wait)).await?;
             self.caller.note_retry(&failure.error);
+            if elsewhere {
+                return Err(Missed { error: refused(failure), elsewhere });
+            }
         }
     }
 }

@@ -114,7 +114,8 @@ pub struct Config {
     pub default_practice_areas: bool,
     /// Life of a `put_url`, in seconds.
     pub put_url_lifetime_s: i64,
-    /// An upload that breaks off stands as an object of what arrived, as in some S3-like stores (Amazon's own: no).
+    /// An upload that breaks off stands as an object of what arrived, as in some S3-like stores (Amazon's own: no). A
+    /// part of an upload is no object.
     pub truncated_objects: bool,
     /// How long Clio processes uploaded bytes, in milliseconds.
     pub processing_delay_ms: i64,

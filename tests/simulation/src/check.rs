@@ -6,8 +6,9 @@ use std::sync::Arc;
 use casehug_clio::ports::{Key, Write};
 use memchr::memmem::Finder;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use crate::scenario::{CLIENT_DATA, Scenario};
+use crate::scenario::{CLIENT_DATA, Scenario, bytes_of};
 
 /// Compares what Clio holds with what CaseHug approved.
 ///
@@ -52,6 +53,8 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     let mut documents: BTreeMap<String, usize> = BTreeMap::new();
     for document in list("documents").iter().filter(|document| document["complete"] == true) {
         let property = |name: &str| document["properties"][name].as_str().unwrap_or_default().to_owned();
+        let whole = Sha256::digest(bytes_of(&property("casehug_upload_id"), &property("casehug_document_id")));
+        is(document["sha256"] == hex::encode(whole), &|| format!("published with other bytes: {document}"))?;
         let key = ["casehug_matter_id", "casehug_document_id", "casehug_upload_id"].map(property).join("/");
         *documents.entry(key).or_default() += 1;
     }

@@ -118,6 +118,7 @@ impl Simulation {
             rotation: if scenario.rotates { clio_sim::Rotation::AtOnce } else { clio_sim::Rotation::Never },
             deauthorize_kills_refresh: !scenario.refresh_outlives,
             redirect_uris: Vec::new(),
+            truncated_objects: true,
             ..clio_sim::Config::default()
         });
         let store_clock = NodeRuntime::new(&world);
@@ -242,7 +243,7 @@ impl Simulation {
                     intake.stat(&named).await.is_err()
                 }
             })? {
-                self.intake.put_bytes(&named, format!("{} of {}", document.upload_id, document.id).repeat(40));
+                self.intake.put_bytes(&named, scenario::bytes_of(document.upload_id.as_str(), document.id.as_str()));
             }
         }
         self.intake.put(&self.firm, intake);

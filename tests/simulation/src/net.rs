@@ -217,8 +217,15 @@ impl Network {
         if creates(&request) && self.ties.are_cut(started) && !self.sight.is_fresh(self.world.ran(self.node)) {
             self.world.violated(|| format!("disconnected, and node {} creates: {}", self.node, request.url.path()));
         }
+        let mut fate = fate;
         let payload = match &request.body {
-            HttpBody::Document(slice) => Some(self.payload(slice).await?),
+            HttpBody::Document(slice) => {
+                let whole = self.payload(slice, slice.len).await?;
+                match self.breaks_off(&mut fate, slice.len) {
+                    Some(arrives) => Some(self.payload(slice, arrives).await?),
+                    None => Some(whole),
+                }
+            }
             _ => None,
         };
         // The process stands still between its intent and its request; somebody else may take over meanwhile.
@@ -279,6 +286,17 @@ impl Network {
         }
     }
 
+    /// Whether an upload breaks off on its way, and after how many bytes: they stand as the object.
+    fn breaks_off(&self, fate: &mut Fate, len: u64) -> Option<u64> {
+        if !matches!(fate, Fate::LostRequest | Fate::Late) || len == 0 || !self.world.chance(0.5) {
+            return None;
+        }
+        if let Fate::LostRequest = fate {
+            *fate = Fate::LostAnswer;
+        }
+        Some(self.world.random(|random| random.u64(0..len)))
+    }
+
     /// Executes the request after a time, whatever becomes of its sender.
     fn execute(&self, request: HttpRequest, payload: Option<Payload>, travel: Duration) -> oneshot::Receiver<Response> {
         let (tell, told) = oneshot::channel();
@@ -294,13 +312,13 @@ impl Network {
                 plain.headers.push((String::from("content-length"), bytes.len().to_string()));
                 plain.body = bytes.to_vec();
             }
+            if let HttpBody::Document(slice) = &request.body {
+                plain.headers.push((String::from("content-length"), slice.len.to_string()));
+            }
             world.note(request.method.as_str());
             let now = world.unix_ms();
             let answer = match &payload {
-                Some(payload) => {
-                    plain.headers.push((String::from("content-length"), payload.len.to_string()));
-                    clio.model().perform_storage(now, &plain, payload, &Plan::plain())
-                }
+                Some(payload) => clio.model().perform_storage(now, &plain, payload, &Plan::plain()),
                 None => clio.model().perform(now, &plain, &Plan::plain()),
             };
             world.note(&answer.status.to_string());
@@ -318,7 +336,8 @@ impl Network {
         told
     }
 
-    async fn payload(&self, slice: &DocumentSlice) -> Result<Payload, HttpFailure> {
+    /// The first bytes of a slice, which must have its length.
+    async fn payload(&self, slice: &DocumentSlice, arrives: u64) -> Result<Payload, HttpFailure> {
         let unreadable = |_| lost(HttpFailureKind::BodyUnreadable, Sent::No);
         let mut reader = self.documents.open(&slice.document, slice.offset).await.map_err(unreadable)?;
         let (mut sha256, mut md5, mut len) = (Sha256::new(), md5::Md5::default(), 0_u64);
@@ -327,8 +346,9 @@ impl Network {
             match reader.read(&mut buffer).await.map_err(unreadable)? {
                 0 => break,
                 read => {
-                    sha256.update(&buffer[..read]);
-                    md5::Digest::update(&mut md5, &buffer[..read]);
+                    let arrived = usize::try_from(arrives.saturating_sub(len)).unwrap_or(usize::MAX).min(read);
+                    sha256.update(&buffer[..arrived]);
+                    md5::Digest::update(&mut md5, &buffer[..arrived]);
                     len += read as u64;
                 }
             }
@@ -340,7 +360,7 @@ impl Network {
             return Err(lost(HttpFailureKind::BodyLong, Sent::Maybe));
         }
         let md5 = STANDARD.encode(md5::Digest::finalize(md5));
-        Ok(Payload { len, sha256: hex::encode(sha256.finalize()), md5 })
+        Ok(Payload { len: arrives, sha256: hex::encode(sha256.finalize()), md5 })
     }
 }
 

@@ -20,6 +20,12 @@ pub struct Document {
     pub was_approved: bool,
 }
 
+/// What a document holds.
+#[must_use]
+pub fn bytes_of(upload: &str, document: &str) -> String {
+    format!("{upload} of {document}").repeat(40)
+}
+
 /// How often somebody corrected the text of an intake.
 pub type Edits = u32;
 

@@ -134,6 +134,9 @@ pub enum Action {
     CutUpload {
         /// Bytes that arrive.
         bytes: u64,
+        /// How long until storage notices, and keeps them.
+        #[serde(default)]
+        ms: u64,
     },
     /// Runs; the body is that many MiB of padding before the JSON.
     Oversized {
@@ -231,7 +234,10 @@ impl Plan {
             Action::Late { ms, hang } => Self { execute: Execute::Later(*ms), deliver: lost(*hang), ..plain },
             Action::Slow { ms } => Self { deliver: Deliver::After(*ms), ..plain },
             Action::Truncated { bytes } => Self { deliver: Deliver::Cut(*bytes), ..plain },
-            Action::CutUpload { bytes } => Self { deliver: Deliver::Close, upload: Some(*bytes), ..plain },
+            Action::CutUpload { bytes, ms } => {
+                let execute = if *ms == 0 { Execute::Now } else { Execute::Later(*ms) };
+                Self { execute, deliver: Deliver::Close, upload: Some(*bytes), ..plain }
+            }
             Action::Oversized { mib } => Self { deliver: Deliver::Padded(*mib), ..plain },
             Action::Redirect { status, location } => {
                 let mut answer = Response::empty(*status);

@@ -118,7 +118,7 @@ impl Model {
         }
         let writes = target.blob.as_ref().map_or(1, |blob| blob.writes + 1);
         let blob = Blob { len: payload.len, sha256: payload.sha256.clone(), at: now, writes };
-        if truncated && payload.len < length {
+        if truncated && part.is_none() && payload.len < length {
             target.blob = Some(blob.clone());
         }
         if length != payload.len {
