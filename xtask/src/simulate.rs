@@ -142,6 +142,11 @@ const MUTATIONS: &[Mutation] = &[
             "            self.replaced_by(firm, &earlier.value).await.map_err(failed)?;",
         )],
     },
+    Mutation {
+        name: "another address after a doubt",
+        file: "core/src/sync/upload.rs",
+        edits: &[("let elsewhere = in_doubt && after_a_doubt == Anew::Elsewhere;", "let elsewhere = false;")],
+    },
 ];
 
 /// Takes out one safeguard after the other, or those whose name contains `only`.
