@@ -77,6 +77,24 @@ async fn answers_that_never_arrive() {
     each_route(vec![Action::Truncated { bytes: 5 }, status(500, false, true), status(502, true, true)], 2).await;
 }
 
+/// The program waits for what is in doubt; not for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clio_never_carries_out_ends_in_a_report() {
+    for path in ["/api/v4/contacts", "/api/v4/matters"] {
+        let bench = Bench::new().await;
+        bench.matter("m1", &intake("m1", "c1", Some("zyx.qwertz@example.test"), &["d1"]));
+        bench.sim.model().add_fault(Fault::new("POST", path, status(500, false, false)).times(100));
+        let (output, report) = bench.run(&[]).await;
+        assert!(!output.status.success());
+        let steps = report["matters"][0]["steps"].as_array().unwrap();
+        let failed = steps.iter().find(|step| step["outcome"] == "failed").unwrap();
+        assert_eq!(failed["error"]["code"], "not_created", "{report:#}");
+        let sent = bench.state()["faults"][0]["fired"].clone();
+        assert_eq!(sent, 3, "{path}: three rounds");
+        bench.sim.stop();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_are_executed_late() {
     each_route(vec![Action::Late { ms: 900, hang: false }], 2).await;

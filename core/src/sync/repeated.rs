@@ -219,7 +219,7 @@ impl Engine {
             };
             next = next.into_iter().chain(wait).min();
         }
-        Ok(next)
+        Ok(next.into_iter().chain(self.ask_for_second_records(&links).await?).min())
     }
 
     /// Takes one look. Gives when there is to be another.

@@ -1,15 +1,27 @@
-//! What is in Clio twice, and waits for a person to decide which of the two stays.
+//! What is in Clio twice, and waits for a person to decide which of the two stays. Once a day Clio is asked whether it still is.
+
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::call::Caller;
+use super::create::refused;
+use super::driver::Engine;
 use super::report::StepKind;
 use crate::auth::Links;
-use crate::error::Result;
+use crate::budget::Class;
+use crate::clio::{contacts, matters};
+use crate::error::{Code, Result};
 use crate::model::{ClientId, ClioId, FirmId, MatterId, Timestamp};
-use crate::ports::{Expect, Key};
+use crate::ports::{Commit, Expect, Key};
 use crate::records::{Journal, Unit};
+use crate::webhook::{Chore, wake_after};
 
 const SECOND: &str = "second-record";
+/// How long it is until Clio is asked again.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How many are asked about in one pass.
+const AT_ONCE: usize = 20;
 
 /// One record of CaseHug's that is in Clio more than once. Which of them stays is for a person to decide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +51,55 @@ pub(super) async fn note(journal: &Journal, unit: &mut Unit, links: &Links, foun
     others.extend(&found.others);
     others.sort_unstable();
     others.dedup();
-    unit.put(key, expect, &SecondRecord { others, ..found })?;
-    Ok(())
+    unit.put_due(key, expect, Some(DAY), &SecondRecord { others, ..found })?;
+    wake_after(journal, unit, Chore::SecondRecords, DAY).await
+}
+
+impl Engine {
+    /// Asks Clio about those that are due: what is gone is no second record any more. Gives when the next one is due.
+    pub(super) async fn ask_for_second_records(&self, links: &Links) -> Result<Option<Duration>> {
+        let now = self.journal.store_now().await?;
+        let (mut next, mut asked): (Option<Duration>, usize) = (None, 0);
+        for (id, stored) in self.journal.list::<SecondRecord>(&links.firm, SECOND, &links.id("")).await? {
+            let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));
+            let mut wait = left;
+            if left.is_zero() && asked < AT_ONCE {
+                asked += 1;
+                let mut found = stored.value;
+                found.others = self.still_there(links, &found).await?;
+                let (key, mut unit) = (Key::new(&links.firm, SECOND, id), self.journal.unit(&links.firm)?);
+                if found.others.is_empty() {
+                    unit.delete(key, stored.version);
+                } else {
+                    unit.put_due(key, Expect::Version(stored.version), Some(DAY), &found)?;
+                }
+                let done = matches!(self.journal.commit(&unit).await?, Commit::Done { .. });
+                if done && found.others.is_empty() {
+                    continue;
+                }
+                wait = DAY;
+            }
+            next = next.into_iter().chain([wait]).min();
+        }
+        Ok(next)
+    }
+
+    async fn still_there(&self, links: &Links, found: &SecondRecord) -> Result<Vec<ClioId>> {
+        let caller = Caller::of_firm(self, links, Class::Bulk);
+        let mut there = Vec::new();
+        for &other in &found.others {
+            let shown = match found.step {
+                StepKind::Contact => caller.repeat(&contacts::show(other)).await.map(|_| ()),
+                _ => caller.repeat(&matters::show(other)).await.map(|_| ()),
+            };
+            match shown {
+                Ok(()) => there.push(other),
+                Err(failure) if failure.error.code() == Code::ClioNotFound => {}
+                Err(failure) => return Err(refused(failure)),
+            }
+        }
+        Ok(there)
+    }
 }
 
 /// All that a firm was told of, in this account and those before.

@@ -216,6 +216,13 @@ async fn somebody_elses_contact_of_the_same_email_is_told_later() {
     assert_eq!(log.items[0].steps[0].second_records, [ClioId(50)]);
     assert_eq!(log.items[0].steps[1].second_records, []);
     assert!(world.stored("repeated").await.is_empty(), "and that was the last look");
+    // A day later it is still there; a day after that somebody has merged the two.
+    let day = Duration::from_secs(24 * 3600);
+    world.later(day).await;
+    assert_eq!(state(&world).await.second_records.len(), 1);
+    world.answers(|method, path, _, _| (method == "GET" && path == "/api/v4/contacts/50").then(|| refused(404)));
+    world.later(day).await;
+    assert!(state(&world).await.second_records.is_empty() && world.health().await.second_records.is_empty());
 }
 
 #[tokio::test]
