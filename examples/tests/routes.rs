@@ -69,11 +69,11 @@ const TABLE: &[Row] = &[
         "/settings",
         May::Admin,
         r#"{"revision": {revision}, "sync_when_approved": true, "sync_when_created": false, "contact_review": true,
-            "case_number_as_display_number": false, "practice_areas": {}, "fallback_area": null}"#,
+            "on_name_mismatch": "review", "case_number_as_display_number": false, "practice_areas": {}, "fallback_area": null}"#,
         200,
     )
     .wrong("/settings", r#"{"revision": 0}"#, 400),
-    row("PATCH", "/settings", May::Admin, r#"{"revision": {revision}, "contact_review": true}"#, 200).wrong(
+    row("PATCH", "/settings", May::Admin, r#"{"revision": {revision}, "on_name_mismatch": "create"}"#, 200).wrong(
         "/settings",
         r#"{"revision": 0, "contact_review": true}"#,
         409,
@@ -84,7 +84,7 @@ const TABLE: &[Row] = &[
         "/settings/export",
         May::Admin,
         r#"{"format": 1, "sync_when_approved": true, "sync_when_created": false, "case_number_as_display_number": false,
-            "contact_review": true, "fallback_area": null, "practice_areas": {"family_law": "Real Estate Closings"}}"#,
+            "contact_review": true, "on_name_mismatch": "link", "fallback_area": null, "practice_areas": {"family_law": "Real Estate Closings"}}"#,
         200,
     )
     .wrong("/settings/export", "{}", 400),

@@ -24,7 +24,7 @@ use sha2::Sha256;
 
 use super::Sealer;
 use crate::error::{Code, Error, Result};
-use crate::model::{ConnectionId, FirmId, Monotonic};
+use crate::model::{ClioId, ConnectionId, FirmId, Monotonic};
 use crate::ports::{Commit, DataKey, Expect, Key, KeyProvider, SealContext, WrappedKey};
 use crate::records::{Journal, Stored, Unit};
 
@@ -134,14 +134,24 @@ impl Keyring {
         Ok(hex::encode(self.firm_mac(firm, "contact", values).await?))
     }
 
+    /// Gives the digests of the pieces of a contact's name. Those of one contact can be compared with each other, and with nothing else.
+    ///
+    /// # Errors
+    /// [`Code::KeyFailed`], [`Code::StoreFailed`].
+    pub(crate) async fn name_digests(&self, firm: &FirmId, contact: ClioId) -> Result<impl Fn(&str) -> String + use<>> {
+        let mac = self.firm_mac_of(firm, "name").await?.chain_update(contact.0.to_be_bytes());
+        Ok(move |piece: &str| hex::encode(&mac.clone().chain_update(piece).finalize().into_bytes()[..12]))
+    }
+
     /// HMAC-SHA-256 under the firm's key. Each purpose has its own space of messages.
     pub(super) async fn firm_mac(&self, firm: &FirmId, purpose: &'static str, message: &[u8]) -> Result<[u8; 32]> {
+        Ok(self.firm_mac_of(firm, purpose).await?.chain_update(message).finalize().into_bytes().into())
+    }
+
+    async fn firm_mac_of(&self, firm: &FirmId, purpose: &'static str) -> Result<Hmac<Sha256>> {
         let key = self.firm_key(firm).await?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).map_err(|_| Error::new(Code::Internal))?;
-        mac.update(purpose.as_bytes());
-        mac.update(&[0]);
-        mac.update(message);
-        Ok(mac.finalize().into_bytes().into())
+        let mac = Hmac::<Sha256>::new_from_slice(&key.0).map_err(|_| Error::new(Code::Internal))?;
+        Ok(mac.chain_update(purpose).chain_update([0]))
     }
 
     /// Wraps all keys of a firm again, with the provider's current root key. Returns how many. Safe to call at any time and again.

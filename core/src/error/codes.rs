@@ -100,7 +100,7 @@ codes! {
     5010 UploadUrlRefused "upload_url_refused" Clio Never "Clio named an upload address that is not allowed. Nothing was sent there. Report this.";
     5011 DocumentProcessing "document_processing" Clio Retry "Clio is still processing the uploaded document.";
     6001 SyncInDoubt "sync_in_doubt" Network Retry "It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.";
-    6002 NeedsReview "needs_review" Clio Never "It cannot be told by itself whether a record in Clio is the one in doubt. An admin must decide.";
+    6002 NeedsReview "needs_review" Clio Never "It cannot be told by itself whether a record in Clio is the one that is meant. An admin must decide.";
     6003 SyncBusy "sync_busy" Host Retry "The matter or the client was in use, or what its sync goes by changed meanwhile. Nothing is lost: it is due again.";
     6004 StepBlocked "step_blocked" Host Retry "An earlier step of this matter did not complete, so this one was not tried.";
     6005 LeaseLost "lease_lost" Host Retry "This worker was silent for too long, and the matter went to another one. Nothing is lost: what was sent is found again.";

@@ -92,8 +92,10 @@ pub struct LoggedStep {
     pub outcome: StepOutcome,
     /// The record in Clio.
     pub clio: Option<ClioId>,
-    /// Something worth knowing.
+    /// Something worth knowing: the first of [`notes`](Self::notes).
     pub note: Option<Note>,
+    /// All that is.
+    pub notes: Vec<Note>,
     /// Why it failed.
     pub failure: Option<Failure>,
     /// What in Clio is the same, as was found later.
@@ -227,6 +229,10 @@ fn logged(run: String, record: RunRecord) -> LoggedRun {
 
 fn step(record: StepRecord) -> LoggedStep {
     let failure = record.told_failure();
-    let StepRecord { step, id, outcome, clio, note, .. } = record;
-    LoggedStep { step, id, outcome, clio, note, failure, second_records: Vec::new() }
+    let StepRecord { step, id, outcome, clio, note, mut notes, .. } = record;
+    if notes.is_empty() {
+        // Of a time when there was one at most.
+        notes.extend(note);
+    }
+    LoggedStep { step, id, outcome, clio, note, notes, failure, second_records: Vec::new() }
 }

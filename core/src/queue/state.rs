@@ -9,7 +9,9 @@ use crate::auth::Links;
 use crate::error::Result;
 use crate::model::{ClioId, FirmId, MatterId};
 use crate::records::Journal;
-use crate::sync::{RunStatus, SecondRecord, linked_contact, linked_documents, linked_matter, second_records_of_matter};
+use crate::sync::{
+    Note, RunStatus, SecondRecord, contact_link, linked_documents, linked_matter, second_records_of_matter,
+};
 
 /// Where the sync of one matter stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +24,8 @@ pub struct MatterState {
     pub clio_url: Option<String>,
     /// The client's contact in Clio, once it is there.
     pub clio_contact: Option<ClioId>,
+    /// What was worth knowing of that contact when it was linked: `name_differs`, say.
+    pub clio_contact_notes: Vec<Note>,
     /// The documents in Clio, by CaseHug's `matter/document/upload`.
     pub clio_documents: BTreeMap<String, ClioId>,
     /// The last run.
@@ -90,14 +94,17 @@ pub(crate) async fn matter_state(
     let (last_run, client) = job.map_or((None, None), |job| (job.value.last, job.value.client));
     let second_records = second_records_of_matter(journal, links, matter, client.as_ref()).await?;
     let clio_contact = match client {
-        Some(client) => linked_contact(journal, links, &client).await?,
+        Some(client) => contact_link(journal, links, &client).await?,
         None => None,
     };
+    let (clio_contact, clio_contact_notes) =
+        clio_contact.map_or((None, Vec::new()), |link| (Some(link.clio), link.notes));
     Ok(MatterState {
         status,
         clio_matter,
         clio_url: clio_matter.map(url),
         clio_contact,
+        clio_contact_notes,
         clio_documents: linked_documents(journal, links, matter).await?,
         last_run,
         parked,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::FirmSettings;
+use super::{FirmSettings, OnNameMismatch};
 use crate::model::ClioId;
 
 /// Some of the settings: what is `None` stays as it is. Case types are mapped one by one, by [`map_case_type`](crate::Sdk::map_case_type).
@@ -23,6 +23,9 @@ pub struct SettingsChange {
     /// See [`FirmSettings::contact_review`].
     #[serde(default, deserialize_with = "given")]
     pub contact_review: Option<bool>,
+    /// See [`FirmSettings::on_name_mismatch`].
+    #[serde(default, deserialize_with = "given")]
+    pub on_name_mismatch: Option<OnNameMismatch>,
     /// See [`FirmSettings::fallback_area`]; `Some(None)`, in JSON `null`: none.
     #[serde(default, deserialize_with = "given")]
     pub fallback_area: Option<Option<ClioId>>,
@@ -44,6 +47,7 @@ impl SettingsChange {
                 .case_number_as_display_number
                 .unwrap_or(now.case_number_as_display_number),
             contact_review: self.contact_review.unwrap_or(now.contact_review),
+            on_name_mismatch: self.on_name_mismatch.unwrap_or(now.on_name_mismatch),
             practice_areas: now.practice_areas,
             fallback_area: self.fallback_area.unwrap_or(now.fallback_area),
         }

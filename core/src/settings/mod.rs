@@ -49,12 +49,39 @@ pub struct FirmSettings {
     pub case_number_as_display_number: bool,
     /// Take in changes of linked contacts in Clio, as proposals that an admin accepts or rejects. Off by default.
     pub contact_review: bool,
+    /// What happens if Clio has contacts of a client's email, and none of the client's name. They are linked by default, and it is said.
+    pub on_name_mismatch: OnNameMismatch,
     /// The firm's own case type → Clio practice area, which win over the defaults. Case types are compared ignoring case and
     /// surrounding white space.
     pub practice_areas: BTreeMap<String, ClioId>,
     /// The practice area of matters whose case type leads to none. By default they go without.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub fallback_area: Option<ClioId>,
+}
+
+/// What happens if nobody of a client's email has the client's name in Clio. One mailbox may be two people's: spouses', or a parent's and a child's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNameMismatch {
+    /// The contact of that email is linked, with the note `name_differs`.
+    #[default]
+    Link,
+    /// An admin decides.
+    Review,
+    /// A new contact is created.
+    Create,
+}
+
+impl OnNameMismatch {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Review => "review",
+            Self::Create => "create",
+        }
+    }
 }
 
 impl Default for FirmSettings {
@@ -65,6 +92,7 @@ impl Default for FirmSettings {
             sync_when_created: false,
             case_number_as_display_number: false,
             contact_review: false,
+            on_name_mismatch: OnNameMismatch::Link,
             practice_areas: BTreeMap::new(),
             fallback_area: None,
         }
@@ -217,6 +245,7 @@ pub(crate) async fn save(
             .with("sync_when_created", settings.sync_when_created)
             .with("case_number_as_display_number", settings.case_number_as_display_number)
             .with("contact_review", settings.contact_review)
+            .with("on_name_mismatch", settings.on_name_mismatch.name())
             .with("own_mappings", settings.practice_areas.len()),
     );
     audit_mappings(&mut unit, &actor.id, &before, &settings);

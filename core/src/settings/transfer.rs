@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::FirmSettings;
 use super::areas::named;
+use super::{FirmSettings, OnNameMismatch};
 use crate::auth::PracticeArea;
 use crate::error::{Code, Error, Result};
 use crate::model::ClioId;
@@ -16,7 +16,7 @@ const MOST_BYTES: usize = 256 * 1024;
 
 /// ```json
 /// {"format":1,"sync_when_approved":true,"sync_when_created":false,"case_number_as_display_number":false,
-///  "contact_review":false,"practice_areas":{"Divorce - Standard":"Family Law"},"fallback_area":"General"}
+///  "contact_review":false,"on_name_mismatch":"link","practice_areas":{"Divorce - Standard":"Family Law"},"fallback_area":"General"}
 /// ```
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +26,7 @@ struct Document {
     sync_when_created: bool,
     case_number_as_display_number: bool,
     contact_review: bool,
+    on_name_mismatch: OnNameMismatch,
     practice_areas: BTreeMap<String, String>,
     #[serde(deserialize_with = "crate::json::nullable")]
     fallback_area: Option<String>,
@@ -41,6 +42,7 @@ pub(crate) fn export(settings: &FirmSettings, areas: &[PracticeArea]) -> Result<
         sync_when_created: settings.sync_when_created,
         case_number_as_display_number: settings.case_number_as_display_number,
         contact_review: settings.contact_review,
+        on_name_mismatch: settings.on_name_mismatch,
         practice_areas: own.collect(),
         fallback_area: settings.fallback_area.as_ref().and_then(name),
     };
@@ -70,6 +72,7 @@ pub(crate) fn import(json: &str, areas: &[PracticeArea], revision: u64) -> Resul
         sync_when_created: document.sync_when_created,
         case_number_as_display_number: document.case_number_as_display_number,
         contact_review: document.contact_review,
+        on_name_mismatch: document.on_name_mismatch,
         practice_areas,
         fallback_area: document.fallback_area.map(|name| named(areas, &name)).transpose()?,
     })
@@ -93,6 +96,7 @@ mod tests {
     fn settings_travel_by_name_into_an_account_with_other_ids() {
         let settings = FirmSettings {
             sync_when_created: true,
+            on_name_mismatch: OnNameMismatch::Review,
             practice_areas: [("Divorce".to_owned(), ClioId(1)), ("Old".to_owned(), ClioId(9))].into(),
             fallback_area: Some(ClioId(2)),
             ..FirmSettings::default()
@@ -101,6 +105,7 @@ mod tests {
         let there = import(&document, &areas(&[(70, " family law"), (71, "GENERAL")]), 5).unwrap();
         assert_eq!(there.practice_areas, [("Divorce".to_owned(), ClioId(70))].into());
         assert_eq!((there.fallback_area, there.revision, there.sync_when_created), (Some(ClioId(71)), 5, true));
+        assert_eq!(there.on_name_mismatch, OnNameMismatch::Review);
         assert_eq!(import(&document, &areas(&[(1, "x")]), 0).unwrap_err().code(), Code::PracticeAreaGone);
     }
 

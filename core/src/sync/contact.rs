@@ -1,17 +1,18 @@
 //! The contact: link an existing one of the same email, else create.
 //!
 //! An existing contact is linked and never changed. The search is a wildcard over a dozen fields, so every address of every answer is
-//! compared exactly (`dedupe`). Two clients of one email meet in the `contact-key` record of that address: the second one waits for,
-//! and then shares, the first one's contact.
+//! compared exactly (`dedupe`). Two clients of one email meet in the `contact-key` records of that address: the second one waits for,
+//! and then shares, the first one's contact, if it may be the same person (`same_email`).
 
 use super::call::Caller;
-use super::create::{Creation, Resolved, refused};
+use super::create::{Asked, Creation, Resolved, refused};
 use super::dedupe::{self, Probe, SentContact};
 use super::driver::Driver;
-use super::known::EmailDigests;
+use super::names::Name;
 use super::plan::PlannedContact;
 use super::recovery::Recovery;
 use super::report::{Note, StepKind, StepOutcome, StepReport};
+use super::same_email::{Choice, Sought, choose, named};
 use super::things::{self, ContactKey, How, Intent, Owner, Thing};
 use crate::clio::{Contact, NewContact, contacts};
 use crate::error::{Code, Error, Result};
@@ -32,8 +33,11 @@ impl Driver<'_> {
         }
         let email = self.engine.email_digests(self.firm, self.intake).await?;
         let mut recovery = self.recovery;
+        // What an admin said of an intent is true after it was released.
+        let mut not = Vec::new();
         for _ in 0..MOST_TURNS {
             let key = things::contact_key(&self.claim.links, client);
+            let mut asked = Asked { version: None, not: not.clone() };
             if let Some(stored) = self.engine.journal.get::<Thing>(&key).await? {
                 match stored.value {
                     Thing::Link(link) => {
@@ -44,82 +48,49 @@ impl Driver<'_> {
                             Some(link.clio),
                         ));
                     }
+                    Thing::Intent(intent) if intent.question && intent.chosen().is_none() => {
+                        asked.not.extend(intent.excluded());
+                        asked.version = Some(stored.version);
+                    }
                     Thing::Intent(ref intent) => {
+                        let excluded = intent.excluded().to_vec();
                         let answered = recovery.is_some_and(|recovery| recovery.is_answered_by(intent));
                         match self.resolve_contact(client, stored).await? {
                             Resolved::Linked(step) => return Ok(step),
                             Resolved::Released => {
                                 // Clio was asked, or an admin: what the store lost is no reason to ask once more.
                                 recovery = recovery.filter(|_| !answered);
+                                not.extend(excluded);
                                 continue;
                             }
                         }
                     }
                 }
             }
-            if let Some(email) = &email {
-                match self.shared_contact(email).await? {
-                    Shared::Step(step) => return Ok(step),
-                    Shared::Again => continue,
-                    Shared::Nobody => {}
-                }
-                match self.existing_contact(&email.digest).await? {
-                    Shared::Step(step) => return Ok(step),
-                    Shared::Again => continue,
-                    Shared::Nobody => {}
-                }
-            }
-            if let Some(step) = self.new_contact(email.as_ref().map(|email| email.digest.as_str()), recovery).await? {
+            let place = match (&email, self.intake.client.address()) {
+                (Some(email), Some(address)) => match self.person_of_address(&address, email, &asked).await? {
+                    Sought::Step(step) => return Ok(step),
+                    Sought::Again => continue,
+                    Sought::Nobody(place) => Some(place),
+                },
+                _ => None,
+            };
+            if let Some(step) = self.new_contact(place.as_deref(), &asked, recovery).await? {
                 return Ok(step);
             }
         }
         Err(Error::new(Code::SyncBusy).with("client", client))
     }
 
-    /// Another CaseHug client of this email: share its contact, once it has one.
-    async fn shared_contact(&mut self, email: &EmailDigests) -> Result<Shared> {
-        let client = &self.intake.client.id;
-        let Some(other) = self.engine.speaker(&self.claim.links, email).await? else { return Ok(Shared::Nobody) };
-        let Some(stored) = self.engine.journal.get::<Thing>(&things::contact_key(&self.claim.links, &other)).await?
-        else {
-            // Released between the two reads.
-            return Ok(Shared::Again);
-        };
-        let link = match stored.value {
-            Thing::Link(link) => link,
-            Thing::Intent(_) => {
-                self.resolve_contact(&other, stored).await?;
-                return Ok(Shared::Again);
-            }
-        };
-        let mut unit = self.unit()?;
-        unit.put(things::contact_key(&self.claim.links, client), Expect::Absent, &self.link(link.clio, How::Linked))?;
-        let step = StepReport::done(StepKind::Contact, client, StepOutcome::Linked, Some(link.clio))
-            .note(Some(Note::SharedContact));
-        unit.audit(self.audit(Action::ContactLinked, AuditStatus::Ok, &step));
-        Ok(if self.commit(unit, &step).await? { Shared::Step(step) } else { Shared::Again })
-    }
-
-    /// A contact in Clio with exactly this email: link it.
-    async fn existing_contact(&mut self, digest: &str) -> Result<Shared> {
-        let client = &self.intake.client.id;
-        let Some(address) = self.intake.client.address() else { return Ok(Shared::Nobody) };
-        let found = search_persons(&self.caller, &address.shown()).await?;
-        let matches = dedupe::persons_with_email(&found, &address.shown());
-        let Some(&clio) = matches.first() else { return Ok(Shared::Nobody) };
-        let note = (matches.len() > 1).then_some(Note::SeveralContactsMatch);
-        let step = StepReport::done(StepKind::Contact, client, StepOutcome::Linked, Some(clio)).note(note);
-        let mut unit = self.unit()?;
-        unit.put(things::contact_key(&self.claim.links, client), Expect::Absent, &self.link(clio, How::Linked))?;
-        unit.put(things::email_key(&self.claim.links, digest), Expect::Absent, &ContactKey { client: client.clone() })?;
-        let linked = found.iter().find(|contact| contact.id == clio);
-        self.own_contact(&mut unit, clio, linked, client).await?;
-        unit.audit(self.audit(Action::ContactLinked, AuditStatus::Ok, &step).with("matches", matches.len()));
-        Ok(if self.commit(unit, &step).await? { Shared::Step(step) } else { Shared::Again })
-    }
-
     /// Creates the contact. `None`: another run was faster, start over.
-    async fn new_contact(&mut self, digest: Option<&str>, recovery: Option<Recovery>) -> Result<Option<StepReport>> {
+    ///
+    /// `place`: of the address.
+    async fn new_contact(
+        &mut self,
+        place: Option<&str>,
+        asked: &Asked,
+        recovery: Option<Recovery>,
+    ) -> Result<Option<StepReport>> {
         let client = self.intake.client.clone();
         let sent = SentContact {
             first_name: client.first_name.expose().trim().to_owned(),
@@ -128,7 +99,7 @@ impl Driver<'_> {
             phone: client.number(),
         };
         let key = things::contact_key(&self.claim.links, &client.id);
-        let companion = digest.map(|digest| things::email_key(&self.claim.links, digest));
+        let companion = place.map(|place| things::email_key(&self.claim.links, place));
         let request = contacts::create(&NewContact {
             first_name: &sent.first_name,
             last_name: &sent.last_name,
@@ -137,12 +108,18 @@ impl Driver<'_> {
         });
         let speaker = ContactKey { client: client.id.clone() };
         let companion = companion.map(|key| (key, speaker));
-        let email = digest.map(str::to_owned);
+        let email = place.map(str::to_owned);
         if let Some(recovery) = recovery {
-            self.intend_again(recovery, &key, companion.as_ref(), &sent, email).await?;
+            self.intend_again(recovery, &key, companion.as_ref(), &sent, email, asked).await?;
             return Ok(None);
         }
-        match self.create(&key, companion.as_ref(), &sent, email, &request?).await? {
+        if asked.version.is_some() {
+            // Nobody needs to answer it any more.
+            let mut unit = self.unit()?;
+            self.close_question_in(&mut unit, &key).await?;
+            self.commit_unit(&unit).await?;
+        }
+        match self.create(&key, companion.as_ref(), &sent, email, asked, &request?).await? {
             Creation::Raced => Ok(None),
             Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
                 Some(stored) => match self.resolve_contact(&client.id, stored).await? {
@@ -152,7 +129,8 @@ impl Driver<'_> {
                 None => Ok(None),
             },
             Creation::Created(contact, intent) => {
-                let found = Found { clio: contact.id, shown: Some(&contact), how: How::Created, matches: 1 };
+                let found =
+                    Found { clio: contact.id, shown: Some(&contact), how: How::Created, notes: Vec::new(), matches: 1 };
                 self.link_contact(&client.id, found, &intent, false).await
             }
         }
@@ -168,14 +146,13 @@ impl Driver<'_> {
         intent: &Stored<Intent>,
         in_doubt: bool,
     ) -> Result<Option<StepReport>> {
-        let Found { clio, shown, how, matches } = found;
+        let Found { clio, shown, how, notes, matches } = found;
         let (outcome, action) = match how {
             How::Created => (StepOutcome::Created, Action::ContactCreated),
             How::Recovered => (StepOutcome::Recovered, Action::ContactCreated),
             How::Linked => (StepOutcome::Linked, Action::ContactLinked),
         };
-        let note = (matches > 1).then_some(Note::SeveralContactsMatch);
-        let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio)).note(note);
+        let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio)).noting(notes.clone());
         let key = things::contact_key(&self.claim.links, client);
         for _ in 0..MOST_TURNS {
             let mut unit = self.unit()?;
@@ -189,10 +166,10 @@ impl Driver<'_> {
             if how != How::Created {
                 self.close_question_in(&mut unit, &key).await?;
             }
-            unit.put(key.clone(), Expect::Version(intent.version.clone()), &self.link(clio, how))?;
+            unit.put(key.clone(), Expect::Version(intent.version.clone()), &self.link(clio, how, notes.clone()))?;
             self.own_contact(&mut unit, clio, shown, client).await?;
             let entry = self.audit(action, AuditStatus::Ok, &step);
-            unit.audit(if note.is_some() { entry.with("matches", matches) } else { entry });
+            unit.audit(if matches > 1 { entry.with("matches", matches) } else { entry });
             if self.commit(unit, &step).await? {
                 return Ok(Some(step));
             }
@@ -206,7 +183,7 @@ impl Driver<'_> {
     }
 
     /// Looks in Clio for what an open intent may have created.
-    async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
+    pub(super) async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
         let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
         let doubt = Stored { value: intent, version: version.clone(), due_at };
         let intent = &doubt.value;
@@ -225,7 +202,7 @@ impl Driver<'_> {
                     return Err(self.take_back(StepKind::Contact, client, key, undecided, chosen, wrong).await?);
                 }
             };
-            let found = Found { clio, shown: Some(&shown), how: How::Linked, matches: 1 };
+            let found = Found { clio, shown: Some(&shown), how: How::Linked, notes: Vec::new(), matches: 1 };
             let step = self.link_contact(client, found, &doubt, true).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
@@ -237,20 +214,41 @@ impl Driver<'_> {
         let mut of_email = Vec::new();
         let mut searched = Vec::new();
         if let Some(email) = &sent.email {
-            of_email = dedupe::persons_with_email(&created, email);
-            if of_email.is_empty() {
+            let name = Name::new(&sent.first_name, &sent.last_name);
+            let candidates = |contacts: &[Contact]| {
+                let all = named(contacts, &dedupe::persons_with_email(contacts, email), &name).into_iter();
+                all.filter(|candidate| !intent.excludes(candidate.clio)).collect::<Vec<_>>()
+            };
+            of_email = candidates(&created);
+            if of_email.iter().all(|candidate| !candidate.agrees) {
                 searched = search_persons(&self.caller, email).await?;
-                of_email = dedupe::persons_with_email(&searched, email);
+                let more: Vec<_> = candidates(&searched).into_iter().filter(|one| !of_email.contains(one)).collect();
+                of_email.extend(more);
             }
         }
-        let probe = match of_email.first() {
-            Some(&clio) => Probe::Found(clio),
+        let mut notes = Vec::new();
+        let probe = match choose(&of_email, self.settings.on_name_mismatch, None) {
+            Choice::This(clio, said) => {
+                notes = said;
+                Probe::Found(clio)
+            }
+            Choice::Ask(candidates) => Probe::Review(candidates),
             // It would have been found by its email, unless it was sent with another one: what was sent was lost with the intent.
-            None if sent.email.is_some() && !intent.is_recovered() => Probe::Miss,
-            None => {
+            Choice::Nobody if sent.email.is_some() && !intent.is_recovered() => Probe::Miss,
+            Choice::Nobody => {
                 let free = self.free_contacts(&created, intent).await?;
                 let after = self.engine.created_after(intent, due_at).await?;
-                after.probe(|after| dedupe::probe_contact(&sent, &free, after, intent.is_recovered()))
+                after.probe(|after| {
+                    let of_email = |contact: &&&Contact| of_email.iter().any(|one| one.clio == contact.id);
+                    let renamed = free.iter().filter(|contact| dedupe::is_after(contact.created_at, after));
+                    // Of the email and of another name: ours perhaps, if the client was called otherwise then.
+                    match renamed.filter(of_email).map(|contact| contact.id).collect::<Vec<_>>() {
+                        renamed if renamed.is_empty() => {
+                            dedupe::probe_contact(&sent, &free, after, intent.is_recovered())
+                        }
+                        renamed => Probe::Review(renamed),
+                    }
+                })
             }
         };
         match probe {
@@ -261,13 +259,18 @@ impl Driver<'_> {
                 let how = if ours { How::Recovered } else { How::Linked };
                 // Of the same email, but with another name: somebody else made it, and ours may come yet.
                 let another = shown.is_some_and(|shown| !dedupe::is_contact(&sent, shown));
-                let found = Found { clio, shown, how, matches: of_email.len() };
+                let found = Found { clio, shown, how, notes, matches: of_email.len() };
                 let step = self.link_contact(client, found, &doubt, another).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
             Probe::Review(candidates) => {
+                let of_name = of_email.iter().any(|one| candidates.contains(&one.clio));
                 let intent = (things::contact_key(&self.claim.links, client), version);
-                Err(self.needs_review(StepKind::Contact, client, candidates, intent))
+                Err(if of_name {
+                    self.name_differs(client, candidates, intent)
+                } else {
+                    self.needs_review(StepKind::Contact, client, candidates, intent)
+                })
             }
             Probe::Miss => {
                 let key = things::contact_key(&self.claim.links, client);
@@ -289,7 +292,7 @@ impl Driver<'_> {
     }
 
     /// Notes whose contact this is, unless another CaseHug client's: contacts of one email may be shared.
-    async fn own_contact(
+    pub(super) async fn own_contact(
         &self,
         unit: &mut crate::records::Unit,
         clio: ClioId,
@@ -315,14 +318,9 @@ struct Found<'a> {
     clio: ClioId,
     shown: Option<&'a Contact>,
     how: How,
+    notes: Vec<Note>,
     /// So many contacts match.
     matches: usize,
-}
-
-enum Shared {
-    Step(StepReport),
-    Again,
-    Nobody,
 }
 
 /// Persons in which this address occurs somehow. An international domain may stand in Clio in either spelling.

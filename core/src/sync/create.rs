@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 use super::call::{Executed, MARGIN, Patience, executed};
 use super::dedupe::Since;
 use super::driver::{Driver, Engine};
-use super::report::StepReport;
-use super::things::{self, ContactKey, How, Intent, Link, Thing, committed_at};
+use super::report::{Note, StepReport};
+use super::things::{self, ContactKey, Decided, How, Intent, Link, Thing, committed_at};
 use crate::auth::Connection;
 use crate::clio::{ApiRequest, CallError};
 use crate::error::{Code, Error, Failure, Result, Retry};
@@ -33,6 +33,24 @@ pub(super) enum Resolved {
     Released,
 }
 
+/// What stands in the place of a record that is to be created, and what an admin said not to be it.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// The version of the question.
+    pub version: Option<Version>,
+    pub not: Vec<ClioId>,
+}
+
+impl Asked {
+    pub(super) fn expect(&self) -> Expect {
+        self.version.clone().map_or(Expect::Absent, Expect::Version)
+    }
+
+    pub(super) fn decision(&self) -> Option<Decided> {
+        (!self.not.is_empty()).then(|| Decided::Create { not: self.not.clone() })
+    }
+}
+
 /// What became of a creating request.
 pub(super) enum Creation<A> {
     /// Clio answered; this is the intent.
@@ -51,6 +69,7 @@ impl Driver<'_> {
         companion: Option<&(Key, ContactKey)>,
         natural: &N,
         email: Option<String>,
+        asked: &Asked,
         request: &ApiRequest<A>,
     ) -> Result<Creation<A>> {
         let config = self.engine.config;
@@ -72,14 +91,15 @@ impl Driver<'_> {
                 sends,
                 rounds,
                 email: email.clone(),
-                decision: None,
                 cause: None,
+                decision: asked.decision(),
+                question: false,
             };
             let not_after = self.engine.runtime.monotonic() + config.send_window;
             let mut unit = self.unit_before_sending()?;
             // What it is sealed with must not go in this moment.
             unit.check(Connection::key(self.firm), Expect::Version(turn.grant.connection_version.clone()));
-            let expect = current.clone().map_or(Expect::Absent, Expect::Version);
+            let expect = current.clone().map_or_else(|| asked.expect(), Expect::Version);
             let version = unit.put_due(key.clone(), expect, Some(quiet), &Thing::Intent(intent.clone()))?;
             if let (None, Some((key, value))) = (&current, companion) {
                 unit.put(key.clone(), Expect::Absent, value)?;
@@ -208,8 +228,8 @@ impl Driver<'_> {
         Ok(unit)
     }
 
-    pub(super) fn link(&self, clio: ClioId, how: How) -> Thing {
-        Thing::Link(Link { clio, how, at: self.engine.runtime.now() })
+    pub(super) fn link(&self, clio: ClioId, how: How, notes: Vec<Note>) -> Thing {
+        Thing::Link(Link { clio, how, at: self.engine.runtime.now(), notes })
     }
 }
 

@@ -325,7 +325,7 @@ impl Driver<'_> {
         };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
         let mut unit = self.unit()?;
-        let link = DocumentThing::Link(Link { clio, how, at: self.engine.runtime.now() });
+        let link = DocumentThing::Link(Link { clio, how, at: self.engine.runtime.now(), notes: Vec::new() });
         unit.put(things::document_key(&self.claim.links, key), Expect::Version(open.version.clone()), &link)?;
         let owner = Owner { owner: key.to_string() };
         unit.put(things::owner_key(&self.claim.links, "document", clio), Expect::Absent, &owner)?;

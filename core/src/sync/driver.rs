@@ -469,7 +469,7 @@ impl Driver<'_> {
             }
             PlannedDocument::LinkedButWithdrawn(clio) => {
                 let step = StepReport::done(StepKind::Document, &id, StepOutcome::Unchanged, Some(clio))
-                    .note(Some(Note::ApprovalWithdrawn));
+                    .noting([Note::ApprovalWithdrawn]);
                 self.record(Action::DocumentSkipped, AuditStatus::Noted, step).await
             }
             PlannedDocument::NotApproved(status) => {
@@ -618,8 +618,9 @@ impl Driver<'_> {
         if let Some(clio) = step.clio {
             entry = entry.with("clio", clio);
         }
-        if let Some(note) = step.note {
-            entry = entry.with("note", note.name());
+        if !step.notes.is_empty() {
+            let names: Vec<_> = step.notes.iter().map(|note| note.name()).collect();
+            entry = entry.with("note", names.join(" "));
         }
         if step.outcome == StepOutcome::Recovered {
             entry = entry.with("recovered", true);

@@ -2,11 +2,13 @@
 
 use super::LinkState;
 use super::driver::Engine;
+use super::names::Name;
 use super::plan::{Plan, PlanInput, plan};
-use super::things::{self, ContactKey, DocumentThing, Thing};
+use super::things::{self, DocumentThing, Thing};
 use crate::auth::{Links, PracticeAreas};
 use crate::error::Result;
-use crate::model::{ClientId, Confidential, DocumentKey, DocumentRef, FirmId, Intake};
+use crate::model::{Confidential, DocumentKey, DocumentRef, FirmId, Intake};
+use crate::webhook::known_name_agrees;
 
 /// What an address is looked up by.
 pub(super) struct EmailDigests {
@@ -65,19 +67,22 @@ impl Engine {
 
     async fn same_email(&self, links: &Links, intake: &Intake) -> Result<LinkState> {
         let Some(email) = self.email_digests(&links.firm, intake).await? else { return Ok(LinkState::Unknown) };
-        let Some(speaker) = self.speaker(links, &email).await? else { return Ok(LinkState::Unknown) };
-        let thing = self.journal.get::<Thing>(&things::contact_key(links, &speaker)).await?;
-        Ok(Thing::state(thing.as_ref()))
-    }
-
-    /// Whose contact speaks for this address.
-    pub(super) async fn speaker(&self, links: &Links, email: &EmailDigests) -> Result<Option<ClientId>> {
-        for digest in [&email.digest].into_iter().chain(&email.former) {
-            if let Some(key) = self.journal.get::<ContactKey>(&things::email_key(links, digest)).await? {
-                return Ok(Some(key.value.client));
+        let client = &intake.client;
+        let name = Name::new(client.first_name.expose(), client.last_name.expose());
+        for speaker in self.speakers(links, &email).await?.clients {
+            let thing = self.journal.get::<Thing>(&things::contact_key(links, &speaker)).await?;
+            match Thing::state(thing.as_ref()) {
+                LinkState::Unknown => {}
+                LinkState::InDoubt => return Ok(LinkState::InDoubt),
+                // Of another name: Clio is asked.
+                LinkState::Linked(clio) => {
+                    if known_name_agrees(&self.journal, &self.keyring, links, clio, &name).await? == Some(true) {
+                        return Ok(LinkState::Linked(clio));
+                    }
+                }
             }
         }
-        Ok(None)
+        Ok(LinkState::Unknown)
     }
 
     /// The keyed digests of the client's email: what an address is looked up by.

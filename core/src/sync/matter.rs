@@ -1,6 +1,6 @@
 //! The matter: created once, never changed, and never one that the firm made by hand.
 
-use super::create::{Creation, Resolved, refused};
+use super::create::{Asked, Creation, Resolved, refused};
 use super::dedupe::{self, Probe, SentMatter};
 use super::driver::Driver;
 use super::plan::PlannedMatter;
@@ -80,10 +80,10 @@ impl Driver<'_> {
         })?;
         let key = things::matter_key(&self.claim.links, &matter.id);
         if let Some(recovery) = recovery {
-            self.intend_again(recovery, &key, None, &sent, None).await?;
+            self.intend_again(recovery, &key, None, &sent, None, &Asked::default()).await?;
             return Ok(None);
         }
-        match self.create(&key, None, &sent, None, &request).await? {
+        match self.create(&key, None, &sent, None, &Asked::default(), &request).await? {
             Creation::Raced => Ok(None),
             Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
                 Some(stored) => match self.resolve_matter(stored, client, area.err()).await? {
@@ -115,14 +115,14 @@ impl Driver<'_> {
             How::Recovered => (StepOutcome::Recovered, Action::MatterCreated),
             How::Linked => (StepOutcome::Linked, Action::MatterLinked),
         };
-        let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).note(unmapped.map(note));
+        let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).noting(unmapped.map(note));
         let key = things::matter_key(&self.claim.links, id);
         for _ in 0..MOST_TURNS {
             let mut unit = self.unit()?;
             if let Some(doubt) = doubt {
                 self.look_after_doubt_in(&mut unit, &key, doubt).await?;
             }
-            unit.put(key.clone(), Expect::Version(version.clone()), &self.link(clio, how))?;
+            unit.put(key.clone(), Expect::Version(version.clone()), &self.link(clio, how, Vec::new()))?;
             let owner = Owner { owner: id.to_string() };
             unit.put(things::owner_key(&self.claim.links, "matter", clio), Expect::Absent, &owner)?;
             status::link(&self.engine.journal, &mut unit, &self.claim.links, id, seen).await?;

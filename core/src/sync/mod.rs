@@ -44,6 +44,7 @@ mod driver;
 mod gone;
 mod known;
 mod matter;
+mod names;
 mod plan;
 mod plan_access;
 mod recovery;
@@ -51,6 +52,7 @@ mod repeated;
 mod report;
 mod review;
 mod run;
+mod same_email;
 mod second_record;
 mod share;
 mod things;
@@ -59,6 +61,7 @@ mod upload;
 pub(crate) use call::{Caller, Executed, executed};
 pub(crate) use driver::Engine;
 pub use driver::{Progress, SyncConfig};
+pub(crate) use names::Name;
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
 pub(crate) use recovery::{epoch, recover};
 pub(crate) use repeated::looks_sealed_with;
@@ -71,5 +74,6 @@ pub(crate) use second_record::{
 };
 pub(crate) use share::Doubtful;
 pub(crate) use things::{
-    Owner, intents_sealed_with, linked_contact, linked_documents, linked_matter, linked_matters, owner_key,
+    Owner, contact_link, intents_sealed_with, linked_contact, linked_documents, linked_matter, linked_matters,
+    owner_key,
 };

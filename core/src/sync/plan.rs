@@ -19,7 +19,7 @@ pub struct PlanInput<'a> {
     pub intake: &'a Intake,
     /// The client's record.
     pub contact: LinkState,
-    /// Whether a client of the same email is linked already, and to what.
+    /// Whether a client of the same email and name is linked already, and to what.
     pub same_email: LinkState,
     /// The matter's record.
     pub matter: LinkState,
@@ -71,7 +71,7 @@ pub struct Calls {
 pub enum PlannedContact {
     /// Linked already.
     Linked(ClioId),
-    /// Another CaseHug client of the same email is linked: the same contact is used.
+    /// Another CaseHug client of the same email and name is linked: the same contact is used.
     Share(ClioId),
     /// Search by email; link a match, else create.
     SearchThenCreate,

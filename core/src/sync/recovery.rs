@@ -12,6 +12,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::create::Asked;
 use super::driver::{Driver, SyncConfig};
 use super::things::{ContactKey, Intent, Thing};
 use crate::auth::{Actor, Connection};
@@ -139,6 +140,7 @@ impl Driver<'_> {
         companion: Option<&(Key, ContactKey)>,
         natural: &N,
         email: Option<String>,
+        asked: &Asked,
     ) -> Result<()> {
         let store = self.engine.journal.store();
         for _ in 0..MOST_TURNS {
@@ -153,20 +155,23 @@ impl Driver<'_> {
                 sends: 0,
                 rounds: 0,
                 email: email.clone(),
-                decision: None,
                 cause: None,
+                decision: asked.decision(),
+                question: false,
             };
             let mut unit = self.unit_before_sending()?;
             unit.check(Connection::key(self.firm), Expect::Version(grant.connection_version));
-            unit.put_due(key.clone(), Expect::Absent, Some(recovery.left), &Thing::Intent(intent))?;
+            unit.put_due(key.clone(), asked.expect(), Some(recovery.left), &Thing::Intent(intent))?;
             if let Some((key, value)) = companion {
                 unit.put(key.clone(), Expect::Absent, value)?;
             }
             if matches!(self.commit_unit(&unit).await?, Commit::Done { .. }) {
                 return Ok(());
             }
-            for key in [key].into_iter().chain(companion.map(|(key, _)| key)) {
-                if store.get(key).await?.is_some() {
+            for (key, before) in
+                [(key, asked.version.as_ref())].into_iter().chain(companion.map(|(key, _)| (key, None)))
+            {
+                if store.get(key).await?.map(|record| record.version).as_ref() != before {
                     return Ok(());
                 }
             }

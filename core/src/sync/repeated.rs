@@ -22,7 +22,9 @@ use super::contact::search_persons;
 use super::create::refused;
 use super::dedupe::{self, SentContact, SentMatter};
 use super::driver::Engine;
+use super::names::Name;
 use super::report::StepKind;
+use super::same_email::named;
 use super::second_record::{self, SecondRecord};
 use super::things::{self, Intent, Thing, committed_at};
 use crate::auth::Links;
@@ -33,6 +35,7 @@ use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
 use crate::model::{ClientId, ClioId, ConnectionId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Order, Record, Scan};
 use crate::records::{Journal, Stored, Unit};
+use crate::settings::OnNameMismatch;
 use crate::webhook::{Chore, wake_after};
 
 const REPEATED: &str = "repeated";
@@ -287,13 +290,18 @@ impl Engine {
             return Ok(Found::NotLinked);
         };
         let caller = Caller::of_firm(self, links, Class::Bulk);
+        // Where a name that differs makes another person, it makes no second record.
+        let policy = self.settings(&links.firm).await?.on_name_mismatch;
         let mut equal = Vec::new();
         match &texts {
             Texts::Contacts(texts) => {
                 for (sent, intent) in texts {
                     if let Some(email) = &sent.email {
                         let found = search_persons(&caller, email).await?;
-                        equal.extend(dedupe::persons_with_email(&found, email));
+                        let name = Name::new(&sent.first_name, &sent.last_name);
+                        let found = named(&found, &dedupe::persons_with_email(&found, email), &name);
+                        let same = found.into_iter().filter(|one| one.agrees || policy == OnNameMismatch::Link);
+                        equal.extend(same.map(|one| one.clio));
                         continue;
                     }
                     let since = self.created_after(intent, None).await?;

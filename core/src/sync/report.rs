@@ -100,9 +100,12 @@ pub struct StepReport {
     /// The record in Clio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clio: Option<ClioId>,
-    /// Something worth knowing that is no failure.
+    /// Something worth knowing that is no failure: the first of [`notes`](Self::notes).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
+    /// All that is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
     /// Why it failed, is in doubt or was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
@@ -160,10 +163,12 @@ impl StepOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
-    /// Several contacts in Clio have this email; the one with the lowest id was linked.
+    /// Several contacts in Clio have this email, and their names do not tell which is meant; the one with the lowest id was linked, of those whose name agrees if some do.
     SeveralContactsMatch,
     /// Another CaseHug client with the same email is linked to the same contact.
     SharedContact,
+    /// The contact that was linked has this email and another name: perhaps somebody else's who uses the same mailbox.
+    NameDiffers,
     /// No practice area: the intake names no case type.
     NoCaseType,
     /// No practice area: nobody mapped this case type.
@@ -181,6 +186,7 @@ impl Note {
         match self {
             Self::SeveralContactsMatch => "several_contacts_match",
             Self::SharedContact => "shared_contact",
+            Self::NameDiffers => "name_differs",
             Self::NoCaseType => "no_case_type",
             Self::UnknownCaseType => "unknown_case_type",
             Self::NoSuchPracticeArea => "no_such_practice_area",
@@ -193,19 +199,20 @@ impl StepReport {
     /// A step that ended well.
     #[must_use]
     pub fn done(step: StepKind, id: impl ToString, outcome: StepOutcome, clio: Option<ClioId>) -> Self {
-        Self { step, id: id.to_string(), outcome, clio, note: None, error: None }
+        Self { step, id: id.to_string(), outcome, clio, note: None, notes: Vec::new(), error: None }
     }
 
     /// A step that did not.
     #[must_use]
     pub fn error(step: StepKind, id: impl ToString, outcome: StepOutcome, error: Error) -> Self {
-        Self { step, id: id.to_string(), outcome, clio: None, note: None, error: Some(error) }
+        Self { step, id: id.to_string(), outcome, clio: None, note: None, notes: Vec::new(), error: Some(error) }
     }
 
-    /// Adds a note.
+    /// Adds notes.
     #[must_use]
-    pub fn note(mut self, note: Option<Note>) -> Self {
-        self.note = note;
+    pub fn noting(mut self, notes: impl IntoIterator<Item = Note>) -> Self {
+        self.notes.extend(notes);
+        self.note = self.notes.first().copied();
         self
     }
 }

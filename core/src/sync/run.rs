@@ -51,6 +51,8 @@ pub(crate) struct StepRecord {
     pub clio: Option<ClioId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
     #[serde(default, alias = "code", skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// Kept beside the code by earlier versions.
@@ -82,6 +84,7 @@ impl From<&StepReport> for StepRecord {
             outcome: step.outcome,
             clio: step.clio,
             note: step.note,
+            notes: step.notes.clone(),
             failure: step.error.as_ref().map(Failure::from),
             http_status: None,
             clio_type: None,

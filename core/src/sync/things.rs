@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::plan::LinkState;
+use super::report::Note;
 use super::review::Decision;
 use crate::auth::Links;
 use crate::error::{Failure, Result};
@@ -58,6 +59,9 @@ pub(crate) struct Intent {
     /// What was answered to its request, if that left it in doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Failure>,
+    /// Nothing is being created: it stands for the question whether one of the contacts of an address is the client's.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub question: bool,
 }
 
 /// An admin's answer to "is this record in Clio ours?"
@@ -97,6 +101,23 @@ impl Intent {
         self.sends == 0
     }
 
+    /// One that stands for a question, beside what an admin decided before.
+    pub(crate) fn question(connection: ConnectionId, decision: Option<Decided>) -> Self {
+        Self {
+            sealed: String::new(),
+            connection,
+            clio_at: None,
+            quiet_ms: 0,
+            committed_at: None,
+            sends: 0,
+            rounds: 0,
+            email: None,
+            decision,
+            cause: None,
+            question: true,
+        }
+    }
+
     /// The record that an admin named.
     pub(crate) fn chosen(&self) -> Option<&Chosen> {
         match &self.decision {
@@ -122,7 +143,15 @@ impl Intent {
 
     /// Whether an admin said that this record is not ours.
     pub(crate) fn excludes(&self, clio: ClioId) -> bool {
-        matches!(&self.decision, Some(Decided::Create { not }) if not.contains(&clio))
+        self.excluded().contains(&clio)
+    }
+
+    /// The records of which an admin said that they are not ours.
+    pub(crate) fn excluded(&self) -> &[ClioId] {
+        match &self.decision {
+            Some(Decided::Create { not }) => not,
+            _ => &[],
+        }
     }
 }
 
@@ -141,6 +170,9 @@ pub(crate) struct Link {
     pub how: How,
     /// When, on the host's clock.
     pub at: Timestamp,
+    /// What was worth knowing of it then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 /// How a link came about.
@@ -243,10 +275,15 @@ impl DocumentThing {
 
 /// The contact in Clio, once it is there.
 pub(crate) async fn linked_contact(journal: &Journal, links: &Links, client: &ClientId) -> Result<Option<ClioId>> {
+    Ok(contact_link(journal, links, client).await?.map(|link| link.clio))
+}
+
+/// The same with what is known of it.
+pub(crate) async fn contact_link(journal: &Journal, links: &Links, client: &ClientId) -> Result<Option<Link>> {
     let thing = journal.get::<Thing>(&contact_key(links, client)).await?;
-    Ok(match Thing::state(thing.as_ref()) {
-        LinkState::Linked(clio) => Some(clio),
-        LinkState::Unknown | LinkState::InDoubt => None,
+    Ok(match thing.map(|stored| stored.value) {
+        Some(Thing::Link(link)) => Some(link),
+        Some(Thing::Intent(_)) | None => None,
     })
 }
 
@@ -310,7 +347,9 @@ pub(crate) async fn intents_sealed_with(journal: &Journal, firm: &FirmId) -> Res
     let mut connections = Vec::new();
     for collection in [CONTACTS, MATTERS] {
         for (_, stored) in journal.list::<Thing>(firm, collection, "").await? {
-            if let Thing::Intent(intent) = stored.value {
+            if let Thing::Intent(intent) = stored.value
+                && !intent.question
+            {
                 connections.push(intent.connection);
             }
         }

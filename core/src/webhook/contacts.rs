@@ -14,10 +14,10 @@ use crate::auth::{Keyring, Links};
 use crate::budget::Class;
 use crate::clio::{Contact, contacts};
 use crate::error::{Code, Error, Result};
-use crate::model::{ClientId, ClioId, Confidential};
+use crate::model::{ClientId, ClioId, Confidential, FirmId};
 use crate::ports::{Expect, Key};
 use crate::records::{Journal, Stored, Unit};
-use crate::sync::{Caller, Engine, Owner, owner_key};
+use crate::sync::{Caller, Engine, Name, Owner, owner_key};
 
 const KNOWN: &str = "contact-known";
 
@@ -31,9 +31,20 @@ pub(super) struct Plain {
 }
 
 /// `contact-known/<Clio id>`.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Known {
     digest: String,
+    /// The name in digests of its pieces: tells whether another client of the same email may be this person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<Name>,
+}
+
+impl Known {
+    async fn of(keyring: &Keyring, firm: &FirmId, contact: &Contact) -> Result<Self> {
+        let digest = keyring.contact_digest(firm, &Plain::from(contact).json()?).await?;
+        let name = Name::from(contact).digested(keyring.name_digests(firm, contact.id).await?);
+        Ok(Self { digest, name: Some(name) })
+    }
 }
 
 impl fmt::Debug for Plain {
@@ -87,16 +98,30 @@ pub(crate) async fn note_known(
     contact: &Contact,
 ) -> Result<()> {
     let known = journal.get::<Known>(&known_key(links, contact.id)).await?;
-    let digest = keyring.contact_digest(&links.firm, &Plain::from(contact).json()?).await?;
-    put_known(unit, links, contact.id, known, digest)
+    let now = Known::of(keyring, &links.firm, contact).await?;
+    put_known(unit, links, contact.id, known, &now)
 }
 
-fn put_known(unit: &mut Unit, links: &Links, clio: ClioId, known: Option<Stored<Known>>, digest: String) -> Result<()> {
-    if known.as_ref().is_none_or(|known| known.value.digest != digest) {
+fn put_known(unit: &mut Unit, links: &Links, clio: ClioId, known: Option<Stored<Known>>, now: &Known) -> Result<()> {
+    if known.as_ref().is_none_or(|known| known.value != *now) {
         let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
-        unit.put(known_key(links, clio), expect, &Known { digest })?;
+        unit.put(known_key(links, clio), expect, now)?;
     }
     Ok(())
+}
+
+/// Whether this name agrees with the one that the contact had when it was seen last. `None`: nobody wrote that down.
+pub(crate) async fn known_name_agrees(
+    journal: &Journal,
+    keyring: &Keyring,
+    links: &Links,
+    clio: ClioId,
+    name: &Name,
+) -> Result<Option<bool>> {
+    let known = journal.get::<Known>(&known_key(links, clio)).await?;
+    let Some(known) = known.and_then(|known| known.value.name) else { return Ok(None) };
+    let name = name.digested(keyring.name_digests(&links.firm, clio).await?);
+    Ok(Some(known.agrees(&name)))
 }
 
 impl Engine {
@@ -127,11 +152,11 @@ impl Engine {
             Err(failure) => return Err(failure.error),
         };
         let plain = Plain::from(&contact);
-        let digest = self.keyring.contact_digest(firm, &plain.json()?).await?;
-        if known.as_ref().is_some_and(|known| known.value.digest == digest) {
+        let now = Known::of(&self.keyring, firm, &contact).await?;
+        if known.as_ref().is_some_and(|known| known.value.digest == now.digest) {
             return Ok(Applied::Nothing);
         }
-        put_known(unit, links, clio, known, digest)?;
+        put_known(unit, links, clio, known, &now)?;
         let client = ClientId::new(owner.value.owner)?;
         let proposed = Proposed { direction: Direction::FromClio, client: &client, clio, etag: None, actor: None };
         self.propose(unit, links, &proposed, &plain).await?;

@@ -36,7 +36,7 @@ pub(crate) mod status;
 mod subscriptions;
 
 pub(crate) use chores::{Chore, is_due_within, wake_after, wake_in};
-pub(crate) use contacts::note_known;
+pub(crate) use contacts::{known_name_agrees, note_known};
 pub use hook::HookHealth;
 pub(crate) use hook::{HOOKS, Hook, HookState, digest_in, forget_health, health};
 pub(crate) use inbox::model_of;

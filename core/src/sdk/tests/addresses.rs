@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::doubts::{CONTACTS, post};
-use super::world::{World, admin, firm};
+use super::world::{World, admin, firm, refused};
 use crate::error::Code;
 use crate::model::{Intake, MatterId};
 use crate::ports::{Expect, Key, Store as _, Version, Write};
@@ -19,6 +19,10 @@ pub async fn holding(contacts: Vec<Value>) -> (World, Arc<Mutex<Vec<Value>>>) {
     let state = Arc::clone(&sent);
     world.answers(move |method, path, _, body| match method {
         "GET" if path == CONTACTS => Some((200, json!({ "data": contacts, "meta": { "paging": {} } }))),
+        "GET" if path.starts_with(CONTACTS) => {
+            let shown = contacts.iter().find(|one| path.ends_with(&format!("/{}", one["id"])));
+            Some(shown.map_or_else(|| refused(404), |shown| (200, json!({ "data": shown }))))
+        }
         "POST" if path == CONTACTS => {
             state.lock().unwrap().push(body["data"].clone());
             None

@@ -162,16 +162,13 @@ async fn a_doubt_that_resolves_itself_stands_in_the_log() {
 #[tokio::test]
 async fn a_refused_intake_names_field_reason_and_place() {
     let document = |id: &str, name: &str| json!({ "id": id, "file_name": name, "content_type": "application/pdf", "status": "approved", "origin": "client_upload" });
-    let documents = json!([document("d1", "a.pdf"), document("d2", "b.pdf"), document("d3", " ")]);
+    let documents = json!([document("d1", "a.pdf"), document("d2", "b.pdf"), document("d1", "c.pdf")]);
     let world = connected().await;
     put(&world, &somebody(), &documents);
     assert_eq!(world.sdk.sync_matter(&admin(), &matter()).await.unwrap_err().code(), Code::IntakeInvalid);
     let failure = told_everywhere(&world, "sync").await;
-    assert_eq!(failure.path.as_deref(), Some("documents[2].file_name"));
-    assert_eq!(
-        context(&failure, &["field", "reason", "index"]),
-        [Some("documents.file_name"), Some("blank"), Some("2")]
-    );
+    assert_eq!(failure.path.as_deref(), Some("documents[2].id"));
+    assert_eq!(context(&failure, &["field", "reason", "index"]), [Some("documents.id"), Some("repeated"), Some("2")]);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod doubts;
 mod grants;
 mod index_delay;
 mod keys;
+mod names;
 mod priority;
 mod recovery;
 mod retries;

@@ -40,7 +40,7 @@ async fn a_case_type_that_is_blank_or_there_twice_is_refused_however_it_comes() 
         let areas: Vec<String> = case_types.iter().map(|case_type| format!("\"{case_type}\":\"Falconry\"")).collect();
         let document = format!(
             "{{\"format\":1,\"sync_when_approved\":true,\"sync_when_created\":false,\
-             \"case_number_as_display_number\":false,\"contact_review\":false,\"fallback_area\":null,\"practice_areas\":{{{}}}}}",
+             \"case_number_as_display_number\":false,\"contact_review\":false,\"on_name_mismatch\":\"link\",\"fallback_area\":null,\"practice_areas\":{{{}}}}}",
             areas.join(",")
         );
         assert_refused(&world.sdk.import_settings(&admin(), &document).await.unwrap_err(), reason);

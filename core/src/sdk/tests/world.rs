@@ -447,6 +447,20 @@ impl World {
         records.into_iter().map(|record| (record.key.id, serde_json::from_str(&record.body).unwrap())).collect()
     }
 
+    /// Writes a record anew, as another version of the SDK would have written it.
+    pub async fn overwrite(&self, collection: &'static str, id: &str, body: &Value) {
+        let key = Key::new(&firm(), collection, id);
+        let known = self.store.get(&key).await.unwrap().unwrap();
+        let write = Write::Put {
+            key,
+            expect: Expect::Version(known.version),
+            version: Version("overwritten".into()),
+            due_in: None,
+            body: body.to_string(),
+        };
+        self.store.commit(&[write]).await.unwrap();
+    }
+
     pub async fn audited(&self, action: &str) -> Vec<Value> {
         let entries = self.stored("audit").await.into_iter().map(|(_, entry)| entry);
         entries.filter(|entry| entry["action"] == action).collect()

@@ -1,0 +1,251 @@
+//! Who of those with the client's address is the client.
+//!
+//! **Problem.** One mailbox may be two people's. In family law the other one is the opponent, and a file under the wrong contact is a breach.
+//!
+//! **Model.** An address stands for whoever is known by it: CaseHug's clients that are linked already, each in a `contact-key` record of that address, and the contacts that a search in Clio
+//! brings. The one whose name [agrees](super::names) is the client. If several agree, or none does and the firm wants a link, the one with the lowest id is linked, and that is said. If none
+//! agrees the firm may also have an admin asked, or a new contact made.
+//!
+//! An admin is asked about an intent that stands for the question, and for no request (`Intent::question`). It holds no place of the address, so nobody else waits for the answer.
+
+use super::contact::search_persons;
+use super::create::Asked;
+use super::dedupe;
+use super::driver::{Driver, Engine};
+use super::known::EmailDigests;
+use super::names::Name;
+use super::report::{Note, StepKind, StepOutcome, StepReport};
+use super::things::{self, ContactKey, How, Intent, Link, Thing};
+use crate::auth::Links;
+use crate::clio::{Contact, contacts};
+use crate::error::{Error, Result};
+use crate::log::{Action, AuditStatus};
+use crate::model::{Address, ClientId, ClioId};
+use crate::ports::{Commit, Expect};
+use crate::settings::OnNameMismatch;
+use crate::webhook::known_name_agrees;
+
+/// One of those with the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub clio: ClioId,
+    pub agrees: bool,
+}
+
+/// Which of them is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// None.
+    Nobody,
+    /// This one, with what is to be said of it.
+    This(ClioId, Vec<Note>),
+    /// An admin knows.
+    Ask(Vec<ClioId>),
+}
+
+/// `first`: who is linked if nobody's name agrees; else it is the lowest id.
+pub(super) fn choose(candidates: &[Candidate], policy: OnNameMismatch, first: Option<ClioId>) -> Choice {
+    let several = |count: usize| (count > 1).then_some(Note::SeveralContactsMatch);
+    let agreeing = candidates.iter().filter(|candidate| candidate.agrees).map(|candidate| candidate.clio);
+    if let Some(clio) = agreeing.clone().min() {
+        return Choice::This(clio, several(agreeing.count()).into_iter().collect());
+    }
+    let Some(lowest) = candidates.iter().map(|candidate| candidate.clio).min() else { return Choice::Nobody };
+    match policy {
+        OnNameMismatch::Create => Choice::Nobody,
+        OnNameMismatch::Review => Choice::Ask(candidates.iter().map(|candidate| candidate.clio).collect()),
+        OnNameMismatch::Link => {
+            let notes = several(candidates.len()).into_iter().chain([Note::NameDiffers]);
+            Choice::This(first.unwrap_or(lowest), notes.collect())
+        }
+    }
+}
+
+/// The clients that an address is known by, and the free place beside them.
+pub(super) struct Speakers {
+    pub clients: Vec<ClientId>,
+    pub place: String,
+}
+
+impl Engine {
+    /// The first one's place is the digest of the address itself; where names differ there may be others.
+    pub(super) async fn speakers(&self, links: &Links, email: &EmailDigests) -> Result<Speakers> {
+        let prefix = things::email_key(links, &email.digest);
+        let found = self.journal.list::<ContactKey>(&links.firm, prefix.collection, &prefix.id).await?;
+        let taken: Vec<&str> = found.iter().filter_map(|(id, _)| links.strip(id)).collect();
+        let places = (0..).map(|n| if n == 0 { email.digest.clone() } else { format!("{}.{n}", email.digest) });
+        let place = places.into_iter().find(|place| !taken.contains(&place.as_str())).unwrap_or_default();
+        let mut clients: Vec<ClientId> = found.into_iter().map(|(_, stored)| stored.value.client).collect();
+        for digest in &email.former {
+            if let Some(stored) = self.journal.get::<ContactKey>(&things::email_key(links, digest)).await? {
+                clients.push(stored.value.client);
+            }
+        }
+        Ok(Speakers { clients, place })
+    }
+}
+
+/// What came of looking for the client among those with its address.
+pub(super) enum Sought {
+    /// Linked.
+    Step(StepReport),
+    /// Another run was faster: start over.
+    Again,
+    /// To be created, and to take this place of the address.
+    Nobody(String),
+}
+
+impl Driver<'_> {
+    /// Links the client to a contact that is there already, if one of its address is the client's.
+    pub(super) async fn person_of_address(
+        &mut self,
+        address: &Address,
+        email: &EmailDigests,
+        asked: &Asked,
+    ) -> Result<Sought> {
+        let client = &self.intake.client;
+        let name = Name::new(client.first_name.expose(), client.last_name.expose());
+        let (engine, links) = (self.engine, &self.claim.links);
+        let Speakers { clients, place } = engine.speakers(links, email).await?;
+        let mut shared = Vec::new();
+        for other in clients {
+            let Some(stored) = engine.journal.get::<Thing>(&things::contact_key(links, &other)).await? else {
+                // Released between the two reads.
+                return Ok(Sought::Again);
+            };
+            let Thing::Link(Link { clio, .. }) = stored.value else {
+                self.resolve_contact(&other, stored).await?;
+                return Ok(Sought::Again);
+            };
+            if asked.not.contains(&clio) {
+                continue;
+            }
+            let agrees = known_name_agrees(&engine.journal, &engine.keyring, links, clio, &name).await?;
+            if agrees == Some(true) {
+                return self.link_person(clio, vec![Note::SharedContact], None, None, asked, 1).await;
+            }
+            shared.push((clio, agrees));
+        }
+        let found = search_persons(&self.caller, &address.shown()).await?;
+        let mut candidates = named(&found, &dedupe::persons_with_email(&found, &address.shown()), &name);
+        candidates.retain(|candidate| !asked.not.contains(&candidate.clio));
+        for (clio, agrees) in &shared {
+            if candidates.iter().all(|candidate| candidate.clio != *clio) {
+                let agrees = match agrees {
+                    Some(agrees) => *agrees,
+                    // Linked before names were looked at, and its address is another in Clio by now. If it is gone, that is said where it is used.
+                    None => match self.named(&contacts::show(*clio)).await? {
+                        Some(shown) => name.agrees(&Name::from(&shown)),
+                        None => true,
+                    },
+                };
+                candidates.push(Candidate { clio: *clio, agrees });
+            }
+        }
+        let first = shared.first().map(|(clio, _)| *clio);
+        match choose(&candidates, self.settings.on_name_mismatch, first) {
+            Choice::Nobody => Ok(Sought::Nobody(place)),
+            Choice::Ask(candidates) => self.ask(candidates, asked).await,
+            Choice::This(clio, notes) => {
+                let is_shared = shared.iter().any(|(shared, _)| *shared == clio);
+                let notes = is_shared.then_some(Note::SharedContact).into_iter().chain(notes).collect();
+                let shown = found.iter().find(|contact| contact.id == clio);
+                let place = (!is_shared).then_some(place.as_str());
+                self.link_person(clio, notes, shown, place, asked, candidates.len()).await
+            }
+        }
+    }
+
+    /// Links a contact that is there already. `place`: of the address, if nobody of the client's name has one.
+    async fn link_person(
+        &mut self,
+        clio: ClioId,
+        notes: Vec<Note>,
+        shown: Option<&Contact>,
+        place: Option<&str>,
+        asked: &Asked,
+        matches: usize,
+    ) -> Result<Sought> {
+        let (client, links) = (&self.intake.client.id, &self.claim.links);
+        let step = StepReport::done(StepKind::Contact, client, StepOutcome::Linked, Some(clio)).noting(notes.clone());
+        let key = things::contact_key(links, client);
+        let mut unit = self.unit()?;
+        unit.put(key.clone(), asked.expect(), &self.link(clio, How::Linked, notes))?;
+        if asked.version.is_some() {
+            self.close_question_in(&mut unit, &key).await?;
+        }
+        if let Some(place) = place {
+            unit.put(things::email_key(links, place), Expect::Absent, &ContactKey { client: client.clone() })?;
+            self.own_contact(&mut unit, clio, shown, client).await?;
+        }
+        let entry = self.audit(Action::ContactLinked, AuditStatus::Ok, &step);
+        unit.audit(if place.is_some() { entry.with("matches", matches) } else { entry });
+        Ok(if self.commit(unit, &step).await? { Sought::Step(step) } else { Sought::Again })
+    }
+
+    /// Has an admin asked which of these is the client, if any.
+    async fn ask(&mut self, candidates: Vec<ClioId>, asked: &Asked) -> Result<Sought> {
+        let client = &self.intake.client.id;
+        let key = things::contact_key(&self.claim.links, client);
+        let version = match &asked.version {
+            Some(version) => version.clone(),
+            None => {
+                let connection = self.caller.grant().await?.connection.id.clone();
+                let mut unit = self.unit()?;
+                let question = Thing::Intent(Intent::question(connection, asked.decision()));
+                let version = unit.put(key.clone(), Expect::Absent, &question)?;
+                if self.commit_unit(&unit).await? == Commit::Conflict {
+                    return Ok(Sought::Again);
+                }
+                version
+            }
+        };
+        Err(self.name_differs(client, candidates, (key, version)))
+    }
+
+    /// The error of a step that an admin must decide about because of a name.
+    pub(super) fn name_differs(
+        &mut self,
+        client: &ClientId,
+        candidates: Vec<ClioId>,
+        intent: (crate::ports::Key, crate::ports::Version),
+    ) -> Error {
+        self.needs_review(StepKind::Contact, client, candidates, intent).with("reason", Note::NameDiffers.name())
+    }
+}
+
+/// These contacts, and whether each has this name.
+pub(super) fn named(contacts: &[Contact], ids: &[ClioId], name: &Name) -> Vec<Candidate> {
+    let agrees = |clio: ClioId| {
+        let mut shown = contacts.iter().filter(|contact| contact.id == clio);
+        shown.any(|contact| name.agrees(&Name::from(contact)))
+    };
+    ids.iter().map(|&clio| Candidate { clio, agrees: agrees(clio) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_whose_name_agrees_is_meant() {
+        let all = |list: &[(i64, bool)]| -> Vec<Candidate> {
+            list.iter().map(|&(id, agrees)| Candidate { clio: ClioId(id), agrees }).collect()
+        };
+        let this = |id, notes: &[Note]| Choice::This(ClioId(id), notes.to_vec());
+        use Note::{NameDiffers, SeveralContactsMatch};
+        for policy in [OnNameMismatch::Link, OnNameMismatch::Review, OnNameMismatch::Create] {
+            let chosen = |list: &[(i64, bool)]| choose(&all(list), policy, None);
+            assert_eq!(chosen(&[]), Choice::Nobody);
+            assert_eq!(chosen(&[(5, true)]), this(5, &[]));
+            assert_eq!(chosen(&[(5, false), (9, true)]), this(9, &[]), "not the lowest, and certain");
+            assert_eq!(chosen(&[(9, true), (5, false), (7, true)]), this(7, &[SeveralContactsMatch]));
+        }
+        let none = all(&[(9, false), (5, false)]);
+        assert_eq!(choose(&none, OnNameMismatch::Link, None), this(5, &[SeveralContactsMatch, NameDiffers]));
+        assert_eq!(choose(&none, OnNameMismatch::Link, Some(ClioId(9))), this(9, &[SeveralContactsMatch, NameDiffers]));
+        assert_eq!(choose(&none[..1], OnNameMismatch::Link, None), this(9, &[NameDiffers]));
+        assert_eq!(choose(&none, OnNameMismatch::Review, None), Choice::Ask(vec![ClioId(9), ClioId(5)]));
+        assert_eq!(choose(&none, OnNameMismatch::Create, None), Choice::Nobody);
+    }
+}
