@@ -11,6 +11,7 @@
 pub mod auth;
 mod budget;
 pub mod clio;
+mod detached;
 pub mod error;
 pub mod json;
 pub mod log;

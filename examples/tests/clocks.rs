@@ -43,6 +43,10 @@ impl Runtime for Jumping {
         TokioRuntime.sleep(duration)
     }
 
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        TokioRuntime.spawn(work);
+    }
+
     fn random(&self, out: &mut [u8]) -> Result<()> {
         TokioRuntime.random(out)
     }

@@ -52,6 +52,10 @@ impl Runtime for Hurried {
         Box::pin(tokio::time::sleep(duration / FASTER))
     }
 
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        TokioRuntime.spawn(work);
+    }
+
     fn random(&self, out: &mut [u8]) -> Result<()> {
         TokioRuntime.random(out)
     }

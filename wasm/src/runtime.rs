@@ -12,6 +12,7 @@ use casehug_clio::{Code, Error, Result};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 
+use crate::executor;
 use crate::host::{self, Timer};
 
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,14 @@ impl Runtime for JsRuntime {
                 Sleep { over: JsFuture::from(timer.over()), timer }.await;
             }
         })
+    }
+
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        // A task without a promise.
+        executor::spawn(async move {
+            work.await;
+            Ok(serde_json::Value::Null)
+        });
     }
 
     fn random(&self, out: &mut [u8]) -> Result<()> {

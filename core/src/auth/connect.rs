@@ -6,23 +6,24 @@
 //! **Life of a connect.**
 //! 1. [`begin`](super::Auth::begin): a one-use state is stored as a digest; the browser goes to Clio.
 //! 2. [`finish`](super::Auth::finish), one commit: the state is used up, a *draft* announces the new connection, its data key is made.
-//! 3. Code for tokens. Then, with the token: who is it, what can it read, which practice areas are there.
-//! 4. The tokens are sealed and stored under the new connection's id, where nobody looks yet.
+//! 3. Code for tokens. They are sealed and stored under the new connection's id, where nobody looks yet, before anything else is asked.
+//! 4. With the token: who is it, what can it read, which practice areas are there.
 //! 5. One commit: the connection record, the practice areas, the audit entry; the draft is gone. Now it exists.
 //!
-//! A crash before 5 leaves a draft, which the next [`begin`](super::Auth::begin) sweeps with tokens and data key. So there is
-//! never a connection without tokens. The record is swapped by version: of two admins at once one connects, the other one gets
-//! [`ConnectConflict`](Code::ConnectConflict).
+//! A caller who leaves ends nothing: what was begun goes on without it (`detached.rs`). A crash before 5 leaves a draft, which a worker or the next [`begin`](super::Auth::begin)
+//! sweeps: what Clio granted is given back (`unused.rs`). So there is never a connection without tokens, and a grant of which nobody knows only if the process dies between Clio's
+//! answer and the commit of 3. Whoever comes with the same state again, within ten minutes, gets the same connection, or hears the same refusal.
+//! The record is swapped by version: of two admins at once one connects, the other one gets [`ConnectConflict`](Code::ConnectConflict).
 //!
 //! **Reconnecting** is the same with an earlier record: same region and same account, or [`AccountMismatch`](Code::AccountMismatch),
 //! because saved Clio ids would point into another firm. Links stay; generation, connection id and data key are new. If one side's
 //! account is unknown (the app may not read users), a practice area of both, or a linked matter that the new token reads, tells that they are the same: Clio's ids are
 //! not reused between accounts. After a disconnect an admin may ask for another account: its links are kept apart (`link_set.rs`).
 //!
-//! **What is given back.** Tokens that are not kept are deauthorized, best effort and always with the new token itself: when the account is
+//! **What is given back.** Tokens that are not kept are deauthorized, always with the new token itself: at once when the account is
 //! another one, the plan has no API, or another admin was first. After other failures only if the firm has no earlier
-//! connection that is in use: Clio does not say whether deauthorizing one token ends the person's other grants. For the same reason a grant that is replaced is kept, sealed
-//! with the one that replaced it, and given back with it.
+//! connection that is in use: Clio does not say whether deauthorizing one token ends the person's other grants. Then they are kept, sealed
+//! with the tokens in use, as a grant that is replaced is with those of its successor, and given back with them.
 
 use core::fmt;
 use core::time::Duration;
@@ -32,20 +33,23 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::SecretString;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::attempt::{Attempt, Draft, Sweeper};
+use super::attempt::{Attempt, DRAFT_LIFE, Draft, Found, Used};
 use super::callback::{Callback, Outcome};
 use super::disconnect::is_unreadable;
 use super::link_set::{self, LinkSet, Links};
 use super::oauth::{Granted, OAuth};
 use super::survey::{self, Survey};
 use super::tokens::{Replaced, TokenVault, Tokens};
-use super::{Actor, Connection, ConnectionState, Keyring, PracticeAreas};
+use super::unused::Occasion;
+use super::{Actor, Connection, ConnectionState, Keyring, PracticeAreas, Sealer};
 use crate::budget;
 use crate::clio::{self, AccessToken, CallLimits, ClioApi, matters};
-use crate::error::{Code, Error, Result, Retry};
+use crate::detached::detached;
+use crate::error::{ALL_CODES, Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{ConnectionId, FirmId, Monotonic, Timestamp};
 use crate::ports::{Commit, Expect};
@@ -53,8 +57,12 @@ use crate::queue;
 use crate::records::{Journal, Stored, Unit};
 use crate::settings;
 use crate::sync::linked_matters;
-use crate::webhook::{Chore, forget_health, wake_in};
+use crate::webhook::{Chore, forget_health, wake_after, wake_in};
 
+/// How long somebody waits for what the same state was used for before.
+const LONGEST_JOIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const MOST_TURNS: usize = 8;
 /// Linked matters that are tried to tell one account from another: a person may have deleted some.
 const MOST_READ_BACK: usize = 5;
 const READ_BACK: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
@@ -98,10 +106,10 @@ impl From<Error> for Ended {
     }
 }
 
-/// Why a grant was not kept, and whether it is to be given back.
+/// Why a grant was not kept.
 struct Failed {
     error: Error,
-    give_back: bool,
+    occasion: Occasion,
 }
 
 impl Connect {
@@ -113,7 +121,7 @@ impl Connect {
         if separate {
             self.require_ended(&actor.firm).await?;
         }
-        if let Err(error) = self.sweeper().sweep(&actor.firm).await {
+        if let Err(error) = self.sweep(&actor.firm).await {
             // Leftovers are harmless, and due again.
             tracing::warn!(firm = %actor.firm, code = error.code().name(), "leftovers of earlier attempts were not swept");
         }
@@ -123,9 +131,15 @@ impl Connect {
         Ok(ConnectStart { authorize_url, expires_at })
     }
 
+    /// Whatever becomes of the caller, what is begun here is finished.
     pub async fn finish(&self, actor: &Actor, callback_query: &str) -> Result<Connection> {
+        let (this, actor, query) = (self.clone(), actor.clone(), Zeroizing::new(callback_query.to_owned()));
+        detached(self.journal.runtime(), async move { this.finish_audited(&actor, &query).await }).await
+    }
+
+    async fn finish_audited(&self, actor: &Actor, query: &str) -> Result<Connection> {
         actor.require_admin_of(&actor.firm, &self.journal, "connect").await?;
-        let Ended { error, audited } = match self.finish_inner(actor, callback_query).await {
+        let Ended { error, audited } = match self.finish_inner(actor, query).await {
             Ok(connection) => return Ok(connection),
             Err(ended) => ended,
         };
@@ -145,95 +159,155 @@ impl Connect {
         // Nothing is used up: a process with the right key may be asked instead.
         self.keyring.prove(&actor.firm).await?;
         let callback = Callback::parse(query)?;
-        let attempt = Attempt::find(&self.journal, actor, &callback.state).await?;
-        let code = match callback.outcome {
-            Outcome::Code(code) => code,
-            Outcome::Declined => {
-                return Err(self.end(actor, attempt, Action::Declined, Code::ConnectDeclined.into()).await);
+        for _ in 0..MOST_TURNS {
+            let attempt = match Attempt::find(&self.journal, actor, &callback.state).await? {
+                Found::Unused(attempt) => attempt,
+                Found::Used(used) => return Ok(self.what_came_of(actor, &callback.state, used).await?),
+            };
+            // A conflict: it was just used, or something else that is written with it was.
+            let ended = match &callback.outcome {
+                Outcome::Code(code) => self.use_code(actor, attempt, &callback.state, code).await?.map(Ok),
+                Outcome::Declined => {
+                    self.end(actor, attempt, Action::Declined, Code::ConnectDeclined.into()).await?.map(Err)
+                }
+                Outcome::Refused(reason) => {
+                    let error = Error::new(Code::OauthRefused).with("reason", *reason);
+                    self.end(actor, attempt, Action::Connect, error).await?.map(Err)
+                }
+            };
+            if let Some(ended) = ended {
+                return ended;
             }
-            Outcome::Refused(reason) => {
-                let error = Error::new(Code::OauthRefused).with("reason", reason);
-                return Err(self.end(actor, attempt, Action::Connect, error).await);
+        }
+        Err(Error::new(Code::StoreConflict).with("reason", "attempt_contended").into())
+    }
+
+    /// Somebody came with this state before: a browser that asked twice, or this very moment. Waits until that is through.
+    async fn what_came_of(&self, actor: &Actor, state: &str, mut used: Used) -> Result<Connection> {
+        let runtime = self.journal.runtime();
+        let until = runtime.monotonic() + LONGEST_JOIN;
+        loop {
+            let id = match used {
+                Used::For(id) => id,
+                Used::Refused(name) => {
+                    let code = ALL_CODES.iter().find(|code| code.name() == name).copied();
+                    return Err(code.unwrap_or(Code::ConnectStateUnknown).into());
+                }
+            };
+            // In this order: the commit that makes the connection takes the draft away.
+            let is_made = Draft::is_made(&self.journal, &actor.firm, &id).await?;
+            let connection = Connection::load(&self.journal, &actor.firm).await?.map(|stored| stored.value);
+            let over = |state| matches!(state, ConnectionState::Revoking | ConnectionState::Disconnected);
+            if let Some(connection) = connection.filter(|it| it.id == id && !over(it.state)) {
+                return Ok(connection);
             }
-        };
+            if runtime.monotonic() >= until {
+                return Err(Code::TimedOut.into());
+            }
+            used = match Attempt::find(&self.journal, actor, state).await? {
+                Found::Used(Used::For(id)) if !is_made => {
+                    return Err(Error::new(Code::ConnectStateUnknown).with("reason", "used").with("connection", id));
+                }
+                Found::Used(used) => used,
+                Found::Unused(_) => return Err(Code::ConnectStateUnknown.into()),
+            };
+            if let Used::For(_) = used {
+                runtime.sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+
+    /// `None`: nothing was done, look again.
+    async fn use_code(
+        &self,
+        actor: &Actor,
+        attempt: Attempt,
+        state: &str,
+        code: &SecretString,
+    ) -> Result<Option<Connection>, Ended> {
+        let firm = &actor.firm;
         let separate = attempt.separate;
         if separate {
-            self.require_ended(&actor.firm).await?;
+            self.require_ended(firm).await?;
         }
-        self.cancel_revocation(&actor.firm).await?;
-        let mut unit = self.journal.unit(&actor.firm)?;
-        let earlier = Connection::load(&self.journal, &actor.firm).await?;
+        self.cancel_revocation(firm).await?;
+        // What may fail is done before the code is spent, and what Clio grants can then be sealed at once.
+        let verifier = self.verifier(firm, state).await?;
+        let mut unit = self.journal.unit(firm)?;
+        let earlier = Connection::load(&self.journal, firm).await?;
         let id = ConnectionId::new(self.journal.new_id()?)?;
         let draft = Draft::announce(&mut unit, &id)?;
-        self.keyring.new_connection(&mut unit, &id).await?;
-        let redirect_uri = attempt.consume(&self.journal, unit).await?;
-        let verifier = self.verifier(&actor.firm, &callback.state).await?;
+        let sealer = self.keyring.new_connection(&mut unit, &id).await?;
+        // Should we die before it is through.
+        wake_after(&self.journal, &mut unit, Chore::Grants, DRAFT_LIFE).await?;
+        let Some(spent) = attempt.consume(&self.journal, unit, Used::For(id.clone())).await? else { return Ok(None) };
 
-        let granted = match self.oauth.exchange(&redirect_uri, &code, &verifier).await {
-            Ok(granted) => granted,
-            Err(error) => {
-                self.discard(actor, draft).await;
-                return Err(error.into());
-            }
+        let connected = match self.oauth.exchange(spent.redirect_uri(), code, &verifier).await {
+            Ok(granted) => self.establish(actor, id, &draft, &sealer, granted, earlier, separate).await,
+            Err(error) => Err(Failed { error, occasion: Occasion::Failed }),
         };
-        let access = granted.access.clone();
-        match self.establish(actor, id, &draft, granted, earlier, separate).await {
+        let Failed { error, occasion } = match connected {
             Ok(connection) => {
-                // The replaced connection's envelope; whatever stays is swept at the next begin.
-                if let Err(error) = self.sweeper().sweep(&actor.firm).await {
-                    tracing::warn!(firm = %actor.firm, code = error.code().name(), "the replaced tokens were not swept yet");
+                // The replaced connection's envelope; whatever stays is swept later.
+                if let Err(error) = self.sweep(firm).await {
+                    tracing::warn!(%firm, code = error.code().name(), "the replaced tokens were not swept yet");
                 }
-                Ok(connection)
+                return Ok(Some(connection));
             }
-            Err(Failed { error, give_back }) => {
-                if give_back && let Err(error) = self.oauth.deauthorize(&access).await {
-                    tracing::warn!(firm = %actor.firm, code = error.code().name(), "an unused token was not given back");
-                }
-                self.discard(actor, draft).await;
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Ends an attempt to which Clio said no: the state is used up and the refusal audited in one commit.
-    async fn end(&self, actor: &Actor, attempt: Attempt, action: Action, error: Error) -> Ended {
-        let ended = async {
-            let mut unit = self.journal.unit(&actor.firm)?;
-            unit.audit(AuditEntry::by(&actor.id, action, AuditStatus::Refused).error(&error));
-            attempt.consume(&self.journal, unit).await
+            Err(failed) => failed,
         };
-        match ended.await {
-            Ok(_) => Ended { error, audited: true },
-            Err(other) => other.into(),
+        if let Err(error) = spent.refuse(&self.journal, error.code()).await {
+            tracing::warn!(%firm, code = error.code().name(), "who asks again will not hear why it failed");
         }
+        if let Err(error) = self.discard(draft, occasion).await {
+            tracing::warn!(%firm, code = error.code().name(), "a failed attempt was not removed yet");
+        }
+        Err(error.into())
     }
 
-    /// Steps 3 to 5.
+    /// Ends an attempt to which Clio said no: the state is used up and the refusal audited in one commit. `None`: look again.
+    async fn end(&self, actor: &Actor, attempt: Attempt, action: Action, error: Error) -> Result<Option<Ended>> {
+        let mut unit = self.journal.unit(&actor.firm)?;
+        unit.audit(AuditEntry::by(&actor.id, action, AuditStatus::Refused).error(&error));
+        let used = Used::Refused(error.code().name().to_owned());
+        let spent = attempt.consume(&self.journal, unit, used).await?;
+        Ok(spent.map(|_| Ended { error, audited: true }))
+    }
+
+    /// From the tokens to the connection.
+    #[allow(clippy::too_many_arguments, reason = "what one connect holds in its hands")]
     async fn establish(
         &self,
         actor: &Actor,
         id: ConnectionId,
         draft: &Draft,
+        sealer: &Sealer,
         granted: Granted,
         earlier: Option<Stored<Connection>>,
         separate: bool,
     ) -> Result<Connection, Failed> {
         let firm = &actor.firm;
-        // Nothing is in use that could end with it.
-        let free = earlier.as_ref().is_none_or(|earlier| earlier.value.state == ConnectionState::Disconnected);
-        let failed = |error| Failed { error, give_back: free };
-        let refused = |error| Failed { error, give_back: true };
+        let failed = |error| Failed { error, occasion: Occasion::Failed };
+        let refused = |error| Failed { error, occasion: Occasion::Refused };
 
-        let Some(refresh) = granted.refresh else {
+        let alone = granted.refresh.is_none();
+        let mut tokens = Tokens::granted(granted);
+        // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go on after one.
+        let stored = match self.vault.seal_new(firm, &id, sealer, &tokens).await {
+            Ok(stored) => stored.ok_or_else(|| failed(Code::StoreConflict.into()))?,
+            Err(error) => {
+                // No record leads to them, so now or never.
+                if earlier.as_ref().is_none_or(|earlier| earlier.value.state == ConnectionState::Disconnected)
+                    && let Err(error) = self.oauth.deauthorize(&tokens.access).await
+                {
+                    tracing::warn!(%firm, code = error.code().name(), "an unused token was not given back");
+                }
+                return Err(failed(error));
+            }
+        };
+        if alone {
             return Err(failed(Error::new(Code::OauthAnswerInvalid).with("reason", "no_refresh_token")));
-        };
-        let mut tokens = Tokens {
-            access: granted.access,
-            refresh,
-            refresh_at: granted.refresh_at,
-            expires_at: granted.expires_at,
-            replaced: Vec::new(),
-        };
+        }
         let survey = survey::take(&self.clio, &tokens.access, &**self.journal.runtime()).await.map_err(|error| {
             match error.code() {
                 Code::PlanWithoutApi => refused(error),
@@ -257,17 +331,17 @@ impl Connect {
             }
             tokens.replaced = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
         }
-        // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go on after one.
-        let stored = self.vault.swap(firm, &connection.id, None, &tokens).await.map_err(failed)?;
-        stored.ok_or_else(|| failed(Code::StoreConflict.into()))?;
+        if !tokens.replaced.is_empty() {
+            let stored = self.vault.swap(firm, &connection.id, Some(&stored), &tokens).await.map_err(failed)?;
+            stored.ok_or_else(|| failed(Code::ConnectStateExpired.into()))?;
+        }
 
         let mut base = earlier;
         loop {
             connection.generation = base.as_ref().map_or(1, |base| base.value.generation + 1);
             let unit = self.completed(actor, &connection, draft, base.as_ref(), &survey, areas.as_ref()).await;
             // An unknown commit is not a failed one: the connection may stand, and then its token is in use.
-            let unknown = |error| Failed { error, give_back: false };
-            match self.journal.commit(&unit.map_err(failed)?).await.map_err(unknown)? {
+            match self.journal.commit(&unit.map_err(failed)?).await.map_err(failed)? {
                 Commit::Done { .. } => return Ok(connection),
                 Commit::Conflict => {}
             }
@@ -398,6 +472,7 @@ impl Connect {
             connected_at: self.journal.runtime().now(),
             connected_by: actor.id.clone(),
             ended_at: None,
+            judged: None,
             unrevoked: None,
         }
     }
@@ -406,16 +481,6 @@ impl Connect {
     async fn verifier(&self, firm: &FirmId, state: &str) -> Result<Zeroizing<String>> {
         let mac = Zeroizing::new(self.keyring.firm_mac(firm, "pkce", state.as_bytes()).await?);
         Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(mac.as_slice())))
-    }
-
-    async fn discard(&self, actor: &Actor, draft: Draft) {
-        if let Err(error) = self.sweeper().discard(draft).await {
-            tracing::warn!(firm = %actor.firm, code = error.code().name(), "a failed attempt was not removed yet");
-        }
-    }
-
-    fn sweeper(&self) -> Sweeper {
-        Sweeper { journal: self.journal.clone(), keyring: self.keyring.clone(), vault: self.vault.clone() }
     }
 }
 
@@ -443,7 +508,7 @@ fn expect<T>(base: Option<&Stored<T>>) -> Expect {
 fn same_account(earlier: &Connection, new: &mut Connection, proven: bool) -> Result<(), Failed> {
     let another = |reason: &'static str| {
         let error = Error::new(Code::AccountMismatch).with("reason", reason);
-        Err(Failed { error, give_back: true })
+        Err(Failed { error, occasion: Occasion::Refused })
     };
     if (&earlier.region, &earlier.root) != (&new.region, &new.root) {
         return another("another_region");
@@ -459,7 +524,7 @@ fn same_account(earlier: &Connection, new: &mut Connection, proven: bool) -> Res
         (_, None) => Error::new(Code::AppPermissionMissing).with("reason", "account_unknown"),
     };
     // It may well be the same account, and then the earlier connection rests on it.
-    Err(Failed { error, give_back: false })
+    Err(Failed { error, occasion: Occasion::Failed })
 }
 
 fn redirect_target(text: &str) -> Result<Url> {

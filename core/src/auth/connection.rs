@@ -48,6 +48,9 @@ pub struct Connection {
     /// When an admin, or the firm inside Clio, ended it; on the host's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// The version of the tokens that were found dead, while a reconnect is required; empty if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<String>,
     /// What Clio may still honour after a disconnect, as a fixed word: remove the app in Clio's settings to be sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unrevoked: Option<String>,

@@ -15,7 +15,7 @@
 use core::iter;
 use core::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::connect::Connect;
 use super::oauth::is_invalid_grant;
@@ -24,7 +24,7 @@ use super::{Actor, Connection, ConnectionState, Session, may_be_of_this_process}
 use crate::clio::{AccessToken, CallLimits, Webhook, webhooks};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
-use crate::model::{ClioId, FirmId};
+use crate::model::{ClioId, ConnectionId, FirmId};
 use crate::ports::{Commit, Expect};
 use crate::records::{Stored, Unit};
 use crate::webhook::{
@@ -47,7 +47,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// What was given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Revoked {
+pub(super) enum Revoked {
     /// Everything.
     All,
     /// Clio may still honour a token or a subscription.
@@ -56,6 +56,17 @@ enum Revoked {
     Stopped,
     /// A subscription that was asked for may come to be yet; after this it is there or never will be.
     Wait(Duration),
+}
+
+/// Whose grant is given back, and so what may stop that.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum GrantOf<'a> {
+    /// A connection that an admin ended.
+    Connection(&'a Connection),
+    /// An attempt of which nothing came.
+    Draft(&'a ConnectionId),
+    /// An attempt that was refused for what its grant is: another account's, or nothing's.
+    Refused,
 }
 
 impl Connect {
@@ -165,6 +176,7 @@ impl Connect {
             let connection = Connection {
                 state: ConnectionState::Revoking,
                 advice: Vec::new(),
+                judged: None,
                 ended_at: Some(self.journal.runtime().now()),
                 ..stored.value
             };
@@ -244,6 +256,15 @@ impl Connect {
         }
     }
 
+    /// Whether the grant is still to be given back: somebody may have connected meanwhile.
+    async fn may_go_on(&self, firm: &FirmId, of: GrantOf<'_>) -> Result<bool> {
+        match of {
+            GrantOf::Connection(connection) => self.goes_on(firm, connection).await,
+            GrantOf::Draft(id) => self.may_end(firm, id).await,
+            GrantOf::Refused => Ok(true),
+        }
+    }
+
     /// Whether this connection is still to be revoked: a reconnect may have cancelled that.
     async fn goes_on(&self, firm: &FirmId, connection: &Connection) -> Result<bool> {
         let now = Connection::load(&self.journal, firm).await?;
@@ -258,7 +279,7 @@ impl Connect {
         let mut tokens = tokens.clone();
         let mut found = self.our_webhooks(firm, connection, &tokens.access).await;
         if found.as_ref().is_err_and(|error| error.code() == Code::TokenRejected)
-            && let Ok(granted) = self.oauth.refresh(&tokens.refresh).await
+            && let Ok(granted) = self.oauth.refresh(&tokens.refresh, None).await
         {
             // Only the access token had ended.
             tokens.access = granted.access;
@@ -295,7 +316,7 @@ impl Connect {
         }
         let this = (&tokens.access, &tokens.refresh);
         for (access, refresh) in iter::once(this).chain(tokens.replaced.iter().map(|it| (&it.access, &it.refresh))) {
-            match self.end_grant(firm, connection, access, refresh).await {
+            match self.end_grant(firm, GrantOf::Connection(connection), access, refresh).await {
                 Ok(Revoked::All) => {}
                 Ok(Revoked::Not(reason)) => left = left.or(Some(reason)),
                 Ok(other) => return Ok(other),
@@ -306,23 +327,27 @@ impl Connect {
     }
 
     /// Deauthorizes a grant by its access token, or, if that has ended, by one that its refresh token still gets.
-    async fn end_grant(
+    pub(super) async fn end_grant(
         &self,
         firm: &FirmId,
-        connection: &Connection,
+        of: GrantOf<'_>,
         access: &AccessToken,
         refresh: &SecretString,
     ) -> Result<Revoked> {
-        if !self.goes_on(firm, connection).await? {
+        if !self.may_go_on(firm, of).await? {
             return Ok(Revoked::Stopped);
         }
         let mut ended = self.deauthorize(access).await?;
         let mut refresh = refresh.clone();
         loop {
-            if !self.goes_on(firm, connection).await? {
+            // Clio granted an access token alone.
+            if refresh.expose_secret().is_empty() {
+                return Ok(Revoked::All);
+            }
+            if !self.may_go_on(firm, of).await? {
                 return Ok(Revoked::Stopped);
             }
-            match self.oauth.refresh(&refresh).await {
+            match self.oauth.refresh(&refresh, None).await {
                 Err(error) if is_invalid_grant(&error) => return Ok(Revoked::All),
                 Err(error) if is_refusal(&error) => return Ok(Revoked::Not("refresh_token")),
                 Err(error) => return Err(error),

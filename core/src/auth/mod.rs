@@ -24,8 +24,10 @@ mod connection;
 mod disconnect;
 mod keyring;
 mod keys;
+mod lease;
 mod leftovers;
 mod link_set;
+mod mark;
 mod oauth;
 mod practice_areas;
 mod sealing;
@@ -34,6 +36,7 @@ mod session;
 mod survey;
 mod token_store;
 mod tokens;
+mod unused;
 
 pub use actor::{Actor, Role};
 pub use connect::ConnectStart;

@@ -30,7 +30,7 @@ use super::callback::oauth_error;
 use crate::clio::{AccessToken, Bearer, ClioHost};
 use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
-use crate::model::Timestamp;
+use crate::model::{Monotonic, Timestamp};
 use crate::ports::{Headers, HttpBody, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
 
 /// What is asked, as it stands in logs.
@@ -124,17 +124,17 @@ impl OAuth {
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(redirect.clone())))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
-            .request_async(self)
+            .request_async(&Sending { oauth: self, not_after: None })
             .await;
         granted(answer, asked_at).map_err(of_token)
     }
 
-    /// Asks for a new access token.
-    pub async fn refresh(&self, refresh: &SecretString) -> Result<Granted> {
+    /// Asks for a new access token. The request is not sent later than `not_after`.
+    pub async fn refresh(&self, refresh: &SecretString, not_after: Option<Monotonic>) -> Result<Granted> {
         let asked_at = self.runtime.now();
         let client = self.client();
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
-        let answer = client.exchange_refresh_token(&refresh).request_async(self).await;
+        let answer = client.exchange_refresh_token(&refresh).request_async(&Sending { oauth: self, not_after }).await;
         granted(answer, asked_at).map_err(of_token)
     }
 
@@ -145,7 +145,7 @@ impl OAuth {
             .with("authorization", format!("Bearer {}", access.expose()))
             .with("content-type", "application/x-www-form-urlencoded")
             .with("accept", "application/json");
-        let response = self.post(DEAUTHORIZE, self.host.oauth("deauthorize"), headers, form.into_bytes()).await?;
+        let response = self.post(DEAUTHORIZE, self.host.oauth("deauthorize"), headers, form.into_bytes(), None).await?;
         if (200..300).contains(&response.status) {
             return Ok(());
         }
@@ -160,14 +160,21 @@ impl OAuth {
             .set_token_uri(TokenUrl::from_url(self.host.oauth("token")))
     }
 
-    async fn post(&self, operation: &'static str, url: Url, headers: Headers, body: Vec<u8>) -> Result<HttpResponse> {
+    async fn post(
+        &self,
+        operation: &'static str,
+        url: Url,
+        headers: Headers,
+        body: Vec<u8>,
+        not_after: Option<Monotonic>,
+    ) -> Result<HttpResponse> {
         let request = HttpRequest {
             method: Method::Post,
             url,
             headers: headers.with("user-agent", crate::clio::USER_AGENT),
             body: HttpBody::Bytes(Zeroizing::new(body)),
             timeout: TIMEOUT,
-            not_after: None,
+            not_after,
             max_response: MAX_ANSWER,
         };
         let about = |error: Error| error.with("operation", operation);
@@ -188,7 +195,13 @@ impl OAuth {
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for OAuth {
+/// One request of the `oauth2` crate's on its way.
+struct Sending<'a> {
+    oauth: &'a OAuth,
+    not_after: Option<Monotonic>,
+}
+
+impl<'c> AsyncHttpClient<'c> for Sending<'_> {
     type Error = Error;
     type Future = BoxFuture<'c, Result<oauth2::HttpResponse>>;
 
@@ -201,7 +214,7 @@ impl<'c> AsyncHttpClient<'c> for OAuth {
             for (name, value) in &parts.headers {
                 headers.push(name.as_str(), value.to_str().map_err(|_| internal())?);
             }
-            let response = self.post(TOKEN, url, headers, body).await?;
+            let response = self.oauth.post(TOKEN, url, headers, body, self.not_after).await?;
             let (status, body) = as_the_crate_reads_it(&response);
             http::Response::builder().status(status).body(body).map_err(|_| internal())
         })

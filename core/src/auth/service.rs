@@ -7,6 +7,7 @@ use super::oauth::{ClioApp, OAuth};
 use super::tokens::TokenVault;
 use super::{Actor, Connection, Keyring, Session};
 use crate::clio::ClioApi;
+use crate::detached::detached;
 use crate::error::Result;
 use crate::model::FirmId;
 use crate::ports::{HttpTransport, TokenStore};
@@ -57,13 +58,13 @@ impl Auth {
     }
 
     /// Finishes with the query of Clio's redirect. `actor` is the authenticated user of the browser that brought it, never taken
-    /// from the query.
+    /// from the query. Called again with the same state within ten minutes, it gives the same connection; dropped, it goes on.
     ///
     /// Every outcome is audited. No error of this call is to be retried: the attempt is over, a person begins again.
     ///
     /// # Errors
     /// [`NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin;
-    /// [`ConnectStateUnknown`](crate::Code::ConnectStateUnknown): never begun, used, another actor's, or an unclear query;
+    /// [`ConnectStateUnknown`](crate::Code::ConnectStateUnknown): never begun, used more than ten minutes ago, another actor's, or an unclear query;
     /// [`ConnectStateExpired`](crate::Code::ConnectStateExpired); [`ConnectDeclined`](crate::Code::ConnectDeclined);
     /// [`OauthRefused`](crate::Code::OauthRefused), [`OauthAnswerInvalid`](crate::Code::OauthAnswerInvalid);
     /// [`PlanWithoutApi`](crate::Code::PlanWithoutApi); [`AccountMismatch`](crate::Code::AccountMismatch);
@@ -97,7 +98,8 @@ impl Auth {
     /// [`NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; [`NotConnected`](crate::Code::NotConnected);
     /// [`StoreFailed`](crate::Code::StoreFailed).
     pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
-        self.connect.disconnect(actor).await
+        let (connect, actor) = (self.connect.clone(), actor.clone());
+        detached(self.connect.journal.runtime(), async move { connect.disconnect(&actor).await }).await
     }
 
     /// Clio's deauthorization callback came in, or seems to have. Gives whether the firm is disconnected now: Clio itself is asked.
@@ -125,7 +127,15 @@ impl Auth {
     }
 
     pub(crate) async fn revoke(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
-        self.connect.revoke(firm).await
+        let (connect, firm) = (self.connect.clone(), firm.clone());
+        detached(self.connect.journal.runtime(), async move { connect.revoke(&firm).await }).await
+    }
+
+    /// Gives back what Clio granted and nobody uses, and takes off a mark that newer tokens disprove. Gives when to come back.
+    pub(crate) async fn look_after_grants(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
+        self.session.unmark(firm).await?;
+        let (connect, firm) = (self.connect.clone(), firm.clone());
+        detached(self.connect.journal.runtime(), async move { connect.sweep(&firm).await }).await
     }
 
     /// Access tokens for calls to Clio.

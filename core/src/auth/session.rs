@@ -5,18 +5,18 @@
 //! token over a newer one, and only an authorization that is really gone may bother an admin.
 //!
 //! **Model.** The sealed envelope in the [`TokenStore`](crate::ports::TokenStore) is the truth; every call compares its version (a read), and opens it only
-//! when it changed. Within a process one caller per firm refreshes and the others wait for it; across processes the
-//! save is a compare-and-swap, and the loser takes the winner's token.
+//! when it changed. Within a process one caller per firm refreshes and the others wait for it; across processes a lease (`lease.rs`) lets one do it, and the
+//! save is a compare-and-swap: a loser takes the winner's token. A refresh that was begun is finished whatever becomes of its caller (`detached.rs`).
 //!
-//! **Life of a token.** Used until 5 minutes before its end, then refreshed. If the network or Clio fails then, it is used on to its very end, and
-//! the refresh is tried again half a minute later. A 401 forces one refresh ([`rejected`](Session::rejected)), unless the stored token is already another.
+//! **Life of a token.** Used until 5 minutes before its end, then refreshed. If the network or Clio fails then, or another process is at it, it is used on to its very end;
+//! after a failure the refresh is tried again half a minute later. A 401 forces one refresh ([`rejected`](Session::rejected)), unless the stored token is already another.
 //!
 //! **Failure cases.**
 //! - `invalid_grant`: the envelope is read again, and once more two seconds later; if it changed, somebody refreshed or reconnected, and theirs is used. Otherwise
-//!   `reconnect_required` is committed over the very connection record that was read, with an audit entry and one event for the host.
+//!   the connection is marked `reconnect_required`, and the mark names the envelope that it judged: one that is stored later takes it off (`mark.rs`).
 //! - The envelope is gone at the save: the firm was disconnected meanwhile, so what was just granted is given back.
-//! - A crash between Clio's answer and the save: Clio documents that refresh tokens stay valid, so the next call refreshes again. Should
-//!   Clio rotate and revoke, this ends in `reconnect_required`.
+//! - A crash between Clio's answer and the save: Clio documents that refresh tokens stay valid, and Doorkeeper that they do until the new access token is used, so the next
+//!   call refreshes again. Should Clio rotate and revoke at once, this ends in `reconnect_required`.
 
 use core::fmt;
 use core::time::Duration;
@@ -25,31 +25,36 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
 
+use super::Connection;
+use super::lease::Lease;
 use super::oauth::{Granted, OAuth, is_invalid_grant};
 use super::tokens::{TokenVault, Tokens};
-use super::{Connection, ConnectionState};
 use crate::clio::AccessToken;
+use crate::detached::detached;
 use crate::error::{Code, Error, Result};
-use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
+use crate::log::{Action, AuditEntry, AuditStatus};
 use crate::model::{FirmId, Monotonic};
-use crate::ports::{Commit, Expect, Version};
+use crate::ports::Version;
 use crate::records::{Journal, Stored};
 
 /// How long after a failed early refresh the next one is tried.
 const PAUSE: Duration = Duration::from_secs(30);
 /// How long another process may take between Clio's answer and its save. Should Clio rotate, ours is refused in that moment.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long somebody waits for other processes' refreshes: two that die in it.
+const LONGEST_WAIT: Duration = Duration::from_secs(150);
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How often somebody else's change sends one call back to the start.
 const MOST_ROUNDS: usize = 8;
 
 /// Hands out access tokens. Clones share one memory.
 #[derive(Clone, Debug)]
-pub struct Session(Arc<Inner>);
+pub struct Session(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    journal: Journal,
-    vault: TokenVault,
+pub(super) struct Inner {
+    pub journal: Journal,
+    pub vault: TokenVault,
     oauth: OAuth,
     firms: Mutex<HashMap<FirmId, Arc<FirmSlot>>>,
 }
@@ -109,10 +114,9 @@ impl Current {
 }
 
 /// Why a refresh is asked for.
-#[derive(Clone, Copy)]
-enum Why<'a> {
+enum Why {
     Ending,
-    Rejected(&'a AccessToken),
+    Rejected(AccessToken),
 }
 
 impl Session {
@@ -128,10 +132,10 @@ impl Session {
     pub async fn token(&self, firm: &FirmId) -> Result<Grant> {
         let slot = self.slot(firm);
         let current = self.current(firm, &slot).await?;
-        if !self.is_due(&slot, &current, Why::Ending) {
+        if !self.is_due(&slot, &current, &Why::Ending) {
             return Ok(current.grant());
         }
-        self.refresh(firm, &slot, Why::Ending).await
+        self.refresh(firm, Why::Ending).await
     }
 
     /// Clio answered 401 to `token`: another one. A caller asks once per call and then gives up with [`Code::TokenRejected`].
@@ -139,41 +143,77 @@ impl Session {
     /// # Errors
     /// As [`token`](Self::token).
     pub async fn rejected(&self, firm: &FirmId, token: &AccessToken) -> Result<Grant> {
-        self.refresh(firm, &self.slot(firm), Why::Rejected(token)).await
+        self.refresh(firm, Why::Rejected(token.clone())).await
     }
 
-    async fn refresh(&self, firm: &FirmId, slot: &FirmSlot, why: Why<'_>) -> Result<Grant> {
+    /// Whatever becomes of the caller, a refresh that was begun is saved.
+    async fn refresh(&self, firm: &FirmId, why: Why) -> Result<Grant> {
+        let (this, firm) = (self.clone(), firm.clone());
+        detached(self.0.journal.runtime(), async move { this.refresh_alone(&firm, &why).await }).await
+    }
+
+    async fn refresh_alone(&self, firm: &FirmId, why: &Why) -> Result<Grant> {
+        let slot = self.slot(firm);
         let _alone = slot.gate.lock().await;
-        for _ in 0..MOST_ROUNDS {
-            let current = self.current(firm, slot).await?;
-            // Whoever waited at the gate, or lost to another process, finds the work done.
-            if !self.is_due(slot, &current, why) {
+        let runtime = self.0.journal.runtime();
+        let until = runtime.monotonic() + LONGEST_WAIT;
+        let mut rounds = 0;
+        while rounds < MOST_ROUNDS && runtime.monotonic() < until {
+            let current = self.current(firm, &slot).await?;
+            // Whoever waited, at the gate or for another process, finds the work done.
+            if !self.is_due(&slot, &current, why) {
                 return Ok(current.grant());
             }
-            match self.0.oauth.refresh(&current.opened.tokens.refresh).await {
-                Ok(granted) => {
-                    if let Some(grant) = self.save(firm, slot, current, granted).await? {
-                        return Ok(grant);
-                    }
+            let Some(lease) = Lease::take(&self.0.journal, firm, &current.connection.value.id).await? else {
+                if matches!(why, Why::Ending) && self.has_life(&current) {
+                    return Ok(current.grant());
                 }
-                Err(error) if is_invalid_grant(&error) => {
-                    if !self.changes_soon(firm, &current).await?
-                        && self.give_up(firm, &current.connection, &error).await?
-                    {
-                        return Err(reconnect(&current.connection.value));
-                    }
-                }
-                Err(error) => {
-                    if matches!(why, Why::Ending) && self.has_life(&current) {
-                        slot.memory().no_early_refresh_before = Some(self.0.journal.runtime().monotonic() + PAUSE);
-                        return Ok(current.grant());
-                    }
-                    self.audit(firm, AuditStatus::Failed, &current.connection.value, Some(&error)).await?;
-                    return Err(error);
-                }
+                runtime.sleep(LOOK_AGAIN).await;
+                continue;
+            };
+            let done = self.refresh_once(firm, &slot, why, lease.not_after).await;
+            lease.release(&self.0.journal).await;
+            if let Some(grant) = done? {
+                return Ok(grant);
             }
+            rounds += 1;
         }
         Err(Error::new(Code::StoreConflict).with("reason", "tokens_contended"))
+    }
+
+    /// One request under the lease. `None`: somebody else changed something; look again.
+    async fn refresh_once(
+        &self,
+        firm: &FirmId,
+        slot: &FirmSlot,
+        why: &Why,
+        not_after: Monotonic,
+    ) -> Result<Option<Grant>> {
+        // The lease may have been somebody else's a moment ago.
+        let current = self.current(firm, slot).await?;
+        if !self.is_due(slot, &current, why) {
+            return Ok(Some(current.grant()));
+        }
+        match self.0.oauth.refresh(&current.opened.tokens.refresh, Some(not_after)).await {
+            Ok(granted) => self.save(firm, slot, current, granted).await,
+            Err(error) if is_invalid_grant(&error) => {
+                let judged = Some(&current.opened.version);
+                if !self.changes_soon(firm, &current).await?
+                    && self.mark(firm, &current.connection, judged, &error).await?
+                {
+                    return Err(reconnect(&current.connection.value));
+                }
+                Ok(None)
+            }
+            Err(error) => {
+                if matches!(why, Why::Ending) && self.has_life(&current) {
+                    slot.memory().no_early_refresh_before = Some(self.0.journal.runtime().monotonic() + PAUSE);
+                    return Ok(Some(current.grant()));
+                }
+                self.audit(firm, AuditStatus::Failed, &current.connection.value, Some(&error)).await?;
+                Err(error)
+            }
+        }
     }
 
     /// Saves what Clio granted. `None`: somebody else changed the envelope; look again.
@@ -202,6 +242,7 @@ impl Session {
                 let opened = Opened { version, tokens: Arc::new(tokens) };
                 *slot.memory() = Memory { opened: Some(opened.clone()), no_early_refresh_before: None };
                 self.audit(firm, AuditStatus::Ok, connection, None).await?;
+                self.unmark(firm).await?;
                 Ok(Some(Current { opened, ..current }.grant()))
             }
             None => {
@@ -237,20 +278,6 @@ impl Session {
         Ok(())
     }
 
-    /// Commits that an admin must reconnect. `false`: the connection was replaced meanwhile; look again.
-    async fn give_up(&self, firm: &FirmId, seen: &Stored<Connection>, cause: &Error) -> Result<bool> {
-        let mut unit = self.0.journal.unit(firm)?;
-        let marked = Connection { state: ConnectionState::ReconnectRequired, ..seen.value.clone() };
-        unit.put(Connection::key(firm), Expect::Version(seen.version.clone()), &marked)?;
-        let entry = AuditEntry::by_system(Action::Refresh, AuditStatus::Failed)
-            .error(&reconnect(&seen.value))
-            .with("generation", seen.value.generation)
-            .with("cause", cause.get("reason").unwrap_or_default());
-        unit.audit(entry);
-        unit.event(Event::about_connection(EventBody::ReconnectRequired));
-        Ok(matches!(self.0.journal.commit(&unit).await?, Commit::Done { .. }))
-    }
-
     async fn audit(
         &self,
         firm: &FirmId,
@@ -272,6 +299,8 @@ impl Session {
         for _ in 0..MOST_ROUNDS {
             let connection = match Connection::load_usable(&self.0.journal, firm).await {
                 Ok(connection) => connection,
+                // Newer tokens than those that were judged.
+                Err(error) if error.code() == Code::ReconnectRequired && self.unmark(firm).await? => continue,
                 Err(error) => {
                     // Also wipes what a disconnected firm's token was.
                     slot.memory().opened = None;
@@ -295,14 +324,14 @@ impl Session {
             }
             // Replaced between the two reads, or lost: the commit decides which, because it expects the record that was read.
             let cause = Error::new(Code::NotConnected).with("reason", "tokens_missing");
-            if self.give_up(firm, &connection, &cause).await? {
+            if self.mark(firm, &connection, None, &cause).await? {
                 return Err(reconnect(&connection.value));
             }
         }
         Err(Error::new(Code::StoreConflict).with("reason", "connection_contended"))
     }
 
-    fn is_due(&self, slot: &FirmSlot, current: &Current, why: Why<'_>) -> bool {
+    fn is_due(&self, slot: &FirmSlot, current: &Current, why: &Why) -> bool {
         let tokens = &current.opened.tokens;
         let runtime = self.0.journal.runtime();
         match why {
@@ -330,6 +359,6 @@ impl FirmSlot {
     }
 }
 
-fn reconnect(connection: &Connection) -> Error {
+pub(super) fn reconnect(connection: &Connection) -> Error {
     Error::new(Code::ReconnectRequired).with("connection", &connection.id)
 }

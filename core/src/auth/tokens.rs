@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::Keyring;
+use super::oauth::Granted;
+use super::{Keyring, Sealer};
 use crate::clio::AccessToken;
 use crate::error::{Code, Error, Result};
 use crate::model::{ConnectionId, FirmId, Timestamp};
@@ -40,6 +41,17 @@ pub(super) struct Replaced {
 }
 
 impl Tokens {
+    /// Of a grant that replaced nothing yet. Without a refresh token that is empty.
+    pub fn granted(granted: Granted) -> Self {
+        Self {
+            access: granted.access,
+            refresh: granted.refresh.unwrap_or_default(),
+            refresh_at: granted.refresh_at,
+            expires_at: granted.expires_at,
+            replaced: Vec::new(),
+        }
+    }
+
     /// What a new grant takes over when it replaces this one. `ended`: Clio honours this one no more.
     pub fn into_replaced(self, ended: bool) -> Vec<Replaced> {
         let this = (!ended).then_some(Replaced { access: self.access, refresh: self.refresh });
@@ -121,6 +133,28 @@ impl TokenVault {
         tokens: &Tokens,
     ) -> Result<Option<Version>> {
         let sealer = self.keyring.for_connection(firm, connection).await?;
+        self.swap_sealed(firm, connection, expected, &sealer, tokens).await
+    }
+
+    /// Seals the first tokens of a connection and stores them, without asking for its key.
+    pub async fn seal_new(
+        &self,
+        firm: &FirmId,
+        connection: &ConnectionId,
+        sealer: &Sealer,
+        tokens: &Tokens,
+    ) -> Result<Option<Version>> {
+        self.swap_sealed(firm, connection, None, sealer, tokens).await
+    }
+
+    async fn swap_sealed(
+        &self,
+        firm: &FirmId,
+        connection: &ConnectionId,
+        expected: Option<&Version>,
+        sealer: &Sealer,
+        tokens: &Tokens,
+    ) -> Result<Option<Version>> {
         let (access, refresh) = (tokens.access.expose(), tokens.refresh.expose_secret());
         let plain = Plain {
             access: access.to_owned(),

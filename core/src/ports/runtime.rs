@@ -1,4 +1,4 @@
-//! Clocks, sleep and randomness.
+//! Clocks, sleep, randomness, and what goes on without its caller.
 
 use core::fmt::Debug;
 use core::time::Duration;
@@ -18,6 +18,9 @@ pub trait Runtime: Debug + MaybeSend + MaybeSync {
 
     /// Completes after at least `duration`. MUST work for any duration (JavaScript timers above 2^31 ms fire at once).
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Runs `work` to its end beside everything else, though nobody waits for it: whoever asked for it is gone. What was begun with Clio is then still finished.
+    fn spawn(&self, work: BoxFuture<'static, ()>);
 
     /// Fills `out` with cryptographically secure random bytes.
     ///

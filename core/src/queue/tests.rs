@@ -281,6 +281,7 @@ fn connection() -> crate::auth::Connection {
         connected_at: crate::model::Timestamp(0),
         connected_by: ActorId::new("usr_1").unwrap(),
         ended_at: None,
+        judged: None,
         unrevoked: None,
     }
 }

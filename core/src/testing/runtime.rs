@@ -41,6 +41,7 @@ struct State {
     seed: u64,
     blocks: u64,
     random_fails: bool,
+    spawned: Vec<BoxFuture<'static, ()>>,
 }
 
 impl VirtualRuntime {
@@ -55,6 +56,7 @@ impl VirtualRuntime {
             seed,
             blocks: 0,
             random_fails: false,
+            spawned: Vec::new(),
         })))
     }
 
@@ -72,6 +74,22 @@ impl VirtualRuntime {
     /// From now on [`Runtime::random`] fails, or works again.
     pub fn set_random_fails(&self, fails: bool) {
         self.state().random_fails = fails;
+    }
+
+    /// Runs what was [spawned](Runtime::spawn) to its end: nothing of it goes on by itself.
+    pub async fn run_spawned(&self) {
+        loop {
+            let Some(work) = self.state().spawned.pop() else { return };
+            work.await;
+        }
+    }
+
+    /// The process dies: what was spawned never ends, and what it leaves behind neither.
+    pub fn drop_spawned(&self) {
+        loop {
+            let Some(work) = self.state().spawned.pop() else { return };
+            drop(work);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -94,6 +112,10 @@ impl Runtime for VirtualRuntime {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let deadline = self.state().elapsed.saturating_add(duration);
         Box::pin(Sleep { runtime: self.clone(), deadline, number: None, turns: 0 })
+    }
+
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        self.state().spawned.push(work);
     }
 
     fn random(&self, out: &mut [u8]) -> Result<()> {

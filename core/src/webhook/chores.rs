@@ -39,6 +39,8 @@ pub(crate) enum Chore {
     SecondRecords,
     /// Asking whether the firm's plan has API access again.
     ApiAccess,
+    /// Giving back what Clio granted and nobody uses.
+    Grants,
 }
 
 impl Chore {
@@ -51,6 +53,7 @@ impl Chore {
             Self::Authorization => "authorization",
             Self::SecondRecords => "second_records",
             Self::ApiAccess => "api_access",
+            Self::Grants => "grants",
         }
     }
 
@@ -179,6 +182,7 @@ impl Engine {
             Chore::Authorization => self.auth.ask_what_was_reported(&firm).await,
             Chore::SecondRecords => self.look_for_second_records(&firm).await,
             Chore::ApiAccess => self.ask_for_api_access(&firm).await,
+            Chore::Grants => self.auth.look_after_grants(&firm).await,
         };
         let next = match done {
             Ok(next) => {

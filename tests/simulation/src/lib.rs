@@ -121,7 +121,7 @@ impl Simulation {
             truncated_objects: true,
             ..clio_sim::Config::default()
         });
-        let store_clock = NodeRuntime::new(&world);
+        let store_clock = NodeRuntime::new(&world, OUTSIDE);
         Ok(Self {
             store: MemoryStore::new(Arc::new(store_clock.clone())),
             clio: Clio::new(model),
@@ -163,7 +163,7 @@ impl Simulation {
     /// A process over the shared store.
     fn sdk(&mut self, node: Node) -> Result<Arc<Sdk>, String> {
         let world = &self.world;
-        let runtime = self.clocks.entry(node).or_insert_with(|| NodeRuntime::new(world)).clone();
+        let runtime = self.clocks.entry(node).or_insert_with(|| NodeRuntime::new(world, node)).clone();
         let text = |error: Error| format!("{error:?}");
         let network = Network {
             node,

@@ -66,6 +66,8 @@ struct State {
     /// When those look next who look again and again.
     looks: BTreeMap<u64, Duration>,
     paused_until: BTreeMap<Node, Duration>,
+    /// The node that dies in this moment: what its tasks leave behind dies with them.
+    dying: Option<Node>,
     /// How long each node stood still in all.
     stood: BTreeMap<Node, Duration>,
     /// What happened, folded: two runs of one seed must agree.
@@ -126,6 +128,7 @@ impl World {
             next_timer: 0,
             looks: BTreeMap::new(),
             paused_until: BTreeMap::new(),
+            dying: None,
             stood: BTreeMap::new(),
             trace: 0,
             turns: 0,
@@ -201,6 +204,9 @@ impl World {
     /// Starts a task on a node.
     pub fn spawn(&self, node: Node, work: impl Future<Output = ()> + Send + 'static) {
         let mut state = lock(&self.state);
+        if state.dying == Some(node) {
+            return;
+        }
         let wakeup = Wakeup { task: state.tasks.len(), queued: AtomicBool::new(false), ready: Arc::clone(&self.ready) };
         let waker = Waker::from(Arc::new(wakeup));
         waker.wake_by_ref();
@@ -211,6 +217,7 @@ impl World {
     pub fn crash(&self, node: Node) {
         let gone: Vec<Task> = {
             let mut state = lock(&self.state);
+            state.dying = Some(node);
             let (now, until) = (state.now, state.paused_until.remove(&node));
             if let (Some(until), Some(stood)) = (until, state.stood.get_mut(&node)) {
                 *stood -= until.saturating_sub(now);
@@ -220,6 +227,7 @@ impl World {
         };
         // Outside of the lock: what is dropped may wake others.
         drop(gone);
+        lock(&self.state).dying = None;
     }
 
     /// Polls no task of the node until this much later, or until then if it stands still for longer already.
@@ -441,6 +449,7 @@ impl Drop for Sleep {
 #[derive(Clone, Debug)]
 pub struct NodeRuntime {
     world: World,
+    node: Node,
     ahead_ms: Arc<Mutex<i64>>,
     looking: Option<Looking>,
 }
@@ -448,8 +457,8 @@ pub struct NodeRuntime {
 impl NodeRuntime {
     /// A node whose clock is right.
     #[must_use]
-    pub fn new(world: &World) -> Self {
-        Self { world: world.clone(), ahead_ms: Arc::default(), looking: None }
+    pub fn new(world: &World, node: Node) -> Self {
+        Self { world: world.clone(), node, ahead_ms: Arc::default(), looking: None }
     }
 
     /// The same node, with something to look for whenever it sleeps for exactly as long as it waits between two looks.
@@ -489,6 +498,10 @@ impl Runtime for NodeRuntime {
             Some(looking) => Box::pin(self.world.look(looking.clone())),
             None => Box::pin(self.world.sleep(duration)),
         }
+    }
+
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        self.world.spawn(self.node, work);
     }
 
     fn random(&self, out: &mut [u8]) -> Result<()> {

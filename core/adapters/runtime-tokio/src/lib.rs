@@ -1,6 +1,6 @@
 //! The [`Runtime`] port on tokio: the system's clocks and random source, tokio's timer.
 //!
-//! `sleep` must be polled inside a tokio runtime with time enabled. The monotonic clock goes on while a Linux machine is suspended
+//! `sleep` must be polled inside a tokio runtime with time enabled, and what is spawned runs there. The monotonic clock goes on while a Linux machine is suspended
 //! (`CLOCK_BOOTTIME`), as the port asks; elsewhere it is [`std::time::Instant`], which may stand still then.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,6 +26,13 @@ impl Runtime for TokioRuntime {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        // Outside of a runtime nothing can go on; what is stored is then taken up as after a crash.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(work);
+        }
     }
 
     fn random(&self, out: &mut [u8]) -> Result<()> {

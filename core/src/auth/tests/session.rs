@@ -1,6 +1,8 @@
 //! Sessions: refresh, races, and what happens when Clio no longer wants us.
 
+use core::future::Future as _;
 use core::sync::atomic::Ordering;
+use core::task::Poll;
 use core::time::Duration;
 
 use secrecy::SecretString;
@@ -50,6 +52,7 @@ fn connection(id: ConnectionId, generation: u64) -> Connection {
         connected_at: Timestamp(0),
         connected_by: actor_id("usr_1"),
         ended_at: None,
+        judged: None,
         unrevoked: None,
     }
 }
@@ -156,16 +159,140 @@ async fn many_callers_of_a_process_make_one_refresh() {
 }
 
 #[tokio::test]
-async fn of_two_processes_the_loser_takes_the_winners_token() {
+async fn of_two_processes_one_refreshes_and_the_other_takes_its_token() {
+    let world = World::connected().await;
+    let (one, two) = (world.process(), world.process());
+    world.later(MONTH);
+    let (first, second) = tokio::join!(token(&one), token(&two));
+    assert_eq!((first.as_str(), second.as_str()), ("access-secret-1", "access-secret-1"));
+    assert_eq!(token(&world.process()).await, first, "it is the stored one");
+    assert_eq!(world.refreshes(), 1);
+    assert!(world.store.ids("refresh-lease").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_lives_is_used_while_another_process_refreshes() {
     let world = World::connected().await;
     let (one, two) = (world.process(), world.process());
     world.later(MONTH - Duration::from_secs(60));
-    let (first, second) = tokio::join!(token(&one), token(&two));
-    assert_eq!(world.refreshes(), 2, "the race must really happen");
-    assert_eq!(first, second);
-    assert_eq!(token(&world.process()).await, first, "the winner's token is the stored one");
+    world.clio.meanwhile(TOKEN, async move { assert_eq!(token(&two).await, "access-secret-0") });
+    assert_eq!(token(&one).await, "access-secret-1");
+    assert_eq!(world.refreshes(), 1);
+}
+
+/// The second would be refused, because Clio revokes what was used, while the good tokens are on their way to the first.
+#[tokio::test]
+async fn two_processes_a_rotating_refresh_token_and_an_answer_after_six_seconds() {
+    let world = World::connected().await;
+    world.clio.rotates.store(true, Ordering::Relaxed);
+    world.clio.revokes_at_once.store(true, Ordering::Relaxed);
+    let (one, two) = (world.process(), world.process());
+    world.later(MONTH);
+    let runtime = world.runtime.clone();
+    world.clio.meanwhile(TOKEN, async move { runtime.sleep(Duration::from_secs(6)).await });
+    let of = firm("firm_1");
+    let (first, second) = tokio::join!(one.session().token(&of), two.session().token(&of));
+    assert_eq!(first.unwrap().token, second.unwrap().token);
+    assert_eq!(world.refreshes(), 1);
+    assert_eq!(world.state().await, ConnectionState::Connected);
+    assert!(world.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_refresh_whose_process_dies_is_taken_over_and_one_whose_caller_leaves_goes_on() {
+    for dies in [false, true] {
+        for polls in 1.. {
+            let world = World::connected().await;
+            let auth = world.process();
+            world.later(MONTH);
+            let of = firm("firm_1");
+            let mut asked = Box::pin(auth.session().token(&of));
+            let mut left = polls;
+            let finished = core::future::poll_fn(|context| {
+                if left == 0 {
+                    return Poll::Ready(false);
+                }
+                left -= 1;
+                asked.as_mut().poll(context).map(|_| true)
+            })
+            .await;
+            drop(asked);
+            let began = world.runtime.now();
+            if dies {
+                world.runtime.drop_spawned();
+                token(&world.process()).await;
+                let waited = world.runtime.now().millis_since(began);
+                assert!(waited <= 61_000, "{polls}: {waited}");
+            } else {
+                world.runtime.run_spawned().await;
+                token(&world.process()).await;
+                assert_eq!(world.refreshes(), 1, "after {polls} polls");
+                assert_eq!(world.runtime.now(), began, "nobody had to wait");
+            }
+            assert_eq!(world.state().await, ConnectionState::Connected);
+            if finished {
+                assert!(polls > 10);
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_wakes_after_its_lease_does_no_harm() {
+    let world = World::connected().await;
+    let (slow, other) = (world.process(), world.process());
+    let inner = world.clone();
+    world.clio.meanwhile(TOKEN, async move {
+        inner.runtime.advance(Duration::from_secs(61));
+        assert_eq!(token(&other).await, "access-secret-1");
+    });
+    world.later(MONTH);
+    assert_eq!(token(&slow).await, "access-secret-1", "the stored one, not that which it got too late");
+    assert_eq!(token(&world.process()).await, "access-secret-1");
     assert_eq!(world.refreshes(), 2);
-    assert!(world.clio.calls(DEAUTHORIZE).is_empty());
+}
+
+/// However it came about: tokens that were stored after the mark's were granted by Clio.
+#[tokio::test]
+async fn a_mark_holds_for_the_tokens_that_it_judged_only() {
+    let world = World::connected().await;
+    let auth = world.process();
+    world.clio.once(TOKEN, Answer::Json(400, INVALID_GRANT.to_owned()));
+    world.later(MONTH);
+    assert_eq!(code(&auth).await, Code::ReconnectRequired);
+    let of = firm("firm_1");
+    let sealed = world.vault().load(&of, &id()).await.unwrap().unwrap();
+    let theirs = tokens("theirs", world.runtime.now() + MONTH);
+    world.vault().swap(&of, &id(), Some(&sealed.version), &theirs).await.unwrap().unwrap();
+    assert_eq!(token(&auth).await, "access-secret-theirs");
+    assert_eq!(world.state().await, ConnectionState::Connected);
+    let audit = world.audit(&of).await;
+    assert_eq!(audit, [entry("refresh", "failed", Some("reconnect_required")), entry("refresh", "ok", None)]);
+
+    // One of an older SDK does not say what it judged.
+    let mut stored = Connection::load(&world.journal, &of).await.unwrap().unwrap();
+    stored.value.state = ConnectionState::ReconnectRequired;
+    let mut unit = world.journal.unit(&of).unwrap();
+    unit.put(Connection::key(&of), Expect::Version(stored.version), &stored.value).unwrap();
+    world.journal.commit_or_conflict(&unit).await.unwrap();
+    assert_eq!(code(&auth).await, Code::ReconnectRequired);
+}
+
+/// Whoever saves good tokens takes off a mark that was set meanwhile, so that nobody has to ask.
+#[tokio::test]
+async fn who_saves_newer_tokens_takes_the_mark_off() {
+    let world = World::connected().await;
+    let (slow, other) = (world.process(), world.process());
+    let inner = world.clone();
+    world.clio.meanwhile(TOKEN, async move {
+        inner.runtime.advance(Duration::from_secs(61));
+        inner.clio.once(TOKEN, Answer::Json(400, INVALID_GRANT.to_owned()));
+        assert_eq!(code(&other).await, Code::ReconnectRequired);
+    });
+    world.later(MONTH);
+    assert_eq!(token(&slow).await, "access-secret-1");
+    assert_eq!(world.state().await, ConnectionState::Connected);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
@@ -128,7 +128,7 @@ impl FaultyStore {
 }
 
 /// Every collection that this module, or the journal for it, writes.
-const COLLECTIONS: [&str; 14] = [
+const COLLECTIONS: [&str; 15] = [
     "audit",
     "audit-head",
     "budget",
@@ -142,6 +142,7 @@ const COLLECTIONS: [&str; 14] = [
     "link-set",
     "outbox",
     "practice-areas",
+    "refresh-lease",
     "tokens",
 ];
 
@@ -210,8 +211,21 @@ pub struct FakeClio {
     pub next: Mutex<BTreeMap<String, VecDeque<Answer>>>,
     pub usual: Mutex<BTreeMap<String, Answer>>,
     pub rotates: AtomicBool,
+    /// A refresh token that arrived is revoked at once, however long the answer takes.
+    pub revokes_at_once: AtomicBool,
     granted: AtomicUsize,
+    grants: Mutex<Grants>,
     meanwhile: Mutex<BTreeMap<String, BoxFuture<'static, ()>>>,
+}
+
+/// What every token came from: a person's consent.
+#[derive(Default)]
+struct Grants {
+    of: BTreeMap<String, usize>,
+    /// Those that a code was exchanged for.
+    consented: BTreeSet<usize>,
+    dead: BTreeSet<usize>,
+    spent: BTreeSet<String>,
 }
 
 impl fmt::Debug for FakeClio {
@@ -238,9 +252,48 @@ impl FakeClio {
         self.seen.lock().unwrap().iter().filter(|seen| seen.path == path).cloned().collect()
     }
 
+    /// The consents that Clio still honours.
+    pub fn living(&self) -> BTreeSet<usize> {
+        let grants = self.grants.lock().unwrap();
+        grants.consented.difference(&grants.dead).copied().collect()
+    }
+
+    /// The consent that a token came from.
+    pub fn consent(&self, token: &str) -> Option<usize> {
+        self.grants.lock().unwrap().of.get(token).copied()
+    }
+
+    /// Whether a refresh comes too late: another one has used its token.
+    fn is_spent(&self, seen: &Seen) -> bool {
+        let Some(token) = seen.form.get("refresh_token") else { return false };
+        self.revokes_at_once.load(Ordering::Relaxed) && !self.grants.lock().unwrap().spent.insert(token.clone())
+    }
+
+    fn deauthorize(&self, seen: &Seen) -> Answer {
+        let mut grants = self.grants.lock().unwrap();
+        if let Some(grant) = seen.form.get("token").and_then(|token| grants.of.get(token).copied()) {
+            grants.dead.insert(grant);
+        }
+        Answer::Json(200, String::from("{}"))
+    }
+
     fn grant(&self, seen: &Seen) -> Answer {
         let number = self.granted.fetch_add(1, Ordering::Relaxed) + 1;
         let first = seen.form.get("grant_type").is_some_and(|kind| kind == "authorization_code");
+        {
+            let mut grants = self.grants.lock().unwrap();
+            let before = seen.form.get("refresh_token").and_then(|token| grants.of.get(token).copied());
+            let grant = before.unwrap_or(number);
+            if grants.dead.contains(&grant) {
+                return Answer::Json(400, String::from(r#"{"error":"invalid_grant"}"#));
+            }
+            if first {
+                grants.consented.insert(grant);
+            }
+            for token in ["access", "refresh"] {
+                grants.of.insert(format!("{token}-secret-{number}"), grant);
+            }
+        }
         let refresh = if first || self.rotates.load(Ordering::Relaxed) {
             format!(r#","refresh_token":"refresh-secret-{number}""#)
         } else {
@@ -271,6 +324,7 @@ impl HttpTransport for FakeClio {
             };
             assert!(request.headers.get("user-agent").is_some_and(|agent| !agent.is_empty()), "no user agent");
             self.seen.lock().unwrap().push(seen.clone());
+            let spent = self.is_spent(&seen);
             let others = self.meanwhile.lock().unwrap().remove(&path);
             if let Some(others) = others {
                 others.await;
@@ -278,7 +332,9 @@ impl HttpTransport for FakeClio {
             let scripted = self.next.lock().unwrap().get_mut(&path).and_then(VecDeque::pop_front);
             let answer = scripted.or_else(|| self.usual.lock().unwrap().get(&path).cloned());
             let answer = answer.unwrap_or_else(|| match path.as_str() {
+                "/oauth/token" if spent => Answer::Json(400, String::from(r#"{"error":"invalid_grant"}"#)),
                 "/oauth/token" => self.grant(&seen),
+                "/oauth/deauthorize" => self.deauthorize(&seen),
                 _ => Answer::Json(200, String::from("{}")),
             });
             yield_once().await;

@@ -42,6 +42,9 @@ impl Runtime for Still {
     fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
         unreachable!("nothing in this module waits")
     }
+    fn spawn(&self, _: BoxFuture<'static, ()>) {
+        unreachable!("nothing in this module goes on by itself")
+    }
     fn random(&self, _: &mut [u8]) -> Result<()> {
         unreachable!("nothing in this module is left to chance")
     }
