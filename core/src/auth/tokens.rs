@@ -16,7 +16,8 @@ use crate::model::{ConnectionId, FirmId, Timestamp};
 use crate::ports::{SealContext, SealedTokens, Swap, TokenStore, Version};
 use crate::records::Journal;
 
-const MOST_ATTEMPTS: u32 = 3;
+/// Five seconds in all: what Clio granted exists nowhere else.
+const MOST_ATTEMPTS: u32 = 8;
 /// A firm that connects again so often between two disconnects has forgotten the first time.
 const MOST_REPLACED: usize = 20;
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 use casehug_clio::auth::{Actor, Connection};
 use casehug_clio::ports::{HttpRequest, Key, Method};
 use casehug_clio::{Code, Result, Sdk};
+use clio_sim::Rotation;
 use clio_sim::model::Request;
 use serde_json::Value;
 
 use crate::hooks::{PUBLIC_URL, lock};
-use crate::net::Clio;
+use crate::net::{Clio, Faults};
 use crate::scenario::Event;
 use crate::world::World;
 use crate::{HOST, Simulation};
@@ -35,6 +36,8 @@ struct Known {
     decisions: u64,
     /// The access token that a code was last exchanged for.
     exchanged: Option<String>,
+    /// All of them.
+    heard: Vec<String>,
     grants: Vec<Grant>,
     /// Tokens of grants that were given back.
     dead: Vec<String>,
@@ -57,7 +60,10 @@ impl Ties {
     /// A code was exchanged, and whoever asked got this answer.
     pub fn exchanged(&self, body: &[u8]) {
         let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-        lock(&self.0).exchanged = answer["access_token"].as_str().map(str::to_owned);
+        let mut known = lock(&self.0);
+        known.exchanged = answer["access_token"].as_str().map(str::to_owned);
+        let token = known.exchanged.clone();
+        known.heard.extend(token);
     }
 
     /// Whether the firm has been told at this time that it is disconnected, and nobody has begun to connect since that was asked for.
@@ -122,7 +128,14 @@ fn is(body: &str, state: &str) -> bool {
 }
 
 /// From the settings page to Clio's consent page and back.
-async fn connect(host: Arc<Sdk>, admin: Actor, world: World, clio: Clio, ties: Ties) -> Result<Connection> {
+async fn connect(
+    host: Arc<Sdk>,
+    admin: Actor,
+    world: World,
+    clio: Clio,
+    ties: Ties,
+    faults: Faults,
+) -> Result<Connection> {
     let start = host.begin_connect(&admin, "http://127.0.0.1:9/callback").await?;
     let target = &start.authorize_url[url::Position::BeforePath..];
     let request = Request::new("GET", target).with_header("user-agent", "browser");
@@ -130,7 +143,12 @@ async fn connect(host: Arc<Sdk>, admin: Actor, world: World, clio: Clio, ties: T
     let location = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
     let query = location.and_then(|(_, url)| url.split_once('?')).map_or("", |(_, query)| query);
     lock(&ties.0).returned = Some(world.now());
-    let connection = host.finish_connect(&admin, query).await?;
+    let leaves = faults.happens(&world);
+    let connection = match world.asked(host.finish_connect(&admin, query), leaves).await {
+        Some(connected) => connected?,
+        // The browser lost its connection, and asks again.
+        None => host.finish_connect(&admin, query).await?,
+    };
     let mut known = lock(&ties.0);
     if let Some(token) = known.exchanged.take() {
         known.grants.push(Grant { connection: connection.id.to_string(), token });
@@ -143,7 +161,8 @@ impl Simulation {
     pub(crate) fn connect(&self) -> Result<(), String> {
         let (host, admin) = (self.host()?, self.admin()?);
         self.ties.decide();
-        let connecting = connect(host, admin, self.world.clone(), self.clio.clone(), self.ties.clone());
+        let connecting =
+            connect(host, admin, self.world.clone(), self.clio.clone(), self.ties.clone(), self.faults.clone());
         self.wait(connecting)?.map_err(|error| format!("{error:?}"))?;
         Ok(())
     }
@@ -154,9 +173,11 @@ impl Simulation {
         let (host, admin, asking) = (self.host()?, self.admin()?, Arc::clone(&self.asking));
         let (world, clio, ties, decision) =
             (self.world.clone(), self.clio.clone(), self.ties.clone(), self.ties.decide());
+        let faults = self.faults.clone();
         self.world.spawn(HOST, async move {
             while ties.stands(decision) {
-                match connect(Arc::clone(&host), admin.clone(), world.clone(), clio.clone(), ties.clone()).await {
+                let (host, faults) = (Arc::clone(&host), faults.clone());
+                match connect(host, admin.clone(), world.clone(), clio.clone(), ties.clone(), faults).await {
                     Ok(_) => break,
                     Err(error) => world.tell(|| format!("connecting: {error:?}")),
                 }
@@ -171,10 +192,13 @@ impl Simulation {
     pub(crate) fn disconnect(&self) -> Result<(), String> {
         let (host, admin, asking) = (self.host()?, self.admin()?, Arc::clone(&self.asking));
         let (world, ties, decision) = (self.world.clone(), self.ties.clone(), self.ties.decide());
+        let faults = self.faults.clone();
         self.world.spawn(HOST, async move {
             while ties.stands(decision) {
                 let called = world.now();
-                match host.disconnect(&admin).await {
+                let leaves = faults.happens(&world);
+                let Some(ended) = world.asked(host.disconnect(&admin), leaves).await else { continue };
+                match ended {
                     Ok(connection) => {
                         world.tell(|| format!("disconnected: {connection:?}"));
                         if ties.stands(decision) {
@@ -230,7 +254,7 @@ impl Simulation {
             return Err(format!("disconnected, and this subscription is left: {url}"));
         }
         // Of a refresh token whose replacement was lost on its way nobody can give back what it became.
-        if self.scenario.rotates {
+        if self.scenario.rotation == Rotation::AtOnce {
             return Ok(());
         }
         for grant in &known.grants[first..=place] {
@@ -241,6 +265,36 @@ impl Simulation {
         let dead: Vec<String> = known.grants[first..=place].iter().map(|grant| grant.token.clone()).collect();
         known.dead.extend(dead);
         Ok(())
+    }
+
+    /// The firm disconnects in the end. Of every grant that somebody heard of nothing is left, whatever became of its attempt.
+    pub(crate) fn nothing_is_left_after_a_disconnect(&self) -> Result<(), String> {
+        let connected = |event: &Event| matches!(event, Event::Reconnect);
+        let simple = self.scenario.rotation != Rotation::AtOnce && !self.scenario.refresh_outlives;
+        if self.restored || !simple || !self.scenario.has(connected) {
+            return Ok(());
+        }
+        self.disconnect()?;
+        // Until the last attempt that came to nothing is swept.
+        self.world.run_until(self.world.now() + Duration::from_secs(1200), || false);
+        let record = self.connection_record();
+        if record["state"] != "disconnected" {
+            return Err(format!("nothing was in the way of disconnecting: {record}"));
+        }
+        if !record["unrevoked"].is_null() || self.told_something_unrevoked() {
+            return Ok(());
+        }
+        let (now, model) = (self.world.unix_ms(), self.clio.model());
+        match lock(&self.ties.0).heard.iter().find(|token| model.grant_works(now, token)) {
+            Some(token) => Err(format!("a grant that nobody knows of is left: {token}")),
+            None => Ok(()),
+        }
+    }
+
+    fn told_something_unrevoked(&self) -> bool {
+        let entries = self.store.dump().into_iter().filter(|(key, _)| key.collection == "audit");
+        let entries = entries.filter_map(|(_, body)| serde_json::from_str::<Value>(&body).ok());
+        entries.into_iter().any(|entry| !entry["details"]["unrevoked"].is_null())
     }
 
     /// The connections of which the audit log says that something could not be given back.

@@ -57,7 +57,9 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
         filter_delay_ms: 0,
         processing_delay_ms: 0,
         rate_limit: 50,
-        rotates: false,
+        rotation: clio_sim::Rotation::Never,
+        slow_tokens: Duration::ZERO,
+        empty_401: false,
         refresh_outlives: false,
         events: Vec::new(),
     };

@@ -7,6 +7,7 @@ use casehug_clio::auth::ConnectionState;
 use casehug_clio::queue::{BackfillStatus, MatterStatus};
 use casehug_clio::sync::{Decision, StepKind};
 use casehug_clio::{Code, Error};
+use clio_sim::Rotation;
 
 use crate::net::SETTLE;
 use crate::scenario::Event;
@@ -109,7 +110,13 @@ impl Simulation {
             Some(ConnectionState::ReconnectRequired) => {
                 // Clio replaced a refresh token and nobody heard of it; or the database is of a time before a disconnect.
                 let revoked = self.restored && self.scenario.has(|event| matches!(event, Event::Disconnect));
-                if !self.scenario.rotates && !revoked {
+                let replaced = match self.scenario.rotation {
+                    Rotation::AtOnce => true,
+                    // Nobody uses an access token that is not in the database; but the database may be an older one.
+                    Rotation::OnUse => self.restored,
+                    Rotation::Never => false,
+                };
+                if !replaced && !revoked {
                     return Err(String::from("an admin is asked to reconnect, and nothing was revoked"));
                 }
                 self.connect()?;
@@ -146,6 +153,7 @@ impl Simulation {
             check::audit_tells_of_every_link_once(&records)?;
         }
         check::every_run_has_an_end(&records)?;
-        check::secrets_are_sealed(&records, &self.clio.model().secrets())
+        check::secrets_are_sealed(&records, &self.clio.model().secrets())?;
+        self.nothing_is_left_after_a_disconnect()
     }
 }

@@ -115,7 +115,8 @@ impl Simulation {
             search_delay_ms: scenario.search_delay_ms,
             filter_delay_ms: scenario.filter_delay_ms,
             processing_delay_ms: scenario.processing_delay_ms,
-            rotation: if scenario.rotates { clio_sim::Rotation::AtOnce } else { clio_sim::Rotation::Never },
+            rotation: scenario.rotation,
+            empty_401: scenario.empty_401,
             deauthorize_kills_refresh: !scenario.refresh_outlives,
             redirect_uris: Vec::new(),
             truncated_objects: true,
@@ -173,6 +174,7 @@ impl Simulation {
             documents: self.reached(self.intake.clone()),
             faults: self.faults.clone(),
             refreshing: Arc::default(),
+            slow_tokens: self.scenario.slow_tokens,
             ties: self.ties.clone(),
             sight: Sight::default(),
         };
@@ -319,8 +321,9 @@ impl Simulation {
             Event::Manual { matter, node } => {
                 if let Some(sdk) = self.up.get(&node).cloned() {
                     let (admin, matter) = (self.admin()?, self.matter(matter)?);
+                    let (world, leaves) = (self.world.clone(), self.faults.happens(&self.world));
                     self.world.spawn(node, async move {
-                        let _ = sdk.sync_matter(&admin, &matter).await;
+                        let _ = world.asked(sdk.sync_matter(&admin, &matter), leaves).await;
                     });
                 }
             }

@@ -44,7 +44,9 @@ impl Firm {
             filter_delay_ms: 0,
             processing_delay_ms: 0,
             rate_limit: 50,
-            rotates: false,
+            rotation: clio_sim::Rotation::Never,
+            slow_tokens: Duration::ZERO,
+            empty_401: false,
             refresh_outlives: false,
             events: Vec::new(),
         };

@@ -43,6 +43,8 @@ pub struct Faults {
     without_clio: Arc<Mutex<Duration>>,
     /// How probable a fault is, per request or commit.
     pub rate: f64,
+    /// Nobody but a session refreshes: nothing is given back.
+    pub only_sessions_refresh: bool,
     /// No request is late, one process makes them all, and nobody takes away what is known of the window: Clio never has to refuse a call for being too many.
     pub careful: bool,
 }
@@ -53,7 +55,9 @@ impl Faults {
     pub fn new(rate: f64, nodes: usize, events: &[(Duration, Event)]) -> Self {
         let careless = |event: &Event| matches!(event, Event::Restore { .. } | Event::Disconnect | Event::Reconnect);
         let careful = rate == 0.0 && nodes == 1 && !events.iter().any(|(_, event)| careless(event));
-        Self { on: Arc::new(AtomicBool::new(false)), without_clio: Arc::default(), rate, careful }
+        let only_sessions_refresh = !events.iter().any(|(_, event)| careless(event));
+        let (on, without_clio) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        Self { on, without_clio, rate, only_sessions_refresh, careful }
     }
 
     /// Until then no way leads to Clio.
@@ -83,6 +87,8 @@ impl Faults {
 #[derive(Clone)]
 pub struct Clio {
     model: Arc<Mutex<Model>>,
+    /// The refreshes that are on their way, and who began them when.
+    refreshes: Arc<Mutex<Vec<(Node, Duration)>>>,
     windows: Arc<Mutex<BTreeMap<u64, Spent>>>,
 }
 
@@ -96,7 +102,7 @@ pub struct Spent {
 impl Clio {
     #[must_use]
     pub fn new(model: Model) -> Self {
-        Self { model: Arc::new(Mutex::new(model)), windows: Arc::default() }
+        Self { model: Arc::new(Mutex::new(model)), refreshes: Arc::default(), windows: Arc::default() }
     }
 
     /// What was spent of each window, by its end.
@@ -134,8 +140,25 @@ pub struct Network {
     pub documents: Reached<MemoryIntake>,
     pub faults: Faults,
     pub refreshing: Arc<Mutex<Refreshing>>,
+    /// So long a token answer takes at most.
+    pub slow_tokens: Duration,
     pub ties: Ties,
     pub sight: Sight,
+}
+
+/// So much of a lease is left at least when its request is sent.
+const OF_A_LEASE: Duration = Duration::from_secs(35);
+
+/// A refresh, until it is answered, given up, or its process dies.
+struct OnItsWay {
+    all: Arc<Mutex<Vec<(Node, Duration)>>>,
+    this: (Node, Duration),
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        lock(&self.all).retain(|it| *it != self.this);
+    }
 }
 
 /// What happens to one exchange.
@@ -210,10 +233,12 @@ impl Network {
         let (ms, timeout) = (Duration::from_millis(1), request.timeout);
         self.world
             .tell(|| format!("node {} sends {} {} : {fate:?}", self.node, request.method.as_str(), request.url.path()));
-        if request.url.path() == "/oauth/token" {
+        let exchanges = exchanges_a_code(&request);
+        let asks_for_tokens = request.url.path() == "/oauth/token";
+        if asks_for_tokens {
             Vault::refreshes(&self.refreshing);
         }
-        let exchanges = exchanges_a_code(&request);
+        let _refresh = (asks_for_tokens && !exchanges).then(|| self.refreshes_alone(started));
         if creates(&request) && self.ties.are_cut(started) && !self.sight.is_fresh(self.world.ran(self.node)) {
             self.world.violated(|| format!("disconnected, and node {} creates: {}", self.node, request.url.path()));
         }
@@ -278,7 +303,8 @@ impl Network {
         if exchanges && let Fate::Fine = fate {
             self.ties.exchanged(&answer.body);
         }
-        self.world.sleep(self.world.between(ms, 200 * ms)).await;
+        let slow = if asks_for_tokens { self.slow_tokens } else { Duration::ZERO };
+        self.world.sleep(self.world.between(ms, 200 * ms + slow)).await;
         match fate {
             Fate::Status { status, by, .. } => Ok(by.writes(status)),
             Fate::Garbled => Ok(HttpResponse { body: b"{\"data\":".to_vec().into(), ..given(answer) }),
@@ -295,6 +321,17 @@ impl Network {
             *fate = Fate::LostAnswer;
         }
         Some(self.world.random(|random| random.u64(0..len)))
+    }
+
+    /// The lease, seen from outside: of all processes one refreshes, until its lease ends.
+    fn refreshes_alone(&self, began: Duration) -> OnItsWay {
+        let mut refreshes = lock(&self.clio.refreshes);
+        let others = refreshes.iter().any(|(node, at)| *node != self.node && began.saturating_sub(*at) < OF_A_LEASE);
+        if others && self.faults.only_sessions_refresh {
+            self.world.violated(|| format!("node {} refreshes while another one does", self.node));
+        }
+        refreshes.push((self.node, began));
+        OnItsWay { all: Arc::clone(&self.clio.refreshes), this: (self.node, began) }
     }
 
     /// Executes the request after a time, whatever becomes of its sender.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clio_sim::Rotation;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -149,8 +150,12 @@ pub struct Scenario {
     pub filter_delay_ms: i64,
     pub processing_delay_ms: i64,
     pub rate_limit: u32,
-    /// Whether a refresh revokes the refresh token that it used.
-    pub rotates: bool,
+    /// What a refresh does to the refresh token that it used.
+    pub rotation: Rotation,
+    /// So long a token answer takes at most.
+    pub slow_tokens: Duration,
+    /// Whether a dead access token is refused with an empty page.
+    pub empty_401: bool,
     /// Whether a refresh token works on when its access token was deauthorized. Not if they are replaced: who then dies between refresh and commit cannot know of the new one.
     pub refresh_outlives: bool,
     pub events: Vec<(Duration, Event)>,
@@ -196,11 +201,13 @@ impl Scenario {
             filter_delay_ms: delay(if world.chance(0.5) { 3_000 } else { 60_000 }),
             processing_delay_ms: if world.chance(0.2) { delay(20_000) } else { 0 },
             rate_limit: if world.chance(0.3) { 12 } else { 1_000_000 },
-            rotates: world.chance(0.1),
+            rotation: [Rotation::AtOnce, Rotation::OnUse, Rotation::OnUse, Rotation::Never][pick(8).min(3)],
+            slow_tokens: if world.chance(0.5) { Duration::from_secs(8) } else { Duration::ZERO },
+            empty_401: world.chance(0.5),
             refresh_outlives: false,
             events: Vec::new(),
         };
-        scenario.refresh_outlives = !scenario.rotates && world.chance(0.1);
+        scenario.refresh_outlives = scenario.rotation == Rotation::Never && world.chance(0.1);
         scenario.draw_events(world);
         scenario
     }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -246,6 +246,23 @@ impl World {
     pub fn ran(&self, node: Node) -> Duration {
         let state = lock(&self.state);
         state.now.saturating_sub(state.stood.get(&node).copied().unwrap_or_default())
+    }
+
+    /// What somebody asks for. `None`: they leave, sooner or later, and do not hear what becomes of it.
+    pub async fn asked<T>(&self, work: impl Future<Output = T>, leaves: bool) -> Option<T> {
+        if !leaves {
+            return Some(work.await);
+        }
+        let mut polls = self.random(|random| random.u32(0..400));
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            if polls == 0 {
+                return Poll::Ready(None);
+            }
+            polls -= 1;
+            work.as_mut().poll(context).map(Some)
+        })
+        .await
     }
 
     /// Completes this much later.
