@@ -17,6 +17,7 @@
 //! | `GET /events`, `POST /events/ack`, `POST /contact-proposals/{id}/applied`, `POST /matters/{matter}/status-changed` | the outbox, and what CaseHug's own services say: they ask as an admin |
 
 mod answer;
+mod callback;
 mod intakes;
 mod routes;
 

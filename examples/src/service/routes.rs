@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::answer::{Answer, Asked, Host, Nothing, Sent, Who, refused, say_in_json, text};
+use crate::callback::by_a_person;
 
 /// Nothing that is sent here is larger.
 const MOST_BODY: usize = 1024 * 1024;
@@ -42,7 +44,7 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
     let callback = below(public, "oauth/callback");
     Router::new()
         .route("/connect", get(connect))
-        .route("/oauth/callback", get(callback_from_clio))
+        .route("/oauth/callback", get(callback_from_clio).layer(middleware::from_fn(by_a_person)))
         .route("/disconnect", post(disconnect))
         .route("/deauthorized/{firm}", post(deauthorized))
         .route("/status", get(status))
@@ -87,6 +89,7 @@ async fn connect(State(service): Shared, Who(actor): Who, Asked(how): Asked<Conn
     Ok(Redirect::to(start.authorize_url.as_str()))
 }
 
+/// Asked again, it answers the same. A browser that leaves ends nothing: the SDK finishes what it began.
 async fn callback_from_clio(State(service): Shared, Who(actor): Who, RawQuery(query): RawQuery) -> Answer<Redirect> {
     service.sdk.finish_connect(&actor, &query.unwrap_or_default()).await?;
     // From `/oauth/callback`: what stands before it in the public URL is not seen here.

@@ -43,7 +43,7 @@ pub struct Faults {
     without_clio: Arc<Mutex<Duration>>,
     /// How probable a fault is, per request or commit.
     pub rate: f64,
-    /// Nobody but a session refreshes: nothing is given back.
+    /// Nobody but a session refreshes, under leases as long as they are meant to be.
     pub only_sessions_refresh: bool,
     /// No request is late, one process makes them all, and nobody takes away what is known of the window: Clio never has to refuse a call for being too many.
     pub careful: bool,
@@ -55,7 +55,9 @@ impl Faults {
     pub fn new(rate: f64, nodes: usize, events: &[(Duration, Event)]) -> Self {
         let careless = |event: &Event| matches!(event, Event::Restore { .. } | Event::Disconnect | Event::Reconnect);
         let careful = rate == 0.0 && nodes == 1 && !events.iter().any(|(_, event)| careless(event));
-        let only_sessions_refresh = !events.iter().any(|(_, event)| careless(event));
+        // Leases end when the database's clock says so.
+        let is_other = |event: &Event| careless(event) || matches!(event, Event::StoreClock { .. });
+        let only_sessions_refresh = !events.iter().any(|(_, event)| is_other(event));
         let (on, without_clio) = (Arc::new(AtomicBool::new(false)), Arc::default());
         Self { on, without_clio, rate, only_sessions_refresh, careful }
     }
@@ -235,7 +237,7 @@ impl Network {
             .tell(|| format!("node {} sends {} {} : {fate:?}", self.node, request.method.as_str(), request.url.path()));
         let exchanges = exchanges_a_code(&request);
         let asks_for_tokens = request.url.path() == "/oauth/token";
-        if asks_for_tokens {
+        if asks_for_tokens && !exchanges {
             Vault::refreshes(&self.refreshing);
         }
         let _refresh = (asks_for_tokens && !exchanges).then(|| self.refreshes_alone(started));

@@ -229,10 +229,10 @@ impl Store for Remote {
 /// What a node knows of its tokens, seen from outside.
 #[derive(Clone, Debug, Default)]
 pub struct Refreshing {
-    /// The envelope that it read last.
-    loaded: Option<Version>,
-    /// The one that it had read when it last asked for a refresh.
-    from: Option<Version>,
+    /// The envelope that it read last, and whose it is.
+    loaded: Option<(ConnectionId, Version)>,
+    /// The one that it had read when it last asked for a refresh, until it saves what it got.
+    from: Option<(ConnectionId, Version)>,
 }
 
 /// The token store of one node. Says when a grant is saved over another envelope than it came from.
@@ -263,7 +263,7 @@ impl TokenStore for Vault {
     ) -> BoxFuture<'a, Result<Option<SealedTokens>>> {
         Box::pin(async move {
             let loaded = self.inner.load(firm, connection).await?;
-            self.state().loaded = loaded.as_ref().map(|sealed| sealed.version.clone());
+            self.state().loaded = loaded.as_ref().map(|sealed| (connection.clone(), sealed.version.clone()));
             Ok(loaded)
         })
     }
@@ -277,8 +277,9 @@ impl TokenStore for Vault {
     ) -> BoxFuture<'a, Result<Swap>> {
         Box::pin(async move {
             let done = self.inner.compare_and_swap(firm, connection, expected, new).await?;
-            let from = self.state().from.clone();
-            if done == Swap::Done && expected.is_some() && expected != from.as_ref() {
+            // Others save what they did not ask for: which grants a connection replaced.
+            let from = self.state().from.take().filter(|(id, _)| id == connection).map(|(_, version)| version);
+            if done == Swap::Done && expected.is_some() && from.is_some_and(|from| expected != Some(&from)) {
                 self.world.violated(|| String::from("a grant was saved over tokens that it did not come from"));
             }
             Ok(done)
