@@ -66,7 +66,7 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
         .route("/matters/{matter}/status-changed", post(status_changed))
         .route("/events", get(events))
         .route("/events/ack", post(ack))
-        .layer(axum::middleware::map_response(say_in_json))
+        .layer(middleware::map_response(say_in_json))
         // Its replies are the SDK's own, and have no body.
         .route("/webhooks/{token}", post(webhook))
         .layer(DefaultBodyLimit::max(MOST_BODY))
