@@ -135,7 +135,12 @@ async fn a_deletion_in_clio_is_told_and_nothing_is_created_again() {
     bench.delete("matters", clio);
     let gone = service.events("matter_gone", 1).await;
     assert_eq!((gone[0]["matter"].as_str(), gone[0]["deleted"].as_bool()), (Some("m1"), Some(true)));
-    service.synced("m1").await;
+    let state = service.get("/matters/m1", MEMBER).await.1;
+    assert_eq!((&state["status"], &state["clio_status"]["status"]), (&json!("gone"), &json!("gone")), "{state}");
+    service.post("/matters/m1/sync", MEMBER, json!({})).await;
+    let told = async || service.get("/matters/m1", MEMBER).await.1["last_run"]["failure"]["code"].clone();
+    service.until("told", async || told().await == "linked_record_gone").await;
+    assert_eq!(service.get("/matters/m1", MEMBER).await.1["status"], "gone");
     assert_eq!(bench.state()["matters"].as_array().unwrap().len(), 0);
 }
 

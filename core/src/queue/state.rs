@@ -12,6 +12,8 @@ use crate::records::Journal;
 use crate::sync::{
     Note, RunStatus, SecondRecord, contact_link, linked_documents, linked_matter, second_records_of_matter,
 };
+use crate::webhook::status::clio_status;
+use crate::webhook::{ClioStatus, contact_is_gone};
 
 /// Where the sync of one matter stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +28,10 @@ pub struct MatterState {
     pub clio_contact: Option<ClioId>,
     /// What was worth knowing of that contact when it was linked: `name_differs`, say.
     pub clio_contact_notes: Vec<Note>,
+    /// What Clio said last of the matter: `open`, `pending`, `closed` or `gone`, and when that was learned.
+    pub clio_status: Option<ClioStatus>,
+    /// The contact was in Clio, and is not any more, or is hidden from the connected user.
+    pub clio_contact_gone: bool,
     /// The documents in Clio, by CaseHug's `matter/document/upload`.
     pub clio_documents: BTreeMap<String, ClioId>,
     /// The last run.
@@ -52,6 +58,8 @@ pub enum MatterStatus {
     Synced,
     /// The matter is not in Clio, and nothing is tried by itself.
     Failed,
+    /// The matter was in Clio, or its client's contact, and is not any more; or it is hidden from the connected user. Nothing is created in its place.
+    Gone,
 }
 
 /// The matters whose last run did not succeed, and that are at rest.
@@ -99,8 +107,20 @@ pub(crate) async fn matter_state(
     };
     let (clio_contact, clio_contact_notes) =
         clio_contact.map_or((None, Vec::new()), |link| (Some(link.clio), link.notes));
+    let clio_status = match clio_matter {
+        Some(clio) => clio_status(journal, links, clio).await?,
+        None => None,
+    };
+    let clio_contact_gone = match clio_contact {
+        Some(clio) => contact_is_gone(journal, links, clio).await?.is_some(),
+        None => false,
+    };
+    let gone = clio_contact_gone || clio_status.as_ref().is_some_and(|it| it.status == "gone");
+    let at_rest = !matches!(status, MatterStatus::Queued | MatterStatus::Running);
     Ok(MatterState {
-        status,
+        status: if gone && at_rest { MatterStatus::Gone } else { status },
+        clio_status,
+        clio_contact_gone,
         clio_matter,
         clio_url: clio_matter.map(url),
         clio_contact,

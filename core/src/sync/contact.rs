@@ -29,6 +29,7 @@ impl Driver<'_> {
     pub(super) async fn contact(&mut self, planned: PlannedContact) -> Result<StepReport> {
         let client = &self.intake.client.id;
         if let PlannedContact::Linked(clio) = planned {
+            self.unless_gone(StepKind::Contact, clio).await?;
             return Ok(StepReport::done(StepKind::Contact, client, StepOutcome::Unchanged, Some(clio)));
         }
         let email = self.engine.email_digests(self.firm, self.intake).await?;

@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use url::Url;
 
 use super::call::Caller;
-use super::plan::{Plan, PlannedDocument};
+use super::plan::{Plan, PlannedContact, PlannedDocument, PlannedMatter};
 use super::plan_access::is_forbidden;
 use super::recovery::{self, Recovery};
 use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
@@ -17,7 +17,7 @@ use super::review::Review;
 use super::run::{Run, RunRecord, fallen_short};
 use super::share::FirmShare;
 use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session, may_be_of_this_process};
-use crate::clio::{ClioApi, contacts, matters};
+use crate::clio::ClioApi;
 use crate::error::{Code, Error, Failure, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
 use crate::maybe_send::{MaybeSend, MaybeSync};
@@ -426,11 +426,16 @@ impl Driver<'_> {
         self.engine.stop.check()?;
         let contact = self.contact(plan.contact).await;
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
+        // A matter that is in Clio takes documents, whatever became of its contact.
+        let contact = match (plan.contact, plan.matter) {
+            (PlannedContact::Linked(contact), PlannedMatter::Linked(_)) => Some(contact),
+            _ => contact,
+        };
         self.engine.stop.check()?;
         let matter = match contact {
             Some(client) => match self.matter(plan.matter, client).await {
                 Err(error) => {
-                    let error = self.gone(error, StepKind::Contact, client, &contacts::show(client)).await;
+                    let error = self.gone(error, StepKind::Contact, client).await;
                     Err(self.area_gone(error, plan.matter).await)
                 }
                 done => done,
@@ -438,8 +443,12 @@ impl Driver<'_> {
             None => Err(Error::new(Code::StepBlocked)),
         };
         let matter = self.settle(StepKind::Matter, self.intake.matter.id.to_string(), matter).await?;
+        let mut matter = matter;
         for (document, (_, planned)) in self.intake.documents.iter().zip(&plan.documents) {
             self.document_step(document, *planned, matter).await?;
+            // One document told that the matter is gone: the others need not try.
+            let error = self.run.steps.last().and_then(|step| step.error.as_ref());
+            matter = matter.filter(|_| error.is_none_or(|error| error.code() != Code::LinkedRecordGone));
         }
         if let (Some(matter), true) = (matter, self.claim.trigger.sends_documents()) {
             for key in self.engine.orphans(&self.claim.links, self.intake).await? {
@@ -484,7 +493,7 @@ impl Driver<'_> {
             }
             PlannedDocument::Upload { .. } | PlannedDocument::Resume | PlannedDocument::Unsendable => match matter {
                 Some(matter) => match self.document(document, matter).await {
-                    Err(error) => Err(self.gone(error, StepKind::Matter, matter, &matters::show(matter)).await),
+                    Err(error) => Err(self.gone(error, StepKind::Matter, matter).await),
                     done => done,
                 },
                 None => Err(Error::new(Code::StepBlocked)),

@@ -1,24 +1,93 @@
-//! What a refusal of Clio's may be about: something that the new record belongs to, and that is gone.
+//! What is gone in Clio is said: when a refusal is about something that the new record belongs to, and when a run meets what is known to be gone.
+//!
+//! What is known may be old: a record can be restored from Clio's trash. So a run that meets one that is known to be gone asks Clio for it, once.
 
+use super::create::refused;
 use super::driver::Driver;
 use super::plan::PlannedMatter;
 use super::report::StepKind;
-use crate::clio::ApiRequest;
-use crate::error::{Code, Error, Retry};
+use crate::clio::{contacts, matters};
+use crate::error::{Code, Error, Result, Retry};
 use crate::model::ClioId;
+use crate::ports::Version;
+use crate::webhook::status::{self, Seen, Source};
+use crate::webhook::{contact_is_gone, note_contact_gone, note_contact_there};
 
 impl Driver<'_> {
     /// A refusal may mean that the record which the new one belongs to is gone from Clio. That is told apart, and nothing is created in its place.
-    pub(super) async fn gone<A>(&self, error: Error, kind: StepKind, clio: ClioId, show: &ApiRequest<A>) -> Error {
+    pub(super) async fn gone(&self, error: Error, kind: StepKind, clio: ClioId) -> Error {
         if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {
             return error;
         }
-        match self.caller.repeat(show).await {
-            Err(failure) if failure.error.code() == Code::ClioNotFound => {
-                Error::new(Code::LinkedRecordGone).with("record", kind.name()).with("clio", clio).caused_by(error)
-            }
+        match self.is_there(kind, clio).await {
+            Err(gone) if gone.code() == Code::LinkedRecordGone => gone.caused_by(error),
             _ => error,
         }
+    }
+
+    /// What a run has to do with a linked record that is known to be gone: Clio is asked whether it still is.
+    ///
+    /// # Errors
+    /// [`Code::LinkedRecordGone`], or what kept Clio from answering.
+    pub(super) async fn unless_gone(&self, kind: StepKind, clio: ClioId) -> Result<()> {
+        let (journal, links) = (&self.engine.journal, &self.claim.links);
+        let known_to_be = match kind {
+            StepKind::Contact => contact_is_gone(journal, links, clio).await?.is_some(),
+            StepKind::Matter | StepKind::Document => status::is_gone(journal, links, clio).await?,
+        };
+        if known_to_be { self.is_there(kind, clio).await } else { Ok(()) }
+    }
+
+    /// Asks Clio for a linked record, and writes down whether it is there.
+    async fn is_there(&self, kind: StepKind, clio: ClioId) -> Result<()> {
+        let before = status::known_version(&self.engine.journal, &self.claim.links, clio).await?;
+        let shown = match kind {
+            StepKind::Contact => self.caller.repeat(&contacts::show(clio)).await.map(|_| None),
+            StepKind::Matter | StepKind::Document => {
+                self.caller.repeat(&matters::show(clio)).await.map(|matter| Some(Seen::from(&matter)))
+            }
+        };
+        let seen = match shown {
+            Ok(seen) => Some(seen),
+            Err(failure) if failure.error.code() == Code::ClioNotFound => None,
+            Err(failure) => return Err(refused(failure)),
+        };
+        match self.note_whether_there(kind, clio, seen, before.as_ref()).await {
+            // What somebody else learned meanwhile counts as much.
+            Err(error) if error.code() == Code::StoreConflict => {}
+            noted => noted?,
+        }
+        if seen.is_some() {
+            return Ok(());
+        }
+        Err(Error::new(Code::LinkedRecordGone).with("record", kind.name()).with("clio", clio))
+    }
+
+    /// `seen`: it is there; of a matter, what it is now.
+    async fn note_whether_there(
+        &self,
+        kind: StepKind,
+        clio: ClioId,
+        seen: Option<Option<Seen>>,
+        before: Option<&Version>,
+    ) -> Result<()> {
+        let (journal, links) = (&self.engine.journal, &self.claim.links);
+        let mut unit = journal.unit(self.firm)?;
+        match (kind, seen) {
+            (StepKind::Contact, seen) => match (contact_is_gone(journal, links, clio).await?, seen) {
+                (None, None) => note_contact_gone(journal, &mut unit, links, clio)?,
+                (Some(gone), Some(_)) => note_contact_there(&mut unit, links, clio, gone),
+                (None, Some(_)) | (Some(_), None) => return Ok(()),
+            },
+            (_, Some(Some(seen))) => {
+                status::apply(journal, &mut unit, links, seen, Source::Asked(before)).await?;
+            }
+            (_, Some(None)) => return Ok(()),
+            (_, None) => {
+                status::gone(journal, &mut unit, links, clio, false, before).await?;
+            }
+        }
+        journal.commit(&unit).await.map(|_| ())
     }
 
     /// A refusal may as well mean that the practice area was deleted since it was looked up. Then the list is loaded anew, and the next run goes by that.

@@ -23,6 +23,7 @@ impl Driver<'_> {
         let id = &self.intake.matter.id;
         let area = match planned {
             PlannedMatter::Linked(clio) => {
+                self.unless_gone(StepKind::Matter, clio).await?;
                 return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(clio)));
             }
             PlannedMatter::Create(area) | PlannedMatter::Resolve(area) => area,

@@ -11,6 +11,7 @@ use crate::model::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::queue::Trigger;
 use crate::records::{Journal, Unit};
+use crate::webhook::status::is_gone;
 
 /// `run/<run id>`. Run ids are time-ordered, so a scan by id is the sync log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -167,7 +168,11 @@ pub(super) async fn fallen_short(
         Err(error) if error.code() == Code::StoreCorrupt => None,
         linked => linked?,
     };
-    Ok((if linked.is_some() { RunStatus::Partial } else { RunStatus::Failed }, linked))
+    let there = match linked {
+        Some(clio) => !is_gone(journal, links, clio).await?,
+        None => false,
+    };
+    Ok((if there { RunStatus::Partial } else { RunStatus::Failed }, linked))
 }
 
 /// Adds to a takeover's commit the end of the run that is taken over. Its process died, or stands still: nothing that it writes is taken any more.

@@ -14,12 +14,13 @@ use crate::auth::{Keyring, Links};
 use crate::budget::Class;
 use crate::clio::{Contact, contacts};
 use crate::error::{Code, Error, Result};
-use crate::model::{ClientId, ClioId, Confidential, FirmId};
-use crate::ports::{Expect, Key};
+use crate::model::{ClientId, ClioId, Confidential, FirmId, Timestamp};
+use crate::ports::{Expect, Key, Version};
 use crate::records::{Journal, Stored, Unit};
 use crate::sync::{Caller, Engine, Name, Owner, owner_key};
 
 const KNOWN: &str = "contact-known";
+const GONE: &str = "contact-gone";
 
 /// What a contact says, in the clear for a moment.
 #[derive(Serialize, Deserialize, PartialEq, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
@@ -124,6 +125,33 @@ pub(crate) async fn known_name_agrees(
     Ok(Some(known.agrees(&name)))
 }
 
+/// `contact-gone/<Clio id>`.
+#[derive(Serialize, Deserialize)]
+struct Gone {
+    /// On the host's clock.
+    seen_at: Timestamp,
+}
+
+fn gone_key(links: &Links, clio: ClioId) -> Key {
+    links.key(GONE, clio)
+}
+
+/// Whether a linked contact was not in Clio when that was asked last, and the record that says so.
+pub(crate) async fn contact_is_gone(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<Version>> {
+    Ok(journal.store().get(&gone_key(links, clio)).await?.map(|record| record.version))
+}
+
+/// Adds that Clio does not show a linked contact.
+pub(crate) fn note_contact_gone(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId) -> Result<()> {
+    let gone = Gone { seen_at: journal.runtime().now() };
+    unit.put(gone_key(links, clio), Expect::Absent, &gone).map(|_| ())
+}
+
+/// Adds that it shows it again.
+pub(crate) fn note_contact_there(unit: &mut Unit, links: &Links, clio: ClioId, gone: Version) {
+    unit.delete(gone_key(links, clio), gone);
+}
+
 impl Engine {
     /// Takes in that a contact was changed in Clio. [`Applied::Ask`], unless it `may_ask` what it says now.
     pub(super) async fn contact_changed(
@@ -138,7 +166,9 @@ impl Engine {
         let Some(owner) = self.journal.get::<Owner>(&owner_key(links, "contact", clio)).await? else {
             return Ok(Applied::NotOurs);
         };
-        if deleted || !crate::settings::load(&self.journal, firm).await?.contact_review {
+        let gone = contact_is_gone(&self.journal, links, clio).await?;
+        let review = crate::settings::load(&self.journal, firm).await?.contact_review;
+        if !deleted && !review && gone.is_none() {
             return Ok(Applied::Nothing);
         }
         if !may_ask {
@@ -148,9 +178,20 @@ impl Engine {
         let known = self.journal.get::<Known>(&known_key(links, clio)).await?;
         let contact = match Caller::of_firm(self, links, Class::Live).repeat(&contacts::show(clio)).await {
             Ok(contact) => contact,
-            Err(failure) if failure.error.code() == Code::ClioNotFound => return Ok(Applied::Nothing),
+            Err(failure) if failure.error.code() == Code::ClioNotFound => {
+                if gone.is_none() {
+                    note_contact_gone(&self.journal, unit, links, clio)?;
+                }
+                return Ok(Applied::Nothing);
+            }
             Err(failure) => return Err(failure.error),
         };
+        if let Some(gone) = gone {
+            note_contact_there(unit, links, clio, gone);
+        }
+        if !review {
+            return Ok(Applied::Nothing);
+        }
         let plain = Plain::from(&contact);
         let now = Known::of(&self.keyring, firm, &contact).await?;
         if known.as_ref().is_some_and(|known| known.value.digest == now.digest) {

@@ -13,6 +13,7 @@
 //! | `matter-status/<Clio id>` | what is known and was told of a linked matter |
 //! | `matter-early/<Clio id>` | an event that overtook its matter's link; the link's commit takes it in |
 //! | `contact-known/<Clio id>` | a keyed digest of what a linked contact said last |
+//! | `contact-gone/<Clio id>` | a linked contact that Clio did not show when it was asked last |
 //! | `contact-proposal/<id>` | a contact's change that waits for an admin, sealed (`proposals.rs`) |
 //! | `chore/<kind>` | when a firm's subscriptions are looked after, its matters polled, and all links swept |
 //!
@@ -36,10 +37,11 @@ pub(crate) mod status;
 mod subscriptions;
 
 pub(crate) use chores::{Chore, is_due_within, wake_after, wake_in};
-pub(crate) use contacts::{known_name_agrees, note_known};
+pub(crate) use contacts::{contact_is_gone, known_name_agrees, note_contact_gone, note_contact_there, note_known};
 pub use hook::HookHealth;
 pub(crate) use hook::{HOOKS, Hook, HookState, digest_in, forget_health, health};
 pub(crate) use inbox::model_of;
 pub use proposals::{ContactProposal, ContactValues, Direction};
 pub(crate) use proposals::{drop_proposals, sealed_with as proposals_sealed_with};
 pub use receive::WebhookReply;
+pub use status::ClioStatus;

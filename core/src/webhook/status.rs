@@ -51,6 +51,34 @@ pub(crate) struct Known {
     /// Deleted in Clio, or hidden from the connected user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
+    /// When that was learned, on the host's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
+}
+
+/// What Clio said last of a matter, as far as it was heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClioStatus {
+    /// `open`, `pending`, `closed`; or `gone`: deleted, or hidden from the connected user.
+    pub status: &'static str,
+    /// When its status was changed, on Clio's clock; of one that is gone, the last change before that.
+    pub changed_at: Option<Timestamp>,
+    /// When that was learned, on the host's clock; `None`: by an earlier version of the SDK.
+    pub seen_at: Option<Timestamp>,
+}
+
+impl From<&Known> for ClioStatus {
+    fn from(known: &Known) -> Self {
+        let status = if known.gone { "gone" } else { known.status.name() };
+        let changed_at = (known.updated_at > Timestamp(0)).then_some(known.updated_at);
+        Self { status, changed_at, seen_at: known.seen_at }
+    }
+}
+
+/// What is known of one of our matters in Clio.
+pub(crate) async fn clio_status(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<ClioStatus>> {
+    let known = journal.get::<Known>(&known_key(links, clio)).await?;
+    Ok(known.map(|known| ClioStatus::from(&known.value)))
 }
 
 /// `matter-early/<Clio id>`.
@@ -171,7 +199,8 @@ pub(crate) async fn apply(
     };
     let matter = MatterId::new(owner.value.owner)?;
     let host_changed_at = known.as_ref().and_then(|known| known.value.host_changed_at);
-    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, epoch, gone: false };
+    let seen_at = Some(journal.runtime().now());
+    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, epoch, gone: false, seen_at };
     unit.put(key, expect(known.as_ref()), &now)?;
     if tell {
         unit.event(told(&matter, seen.clio, status, updated_at));
@@ -224,7 +253,8 @@ pub(crate) async fn link(
     let epoch = epoch(journal, &links.firm).await?;
     // After a recovery the host may have been told of it before.
     let tell = status != MatterStatus::Open || epoch.is_some();
-    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at: None, epoch, gone: false };
+    let (host_changed_at, seen_at) = (None, Some(journal.runtime().now()));
+    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, epoch, gone: false, seen_at };
     unit.put(key, expect(known.as_ref()), &now)?;
     sweep_if_passed(journal, unit, updated_at).await?;
     if tell {
@@ -234,12 +264,12 @@ pub(crate) async fn link(
 }
 
 /// What is known of a matter, as it is stored now.
-pub(super) async fn known_version(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<Version>> {
+pub(crate) async fn known_version(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<Version>> {
     Ok(journal.store().get(&known_key(links, clio)).await?.map(|record| record.version))
 }
 
 /// Whether one of our matters is already known to be gone.
-pub(super) async fn is_gone(journal: &Journal, links: &Links, clio: ClioId) -> Result<bool> {
+pub(crate) async fn is_gone(journal: &Journal, links: &Links, clio: ClioId) -> Result<bool> {
     Ok(journal.get::<Known>(&known_key(links, clio)).await?.is_some_and(|known| known.value.gone))
 }
 
@@ -280,7 +310,7 @@ pub(crate) async fn gone(
     unchanged(known.as_ref(), Source::Asked(before))?;
     let now = match &known {
         Some(known) if known.value.gone => return Ok(Applied::Nothing),
-        Some(known) => Known { gone: true, ..known.value.clone() },
+        Some(known) => Known { gone: true, seen_at: Some(journal.runtime().now()), ..known.value.clone() },
         None => Known {
             matter: matter.clone(),
             status: MatterStatus::Open,
@@ -288,6 +318,7 @@ pub(crate) async fn gone(
             host_changed_at: None,
             epoch: None,
             gone: true,
+            seen_at: Some(journal.runtime().now()),
         },
     };
     unit.put(key, expect(known.as_ref()), &now)?;
@@ -339,6 +370,7 @@ mod tests {
             host_changed_at: own.map(Timestamp),
             epoch: None,
             gone,
+            seen_at: None,
         };
         let judge = |known: &Known, status, at, sure| judge(Some(known), status, Timestamp(at), sure, None);
         let live = known(false, None);

@@ -20,6 +20,8 @@ mod answer;
 mod callback;
 mod intakes;
 mod routes;
+#[path = "../signals.rs"]
+mod signals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,7 +45,10 @@ use crate::intakes::FirmIntakes;
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 
-/// Serves one CaseHug installation.
+/// How long requests may take that are being answered when it is told to stop.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Serves one CaseHug installation. Ends at SIGTERM or ctrl-c, after the steps in progress; a second signal ends it at once.
 #[derive(Debug, Parser)]
 #[command(name = "service", version)]
 struct Args {
@@ -82,20 +87,25 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let sdk = Arc::new(open(&args, &public).await?);
     tracing::info!(listening = %listener.local_addr()?, "ready");
-    let (stop, stopped) = tokio::sync::watch::channel(false);
     let worker = tokio::spawn({
-        let (sdk, mut stopped) = (Arc::clone(&sdk), stopped.clone());
-        async move {
-            let ended = async { drop(stopped.wait_for(|stop| *stop).await) };
-            sdk.worker(WorkerConfig::default()).run(ended).await;
-        }
+        let sdk = Arc::clone(&sdk);
+        async move { sdk.worker(WorkerConfig::default()).run(std::future::pending()).await }
     });
-    let app = routes::all(sdk, &public);
+    let app = routes::all(Arc::clone(&sdk), &public);
+    let (closed, closing) = tokio::sync::oneshot::channel();
     let told_to_stop = async move {
-        ended_by_operator().await;
-        let _ = stop.send(true);
+        signals::told_to_stop().await;
+        tracing::info!("told to stop");
+        sdk.stop();
+        let _ = closed.send(());
     };
-    axum::serve(listener, app).with_graceful_shutdown(told_to_stop).await?;
+    let serve = axum::serve(listener, app).with_graceful_shutdown(told_to_stop);
+    // A client that says nothing on an open connection keeps nobody from ending.
+    let patience = async {
+        let _ = closing.await;
+        tokio::time::sleep(CLOSING).await;
+    };
+    tokio::select! { served = serve => served?, () = patience => {} }
     worker.await?;
     Ok(())
 }
@@ -128,17 +138,4 @@ fn setting(name: &'static str, loopback: bool, for_loopback: &str) -> casehug_cl
         _ if loopback => Ok(for_loopback.to_owned()),
         _ => Err(Error::new(Code::SettingInvalid).with("missing", name)),
     }
-}
-
-async fn ended_by_operator() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-        if let Ok(mut terminate) = terminate {
-            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
-            return;
-        }
-    }
-    let _ = interrupt.await;
 }

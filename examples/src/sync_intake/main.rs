@@ -5,12 +5,15 @@
 mod consent;
 mod output;
 mod setup;
+#[path = "../signals.rs"]
+mod signals;
 mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use casehug_clio::Code;
 use casehug_clio::auth::{Actor, Role};
 use casehug_clio::model::{ActorId, FirmId, MatterId};
 use clap::Parser;
@@ -94,16 +97,32 @@ async fn run(args: &Args) -> casehug_clio::Result<bool> {
         output::plans(&plans, args.json);
         return Ok(plans.iter().all(|(_, plan)| plan.is_ok()));
     }
-    consent::ensure_connected(&setup, &actor, args.auto_consent).await?;
-    if args.worker {
-        work::be_a_worker(&setup.sdk, &actor, matters).await?;
-        setup.store.close().await;
-        return Ok(true);
-    }
-    let results = work::sync_all(&setup.sdk, &actor, matters).await;
-    output::report(&firm, &results, args.json);
-    setup.store.close().await;
-    Ok(results.iter().all(work::Outcome::arrived))
+    let (stopping, store) = (work::Stopping::default(), setup.store.clone());
+    let work = async {
+        tokio::select! {
+            connected = consent::ensure_connected(&setup, &actor, args.auto_consent) => connected?,
+            () = stopping.told() => return Err(Code::Stopped.into()),
+        }
+        if args.worker {
+            work::be_a_worker(&setup.sdk, &actor, matters).await?;
+            return Ok(true);
+        }
+        let results = work::sync_all(&setup.sdk, &actor, matters, &stopping).await;
+        output::report(&firm, &results, args.json);
+        Ok(results.iter().all(work::Outcome::arrived))
+    };
+    let mut work = std::pin::pin!(work);
+    let ended = tokio::select! {
+        ended = work.as_mut() => ended,
+        () = signals::told_to_stop() => {
+            output::say("Told to stop: it ends after the step in progress. Another signal ends it at once.");
+            setup.sdk.stop();
+            stopping.tell();
+            work.await
+        }
+    };
+    store.close().await;
+    ended
 }
 
 /// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a request.

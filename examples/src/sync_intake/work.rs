@@ -7,7 +7,7 @@ use casehug_clio::auth::Actor;
 use casehug_clio::model::MatterId;
 use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
 use casehug_clio::sync::{Plan, Progress, RunStatus, StepOutcome, StepReport, SyncReport};
-use casehug_clio::{Error, Result, Sdk};
+use casehug_clio::{Code, Error, Result, Sdk};
 
 /// What became of one matter: its runs as one report, or why there was none.
 pub(crate) enum Outcome {
@@ -40,7 +40,26 @@ pub(crate) async fn plan_all(
     plans
 }
 
-pub(crate) async fn sync_all(sdk: &Sdk, actor: &Actor, matters: Vec<Result<MatterId>>) -> Vec<Outcome> {
+/// Whether the process was told to stop.
+#[derive(Default)]
+pub(crate) struct Stopping(tokio::sync::watch::Sender<bool>);
+
+impl Stopping {
+    pub(crate) fn tell(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(crate) async fn told(&self) {
+        let _ = self.0.subscribe().wait_for(|told| *told).await;
+    }
+}
+
+pub(crate) async fn sync_all(
+    sdk: &Sdk,
+    actor: &Actor,
+    matters: Vec<Result<MatterId>>,
+    stopping: &Stopping,
+) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     let mut waiting = VecDeque::new();
     for (index, matter) in matters.into_iter().enumerate() {
@@ -53,7 +72,17 @@ pub(crate) async fn sync_all(sdk: &Sdk, actor: &Actor, matters: Vec<Result<Matte
     while let Some(next) = waiting.iter().map(|(due, index, _)| (*due, *index)).min() {
         let Some(position) = waiting.iter().position(|(due, index, _)| (*due, *index) == next) else { break };
         let Some((due, index, matter)) = waiting.remove(position) else { break };
-        tokio::time::sleep_until(due.into()).await;
+        let stopped = tokio::select! {
+            biased;
+            () = stopping.told() => true,
+            () = tokio::time::sleep_until(due.into()) => false,
+        };
+        if stopped {
+            // What is known of it stays known.
+            let error = Error::from(Code::Stopped);
+            outcomes[index].get_or_insert(Outcome::Bad { matter: Some(matter), error });
+            continue;
+        }
         let report = match sdk.sync_matter_with(actor, &matter, &Stderr).await {
             Ok(report) => report,
             Err(error) => {
@@ -82,21 +111,8 @@ pub(crate) async fn be_a_worker(sdk: &Sdk, actor: &Actor, matters: Vec<Result<Ma
             sdk.trigger(actor, &matter, Trigger::Approved).await?;
         }
     }
-    sdk.worker(WorkerConfig::default()).run(stop()).await;
+    sdk.worker(WorkerConfig::default()).run(std::future::pending()).await;
     Ok(())
-}
-
-async fn stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
-        }
-        return;
-    }
-    interrupt.await.ok();
 }
 
 /// Two runs of one matter as one report: what the first one did is not forgotten because the second found it done.

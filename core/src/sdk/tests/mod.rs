@@ -9,6 +9,7 @@ mod connection;
 mod decisions;
 mod documents;
 mod doubts;
+mod gone;
 mod grants;
 mod index_delay;
 mod keys;
