@@ -436,7 +436,7 @@ async fn changed_contacts_are_proposed_in_both_directions_and_flow_only_when_acc
     // Our own change does not come back as a proposal.
     tokio::time::sleep(Duration::from_millis(800)).await;
     assert_eq!(proposals().await, json!([]));
-    assert_eq!(decide(id, true).await, StatusCode::BAD_REQUEST, "over");
+    assert_eq!(decide(id, true).await, StatusCode::NOT_FOUND, "over");
     service.assert_told_nothing(&bench);
 }
 

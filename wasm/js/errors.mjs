@@ -1,6 +1,6 @@
 // What the SDK throws. No message holds client data or a secret.
 
-/** A failure of the SDK: `code`, `number`, `kind`, `retry` and `context` are those of every language. */
+/** A failure of the SDK: `code`, `number`, `kind`, `retry`, `context` and `path` are those of every language. */
 export class CasehugClioError extends Error {
   constructor(json) {
     const { message, retry_after_ms: retryAfterMs, ...fields } = JSON.parse(json);

@@ -121,6 +121,8 @@ export class CasehugClioError extends Error {
   readonly retry: 'never' | 'retry' | 'retry_after' | 'refresh_then_retry' | 'probe_first';
   readonly retryAfterMs?: number;
   readonly context: Record<string, string>;
+  /** Of what was refused: never its value. */
+  readonly path?: string;
 }
 
 export class HttpFailure extends Error {

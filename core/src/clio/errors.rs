@@ -86,7 +86,7 @@ impl CallError {
     #[must_use]
     pub fn refine_forbidden(mut self, resource_readable: bool) -> Self {
         if self.error.code() == Code::UserRoleForbids && !resource_readable {
-            self.error = described(Code::AppPermissionMissing, self.http_status, self.clio_type.as_deref());
+            self.error = Error::new(Code::AppPermissionMissing).caused_by(self.error.clone());
         }
         self
     }

@@ -110,7 +110,7 @@ impl Retry {
 }
 
 /// What an error's context tells of Clio's answer.
-const ANSWER: [&str; 3] = ["http_status", "clio_type", "operation"];
+pub(crate) const ANSWER: [&str; 3] = ["http_status", "clio_type", "operation"];
 
 /// A failure: a stable code, a retry verdict and ids as context. Cheap to clone.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Code, Error, Failure, Result};
+use crate::error::{ANSWER, Code, Error, Failure, Result};
 use crate::model::{ActorId, Timestamp};
 use crate::ports::{Expect, Key, Version, Write};
 use crate::records::{Journal, Unit};
@@ -164,9 +164,20 @@ impl AuditEntry {
     #[must_use]
     pub fn surviving(mut self, survived: &Failure) -> Self {
         self.details.insert(String::from("survived"), survived.code.clone());
-        for key in ["http_status", "clio_type", "operation"] {
+        for key in ANSWER {
             if let Some(value) = survived.get(key) {
                 self.details.insert(format!("survived_{key}"), value.to_owned());
+            }
+        }
+        self
+    }
+
+    /// Adds what was answered to which request, without the error's own code.
+    #[must_use]
+    pub fn answered(mut self, error: &Error) -> Self {
+        for key in ANSWER {
+            if let Some(value) = error.get(key) {
+                self.details.insert(key.to_owned(), value.to_owned());
             }
         }
         self

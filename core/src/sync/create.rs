@@ -11,7 +11,7 @@ use super::report::{Note, StepReport};
 use super::things::{self, ContactKey, Decided, How, Intent, Link, Thing, committed_at};
 use crate::auth::Connection;
 use crate::clio::{ApiRequest, CallError};
-use crate::error::{Code, Error, Failure, Result, Retry};
+use crate::error::{ANSWER, Code, Error, Failure, Result, Retry};
 use crate::model::{ClioId, ConnectionId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::records::{Stored, Unit};
@@ -277,7 +277,7 @@ impl Engine {
 fn caused(code: Code, collection: &'static str, cause: Option<&Failure>) -> Error {
     let error = Error::new(code).with("collection", collection);
     let Some(cause) = cause else { return error.with("reason", "no_answer_recorded") };
-    let answered = ["http_status", "clio_type", "operation"].into_iter().filter_map(|key| Some((key, cause.get(key)?)));
+    let answered = ANSWER.into_iter().filter_map(|key| Some((key, cause.get(key)?)));
     answered.fold(error.with("cause", &cause.code), |error, (key, value)| error.with(key, value))
 }
 

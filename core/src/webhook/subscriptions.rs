@@ -81,7 +81,7 @@ impl Engine {
     pub(super) async fn keep_subscriptions(&self, firm: &FirmId) -> Result<Next> {
         let connection = Connection::load_usable(&self.journal, firm).await?.value;
         let Some(base) = &self.webhook_url else {
-            self.note_health(firm, &connection, HookHealth::silent("no_webhook_url", self.runtime.now())).await?;
+            self.note_health(firm, &connection, HookHealth::silent("no_webhook_url", self.runtime.now()), None).await?;
             return Ok(Some(LOOK));
         };
         let links = Links::of(firm, &connection);
@@ -91,7 +91,8 @@ impl Engine {
             Err(failure) => {
                 self.poll_soon(firm).await?;
                 let cause = cause_of(&failure.error).name();
-                self.note_health(firm, &connection, HookHealth::silent(cause, self.runtime.now())).await?;
+                let health = HookHealth::silent(cause, self.runtime.now());
+                self.note_health(firm, &connection, health, Some(&failure.error)).await?;
                 return if is_forbidden(&failure.error) { Ok(Some(LOOK)) } else { Err(failure.error) };
             }
         };
@@ -102,6 +103,7 @@ impl Engine {
         let mut next = LOOK;
         let mut health = HookHealth::silent("pending", self.runtime.now());
         let mut failed = None;
+        let mut why = None;
         for model in wanted {
             match self.keep_model(&care, &mut pairs, model).await {
                 Ok(kept) => {
@@ -117,11 +119,12 @@ impl Engine {
                         self.poll_soon(firm).await?;
                     }
                     health.cause = Some(cause_of(&error).name().to_owned());
+                    why = Some(error.clone());
                     failed = failed.or(Some(error).filter(|error| !is_forbidden(error)));
                 }
             }
         }
-        self.note_health(firm, &connection, health).await?;
+        self.note_health(firm, &connection, health, why.as_ref()).await?;
         self.prune(&care, pairs, &settings).await?;
         failed.map_or(Ok(Some(next)), Err)
     }
@@ -149,7 +152,13 @@ impl Engine {
             return Ok(kept);
         }
         match self.subscribe(care, model).await {
-            Err(error) if error.code() == Code::SyncInDoubt => Ok(Kept::waiting(LOOK_SOON)),
+            Err(error) if error.code() == Code::SyncInDoubt => {
+                let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Noted);
+                let mut unit = self.journal.unit(care.firm)?;
+                unit.audit(entry.with("model", model.name()).error(&error));
+                self.journal.commit(&unit).await?;
+                Ok(Kept::waiting(LOOK_SOON))
+            }
             made => made,
         }
     }
@@ -314,7 +323,8 @@ impl Engine {
                     self.retire(firm, &mut pair).await?;
                     return Err(failure.error);
                 }
-                Err(Error::new(Code::SyncInDoubt).with("collection", HOOKS))
+                let doubt = Error::new(Code::SyncInDoubt).with("collection", HOOKS);
+                Err(doubt.with("cause", failure.error.code().name()).caused_by(failure.error))
             }
         }
     }
@@ -414,7 +424,14 @@ impl Engine {
     }
 
     /// Writes how the subscriptions of this connection are. Nothing, if it has ended: there are none then, whatever the look found.
-    async fn note_health(&self, firm: &FirmId, connection: &Connection, health: HookHealth) -> Result<()> {
+    /// `error`: what its cause was answered with, for the audit log.
+    async fn note_health(
+        &self,
+        firm: &FirmId,
+        connection: &Connection,
+        health: HookHealth,
+        error: Option<&Error>,
+    ) -> Result<()> {
         let key = health_key(firm);
         for _ in 0..MOST_TURNS {
             let Some(now) = Connection::load(&self.journal, firm).await? else { return Ok(()) };
@@ -428,7 +445,8 @@ impl Engine {
             let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
             if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
                 let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
-                unit.audit(entry.with("cause", cause));
+                let entry = entry.with("cause", cause);
+                unit.audit(error.map_or(entry.clone(), |error| entry.answered(error)));
             }
             let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
             unit.put(key.clone(), expect, &health)?;

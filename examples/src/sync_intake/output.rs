@@ -16,7 +16,7 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn fatal(error: &Error, as_json: bool) {
     say(&error.to_string());
     if as_json {
-        println!("{}", json!({ "ok": false, "error": error_json(error) }));
+        println!("{}", json!({ "ok": false, "error": error }));
     }
 }
 
@@ -59,7 +59,7 @@ fn plan_json(matter: Option<&MatterId>, plan: &Result<Plan>) -> Value {
                 .map(|(key, document)| json!({ "id": key.to_string(), "step": format!("{document:?}") }))
                 .collect::<Vec<_>>(),
         }),
-        Err(error) => json!({ "matter": matter.map(MatterId::as_str), "error": error_json(error) }),
+        Err(error) => json!({ "matter": matter.map(MatterId::as_str), "error": error }),
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn report(firm: &FirmId, outcomes: &[Outcome], as_json: bool) {
             .map(|outcome| match outcome {
                 Outcome::Ran(run) => serde_json::to_value(run).unwrap_or(Value::Null),
                 Outcome::Bad { matter, error } => {
-                    json!({ "matter": matter, "status": "failed", "calls": 0, "steps": [], "error": error_json(error) })
+                    json!({ "matter": matter, "status": "failed", "calls": 0, "steps": [], "error": error })
                 }
             })
             .collect();
@@ -128,14 +128,4 @@ fn documents(run: &SyncReport) -> String {
         .map(|outcome| format!("{} {}", count(outcome), outcome.name()))
         .collect();
     if parts.is_empty() { String::from("none") } else { parts.join(", ") }
-}
-
-fn error_json(error: &Error) -> Value {
-    json!({
-        "code": error.code().name(),
-        "number": error.code().number(),
-        "kind": error.kind().name(),
-        "retry": error.retry().name(),
-        "message": error.to_string(),
-    })
 }

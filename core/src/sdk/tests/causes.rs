@@ -234,3 +234,37 @@ async fn what_an_earlier_version_logged_is_read() {
         (Some(422), Some("ArgumentError"), Some("contact"))
     );
 }
+
+#[tokio::test]
+async fn a_subscription_that_could_not_be_made_names_what_was_answered() {
+    for (status, told, cause, shown) in [
+        (504, "noted", "clio_unavailable", "pending"),
+        (403, "failed", "app_permission_missing", "app_permission_missing"),
+    ] {
+        let world = connected().await;
+        world.answers(move |method, path, _, _| {
+            (method == "POST" && path == "/api/v4/webhooks").then(|| refused(status))
+        });
+        world.work().await;
+        let entry = world.audited("webhook_created").await.remove(0);
+        let details = &entry["details"];
+        assert_eq!((&entry["status"], &details["cause"]), (&json!(told), &json!(cause)));
+        let answered = (&details["http_status"], &details["operation"]);
+        assert_eq!(answered, (&json!(status.to_string()), &json!("POST /webhooks")));
+        let card = world.health().await.webhooks.unwrap().cause.unwrap();
+        assert_eq!((card.code, card.message.is_empty()), (shown, false));
+    }
+}
+
+/// Nothing goes on by itself after a connect that failed, and nobody is told that it does.
+#[tokio::test]
+async fn a_connect_that_failed_says_what_was_answered_and_promises_nothing() {
+    let world = World::new();
+    world.answers(|_, path, _, _| (path == "/oauth/token").then(|| refused(503)));
+    let error = world.connect().await.unwrap_err();
+    assert_eq!((error.code(), error.get("http_status")), (Code::ClioUnavailable, Some("503")));
+    assert_eq!(error.get("operation"), Some("POST /oauth/token"));
+    assert!(!error.to_string().contains("again"), "{error}");
+    let entry = world.audited("connect").await.pop().unwrap();
+    assert_eq!((&entry["status"], &entry["details"]["operation"]), (&json!("failed"), &json!("POST /oauth/token")));
+}
