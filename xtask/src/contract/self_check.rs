@@ -91,6 +91,7 @@ fn cases() -> Vec<Wrong> {
             Some(json!({ "kind": "status", "status": 418 })),
             ("response", ""),
         ),
-        case("a call of an unknown path", get("/nothing.json"), None, ("request", "")),
+        // One that clio-sim has: to the 501 of what it does not simulate Prism would give an answer of its own.
+        case("a call of an unknown path", get("/practice_areas_with_categories.json"), None, ("request", "")),
     ]
 }
