@@ -5,16 +5,20 @@ use serde::Serialize;
 use super::Sdk;
 use crate::auth::{Actor, Links, PracticeArea, PracticeAreas};
 use crate::budget::Class;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::settings::{self, FirmSettings, Mapping, SettingsChange};
+use crate::settings::{self, FirmSettings, Mapping, SeenMapping, SettingsChange};
 use crate::sync::Caller;
 
 /// For a settings page.
 #[derive(Clone, Debug, Serialize)]
 pub struct MappingPage {
+    /// Whether the firm's practice areas are known. They are not before it was connected; then a case type that has a default [leads](Mapping::mapped) to one that is not known.
+    pub practice_areas_known: bool,
     /// The firm's practice areas in Clio, as loaded last.
     pub practice_areas: Vec<PracticeArea>,
+    /// What CaseHug sent lately, the last first: the case types of matters that were to be created under this connection.
+    pub seen: Vec<SeenMapping>,
     /// CaseHug's case types and the firm's own, and what each maps to now.
     pub mappings: Vec<Mapping>,
 }
@@ -38,7 +42,8 @@ impl Sdk {
     pub async fn save_settings(&self, actor: &Actor, settings: &FirmSettings) -> Result<u64> {
         self.auth.require_admin(actor, "settings").await?;
         let areas = self.areas(actor).await?;
-        let revision = settings::save(&self.journal, actor, settings, &areas).await?;
+        let saved = settings::save(&self.journal, actor, settings, areas.as_deref().unwrap_or_default()).await;
+        let revision = saved.map_err(|error| known_or_gone(error, &areas))?;
         self.engine.claims.nudge.nudge();
         Ok(revision)
     }
@@ -52,28 +57,41 @@ impl Sdk {
         self.save_settings(actor, &settings).await
     }
 
-    /// Maps a case type to the firm's practice area of this name, or back to the default.
+    /// Maps a case type to the firm's practice area of this id or name, or back to the default.
     ///
     /// # Errors
-    /// As [`save_settings`](Self::save_settings); [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when the firm has no practice area of this name.
+    /// As [`save_settings`](Self::save_settings); [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when the firm has no such practice area;
+    /// [`Code::NotConnected`](crate::Code::NotConnected) when it was never connected, so that its practice areas are not known.
     pub async fn map_case_type(&self, actor: &Actor, case_type: &str, area: Option<&str>) -> Result<u64> {
         let mut settings = self.settings(actor).await?;
         settings.practice_areas.retain(|known, _| !settings::same_type(known, case_type));
-        if let Some(name) = area {
-            let id = settings::named(&self.areas(actor).await?, name)?;
+        if let Some(area) = area {
+            let areas = self.areas(actor).await?;
+            let id = settings::called(areas.as_deref().unwrap_or_default(), area)
+                .map_err(|error| known_or_gone(error, &areas))?;
             settings.practice_areas.insert(case_type.trim().to_owned(), id);
         }
         self.save_settings(actor, &settings).await
     }
 
-    /// The firm's practice areas in Clio, CaseHug's case types, and what each maps to now.
+    /// The firm's practice areas in Clio, CaseHug's case types, those that it sent lately, and what each maps to now.
     ///
     /// # Errors
     /// [`Code::NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin.
     pub async fn mappings(&self, actor: &Actor) -> Result<MappingPage> {
         let settings = self.settings(actor).await?;
-        let practice_areas = self.areas(actor).await?;
-        Ok(MappingPage { mappings: settings::mappings(&settings, &practice_areas), practice_areas })
+        let areas = self.areas(actor).await?;
+        let seen = settings::list_seen(&self.journal, &self.engine.keyring, &actor.firm).await?;
+        let seen = seen.into_iter().map(|one| SeenMapping {
+            mapping: settings::mapping(&one.case_type, &settings, areas.as_deref()),
+            seen_at: one.at,
+        });
+        Ok(MappingPage {
+            practice_areas_known: areas.is_some(),
+            mappings: settings::mappings(&settings, areas.as_deref()),
+            seen: seen.collect(),
+            practice_areas: areas.unwrap_or_default(),
+        })
     }
 
     /// Loads the firm's practice areas from Clio anew. Workers do so once a day.
@@ -93,7 +111,7 @@ impl Sdk {
     /// [`Code::NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin.
     pub async fn export_settings(&self, actor: &Actor) -> Result<String> {
         let settings = self.settings(actor).await?;
-        let document = settings::export(&settings, &self.areas(actor).await?)?;
+        let document = settings::export(&settings, &self.areas(actor).await?.unwrap_or_default())?;
         let mut unit = self.journal.unit(&actor.firm)?;
         unit.audit(AuditEntry::by(&actor.id, Action::Export, AuditStatus::Ok).with("what", "settings"));
         self.journal.commit_or_conflict(&unit).await?;
@@ -107,11 +125,22 @@ impl Sdk {
     /// [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when the firm has no practice area of a name in it.
     pub async fn import_settings(&self, actor: &Actor, document: &str) -> Result<u64> {
         let revision = self.settings(actor).await?.revision;
-        let settings = settings::import(document, &self.areas(actor).await?, revision)?;
+        let areas = self.areas(actor).await?;
+        let read = settings::import(document, areas.as_deref().unwrap_or_default(), revision);
+        let settings = read.map_err(|error| known_or_gone(error, &areas))?;
         self.save_settings(actor, &settings).await
     }
 
-    async fn areas(&self, actor: &Actor) -> Result<Vec<PracticeArea>> {
-        Ok(PracticeAreas::load(&self.journal, &actor.firm).await?.map_or_else(Vec::new, |stored| stored.value.areas))
+    /// The firm's practice areas; `None`, they were never loaded.
+    async fn areas(&self, actor: &Actor) -> Result<Option<Vec<PracticeArea>>> {
+        Ok(PracticeAreas::load(&self.journal, &actor.firm).await?.map(|stored| stored.value.areas))
+    }
+}
+
+/// A practice area is gone only where areas are known.
+fn known_or_gone(error: Error, areas: &Option<Vec<PracticeArea>>) -> Error {
+    match error.code() {
+        Code::PracticeAreaGone if areas.is_none() => Code::NotConnected.into(),
+        _ => error,
     }
 }

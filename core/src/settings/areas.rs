@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::FirmSettings;
-use super::mapping::{Unmapped, case_types, choose_area};
+use super::mapping::{Chosen, MappedBy, Unmapped, case_types, choose_area, same_type};
 use crate::auth::PracticeArea;
 use crate::error::{Code, Error, Result};
-use crate::model::ClioId;
+use crate::model::{ClioId, Timestamp};
 
 /// Where a case type leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,7 +25,12 @@ pub enum MappedTo {
         id: ClioId,
     },
     /// None: matters go without one.
-    Nothing,
+    Nothing {
+        /// For this reason.
+        why: Unmapped,
+    },
+    /// The firm's practice areas are not known: it was not connected yet.
+    NotKnown,
 }
 
 /// A case type, and where it leads.
@@ -36,30 +41,56 @@ pub struct Mapping {
     /// Where it leads.
     #[serde(flatten)]
     pub mapped: MappedTo,
-    /// Whether the firm said so; else it is a default.
+    /// What chose that; `None`, there is no area.
+    pub by: Option<MappedBy>,
+    /// Whether the firm mapped this case type itself; else it goes by its base, or by a default.
     pub own: bool,
 }
 
+/// A case type that an intake named, where it leads, and when it was last seen, to the day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SeenMapping {
+    /// The case type, and where it leads.
+    #[serde(flatten)]
+    pub mapping: Mapping,
+    /// When it was last seen, to the day.
+    pub seen_at: Timestamp,
+}
+
 /// CaseHug's case types and the firm's own, and what each maps to now.
-pub(crate) fn mappings(settings: &FirmSettings, areas: &[PracticeArea]) -> Vec<Mapping> {
-    let own = settings.practice_areas.iter().map(|(case_type, id)| {
-        let area = areas.iter().find(|area| area.id == *id);
-        let mapped =
-            area.map_or(MappedTo::Missing { id: *id }, |area| MappedTo::Area { id: *id, name: area.name.clone() });
-        Mapping { case_type: case_type.clone(), mapped, own: true }
-    });
-    let is_own = |case_type: &str| settings.practice_areas.keys().any(|own| super::mapping::same_type(own, case_type));
-    let defaults = case_types().filter(|case_type| !is_own(case_type)).map(|case_type| {
-        let mapped = match choose_area(Some(case_type), settings, areas) {
-            Ok(id) => {
-                let name = areas.iter().find(|area| area.id == id).map(|area| area.name.clone()).unwrap_or_default();
-                MappedTo::Area { id, name }
-            }
-            Err(Unmapped::NoCaseType | Unmapped::UnknownCaseType | Unmapped::NoSuchArea) => MappedTo::Nothing,
-        };
-        Mapping { case_type: case_type.to_owned(), mapped, own: false }
-    });
-    own.chain(defaults).collect()
+pub(crate) fn mappings(settings: &FirmSettings, areas: Option<&[PracticeArea]>) -> Vec<Mapping> {
+    let lead = |case_type: &str| mapping(case_type, settings, areas);
+    let own = settings.practice_areas.keys().map(|case_type| lead(case_type));
+    own.chain(case_types().map(lead).filter(|mapping| !mapping.own)).collect()
+}
+
+/// Where this case type leads now.
+pub(crate) fn mapping(case_type: &str, settings: &FirmSettings, areas: Option<&[PracticeArea]>) -> Mapping {
+    let known = areas.unwrap_or_default();
+    let own = settings.practice_areas.iter().find(|(own, _)| same_type(own, case_type)).map(|(_, id)| *id);
+    let (mapped, by) = match (own, choose_area(Some(case_type), settings, areas)) {
+        (Some(id), _) if areas.is_some() && known.iter().all(|area| area.id != id) => {
+            (MappedTo::Missing { id }, Some(MappedBy::Own))
+        }
+        (_, Ok(Chosen { area: id, by })) => {
+            let name = known.iter().find(|area| area.id == id).map(|area| area.name.clone()).unwrap_or_default();
+            (MappedTo::Area { id, name }, Some(by))
+        }
+        (_, Err(Unmapped::AreasNotKnown)) => (MappedTo::NotKnown, None),
+        (_, Err(why)) => (MappedTo::Nothing { why }, None),
+    };
+    Mapping { case_type: case_type.to_owned(), mapped, by, own: own.is_some() }
+}
+
+/// The firm's practice area of this id or name.
+///
+/// # Errors
+/// As [`named`].
+pub(crate) fn called(areas: &[PracticeArea], text: &str) -> Result<ClioId> {
+    match areas.iter().find(|area| area.id.to_string() == text.trim()) {
+        Some(area) => Ok(area.id),
+        None => named(areas, text),
+    }
 }
 
 /// The firm's practice area of this name, ignoring case and white space; the lowest id of several.
@@ -67,7 +98,7 @@ pub(crate) fn mappings(settings: &FirmSettings, areas: &[PracticeArea]) -> Vec<M
 /// # Errors
 /// [`Code::PracticeAreaGone`].
 pub(crate) fn named(areas: &[PracticeArea], name: &str) -> Result<ClioId> {
-    let same = |area: &&PracticeArea| super::mapping::same_type(&area.name, name);
+    let same = |area: &&PracticeArea| same_type(&area.name, name);
     let found = areas.iter().filter(same).map(|area| area.id).min();
     found.ok_or_else(|| Error::new(Code::PracticeAreaGone).with("reason", "no_such_name"))
 }

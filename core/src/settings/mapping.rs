@@ -1,7 +1,7 @@
 //! Case type → practice area: a pure function of the firm's settings and the firm's practice areas in Clio.
 //!
-//! A case type is, in this order: one that the firm mapped itself; one of CaseHug's eight practice areas (`family_law`); a common case type
-//! of the table below (`Divorce - Standard`: the part before ` - ` counts). CaseHug's area then becomes one of the firm's
+//! A case type leads where, in this order, the firm mapped it; the firm mapped what stands before ` - ` in it; its default is; the default of what stands before ` - ` is.
+//! A default has what is one of CaseHug's eight practice areas (`family_law`), or a common case type of the table below. CaseHug's area then becomes one of the firm's
 //! areas in Clio: by name ignoring case, else by Clio's `category`, the lowest id of several. That is found once, when the list is loaded, and kept by id. Names are the firm's own and change; categories are
 //! Clio's fixed words (Clio: Practice Areas).
 
@@ -129,15 +129,59 @@ const COMMON_CASE_TYPES: &[(&str, CaseHugArea)] = &[
     ("wrongful death", CaseHugArea::PersonalInjury),
 ];
 
-/// Why a matter goes to Clio without a practice area.
+/// What chose a practice area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MappedBy {
+    /// The firm mapped this case type.
+    Own,
+    /// The firm mapped what stands before ` - ` in it.
+    OwnBase,
+    /// Its default.
+    Default,
+    /// The default of what stands before ` - ` in it.
+    DefaultBase,
+    /// It leads nowhere, and the firm chose an area for such.
+    Fallback,
+}
+
+impl MappedBy {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::OwnBase => "own_base",
+            Self::Default => "default",
+            Self::DefaultBase => "default_base",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+/// A practice area, and what chose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The area's id in Clio.
+    pub area: ClioId,
+    /// What chose it.
+    pub by: MappedBy,
+}
+
+/// Why a matter goes to Clio without a practice area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unmapped {
     /// The intake names no case type.
     NoCaseType,
     /// Nobody mapped this case type.
     UnknownCaseType,
     /// The case type is known, but the firm has no such practice area in Clio.
+    #[serde(rename = "no_such_practice_area")]
     NoSuchArea,
+    /// The case type is known, and the firm's practice areas are not: it was not connected yet.
+    #[serde(rename = "practice_areas_not_known")]
+    AreasNotKnown,
 }
 
 impl Unmapped {
@@ -148,35 +192,52 @@ impl Unmapped {
             Self::NoCaseType => "no_case_type",
             Self::UnknownCaseType => "unknown_case_type",
             Self::NoSuchArea => "no_such_practice_area",
+            Self::AreasNotKnown => "practice_areas_not_known",
         }
     }
 }
 
-/// The practice area of a matter.
+/// The practice area of a matter. `areas`: the firm's; `None`, they were never loaded.
 ///
 /// # Errors
 /// [`Unmapped`] says why it is left out; that is no failure of the sync.
 pub fn choose_area(
     case_type: Option<&str>,
     settings: &FirmSettings,
-    areas: &[PracticeArea],
-) -> Result<ClioId, Unmapped> {
-    let fallback = || settings.fallback_area.filter(|id| areas.iter().any(|area| area.id == *id));
-    mapped_area(case_type, settings, areas).or_else(|unmapped| fallback().ok_or(unmapped))
+    areas: Option<&[PracticeArea]>,
+) -> Result<Chosen, Unmapped> {
+    let known = areas.unwrap_or_default();
+    mapped_area(case_type, settings, known).or_else(|unmapped| {
+        let fallback = settings.fallback_area.filter(|id| known.iter().any(|area| area.id == *id));
+        fallback.map(|area| Chosen { area, by: MappedBy::Fallback }).ok_or(match unmapped {
+            Unmapped::NoSuchArea if areas.is_none() => Unmapped::AreasNotKnown,
+            other => other,
+        })
+    })
 }
 
-fn mapped_area(case_type: Option<&str>, settings: &FirmSettings, areas: &[PracticeArea]) -> Result<ClioId, Unmapped> {
-    let wanted = normalise(case_type.unwrap_or_default());
-    if wanted.is_empty() {
+/// The first rule that says anything of the case type decides, also if what it names is gone.
+fn mapped_area(case_type: Option<&str>, settings: &FirmSettings, areas: &[PracticeArea]) -> Result<Chosen, Unmapped> {
+    let whole = normalise(case_type.unwrap_or_default());
+    if whole.is_empty() {
         return Err(Unmapped::NoCaseType);
     }
-    let own = settings.practice_areas.iter().find(|(name, _)| normalise(name) == wanted);
-    if let Some((_, id)) = own {
-        return if areas.iter().any(|area| area.id == *id) { Ok(*id) } else { Err(Unmapped::NoSuchArea) };
-    }
-    let area = known_area(&wanted).ok_or(Unmapped::UnknownCaseType)?;
-    let default = areas.iter().find(|choice| choice.stands_for.contains(&area));
-    default.map(|choice| choice.id).ok_or(Unmapped::NoSuchArea)
+    let own = |wanted: &str| {
+        let (_, id) = settings.practice_areas.iter().find(|(name, _)| normalise(name) == wanted)?;
+        Some(areas.iter().find(|area| area.id == *id))
+    };
+    let default = |wanted: &str| {
+        let stands_for = known_area(wanted)?;
+        Some(areas.iter().find(|area| area.stands_for.contains(&stands_for)))
+    };
+    let base = whole.split_once(" - ").map(|(base, _)| base);
+    let (by, found) = own(&whole)
+        .map(|found| (MappedBy::Own, found))
+        .or_else(|| Some((MappedBy::OwnBase, own(base?)?)))
+        .or_else(|| Some((MappedBy::Default, default(&whole)?)))
+        .or_else(|| Some((MappedBy::DefaultBase, default(base?)?)))
+        .ok_or(Unmapped::UnknownCaseType)?;
+    found.map(|area| Chosen { area: area.id, by }).ok_or(Unmapped::NoSuchArea)
 }
 
 /// Finds the default of each of CaseHug's areas among the firm's: the one that was found `before`, whatever it is called now; else by name, else by category.
@@ -195,17 +256,8 @@ pub(crate) fn resolve_defaults(areas: &mut [PracticeArea], before: &[PracticeAre
 }
 
 fn known_area(wanted: &str) -> Option<CaseHugArea> {
-    let base = wanted.split(" - ").next().unwrap_or(wanted).trim_end();
-    let eight = CaseHugArea::ALL.into_iter();
-    let common = COMMON_CASE_TYPES.iter();
-    eight.clone().find(|area| normalise(area.name()) == wanted).or_else(|| {
-        common
-            .clone()
-            .find(|(name, _)| *name == wanted)
-            .or_else(|| common.clone().find(|(name, _)| *name == base))
-            .map(|(_, area)| *area)
-            .or_else(|| eight.clone().find(|area| normalise(area.name()) == base))
-    })
+    let common = || COMMON_CASE_TYPES.iter().find(|(name, _)| *name == wanted).map(|(_, area)| *area);
+    CaseHugArea::ALL.into_iter().find(|area| normalise(area.name()) == wanted).or_else(common)
 }
 
 /// CaseHug's eight practice areas and the common case types, all of which have a default.
@@ -228,6 +280,11 @@ pub(super) fn normalise(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Where it leads.
+    fn area_of(case_type: Option<&str>, settings: &FirmSettings, areas: &[PracticeArea]) -> Result<ClioId, Unmapped> {
+        choose_area(case_type, settings, Some(areas)).map(|chosen| chosen.area)
+    }
+
     fn areas(list: &[(i64, &str, Option<&str>)]) -> Vec<PracticeArea> {
         let choice = |(id, name, category): &(i64, &str, Option<&str>)| PracticeArea {
             id: ClioId(*id),
@@ -245,9 +302,9 @@ mod tests {
         for area in CaseHugArea::ALL {
             let shown = area.name().replace('_', " ").to_uppercase();
             let by_name = areas(&[(9, "Else", Some(area.clio_category())), (7, &shown, None), (8, &shown, None)]);
-            assert_eq!(choose_area(Some(area.name()), &FirmSettings::default(), &by_name), Ok(ClioId(7)));
+            assert_eq!(area_of(Some(area.name()), &FirmSettings::default(), &by_name), Ok(ClioId(7)));
             let by_category = areas(&[(9, "B", Some(area.clio_category())), (8, "A", Some(area.clio_category()))]);
-            assert_eq!(choose_area(Some(area.name()), &FirmSettings::default(), &by_category), Ok(ClioId(8)));
+            assert_eq!(area_of(Some(area.name()), &FirmSettings::default(), &by_category), Ok(ClioId(8)));
         }
     }
 
@@ -257,7 +314,7 @@ mod tests {
         for (case_type, id) in
             [("Divorce - Standard", 1), ("divorce", 1), ("  CHILD  custody ", 1), ("Probate - Small estate", 2)]
         {
-            assert_eq!(choose_area(Some(case_type), &FirmSettings::default(), &clio), Ok(ClioId(id)), "{case_type}");
+            assert_eq!(area_of(Some(case_type), &FirmSettings::default(), &clio), Ok(ClioId(id)), "{case_type}");
         }
     }
 
@@ -267,22 +324,22 @@ mod tests {
         let mut now = areas(&[(1, "Households", None), (2, "Visas", None), (3, "Family Law", Some("family"))]);
         now.iter_mut().for_each(|area| area.stands_for.clear());
         resolve_defaults(&mut now, &before);
-        assert_eq!(choose_area(Some("divorce"), &FirmSettings::default(), &now), Ok(ClioId(1)));
-        assert_eq!(choose_area(Some("asylum"), &FirmSettings::default(), &now), Ok(ClioId(2)));
+        assert_eq!(area_of(Some("divorce"), &FirmSettings::default(), &now), Ok(ClioId(1)));
+        assert_eq!(area_of(Some("asylum"), &FirmSettings::default(), &now), Ok(ClioId(2)));
         let mut gone = areas(&[(3, "Family Law", None)]);
         gone.iter_mut().for_each(|area| area.stands_for.clear());
         resolve_defaults(&mut gone, &now);
-        assert_eq!(choose_area(Some("divorce"), &FirmSettings::default(), &gone), Ok(ClioId(3)), "deleted: found anew");
+        assert_eq!(area_of(Some("divorce"), &FirmSettings::default(), &gone), Ok(ClioId(3)), "deleted: found anew");
     }
 
     #[test]
     fn what_is_not_mapped_is_left_out_with_its_reason() {
         let clio = areas(&[(1, "Family", Some("family"))]);
         let settings = FirmSettings::default();
-        assert_eq!(choose_area(None, &settings, &clio), Err(Unmapped::NoCaseType));
-        assert_eq!(choose_area(Some(" "), &settings, &clio), Err(Unmapped::NoCaseType));
-        assert_eq!(choose_area(Some("Maritime salvage"), &settings, &clio), Err(Unmapped::UnknownCaseType));
-        assert_eq!(choose_area(Some("visa"), &settings, &clio), Err(Unmapped::NoSuchArea));
+        assert_eq!(area_of(None, &settings, &clio), Err(Unmapped::NoCaseType));
+        assert_eq!(area_of(Some(" "), &settings, &clio), Err(Unmapped::NoCaseType));
+        assert_eq!(area_of(Some("Maritime salvage"), &settings, &clio), Err(Unmapped::UnknownCaseType));
+        assert_eq!(area_of(Some("visa"), &settings, &clio), Err(Unmapped::NoSuchArea));
     }
 
     #[test]
@@ -292,8 +349,41 @@ mod tests {
             practice_areas: [(String::from("Divorce - standard"), ClioId(id))].into(),
             ..FirmSettings::default()
         };
-        assert_eq!(choose_area(Some("Divorce - Standard"), &own(5), &clio), Ok(ClioId(5)));
-        assert_eq!(choose_area(Some("Divorce - Standard"), &own(6), &clio), Err(Unmapped::NoSuchArea));
+        assert_eq!(area_of(Some("Divorce - Standard"), &own(5), &clio), Ok(ClioId(5)));
+        assert_eq!(area_of(Some("Divorce - Standard"), &own(6), &clio), Err(Unmapped::NoSuchArea));
+    }
+
+    #[test]
+    fn the_firms_own_mapping_of_the_base_wins_over_every_default() {
+        let clio = areas(&[(1, "Family", Some("family")), (5, "Employment", None), (6, "Collaborative", None)]);
+        let own = |list: &[(&str, i64)]| FirmSettings {
+            practice_areas: list.iter().map(|(case_type, id)| ((*case_type).to_owned(), ClioId(*id))).collect(),
+            ..FirmSettings::default()
+        };
+        let by = |case_type: &str, settings: &FirmSettings| choose_area(Some(case_type), settings, Some(&clio));
+        let chosen = |area, by| Ok(Chosen { area: ClioId(area), by });
+        let divorce = own(&[("divorce", 5)]);
+        assert_eq!(by("Divorce - Standard", &divorce), chosen(5, MappedBy::OwnBase));
+        assert_eq!(by("Divorce", &divorce), chosen(5, MappedBy::Own));
+        assert_eq!(by("Annulment - Standard", &divorce), chosen(1, MappedBy::DefaultBase));
+        assert_eq!(by("Annulment", &divorce), chosen(1, MappedBy::Default));
+        let both = own(&[("divorce", 5), ("Divorce - Collaborative", 6)]);
+        assert_eq!(by("DIVORCE  -  collaborative", &both), chosen(6, MappedBy::Own));
+        assert_eq!(by("Divorce - Standard - Short", &both), chosen(5, MappedBy::OwnBase));
+        let gone = own(&[("divorce", 9)]);
+        assert_eq!(by("Divorce - Standard", &gone), Err(Unmapped::NoSuchArea), "what the firm said counts");
+        let words = own(&[("Maritime", 5)]);
+        assert_eq!(by("Maritime - Salvage", &words), chosen(5, MappedBy::OwnBase));
+        assert_eq!(by(" - Salvage", &words), Err(Unmapped::UnknownCaseType));
+    }
+
+    #[test]
+    fn before_a_connection_areas_are_not_known_rather_than_missing() {
+        let settings = FirmSettings::default();
+        assert_eq!(choose_area(Some("divorce"), &settings, None), Err(Unmapped::AreasNotKnown));
+        assert_eq!(choose_area(Some("Maritime"), &settings, None), Err(Unmapped::UnknownCaseType));
+        assert_eq!(choose_area(None, &settings, None), Err(Unmapped::NoCaseType));
+        assert_eq!(choose_area(Some("divorce"), &settings, Some(&[])), Err(Unmapped::NoSuchArea));
     }
 
     #[test]
@@ -301,10 +391,10 @@ mod tests {
         let clio = areas(&[(1, "Family", Some("family")), (5, "General", None)]);
         let with = |id| FirmSettings { fallback_area: Some(ClioId(id)), ..FirmSettings::default() };
         for case_type in [None, Some("Maritime salvage"), Some("visa")] {
-            assert_eq!(choose_area(case_type, &with(5), &clio), Ok(ClioId(5)));
+            assert_eq!(area_of(case_type, &with(5), &clio), Ok(ClioId(5)));
         }
-        assert_eq!(choose_area(Some("divorce"), &with(5), &clio), Ok(ClioId(1)));
-        assert_eq!(choose_area(None, &with(6), &clio), Err(Unmapped::NoCaseType));
+        assert_eq!(area_of(Some("divorce"), &with(5), &clio), Ok(ClioId(1)));
+        assert_eq!(area_of(None, &with(6), &clio), Err(Unmapped::NoCaseType));
     }
 
     #[test]

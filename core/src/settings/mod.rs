@@ -7,18 +7,20 @@
 mod areas;
 mod change;
 mod mapping;
+mod seen;
 mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use areas::{MappedTo, Mapping};
-pub(crate) use areas::{mappings, named};
+pub use areas::{MappedTo, Mapping, SeenMapping};
+pub(crate) use areas::{called, mapping, mappings, named};
 pub use change::SettingsChange;
 use mapping::normalise;
-pub use mapping::{CaseHugArea, Unmapped, case_types, choose_area};
+pub use mapping::{CaseHugArea, Chosen, MappedBy, Unmapped, case_types, choose_area};
 pub(crate) use mapping::{resolve_defaults, same_type};
+pub(crate) use seen::{list as list_seen, note as note_seen};
 pub(crate) use transfer::{export, import};
 
 use crate::auth::{Actor, PracticeArea};

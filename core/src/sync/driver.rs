@@ -25,7 +25,7 @@ use crate::model::{ActorId, ClioId, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{Commit, Expect, IntakeSource, Key, Runtime, Version};
 use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Stop, Trigger, Why, hold};
 use crate::records::{Journal, Unit};
-use crate::settings::FirmSettings;
+use crate::settings::{FirmSettings, note_seen};
 
 /// How much longer than a lease somebody who asks waits for a run of the same matter elsewhere.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
@@ -338,6 +338,12 @@ impl Engine {
         let mut intake = self.load(&claim.firm, &claim.matter).await?;
         run.client = Some(intake.client.id.clone());
         let mut plan = self.plan(&claim.links, &intake).await?;
+        if let (PlannedMatter::Create(_), Some(case_type)) = (plan.matter, &intake.matter.case_type) {
+            let noted = note_seen(&self.journal, &self.keyring, &claim.firm, case_type.expose()).await;
+            if let Err(error) = noted {
+                tracing::debug!(firm = %claim.firm, code = error.code().name(), "a case type was not noted");
+            }
+        }
         if !claim.trigger.sends_documents() {
             run.documents_left = plan.documents.drain(..).any(|(_, document)| document.is_to_be_sent());
             intake.documents.clear();
@@ -491,7 +497,10 @@ impl Driver<'_> {
                 step.error = step.error.map(|error| error.with("origin", origin.name()));
                 self.record(Action::DocumentRefused, AuditStatus::Refused, step).await
             }
-            PlannedDocument::Upload { .. } | PlannedDocument::Resume | PlannedDocument::Unsendable => match matter {
+            PlannedDocument::Upload { .. }
+            | PlannedDocument::Resume
+            | PlannedDocument::Unsendable
+            | PlannedDocument::Unreadable(_) => match matter {
                 Some(matter) => match self.document(document, matter).await {
                     Err(error) => Err(self.gone(error, StepKind::Matter, matter).await),
                     done => done,

@@ -92,7 +92,8 @@ impl Driver<'_> {
 
     /// A refusal may as well mean that the practice area was deleted since it was looked up. Then the list is loaded anew, and the next run goes by that.
     pub(super) async fn area_gone(&self, error: Error, planned: PlannedMatter) -> Error {
-        let (PlannedMatter::Create(Ok(area)) | PlannedMatter::Resolve(Ok(area))) = planned else { return error };
+        let (PlannedMatter::Create(Ok(chosen)) | PlannedMatter::Resolve(Ok(chosen))) = planned else { return error };
+        let area = chosen.area;
         if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {
             return error;
         }

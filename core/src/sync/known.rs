@@ -31,8 +31,11 @@ impl Engine {
             let document = DocumentRef { firm: firm.clone(), key };
             // Only what would be uploaded is looked at; a file that cannot be read is the step's failure, not the plan's.
             let len = match state {
-                LinkState::Unknown => self.intake.stat(&document).await.ok().map(|stat| stat.len),
-                _ => None,
+                LinkState::Unknown => {
+                    let stat = self.intake.stat(&document).await;
+                    stat.map(|stat| stat.len).map_err(|error| error.code())
+                }
+                _ => Ok(0),
             };
             documents.push(state);
             lengths.push(len);
@@ -51,7 +54,7 @@ impl Engine {
             documents: &documents,
             lengths: &lengths,
             settings: &self.settings(firm).await?,
-            areas: &areas.map_or_else(Vec::new, |stored| stored.value.areas),
+            areas: areas.as_ref().map(|stored| stored.value.areas.as_slice()),
         }))
     }
 

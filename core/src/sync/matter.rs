@@ -13,7 +13,7 @@ use crate::log::{Action, AuditStatus};
 use crate::model::{ClioId, Confidential, text};
 use crate::ports::{Expect, Version};
 use crate::records::Stored;
-use crate::settings::Unmapped;
+use crate::settings::{Chosen, Unmapped};
 use crate::webhook::status::{self, Seen};
 
 const MOST_TURNS: usize = 4;
@@ -59,7 +59,7 @@ impl Driver<'_> {
     async fn new_matter(
         &mut self,
         client: ClioId,
-        area: Result<ClioId, Unmapped>,
+        area: Result<Chosen, Unmapped>,
         recovery: Option<Recovery>,
     ) -> Result<Option<StepReport>> {
         let matter = &self.intake.matter;
@@ -70,7 +70,7 @@ impl Driver<'_> {
             description: text::one_line(matter.title.expose()),
             display_number: case_number.clone().filter(|_| self.settings.case_number_as_display_number),
             client_reference: case_number,
-            practice_area: area.ok(),
+            practice_area: area.ok().map(|chosen| chosen.area),
         };
         let request = matters::create(&NewMatter {
             client: sent.client,
@@ -202,5 +202,6 @@ fn note(unmapped: Unmapped) -> Note {
         Unmapped::NoCaseType => Note::NoCaseType,
         Unmapped::UnknownCaseType => Note::UnknownCaseType,
         Unmapped::NoSuchArea => Note::NoSuchPracticeArea,
+        Unmapped::AreasNotKnown => Note::PracticeAreasNotKnown,
     }
 }

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::auth::PracticeArea;
 use crate::clio::PartPlan;
+use crate::error::Code;
 use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake, IntakeDocument};
-use crate::settings::{FirmSettings, Unmapped, choose_area};
+use crate::settings::{Chosen, FirmSettings, Unmapped, choose_area};
 
 /// What the planner looks at.
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +26,12 @@ pub struct PlanInput<'a> {
     pub matter: LinkState,
     /// The records of the documents, in the intake's order.
     pub documents: &'a [LinkState],
-    /// The lengths in bytes of the documents that may be sent, in the intake's order; `None`: could not be read.
-    pub lengths: &'a [Option<u64>],
+    /// The lengths in bytes of the documents that may be sent, in the intake's order, or why one cannot be read now.
+    pub lengths: &'a [Result<u64, Code>],
     /// The firm's settings.
     pub settings: &'a FirmSettings,
-    /// The firm's practice areas in Clio.
-    pub areas: &'a [PracticeArea],
+    /// The firm's practice areas in Clio; `None`, they were never loaded.
+    pub areas: Option<&'a [PracticeArea]>,
 }
 
 /// What is known of one thing.
@@ -87,9 +88,9 @@ pub enum PlannedMatter {
     /// Linked already; never changed.
     Linked(ClioId),
     /// Create, with a practice area or with the reason why it has none.
-    Create(Result<ClioId, Unmapped>),
+    Create(Result<Chosen, Unmapped>),
     /// Ask Clio what became of an earlier request, then go on.
-    Resolve(Result<ClioId, Unmapped>),
+    Resolve(Result<Chosen, Unmapped>),
 }
 
 /// What happens to a document.
@@ -103,11 +104,15 @@ pub enum PlannedDocument {
     Upload {
         /// Calls to Clio.
         calls: u32,
+        /// Its length in bytes.
+        len: u64,
     },
     /// Ask Clio what became of an earlier attempt, then go on.
     Resume,
     /// Its name or its media type cannot be sent as it is: fails until that is corrected.
     Unsendable,
+    /// Its file cannot be read now: fails until it can.
+    Unreadable(Code),
     /// Not approved: not sent.
     NotApproved(DocumentStatus),
     /// Not a client's upload: refused.
@@ -141,7 +146,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         .enumerate()
         .map(|(index, document)| {
             let known = input.documents.get(index).copied().unwrap_or(LinkState::Unknown);
-            let len = input.lengths.get(index).copied().flatten();
+            let len = input.lengths.get(index).copied().unwrap_or(Ok(0));
             (intake.key_of(document), plan_document(document, known, len))
         })
         .collect();
@@ -158,7 +163,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     Plan { contact, matter, documents, calls }
 }
 
-fn plan_document(document: &IntakeDocument, known: LinkState, len: Option<u64>) -> PlannedDocument {
+fn plan_document(document: &IntakeDocument, known: LinkState, len: Result<u64, Code>) -> PlannedDocument {
     let (status, origin) = (document.status, document.origin);
     let may_be_sent = status == DocumentStatus::Approved && origin == DocumentOrigin::ClientUpload;
     match known {
@@ -169,7 +174,10 @@ fn plan_document(document: &IntakeDocument, known: LinkState, len: Option<u64>) 
         _ if origin != DocumentOrigin::ClientUpload => PlannedDocument::Refused(origin),
         _ if status != DocumentStatus::Approved => PlannedDocument::NotApproved(status),
         LinkState::Unknown if document.check().is_err() => PlannedDocument::Unsendable,
-        LinkState::Unknown => PlannedDocument::Upload { calls: PartPlan::new(len.unwrap_or(0)).calls() },
+        LinkState::Unknown => match len {
+            Ok(len) => PlannedDocument::Upload { calls: PartPlan::new(len).calls(), len },
+            Err(code) => PlannedDocument::Unreadable(code),
+        },
     }
 }
 
@@ -185,6 +193,18 @@ impl Calls {
 }
 
 impl PlannedContact {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linked(_) => "linked",
+            Self::Share(_) => "share",
+            Self::SearchThenCreate => "search_then_create",
+            Self::Create => "create",
+            Self::Resolve => "resolve",
+        }
+    }
+
     fn calls(self) -> Calls {
         match self {
             Self::Linked(_) | Self::Share(_) => Calls::default(),
@@ -196,6 +216,16 @@ impl PlannedContact {
 }
 
 impl PlannedMatter {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linked(_) => "linked",
+            Self::Create(_) => "create",
+            Self::Resolve(_) => "resolve",
+        }
+    }
+
     fn calls(self) -> Calls {
         match self {
             Self::Linked(_) => Calls::default(),
@@ -206,15 +236,31 @@ impl PlannedMatter {
 }
 
 impl PlannedDocument {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linked(_) => "linked",
+            Self::LinkedButWithdrawn(_) => "linked_but_withdrawn",
+            Self::Upload { .. } => "upload",
+            Self::Resume => "resume",
+            Self::Unsendable => "unsendable",
+            Self::Unreadable(_) => "unreadable",
+            Self::NotApproved(_) => "not_approved",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     pub(super) fn is_to_be_sent(self) -> bool {
-        matches!(self, Self::Upload { .. } | Self::Resume | Self::Unsendable)
+        matches!(self, Self::Upload { .. } | Self::Resume | Self::Unsendable | Self::Unreadable(_))
     }
 
     fn calls(self) -> Calls {
         match self {
-            Self::Upload { calls } => Calls::exactly(calls),
+            Self::Upload { calls, .. } => Calls::exactly(calls),
             Self::Resume => Calls { least: 1, most: 3 },
-            Self::Unsendable
+            Self::Unreadable(_)
+            | Self::Unsendable
             | Self::Linked(_)
             | Self::LinkedButWithdrawn(_)
             | Self::NotApproved(_)

@@ -25,9 +25,9 @@ fn calls(intake: &Intake, contact: LinkState, same_email: LinkState, matter: Lin
         same_email,
         matter,
         documents: &documents,
-        lengths: &vec![Some(10); count],
+        lengths: &vec![Ok(10); count],
         settings: &FirmSettings::default(),
-        areas: &[],
+        areas: Some(&[]),
     });
     (plan.calls.least, plan.calls.most)
 }
@@ -63,9 +63,9 @@ fn an_international_domain_costs_one_more_search() {
 fn a_document_that_cannot_be_named_so_in_clio_costs_no_calls_and_is_not_forgotten() {
     let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
     let path = IntakeDocument { file_name: crate::model::Confidential::new("../a.pdf"), ..sent };
-    let planned = plan_document(&path, LinkState::Unknown, Some(1));
+    let planned = plan_document(&path, LinkState::Unknown, Ok(1));
     assert_eq!((planned, planned.is_to_be_sent()), (PlannedDocument::Unsendable, true));
-    let linked = plan_document(&path, LinkState::Linked(ClioId(1)), None);
+    let linked = plan_document(&path, LinkState::Linked(ClioId(1)), Ok(0));
     assert_eq!(linked, PlannedDocument::Linked(ClioId(1)));
 }
 
@@ -75,26 +75,34 @@ fn only_approved_client_uploads_are_planned() {
     use DocumentStatus::{Approved, Pending, Rejected, Uploaded};
     for status in [Pending, Uploaded, Approved, Rejected] {
         for origin in [ClientUpload, FirmUpload, WorkProduct, Note, Communication] {
-            let planned = plan_document(&document(status, origin), LinkState::Unknown, Some(1));
+            let planned = plan_document(&document(status, origin), LinkState::Unknown, Ok(1));
             let sends = matches!(planned, PlannedDocument::Upload { .. });
             assert_eq!(sends, (status, origin) == (Approved, ClientUpload), "{status:?} {origin:?}");
             // Looked up: the step itself refuses to send more of it.
-            let in_doubt = plan_document(&document(status, origin), LinkState::InDoubt, Some(1));
+            let in_doubt = plan_document(&document(status, origin), LinkState::InDoubt, Ok(1));
             assert_eq!(in_doubt, PlannedDocument::Resume);
         }
     }
     let linked = LinkState::Linked(ClioId(1));
-    let withdrawn = plan_document(&document(Rejected, ClientUpload), linked, None);
+    let withdrawn = plan_document(&document(Rejected, ClientUpload), linked, Ok(0));
     assert_eq!(withdrawn, PlannedDocument::LinkedButWithdrawn(ClioId(1)), "nothing is deleted");
 }
 
 #[test]
 fn many_parts_cost_one_call_per_further_fifty() {
     let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
-    let calls = |len| match plan_document(&sent, LinkState::Unknown, Some(len)) {
-        PlannedDocument::Upload { calls } => calls,
+    let calls = |len| match plan_document(&sent, LinkState::Unknown, Ok(len)) {
+        PlannedDocument::Upload { calls, .. } => calls,
         other => panic!("{other:?}"),
     };
     assert_eq!((calls(0), calls(99_999_999), calls(120_000_000), calls(1 << 30)), (2, 2, 2, 2));
     assert!(calls(20_000_000_000) > 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_costs_no_calls_and_is_not_forgotten() {
+    let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
+    let planned = plan_document(&sent, LinkState::Unknown, Err(Code::DocumentMissing));
+    assert_eq!(planned, PlannedDocument::Unreadable(Code::DocumentMissing));
+    assert!(planned.is_to_be_sent() && planned.calls() == Calls::default());
 }

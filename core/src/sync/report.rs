@@ -175,6 +175,8 @@ pub enum Note {
     UnknownCaseType,
     /// No practice area: the firm has no such area in Clio.
     NoSuchPracticeArea,
+    /// No practice area: the firm's were never loaded.
+    PracticeAreasNotKnown,
     /// The document is in Clio, but its approval was withdrawn since. Nothing is deleted.
     ApprovalWithdrawn,
 }
@@ -190,6 +192,7 @@ impl Note {
             Self::NoCaseType => "no_case_type",
             Self::UnknownCaseType => "unknown_case_type",
             Self::NoSuchPracticeArea => "no_such_practice_area",
+            Self::PracticeAreasNotKnown => "practice_areas_not_known",
             Self::ApprovalWithdrawn => "approval_withdrawn",
         }
     }

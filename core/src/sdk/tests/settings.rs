@@ -1,11 +1,14 @@
 //! What the firm's own mapping may say.
 
+use serde_json::json;
+
 use super::connection::is_account;
 use super::world::{World, admin, firm};
 use crate::error::{Code, Error};
-use crate::model::ClioId;
+use crate::model::{ClioId, Intake, MatterId};
 use crate::ports::{Expect, Key, Store as _, Version, Write};
-use crate::settings::{FirmSettings, SettingsChange};
+use crate::sdk::MappingPage;
+use crate::settings::{FirmSettings, MappedBy, MappedTo, SettingsChange, Unmapped};
 
 async fn connected() -> World {
     let world = World::new();
@@ -48,6 +51,46 @@ async fn a_case_type_that_is_blank_or_there_twice_is_refused_however_it_comes() 
     let blank = world.sdk.map_case_type(&admin(), " ", Some("Falconry")).await.unwrap_err();
     assert_refused(&blank, "blank_case_type");
     assert_eq!(world.sdk.settings(&admin()).await.unwrap(), FirmSettings::default(), "nothing was changed");
+}
+
+#[tokio::test]
+async fn the_page_says_what_casehug_sent_where_it_leads_and_why_and_what_is_not_known_yet() {
+    let world = World::new();
+    let led = |page: &MappingPage, case_type: &str| {
+        page.mappings.iter().find(|mapping| mapping.case_type == case_type).cloned().unwrap()
+    };
+    let page = world.sdk.mappings(&admin()).await.unwrap();
+    assert!(!page.practice_areas_known && page.seen.is_empty());
+    assert_eq!(led(&page, "divorce").mapped, MappedTo::NotKnown);
+    for refused in [
+        world.sdk.map_case_type(&admin(), "divorce", Some("Falconry")).await,
+        world.sdk.save_settings(&admin(), &mapping(0, &["Hawks"])).await,
+    ] {
+        assert_eq!(refused.unwrap_err().code(), Code::NotConnected);
+    }
+
+    is_account(&world, 7, &[(1, "Falconry"), (2, "Family Law"), (3, "3"), (4, "1")]);
+    world.connect().await.unwrap();
+    let page = world.sdk.mappings(&admin()).await.unwrap();
+    assert!(page.practice_areas_known);
+    assert_eq!(led(&page, "divorce").by, Some(MappedBy::Default));
+    assert_eq!(led(&page, "visa").mapped, MappedTo::Nothing { why: Unmapped::NoSuchArea });
+    world.sdk.map_case_type(&admin(), "Divorce", Some("1")).await.unwrap();
+    let own = led(&world.sdk.mappings(&admin()).await.unwrap(), "Divorce");
+    assert_eq!(own.mapped, MappedTo::Area { id: ClioId(1), name: "Falconry".into() }, "an id before a name");
+    for (matter, case_type) in [("m1", "Divorce - Standard"), ("m2", "Jane's hawks"), ("m3", "divorce  - STANDARD")] {
+        let intake = json!({ "matter": { "id": matter, "title": "x", "case_type": case_type },
+            "client": { "id": "c1", "first_name": "Jane", "last_name": "x" }, "documents": [] });
+        let intake = Intake::from_json(intake.to_string().as_bytes()).unwrap();
+        world.intake.put(&firm(), intake);
+        // The second one is answered with the first one's id: what was seen is noted before that.
+        let _ = world.sdk.sync_matter(&admin(), &MatterId::new(matter).unwrap()).await;
+    }
+    let seen = world.sdk.mappings(&admin()).await.unwrap().seen;
+    let told: Vec<_> = seen.iter().map(|seen| (seen.mapping.case_type.as_str(), seen.mapping.by)).collect();
+    assert_eq!(told, [("Jane's hawks", None), ("Divorce - Standard", Some(MappedBy::OwnBase))]);
+    let clear = world.store.dump().into_iter().filter(|(_, body)| body.contains("hawks"));
+    assert_eq!(clear.count(), 0, "what may be a client's words is sealed");
 }
 
 #[tokio::test]
