@@ -43,8 +43,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut landed = String::new();
         std::io::stdin().read_line(&mut landed)?;
         let (_, query) = landed.trim().split_once('?').ok_or("an address with a query was expected")?;
-        let connection = sdk.finish_connect(&admin, query).await?;
-        println!("connection: {:?}", connection.state);
+        sdk.finish_connect(&admin, query).await?;
+        println!("connected");
     }
 
     // Sync. Ask first what would be done; then do it; do it again whenever you like.
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("planned calls: {} to {}", plan.calls.least, plan.calls.most);
     let report = sdk.sync_matter(&admin, &matter).await?;
     for step in &report.steps {
-        println!("{:?} {} {}", step.step, step.id, step.outcome.name());
+        println!("{} {} {}", step.step.name(), step.id, step.outcome.name());
     }
     println!("{}: {} calls", report.status.name(), report.calls);
     if report.status == RunStatus::Succeeded { Ok(()) } else { Err("not everything arrived: see the steps".into()) }

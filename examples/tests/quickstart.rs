@@ -55,7 +55,7 @@ async fn the_quickstart_connects_and_syncs_once() {
     let runs = tokio::task::spawn_blocking(move || [quickstart(&url, &database), quickstart(&url, &database)]);
     let [(first, first_succeeded), (second, second_succeeded)] = runs.await.unwrap();
     assert!(
-        first_succeeded && first.contains("Matter mat_0001 created") && first.contains("succeeded: 7 calls"),
+        first_succeeded && first.contains("matter mat_0001 created") && first.contains("succeeded: 7 calls"),
         "{first}"
     );
     assert!(second_succeeded && second.contains("succeeded: 0 calls"), "{second}");

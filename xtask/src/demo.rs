@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use crate::clio::Clio;
 use crate::{Outcome, root, run, target};
 
-/// The example intake's large file, which is not kept in the repository.
-const LARGE: (&str, u64) = ("examples/intake/mat_0006/surveillance.mp4", 120_000_000);
+/// The example intakes, in a copy in which one file is large: that is not kept in the repository.
+const INTAKE: &str = "out/intake";
+/// That file, and its size.
+const LARGE: (&str, u64) = ("mat_0006/surveillance.mp4", 120_000_000);
 
 pub(crate) fn demo() -> Outcome {
     run("cargo", &["build", "--quiet", "--package", "clio-sim", "--package", "casehug-clio-examples"])?;
-    make_large_file()?;
+    make_intake()?;
     let out = root().join("out");
     std::fs::create_dir_all(&out).map_err(|error| error.to_string())?;
     let clio = Clio::start()?;
@@ -55,21 +57,37 @@ pub(crate) fn examples(clio: &Clio, url: &str, db: &Path) -> Outcome {
     Ok(())
 }
 
-/// Makes the 120 MB file of the example intake, unless it is there.
-pub(crate) fn make_large_file() -> Outcome {
-    let path = root().join(LARGE.0);
-    if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == LARGE.1) {
+/// Copies the example intakes, and makes the large file.
+pub(crate) fn make_intake() -> Outcome {
+    let to = root().join(INTAKE);
+    let made = copy(&root().join("examples/intake"), &to).and_then(|()| make_large_file(&to.join(LARGE.0)));
+    made.map_err(|error| format!("{INTAKE}: {error}"))
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if !to.ends_with(LARGE.0) {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+fn make_large_file(path: &Path) -> std::io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == LARGE.1) {
         return Ok(());
     }
-    let make = || {
-        let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
-        let block: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        for _ in 0..LARGE.1 / 1_000_000 {
-            file.write_all(&block)?;
-        }
-        file.flush()
-    };
-    make().map_err(|error: std::io::Error| format!("{}: {error}", LARGE.0))
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    let block: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for _ in 0..LARGE.1 / 1_000_000 {
+        file.write_all(&block)?;
+    }
+    file.flush()
 }
 
 /// Removes a database, if it is there.
@@ -85,7 +103,7 @@ pub(crate) fn forget(db: &Path) {
 pub(crate) fn sync(url: &str, db: &Path, more: &[&str]) -> Outcome {
     let program = target().join("debug/sync-intake");
     let db = db.to_string_lossy();
-    let mut args = vec!["--intake", "examples/intake", "--db", &db, "--clio-url", url, "--auto-consent"];
+    let mut args = vec!["--intake", INTAKE, "--db", &db, "--clio-url", url, "--auto-consent"];
     args.extend(["--settle", "5", "--index-delay", "5"]);
     args.extend(more);
     run(&program.to_string_lossy(), &args)

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("hosts") => hosts::run_all(),
         Some("dist") => dist::dist(&args[1..]),
-        Some("intake") => demo::make_large_file(),
+        Some("intake") => demo::make_intake(),
         #[cfg(feature = "bindgen")]
         Some("bindgen") => match &args[1..] {
             [wasm, out] => wasm::bindgen(wasm, out),
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
              mutate: takes out one safeguard after the other, and the simulation must notice\n  \
-             intake: makes the example intake's 120 MB file",
+             intake: copies the example intakes to out/intake, with a file of 120 MB",
         )),
     };
     match outcome {

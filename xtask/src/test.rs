@@ -22,7 +22,7 @@ pub(crate) fn all(only: Option<&str>) -> Outcome {
     let mut found = false;
     // The end-to-end tests start this program.
     run("cargo", &["build", "--quiet", "--package", "clio-sim", "--package", "casehug-clio-examples"])?;
-    crate::demo::make_large_file()?;
+    crate::demo::make_intake()?;
     for (name, step) in STEPS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         println!("\n=== {name}");
         step().map_err(|reason| format!("step {name}: {reason}"))?;

@@ -1,7 +1,7 @@
 //! The case types that CaseHug sent lately, for the page on which they are mapped.
 //!
 //! A case type is a text of the host's, and nobody can say that a client's words are never in it. So the list is sealed with the connection's key and ends with it, it is
-//! short, and only an admin is shown it (docs/decisions/014-case-types-that-were-seen-are-sealed.md). It is kept for a page only: whatever goes wrong with it stops no sync.
+//! short, and only an admin is shown it (docs/decisions/017-case-types-that-were-seen-are-sealed.md). It is kept for a page only: whatever goes wrong with it stops no sync.
 
 use core::time::Duration;
 

@@ -37,7 +37,7 @@ pub(crate) async fn ensure_connected(setup: &Setup, actor: &Actor, automatic: bo
     };
     let query = query.map_err(|_| Error::new(Code::ConnectStateExpired))??;
     let connection = setup.sdk.finish_connect(actor, &query).await?;
-    tracing::info!(state = ?connection.state, "connected");
+    tracing::info!(connection = %connection.id, "connected");
     Ok(())
 }
 

@@ -3,10 +3,14 @@
 //! It may be killed and started again at any time: what is in doubt is looked up in Clio before anything is sent again.
 
 mod consent;
+mod exit;
 mod output;
+mod plans;
 mod setup;
+mod shown;
 #[path = "../signals.rs"]
 mod signals;
+mod words;
 mod work;
 
 use std::path::PathBuf;
@@ -20,9 +24,19 @@ use clap::Parser;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::exit::Exit;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  everything that may be sent is in Clio (of a dry run: would arrive)
+  1  something failed, or would: the report says what
+  2  the command line cannot be read
+  3  a person must decide whether a record in Clio is the one in doubt
+  4  something is in doubt, or a passing fault may be over: run it again
+  5  the firm is not connected to Clio, and connecting did not succeed";
+
 /// Syncs a folder of approved intakes to Clio.
 #[derive(Debug, Parser)]
-#[command(name = "sync-intake", version)]
+#[command(name = "sync-intake", version, after_help = EXIT_CODES)]
 struct Args {
     /// The folder: DIR/<matter id>/intake.json beside the files that it names.
     #[arg(long, value_name = "DIR", required_unless_present = "backup")]
@@ -67,20 +81,19 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     start_logging();
     match run(&args).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(exit) => ExitCode::from(exit.number()),
         Err(error) => {
             output::fatal(&error, args.json);
-            ExitCode::FAILURE
+            ExitCode::from(Exit::of(&error).number())
         }
     }
 }
 
-async fn run(args: &Args) -> casehug_clio::Result<bool> {
+async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     if let Some(file) = &args.backup {
         setup::back_up(&args.db, file).await?;
         output::backed_up(args.json);
-        return Ok(true);
+        return Ok(Exit::AllThere);
     }
     let firm = FirmId::new(args.firm.as_str())?;
     let actor = Actor { id: ActorId::new("sync-intake")?, firm: firm.clone(), role: Role::Admin };
@@ -94,8 +107,7 @@ async fn run(args: &Args) -> casehug_clio::Result<bool> {
     };
     if args.dry_run {
         let plans = work::plan_all(&setup.sdk, &actor, matters).await;
-        output::plans(&plans, args.json);
-        return Ok(plans.iter().all(|(_, plan)| plan.is_ok()));
+        return plans::tell(&setup.sdk, &actor, &plans, args.json).await;
     }
     let (stopping, store) = (work::Stopping::default(), setup.store.clone());
     let work = async {
@@ -105,17 +117,17 @@ async fn run(args: &Args) -> casehug_clio::Result<bool> {
         }
         if args.worker {
             work::be_a_worker(&setup.sdk, &actor, matters).await?;
-            return Ok(true);
+            return Ok(Exit::AllThere);
         }
-        let results = work::sync_all(&setup.sdk, &actor, matters, &stopping).await;
-        output::report(&firm, &results, args.json);
-        Ok(results.iter().all(work::Outcome::arrived))
+        let results = work::sync_all(&setup.sdk, &actor, matters, &stopping, &setup.shown).await;
+        setup.shown.done();
+        Ok(output::report(&firm, &setup.host, &results, args.json))
     };
     let mut work = std::pin::pin!(work);
     let ended = tokio::select! {
         ended = work.as_mut() => ended,
         () = signals::told_to_stop() => {
-            output::say("Told to stop: it ends after the step in progress. Another signal ends it at once.");
+            setup.shown.say("Told to stop: it ends after the step in progress. Another signal ends it at once.");
             setup.sdk.stop();
             stopping.tell();
             work.await

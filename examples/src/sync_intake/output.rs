@@ -1,11 +1,14 @@
 //! What people and programs read. Ids, counts and codes: no client data.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's face")]
 
+use casehug_clio::Error;
+use casehug_clio::clio::ClioHost;
 use casehug_clio::model::{FirmId, MatterId};
-use casehug_clio::sync::{Plan, StepKind, StepOutcome, SyncReport};
-use casehug_clio::{Error, Result};
+use casehug_clio::sync::{StepKind, StepOutcome, SyncReport};
 use serde_json::{Value, json};
 
+use super::exit::Exit;
+use super::words;
 use super::work::Outcome;
 
 /// For people, beside the logs.
@@ -27,57 +30,27 @@ pub(crate) fn backed_up(as_json: bool) {
     }
 }
 
-pub(crate) fn plans(plans: &[(Option<MatterId>, Result<Plan>)], as_json: bool) {
-    if as_json {
-        let list: Vec<Value> = plans.iter().map(|(matter, plan)| plan_json(matter.as_ref(), plan)).collect();
-        println!("{}", json!({ "dry_run": true, "matters": list }));
-        return;
-    }
-    for (matter, plan) in plans {
-        let name = matter.as_ref().map_or("?", MatterId::as_str);
-        match plan {
-            Ok(plan) => {
-                println!("{name}: {} to {} calls", plan.calls.least, plan.calls.most);
-                println!("  contact   {:?}\n  matter    {:?}", plan.contact, plan.matter);
-                for (key, document) in &plan.documents {
-                    println!("  document  {key} {document:?}");
-                }
-            }
-            Err(error) => println!("{name}: {error}"),
-        }
-    }
-}
-
-fn plan_json(matter: Option<&MatterId>, plan: &Result<Plan>) -> Value {
-    match plan {
-        Ok(plan) => json!({
-            "matter": matter.map(MatterId::as_str),
-            "calls": { "least": plan.calls.least, "most": plan.calls.most },
-            "contact": format!("{:?}", plan.contact),
-            "matter_step": format!("{:?}", plan.matter),
-            "documents": plan.documents.iter()
-                .map(|(key, document)| json!({ "id": key.to_string(), "step": format!("{document:?}") }))
-                .collect::<Vec<_>>(),
-        }),
-        Err(error) => json!({ "matter": matter.map(MatterId::as_str), "error": error }),
-    }
-}
-
-pub(crate) fn report(firm: &FirmId, outcomes: &[Outcome], as_json: bool) {
+pub(crate) fn report(firm: &FirmId, host: &ClioHost, outcomes: &[Outcome], as_json: bool) -> Exit {
     let ok = outcomes.iter().all(Outcome::arrived);
+    let exit = outcomes.iter().map(Outcome::exit).max().unwrap_or(Exit::AllThere);
+    let page = |run: &SyncReport| run.clio_matter().map(|clio| host.matter_url(clio).to_string());
     let calls: u32 = outcomes.iter().map(|outcome| if let Outcome::Ran(run) = outcome { run.calls } else { 0 }).sum();
     if as_json {
         let matters: Vec<Value> = outcomes
             .iter()
             .map(|outcome| match outcome {
-                Outcome::Ran(run) => serde_json::to_value(run).unwrap_or(Value::Null),
+                Outcome::Ran(run) => {
+                    let mut told = json!(run);
+                    told["clio_url"] = json!(page(run));
+                    told
+                }
                 Outcome::Bad { matter, error } => {
                     json!({ "matter": matter, "status": "failed", "calls": 0, "steps": [], "error": error })
                 }
             })
             .collect();
         println!("{}", json!({ "ok": ok, "firm": firm, "calls": calls, "matters": matters }));
-        return;
+        return exit;
     }
     println!("{:<12} {:<10} {:<10} {:<32} {:>5}", "matter", "contact", "matter", "documents", "calls");
     for outcome in outcomes {
@@ -96,13 +69,16 @@ pub(crate) fn report(firm: &FirmId, outcomes: &[Outcome], as_json: bool) {
         }
     }
     println!("calls used: {calls}");
-    for step in outcomes.iter().filter_map(|outcome| if let Outcome::Ran(run) = outcome { Some(run) } else { None }) {
-        for failed in step.steps.iter().filter(|step| step.outcome.is_failure()) {
-            if let Some(error) = &failed.error {
-                println!("{}: {:?} {} {}: {error}", step.matter, failed.step, failed.id, failed.outcome.name());
-            }
+    for outcome in outcomes {
+        let Outcome::Ran(run) = outcome else { continue };
+        if let Some(page) = page(run) {
+            println!("{}: {page}", run.matter);
+        }
+        for failed in run.steps.iter().filter(|step| step.outcome.is_failure()) {
+            println!("{}: {}", run.matter, words::step(failed));
         }
     }
+    exit
 }
 
 fn outcome_of(run: &SyncReport, kind: StepKind) -> &'static str {

@@ -14,6 +14,8 @@ use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store_sqlite::SqliteStore;
 use url::Url;
 
+use super::shown::{Shown, Watched};
+
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 
@@ -22,6 +24,8 @@ pub(crate) struct Setup {
     pub store: SqliteStore,
     pub intake: FolderIntake,
     pub transport: Arc<dyn HttpTransport>,
+    pub host: ClioHost,
+    pub shown: Shown,
 }
 
 pub(crate) async fn open(
@@ -41,12 +45,14 @@ pub(crate) async fn open(
     let runtime = Arc::new(TokioRuntime);
     let intake = FolderIntake::new(folder);
     let store = SqliteStore::open(db).await?;
-    let transport: Arc<dyn HttpTransport> = Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?);
+    let shown = Shown::new();
+    let watched = Watched { folder: intake.clone(), shown: shown.clone() };
+    let transport: Arc<dyn HttpTransport> = Arc::new(ReqwestTransport::new(Arc::new(watched), runtime.clone())?);
     let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())])?;
     // A doubt lasts for the send window, the time-out and `settle`; a short `settle` is for tests, where Clio answers fast.
     let short = settle < Duration::from_secs(30);
     let seconds = |normal, brief| Duration::from_secs(if short { brief } else { normal });
-    let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host)
+    let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host.clone())
         .transport(Arc::clone(&transport))
         .store(Arc::new(store.clone()))
         .keys(Arc::new(keys))
@@ -58,7 +64,7 @@ pub(crate) async fn open(
         .send_window(seconds(5, 2))
         .lease(seconds(30, 2))
         .build()?;
-    Ok(Setup { sdk, store, intake, transport })
+    Ok(Setup { sdk, store, intake, transport, host, shown })
 }
 
 /// A database that is not there is not made: its backup would be an empty one.

@@ -6,8 +6,14 @@ use std::time::{Duration, Instant};
 use casehug_clio::auth::Actor;
 use casehug_clio::model::MatterId;
 use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
-use casehug_clio::sync::{Plan, Progress, RunStatus, StepOutcome, StepReport, SyncReport};
+use casehug_clio::sync::{Plan, RunStatus, StepOutcome, SyncReport};
 use casehug_clio::{Code, Error, Result, Sdk};
+
+use super::exit::Exit;
+use super::shown::Shown;
+
+/// A matter that is in doubt is looked at so often, then reported as it is: the next start goes on.
+const MOST_ROUNDS: usize = 4;
 
 /// What became of one matter: its runs as one report, or why there was none.
 pub(crate) enum Outcome {
@@ -19,6 +25,19 @@ impl Outcome {
     /// Whether everything of the matter that may be sent is in Clio.
     pub(crate) fn arrived(&self) -> bool {
         matches!(self, Self::Ran(report) if report.status == RunStatus::Succeeded)
+    }
+
+    /// What the exit code says of it.
+    pub(crate) fn exit(&self) -> Exit {
+        let report = match self {
+            Self::Bad { error, .. } => return Exit::of(error),
+            Self::Ran(report) if report.status == RunStatus::Succeeded => return Exit::AllThere,
+            Self::Ran(report) => report,
+        };
+        // What was not tried waits for what failed.
+        let failed =
+            report.steps.iter().filter(|step| step.outcome.is_failure() && step.outcome != StepOutcome::Blocked);
+        failed.filter_map(|step| step.error.as_ref()).map(Exit::of).max().unwrap_or(Exit::Failed)
     }
 }
 
@@ -59,9 +78,11 @@ pub(crate) async fn sync_all(
     actor: &Actor,
     matters: Vec<Result<MatterId>>,
     stopping: &Stopping,
+    shown: &Shown,
 ) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     let mut waiting = VecDeque::new();
+    let mut rounds = vec![0; matters.len()];
     for (index, matter) in matters.into_iter().enumerate() {
         outcomes.push(None);
         match matter {
@@ -72,10 +93,11 @@ pub(crate) async fn sync_all(
     while let Some(next) = waiting.iter().map(|(due, index, _)| (*due, *index)).min() {
         let Some(position) = waiting.iter().position(|(due, index, _)| (*due, *index) == next) else { break };
         let Some((due, index, matter)) = waiting.remove(position) else { break };
+        let what = format!("{matter}: in doubt; Clio is asked again after waiting");
         let stopped = tokio::select! {
             biased;
             () = stopping.told() => true,
-            () = tokio::time::sleep_until(due.into()) => false,
+            () = shown.wait(due.into(), &what) => false,
         };
         if stopped {
             // What is known of it stays known.
@@ -83,7 +105,8 @@ pub(crate) async fn sync_all(
             outcomes[index].get_or_insert(Outcome::Bad { matter: Some(matter), error });
             continue;
         }
-        let report = match sdk.sync_matter_with(actor, &matter, &Stderr).await {
+        let run = sdk.sync_matter_with(actor, &matter, shown);
+        let report = match shown.while_it_works(sdk, actor, run).await {
             Ok(report) => report,
             Err(error) => {
                 outcomes[index] = Some(Outcome::Bad { matter: Some(matter), error });
@@ -91,7 +114,8 @@ pub(crate) async fn sync_all(
             }
         };
         let in_doubt = report.steps.iter().any(|step| step.outcome == StepOutcome::InDoubt);
-        let wait = report.retry_after.filter(|_| in_doubt);
+        rounds[index] += 1;
+        let wait = report.retry_after.filter(|_| in_doubt && rounds[index] < MOST_ROUNDS);
         outcomes[index] = Some(Outcome::Ran(match outcomes[index].take() {
             Some(Outcome::Ran(earlier)) => merge(earlier, report),
             _ => report,
@@ -125,14 +149,4 @@ fn merge(earlier: SyncReport, mut later: SyncReport) -> SyncReport {
         }
     }
     later
-}
-
-struct Stderr;
-
-impl Progress for Stderr {
-    fn step(&self, matter: &MatterId, step: &StepReport) {
-        let code = step.error.as_ref().map_or("", |error| error.code().name());
-        tracing::info!(%matter, step = ?step.step, id = %step.id, outcome = step.outcome.name(), code, "step");
-        super::output::say(&format!("{matter}: {:?} {} {} {code}", step.step, step.id, step.outcome.name()));
-    }
 }

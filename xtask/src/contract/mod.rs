@@ -53,7 +53,7 @@ pub(crate) fn contract() -> Outcome {
         return Ok(());
     };
     run("cargo", &["build", "--quiet", "-p", "clio-sim", "-p", "casehug-clio-examples", "-p", "contract-router"])?;
-    crate::demo::make_large_file()?;
+    crate::demo::make_intake()?;
     let folder = target().join("contract");
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let closed = folder.join("openapi.json");

@@ -1,0 +1,167 @@
+//! What `sync-intake` shows: words for people, stable names in JSON, exit codes that tell results apart.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod bench;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bench::{Bench, PROGRAM, intake};
+use clio_sim::Config;
+use serde_json::{Value, json};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs the program for a person. What it says may hold no form of Rust's.
+async fn shown(bench: &Bench, more: &[&str]) -> (Output, String) {
+    let mut command = Command::new(PROGRAM);
+    command.arg("--intake").arg(bench.intakes()).arg("--db").arg(bench.folder.path().join("sync.db"));
+    command.args(["--clio-url", bench.sim.url(), "--auto-consent", "--settle", "1", "--index-delay", "1"]).args(more);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let all = text(&output.stdout) + &text(&output.stderr);
+    for form in ["Err(", "Ok(", "Some(", "None", "Error {", "ClioId", " { ", "SearchThenCreate", "NoSuchArea"] {
+        assert!(!all.contains(form), "{form} in {all}");
+    }
+    (output, all)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_what_is_true_before_and_after_a_connection() {
+    let bench = Bench::new().await;
+    let mut first = intake("m1", "c1", Some("c1@zyx.qwertz.example"), &["d1", "d2", "d3"]);
+    first["documents"][2]["status"] = json!("rejected");
+    bench.matter("m1", &first);
+    std::fs::remove_file(bench.intakes().join("m1/d2.pdf")).unwrap();
+    let mut second = intake("m2", "c2", None, &[]);
+    second["matter"]["case_type"] = json!("Maritime salvage");
+    bench.matter("m2", &second);
+
+    let (output, all) = shown(&bench, &["--dry-run"]).await;
+    assert_eq!(output.status.code(), Some(1), "a file is missing");
+    for words in [
+        "not connected to Clio yet",
+        "its practice area is known once the firm is connected",
+        "searched for by email; linked if Clio has it, else created",
+        "m1/d1/d1: sent: 70 kB, 2 calls",
+        "m1/d2/d2: FAILS: The document's file cannot be found. [document_missing]",
+        "m1/d3/d3: not sent: it is rejected, not approved",
+        "nobody mapped its case type",
+        "within a minute",
+    ] {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    let (_, plan) = bench.run(&["--dry-run"]).await;
+    assert_eq!(plan["practice_areas_known"], false);
+    let m1 = &plan["matters"][0];
+    assert_eq!((&m1["contact"], &m1["matter_step"]), (&json!("search_then_create"), &json!("create")));
+    assert_eq!(m1["no_practice_area"], "practice_areas_not_known");
+    let document = |number: usize| &m1["documents"][number];
+    assert_eq!(*document(0), json!({ "id": "m1/d1/d1", "step": "upload", "calls": 2, "bytes": 70_000 }));
+    assert_eq!(
+        (&document(1)["step"], &document(1)["error"]["code"]),
+        (&json!("unreadable"), &json!("document_missing"))
+    );
+    assert_eq!((&document(2)["step"], &document(2)["status"]), (&json!("not_approved"), &json!("rejected")));
+
+    let (output, _) = shown(&bench, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    std::fs::write(bench.intakes().join("m1/d2.pdf"), "there").unwrap();
+    bench.matter("m3", &intake("m3", "c1", Some("c1@zyx.qwertz.example"), &[]));
+    let (output, all) = shown(&bench, &["--dry-run"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert!(all.contains("created, in the practice area Family & Divorce (the default of its case type)"), "{all}");
+    assert!(all.contains("matter    is in Clio already ("), "{all}");
+    let (output, all) = shown(&bench, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{all}");
+    for matter in bench.state()["matters"].as_array().unwrap() {
+        let page = format!("{}/nc/#/matters/{}", bench.sim.url(), matter["id"]);
+        assert!(all.contains(&page), "{page}: {all}");
+    }
+    let (_, report) = bench.run(&[]).await;
+    let pages = report["matters"].as_array().unwrap().iter().filter(|matter| matter["clio_url"].is_string());
+    assert_eq!(pages.count(), 3);
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_code_tells_results_apart() {
+    let bench = Bench::new().await;
+    bench.matter("m1", &intake("m1", "c1", None, &[]));
+    let (output, _) = bench.run(&["--dry-run"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    let output = Command::new(PROGRAM).arg("--nonsense").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let output = Command::new(PROGRAM).arg("--help").output().unwrap();
+    let help = text(&output.stdout);
+    for code in 0..=5 {
+        assert!(help.contains(&format!("\n  {code}  ")), "{help}");
+    }
+    let mut command = Command::new(PROGRAM);
+    command.arg("--intake").arg(bench.intakes()).arg("--db").arg(bench.folder.path().join("other.db"));
+    command.args(["--clio-url", "http://127.0.0.1:1", "--auto-consent", "--json"]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["error"]["code"]), (Some(4), &json!("connect_failed")), "come back");
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_silent_while_clios_limit_is_waited_for() {
+    let bench = Bench::with(Config { rate_limit: 12, rate_window_s: 10, ..Config::default() }).await;
+    for number in 0..3 {
+        let (matter, client) = (format!("m{number}"), format!("c{number}"));
+        bench.matter(&matter, &intake(&matter, &client, None, &["d1", "d2"]));
+    }
+    let began = std::time::Instant::now();
+    let (output, all) = shown(&bench, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{all}");
+    assert!(began.elapsed().as_secs() > 4, "the limit was not reached");
+    assert!(all.contains("Clio's 12 calls of this minute are used up; waiting for the next"), "{all}");
+    bench.sim.stop();
+}
+
+#[test]
+fn the_example_folder_is_complete_as_it_is_cloned() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("intake");
+    let tracked = Command::new("git").args(["ls-files", "intake"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let tracked = tracked.map(|output| text(&output.stdout)).unwrap_or_default();
+    let mut documents = 0;
+    for matter in std::fs::read_dir(folder).unwrap() {
+        let matter = matter.unwrap().path();
+        let intake: Value = serde_json::from_slice(&std::fs::read(matter.join("intake.json")).unwrap()).unwrap();
+        for document in intake["documents"].as_array().unwrap() {
+            let path = matter.join(document["path"].as_str().unwrap());
+            assert!(path.is_file(), "{}", path.display());
+            let name = format!(
+                "intake/{}/{}",
+                matter.file_name().unwrap().to_string_lossy(),
+                document["path"].as_str().unwrap()
+            );
+            assert!(tracked.is_empty() || tracked.contains(&name), "{name} is not in the repository");
+            documents += 1;
+        }
+    }
+    assert!(documents > 15);
+}
+
+/// Debug forms change with the compiler and tell nobody anything.
+#[test]
+fn no_program_prints_a_debug_form() {
+    fn sources(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { sources(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 10);
+    for path in found {
+        let source = std::fs::read_to_string(&path).unwrap();
+        for form in [":?}", ":#?}", "= ?", "(?"] {
+            assert!(!source.contains(form), "{form} in {}", path.display());
+        }
+    }
+}
