@@ -100,6 +100,7 @@ fn note(note: Note) -> &'static str {
         Note::UnknownCaseType => "without a practice area: nobody mapped its case type, and it has no default",
         Note::NoSuchPracticeArea => "without a practice area: the firm has no such area in Clio",
         Note::PracticeAreasNotKnown => "without a practice area: the firm's areas are not known yet",
+        Note::NameDiffers => "the contact has another name; look whether it is the same person",
         Note::ApprovalWithdrawn => "its approval was withdrawn; nothing is deleted in Clio",
     }
 }
