@@ -136,6 +136,8 @@ async fn faq_05_an_existing_contact_of_the_email_is_linked_and_otherwise_one_is_
     assert_eq!(state["contacts"].as_array().unwrap().len(), 1, "linked");
     assert_eq!(state["contacts"][0]["etag"], before, "and not changed");
     assert_eq!(state["matters"][0]["client"]["id"], known);
+    let page = service.get("/matters/m1", MEMBER).await.1;
+    assert_eq!(page["clio_contact_notes"], json!(["name_differs"]), "and said");
     service.synced("m2").await;
     assert_eq!(bench.state()["contacts"].as_array().unwrap().len(), 2);
 }

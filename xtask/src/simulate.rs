@@ -127,6 +127,11 @@ const MUTATIONS: &[Mutation] = &[
         edits: &[("sent.email.is_some() && !intent.is_recovered()", "sent.email.is_some()")],
     },
     Mutation {
+        name: "the name check",
+        file: "core/src/sync/same_email.rs",
+        edits: &[("filter(|candidate| candidate.agrees)", "filter(|_| true)")],
+    },
+    Mutation {
         name: "the last write wins",
         file: "core/src/webhook/status.rs",
         edits: &[("    if at < known.updated_at || known", "    if known")],

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casehug_clio::queue::MatterStatus;
+use casehug_clio::settings::OnNameMismatch;
 
 use crate::net::Spent;
 use crate::scenario::{Client, Document, Matter, Scenario};
@@ -53,6 +54,8 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
         nodes: 1,
         fault_rate: 0.0,
         known: false,
+        namesake: false,
+        on_name_mismatch: OnNameMismatch::Link,
         search_delay_ms: 0,
         filter_delay_ms: 0,
         processing_delay_ms: 0,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use casehug_clio::ports::{Key, Write};
+use casehug_clio::settings::OnNameMismatch;
 use memchr::memmem::Finder;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -19,11 +20,13 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     let is = |holds: bool, what: &dyn Fn() -> String| if holds { Ok(()) } else { Err(what()) };
     is(state["deletions"] == 0, &|| format!("{} deletions", state["deletions"]))?;
 
-    // One contact per person whom CaseHug can tell apart: by email, else by client.
+    // One contact per person whom CaseHug can tell apart: by email, else by client; by client, if the firm wants them told apart by name.
+    let by_name = scenario.on_name_mismatch != OnNameMismatch::Link;
     let mut people: BTreeMap<String, usize> = BTreeMap::new();
     for matter in &scenario.matters {
         let client = &scenario.clients[matter.client];
-        people.insert(client.email.clone().unwrap_or_else(|| client.id.clone()), 0);
+        let email = client.email.clone().filter(|_| !by_name);
+        people.insert(email.unwrap_or_else(|| client.id.clone()), 0);
     }
     let corrected = |email: &str| {
         let client = scenario.clients.iter().find(|client| client.former.as_deref() == Some(email));
@@ -31,15 +34,22 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     };
     let known = scenario.known && scenario.clients[0].email.is_some();
     if let (true, Some(email)) = (known, &scenario.clients[0].email) {
-        people.insert(email.clone(), 0);
+        people.insert(if by_name { String::from("Known") } else { email.clone() }, 0);
+        if by_name && scenario.namesake {
+            people.insert(scenario.clients[0].id.clone(), 0);
+        }
     }
     for contact in list("contacts") {
-        let email = contact["email_addresses"][0]["address"].as_str();
+        let email = contact["email_addresses"][0]["address"].as_str().filter(|_| !by_name);
         let name = contact["last_name"].as_str().unwrap_or_default().rsplit(' ').next().unwrap_or_default();
         let person =
             email.map_or_else(|| name.to_owned(), |email| corrected(email).unwrap_or_else(|| email.to_owned()));
         let count = people.get_mut(&person).ok_or_else(|| format!("a contact that nobody asked for: {contact}"))?;
         *count += 1;
+    }
+    if let (true, false, Some(email)) = (scenario.namesake, by_name, &scenario.clients[0].email) {
+        // Both that were there.
+        people.entry(email.clone()).and_modify(|count| *count -= 1);
     }
     is(people.values().all(|count| *count == 1), &|| format!("contacts {people:?}"))?;
 
@@ -47,6 +57,11 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     for matter in list("matters") {
         let id = matter["description"].as_str().unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned();
         *matters.get_mut(&id).ok_or_else(|| format!("a matter that nobody asked for: {matter}"))? += 1;
+        let number = scenario.matters.iter().find(|one| one.id == id).map_or(0, |one| one.client);
+        let filed = matter["client"]["last_name"].as_str().unwrap_or_default().rsplit(' ').next();
+        let is_theirs = filed == Some(scenario.clients[number].id.as_str());
+        let told_apart = by_name || scenario.namesake && number == 0;
+        is(is_theirs || !told_apart, &|| format!("another person's file: {matter}"))?;
     }
     is(matters.values().all(|count| *count == 1), &|| format!("matters {matters:?}"))?;
 

@@ -35,6 +35,7 @@ use casehug_clio::model::{
     ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, Timestamp, UploadId,
 };
 use casehug_clio::queue::{Trigger, WorkerConfig};
+use casehug_clio::settings::FirmSettings;
 use casehug_clio::{Error, Sdk};
 use clio_sim::model::{Model, Request};
 use serde_json::json;
@@ -254,11 +255,13 @@ impl Simulation {
 
     fn begin(&mut self) -> Result<(), String> {
         if let (true, Some(email)) = (self.scenario.known, self.scenario.clients[0].email.clone()) {
-            let contact = json!({ "type": "Person", "first_name": "Z", "last_name": "Known", "email_addresses": [
-                { "name": "Home", "address": email.to_uppercase(), "default_email": true }] });
-            let contact = json!({ "contacts": [contact.to_string().replace(&email.to_uppercase(), &email)
-                .parse::<serde_json::Value>().unwrap_or_default()] });
-            self.clio.model().seed(world::START - 86_400_000, &contact)?;
+            let known = |(first_name, last_name): (String, String)| {
+                json!({ "type": "Person", "first_name": first_name, "last_name": last_name, "email_addresses": [
+                    { "name": "Home", "address": email, "default_email": true }] })
+            };
+            let mut contacts = vec![known((String::from("Z"), String::from("Known")))];
+            contacts.extend(self.scenario.namesake.then(|| known(self.scenario.clients[0].name())));
+            self.clio.model().seed(world::START - 86_400_000, &json!({ "contacts": contacts }))?;
         }
         for matter in 0..self.scenario.matters.len() {
             self.put(matter)?;
@@ -269,6 +272,12 @@ impl Simulation {
         hooks::deliver(&self.world, &self.clio, &self.faults, &self.doors, self.pace / 2);
         self.read_events(&host);
         self.connect()?;
+        let (host, admin, on_name_mismatch) = (self.host()?, self.admin()?, self.scenario.on_name_mismatch);
+        let saved = self.wait(async move {
+            let settings = FirmSettings { on_name_mismatch, ..host.settings(&admin).await? };
+            host.save_settings(&admin, &settings).await
+        })?;
+        saved.map_err(|error| format!("{error:?}"))?;
         for node in 0..self.scenario.nodes {
             self.start(node)?;
         }

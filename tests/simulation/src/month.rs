@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use casehug_clio::settings::OnNameMismatch;
 use serde_json::{Value, json};
 
 use crate::hooks::lock;
@@ -40,6 +41,8 @@ impl Firm {
             nodes: 1,
             fault_rate: 0.0,
             known: false,
+            namesake: false,
+            on_name_mismatch: OnNameMismatch::Link,
             search_delay_ms: 0,
             filter_delay_ms: 0,
             processing_delay_ms: 0,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use casehug_clio::settings::OnNameMismatch;
 use clio_sim::Rotation;
 use serde_json::{Value, json};
 
@@ -56,6 +57,14 @@ impl Client {
     #[must_use]
     pub fn new(number: usize, email: Option<String>) -> Self {
         Self { id: format!("c{number}"), email, former: None, edits: 0, renamed: 0 }
+    }
+}
+
+impl Client {
+    /// First and last name as CaseHug has them now. No two clients have one name.
+    #[must_use]
+    pub fn name(&self) -> (String, String) {
+        (format!("Zyxwvut {}", self.edits), format!("Qwertzuiop {} {}", self.renamed, self.id))
     }
 }
 
@@ -146,6 +155,10 @@ pub struct Scenario {
     pub fault_rate: f64,
     /// Whether the firm has the first client's contact in Clio already.
     pub known: bool,
+    /// Whether that address is two people's there: the contact with the lower id is somebody else's, the other one has the client's name.
+    pub namesake: bool,
+    /// What the firm wants if nobody of a client's email has the client's name.
+    pub on_name_mismatch: OnNameMismatch,
     pub search_delay_ms: i64,
     pub filter_delay_ms: i64,
     pub processing_delay_ms: i64,
@@ -197,6 +210,13 @@ impl Scenario {
             nodes,
             fault_rate: [0.0, 0.02, 0.1, 0.3][pick(4)],
             known: world.chance(0.3),
+            namesake: world.chance(0.5),
+            on_name_mismatch: [
+                OnNameMismatch::Link,
+                OnNameMismatch::Link,
+                OnNameMismatch::Create,
+                OnNameMismatch::Review,
+            ][pick(4)],
             search_delay_ms: delay(60_000),
             filter_delay_ms: delay(if world.chance(0.5) { 3_000 } else { 60_000 }),
             processing_delay_ms: if world.chance(0.2) { delay(20_000) } else { 0 },
@@ -209,6 +229,10 @@ impl Scenario {
         };
         scenario.refresh_outlives = scenario.rotation == Rotation::Never && world.chance(0.1);
         scenario.draw_events(world);
+        // Whose name is corrected meanwhile is another person.
+        scenario.namesake &= scenario.known
+            && scenario.clients[0].email.is_some()
+            && !scenario.has(|event| matches!(event, Event::Edit { .. }));
         scenario
     }
 
@@ -347,8 +371,9 @@ impl Scenario {
                         "content_type": "application/pdf", "status": document.status, "origin": document.origin })
             })
             .collect();
-        let mut person = json!({ "id": client.id, "first_name": format!("Zyxwvut {}", client.edits), "last_name": format!("Qwertzuiop {} {}", client.renamed, client.id),
-                                 "phone": "+12065559876" });
+        let (first_name, last_name) = client.name();
+        let mut person =
+            json!({ "id": client.id, "first_name": first_name, "last_name": last_name, "phone": "+12065559876" });
         if let Some(email) = &client.email {
             person["email"] = json!(email);
         }
