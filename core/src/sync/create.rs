@@ -54,7 +54,7 @@ impl Asked {
 /// What became of a creating request.
 pub(super) enum Creation<A> {
     /// Clio answered; this is the intent.
-    Created(A, Stored<Intent>),
+    Created(A, Box<Stored<Intent>>),
     /// It may have been executed.
     Doubt,
     /// Another run holds the key.
@@ -112,7 +112,7 @@ impl Driver<'_> {
             let failed = match self.caller.send_once(turn, request, Some(not_after)).await {
                 Ok(answer) => {
                     let intent = Intent { committed_at: Some(committed_at), ..intent };
-                    return Ok(Creation::Created(answer, Stored { value: intent, version, due_at: None }));
+                    return Ok(Creation::Created(answer, Box::new(Stored { value: intent, version, due_at: None })));
                 }
                 Err(failed) => failed,
             };
@@ -123,7 +123,7 @@ impl Driver<'_> {
                     let mut unit = self.unit()?;
                     let thing = Thing::Intent(Intent {
                         committed_at: Some(committed_at),
-                        cause: Some(Failure::from(&cause)),
+                        cause: Some(Box::new(Failure::from(&cause))),
                         ..intent
                     });
                     let due = match perhaps {
@@ -167,7 +167,7 @@ impl Driver<'_> {
             // What was created shows long before it is certain that nothing was; and where another matter's run is creating it, that run is done in a moment.
             let waited = committed_at(&intent.value, intent.due_at).until(asked_at);
             let wait = Retry::After(left.min(waited.max(FIRST_WAIT)));
-            return Err(caused(Code::SyncInDoubt, key.collection, intent.value.cause.as_ref()).retry_as(wait));
+            return Err(caused(Code::SyncInDoubt, key.collection, intent.value.cause.as_deref()).retry_as(wait));
         }
         if intent.value.rounds >= MOST_ROUNDS {
             return Err(self.give_up_for_now(key, intent).await?);
@@ -201,7 +201,7 @@ impl Driver<'_> {
         if self.commit_unit(&unit).await? == Commit::Conflict {
             return Ok(Error::new(Code::SyncBusy).with("collection", key.collection));
         }
-        Ok(caused(Code::NotCreated, key.collection, intent.value.cause.as_ref()).with("sent", sent))
+        Ok(caused(Code::NotCreated, key.collection, intent.value.cause.as_deref()).with("sent", sent))
     }
 
     /// Adds a look to the commit of a link that closes a doubt without knowing what became of its request, if that may still be executed.

@@ -58,7 +58,7 @@ pub(crate) struct Intent {
     pub decision: Option<Decided>,
     /// What was answered to its request, if that left it in doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Failure>,
+    pub cause: Option<Box<Failure>>,
     /// Nothing is being created: it stands for the question whether one of the contacts of an address is the client's.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub question: bool,
