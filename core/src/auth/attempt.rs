@@ -142,6 +142,16 @@ pub(super) struct DraftRecord {
     /// It never came to be: its data key goes as well, and what Clio granted for it is given back. Otherwise it was in use: open intents are sealed with
     /// that key, and whatever replaced it remembers its grant.
     pub drop_data_key: bool,
+    /// It is being swept, and cannot come to be any more.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub fenced: bool,
+}
+
+impl DraftRecord {
+    /// Whether a connection may still come of it.
+    pub fn is_open(&self) -> bool {
+        self.drop_data_key && !self.fenced
+    }
 }
 
 /// A connection that is being made.
@@ -154,7 +164,7 @@ impl Draft {
     /// Announces a connection, so that what is stored for it is swept if nothing comes of it.
     pub fn announce(unit: &mut Unit, connection: &ConnectionId) -> Result<Self> {
         let key = Key::new(unit.firm(), DRAFTS, connection.as_str());
-        let record = DraftRecord { drop_data_key: true };
+        let record = DraftRecord { drop_data_key: true, fenced: false };
         let version = unit.put_due(key.clone(), Expect::Absent, Some(DRAFT_LIFE), &record)?;
         Ok(Self { key, version })
     }
@@ -172,13 +182,13 @@ impl Draft {
     /// Whether a connection of this id is being made.
     pub async fn is_made(journal: &Journal, firm: &FirmId, connection: &ConnectionId) -> Result<bool> {
         let draft = journal.get::<DraftRecord>(&Key::new(firm, DRAFTS, connection.as_str())).await?;
-        Ok(draft.is_some_and(|draft| draft.value.drop_data_key))
+        Ok(draft.is_some_and(|draft| draft.value.is_open()))
     }
 
     /// Leaves a replaced connection's tokens to the next sweep.
     pub fn retire(unit: &mut Unit, connection: &ConnectionId) -> Result<()> {
         let key = Key::new(unit.firm(), DRAFTS, connection.as_str());
-        let record = DraftRecord { drop_data_key: false };
+        let record = DraftRecord { drop_data_key: false, fenced: false };
         unit.put_due(key, Expect::Absent, Some(Duration::ZERO), &record)?;
         Ok(())
     }

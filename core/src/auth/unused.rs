@@ -66,7 +66,8 @@ impl Connect {
         };
         let connection = ConnectionId::new(key.id.as_str())?;
         let mut unit = self.journal.unit(&key.firm)?;
-        let fence = unit.put_due(key.clone(), Expect::Version(version), Some(TRY_AGAIN), &stored.value)?;
+        let fenced = DraftRecord { fenced: true, ..stored.value };
+        let fence = unit.put_due(key.clone(), Expect::Version(version), Some(TRY_AGAIN), &fenced)?;
         if self.journal.commit(&unit).await? == Commit::Conflict {
             return Ok(());
         }
@@ -75,7 +76,7 @@ impl Connect {
         }
         let mut unit = self.journal.unit(&key.firm)?;
         // The draft stays, because it is what leads here again after a crash.
-        let fence = unit.put_due(key.clone(), Expect::Version(fence), Some(Duration::ZERO), &stored.value)?;
+        let fence = unit.put_due(key.clone(), Expect::Version(fence), Some(Duration::ZERO), &fenced)?;
         if stored.value.drop_data_key {
             self.keyring.drop_connection(&mut unit, &connection).await?;
         }
@@ -129,7 +130,7 @@ impl Connect {
         let now = self.journal.store_now().await?;
         let drafts = self.journal.list::<DraftRecord>(firm, DRAFTS, "").await?;
         Ok(!drafts.iter().any(|(id, other)| {
-            id != draft.as_str() && other.value.drop_data_key && other.due_at.is_some_and(|due| due > now)
+            id != draft.as_str() && other.value.is_open() && other.due_at.is_some_and(|due| due > now)
         }))
     }
 

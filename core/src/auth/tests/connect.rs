@@ -677,6 +677,26 @@ async fn what_could_not_be_given_back_is_given_back_later() {
     assert_eq!(world.audit(&firm("firm_1")).await.last(), Some(&entry("connect", "noted", None)));
 }
 
+/// Found by simulation (3235): each waited for the other to come to be.
+#[tokio::test]
+async fn two_attempts_that_failed_do_not_wait_for_each_other() {
+    let world = willing(1);
+    let auth = world.process();
+    world.clio.always(AREAS, Answer::Json(500, String::from("{}")));
+    world.clio.always(DEAUTHORIZE, Answer::Fails(HttpFailureKind::Connect, Sent::No));
+    for _ in 0..2 {
+        connect(&auth, &admin("usr_1")).await.unwrap_err();
+        world.runtime.advance(Duration::from_secs(60));
+    }
+    world.clio.usual.lock().unwrap().remove(DEAUTHORIZE);
+    // Each is due while the other one is not.
+    for seconds in [1, 61] {
+        world.runtime.advance(Duration::from_secs(seconds));
+        auth.look_after_grants(&firm("firm_1")).await.unwrap();
+    }
+    assert!(world.clio.living().is_empty());
+}
+
 #[tokio::test]
 async fn a_reconnect_that_fails_keeps_its_grant_with_the_tokens_in_use() {
     let world = willing(1);
