@@ -14,6 +14,7 @@ pub mod clio;
 mod detached;
 pub mod error;
 pub mod json;
+pub mod lines;
 pub mod log;
 pub mod maybe_send;
 pub mod memory;

@@ -64,9 +64,9 @@ enum casehug_clio_code
   CASEHUG_CLIO_CONNECTED_ELSEWHERE = 2013,
   // The firm was disconnected. Clio is still asked to take back what it granted; nothing has to be done for that.
   CASEHUG_CLIO_DISCONNECTING = 2014,
-  // Clio could not be reached. Check the network, name resolution and firewall.
+  // Clio could not be reached. Check the network, name resolution and firewall, and, where the office's network demands them, that its proxy and its root certificate are configured.
   CASEHUG_CLIO_CONNECT_FAILED = 3001,
-  // No secure connection: TLS 1.2 or newer and a valid certificate are required.
+  // No secure connection: TLS 1.2 or newer and a valid certificate are required. Where the office's network opens TLS, its root certificate has to be configured.
   CASEHUG_CLIO_TLS_REFUSED = 3002,
   // No answer came in time.
   CASEHUG_CLIO_TIMED_OUT = 3003,
@@ -211,6 +211,17 @@ typedef struct casehug_clio_config {
   uint32_t request_timeout_seconds;
   // How long Clio's lists may not show yet what Clio has created. 0: the default, 60 s.
   uint32_t index_delay_seconds;
+  // A proxy for the way to Clio: `http://host:port`, with `user:password@` before the host if it asks for that. NULL: none; the environment is not asked.
+  const char *proxy;
+  // Root certificates to trust beside Mozilla's, as PEM text: those of a proxy that opens TLS, say. NULL: none.
+  const char *root_certificates;
+  // Takes what the SDK of this handle tells, a line at a time, on a thread of its own: ids, counts and codes, no client data. Never called after
+  // `casehug_clio_close`, nor after an open that failed. It may block: lines that find no room meanwhile are dropped and counted. No function of the SDK may be called in it. NULL: none.
+  void (*log)(void *context, int32_t level, const char *target, const char *message);
+  // Passed to `log`.
+  void *log_context;
+  // The least grave lines wanted. 1: errors. 2: warnings. 3: what happens. 4: each call. 0: the default, 2.
+  int32_t log_level;
 } casehug_clio_config;
 
 // Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not count.

@@ -1,13 +1,15 @@
 //! What a host hands over when it opens the SDK, and who asks.
 
-use core::ffi::c_char;
-use core::mem::size_of;
+use core::ffi::{c_char, c_void};
+use core::mem::{MaybeUninit, offset_of, size_of};
 use std::time::Duration;
 
 use casehug_clio::auth::{Actor, Role};
 use casehug_clio::model::{ActorId, FirmId};
 use casehug_clio::{Error, Result};
+use casehug_clio_http_reqwest::Network;
 
+use crate::log::Log;
 use crate::text::{Misuse, argument};
 
 /// How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later versions add are then absent.
@@ -36,6 +38,18 @@ pub struct casehug_clio_config {
     pub request_timeout_seconds: u32,
     /// How long Clio's lists may not show yet what Clio has created. 0: the default, 60 s.
     pub index_delay_seconds: u32,
+    /// A proxy for the way to Clio: `http://host:port`, with `user:password@` before the host if it asks for that. NULL: none; the environment is not asked.
+    pub proxy: *const c_char,
+    /// Root certificates to trust beside Mozilla's, as PEM text: those of a proxy that opens TLS, say. NULL: none.
+    pub root_certificates: *const c_char,
+    /// Takes what the SDK of this handle tells, a line at a time, on a thread of its own: ids, counts and codes, no client data. Never called after
+    /// `casehug_clio_close`, nor after an open that failed. It may block: lines that find no room meanwhile are dropped and counted. No function of the SDK may be called in it. NULL: none.
+    pub log:
+        Option<unsafe extern "C" fn(context: *mut c_void, level: i32, target: *const c_char, message: *const c_char)>,
+    /// Passed to `log`.
+    pub log_context: *mut c_void,
+    /// The least grave lines wanted. 1: errors. 2: warnings. 3: what happens. 4: each call. 0: the default, 2.
+    pub log_level: i32,
 }
 
 /// Who asks, as the host authenticated them.
@@ -56,6 +70,9 @@ impl core::fmt::Debug for casehug_clio_config {
     }
 }
 
+/// As large as the struct of version 0.1.0: a program that was compiled with its header is taken as it is.
+const FIRST_VERSION: usize = offset_of!(casehug_clio_config, index_delay_seconds);
+
 /// The configuration, copied.
 pub(crate) struct Config<'a> {
     pub client_id: &'a str,
@@ -68,6 +85,8 @@ pub(crate) struct Config<'a> {
     pub settle: Option<Duration>,
     pub index_delay: Option<Duration>,
     pub request_timeout: Option<Duration>,
+    pub network: Network,
+    pub log: Option<Log>,
 }
 
 impl<'a> Config<'a> {
@@ -78,11 +97,17 @@ impl<'a> Config<'a> {
             return Err(Misuse::Null.of("config"));
         }
         // SAFETY: not null; `size` is the first field of every version.
-        if unsafe { (&raw const (*config).size).read() } < size_of::<casehug_clio_config>() {
+        let size = unsafe { (&raw const (*config).size).read() };
+        if size < FIRST_VERSION {
             return Err(Misuse::WrongSize.of("config"));
         }
-        // SAFETY: at least as large as ours, by its own word.
-        let config = unsafe { config.read() };
+        let mut copy = MaybeUninit::<casehug_clio_config>::zeroed();
+        let known = size.min(size_of::<casehug_clio_config>());
+        // SAFETY: so much is there by its own word, and room for it here. A field that is not there is 0, which every field may be.
+        let config = unsafe {
+            core::ptr::copy_nonoverlapping(config.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known);
+            copy.assume_init()
+        };
         let seconds = |seconds: u32| (seconds > 0).then(|| Duration::from_secs(seconds.into()));
         // SAFETY: each is NULL or NUL-terminated by the caller's promise.
         let text = |text, name| unsafe { argument(text, name) };
@@ -99,6 +124,18 @@ impl<'a> Config<'a> {
             settle: seconds(config.settle_seconds),
             index_delay: seconds(config.index_delay_seconds),
             request_timeout: seconds(config.request_timeout_seconds),
+            network: {
+                let mut network = Network::default();
+                if !config.proxy.is_null() {
+                    network = network.proxy(text(config.proxy, "proxy")?)?;
+                }
+                if !config.root_certificates.is_null() {
+                    network =
+                        network.root_certificates(text(config.root_certificates, "root_certificates")?.as_bytes())?;
+                }
+                network
+            },
+            log: config.log.map(|log| Log::start(log, config.log_context, config.log_level)).transpose()?,
         })
     }
 }

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, actor, casehug_clio_actor, casehug_clio_config};
 use crate::handle::{self, casehug_clio_sdk};
+use crate::log::Log;
 use crate::store::{HostStore, POOL, casehug_clio_store, inside_callback};
 use crate::text::{Misuse, argument, give};
 
@@ -74,10 +75,11 @@ pub unsafe extern "C" fn casehug_clio_open(
             return Err(Misuse::Null.of("out"));
         }
         // SAFETY: NULL or a configuration, by the caller's promise.
-        let config = unsafe { Config::read(config) }?;
-        let sdk = runtime.block_on(build(&config, host_store))?;
+        let mut config = unsafe { Config::read(config) }?;
+        let log = config.log.take();
+        let sdk = Log::during(log.as_ref(), || runtime.block_on(build(&config, host_store)))?;
         // SAFETY: not null, and writable by the caller's promise.
-        unsafe { out.write(handle::register(sdk, runtime)) };
+        unsafe { out.write(handle::register(sdk, runtime, log)) };
         Ok(None)
     };
     // SAFETY: `error` is NULL or writable by the caller's promise.
@@ -97,7 +99,7 @@ async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
     let keys = ConfiguredKeys::from_text(runtime.clone(), config.key_id, [(config.key_id, config.key)])?;
     let app = ClioApp::new(config.client_id, config.client_secret.to_owned().into())?;
     let mut builder = Sdk::builder(app, ClioHost::custom(url)?)
-        .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?))
+        .transport(Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &config.network)?))
         .store(store)
         .keys(Arc::new(keys))
         .intake(Arc::new(intake))
@@ -140,7 +142,7 @@ pub unsafe extern "C" fn casehug_clio_begin_connect(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let (actor, redirect) = unsafe { (actor(who)?, argument(redirect_uri, "redirect_uri")?) };
-        let start = open.runtime.block_on(open.sdk.begin_connect(&actor, redirect))?;
+        let start = open.run(open.sdk.begin_connect(&actor, redirect))?;
         Ok(Some(json!({ "authorize_url": start.authorize_url.as_str() })))
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
@@ -163,7 +165,7 @@ pub unsafe extern "C" fn casehug_clio_finish_connect(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let (actor, query) = unsafe { (actor(who)?, argument(callback_query, "callback_query")?) };
-        to_json(&open.runtime.block_on(open.sdk.finish_connect(&actor, query))?)
+        to_json(&open.run(open.sdk.finish_connect(&actor, query))?)
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }
@@ -185,7 +187,7 @@ pub unsafe extern "C" fn casehug_clio_plan_matter(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let (actor, matter) = unsafe { (actor(who)?, argument(matter, "matter")?) };
-        let plan = open.runtime.block_on(open.sdk.plan_matter(&actor, &MatterId::new(matter)?))?;
+        let plan = open.run(open.sdk.plan_matter(&actor, &MatterId::new(matter)?))?;
         Ok(Some(json!({ "calls": { "least": plan.calls.least, "most": plan.calls.most } })))
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
@@ -209,7 +211,7 @@ pub unsafe extern "C" fn casehug_clio_sync_matter(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let (actor, matter) = unsafe { (actor(who)?, argument(matter, "matter")?) };
-        to_json(&open.runtime.block_on(open.sdk.sync_matter(&actor, &MatterId::new(matter)?))?)
+        to_json(&open.run(open.sdk.sync_matter(&actor, &MatterId::new(matter)?))?)
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }

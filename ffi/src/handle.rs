@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use casehug_clio::{Result, Sdk};
 use tokio::runtime::Runtime;
 
+use crate::log::Log;
 use crate::store::inside_callback;
 use crate::text::Misuse;
 
@@ -19,7 +20,9 @@ pub struct casehug_clio_sdk {
 pub(crate) struct Open {
     pub sdk: Sdk,
     /// Dropped after the SDK: it waits for callbacks that are still running.
-    pub runtime: Runtime,
+    runtime: Runtime,
+    /// Dropped last: its callback is told everything, and then never called again.
+    log: Option<Log>,
     pid: u32,
     calls: Mutex<usize>,
     idle: Condvar,
@@ -55,13 +58,18 @@ impl Drop for Call {
 }
 
 impl Open {
+    /// Waits for what the SDK does for this handle.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        Log::during(self.log.as_ref(), || self.runtime.block_on(work))
+    }
+
     fn calls(&self) -> MutexGuard<'_, usize> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-pub(crate) fn register(sdk: Sdk, runtime: Runtime) -> *mut casehug_clio_sdk {
-    let open = Open { sdk, runtime, pid: std::process::id(), calls: Mutex::new(0), idle: Condvar::new() };
+pub(crate) fn register(sdk: Sdk, runtime: Runtime, log: Option<Log>) -> *mut casehug_clio_sdk {
+    let open = Open { sdk, runtime, log, pid: std::process::id(), calls: Mutex::new(0), idle: Condvar::new() };
     let mut table = table();
     let handle = table.next;
     table.next += align_of::<usize>();

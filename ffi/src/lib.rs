@@ -14,6 +14,7 @@ mod codes;
 mod config;
 mod entry;
 mod handle;
+mod log;
 mod store;
 mod text;
 

@@ -30,10 +30,10 @@ thread_local! {
 }
 
 /// Marks this thread for as long as it lives, a panic included.
-struct Inside;
+pub(crate) struct Inside;
 
 impl Inside {
-    fn enter() -> Self {
+    pub(crate) fn enter() -> Self {
         INSIDE.set(true);
         Self
     }

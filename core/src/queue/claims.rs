@@ -8,6 +8,7 @@ use super::job::{
     ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key, needs_admin,
 };
 use super::nudge::Nudge;
+use super::told::Told;
 use crate::auth::{Connection, Links};
 use crate::error::{Code, Error, Result};
 use crate::model::{ActorId, ClientId, FirmId, MatterId, Monotonic, Timestamp};
@@ -241,15 +242,17 @@ impl Claims {
 
     /// Extends the lease for as long as this is polled. Ends when the claim is lost.
     pub(crate) async fn heartbeats(&self, claim: &Claim) {
+        let told = Told::default();
         loop {
             self.journal.runtime().sleep(self.lease / 3).await;
             let before = self.journal.runtime().monotonic();
             let beat = self.heartbeat(claim).await;
+            told.note("heartbeat", "a heartbeat", &beat);
             match beat {
                 Ok(true) => *claim.until.lock().unwrap_or_else(PoisonError::into_inner) = before + self.lease,
                 Ok(false) => return,
                 // Unknown whether it landed: the next one, or the next commit of the run, will tell.
-                Err(error) => tracing::warn!(code = error.code().name(), "a heartbeat failed"),
+                Err(_) => {}
             }
         }
     }

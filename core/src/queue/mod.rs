@@ -36,6 +36,7 @@ mod park;
 mod slots;
 mod state;
 mod stop;
+mod told;
 mod worker;
 
 pub use backfill::{BackfillPlan, BackfillState, BackfillStatus};

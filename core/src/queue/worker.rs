@@ -21,6 +21,7 @@ use super::claims::{Acquired, Claim, Why};
 use super::job::{FIRST, First, JOBS, Job, first_key};
 use super::park::release_due;
 use super::slots::{Slot, Slots};
+use super::told::Told;
 use crate::clio::HookModel;
 use crate::error::{Code, Error, Result};
 use crate::model::{FirmId, Timestamp};
@@ -69,6 +70,15 @@ enum Look {
     Chores,
 }
 
+impl Look {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deliveries => "looking for deliveries",
+            Self::Chores => "looking for chores",
+        }
+    }
+}
+
 impl Errand {
     /// The one that this due record is a part of.
     fn of(look: Look, record: &Record) -> Self {
@@ -101,11 +111,12 @@ enum Due {
 pub struct Worker<'a> {
     engine: &'a Engine,
     config: WorkerConfig,
+    told: Told,
 }
 
 impl<'a> Worker<'a> {
     pub(crate) fn new(engine: &'a Engine, config: WorkerConfig) -> Self {
-        Self { engine, config }
+        Self { engine, config, told: Told::default() }
     }
 
     /// Works until `shutdown` completes, or the SDK is [told to stop](crate::Sdk::stop), and the steps in progress have ended; runs that wait, for Clio's limit say, end at once. What
@@ -117,7 +128,7 @@ impl<'a> Worker<'a> {
             select(pin!(shutdown), pin!(engine.stop.told())).await;
             engine.stop.tell();
         };
-        let worker = Worker { engine: &engine, config: self.config };
+        let worker = Worker::new(&engine, self.config);
         let (deliveries, chores) = (worker.run_errands(Look::Deliveries), worker.run_errands(Look::Chores));
         join4(told, worker.run_jobs(), deliveries, chores).await;
     }
@@ -135,7 +146,9 @@ impl<'a> Worker<'a> {
                 break;
             }
             let now = self.engine.runtime.monotonic();
-            match self.errands(look, &busy).await {
+            let looked = self.errands(look, &busy).await;
+            self.told.note(look.name(), look.name(), &looked);
+            match looked {
                 // By the clock: a worker that is woken all the time never comes to a tick. And behind all others: however many cannot be done, they hide nothing.
                 Ok(errands)
                     if errands.is_empty() && !put_off.is_empty() && looked_again.until(now) >= self.config.poll =>
@@ -152,7 +165,7 @@ impl<'a> Worker<'a> {
                         running.push(self.run_errand(errand));
                     }
                 }
-                Err(error) => tracing::warn!(code = error.code().name(), "looking for deliveries or chores failed"),
+                Err(_) => {}
             }
             let woken = async {
                 select(pin!(self.engine.claims.nudge.after(seen)), pin!(self.engine.stop.told())).await;
@@ -218,14 +231,8 @@ impl<'a> Worker<'a> {
             Errand::Deliveries(firm, model) => self.engine.apply_deliveries(&firm, model).await,
             Errand::Chore(record) => self.engine.do_chore(record).await,
         };
-        let done = done.unwrap_or_else(|error| {
-            tracing::warn!(
-                code = error.code().name(),
-                "deliveries could not be applied, or a chore not be written down"
-            );
-            false
-        });
-        (name, done)
+        self.told.note(&name, "applying deliveries, or writing a chore down", &done);
+        (name, done.unwrap_or(false))
     }
 
     async fn run_jobs(&self) {
@@ -244,9 +251,7 @@ impl<'a> Worker<'a> {
                         Either::Right((slot, _)) => ended.push(slot),
                     }
                 };
-                if let Err(error) = looked {
-                    tracing::warn!(code = error.code().name(), "looking for jobs failed");
-                }
+                self.told.note("jobs", "looking for jobs", &looked);
             }
             running.extend(claims.into_iter().map(|claim| self.run_claimed(claim)));
             ended.iter().for_each(|slot| slots.leave(slot));

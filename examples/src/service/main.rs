@@ -19,6 +19,8 @@
 mod answer;
 mod callback;
 mod intakes;
+#[path = "../network.rs"]
+mod network;
 mod routes;
 #[path = "../signals.rs"]
 mod signals;
@@ -67,6 +69,13 @@ struct Args {
     /// Clio's host root. https, or http on loopback.
     #[arg(long, value_name = "URL")]
     clio_url: Url,
+    /// The office's proxy: http://host:port, with user:password@ before the host if it asks for that. Or the variable
+    /// CASEHUG_CLIO_PROXY, which does not show in lists of processes.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Root certificates (PEM) to trust beside Mozilla's: those of a proxy that opens TLS, say.
+    #[arg(long, value_name = "FILE")]
+    root_certificates: Option<PathBuf>,
     /// How long Clio may still execute a request after we gave up on it.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     settle: u64,
@@ -118,9 +127,10 @@ async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Erro
     let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
     let key = setting("CASEHUG_CLIO_SEALING_KEY", loopback, DEV_KEY)?;
     let runtime = Arc::new(TokioRuntime);
+    let network = network::network(args.proxy.as_deref(), args.root_certificates.as_deref())?;
     let intake = FirmIntakes::new(args.intake.clone());
     let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host)
-        .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?))
+        .transport(Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &network)?))
         .store(Arc::new(SqliteStore::open(&args.db).await?))
         .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())])?))
         .intake(Arc::new(intake))

@@ -4,6 +4,8 @@
 
 mod consent;
 mod exit;
+#[path = "../network.rs"]
+mod network;
 mod output;
 mod plans;
 mod setup;
@@ -56,6 +58,13 @@ struct Args {
     /// Ask for consent without a browser: for a Clio that redirects at once.
     #[arg(long)]
     auto_consent: bool,
+    /// The office's proxy: http://host:port, with user:password@ before the host if it asks for that. Or the variable
+    /// CASEHUG_CLIO_PROXY, which does not show in lists of processes.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Root certificates (PEM) to trust beside Mozilla's: those of a proxy that opens TLS, say.
+    #[arg(long, value_name = "FILE")]
+    root_certificates: Option<PathBuf>,
     /// How long Clio may still execute a request after we gave up on it. A matter in doubt is waited for; the others go on.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     settle: u64,
@@ -100,7 +109,8 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     let only = args.matter.as_deref().map(MatterId::new).transpose()?;
     let (intake, clio_url) = (args.intake.clone().unwrap_or_default(), args.clio_url.as_deref().unwrap_or_default());
     let (settle, index_delay) = (Duration::from_secs(args.settle), Duration::from_secs(args.index_delay));
-    let setup = setup::open(&args.db, &intake, clio_url, settle, index_delay).await?;
+    let network = network::network(args.proxy.as_deref(), args.root_certificates.as_deref())?;
+    let setup = setup::open(&args.db, &intake, clio_url, &network, settle, index_delay).await?;
     let matters = match only {
         Some(matter) => vec![Ok(matter)],
         None => setup.intake.matters()?,

@@ -8,7 +8,7 @@ use casehug_clio::auth::{ClioApp, ConfiguredKeys};
 use casehug_clio::clio::ClioHost;
 use casehug_clio::ports::HttpTransport;
 use casehug_clio::{Code, Error, Result, Sdk};
-use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store_sqlite::SqliteStore;
@@ -32,6 +32,7 @@ pub(crate) async fn open(
     db: &Path,
     folder: &Path,
     clio_url: &str,
+    network: &Network,
     settle: Duration,
     index_delay: Duration,
 ) -> Result<Setup> {
@@ -47,7 +48,8 @@ pub(crate) async fn open(
     let store = SqliteStore::open(db).await?;
     let shown = Shown::new();
     let watched = Watched { folder: intake.clone(), shown: shown.clone() };
-    let transport: Arc<dyn HttpTransport> = Arc::new(ReqwestTransport::new(Arc::new(watched), runtime.clone())?);
+    let transport: Arc<dyn HttpTransport> =
+        Arc::new(ReqwestTransport::with(Arc::new(watched), runtime.clone(), network)?);
     let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())])?;
     // A doubt lasts for the send window, the time-out and `settle`; a short `settle` is for tests, where Clio answers fast.
     let short = settle < Duration::from_secs(30);

@@ -81,6 +81,14 @@ int main(int argc, char **argv) {
     store_in_c_new(&store);
     expect("small config", casehug_clio_open(&wrong, &store, &none, &error), CASEHUG_CLIO_SETTING_INVALID, error, "wrong_size");
     CHECK(store_in_c_released() == ++releases, "released although opening failed");
+    /* A program that was compiled with the header of 0.1.0: what stands behind its struct is not read. */
+    casehug_clio_config older = config;
+    older.size = offsetof(casehug_clio_config, index_delay_seconds);
+    older.log_level = 99;
+    store_in_c_new(&store);
+    CHECK(casehug_clio_open(&older, &store, &none, &error) == CASEHUG_CLIO_OK, "%s", error);
+    CHECK(casehug_clio_close(none, NULL) == CASEHUG_CLIO_OK && store_in_c_released() == ++releases, "close");
+    none = NULL;
     store_in_c_new(&store);
     expect("null out", casehug_clio_open(&config, &store, NULL, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
     CHECK(store_in_c_released() == ++releases, "released although opening failed");

@@ -16,9 +16,25 @@ static void sync_matter(casehug_clio_sdk *sdk, const casehug_clio_actor *who, co
     casehug_clio_free(report);
 }
 
+/* What the SDK told, and whether it has a client's name in it (the intake's is Adaeze). */
+static struct { int lines, foreign, named, closed; } told;
+
+static void log_line(void *context, int32_t level, const char *target, const char *message) {
+    CHECK(context == &told && !told.closed, "told after close");
+    CHECK(level >= 1 && level <= 4, "%d", (int)level);
+    /* No SDK call is possible in here. */
+    CHECK(casehug_clio_close(NULL, NULL) == CASEHUG_CLIO_SETTING_INVALID, "close in the log");
+    told.lines++;
+    told.foreign += strncmp(target, "casehug_clio", 12) != 0;
+    told.named += strstr(message, "Adaeze") != NULL;
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 4, "usage: sync_one CLIO_URL INTAKE_DIR MATTER");
     casehug_clio_config config = host_config(argv[1], argv[2]);
+    config.log = log_line;
+    config.log_context = &told;
+    config.log_level = 4;
     casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
     casehug_clio_store store;
     store_in_c_new(&store);
@@ -37,5 +53,7 @@ int main(int argc, char **argv) {
     CHECK(store_in_c_released() == 0, "released too early");
     CHECK(casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK, "close");
     CHECK(store_in_c_released() == 1, "release is called once");
+    told.closed = 1;
+    CHECK(told.lines >= 7 && told.foreign == 0 && told.named == 0, "%d lines", told.lines);
     return 0;
 }

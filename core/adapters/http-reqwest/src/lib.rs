@@ -1,6 +1,6 @@
 //! The [`HttpTransport`] port on reqwest: HTTP/1.1 over rustls with ring.
 //!
-//! No redirect, no proxy (not even from the environment), no retry, no cookie, no decompression. HTTP/1.1 only: with one request per
+//! No redirect, no proxy but a [configured](Network) one (none from the environment), no retry, no cookie, no decompression. HTTP/1.1 only: with one request per
 //! connection at a time it is certain which requests were written. Idle connections are not reused, because a pooled connection that the server closed
 //! meanwhile makes "was anything written?" a guess; Clio allows 50 calls a minute, so a handshake per call costs little.
 //! A request counts as not sent exactly until it has its connection, TLS included.
@@ -10,6 +10,9 @@
 mod attempt;
 mod body;
 mod failure;
+mod network;
+
+pub use network::Network;
 
 use std::sync::Arc;
 
@@ -21,7 +24,6 @@ use casehug_clio::ports::{
 };
 use casehug_clio::{Code, Error, Result};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
-use rustls::pki_types::CertificateDer;
 
 /// Sends requests with reqwest.
 #[derive(Debug)]
@@ -46,32 +48,29 @@ impl ReqwestTransport {
     /// # Errors
     /// [`Code::RuntimeFailed`] when its threads or the TLS stack cannot be set up.
     pub fn new(documents: Arc<dyn DocumentBytes>, runtime: Arc<dyn Runtime>) -> Result<Self> {
-        Self::with_roots(documents, runtime, &[])
+        Self::with(documents, runtime, &Network::default())
     }
 
-    /// As [`new`](Self::new), trusting these DER certificates too: a firm's own proxy or a test server.
+    /// As [`new`](Self::new), by the way that the office's network demands.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and [`Code::SettingInvalid`] when a certificate is none.
-    pub fn with_roots(documents: Arc<dyn DocumentBytes>, runtime: Arc<dyn Runtime>, roots: &[Vec<u8>]) -> Result<Self> {
+    /// As [`new`](Self::new), and [`Code::SettingInvalid`] when the proxy is no URL or a certificate none.
+    pub fn with(documents: Arc<dyn DocumentBytes>, runtime: Arc<dyn Runtime>, network: &Network) -> Result<Self> {
         let failed = |part| Error::new(Code::RuntimeFailed).with("part", part);
         let mut trusted = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for root in roots {
-            let invalid = |_| Error::new(Code::SettingInvalid).with("setting", "root_certificate");
-            trusted.add(CertificateDer::from(root.clone())).map_err(invalid)?;
-        }
+        network.trust(&mut trusted)?;
         // Handed over, never installed: a process-wide provider is the host's to choose.
         let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(|_| failed("tls"))?
             .with_root_certificates(trusted)
             .with_no_client_auth();
-        let client = reqwest::Client::builder()
+        let client = network
+            .apply(reqwest::Client::builder())?
             .tls_backend_preconfigured(tls)
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .no_proxy()
             .pool_max_idle_per_host(0)
             .connector_layer(attempt::Guard)
             .tcp_nodelay(true)

@@ -13,7 +13,7 @@ use casehug_clio::Code;
 use casehug_clio::model::Monotonic;
 use casehug_clio::ports::{HttpFailureKind, HttpRequest, HttpTransport as _, Runtime as _, Sent};
 use casehug_clio::testing::http::SuiteDocuments;
-use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use common::{failure, get, put, transport};
 use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd};
@@ -101,8 +101,67 @@ async fn a_certificate_of_another_host_or_of_the_past_is_refused_though_it_is_tr
 
 #[test]
 fn a_root_that_is_no_certificate_is_refused() {
-    let made = ReqwestTransport::with_roots(Arc::new(SuiteDocuments), Arc::new(TokioRuntime), &[b"no".to_vec()]);
+    let no_der = Network::default().root_certificate(b"no");
+    let made = ReqwestTransport::with(Arc::new(SuiteDocuments), Arc::new(TokioRuntime), &no_der);
     assert_eq!(made.unwrap_err().code(), Code::SettingInvalid);
+    for no_pem in ["", "no", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"] {
+        assert_eq!(Network::default().root_certificates(no_pem.as_bytes()).unwrap_err().code(), Code::SettingInvalid);
+    }
+    for no_proxy in ["", "proxy:3128", "socks5://proxy:1080", "user:secret@proxy"] {
+        let error = Network::default().proxy(no_proxy).unwrap_err();
+        assert_eq!(error.code(), Code::SettingInvalid);
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+}
+
+/// A proxy that tunnels whoever names it in `proxy-authorization`, and counts the tunnels.
+async fn proxy(tunnels: Arc<AtomicU64>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let tunnels = Arc::clone(&tunnels);
+            tokio::spawn(async move {
+                let (mut head, mut byte) = (Vec::new(), [0]);
+                while !head.ends_with(b"\r\n\r\n") {
+                    let Ok(1..) = client.read(&mut byte).await else { return };
+                    head.push(byte[0]);
+                }
+                let head = String::from_utf8(head).unwrap();
+                // jane:secret
+                if !head.to_lowercase().contains("proxy-authorization: basic amfuztpzzwnyzxq=") {
+                    client.write_all(b"HTTP/1.1 407 Who are you\r\ncontent-length: 0\r\n\r\n").await.ok();
+                    return;
+                }
+                let target = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()).unwrap();
+                let mut server = tokio::net::TcpStream::connect(target).await.unwrap();
+                tunnels.fetch_add(1, Ordering::SeqCst);
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.ok();
+            });
+        }
+    });
+    format!("127.0.0.1:{}", address.port())
+}
+
+#[tokio::test]
+async fn an_explicit_proxy_is_used_for_https_and_its_refusal_is_a_connection_that_failed() {
+    let made = certificate("localhost", 2100);
+    let server = serve(&made, &[&TLS13], Duration::ZERO).await;
+    let tunnels = Arc::new(AtomicU64::new(0));
+    let address = proxy(Arc::clone(&tunnels)).await;
+    let through = |proxy: &str| {
+        let network = Network::default().root_certificates(made.cert.pem().as_bytes()).unwrap().proxy(proxy).unwrap();
+        assert!(!format!("{network:?}").contains("secret"));
+        ReqwestTransport::with(Arc::new(SuiteDocuments), Arc::new(TokioRuntime), &network).unwrap()
+    };
+    let answer = through(&format!("http://jane:secret@{address}")).send(get(&server.url)).await.unwrap();
+    assert_eq!((answer.status, tunnels.load(Ordering::SeqCst)), (200, 1));
+    for refusing in [format!("http://{address}"), String::from("http://127.0.0.1:1")] {
+        let refused = through(&refusing).send(get(&server.url)).await.unwrap_err();
+        assert_eq!(refused, failure(HttpFailureKind::Connect, Sent::No), "{refusing}");
+    }
+    assert_eq!(tunnels.load(Ordering::SeqCst), 1);
 }
 
 /// The last look at the clock is after the handshake, so a slow one does not carry a request past the end of its lease.

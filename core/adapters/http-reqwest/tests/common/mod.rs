@@ -7,11 +7,12 @@ use std::time::Duration;
 use casehug_clio::model::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use casehug_clio::ports::{DocumentSlice, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, Method, Sent};
 use casehug_clio::testing::http::SuiteDocuments;
-use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
 
 pub fn transport(roots: &[Vec<u8>]) -> ReqwestTransport {
-    ReqwestTransport::with_roots(Arc::new(SuiteDocuments), Arc::new(TokioRuntime), roots).unwrap()
+    let network = roots.iter().fold(Network::default(), |network, root| network.root_certificate(root));
+    ReqwestTransport::with(Arc::new(SuiteDocuments), Arc::new(TokioRuntime), &network).unwrap()
 }
 
 pub fn get(url: &str) -> HttpRequest {
