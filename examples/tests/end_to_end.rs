@@ -23,8 +23,13 @@ async fn calls_used_equal_the_plan_and_a_second_run_makes_none() {
 
     bench.matter("m2", &intake("m2", "c1", Some(email), &["d1"]));
     assert_eq!(bench.run(&[]).await.1["calls"], 3, "1 + 2n, client linked");
-    bench.matter("m3", &intake("m3", "c3", Some("ZYX.qwertz@EXAMPLE.test"), &[]));
-    assert_eq!(bench.run(&[]).await.1["calls"], 1, "another CaseHug client of the same email shares the contact");
+    let mut same = intake("m3", "c3", Some("ZYX.qwertz@EXAMPLE.test"), &[]);
+    same["client"]["last_name"] = json!("Qwertzuiop c1");
+    bench.matter("m3", &same);
+    assert_eq!(bench.run(&[]).await.1["calls"], 1, "another CaseHug client of this email and name shares the contact");
+    bench.matter("m4", &intake("m4", "c4", Some(email), &[]));
+    let (_, report) = bench.run(&[]).await;
+    assert_eq!(report["calls"], 2, "of another name: Clio is searched for a contact of that name first");
     bench.matter("m2", &intake("m2", "c1", Some(email), &["d1", "d2"]));
     assert_eq!(bench.run(&[]).await.1["calls"], 2, "an added document");
 
