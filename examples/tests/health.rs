@@ -128,6 +128,7 @@ async fn the_card_tells_everything_in_each_state_and_what_to_do_next() {
         "held_matters": 0,
         "last_success": null,
         "last_failure": null,
+        "second_records": [],
     });
     assert_eq!(card.shown().await, expected);
 

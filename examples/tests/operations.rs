@@ -274,7 +274,7 @@ async fn after_a_restore_nothing_is_created_twice() {
     assert_each_once(&bench.state(), 2, 2, 2, "restored");
     // What is really new arrives too, at the price of a look.
     bench.matter("m2", &intake("m2", "c2", None, &["d1"]));
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
     let report = sdk.sync_matter(&admin(), &matter("m2")).await.unwrap();
     assert_eq!((report.first_failure().is_none(), report.calls), (true, 4 + 3), "{report:?}");
     sdk.recover_since(&admin(), None).await.unwrap();

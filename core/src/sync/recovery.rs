@@ -161,7 +161,9 @@ impl Driver<'_> {
             };
             let mut unit = self.unit_before_sending()?;
             unit.check(Connection::key(self.firm), Expect::Version(grant.connection_version));
-            unit.put_due(key.clone(), asked.expect(), Some(recovery.left), &Thing::Intent(intent))?;
+            // Without a due time if what was on its way is listed since long: a miss is believed at once.
+            let quiet_in = (!recovery.unlisted.is_zero()).then_some(recovery.left);
+            unit.put_due(key.clone(), asked.expect(), quiet_in, &Thing::Intent(intent))?;
             if let Some((key, value)) = companion {
                 unit.put(key.clone(), Expect::Absent, value)?;
             }
