@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::driver::Engine;
+use super::engine::Engine;
 use super::share::FirmShare;
 use crate::auth::{Connection, Grant, Links};
 use crate::budget::{Class, Seat};

@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use super::call::{Executed, MARGIN, Patience, executed};
 use super::dedupe::Since;
-use super::driver::{Driver, Engine};
+use super::driver::Driver;
+use super::engine::Engine;
 use super::report::{Note, StepReport};
 use super::things::{self, ContactKey, Decided, How, Intent, Link, Thing, committed_at};
 use crate::auth::Connection;

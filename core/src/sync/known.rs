@@ -1,7 +1,7 @@
 //! What the records say of an intake: what the planner looks at.
 
 use super::LinkState;
-use super::driver::Engine;
+use super::engine::Engine;
 use super::names::Name;
 use super::plan::{Plan, PlanInput, plan};
 use super::things::{self, DocumentThing, Thing};

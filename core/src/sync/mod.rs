@@ -41,6 +41,7 @@ mod create;
 mod dedupe;
 mod document;
 mod driver;
+mod engine;
 mod gone;
 mod known;
 mod matter;
@@ -59,8 +60,8 @@ mod things;
 mod upload;
 
 pub(crate) use call::{Caller, Executed, executed};
-pub(crate) use driver::Engine;
-pub use driver::{Progress, SyncConfig};
+pub(crate) use engine::Engine;
+pub use engine::{Progress, SyncConfig};
 pub(crate) use names::Name;
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
 pub(crate) use recovery::{epoch, recover};

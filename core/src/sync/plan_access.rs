@@ -9,7 +9,8 @@
 use core::time::Duration;
 
 use super::call::Caller;
-use super::driver::{Driver, Engine};
+use super::driver::Driver;
+use super::engine::Engine;
 use crate::auth::{Connection, ConnectionState, Links};
 use crate::budget::Class;
 use crate::clio::probe;

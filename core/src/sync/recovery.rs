@@ -13,7 +13,8 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::create::Asked;
-use super::driver::{Driver, SyncConfig};
+use super::driver::Driver;
+use super::engine::SyncConfig;
 use super::things::{ContactKey, Intent, Thing};
 use crate::auth::{Actor, Connection};
 use crate::error::{Code, Error, Result, Retry};

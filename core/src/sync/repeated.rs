@@ -21,7 +21,7 @@ use super::call::Caller;
 use super::contact::search_persons;
 use super::create::refused;
 use super::dedupe::{self, SentContact, SentMatter};
-use super::driver::Engine;
+use super::engine::Engine;
 use super::names::Name;
 use super::report::StepKind;
 use super::same_email::named;

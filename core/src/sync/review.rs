@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::create::refused;
-use super::driver::{Driver, Engine};
+use super::driver::Driver;
+use super::engine::Engine;
 use super::report::StepKind;
 use super::things::{self, Chosen, Decided, DocumentThing, Thing};
 use crate::auth::{Actor, Links};

@@ -11,7 +11,8 @@
 use super::contact::search_persons;
 use super::create::Asked;
 use super::dedupe;
-use super::driver::{Driver, Engine};
+use super::driver::Driver;
+use super::engine::Engine;
 use super::known::EmailDigests;
 use super::names::Name;
 use super::report::{Note, StepKind, StepOutcome, StepReport};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Caller;
 use super::create::refused;
-use super::driver::Engine;
+use super::engine::Engine;
 use super::report::StepKind;
 use crate::auth::Links;
 use crate::budget::Class;

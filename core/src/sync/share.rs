@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::driver::Engine;
+use super::engine::Engine;
 use crate::budget::Budget;
 use crate::model::{FirmId, Monotonic};
 use crate::records::Stored;
