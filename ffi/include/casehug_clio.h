@@ -130,7 +130,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_DOCUMENT_PROCESSING = 5011,
   // It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.
   CASEHUG_CLIO_SYNC_IN_DOUBT = 6001,
-  // It cannot be told by itself whether a record in Clio is the one in doubt. An admin must decide.
+  // It cannot be told by itself whether a record in Clio is the one that is meant. An admin must decide.
   CASEHUG_CLIO_NEEDS_REVIEW = 6002,
   // The matter or the client was in use, or what its sync goes by changed meanwhile. Nothing is lost: it is due again.
   CASEHUG_CLIO_SYNC_BUSY = 6003,
