@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 
 import { monotonic } from './clock.mjs';
 import { CasehugClioError } from './errors.mjs';
+import { Logs } from './log.mjs';
 
 const LONGEST_TIMER_MS = 3_600_000; // setTimeout fires at once beyond 2^31 ms.
 
@@ -31,6 +32,7 @@ async function create() {
 
 class Engine {
   dead = false;
+  logs = new Logs();
   #bindings;
   #pending = new Map();
   #timers = new Set();
@@ -43,6 +45,7 @@ class Engine {
     bindings.start({
       schedule: (task) => queueMicrotask(() => this.#poll(task)),
       settle: (task, succeeded, json) => this.#settle(task, succeeded, json),
+      log: (number, level, target, message) => this.logs.tell(number, { level, target, message }),
       now: () => Date.now(),
       monotonic,
       timer: (millis) => this.#timer(millis),

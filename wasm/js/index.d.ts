@@ -13,6 +13,24 @@ export interface Config {
   indexDelaySeconds?: number;
   /** For one call to Clio. Default: 30. */
   requestTimeoutSeconds?: number;
+  /**
+   * Takes what this SDK tells, an entry at a time: ids, counts and codes, no client data and no
+   * secret. Called between the SDK's own steps, never after `close()` has resolved, nor after an
+   * open that failed. What it throws, or a promise of it that rejects, is dropped.
+   */
+  log?: (entry: LogEntry) => void;
+  /** The least grave entries wanted. `info`: what happens. `debug`: each call. Default: `warn`. */
+  logLevel?: LogLevel;
+}
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+export interface LogEntry {
+  level: LogLevel;
+  /** The part of the SDK that speaks, e.g. `casehug_clio::clio::call`. */
+  target: string;
+  /** `what happened key=value key=value`. */
+  message: string;
 }
 
 /** Who asks, as the host authenticated them. */

@@ -10,18 +10,27 @@ export { NodeHttp } from './node-http.mjs';
 export class Sdk {
   #engine;
   #inner;
+  #log;
   #running = new Set();
 
   /** Only `Sdk.open` makes one. */
-  constructor(engine, inner) {
+  constructor(engine, inner, log) {
     this.#engine = engine;
     this.#inner = inner;
+    this.#log = log;
   }
 
   static async open(config, { store, http, intake }) {
     const loaded = await engine();
+    // JSON leaves a function out; anything else under `log` is refused as an unknown field.
     const json = JSON.stringify(config) ?? 'null';
-    return new Sdk(loaded, loaded.call(({ Engine }) => Engine.open(json, store, http, intake)));
+    const log = loaded.logs.begin(config?.log);
+    try {
+      return new Sdk(loaded, loaded.call(({ Engine }) => Engine.open(json, store, http, intake, log)), log);
+    } catch (error) {
+      loaded.logs.end(log);
+      throw error;
+    }
   }
 
   beginConnect(actor, redirectUri) {
@@ -50,6 +59,7 @@ export class Sdk {
     this.#inner = undefined;
     await Promise.allSettled([...this.#running]);
     if (inner !== undefined && !this.#engine.dead) this.#engine.call(() => inner.free());
+    this.#engine.logs.end(this.#log);
   }
 
   async #run(method, actor, ...texts) {

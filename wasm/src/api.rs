@@ -10,11 +10,14 @@ use casehug_clio::model::{ActorId, FirmId, MatterId};
 use casehug_clio::{Code, Error, Result, Sdk, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tracing::Dispatch;
+use tracing::dispatcher::with_default;
 use wasm_bindgen::prelude::*;
 
 use crate::executor::{describe, spawn};
 use crate::http::{HttpObject, JsHttp};
 use crate::intake::{IntakeObject, JsIntake};
+use crate::log::{self, LogLevel};
 use crate::runtime::JsRuntime;
 use crate::store::{JsStore, StoreObject};
 
@@ -40,6 +43,7 @@ struct Config {
     settle_seconds: Option<f64>,
     index_delay_seconds: Option<f64>,
     request_timeout_seconds: Option<f64>,
+    log_level: Option<LogLevel>,
 }
 
 #[derive(Deserialize)]
@@ -67,25 +71,30 @@ enum WhoRole {
 /// An open SDK.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Engine(Rc<Sdk>);
+pub struct Engine {
+    sdk: Rc<Sdk>,
+    log: Dispatch,
+}
 
 #[wasm_bindgen]
 impl Engine {
     /// Opens the SDK over the host's ports. Opens no connection. The error is the JSON text of one.
+    /// `log` is the number of its log function.
     pub fn open(
         config: &str,
         store: StoreObject,
         http: HttpObject,
         intake: IntakeObject,
+        log: Option<u32>,
     ) -> core::result::Result<Self, String> {
-        build(config, store, http, intake).map(|sdk| Self(Rc::new(sdk))).map_err(|error| describe(&error))
+        build(config, store, http, intake, log).map_err(|error| describe(&error))
     }
 
     /// `{"authorize_url"}`.
     #[wasm_bindgen(js_name = beginConnect)]
     pub fn begin_connect(&self, who: &str, redirect_uri: String) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.0), actor(who));
-        spawn(async move {
+        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
+        self.run(async move {
             let start = sdk.begin_connect(&who?, &redirect_uri).await?;
             Ok(json!({ "authorize_url": start.authorize_url.as_str() }))
         })
@@ -94,21 +103,21 @@ impl Engine {
     /// The connection, without secrets.
     #[wasm_bindgen(js_name = finishConnect)]
     pub fn finish_connect(&self, who: &str, callback_query: String) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.0), actor(who));
-        spawn(async move { to_json(&sdk.finish_connect(&who?, &callback_query).await?) })
+        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
+        self.run(async move { to_json(&sdk.finish_connect(&who?, &callback_query).await?) })
     }
 
     /// The firm's connection, or null.
     pub fn connection(&self, who: &str) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.0), actor(who));
-        spawn(async move { to_json(&sdk.connection(&who?).await?) })
+        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
+        self.run(async move { to_json(&sdk.connection(&who?).await?) })
     }
 
     /// `{"calls":{"least","most"}}`.
     #[wasm_bindgen(js_name = planMatter)]
     pub fn plan_matter(&self, who: &str, matter: String) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.0), actor(who));
-        spawn(async move {
+        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
+        self.run(async move {
             let plan = sdk.plan_matter(&who?, &MatterId::new(matter)?).await?;
             Ok(json!({ "calls": { "least": plan.calls.least, "most": plan.calls.most } }))
         })
@@ -117,12 +126,18 @@ impl Engine {
     /// The report.
     #[wasm_bindgen(js_name = syncMatter)]
     pub fn sync_matter(&self, who: &str, matter: String) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.0), actor(who));
-        spawn(async move { to_json(&sdk.sync_matter(&who?, &MatterId::new(matter)?).await?) })
+        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
+        self.run(async move { to_json(&sdk.sync_matter(&who?, &MatterId::new(matter)?).await?) })
     }
 }
 
-fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObject) -> Result<Sdk> {
+impl Engine {
+    fn run(&self, work: impl Future<Output = Result<Value>> + 'static) -> u32 {
+        with_default(&self.log, || spawn(work))
+    }
+}
+
+fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObject, log: Option<u32>) -> Result<Engine> {
     let invalid = |argument| Error::new(Code::SettingInvalid).with("argument", argument);
     let config: Config =
         json::read(config.as_bytes(), Code::SettingInvalid).map_err(|error| error.with("argument", "config"))?;
@@ -147,7 +162,9 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
     if let Some(timeout) = config.request_timeout_seconds {
         builder = builder.request_timeout(seconds(timeout, "requestTimeoutSeconds")?);
     }
-    builder.build()
+    let log = log::to(log, config.log_level.unwrap_or(LogLevel::Warn));
+    let sdk = with_default(&log, || builder.build())?;
+    Ok(Engine { sdk: Rc::new(sdk), log })
 }
 
 fn actor(text: &str) -> Result<Actor> {

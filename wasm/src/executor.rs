@@ -3,6 +3,8 @@
 //! A task is a future under a number. Waking it asks the host to call [`poll`] with that number soon; several wakes before that are one. When the
 //! future is done the host is given its result. A panic leaves [`poll`] as a JavaScript exception; what is then in this module is of no use any
 //! more, and the host drops the whole instance.
+//!
+//! What a task tells goes to the log of whoever started it ([`log`](crate::log)), also when it starts others.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -14,6 +16,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use casehug_clio::{Error, Result};
 use serde_json::Value;
+use tracing::Dispatch;
+use tracing::dispatcher::{get_default, with_default};
 use wasm_bindgen::prelude::*;
 
 use crate::host;
@@ -23,6 +27,7 @@ type Work = Pin<Box<dyn Future<Output = Result<Value>>>>;
 struct Task {
     work: Work,
     wake: Arc<Wakeup>,
+    log: Dispatch,
 }
 
 thread_local! {
@@ -53,7 +58,8 @@ pub(crate) fn spawn(work: impl Future<Output = Result<Value>> + 'static) -> u32 
     let task = LAST.get().wrapping_add(1);
     LAST.set(task);
     let wake = Arc::new(Wakeup { task, scheduled: AtomicBool::new(false) });
-    TASKS.with_borrow_mut(|tasks| tasks.insert(task, Task { work: Box::pin(work), wake: Arc::clone(&wake) }));
+    let started = Task { work: Box::pin(work), wake: Arc::clone(&wake), log: get_default(Dispatch::clone) };
+    TASKS.with_borrow_mut(|tasks| tasks.insert(task, started));
     wake.wake();
     task
 }
@@ -62,7 +68,11 @@ pub(crate) fn spawn(work: impl Future<Output = Result<Value>> + 'static) -> u32 
 #[wasm_bindgen]
 pub fn poll(task: u32) {
     // Out of the table while it runs: it may start others.
-    let Some(mut running) = TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) else { return };
+    let Some(running) = TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) else { return };
+    with_default(&running.log.clone(), || go_on(task, running));
+}
+
+fn go_on(task: u32, mut running: Task) {
     running.wake.scheduled.store(false, Ordering::Relaxed);
     let waker = Waker::from(Arc::clone(&running.wake));
     match running.work.as_mut().poll(&mut Context::from_waker(&waker)) {

@@ -20,6 +20,10 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn settle(this: &Host, task: u32, succeeded: bool, json: &str) -> Result<(), JsValue>;
 
+    /// A line for the log function of this number. Calls it soon, never inside this call.
+    #[wasm_bindgen(method, catch)]
+    pub fn log(this: &Host, number: u32, level: &str, target: &str, message: &str) -> Result<(), JsValue>;
+
     /// The wall clock: milliseconds since 1970.
     #[wasm_bindgen(method, catch)]
     pub fn now(this: &Host) -> Result<f64, JsValue>;

@@ -17,6 +17,7 @@ mod executor;
 mod host;
 mod http;
 mod intake;
+mod log;
 mod runtime;
 mod store;
 #[cfg(feature = "testing")]
