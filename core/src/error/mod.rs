@@ -212,15 +212,14 @@ impl fmt::Display for Error {
     }
 }
 
+/// As [`Display`](fmt::Display), then the verdict and what led to it: this is what a person sees when a `main` gives an error back, or an `unwrap` panics.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("code", &self.0.code)
-            .field("kind", &self.kind())
-            .field("retry", &self.0.retry)
-            .field("context", &self.0.context)
-            .field("source", &self.0.source)
-            .finish()
+        write!(f, "{self}; retry: {}", self.0.retry.name())?;
+        match &self.0.source {
+            Some(source) => write!(f, "; because of {source:?}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -233,6 +232,15 @@ impl core::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_main_and_unwrap_print_of_an_error_is_its_message() {
+        let error = Error::new(Code::StoreFailed).with("reason", "disk_full");
+        let outer = Error::new(Code::Stopped).caused_by(error.clone());
+        let told = format!("{outer:?}");
+        assert_eq!(told, format!("{outer}; retry: retry; because of {error}; retry: retry"));
+        assert!(told.contains(Code::StoreFailed.message()) && !told.contains('{'), "{told}");
+    }
 
     #[test]
     fn an_error_tells_clios_answer_to_what_led_to_it_unless_it_has_one_of_its_own() {
