@@ -18,11 +18,11 @@ enum casehug_clio_code
   CASEHUG_CLIO_INTAKE_MALFORMED = 1001,
   // The intake lacks something that Clio needs, or a value is not allowed. Correct it and sync again.
   CASEHUG_CLIO_INTAKE_INVALID = 1002,
-  // CaseHug has no intake for this matter.
+  // CaseHug has no intake for this matter. Check the matter's id, and whether its intake is where intakes are read from.
   CASEHUG_CLIO_MATTER_UNKNOWN = 1003,
-  // An id is empty, too long or holds characters that ids may not hold.
+  // An id is empty, too long or holds characters that ids may not hold: 1 to 128 of A-Z a-z 0-9 _ - . : are allowed, and no dot at the beginning.
   CASEHUG_CLIO_ID_INVALID = 1004,
-  // A setting or an argument is not allowed, or cannot be read.
+  // A setting or an argument is not allowed, or cannot be read. See which, and correct it.
   CASEHUG_CLIO_SETTING_INVALID = 1005,
   // This URL is not allowed here: https is required, except for this machine's own loopback addresses.
   CASEHUG_CLIO_URL_REFUSED = 1006,
@@ -52,7 +52,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_OAUTH_REFUSED = 2007,
   // This is a different Clio account from the one that the firm was connected to. Connect the earlier account, or ask for a separate set of links.
   CASEHUG_CLIO_ACCOUNT_MISMATCH = 2008,
-  // Clio's authorization server answered something that cannot be read.
+  // Clio's authorization server answered something that cannot be read. If it goes on, check that the region is right and that no proxy or firewall is in the way.
   CASEHUG_CLIO_OAUTH_ANSWER_INVALID = 2009,
   // Another admin connected or disconnected the firm at the same moment. Look at its state, and begin again if needed.
   CASEHUG_CLIO_CONNECT_CONFLICT = 2010,
@@ -68,27 +68,27 @@ enum casehug_clio_code
   CASEHUG_CLIO_CONNECT_FAILED = 3001,
   // No secure connection: TLS 1.2 or newer and a valid certificate are required. Where the office's network opens TLS, its root certificate has to be configured.
   CASEHUG_CLIO_TLS_REFUSED = 3002,
-  // No answer came in time.
+  // No answer came in time. If it goes on, check the network, and whether Clio reports a disturbance.
   CASEHUG_CLIO_TIMED_OUT = 3003,
-  // The connection broke before the answer was complete.
+  // The connection broke before the answer was complete. If it goes on, check the network and its proxy or firewall.
   CASEHUG_CLIO_CONNECTION_LOST = 3004,
   // The answer was larger than allowed and was not read.
   CASEHUG_CLIO_RESPONSE_TOO_LARGE = 3005,
   // The answer was a redirect, which is not followed. A proxy or firewall may be in the way.
   CASEHUG_CLIO_REDIRECT_REFUSED = 3006,
-  // A firewall or gateway answered with a web page instead of Clio.
+  // A firewall or gateway answered with a web page instead of Clio. If it goes on, have whoever runs the network look whether Clio is let through; if it is, ask Clio.
   CASEHUG_CLIO_FIREWALL_ANSWER = 3007,
   // The request was not sent because its time had run out.
   CASEHUG_CLIO_SEND_WINDOW_CLOSED = 3008,
-  // The HTTP transport failed.
+  // The HTTP transport failed. If it goes on, report the code and its context.
   CASEHUG_CLIO_TRANSPORT_FAILED = 3009,
   // Clio's request limit was reached. It resets within a minute or so.
   CASEHUG_CLIO_CLIO_RATE_LIMITED = 4001,
-  // Clio had an internal error.
+  // Clio had an internal error. If it goes on, see whether Clio reports a disturbance, or ask Clio.
   CASEHUG_CLIO_CLIO_UNAVAILABLE = 4002,
   // Clio refused the request as malformed. This is a defect of the integration; report the code and the Clio error type.
   CASEHUG_CLIO_CLIO_BAD_REQUEST = 4003,
-  // Clio says that the record does not exist, or hides it from the connected user.
+  // Clio says that the record does not exist, or hides it from the connected user. Look whether it was deleted in Clio, and whether that user may see it.
   CASEHUG_CLIO_CLIO_NOT_FOUND = 4004,
   // Clio refused the values that were sent. See the named field, if there is one, and the Clio error type.
   CASEHUG_CLIO_CLIO_VALIDATION = 4005,
@@ -96,7 +96,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_CLIO_CONFLICT = 4006,
   // Clio no longer supports the API version of this SDK. Update the SDK.
   CASEHUG_CLIO_CLIO_VERSION_UNSUPPORTED = 4007,
-  // Clio's answer could not be read.
+  // Clio's answer could not be read. If it goes on, look whether a proxy or firewall is in the way, and report the code and its context.
   CASEHUG_CLIO_CLIO_ANSWER_INVALID = 4008,
   // This Clio plan has no API access. Boutique, Corporate and Elite include API access; Starter may lack it. Upgrade the plan or ask Clio, then connect, unless the firm still is connected.
   CASEHUG_CLIO_PLAN_WITHOUT_API = 4009,
@@ -104,15 +104,15 @@ enum casehug_clio_code
   CASEHUG_CLIO_APP_PERMISSION_MISSING = 4010,
   // Clio forbids this. Either the role of the connected Clio user has no access: give it access in Clio, or reconnect as a user who has it. Or the Clio app lacks a permission: check them (Contacts, Matters, Documents read and write, Users read, Webhooks write), then reconnect.
   CASEHUG_CLIO_USER_ROLE_FORBIDS = 4011,
-  // The mapped practice area no longer exists in Clio. Choose another in Settings, Integrations.
+  // The firm has no such practice area in Clio, or no longer. Choose another in Settings, Integrations.
   CASEHUG_CLIO_PRACTICE_AREA_GONE = 4012,
   // The document is not approved and was not sent.
   CASEHUG_CLIO_DOCUMENT_NOT_APPROVED = 5001,
   // Only uploads of the client may be sent; this document is not one and was refused.
   CASEHUG_CLIO_DOCUMENT_NOT_CLIENT_UPLOAD = 5002,
-  // The document's file cannot be found.
+  // The document's file cannot be found. Put it back where the intake says it is, or correct that.
   CASEHUG_CLIO_DOCUMENT_MISSING = 5003,
-  // The document's file could not be read.
+  // The document's file could not be read. Check its permissions and its storage.
   CASEHUG_CLIO_DOCUMENT_UNREADABLE = 5004,
   // The document changed while it was being sent. Nothing of it was published in Clio. It can be sent as it is now.
   CASEHUG_CLIO_DOCUMENT_CHANGED = 5005,
@@ -120,9 +120,9 @@ enum casehug_clio_code
   CASEHUG_CLIO_DOCUMENT_WITHDRAWN = 5006,
   // Clio does not accept empty files. Ask the client for the file again.
   CASEHUG_CLIO_DOCUMENT_EMPTY_REFUSED = 5007,
-  // The document is larger than Clio can take.
+  // The document is larger than Clio can take. Ask the client for a smaller file, or for parts of it.
   CASEHUG_CLIO_DOCUMENT_TOO_LARGE = 5008,
-  // Clio's document storage refused the upload.
+  // Clio's document storage refused the upload. If it goes on, report the code and its context.
   CASEHUG_CLIO_UPLOAD_REFUSED = 5009,
   // Clio named an upload address that is not allowed. Nothing was sent there. Report this.
   CASEHUG_CLIO_UPLOAD_URL_REFUSED = 5010,
