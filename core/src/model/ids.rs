@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 const MAX_ID: usize = 128;
 
 macro_rules! casehug_ids {
-    ($( $(#[$doc:meta])* $name:ident; )*) => { $(
+    ($( $(#[$doc:meta])* $name:ident $word:literal; )*) => { $(
         $(#[$doc])*
         ///
         /// An opaque string of 1 to 128 bytes from `A-Z a-z 0-9 _ - . :`, not starting with a dot. Ids appear in logs and errors, so they MUST
@@ -27,7 +27,7 @@ macro_rules! casehug_ids {
             /// [`Code::IdInvalid`] when it is empty, too long or holds another character.
             pub fn new(id: impl Into<String>) -> Result<Self> {
                 let id = id.into();
-                if is_valid(&id) { Ok(Self(id)) } else { Err(Error::new(Code::IdInvalid).with("type", stringify!($name))) }
+                if is_valid(&id) { Ok(Self(id)) } else { Err(Error::new(Code::IdInvalid).with("type", $word)) }
             }
 
             /// The id as text.
@@ -56,19 +56,19 @@ macro_rules! casehug_ids {
 
 casehug_ids! {
     /// A CaseHug firm.
-    FirmId;
+    FirmId "firm";
     /// A CaseHug matter.
-    MatterId;
+    MatterId "matter";
     /// A CaseHug client.
-    ClientId;
+    ClientId "client";
     /// A CaseHug document: a slot that an upload fills.
-    DocumentId;
+    DocumentId "document";
     /// A CaseHug upload: one file in a document's slot.
-    UploadId;
+    UploadId "upload";
     /// A user of a CaseHug firm, who asks for something.
-    ActorId;
+    ActorId "actor";
     /// A connection of one firm to one Clio account.
-    ConnectionId;
+    ConnectionId "connection";
 }
 
 fn is_valid(id: &str) -> bool {
@@ -104,6 +104,16 @@ impl<'de> Deserialize<'de> for ClioId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_id_is_called_by_what_it_names_and_not_by_its_rust_type() {
+        let types: Vec<String> = [FirmId::new("").err(), MatterId::new("a b").err(), ActorId::new("../x").err()]
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error.get("type").map(str::to_owned))
+            .collect();
+        assert_eq!(types, ["firm", "matter", "actor"]);
+    }
 
     #[test]
     fn ids_are_checked() {

@@ -153,7 +153,7 @@ impl DocumentKey {
             document: DocumentId::new(document)?,
             upload: UploadId::new(upload)?,
         };
-        if parts.next().is_some() { Err(Error::new(Code::IdInvalid).with("type", "DocumentKey")) } else { Ok(key) }
+        if parts.next().is_some() { Err(Error::new(Code::IdInvalid).with("type", "document")) } else { Ok(key) }
     }
 }
 
