@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use bench::{Bench, PROGRAM, intake};
 use clio_sim::Config;
+use clio_sim::model::Request;
 use serde_json::{Value, json};
 
 fn text(bytes: &[u8]) -> String {
@@ -24,6 +25,7 @@ async fn shown(bench: &Bench, more: &[&str]) -> (Output, String) {
     for form in ["Err(", "Ok(", "Some(", "None", "Error {", "ClioId", " { ", "SearchThenCreate", "NoSuchArea"] {
         assert!(!all.contains(form), "{form} in {all}");
     }
+    assert!(!all.contains('\u{1b}'), "colours in a file: {all}");
     (output, all)
 }
 
@@ -45,7 +47,7 @@ async fn a_dry_run_says_what_is_true_before_and_after_a_connection() {
         "its practice area is known once the firm is connected",
         "searched for by email; linked if Clio has it, else created",
         "m1/d1/d1: sent: 70 kB, 2 calls",
-        "m1/d2/d2: FAILS: The document's file cannot be found. [document_missing]",
+        "document_missing",
         "m1/d3/d3: not sent: it is rejected, not approved",
         "nobody mapped its case type",
         "within a minute",
@@ -101,10 +103,59 @@ async fn the_exit_code_tells_results_apart() {
     let mut command = Command::new(PROGRAM);
     command.arg("--intake").arg(bench.intakes()).arg("--db").arg(bench.folder.path().join("other.db"));
     command.args(["--clio-url", "http://127.0.0.1:1", "--auto-consent", "--json"]);
+    let began = std::time::Instant::now();
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &report["error"]["code"]), (Some(4), &json!("connect_failed")), "come back");
+    assert!(began.elapsed().as_secs() < 15, "a redirect was waited for that cannot come");
     bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clio_that_asks_a_person_ends_automatic_consent_at_once_and_is_not_called_a_refusal() {
+    let bench = Bench::new().await;
+    bench.matter("m1", &intake("m1", "c1", None, &[]));
+    let now = bench.sim.now();
+    let asks = Request::new("POST", "/__sim/config").with_json(&json!({ "auto_consent": false }));
+    assert_eq!(bench.sim.model().handle(now, &asks).status, 200);
+    let began = std::time::Instant::now();
+    let (output, report) = bench.run(&[]).await;
+    assert!(began.elapsed().as_secs() < 15);
+    let told = (&report["error"]["code"], &report["error"]["path"], &report["error"]["context"]["reason"]);
+    assert_eq!(told, (&json!("setting_invalid"), &json!("auto_consent"), &json!("clio_asks_a_person")));
+    assert_eq!(output.status.code(), Some(1));
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_redirect_comes_to_the_port_that_is_registered_with_the_clio_app() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let redirect_uris = vec![format!("http://127.0.0.1:{port}/callback")];
+    let bench = Bench::with(Config { redirect_uris, ..Config::default() }).await;
+    bench.matter("m1", &intake("m1", "c1", None, &[]));
+    let (output, report) = bench.run(&[]).await;
+    assert_eq!((output.status.code(), &report["error"]["code"]), (Some(5), &json!("oauth_refused")));
+    let port = port.to_string();
+    let (output, _) = bench.run(&["--callback-port", &port]).await;
+    assert_eq!(output.status.code(), Some(0));
+    bench.sim.stop();
+}
+
+#[test]
+fn a_service_that_cannot_start_says_why_to_people() {
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
+        command.args(["--listen", "127.0.0.1:0", "--intake", "."]).args(arguments);
+        let output = command.env("RUST_LOG", "trace").output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    let (code, said) = start(&["--db", "no/such/folder/x.db", "--clio-url", "http://127.0.0.1:1"]);
+    assert_eq!(code, Some(1));
+    assert!(said.starts_with("[7004 store_open_failed] ") && said.contains("reason=directory_missing"), "{said}");
+    let (_, said) = start(&["--db", "x.db", "--clio-url", "https://app.clio.com"]);
+    assert!(said.contains("variable=CASEHUG_CLIO_CLIENT_ID, reason=missing"), "{said}");
+    let (_, said) = start(&["--db", "x.db", "--clio-url", "http://clio.example"]);
+    assert!(said.contains("setting=clio_url"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@
 //! | `GET /sync-log`, `POST /sync-log/{run}/retry`, `GET /audit`, `GET /held`, `POST /held` | logs |
 //! | `GET /contact-proposals`, `POST /contact-proposals/{id}`, `POST /matters/{matter}/contact-changed` | review of contacts, both ways |
 //! | `GET /events`, `POST /events/ack`, `POST /contact-proposals/{id}/applied`, `POST /matters/{matter}/status-changed` | the outbox, and what CaseHug's own services say: they ask as an admin |
+#![allow(clippy::print_stderr, reason = "what ends the program is said there")]
 
 mod answer;
 mod callback;
@@ -27,6 +28,7 @@ mod signals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ use casehug_clio_store_sqlite::SqliteStore;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 use url::Url;
 
 use crate::intakes::FirmIntakes;
@@ -47,12 +51,21 @@ use crate::intakes::FirmIntakes;
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 
+/// The variable that holds the root key.
+const SEALING_KEY: &str = "CASEHUG_CLIO_SEALING_KEY";
+
 /// How long requests may take that are being answered when it is told to stop.
 const CLOSING: Duration = Duration::from_secs(5);
 
+const VARIABLES: &str = "Environment, needed unless Clio is on loopback:
+  CASEHUG_CLIO_CLIENT_ID      the Clio app's id, from Clio's developer portal
+  CASEHUG_CLIO_CLIENT_SECRET  its secret
+  CASEHUG_CLIO_SEALING_KEY    32 bytes in hex or base64, which encrypt the tokens at rest
+RUST_LOG says how much is logged on stderr: error, warn, info (the default), debug or trace.";
+
 /// Serves one CaseHug installation. Ends at SIGTERM or ctrl-c, after the steps in progress; a second signal ends it at once.
 #[derive(Debug, Parser)]
-#[command(name = "service", version)]
+#[command(name = "service", version, after_help = VARIABLES)]
 struct Args {
     /// Where to listen. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
@@ -85,16 +98,36 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
+async fn main() -> ExitCode {
     let args = Args::parse();
+    start_logging();
+    match run(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // As it is said to people: a `Result` of `main` would print the debug form.
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a request.
+fn start_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let ours = tracing_subscriber::filter::filter_fn(|metadata| {
+        metadata.target().starts_with("casehug_clio") || metadata.target().starts_with("service")
+    });
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(ours).with(lines).init();
+}
+
+async fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(args.listen).await?;
     let public = match &args.public_url {
         Some(url) => url.clone(),
         None => format!("http://{}", listener.local_addr()?).parse()?,
     };
-    let sdk = Arc::new(open(&args, &public).await?);
+    let sdk = Arc::new(open(args, &public).await?);
     tracing::info!(listening = %listener.local_addr()?, "ready");
     let worker = tokio::spawn({
         let sdk = Arc::clone(&sdk);
@@ -120,19 +153,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Error>> {
-    let host = ClioHost::custom(args.clio_url.clone())?;
+    let about = |error: Error| error.with("setting", "clio_url");
+    let host = ClioHost::custom(args.clio_url.clone()).map_err(about)?;
     // `custom` takes http for loopback addresses only.
     let loopback = args.clio_url.scheme() == "http";
     let id = setting("CASEHUG_CLIO_CLIENT_ID", loopback, "casehug-dev")?;
     let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
-    let key = setting("CASEHUG_CLIO_SEALING_KEY", loopback, DEV_KEY)?;
+    let key = setting(SEALING_KEY, loopback, DEV_KEY)?;
     let runtime = Arc::new(TokioRuntime);
     let network = network::network(args.proxy.as_deref(), args.root_certificates.as_deref())?;
     let intake = FirmIntakes::new(args.intake.clone());
+    let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())]);
+    let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
     let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host)
         .transport(Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &network)?))
         .store(Arc::new(SqliteStore::open(&args.db).await?))
-        .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())])?))
+        .keys(Arc::new(keys))
         .intake(Arc::new(intake))
         .runtime(runtime)
         .settle(Duration::from_secs(args.settle))
@@ -146,6 +182,6 @@ fn setting(name: &'static str, loopback: bool, for_loopback: &str) -> casehug_cl
     match std::env::var(name) {
         Ok(value) if !value.is_empty() => Ok(value),
         _ if loopback => Ok(for_loopback.to_owned()),
-        _ => Err(Error::new(Code::SettingInvalid).with("missing", name)),
+        _ => Err(Error::new(Code::SettingInvalid).with("variable", name).with("reason", "missing")),
     }
 }

@@ -16,26 +16,28 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// More than any request line that a browser sends here.
 const MAX_HEAD: usize = 16 * 1024;
 
-pub(crate) async fn ensure_connected(setup: &Setup, actor: &Actor, automatic: bool) -> Result<()> {
+pub(crate) async fn ensure_connected(setup: &Setup, actor: &Actor, port: u16, automatic: bool) -> Result<()> {
     let connection = setup.sdk.connection(actor).await?;
     if connection.is_some_and(|connection| connection.state != ConnectionState::ReconnectRequired) {
         return Ok(());
     }
-    let failed = |_| Error::new(Code::RuntimeFailed).with("part", "listener");
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
+    let failed = |_| Error::new(Code::SettingInvalid).with("setting", "callback_port").with("reason", "not_free");
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed)?;
     let redirect = format!("http://127.0.0.1:{}/callback", listener.local_addr().map_err(failed)?.port());
     let start = setup.sdk.begin_connect(actor, &redirect).await?;
-    let callback = tokio::time::timeout(PATIENCE, callback(&listener));
     let query = if automatic {
         let ask = ask_for_consent(setup, start.authorize_url.clone(), &redirect);
-        let (asked, query) = tokio::join!(ask, async { tokio::time::timeout(Duration::from_secs(30), callback).await });
-        asked?;
-        query.map_err(|_| Error::new(Code::TimedOut))?
+        let callback = async {
+            let query = tokio::time::timeout(Duration::from_secs(30), callback(&listener)).await;
+            query.map_err(|_| Error::new(Code::TimedOut))?
+        };
+        // Whoever is refused at once waits for nobody.
+        tokio::try_join!(ask, callback)?.1
     } else {
         super::output::say(&format!("Open this page and allow access:\n{}", start.authorize_url));
-        callback.await
+        let query = tokio::time::timeout(PATIENCE, callback(&listener)).await;
+        query.map_err(|_| Error::new(Code::ConnectStateExpired))??
     };
-    let query = query.map_err(|_| Error::new(Code::ConnectStateExpired))??;
     let connection = setup.sdk.finish_connect(actor, &query).await?;
     tracing::info!(connection = %connection.id, "connected");
     Ok(())
@@ -52,11 +54,15 @@ async fn ask_for_consent(setup: &Setup, authorize: Url, redirect: &str) -> Resul
         not_after: None,
         max_response: 1024 * 1024,
     };
-    let failed = |_| Error::new(Code::ConnectFailed);
+    let failed = |_| Error::new(Code::ConnectFailed).with("operation", "GET /oauth/authorize");
     let answer = setup.transport.send(get(authorize)).await.map_err(failed)?;
     let location = answer.headers.get("location").and_then(|location| location.parse::<Url>().ok());
     match location.filter(|location| location.as_str().starts_with(redirect)) {
         Some(location) => setup.transport.send(get(location)).await.map(|_| ()).map_err(failed),
+        // A page for a person.
+        None if (200..300).contains(&answer.status) => {
+            Err(Error::new(Code::SettingInvalid).with("setting", "auto_consent").with("reason", "clio_asks_a_person"))
+        }
         None => Err(Error::new(Code::OauthRefused).with("http_status", answer.status)),
     }
 }

@@ -15,6 +15,7 @@ mod signals;
 mod words;
 mod work;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -28,17 +29,23 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::exit::Exit;
 
-const EXIT_CODES: &str = "Exit codes:
+const MORE_HELP: &str = "Environment, needed unless Clio is on loopback:
+  CASEHUG_CLIO_CLIENT_ID      the Clio app's id, from Clio's developer portal
+  CASEHUG_CLIO_CLIENT_SECRET  its secret
+  CASEHUG_CLIO_SEALING_KEY    32 bytes in hex or base64, which encrypt the tokens at rest
+RUST_LOG says how much is logged on stderr: error, warn (the default), info, debug or trace.
+
+Exit codes:
   0  everything that may be sent is in Clio (of a dry run: would arrive)
   1  something failed, or would: the report says what
   2  the command line cannot be read
   3  a person must decide whether a record in Clio is the one in doubt
   4  something is in doubt, or a passing fault may be over: run it again
-  5  the firm is not connected to Clio, and connecting did not succeed";
+  5  the firm is not connected to Clio and connecting did not succeed, or Clio no longer accepts the connection or the plan";
 
 /// Syncs a folder of approved intakes to Clio.
 #[derive(Debug, Parser)]
-#[command(name = "sync-intake", version, after_help = EXIT_CODES)]
+#[command(name = "sync-intake", version, after_help = MORE_HELP)]
 struct Args {
     /// The folder: DIR/<matter id>/intake.json beside the files that it names.
     #[arg(long, value_name = "DIR", required_unless_present = "backup")]
@@ -58,6 +65,10 @@ struct Args {
     /// Ask for consent without a browser: for a Clio that redirects at once.
     #[arg(long)]
     auto_consent: bool,
+    /// Take Clio's redirect at this port of 127.0.0.1, and register http://127.0.0.1:PORT/callback with the Clio app: Clio wants the exact URL. 0 takes a free
+    /// one, which clio-sim allows.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    callback_port: u16,
     /// The office's proxy: http://host:port, with user:password@ before the host if it asks for that. Or the variable
     /// CASEHUG_CLIO_PROXY, which does not show in lists of processes.
     #[arg(long, value_name = "URL")]
@@ -115,6 +126,9 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
         Some(matter) => vec![Ok(matter)],
         None => setup.intake.matters()?,
     };
+    if matters.is_empty() {
+        output::say("There is no matter in this folder: each is a folder of its own, with an intake.json in it.");
+    }
     if args.dry_run {
         let plans = work::plan_all(&setup.sdk, &actor, matters).await;
         return plans::tell(&setup.sdk, &actor, &plans, args.json).await;
@@ -122,7 +136,7 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     let (stopping, store) = (work::Stopping::default(), setup.store.clone());
     let work = async {
         tokio::select! {
-            connected = consent::ensure_connected(&setup, &actor, args.auto_consent) => connected?,
+            connected = consent::ensure_connected(&setup, &actor, args.callback_port, args.auto_consent) => connected?,
             () = stopping.told() => return Err(Code::Stopped.into()),
         }
         if args.worker {
@@ -157,6 +171,6 @@ fn start_logging() {
     tracing_subscriber::registry()
         .with(filter)
         .with(ours)
-        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr))
         .init();
 }

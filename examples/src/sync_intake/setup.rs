@@ -19,6 +19,9 @@ use super::shown::{Shown, Watched};
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 
+/// The variable that holds the root key.
+const SEALING_KEY: &str = "CASEHUG_CLIO_SEALING_KEY";
+
 pub(crate) struct Setup {
     pub sdk: Sdk,
     pub store: SqliteStore,
@@ -36,13 +39,15 @@ pub(crate) async fn open(
     settle: Duration,
     index_delay: Duration,
 ) -> Result<Setup> {
-    let root: Url = clio_url.parse().map_err(|_| Error::new(Code::UrlRefused).with("setting", "clio-url"))?;
-    let host = ClioHost::custom(root.clone())?;
+    let about = |error: Error| error.with("setting", "clio_url");
+    let no_url = |_| about(Error::new(Code::UrlRefused).with("reason", "not_a_url"));
+    let root: Url = clio_url.parse().map_err(no_url)?;
+    let host = ClioHost::custom(root.clone()).map_err(about)?;
     // `custom` takes http for loopback addresses only.
     let loopback = root.scheme() == "http";
     let id = setting("CASEHUG_CLIO_CLIENT_ID", loopback, "casehug-dev")?;
     let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
-    let key = setting("CASEHUG_CLIO_SEALING_KEY", loopback, DEV_KEY)?;
+    let key = setting(SEALING_KEY, loopback, DEV_KEY)?;
     let runtime = Arc::new(TokioRuntime);
     let intake = FolderIntake::new(folder);
     let store = SqliteStore::open(db).await?;
@@ -50,7 +55,8 @@ pub(crate) async fn open(
     let watched = Watched { folder: intake.clone(), shown: shown.clone() };
     let transport: Arc<dyn HttpTransport> =
         Arc::new(ReqwestTransport::with(Arc::new(watched), runtime.clone(), network)?);
-    let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())])?;
+    let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())]);
+    let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
     // A doubt lasts for the send window, the time-out and `settle`; a short `settle` is for tests, where Clio answers fast.
     let short = settle < Duration::from_secs(30);
     let seconds = |normal, brief| Duration::from_secs(if short { brief } else { normal });
@@ -84,6 +90,6 @@ fn setting(name: &'static str, loopback: bool, for_loopback: &str) -> Result<Str
     match std::env::var(name) {
         Ok(value) if !value.is_empty() => Ok(value),
         _ if loopback => Ok(for_loopback.to_owned()),
-        _ => Err(Error::new(Code::SettingInvalid).with("missing", name)),
+        _ => Err(Error::new(Code::SettingInvalid).with("variable", name).with("reason", "missing")),
     }
 }
