@@ -47,7 +47,7 @@ async fn a_dry_run_says_what_is_true_before_and_after_a_connection() {
         "its practice area is known once the firm is connected",
         "searched for by email; linked if Clio has it, else created",
         "m1/d1/d1: sent: 70 kB, 2 calls",
-        "document_missing",
+        "m1/d2/d2: FAILS: [5003 document_missing] The document's file cannot be found.",
         "m1/d3/d3: not sent: it is rejected, not approved",
         "nobody mapped its case type",
         "within a minute",
@@ -55,7 +55,7 @@ async fn a_dry_run_says_what_is_true_before_and_after_a_connection() {
         assert!(all.contains(words), "{words}: {all}");
     }
     let (_, plan) = bench.run(&["--dry-run"]).await;
-    assert_eq!(plan["practice_areas_known"], false);
+    assert_eq!((&plan["practice_areas_known"], &plan["ok"]), (&json!(false), &json!(false)));
     let m1 = &plan["matters"][0];
     assert_eq!((&m1["contact"], &m1["matter_step"]), (&json!("search_then_create"), &json!("create")));
     assert_eq!(m1["no_practice_area"], "practice_areas_not_known");
@@ -138,6 +138,79 @@ async fn the_redirect_comes_to_the_port_that_is_registered_with_the_clio_app() {
     let port = port.to_string();
     let (output, _) = bench.run(&["--callback-port", &port]).await;
     assert_eq!(output.status.code(), Some(0));
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_what_would_keep_everything_back() {
+    let bench = Bench::new().await;
+    let mut first = intake("m1", "c1", None, &["d1"]);
+    bench.matter("m1", &first);
+    let (output, _) = shown(&bench, &[]).await;
+    assert_eq!(output.status.code(), Some(0));
+    let (output, all) = shown(&bench, &["--dry-run"]).await;
+    assert_eq!(output.status.code(), Some(0), "{all}");
+    assert!(all.contains("m1: no call\n") && all.contains("no call to Clio is needed"), "{all}");
+
+    let mut command = bench.command(&["--dry-run"]);
+    command.env("CASEHUG_CLIO_SEALING_KEY", "02".repeat(32));
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &plan["ok"]), (Some(1), &json!(false)));
+    assert_eq!(plan["advice"][0]["code"], "key_failed");
+
+    let clio = bench.state()["matters"][0]["id"].as_i64().unwrap();
+    bench.delete("matters", clio);
+    first = intake("m1", "c1", None, &["d1", "d2"]);
+    first["documents"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "id": "d3", "file_name": "a/b.pdf", "content_type": "application/pdf",
+        "path": "d1.pdf", "status": "approved", "origin": "client_upload" }));
+    bench.matter("m1", &first);
+    let (output, all) = shown(&bench, &["--dry-run"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    for words in ["m1/d3/d3: FAILS: [1002 intake_invalid]", "field=documents.file_name, reason=path_separator"] {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    let (output, all) = shown(&bench, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(all.contains("linked_record_gone"), "{all}");
+    let (output, plan) = bench.run(&["--dry-run"]).await;
+    assert_eq!((output.status.code(), &plan["matters"][0]["error"]["code"]), (Some(1), &json!("linked_record_gone")));
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_note_of_a_step_is_shown() {
+    let bench = Bench::new().await;
+    bench.matter("m1", &intake("m1", "c1", Some("both@zyx.qwertz.example"), &[]));
+    let mut other = intake("m2", "c2", Some("both@zyx.qwertz.example"), &[]);
+    (other["client"]["first_name"], other["client"]["last_name"]) = (json!("Bernhard"), json!("Othername"));
+    bench.matter("m2", &other);
+    let (_, all) = shown(&bench, &[]).await;
+    for words in ["another client with this email has the same contact", "the contact has another name; look whether"] {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_not_there_or_holds_nothing_is_said_to_be_so() {
+    let bench = Bench::new().await;
+    let (output, report) = bench.run(&["--dry-run"]).await;
+    assert_eq!(output.status.code(), Some(1), "a name that is wrong stays wrong");
+    assert_eq!(report["error"]["context"]["reason"], "no_folder");
+    std::fs::create_dir_all(bench.intakes()).unwrap();
+    let (output, all) = shown(&bench, &[]).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert!(all.contains("There is no matter in this folder"), "{all}");
+    bench.matter("m1", &intake("m1", "c1", None, &[]));
+    std::fs::create_dir_all(bench.intakes().join("Zyxwvut, her folder")).unwrap();
+    let (output, report) = bench.run(&[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let error = report["matters"].as_array().unwrap().iter().find(|matter| matter["matter"].is_null()).unwrap();
+    assert_eq!(error["error"]["context"], json!({ "type": "matter", "reason": "folder_name" }));
     bench.sim.stop();
 }
 

@@ -79,13 +79,15 @@ impl Intake {
 impl IntakeDocument {
     /// Checks what would be sent of it besides its bytes. The other documents of its intake do not wait for this one to be corrected.
     pub(crate) fn check(&self) -> Result<()> {
+        self.flaw().map_or(Ok(()), |(field, reason)| Err(invalid(field, reason)))
+    }
+
+    /// The field that cannot be sent as it is, and why.
+    pub(crate) fn flaw(&self) -> Option<(&'static str, &'static str)> {
         if let Some(reason) = text::file_name_flaw(self.file_name.expose()) {
-            return Err(invalid("documents.file_name", reason));
+            return Some(("documents.file_name", reason));
         }
-        if !is_media_type(&self.content_type) {
-            return Err(invalid("documents.content_type", "not_a_media_type"));
-        }
-        Ok(())
+        (!is_media_type(&self.content_type)).then_some(("documents.content_type", "not_a_media_type"))
     }
 }
 

@@ -111,7 +111,7 @@ impl Driver<'_> {
             }
             PlannedDocument::Upload { .. }
             | PlannedDocument::Resume
-            | PlannedDocument::Unsendable
+            | PlannedDocument::Unsendable { .. }
             | PlannedDocument::Unreadable(_) => match matter {
                 Some(matter) => match self.document(document, matter).await {
                     Err(error) => Err(self.gone(error, StepKind::Matter, matter).await),

@@ -110,7 +110,12 @@ pub enum PlannedDocument {
     /// Ask Clio what became of an earlier attempt, then go on.
     Resume,
     /// Its name or its media type cannot be sent as it is: fails until that is corrected.
-    Unsendable,
+    Unsendable {
+        /// The field that is refused, as the step's error names it.
+        field: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
     /// Its file cannot be read now: fails until it can.
     Unreadable(Code),
     /// Not approved: not sent.
@@ -164,7 +169,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
 }
 
 fn plan_document(document: &IntakeDocument, known: LinkState, len: Result<u64, Code>) -> PlannedDocument {
-    let (status, origin) = (document.status, document.origin);
+    let (status, origin, flaw) = (document.status, document.origin, document.flaw());
     let may_be_sent = status == DocumentStatus::Approved && origin == DocumentOrigin::ClientUpload;
     match known {
         LinkState::Linked(id) if may_be_sent => PlannedDocument::Linked(id),
@@ -173,10 +178,10 @@ fn plan_document(document: &IntakeDocument, known: LinkState, len: Result<u64, C
         LinkState::InDoubt => PlannedDocument::Resume,
         _ if origin != DocumentOrigin::ClientUpload => PlannedDocument::Refused(origin),
         _ if status != DocumentStatus::Approved => PlannedDocument::NotApproved(status),
-        LinkState::Unknown if document.check().is_err() => PlannedDocument::Unsendable,
-        LinkState::Unknown => match len {
-            Ok(len) => PlannedDocument::Upload { calls: PartPlan::new(len).calls(), len },
-            Err(code) => PlannedDocument::Unreadable(code),
+        LinkState::Unknown => match (flaw, len) {
+            (Some((field, reason)), _) => PlannedDocument::Unsendable { field, reason },
+            (None, Ok(len)) => PlannedDocument::Upload { calls: PartPlan::new(len).calls(), len },
+            (None, Err(code)) => PlannedDocument::Unreadable(code),
         },
     }
 }
@@ -244,7 +249,7 @@ impl PlannedDocument {
             Self::LinkedButWithdrawn(_) => "linked_but_withdrawn",
             Self::Upload { .. } => "upload",
             Self::Resume => "resume",
-            Self::Unsendable => "unsendable",
+            Self::Unsendable { .. } => "unsendable",
             Self::Unreadable(_) => "unreadable",
             Self::NotApproved(_) => "not_approved",
             Self::Refused(_) => "refused",
@@ -252,7 +257,7 @@ impl PlannedDocument {
     }
 
     pub(super) fn is_to_be_sent(self) -> bool {
-        matches!(self, Self::Upload { .. } | Self::Resume | Self::Unsendable | Self::Unreadable(_))
+        matches!(self, Self::Upload { .. } | Self::Resume | Self::Unsendable { .. } | Self::Unreadable(_))
     }
 
     fn calls(self) -> Calls {
@@ -260,7 +265,7 @@ impl PlannedDocument {
             Self::Upload { calls, .. } => Calls::exactly(calls),
             Self::Resume => Calls { least: 1, most: 3 },
             Self::Unreadable(_)
-            | Self::Unsendable
+            | Self::Unsendable { .. }
             | Self::Linked(_)
             | Self::LinkedButWithdrawn(_)
             | Self::NotApproved(_)

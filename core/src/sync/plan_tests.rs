@@ -64,7 +64,8 @@ fn a_document_that_cannot_be_named_so_in_clio_costs_no_calls_and_is_not_forgotte
     let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
     let path = IntakeDocument { file_name: crate::model::Confidential::new("../a.pdf"), ..sent };
     let planned = plan_document(&path, LinkState::Unknown, Ok(1));
-    assert_eq!((planned, planned.is_to_be_sent()), (PlannedDocument::Unsendable, true));
+    let refused = PlannedDocument::Unsendable { field: "documents.file_name", reason: "path_separator" };
+    assert_eq!((planned, planned.is_to_be_sent()), (refused, true));
     let linked = plan_document(&path, LinkState::Linked(ClioId(1)), Ok(0));
     assert_eq!(linked, PlannedDocument::Linked(ClioId(1)));
 }

@@ -1,8 +1,12 @@
 //! What people read of plans and steps. Ids, counts and fixed words; of the firm's own, the names of its practice areas.
 
 use casehug_clio::auth::PracticeArea;
+use casehug_clio::model::DocumentKey;
 use casehug_clio::settings::{Chosen, MappedBy, Unmapped};
-use casehug_clio::sync::{Note, PlannedContact, PlannedDocument, PlannedMatter, StepKind, StepOutcome, StepReport};
+use casehug_clio::sync::{
+    Calls, Note, PlannedContact, PlannedDocument, PlannedMatter, StepKind, StepOutcome, StepReport,
+};
+use casehug_clio::{Code, Error};
 
 pub(crate) fn contact(planned: PlannedContact) -> String {
     match planned {
@@ -53,7 +57,22 @@ fn why_none(unmapped: Unmapped) -> &'static str {
     }
 }
 
-pub(crate) fn document(planned: PlannedDocument) -> String {
+/// Why a document would not arrive, as the step of a run says it.
+pub(crate) fn refusal(key: &DocumentKey, planned: PlannedDocument) -> Option<Error> {
+    let error = match planned {
+        PlannedDocument::Unsendable { field, reason } => {
+            Error::new(Code::IntakeInvalid).with("field", field).with("reason", reason)
+        }
+        PlannedDocument::Unreadable(code) => Error::new(code),
+        _ => return None,
+    };
+    Some(error.with("document", key))
+}
+
+pub(crate) fn document(key: &DocumentKey, planned: PlannedDocument) -> String {
+    if let Some(error) = refusal(key, planned) {
+        return format!("FAILS: {error}");
+    }
     match planned {
         PlannedDocument::Linked(id) => format!("is in Clio already ({id})"),
         PlannedDocument::LinkedButWithdrawn(id) => {
@@ -61,10 +80,9 @@ pub(crate) fn document(planned: PlannedDocument) -> String {
         }
         PlannedDocument::Upload { calls, len } => format!("sent: {}, {calls} calls", size(len)),
         PlannedDocument::Resume => String::from("in doubt: Clio is asked what became of an earlier attempt"),
-        PlannedDocument::Unsendable => String::from("FAILS: its name or media type cannot be sent as it is"),
-        PlannedDocument::Unreadable(code) => format!("FAILS: {} [{}]", code.message(), code.name()),
         PlannedDocument::NotApproved(status) => format!("not sent: it is {}, not approved", status.name()),
         PlannedDocument::Refused(origin) => format!("not sent: it is no upload of the client's, but {}", origin.name()),
+        PlannedDocument::Unsendable { .. } | PlannedDocument::Unreadable(_) => String::from("FAILS"),
     }
 }
 
@@ -86,7 +104,8 @@ pub(crate) fn step(step: &StepReport) -> String {
         StepOutcome::InDoubt => "in doubt",
         StepOutcome::Blocked => "not tried, because something before it failed",
     };
-    let note = step.note.map(note).map(|note| format!(" ({note})")).unwrap_or_default();
+    let notes: Vec<&str> = step.notes.iter().map(|known| note(*known)).collect();
+    let note = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
     let refused = matches!(step.outcome, StepOutcome::Failed | StepOutcome::InDoubt);
     let error = step.error.as_ref().filter(|_| refused).map(|error| format!(": {error}")).unwrap_or_default();
     format!("{what} {became}{note}{error}")
@@ -111,6 +130,16 @@ pub(crate) fn size(bytes: u64) -> String {
         0..1_000 => format!("{bytes} bytes"),
         1_000..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
         _ => format!("{} MB", bytes.div_ceil(1_000_000)),
+    }
+}
+
+/// How many calls.
+pub(crate) fn calls(calls: Calls) -> String {
+    match (calls.least, calls.most) {
+        (0, 0) => String::from("no call"),
+        (1, 1) => String::from("1 call"),
+        (least, most) if least == most => format!("{most} calls"),
+        (least, most) => format!("{least} to {most} calls"),
     }
 }
 

@@ -130,7 +130,14 @@ pub(crate) async fn sync_all(
 /// Triggers what nobody triggered yet, and works until the process is told to stop. Whoever kills it instead loses nothing.
 pub(crate) async fn be_a_worker(sdk: &Sdk, actor: &Actor, matters: Vec<Result<MatterId>>) -> Result<()> {
     for matter in matters {
-        let matter = matter?;
+        let matter = match matter {
+            Ok(matter) => matter,
+            // One folder of a wrong name keeps no other matter from being synced.
+            Err(error) => {
+                super::output::say(&format!("a folder is left out: {error}"));
+                continue;
+            }
+        };
         if sdk.matter_state(actor, &matter).await?.status == MatterStatus::NotSynced {
             sdk.trigger(actor, &matter, Trigger::Approved).await?;
         }

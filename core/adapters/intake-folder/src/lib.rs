@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::model::{DocumentKey, DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::{Code, Error, Result, Retry};
 use tokio::runtime::Handle;
 
 use crate::index::{Index, Indexes, Seen};
@@ -58,7 +58,15 @@ impl FolderIntake {
     /// # Errors
     /// [`Code::IntakeUnreadable`] when the folder itself cannot be listed.
     pub fn matters(&self) -> Result<Vec<Result<MatterId>>> {
-        let unreadable = |_: io::Error| Error::new(Code::IntakeUnreadable).with("reason", "folder");
+        let unreadable = |error: io::Error| {
+            let unreadable = |reason| Error::new(Code::IntakeUnreadable).with("reason", reason);
+            match error.kind() {
+                // A name that is wrong stays wrong.
+                io::ErrorKind::NotFound => unreadable("no_folder").retry_as(Retry::Never),
+                io::ErrorKind::NotADirectory => unreadable("not_a_folder").retry_as(Retry::Never),
+                _ => unreadable("io"),
+            }
+        };
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.root).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
@@ -67,7 +75,8 @@ impl FolderIntake {
             }
         }
         names.sort_unstable();
-        Ok(names.into_iter().map(|name| MatterId::new(name.to_string_lossy())).collect())
+        let no_id = |error: Error| error.with("reason", "folder_name");
+        Ok(names.into_iter().map(|name| MatterId::new(name.to_string_lossy()).map_err(no_id)).collect())
     }
 
     async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
