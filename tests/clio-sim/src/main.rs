@@ -1,9 +1,16 @@
 //! The simulator as a program: prints one line of JSON when it listens, then serves until it is told to stop.
 
-use std::{error::Error, fs, io::Write, path::PathBuf};
+use std::{
+    error::Error,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use clio_sim::{ClioSim, Config, Ports};
+use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt;
 
 /// A faithful Clio Manage on loopback.
@@ -39,9 +46,15 @@ struct Args {
     exit_with_stdin: bool,
 }
 
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Box<dyn Error>> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let bytes = fs::read(path).map_err(|error| named(&error))?;
+    Ok(serde_json::from_slice(&bytes).map_err(|error| named(&error))?)
+}
+
 fn config(args: &Args) -> Result<Config, Box<dyn Error>> {
     let mut config: Config = match &args.config {
-        Some(path) => serde_json::from_slice(&fs::read(path)?)?,
+        Some(path) => read(path)?,
         None => Config::default(),
     };
     config.auto_consent |= args.auto_consent;
@@ -56,12 +69,22 @@ fn config(args: &Args) -> Result<Config, Box<dyn Error>> {
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let args = Args::parse();
+async fn main() -> ExitCode {
+    match run(&Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // As it is said to people: a `Result` of `main` would print the debug form.
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let ports = Ports { api: args.port, storage: args.storage_port };
-    let sim = ClioSim::start_on(config(&args)?, ports).await?;
+    let sim = ClioSim::start_on(config(args)?, ports).await?;
     if let Some(path) = &args.seed_file {
-        let seed = serde_json::from_slice(&fs::read(path)?)?;
+        let seed = read(path)?;
         let now = sim.now();
         sim.model().seed(now, &seed)?;
     }

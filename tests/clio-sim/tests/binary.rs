@@ -61,5 +61,6 @@ fn a_wrong_configuration_is_refused() {
         .unwrap();
     fs::remove_file(&file).unwrap();
     assert!(!output.status.success() && output.stdout.is_empty());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("rate_limits"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with(file.to_str().unwrap()) && said.contains("rate_limits"), "{said}");
 }
