@@ -1,9 +1,12 @@
 //! `sync-intake --backup`: a whole database in one file, beside whatever uses it, and restored as docs/admin.md says.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod bench;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
+use bench::{Bench, intake};
 use casehug_clio_store_sqlite::SqliteStore;
 
 fn back_up(db: &Path, file: &Path) -> Output {
@@ -34,4 +37,30 @@ fn a_mistyped_database_is_not_made_and_backed_up_empty() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("no_database"));
     assert!(!db.exists() && !file.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_what_was_sent_meanwhile_is_found_and_not_sent_again() {
+    let bench = Bench::new().await;
+    let (db, backup) = (bench.folder.path().join("sync.db"), bench.folder.path().join("backup.db"));
+    bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+    assert!(bench.run(&[]).await.0.status.success());
+    assert!(back_up(&db, &backup).status.success());
+    let saved_at = "2020-01-01T00:00:00Z";
+    bench.matter("m2", &intake("m2", "c2", None, &["d1"]));
+    assert!(bench.run(&[]).await.0.status.success());
+    std::fs::rename(&backup, &db).unwrap();
+    for beside in ["sync.db-wal", "sync.db-shm"] {
+        std::fs::remove_file(bench.folder.path().join(beside)).ok();
+    }
+    let (output, report) = bench.run(&["--recover-since", "yesterday"]).await;
+    assert_eq!((output.status.code(), &report["error"]["path"]), (Some(1), &serde_json::json!("recover_since")));
+    let (output, report) = bench.run(&["--recover-since", saved_at]).await;
+    assert!(output.status.success(), "{report}");
+    let state = bench.state();
+    for records in ["contacts", "matters", "documents"] {
+        assert_eq!(state[records].as_array().unwrap().len(), 2, "{records}: {report}");
+    }
+    assert!(bench.run(&["--recover-since", "none"]).await.0.status.success());
+    bench.sim.stop();
 }

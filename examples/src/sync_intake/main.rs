@@ -20,9 +20,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use casehug_clio::Code;
 use casehug_clio::auth::{Actor, Role};
-use casehug_clio::model::{ActorId, FirmId, MatterId};
+use casehug_clio::model::{ActorId, FirmId, MatterId, Timestamp};
+use casehug_clio::{Code, Error};
 use clap::Parser;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -91,6 +91,10 @@ struct Args {
     /// Write the whole database into this new file, and do nothing else. Whatever uses the database may go on.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "worker"])]
     backup: Option<PathBuf>,
+    /// After the database was restored: whatever may have been sent to Clio since this time (RFC 3339, not later than the backup) is looked for there
+    /// before anything is created. It stays so, at a call more for each new record, until `none` ends it.
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["dry_run", "backup"])]
+    recover_since: Option<String>,
     /// Print one JSON report on stdout, and nothing else there.
     #[arg(long)]
     json: bool,
@@ -126,6 +130,9 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
         Some(matter) => vec![Ok(matter)],
         None => setup.intake.matters()?,
     };
+    if let Some(time) = &args.recover_since {
+        setup.sdk.recover_since(&actor, recovery(time)?).await?;
+    }
     if matters.is_empty() {
         output::say("There is no matter in this folder: each is a folder of its own, with an intake.json in it.");
     }
@@ -159,6 +166,12 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     };
     store.close().await;
     ended
+}
+
+/// A time, or `none`.
+fn recovery(text: &str) -> casehug_clio::Result<Option<Timestamp>> {
+    let wrong = || Error::new(Code::SettingInvalid).with("setting", "recover_since").with("reason", "not_rfc3339");
+    if text == "none" { Ok(None) } else { Timestamp::parse(text).map(Some).ok_or_else(wrong) }
 }
 
 /// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a request.
