@@ -18,6 +18,7 @@ use core::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::connect::Connect;
+use super::lease::Lease;
 use super::oauth::is_invalid_grant;
 use super::tokens::Tokens;
 use super::{Actor, Connection, ConnectionState, Session, may_be_of_this_process};
@@ -25,7 +26,7 @@ use crate::clio::{AccessToken, CallLimits, Webhook, webhooks};
 use crate::error::{Code, Error, Result, Retry};
 use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
 use crate::model::{ClioId, ConnectionId, FirmId};
-use crate::ports::{Commit, Expect};
+use crate::ports::{Commit, Expect, Version};
 use crate::records::{Stored, Unit};
 use crate::webhook::{
     Chore, HOOKS, Hook, HookState, digest_in, drop_proposals, forget_health, is_due_within, wake_after,
@@ -204,11 +205,11 @@ impl Connect {
             _ => return Ok(None),
         }
         stored.value.require_of(self.oauth.host())?;
-        let sealed = self.vault.load(firm, &stored.value.id).await?;
-        let revoked = match &sealed {
+        let mut sealed = self.vault.load(firm, &stored.value.id).await?;
+        let revoked = match &mut sealed {
             None => Revoked::Not("tokens_missing"),
             Some(sealed) => match self.vault.open(firm, &stored.value.id, sealed).await {
-                Ok(tokens) => self.give_back(firm, &stored.value, &tokens).await?,
+                Ok(tokens) => self.give_back(firm, &stored.value, tokens, &mut sealed.version).await?,
                 Err(error) if self.is_lost(&error, &stored.value) => Revoked::Not("tokens_unreadable"),
                 Err(error) => return Err(error),
             },
@@ -271,19 +272,23 @@ impl Connect {
         Ok(now.is_some_and(|now| now.value.id == connection.id && now.value.state == ConnectionState::Revoking))
     }
 
-    async fn give_back(&self, firm: &FirmId, connection: &Connection, tokens: &Tokens) -> Result<Revoked> {
+    /// `stored`: the version of the envelope that holds `tokens`.
+    async fn give_back(
+        &self,
+        firm: &FirmId,
+        connection: &Connection,
+        mut tokens: Tokens,
+        stored: &mut Version,
+    ) -> Result<Revoked> {
         let end = tokens.expires_at.or(connection.ended_at.map(|at| at + LONGEST_TOKEN));
         let over = end.is_some_and(|end| end <= self.journal.runtime().now());
         let later = |error| if over { Ok(Revoked::Not("token_ended")) } else { Err(error) };
         let mut left = None;
-        let mut tokens = tokens.clone();
         let mut found = self.our_webhooks(firm, connection, &tokens.access).await;
         if found.as_ref().is_err_and(|error| error.code() == Code::TokenRejected)
-            && let Ok(granted) = self.oauth.refresh(&tokens.refresh, None).await
+            && self.renew(firm, connection, &mut tokens, stored).await?
         {
             // Only the access token had ended.
-            tokens.access = granted.access;
-            tokens.refresh = granted.refresh.unwrap_or(tokens.refresh);
             found = self.our_webhooks(firm, connection, &tokens.access).await;
         }
         match found {
@@ -324,6 +329,44 @@ impl Connect {
             }
         }
         Ok(left.map_or(Revoked::All, Revoked::Not))
+    }
+
+    /// Refreshes the tokens of a connection that is being revoked. `false`: Clio grants nothing.
+    ///
+    /// What Clio grants is stored before it is used: its first use may end the tokens before it, and
+    /// should a later request fail, nothing else would lead to the grant.
+    async fn renew(
+        &self,
+        firm: &FirmId,
+        connection: &Connection,
+        tokens: &mut Tokens,
+        stored: &mut Version,
+    ) -> Result<bool> {
+        let Some(lease) = Lease::take(&self.journal, firm, &connection.id).await? else { return Err(contended()) };
+        let renewed = self.renew_under(&lease, firm, connection, tokens, stored).await;
+        lease.release(&self.journal).await;
+        renewed
+    }
+
+    async fn renew_under(
+        &self,
+        lease: &Lease,
+        firm: &FirmId,
+        connection: &Connection,
+        tokens: &mut Tokens,
+        stored: &mut Version,
+    ) -> Result<bool> {
+        // The lease may have been somebody else's a moment ago.
+        let now = self.vault.load(firm, &connection.id).await?;
+        if now.is_none_or(|now| now.version != *stored) {
+            return Err(contended());
+        }
+        let Ok(granted) = self.oauth.refresh(&tokens.refresh, Some(lease.not_after)).await else { return Ok(false) };
+        tokens.access = granted.access;
+        tokens.refresh = granted.refresh.unwrap_or_else(|| tokens.refresh.clone());
+        (tokens.refresh_at, tokens.expires_at) = (granted.refresh_at, granted.expires_at);
+        *stored = self.vault.swap(firm, &connection.id, Some(stored), tokens).await?.ok_or_else(contended)?;
+        Ok(true)
     }
 
     /// Deauthorizes a grant by its access token, or, if that has ended, by one that its refresh token still gets.
@@ -467,6 +510,11 @@ impl Connect {
         }
         Ok(())
     }
+}
+
+/// Somebody else changes the tokens: tried again later.
+fn contended() -> Error {
+    Error::new(Code::StoreConflict).with("reason", "tokens_contended")
 }
 
 /// Whether a seal will not open later either.

@@ -19,6 +19,10 @@ use crate::{HOST, Simulation};
 
 /// How long an admin waits before trying again.
 const AGAIN: Duration = Duration::from_secs(3);
+/// Longer than an attempt of which nothing came is left, and what its sweep waits for.
+const SWEPT: Duration = Duration::from_secs(1200);
+/// An attempt's time ends on the database's clock, which is set back by up to twelve hours in all.
+const SWEPT_THOUGH_SET_BACK: Duration = Duration::from_secs(13 * 3600);
 /// Between reading that there is a connection and sending lie a few accesses of the database.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
@@ -276,7 +280,9 @@ impl Simulation {
         }
         self.disconnect()?;
         // Until the last attempt that came to nothing is swept.
-        self.world.run_until(self.world.now() + Duration::from_secs(1200), || false);
+        let set_back = self.scenario.has(|event| matches!(event, Event::StoreClock { .. }));
+        let swept = if set_back { SWEPT_THOUGH_SET_BACK } else { SWEPT };
+        self.world.run_until(self.world.now() + swept, || false);
         let record = self.connection_record();
         if record["state"] != "disconnected" {
             return Err(format!("nothing was in the way of disconnecting: {record}"));

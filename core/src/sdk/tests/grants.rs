@@ -1,5 +1,6 @@
 //! What Clio has granted over the time, and what of it is given back: a Clio that knows each grant.
 
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
@@ -238,4 +239,42 @@ async fn a_handshake_at_the_end_of_a_disconnect_does_not_make_it_forget_that_all
     assert_eq!(world.stored("connection").await[0].1.get("unrevoked"), None);
     let told = world.audited("disconnect").await;
     assert_eq!(told.last().unwrap()["details"]["revoked"], "true", "{told:?}");
+}
+
+#[tokio::test]
+async fn what_a_disconnect_was_granted_is_kept_until_it_is_given_back() {
+    let world = World::subscribed(true).await;
+    // Clio ends a token's predecessors with its first use, and then cannot be reached.
+    let (used, ended, down) = (AtomicBool::new(false), Arc::default(), Arc::default());
+    let (gone, away): (Arc<AtomicBool>, Arc<AtomicBool>) = (Arc::clone(&ended), Arc::clone(&down));
+    away.store(true, Relaxed);
+    world.answers(move |_, path, bearer, body| {
+        if path == "/oauth/token" {
+            let first = !body.as_str().unwrap_or_default().contains("refresh_token=second");
+            if gone.load(Relaxed) || (first && used.load(Relaxed)) {
+                return Some((400, json!({ "error": "invalid_grant" })));
+            }
+            let answer = json!({ "token_type": "bearer", "access_token": "renewed", "refresh_token": "second", "expires_in": 2_592_000 });
+            return Some((200, answer));
+        }
+        if bearer != "renewed" || gone.load(Relaxed) {
+            return Some(dead_token());
+        }
+        used.store(true, Relaxed);
+        if away.load(Relaxed) {
+            return Some(refused(503));
+        }
+        if path == "/oauth/deauthorize" {
+            gone.store(true, Relaxed);
+        }
+        None
+    });
+    assert_eq!(world.sdk.disconnect(&admin()).await.unwrap().state, ConnectionState::Revoking);
+    assert!(!ended.load(Relaxed));
+    down.store(false, Relaxed);
+    world.later(Duration::from_secs(61)).await;
+    let connection = world.connection().await;
+    assert_eq!((connection.state, connection.unrevoked), (ConnectionState::Disconnected, None));
+    assert!(ended.load(Relaxed), "no token of the grant works");
+    assert!(world.http.clio().hooks.is_empty());
 }
