@@ -72,7 +72,7 @@ async fn faq_02_approval_pushes_by_itself_and_clio_may_take_its_time_with_a_docu
     assert_eq!((&settings["sync_when_approved"], &settings["sync_when_created"]), (&json!(true), &json!(false)));
     settings["sync_when_approved"] = json!(false);
     assert_eq!(service.put("/settings", ADMIN, settings).await.0, StatusCode::OK);
-    service.post("/matters/m2/approved", MEMBER, json!({})).await;
+    assert_eq!(service.post("/matters/m2/approved", MEMBER, json!({})).await.0, StatusCode::NO_CONTENT);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(service.get("/matters/m2", MEMBER).await.1["status"], "not_synced");
     assert_each_once(&bench.state(), 1, 1, 1, "auto-sync off");

@@ -10,6 +10,7 @@
 //! this file only: answers become secrecy types, errors become a [`Code`] and a fixed word ([`map`]), and neither is kept as a source.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU16, Ordering};
 use core::time::Duration;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -120,13 +121,14 @@ impl OAuth {
     pub async fn exchange(&self, redirect: &Url, code: &SecretString, verifier: &str) -> Result<Granted> {
         let asked_at = self.runtime.now();
         let client = self.client();
+        let sending = Sending::new(self, None);
         let answer = client
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(redirect.clone())))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
-            .request_async(&Sending { oauth: self, not_after: None })
+            .request_async(&sending)
             .await;
-        granted(answer, asked_at).map_err(of_token)
+        granted(answer, asked_at).map_err(|error| sending.about(error))
     }
 
     /// Asks for a new access token. The request is not sent later than `not_after`.
@@ -134,8 +136,9 @@ impl OAuth {
         let asked_at = self.runtime.now();
         let client = self.client();
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
-        let answer = client.exchange_refresh_token(&refresh).request_async(&Sending { oauth: self, not_after }).await;
-        granted(answer, asked_at).map_err(of_token)
+        let sending = Sending::new(self, not_after);
+        let answer = client.exchange_refresh_token(&refresh).request_async(&sending).await;
+        granted(answer, asked_at).map_err(|error| sending.about(error))
     }
 
     /// Gives an access token back. Clio: `POST /oauth/deauthorize` with the token as bearer and as form field.
@@ -199,6 +202,24 @@ impl OAuth {
 struct Sending<'a> {
     oauth: &'a OAuth,
     not_after: Option<Monotonic>,
+    /// The status of the answer; 0 until there is one. The crate's errors do not tell it.
+    status: AtomicU16,
+}
+
+impl<'a> Sending<'a> {
+    fn new(oauth: &'a OAuth, not_after: Option<Monotonic>) -> Self {
+        Self { oauth, not_after, status: AtomicU16::new(0) }
+    }
+
+    /// Names the request and what was answered, unless the error knows.
+    fn about(&self, error: Error) -> Error {
+        let error = if error.get("operation").is_some() { error } else { error.with("operation", TOKEN) };
+        match self.status.load(Ordering::Relaxed) {
+            0 => error,
+            _ if error.get("http_status").is_some() => error,
+            status => error.with("http_status", status),
+        }
+    }
 }
 
 impl<'c> AsyncHttpClient<'c> for Sending<'_> {
@@ -215,6 +236,7 @@ impl<'c> AsyncHttpClient<'c> for Sending<'_> {
                 headers.push(name.as_str(), value.to_str().map_err(|_| internal())?);
             }
             let response = self.oauth.post(TOKEN, url, headers, body, self.not_after).await?;
+            self.status.store(response.status, Ordering::Relaxed);
             let (status, body) = as_the_crate_reads_it(&response);
             http::Response::builder().status(status).body(body).map_err(|_| internal())
         })
@@ -274,11 +296,6 @@ fn map(error: TokenError) -> Error {
         RequestTokenError::Parse(..) => unreadable("not_the_documented_json"),
         RequestTokenError::Other(_) => unreadable("not_json"),
     }
-}
-
-/// Which request it was, unless the way to it knew.
-fn of_token(error: Error) -> Error {
-    if error.get("operation").is_some() { error } else { error.with("operation", TOKEN) }
 }
 
 fn refused(reason: &'static str) -> Error {

@@ -190,14 +190,15 @@ async fn sync(State(service): Shared, Who(actor): Who, Path(matter): Path<String
     Ok(StatusCode::ACCEPTED)
 }
 
+/// CaseHug approved something. `202`: it will be synced; `204`: the firm's settings say that an approval syncs nothing.
 async fn approved(
     State(service): Shared,
     Who(actor): Who,
     Path(matter): Path<String>,
     _: Nothing,
 ) -> Answer<StatusCode> {
-    service.sdk.trigger(&actor, &MatterId::new(matter)?, Trigger::Approved).await?;
-    Ok(StatusCode::ACCEPTED)
+    let taken = service.sdk.trigger(&actor, &MatterId::new(matter)?, Trigger::Approved).await?;
+    Ok(if taken { StatusCode::ACCEPTED } else { StatusCode::NO_CONTENT })
 }
 
 #[derive(Deserialize)]

@@ -527,18 +527,39 @@ async fn a_token_answer_is_read_by_what_it_says_and_not_by_its_status() {
     }
 }
 
+fn oauth_of(world: &World) -> OAuth {
+    let app = ClioApp::new("client-1", SecretString::from("client-secret")).unwrap();
+    OAuth::new(app, host(), world.clio.clone(), std::sync::Arc::new(world.runtime.clone()))
+}
+
 #[tokio::test]
 async fn giving_back_a_token_that_is_dead_is_refused_and_not_a_firewalls_doing() {
     let world = World::connected().await;
     world.clio.once(DEAUTHORIZE, Answer::Challenge(401, "invalid_token"));
-    let oauth = OAuth::new(
-        ClioApp::new("client-1", SecretString::from("client-secret")).unwrap(),
-        host(),
-        world.clio.clone(),
-        std::sync::Arc::new(world.runtime.clone()),
-    );
-    let error = oauth.deauthorize(&AccessToken::new(SecretString::from("access-secret-0"))).await.unwrap_err();
+    let access = AccessToken::new(SecretString::from("access-secret-0"));
+    let error = oauth_of(&world).deauthorize(&access).await.unwrap_err();
     assert_eq!(error.code(), Code::OauthRefused);
+}
+
+#[tokio::test]
+async fn a_token_request_that_failed_tells_which_it_was_and_what_was_answered() {
+    let world = World::connected().await;
+    for (answer, status) in [
+        (Answer::Json(401, r#"{"error":"invalid_client"}"#.into()), Some("401")),
+        (Answer::Json(200, INVALID_GRANT.to_owned()), Some("200")),
+        (Answer::Json(203, String::new()), Some("203")),
+        (Answer::Json(503, String::new()), Some("503")),
+        (Answer::Fails(HttpFailureKind::Timeout, Sent::Maybe), None),
+    ] {
+        world.clio.once(TOKEN, answer.clone());
+        let refresh = SecretString::from("refresh-secret-0");
+        let error = oauth_of(&world).refresh(&refresh, None).await.err().unwrap();
+        assert_eq!(
+            (error.get("operation"), error.get("http_status")),
+            (Some("POST /oauth/token"), status),
+            "{answer:?}"
+        );
+    }
 }
 
 #[tokio::test]
