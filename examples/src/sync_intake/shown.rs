@@ -87,7 +87,8 @@ impl Shown {
                 waited = None;
                 continue;
             };
-            let used_up = format!("Clio's {} calls of this minute are used up; waiting for the next", budget.limit);
+            let used_up =
+                format!("Clio's {} calls of this minute are used up or set aside; waiting for the next", budget.limit);
             match waited {
                 None => self.begins(&used_up),
                 Some(since) => self.moves(|| format!("{used_up} ({} s)", since.elapsed().as_secs())),
