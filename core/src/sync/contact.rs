@@ -228,7 +228,7 @@ impl Driver<'_> {
             }
         }
         let mut notes = Vec::new();
-        let probe = match choose(&of_email, self.settings.on_name_mismatch, None) {
+        let probe = match choose(&of_email, self.settings.on_name_mismatch) {
             Choice::This(clio, said) => {
                 notes = said;
                 Probe::Found(clio)

@@ -44,8 +44,9 @@ pub(super) enum Choice {
     Ask(Vec<ClioId>),
 }
 
-/// `first`: who is linked if nobody's name agrees; else it is the lowest id.
-pub(super) fn choose(candidates: &[Candidate], policy: OnNameMismatch, first: Option<ClioId>) -> Choice {
+/// Goes by names and ids alone, not by who was linked first: after a restore, which loses who was, the same one must
+/// be chosen again, or the client's matters would be created once more under the other one.
+pub(super) fn choose(candidates: &[Candidate], policy: OnNameMismatch) -> Choice {
     let several = |count: usize| (count > 1).then_some(Note::SeveralContactsMatch);
     let agreeing = candidates.iter().filter(|candidate| candidate.agrees).map(|candidate| candidate.clio);
     if let Some(clio) = agreeing.clone().min() {
@@ -57,7 +58,7 @@ pub(super) fn choose(candidates: &[Candidate], policy: OnNameMismatch, first: Op
         OnNameMismatch::Review => Choice::Ask(candidates.iter().map(|candidate| candidate.clio).collect()),
         OnNameMismatch::Link => {
             let notes = several(candidates.len()).into_iter().chain([Note::NameDiffers]);
-            Choice::This(first.unwrap_or(lowest), notes.collect())
+            Choice::This(lowest, notes.collect())
         }
     }
 }
@@ -143,8 +144,7 @@ impl Driver<'_> {
                 candidates.push(Candidate { clio: *clio, agrees });
             }
         }
-        let first = shared.first().map(|(clio, _)| *clio);
-        match choose(&candidates, self.settings.on_name_mismatch, first) {
+        match choose(&candidates, self.settings.on_name_mismatch) {
             Choice::Nobody => Ok(Sought::Nobody(place)),
             Choice::Ask(candidates) => self.ask(candidates, asked).await,
             Choice::This(clio, notes) => {
@@ -236,17 +236,16 @@ mod tests {
         let this = |id, notes: &[Note]| Choice::This(ClioId(id), notes.to_vec());
         use Note::{NameDiffers, SeveralContactsMatch};
         for policy in [OnNameMismatch::Link, OnNameMismatch::Review, OnNameMismatch::Create] {
-            let chosen = |list: &[(i64, bool)]| choose(&all(list), policy, None);
+            let chosen = |list: &[(i64, bool)]| choose(&all(list), policy);
             assert_eq!(chosen(&[]), Choice::Nobody);
             assert_eq!(chosen(&[(5, true)]), this(5, &[]));
             assert_eq!(chosen(&[(5, false), (9, true)]), this(9, &[]), "not the lowest, and certain");
             assert_eq!(chosen(&[(9, true), (5, false), (7, true)]), this(7, &[SeveralContactsMatch]));
         }
         let none = all(&[(9, false), (5, false)]);
-        assert_eq!(choose(&none, OnNameMismatch::Link, None), this(5, &[SeveralContactsMatch, NameDiffers]));
-        assert_eq!(choose(&none, OnNameMismatch::Link, Some(ClioId(9))), this(9, &[SeveralContactsMatch, NameDiffers]));
-        assert_eq!(choose(&none[..1], OnNameMismatch::Link, None), this(9, &[NameDiffers]));
-        assert_eq!(choose(&none, OnNameMismatch::Review, None), Choice::Ask(vec![ClioId(9), ClioId(5)]));
-        assert_eq!(choose(&none, OnNameMismatch::Create, None), Choice::Nobody);
+        assert_eq!(choose(&none, OnNameMismatch::Link), this(5, &[SeveralContactsMatch, NameDiffers]));
+        assert_eq!(choose(&none[..1], OnNameMismatch::Link), this(9, &[NameDiffers]));
+        assert_eq!(choose(&none, OnNameMismatch::Review), Choice::Ask(vec![ClioId(9), ClioId(5)]));
+        assert_eq!(choose(&none, OnNameMismatch::Create), Choice::Nobody);
     }
 }

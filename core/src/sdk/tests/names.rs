@@ -98,6 +98,23 @@ async fn two_clients_of_one_email_are_told_apart_by_name() {
     assert_eq!(world.calls(CONTACTS), asked);
 }
 
+/// After a restore nobody knows who was synced first, and the client's matters are looked for under one contact.
+#[tokio::test]
+async fn who_is_linked_does_not_hang_on_who_came_first() {
+    for mary_first in [true, false] {
+        let (world, _) = holding(two()).await;
+        let mut clients = [("m1", "c1", "Mary"), ("m2", "c2", "Susan")];
+        if !mary_first {
+            clients.reverse();
+        }
+        for (matter, id, name) in clients {
+            sync(&world, matter, &client(id, name, "Doe", EMAIL)).await;
+        }
+        assert_eq!(state(&world, "m1").await.clio_contact, Some(ClioId(9)));
+        assert_eq!(state(&world, "m2").await.clio_contact, Some(ClioId(5)), "Mary first: {mary_first}");
+    }
+}
+
 #[tokio::test]
 async fn a_shared_contact_of_another_name_is_said() {
     let (world, sent) = holding(Vec::new()).await;
