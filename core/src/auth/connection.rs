@@ -1,6 +1,6 @@
 //! The record of a firm's connection: `connection/current`. It holds no secret, and every part of the SDK reads it.
 //!
-//! Its *generation* grows with each connect, and when the firm's plan gets its API access back. Work that depends on the connection checks the record's version in its commit, so that
+//! Its *generation* grows with each connect, when newer tokens take a mark off (`mark.rs`), and when the firm's plan gets its API access back. Work that depends on the connection checks the record's version in its commit, so that
 //! nothing is written under a connection that meanwhile was replaced.
 
 use core::fmt;
@@ -22,7 +22,7 @@ const CURRENT: &str = "current";
 pub struct Connection {
     /// Unique; a new one at each connect.
     pub id: ConnectionId,
-    /// 1 at the first connect, one more at each later one, and whenever the firm's plan gets its API access back.
+    /// 1 at the first connect, one more at each later one, and whenever it works again without one: newer tokens were found, or the firm's plan got its API access back.
     pub generation: u64,
     /// Whether it works.
     pub state: ConnectionState,

@@ -2,6 +2,9 @@
 //!
 //! A mark says that Clio no longer accepts the firm's tokens: those of one envelope, whose version it names. Tokens that are stored later were granted by Clio, so they disprove it. Whoever marks
 //! reads the envelope after that, and whoever stores tokens reads the mark after that: one of both sees the other. Should it die in between, a worker looks a minute later.
+//!
+//! The commit that takes it off raises the connection's generation, as a connect does: what was parked under the mark is released, and a run that still ends for it is not
+//! parked any more (`queue/park.rs`).
 
 use core::time::Duration;
 
@@ -62,6 +65,8 @@ impl Session {
             let connection = Connection {
                 state: if healthy { ConnectionState::Connected } else { ConnectionState::Degraded },
                 judged: None,
+                // As by a connect: the release takes what was parked under an older one.
+                generation: stored.value.generation + 1,
                 ..stored.value
             };
             let mut unit = journal.unit(firm)?;

@@ -1,4 +1,4 @@
-//! Jobs that wait for an admin, and their release when the firm is connected anew, or its plan gets its API access back.
+//! Jobs that wait for an admin, and their release when the firm is connected anew, newer tokens disprove its mark, or its plan gets its API access back.
 //!
 //! That commit raises the connection's generation and puts `release/parked`, due at once, so that no crash can forget it. A worker that finds it makes every job due that was
 //! parked under an older generation, and then deletes it. A job that is parked in the same moment checks the connection's record in its

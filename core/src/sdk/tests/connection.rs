@@ -249,6 +249,31 @@ async fn a_plan_that_loses_its_api_access_is_said_to_have_none_and_jobs_wait() {
     assert_eq!(world.health().await.advice, []);
 }
 
+/// Found by simulation (seed 86181): the mark came off, and what was parked under it stayed so.
+#[tokio::test]
+async fn jobs_go_on_when_newer_tokens_take_the_mark_off() {
+    let world = World::subscribed(true).await;
+    world.put("m1");
+    world.runtime.advance(31 * DAY);
+    // What this process is granted arrives late. Meanwhile the lease ends, and Clio refuses the old tokens to others.
+    let gate = world.hold("POST /oauth/token");
+    let slow = world.process(HOOKS);
+    let refreshing = tokio::spawn(async move { slow.reload_practice_areas(&admin()).await });
+    world.until_held().await;
+    world.runtime.advance(Duration::from_secs(61));
+    world.answers(|_, path, _, _| (path == "/oauth/token").then(|| (400, json!({ "error": "invalid_grant" }))));
+    world.sdk.sync_matter(&member(), &matter()).await.unwrap();
+    assert_eq!(world.connection().await.state, ConnectionState::ReconnectRequired);
+    assert!(world.sdk.matter_state(&member(), &matter()).await.unwrap().parked);
+    world.answers_as_usual();
+    drop(gate);
+    refreshing.await.unwrap().unwrap();
+    assert_eq!(world.connection().await.state, ConnectionState::Connected);
+    world.work().await;
+    let state = world.sdk.matter_state(&member(), &matter()).await.unwrap();
+    assert_eq!((state.clio_matter.is_some(), state.parked), (true, false));
+}
+
 #[tokio::test]
 async fn jobs_go_on_when_the_plan_has_api_access_again() {
     let world = World::subscribed(true).await;
