@@ -295,18 +295,27 @@ pub fn by_upload(matter: ClioId, upload: &UploadId) -> ApiRequest<Page<Document>
     by_property(matter, UPLOAD_PROPERTY, upload.as_str())
 }
 
+/// Documents of a matter that belong to an upload and that people see: a version of each was finished, though perhaps
+/// not its latest.
+#[must_use]
+pub fn published_by_upload(matter: ClioId, upload: &UploadId) -> ApiRequest<Page<Document>> {
+    with_property(matter, UPLOAD_PROPERTY, upload.as_str(), false)
+}
+
 /// Documents of a matter with an external property, stubs included.
 #[must_use]
 pub fn by_property(matter: ClioId, name: &str, value: &str) -> ApiRequest<Page<Document>> {
+    with_property(matter, name, value, true)
+}
+
+fn with_property(matter: ClioId, name: &str, value: &str, stubs: bool) -> ApiRequest<Page<Document>> {
     let path = Path::new("documents.json")
         .with("fields", FIELDS)
         .with("matter_id", &matter.to_string())
         .with("external_property_name", name)
-        .with("external_property_value", value)
-        .with("show_uncompleted", "true")
-        .with("limit", PAGE)
-        .with("order", ORDER);
-    ApiRequest::list(Resource::Documents, path)
+        .with("external_property_value", value);
+    let path = if stubs { path.with("show_uncompleted", "true") } else { path };
+    ApiRequest::list(Resource::Documents, path.with("limit", PAGE).with("order", ORDER))
 }
 
 fn body<'a>(document: &NewDocument<'a>, parent: Parent, properties: Option<[NewProperty<'a>; 3]>) -> Body<'a> {

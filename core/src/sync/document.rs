@@ -224,9 +224,15 @@ impl Driver<'_> {
         }
         let mut ours: Vec<Document> = listed.into_iter().filter(|found| found.is_for(key, matter)).collect();
         ours.sort_by_key(|found| found.id);
-        let finished = ours.iter().find(|found| found.fully_uploaded == Some(true));
+        let mut finished = ours.iter().find(|found| found.fully_uploaded == Some(true)).map(|found| found.id);
+        if finished.is_none() && !ours.is_empty() && self.recovery.is_some() {
+            // What looks like a stub may have been published, and a late request for another version have come after that.
+            let seen = documents::published_by_upload(matter, &key.upload);
+            let seen = self.caller.all_pages(seen).await.map_err(refused)?;
+            finished = seen.iter().filter(|found| found.is_for(key, matter)).map(|found| found.id).min();
+        }
         Ok(match (finished, ours.first()) {
-            (Some(document), _) => Found::Finished(document.id),
+            (Some(document), _) => Found::Finished(document),
             (None, Some(stub)) => Found::Stub(stub.id),
             (None, None) => Found::Nothing,
         })
