@@ -4,9 +4,11 @@
 //! (links, connections, audit, outbox) is a repository in core over these three methods.
 //!
 //! **MUST.** `commit` is all or nothing. `Ok(Commit::Done)` means durable: it survives a power cut. `get` and `scan`
-//! see every earlier successful commit of any process: no replicas, no caches. `body` and `id` come back byte for byte
-//! (any UTF-8, NUL included in `body`). Ids are ordered by their bytes (PostgreSQL: `COLLATE "C"`). "Now" is one clock for all
-//! processes of the store: the database's.
+//! see every earlier successful commit of any process: no replicas, no caches. `body` and `id` come back byte for byte.
+//! Ids are ordered by their bytes (PostgreSQL: `COLLATE "C"`). "Now" is one clock for all processes of the store: the database's.
+//!
+//! **NUL never occurs** in a body, an id or a version: core writes JSON, which escapes it. So PostgreSQL's `text`, C strings and
+//! `node:sqlite` hold them all.
 //!
 //! **An error means unknown.** After `Err` core reads again before it believes anything: a commit whose landing matters holds a record
 //! that nobody else writes, and that record tells.
@@ -72,7 +74,7 @@ pub struct Record {
     pub version: Version,
     /// When it is due, on the store's clock.
     pub due_at: Option<Timestamp>,
-    /// UTF-8 text, opaque to the store.
+    /// UTF-8 text without U+0000, opaque to the store.
     pub body: String,
 }
 

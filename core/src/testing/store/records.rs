@@ -148,13 +148,12 @@ pub async fn an_empty_commit_tells_the_time(test: &StoreUnderTest) -> Outcome {
     is(then.millis_since(first).abs() < 60_000, "an empty commit and the next one differ by a minute")
 }
 
-/// No trimming, no escapes, no normalisation, no canonical JSON, no end at a NUL.
+/// No trimming, no escapes, no normalisation, no canonical JSON, whatever the length. NUL is not asked for: core never writes it.
 pub async fn bodies_come_back_byte_for_byte(test: &StoreUnderTest) -> Outcome {
-    let large = "0123456789abcdé\u{1F5C4}\0".repeat(60_000);
+    let large = "0123456789abcdé\u{1F5C4}\n".repeat(60_000);
     for (n, body) in [
         "",
-        "\0",
-        "before\0after",
+        "\u{1}\u{1f}\u{7f}\u{85}",
         " leading and trailing \r\n\t",
         "'single' \"double\" `back` \\slash %s %n ${x} $1 ?1 :a --;",
         "{\"b\":1,  \"a\":1.0, \"a\":2, \"n\":9007199254740993}",
