@@ -8,27 +8,32 @@
     allow(clippy::arc_with_non_send_sync, reason = "one source for all targets; there, one thread")
 )]
 
-pub mod auth;
-mod budget;
+mod calls;
 pub mod clio;
+pub mod connection;
+pub mod contact_review;
+pub mod crypto;
 mod detached;
+pub mod domain;
 pub mod error;
+pub mod history;
+pub mod inbound;
+pub mod jobs;
 pub mod json;
+pub mod lifecycle;
 pub mod lines;
-pub mod log;
+pub mod links;
 pub mod maybe_send;
 pub mod memory;
-pub mod model;
+mod nudge;
 pub mod ports;
-pub mod queue;
-pub mod records;
-mod retry;
 pub mod sdk;
 pub mod settings;
+mod stop;
+pub mod store;
 pub mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-pub mod webhook;
 
 pub use error::{Code, Error, ErrorKind, Result, Retry};
 pub use sdk::{Sdk, SdkBuilder};

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use casehug_clio::Sdk;
-use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use casehug_clio::clio::ClioHost;
-use casehug_clio::model::{ActorId, FirmId, MatterId};
-use casehug_clio::sync::RunStatus;
+use casehug_clio::connection::ClioApp;
+use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role, RunStatus};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

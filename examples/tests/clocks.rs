@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench::{Bench, assert_each_once, intake};
+use casehug_clio::domain::{Monotonic, RunStatus, Timestamp};
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{Monotonic, Timestamp};
 use casehug_clio::ports::Runtime;
-use casehug_clio::sync::RunStatus;
 use casehug_clio::{Result, Retry};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};

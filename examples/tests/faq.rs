@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
 use bench::{Bench, assert_each_once, intake};
-use casehug_clio::model::Timestamp;
+use casehug_clio::domain::Timestamp;
 use clio_sim::{Action, Config, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};

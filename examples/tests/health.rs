@@ -6,7 +6,7 @@ mod bench;
 
 use backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
 use bench::{Bench, intake};
-use casehug_clio::model::Timestamp;
+use casehug_clio::domain::Timestamp;
 use clio_sim::{Action, Config, Fault, Level};
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use bench::{Bench, assert_each_once, assert_no_client_data, intake};
-use casehug_clio::queue::MatterStatus;
+use casehug_clio::jobs::MatterStatus;
 use clio_sim::Config;
 use embedded::{admin, matter, open, sdk};
 

@@ -7,12 +7,12 @@ mod embedded;
 use std::time::Duration;
 
 use bench::{Bench, assert_each_once, assert_no_client_data, intake};
-use casehug_clio::auth::Actor;
-use casehug_clio::log::{Action as Audited, AuditQuery, EventBody, RunQuery};
-use casehug_clio::model::{ClioId, MatterId, Timestamp};
+use casehug_clio::domain::{Actor, ClioId, MatterId, RunStatus, StepKind, Timestamp};
+use casehug_clio::history::{AuditQuery, RunQuery};
+use casehug_clio::jobs::{BackfillStatus, MatterStatus, Trigger, WorkerConfig};
 use casehug_clio::ports::Runtime as _;
-use casehug_clio::queue::{BackfillStatus, MatterStatus, Trigger, WorkerConfig};
-use casehug_clio::sync::{Decision, RunStatus, StepKind};
+use casehug_clio::store::{Action as Audited, EventBody};
+use casehug_clio::sync::Decision;
 use casehug_clio::{Code, ErrorKind, Sdk};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
@@ -27,7 +27,7 @@ async fn connected(bench: &Bench) -> Sdk {
 }
 
 fn staff() -> Actor {
-    Actor { role: casehug_clio::auth::Role::Member, ..admin() }
+    Actor { role: casehug_clio::domain::Role::Member, ..admin() }
 }
 
 /// Runs what is due until the matter stands so.

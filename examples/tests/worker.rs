@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bench::{Bench, assert_each_once, intake};
 use casehug_clio::Sdk;
-use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
+use casehug_clio::jobs::{MatterStatus, Trigger, WorkerConfig};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
 use embedded::{admin, builder, connect, matter, open, sdk};

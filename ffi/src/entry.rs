@@ -9,9 +9,10 @@ use core::ptr;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use casehug_clio::auth::{ClioApp, ConfiguredKeys};
 use casehug_clio::clio::ClioHost;
-use casehug_clio::model::MatterId;
+use casehug_clio::connection::ClioApp;
+use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::domain::MatterId;
 use casehug_clio::ports::Store;
 use casehug_clio::{Code, Error, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;

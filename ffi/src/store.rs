@@ -11,8 +11,8 @@ use core::mem::size_of;
 use core::slice;
 use std::sync::Arc;
 
+use casehug_clio::domain::{FirmId, Timestamp};
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{FirmId, Timestamp};
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
 use casehug_clio::{Code, Error, Result};
 use tokio::runtime::Handle;

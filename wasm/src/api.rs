@@ -4,9 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use casehug_clio::clio::ClioHost;
-use casehug_clio::model::{ActorId, FirmId, MatterId};
+use casehug_clio::connection::ClioApp;
+use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role};
 use casehug_clio::{Code, Error, Result, Sdk, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 
 use core::fmt;
 
+use casehug_clio::domain::{DocumentOrigin, DocumentRef, DocumentStatus, FirmId, Intake, MatterId};
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{DocumentOrigin, DocumentRef, DocumentStatus, FirmId, Intake, MatterId};
 use casehug_clio::ports::{DocumentStat, IntakeSource};
 use casehug_clio::{Code, Error, Result};
 use serde::de::DeserializeOwned;

@@ -78,7 +78,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "the lease fence",
-        file: "core/src/queue/claims.rs",
+        file: "core/src/jobs/claims.rs",
         edits: &[(
             "        unit.check(self.key.clone(), Expect::Version(self.fence.clone()));",
             "        let _ = unit;",
@@ -86,7 +86,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "the end of a run that is taken over",
-        file: "core/src/queue/claims.rs",
+        file: "core/src/jobs/claims.rs",
         edits: &[(
             "                end_taken_over(&self.journal, &mut unit, &links, &run).await?;",
             "                let _ = (run, end_taken_over);",
@@ -94,7 +94,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "the send deadline",
-        file: "core/src/sync/call.rs",
+        file: "core/src/calls/call.rs",
         edits: &[(
             "let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };",
             "let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after: not_after.filter(|_| false) };",
@@ -102,7 +102,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "the compare-and-swap on refresh",
-        file: "core/src/auth/session.rs",
+        file: "core/src/connection/session.rs",
         edits: &[(
             "        let saved = match self.0.vault.swap(firm, &connection.id, Some(&current.opened.version), &tokens).await {",
             "        let now = self.0.vault.load(firm, &connection.id).await?.map(|sealed| sealed.version);\n        let saved = match self.0.vault.swap(firm, &connection.id, now.as_ref(), &tokens).await {",
@@ -110,12 +110,12 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "the refresh lease",
-        file: "core/src/auth/lease.rs",
+        file: "core/src/connection/lease.rs",
         edits: &[("                    return Ok(None);", "                    let _ = held.due_at;")],
     },
     Mutation {
         name: "the budget wait",
-        file: "core/src/budget/mod.rs",
+        file: "core/src/calls/budget/mod.rs",
         edits: &[(
             "        let now = self.journal.runtime().monotonic();\n        let mut state = self.state();\n        let window = state.window.as_mut().filter(|window| window.ends > now && window.leased > 0)?;\n        window.leased -= 1;\n",
             "        let mut state = self.state();\n",
@@ -133,12 +133,12 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "the last write wins",
-        file: "core/src/webhook/status.rs",
+        file: "core/src/inbound/status.rs",
         edits: &[("    if at < known.updated_at || known", "    if known")],
     },
     Mutation {
         name: "the look at the connection before each call",
-        file: "core/src/auth/connection.rs",
+        file: "core/src/connection/record.rs",
         edits: &[(
             "            ConnectionState::Revoking | ConnectionState::Disconnected => Err(Code::NotConnected.into()),",
             "            ConnectionState::Revoking => Ok(stored),\n            ConnectionState::Disconnected => Err(Code::NotConnected.into()),",
@@ -146,7 +146,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "the memory of a replaced grant",
-        file: "core/src/auth/connect.rs",
+        file: "core/src/lifecycle/connect.rs",
         edits: &[(
             "            tokens.replaced = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;",
             "            self.replaced_by(firm, &earlier.value).await.map_err(failed)?;",

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
-use super::errors::{self, CallError, Meters, Outcome, RateWindow};
+use super::errors;
+use super::errors::{CallError, Meters, Outcome, RateWindow};
 use super::host::ClioHost;
 use super::request::{ApiRequest, Resource};
 use super::token::AccessToken;
 use super::upload::UploadTarget;
+use crate::domain::{Monotonic, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::model::{Monotonic, Timestamp};
 use crate::ports::{DocumentSlice, Headers, HttpBody, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
 
 /// The API version that this crate is written for. Without it Clio uses a default that moves (Clio: API versioning policy).

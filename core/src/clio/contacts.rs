@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::decode;
 use super::request::{ApiRequest, ORDER, PAGE, Page, Path, Resource};
+use crate::domain::{ClioId, Confidential, Timestamp};
 use crate::error::Result;
-use crate::model::{ClioId, Confidential, Timestamp};
 use crate::ports::Method;
 
 /// What is asked for with every call: what is needed to recognise a contact, and no more of a person than that.

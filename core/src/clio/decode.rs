@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 use super::host::ClioHost;
 use super::request::{ApiRequest, Page, Resource};
-use crate::model::{ClioId, Confidential, Timestamp};
+use crate::domain::{ClioId, Confidential, Timestamp};
 
 /// Why the body of a success could not be read. A fixed word: the text of a parser may quote the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

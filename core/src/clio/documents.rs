@@ -11,8 +11,8 @@ use super::matters::Linked;
 use super::parts::Part;
 use super::request::{ApiRequest, ORDER, PAGE, Page, Path, Resource};
 use super::upload::{PutHeader, UploadTarget};
+use crate::domain::{ClioId, Confidential, DocumentKey, Timestamp, UploadId};
 use crate::error::Result;
-use crate::model::{ClioId, Confidential, DocumentKey, Timestamp, UploadId};
 use crate::ports::Method;
 
 /// What is asked for when a document is looked for, shown or finished.

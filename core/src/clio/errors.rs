@@ -14,8 +14,8 @@ use serde::de::IgnoredAny;
 
 use super::challenge::Bearer;
 use super::refused_field::named_field;
+use crate::domain::Timestamp;
 use crate::error::{Code, Error, Retry};
-use crate::model::Timestamp;
 use crate::ports::{Headers, HttpFailure, HttpFailureKind, HttpResponse, Sent};
 
 /// The longest wait that a server may ask for; its window is 60 s (Clio: Rate limits).

@@ -6,8 +6,8 @@
 use url::{Host, Url};
 
 use super::storage;
+use crate::domain::ClioId;
 use crate::error::{Code, Error, Result};
-use crate::model::ClioId;
 
 /// Where the API's paths begin.
 const API: &str = "/api/v4/";

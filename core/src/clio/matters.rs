@@ -4,10 +4,11 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::decode::{self, Scalar};
+use super::decode;
+use super::decode::Scalar;
 use super::request::{ApiRequest, ORDER, PAGE, Page, Path, Resource};
+use crate::domain::{ClioId, Confidential, Timestamp};
 use crate::error::Result;
-use crate::model::{ClioId, Confidential, Timestamp};
 
 /// What is asked for with every call.
 pub(super) const FIELDS: &str =

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::decode;
 use super::request::{ApiRequest, ORDER, PAGE, Page, Path, Resource};
-use crate::model::ClioId;
+use crate::domain::ClioId;
 
 /// What is asked for.
 pub(super) const FIELDS: &str = "id,name,category";

@@ -8,10 +8,11 @@ use serde::de::DeserializeOwned;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::decode::{self, Unreadable};
+use super::decode;
+use super::decode::Unreadable;
 use super::host::ClioHost;
+use crate::domain::ClioId;
 use crate::error::{Code, Error, Result};
-use crate::model::ClioId;
 use crate::ports::Method;
 
 /// Everything but the unreserved characters of RFC 3986. Clio reads braces and commas of `fields` literally and encoded; its own `next` links

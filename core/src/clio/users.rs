@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::decode;
 use super::request::{ApiRequest, Path, Resource};
-use crate::model::ClioId;
+use crate::domain::ClioId;
 
 /// What is asked for.
 pub(super) const FIELDS: &str = "id,name,email,account{id,name,state}";

@@ -5,10 +5,11 @@ use core::fmt;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::decode::{self, Scalar};
+use super::decode;
+use super::decode::Scalar;
 use super::request::{ApiRequest, ORDER, PAGE, Page, Path, Resource};
+use crate::domain::{ClioId, Confidential, Timestamp};
 use crate::error::Result;
-use crate::model::{ClioId, Confidential, Timestamp};
 use crate::ports::Method;
 
 /// The parameter selects the answer; `data.fields` of the body selects what is delivered.

@@ -4,9 +4,9 @@ use core::fmt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::domain::{DocumentKey, DocumentRef, DocumentStatus, FirmId, Intake, IntakeDocument, MatterId};
 use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
-use crate::model::{DocumentKey, DocumentRef, DocumentStatus, FirmId, Intake, IntakeDocument, MatterId};
 use crate::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
 
 /// An [`IntakeSource`] and its [`DocumentBytes`] that can be edited between two calls, as a host's data is. A clone is the same data.
@@ -154,7 +154,7 @@ impl fmt::Debug for MemoryIntake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DocumentId, DocumentOrigin, UploadId};
+    use crate::domain::{DocumentId, DocumentOrigin, UploadId};
 
     const INTAKE: &str = r#"{"matter":{"id":"m1","title":"T"},"client":{"id":"c1","first_name":"Jane","last_name":"Doe"},
         "documents":[{"id":"d1","upload_id":"u1","file_name":"secret.pdf","content_type":"application/pdf","status":"approved","origin":"client_upload"}]}"#;

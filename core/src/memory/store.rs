@@ -8,9 +8,9 @@ use core::ops::Bound;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::domain::Timestamp;
 use crate::error::Result;
 use crate::maybe_send::BoxFuture;
-use crate::model::Timestamp;
 use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
 
 /// Records in memory. A clone is a second handle of the same store. Its clock is the runtime's.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::domain::{ConnectionId, FirmId};
 use crate::error::Result;
 use crate::maybe_send::BoxFuture;
-use crate::model::{ConnectionId, FirmId};
 use crate::ports::{SealedTokens, Swap, TokenStore, Version};
 
 /// A [`TokenStore`] that forgets with the process: what a vault's adapter has to do, in its shortest form.

@@ -22,8 +22,8 @@ use core::time::Duration;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::domain::{DocumentRef, Monotonic};
 use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
-use crate::model::{DocumentRef, Monotonic};
 
 /// Sends requests.
 pub trait HttpTransport: fmt::Debug + MaybeSend + MaybeSync {

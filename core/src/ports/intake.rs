@@ -2,9 +2,9 @@
 
 use core::fmt::Debug;
 
+use crate::domain::{DocumentOrigin, DocumentRef, DocumentStatus, FirmId, Intake, MatterId};
 use crate::error::Result;
 use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
-use crate::model::{DocumentOrigin, DocumentRef, DocumentStatus, FirmId, Intake, MatterId};
 
 /// Reads the firm's intakes. Client data is re-read at each run and never kept.
 pub trait IntakeSource: Debug + MaybeSend + MaybeSync {

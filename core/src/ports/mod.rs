@@ -3,8 +3,8 @@
 //! | port | duty | built in |
 //! | --- | --- | --- |
 //! | [`HttpTransport`] | send one request, return one response | `casehug-clio-http-reqwest`, Node |
-//! | [`TokenStore`] | keep one sealed envelope per connection | [`StoreTokens`](crate::auth::StoreTokens), over [`Store`] |
-//! | [`KeyProvider`] | wrap and unwrap data keys | [`ConfiguredKeys`](crate::auth::ConfiguredKeys) |
+//! | [`TokenStore`] | keep one sealed envelope per connection | [`StoreTokens`](crate::connection::StoreTokens), over [`Store`] |
+//! | [`KeyProvider`] | wrap and unwrap data keys | [`ConfiguredKeys`](crate::crypto::ConfiguredKeys) |
 //! | [`Store`] | persistence: `get`, `scan`, `commit` | `casehug-clio-store-sqlite`, [memory](crate::memory) |
 //! | [`IntakeSource`] | the firm's approved intakes | a folder, [memory](crate::memory) |
 //! | [`Runtime`] | clocks, sleep, randomness | `casehug-clio-runtime-tokio`, Node, virtual time |

@@ -3,9 +3,9 @@
 use core::fmt::Debug;
 use core::time::Duration;
 
+use crate::domain::{Monotonic, Timestamp};
 use crate::error::Result;
 use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
-use crate::model::{Monotonic, Timestamp};
 
 /// Time and chance. Built in per target; a host does not write one. Tests use a virtual clock.
 pub trait Runtime: Debug + MaybeSend + MaybeSync {

@@ -17,9 +17,9 @@ use core::fmt::Debug;
 use core::time::Duration;
 use std::collections::HashSet;
 
+use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
-use crate::model::{FirmId, Timestamp};
 
 /// Persistence of one or many firms.
 pub trait Store: Debug + MaybeSend + MaybeSync {

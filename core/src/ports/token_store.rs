@@ -3,9 +3,9 @@
 use core::fmt::Debug;
 
 use super::store::Version;
+use crate::domain::{ConnectionId, FirmId};
 use crate::error::Result;
 use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
-use crate::model::{ConnectionId, FirmId};
 
 /// Keeps one sealed envelope per connection. It never sees a token in plain.
 pub trait TokenStore: Debug + MaybeSend + MaybeSync {

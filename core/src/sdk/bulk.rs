@@ -1,11 +1,13 @@
 //! Trying again, and syncing in bulk.
 
 use super::Sdk;
-use crate::auth::{Actor, Connection};
+use crate::connection::Connection;
+use crate::domain::{Actor, MatterId};
 use crate::error::{Code, Error, Result};
-use crate::log::{Action, AuditEntry, AuditStatus, SyncLog};
-use crate::model::MatterId;
-use crate::queue::{self, BackfillPlan, BackfillState, BackfillStatus, Trigger};
+use crate::history::SyncLog;
+use crate::jobs;
+use crate::jobs::{BackfillPlan, BackfillState, BackfillStatus, Trigger};
+use crate::store::{Action, AuditEntry, AuditStatus};
 
 impl Sdk {
     /// Has a worker try again what a run left out; it does only what is missing, and before all that nobody waits for.
@@ -16,7 +18,7 @@ impl Sdk {
         let log = SyncLog { journal: &self.journal };
         let run =
             log.run(&actor.firm, run).await?.ok_or_else(|| Error::new(Code::RecordUnknown).with("type", "run"))?;
-        if !queue::hold(&self.journal, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
+        if !jobs::hold(&self.journal, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
             self.engine.claims.ask(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
         }
         self.audit_retry(actor, "run", &run.run).await
@@ -27,7 +29,7 @@ impl Sdk {
     /// # Errors
     /// [`Code::StoreFailed`]: some may have been triggered; ask again.
     pub async fn retry_failed(&self, actor: &Actor) -> Result<usize> {
-        let failed = queue::failed_matters(&self.journal, &actor.firm).await?;
+        let failed = jobs::failed_matters(&self.journal, &actor.firm).await?;
         for matter in &failed {
             self.engine.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
         }
@@ -56,7 +58,7 @@ impl Sdk {
     pub async fn backfill(&self, actor: &Actor, matters: &[MatterId]) -> Result<String> {
         self.auth.require_admin(actor, "backfill").await?;
         Connection::load_usable(&self.journal, &actor.firm).await?;
-        let id = queue::begin_backfill(&self.journal, actor, matters).await?;
+        let id = jobs::begin_backfill(&self.journal, actor, matters).await?;
         self.engine.claims.nudge.nudge();
         Ok(id)
     }
@@ -66,7 +68,7 @@ impl Sdk {
     /// # Errors
     /// [`Code::StoreFailed`].
     pub async fn backfills(&self, actor: &Actor) -> Result<Vec<BackfillState>> {
-        queue::list_backfills(&self.journal, &actor.firm).await
+        jobs::list_backfills(&self.journal, &actor.firm).await
     }
 
     /// Starts nothing more of a backfill until it is resumed.
@@ -95,7 +97,7 @@ impl Sdk {
 
     async fn change_backfill(&self, actor: &Actor, id: &str, to: BackfillStatus) -> Result<BackfillState> {
         self.auth.require_admin(actor, "backfill").await?;
-        let state = queue::change_backfill(&self.journal, actor, id, to).await?;
+        let state = jobs::change_backfill(&self.journal, actor, id, to).await?;
         self.engine.claims.nudge.nudge();
         Ok(state)
     }

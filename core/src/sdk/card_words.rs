@@ -59,7 +59,7 @@ mod tests {
     /// Whatever the sources write, there are words for it.
     #[test]
     fn every_word_that_is_stored_has_a_text() {
-        let disconnect = include_str!("../auth/disconnect.rs");
+        let disconnect = include_str!("../lifecycle/disconnect.rs");
         let mut found = 0;
         for before in ["Revoked::Not(\"", "Some(\"", "then_some(\""] {
             for rest in disconnect.split(before).skip(1) {
@@ -69,7 +69,7 @@ mod tests {
             }
         }
         assert!(found >= 6, "{found}");
-        let subscriptions = include_str!("../webhook/subscriptions.rs");
+        let subscriptions = include_str!("../inbound/subscriptions.rs");
         for rest in subscriptions.split("silent(\"").skip(1) {
             let word = rest.split('"').next().unwrap();
             assert_eq!(webhook_cause(word).code, word);

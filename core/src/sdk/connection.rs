@@ -1,13 +1,14 @@
 //! The connection, and what comes back from Clio.
 
 use super::Sdk;
-use crate::auth::{Actor, Connection, Links};
+use crate::connection::{Connection, Links};
+use crate::contact_review::ContactProposal;
+use crate::domain::{Actor, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{FirmId, MatterId, Timestamp};
+use crate::inbound::{WebhookReply, status};
+use crate::links::linked_matter;
 use crate::ports::{Commit, Headers};
-use crate::sync::linked_matter;
-use crate::webhook::{ContactProposal, WebhookReply, status};
+use crate::store::{Action, AuditEntry, AuditStatus};
 
 /// Clocks that differ by less are taken for equal.
 const NO_SKEW_MS: i64 = 2_000;

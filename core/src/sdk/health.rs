@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::{Sdk, card_words};
-use crate::auth::{Actor, Connection, ConnectionState, Links};
+use crate::connection::{Connection, ConnectionState, Links};
+use crate::domain::{Actor, ActorId, ClioId, FirmId, MatterId, RunStatus, Timestamp};
 use crate::error::{Code, Error, ErrorKind, Failure, Result};
-use crate::log::{LoggedRun, RunQuery, SyncLog};
-use crate::model::{ActorId, ClioId, FirmId, MatterId, Timestamp};
+use crate::history::{LoggedRun, RunQuery, SyncLog};
+use crate::inbound::HookHealth;
+use crate::jobs::last_run;
+use crate::links::{SecondRecord, second_records_of_account};
 use crate::ports::Scan;
-use crate::queue::last_run;
-use crate::sync::{RunStatus, SecondRecord, second_records_of_account};
-use crate::webhook::HookHealth;
 
 /// Due jobs are counted up to this.
 const MOST_COUNTED: usize = 1_000;
@@ -137,8 +137,8 @@ impl Sdk {
         let firm = &actor.firm;
         let connection = self.auth.connection(firm).await?;
         let settings = crate::settings::load(&self.journal, firm).await?;
-        let webhooks = crate::webhook::health(&self.journal, firm).await?;
-        let due = Scan::Due { firm: Some(firm.clone()), collection: crate::queue::JOBS, limit: MOST_COUNTED };
+        let webhooks = crate::inbound::health(&self.journal, firm).await?;
+        let due = Scan::Due { firm: Some(firm.clone()), collection: crate::jobs::JOBS, limit: MOST_COUNTED };
         let log = SyncLog { journal: &self.journal };
         let last = |status| RunQuery { status: Some(status), limit: 1, ..RunQuery::default() };
         let success = log.query(firm, &last(RunStatus::Succeeded)).await?.items.pop();

@@ -3,12 +3,10 @@
 use core::time::Duration;
 
 use super::Sdk;
-use crate::auth::Actor;
+use crate::domain::{Actor, FirmId, Timestamp};
 use crate::error::Result;
-use crate::log::{
-    AuditExport, AuditLog, AuditQuery, AuditRecord, LogPage, LoggedRun, Outbox, OutboxEvent, RunQuery, SyncLog,
-};
-use crate::model::{FirmId, Timestamp};
+use crate::history::{AuditExport, AuditLog, AuditQuery, LogPage, LoggedRun, RunQuery, SyncLog};
+use crate::store::{AuditRecord, Outbox, OutboxEvent};
 
 impl Sdk {
     /// Runs of the firm's matters, newest first.

@@ -1,13 +1,13 @@
 //! Syncing matters, and what only a person or an operator can decide about that.
 
 use super::Sdk;
-use crate::auth::{Actor, Connection, Links};
+use crate::connection::{Connection, Links};
+use crate::domain::{Actor, MatterId, StepKind, SyncReport, Timestamp};
 use crate::error::Result;
-use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{MatterId, Timestamp};
-use crate::queue::{self, HeldMatter, MatterState, Trigger, Worker, WorkerConfig};
-use crate::settings;
-use crate::sync::{self, Decision, Plan, Progress, Review, StepKind, SyncReport};
+use crate::jobs::{HeldMatter, MatterState, Trigger, Worker, WorkerConfig};
+use crate::store::{Action, AuditEntry, AuditStatus};
+use crate::sync::{Decision, Plan, Progress, Review};
+use crate::{jobs, settings, sync};
 
 impl Sdk {
     /// What a sync of this matter would do now, with its calls: a dry run. Makes no call to Clio and changes nothing.
@@ -59,7 +59,7 @@ impl Sdk {
     /// # Errors
     /// [`Code::StoreFailed`](crate::Code::StoreFailed).
     pub async fn held_matters(&self, actor: &Actor) -> Result<Vec<HeldMatter>> {
-        queue::list_held(&self.journal, &actor.firm).await
+        jobs::list_held(&self.journal, &actor.firm).await
     }
 
     /// Has workers sync the [held](Self::held_matters) matters, each as far as its trigger does and whatever the settings say by now, or (`run` false) forgets them. Gives how many those are.
@@ -83,7 +83,7 @@ impl Sdk {
                     trigger => claims.ask(&actor.firm, &matter.matter, trigger, &actor.id).await?,
                 };
             }
-            queue::forget_held(&self.journal, &actor.firm, matter).await?;
+            jobs::forget_held(&self.journal, &actor.firm, matter).await?;
         }
         let mut unit = self.journal.unit(&actor.firm)?;
         let entry = AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with("held", held.len());
@@ -99,7 +99,7 @@ impl Sdk {
     pub async fn matter_state(&self, actor: &Actor, matter: &MatterId) -> Result<MatterState> {
         let host = self.engine.clio.host();
         let links = Links::current(&self.journal, &actor.firm).await?;
-        queue::matter_state(&self.journal, &links, matter, |id| host.matter_url(id).to_string()).await
+        jobs::matter_state(&self.journal, &links, matter, |id| host.matter_url(id).to_string()).await
     }
 
     /// A worker for the due jobs of all firms. Run it for as long as the service lives; several share the work, here or in other processes.

@@ -16,12 +16,16 @@ pub use settings::MappingPage;
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::auth::{Actor, Auth, ClioApp, ConnectStart, Connection, Keyring, StoreTokens};
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
+use crate::connection::{ClioApp, Connection, StoreTokens};
+use crate::crypto::Keyring;
+use crate::domain::Actor;
 use crate::error::{Code, Error, Result};
+use crate::jobs::Claims;
+use crate::lifecycle::{Auth, ConnectStart};
 use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
-use crate::queue::{Claims, Stop};
-use crate::records::Journal;
+use crate::stop::Stop;
+use crate::store::Journal;
 use crate::sync::{Engine, SyncConfig};
 use url::Url;
 
@@ -150,7 +154,7 @@ impl SdkBuilder {
             return Err(Error::new(Code::SettingInvalid).with("zero", "request_timeout, send_window or lease"));
         }
         if let Some(url) = &self.webhook_url {
-            crate::auth::check_public_url(url, "webhook_url")?;
+            crate::lifecycle::check_public_url(url, "webhook_url")?;
             // Each subscription adds a segment to its path.
             if url.query().is_some() {
                 return Err(Error::new(Code::UrlRefused).with("field", "webhook_url").with("reason", "query"));

@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::Sdk;
-use crate::auth::{Actor, Links, PracticeArea, PracticeAreas};
-use crate::budget::Class;
+use crate::calls::Caller;
+use crate::calls::budget::Class;
+use crate::connection::Links;
+use crate::domain::Actor;
 use crate::error::{Code, Error, Result};
-use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::settings::{self, FirmSettings, Mapping, SeenMapping, SettingsChange};
-use crate::sync::Caller;
+use crate::settings;
+use crate::settings::{FirmSettings, Mapping, PracticeArea, PracticeAreas, SeenMapping, SettingsChange};
+use crate::store::{Action, AuditEntry, AuditStatus};
 
 /// For a settings page.
 #[derive(Clone, Debug, Serialize)]

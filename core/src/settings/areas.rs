@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::FirmSettings;
 use super::mapping::{Chosen, MappedBy, Unmapped, case_types, choose_area, same_type};
-use crate::auth::PracticeArea;
+use super::{FirmSettings, PracticeArea};
+use crate::domain::{ClioId, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::model::{ClioId, Timestamp};
 
 /// Where a case type leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::{FirmSettings, OnNameMismatch};
-use crate::model::ClioId;
+use crate::domain::ClioId;
 
 /// Some of the settings: what is `None` stays as it is. Case types are mapped one by one, by [`map_case_type`](crate::Sdk::map_case_type).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -7,9 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FirmSettings;
-use crate::auth::PracticeArea;
-use crate::model::ClioId;
+use super::{FirmSettings, PracticeArea};
+use crate::domain::ClioId;
 
 /// CaseHug's practice areas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,7 +270,7 @@ pub(crate) fn same_type(one: &str, other: &str) -> bool {
 }
 
 /// As case types and names are compared.
-pub(super) fn normalise(text: &str) -> String {
+pub(crate) fn normalise(text: &str) -> String {
     let words: Vec<String> = text.to_lowercase().replace('_', " ").split_whitespace().map(str::to_owned).collect();
     words.join(" ")
 }

@@ -7,6 +7,7 @@
 mod areas;
 mod change;
 mod mapping;
+pub(crate) mod practice_areas;
 mod seen;
 mod transfer;
 
@@ -20,17 +21,15 @@ pub use change::SettingsChange;
 use mapping::normalise;
 pub use mapping::{CaseHugArea, Chosen, MappedBy, Unmapped, case_types, choose_area};
 pub(crate) use mapping::{resolve_defaults, same_type};
+pub use practice_areas::{PracticeArea, PracticeAreas};
 pub(crate) use seen::{list as list_seen, note as note_seen};
 pub(crate) use transfer::{export, import};
 
-use crate::auth::{Actor, PracticeArea};
+use crate::domain::{Actor, ActorId, ClioId, FirmId};
 use crate::error::Result;
-use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{ActorId, ClioId, FirmId};
+use crate::jobs::Trigger;
 use crate::ports::{Commit, Expect, Key};
-use crate::queue::Trigger;
-use crate::records::{Journal, Stored, Unit};
-use crate::webhook::{Chore, wake_in};
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Stored, Unit, wake_in};
 
 /// So much of a case type stands in the audit log.
 const LONGEST_CASE_TYPE: usize = 120;

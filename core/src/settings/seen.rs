@@ -8,11 +8,12 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::mapping::same_type;
-use crate::auth::{Connection, Keyring};
+use crate::connection::Connection;
+use crate::crypto::Keyring;
+use crate::domain::{ConnectionId, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::model::{ConnectionId, FirmId, Timestamp};
 use crate::ports::{Expect, Key};
-use crate::records::{Journal, Stored};
+use crate::store::{Journal, Stored};
 
 /// A firm has a few dozen.
 const MOST: usize = 50;

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::areas::named;
-use super::{FirmSettings, OnNameMismatch};
-use crate::auth::PracticeArea;
+use super::{FirmSettings, OnNameMismatch, PracticeArea};
+use crate::domain::ClioId;
 use crate::error::{Code, Error, Result};
-use crate::model::ClioId;
 
 const FORMAT: u32 = 1;
 /// A firm has a few dozen mappings.

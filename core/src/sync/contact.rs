@@ -4,29 +4,29 @@
 //! compared exactly (`dedupe`). Two clients of one email meet in the `contact-key` records of that address: the second one waits for,
 //! and then shares, the first one's contact, if it may be the same person (`same_email`).
 
-use super::call::Caller;
 use super::create::{Asked, Creation, Resolved, refused};
-use super::dedupe::{self, Probe, SentContact};
 use super::driver::Driver;
-use super::names::Name;
 use super::plan::PlannedContact;
 use super::recovery::Recovery;
-use super::report::{Note, StepKind, StepOutcome, StepReport};
 use super::same_email::{Choice, Sought, choose, named};
-use super::things::{self, ContactKey, How, Intent, Owner, Thing};
+use crate::calls::call::Caller;
 use crate::clio::{Contact, NewContact, contacts};
+use crate::contact_review::note_known;
+use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
+use crate::domain::{Address, ClientId, ClioId};
 use crate::error::{Code, Error, Result};
-use crate::log::{Action, AuditStatus};
-use crate::model::{Address, ClientId, ClioId};
+use crate::links::dedupe::{Probe, SentContact};
+use crate::links::names::Name;
+use crate::links::things::{ContactKey, How, Intent, Owner, Thing};
+use crate::links::{dedupe, things};
 use crate::ports::Expect;
-use crate::records::Stored;
-use crate::webhook::note_known;
+use crate::store::{Action, AuditStatus, Stored};
 
 /// How often a step starts over because another run was faster.
 const MOST_TURNS: usize = 4;
 
 impl Driver<'_> {
-    pub(super) async fn contact(&mut self, planned: PlannedContact) -> Result<StepReport> {
+    pub(crate) async fn contact(&mut self, planned: PlannedContact) -> Result<StepReport> {
         let client = &self.intake.client.id;
         if let PlannedContact::Linked(clio) = planned {
             self.unless_gone(StepKind::Contact, clio).await?;
@@ -184,7 +184,7 @@ impl Driver<'_> {
     }
 
     /// Looks in Clio for what an open intent may have created.
-    pub(super) async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
+    pub(crate) async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
         let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
         let doubt = Stored { value: intent, version: version.clone(), due_at };
         let intent = &doubt.value;
@@ -293,9 +293,9 @@ impl Driver<'_> {
     }
 
     /// Notes whose contact this is, unless another CaseHug client's: contacts of one email may be shared.
-    pub(super) async fn own_contact(
+    pub(crate) async fn own_contact(
         &self,
-        unit: &mut crate::records::Unit,
+        unit: &mut crate::store::Unit,
         clio: ClioId,
         shown: Option<&Contact>,
         client: &ClientId,
@@ -325,7 +325,7 @@ struct Found<'a> {
 }
 
 /// Persons in which this address occurs somehow. An international domain may stand in Clio in either spelling.
-pub(super) async fn search_persons(caller: &Caller<'_>, email: &str) -> Result<Vec<Contact>> {
+pub(crate) async fn search_persons(caller: &Caller<'_>, email: &str) -> Result<Vec<Contact>> {
     let mut found = caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
     if let Some(other) = Address::parse(email).and_then(|address| address.other_spelling()) {
         found.extend(caller.all_pages(contacts::search_email(&other)).await.map_err(refused)?);

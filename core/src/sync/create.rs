@@ -4,18 +4,19 @@ use core::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::call::{Executed, MARGIN, Patience, executed};
-use super::dedupe::Since;
 use super::driver::Driver;
 use super::engine::Engine;
-use super::report::{Note, StepReport};
-use super::things::{self, ContactKey, Decided, How, Intent, Link, Thing, committed_at};
-use crate::auth::Connection;
+use crate::calls::call::{Executed, MARGIN, Patience, executed};
 use crate::clio::{ApiRequest, CallError};
+use crate::connection::Connection;
+use crate::domain::report::{Note, StepReport};
+use crate::domain::{ClioId, ConnectionId, Timestamp};
 use crate::error::{ANSWER, Code, Error, Failure, Result, Retry};
-use crate::model::{ClioId, ConnectionId, Timestamp};
+use crate::links::dedupe::Since;
+use crate::links::things;
+use crate::links::things::{ContactKey, Decided, How, Intent, Link, Thing, committed_at};
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::records::{Stored, Unit};
+use crate::store::{Stored, Unit};
 
 /// How long it is before Clio is asked about a creation in doubt for the second time. After that each wait is as long as all before it.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
@@ -27,7 +28,7 @@ const CLOCK_OFF: Duration = Duration::from_secs(26 * 3600);
 const MOST_ROUNDS: u32 = 3;
 
 /// What became of an open intent.
-pub(super) enum Resolved {
+pub(crate) enum Resolved {
     /// It is a link now.
     Linked(StepReport),
     /// Quiet, and nothing was found: it is gone, the step may start afresh.
@@ -36,24 +37,24 @@ pub(super) enum Resolved {
 
 /// What stands in the place of a record that is to be created, and what an admin said not to be it.
 #[derive(Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// The version of the question.
     pub version: Option<Version>,
     pub not: Vec<ClioId>,
 }
 
 impl Asked {
-    pub(super) fn expect(&self) -> Expect {
+    pub(crate) fn expect(&self) -> Expect {
         self.version.clone().map_or(Expect::Absent, Expect::Version)
     }
 
-    pub(super) fn decision(&self) -> Option<Decided> {
+    pub(crate) fn decision(&self) -> Option<Decided> {
         (!self.not.is_empty()).then(|| Decided::Create { not: self.not.clone() })
     }
 }
 
 /// What became of a creating request.
-pub(super) enum Creation<A> {
+pub(crate) enum Creation<A> {
     /// Clio answered; this is the intent.
     Created(A, Box<Stored<Intent>>),
     /// It may have been executed.
@@ -64,7 +65,7 @@ pub(super) enum Creation<A> {
 
 impl Driver<'_> {
     /// Beats 1 and 2 of a creation: commits the intent and sends, as often as it is certain that nothing was executed.
-    pub(super) async fn create<A, N: serde::Serialize>(
+    pub(crate) async fn create<A, N: serde::Serialize>(
         &mut self,
         key: &Key,
         companion: Option<&(Key, ContactKey)>,
@@ -152,7 +153,7 @@ impl Driver<'_> {
     /// `index_delay` before that. Else says when to come back. When it was sent in vain too often, it stays, and the next run goes on with it.
     ///
     /// Not "if it is quiet now": between Clio's answer and this moment the process may have stood still for as long as you like.
-    pub(super) async fn release_if_quiet(
+    pub(crate) async fn release_if_quiet(
         &mut self,
         key: &Key,
         intent: &Stored<Intent>,
@@ -206,7 +207,7 @@ impl Driver<'_> {
     }
 
     /// Adds a look to the commit of a link that closes a doubt without knowing what became of its request, if that may still be executed.
-    pub(super) async fn look_after_doubt_in(&self, unit: &mut Unit, key: &Key, doubt: &Stored<Intent>) -> Result<()> {
+    pub(crate) async fn look_after_doubt_in(&self, unit: &mut Unit, key: &Key, doubt: &Stored<Intent>) -> Result<()> {
         let now = self.engine.journal.store_now().await?;
         let left = doubt.due_at.map_or(Duration::ZERO, |due| now.until(due));
         if left.is_zero() {
@@ -229,14 +230,14 @@ impl Driver<'_> {
         Ok(unit)
     }
 
-    pub(super) fn link(&self, clio: ClioId, how: How, notes: Vec<Note>) -> Thing {
+    pub(crate) fn link(&self, clio: ClioId, how: How, notes: Vec<Note>) -> Thing {
         Thing::Link(Link { clio, how, at: self.engine.runtime.now(), notes })
     }
 }
 
 impl Engine {
     /// Seals the natural key of the intent that is to stand under `key`.
-    pub(super) async fn seal_natural_key<N: serde::Serialize>(
+    pub(crate) async fn seal_natural_key<N: serde::Serialize>(
         &self,
         key: &Key,
         connection: &ConnectionId,
@@ -250,7 +251,7 @@ impl Engine {
     }
 
     /// Opens the natural key of an intent.
-    pub(super) async fn open_intent<N: serde::de::DeserializeOwned>(&self, key: &Key, intent: &Intent) -> Result<N> {
+    pub(crate) async fn open_intent<N: serde::de::DeserializeOwned>(&self, key: &Key, intent: &Intent) -> Result<N> {
         let sealer = self.keyring.for_connection(&key.firm, &intent.connection).await?;
         let json = sealer.open(&sealer.context(record_of(key), "sealed"), &intent.sealed)?;
         serde_json::from_slice(&json).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", key.collection))
@@ -261,7 +262,7 @@ impl Engine {
     /// Two ways lead from the intent to Clio's time, and the earlier one counts. Clio's clock as it was known before the request was sent: right, unless that clock was set
     /// meanwhile. And Clio's clock now, less what has passed since on the store's clock: right, unless the store's clock was set back since. That one is the same for all
     /// processes, while each host's own may be wrong in another way, or jump. Where only the second way is there, or none, a day more is possible.
-    pub(super) async fn created_after(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Since> {
+    pub(crate) async fn created_after(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Since> {
         let made = committed_at(intent, due_at);
         let Some(clio_now) = self.clio.clio_now() else {
             let certain = intent.clio_at.unwrap_or(made) - MARGIN;
@@ -287,7 +288,7 @@ fn record_of(key: &Key) -> String {
 }
 
 /// The error of a failed call, with what the call itself knows.
-pub(super) fn refused(failure: CallError) -> Error {
+pub(crate) fn refused(failure: CallError) -> Error {
     let mut error = failure.error;
     if let Some(status) = failure.http_status
         && error.get("http_status").is_none()

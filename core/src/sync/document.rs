@@ -9,18 +9,20 @@
 
 use core::time::Duration;
 
-use super::call::{Executed, Patience, executed};
 use super::create::refused;
 use super::driver::Driver;
-use super::report::{StepKind, StepOutcome, StepReport};
-use super::things::{self, Chosen, Decided, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
 use super::upload::MOST_ATTEMPTS;
+use crate::calls::call::{Executed, Patience, executed};
 use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
+use crate::domain::report::{StepKind, StepOutcome, StepReport};
+use crate::domain::{
+    ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp, text,
+};
 use crate::error::{Code, Error, Result, Retry};
-use crate::log::{Action, AuditStatus};
-use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp, text};
+use crate::links::things;
+use crate::links::things::{Chosen, Decided, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
 use crate::ports::{Commit, DocumentStat, Expect, Version};
-use crate::records::Stored;
+use crate::store::{Action, AuditStatus, Stored};
 
 /// Clio may need 60 s to process an upload (FAQ); it is asked a little longer.
 const PROCESSING: Duration = Duration::from_secs(75);
@@ -44,7 +46,7 @@ struct Open {
 }
 
 impl Driver<'_> {
-    pub(super) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
+    pub(crate) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
         let key = self.intake.key_of(document);
         let stored = self.engine.journal.get::<DocumentThing>(&things::document_key(&self.claim.links, &key)).await?;
         let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
@@ -340,7 +342,7 @@ impl Driver<'_> {
     }
 
     /// A document that was being published when the intake stopped naming it: another upload took its slot. If it is in Clio, the records say so.
-    pub(super) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
+    pub(crate) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
         let record = things::document_key(&self.claim.links, key);
         let stored = self.engine.journal.get::<DocumentThing>(&record).await?;
         let Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) = stored else { return Ok(None) };

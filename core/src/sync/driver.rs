@@ -2,24 +2,23 @@
 
 use core::time::Duration;
 
-use super::call::Caller;
 use super::engine::{Engine, Progress};
 use super::plan::{Plan, PlannedContact, PlannedDocument, PlannedMatter};
 use super::plan_access::is_forbidden;
 use super::recovery::Recovery;
-use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 use super::review::Review;
 use super::run::{Run, fallen_short};
+use crate::calls::call::Caller;
+use crate::domain::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
+use crate::domain::{ClioId, FirmId, Intake, IntakeDocument};
 use crate::error::{Code, Error, Result, Retry};
-use crate::log::{Action, AuditEntry, AuditStatus, EventBody};
-use crate::model::{ClioId, FirmId, Intake, IntakeDocument};
+use crate::jobs::{Claim, Job};
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::queue::{Claim, Job};
-use crate::records::Unit;
 use crate::settings::FirmSettings;
+use crate::store::{Action, AuditEntry, AuditStatus, EventBody, Unit};
 
 /// One run of one matter.
-pub(super) struct Driver<'a> {
+pub(crate) struct Driver<'a> {
     pub engine: &'a Engine,
     pub claim: &'a Claim,
     pub firm: &'a FirmId,
@@ -40,7 +39,7 @@ pub(super) struct Driver<'a> {
 }
 
 impl Driver<'_> {
-    pub(super) async fn drive(&mut self, plan: &Plan) -> Result<()> {
+    pub(crate) async fn drive(&mut self, plan: &Plan) -> Result<()> {
         self.engine.stop.check()?;
         let contact = self.contact(plan.contact).await;
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
@@ -125,7 +124,7 @@ impl Driver<'_> {
     }
 
     /// Commits a step that changed nothing in Clio, with its audit entry and the question that it raised.
-    pub(super) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
+    pub(crate) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
         let mut unit = self.unit()?;
         if let Some((review, (key, version))) = self.review.take() {
             review.put(&self.engine.journal, &mut unit, &self.claim.links).await?;
@@ -191,7 +190,7 @@ impl Driver<'_> {
         Ok(clio)
     }
 
-    pub(super) async fn finish(self) -> Result<SyncReport> {
+    pub(crate) async fn finish(self) -> Result<SyncReport> {
         let steps = core::mem::take(&mut self.run.steps);
         let failed = |kind| steps.iter().any(|step| step.step == kind && step.outcome.is_failure());
         let (status, linked) = if failed(StepKind::Contact) || failed(StepKind::Matter) {
@@ -218,14 +217,14 @@ impl Driver<'_> {
         Ok(report)
     }
 
-    pub(super) fn unit(&self) -> Result<Unit> {
+    pub(crate) fn unit(&self) -> Result<Unit> {
         let mut unit = self.engine.journal.unit(self.firm)?;
         self.claim.fence(&mut unit);
         Ok(unit)
     }
 
     /// Commits, unless the claim was lost meanwhile, or what the run goes by has changed.
-    pub(super) async fn commit_unit(&self, unit: &Unit) -> Result<Commit> {
+    pub(crate) async fn commit_unit(&self, unit: &Unit) -> Result<Commit> {
         let outcome = self.engine.journal.commit(unit).await?;
         if outcome == Commit::Conflict {
             if !self.engine.claims.holds(self.claim).await? {
@@ -238,7 +237,7 @@ impl Driver<'_> {
         Ok(outcome)
     }
 
-    pub(super) fn audit(&self, action: Action, status: AuditStatus, step: &StepReport) -> AuditEntry {
+    pub(crate) fn audit(&self, action: Action, status: AuditStatus, step: &StepReport) -> AuditEntry {
         let mut entry = AuditEntry::by(&self.claim.actor, action, status)
             .with("matter", &self.intake.matter.id)
             .with("run", &self.run.id);
@@ -264,7 +263,7 @@ impl Driver<'_> {
     /// Commits a step that changed something. `false`: somebody else was faster; read again.
     ///
     /// A worker that lost its claim commits nothing; what it did in Clio is audited all the same, without the fence.
-    pub(super) async fn commit(&mut self, unit: Unit, step: &StepReport) -> Result<bool> {
+    pub(crate) async fn commit(&mut self, unit: Unit, step: &StepReport) -> Result<bool> {
         let entries = unit.audits().to_vec();
         if matches!(self.run.commit_step(&self.engine.journal, unit, step).await?, Commit::Done { .. }) {
             return Ok(true);

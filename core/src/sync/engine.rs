@@ -8,23 +8,26 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::{Either, select};
 use url::Url;
 
-use super::call::Caller;
 use super::driver::Driver;
 use super::plan::{Plan, PlannedMatter};
-use super::recovery::{self, Recovery};
-use super::report::{RunStatus, StepReport, SyncReport};
+use super::recovery;
+use super::recovery::Recovery;
 use super::run::{Run, RunRecord, fallen_short};
-use super::share::FirmShare;
-use crate::auth::{Actor, Auth, Connection, Keyring, Links, Session, may_be_of_this_process};
+use crate::calls::call::Caller;
+use crate::calls::share::FirmShare;
 use crate::clio::ClioApi;
+use crate::connection::{Connection, Links, Session};
+use crate::crypto::{Keyring, may_be_of_this_process};
+use crate::domain::report::{RunStatus, StepReport, SyncReport};
+use crate::domain::{Actor, ActorId, ClioId, FirmId, Intake, MatterId};
 use crate::error::{Code, Error, Failure, Result};
-use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed};
+use crate::jobs::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why, hold};
+use crate::lifecycle::Auth;
 use crate::maybe_send::{MaybeSend, MaybeSync};
-use crate::model::{ActorId, ClioId, FirmId, Intake, MatterId};
 use crate::ports::{Commit, Expect, IntakeSource, Runtime};
-use crate::queue::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Stop, Trigger, Why, hold};
-use crate::records::Journal;
 use crate::settings::{FirmSettings, note_seen};
+use crate::stop::Stop;
+use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Journal, ProgressFeed};
 
 /// How much longer than a lease somebody who asks waits for a run of the same matter elsewhere.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
@@ -331,7 +334,7 @@ impl Engine {
     }
 
     /// The last commit of a run: its record, the audit entry, the event for the host, and the release of the claim.
-    pub(super) async fn close(
+    pub(crate) async fn close(
         &self,
         claim: &Claim,
         run: &mut Run,
@@ -391,7 +394,7 @@ impl Engine {
         Err(Error::new(Code::StoreConflict).with("reason", "job_contended"))
     }
 
-    pub(super) async fn load(&self, firm: &FirmId, matter: &MatterId) -> Result<Intake> {
+    pub(crate) async fn load(&self, firm: &FirmId, matter: &MatterId) -> Result<Intake> {
         let intake = self.intake.load(firm, matter).await?;
         if intake.matter.id != *matter {
             return Err(Error::new(Code::IntakeInvalid).with("field", "matter.id").with("reason", "other_matter"));
@@ -400,7 +403,7 @@ impl Engine {
         Ok(intake)
     }
 
-    pub(super) async fn settings(&self, firm: &FirmId) -> Result<FirmSettings> {
+    pub(crate) async fn settings(&self, firm: &FirmId) -> Result<FirmSettings> {
         crate::settings::load(&self.journal, firm).await
     }
 }

@@ -5,17 +5,18 @@
 use super::create::refused;
 use super::driver::Driver;
 use super::plan::PlannedMatter;
-use super::report::StepKind;
 use crate::clio::{contacts, matters};
+use crate::contact_review::{contact_is_gone, note_contact_gone, note_contact_there};
+use crate::domain::ClioId;
+use crate::domain::report::StepKind;
 use crate::error::{Code, Error, Result, Retry};
-use crate::model::ClioId;
+use crate::inbound::status;
+use crate::inbound::status::{Seen, Source};
 use crate::ports::Version;
-use crate::webhook::status::{self, Seen, Source};
-use crate::webhook::{contact_is_gone, note_contact_gone, note_contact_there};
 
 impl Driver<'_> {
     /// A refusal may mean that the record which the new one belongs to is gone from Clio. That is told apart, and nothing is created in its place.
-    pub(super) async fn gone(&self, error: Error, kind: StepKind, clio: ClioId) -> Error {
+    pub(crate) async fn gone(&self, error: Error, kind: StepKind, clio: ClioId) -> Error {
         if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {
             return error;
         }
@@ -29,7 +30,7 @@ impl Driver<'_> {
     ///
     /// # Errors
     /// [`Code::LinkedRecordGone`], or what kept Clio from answering.
-    pub(super) async fn unless_gone(&self, kind: StepKind, clio: ClioId) -> Result<()> {
+    pub(crate) async fn unless_gone(&self, kind: StepKind, clio: ClioId) -> Result<()> {
         let (journal, links) = (&self.engine.journal, &self.claim.links);
         let known_to_be = match kind {
             StepKind::Contact => contact_is_gone(journal, links, clio).await?.is_some(),
@@ -91,7 +92,7 @@ impl Driver<'_> {
     }
 
     /// A refusal may as well mean that the practice area was deleted since it was looked up. Then the list is loaded anew, and the next run goes by that.
-    pub(super) async fn area_gone(&self, error: Error, planned: PlannedMatter) -> Error {
+    pub(crate) async fn area_gone(&self, error: Error, planned: PlannedMatter) -> Error {
         let (PlannedMatter::Create(Ok(chosen)) | PlannedMatter::Resolve(Ok(chosen))) = planned else { return error };
         let area = chosen.area;
         if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {

@@ -2,16 +2,18 @@
 
 use super::LinkState;
 use super::engine::Engine;
-use super::names::Name;
 use super::plan::{Plan, PlanInput, plan};
-use super::things::{self, DocumentThing, Thing};
-use crate::auth::{Links, PracticeAreas};
+use crate::connection::Links;
+use crate::contact_review::known_name_agrees;
+use crate::domain::{Confidential, DocumentKey, DocumentRef, FirmId, Intake};
 use crate::error::Result;
-use crate::model::{Confidential, DocumentKey, DocumentRef, FirmId, Intake};
-use crate::webhook::known_name_agrees;
+use crate::links::names::Name;
+use crate::links::things;
+use crate::links::things::{DocumentThing, Thing};
+use crate::settings::PracticeAreas;
 
 /// What an address is looked up by.
-pub(super) struct EmailDigests {
+pub(crate) struct EmailDigests {
     /// Of its canonical form.
     pub digest: String,
     /// Of what records were made with before there was one.
@@ -19,7 +21,7 @@ pub(super) struct EmailDigests {
 }
 
 impl Engine {
-    pub(super) async fn plan(&self, links: &Links, intake: &Intake) -> Result<Plan> {
+    pub(crate) async fn plan(&self, links: &Links, intake: &Intake) -> Result<Plan> {
         let firm = &links.firm;
         let contact = self.journal.get::<Thing>(&things::contact_key(links, &intake.client.id)).await?;
         let matter = self.journal.get::<Thing>(&things::matter_key(links, &intake.matter.id)).await?;
@@ -59,7 +61,7 @@ impl Engine {
     }
 
     /// Documents that were being published and that the intake does not name any more.
-    pub(super) async fn orphans(&self, links: &Links, intake: &Intake) -> Result<Vec<DocumentKey>> {
+    pub(crate) async fn orphans(&self, links: &Links, intake: &Intake) -> Result<Vec<DocumentKey>> {
         let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
         let known = things::documents_of(&self.journal, links, &intake.matter.id).await?;
         let open = known.into_iter().filter(|(key, stored)| {
@@ -89,7 +91,7 @@ impl Engine {
     }
 
     /// The keyed digests of the client's email: what an address is looked up by.
-    pub(super) async fn email_digests(&self, firm: &FirmId, intake: &Intake) -> Result<Option<EmailDigests>> {
+    pub(crate) async fn email_digests(&self, firm: &FirmId, intake: &Intake) -> Result<Option<EmailDigests>> {
         let Some(address) = intake.client.address() else { return Ok(None) };
         let text = intake.client.email.as_ref().map_or("", Confidential::expose);
         let digest = self.keyring.address_digest(firm, &address.key()).await?;

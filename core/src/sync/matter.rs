@@ -1,25 +1,26 @@
 //! The matter: created once, never changed, and never one that the firm made by hand.
 
 use super::create::{Asked, Creation, Resolved, refused};
-use super::dedupe::{self, Probe, SentMatter};
 use super::driver::Driver;
 use super::plan::PlannedMatter;
 use super::recovery::Recovery;
-use super::report::{Note, StepKind, StepOutcome, StepReport};
-use super::things::{self, How, Intent, Owner, Thing};
 use crate::clio::{NewMatter, matters};
+use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
+use crate::domain::{ClioId, Confidential, text};
 use crate::error::{Code, Error, Result};
-use crate::log::{Action, AuditStatus};
-use crate::model::{ClioId, Confidential, text};
+use crate::inbound::status;
+use crate::inbound::status::Seen;
+use crate::links::dedupe::{Probe, SentMatter};
+use crate::links::things::{How, Intent, Owner, Thing};
+use crate::links::{dedupe, things};
 use crate::ports::{Expect, Version};
-use crate::records::Stored;
 use crate::settings::{Chosen, Unmapped};
-use crate::webhook::status::{self, Seen};
+use crate::store::{Action, AuditStatus, Stored};
 
 const MOST_TURNS: usize = 4;
 
 impl Driver<'_> {
-    pub(super) async fn matter(&mut self, planned: PlannedMatter, client: ClioId) -> Result<StepReport> {
+    pub(crate) async fn matter(&mut self, planned: PlannedMatter, client: ClioId) -> Result<StepReport> {
         let id = &self.intake.matter.id;
         let area = match planned {
             PlannedMatter::Linked(clio) => {

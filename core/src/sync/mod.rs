@@ -35,46 +35,27 @@
 //! **Guarantee.** No duplicate as long as Clio executes a request within `settle` of our giving up on it and lists what it created within `index_delay`, and the store does not lose what it
 //! acknowledged.
 
-mod call;
-mod contact;
-mod create;
-mod dedupe;
-mod document;
-mod driver;
-mod engine;
-mod gone;
-mod known;
-mod matter;
-mod names;
-mod plan;
-mod plan_access;
-mod recovery;
-mod repeated;
-mod report;
-mod review;
-mod run;
-mod same_email;
-mod second_record;
-mod share;
-mod things;
-mod upload;
+pub(crate) mod contact;
+pub(crate) mod create;
+pub(crate) mod document;
+pub(crate) mod driver;
+pub(crate) mod engine;
+pub(crate) mod gone;
+pub(crate) mod known;
+pub(crate) mod matter;
+pub(crate) mod plan;
+pub(crate) mod plan_access;
+pub(crate) mod recovery;
+pub(crate) mod repeated;
+pub(crate) mod review;
+pub(crate) mod run;
+pub(crate) mod same_email;
+pub(crate) mod upload;
 
-pub(crate) use call::{Caller, Executed, executed};
 pub(crate) use engine::Engine;
 pub use engine::{Progress, SyncConfig};
-pub(crate) use names::Name;
 pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
 pub(crate) use recovery::{epoch, recover};
 pub(crate) use repeated::looks_sealed_with;
-pub use report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 pub use review::{Decision, Review};
 pub(crate) use run::{RunRecord, StepRecord, end_taken_over};
-pub use second_record::SecondRecord;
-pub(crate) use second_record::{
-    all as all_second_records, of_account as second_records_of_account, of_matter as second_records_of_matter,
-};
-pub(crate) use share::Doubtful;
-pub(crate) use things::{
-    Owner, contact_link, intents_sealed_with, linked_contact, linked_documents, linked_matter, linked_matters,
-    owner_key,
-};

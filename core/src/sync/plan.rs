@@ -7,11 +7,10 @@
 
 use serde::Serialize;
 
-use crate::auth::PracticeArea;
 use crate::clio::PartPlan;
+use crate::domain::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake, IntakeDocument};
 use crate::error::Code;
-use crate::model::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake, IntakeDocument};
-use crate::settings::{Chosen, FirmSettings, Unmapped, choose_area};
+use crate::settings::{Chosen, FirmSettings, PracticeArea, Unmapped, choose_area};
 
 /// What the planner looks at.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +136,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         (LinkState::Unknown, LinkState::Unknown) => PlannedContact::Create,
     };
     let area = || {
-        let case_type = intake.matter.case_type.as_ref().map(crate::model::Confidential::expose);
+        let case_type = intake.matter.case_type.as_ref().map(crate::domain::Confidential::expose);
         choose_area(case_type, input.settings, input.areas)
     };
     let matter = match input.matter {
@@ -256,7 +255,7 @@ impl PlannedDocument {
         }
     }
 
-    pub(super) fn is_to_be_sent(self) -> bool {
+    pub(crate) fn is_to_be_sent(self) -> bool {
         matches!(self, Self::Upload { .. } | Self::Resume | Self::Unsendable { .. } | Self::Unreadable(_))
     }
 

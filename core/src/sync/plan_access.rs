@@ -1,32 +1,31 @@
 //! What becomes of a firm whose Clio plan loses its API access, and gets it back.
 //!
 //! Clio then answers everything with 403, as it answers a missing permission or role. A run that is refused therefore asks for one record of each kind, and only if all
-//! of these are refused too, the plan is what is missing: the connection says so, and jobs are parked under its generation (`queue/park.rs`).
+//! of these are refused too, the plan is what is missing: the connection says so, and jobs are parked under its generation (`jobs/park.rs`).
 //!
 //! A plan is upgraded without connecting anew, and nobody tells us. So a chore asks again from time to time, until something is answered; what a person asks for meanwhile may be answered
 //! before that. Then the generation is raised, as by a connect, and what was parked is released in the same commit.
 
 use core::time::Duration;
 
-use super::call::Caller;
 use super::driver::Driver;
 use super::engine::Engine;
-use crate::auth::{Connection, ConnectionState, Links};
-use crate::budget::Class;
+use crate::calls::budget::Class;
+use crate::calls::call::Caller;
 use crate::clio::probe;
+use crate::connection::{Connection, ConnectionState, Links};
+use crate::domain::FirmId;
 use crate::error::{Code, Error, Result};
-use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::FirmId;
+use crate::jobs::release_in;
 use crate::ports::{Commit, Expect};
-use crate::queue::release_in;
-use crate::webhook::{Chore, wake_after, wake_in};
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, wake_after, wake_in};
 
 /// How often Clio is asked whether the plan has API access again.
 const ASK_EVERY: Duration = Duration::from_secs(900);
 
 impl Driver<'_> {
     /// A refusal may as well mean that the firm's plan has no API access any more: then everything is refused. Asked once a run.
-    pub(super) async fn plan_lost(&mut self, error: Error) -> Result<Error> {
+    pub(crate) async fn plan_lost(&mut self, error: Error) -> Result<Error> {
         if core::mem::replace(&mut self.plan_asked, true) || !matches!(refuses_all(&self.caller).await, Ok(true)) {
             return Ok(error);
         }
@@ -76,7 +75,7 @@ impl Engine {
     }
 
     /// Clio answered: the plan has API access. Nothing else says so any more, and what was parked is released.
-    pub(super) async fn note_plan_back(&self, firm: &FirmId) -> Result<()> {
+    pub(crate) async fn note_plan_back(&self, firm: &FirmId) -> Result<()> {
         loop {
             let stored = Connection::load_usable(&self.journal, firm).await?;
             if !stored.value.advice.contains(&Code::PlanWithoutApi) {
@@ -116,6 +115,6 @@ async fn refuses_all(caller: &Caller<'_>) -> Result<bool> {
 }
 
 /// What a missing permission, a role, or a plan without API access are answered alike with.
-pub(super) fn is_forbidden(code: Code) -> bool {
+pub(crate) fn is_forbidden(code: Code) -> bool {
     matches!(code, Code::UserRoleForbids | Code::AppPermissionMissing)
 }

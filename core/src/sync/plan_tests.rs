@@ -62,7 +62,7 @@ fn an_international_domain_costs_one_more_search() {
 #[test]
 fn a_document_that_cannot_be_named_so_in_clio_costs_no_calls_and_is_not_forgotten() {
     let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
-    let path = IntakeDocument { file_name: crate::model::Confidential::new("../a.pdf"), ..sent };
+    let path = IntakeDocument { file_name: crate::domain::Confidential::new("../a.pdf"), ..sent };
     let planned = plan_document(&path, LinkState::Unknown, Ok(1));
     let refused = PlannedDocument::Unsendable { field: "documents.file_name", reason: "path_separator" };
     assert_eq!((planned, planned.is_to_be_sent()), (refused, true));

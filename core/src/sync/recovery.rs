@@ -15,14 +15,12 @@ use serde::{Deserialize, Serialize};
 use super::create::Asked;
 use super::driver::Driver;
 use super::engine::SyncConfig;
-use super::things::{ContactKey, Intent, Thing};
-use crate::auth::{Actor, Connection};
+use crate::connection::Connection;
+use crate::domain::{Actor, FirmId, Timestamp};
 use crate::error::{Code, Error, Result, Retry};
-use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{FirmId, Timestamp};
+use crate::links::things::{ContactKey, Intent, Thing};
 use crate::ports::{Commit, Expect, Key};
-use crate::records::{Journal, Unit};
-use crate::webhook::{Chore, wake_in};
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Unit, wake_in};
 
 const MOST_TURNS: usize = 8;
 
@@ -104,12 +102,12 @@ impl Recovery {
     }
 
     /// Whether Clio was asked for all of the time that this is about when it was asked about an intent.
-    pub(super) fn is_answered_by(&self, intent: &Intent) -> bool {
+    pub(crate) fn is_answered_by(&self, intent: &Intent) -> bool {
         intent.is_recovered() && intent.clio_at.is_some_and(|since| since <= self.since)
     }
 
     /// Whether a miss may be believed.
-    pub(super) fn must_be_quiet(&self, collection: &'static str) -> Result<()> {
+    pub(crate) fn must_be_quiet(&self, collection: &'static str) -> Result<()> {
         if self.unlisted.is_zero() {
             return Ok(());
         }
@@ -121,20 +119,20 @@ impl Recovery {
 impl Driver<'_> {
     /// For what lets a request be sent: not if the operator said since this run began that records may be missing. A run may have waited for Clio's
     /// budget for minutes, and knows nothing of it.
-    pub(super) fn unit_before_sending(&self) -> Result<Unit> {
+    pub(crate) fn unit_before_sending(&self) -> Result<Unit> {
         let mut unit = self.unit()?;
         unit.check(key(self.firm), self.recovery_seen.clone());
         Ok(unit)
     }
 
     /// Whether a recovery began, or ended, since this run began.
-    pub(super) async fn is_recovery_news(&self) -> Result<bool> {
+    pub(crate) async fn is_recovery_news(&self) -> Result<bool> {
         let now = self.engine.journal.store().get(&key(self.firm)).await?;
         Ok(now.map_or(Expect::Absent, |record| Expect::Version(record.version)) != self.recovery_seen)
     }
 
     /// Puts the intent that may have been lost, unless another run puts its own.
-    pub(super) async fn intend_again<N: Serialize>(
+    pub(crate) async fn intend_again<N: Serialize>(
         &mut self,
         recovery: Recovery,
         key: &Key,

@@ -17,26 +17,25 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::Caller;
 use super::contact::search_persons;
 use super::create::refused;
-use super::dedupe::{self, SentContact, SentMatter};
 use super::engine::Engine;
-use super::names::Name;
-use super::report::StepKind;
 use super::same_email::named;
-use super::second_record::{self, SecondRecord};
-use super::things::{self, Intent, Thing, committed_at};
-use crate::auth::Links;
-use crate::budget::Class;
+use crate::calls::budget::Class;
+use crate::calls::call::Caller;
 use crate::clio::{contacts, matters};
+use crate::connection::Links;
+use crate::domain::report::StepKind;
+use crate::domain::{ClientId, ClioId, ConnectionId, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Result};
-use crate::log::{Action, AuditEntry, AuditStatus, Event, EventBody};
-use crate::model::{ClientId, ClioId, ConnectionId, FirmId, MatterId, Timestamp};
+use crate::links::dedupe::{SentContact, SentMatter};
+use crate::links::names::Name;
+use crate::links::second_record::SecondRecord;
+use crate::links::things::{Intent, Thing, committed_at};
+use crate::links::{dedupe, second_record, things};
 use crate::ports::{Commit, Expect, Key, Order, Record, Scan};
-use crate::records::{Journal, Stored, Unit};
 use crate::settings::OnNameMismatch;
-use crate::webhook::{Chore, wake_after};
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, Event, EventBody, Journal, Stored, Unit, wake_after};
 
 const REPEATED: &str = "repeated";
 /// How long it is tried.
@@ -180,7 +179,7 @@ impl Engine {
     }
 
     /// Adds a look at this intent's thing to the commit that releases or closes it, `wait` from now.
-    pub(super) async fn look_again_in(
+    pub(crate) async fn look_again_in(
         &self,
         unit: &mut Unit,
         links: &Links,

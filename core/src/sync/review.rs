@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::create::refused;
 use super::driver::Driver;
 use super::engine::Engine;
-use super::report::StepKind;
-use super::things::{self, Chosen, Decided, DocumentThing, Thing};
-use crate::auth::{Actor, Links};
 use crate::clio::ApiRequest;
+use crate::connection::Links;
+use crate::domain::report::StepKind;
+use crate::domain::{Actor, ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::log::{Action, AuditEntry, AuditStatus};
-use crate::model::{ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
+use crate::jobs::Trigger;
+use crate::links::things;
+use crate::links::things::{Chosen, Decided, DocumentThing, Thing};
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::queue::Trigger;
-use crate::records::{Journal, Stored, Unit};
+use crate::store::{Action, AuditEntry, AuditStatus, Journal, Stored, Unit};
 
 const REVIEWS: &str = "review";
 
@@ -52,7 +52,7 @@ impl Review {
     }
 
     /// Adds the question to the commit of the step that raised it.
-    pub(super) async fn put(&self, journal: &Journal, unit: &mut Unit, links: &Links) -> Result<()> {
+    pub(crate) async fn put(&self, journal: &Journal, unit: &mut Unit, links: &Links) -> Result<()> {
         let key = Self::key(links, self.step, &self.id);
         let Some(known) = journal.get::<Self>(&key).await? else {
             return unit.put(key, Expect::Absent, self).map(|_| ());
@@ -66,7 +66,7 @@ impl Review {
 impl Driver<'_> {
     /// The error of a step that a person must decide about. `intent` is the version that Clio was asked about: should an answer be written into it before the
     /// question is, the question would never be answered, so its commit depends on that.
-    pub(super) fn needs_review(
+    pub(crate) fn needs_review(
         &mut self,
         step: StepKind,
         id: impl ToString,
@@ -81,7 +81,7 @@ impl Driver<'_> {
     }
 
     /// Adds to the commit that settles what stands under `key` otherwise: a question about it is over. Other matters that wait for the answer are synced.
-    pub(super) async fn close_question_in(&self, unit: &mut Unit, key: &Key) -> Result<()> {
+    pub(crate) async fn close_question_in(&self, unit: &mut Unit, key: &Key) -> Result<()> {
         let links = &self.claim.links;
         let question =
             links.key(REVIEWS, format_args!("{}/{}", key.collection, links.strip(&key.id).unwrap_or_default()));
@@ -97,7 +97,7 @@ impl Driver<'_> {
     }
 
     /// The record that an admin named, if it is there.
-    pub(super) async fn named<A>(&self, show: &ApiRequest<A>) -> Result<Option<A>> {
+    pub(crate) async fn named<A>(&self, show: &ApiRequest<A>) -> Result<Option<A>> {
         match self.caller.repeat(show).await {
             Ok(record) => Ok(Some(record)),
             Err(failure) if failure.error.code() == Code::ClioNotFound => Ok(None),
@@ -106,7 +106,7 @@ impl Driver<'_> {
     }
 
     /// Takes back an answer that names a record which cannot be the one: a mistyped id is somebody else's. Gives the error that says so; the question is open again.
-    pub(super) async fn take_back<T: Serialize>(
+    pub(crate) async fn take_back<T: Serialize>(
         &mut self,
         step: StepKind,
         id: impl ToString,

@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
-use super::things::linked_matter;
-use crate::auth::Links;
+use crate::connection::Links;
+use crate::domain::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
+use crate::domain::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Failure, Result};
-use crate::log::{RUNS, RUNS_OF_MATTERS};
-use crate::model::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp};
+use crate::history::{RUNS, RUNS_OF_MATTERS};
+use crate::inbound::status::is_gone;
+use crate::jobs::Trigger;
+use crate::links::things::linked_matter;
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::queue::Trigger;
-use crate::records::{Journal, Unit};
-use crate::webhook::status::is_gone;
+use crate::store::{Journal, Unit};
 
 /// `run/<run id>`. Run ids are time-ordered, so a scan by id is the sync log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -158,7 +158,7 @@ impl Run {
 }
 
 /// What a run is called that did not get as far as the matter, and the matter in Clio: an earlier run may have brought it there.
-pub(super) async fn fallen_short(
+pub(crate) async fn fallen_short(
     journal: &Journal,
     links: &Links,
     matter: &MatterId,

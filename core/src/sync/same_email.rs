@@ -3,39 +3,39 @@
 //! **Problem.** One mailbox may be two people's. In family law the other one is the opponent, and a file under the wrong contact is a breach.
 //!
 //! **Model.** An address stands for whoever is known by it: CaseHug's clients that are linked already, each in a `contact-key` record of that address, and the contacts that a search in Clio
-//! brings. The one whose name [agrees](super::names) is the client. If several agree, or none does and the firm wants a link, the one with the lowest id is linked, and that is said. If none
+//! brings. The one whose name [agrees](crate::links::names) is the client. If several agree, or none does and the firm wants a link, the one with the lowest id is linked, and that is said. If none
 //! agrees the firm may also have an admin asked, or a new contact made.
 //!
 //! An admin is asked about an intent that stands for the question, and for no request (`Intent::question`). It holds no place of the address, so nobody else waits for the answer.
 
 use super::contact::search_persons;
 use super::create::Asked;
-use super::dedupe;
 use super::driver::Driver;
 use super::engine::Engine;
 use super::known::EmailDigests;
-use super::names::Name;
-use super::report::{Note, StepKind, StepOutcome, StepReport};
-use super::things::{self, ContactKey, How, Intent, Link, Thing};
-use crate::auth::Links;
 use crate::clio::{Contact, contacts};
+use crate::connection::Links;
+use crate::contact_review::known_name_agrees;
+use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
+use crate::domain::{Address, ClientId, ClioId};
 use crate::error::{Error, Result};
-use crate::log::{Action, AuditStatus};
-use crate::model::{Address, ClientId, ClioId};
+use crate::links::names::Name;
+use crate::links::things::{ContactKey, How, Intent, Link, Thing};
+use crate::links::{dedupe, things};
 use crate::ports::{Commit, Expect};
 use crate::settings::OnNameMismatch;
-use crate::webhook::known_name_agrees;
+use crate::store::{Action, AuditStatus};
 
 /// One of those with the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     pub clio: ClioId,
     pub agrees: bool,
 }
 
 /// Which of them is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(crate) enum Choice {
     /// None.
     Nobody,
     /// This one, with what is to be said of it.
@@ -46,7 +46,7 @@ pub(super) enum Choice {
 
 /// Goes by names and ids alone, not by who was linked first: after a restore, which loses who was, the same one must
 /// be chosen again, or the client's matters would be created once more under the other one.
-pub(super) fn choose(candidates: &[Candidate], policy: OnNameMismatch) -> Choice {
+pub(crate) fn choose(candidates: &[Candidate], policy: OnNameMismatch) -> Choice {
     let several = |count: usize| (count > 1).then_some(Note::SeveralContactsMatch);
     let agreeing = candidates.iter().filter(|candidate| candidate.agrees).map(|candidate| candidate.clio);
     if let Some(clio) = agreeing.clone().min() {
@@ -64,14 +64,14 @@ pub(super) fn choose(candidates: &[Candidate], policy: OnNameMismatch) -> Choice
 }
 
 /// The clients that an address is known by, and the free place beside them.
-pub(super) struct Speakers {
+pub(crate) struct Speakers {
     pub clients: Vec<ClientId>,
     pub place: String,
 }
 
 impl Engine {
     /// The first one's place is the digest of the address itself; where names differ there may be others.
-    pub(super) async fn speakers(&self, links: &Links, email: &EmailDigests) -> Result<Speakers> {
+    pub(crate) async fn speakers(&self, links: &Links, email: &EmailDigests) -> Result<Speakers> {
         let prefix = things::email_key(links, &email.digest);
         let found = self.journal.list::<ContactKey>(&links.firm, prefix.collection, &prefix.id).await?;
         let taken: Vec<&str> = found.iter().filter_map(|(id, _)| links.strip(id)).collect();
@@ -88,7 +88,7 @@ impl Engine {
 }
 
 /// What came of looking for the client among those with its address.
-pub(super) enum Sought {
+pub(crate) enum Sought {
     /// Linked.
     Step(StepReport),
     /// Another run was faster: start over.
@@ -99,7 +99,7 @@ pub(super) enum Sought {
 
 impl Driver<'_> {
     /// Links the client to a contact that is there already, if one of its address is the client's.
-    pub(super) async fn person_of_address(
+    pub(crate) async fn person_of_address(
         &mut self,
         address: &Address,
         email: &EmailDigests,
@@ -205,7 +205,7 @@ impl Driver<'_> {
     }
 
     /// The error of a step that an admin must decide about because of a name.
-    pub(super) fn name_differs(
+    pub(crate) fn name_differs(
         &mut self,
         client: &ClientId,
         candidates: Vec<ClioId>,
@@ -216,7 +216,7 @@ impl Driver<'_> {
 }
 
 /// These contacts, and whether each has this name.
-pub(super) fn named(contacts: &[Contact], ids: &[ClioId], name: &Name) -> Vec<Candidate> {
+pub(crate) fn named(contacts: &[Contact], ids: &[ClioId], name: &Name) -> Vec<Candidate> {
     let agrees = |clio: ClioId| {
         let mut shown = contacts.iter().filter(|contact| contact.id == clio);
         shown.any(|contact| name.agrees(&Name::from(contact)))

@@ -4,20 +4,20 @@ use core::time::Duration;
 
 use super::create::refused;
 use super::driver::Driver;
+use crate::calls::retry::Schedule;
 use crate::clio::{CallLimits, DocumentStub, Outcome, Part, PartPlan, PartTarget, UploadTarget, documents};
+use crate::domain::DocumentRef;
 use crate::error::{Code, Error, Result, Retry};
-use crate::model::DocumentRef;
 use crate::ports::DocumentSlice;
-use crate::retry::Schedule;
 
 /// Attempts of one PUT, and of one document's upload.
-pub(super) const MOST_ATTEMPTS: u32 = 3;
+pub(crate) const MOST_ATTEMPTS: u32 = 3;
 /// A slow line still moves this many bytes in a second.
 const SLOWEST: u64 = 64 * 1024;
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// An upload that did not arrive.
-pub(super) struct Broken {
+pub(crate) struct Broken {
     pub error: Error,
     /// Whether it may be tried with another address.
     pub elsewhere: bool,
@@ -59,7 +59,7 @@ impl Driver<'_> {
     ///
     /// An address lives 10 minutes, and Clio names each part once. So where a part's turn came too late, all parts need a new version; fewer of them are then named
     /// at once, half of those that arrived in time, so that a slow line is waited for.
-    pub(super) async fn upload(
+    pub(crate) async fn upload(
         &mut self,
         document: &DocumentRef,
         stub: &DocumentStub,

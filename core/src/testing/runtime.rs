@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::{Monotonic, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
-use crate::model::{Monotonic, Timestamp};
 use crate::ports::Runtime;
 
 /// 2026-04-01T12:00:00Z: where every virtual clock starts.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ConnectionId, FirmId};
+use crate::domain::{ConnectionId, FirmId};
 use crate::ports::{SealedTokens, Swap, TokenStore, Version};
 
 /// What a case tells: nothing, or what was not as it must be.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use casehug_clio::Result;
+use casehug_clio::domain::{DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
 use casehug_clio_intake_folder::FolderIntake;
 

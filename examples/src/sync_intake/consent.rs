@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use casehug_clio::auth::{Actor, ConnectionState};
+use casehug_clio::connection::ConnectionState;
+use casehug_clio::domain::Actor;
 use casehug_clio::ports::{Headers, HttpBody, HttpRequest, Method};
 use casehug_clio::{Code, Error, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -20,8 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use casehug_clio::auth::{Actor, Role};
-use casehug_clio::model::{ActorId, FirmId, MatterId, Timestamp};
+use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role, Timestamp};
 use casehug_clio::{Code, Error};
 use clap::Parser;
 use tracing_subscriber::layer::SubscriberExt as _;

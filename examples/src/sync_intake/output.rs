@@ -3,8 +3,7 @@
 
 use casehug_clio::Error;
 use casehug_clio::clio::ClioHost;
-use casehug_clio::model::{FirmId, MatterId};
-use casehug_clio::sync::{StepKind, StepOutcome, SyncReport};
+use casehug_clio::domain::{FirmId, MatterId, StepKind, StepOutcome, SyncReport};
 use serde_json::{Value, json};
 
 use super::exit::Exit;

@@ -1,11 +1,10 @@
 //! What a dry run says.
 #![allow(clippy::print_stdout, reason = "this is a program's face")]
 
-use casehug_clio::auth::Actor;
-use casehug_clio::model::{DocumentKey, MatterId};
-use casehug_clio::queue::MatterStatus;
+use casehug_clio::domain::{Actor, DocumentKey, MatterId, StepKind};
+use casehug_clio::jobs::MatterStatus;
 use casehug_clio::sdk::Health;
-use casehug_clio::sync::{Plan, PlannedDocument, PlannedMatter, StepKind};
+use casehug_clio::sync::{Plan, PlannedDocument, PlannedMatter};
 use casehug_clio::{Code, Error, Result, Sdk};
 use serde_json::{Value, json};
 

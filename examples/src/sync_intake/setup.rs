@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::auth::{ClioApp, ConfiguredKeys};
 use casehug_clio::clio::ClioHost;
+use casehug_clio::connection::ClioApp;
+use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::ports::HttpTransport;
 use casehug_clio::{Code, Error, Result, Sdk};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};

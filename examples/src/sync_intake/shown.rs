@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::auth::Actor;
+use casehug_clio::domain::{Actor, DocumentRef, MatterId, StepReport};
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{DocumentRef, MatterId};
 use casehug_clio::ports::{DocumentBytes, DocumentReader, IntakeSource as _};
-use casehug_clio::sync::{Progress, StepReport};
+use casehug_clio::sync::Progress;
 use casehug_clio::{Result, Sdk};
 use casehug_clio_intake_folder::FolderIntake;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -1,11 +1,8 @@
 //! What people read of plans and steps. Ids, counts and fixed words; of the firm's own, the names of its practice areas.
 
-use casehug_clio::auth::PracticeArea;
-use casehug_clio::model::DocumentKey;
-use casehug_clio::settings::{Chosen, MappedBy, Unmapped};
-use casehug_clio::sync::{
-    Calls, Note, PlannedContact, PlannedDocument, PlannedMatter, StepKind, StepOutcome, StepReport,
-};
+use casehug_clio::domain::{DocumentKey, Note, StepKind, StepOutcome, StepReport};
+use casehug_clio::settings::{Chosen, MappedBy, PracticeArea, Unmapped};
+use casehug_clio::sync::{Calls, PlannedContact, PlannedDocument, PlannedMatter};
 use casehug_clio::{Code, Error};
 
 pub(crate) fn contact(planned: PlannedContact) -> String {

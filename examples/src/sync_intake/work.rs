@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use casehug_clio::auth::Actor;
-use casehug_clio::model::MatterId;
-use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
-use casehug_clio::sync::{Plan, RunStatus, StepOutcome, SyncReport};
+use casehug_clio::domain::{Actor, MatterId, RunStatus, StepOutcome, SyncReport};
+use casehug_clio::jobs::{MatterStatus, Trigger, WorkerConfig};
+use casehug_clio::sync::Plan;
 use casehug_clio::{Code, Error, Result, Sdk};
 
 use super::exit::Exit;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casehug_clio::Sdk;
-use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use casehug_clio::clio::ClioHost;
-use casehug_clio::model::{ActorId, FirmId, MatterId};
+use casehug_clio::connection::ClioApp;
+use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role};
 use casehug_clio::ports::Runtime;
 use casehug_clio::sdk::SdkBuilder;
 use casehug_clio_http_reqwest::ReqwestTransport;

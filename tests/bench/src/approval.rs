@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casehug_clio::queue::{MatterStatus, Trigger, WorkerConfig};
+use casehug_clio::jobs::{MatterStatus, Trigger, WorkerConfig};
 use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::Config;
 

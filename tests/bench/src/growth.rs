@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casehug_clio::auth::LinkSet;
-use casehug_clio::log::RunQuery;
+use casehug_clio::connection::LinkSet;
+use casehug_clio::history::RunQuery;
 use casehug_clio::ports::{Commit, Expect, Key, Store as _, Version, Write};
 use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::Config;

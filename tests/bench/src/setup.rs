@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use casehug_clio::Sdk;
-use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use casehug_clio::clio::ClioHost;
+use casehug_clio::connection::ClioApp;
+use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::domain::{Actor, ActorId, DocumentRef, FirmId, Intake, MatterId, Role};
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryIntake;
-use casehug_clio::model::{ActorId, DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::ports::{
     Commit, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Scan, Store, Write,
 };

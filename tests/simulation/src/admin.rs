@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use casehug_clio::auth::{Actor, Connection};
+use casehug_clio::connection::Connection;
+use casehug_clio::domain::Actor;
 use casehug_clio::ports::{HttpRequest, Key, Method};
 use casehug_clio::{Code, Result, Sdk};
 use clio_sim::Rotation;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::queue::MatterStatus;
+use casehug_clio::jobs::MatterStatus;
 use casehug_clio::settings::OnNameMismatch;
 
 use crate::net::Spent;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::auth::ConnectionState;
-use casehug_clio::queue::{BackfillStatus, MatterStatus};
-use casehug_clio::sync::{Decision, StepKind};
+use casehug_clio::connection::ConnectionState;
+use casehug_clio::domain::StepKind;
+use casehug_clio::jobs::{BackfillStatus, MatterStatus};
+use casehug_clio::sync::Decision;
 use casehug_clio::{Code, Error};
 use clio_sim::Rotation;
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use casehug_clio::Sdk;
-use casehug_clio::log::EventBody;
-use casehug_clio::model::{FirmId, MatterId, Timestamp};
+use casehug_clio::domain::{FirmId, MatterId, Timestamp};
 use casehug_clio::ports::Headers;
+use casehug_clio::store::EventBody;
 use clio_sim::model::Delivery;
 use futures_channel::oneshot;
 

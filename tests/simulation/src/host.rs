@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use casehug_clio::auth::ConfiguredKeys;
+use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::domain::{DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryIntake;
-use casehug_clio::model::{DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::ports::{
     DataKey, DocumentBytes, DocumentReader, DocumentStat, IntakeSource, KeyProvider, SealContext, WrappedKey,
 };

@@ -28,13 +28,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use casehug_clio::auth::{Actor, ClioApp, ConfiguredKeys, Role, StoreTokens};
 use casehug_clio::clio::ClioHost;
-use casehug_clio::memory::{MemoryBackup, MemoryIntake, MemoryStore};
-use casehug_clio::model::{
-    ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, Timestamp, UploadId,
+use casehug_clio::connection::{ClioApp, StoreTokens};
+use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::domain::{
+    Actor, ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, Role, Timestamp, UploadId,
 };
-use casehug_clio::queue::{Trigger, WorkerConfig};
+use casehug_clio::jobs::{Trigger, WorkerConfig};
+use casehug_clio::memory::{MemoryBackup, MemoryIntake, MemoryStore};
 use casehug_clio::settings::FirmSettings;
 use casehug_clio::{Error, Sdk};
 use clio_sim::model::{Model, Request};

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use casehug_clio::auth::StoreTokens;
+use casehug_clio::connection::StoreTokens;
+use casehug_clio::domain::{ConnectionId, FirmId, Timestamp};
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryStore;
-use casehug_clio::model::{ConnectionId, FirmId, Timestamp};
 use casehug_clio::ports::{Commit, Key, Record, Scan, SealedTokens, Store, Swap, TokenStore, Version, Write};
 use casehug_clio::{Code, Error, Result};
 use futures_util::FutureExt as _;

@@ -13,8 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use casehug_clio::Result;
+use casehug_clio::domain::{Monotonic, Timestamp};
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{Monotonic, Timestamp};
 use casehug_clio::ports::Runtime;
 
 /// 2026-04-01T12:00:00Z.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
-use casehug_clio::model::Monotonic;
+use casehug_clio::domain::Monotonic;
 use casehug_clio::ports::{HttpFailure, HttpFailureKind, Runtime, Sent};
 use tower_layer::Layer;
 use tower_service::Service;

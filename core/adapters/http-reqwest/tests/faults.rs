@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use casehug_clio::domain::DocumentId;
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::DocumentId;
 use casehug_clio::ports::{
     Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method, Sent,
 };

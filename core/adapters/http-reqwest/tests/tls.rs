@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use casehug_clio::Code;
-use casehug_clio::model::Monotonic;
+use casehug_clio::domain::Monotonic;
 use casehug_clio::ports::{HttpFailureKind, HttpRequest, HttpTransport as _, Runtime as _, Sent};
 use casehug_clio::testing::http::SuiteDocuments;
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};

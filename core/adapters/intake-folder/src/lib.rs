@@ -16,8 +16,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use casehug_clio::domain::{DocumentKey, DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{DocumentKey, DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
 use casehug_clio::{Code, Error, Result, Retry};
 use tokio::runtime::Handle;

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use casehug_clio::domain::{Monotonic, Timestamp};
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::model::{Monotonic, Timestamp};
 use casehug_clio::ports::Runtime;
 use casehug_clio::{Code, Error, Result};
 

@@ -1,6 +1,6 @@
 //! The three methods of the port as SQL. The statements are files in `sql/`, so that stores in other languages run the same ones.
 
-use casehug_clio::model::{FirmId, Timestamp};
+use casehug_clio::domain::{FirmId, Timestamp};
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Version, Write};
 use casehug_clio::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior, named_params};

@@ -1,9 +1,9 @@
 //! Successes: what is read, what is tolerated, what is not.
 
-use super::super::{Contact, MatterStatus, Outcome, Page, contacts, documents, matters, practice_areas, probe, users};
 use super::{BIG, World, key};
+use crate::clio::{Contact, MatterStatus, Outcome, Page, contacts, documents, matters, practice_areas, probe, users};
+use crate::domain::{ClioId, Confidential, Timestamp};
 use crate::error::Code;
-use crate::model::{ClioId, Confidential, Timestamp};
 use crate::ports::Headers;
 
 fn shown(text: &Option<Confidential>) -> Option<&str> {

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::super::{
+use super::{NOW, World, key, text_of};
+use crate::clio::{
     ApiRequest, ClioHost, NewContact, NewDocument, NewMatter, Part, Region, contacts, documents, matters,
     practice_areas, probe, users,
 };
-use super::{NOW, World, key, text_of};
-use crate::model::ClioId;
+use crate::domain::ClioId;
 
 /// The document. `None`, loudly, where it is not there.
 fn openapi() -> Option<Value> {

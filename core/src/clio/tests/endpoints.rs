@@ -1,9 +1,9 @@
-use super::super::{
+use super::{BIG, LIMITS, NOW, TOKEN, World, key, text_of};
+use crate::clio::{
     ApiRequest, NewContact, NewDocument, NewMatter, Part, Resource, contacts, documents, matters, practice_areas,
     probe, users,
 };
-use super::{BIG, LIMITS, NOW, TOKEN, World, key, text_of};
-use crate::model::ClioId;
+use crate::domain::ClioId;
 use crate::ports::Method;
 
 const CONTACT_FIELDS: &str = "fields=id%2Ctype%2Cfirst_name%2Clast_name%2Ccreated_at%2Cupdated_at%2C\

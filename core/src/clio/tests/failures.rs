@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use super::super::{
+use super::{LIMITS, Still, World};
+use crate::clio::{
     AccessToken, ApiRequest, CallError, ClioApi, ClioHost, Contact, Matter, NewContact, Outcome, Region, contacts,
     documents, matters, practice_areas,
 };
-use super::{LIMITS, Still, World};
+use crate::domain::ClioId;
 use crate::error::{Code, Error, Retry};
-use crate::model::ClioId;
 use crate::ports::{Headers, HttpFailureKind, Method, Sent};
 use crate::testing::ScriptedHttp;
 

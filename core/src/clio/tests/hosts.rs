@@ -1,8 +1,8 @@
 use url::Url;
 
-use super::super::{ClioHost, Region};
+use crate::clio::{ClioHost, Region};
+use crate::domain::ClioId;
 use crate::error::Code;
-use crate::model::ClioId;
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()

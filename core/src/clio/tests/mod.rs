@@ -14,9 +14,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{AccessToken, Answered, ApiRequest, CallError, CallLimits, ClioApi, ClioHost, Region, USER_AGENT};
+use crate::domain::{DocumentId, DocumentKey, MatterId, Monotonic, Timestamp, UploadId};
 use crate::error::Result;
 use crate::maybe_send::BoxFuture;
-use crate::model::{DocumentId, DocumentKey, MatterId, Monotonic, Timestamp, UploadId};
 use crate::ports::{HttpRequest, Runtime};
 use crate::testing::{ScriptedHttp, body_of};
 

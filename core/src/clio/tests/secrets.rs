@@ -6,9 +6,9 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Event, Metadata, Subscriber};
 
-use super::super::{AccessToken, NewContact, NewDocument, NewMatter, contacts, documents, matters, users};
 use super::{LIMITS, TOKEN, World, key, token};
-use crate::model::{ClioId, DocumentRef, FirmId};
+use crate::clio::{AccessToken, NewContact, NewDocument, NewMatter, contacts, documents, matters, users};
+use crate::domain::{ClioId, DocumentRef, FirmId};
 use crate::ports::{DocumentSlice, Headers};
 
 /// Everything that is planted below as client data or as a secret.

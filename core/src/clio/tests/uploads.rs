@@ -1,9 +1,9 @@
 //! The bytes of a document: where they go, with what, and what the storage answers.
 
-use super::super::{CallError, DocumentStub, NewDocument, Outcome, documents};
 use super::{LIMITS, World, key};
+use crate::clio::{CallError, DocumentStub, NewDocument, Outcome, documents};
+use crate::domain::{ClioId, DocumentRef, FirmId};
 use crate::error::{Code, Retry};
-use crate::model::{ClioId, DocumentRef, FirmId};
 use crate::ports::{DocumentSlice, Headers, HttpBody, HttpFailureKind, Method, Sent};
 
 const GOOD_URL: &str = "https://s3.us-west-2.amazonaws.com/iris/file.pdf?X-Amz-Expires=600&X-Amz-Signature=af%2F";

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use super::doubts::{CONTACTS, post};
 use super::world::{World, admin, firm, refused};
+use crate::domain::{Intake, MatterId, StepReport, SyncReport};
 use crate::error::Code;
-use crate::model::{Intake, MatterId};
 use crate::ports::{Expect, Key, Store as _, Version, Write};
-use crate::sync::{StepReport, SyncReport};
 
 /// A connected firm whose Clio lists these contacts to whoever searches, and what it is sent.
 pub async fn holding(contacts: Vec<Value>) -> (World, Arc<Mutex<Vec<Value>>>) {

@@ -6,11 +6,10 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use super::world::{HOOKS, World, admin, firm, matter, refused};
+use crate::domain::{DocumentRef, DocumentStatus, Intake, RunStatus, Timestamp};
 use crate::error::Code;
-use crate::log::RunQuery;
-use crate::model::{DocumentRef, DocumentStatus, Intake, Timestamp};
+use crate::history::RunQuery;
 use crate::ports::{Commit, Expect, Key, Store as _, Version, Write};
-use crate::sync::RunStatus;
 
 fn entry(seq: u64) -> Key {
     Key::new(&firm(), "audit", format!("{seq:016}"))

@@ -5,9 +5,9 @@ use core::time::Duration;
 use serde_json::json;
 
 use super::world::{HOOKS, World, admin, firm};
-use crate::log::EventBody;
-use crate::model::{DocumentRef, Intake, MatterId};
-use crate::queue::{BackfillStatus, WorkerConfig};
+use crate::domain::{DocumentRef, Intake, MatterId};
+use crate::jobs::{BackfillStatus, WorkerConfig};
+use crate::store::EventBody;
 
 fn ids(matters: usize) -> Vec<MatterId> {
     (0..matters).map(|n| MatterId::new(format!("b{n}")).unwrap()).collect()

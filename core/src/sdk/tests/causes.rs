@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::documents::{Shared, answer as document_answer};
 use super::world::{World, admin, firm, matter, refused};
+use crate::domain::{DocumentRef, Intake, StepOutcome};
 use crate::error::{Code, Failure};
-use crate::log::{EventBody, LoggedRun, RunQuery};
-use crate::model::{DocumentRef, Intake};
+use crate::history::{LoggedRun, RunQuery};
+use crate::jobs::{MatterStatus, Trigger};
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
-use crate::queue::{MatterStatus, Trigger};
-use crate::sync::StepOutcome;
+use crate::store::EventBody;
 
 async fn connected() -> World {
     let world = World::new();
@@ -200,7 +200,7 @@ async fn a_failed_document_names_itself_and_what_the_storage_answered() {
         &json!([{ "id": "d1", "upload_id": "u1", "file_name": "d.pdf", "content_type": "application/pdf", "status": "approved",
             "origin": "client_upload" }]),
     );
-    let reference = DocumentRef { firm: firm(), key: crate::model::DocumentKey::parse("m1/d1/u1").unwrap() };
+    let reference = DocumentRef { firm: firm(), key: crate::domain::DocumentKey::parse("m1/d1/u1").unwrap() };
     world.intake.put_bytes(&reference, b"x".to_vec());
     world.answers(move |method, path, _, body| match (method, path) {
         ("PUT", "/put") => Some((503, Value::Null)),

@@ -5,10 +5,10 @@ use core::time::Duration;
 use serde_json::{Value, json};
 
 use super::world::{HOOKS, World, admin, dead_token, firm, matter, member, refused};
-use crate::auth::ConnectionState;
+use crate::connection::ConnectionState;
+use crate::domain::ClioId;
 use crate::error::Code;
-use crate::model::ClioId;
-use crate::queue::{Trigger, WorkerConfig};
+use crate::jobs::{Trigger, WorkerConfig};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -187,7 +187,7 @@ async fn nothing_that_was_asked_for_while_disconnected_leaves_by_itself_afterwar
     world.put("m2");
     let run = world.sdk.matter_state(&member(), &matter()).await.unwrap().last_run.unwrap().run;
     world.sdk.disconnect(&admin()).await.unwrap();
-    let second = crate::model::MatterId::new("m2").unwrap();
+    let second = crate::domain::MatterId::new("m2").unwrap();
     assert_eq!(world.sdk.sync_matter(&member(), &second).await.unwrap_err().code(), Code::NotConnected);
     assert!(world.sdk.trigger(&member(), &second, Trigger::Approved).await.unwrap());
     world.sdk.retry(&member(), &run).await.unwrap();

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::documents::{Shared, answer, begun};
 use super::world::{World, admin, firm, matter, refused};
+use crate::domain::{ClioId, Intake, StepKind, StepOutcome, StepReport};
 use crate::error::Code;
-use crate::model::{ClioId, Intake};
 use crate::ports::{Key, Order, Scan, Store as _, Write};
-use crate::sync::{Decision, StepKind, StepOutcome, StepReport};
+use crate::sync::Decision;
 
 const DOCUMENT: &str = "m1/d1/d1";
 

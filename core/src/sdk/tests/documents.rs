@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, member, refused};
+use crate::domain::{DocumentRef, DocumentStatus, Intake, RunStatus};
 use crate::error::Code;
-use crate::model::{DocumentRef, DocumentStatus, Intake};
+use crate::jobs::{MatterStatus, Trigger};
 use crate::ports::Runtime as _;
-use crate::queue::{MatterStatus, Trigger};
 use crate::settings::FirmSettings;
-use crate::sync::RunStatus;
 
 /// The documents of one Clio, the requests that it was sent for them, and what becomes of a finishing request.
 #[derive(Default)]

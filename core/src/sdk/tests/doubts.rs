@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, refused};
+use crate::domain::{ClioId, Intake, MatterId};
 use crate::error::Code;
-use crate::log::EventBody;
-use crate::model::{ClioId, Intake, MatterId};
-use crate::queue::Trigger;
+use crate::jobs::Trigger;
+use crate::store::EventBody;
 use crate::sync::Decision;
 
 pub const CONTACTS: &str = "/api/v4/contacts";

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, member, refused, told};
+use crate::domain::{DocumentKey, DocumentRef, Intake, RunStatus, StepKind, StepOutcome, SyncReport};
 use crate::error::Code;
-use crate::model::{DocumentKey, DocumentRef, Intake};
-use crate::queue::{MatterState, MatterStatus, Trigger};
-use crate::sync::{RunStatus, StepKind, StepOutcome, SyncReport};
+use crate::jobs::{MatterState, MatterStatus, Trigger};
 
 async fn state(world: &World) -> MatterState {
     world.sdk.matter_state(&admin(), &matter()).await.unwrap()
@@ -18,7 +17,8 @@ async fn asked(world: &World) -> SyncReport {
 }
 
 fn outcomes(report: &SyncReport) -> Vec<(StepKind, StepOutcome, Option<Code>)> {
-    let step = |step: &crate::sync::StepReport| (step.step, step.outcome, step.error.as_ref().map(crate::Error::code));
+    let step =
+        |step: &crate::domain::StepReport| (step.step, step.outcome, step.error.as_ref().map(crate::Error::code));
     report.steps.iter().map(step).collect()
 }
 
@@ -65,7 +65,7 @@ async fn a_matter_that_was_deleted_is_not_synced_any_more_and_who_asks_is_told()
     assert_eq!(outcomes(&report), [(StepKind::Contact, StepOutcome::Unchanged, None), gone]);
     assert_eq!(state(&world).await.status, MatterStatus::Gone);
     let event = world.events().await.remove(0);
-    assert!(matches!(event, crate::log::EventBody::RunFinished { .. }), "gone was told before: {event:?}");
+    assert!(matches!(event, crate::store::EventBody::RunFinished { .. }), "gone was told before: {event:?}");
 
     // Restored from Clio's trash, and Clio tells nobody.
     world.http.clio().matter = before;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::world::{World, admin, dead_token, firm, matter, member, refused};
-use crate::auth::ConnectionState;
+use crate::connection::ConnectionState;
 use crate::error::Code;
 use crate::ports::{Key, Write};
 

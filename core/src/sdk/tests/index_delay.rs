@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 
 use super::doubts::{CONTACTS, LISTED, MATTERS, post, put, slow};
 use super::world::{HOOKS, World, admin, matter, refused};
+use crate::domain::{ClioId, StepOutcome, SyncReport, Timestamp};
 use crate::error::Code;
-use crate::model::{ClioId, Timestamp};
+use crate::jobs::MatterState;
 use crate::ports::Runtime as _;
-use crate::queue::MatterState;
-use crate::sync::{StepOutcome, SyncReport};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -212,7 +211,7 @@ async fn somebody_elses_contact_of_the_same_email_is_told_later() {
     let second = &state(&world).await.second_records[0];
     assert_eq!((second.id.as_str(), second.clio, &second.others[..]), ("c1", ClioId(11), &[ClioId(50)][..]));
     assert_eq!(world.health().await.second_records, std::slice::from_ref(second));
-    let log = world.sdk.sync_log(&admin(), &crate::log::RunQuery::default()).await.unwrap();
+    let log = world.sdk.sync_log(&admin(), &crate::history::RunQuery::default()).await.unwrap();
     assert_eq!(log.items[0].steps[0].second_records, [ClioId(50)]);
     assert_eq!(log.items[0].steps[1].second_records, []);
     assert!(world.stored("repeated").await.is_empty(), "and that was the last look");

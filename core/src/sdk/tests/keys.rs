@@ -8,14 +8,14 @@ use futures_util::future::{join, pending, select};
 use serde_json::json;
 
 use super::world::{KEY, World, admin, matter, member, told};
-use crate::auth::{ConfiguredKeys, ConnectionState};
+use crate::connection::ConnectionState;
+use crate::crypto::ConfiguredKeys;
+use crate::domain::{MatterId, RunStatus};
 use crate::error::{Code, Result};
-use crate::log::RunQuery;
+use crate::history::RunQuery;
+use crate::jobs::{MatterStatus, Trigger, WorkerConfig};
 use crate::maybe_send::BoxFuture;
-use crate::model::MatterId;
 use crate::ports::{DataKey, KeyProvider, Runtime as _, SealContext, WrappedKey};
-use crate::queue::{MatterStatus, Trigger, WorkerConfig};
-use crate::sync::RunStatus;
 
 const WRONG: &str = "0202020202020202020202020202020202020202020202020202020202020202";
 

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::addresses::{client, holding, person, sync};
 use super::doubts::{CONTACTS, post};
 use super::world::{World, admin, refused};
+use crate::domain::{ClioId, MatterId, Note, StepKind, SyncReport};
 use crate::error::Code;
-use crate::log::RunQuery;
-use crate::model::{ClioId, MatterId};
-use crate::queue::MatterState;
+use crate::history::RunQuery;
+use crate::jobs::MatterState;
 use crate::settings::{FirmSettings, OnNameMismatch};
-use crate::sync::{Decision, Note, StepKind, SyncReport};
+use crate::sync::Decision;
 
 const EMAIL: &str = "home@example.com";
 const OF_CONTACT: StepKind = StepKind::Contact;

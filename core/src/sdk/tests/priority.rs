@@ -5,11 +5,11 @@ use core::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::world::{World, admin, matter, member};
+use crate::domain::MatterId;
 use crate::error::Code;
-use crate::log::RunQuery;
-use crate::model::MatterId;
+use crate::history::RunQuery;
+use crate::jobs::Trigger;
 use crate::ports::Runtime as _;
-use crate::queue::Trigger;
 
 fn id(id: &str) -> MatterId {
     MatterId::new(id).unwrap()

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::world::{World, admin, firm, matter, refused};
+use crate::domain::{DocumentRef, Intake, MatterId, SyncReport, Timestamp};
 use crate::error::Code;
-use crate::model::{DocumentRef, Intake, MatterId, Timestamp};
 use crate::ports::Runtime as _;
-use crate::sync::SyncReport;
 
 const DOCUMENTS: usize = 60;
 

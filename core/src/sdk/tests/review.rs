@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::world::{World, admin, matter, member};
+use crate::contact_review::{ContactProposal, Direction};
 use crate::error::Code;
-use crate::log::EventBody;
-use crate::webhook::{ContactProposal, Direction};
+use crate::store::EventBody;
 
 async fn changes(world: &World, name: &str) {
     world.runtime.advance(core::time::Duration::from_secs(1));
@@ -26,7 +26,7 @@ fn names(proposals: &[ContactProposal]) -> Vec<(&str, bool)> {
 fn rename(world: &World, first_name: &str, last_name: &str) {
     let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
         "client": { "id": "c1", "first_name": first_name, "last_name": last_name, "email": "a@b.example" } });
-    let intake = crate::model::Intake::from_json(intake.to_string().as_bytes()).unwrap();
+    let intake = crate::domain::Intake::from_json(intake.to_string().as_bytes()).unwrap();
     world.intake.put(&super::world::firm(), intake);
 }
 

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::documents::begun;
 use super::world::{HOOKS, World, admin, firm, matter, refused};
+use crate::domain::{ClioId, DocumentRef, Intake, MatterId, RunStatus};
 use crate::error::{Code, ErrorKind};
-use crate::log::{EventBody, LoggedRun, RunQuery};
-use crate::model::{ClioId, DocumentRef, Intake, MatterId};
+use crate::history::{LoggedRun, RunQuery};
+use crate::jobs::{Acquired, MatterStatus, Trigger, Why};
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
-use crate::queue::{Acquired, MatterStatus, Trigger, Why};
 use crate::settings::FirmSettings;
-use crate::sync::RunStatus;
+use crate::store::EventBody;
 
 #[tokio::test]
 async fn a_run_that_breaks_off_tells_its_cost_and_its_cause() {

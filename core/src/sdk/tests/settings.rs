@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::connection::is_account;
 use super::world::{World, admin, firm};
+use crate::domain::{ClioId, Intake, MatterId};
 use crate::error::{Code, Error};
-use crate::model::{ClioId, Intake, MatterId};
 use crate::ports::{Expect, Key, Store as _, Version, Write};
 use crate::sdk::MappingPage;
 use crate::settings::{FirmSettings, MappedBy, MappedTo, SettingsChange, Unmapped};

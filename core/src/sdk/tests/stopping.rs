@@ -6,11 +6,11 @@ use core::time::Duration;
 use futures_util::future::{Either, join, pending, select};
 
 use super::world::{World, admin, matter, member, refused};
+use crate::domain::RunStatus;
 use crate::error::Code;
-use crate::log::RunQuery;
+use crate::history::RunQuery;
+use crate::jobs::{MatterStatus, Trigger, WorkerConfig};
 use crate::ports::Runtime as _;
-use crate::queue::{MatterStatus, Trigger, WorkerConfig};
-use crate::sync::RunStatus;
 
 /// A worker that is told to stop when `when` has completed. Gives how long it takes to end from then on.
 async fn worked(world: &World, when: impl Future<Output = ()>) -> Duration {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::connection::remembers_the_dead;
 use super::world::{HOOKS, World, admin, refused, told};
-use crate::auth::ConnectionState;
+use crate::connection::ConnectionState;
 use crate::error::Code;
-use crate::queue::WorkerConfig;
+use crate::jobs::WorkerConfig;
 use crate::settings::FirmSettings;
 
 #[tokio::test]
@@ -193,14 +193,14 @@ async fn a_subscription_whose_creation_was_not_answered_is_deleted_by_a_disconne
 async fn the_webhook_url_must_be_https_and_have_room_for_a_token() {
     let build = |url: &str| {
         crate::Sdk::builder(
-            crate::auth::ClioApp::new("c", secrecy::SecretString::from("s")).unwrap(),
+            crate::connection::ClioApp::new("c", secrecy::SecretString::from("s")).unwrap(),
             crate::clio::ClioHost::region(crate::clio::Region::Us),
         )
         .webhook_url(url.parse().unwrap())
     };
     let world = World::new();
     let runtime = std::sync::Arc::new(world.runtime.clone());
-    let keys = crate::auth::ConfiguredKeys::from_text(runtime.clone(), "a", [("a", super::world::KEY)]).unwrap();
+    let keys = crate::crypto::ConfiguredKeys::from_text(runtime.clone(), "a", [("a", super::world::KEY)]).unwrap();
     let keys = std::sync::Arc::new(keys);
     let urls = [
         ("https://a.example/x", true),

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 
 use super::documents;
 use super::world::{World, admin, firm, matter};
+use crate::domain::{DocumentRef, Intake, RunStatus, StepOutcome, SyncReport};
 use crate::error::Code;
-use crate::model::{DocumentRef, Intake};
-use crate::sync::{RunStatus, StepOutcome, SyncReport};
 
 /// Syncs a matter with documents of these names, and gives what Clio was sent.
 async fn sync(title: &str, file_names: &[&str]) -> (World, SyncReport, Vec<Value>) {

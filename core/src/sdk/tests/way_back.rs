@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::connection::is_account;
 use super::world::{World, admin, firm, matter, refused, told};
-use crate::model::Timestamp;
+use crate::domain::Timestamp;
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -74,11 +74,11 @@ async fn an_answer_that_was_overtaken_is_asked_for_again() {
     let gate = world.hold("GET /api/v4/matters/21");
     assert_eq!(world.deliver("matter", &json!({ "data": { "id": 21 }, "meta": { "event": "updated" } })).await, 200);
     let sdk = world.sdk.clone();
-    let slow = tokio::spawn(async move { sdk.worker(crate::queue::WorkerConfig::default()).run_due().await.unwrap() });
+    let slow = tokio::spawn(async move { sdk.worker(crate::jobs::WorkerConfig::default()).run_due().await.unwrap() });
     world.until_held().await;
     let other = world.process(super::world::HOOKS);
     assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T12:10:00Z")).await, 200);
-    other.worker(crate::queue::WorkerConfig::default()).run_due().await.unwrap();
+    other.worker(crate::jobs::WorkerConfig::default()).run_due().await.unwrap();
     world.http.clio().matter["status"] = json!("Closed");
     world.http.clio().matter["updated_at"] = json!("2026-04-01T12:10:00Z");
     drop(gate);
@@ -151,7 +151,7 @@ async fn contacts_for_which_clio_is_slow_do_not_hold_up_a_status() {
     assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T13:00:00Z")).await, 200);
     let sdk = world.sdk.clone();
     let worker = tokio::spawn(async move {
-        sdk.worker(crate::queue::WorkerConfig::default()).run(futures_util::future::pending()).await;
+        sdk.worker(crate::jobs::WorkerConfig::default()).run(futures_util::future::pending()).await;
     });
     let told = loop {
         let told = world.statuses().await;

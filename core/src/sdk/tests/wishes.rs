@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use super::world::{World, admin, matter, member, refused};
-use crate::log::RunQuery;
-use crate::model::MatterId;
-use crate::queue::Trigger;
+use crate::domain::MatterId;
+use crate::history::RunQuery;
+use crate::jobs::Trigger;
 use crate::settings::FirmSettings;
 
 async fn sync_by_itself(world: &World, on: bool) {

@@ -10,17 +10,18 @@ use serde_json::json;
 use url::Url;
 
 use super::world::{Http, KEY, World, firm, matter, refused};
-use crate::auth::{Actor, ClioApp, ConfiguredKeys, Role};
 use crate::clio::ClioHost;
+use crate::connection::ClioApp;
+use crate::crypto::ConfiguredKeys;
+use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role};
 use crate::error::{Code, Result};
+use crate::jobs::{MatterStatus, Trigger, WorkerConfig};
 use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
-use crate::model::{ActorId, FirmId, Intake, MatterId};
 use crate::ports::{
     Commit, Expect, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Runtime as _, Scan, Store,
     Version, Write,
 };
-use crate::queue::{MatterStatus, Trigger, WorkerConfig};
 use crate::sdk::Sdk;
 use crate::testing::VirtualRuntime;
 

@@ -10,20 +10,21 @@ use serde_json::{Value, json};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::auth::{Actor, ClioApp, ConfiguredKeys, Connection, Role};
 use crate::clio::ClioHost;
+use crate::connection::{ClioApp, Connection};
+use crate::crypto::ConfiguredKeys;
+use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role, Timestamp};
 use crate::error::Result;
-use crate::log::EventBody;
+use crate::jobs::{Acquired, Claim, Trigger, Why, WorkerConfig};
 use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
-use crate::model::{ActorId, FirmId, Intake, MatterId, Timestamp};
 use crate::ports::{
     Commit, Expect, Headers, HttpBody, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, KeyProvider, Order,
     Record, Runtime as _, Scan, Store, Version, Write,
 };
-use crate::queue::{Acquired, Claim, Trigger, Why, WorkerConfig};
 use crate::sdk::{Health, Sdk};
 use crate::settings::FirmSettings;
+use crate::store::EventBody;
 use crate::testing::VirtualRuntime;
 
 pub const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";

@@ -11,9 +11,9 @@
 use sha2::{Digest as _, Sha256};
 
 use super::Outcome;
+use crate::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
-use crate::model::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use crate::ports::{DocumentBytes, DocumentReader, DocumentSlice, HttpBody};
 
 /// The largest piece that a reader gives: never a whole buffer, so that a transport must ask again.

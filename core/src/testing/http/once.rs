@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::documents::slice;
 use super::{HttpUnderTest, Outcome, each, is, same};
-use crate::model::Monotonic;
+use crate::domain::Monotonic;
 use crate::ports::{HttpBody, HttpFailureKind, HttpRequest, Method, Sent};
 
 fn all_bodies() -> Result<[(Method, HttpBody); 4], String> {

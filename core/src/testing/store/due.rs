@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{
     Outcome, StoreUnderTest, at_version, done, firm, get, is, key, put, put_due, same, scan, scan_for_ids, version,
 };
-use crate::model::FirmId;
+use crate::domain::FirmId;
 use crate::ports::{Expect, Key, Scan, Write};
 
 const HOUR: Duration = Duration::from_secs(3600);

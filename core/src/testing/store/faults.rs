@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::{StoreUnderTest, run_all};
+use crate::domain::Timestamp;
 use crate::error::Result;
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryStore;
-use crate::model::Timestamp;
 use crate::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Write};
 use crate::testing::VirtualRuntime;
 

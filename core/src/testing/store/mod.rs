@@ -19,7 +19,7 @@ use core::time::Duration;
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::model::{FirmId, Timestamp};
+use crate::domain::{FirmId, Timestamp};
 use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
 
 /// What a case tells: nothing, or what the store did wrong.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::model::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
+use casehug_clio::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use casehug_clio::ports::{DocumentSlice, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, Method, Sent};
 use casehug_clio::testing::http::SuiteDocuments;
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};

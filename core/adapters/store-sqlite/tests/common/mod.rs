@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use casehug_clio::Result;
-use casehug_clio::model::FirmId;
+use casehug_clio::domain::FirmId;
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
 
 pub fn key(id: &str) -> Key {

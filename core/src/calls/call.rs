@@ -1,0 +1,294 @@
+//! One call to Clio on behalf of a run: token, budget, time-outs, and the retries that are safe.
+//!
+//! | failure | was it executed? | what happens here |
+//! | --- | --- | --- |
+//! | 401 | no | one forced refresh, then once more |
+//! | 429 | no | wait as told, then again |
+//! | not one byte written | no | backoff, then again |
+//! | 5xx, gateway page, time-out, reset | perhaps | a read: backoff, then again. A write: the caller decides |
+//!
+//! Retries are bounded per operation, per run, and over all runs of a firm by a [quota](super::retry::Quota): in an outage each run fails after its first attempts, and
+//! the queue tries again at a growing interval.
+//!
+//! A *creating* request is sent through [`Caller::send_once`]: its intent must be committed anew before every sending, so the caller loops.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::budget::{Class, Seat};
+use super::retry::Schedule;
+use super::share::FirmShare;
+use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
+use crate::connection::{Connection, Grant, Links};
+use crate::domain::Monotonic;
+use crate::error::{Code, Error, Result, Retry};
+use crate::jobs::{Claim, Trigger};
+use crate::sync::engine::Engine;
+
+/// Attempts of one read or one repeatable write.
+const MOST_ATTEMPTS: u32 = 4;
+/// The longest that a run waits because the server said so.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// Failures that one run survives by trying again. What is missing then is the next run's.
+const MOST_RETRIES: u32 = 40;
+/// A run older than this tries nothing again.
+const LONGEST_RUN_WITH_RETRIES: Duration = Duration::from_secs(15 * 60);
+
+/// Makes the calls of one run, or of one chore of a firm, to the account whose links it works on.
+#[derive(Debug)]
+pub(crate) struct Caller<'a> {
+    engine: &'a Engine,
+    claim: Option<&'a Claim>,
+    class: Class,
+    links: &'a Links,
+    share: Arc<FirmShare>,
+    began: Monotonic,
+    calls: AtomicU32,
+    retries: AtomicU32,
+    survived: Mutex<Survived>,
+}
+
+/// What went wrong and did not end the run.
+#[derive(Debug, Default)]
+struct Survived {
+    /// What was tried again last.
+    retried: Option<Error>,
+    /// What left a creation in doubt last.
+    doubted: Option<Error>,
+}
+
+/// The right to make one call now: a place in the budget, and a token.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub grant: Grant,
+    seat: Seat,
+}
+
+/// A call that brought no value, and the token that it was made with.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub failure: CallError,
+    grant: Grant,
+}
+
+/// What a failed call means for what it was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Executed {
+    /// Certainly not.
+    No,
+    /// Perhaps; and the request is over, because Clio itself answered.
+    PerhapsEnded,
+    /// Perhaps, or it still will be.
+    Perhaps,
+}
+
+fn another_account() -> Error {
+    Error::new(Code::SyncBusy).with("reason", "another_account")
+}
+
+/// Whether a request that changes something was carried out.
+pub(crate) fn executed(failure: &CallError) -> Executed {
+    match failure.outcome {
+        Outcome::NotSent => Executed::No,
+        Outcome::Refused if failure.http_status.is_some_and(|status| status >= 500) => Executed::PerhapsEnded,
+        Outcome::Refused => Executed::No,
+        Outcome::Unknown => Executed::Perhaps,
+    }
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(engine: &'a Engine, claim: &'a Claim) -> Self {
+        let class = match claim.trigger {
+            _ if claim.bulk => Class::Bulk,
+            Trigger::Manual | Trigger::Retry => Class::Waiting,
+            Trigger::Approved | Trigger::Created | Trigger::Backfill => Class::Live,
+        };
+        Self { claim: Some(claim), ..Self::of_firm(engine, &claim.links, class) }
+    }
+
+    /// For what is done for a whole firm, without a claim.
+    pub(crate) fn of_firm(engine: &'a Engine, links: &'a Links, class: Class) -> Self {
+        Self {
+            engine,
+            claim: None,
+            class,
+            links,
+            share: engine.share_of(&links.firm),
+            began: engine.runtime.monotonic(),
+            calls: AtomicU32::new(0),
+            retries: AtomicU32::new(0),
+            survived: Mutex::default(),
+        }
+    }
+
+    /// Calls made so far.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Failures that were survived by trying again.
+    pub(crate) fn retries(&self) -> u32 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Something is tried again: a call, or a PUT to the storage, which is none.
+    pub(crate) fn note_retry(&self, cause: &Error) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.survived.lock().unwrap_or_else(PoisonError::into_inner).retried = Some(cause.clone());
+    }
+
+    /// It is not known whether a creation was carried out.
+    pub(crate) fn note_doubt(&self, cause: &Error) {
+        self.survived.lock().unwrap_or_else(PoisonError::into_inner).doubted = Some(cause.clone());
+    }
+
+    /// What left a creation in doubt, else what was tried again last. That the run went on says nothing of how it ended.
+    pub(crate) fn survived(&self) -> Option<Error> {
+        let survived = self.survived.lock().unwrap_or_else(PoisonError::into_inner);
+        survived.doubted.as_ref().or(survived.retried.as_ref()).cloned()
+    }
+
+    /// Whether the run may try something again, as far as their number goes.
+    pub(crate) fn has_retries_left(&self) -> bool {
+        self.retries() < MOST_RETRIES
+    }
+
+    /// A place in the budget and a token. Taken *before* an intent is committed, so that its send window can be short.
+    pub(crate) async fn ready(&self) -> Result<Turn> {
+        let seat = self.share.budget.take(self.class, &self.engine.stop).await?;
+        if self.claim.is_some_and(Claim::is_lost) {
+            return Err(Error::new(Code::LeaseLost));
+        }
+        let grant = self.grant().await?;
+        self.require_links_of(&grant.connection)?;
+        Ok(Turn { grant, seat })
+    }
+
+    /// A token, without a place in the budget.
+    pub(crate) async fn grant(&self) -> Result<Grant> {
+        self.engine.session.token(&self.links.firm).await.map_err(|error| self.moved(error))
+    }
+
+    /// A firm that was connected to another region during a run is one that was connected to another account: it is synced there.
+    fn moved(&self, error: Error) -> Error {
+        if self.claim.is_some() && error.code() == Code::ConnectedElsewhere { another_account() } else { error }
+    }
+
+    /// What is known here means nothing in another account, if the firm was connected to one meanwhile.
+    pub(crate) fn require_links_of(&self, connection: &Connection) -> Result<()> {
+        if connection.link_set == self.links.set {
+            return Ok(());
+        }
+        Err(another_account())
+    }
+
+    /// Sends once. What is learned from the answer (budget) is kept.
+    pub(crate) async fn send_once<A>(
+        &self,
+        turn: Turn,
+        request: &ApiRequest<A>,
+        not_after: Option<Monotonic>,
+    ) -> Result<A, Failed> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let lease = self.claim.map(Claim::send_until);
+        let not_after = not_after.into_iter().chain(lease).min();
+        let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };
+        let Turn { grant, seat } = turn;
+        let answer = self.engine.clio.call(&grant.token, request, limits).await;
+        drop(seat);
+        let (rate, time) = match &answer {
+            Ok(Answered { rate, clio_time, .. }) => (*rate, *clio_time),
+            Err(failure) => (failure.rate, failure.clio_time),
+        };
+        if let Some(rate) = rate {
+            self.share.budget.learn(rate, time);
+        }
+        match answer {
+            Ok(answered) => {
+                self.share.quota.refund();
+                if grant.connection.advice.contains(&Code::PlanWithoutApi)
+                    && let Err(error) = self.engine.note_plan_back(&self.links.firm).await
+                {
+                    tracing::warn!(code = error.code().name(), "that the plan has API access is noted later");
+                }
+                Ok(answered.value)
+            }
+            Err(failure) => {
+                let readable = grant.connection.can_read(request.resource());
+                Err(Failed { failure: failure.refine_forbidden(readable), grant })
+            }
+        }
+    }
+
+    /// Sends a read, or a write that may be repeated, until it succeeds or cannot.
+    pub(crate) async fn repeat<A>(&self, request: &ApiRequest<A>) -> Result<A, CallError> {
+        let mut patience = Patience::default();
+        loop {
+            let turn = self.ready().await.map_err(CallError::not_sent)?;
+            match self.send_once(turn, request, None).await {
+                Ok(value) => return Ok(value),
+                Err(failed) => self.wait_to_repeat(&mut patience, failed).await?,
+            }
+        }
+    }
+
+    /// Waits as the failure asks, or gives it back when trying again is no use.
+    pub(crate) async fn wait_to_repeat(&self, patience: &mut Patience, failed: Failed) -> Result<(), CallError> {
+        let Failed { failure, grant } = failed;
+        // Whatever was tried before: a rejected token says nothing until another one was tried.
+        if failure.error.retry() == Retry::RefreshThenRetry && !patience.refreshed {
+            patience.refreshed = true;
+            let rejected = self.engine.session.rejected(&self.links.firm, &grant.token).await;
+            rejected.map_err(|error| CallError::not_sent(self.moved(error)))?;
+            self.note_retry(&failure.error);
+            return Ok(());
+        }
+        patience.attempts += 1;
+        let too_old = self.began.until(self.engine.runtime.monotonic()) >= LONGEST_RUN_WITH_RETRIES;
+        if patience.attempts >= MOST_ATTEMPTS || !self.has_retries_left() || too_old {
+            return Err(failure);
+        }
+        let wait = match failure.error.retry() {
+            Retry::Never | Retry::RefreshThenRetry => return Err(failure),
+            // Clio asks for patience, and gets it: no outage.
+            Retry::After(wait) => wait.min(LONGEST_WAIT),
+            _ if !self.share.quota.spend() => return Err(failure),
+            Retry::Retry | Retry::ProbeFirst => {
+                patience.schedule.next_wait(&*self.engine.runtime).map_err(CallError::not_sent)?
+            }
+        };
+        tracing::debug!(code = failure.error.code().name(), wait_ms = wait.as_millis() as u64, "trying again");
+        let waited = self.engine.stop.unless_told(self.engine.runtime.sleep(wait)).await;
+        waited.map_err(CallError::not_sent)?;
+        self.note_retry(&failure.error);
+        Ok(())
+    }
+
+    /// All pages of a list.
+    pub(crate) async fn all_pages<T>(&self, first: ApiRequest<crate::clio::Page<T>>) -> Result<Vec<T>, CallError> {
+        /// Twenty thousand records; a list that goes on is a server gone wrong.
+        const MOST_PAGES: usize = 100;
+        let mut items = Vec::new();
+        let mut next = Some(first);
+        for _ in 0..MOST_PAGES {
+            let Some(request) = next else { return Ok(items) };
+            let page = self.repeat(&request).await?;
+            items.extend(page.items);
+            next = page.next;
+        }
+        Err(CallError::not_sent(Error::new(Code::ClioAnswerInvalid).with("reason", "endless_list")))
+    }
+}
+
+/// Clocks are trusted up to this much.
+pub(crate) const MARGIN: Duration = Duration::from_secs(300);
+
+/// What one operation has used up of our patience.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    attempts: u32,
+    refreshed: bool,
+    schedule: Schedule,
+}

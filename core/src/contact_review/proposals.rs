@@ -1,0 +1,349 @@
+//! Proposals: a contact's change that waits for an admin, in either direction.
+//!
+//! **From Clio.** An admin accepts it, and the host is told to apply it in CaseHug and says when it did; or rejects it.
+//!
+//! **To Clio.** The host says that a client was changed in CaseHug. An admin accepts it, and it is sent as a PATCH that Clio refuses if the contact was changed since it was
+//! proposed (`If-Match`). Addresses and numbers are added, never removed.
+//!
+//! **What is accepted is what was seen.** A proposal's id stands for its values: other values are another proposal, which takes the place of one that nobody has decided
+//! yet. One that was accepted stays as it is until it is applied. The values are sealed with the connection's key and go with it.
+//!
+//! **Failure cases.** The decision is committed before Clio is asked to change anything. A crash in between leaves an accepted proposal, which may be accepted again: should the
+//! change have been made, Clio says so.
+
+use serde::{Deserialize, Serialize};
+
+use super::contacts::{Plain, note_known};
+use crate::calls::Caller;
+use crate::calls::budget::Class;
+use crate::clio::{Contact, ContactChange, contacts};
+use crate::connection::{Connection, Links};
+use crate::domain::{
+    Actor, ActorId, Address, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Timestamp,
+};
+use crate::error::{Code, Error, Result};
+use crate::links::linked_contact;
+use crate::ports::{Commit, Expect, Key, Version};
+use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Journal, Stored, Unit};
+use crate::sync::Engine;
+
+const PROPOSALS: &str = "contact-proposal";
+const MOST_TURNS: usize = 8;
+
+/// Which way a change would go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Changed in Clio: to be taken over into CaseHug.
+    FromClio,
+    /// Changed in CaseHug: to be sent to Clio.
+    ToClio,
+}
+
+/// What a contact says of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactValues {
+    /// First name.
+    pub first_name: Confidential,
+    /// Last name.
+    pub last_name: Confidential,
+    /// All email addresses.
+    pub emails: Vec<Confidential>,
+    /// All phone numbers.
+    pub phones: Vec<Confidential>,
+}
+
+/// A change for review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactProposal {
+    /// Names it, and these values of it.
+    pub id: String,
+    /// Which way it would go.
+    pub direction: Direction,
+    /// CaseHug's client.
+    pub client: ClientId,
+    /// The contact in Clio.
+    pub clio: ClioId,
+    /// What would be taken over.
+    pub values: ContactValues,
+    /// When it came up, on the host's clock.
+    pub since: Timestamp,
+    /// An admin accepted it, and it is not applied yet.
+    pub accepted: bool,
+}
+
+/// `contact-proposal/<id>`.
+#[derive(Clone, Serialize, Deserialize)]
+struct Proposal {
+    direction: Direction,
+    client: ClientId,
+    clio: ClioId,
+    /// [`Plain`], sealed.
+    sealed: String,
+    connection: ConnectionId,
+    /// The version of the contact that the change was proposed for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    since: Timestamp,
+    #[serde(default)]
+    accepted: bool,
+}
+
+/// What is to be proposed, but for its values.
+pub(crate) struct Proposed<'a> {
+    pub direction: Direction,
+    pub client: &'a ClientId,
+    pub clio: ClioId,
+    pub etag: Option<String>,
+    pub actor: Option<&'a ActorId>,
+}
+
+impl Engine {
+    /// Adds a proposal to `unit`, in place of an older one that nobody decided. Gives its id.
+    pub(crate) async fn propose(
+        &self,
+        unit: &mut Unit,
+        links: &Links,
+        proposed: &Proposed<'_>,
+        plain: &Plain,
+    ) -> Result<String> {
+        let Proposed { direction, client, clio, .. } = *proposed;
+        let firm = &links.firm;
+        let connection = Connection::load_usable(&self.journal, firm).await?;
+        // Sealed with its key, and gone with it.
+        unit.check(Connection::key(firm), Expect::Version(connection.version));
+        let connection = connection.value.id;
+        for (key, stored) in self.proposals(firm, &links.id("")).await? {
+            let same = (stored.value.direction, stored.value.clio) == (direction, clio);
+            if same && !stored.value.accepted {
+                unit.delete(key, stored.version);
+            }
+        }
+        let id = self.journal.new_id()?;
+        let sealer = self.keyring.for_connection(firm, &connection).await?;
+        let sealed = sealer.seal(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &plain.json()?)?;
+        let (since, etag) = (self.runtime.now(), proposed.etag.clone());
+        let proposal =
+            Proposal { direction, client: client.clone(), clio, sealed, connection, etag, since, accepted: false };
+        unit.put(links.key(PROPOSALS, &id), Expect::Absent, &proposal)?;
+        let entry = match proposed.actor {
+            Some(actor) => AuditEntry::by(actor, Action::ContactReview, AuditStatus::Noted),
+            None => AuditEntry::by_system(Action::ContactReview, AuditStatus::Noted),
+        };
+        unit.audit(entry.with("proposal", &id).with("client", client));
+        unit.event(Event::about_contact(
+            client,
+            EventBody::ContactProposed { client: client.clone(), proposal: id.clone() },
+        ));
+        Ok(id)
+    }
+
+    /// The client of this matter was changed in CaseHug. Gives the proposal's id; `None`: Clio says the same already.
+    pub(crate) async fn propose_to_clio(&self, actor: &Actor, matter: &MatterId) -> Result<Option<String>> {
+        let firm = &actor.firm;
+        let intake = self.intake.load(firm, matter).await?;
+        intake.check()?;
+        let client = &intake.client;
+        let links = Links::current(&self.journal, firm).await?;
+        let clio = linked_contact(&self.journal, &links, &client.id).await?;
+        let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
+        let plain = Plain {
+            first_name: client.first_name.expose().trim().to_owned(),
+            last_name: client.last_name.expose().trim().to_owned(),
+            emails: client.address().map(|address| address.shown()).into_iter().collect(),
+            phones: client.number().into_iter().collect(),
+        };
+        let caller = Caller::of_firm(self, &links, Class::Waiting);
+        let now = caller.repeat(&contacts::show_tagged(clio)).await.map_err(|failure| failure.error)?;
+        if says_all(&now, &plain) {
+            return Ok(None);
+        }
+        let etag = Some(tag_of(&now)?.to_owned());
+        let proposed =
+            Proposed { direction: Direction::ToClio, client: &client.id, clio, etag, actor: Some(&actor.id) };
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(firm)?;
+            let id = self.propose(&mut unit, &links, &proposed, &plain).await?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(Some(id));
+            }
+        }
+        Err(Code::StoreConflict.into())
+    }
+
+    async fn proposals(&self, firm: &FirmId, prefix: &str) -> Result<Vec<(Key, Stored<Proposal>)>> {
+        let all = self.journal.list::<Proposal>(firm, PROPOSALS, prefix).await?;
+        Ok(all.into_iter().map(|(id, stored)| (Key::new(firm, PROPOSALS, id), stored)).collect())
+    }
+
+    /// The firm's proposals, oldest first.
+    pub(crate) async fn contact_proposals(&self, firm: &FirmId) -> Result<Vec<ContactProposal>> {
+        let links = Links::current(&self.journal, firm).await?;
+        let mut proposals = Vec::new();
+        for (key, stored) in self.proposals(firm, &links.id("")).await? {
+            let Some(id) = links.strip(&key.id).map(str::to_owned) else { continue };
+            let plain = self.open_proposal(firm, &id, &stored.value).await?;
+            let Proposal { direction, client, clio, since, accepted, .. } = stored.value;
+            let values = ContactValues::from(&plain);
+            proposals.push(ContactProposal { id, direction, client, clio, values, since, accepted });
+        }
+        proposals.sort_by_key(|proposal| proposal.since);
+        Ok(proposals)
+    }
+
+    async fn open_proposal(&self, firm: &FirmId, id: &str, proposal: &Proposal) -> Result<Plain> {
+        let sealer = self.keyring.for_connection(firm, &proposal.connection).await?;
+        let plain = sealer.open(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &proposal.sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", PROPOSALS))
+    }
+
+    /// An admin's decision.
+    pub(crate) async fn decide_contact(&self, actor: &Actor, id: &str, accept: bool) -> Result<()> {
+        let firm = &actor.firm;
+        let links = Links::current(&self.journal, firm).await?;
+        let key = links.key(PROPOSALS, id);
+        let unknown = || Error::new(Code::RecordUnknown).with("type", "contact_proposal");
+        let Stored { value: proposal, version, .. } = self.journal.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
+        let mut unit = self.journal.unit(firm)?;
+        let mut accepted = None;
+        match (accept, proposal.direction) {
+            // The host was told to apply it, and may have.
+            (_, Direction::FromClio) if proposal.accepted => {
+                return Err(Error::new(Code::AlreadyDecided).with("decision", "accepted"));
+            }
+            (false, _) => unit.delete(key.clone(), version),
+            (true, direction) => {
+                let decided = Proposal { accepted: true, ..proposal.clone() };
+                accepted = Some(unit.put(key.clone(), Expect::Version(version), &decided)?);
+                if direction == Direction::FromClio {
+                    let (client, proposal) = (proposal.client.clone(), id.to_owned());
+                    unit.event(Event::about_contact(&client.clone(), EventBody::ContactAccepted { client, proposal }));
+                }
+            }
+        }
+        let word = if accept { "accepted" } else { "rejected" };
+        unit.audit(reviewed(actor, id, AuditStatus::Ok).with("decision", word));
+        self.journal.commit_or_conflict(&unit).await?;
+        match accepted.filter(|_| proposal.direction == Direction::ToClio) {
+            Some(version) => self.carry_out(actor, &links, id, &proposal, version).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends an accepted change to Clio.
+    async fn carry_out(
+        &self,
+        actor: &Actor,
+        links: &Links,
+        id: &str,
+        proposal: &Proposal,
+        version: Version,
+    ) -> Result<()> {
+        let sent = self.send_change(links, id, proposal).await;
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(&actor.firm)?;
+            let key = links.key(PROPOSALS, id);
+            match &sent {
+                Ok(contact) => {
+                    note_known(&self.journal, &self.keyring, &mut unit, links, contact).await?;
+                    unit.delete(key, version.clone());
+                    unit.audit(reviewed(actor, id, AuditStatus::Ok).with("sent", true));
+                }
+                Err(error) => {
+                    unit.put(key, Expect::Version(version.clone()), proposal)?;
+                    unit.audit(reviewed(actor, id, AuditStatus::Failed).error(error));
+                }
+            }
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return sent.map(|_| ());
+            }
+        }
+        Err(Code::StoreConflict.into())
+    }
+
+    async fn send_change(&self, links: &Links, id: &str, proposal: &Proposal) -> Result<Contact> {
+        let plain = self.open_proposal(&links.firm, id, proposal).await?;
+        let caller = Caller::of_firm(self, links, Class::Waiting);
+        let show = async || caller.repeat(&contacts::show_tagged(proposal.clio)).await.map_err(|failure| failure.error);
+        let now = show().await?;
+        if says_all(&now, &plain) {
+            return Ok(now);
+        }
+        let tag = tag_of(&now)?;
+        if proposal.etag.as_deref() != Some(tag) {
+            return Err(Error::new(Code::ClioConflict).with("reason", "changed_since_proposed"));
+        }
+        let change = ContactChange {
+            first_name: &plain.first_name,
+            last_name: &plain.last_name,
+            email: plain.emails.first().filter(|email| !has_email(&now, email)).map(String::as_str),
+            phone: plain.phones.first().filter(|phone| !has_phone(&now, phone)).map(String::as_str),
+        };
+        match caller.repeat(&contacts::change(proposal.clio, tag, &change)?).await {
+            Ok(contact) => Ok(contact),
+            // Perhaps by ourselves: an answer that was lost, and the request repeated.
+            Err(failure) if failure.error.code() == Code::ClioConflict => {
+                let now = show().await?;
+                if says_all(&now, &plain) { Ok(now) } else { Err(failure.error) }
+            }
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    /// The host applied an accepted proposal.
+    pub(crate) async fn contact_applied(&self, actor: &Actor, id: &str) -> Result<()> {
+        let key = Links::current(&self.journal, &actor.firm).await?.key(PROPOSALS, id);
+        if let Some(stored) = self.journal.get::<Proposal>(&key).await?
+            && stored.value.accepted
+            && stored.value.direction == Direction::FromClio
+        {
+            let mut unit = self.journal.unit(&actor.firm)?;
+            unit.delete(key, stored.version);
+            unit.audit(reviewed(actor, id, AuditStatus::Ok).with("applied", true));
+            self.journal.commit_or_conflict(&unit).await?;
+        }
+        Ok(())
+    }
+}
+
+fn reviewed(actor: &Actor, id: &str, status: AuditStatus) -> AuditEntry {
+    AuditEntry::by(&actor.id, Action::ContactReview, status).with("proposal", id)
+}
+
+fn tag_of(contact: &Contact) -> Result<&str> {
+    contact.etag.as_deref().ok_or_else(|| Error::new(Code::ClioAnswerInvalid).with("reason", "no_etag"))
+}
+
+fn has_email(contact: &Contact, email: &str) -> bool {
+    Address::parse(email).is_some_and(|address| contact.emails().any(|known| address.is(known)))
+}
+
+fn has_phone(contact: &Contact, phone: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    contact.phones().any(|known| digits(known) == digits(phone))
+}
+
+/// Whether nothing of these values is missing. A name that CaseHug does not have is none.
+fn says_all(contact: &Contact, plain: &Plain) -> bool {
+    let now = Plain::from(contact);
+    let has = |known: &str, name: &str| name.is_empty() || known == name;
+    has(&now.first_name, &plain.first_name)
+        && has(&now.last_name, &plain.last_name)
+        && plain.emails.iter().all(|email| has_email(contact, email))
+        && plain.phones.iter().all(|phone| has_phone(contact, phone))
+}
+
+/// Adds to a disconnect's last commit that the firm's proposals are gone: what they are sealed with goes.
+pub(crate) async fn drop_proposals(journal: &Journal, unit: &mut Unit) -> Result<()> {
+    let firm = unit.firm().clone();
+    for (id, stored) in journal.list::<Proposal>(&firm, PROPOSALS, "").await? {
+        unit.delete(Key::new(&firm, PROPOSALS, id), stored.version);
+    }
+    Ok(())
+}
+
+/// The connections whose data keys seal the firm's proposals.
+pub(crate) async fn sealed_with(journal: &Journal, firm: &FirmId) -> Result<Vec<ConnectionId>> {
+    let all = journal.list::<Proposal>(firm, PROPOSALS, "").await?;
+    Ok(all.into_iter().map(|(_, stored)| stored.value.connection).collect())
+}

@@ -1,0 +1,11 @@
+//! How secrets are kept: the cipher, sealing, and the keys of a firm.
+
+pub(crate) mod aead;
+pub(crate) mod keyring;
+pub(crate) mod keys;
+pub(crate) mod sealing;
+
+pub use keyring::Keyring;
+pub(crate) use keyring::may_be_of_this_process;
+pub use keys::ConfiguredKeys;
+pub use sealing::Sealer;

@@ -1,0 +1,8 @@
+//! What a firm is told of the past: the sync log, and the audit log as it is queried, exported, verified and pruned.
+
+pub(crate) mod audit_query;
+pub(crate) mod sync_log;
+
+pub use audit_query::{AuditExport, AuditLog, AuditQuery};
+pub use sync_log::{LogPage, LoggedRun, LoggedStep, RunQuery};
+pub(crate) use sync_log::{RUNS, RUNS_OF_MATTERS, SyncLog};

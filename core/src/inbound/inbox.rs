@@ -1,0 +1,264 @@
+//! Applying what was recorded. A delivery that cannot be applied now is tried again, ever more slowly; the reconciling poll finds what it told of in any case.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::status;
+use super::status::{Applied, EARLY, Seen, Source};
+use crate::calls::Caller;
+use crate::calls::budget::Class;
+use crate::clio::{HookModel, MatterStatus, matters};
+use crate::connection::{LinkSet, Links};
+use crate::domain::{ClioId, FirmId, Timestamp};
+use crate::error::{Code, Error, Result};
+use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
+use crate::store::schedule::Chore;
+use crate::store::{Action, AuditEntry, AuditStatus, Journal, Unit};
+use crate::sync::Engine;
+
+const INCOMING: &str = "webhook-in";
+/// Clio repeats for 62 minutes.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Of one firm, before others of its are looked for.
+const AT_ONCE: usize = 50;
+/// Those of the other model may be due before.
+const SCANNED: usize = 500;
+/// Longer than Clio takes to answer, waits for the budget included.
+const ASKING: Duration = Duration::from_secs(180);
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const MOST_TURNS: usize = 8;
+/// Of a matter: then the poll is trusted with it.
+const MOST_ATTEMPTS: u32 = 8;
+/// Of a contact, which no poll finds: about a week, an hour apart.
+const MOST_ATTEMPTS_OF_CONTACT: u32 = 7 * 24;
+
+/// `webhook-in/<digest>`: due when it is to be applied, and then when it is to be forgotten.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Incoming {
+    pub model: HookModel,
+    /// The set of links that it is about.
+    pub link_set: LinkSet,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clio: Option<ClioId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<MatterStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// On the host's clock.
+    pub received_at: Timestamp,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub applied: bool,
+    #[serde(default)]
+    pub attempts: u32,
+}
+
+pub(crate) fn key_of(firm: &FirmId, id: &str) -> Key {
+    Key::new(firm, INCOMING, id)
+}
+
+/// Adds to a matter's link that its deletion was told of before: applied as if it were delivered now, because Clio must be asked.
+pub(crate) fn put_deletion(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId) -> Result<()> {
+    let incoming = Incoming {
+        model: HookModel::Matter,
+        link_set: links.set.clone(),
+        deleted: true,
+        clio: Some(clio),
+        status: None,
+        updated_at: None,
+        received_at: journal.runtime().now(),
+        applied: false,
+        attempts: 0,
+    };
+    let key = key_of(unit.firm(), unit.id());
+    unit.put_due(key, Expect::Absent, Some(Duration::ZERO), &incoming).map(|_| ())
+}
+
+impl Engine {
+    /// The deliveries that are due to be applied or to be forgotten, at most `limit` of each kind; and whether those are all.
+    pub(crate) async fn due_deliveries(&self, limit: usize) -> Result<(Vec<Record>, bool)> {
+        let (mut due, mut all) = (Vec::new(), true);
+        for collection in [INCOMING, EARLY] {
+            let records = self.journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
+            all &= records.len() < limit;
+            due.extend(records);
+        }
+        Ok((due, all))
+    }
+
+    /// Applies what is due of a firm and a model. Gives whether anything was.
+    ///
+    /// By model, because about contacts Clio is asked each time: what a matter's status is must not wait for that.
+    pub(crate) async fn apply_deliveries(&self, firm: &FirmId, model: HookModel) -> Result<bool> {
+        let scan = |collection| Scan::Due { firm: Some(firm.clone()), collection, limit: SCANNED };
+        let mut some = false;
+        let due = self.journal.store().scan(&scan(INCOMING)).await?;
+        for record in due.into_iter().filter(|record| model_of(record) == model).take(AT_ONCE) {
+            some |= match serde_json::from_str::<Incoming>(&record.body) {
+                Ok(incoming) if incoming.applied => self.forget(record).await?,
+                Ok(incoming) => self.apply_one(record, incoming).await?,
+                Err(_) => {
+                    // Of a newer SDK, or broken: it must not stand in the way of the others.
+                    tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a delivery cannot be read");
+                    self.put_off(&record, KEPT).await?.is_some()
+                }
+            };
+        }
+        if model == HookModel::Matter {
+            for record in self.journal.store().scan(&scan(EARLY)).await? {
+                some |= self.forget(record).await?;
+            }
+        }
+        Ok(some)
+    }
+
+    /// `false`: somebody else applies it.
+    async fn apply_one(&self, mut record: Record, incoming: Incoming) -> Result<bool> {
+        let mut may_ask = false;
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(&record.key.firm)?;
+            match self.take(&mut unit, &incoming, may_ask).await {
+                Ok(Applied::Ask) => {
+                    // Whoever asks Clio says so first: nobody else needs to.
+                    let Some(version) = self.put_off(&record, ASKING).await? else { return Ok(false) };
+                    record.version = version;
+                    may_ask = true;
+                }
+                Ok(applied) => {
+                    done(&mut unit, &record, &incoming, applied)?;
+                    if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                        return Ok(true);
+                    }
+                    let now = self.journal.store().get(&record.key).await?;
+                    if now.is_none_or(|now| now.version != record.version) {
+                        return Ok(false);
+                    }
+                }
+                Err(error) if error.code() == Code::StoreConflict => {}
+                Err(error) if error.code() == Code::StoreFailed => return Err(error),
+                Err(error) if self.is_of_this_process(&record.key.firm, &error).await => {
+                    self.put_off(&record, Duration::ZERO).await?;
+                    return Ok(false);
+                }
+                Err(error) => return self.later(&record, incoming, &error).await,
+            }
+        }
+        self.later(&record, incoming, &Code::StoreConflict.into()).await
+    }
+
+    async fn put_off(&self, record: &Record, wait: Duration) -> Result<Option<Version>> {
+        let mut unit = self.journal.unit(&record.key.firm)?;
+        let version = unit.put_off(record, wait);
+        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }).then_some(version))
+    }
+
+    /// [`Applied::Ask`], unless it `may_ask`: only Clio can say.
+    async fn take(&self, unit: &mut Unit, incoming: &Incoming, may_ask: bool) -> Result<Applied> {
+        let links = Links { firm: unit.firm().clone(), set: incoming.link_set.clone() };
+        let Some(clio) = incoming.clio else {
+            crate::store::wake_in(&self.journal, unit, Chore::Poll).await?;
+            return Ok(Applied::Nothing);
+        };
+        if incoming.model == HookModel::Contact {
+            return self.contact_changed(unit, &links, clio, incoming.deleted, may_ask).await;
+        }
+        let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
+        let applied = if incoming.deleted {
+            status::deleted(&self.journal, unit, &links, seen).await?
+        } else {
+            status::apply(&self.journal, unit, &links, seen, Source::Told).await?
+        };
+        if applied == Applied::Ask && may_ask {
+            return self.ask(&links, unit, clio, incoming.deleted, Class::Waiting).await;
+        }
+        Ok(applied)
+    }
+
+    /// Asks Clio for a matter's status, and takes in the answer. `deleted`: Clio said so before.
+    ///
+    /// # Errors
+    /// [`Code::StoreConflict`]: something else was learned while Clio was asked; and what kept Clio from answering.
+    pub(crate) async fn ask(
+        &self,
+        links: &Links,
+        unit: &mut Unit,
+        clio: ClioId,
+        deleted: bool,
+        class: Class,
+    ) -> Result<Applied> {
+        let before = status::known_version(&self.journal, links, clio).await?;
+        match Caller::of_firm(self, links, class).repeat(&matters::status(clio)).await {
+            Ok(matter) => {
+                status::apply(&self.journal, unit, links, Seen::from(&matter), Source::Asked(before.as_ref())).await
+            }
+            Err(failure) if failure.error.code() == Code::ClioNotFound => {
+                status::gone(&self.journal, unit, links, clio, deleted, before.as_ref()).await
+            }
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    /// A delivery that cannot be applied now. It is given up when it has been tried for long, and at once when the firm is not connected to that account any more: the
+    /// poll after a reconnect finds what it told of a matter, and what it told of a contact is as lost as what Clio did not deliver meanwhile.
+    async fn later(&self, record: &Record, mut incoming: Incoming, error: &Error) -> Result<bool> {
+        tracing::debug!(code = error.code().name(), "a delivery is applied later");
+        incoming.attempts = incoming.attempts.saturating_add(1);
+        let mut unit = self.journal.unit(&record.key.firm)?;
+        let mut wait = Duration::from_secs(15 << incoming.attempts.min(8)).min(LONGEST_WAIT);
+        let most = match incoming.model {
+            HookModel::Matter => MOST_ATTEMPTS,
+            HookModel::Contact => MOST_ATTEMPTS_OF_CONTACT,
+        };
+        // The second one: another account.
+        let ended = matches!(error.code(), Code::NotConnected | Code::SyncBusy);
+        if ended || incoming.attempts >= most {
+            incoming.applied = true;
+            wait = KEPT;
+            if incoming.model == HookModel::Matter {
+                crate::store::wake_in(&self.journal, &mut unit, Chore::Poll).await?;
+            }
+            let entry = AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Failed).error(error);
+            unit.audit(about(entry, &incoming));
+        }
+        unit.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(wait), &incoming)?;
+        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }))
+    }
+
+    async fn forget(&self, record: Record) -> Result<bool> {
+        let mut unit = self.journal.unit(&record.key.firm)?;
+        unit.delete(record.key, record.version);
+        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }))
+    }
+}
+
+/// Which errand a record belongs to.
+pub(crate) fn model_of(record: &Record) -> HookModel {
+    #[derive(Deserialize)]
+    struct Model {
+        model: HookModel,
+    }
+    serde_json::from_str::<Model>(&record.body).map_or(HookModel::Matter, |it| it.model)
+}
+
+/// Marks a delivery as applied, and audits it.
+fn done(unit: &mut Unit, record: &Record, incoming: &Incoming, applied: Applied) -> Result<()> {
+    let received = AuditEntry::by_system(Action::WebhookReceived, AuditStatus::Ok).with("effect", applied.name());
+    unit.audit(about(received, incoming));
+    if applied == Applied::Told {
+        unit.audit(about(AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Ok), incoming));
+    }
+    let incoming = Incoming { applied: true, ..incoming.clone() };
+    unit.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(KEPT), &incoming)?;
+    Ok(())
+}
+
+fn about(entry: AuditEntry, incoming: &Incoming) -> AuditEntry {
+    let entry = entry.with("model", incoming.model.name()).with("received_at", incoming.received_at.to_rfc3339());
+    let entry = if incoming.deleted { entry.with("deleted", true) } else { entry };
+    match incoming.clio {
+        Some(clio) => entry.with("clio", clio),
+        None => entry,
+    }
+}

@@ -1,0 +1,410 @@
+//! What is known of a linked matter's status, and what the host was told: the last write wins, by Clio's `updated_at`.
+//!
+//! A matter that is linked counts as told *open*, which is what we created it as; anything else is told with the link. Every later change is told in the
+//! commit that takes it in. Times are whole seconds: two different statuses of one second can only be told apart by asking Clio.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clio::{Matter, MatterStatus};
+use crate::connection::Links;
+use crate::domain::{ClioId, MatterId, Timestamp};
+use crate::error::{Code, Result};
+use crate::links::{Owner, owner_key};
+use crate::ports::{Expect, Key, Version};
+use crate::store::schedule::sweep_if_passed;
+use crate::store::{Event, EventBody, Journal, Stored, Unit};
+use crate::sync::epoch;
+
+/// An event that overtook its link waits this long. The link is minutes away at most: after an outage its probe reads the status anyway.
+pub(crate) const EARLY_KEPT: Duration = Duration::from_secs(3600);
+pub(crate) const EARLY: &str = "matter-early";
+
+/// A matter's status as Clio told it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub clio: ClioId,
+    pub status: Option<MatterStatus>,
+    pub updated_at: Option<Timestamp>,
+}
+
+impl From<&Matter> for Seen {
+    fn from(matter: &Matter) -> Self {
+        Self { clio: matter.id, status: matter.status, updated_at: matter.updated_at }
+    }
+}
+
+/// `matter-status/<Clio id>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Known {
+    pub matter: MatterId,
+    pub status: MatterStatus,
+    /// On Clio's clock.
+    pub updated_at: Timestamp,
+    /// When the host last changed the status itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_changed_at: Option<Timestamp>,
+    /// The recovery after which it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
+    /// Deleted in Clio, or hidden from the connected user.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// When that was learned, on the host's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
+}
+
+/// What Clio said last of a matter, as far as it was heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClioStatus {
+    /// `open`, `pending`, `closed`; or `gone`: deleted, or hidden from the connected user.
+    pub status: &'static str,
+    /// When its status was changed, on Clio's clock; of one that is gone, the last change before that.
+    pub changed_at: Option<Timestamp>,
+    /// When that was learned, on the host's clock; `None`: by an earlier version of the SDK.
+    pub seen_at: Option<Timestamp>,
+}
+
+impl From<&Known> for ClioStatus {
+    fn from(known: &Known) -> Self {
+        let status = if known.gone { "gone" } else { known.status.name() };
+        let changed_at = (known.updated_at > Timestamp(0)).then_some(known.updated_at);
+        Self { status, changed_at, seen_at: known.seen_at }
+    }
+}
+
+/// What is known of one of our matters in Clio.
+pub(crate) async fn clio_status(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<ClioStatus>> {
+    let known = journal.get::<Known>(&known_key(links, clio)).await?;
+    Ok(known.map(|known| ClioStatus::from(&known.value)))
+}
+
+/// `matter-early/<Clio id>`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Early {
+    status: MatterStatus,
+    updated_at: Timestamp,
+    /// Clio said that it was deleted; it may have been restored since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
+}
+
+impl Early {
+    fn of(self) -> (MatterStatus, Timestamp) {
+        (self.status, self.updated_at)
+    }
+}
+
+/// What came of something seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// The host will be told.
+    Told,
+    /// Known, or older than what is known.
+    Nothing,
+    /// Not one of our matters, as far as is known yet.
+    NotOurs,
+    /// Only Clio can say.
+    Ask,
+}
+
+impl Applied {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Told => "told",
+            Self::Nothing => "nothing_new",
+            Self::NotOurs => "not_ours",
+            Self::Ask => "asked",
+        }
+    }
+}
+
+/// What to do with something seen.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Drop,
+    Ask,
+    Keep { tell: bool },
+}
+
+fn known_key(links: &Links, clio: ClioId) -> Key {
+    links.key("matter-status", clio)
+}
+
+fn early_key(links: &Links, clio: ClioId) -> Key {
+    links.key(EARLY, clio)
+}
+
+/// Where something seen comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    /// A delivery, or a list of Clio's.
+    Told,
+    /// Clio was asked for this very matter, when what is known had this version. It is surer than whatever was written before, and than nothing else.
+    Asked(Option<&'a Version>),
+}
+
+/// `sure`: Clio itself was asked, after whatever is known was written.
+fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool, epoch: Option<&str>) -> Verdict {
+    let Some(known) = known else { return Verdict::Keep { tell: true } };
+    let forgotten = known.epoch.as_deref() != epoch;
+    if at < known.updated_at || known.host_changed_at.is_some_and(|own| at < own) {
+        return Verdict::Drop;
+    }
+    // What the host has now is its own: what Clio says since is news, even if it is what Clio said before.
+    let since_own = known.host_changed_at.is_some_and(|own| own > known.updated_at);
+    match (known.gone, status == known.status, at == known.updated_at) {
+        (false, true, _) if forgotten => Verdict::Keep { tell: true },
+        (true, _, _) => {
+            if sure {
+                Verdict::Keep { tell: true }
+            } else {
+                Verdict::Ask
+            }
+        }
+        (false, true, true) => Verdict::Drop,
+        (false, true, false) => Verdict::Keep { tell: since_own },
+        (false, false, true) if !sure => Verdict::Ask,
+        (false, false, _) => Verdict::Keep { tell: true },
+    }
+}
+
+/// Adds to `unit` what something seen changes. A conflict of the commit means: again.
+pub(crate) async fn apply(
+    journal: &Journal,
+    unit: &mut Unit,
+    links: &Links,
+    seen: Seen,
+    source: Source<'_>,
+) -> Result<Applied> {
+    let sure = matches!(source, Source::Asked(_));
+    let (Some(status), Some(updated_at)) = (seen.status, seen.updated_at) else {
+        let ours = journal.store().get(&owner_key(links, "matter", seen.clio)).await?.is_some();
+        // Asked already: Clio names a status that is not known here, and nothing can be told of it.
+        return Ok(if ours && !sure { Applied::Ask } else { Applied::Nothing });
+    };
+    let Some(owner) = journal.get::<Owner>(&owner_key(links, "matter", seen.clio)).await? else {
+        return overtakes(journal, unit, links, seen.clio, Early { status, updated_at, deleted: false }).await;
+    };
+    let key = known_key(links, seen.clio);
+    let known = journal.get::<Known>(&key).await?;
+    unchanged(known.as_ref(), source)?;
+    let epoch = epoch(journal, &links.firm).await?;
+    let tell = match judge(known.as_ref().map(|stored| &stored.value), status, updated_at, sure, epoch.as_deref()) {
+        Verdict::Drop => return Ok(Applied::Nothing),
+        Verdict::Ask => return Ok(Applied::Ask),
+        Verdict::Keep { tell } => tell,
+    };
+    let matter = MatterId::new(owner.value.owner)?;
+    let host_changed_at = known.as_ref().and_then(|known| known.value.host_changed_at);
+    let seen_at = Some(journal.runtime().now());
+    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, epoch, gone: false, seen_at };
+    unit.put(key, expect(known.as_ref()), &now)?;
+    if tell {
+        unit.event(told(&matter, seen.clio, status, updated_at));
+    }
+    Ok(if tell { Applied::Told } else { Applied::Nothing })
+}
+
+/// Keeps what is about a matter that is not linked: yet, or ever.
+async fn overtakes(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId, said: Early) -> Result<Applied> {
+    // The link's commit puts the owner: either it meets this record, or this commit conflicts.
+    unit.check(owner_key(links, "matter", clio), Expect::Absent);
+    let key = early_key(links, clio);
+    let early = journal.get::<Early>(&key).await?;
+    let before = early.as_ref().map(|early| early.value);
+    let last = before.filter(|before| !is_later(said.of(), before.of())).unwrap_or(said);
+    let now = Early { deleted: said.deleted || before.is_some_and(|before| before.deleted), ..last };
+    if before != Some(now) {
+        unit.put_due(key, expect(early.as_ref()), Some(EARLY_KEPT), &now)?;
+    }
+    Ok(Applied::NotOurs)
+}
+
+/// Whether a status of a matter that is not linked yet came after another one. Within one second *open* was first: the matter was created as that.
+fn is_later((status, at): (MatterStatus, Timestamp), (other, earlier): (MatterStatus, Timestamp)) -> bool {
+    at > earlier || (at == earlier && status != other && other == MatterStatus::Open)
+}
+
+/// Adds to the link's commit what is known of the new matter: what its answer or probe said, and what overtook that.
+pub(crate) async fn link(
+    journal: &Journal,
+    unit: &mut Unit,
+    links: &Links,
+    matter: &MatterId,
+    seen: Seen,
+) -> Result<()> {
+    let key = early_key(links, seen.clio);
+    let early = journal.get::<Early>(&key).await?;
+    match &early {
+        Some(early) => unit.delete(key, early.version.clone()),
+        None => unit.check(key, Expect::Absent),
+    }
+    let answered = (seen.status.unwrap_or(MatterStatus::Open), seen.updated_at.unwrap_or(Timestamp(0)));
+    let early = early.map(|early| early.value);
+    if early.is_some_and(|early| early.deleted) {
+        super::inbox::put_deletion(journal, unit, links, seen.clio)?;
+    }
+    let (status, updated_at) = early.map(Early::of).filter(|early| is_later(*early, answered)).unwrap_or(answered);
+    let key = known_key(links, seen.clio);
+    let known = journal.get::<Known>(&key).await?;
+    let epoch = epoch(journal, &links.firm).await?;
+    // After a recovery the host may have been told of it before.
+    let tell = status != MatterStatus::Open || epoch.is_some();
+    let (host_changed_at, seen_at) = (None, Some(journal.runtime().now()));
+    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, epoch, gone: false, seen_at };
+    unit.put(key, expect(known.as_ref()), &now)?;
+    sweep_if_passed(journal, unit, updated_at).await?;
+    if tell {
+        unit.event(told(matter, seen.clio, status, updated_at));
+    }
+    Ok(())
+}
+
+/// What is known of a matter, as it is stored now.
+pub(crate) async fn known_version(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<Version>> {
+    Ok(journal.store().get(&known_key(links, clio)).await?.map(|record| record.version))
+}
+
+/// Whether one of our matters is already known to be gone.
+pub(crate) async fn is_gone(journal: &Journal, links: &Links, clio: ClioId) -> Result<bool> {
+    Ok(journal.get::<Known>(&known_key(links, clio)).await?.is_some_and(|known| known.value.gone))
+}
+
+fn unchanged(known: Option<&Stored<Known>>, source: Source<'_>) -> Result<()> {
+    match source {
+        Source::Asked(before) if before != known.map(|known| &known.version) => Err(Code::StoreConflict.into()),
+        _ => Ok(()),
+    }
+}
+
+/// What to do when Clio tells that a matter was deleted: it may have been restored since, so Clio is asked, unless something newer is known.
+pub(crate) async fn deleted(journal: &Journal, unit: &mut Unit, links: &Links, seen: Seen) -> Result<Applied> {
+    if journal.store().get(&owner_key(links, "matter", seen.clio)).await?.is_none() {
+        // If it does not say enough, whatever Clio answers is later.
+        let (status, updated_at) = seen.status.zip(seen.updated_at).unwrap_or((MatterStatus::Open, Timestamp(0)));
+        return overtakes(journal, unit, links, seen.clio, Early { status, updated_at, deleted: true }).await;
+    }
+    let known = journal.get::<Known>(&known_key(links, seen.clio)).await?;
+    let newer = |known: &Known| known.gone || seen.updated_at.is_some_and(|at| at < known.updated_at);
+    Ok(if known.is_some_and(|known| newer(&known.value)) { Applied::Nothing } else { Applied::Ask })
+}
+
+/// Adds to `unit` that Clio, asked when what is known had the version `before`, does not show one of our matters.
+pub(crate) async fn gone(
+    journal: &Journal,
+    unit: &mut Unit,
+    links: &Links,
+    clio: ClioId,
+    deleted: bool,
+    before: Option<&Version>,
+) -> Result<Applied> {
+    let Some(owner) = journal.get::<Owner>(&owner_key(links, "matter", clio)).await? else {
+        return Ok(Applied::NotOurs);
+    };
+    let matter = MatterId::new(owner.value.owner)?;
+    let key = known_key(links, clio);
+    let known = journal.get::<Known>(&key).await?;
+    unchanged(known.as_ref(), Source::Asked(before))?;
+    let now = match &known {
+        Some(known) if known.value.gone => return Ok(Applied::Nothing),
+        Some(known) => Known { gone: true, seen_at: Some(journal.runtime().now()), ..known.value.clone() },
+        None => Known {
+            matter: matter.clone(),
+            status: MatterStatus::Open,
+            updated_at: Timestamp(0),
+            host_changed_at: None,
+            epoch: None,
+            gone: true,
+            seen_at: Some(journal.runtime().now()),
+        },
+    };
+    unit.put(key, expect(known.as_ref()), &now)?;
+    unit.event(Event::about_matter(
+        &matter,
+        EventBody::MatterGone { matter: matter.clone(), clio_matter: clio, deleted },
+    ));
+    Ok(Applied::Told)
+}
+
+/// Notes in `unit` that the host changed the status itself: an older event from Clio is dropped then. `at` is on Clio's clock, and in whole seconds, as Clio's own times are.
+pub(crate) async fn host_changed(
+    journal: &Journal,
+    unit: &mut Unit,
+    links: &Links,
+    clio: ClioId,
+    at: Timestamp,
+) -> Result<()> {
+    let key = known_key(links, clio);
+    if let Some(known) = journal.get::<Known>(&key).await?
+        && known.value.host_changed_at.is_none_or(|earlier| earlier < at)
+    {
+        let now = Known { host_changed_at: Some(at), ..known.value };
+        unit.put(key, Expect::Version(known.version), &now)?;
+    }
+    Ok(())
+}
+
+fn told(matter: &MatterId, clio: ClioId, status: MatterStatus, updated_at: Timestamp) -> Event {
+    let body = EventBody::MatterStatus { matter: matter.clone(), clio_matter: clio, status, updated_at };
+    Event::about_matter(matter, body)
+}
+
+fn expect<T>(stored: Option<&Stored<T>>) -> Expect {
+    stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_write_wins_and_only_a_change_is_told() {
+        let (open, closed) = (MatterStatus::Open, MatterStatus::Closed);
+        let known = |gone, own: Option<i64>| Known {
+            matter: MatterId::new("m").unwrap(),
+            status: open,
+            updated_at: Timestamp(5_000),
+            host_changed_at: own.map(Timestamp),
+            epoch: None,
+            gone,
+            seen_at: None,
+        };
+        let judge = |known: &Known, status, at, sure| judge(Some(known), status, Timestamp(at), sure, None);
+        let live = known(false, None);
+        assert_eq!(judge(&live, closed, 4_000, true), Verdict::Drop, "late");
+        assert_eq!(judge(&live, open, 5_000, false), Verdict::Drop, "again");
+        assert_eq!(judge(&live, open, 6_000, false), Verdict::Keep { tell: false }, "something else changed");
+        assert_eq!(judge(&live, closed, 6_000, false), Verdict::Keep { tell: true });
+        assert_eq!(judge(&live, closed, 5_000, false), Verdict::Ask, "two of one second");
+        assert_eq!(judge(&live, closed, 5_000, true), Verdict::Keep { tell: true });
+        let host = known(false, Some(7_000));
+        assert_eq!(judge(&host, closed, 6_000, true), Verdict::Drop, "the host's own change is newer");
+        assert_eq!(judge(&host, closed, 8_000, false), Verdict::Keep { tell: true });
+        assert_eq!(judge(&host, open, 8_000, false), Verdict::Keep { tell: true }, "closed here, opened again in Clio");
+        let forgotten = super::judge(Some(&live), open, Timestamp(5_000), false, Some("recovery"));
+        assert_eq!(forgotten, Verdict::Keep { tell: true }, "the store does not know what the host was told");
+        let gone = known(true, None);
+        assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask, "an event of before its deletion");
+        assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: true }, "it is back");
+    }
+
+    #[test]
+    fn an_early_record_of_before_deletions_were_kept_is_read() {
+        let early: Early = serde_json::from_str(r#"{"status":"closed","updated_at":5000}"#).unwrap();
+        assert_eq!(early, Early { status: MatterStatus::Closed, updated_at: Timestamp(5_000), deleted: false });
+    }
+
+    #[test]
+    fn within_the_second_of_its_creation_a_matter_was_open_first() {
+        let (open, closed, pending) = (MatterStatus::Open, MatterStatus::Closed, MatterStatus::Pending);
+        let at = |millis| Timestamp(millis);
+        assert!(is_later((closed, at(5_000)), (open, at(5_000))));
+        assert!(!is_later((open, at(5_000)), (closed, at(5_000))));
+        assert!(!is_later((open, at(5_000)), (open, at(5_000))), "again");
+        assert!(!is_later((closed, at(5_000)), (pending, at(5_000))), "nobody knows: a poll finds out");
+        assert!(is_later((open, at(6_000)), (closed, at(5_000))) && !is_later((closed, at(4_000)), (open, at(5_000))));
+    }
+}

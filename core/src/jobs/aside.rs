@@ -1,0 +1,32 @@
+//! Putting aside what cannot be read: a record of a newer SDK, or a broken one, must not stand in the way of the others.
+
+use core::time::Duration;
+
+use crate::error::{Code, Result};
+use crate::ports::Record;
+use crate::store::Journal;
+
+/// When it is looked at again.
+pub(crate) const ASIDE: Duration = Duration::from_secs(3600);
+
+/// What came of a due record. `None`: it, or something that it needs, cannot be read and was put off; or it is so busy that another look must do.
+pub(crate) async fn or_aside<T>(journal: &Journal, record: &Record, outcome: Result<T>) -> Result<Option<T>> {
+    let (firm, collection) = (&record.key.firm, record.key.collection);
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.code() == Code::StoreCorrupt => {
+            let unreadable = error.get("collection").unwrap_or(collection);
+            tracing::error!(%firm, collection, unreadable, code = error.code().name(), "what is due cannot be read");
+            let mut unit = journal.unit(firm)?;
+            unit.put_off(record, ASIDE);
+            // A conflict: somebody who can read it wrote it.
+            journal.commit(&unit).await?;
+            Ok(None)
+        }
+        Err(error) if error.code() == Code::StoreConflict => {
+            tracing::warn!(%firm, collection, code = error.code().name(), "what is due is written all the time");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,263 @@
+//! Backfill: many older matters, in bulk, behind everything else.
+//!
+//! **Model.** A backfill is a record with a place in a list of matters. Whenever it is due, a worker looks which of the matters it started have ended, starts as many
+//! others, and writes down where it is. So at any time only a handful of its matters are in the queue: live work need not overtake a thousand jobs, a pause takes
+//! effect at once, and a process that dies loses nothing but the time until another one looks.
+//!
+//! **Failure.** A crash between starting a matter and writing it down starts it twice, and the second run finds nothing to do. A matter that fails is counted and left to
+//! the queue, which tries again as after any failure. While the firm is not connected its jobs are parked, and the backfill with them.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::aside::or_aside;
+use super::claims::Claims;
+use super::job::{Job, Trigger, job_key};
+use crate::domain::{Actor, ActorId, FirmId, MatterId, RunStatus, Timestamp};
+use crate::error::{Code, Error, Result};
+use crate::ports::{Commit, Expect, Key, Scan};
+use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Journal, ProgressFeed, Stored};
+use crate::sync::Calls;
+
+const BACKFILLS: &str = "backfill";
+const PARTS: &str = "backfill-part";
+/// Matters of one backfill in the queue at once.
+const WIDTH: usize = 4;
+/// Matters of one part record.
+const PART: usize = 200;
+/// How often a worker looks.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a backfill would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BackfillPlan {
+    /// Matters that can be planned.
+    pub matters: usize,
+    /// Matters whose intake cannot be loaded: they will fail.
+    pub unreadable: usize,
+    /// Calls to Clio without faults.
+    pub calls: Calls,
+    /// How long that takes at least, in milliseconds, if nothing else is done: whole windows of the firm's request limit.
+    pub lasts_ms: u64,
+}
+
+/// What a backfill is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackfillStatus {
+    /// It goes on by itself.
+    Running,
+    /// It was paused.
+    Paused,
+    /// It was cancelled. What had been started was finished.
+    Cancelled,
+    /// All its matters had their run.
+    Done,
+}
+
+/// Where a backfill stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BackfillState {
+    /// Its id.
+    pub id: String,
+    /// In one word.
+    pub status: BackfillStatus,
+    /// Who began it.
+    pub actor: ActorId,
+    /// When, on the host's clock.
+    pub started_at: Timestamp,
+    /// Matters in all.
+    pub total: usize,
+    /// Matters in the queue now.
+    pub running: usize,
+    /// Matters whose first run succeeded.
+    pub succeeded: usize,
+    /// Matters whose first run did not.
+    pub failed: usize,
+}
+
+/// `backfill/<id>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Backfill {
+    status: BackfillStatus,
+    actor: ActorId,
+    started_at: Timestamp,
+    total: usize,
+    /// The next matter of the list to be started.
+    next: usize,
+    /// Started, with the job's generation that the start made.
+    running: Vec<(MatterId, u64)>,
+    succeeded: usize,
+    failed: usize,
+}
+
+impl Backfill {
+    fn state(&self, id: &str) -> BackfillState {
+        BackfillState {
+            id: id.to_owned(),
+            status: self.status,
+            actor: self.actor.clone(),
+            started_at: self.started_at,
+            total: self.total,
+            running: self.running.len(),
+            succeeded: self.succeeded,
+            failed: self.failed,
+        }
+    }
+
+    fn finished(&self, id: &str) -> Event {
+        let left = self.total - self.succeeded - self.failed - self.running.len();
+        let (succeeded, failed) = (self.succeeded, self.failed);
+        Event::about_backfill(id, EventBody::BackfillFinished { backfill: id.to_owned(), succeeded, failed, left })
+    }
+}
+
+fn key(firm: &FirmId, id: &str) -> Key {
+    Key::new(firm, BACKFILLS, id)
+}
+
+fn part_key(firm: &FirmId, id: &str, part: usize) -> Key {
+    Key::new(firm, PARTS, format!("{id}/{part:08}"))
+}
+
+/// Writes the list, then the record that makes it count.
+pub(crate) async fn begin(journal: &Journal, actor: &Actor, matters: &[MatterId]) -> Result<String> {
+    let firm = &actor.firm;
+    let id = journal.new_id()?;
+    for (part, matters) in matters.chunks(PART).enumerate() {
+        let mut unit = journal.unit(firm)?;
+        unit.put(part_key(firm, &id, part), Expect::Absent, &matters)?;
+        journal.commit_or_conflict(&unit).await?;
+    }
+    let backfill = Backfill {
+        status: BackfillStatus::Running,
+        actor: actor.id.clone(),
+        started_at: journal.runtime().now(),
+        total: matters.len(),
+        next: 0,
+        running: Vec::new(),
+        succeeded: 0,
+        failed: 0,
+    };
+    let mut unit = journal.unit(firm)?;
+    unit.put_due(key(firm, &id), Expect::Absent, Some(Duration::ZERO), &backfill)?;
+    unit.audit(audit(&actor.id, &id, "begun").with("matters", matters.len()));
+    journal.commit_or_conflict(&unit).await?;
+    Ok(id)
+}
+
+/// The firm's backfills, oldest first.
+pub(crate) async fn list(journal: &Journal, firm: &FirmId) -> Result<Vec<BackfillState>> {
+    let all = journal.list::<Backfill>(firm, BACKFILLS, "").await?;
+    Ok(all.into_iter().map(|(id, stored)| stored.value.state(&id)).collect())
+}
+
+/// Pauses, resumes or cancels. What has ended stays ended.
+pub(crate) async fn change(journal: &Journal, actor: &Actor, id: &str, to: BackfillStatus) -> Result<BackfillState> {
+    loop {
+        let stored = journal.get::<Backfill>(&key(&actor.firm, id)).await?;
+        let Stored { value: mut backfill, version, .. } =
+            stored.ok_or_else(|| Error::new(Code::RecordUnknown).with("type", "backfill"))?;
+        let ended = matches!(backfill.status, BackfillStatus::Cancelled | BackfillStatus::Done);
+        if ended || backfill.status == to {
+            return Ok(backfill.state(id));
+        }
+        backfill.status = to;
+        let mut unit = journal.unit(&actor.firm)?;
+        // One that is cancelled is looked at until what it started has ended.
+        let due = (to != BackfillStatus::Paused).then_some(Duration::ZERO);
+        unit.put_due(key(&actor.firm, id), Expect::Version(version), due, &backfill)?;
+        let word = match to {
+            BackfillStatus::Running => "resumed",
+            BackfillStatus::Paused => "paused",
+            BackfillStatus::Cancelled | BackfillStatus::Done => "cancelled",
+        };
+        unit.audit(audit(&actor.id, id, word));
+        if matches!(journal.commit(&unit).await?, Commit::Done { .. }) {
+            return Ok(backfill.state(id));
+        }
+    }
+}
+
+fn audit(actor: &ActorId, id: &str, word: &'static str) -> AuditEntry {
+    AuditEntry::by(actor, Action::Backfill, AuditStatus::Ok).with("backfill", id).with("status", word)
+}
+
+/// Looks after the backfills that are due.
+pub(crate) async fn feed_due(journal: &Journal, claims: &Claims, progress: &ProgressFeed) -> Result<()> {
+    let due = Scan::Due { firm: None, collection: BACKFILLS, limit: 20 };
+    for record in journal.store().scan(&due).await? {
+        let fed = async {
+            let stored = journal.get::<Backfill>(&record.key).await?;
+            match stored.filter(|stored| stored.version == record.version) {
+                Some(stored) => feed(journal, claims, progress, &record.key, stored).await,
+                // Another worker looks after it at this moment.
+                None => Ok(()),
+            }
+        };
+        or_aside(journal, &record, fed.await).await?;
+    }
+    Ok(())
+}
+
+async fn feed(
+    journal: &Journal,
+    claims: &Claims,
+    progress: &ProgressFeed,
+    key: &Key,
+    stored: Stored<Backfill>,
+) -> Result<()> {
+    let (firm, id) = (&key.firm, key.id.as_str());
+    let mut backfill = stored.value;
+    let before = backfill.succeeded + backfill.failed;
+    for (matter, generation) in core::mem::take(&mut backfill.running) {
+        match outcome(journal, firm, &matter, generation).await? {
+            None => backfill.running.push((matter, generation)),
+            Some(RunStatus::Succeeded) => backfill.succeeded += 1,
+            Some(_) => backfill.failed += 1,
+        }
+    }
+    while backfill.status == BackfillStatus::Running && backfill.running.len() < WIDTH && backfill.next < backfill.total
+    {
+        let part = journal.get::<Vec<MatterId>>(&part_key(firm, id, backfill.next / PART)).await?;
+        let matter = part.and_then(|part| part.value.get(backfill.next % PART).cloned());
+        let matter = matter.ok_or_else(|| Error::new(Code::StoreCorrupt).with("collection", PARTS))?;
+        let generation = claims.trigger(firm, &matter, Trigger::Backfill, &backfill.actor).await?;
+        backfill.running.push((matter, generation));
+        backfill.next += 1;
+    }
+    let through = backfill.running.is_empty()
+        && (backfill.status == BackfillStatus::Cancelled || backfill.next == backfill.total);
+    let mut unit = journal.unit(firm)?;
+    if through {
+        if backfill.status == BackfillStatus::Running {
+            backfill.status = BackfillStatus::Done;
+        }
+        unit.event(backfill.finished(id));
+        let entry = audit(&backfill.actor, id, "ended");
+        unit.audit(entry.with("succeeded", backfill.succeeded).with("failed", backfill.failed));
+        for part in 0..backfill.total.div_ceil(PART) {
+            if let Some(record) = journal.store().get(&part_key(firm, id, part)).await? {
+                unit.delete(record.key, record.version);
+            }
+        }
+    }
+    unit.put_due(key.clone(), Expect::Version(stored.version), (!through).then_some(LOOK), &backfill)?;
+    // A conflict: it was paused or cancelled in this moment, or another worker was faster. What was started twice finds nothing to do.
+    journal.commit(&unit).await?;
+    let done = backfill.succeeded + backfill.failed;
+    if done != before {
+        let body = EventBody::BackfillProgress { backfill: id.to_owned(), done, of: backfill.total };
+        progress.tell(firm, body);
+    }
+    Ok(())
+}
+
+/// How the run that took in this generation ended, if it did.
+async fn outcome(journal: &Journal, firm: &FirmId, matter: &MatterId, generation: u64) -> Result<Option<RunStatus>> {
+    let job = journal.get::<Job>(&job_key(firm, matter)).await?.map(|stored| stored.value);
+    let ended = job.filter(|job| job.served >= generation && job.parked.is_none());
+    // Without any run: what it was merged with was switched off.
+    Ok(ended.map(|job| job.last.map_or(RunStatus::Failed, |last| last.status)))
+}

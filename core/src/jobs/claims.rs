@@ -1,0 +1,391 @@
+//! Triggers, claims, heartbeats and releases: everything that writes the three records of a job.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+
+use super::job::{
+    ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key, needs_admin,
+};
+use super::told::Told;
+use crate::connection::{Connection, Links};
+use crate::domain::{ActorId, ClientId, FirmId, MatterId, Monotonic, Timestamp};
+use crate::error::{Code, Error, Result};
+use crate::nudge::Nudge;
+use crate::ports::{Commit, Expect, Key, Version};
+use crate::settings;
+use crate::store::{Journal, Stored, Unit};
+use crate::sync::end_taken_over;
+
+/// How often one change is built again because somebody else wrote the job meanwhile.
+const MOST_TURNS: usize = 50;
+
+/// Writes the records of jobs.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    journal: Journal,
+    lease: Duration,
+    holder: String,
+    pub nudge: Nudge,
+}
+
+/// What came of asking for a claim.
+#[derive(Debug)]
+pub(crate) enum Acquired {
+    /// The run may begin.
+    Mine(Box<Claim>),
+    /// Another holder's lease lasts so long, unless it is extended.
+    Busy(Duration),
+    /// There is nothing to run: it was done meanwhile, or is not due.
+    Nothing,
+}
+
+/// The right to run one matter, until the lease ends.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub firm: FirmId,
+    pub matter: MatterId,
+    /// The run's id.
+    pub run: String,
+    pub trigger: Trigger,
+    /// Nobody waits for it.
+    pub bulk: bool,
+    pub attempt: u32,
+    pub actor: ActorId,
+    /// The connection's generation when it was claimed: what the run finds wanting may be mended while it still runs.
+    connection: u64,
+    /// The account that the run works for.
+    pub links: Links,
+    key: Key,
+    fence: Version,
+    until: Mutex<Monotonic>,
+    lost: AtomicBool,
+}
+
+/// Why a job is claimed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Why<'a> {
+    /// Its record, or another one that was written with it, was seen to be due at this time.
+    Due(Timestamp),
+    /// Somebody asks for it, now.
+    Asked(Trigger, &'a ActorId),
+}
+
+impl Claim {
+    /// Makes a commit depend on the claim: a worker that was given up on writes nothing.
+    pub(crate) fn fence(&self, unit: &mut Unit) {
+        unit.check(self.key.clone(), Expect::Version(self.fence.clone()));
+    }
+
+    /// No request may begin after this: somebody else may hold the claim then.
+    pub(crate) fn send_until(&self) -> Monotonic {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody else was seen to hold the claim.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+}
+
+impl Claims {
+    pub(crate) fn new(journal: Journal, lease: Duration) -> Result<Self> {
+        let holder = journal.new_id()?;
+        Ok(Self { journal, lease, holder, nudge: Nudge::default() })
+    }
+
+    /// Raises the job's generation and makes it due. Gives the generation.
+    pub(crate) async fn trigger(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        trigger: Trigger,
+        actor: &ActorId,
+    ) -> Result<u64> {
+        self.raise(firm, matter, trigger, actor, false).await
+    }
+
+    /// As [`trigger`](Self::trigger), because a person asks for it: the firm's settings, which say what is synced by itself, do not count.
+    pub(crate) async fn ask(&self, firm: &FirmId, matter: &MatterId, trigger: Trigger, actor: &ActorId) -> Result<u64> {
+        self.raise(firm, matter, trigger, actor, true).await
+    }
+
+    async fn raise(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        trigger: Trigger,
+        actor: &ActorId,
+        asked: bool,
+    ) -> Result<u64> {
+        let key = job_key(firm, matter);
+        for _ in 0..MOST_TURNS {
+            let (mut job, expect, due_at) = self.job(firm, matter).await?;
+            if !job.is_allowed(&settings::load(&self.journal, firm).await?) {
+                // Switched off since: it must not stand before one that counts.
+                job.rest();
+            }
+            job.raise(trigger, actor);
+            // Merged with one that asks for more, it is that one's settings that count.
+            job.asked |= asked && job.trigger == trigger;
+            if job.parked.is_some() && (asked || trigger.is_wish()) {
+                // Whoever asks may have mended what was missing, if it is not the connection itself.
+                match Connection::load_usable(&self.journal, firm).await {
+                    Ok(_) => job.parked = None,
+                    Err(error) if needs_admin(error.code()) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            // Parked: what is missing is missing for this trigger too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
+            let due = match (job.parked, job.running) {
+                (Some(_), _) => None,
+                (None, Some(_)) => Some(left(self.journal.store_now().await?, due_at)),
+                (None, None) => Some(Duration::ZERO),
+            };
+            let mut unit = self.journal.unit(firm)?;
+            unit.put_due(key.clone(), expect, due, &job)?;
+            if trigger.is_wish() && job.is_awaited() && due.is_some() {
+                let known = self.journal.get::<First>(&first_key(firm, matter)).await?;
+                let first = First { matter: matter.clone() };
+                unit.put_due(first_key(firm, matter), expectation(known.as_ref()), due, &first)?;
+            }
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                self.nudge.nudge();
+                return Ok(job.generation);
+            }
+        }
+        Err(contended(matter))
+    }
+
+    /// Claims a job, or takes it over from a holder whose lease has ended.
+    pub(crate) async fn acquire(&self, firm: &FirmId, matter: &MatterId, why: Why<'_>) -> Result<Acquired> {
+        for _ in 0..MOST_TURNS {
+            let (mut job, expect, due_at) = self.job(firm, matter).await?;
+            let claim = self.journal.get::<ClaimRecord>(&claim_key(firm, matter)).await?;
+            let lease = self.journal.get::<Lease>(&lease_key(firm, matter)).await?;
+            if claim.is_some() || job.running.is_some() {
+                let now = self.journal.store_now().await?;
+                let left = left(now, lease.as_ref().and_then(|lease| lease.due_at));
+                if !left.is_zero() {
+                    if matches!(why, Why::Due(_)) {
+                        self.look_again(firm, &job, expect, left).await?;
+                    }
+                    return Ok(Acquired::Busy(left));
+                }
+            } else if let Why::Due(seen) = why
+                && !self.is_due(due_at, seen).await?
+            {
+                return Ok(Acquired::Nothing);
+            }
+            if matches!(why, Why::Due(_)) && !job.is_allowed(&settings::load(&self.journal, firm).await?) {
+                // Switched off since it was triggered: nothing leaves by itself any more.
+                job.running = None;
+                job.rest();
+                let mut unit = self.journal.unit(firm)?;
+                unit.put(job_key(firm, matter), expect, &job)?;
+                // Whoever was silent for longer than its lease is given up on all the same: its end must not serve what is asked for next.
+                if let Some(claim) = claim {
+                    if let Some(run) = claim.value.run {
+                        end_taken_over(&self.journal, &mut unit, &Links::current(&self.journal, firm).await?, &run)
+                            .await?;
+                    }
+                    unit.delete(claim_key(firm, matter), claim.version);
+                }
+                lease.into_iter().for_each(|lease| unit.delete(lease_key(firm, matter), lease.version));
+                self.journal.commit(&unit).await?;
+                return Ok(Acquired::Nothing);
+            }
+            if let Why::Asked(trigger, actor) = why {
+                job.raise(trigger, actor);
+                job.parked = None;
+            }
+            let Some(actor) = job.actor.clone() else { return Ok(Acquired::Nothing) };
+            let connection = Connection::load(&self.journal, firm).await?.map(|stored| stored.value);
+            let links = Links::of_maybe(firm, connection.as_ref());
+            job.running = Some(job.generation);
+            let before = self.journal.runtime().monotonic();
+            let mut unit = self.journal.unit(firm)?;
+            unit.put_due(job_key(firm, matter), expect, Some(self.lease), &job)?;
+            let run = self.journal.new_id()?;
+            let record = ClaimRecord { holder: self.holder.clone(), run: Some(run.clone()) };
+            let fence = unit.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
+            let key = lease_key(firm, matter);
+            unit.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
+            if let Some(run) = claim.and_then(|claim| claim.value.run) {
+                end_taken_over(&self.journal, &mut unit, &links, &run).await?;
+            }
+            if job.trigger.is_wish()
+                && let Some(first) = self.journal.store().get(&first_key(firm, matter)).await?
+            {
+                unit.delete(first.key, first.version);
+            }
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(Acquired::Mine(Box::new(Claim {
+                    firm: firm.clone(),
+                    matter: matter.clone(),
+                    run,
+                    trigger: job.trigger,
+                    bulk: job.is_bulk(),
+                    attempt: job.failures.saturating_add(1),
+                    actor,
+                    connection: connection.as_ref().map_or(0, |connection| connection.generation),
+                    links,
+                    key: claim_key(firm, matter),
+                    fence,
+                    until: Mutex::new(before + self.lease),
+                    lost: AtomicBool::new(false),
+                })));
+            }
+        }
+        Err(contended(matter))
+    }
+
+    /// Extends the lease for as long as this is polled. Ends when the claim is lost.
+    pub(crate) async fn heartbeats(&self, claim: &Claim) {
+        let told = Told::default();
+        loop {
+            self.journal.runtime().sleep(self.lease / 3).await;
+            let before = self.journal.runtime().monotonic();
+            let beat = self.heartbeat(claim).await;
+            told.note("heartbeat", "a heartbeat", &beat);
+            match beat {
+                Ok(true) => *claim.until.lock().unwrap_or_else(PoisonError::into_inner) = before + self.lease,
+                Ok(false) => return,
+                // Unknown whether it landed: the next one, or the next commit of the run, will tell.
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn heartbeat(&self, claim: &Claim) -> Result<bool> {
+        let key = lease_key(&claim.firm, &claim.matter);
+        for _ in 0..MOST_TURNS {
+            let stored = self.journal.get::<Lease>(&key).await?;
+            if !self.holds(claim).await? {
+                return Ok(false);
+            }
+            let mut unit = self.journal.unit(&claim.firm)?;
+            claim.fence(&mut unit);
+            unit.put_due(key.clone(), expectation(stored.as_ref()), Some(self.lease), &Lease {})?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(true);
+            }
+        }
+        Err(contended(&claim.matter))
+    }
+
+    /// Whether the claim is still this one.
+    pub(crate) async fn holds(&self, claim: &Claim) -> Result<bool> {
+        let now = self.journal.store().get(&claim.key).await?;
+        let holds = now.is_some_and(|record| record.version == claim.fence);
+        if !holds {
+            claim.lost.store(true, Ordering::SeqCst);
+        }
+        Ok(holds)
+    }
+
+    /// Adds the end of a run to the unit of its last commit, and says when the job is due again. The unit must not be fenced otherwise: the claim is deleted by it.
+    pub(crate) async fn end(
+        &self,
+        unit: &mut Unit,
+        claim: &Claim,
+        last: LastRun,
+        client: Option<ClientId>,
+        next: impl FnOnce(&Job) -> Next,
+    ) -> Result<Option<Duration>> {
+        let (mut job, expect, _) = self.job(&claim.firm, &claim.matter).await?;
+        let (next, connection) = match next(&job) {
+            Next::Park => match self.connection(unit, &claim.firm).await? {
+                // The firm was connected anew meanwhile, and its release may be over: nobody would wake the job.
+                now if now > claim.connection => (Next::Due(Duration::ZERO), None),
+                now => (Next::Park, Some(now)),
+            },
+            next => (next, None),
+        };
+        let due = job.end(last, next, connection);
+        job.client = client.or(job.client);
+        unit.put_due(job_key(&claim.firm, &claim.matter), expect, due, &job)?;
+        if due.is_some_and(|due| due.is_zero())
+            && let Some(first) = self.journal.store().get(&first_key(&claim.firm, &claim.matter)).await?
+        {
+            // A person asked during the run.
+            unit.put_off(&first, Duration::ZERO);
+        }
+        self.release(unit, claim).await?;
+        Ok(due)
+    }
+
+    /// Adds to `unit` that a run is given back: the job is as it was before, and due at once, for others or for this process's successor.
+    pub(crate) async fn give_back(&self, unit: &mut Unit, claim: &Claim) -> Result<()> {
+        let (mut job, expect, _) = self.job(&claim.firm, &claim.matter).await?;
+        job.running = None;
+        unit.put_due(job_key(&claim.firm, &claim.matter), expect, Some(Duration::ZERO), &job)?;
+        if job.is_awaited() {
+            let known = self.journal.get::<First>(&first_key(&claim.firm, &claim.matter)).await?;
+            let first = First { matter: claim.matter.clone() };
+            let key = first_key(&claim.firm, &claim.matter);
+            unit.put_due(key, expectation(known.as_ref()), Some(Duration::ZERO), &first)?;
+        }
+        self.release(unit, claim).await
+    }
+
+    /// Adds to `unit` that nobody holds the claim any more.
+    async fn release(&self, unit: &mut Unit, claim: &Claim) -> Result<()> {
+        unit.delete(claim.key.clone(), claim.fence.clone());
+        if let Some(lease) = self.journal.store().get(&lease_key(&claim.firm, &claim.matter)).await? {
+            unit.delete(lease.key, lease.version);
+        }
+        Ok(())
+    }
+
+    /// The generation to park under. The commit checks that the connection is still the one that was found wanting.
+    async fn connection(&self, unit: &mut Unit, firm: &FirmId) -> Result<u64> {
+        let key = Connection::key(firm);
+        Ok(match Connection::load(&self.journal, firm).await? {
+            Some(stored) => {
+                unit.check(key, Expect::Version(stored.version));
+                stored.value.generation
+            }
+            None => {
+                unit.check(key, Expect::Absent);
+                0
+            }
+        })
+    }
+
+    /// A job that is run elsewhere shows up in every scan once its first lease has ended; it is moved to the end of the present one.
+    async fn look_again(&self, firm: &FirmId, job: &Job, expect: Expect, left: Duration) -> Result<()> {
+        let mut unit = self.journal.unit(firm)?;
+        unit.put_due(job_key(firm, &job.matter), expect, Some(left), job)?;
+        // A conflict: somebody changed it, and knows better when it is due.
+        self.journal.commit(&unit).await.map(|_| ())
+    }
+
+    /// Whether a job still is due. It may have been run, or put off, since it was seen.
+    async fn is_due(&self, due_at: Option<Timestamp>, seen: Timestamp) -> Result<bool> {
+        Ok(match due_at {
+            None => false,
+            // What was due then is due now; only what was written since is compared with the clock.
+            Some(due_at) => due_at <= seen || due_at <= self.journal.store_now().await?,
+        })
+    }
+
+    async fn job(&self, firm: &FirmId, matter: &MatterId) -> Result<(Job, Expect, Option<Timestamp>)> {
+        let stored = self.journal.get::<Job>(&job_key(firm, matter)).await?;
+        let (expect, due_at) = (expectation(stored.as_ref()), stored.as_ref().and_then(|stored| stored.due_at));
+        Ok((stored.map_or_else(|| Job::new(matter), |stored| stored.value), expect, due_at))
+    }
+}
+
+fn expectation<T>(stored: Option<&Stored<T>>) -> Expect {
+    stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
+}
+
+/// Zero if it has passed, or if there is no such time.
+fn left(now: Timestamp, until: Option<Timestamp>) -> Duration {
+    until.map_or(Duration::ZERO, |until| now.until(until))
+}
+
+fn contended(matter: &MatterId) -> Error {
+    Error::new(Code::StoreConflict).with("matter", matter).with("reason", "job_contended")
+}

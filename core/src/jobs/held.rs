@@ -1,0 +1,72 @@
+//! Triggers that came while the firm was disconnected, of whatever kind. They are kept, and run after a reconnect only if an admin asks: whoever disconnected may have meant it.
+
+use serde::{Deserialize, Serialize};
+
+use super::job::Trigger;
+use crate::connection::{Connection, ConnectionState};
+use crate::domain::{ActorId, FirmId, MatterId, Timestamp};
+use crate::error::Result;
+use crate::ports::{Commit, Expect, Key};
+use crate::store::{Action, AuditEntry, AuditStatus, Journal};
+
+const HELD: &str = "held";
+
+/// A matter that was triggered while the firm was disconnected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldMatter {
+    /// The matter.
+    pub matter: MatterId,
+    /// The most far-reaching trigger.
+    pub trigger: Trigger,
+    /// Who triggered last.
+    pub actor: ActorId,
+    /// When, on the host's clock.
+    pub at: Timestamp,
+}
+
+/// Keeps a trigger if the firm is disconnected. `false`: it is not. The commit checks that.
+pub(crate) async fn hold(
+    journal: &Journal,
+    firm: &FirmId,
+    matter: &MatterId,
+    trigger: Trigger,
+    actor: &ActorId,
+) -> Result<bool> {
+    loop {
+        let connection = Connection::load(journal, firm).await?;
+        let ended = |state| matches!(state, ConnectionState::Revoking | ConnectionState::Disconnected);
+        let Some(connection) = connection.filter(|stored| ended(stored.value.state)) else { return Ok(false) };
+        let key = Key::new(firm, HELD, matter.as_str());
+        let known = journal.get::<HeldMatter>(&key).await?;
+        let widest = known.as_ref().map_or(trigger, |known| known.value.trigger.max(trigger));
+        let held =
+            HeldMatter { matter: matter.clone(), trigger: widest, actor: actor.clone(), at: journal.runtime().now() };
+        let mut unit = journal.unit(firm)?;
+        unit.check(Connection::key(firm), Expect::Version(connection.version));
+        unit.put(key, known.map_or(Expect::Absent, |known| Expect::Version(known.version)), &held)?;
+        let entry = AuditEntry::by(actor, Action::Sync, AuditStatus::Noted).with("matter", matter);
+        unit.audit(entry.with("trigger", trigger.name()).with("held", true));
+        if matches!(journal.commit(&unit).await?, Commit::Done { .. }) {
+            return Ok(true);
+        }
+    }
+}
+
+/// What is held.
+pub(crate) async fn list(journal: &Journal, firm: &FirmId) -> Result<Vec<HeldMatter>> {
+    Ok(journal.list::<HeldMatter>(firm, HELD, "").await?.into_iter().map(|(_, stored)| stored.value).collect())
+}
+
+/// Forgets one, after it was triggered or because it is not wanted.
+pub(crate) async fn forget(journal: &Journal, firm: &FirmId, held: &HeldMatter) -> Result<()> {
+    let key = Key::new(firm, HELD, held.matter.as_str());
+    if let Some(stored) = journal.get::<HeldMatter>(&key).await?
+        && stored.value == *held
+    {
+        let mut unit = journal.unit(firm)?;
+        unit.delete(key, stored.version);
+        // A conflict: triggered once more in this moment, and held for that.
+        journal.commit(&unit).await?;
+    }
+    Ok(())
+}

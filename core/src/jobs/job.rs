@@ -1,0 +1,297 @@
+//! The records of a job, and what each event does to it. Pure.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ActorId, ClientId, FirmId, MatterId, RunStatus, SyncReport, Timestamp};
+use crate::error::{Code, Error, Failure, Retry};
+use crate::ports::Key;
+use crate::settings::FirmSettings;
+
+pub(crate) const JOBS: &str = "job";
+pub(crate) const FIRST: &str = "job-first";
+const CLAIMS: &str = "claim";
+const LEASES: &str = "lease";
+
+/// The first wait after a passing cause failed a run; it doubles.
+const FIRST_RETRY: Duration = Duration::from_secs(30);
+/// A transient cause is tried again this often for as long as it lasts.
+const SLOWEST_RETRY: Duration = Duration::from_secs(3600);
+
+/// Why a matter is to be synced. In ascending order of what it asks for: of several that are pending the greatest is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The intake was created: contact and matter only. By itself; off unless the firm's settings say otherwise.
+    Created,
+    /// An older matter, in bulk.
+    Backfill,
+    /// The intake, or another document of it, was approved. By itself; on unless the firm's settings say otherwise.
+    Approved,
+    /// What failed is to be tried again.
+    Retry,
+    /// A person asked for it.
+    Manual,
+}
+
+impl Trigger {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Backfill => "backfill",
+            Self::Approved => "approved",
+            Self::Retry => "retry",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// Whether a person asks for this very matter.
+    pub(crate) fn is_wish(self) -> bool {
+        matches!(self, Self::Retry | Self::Manual)
+    }
+
+    /// Whether documents may be sent too.
+    #[must_use]
+    pub fn sends_documents(self) -> bool {
+        self != Self::Created
+    }
+}
+
+/// How the last run of a matter ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// Its id, as in the sync log.
+    pub run: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// When, on the host's clock.
+    pub at: Timestamp,
+    /// What it broke off with, else the first failure.
+    #[serde(default, alias = "code", skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What left a creation in doubt, else what was tried again last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survived: Option<Failure>,
+    /// There were documents that may be sent, and its trigger sends none.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub documents_left: bool,
+}
+
+/// `job/<matter>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub matter: MatterId,
+    /// Raised by each trigger.
+    pub generation: u64,
+    /// The generation that is being run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<u64>,
+    /// The generation that the last ended run took in.
+    #[serde(default)]
+    pub served: u64,
+    /// The most far-reaching trigger that is not served yet.
+    pub trigger: Trigger,
+    /// A person asked for this trigger, of this very matter: it counts though the firm's settings say that its kind syncs nothing by itself, and is not bulk.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub asked: bool,
+    /// Who asked last.
+    pub actor: Option<ActorId>,
+    /// Runs in a row that a passing cause failed.
+    #[serde(default)]
+    pub failures: u32,
+    /// The connection's generation that this job waits for the end of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastRun>,
+    /// Whose matter it is, as of the last run that could read the intake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+}
+
+/// `claim/<matter>`: exists while somebody holds it. Its version is the fence.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ClaimRecord {
+    pub holder: String,
+    /// The id of its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+}
+
+/// `job-first/<matter>`: due at once; somebody waits for this matter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct First {
+    pub matter: MatterId,
+}
+
+/// `lease/<matter>`: its due time is all that counts.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Lease {}
+
+pub(crate) fn job_key(firm: &FirmId, matter: &MatterId) -> Key {
+    Key::new(firm, JOBS, matter.to_string())
+}
+
+/// Where workers look first.
+pub(crate) fn first_key(firm: &FirmId, matter: &MatterId) -> Key {
+    Key::new(firm, FIRST, matter.to_string())
+}
+
+pub(crate) fn claim_key(firm: &FirmId, matter: &MatterId) -> Key {
+    Key::new(firm, CLAIMS, matter.to_string())
+}
+
+pub(crate) fn lease_key(firm: &FirmId, matter: &MatterId) -> Key {
+    Key::new(firm, LEASES, matter.to_string())
+}
+
+/// What becomes of a job when its run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing, until the next trigger.
+    Rest,
+    /// It is due again after so long.
+    Due(Duration),
+    /// It waits until the firm is connected anew.
+    Park,
+}
+
+impl Job {
+    /// A job that nobody has asked for yet.
+    pub(crate) fn new(matter: &MatterId) -> Self {
+        Self {
+            matter: matter.clone(),
+            generation: 0,
+            running: None,
+            served: 0,
+            trigger: Trigger::Backfill,
+            asked: false,
+            actor: None,
+            failures: 0,
+            parked: None,
+            last: None,
+            client: None,
+        }
+    }
+
+    /// Takes in a trigger. Several before a run are one.
+    pub(crate) fn raise(&mut self, trigger: Trigger, actor: &ActorId) {
+        let at_rest = self.running.is_none() && self.generation == self.served;
+        let done = self.last.as_ref().is_none_or(|last| last.status == RunStatus::Succeeded);
+        // What failed may be due again by itself: a trigger that asks for less must not make less of it.
+        let asks_for_all = trigger.sends_documents() && trigger != Trigger::Backfill;
+        let widest = if at_rest && (done || asks_for_all) { trigger } else { self.trigger.max(trigger) };
+        self.asked &= widest == self.trigger;
+        self.trigger = widest;
+        self.generation += 1;
+        self.actor = Some(actor.clone());
+        self.failures = 0;
+    }
+
+    /// Whether it may be run now. What was triggered by itself may not, once that is switched off.
+    pub(crate) fn is_allowed(&self, settings: &FirmSettings) -> bool {
+        self.asked || settings.allows(self.trigger)
+    }
+
+    /// Whether nobody waits for it: an older matter, or one of all that failed.
+    pub(crate) fn is_bulk(&self) -> bool {
+        match self.trigger {
+            Trigger::Backfill => true,
+            Trigger::Retry => !self.asked,
+            Trigger::Created | Trigger::Approved | Trigger::Manual => false,
+        }
+    }
+
+    /// Whether a person waits for this very matter: it is first.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.trigger.is_wish() && !self.is_bulk()
+    }
+
+    /// Forgets what it was triggered for. A run in progress goes on to its end.
+    pub(crate) fn rest(&mut self) {
+        // What was not wanted any more must not widen, and so forbid, what is asked for next.
+        self.trigger = Trigger::Created;
+        self.asked = false;
+        if self.running.is_none() {
+            self.served = self.generation;
+            self.failures = 0;
+        }
+    }
+
+    /// Takes in the end of a run, and says when there is to be another.
+    pub(crate) fn end(&mut self, last: LastRun, next: Next, connection: Option<u64>) -> Option<Duration> {
+        self.served = self.running.take().unwrap_or(self.served);
+        let raised = self.generation > self.served;
+        self.last = Some(last);
+        self.failures = if matches!(next, Next::Due(_)) { self.failures.saturating_add(1) } else { 0 };
+        self.parked = connection.filter(|_| next == Next::Park);
+        match next {
+            Next::Park => None,
+            _ if raised => Some(Duration::ZERO),
+            Next::Due(wait) => Some(wait),
+            Next::Rest => {
+                self.asked = false;
+                None
+            }
+        }
+    }
+
+    /// The next wait of a run that a passing cause failed: 30 s, doubling, up to an hour, for as long as the cause lasts.
+    pub(crate) fn patience(&self) -> Duration {
+        FIRST_RETRY.saturating_mul(1 << self.failures.min(12)).min(SLOWEST_RETRY)
+    }
+
+    /// What a failure that ended the whole run asks for.
+    pub(crate) fn next_after(&self, error: &Error) -> Next {
+        match (error.code(), error.retry()) {
+            (code, _) if needs_admin(code) => Next::Park,
+            (code, Retry::Never) if is_mended_elsewhere(code) => Next::Due(SLOWEST_RETRY),
+            // Another process may have the key, or the connection was replaced during the run.
+            (Code::KeyFailed, Retry::Never) => Next::Due(self.patience()),
+            (_, Retry::Never) => Next::Rest,
+            (_, Retry::After(wait)) => Next::Due(wait.max(self.patience())),
+            (_, Retry::Retry | Retry::ProbeFirst | Retry::RefreshThenRetry) => Next::Due(self.patience()),
+        }
+    }
+
+    /// What a report asks for.
+    pub(crate) fn next(&self, report: &SyncReport) -> Next {
+        let failures =
+            || report.steps.iter().filter_map(|step| step.error.as_ref().filter(|_| step.outcome.is_failure()));
+        if failures().any(|error| needs_admin(error.code())) {
+            return Next::Park;
+        }
+        // A doubt has a time of its own: it is looked up as soon as it can be decided.
+        let waits = failures().filter_map(|error| match (error.code(), error.retry()) {
+            (Code::StepBlocked, _) => None,
+            (Code::SyncInDoubt, Retry::After(wait)) => Some(wait),
+            _ => match self.next_after(error) {
+                Next::Due(wait) => Some(wait),
+                Next::Rest | Next::Park => None,
+            },
+        });
+        waits.min().map_or(Next::Rest, Next::Due)
+    }
+}
+
+/// Failures that only an admin can mend, by connecting again.
+pub(crate) fn needs_admin(code: Code) -> bool {
+    matches!(code, Code::NotConnected | Code::ReconnectRequired | Code::PlanWithoutApi | Code::AppPermissionMissing)
+}
+
+/// Failures of which another call at once would know no more, but that pass without anybody touching the matter: a captive portal, a certificate that ran out,
+/// an application's secret that was rotated, a record that a newer SDK wrote
+/// while processes are being replaced. Nobody would think of triggering all matters of that time again.
+fn is_mended_elsewhere(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TlsRefused
+            | Code::RedirectRefused
+            | Code::OauthRefused
+            | Code::ClioVersionUnsupported
+            | Code::StoreCorrupt
+    )
+}

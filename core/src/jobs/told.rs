@@ -1,0 +1,65 @@
+//! A failure that lasts is told when it begins, changes and ends, not at each look: an office's full disk must not be filled by the log of a night.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::{Code, Result};
+
+/// What fails now, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Told(Mutex<BTreeMap<String, Code>>);
+
+impl Told {
+    /// Notes what came of something that is done over and over.
+    pub(crate) fn note<T>(&self, name: &str, what: &'static str, outcome: &Result<T>) {
+        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Err(error) if failing.insert(name.to_owned(), error.code()) != Some(error.code()) => {
+                tracing::warn!(what, code = error.code().name(), "it fails, and is tried over and over");
+            }
+            Err(_) => {}
+            Ok(_) => {
+                if failing.remove(name).is_some() {
+                    tracing::info!(what, "it works again");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn a_night_of_failures_is_a_line_at_its_beginning_and_one_at_its_end() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&lines);
+        let dispatch = crate::lines::to(tracing::Level::INFO, move |level, _, text| {
+            into.lock().unwrap().push(format!("{level} {text}"));
+        });
+        let failed = |code| Err::<(), _>(Error::new(code));
+        tracing::dispatcher::with_default(&dispatch, || {
+            let told = Told::default();
+            told.note("jobs", "looking for jobs", &Ok(()));
+            for _ in 0..10_000 {
+                told.note("jobs", "looking for jobs", &failed(Code::StoreFailed));
+                told.note("other", "looking for chores", &Ok(()));
+            }
+            told.note("jobs", "looking for jobs", &failed(Code::StoreCorrupt));
+            told.note("jobs", "looking for jobs", &Ok(()));
+            told.note("jobs", "looking for jobs", &Ok(()));
+        });
+        assert_eq!(
+            *lines.lock().unwrap(),
+            [
+                "WARN it fails, and is tried over and over what=looking for jobs code=store_failed",
+                "WARN it fails, and is tried over and over what=looking for jobs code=store_corrupt",
+                "INFO it works again what=looking for jobs",
+            ]
+        );
+    }
+}

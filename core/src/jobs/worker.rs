@@ -1,0 +1,452 @@
+//! The worker: claims due jobs and runs them, several at once, until it is told to stop.
+//!
+//! It looks for work when a trigger of this process nudges it, when a run ends, and otherwise at a slow interval, for the triggers of other processes and for
+//! the work of the dead. Told to stop, it claims nothing more; its runs end after the step in progress, at once in a wait, and give back what is not done.
+//!
+//! It takes no work of a firm whose keys do not open in this process: others can do it.
+//!
+//! One firm holds up no other: a firm has its share of runs, what cannot be read is put aside, and jobs of firms that have their share step aside for
+//! a while when they fill the widest look. And looking holds up no run: the runs go on meanwhile.
+
+use core::pin::pin;
+use core::time::Duration;
+use std::collections::HashSet;
+
+use futures_util::future::{Either, join4, select};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+
+use super::aside::or_aside;
+use super::backfill::feed_due;
+use super::claims::{Acquired, Claim, Why};
+use super::job::{FIRST, First, JOBS, Job, first_key};
+use super::park::release_due;
+use super::slots::{Slot, Slots};
+use super::told::Told;
+use crate::clio::HookModel;
+use crate::domain::{FirmId, Timestamp};
+use crate::error::{Code, Error, Result};
+use crate::inbound::model_of;
+use crate::ports::{Record, Scan};
+use crate::sync::Engine;
+
+/// The widest look at what is due.
+const WIDEST_SCAN: usize = 2_000;
+/// How long due jobs step aside that filled the widest look though their firms have their share.
+const STEP_ASIDE: Duration = Duration::from_secs(30);
+/// Jobs of one firm that step aside in one commit.
+const STEP_ASIDE_TOGETHER: usize = 100;
+/// Firms whose deliveries are applied at once, and chores that are done at once.
+const ERRANDS: usize = 8;
+
+/// How a worker works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// Runs at once. Default 16. Bulk runs (backfill, retries of all that failed) hold three quarters of them at most, unless there is only one.
+    pub concurrency: usize,
+    /// Runs of one firm at once. A firm's runs share its request budget, so more than a few gain nothing. Default 4, of which bulk runs hold three at most.
+    pub per_firm: usize,
+    /// The longest wait before it looks for work of other processes. Default 1 s.
+    pub poll: Duration,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self { concurrency: 16, per_firm: 4, poll: Duration::from_secs(1) }
+    }
+}
+
+/// What is done besides jobs. The name tells two apart: a worker does one of a name at a time.
+enum Errand {
+    /// Applying what Clio delivered to a firm, of one model.
+    Deliveries(FirmId, HookModel),
+    /// A chore that is due.
+    Chore(Record),
+}
+
+/// Which errands.
+#[derive(Clone, Copy)]
+enum Look {
+    Deliveries,
+    Chores,
+}
+
+impl Look {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deliveries => "looking for deliveries",
+            Self::Chores => "looking for chores",
+        }
+    }
+}
+
+impl Errand {
+    /// The one that this due record is a part of.
+    fn of(look: Look, record: &Record) -> Self {
+        match look {
+            Look::Deliveries => Self::Deliveries(record.key.firm.clone(), model_of(record)),
+            Look::Chores => Self::Chore(record.clone()),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Deliveries(firm, model) => format!("{firm} {}", model.name()),
+            Self::Chore(record) => format!("{} {}", record.key.firm, record.key.id),
+        }
+    }
+}
+
+/// What a due record turned out to be.
+enum Due {
+    /// This SDK's: so it could be claimed, or not.
+    Here(Acquired),
+    /// Of a firm that is another SDK's, or whose keys do not open here: it is left alone.
+    Elsewhere,
+    /// Unreadable, and put aside; or written all the time.
+    Aside,
+}
+
+/// Runs due jobs of all firms, applies what Clio delivered, and does what is to be done from time to time. Several may work on one store, in one process or in many.
+#[derive(Debug)]
+pub struct Worker<'a> {
+    engine: &'a Engine,
+    config: WorkerConfig,
+    told: Told,
+}
+
+impl<'a> Worker<'a> {
+    pub(crate) fn new(engine: &'a Engine, config: WorkerConfig) -> Self {
+        Self { engine, config, told: Told::default() }
+    }
+
+    /// Works until `shutdown` completes, or the SDK is [told to stop](crate::Sdk::stop), and the steps in progress have ended; runs that wait, for Clio's limit say, end at once. What
+    /// is not done is due at once for other processes. Failures of the store are logged and waited out. Dropping the future stops at once: what was in progress is taken
+    /// over when its lease ends.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        let engine = self.engine.below();
+        let told = async {
+            select(pin!(shutdown), pin!(engine.stop.told())).await;
+            engine.stop.tell();
+        };
+        let worker = Worker::new(&engine, self.config);
+        let (deliveries, chores) = (worker.run_errands(Look::Deliveries), worker.run_errands(Look::Chores));
+        join4(told, worker.run_jobs(), deliveries, chores).await;
+    }
+
+    /// Runs errands, several at once, until it is told to stop: one firm for which Clio is slow holds up none of the others.
+    async fn run_errands(&self, look: Look) {
+        let mut running = FuturesUnordered::new();
+        // Those that are being done, and those that could not be done: they are looked at again after a while.
+        let mut busy = HashSet::new();
+        let mut put_off = Vec::new();
+        let mut looked_again = self.engine.runtime.monotonic();
+        loop {
+            let seen = self.engine.claims.nudge.count();
+            if self.engine.stop.is_told() {
+                break;
+            }
+            let now = self.engine.runtime.monotonic();
+            let looked = self.errands(look, &busy).await;
+            self.told.note(look.name(), look.name(), &looked);
+            match looked {
+                // By the clock: a worker that is woken all the time never comes to a tick. And behind all others: however many cannot be done, they hide nothing.
+                Ok(errands)
+                    if errands.is_empty() && !put_off.is_empty() && looked_again.until(now) >= self.config.poll =>
+                {
+                    looked_again = now;
+                    put_off.drain(..).for_each(|name| {
+                        busy.remove(&name);
+                    });
+                    continue;
+                }
+                Ok(errands) => {
+                    for errand in errands.into_iter().take(ERRANDS.saturating_sub(running.len())) {
+                        busy.insert(errand.name());
+                        running.push(self.run_errand(errand));
+                    }
+                }
+                Err(_) => {}
+            }
+            let woken = async {
+                select(pin!(self.engine.claims.nudge.after(seen)), pin!(self.engine.stop.told())).await;
+            };
+            let (mut woken, tick) = (pin!(woken), self.engine.runtime.sleep(self.config.poll));
+            let idle = select(woken.as_mut(), tick);
+            let ended =
+                async { if running.is_empty() { futures_util::future::pending().await } else { running.next().await } };
+            match select(pin!(ended), idle).await {
+                Either::Left((Some((name, true)), _)) => {
+                    busy.remove(&name);
+                }
+                Either::Left((Some((name, false)), _)) => put_off.push(name),
+                Either::Left((None, _)) | Either::Right(_) => {}
+            }
+        }
+        while running.next().await.is_some() {}
+    }
+
+    /// What is due, but for what is being done. A firm with many due errands must not hide the others'.
+    async fn errands(&self, look: Look, busy: &HashSet<String>) -> Result<Vec<Errand>> {
+        let mut limit = 4 * ERRANDS;
+        loop {
+            let (due, all) = match look {
+                Look::Deliveries => self.engine.due_deliveries(limit).await?,
+                Look::Chores => {
+                    let due = self.engine.due_chores(limit).await?;
+                    let all = due.len() < limit;
+                    (due, all)
+                }
+            };
+            let mut names = HashSet::new();
+            let errands = due.iter().map(|record| Errand::of(look, record));
+            let free: Vec<Errand> =
+                errands.filter(|errand| !busy.contains(&errand.name()) && names.insert(errand.name())).collect();
+            if all || !free.is_empty() {
+                return Ok(free);
+            }
+            if limit >= WIDEST_SCAN {
+                // All of it is being done, or is another SDK's and hides ours.
+                let mut elsewhere = Vec::new();
+                for record in due {
+                    if !self.engine.works_for(&record.key.firm).await.unwrap_or(false) {
+                        elsewhere.push(record);
+                    }
+                }
+                self.step_aside(elsewhere).await?;
+                return Ok(free);
+            }
+            limit *= 4;
+        }
+    }
+
+    /// The errand's name, and whether something came of it.
+    async fn run_errand(&self, errand: Errand) -> (String, bool) {
+        let name = errand.name();
+        let firm = match &errand {
+            Errand::Deliveries(firm, _) => firm.clone(),
+            Errand::Chore(record) => record.key.firm.clone(),
+        };
+        let done = match errand {
+            _ if !self.engine.works_for(&firm).await.unwrap_or(false) => Ok(false),
+            Errand::Deliveries(firm, model) => self.engine.apply_deliveries(&firm, model).await,
+            Errand::Chore(record) => self.engine.do_chore(record).await,
+        };
+        self.told.note(&name, "applying deliveries, or writing a chore down", &done);
+        (name, done.unwrap_or(false))
+    }
+
+    async fn run_jobs(&self) {
+        let mut stop = pin!(self.engine.stop.told());
+        let mut running = FuturesUnordered::new();
+        let mut slots = Slots::new(self.config);
+        loop {
+            let seen = self.engine.claims.nudge.count();
+            let (mut claims, mut ended) = (Vec::new(), Vec::new());
+            {
+                // However long the look takes, the runs go on meanwhile, and their heartbeats with them.
+                let mut look = pin!(self.claim_due(&mut slots, &mut claims));
+                let looked = loop {
+                    match select(look.as_mut(), pin!(next_end(&mut running))).await {
+                        Either::Left((looked, _)) => break looked,
+                        Either::Right((slot, _)) => ended.push(slot),
+                    }
+                };
+                self.told.note("jobs", "looking for jobs", &looked);
+            }
+            running.extend(claims.into_iter().map(|claim| self.run_claimed(claim)));
+            ended.iter().for_each(|slot| slots.leave(slot));
+            let look_again = async {
+                // Where a run ended during the look there is room again.
+                if ended.is_empty() {
+                    select(pin!(self.engine.claims.nudge.after(seen)), self.engine.runtime.sleep(self.config.poll))
+                        .await;
+                }
+            };
+            match select(stop.as_mut(), select(pin!(next_end(&mut running)), pin!(look_again))).await {
+                Either::Left(_) => break,
+                Either::Right((Either::Left((slot, _)), _)) => slots.leave(&slot),
+                Either::Right(_) => {}
+            }
+        }
+        while running.next().await.is_some() {}
+    }
+
+    /// Runs what is due now, one after the other, until nothing is; gives how many runs that were. For hosts that call on a schedule of their own.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`](crate::Code::StoreFailed).
+    pub async fn run_due(&self) -> Result<usize> {
+        let mut runs = 0;
+        let mut failed = HashSet::new();
+        while !self.engine.stop.is_told() {
+            // All of it: a look releases a part, and finds nothing to run if the firm's settings forbid that part.
+            while release_due(&self.engine.journal).await? {}
+            let mut claims = Vec::new();
+            let mut one = Slots::new(WorkerConfig { concurrency: 1, ..self.config });
+            let looked = self.claim_due(&mut one, &mut claims).await;
+            if claims.is_empty() {
+                looked?;
+            }
+            let idle = claims.is_empty();
+            for claim in claims {
+                self.run_claimed(claim).await;
+                runs += 1;
+            }
+            let mut errands = self.errands(Look::Deliveries, &failed).await?;
+            errands.extend(self.errands(Look::Chores, &failed).await?);
+            if idle && errands.is_empty() {
+                return Ok(runs);
+            }
+            for errand in errands {
+                let (name, done) = self.run_errand(errand).await;
+                if !done {
+                    failed.insert(name);
+                }
+            }
+        }
+        Ok(runs)
+    }
+
+    async fn run_claimed(&self, claim: Claim) -> Slot {
+        if let Err(error) = self.engine.run_job(&claim, None).await
+            && error.code() != Code::Stopped
+        {
+            tracing::warn!(code = error.code().name(), matter = %claim.matter, "a run ended early");
+        }
+        Slot::of(&claim)
+    }
+
+    /// Claims due jobs for which there is room. What was claimed before a failure is claimed, and must be run.
+    async fn claim_due(&self, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
+        if slots.free() == 0 {
+            return Ok(());
+        }
+        let journal = &self.engine.journal;
+        if release_due(journal).await? {
+            // There may be more of it.
+            self.engine.claims.nudge.nudge();
+        }
+        feed_due(journal, &self.engine.claims, &self.engine.progress).await?;
+        // Who is waited for is first.
+        for collection in [FIRST, JOBS] {
+            self.claim_due_of(collection, slots, claims).await?;
+        }
+        Ok(())
+    }
+
+    async fn claim_due_of(&self, collection: &'static str, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
+        let journal = &self.engine.journal;
+        let mut limit = 2 * self.config.concurrency;
+        loop {
+            let due = journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
+            let all = due.len() < limit;
+            let mut passed_over = 0;
+            let mut waiting = Vec::new();
+            for record in due {
+                if slots.free() == 0 {
+                    return Ok(());
+                }
+                // Nothing that is first is bulk.
+                let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
+                if !slots.has_room(&record.key.firm, bulk) {
+                    waiting.push(record);
+                    continue;
+                }
+                match self.claim(&record).await? {
+                    Due::Here(Acquired::Mine(claim)) => {
+                        slots.take(&Slot::of(&claim));
+                        claims.push(*claim);
+                    }
+                    Due::Here(outcome) => {
+                        passed_over += 1;
+                        if collection == FIRST {
+                            self.not_first_now(record, &outcome).await?;
+                        }
+                    }
+                    Due::Aside => passed_over += 1,
+                    Due::Elsewhere => waiting.push(record),
+                }
+            }
+            if all || passed_over + waiting.len() == 0 {
+                return Ok(());
+            }
+            if limit >= WIDEST_SCAN {
+                return self.step_aside(waiting).await;
+            }
+            // Only firms that have their share, or that are another SDK's: look past them.
+            limit *= 4;
+        }
+    }
+
+    /// Who was first could not be claimed.
+    async fn not_first_now(&self, record: Record, outcome: &Acquired) -> Result<()> {
+        let mut unit = self.engine.journal.unit(&record.key.firm)?;
+        if let Acquired::Busy(left) = outcome {
+            // Asked for during a run: it is first once that has ended.
+            unit.put_off(&record, *left);
+        } else {
+            unit.delete(record.key, record.version);
+        }
+        // A conflict: it was claimed, or asked for again, in this moment.
+        self.engine.journal.commit(&unit).await.map(|_| ())
+    }
+
+    /// Puts the later half of these off a little, and looks again: they hide what is due behind them, of firms that are this SDK's and do not have their share.
+    async fn step_aside(&self, mut waiting: Vec<Record>) -> Result<()> {
+        if self.engine.keyring.opens_nothing() {
+            // A process that can do none of it must not take it from those that can.
+            return Ok(());
+        }
+        let journal = &self.engine.journal;
+        let job_of = |record: &Record| serde_json::from_str::<Job>(&record.body).ok();
+        // Nobody is to wait longer for the work of the dead.
+        waiting.retain(|record| job_of(record).is_none_or(|job| job.running.is_none()));
+        // And not for what a person asked for, as long as there is other work.
+        waiting.sort_by_cached_key(|record| !job_of(record).is_some_and(|job| job.is_awaited()));
+        let mut aside = waiting.split_off(waiting.len() / 2);
+        aside.sort_by(|one, other| one.key.firm.cmp(&other.key.firm));
+        for of_firm in aside.chunk_by(|one, other| one.key.firm == other.key.firm) {
+            for some in of_firm.chunks(STEP_ASIDE_TOGETHER) {
+                let mut unit = journal.unit(&some[0].key.firm)?;
+                for record in some {
+                    unit.put_off(record, STEP_ASIDE);
+                    // Who is first goes aside with the job: due before it, there would be nothing to run.
+                    if let Some(job) = job_of(record).filter(Job::is_awaited)
+                        && let Some(first) = journal.store().get(&first_key(&record.key.firm, &job.matter)).await?
+                    {
+                        unit.put_off(&first, STEP_ASIDE);
+                    }
+                }
+                // A conflict: one of them was written in this moment. The next look sees.
+                journal.commit(&unit).await?;
+            }
+        }
+        if !aside.is_empty() {
+            self.engine.claims.nudge.nudge();
+        }
+        Ok(())
+    }
+
+    /// Claims what a due record stands for: a job, or who is first.
+    async fn claim(&self, record: &Record) -> Result<Due> {
+        let firm = &record.key.firm;
+        let tried = async {
+            if !self.engine.works_for(firm).await? {
+                return Ok(Due::Elsewhere);
+            }
+            // Both name the matter.
+            let First { matter } = serde_json::from_str(&record.body).map_err(|_| Error::new(Code::StoreCorrupt))?;
+            let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
+            self.engine.claims.acquire(firm, &matter, seen).await.map(Due::Here)
+        };
+        Ok(or_aside(&self.engine.journal, record, tried.await).await?.unwrap_or(Due::Aside))
+    }
+}
+
+/// The slot of the next run that ends; never, while there is none.
+async fn next_end(running: &mut FuturesUnordered<impl Future<Output = Slot>>) -> Slot {
+    match running.next().await {
+        Some(slot) => slot,
+        None => futures_util::future::pending().await,
+    }
+}

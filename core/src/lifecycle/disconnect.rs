@@ -1,0 +1,534 @@
+//! Disconnecting a firm.
+//!
+//! **Problem.** The authorization must end on both sides, though Clio may be unreachable in that moment; nothing that was synced, set or logged may be lost; and what
+//! could not be given back must be known.
+//!
+//! **Life.** [`disconnect`](Connect::disconnect) commits *revoking*: from then on nobody gets a token, so no step begins and nothing is refreshed; a step whose request is
+//! on its way still closes its intent. Then [`revoke`](Connect::revoke), at once and again by workers until it is through: our subscriptions are deleted in Clio; the access token is
+//! deauthorized; the refresh token is tried, because Clio does not say what became of it: whatever it still grants is given back as well. The grants that this one replaced
+//! follow in the same way. Then the connection is *disconnected*, and tokens and data keys are dropped. Links, logs and settings stay.
+//!
+//! **Failure cases.** While Clio is unreachable the sealed tokens stay, for this only, at most until the access token ends. A reconnect cancels what is
+//! left first: deauthorizing could end the new grant as well; a revocation that is on its way looks before each request whether it still is to go on. What stays unrevoked is
+//! audited and shown. A data key stays for as long as something that is needed is sealed with it (`leftovers.rs`).
+
+use core::iter;
+use core::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::connect::Connect;
+use crate::clio::{AccessToken, CallLimits, Webhook, webhooks};
+use crate::connection::lease::Lease;
+use crate::connection::oauth::is_invalid_grant;
+use crate::connection::tokens::Tokens;
+use crate::connection::{Connection, ConnectionState, Session};
+use crate::contact_review::drop_proposals;
+use crate::crypto::may_be_of_this_process;
+use crate::domain::{Actor, ClioId, ConnectionId, FirmId};
+use crate::error::{Code, Error, Result, Retry};
+use crate::inbound::{HOOKS, Hook, HookState, digest_in, forget_health};
+use crate::ports::{Commit, Expect, Version};
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, Event, EventBody, Stored, Unit, is_due_within, wake_after};
+
+const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
+const MOST_TURNS: usize = 8;
+const TRY_AGAIN: Duration = Duration::from_secs(60);
+/// The life of an access token that does not tell its own (Clio: FAQ).
+const LONGEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A report of a deauthorization makes one call at most in this time: anybody can make one.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// Pages of a firm's subscriptions.
+const MOST_PAGES: usize = 20;
+/// How long a key provider may fail before what it does not open counts as lost: another process may have the key, or a KMS be back.
+const KEY_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// How often it is looked whether the last open intent was resolved.
+const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// What was given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revoked {
+    /// Everything.
+    All,
+    /// Clio may still honour a token or a subscription.
+    Not(&'static str),
+    /// Not to be gone on with: a reconnect cancelled it.
+    Stopped,
+    /// A subscription that was asked for may come to be yet; after this it is there or never will be.
+    Wait(Duration),
+}
+
+/// Whose grant is given back, and so what may stop that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum GrantOf<'a> {
+    /// A connection that an admin ended.
+    Connection(&'a Connection),
+    /// An attempt of which nothing came.
+    Draft(&'a ConnectionId),
+    /// An attempt that was refused for what its grant is: another account's, or nothing's.
+    Refused,
+}
+
+impl Connect {
+    /// Ends the firm's connection.
+    pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
+        actor.require_admin_of(&actor.firm, &self.journal, "disconnect").await?;
+        let connection = Connection::load(&self.journal, &actor.firm).await?.ok_or(Code::NotConnected)?;
+        connection.value.require_of(self.oauth.host())?;
+        let entry = AuditEntry::by(&actor.id, Action::Disconnect, AuditStatus::Ok);
+        if self.begin_revoking(&actor.firm, &entry).await?
+            && let Err(error) = self.revoke(&actor.firm).await
+        {
+            tracing::warn!(firm = %actor.firm, code = error.code().name(), "revoking goes on later");
+        }
+        Ok(Connection::load(&self.journal, &actor.firm).await?.ok_or(Code::NotConnected)?.value)
+    }
+
+    /// Somebody says that the firm deauthorized us inside Clio. Anybody can say so: Clio is asked, once a minute at most. Gives whether it is known to be true.
+    ///
+    /// An access token that Clio rejects proves nothing, because it may only have ended; a refresh token that Clio rejects does.
+    pub async fn deauthorization_reported(&self, session: &Session, firm: &FirmId) -> Result<bool> {
+        let stored = Connection::load(&self.journal, firm).await?.ok_or(Code::NotConnected)?;
+        stored.value.require_of(self.oauth.host())?;
+        if matches!(stored.value.state, ConnectionState::Revoking | ConnectionState::Disconnected) {
+            return Ok(true);
+        }
+        if !self.may_ask_again(firm) {
+            self.ask_later(firm).await?;
+            return Ok(false);
+        }
+        self.ask_whether_deauthorized(session, firm).await
+    }
+
+    /// A report that had to wait, made by a worker. Gives when it may be asked, if not yet.
+    pub async fn ask_what_was_reported(&self, session: &Session, firm: &FirmId) -> Result<Option<Duration>> {
+        match self.may_ask_again(firm) {
+            true => self.ask_whether_deauthorized(session, firm).await.map(|_| None),
+            false => Ok(Some(ASK_AGAIN)),
+        }
+    }
+
+    async fn ask_whether_deauthorized(&self, session: &Session, firm: &FirmId) -> Result<bool> {
+        if self.accepts_us(session, firm).await? {
+            let mut unit = self.journal.unit(firm)?;
+            unit.audit(
+                AuditEntry::by_system(Action::Disconnect, AuditStatus::Noted).with("reason", "not_deauthorized"),
+            );
+            self.journal.commit_or_conflict(&unit).await?;
+            return Ok(false);
+        }
+        let entry = AuditEntry::by_system(Action::Disconnect, AuditStatus::Ok).with("reason", "deauthorized_in_clio");
+        if self.begin_revoking(firm, &entry).await? {
+            self.revoke(firm).await?;
+        }
+        Ok(true)
+    }
+
+    fn may_ask_again(&self, firm: &FirmId) -> bool {
+        let now = self.journal.runtime().monotonic();
+        let mut reported = self.reported.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let again = reported.get(firm).is_none_or(|at| at.until(now) >= ASK_AGAIN);
+        if again {
+            reported.insert(firm.clone(), now);
+        }
+        again
+    }
+
+    /// What is reported while it must not be asked is asked by a worker. Written down once, however often it is reported.
+    async fn ask_later(&self, firm: &FirmId) -> Result<()> {
+        if is_due_within(&self.journal, firm, Chore::Authorization, ASK_AGAIN).await? {
+            return Ok(());
+        }
+        let mut unit = self.journal.unit(firm)?;
+        wake_after(&self.journal, &mut unit, Chore::Authorization, ASK_AGAIN).await?;
+        // A conflict: it was just reported, or is being asked.
+        self.journal.commit(&unit).await.map(|_| ())
+    }
+
+    async fn accepts_us(&self, session: &Session, firm: &FirmId) -> Result<bool> {
+        let grant = match session.token(firm).await {
+            Ok(grant) => grant,
+            Err(error) if error.code() == Code::ReconnectRequired => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match self.clio.call(&grant.token, &crate::clio::probe::matters(), LIMITS).await {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.error.code() == Code::TokenRejected => {
+                match session.rejected(firm, &grant.token).await {
+                    Ok(_) => Ok(true),
+                    Err(error) if error.code() == Code::ReconnectRequired => Ok(false),
+                    Err(error) => Err(error),
+                }
+            }
+            Err(failure) if is_refusal(&failure.error) => Ok(true),
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    /// `false`: it was begun before, and is somebody else's to carry on.
+    async fn begin_revoking(&self, firm: &FirmId, entry: &AuditEntry) -> Result<bool> {
+        loop {
+            let stored = Connection::load(&self.journal, firm).await?.ok_or(Code::NotConnected)?;
+            if matches!(stored.value.state, ConnectionState::Revoking | ConnectionState::Disconnected) {
+                return Ok(false);
+            }
+            let mut unit = self.journal.unit(firm)?;
+            let connection = Connection {
+                state: ConnectionState::Revoking,
+                advice: Vec::new(),
+                judged: None,
+                ended_at: Some(self.journal.runtime().now()),
+                ..stored.value
+            };
+            unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
+            unit.audit(entry.clone().with("connection", &connection.id));
+            unit.event(Event::about_connection(EventBody::Disconnected));
+            forget_health(&self.journal, &mut unit).await?;
+            // Whoever began it does it now; a worker should that fail.
+            wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Gives back what a disconnected firm left in Clio. Gives when to come back; safe to repeat at any time.
+    ///
+    /// # Errors
+    /// What kept Clio from taking it.
+    pub async fn revoke(&self, firm: &FirmId) -> Result<Option<Duration>> {
+        let Some(stored) = Connection::load(&self.journal, firm).await? else { return Ok(None) };
+        match stored.value.state {
+            ConnectionState::Revoking => {}
+            ConnectionState::Disconnected => return self.clean_up(firm, &stored.value).await,
+            _ => return Ok(None),
+        }
+        stored.value.require_of(self.oauth.host())?;
+        let mut sealed = self.vault.load(firm, &stored.value.id).await?;
+        let revoked = match &mut sealed {
+            None => Revoked::Not("tokens_missing"),
+            Some(sealed) => match self.vault.open(firm, &stored.value.id, sealed).await {
+                Ok(tokens) => self.give_back(firm, &stored.value, tokens, &mut sealed.version).await?,
+                Err(error) if self.is_lost(&error, &stored.value) => Revoked::Not("tokens_unreadable"),
+                Err(error) => return Err(error),
+            },
+        };
+        let unrevoked = match revoked {
+            Revoked::Stopped => return Ok(None),
+            Revoked::Wait(left) => return Ok(Some(left)),
+            Revoked::All => None,
+            Revoked::Not(reason) => Some(reason),
+        };
+        // A refresh that was on its way when it was disconnected may have put others in their place.
+        let now = self.vault.load(firm, &stored.value.id).await?;
+        if let Some(now) = now.filter(|now| sealed.as_ref().is_none_or(|sealed| sealed.version != now.version))
+            && let Ok(tokens) = self.vault.open(firm, &stored.value.id, &now).await
+        {
+            self.deauthorize(&tokens.access).await?;
+        }
+        self.finish_revoking(firm, stored, unrevoked).await
+    }
+
+    /// Whether the tokens will not open later either, wherever it is tried.
+    fn is_lost(&self, error: &Error, connection: &Connection) -> bool {
+        let dropped = error.get("reason").is_some_and(|reason| reason == "no_data_key");
+        let provider = may_be_of_this_process(error) && !dropped;
+        let waited = connection.ended_at.is_none_or(|at| at + KEY_PATIENCE <= self.journal.runtime().now());
+        (provider && waited) || (!provider && is_unreadable(error))
+    }
+
+    /// A new grant must not end with the old one: what was not given back stays so, and is audited.
+    pub(crate) async fn cancel_revocation(&self, firm: &FirmId) -> Result<()> {
+        for _ in 0..MOST_TURNS {
+            let stored = Connection::load(&self.journal, firm).await?;
+            let Some(stored) = stored.filter(|stored| stored.value.state == ConnectionState::Revoking) else {
+                return Ok(());
+            };
+            self.finish_revoking(firm, stored, Some("reconnected")).await?;
+        }
+        Err(Error::new(Code::StoreConflict).with("reason", "revocation_contended"))
+    }
+
+    pub(crate) async fn open_tokens(&self, firm: &FirmId, connection: &Connection) -> Result<Option<Tokens>> {
+        match self.vault.load(firm, &connection.id).await? {
+            Some(sealed) => self.vault.open(firm, &connection.id, &sealed).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the grant is still to be given back: somebody may have connected meanwhile.
+    async fn may_go_on(&self, firm: &FirmId, of: GrantOf<'_>) -> Result<bool> {
+        match of {
+            GrantOf::Connection(connection) => self.goes_on(firm, connection).await,
+            GrantOf::Draft(id) => self.may_end(firm, id).await,
+            GrantOf::Refused => Ok(true),
+        }
+    }
+
+    /// Whether this connection is still to be revoked: a reconnect may have cancelled that.
+    async fn goes_on(&self, firm: &FirmId, connection: &Connection) -> Result<bool> {
+        let now = Connection::load(&self.journal, firm).await?;
+        Ok(now.is_some_and(|now| now.value.id == connection.id && now.value.state == ConnectionState::Revoking))
+    }
+
+    /// `stored`: the version of the envelope that holds `tokens`.
+    async fn give_back(
+        &self,
+        firm: &FirmId,
+        connection: &Connection,
+        mut tokens: Tokens,
+        stored: &mut Version,
+    ) -> Result<Revoked> {
+        let end = tokens.expires_at.or(connection.ended_at.map(|at| at + LONGEST_TOKEN));
+        let over = end.is_some_and(|end| end <= self.journal.runtime().now());
+        let later = |error| if over { Ok(Revoked::Not("token_ended")) } else { Err(error) };
+        let mut left = None;
+        let mut found = self.our_webhooks(firm, connection, &tokens.access).await;
+        if found.as_ref().is_err_and(|error| error.code() == Code::TokenRejected)
+            && self.renew(firm, connection, &mut tokens, stored).await?
+        {
+            // Only the access token had ended.
+            found = self.our_webhooks(firm, connection, &tokens.access).await;
+        }
+        match found {
+            Ok((ids, doubt)) => {
+                for id in ids {
+                    if !self.goes_on(firm, connection).await? {
+                        return Ok(Revoked::Stopped);
+                    }
+                    match self.clio.call(&tokens.access, &webhooks::delete(id), LIMITS).await {
+                        Ok(_) => {}
+                        Err(failure) if failure.error.code() == Code::ClioNotFound => {}
+                        Err(failure) if is_refusal(&failure.error) => left = Some("webhooks"),
+                        Err(failure) => return later(failure.error),
+                    }
+                }
+                match doubt {
+                    // Its token is needed to delete it.
+                    Some(_) if over => left = Some("webhooks"),
+                    Some(wait) => return Ok(Revoked::Wait(wait)),
+                    None => {}
+                }
+            }
+            // Dead or not allowed: Clio ends them at their expiry.
+            Err(error) if is_refusal(&error) => {
+                let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
+                let there = |hook: &Hook| hook.link_set == connection.link_set && hook.may_be_in_clio();
+                left = known.iter().any(|(_, hook)| there(&hook.value)).then_some("webhooks");
+            }
+            Err(error) => return later(error),
+        }
+        let this = (&tokens.access, &tokens.refresh);
+        for (access, refresh) in iter::once(this).chain(tokens.replaced.iter().map(|it| (&it.access, &it.refresh))) {
+            match self.end_grant(firm, GrantOf::Connection(connection), access, refresh).await {
+                Ok(Revoked::All) => {}
+                Ok(Revoked::Not(reason)) => left = left.or(Some(reason)),
+                Ok(other) => return Ok(other),
+                Err(error) => return later(error),
+            }
+        }
+        Ok(left.map_or(Revoked::All, Revoked::Not))
+    }
+
+    /// Refreshes the tokens of a connection that is being revoked. `false`: Clio grants nothing.
+    ///
+    /// What Clio grants is stored before it is used: its first use may end the tokens before it, and
+    /// should a later request fail, nothing else would lead to the grant.
+    async fn renew(
+        &self,
+        firm: &FirmId,
+        connection: &Connection,
+        tokens: &mut Tokens,
+        stored: &mut Version,
+    ) -> Result<bool> {
+        let Some(lease) = Lease::take(&self.journal, firm, &connection.id).await? else { return Err(contended()) };
+        let renewed = self.renew_under(&lease, firm, connection, tokens, stored).await;
+        lease.release(&self.journal).await;
+        renewed
+    }
+
+    async fn renew_under(
+        &self,
+        lease: &Lease,
+        firm: &FirmId,
+        connection: &Connection,
+        tokens: &mut Tokens,
+        stored: &mut Version,
+    ) -> Result<bool> {
+        // The lease may have been somebody else's a moment ago.
+        let now = self.vault.load(firm, &connection.id).await?;
+        if now.is_none_or(|now| now.version != *stored) {
+            return Err(contended());
+        }
+        let Ok(granted) = self.oauth.refresh(&tokens.refresh, Some(lease.not_after)).await else { return Ok(false) };
+        tokens.access = granted.access;
+        tokens.refresh = granted.refresh.unwrap_or_else(|| tokens.refresh.clone());
+        (tokens.refresh_at, tokens.expires_at) = (granted.refresh_at, granted.expires_at);
+        *stored = self.vault.swap(firm, &connection.id, Some(stored), tokens).await?.ok_or_else(contended)?;
+        Ok(true)
+    }
+
+    /// Deauthorizes a grant by its access token, or, if that has ended, by one that its refresh token still gets.
+    pub(crate) async fn end_grant(
+        &self,
+        firm: &FirmId,
+        of: GrantOf<'_>,
+        access: &AccessToken,
+        refresh: &SecretString,
+    ) -> Result<Revoked> {
+        if !self.may_go_on(firm, of).await? {
+            return Ok(Revoked::Stopped);
+        }
+        let mut ended = self.deauthorize(access).await?;
+        let mut refresh = refresh.clone();
+        loop {
+            // Clio granted an access token alone.
+            if refresh.expose_secret().is_empty() {
+                return Ok(Revoked::All);
+            }
+            if !self.may_go_on(firm, of).await? {
+                return Ok(Revoked::Stopped);
+            }
+            match self.oauth.refresh(&refresh, None).await {
+                Err(error) if is_invalid_grant(&error) => return Ok(Revoked::All),
+                Err(error) if is_refusal(&error) => return Ok(Revoked::Not("refresh_token")),
+                Err(error) => return Err(error),
+                Ok(granted) => {
+                    // The refresh token outlived its access token: what it granted is given back.
+                    let again = self.deauthorize(&granted.access).await?;
+                    if ended || !again {
+                        return Ok(Revoked::Not("refresh_token"));
+                    }
+                    ended = again;
+                    refresh = granted.refresh.unwrap_or(refresh);
+                }
+            }
+        }
+    }
+
+    /// `false`: Clio refused, because it had ended before.
+    async fn deauthorize(&self, access: &AccessToken) -> Result<bool> {
+        match self.oauth.deauthorize(access).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_refusal(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Our subscriptions in this account, those of replaced connections too: those whose URL holds a token of ours, whether or not we heard that they came to be. And how long another one may still come to be.
+    async fn our_webhooks(
+        &self,
+        firm: &FirmId,
+        connection: &Connection,
+        access: &AccessToken,
+    ) -> Result<(Vec<ClioId>, Option<Duration>)> {
+        // Before Clio is asked: what is over by then is in the answer.
+        let now = self.journal.store_now().await?;
+        let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
+        let ours = |digest: &str| {
+            known.iter().any(|(known, hook)| known == digest && hook.value.link_set == connection.link_set)
+        };
+        if !known.iter().any(|(_, hook)| hook.value.link_set == connection.link_set) {
+            return Ok((Vec::new(), None));
+        }
+        let mut seen = Vec::new();
+        let (mut ids, mut next) = (Vec::new(), Some(webhooks::list()));
+        for _ in 0..MOST_PAGES {
+            let Some(request) = next.take() else { break };
+            let page = self.clio.call(access, &request, LIMITS).await.map_err(|failure| failure.error)?.value;
+            let of = |webhook: &Webhook| webhook.url.as_ref().and_then(|url| digest_in(url.expose()));
+            for webhook in &page.items {
+                if let Some(digest) = of(webhook).filter(|digest| ours(digest)) {
+                    ids.push(webhook.id);
+                    seen.push(digest);
+                }
+            }
+            next = page.next;
+        }
+        let asked = known.iter().filter(|(digest, hook)| {
+            let it = &hook.value;
+            it.link_set == connection.link_set && it.state == HookState::Creating && !seen.contains(digest)
+        });
+        let left = asked.filter_map(|(_, hook)| Some(now.until(hook.due_at?))).max();
+        Ok((ids, left.filter(|left| !left.is_zero()).map(|left| left + Duration::from_millis(1))))
+    }
+
+    async fn finish_revoking(
+        &self,
+        firm: &FirmId,
+        stored: Stored<Connection>,
+        unrevoked: Option<&'static str>,
+    ) -> Result<Option<Duration>> {
+        let connection = Connection {
+            state: ConnectionState::Disconnected,
+            unrevoked: unrevoked.map(str::to_owned),
+            ..stored.value
+        };
+        let status = if unrevoked.is_some() { AuditStatus::Noted } else { AuditStatus::Ok };
+        let entry = AuditEntry::by_system(Action::Disconnect, status).with("connection", &connection.id);
+        let entry = match unrevoked {
+            Some(reason) => entry.with("unrevoked", reason),
+            None => entry.with("revoked", true),
+        };
+        for _ in 0..MOST_TURNS {
+            let mut unit = self.journal.unit(firm)?;
+            unit.put(Connection::key(firm), Expect::Version(stored.version.clone()), &connection)?;
+            self.retire_hooks(firm, &mut unit, unrevoked.is_none()).await?;
+            drop_proposals(&self.journal, &mut unit).await?;
+            // Should we die before the tokens are gone.
+            wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
+            unit.audit(entry.clone());
+            if self.journal.commit(&unit).await? != Commit::Conflict {
+                return self.clean_up(firm, &connection).await;
+            }
+            let now = Connection::load(&self.journal, firm).await?;
+            if now.is_none_or(|now| now.version != stored.version) {
+                // Somebody else finished it.
+                break;
+            }
+            // A handshake came in, or a chore was woken. That everything was given back is known only here: another try would find dead tokens, and could not tell.
+        }
+        Ok(Some(Duration::ZERO))
+    }
+
+    /// Drops what a connection that is over leaves here. Gives when to look again for what is still needed.
+    async fn clean_up(&self, firm: &FirmId, connection: &Connection) -> Result<Option<Duration>> {
+        self.vault.delete(firm, &connection.id).await?;
+        Ok(if self.drop_unneeded_keys(firm).await? { None } else { Some(LOOK_AGAIN) })
+    }
+
+    /// Their secrets are sealed with the data key that goes. `gone`: they are in Clio no more.
+    async fn retire_hooks(&self, firm: &FirmId, unit: &mut Unit, gone: bool) -> Result<()> {
+        for (digest, Stored { value: mut hook, version, .. }) in self.journal.list::<Hook>(firm, HOOKS, "").await? {
+            let forgotten = gone && hook.clio.take().is_some();
+            if forgotten || hook.state != HookState::Retired {
+                hook.retire();
+                let key = crate::ports::Key::new(firm, HOOKS, digest);
+                unit.put_due(key, Expect::Version(version), Some(LOOK_AGAIN), &hook)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Somebody else changes the tokens: tried again later.
+fn contended() -> Error {
+    Error::new(Code::StoreConflict).with("reason", "tokens_contended")
+}
+
+/// Whether a seal will not open later either.
+pub(crate) fn is_unreadable(error: &Error) -> bool {
+    matches!(error.code(), Code::KeyFailed | Code::SealBroken) && error.retry() == Retry::Never
+}
+
+/// Whether Clio answered no, and will go on to.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::OauthRefused
+            | Code::TokenRejected
+            | Code::UserRoleForbids
+            | Code::AppPermissionMissing
+            | Code::PlanWithoutApi
+    ) || (error.retry() == Retry::Never && error.code().number() / 1000 == 4)
+}

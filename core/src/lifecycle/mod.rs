@@ -1,0 +1,17 @@
+//! The life of a firm's connection: connecting, disconnecting, and what either leaves behind. The only place that may touch all of the features.
+
+pub(crate) mod attempt;
+pub(crate) mod callback;
+pub(crate) mod connect;
+pub(crate) mod disconnect;
+pub(crate) mod leftovers;
+pub(crate) mod service;
+pub(crate) mod survey;
+pub(crate) mod unused;
+
+pub use connect::ConnectStart;
+pub(crate) use connect::check_public_url;
+pub use service::Auth;
+
+#[cfg(test)]
+mod tests;

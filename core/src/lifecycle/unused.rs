@@ -1,0 +1,176 @@
+//! What attempts to connect leave behind, and above all what Clio granted for them.
+//!
+//! **Problem.** A connect may fail, or its process die, when Clio has granted access already. A grant that nobody knows of lives for years.
+//!
+//! **Model.** The tokens are sealed and stored under the draft's id before anything else is done with them, so a draft that is due leads to them. First the fence: the draft is
+//! written anew, so that its connect can no longer finish. Then the grant is given back, as at a disconnect. Only then do data key, tokens and draft go.
+//!
+//! Clio does not say whether deauthorizing one token ends the person's other grants. So while the firm has a connection in use, the grant is
+//! remembered with that one's tokens and given back with them; and while another connect is under way, it waits.
+
+use core::time::Duration;
+
+use super::attempt::{DRAFTS, Draft, DraftRecord, STATES};
+use super::connect::Connect;
+use super::disconnect::{GrantOf, Revoked, is_unreadable};
+use crate::connection::lease::Lease;
+use crate::connection::tokens::Tokens;
+use crate::connection::{Connection, ConnectionState};
+use crate::domain::{ConnectionId, FirmId};
+use crate::error::{Code, Error, Result};
+use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
+use crate::store::{Action, AuditEntry, AuditStatus};
+
+const SWEPT_AT_ONCE: usize = 50;
+/// Longer than giving a grant back takes; and so soon it is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(120);
+const MOST_TURNS: usize = 8;
+
+/// When a grant is given back that came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// Its attempt fails.
+    Failed,
+    /// Its attempt is refused for what the grant is: it goes though another connection is in use.
+    Refused,
+    /// Nobody heard of its attempt again.
+    Swept,
+}
+
+impl Connect {
+    /// Sweeps what is due in this firm. Gives when something else will be.
+    pub(crate) async fn sweep(&self, firm: &FirmId) -> Result<Option<Duration>> {
+        for record in self.due(firm, STATES).await? {
+            let mut unit = self.journal.unit(firm)?;
+            unit.delete(record.key, record.version);
+            // A delete of unknown outcome is simply due again.
+            self.journal.commit(&unit).await?;
+        }
+        for record in self.due(firm, DRAFTS).await? {
+            self.remove(record.key, record.version, Occasion::Swept).await?;
+        }
+        let left = self.journal.list::<DraftRecord>(firm, DRAFTS, "").await?;
+        let Some(next) = left.iter().filter_map(|(_, draft)| draft.due_at).min() else { return Ok(None) };
+        Ok(Some(self.journal.store_now().await?.until(next) + Duration::from_millis(1)))
+    }
+
+    /// Removes a connection that did not come to be, now.
+    pub(crate) async fn discard(&self, draft: Draft, occasion: Occasion) -> Result<()> {
+        self.remove(draft.key, draft.version, occasion).await
+    }
+
+    async fn remove(&self, key: Key, version: Version, occasion: Occasion) -> Result<()> {
+        let Some(stored) = self.journal.get::<DraftRecord>(&key).await?.filter(|stored| stored.version == version)
+        else {
+            return Ok(());
+        };
+        let connection = ConnectionId::new(key.id.as_str())?;
+        let mut unit = self.journal.unit(&key.firm)?;
+        let fenced = DraftRecord { fenced: true, ..stored.value };
+        let fence = unit.put_due(key.clone(), Expect::Version(version), Some(TRY_AGAIN), &fenced)?;
+        if self.journal.commit(&unit).await? == Commit::Conflict {
+            return Ok(());
+        }
+        if stored.value.drop_data_key && !self.let_go(&key.firm, &connection, occasion).await? {
+            return Ok(());
+        }
+        let mut unit = self.journal.unit(&key.firm)?;
+        // The draft stays, because it is what leads here again after a crash.
+        let fence = unit.put_due(key.clone(), Expect::Version(fence), Some(Duration::ZERO), &fenced)?;
+        if stored.value.drop_data_key {
+            self.keyring.drop_connection(&mut unit, &connection).await?;
+        }
+        if self.journal.commit(&unit).await? == Commit::Conflict {
+            return Ok(());
+        }
+        self.vault.delete(&key.firm, &connection).await?;
+        let mut unit = self.journal.unit(&key.firm)?;
+        unit.delete(key, fence);
+        self.journal.commit(&unit).await?;
+        Ok(())
+    }
+
+    /// Gives back what Clio granted for a connection that never came to be. `false`: later.
+    async fn let_go(&self, firm: &FirmId, id: &ConnectionId, occasion: Occasion) -> Result<bool> {
+        let Some(sealed) = self.vault.load(firm, id).await? else { return Ok(true) };
+        let tokens = match self.vault.open(firm, id, &sealed).await {
+            Ok(tokens) => tokens,
+            Err(error) if is_unreadable(&error) => return self.told(firm, id, Some("tokens_unreadable")).await,
+            Err(error) => return Err(error),
+        };
+        if occasion != Occasion::Refused {
+            for _ in 0..MOST_TURNS {
+                let Some(current) = self.in_use(firm).await?.filter(|current| current.id != *id) else { break };
+                if self.remember(firm, &current, &tokens).await? {
+                    return Ok(true);
+                }
+            }
+        }
+        let over = tokens.expires_at.is_some_and(|end| end <= self.journal.runtime().now());
+        let of = if occasion == Occasion::Refused { GrantOf::Refused } else { GrantOf::Draft(id) };
+        match self.end_grant(firm, of, &tokens.access, &tokens.refresh).await {
+            // The audit log tells of the attempt itself.
+            Ok(Revoked::All) if occasion != Occasion::Swept => Ok(true),
+            Ok(Revoked::All) => self.told(firm, id, None).await,
+            Ok(Revoked::Not(reason)) => self.told(firm, id, Some(reason)).await,
+            Ok(Revoked::Stopped | Revoked::Wait(_)) => Ok(false),
+            Err(_) if over => self.told(firm, id, Some("token_ended")).await,
+            Err(error) => {
+                tracing::warn!(%firm, code = error.code().name(), "an unused grant is given back later");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether nothing that is in use, or may come to be, could end with the grant of this draft.
+    pub(crate) async fn may_end(&self, firm: &FirmId, draft: &ConnectionId) -> Result<bool> {
+        if self.in_use(firm).await?.is_some() {
+            return Ok(false);
+        }
+        let now = self.journal.store_now().await?;
+        let drafts = self.journal.list::<DraftRecord>(firm, DRAFTS, "").await?;
+        Ok(!drafts.iter().any(|(id, other)| {
+            id != draft.as_str() && other.value.is_open() && other.due_at.is_some_and(|due| due > now)
+        }))
+    }
+
+    async fn in_use(&self, firm: &FirmId) -> Result<Option<Connection>> {
+        let stored = Connection::load(&self.journal, firm).await?.map(|stored| stored.value);
+        Ok(stored.filter(|it| !matches!(it.state, ConnectionState::Revoking | ConnectionState::Disconnected)))
+    }
+
+    /// Remembers a grant with the tokens of the connection in use. `false`: they changed meanwhile, look again.
+    async fn remember(&self, firm: &FirmId, current: &Connection, unused: &Tokens) -> Result<bool> {
+        // A refresh that is on its way could not save what it gets.
+        let Some(lease) = Lease::take(&self.journal, firm, &current.id).await? else {
+            return Err(Error::new(Code::StoreConflict).with("reason", "tokens_contended"));
+        };
+        let done = self.add_replaced(firm, current, unused).await;
+        lease.release(&self.journal).await;
+        done
+    }
+
+    async fn add_replaced(&self, firm: &FirmId, current: &Connection, unused: &Tokens) -> Result<bool> {
+        let Some(sealed) = self.vault.load(firm, &current.id).await? else {
+            return Err(Error::new(Code::NotConnected).with("reason", "tokens_missing"));
+        };
+        let mut tokens = self.vault.open(firm, &current.id, &sealed).await?;
+        tokens.replaced = unused.clone().into_replaced(false).into_iter().chain(tokens.replaced).collect();
+        Ok(self.vault.swap(firm, &current.id, Some(&sealed.version), &tokens).await?.is_some())
+    }
+
+    async fn told(&self, firm: &FirmId, id: &ConnectionId, unrevoked: Option<&'static str>) -> Result<bool> {
+        let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Noted).with("connection", id);
+        let mut unit = self.journal.unit(firm)?;
+        unit.audit(match unrevoked {
+            Some(reason) => entry.with("unrevoked", reason),
+            None => entry.with("revoked", true),
+        });
+        self.journal.commit_or_conflict(&unit).await?;
+        Ok(true)
+    }
+
+    async fn due(&self, firm: &FirmId, collection: &'static str) -> Result<Vec<Record>> {
+        self.journal.store().scan(&Scan::Due { firm: Some(firm.clone()), collection, limit: SWEPT_AT_ONCE }).await
+    }
+}

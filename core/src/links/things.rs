@@ -1,0 +1,363 @@
+//! The records of the things that are synced: first an intent, then a link, under one key, in the set of the Clio account (`connection/link_set.rs`).
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::connection::Links;
+use crate::domain::report::Note;
+use crate::domain::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId, Timestamp};
+use crate::error::{Failure, Result};
+use crate::ports::{Key, Order, Record, Scan, Version};
+use crate::store::{Journal, Stored};
+use crate::sync::plan::LinkState;
+use crate::sync::review::Decision;
+
+pub(crate) const CONTACTS: &str = "contact";
+pub(crate) const MATTERS: &str = "matter";
+/// The collection of documents.
+pub(crate) const DOCUMENTS: &str = "document";
+const OWNERS: &str = "clio";
+
+/// `contact/<client>`, `matter/<matter>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum Thing {
+    /// Being created; in doubt if nobody is at it.
+    Intent(Intent),
+    /// In Clio.
+    Link(Link),
+}
+
+/// What is being created. The record's due time is when it is quiet: what it creates is created before that. Without one it is quiet, and listed, since long.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    /// The natural key exactly as it was sent, sealed.
+    pub sealed: String,
+    /// Whose data key sealed it.
+    pub connection: ConnectionId,
+    /// When it was made, on Clio's clock, if any answer of Clio's had been seen by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clio_at: Option<Timestamp>,
+    /// How long after its commit it is due. So its record tells when that was, on the one clock that all processes share.
+    pub quiet_ms: u64,
+    /// That commit's time, once the record's due time is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed_at: Option<Timestamp>,
+    /// How often it may have been sent.
+    pub sends: u32,
+    /// How often in a row it was in doubt, this time included, and was not found in the end.
+    #[serde(default)]
+    pub rounds: u32,
+    /// The digest of the email, whose `contact-key` record belongs to this intent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// What an admin decided about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decided>,
+    /// What was answered to its request, if that left it in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Box<Failure>>,
+    /// Nothing is being created: it stands for the question whether one of the contacts of an address is the client's.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub question: bool,
+}
+
+/// An admin's answer to "is this record in Clio ours?"
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Decided {
+    /// This one is.
+    Link(Chosen),
+    /// None of these is.
+    Create {
+        /// Clio's ids.
+        not: Vec<ClioId>,
+    },
+}
+
+/// The record that an admin named, and those that were asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Chosen {
+    pub clio: ClioId,
+    #[serde(default)]
+    pub among: Vec<ClioId>,
+    /// Those that an earlier answer said not to be it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not: Vec<ClioId>,
+}
+
+impl Chosen {
+    /// What is left of an admin's answers without this one.
+    pub(crate) fn taken_back(&self) -> Option<Decided> {
+        (!self.not.is_empty()).then(|| Decided::Create { not: self.not.clone() })
+    }
+}
+
+impl Intent {
+    /// Whether it stands for one that the store lost. Then what was sent is not known either: the intake may have been another when it was.
+    pub(crate) fn is_recovered(&self) -> bool {
+        self.sends == 0
+    }
+
+    /// One that stands for a question, beside what an admin decided before.
+    pub(crate) fn question(connection: ConnectionId, decision: Option<Decided>) -> Self {
+        Self {
+            sealed: String::new(),
+            connection,
+            clio_at: None,
+            quiet_ms: 0,
+            committed_at: None,
+            sends: 0,
+            rounds: 0,
+            email: None,
+            decision,
+            cause: None,
+            question: true,
+        }
+    }
+
+    /// The record that an admin named.
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        match &self.decision {
+            Some(Decided::Link(chosen)) => Some(chosen),
+            _ => None,
+        }
+    }
+
+    /// Takes in an admin's answer about some candidates. What was said not to be it before still is not.
+    pub(crate) fn decide(&mut self, decision: Decision, candidates: &[ClioId]) {
+        let mut not = match self.decision.take() {
+            Some(Decided::Create { not } | Decided::Link(Chosen { not, .. })) => not,
+            None => Vec::new(),
+        };
+        self.decision = Some(match decision {
+            Decision::Link(clio) => Decided::Link(Chosen { clio, among: candidates.to_vec(), not }),
+            Decision::Create => {
+                not.extend(candidates);
+                Decided::Create { not }
+            }
+        });
+    }
+
+    /// Whether an admin said that this record is not ours.
+    pub(crate) fn excludes(&self, clio: ClioId) -> bool {
+        self.excluded().contains(&clio)
+    }
+
+    /// The records of which an admin said that they are not ours.
+    pub(crate) fn excluded(&self) -> &[ClioId] {
+        match &self.decision {
+            Some(Decided::Create { not }) => not,
+            _ => &[],
+        }
+    }
+}
+
+/// When an intent was made, on the store's clock. Its record's due time tells, unless that was written anew.
+pub(crate) fn committed_at(intent: &Intent, due_at: Option<Timestamp>) -> Timestamp {
+    let due = || due_at.map(|due| due - Duration::from_millis(intent.quiet_ms));
+    intent.committed_at.or_else(due).unwrap_or(Timestamp(0))
+}
+
+/// What it is in Clio.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Link {
+    /// Clio's id.
+    pub clio: ClioId,
+    /// How the link came about.
+    pub how: How,
+    /// When, on the host's clock.
+    pub at: Timestamp,
+    /// What was worth knowing of it then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// How a link came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum How {
+    /// We created it, and saw the answer.
+    Created,
+    /// We created it, and found it again after the answer was lost.
+    Recovered,
+    /// It was there before us.
+    Linked,
+}
+
+/// `document/<matter>/<document>/<upload>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum DocumentThing {
+    /// Being sent.
+    Intent(DocumentIntent),
+    /// In Clio.
+    Link(Link),
+}
+
+/// A document that is being sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct DocumentIntent {
+    /// When it was committed first, on the host's clock.
+    pub at: Timestamp,
+    /// The stub whose finishing PATCH may have been sent: from then on the only candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finishing: Option<Finishing>,
+    /// What an admin decided about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decided>,
+}
+
+/// A stub and the version of it that is being published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finishing {
+    /// The document's id in Clio.
+    pub stub: ClioId,
+    /// The version's UUID.
+    pub uuid: String,
+    /// The revision of the bytes that were uploaded.
+    pub revision: String,
+}
+
+/// `contact-key/<digest of an email>`: which client's record speaks for this address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ContactKey {
+    pub client: ClientId,
+}
+
+/// `clio/<kind>/<id>`: one Clio record belongs to one CaseHug record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    pub owner: String,
+}
+
+pub(crate) fn contact_key(links: &Links, client: &ClientId) -> Key {
+    links.key(CONTACTS, client)
+}
+
+pub(crate) fn email_key(links: &Links, digest: &str) -> Key {
+    links.key("contact-key", digest)
+}
+
+pub(crate) fn matter_key(links: &Links, matter: &MatterId) -> Key {
+    links.key(MATTERS, matter)
+}
+
+pub(crate) fn document_key(links: &Links, document: &DocumentKey) -> Key {
+    links.key(DOCUMENTS, document)
+}
+
+pub(crate) fn owner_key(links: &Links, kind: &str, id: ClioId) -> Key {
+    links.key(OWNERS, format_args!("{kind}/{id}"))
+}
+
+impl Thing {
+    pub(crate) fn state(thing: Option<&Stored<Self>>) -> LinkState {
+        match thing.map(|stored| &stored.value) {
+            None => LinkState::Unknown,
+            Some(Self::Intent(_)) => LinkState::InDoubt,
+            Some(Self::Link(link)) => LinkState::Linked(link.clio),
+        }
+    }
+}
+
+impl DocumentThing {
+    pub(crate) fn state(thing: Option<&Stored<Self>>) -> LinkState {
+        match thing.map(|stored| &stored.value) {
+            None => LinkState::Unknown,
+            Some(Self::Intent(_)) => LinkState::InDoubt,
+            Some(Self::Link(link)) => LinkState::Linked(link.clio),
+        }
+    }
+}
+
+/// The contact in Clio, once it is there.
+pub(crate) async fn linked_contact(journal: &Journal, links: &Links, client: &ClientId) -> Result<Option<ClioId>> {
+    Ok(contact_link(journal, links, client).await?.map(|link| link.clio))
+}
+
+/// The same with what is known of it.
+pub(crate) async fn contact_link(journal: &Journal, links: &Links, client: &ClientId) -> Result<Option<Link>> {
+    let thing = journal.get::<Thing>(&contact_key(links, client)).await?;
+    Ok(match thing.map(|stored| stored.value) {
+        Some(Thing::Link(link)) => Some(link),
+        Some(Thing::Intent(_)) | None => None,
+    })
+}
+
+/// The matter in Clio, once it is there.
+pub(crate) async fn linked_matter(journal: &Journal, links: &Links, matter: &MatterId) -> Result<Option<ClioId>> {
+    let thing = journal.get::<Thing>(&matter_key(links, matter)).await?;
+    Ok(match Thing::state(thing.as_ref()) {
+        LinkState::Linked(clio) => Some(clio),
+        LinkState::Unknown | LinkState::InDoubt => None,
+    })
+}
+
+/// What is known of a matter's documents, by their keys.
+pub(crate) async fn documents_of(
+    journal: &Journal,
+    links: &Links,
+    matter: &MatterId,
+) -> Result<BTreeMap<String, Stored<DocumentThing>>> {
+    let prefix = links.id(format_args!("{matter}/"));
+    let all = journal.list(&links.firm, DOCUMENTS, &prefix).await?;
+    Ok(all.into_iter().filter_map(|(id, stored)| Some((links.strip(&id)?.to_owned(), stored))).collect())
+}
+
+/// The documents of a matter that are in Clio, by their keys.
+pub(crate) async fn linked_documents(
+    journal: &Journal,
+    links: &Links,
+    matter: &MatterId,
+) -> Result<BTreeMap<String, ClioId>> {
+    let linked = |stored: Stored<DocumentThing>| match stored.value {
+        DocumentThing::Link(link) => Some(link.clio),
+        DocumentThing::Intent(_) => None,
+    };
+    let known = documents_of(journal, links, matter).await?;
+    Ok(known.into_iter().filter_map(|(key, stored)| Some((key, linked(stored)?))).collect())
+}
+
+/// Linked matters in Clio after one of them, with their places, by the text of their ids. A place of another set is none.
+pub(crate) async fn linked_matters(
+    journal: &Journal,
+    links: &Links,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, ClioId)>> {
+    let after = after.filter(|after| links.strip(after).is_some());
+    let from = after.map_or_else(|| links.id("matter/"), |after| format!("{after}\0"));
+    // The character after the slash ends the prefix.
+    let until = Some(links.id("matter0"));
+    let firm = links.firm.clone();
+    let scan = Scan::Ids { firm, collection: OWNERS, from, until, order: Order::Ascending, limit };
+    let found = journal.store().scan(&scan).await?;
+    let place = |record: Record| {
+        let clio = links.strip(&record.key.id)?.strip_prefix("matter/")?.parse().ok().map(ClioId)?;
+        Some((record.key.id, clio))
+    };
+    Ok(found.into_iter().filter_map(place).collect())
+}
+
+/// The connections whose data keys seal open intents, in all sets of the firm.
+pub(crate) async fn intents_sealed_with(journal: &Journal, firm: &FirmId) -> Result<Vec<ConnectionId>> {
+    let mut connections = Vec::new();
+    for collection in [CONTACTS, MATTERS] {
+        for (_, stored) in journal.list::<Thing>(firm, collection, "").await? {
+            if let Thing::Intent(intent) = stored.value
+                && !intent.question
+            {
+                connections.push(intent.connection);
+            }
+        }
+    }
+    Ok(connections)
+}
+
+/// Whether any link names this Clio record.
+pub(crate) async fn is_owned(journal: &Journal, links: &Links, kind: &str, id: ClioId) -> Result<Option<Version>> {
+    Ok(journal.get::<Owner>(&owner_key(links, kind, id)).await?.map(|stored| stored.version))
+}

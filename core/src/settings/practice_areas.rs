@@ -1,0 +1,58 @@
+//! The firm's practice areas in Clio, loaded at connect: `practice-areas/current`. The mapping from case types resolves names here, so that
+//! a sync does not ask Clio. They are the firm's own list; they say nothing about a client.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CaseHugArea, resolve_defaults};
+use crate::domain::{ClioId, FirmId, Timestamp};
+use crate::error::Result;
+use crate::ports::Key;
+use crate::store::{Journal, Stored};
+
+const PRACTICE_AREAS: &str = "practice-areas";
+const CURRENT: &str = "current";
+
+/// All practice areas of a firm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PracticeAreas {
+    /// When they were loaded, on the host's clock.
+    pub loaded_at: Timestamp,
+    /// In Clio's order. Empty as well if the token may not read matters.
+    pub areas: Vec<PracticeArea>,
+}
+
+/// One practice area.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PracticeArea {
+    /// Its id.
+    pub id: ClioId,
+    /// The firm's name for it.
+    pub name: String,
+    /// Clio's category, in snake case, if it has one.
+    pub category: Option<String>,
+    /// The practice areas of CaseHug for which this is the default: found by name or category when it was first seen, and kept by id since.
+    #[serde(default)]
+    pub stands_for: Vec<CaseHugArea>,
+}
+
+impl PracticeAreas {
+    pub(crate) fn key(firm: &FirmId) -> Key {
+        Key::new(firm, PRACTICE_AREAS, CURRENT)
+    }
+
+    /// What was loaded last.
+    pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Stored<Self>>> {
+        journal.get(&Self::key(firm)).await
+    }
+
+    /// With the defaults that were found before, as far as they are still there, and new ones for the rest.
+    pub(crate) fn after(mut self, before: Option<&Self>) -> Self {
+        resolve_defaults(&mut self.areas, before.map_or(&[], |before| &before.areas));
+        self
+    }
+
+    /// Whether both lists hold a same record: then they are of one account.
+    pub(crate) fn shares_one_with(&self, other: &Self) -> bool {
+        self.areas.iter().any(|area| other.areas.iter().any(|there| there.id == area.id))
+    }
+}

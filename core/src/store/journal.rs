@@ -1,0 +1,225 @@
+//! Reading records, and committing units whatever the store answers.
+//!
+//! **Problem.** A commit can end in three ways: done, conflict, and *unknown* (the connection to the database broke).
+//! A caller that takes unknown for failure does things twice; one that takes it for success loses them.
+//!
+//! **Model.** Every put carries a version that nobody else mints, and an audit entry is never overwritten. So after an
+//! error the journal reads back the unit's witness (its audit entry, else its first put): our version there means that the commit landed;
+//! otherwise the *same* commit, with the same versions and expectations, is tried again. Should the first one land in between, the second
+//! conflicts, and the witness tells.
+//!
+//! **Hot records.** The audit chain's head and the outbox counters are read and written by the journal, not by callers. When a
+//! conflict comes from them alone, the unit is built again on their new state; any other conflict is the caller's.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Unit, audit, outbox};
+use crate::domain::{FirmId, Timestamp};
+use crate::error::{Code, Error, Result};
+use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
+
+/// How often one unit is built again because the chain head or a counter moved. Each time somebody else's commit succeeded.
+const MOST_REBUILDS: usize = 100;
+/// How often a commit of unknown outcome is tried again.
+const MOST_REDOS: usize = 3;
+
+/// Reads and commits typed records.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    store: Arc<dyn Store>,
+    runtime: Arc<dyn Runtime>,
+}
+
+/// A record with its decoded body.
+#[derive(Clone, Debug)]
+pub struct Stored<T> {
+    /// The decoded body.
+    pub value: T,
+    /// The version to expect when writing over it.
+    pub version: Version,
+    /// When it is due, on the store's clock.
+    pub due_at: Option<Timestamp>,
+}
+
+impl Journal {
+    /// A journal over a store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, runtime: Arc<dyn Runtime>) -> Self {
+        Self { store, runtime }
+    }
+
+    /// The runtime that mints ids and versions.
+    #[must_use]
+    pub fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
+    }
+
+    /// The store beneath.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// A new time-ordered id (UUIDv7) from the runtime's clock and random source.
+    ///
+    /// # Errors
+    /// [`Code::RuntimeFailed`].
+    pub fn new_id(&self) -> Result<String> {
+        let mut random = [0; 10];
+        self.runtime.random(&mut random)?;
+        let millis = u64::try_from(self.runtime.now().0).unwrap_or(0);
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string())
+    }
+
+    /// An empty unit for one firm.
+    ///
+    /// # Errors
+    /// [`Code::RuntimeFailed`].
+    pub fn unit(&self, firm: &FirmId) -> Result<Unit> {
+        Ok(Unit::new(firm.clone(), self.new_id()?))
+    }
+
+    /// The record of this key, decoded.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`], or [`Code::StoreCorrupt`] when the body cannot be decoded.
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Stored<T>>> {
+        self.store.get(key).await?.map(decode).transpose()
+    }
+
+    /// All records of one firm and collection whose id begins with `prefix`, ascending.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn list<T: DeserializeOwned>(
+        &self,
+        firm: &FirmId,
+        collection: &'static str,
+        prefix: &str,
+    ) -> Result<Vec<(String, Stored<T>)>> {
+        const PAGE: usize = 500;
+        let mut found = Vec::new();
+        let mut from = prefix.to_owned();
+        loop {
+            let scan =
+                Scan::Ids { firm: firm.clone(), collection, from, until: None, order: Order::Ascending, limit: PAGE };
+            let page = self.store.scan(&scan).await?;
+            let full = page.len() == PAGE;
+            // The smallest id after the last one of this page: that id with a NUL behind it.
+            from = page.last().map(|record| format!("{}\0", record.key.id)).unwrap_or_default();
+            for record in page {
+                if !record.key.id.starts_with(prefix) {
+                    return Ok(found);
+                }
+                found.push((record.key.id.clone(), decode(record)?));
+            }
+            if !full {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The store's "now".
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub async fn store_now(&self) -> Result<Timestamp> {
+        match self.store.commit(&[]).await? {
+            Commit::Done { at } => Ok(at),
+            Commit::Conflict => Err(Error::new(Code::StoreFailed).with("reason", "empty_commit_conflict")),
+        }
+    }
+
+    /// Commits everything in the unit, or nothing.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`]: unknown whether it landed, even after reading back. The unit's expectations make it safe to do the work again.
+    pub async fn commit(&self, unit: &Unit) -> Result<Commit> {
+        let mut seen = None;
+        for _ in 0..MOST_REBUILDS {
+            let mut writes = unit.writes().to_vec();
+            let mut hot = Vec::new();
+            hot.extend(audit::append(self, unit, &mut writes).await?);
+            hot.extend(outbox::append(self, unit, &mut writes).await?);
+            // The same hot state as in the last try: the conflict is about the caller's own expectations.
+            if seen.as_ref() == Some(&hot) {
+                return Ok(Commit::Conflict);
+            }
+            match self.commit_known(&writes, witness(&writes)).await? {
+                Commit::Done { at } => return Ok(Commit::Done { at }),
+                Commit::Conflict if hot.is_empty() => return Ok(Commit::Conflict),
+                Commit::Conflict => seen = Some(hot),
+            }
+        }
+        Err(Error::new(Code::StoreConflict).with("reason", "chain_head_contended"))
+    }
+
+    /// [`commit`](Self::commit), with a conflict as [`Code::StoreConflict`].
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit), and [`Code::StoreConflict`].
+    pub async fn commit_or_conflict(&self, unit: &Unit) -> Result<Timestamp> {
+        match self.commit(unit).await? {
+            Commit::Done { at } => Ok(at),
+            Commit::Conflict => Err(Error::new(Code::StoreConflict)),
+        }
+    }
+
+    async fn commit_known(&self, writes: &[Write], witness: Option<(Key, Version)>) -> Result<Commit> {
+        let mut doubt = false;
+        let mut last = Error::new(Code::StoreFailed);
+        for attempt in 0..=MOST_REDOS {
+            match self.store.commit(writes).await {
+                Ok(Commit::Conflict) if doubt && self.landed(witness.as_ref()).await? => {
+                    return Ok(Commit::Done { at: self.store_now().await? });
+                }
+                Ok(outcome) => return Ok(outcome),
+                Err(error) if witness.is_none() || error.code() == Code::StoreTampered => return Err(error),
+                Err(error) => {
+                    doubt = true;
+                    last = error;
+                    self.runtime.sleep(Duration::from_millis(20 << attempt)).await;
+                    if self.landed(witness.as_ref()).await? {
+                        return Ok(Commit::Done { at: self.store_now().await? });
+                    }
+                }
+            }
+        }
+        Err(last)
+    }
+
+    async fn landed(&self, witness: Option<&(Key, Version)>) -> Result<bool> {
+        let Some((key, version)) = witness else { return Ok(false) };
+        Ok(self.store.get(key).await?.is_some_and(|record| record.version == *version))
+    }
+}
+
+/// The put that tells whether a commit landed: an audit entry if there is one, because nothing writes over it.
+fn witness(writes: &[Write]) -> Option<(Key, Version)> {
+    let puts = || {
+        writes.iter().filter_map(|write| match write {
+            Write::Put { key, version, expect, .. } => Some((key, version, expect)),
+            _ => None,
+        })
+    };
+    puts()
+        .find(|(key, ..)| key.collection == audit::ENTRIES)
+        .or_else(|| puts().find(|(_, _, expect)| **expect == Expect::Absent))
+        .or_else(|| puts().next())
+        .map(|(key, version, _)| (key.clone(), version.clone()))
+}
+
+fn decode<T: DeserializeOwned>(record: Record) -> Result<Stored<T>> {
+    let value = serde_json::from_str(&record.body).map_err(|error| {
+        Error::new(Code::StoreCorrupt).with("collection", record.key.collection).with("column", error.column())
+    })?;
+    Ok(Stored { value, version: record.version, due_at: record.due_at })
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|_| Error::new(Code::Internal).with("reason", "record_not_encodable"))
+}

@@ -1,0 +1,471 @@
+//! The durable outbox: what must reach the host, at least once and in order.
+//!
+//! **Model.** An event belongs to a subject (a matter, or the connection). Its id is the subject plus a counter kept in the subject's
+//! own record, never a clock. Only the oldest unacknowledged event of a subject is *due*; reading it leases it to one reader (its due
+//! time moves to the lease's end), and acknowledging it makes the next one due. A reader that dies lets its lease run out and the
+//! event is given again: at least once, in order, never two of one subject at a time.
+//!
+//! After a [restore](crate::Sdk::recover_since) the counters may count again what the host has seen already, for other events. So the recovery is part of the ids that are given from
+//! then on: no id ever stands for two events.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::progress::ProgressFeed;
+use super::{Journal, Unit};
+use crate::clio::MatterStatus;
+use crate::domain::{ClientId, ClioId, FirmId, MatterId, Timestamp};
+use crate::error::{Code, Error, Result};
+use crate::ports::{Commit, Expect, Key, Scan, Version, Write};
+use crate::stop::Stop;
+
+const EVENTS: &str = "outbox";
+const COUNTERS: &str = "outbox-counter";
+const POLL: Duration = Duration::from_millis(250);
+/// No id of CaseHug's holds it.
+const EPOCH: char = '@';
+
+/// An event to be told.
+#[derive(Clone, Debug)]
+pub struct Event {
+    subject: String,
+    body: EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventBody {
+    /// A run of this matter ended.
+    RunFinished {
+        /// The matter.
+        matter: MatterId,
+        /// The matter in Clio, once it is there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        clio_matter: Option<ClioId>,
+        /// `succeeded`, `partial` or `failed`.
+        status: String,
+        /// The first failure's code name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// The run's id, as in the sync log. `None`: an earlier version wrote the event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+        /// When it ended, on the host's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
+    /// The status of a matter in Clio changed. The newest change of a matter is told last.
+    MatterStatus {
+        /// The matter.
+        matter: MatterId,
+        /// The matter in Clio.
+        clio_matter: ClioId,
+        /// What it is now.
+        status: MatterStatus,
+        /// When it was changed, on Clio's clock; never earlier than what was told before.
+        updated_at: Timestamp,
+    },
+    /// A matter is no longer in Clio, or hidden from the connected user. Its link stays.
+    MatterGone {
+        /// The matter.
+        matter: MatterId,
+        /// What it was in Clio.
+        clio_matter: ClioId,
+        /// Clio said that it was deleted; otherwise it may only be hidden.
+        deleted: bool,
+    },
+    /// Clio executed a request long after it was given up, and so holds a record twice: an admin looks at them in Clio and deletes one.
+    SecondRecord {
+        /// `contact` or `matter`.
+        step: String,
+        /// CaseHug's id of it.
+        id: String,
+        /// The record that it is linked to.
+        clio: ClioId,
+        /// Those that equal it and that nobody is linked to.
+        others: Vec<ClioId>,
+    },
+    /// A client was changed in Clio or in CaseHug: an admin may look at the proposal.
+    ContactProposed {
+        /// The client.
+        client: ClientId,
+        /// The proposal's id.
+        proposal: String,
+    },
+    /// An admin accepted a change from Clio: apply it in CaseHug, then say so.
+    ContactAccepted {
+        /// The client.
+        client: ClientId,
+        /// The proposal's id.
+        proposal: String,
+    },
+    /// The connection needs an admin: reconnect in Settings, Integrations.
+    ReconnectRequired,
+    /// The connection was ended, by an admin of the firm or inside Clio.
+    Disconnected,
+    /// A backfill is through, or was cancelled.
+    BackfillFinished {
+        /// Its id.
+        backfill: String,
+        /// Matters whose sync succeeded.
+        succeeded: usize,
+        /// Matters whose sync did not, at least at first; the sync log says why.
+        failed: usize,
+        /// Matters that were not tried because it was cancelled.
+        left: usize,
+    },
+    /// Progress, never stored: a step of a run ended.
+    Step {
+        /// The matter.
+        matter: MatterId,
+        /// `contact`, `matter` or `document`.
+        step: String,
+        /// CaseHug's id of it.
+        id: String,
+        /// How it ended, as in a report.
+        outcome: String,
+        /// Steps of the run that have ended.
+        done: usize,
+        /// Steps of the run.
+        of: usize,
+    },
+    /// Progress, never stored: so far has a backfill come.
+    BackfillProgress {
+        /// Its id.
+        backfill: String,
+        /// Matters whose run has ended.
+        done: usize,
+        /// Matters in all.
+        of: usize,
+    },
+}
+
+impl Event {
+    /// An event about a matter.
+    #[must_use]
+    pub fn about_matter(matter: &MatterId, body: EventBody) -> Self {
+        Self { subject: format!("matter/{matter}"), body }
+    }
+
+    /// An event about the firm's connection.
+    #[must_use]
+    pub fn about_connection(body: EventBody) -> Self {
+        Self { subject: String::from("connection"), body }
+    }
+
+    /// An event about a client.
+    #[must_use]
+    pub fn about_contact(client: &ClientId, body: EventBody) -> Self {
+        Self { subject: format!("client/{client}"), body }
+    }
+
+    /// An event about a backfill.
+    #[must_use]
+    pub fn about_backfill(id: &str, body: EventBody) -> Self {
+        Self { subject: format!("backfill/{id}"), body }
+    }
+}
+
+/// An event given to a reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEvent {
+    /// The firm.
+    pub firm: FirmId,
+    /// Stable id; the same when the event is given again. `None`: progress, which needs no acknowledgement and is not given again.
+    pub id: Option<String>,
+    /// What happened.
+    pub body: EventBody,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Counter {
+    /// The last number given out.
+    last: u64,
+    /// The last number acknowledged.
+    acked: u64,
+}
+
+fn event_id(subject: &str, number: u64) -> String {
+    format!("{subject}#{number:012}")
+}
+
+/// Adds the unit's events to `writes`. Returns what the counters were.
+pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Write>) -> Result<Vec<Version>> {
+    let mut subjects: Vec<&str> = unit.events().iter().map(|event| event.subject.as_str()).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let mut bases = Vec::new();
+    for subject in subjects {
+        let key = Key::new(unit.firm(), COUNTERS, subject);
+        let stored = journal.get::<Counter>(&key).await?;
+        let mut counter = stored.as_ref().map(|stored| stored.value).unwrap_or_default();
+        for event in unit.events().iter().filter(|event| event.subject == subject) {
+            counter.last += 1;
+            writes.push(Write::Put {
+                key: Key::new(unit.firm(), EVENTS, event_id(subject, counter.last)),
+                expect: Expect::Absent,
+                version: Version(format!("{}.{subject}#{}", unit.id(), counter.last)),
+                due_in: (counter.last == counter.acked + 1).then_some(Duration::ZERO),
+                body: super::encode(&event.body)?,
+            });
+        }
+        let base = stored.map(|stored| stored.version);
+        writes.push(Write::Put {
+            key,
+            expect: base.clone().map_or(Expect::Absent, Expect::Version),
+            version: Version(format!("{}.{subject}", unit.id())),
+            due_in: None,
+            body: super::encode(&counter)?,
+        });
+        bases.push(base.unwrap_or_else(|| Version(String::new())));
+    }
+    Ok(bases)
+}
+
+/// Reads and acknowledges events.
+#[derive(Clone, Debug)]
+pub struct Outbox<'a> {
+    journal: &'a Journal,
+    progress: Option<&'a ProgressFeed>,
+    stop: Stop,
+}
+
+impl<'a> Outbox<'a> {
+    /// The outbox in this journal.
+    #[must_use]
+    pub fn new(journal: &'a Journal) -> Self {
+        Self { journal, progress: None, stop: Stop::default() }
+    }
+
+    /// Gives the progress of this process as well.
+    pub(crate) fn with_progress(self, progress: &'a ProgressFeed) -> Self {
+        Self { progress: Some(progress), ..self }
+    }
+
+    /// Waits for nothing once this is told.
+    pub(crate) fn until(self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self }
+    }
+
+    /// Leases up to `limit` events for `lease`, of one firm or of all. Waits up to `wait` for the first; an empty answer means that none came.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`]. Events leased by a failed call are given again after `lease`.
+    pub async fn next_events(
+        &self,
+        firm: Option<&FirmId>,
+        limit: usize,
+        lease: Duration,
+        wait: Duration,
+    ) -> Result<Vec<OutboxEvent>> {
+        let runtime = self.journal.runtime();
+        let end = runtime.monotonic() + wait;
+        loop {
+            let scan = Scan::Due { firm: firm.cloned(), collection: EVENTS, limit };
+            let mut events = self.progress.map(|progress| progress.take(firm, limit)).unwrap_or_default();
+            for record in self.journal.store().scan(&scan).await? {
+                let mut unit = self.journal.unit(&record.key.firm)?;
+                unit.put_off(&record, lease);
+                if !matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                    // Another reader took it.
+                    continue;
+                }
+                let Ok(body) = serde_json::from_str(&record.body) else {
+                    // It stays until a version of the SDK comes that knows it, and what comes after it of its subject waits.
+                    tracing::warn!(firm = %record.key.firm, event = record.key.id, "this event cannot be read");
+                    continue;
+                };
+                let epoch = crate::sync::epoch(self.journal, &record.key.firm).await?;
+                let id = epoch.map_or(record.key.id.clone(), |epoch| format!("{}{EPOCH}{epoch}", record.key.id));
+                events.push(OutboxEvent { firm: record.key.firm, id: Some(id), body });
+            }
+            let left = runtime.monotonic().until(end);
+            if !events.is_empty() || left.is_zero() {
+                return Ok(events);
+            }
+            if self.stop.unless_told(runtime.sleep(left.min(POLL))).await.is_err() {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// Acknowledges an event: it is not given again, and the next of its subject becomes due. Acknowledging twice is no error.
+    ///
+    /// An id from before a [restore](crate::Sdk::recover_since) changes nothing: under the number in it there may be another event now. What it stood for, if it is still
+    /// there, is given again under its new id.
+    ///
+    /// # Errors
+    /// [`Code::RecordUnknown`] when `id` is none, [`Code::SettingInvalid`] when an earlier event of its subject is not acknowledged yet; [`Code::StoreFailed`], after which it is safe to acknowledge again.
+    pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
+        let unknown = || Error::new(Code::RecordUnknown).with("type", "event");
+        let (id, epoch) = id.split_once(EPOCH).map_or((id, None), |(id, epoch)| (id, Some(epoch)));
+        let (subject, number) = id.rsplit_once('#').ok_or_else(unknown)?;
+        let number: u64 = number.parse().map_err(|_| unknown())?;
+        let counter_key = Key::new(firm, COUNTERS, subject);
+        loop {
+            let counter = self.journal.get::<Counter>(&counter_key).await?;
+            // After the counter: what a recovery that begins now counts again, is a conflict below.
+            if crate::sync::epoch(self.journal, firm).await?.as_deref() != epoch {
+                return Ok(());
+            }
+            let Some(counter) = counter else { return Err(unknown()) };
+            if number <= counter.value.acked {
+                return Ok(());
+            }
+            if number > counter.value.last {
+                return Err(unknown());
+            }
+            if number != counter.value.acked + 1 {
+                return Err(Error::new(Code::SettingInvalid)
+                    .with("argument", "id")
+                    .with("reason", "earlier_event_first"));
+            }
+            let mut unit = self.journal.unit(firm)?;
+            let acked = Counter { acked: number, ..counter.value };
+            unit.put(counter_key.clone(), Expect::Version(counter.version), &acked)?;
+            let key = Key::new(firm, EVENTS, id);
+            if let Some(event) = self.journal.store().get(&key).await? {
+                unit.delete(key, event.version);
+            }
+            let next = Key::new(firm, EVENTS, event_id(subject, number + 1));
+            if let Some(event) = self.journal.store().get(&next).await? {
+                unit.put_off(&event, Duration::ZERO);
+            }
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Actor, ActorId, Role};
+    use crate::memory::MemoryStore;
+    use crate::ports::{Runtime, Store as _};
+    use crate::testing::VirtualRuntime;
+    use std::sync::Arc;
+
+    const LEASE: Duration = Duration::from_secs(60);
+
+    async fn told(journal: &Journal, firm: &FirmId, matters: &[&str]) {
+        for matter in matters {
+            let matter = MatterId::new(*matter).unwrap();
+            let body = EventBody::RunFinished {
+                matter: matter.clone(),
+                clio_matter: Some(ClioId(i64::MAX)),
+                status: "succeeded".into(),
+                code: None,
+                run: None,
+                at: None,
+            };
+            let mut unit = journal.unit(firm).unwrap();
+            unit.event(Event::about_matter(&matter, body));
+            journal.commit_or_conflict(&unit).await.unwrap();
+        }
+    }
+
+    async fn next(journal: &Journal) -> Vec<String> {
+        let events = Outbox::new(journal).next_events(None, 10, LEASE, Duration::ZERO).await.unwrap();
+        events.into_iter().filter_map(|event| event.id).collect()
+    }
+
+    #[tokio::test]
+    async fn events_come_in_order_until_acknowledged_and_one_of_a_matter_at_a_time() {
+        let runtime = VirtualRuntime::new(1);
+        let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        let firm = FirmId::new("firm").unwrap();
+        told(&journal, &firm, &["m1", "m1", "m2"]).await;
+        let first = next(&journal).await;
+        assert_eq!(first, ["matter/m1#000000000001", "matter/m2#000000000001"], "the second of m1 waits");
+        assert!(next(&journal).await.is_empty(), "leased");
+        runtime.advance(LEASE);
+        assert_eq!(next(&journal).await, first, "a reader that died: given again under the same ids");
+        let outbox = Outbox::new(&journal);
+        assert_eq!(outbox.ack(&firm, "matter/m1#000000000002").await.unwrap_err().code(), Code::SettingInvalid);
+        assert_eq!(outbox.ack(&firm, "matter/m1#000000000009").await.unwrap_err().code(), Code::RecordUnknown);
+        outbox.ack(&firm, &first[0]).await.unwrap();
+        outbox.ack(&firm, &first[0]).await.unwrap();
+        assert_eq!(next(&journal).await, ["matter/m1#000000000002"]);
+        outbox.ack(&firm, "matter/m1#000000000002").await.unwrap();
+        told(&journal, &firm, &["m1"]).await;
+        assert_eq!(next(&journal).await, ["matter/m1#000000000003"], "the counter goes on");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_waits_returns_when_nothing_comes() {
+        let runtime = VirtualRuntime::new(1);
+        let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        let began = runtime.monotonic();
+        let events = Outbox::new(&journal).next_events(None, 1, LEASE, Duration::from_secs(2)).await.unwrap();
+        assert!(events.is_empty());
+        assert_eq!(began.until(runtime.monotonic()), Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn an_acknowledgement_from_before_a_restore_removes_no_other_event() {
+        let runtime = VirtualRuntime::new(1);
+        let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+        let store = MemoryStore::new(Arc::clone(&shared));
+        let journal = Journal::new(Arc::new(store.clone()), shared);
+        let firm = FirmId::new("firm").unwrap();
+        let outbox = Outbox::new(&journal);
+        told(&journal, &firm, &["m"]).await;
+        outbox.ack(&firm, &next(&journal).await[0]).await.unwrap();
+        let backup = store.backup();
+        told(&journal, &firm, &["m"]).await;
+        let held = next(&journal).await;
+        assert_eq!(held, ["matter/m#000000000002"]);
+        store.restore(&backup);
+        let actor = Actor { id: ActorId::new("a").unwrap(), firm: firm.clone(), role: Role::Admin };
+        let config = crate::sync::SyncConfig::default();
+        crate::sync::recover(&journal, &actor, &config, Some(runtime.now())).await.unwrap();
+        told(&journal, &firm, &["m"]).await;
+        outbox.ack(&firm, &held[0]).await.unwrap();
+        let fresh = next(&journal).await;
+        assert!(fresh[0].starts_with("matter/m#000000000002@"), "the new one is still to be told: {fresh:?}");
+        outbox.ack(&firm, "matter/m#000000000002@another").await.unwrap();
+        outbox.ack(&firm, "matter/nobody#000000000001").await.unwrap();
+        runtime.advance(LEASE);
+        assert_eq!(next(&journal).await, fresh);
+        outbox.ack(&firm, &fresh[0]).await.unwrap();
+        runtime.advance(LEASE);
+        assert!(next(&journal).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_read_holds_up_its_subject_and_nothing_else() {
+        for body in [r#"{"type":"of_a_newer_version"}"#, "{\"type\":"] {
+            let runtime = VirtualRuntime::new(1);
+            let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
+            let store = MemoryStore::new(Arc::clone(&shared));
+            let journal = Journal::new(Arc::new(store.clone()), shared);
+            let firm = FirmId::new("firm").unwrap();
+            told(&journal, &firm, &["m1", "m1", "m2", "m2", "m3"]).await;
+            for id in ["matter/m1#000000000001", "matter/m2#000000000002"] {
+                let key = Key::new(&firm, EVENTS, id);
+                let was = store.get(&key).await.unwrap().unwrap();
+                let expect = Expect::Version(was.version);
+                let due_in = was.due_at.map(|_| Duration::ZERO);
+                let write = Write::Put { key, expect, version: Version(format!("x{id}")), due_in, body: body.into() };
+                assert!(matches!(store.commit(&[write]).await.unwrap(), Commit::Done { .. }));
+            }
+            assert_eq!(next(&journal).await, ["matter/m2#000000000001", "matter/m3#000000000001"], "{body}");
+            Outbox::new(&journal).ack(&firm, "matter/m2#000000000001").await.unwrap();
+            for _ in 0..3 {
+                runtime.advance(LEASE);
+                assert_eq!(next(&journal).await, ["matter/m3#000000000001"], "{body}");
+            }
+            let kept = ["matter/m1#000000000001", "matter/m1#000000000002", "matter/m2#000000000002"];
+            for id in kept {
+                assert!(store.body(&Key::new(&firm, EVENTS, id)).is_some(), "{id} is lost");
+            }
+        }
+    }
+}
