@@ -8,6 +8,9 @@
     allow(clippy::arc_with_non_send_sync, reason = "one source for all targets; there, one thread")
 )]
 
+#[macro_use]
+pub mod mutate;
+
 mod calls;
 pub mod clio;
 pub mod connection;

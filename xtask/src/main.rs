@@ -47,7 +47,7 @@ fn main() -> ExitCode {
              kills: kills a worker (SIGKILL) while it syncs, 1000 times unless told\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
-             mutate: takes out one safeguard after the other, and the simulation must notice\n  \
+             mutate: switches off one safeguard after the other, and the simulation must notice\n  \
              intake: copies the example intakes to out/intake, with a file of 120 MB",
         )),
     };

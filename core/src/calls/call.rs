@@ -193,7 +193,7 @@ impl<'a> Caller<'a> {
     ) -> Result<A, Failed> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let lease = self.claim.map(Claim::send_until);
-        let not_after = not_after.into_iter().chain(lease).min();
+        let not_after = not_after.into_iter().chain(lease).min().filter(|_| !mutated!(SendDeadline));
         let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };
         let Turn { grant, seat } = turn;
         let answer = self.engine.clio.call(&grant.token, request, limits).await;

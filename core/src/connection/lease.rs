@@ -43,7 +43,8 @@ impl Lease {
             Some(held) => {
                 let now = journal.store_now().await?;
                 // One that ends later than any would is of before that clock was set back.
-                if held.due_at.is_some_and(|end| now < end && end <= now + LEASE * 2) {
+                let is_held = held.due_at.is_some_and(|end| now < end && end <= now + LEASE * 2);
+                if is_held && !mutated!(RefreshLease) {
                     return Ok(None);
                 }
                 Expect::Version(held.version)

@@ -152,6 +152,7 @@ impl Connection {
             ConnectionState::ReconnectRequired => {
                 Err(Error::new(Code::ReconnectRequired).with("connection", &stored.value.id))
             }
+            ConnectionState::Revoking if mutated!(UsableConnection) => Ok(stored),
             ConnectionState::Revoking | ConnectionState::Disconnected => Err(Code::NotConnected.into()),
         }
     }

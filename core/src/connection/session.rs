@@ -226,7 +226,9 @@ impl Session {
             expires_at: granted.expires_at,
             replaced: current.opened.tokens.replaced.clone(),
         };
-        let saved = match self.0.vault.swap(firm, &connection.id, Some(&current.opened.version), &tokens).await {
+        let found = if mutated!(RefreshSwap) { self.0.vault.load(firm, &connection.id).await? } else { None };
+        let over = found.map_or_else(|| current.opened.version.clone(), |found| found.version);
+        let saved = match self.0.vault.swap(firm, &connection.id, Some(&over), &tokens).await {
             Ok(saved) => saved,
             Err(error) => {
                 // Without its data key nothing can be sealed: it was disconnected meanwhile.

@@ -150,7 +150,8 @@ pub(crate) enum Source<'a> {
 fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool, epoch: Option<&str>) -> Verdict {
     let Some(known) = known else { return Verdict::Keep { tell: true } };
     let forgotten = known.epoch.as_deref() != epoch;
-    if at < known.updated_at || known.host_changed_at.is_some_and(|own| at < own) {
+    let is_older = at < known.updated_at && !mutated!(LastWriteWins);
+    if is_older || known.host_changed_at.is_some_and(|own| at < own) {
         return Verdict::Drop;
     }
     // What the host has now is its own: what Clio says since is news, even if it is what Clio said before.

@@ -330,7 +330,8 @@ impl Connect {
                 }
                 Err(refusal) => return Err(refusal),
             }
-            tokens.replaced = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
+            let replaced = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
+            tokens.replaced = if mutated!(ReplacedGrant) { Vec::new() } else { replaced };
         }
         if !tokens.replaced.is_empty() {
             let stored = self.vault.swap(firm, &connection.id, Some(&stored), &tokens).await.map_err(failed)?;

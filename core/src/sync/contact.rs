@@ -235,7 +235,9 @@ impl Driver<'_> {
             }
             Choice::Ask(candidates) => Probe::Review(candidates),
             // It would have been found by its email, unless it was sent with another one: what was sent was lost with the intent.
-            Choice::Nobody if sent.email.is_some() && !intent.is_recovered() => Probe::Miss,
+            Choice::Nobody if sent.email.is_some() && (!intent.is_recovered() || mutated!(CorrectedClient)) => {
+                Probe::Miss
+            }
             Choice::Nobody => {
                 let free = self.free_contacts(&created, intent).await?;
                 let after = self.engine.created_after(intent, due_at).await?;

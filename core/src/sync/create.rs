@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use futures_util::future::{Either, ready};
 use zeroize::Zeroizing;
 
 use super::driver::Driver;
@@ -104,14 +105,19 @@ impl Driver<'_> {
             let expect = current.clone().map_or_else(|| asked.expect(), Expect::Version);
             let version = unit.put_due(key.clone(), expect, Some(quiet), &Thing::Intent(intent.clone()))?;
             if let (None, Some((key, value))) = (&current, companion) {
-                unit.put(key.clone(), Expect::Absent, value)?;
+                let was = if mutated!(ContactKeyAbsent) { self.engine.journal.store().get(key).await? } else { None };
+                unit.put(key.clone(), was.map_or(Expect::Absent, |was| Expect::Version(was.version)), value)?;
             }
+            // It begins where it is awaited.
+            let sending = self.caller.send_once(turn, request, Some(not_after));
+            let sending =
+                if mutated!(IntentBeforeSend) { Either::Left(ready(sending.await)) } else { Either::Right(sending) };
             let committed_at = match self.commit_unit(&unit).await? {
                 Commit::Done { at } => at,
                 Commit::Conflict => return Ok(Creation::Raced),
             };
             current = Some(version.clone());
-            let failed = match self.caller.send_once(turn, request, Some(not_after)).await {
+            let failed = match sending.await {
                 Ok(answer) => {
                     let intent = Intent { committed_at: Some(committed_at), ..intent };
                     return Ok(Creation::Created(answer, Box::new(Stored { value: intent, version, due_at: None })));
@@ -163,7 +169,11 @@ impl Driver<'_> {
             // The store may have lost that it was sent once more.
             recovery.must_be_quiet(key.collection)?;
         }
-        let listed_at = intent.due_at.map(|quiet_at| quiet_at + self.engine.config.index_delay);
+        let listed_at = intent.due_at.map(|quiet_at| {
+            let quiet_at =
+                if mutated!(LateExecution) { quiet_at.min(committed_at(&intent.value, None)) } else { quiet_at };
+            if mutated!(IndexDelay) { quiet_at } else { quiet_at + self.engine.config.index_delay }
+        });
         if let Some(listed_at) = listed_at.filter(|listed_at| *listed_at > asked_at) {
             let left = asked_at.until(listed_at) + Duration::from_millis(1);
             // What was created shows long before it is certain that nothing was; and where another matter's run is creating it, that run is done in a moment.

@@ -185,7 +185,8 @@ impl Driver<'_> {
             }
         }
         let after = self.engine.created_after(intent, due_at).await?;
-        match after.probe(|after| dedupe::probe_matter(&sent, &free, after, intent.is_recovered())) {
+        let probe = after.probe(|after| dedupe::probe_matter(&sent, &free, after, intent.is_recovered()));
+        match if mutated!(Lookup) { Probe::Miss } else { probe } {
             Probe::Found(clio) => {
                 let seen = found.iter().find(|matter| matter.id == clio).map(Seen::from);
                 let seen = seen.unwrap_or(Seen { clio, status: None, updated_at: None });

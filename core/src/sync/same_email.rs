@@ -48,7 +48,7 @@ pub(crate) enum Choice {
 /// be chosen again, or the client's matters would be created once more under the other one.
 pub(crate) fn choose(candidates: &[Candidate], policy: OnNameMismatch) -> Choice {
     let several = |count: usize| (count > 1).then_some(Note::SeveralContactsMatch);
-    let agreeing = candidates.iter().filter(|candidate| candidate.agrees).map(|candidate| candidate.clio);
+    let agreeing = candidates.iter().filter(|one| one.agrees || mutated!(NameCheck)).map(|candidate| candidate.clio);
     if let Some(clio) = agreeing.clone().min() {
         return Choice::This(clio, several(agreeing.count()).into_iter().collect());
     }

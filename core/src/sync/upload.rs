@@ -131,7 +131,7 @@ impl Driver<'_> {
                 return Err(refused(failure).into());
             }
             let in_doubt = failure.outcome == Outcome::Unknown && failure.http_status.is_none();
-            let elsewhere = in_doubt && after_a_doubt == Anew::Elsewhere;
+            let elsewhere = in_doubt && after_a_doubt == Anew::Elsewhere && !mutated!(OtherAddress);
             let wait = schedule.next_wait(&*self.engine.runtime)?;
             self.engine.stop.unless_told(self.engine.runtime.sleep(wait)).await?;
             self.caller.note_retry(&failure.error);

@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+#[cfg(mutate)]
+use casehug_clio::mutate::{self, Mutation};
 use clap::Parser;
 
 #[global_allocator]
@@ -30,12 +32,35 @@ struct Args {
     /// Stop after so many seeds that do not hold.
     #[arg(long, default_value_t = 5)]
     most: usize,
+    /// Switch this safeguard off, for all seeds.
+    #[cfg(mutate)]
+    #[arg(long, value_parser = safeguard)]
+    without: Option<Mutation>,
+    /// Tell what can be switched off, and end.
+    #[cfg(mutate)]
+    #[arg(long)]
+    safeguards: bool,
+}
+
+#[cfg(mutate)]
+fn safeguard(name: &str) -> Result<Mutation, String> {
+    let found = mutate::ALL.iter().find(|one| format!("{one:?}") == name);
+    found.copied().ok_or_else(|| String::from("no such safeguard"))
 }
 
 fn main() -> ExitCode {
     let mut args = Args::parse();
     if let Some(seed) = args.seed {
         (args.first, args.seeds) = (seed, 1);
+    }
+    #[cfg(mutate)]
+    if args.safeguards {
+        mutate::ALL.iter().for_each(|one| println!("{one:?}"));
+        return ExitCode::SUCCESS;
+    }
+    #[cfg(mutate)]
+    if let Some(safeguard) = args.without {
+        mutate::activate(safeguard);
     }
     simulation::world::TELLING.store(args.tell, Ordering::Relaxed);
     let (next, end) = (AtomicU64::new(args.first), args.first.saturating_add(args.seeds));
@@ -72,6 +97,10 @@ fn main() -> ExitCode {
         }
     });
     let ran = next.load(Ordering::Relaxed).min(end) - args.first;
+    #[cfg(mutate)]
+    if args.without.is_some() {
+        println!("its place was reached {} times", mutate::reached());
+    }
     let seconds = started.elapsed().as_secs_f64();
     let failed = failed.into_inner().unwrap_or_default();
     println!(

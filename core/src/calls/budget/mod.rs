@@ -227,8 +227,10 @@ impl Budget {
     fn seat(self: &Arc<Self>) -> Option<Seat> {
         let now = self.journal.runtime().monotonic();
         let mut state = self.state();
-        let window = state.window.as_mut().filter(|window| window.ends > now && window.leased > 0)?;
-        window.leased -= 1;
+        if !mutated!(BudgetWait) {
+            let window = state.window.as_mut().filter(|window| window.ends > now && window.leased > 0)?;
+            window.leased -= 1;
+        }
         state.in_flight += 1;
         Some(Seat(Arc::clone(self)))
     }
