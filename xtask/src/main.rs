@@ -8,6 +8,7 @@ mod demo;
 mod dist;
 mod hide;
 mod hosts;
+mod layers;
 mod simulate;
 mod test;
 mod wasm;

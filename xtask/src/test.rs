@@ -8,6 +8,7 @@ type Step = (&'static str, fn() -> Outcome);
 const STEPS: &[Step] = &[
     ("format", || run("cargo", &["fmt", "--all", "--check"])),
     ("pure", core_is_pure),
+    ("layers", crate::layers::layers),
     ("hosts", crate::hosts::resolve),
     ("lint", || run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("wasm", crate::wasm::check),

@@ -7,7 +7,7 @@
 mod codes;
 mod failure;
 #[cfg(test)]
-mod places;
+mod places_tests;
 
 pub use codes::{ALL_CODES, Code};
 pub use failure::Failure;

@@ -26,7 +26,7 @@ pub(crate) use seen::{list as list_seen, note as note_seen};
 pub(crate) use transfer::{export, import};
 
 use crate::domain::{Actor, ActorId, ClioId, FirmId};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::jobs::Trigger;
 use crate::ports::{Commit, Expect, Key};
 use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Stored, Unit, wake_in};
@@ -201,7 +201,7 @@ fn check_case_types(settings: &FirmSettings, before: &FirmSettings) -> Result<()
             Some(2..) => "case_type_twice",
             _ => continue,
         };
-        let refused = crate::Error::new(crate::Code::SettingInvalid);
+        let refused = Error::new(Code::SettingInvalid);
         return Err(refused.with("setting", "practice_areas").with("reason", reason));
     }
     Ok(())
@@ -223,7 +223,7 @@ pub(crate) async fn save(
     let stored = stored(journal, &actor.firm).await?;
     let before = stored.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
     if before.revision != settings.revision {
-        return Err(crate::Code::SettingsChanged.into());
+        return Err(Code::SettingsChanged.into());
     }
     check_case_types(settings, &before)?;
     let named = |settings: &FirmSettings| {
@@ -234,7 +234,7 @@ pub(crate) async fn save(
     if let Some(gone) =
         named(settings).into_iter().find(|id| !known.contains(id) && areas.iter().all(|area| area.id != *id))
     {
-        return Err(crate::Error::new(crate::Code::PracticeAreaGone).with("practice_area", gone));
+        return Err(Error::new(Code::PracticeAreaGone).with("practice_area", gone));
     }
     let settings = FirmSettings { revision: before.revision + 1, ..settings.clone() };
     let mut unit = journal.unit(&actor.firm)?;
@@ -255,6 +255,6 @@ pub(crate) async fn save(
     }
     match journal.commit(&unit).await? {
         Commit::Done { .. } => Ok(settings.revision),
-        Commit::Conflict => Err(crate::Code::SettingsChanged.into()),
+        Commit::Conflict => Err(Code::SettingsChanged.into()),
     }
 }

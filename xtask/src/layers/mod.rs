@@ -1,0 +1,224 @@
+//! `cargo xtask test layers`: core is laid out in layers (`docs/architecture.md`), and nothing runs back up.
+//!
+//! Judged is what ships: the code of `core/src` without its tests. It fails on
+//!
+//! - an import that runs up, or that names an item by the crate's root instead of its folder;
+//! - a cycle between folders, those of one layer included;
+//! - a type with methods in another folder than its own: who reads `x.y()` knows where `y` is;
+//! - a function over 60 lines.
+
+mod imports;
+mod shape;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use self::source::Source;
+use crate::{Outcome, root};
+
+/// From the lowest to the highest. A folder imports from those below it, and from its own row as long as there is no cycle.
+const LAYERS: &[&[&str]] = &[
+    &["error"],
+    &["json", "lines", "maybe_send", "nudge", "stop"],
+    &["domain"],
+    &["ports"],
+    &["detached", "memory"],
+    &["clio"],
+    &["store"],
+    &["crypto"],
+    &["connection"],
+    &["settings", "links", "calls"],
+    &["sync", "inbound", "contact_review"],
+    &["lifecycle", "jobs", "history"],
+    &["api", "sdk"],
+];
+
+/// What still runs up. The list only shrinks.
+const KNOWN_ARROWS: &[(&str, &str)] = &[
+    ("calls", "inbound"),
+    ("calls", "jobs"),
+    ("calls", "sync"),
+    ("connection", "jobs"),
+    ("connection", "lifecycle"),
+    ("contact_review", "inbound"),
+    ("contact_review", "sync"),
+    ("domain", "store"),
+    ("inbound", "sync"),
+    ("links", "sync"),
+    ("settings", "jobs"),
+    ("store", "sync"),
+    ("sync", "history"),
+    ("sync", "jobs"),
+    ("sync", "lifecycle"),
+];
+
+/// Types that still have methods elsewhere. The list only shrinks.
+const KNOWN_METHODS: &[&str] =
+    &["Engine in calls", "Engine in contact_review", "Engine in inbound", "Engine in jobs", "Engine in links"];
+
+/// Functions that are still too long. The list only shrinks.
+const KNOWN_LONG: &[&str] = &[
+    "calls/budget::lease",
+    "jobs/claims::acquire",
+    "lifecycle/connect::establish",
+    "sync/contact::resolve_contact",
+    "sync/create::create",
+    "sync/document::document",
+    "sync/engine::run_fenced",
+];
+
+pub(crate) fn layers() -> Outcome {
+    let sources = read(&root().join("core/src"))?;
+    let faults = judge(&sources);
+    let (arrows, folders) = (arrows(&sources).len(), LAYERS.concat().len());
+    if faults.is_empty() {
+        let known = (KNOWN_ARROWS.len(), KNOWN_METHODS.len(), KNOWN_LONG.len());
+        println!(
+            "core: {} files, {folders} folders, {arrows} arrows; (up, methods, long) left: {known:?}",
+            sources.len()
+        );
+        return Ok(());
+    }
+    for fault in &faults {
+        eprintln!("{fault}");
+    }
+    Err(format!("{} faults", faults.len()))
+}
+
+fn read(folder: &Path) -> Result<Vec<Source>, String> {
+    let (mut sources, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(next) = folders.pop() {
+        let entries = fs::read_dir(&next).map_err(|error| format!("{}: {error}", next.display()))?;
+        for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                sources.extend(Source::new(&name, &text));
+            }
+        }
+    }
+    // The suites that hosts run over their ports are no layer.
+    sources.retain(|source| source.folder() != "testing");
+    sources.sort_by(|one, other| one.module.cmp(&other.module));
+    Ok(sources)
+}
+
+/// Which folder names which, and where it does so first.
+fn arrows(sources: &[Source]) -> BTreeMap<(&str, String), String> {
+    let mut found = BTreeMap::new();
+    for source in sources.iter().filter(|source| !source.folder().is_empty()) {
+        for (line, name) in imports::of(source).into_iter().filter(|(_, name)| name != source.folder()) {
+            found.entry((source.folder(), name)).or_insert_with(|| format!("{}:{line}", source.module.join("/")));
+        }
+    }
+    found
+}
+
+fn rank(folder: &str) -> Option<usize> {
+    LAYERS.iter().position(|row| row.contains(&folder))
+}
+
+fn judge(sources: &[Source]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let folders: BTreeSet<&str> = sources.iter().map(Source::folder).filter(|folder| !folder.is_empty()).collect();
+    for folder in folders.iter().filter(|folder| rank(folder).is_none()) {
+        faults.push(format!("{folder}: stands in no layer; see LAYERS in xtask/src/layers"));
+    }
+    let mut good = BTreeSet::new();
+    let arrows = arrows(sources);
+    for ((from, to), place) in &arrows {
+        let known = KNOWN_ARROWS.contains(&(from, to));
+        match (rank(from), rank(to)) {
+            (_, None) => faults.push(format!("{place}: crate::{to} is no folder; name the item by its folder")),
+            (Some(above), Some(below)) if above < below && !known => {
+                faults.push(format!("{place}: {from} -> {to} runs up"));
+            }
+            (Some(above), Some(below)) if above >= below && !known => {
+                good.insert((*from, to.as_str()));
+            }
+            _ => {}
+        }
+    }
+    faults.extend(cycle(&good).map(|cycle| format!("a cycle: {}", cycle.join(" -> "))));
+    let there = |(from, to): &(&'static str, &str)| arrows.contains_key(&(*from, (*to).to_owned()));
+    let mended = KNOWN_ARROWS.iter().filter(|arrow| !there(arrow));
+    faults.extend(mended.map(|(from, to)| format!("{from} -> {to} is mended: take it off its list")));
+    faults.extend(unlisted(shape::strangers(sources), KNOWN_METHODS));
+    faults.extend(unlisted(shape::long(sources), KNOWN_LONG));
+    faults
+}
+
+/// What is found and not known, and what is known and not found.
+fn unlisted(found: Vec<(String, String)>, known: &[&str]) -> Vec<String> {
+    let mended = known.iter().filter(|name| found.iter().all(|(there, _)| there != *name));
+    let mended: Vec<_> = mended.map(|name| format!("{name} is mended: take it off its list")).collect();
+    let new = found.into_iter().filter(|(name, _)| !known.contains(&name.as_str())).map(|(_, fault)| fault);
+    new.chain(mended).collect()
+}
+
+/// A cycle, if there is one.
+fn cycle<'a>(arrows: &BTreeSet<(&'a str, &'a str)>) -> Option<Vec<&'a str>> {
+    fn walk<'a>(
+        at: &'a str,
+        arrows: &BTreeSet<(&'a str, &'a str)>,
+        done: &mut BTreeSet<&'a str>,
+        way: &mut Vec<&'a str>,
+    ) -> bool {
+        if let Some(from) = way.iter().position(|step| *step == at) {
+            way.drain(..from);
+            way.push(at);
+            return true;
+        }
+        if !done.insert(at) {
+            return false;
+        }
+        way.push(at);
+        if arrows.iter().filter(|(from, _)| *from == at).any(|(_, to)| walk(to, arrows, done, way)) {
+            return true;
+        }
+        way.pop();
+        false
+    }
+    let (mut done, mut way) = (BTreeSet::new(), Vec::new());
+    arrows.iter().any(|(from, _)| walk(from, arrows, &mut done, &mut way)).then_some(way)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(files: &[(&str, &str)]) -> Vec<String> {
+        let sources: Vec<Source> = files.iter().filter_map(|(path, text)| Source::new(path, text)).collect();
+        let faults = judge(&sources);
+        faults.into_iter().filter(|fault| !fault.contains("take it off its list")).collect()
+    }
+
+    #[test]
+    fn core_is_laid_out_in_layers() {
+        let faults = judge(&read(&root().join("core/src")).unwrap());
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    #[test]
+    fn a_planted_violation_of_each_kind_is_found() {
+        let sound = ("sync/run.rs", "use crate::links::Link;\nuse crate::store::Journal;\n");
+        assert_eq!(judged(&[sound]), [""; 0]);
+        let up = judged(&[sound, ("store/journal.rs", "fn f() { crate::jobs::run() }")]);
+        assert_eq!(up, ["store/journal:1: store -> jobs runs up"]);
+        let tested = judged(&[("store/journal.rs", "#[cfg(test)]\nmod tests { use crate::sync::run; }")]);
+        assert_eq!(tested, [""; 0], "tests may look at everything");
+        let round = judged(&[("history/a.rs", "use crate::jobs::b;"), ("jobs/b.rs", "use crate::history::a;")]);
+        assert_eq!(round, ["a cycle: history -> jobs -> history"]);
+        let rootly = judged(&[("sync/a.rs", "use crate::Error;")]);
+        assert_eq!(rootly, ["sync/a:1: crate::Error is no folder; name the item by its folder"]);
+        assert_eq!(judged(&[("utils/a.rs", "")]), ["utils: stands in no layer; see LAYERS in xtask/src/layers"]);
+        let strange = judged(&[("store/a.rs", "pub struct Own;"), ("sync/b.rs", "impl Own {\n fn f() {} }")]);
+        assert_eq!(strange, ["sync/b:1: Own has methods in sync, and is of store"]);
+        let long = format!("fn long() {{\n{}}}\n", "    x();\n".repeat(60));
+        assert_eq!(judged(&[("sync/b.rs", &long)]), ["sync/b:1: long has 62 lines; 60 are the most"]);
+    }
+}
