@@ -1,0 +1,2 @@
+SELECT firm, id, version, due_at, body FROM casehug_clio.records
+WHERE firm = $1 AND collection = $2 AND id = $3;

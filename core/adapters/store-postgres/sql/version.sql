@@ -1,0 +1,1 @@
+SELECT version, oldest FROM casehug_clio.schema_version;

@@ -1,0 +1,65 @@
+//! PgBouncer before a server, in transaction mode: a connection of the server serves a client for one transaction only.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{Server, free_port, missing, user};
+
+/// Where Debian puts it.
+const PROGRAM: &str = "/usr/sbin/pgbouncer";
+
+/// A running PgBouncer. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Bouncer {
+    port: u16,
+    process: Child,
+}
+
+impl Bouncer {
+    /// Starts one before `server`, with as many connections to each of its databases. `None`: there is no PgBouncer here, which was said.
+    ///
+    /// # Panics
+    /// If it does not start, or is missing under `CI=true`.
+    #[must_use]
+    pub fn start(server: &Server, connections: u32) -> Option<Self> {
+        if !Path::new(PROGRAM).is_file() {
+            missing("PgBouncer", "pgbouncer");
+            return None;
+        }
+        let port = free_port();
+        let users = server.secret_file(&format!("users-{port}.txt"), "\"postgres\" \"\"\n");
+        let settings = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+             auth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = {connections}\nmax_client_conn = 500\n",
+            server.port(),
+            users.display(),
+        );
+        let settings = server.secret_file(&format!("bouncer-{port}.ini"), &settings);
+        let mut command = user::run_as(PROGRAM, server.user);
+        command.arg("--quiet").arg(settings).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+        let process = command.stderr(Stdio::null()).spawn().expect("pgbouncer");
+        let patience = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < patience, "pgbouncer does not answer");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Some(Self { port, process })
+    }
+
+    /// The address of a database of the server, through this.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        let name = database.rsplit('/').next().unwrap_or(database);
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+}
+
+impl Drop for Bouncer {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
