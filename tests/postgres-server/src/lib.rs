@@ -113,7 +113,7 @@ impl Server {
     /// Makes a new, empty database, and gives its address: `postgres://postgres@127.0.0.1:PORT/NAME`.
     pub fn database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        self.sql("postgres", &format!("CREATE DATABASE {name} STRATEGY file_copy"));
         self.url(&name)
     }
 

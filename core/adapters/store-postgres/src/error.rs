@@ -2,6 +2,7 @@
 //! letters (SQLSTATE) are kept.
 
 use std::error::Error as _;
+use std::io;
 
 use casehug_clio::{Code, Error, Retry};
 use tokio_postgres::error::SqlState;
@@ -74,22 +75,14 @@ pub(crate) fn not_connected(error: &tokio_postgres::Error) -> Failure {
     if let Some(state) = error.code() {
         return Failure::Refused(state.clone());
     }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<rustls::Error>() {
-            return Failure::Ours(no_tls("handshake"));
-        }
-        // An io::Error shows what is in it, not itself, to `source`.
-        if let Some(io) = cause.downcast_ref::<std::io::Error>()
-            && io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
-        {
-            return Failure::Ours(no_tls("handshake"));
-        }
-        source = cause.source();
-    }
-    // The driver has no other word for it.
+    let cause = error.source();
+    // The driver has no other words for these two.
     if error.to_string().starts_with("error performing TLS handshake") {
-        return Failure::Ours(no_tls("not_offered"));
+        let reason = if cause.is_some_and(|cause| cause.is::<io::Error>()) { "handshake" } else { "not_offered" };
+        return Failure::Ours(no_tls(reason));
+    }
+    if cause.is_some_and(|cause| cause.to_string() == "database does not allow writes") {
+        return Failure::Ours(refused("read_only"));
     }
     Failure::Lost
 }
