@@ -9,7 +9,9 @@
 )]
 
 #[macro_use]
-pub mod mutate;
+mod mutate;
+#[cfg(mutate)]
+pub use mutate::switch as mutations;
 
 mod calls;
 pub mod clio;

@@ -15,15 +15,13 @@ macro_rules! mutated {
 #[cfg(mutate)]
 macro_rules! mutated {
     ($name:ident) => {
-        $crate::mutate::Mutation::$name.is_active()
+        $crate::mutate::switch::Mutation::$name.is_active()
     };
 }
 
+/// What can be switched off, and the switch.
 #[cfg(mutate)]
-pub use switch::{ALL, Mutation, activate, reached};
-
-#[cfg(mutate)]
-mod switch {
+pub mod switch {
     use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
     macro_rules! mutations {

@@ -1,11 +1,8 @@
 //! A firm that moves to another Clio account in another region, and back: what was synced to one is never taken for a record of the other.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
-use backend::{ADMIN, Backend, MEMBER};
-use bench::{Bench, intake};
+use crate::backend::{ADMIN, Backend, MEMBER};
+use crate::bench::{Bench, intake};
 use clio_sim::{ClioSim, Config};
 use serde_json::{Value, json};
 

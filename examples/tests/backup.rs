@@ -1,12 +1,10 @@
 //! `sync-intake --backup`: a whole database in one file, beside whatever uses it, and restored as docs/admin.md says.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod bench;
-
 use std::path::Path;
 use std::process::{Command, Output};
 
-use bench::{Bench, intake};
+use crate::bench::{Bench, intake};
 use casehug_clio_store_sqlite::SqliteStore;
 
 fn back_up(db: &Path, file: &Path) -> Output {

@@ -1,15 +1,12 @@
 //! The callback of the example service, as browsers treat it: asked for ahead of time, asked twice, and left while Clio answers.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use backend::{ADMIN, Backend, OTHER_ADMIN, Who};
-use bench::Bench;
+use crate::backend::{ADMIN, Backend, OTHER_ADMIN, Who};
+use crate::bench::Bench;
 use clio_sim::{Action, Config, Fault};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,21 +1,18 @@
 //! A host whose wall clock jumps by hours while it syncs, and requests whose answers are lost meanwhile: what was created is still recognised.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-mod embedded;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bench::{Bench, assert_each_once, intake};
+use crate::bench::{Bench, assert_each_once, intake};
+use crate::embedded::{admin, connect, matter, open, sdk_with};
 use casehug_clio::domain::{Monotonic, RunStatus, Timestamp};
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::Runtime;
 use casehug_clio::{Result, Retry};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
-use embedded::{admin, connect, matter, open, sdk_with};
 
 /// The wall clock is somewhere within twelve hours of the truth, and somewhere else at every look, once it has begun to jump.
 #[derive(Debug)]

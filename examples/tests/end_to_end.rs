@@ -1,13 +1,11 @@
 //! The program against a real (simulated) Clio over HTTP, on a real SQLite file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use bench::{Bench, PROGRAM, assert_each_once, intake};
+use crate::bench::{Bench, PROGRAM, assert_each_once, intake};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +128,7 @@ async fn no_client_data_and_no_secret_in_the_database_logs_and_report() {
         assert!(!token(place), "a token in place {number}");
     }
     for (number, place) in places.iter().enumerate() {
-        bench::assert_no_client_data(place, &format!("place {number} (0 stdout, 1 stderr, then files)"));
+        crate::bench::assert_no_client_data(place, &format!("place {number} (0 stdout, 1 stderr, then files)"));
     }
     bench.sim.stop();
 }
@@ -205,5 +203,5 @@ async fn what_cannot_work_is_said_with_a_code() {
 #[test]
 #[should_panic(expected = "Asdfgh%20v.%20Yxcvbn in a log")]
 fn the_scan_finds_what_it_looks_for() {
-    bench::assert_no_client_data(b"GET /matters?query=Asdfgh%20v.%20Yxcvbn%20m1", "a log");
+    crate::bench::assert_no_client_data(b"GET /matters?query=Asdfgh%20v.%20Yxcvbn%20m1", "a log");
 }

@@ -1,13 +1,10 @@
 //! The vendor's FAQ, statement by statement, against the example service over HTTP. `docs/requirements.md` names one test for each row of the checklist.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
 use std::time::{Duration, Instant};
 
-use backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
-use bench::{Bench, assert_each_once, intake};
+use crate::backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
+use crate::bench::{Bench, assert_each_once, intake};
 use casehug_clio::domain::Timestamp;
 use clio_sim::{Action, Config, Fault};
 use reqwest::StatusCode;

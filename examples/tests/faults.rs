@@ -2,11 +2,9 @@
 //! end Clio holds everything once.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-
 use std::time::Duration;
 
-use bench::{Bench, assert_each_once, intake};
+use crate::bench::{Bench, assert_each_once, intake};
 use clio_sim::{Action, Config, Fault, Processing};
 use serde_json::{Value, json};
 

@@ -1,11 +1,8 @@
 //! The card in Settings, Integrations: the whole of `GET /status`, in each state, with what an admin should do next.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
-use backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
-use bench::{Bench, intake};
+use crate::backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
+use crate::bench::{Bench, intake};
 use casehug_clio::domain::Timestamp;
 use clio_sim::{Action, Config, Fault, Level};
 use serde_json::{Value, json};

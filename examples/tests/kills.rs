@@ -3,16 +3,13 @@
 //! `CASEHUG_KILLS` says how often; `cargo xtask kills` kills a thousand times.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
 
-mod bench;
-mod embedded;
-
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use bench::{Bench, assert_each_once, assert_no_client_data, intake};
+use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
+use crate::embedded::{admin, matter, open, sdk};
 use casehug_clio::jobs::MatterStatus;
 use clio_sim::Config;
-use embedded::{admin, matter, open, sdk};
 
 fn kills() -> u32 {
     std::env::var("CASEHUG_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(60)

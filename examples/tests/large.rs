@@ -2,12 +2,10 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests")]
 
-mod bench;
-
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bench::{Bench, assert_each_once, intake};
+use crate::bench::{Bench, assert_each_once, intake};
 
 /// Above 5 GB, where parts no longer grow: 51 of 100 MB and a rest. The file is sparse.
 const LARGE: u64 = 5_150_000_000;

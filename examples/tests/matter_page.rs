@@ -1,11 +1,8 @@
 //! What the pages of the example service are asked for and show: where a matter stands in part, which practice area it gets, and the audit log by question.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
-use backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
-use bench::{Bench, assert_each_once, intake};
+use crate::backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
+use crate::bench::{Bench, assert_each_once, intake};
 use casehug_clio::domain::Timestamp;
 use clio_sim::{Action, Config, Fault};
 use reqwest::StatusCode;

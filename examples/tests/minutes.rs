@@ -1,13 +1,11 @@
 //! What takes minutes, in seconds: a host whose clocks run faster than Clio's. Real HTTP all the same.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-mod embedded;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bench::{Bench, assert_each_once, intake};
+use crate::bench::{Bench, assert_each_once, intake};
+use crate::embedded::{admin, connect, matter};
 use casehug_clio::clio::{ClioHost, MatterStatus};
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
@@ -22,7 +20,6 @@ use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault, Level, Processing};
-use embedded::{admin, connect, matter};
 
 /// Every real second is so many of the host's.
 const FASTER: u32 = 40;

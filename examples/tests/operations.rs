@@ -1,12 +1,10 @@
 //! What administrators and operators do, over real HTTP and SQLite: decide reviews, read and prune logs, retry, backfill, recover after a restore.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-mod embedded;
-
 use std::time::Duration;
 
-use bench::{Bench, assert_each_once, assert_no_client_data, intake};
+use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
+use crate::embedded::{admin, connect, matter, open, sdk};
 use casehug_clio::domain::{Actor, ClioId, MatterId, RunStatus, StepKind, Timestamp};
 use casehug_clio::history::{AuditQuery, RunQuery};
 use casehug_clio::jobs::{BackfillStatus, MatterStatus, Trigger, WorkerConfig};
@@ -16,7 +14,6 @@ use casehug_clio::sync::Decision;
 use casehug_clio::{Code, ErrorKind, Sdk};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
-use embedded::{admin, connect, matter, open, sdk};
 use serde_json::json;
 
 async fn connected(bench: &Bench) -> Sdk {

@@ -1,9 +1,7 @@
 //! Several processes on one database at once, and what an admin must decide.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-
-use bench::{Bench, assert_each_once, intake};
+use crate::bench::{Bench, assert_each_once, intake};
 use clio_sim::{Action, Config, Fault};
 use serde_json::{Value, json};
 

@@ -1,8 +1,6 @@
 //! The README's quickstart is the program in `src/quickstart.rs`, word for word, and the program works.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,7 +36,7 @@ fn quickstart(url: &str, database: &Path) -> (String, bool) {
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
         if line.starts_with("http") {
-            writeln!(stdin, "{}", bench::redirect_of(&line)).unwrap();
+            writeln!(stdin, "{}", crate::bench::redirect_of(&line)).unwrap();
         }
         printed += &line;
         printed.push('\n');

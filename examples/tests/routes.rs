@@ -2,13 +2,10 @@
 //! The routes are read from the service's source, so one that is added without a row in [`TABLE`] fails here.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
 use std::collections::BTreeSet;
 
-use backend::{ADMIN, Backend, MEMBER, STRANGER, Who};
-use bench::{Bench, assert_no_client_data, intake};
+use crate::backend::{ADMIN, Backend, MEMBER, STRANGER, Who};
+use crate::bench::{Bench, assert_no_client_data, intake};
 use clio_sim::Config;
 use reqwest::Method;
 use serde_json::{Value, json};

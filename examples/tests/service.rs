@@ -1,13 +1,10 @@
 //! The example service over HTTP, with a Clio that delivers real webhooks to it: the way back, disconnecting, reconnecting, roles, settings, health.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
 use std::time::Duration;
 
-use backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN, STRANGER};
-use bench::{Bench, intake};
+use crate::backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN, STRANGER};
+use crate::bench::{Bench, intake};
 use clio_sim::{Action, Config, Fault};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Method, StatusCode};

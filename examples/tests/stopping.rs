@@ -2,16 +2,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use backend::{Backend, MEMBER};
-use bench::{Bench, assert_each_once, intake};
+use crate::backend::{Backend, MEMBER};
+use crate::bench::{Bench, assert_each_once, intake};
 use clio_sim::{Action, Config, Fault};
 use serde_json::json;
 

@@ -1,12 +1,10 @@
 //! What `sync-intake` shows: words for people, stable names in JSON, exit codes that tell results apart.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-
 use std::path::Path;
 use std::process::{Command, Output};
 
-use bench::{Bench, PROGRAM, intake};
+use crate::bench::{Bench, PROGRAM, intake};
 use clio_sim::Config;
 use clio_sim::model::Request;
 use serde_json::{Value, json};

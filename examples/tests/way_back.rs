@@ -1,13 +1,10 @@
 //! Deliveries at the edges of a connection: twice, late, for somebody else's matter, to a subscription that ended, and none at all.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
 use std::time::Duration;
 
-use backend::{ADMIN, Backend, MEMBER};
-use bench::{Bench, intake};
+use crate::backend::{ADMIN, Backend, MEMBER};
+use crate::bench::{Bench, intake};
 use clio_sim::Config;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

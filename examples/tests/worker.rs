@@ -1,18 +1,15 @@
 //! The worker, over real HTTP and SQLite: triggers, several processes' worth of workers, a connection that breaks and is mended.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-mod bench;
-mod embedded;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench::{Bench, assert_each_once, intake};
+use crate::bench::{Bench, assert_each_once, intake};
+use crate::embedded::{admin, builder, connect, matter, open, sdk};
 use casehug_clio::Sdk;
 use casehug_clio::jobs::{MatterStatus, Trigger, WorkerConfig};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
-use embedded::{admin, builder, connect, matter, open, sdk};
 use tokio::sync::oneshot;
 
 /// Waits until the matter's sync stands so.

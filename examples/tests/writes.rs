@@ -1,11 +1,8 @@
 //! What is written through the service is read strictly: a field that is missing, misspelt or of another type is refused with its path, and nothing is changed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
-use backend::{ADMIN, Backend};
-use bench::{Bench, intake};
+use crate::backend::{ADMIN, Backend};
+use crate::bench::{Bench, intake};
 use serde_json::{Value, json};
 
 /// The route, what is sent wrongly, and what is said of it: reason and path.

@@ -63,8 +63,10 @@ fn main() -> ExitCode {
 
 /// Kills a worker so often.
 fn kills(times: &str) -> Outcome {
-    let mut test =
-        command("cargo", &["test", "--package", "casehug-clio-examples", "--test", "kills", "--", "--nocapture"]);
+    let mut test = command(
+        "cargo",
+        &["test", "--package", "casehug-clio-examples", "--test", "end_to_end", "kills::", "--", "--nocapture"],
+    );
     let status = test.env("CASEHUG_KILLS", times).status().map_err(|error| error.to_string())?;
     if status.success() { Ok(()) } else { Err(format!("kills: {status}")) }
 }

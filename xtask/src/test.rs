@@ -50,3 +50,38 @@ fn core_is_pure() -> Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use crate::root;
+
+    /// Crates whose tests are one program.
+    fn crates(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("target") && !path.ends_with("node_modules") {
+                crates(&path, found);
+            } else if path.ends_with("Cargo.toml") && fs::read_to_string(&path).unwrap().contains("autotests = false") {
+                found.push(path.with_file_name("tests"));
+            }
+        }
+    }
+
+    #[test]
+    fn no_file_of_tests_is_left_out_of_its_program() {
+        let mut folders = Vec::new();
+        crates(&root(), &mut folders);
+        assert!(folders.len() >= 4, "{folders:?}");
+        for folder in folders {
+            let main = fs::read_to_string(folder.join("main.rs")).unwrap();
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+                assert!(name == "main" || main.contains(&format!("mod {name};")), "{} never runs", path.display());
+            }
+        }
+    }
+}

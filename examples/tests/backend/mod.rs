@@ -1,6 +1,5 @@
 //! The example service as a process of its own, driven over HTTP, with a Clio that delivers real webhooks to it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-#![allow(dead_code, reason = "each test program uses a part")]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

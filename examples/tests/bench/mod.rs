@@ -1,6 +1,5 @@
 //! What the end-to-end tests share: a simulated Clio, a folder of intakes, and the program.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-#![allow(dead_code, reason = "each test program uses a part")]
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};

@@ -1,6 +1,5 @@
 //! The SDK inside the test's own process.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
-#![allow(dead_code, reason = "each test program uses a part")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,12 +1,10 @@
 //! What is the same for every resource: versions, fields, pages, tags, limits, permissions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{Rig, read};
 use clio_sim::Level;
 use reqwest::header::{DATE, USER_AGENT};
 use serde_json::{Value, json};
-use support::{Rig, read};
 
 #[tokio::test]
 async fn fields_decide_what_comes_back() {
@@ -58,7 +56,7 @@ async fn the_firewall_wants_a_plain_user_agent() {
         let refused = read(request.send().await.unwrap()).await.expect(403);
         assert!(refused.header("content-type").starts_with("text/html") && refused.text.contains("<html>"));
     }
-    let silent = support::client(reqwest::Client::builder())
+    let silent = crate::support::client(reqwest::Client::builder())
         .get(format!("{}/api/v4/contacts", rig.sim.url()))
         .bearer_auth(&rig.token);
     assert!(read(silent.send().await.unwrap()).await.expect(403).text.contains("403 Forbidden"));
@@ -245,7 +243,7 @@ const NEWER: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn shapes_equal_the_document() {
-    let Some(document) = support::openapi() else {
+    let Some(document) = crate::support::openapi() else {
         return;
     };
     let schemas = &document["components"]["schemas"];

@@ -1,8 +1,6 @@
 //! The program: one line of JSON, then a Clio until it is told to stop.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -35,7 +33,7 @@ async fn it_announces_itself_and_leaves_with_its_parent() {
         start(&["--config", config, "--seed-file", seed, "--auto-consent", "--region", "ca", "--exit-with-stdin"]);
     let url = line["url"].as_str().unwrap();
     assert!(line["storage_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
-    let state: Value = support::client(reqwest::Client::builder())
+    let state: Value = crate::support::client(reqwest::Client::builder())
         .get(format!("{url}/__sim/state"))
         .send()
         .await

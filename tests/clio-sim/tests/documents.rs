@@ -1,14 +1,12 @@
 //! The three steps of an upload, in one piece and in many, and every way they fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{Answer, Rig, read};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clio_sim::Processing;
 use md5::Md5;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::{Answer, Rig, read};
 
 const LIST: &str = "/documents.json?fields=id,name";
 

@@ -1,13 +1,11 @@
 //! Faults: what the client sees, and what happened all the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Answer, Rig, read};
 use clio_sim::{Action, Fault};
 use serde_json::{Value, json};
-use support::{Answer, Rig, read};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
 fn body() -> Value {

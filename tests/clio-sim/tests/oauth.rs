@@ -1,14 +1,12 @@
 //! Consent, codes, tokens and their end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{Answer, Rig, read};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clio_sim::Rotation;
 use reqwest::Url;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::{Answer, Rig, read};
 
 const CALLBACK: &str = "http://127.0.0.1:7777/callback";
 

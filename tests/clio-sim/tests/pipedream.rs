@@ -1,10 +1,8 @@
 //! The requests that Pipedream's Clio components make: axios, JSON, the API's defaults, and a receiver that trusts the handshake.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{Answer, Rig, read};
 use serde_json::{Value, json};
-use support::{Answer, Rig, read};
 
 const AGENT: &str = "@PipedreamHQ/platform v1.0";
 

@@ -1,11 +1,9 @@
 //! What Rails and Ruby read that a stricter server would refuse, as other people's clients send it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{Answer, Rig, read};
 use clio_sim::model::shapes::SHAPES;
 use serde_json::{Value, json};
-use support::{Answer, Rig, read};
 
 fn ids(answer: &Answer) -> Vec<i64> {
     answer.data().as_array().unwrap().iter().map(|record| record["id"].as_i64().unwrap()).collect()

@@ -1,10 +1,8 @@
 //! Contacts, matters, practice areas and webhooks: what Clio accepts, drops, refuses and finds again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{Answer, Rig, read};
 use serde_json::{Value, json};
-use support::{Answer, Rig, read};
 
 const CONTACT: &str = "id,etag,name,first_name,last_name,type,primary_email_address,primary_phone_number,is_client,\
     created_at,updated_at,email_addresses{id,address,primary,name},phone_numbers{number,name,primary},\

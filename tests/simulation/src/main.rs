@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 #[cfg(mutate)]
-use casehug_clio::mutate::{self, Mutation};
+use casehug_clio::mutations::{self, Mutation};
 use clap::Parser;
 
 #[global_allocator]
@@ -44,7 +44,7 @@ struct Args {
 
 #[cfg(mutate)]
 fn safeguard(name: &str) -> Result<Mutation, String> {
-    let found = mutate::ALL.iter().find(|one| format!("{one:?}") == name);
+    let found = mutations::ALL.iter().find(|one| format!("{one:?}") == name);
     found.copied().ok_or_else(|| String::from("no such safeguard"))
 }
 
@@ -55,12 +55,12 @@ fn main() -> ExitCode {
     }
     #[cfg(mutate)]
     if args.safeguards {
-        mutate::ALL.iter().for_each(|one| println!("{one:?}"));
+        mutations::ALL.iter().for_each(|one| println!("{one:?}"));
         return ExitCode::SUCCESS;
     }
     #[cfg(mutate)]
     if let Some(safeguard) = args.without {
-        mutate::activate(safeguard);
+        mutations::activate(safeguard);
     }
     simulation::world::TELLING.store(args.tell, Ordering::Relaxed);
     let (next, end) = (AtomicU64::new(args.first), args.first.saturating_add(args.seeds));
@@ -99,7 +99,7 @@ fn main() -> ExitCode {
     let ran = next.load(Ordering::Relaxed).min(end) - args.first;
     #[cfg(mutate)]
     if args.without.is_some() {
-        println!("its place was reached {} times", mutate::reached());
+        println!("its place was reached {} times", mutations::reached());
     }
     let seconds = started.elapsed().as_secs_f64();
     let failed = failed.into_inner().unwrap_or_default();

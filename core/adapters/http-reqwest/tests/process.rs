@@ -2,19 +2,14 @@
 //! program again with a variable set, and takes the other branch there.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Tests.
 
-mod common;
-#[cfg(target_os = "linux")]
-#[path = "common/upload.rs"]
-mod upload;
-
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake};
 use std::time::Duration;
 
+use crate::common::{get, put, transport};
 use casehug_clio::ports::{HttpFailureKind, HttpTransport as _, Sent};
-use common::{get, put, transport};
 use http_conformance_server::Server;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
@@ -28,7 +23,12 @@ async fn child(test: &'static str, task: String, environment: Vec<(&'static str,
         for name in ["NO_PROXY", "no_proxy"] {
             command.env_remove(name);
         }
-        command.args(["--exact", test, "--nocapture"]).env(CHILD, task).envs(environment).output().unwrap()
+        command
+            .args(["--exact", &format!("process::{test}"), "--nocapture"])
+            .env(CHILD, task)
+            .envs(environment)
+            .output()
+            .unwrap()
     };
     tokio::task::spawn_blocking(run).await.unwrap()
 }
@@ -73,9 +73,9 @@ async fn a_proxy_of_the_environment_is_ignored() {
 async fn a_large_document_passes_through_a_little_memory() {
     const MIB: u64 = 256;
     if let Ok(server) = std::env::var(CHILD) {
-        let (kib, took) = upload::growth(&server, MIB).await.unwrap();
+        let (kib, took) = crate::common::upload::growth(&server, MIB).await.unwrap();
         println!("{MIB} MiB in {took:?}: {kib} KiB");
-        assert!(kib <= upload::ALLOWED_KIB, "peak memory grew by {kib} KiB");
+        assert!(kib <= crate::common::upload::ALLOWED_KIB, "peak memory grew by {kib} KiB");
         return;
     }
     let server = Server::start().await.unwrap();

@@ -1,21 +1,19 @@
 //! TLS against real servers with certificates made for each test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests.
 
-mod common;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::common::{failure, get, put, transport};
 use casehug_clio::Code;
 use casehug_clio::domain::Monotonic;
 use casehug_clio::ports::{HttpFailureKind, HttpRequest, HttpTransport as _, Runtime as _, Sent};
 use casehug_clio::testing::http::SuiteDocuments;
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
-use common::{failure, get, put, transport};
 use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};

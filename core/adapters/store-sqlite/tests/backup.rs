@@ -1,14 +1,12 @@
 //! `backup`: one file that is whole by itself, made while the store works.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
+use crate::common::{commit_new, ids};
 use casehug_clio::{Code, Error};
 use casehug_clio_store_sqlite::SqliteStore;
-use common::{commit_new, ids};
 use tempfile::tempdir;
 
 async fn store_with(path: &Path, records: usize) -> SqliteStore {

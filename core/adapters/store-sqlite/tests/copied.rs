@@ -1,15 +1,13 @@
 //! A database that was copied as one file: never an empty installation, whose matters would be created in Clio once more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::common::{commit_new, ids, other_process};
 use casehug_clio::{Code, Retry};
 use casehug_clio_store_sqlite::SqliteStore;
-use common::{commit_new, ids, other_process};
 use tempfile::tempdir;
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

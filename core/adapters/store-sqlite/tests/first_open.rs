@@ -3,13 +3,11 @@
 //! The test starts this same binary again; `child` opens each path that it reads and prints what came of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use crate::common::{commit_new, ids};
 use casehug_clio_store_sqlite::SqliteStore;
-use common::{commit_new, ids};
 use tempfile::tempdir;
 
 const NAME: &str = "CASEHUG_STORE_OPENER";
@@ -22,7 +20,7 @@ struct Opener {
 impl Opener {
     fn start(name: usize) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+            .args(["--exact", "first_open::child", "--nocapture", "--test-threads=1"])
             .env(NAME, name.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -6,19 +6,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 #![cfg(unix)]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::common::{ids, key, put_new};
 use casehug_clio::Code;
 use casehug_clio::ports::{Commit, Expect, Runtime, Store, Version, Write};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store_sqlite::SqliteStore;
-use common::{ids, key, put_new};
 use futures_util::future::join_all;
 use tempfile::tempdir;
 
@@ -28,7 +26,7 @@ const NAME: &str = "CASEHUG_STORE_NAME";
 
 fn command(program: Command, role: &str, name: &str, database: &Path) -> Child {
     let mut command = program;
-    command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", "kills::child", "--nocapture", "--test-threads=1"]);
     command.env(ROLE, role).env(NAME, name).env(DATABASE, database);
     command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
 }

@@ -1,14 +1,12 @@
 //! What `open` accepts, refuses and creates.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
+use crate::common::{commit_new, ids, other_process};
 use casehug_clio::{Code, Retry};
 use casehug_clio_store_sqlite::SqliteStore;
-use common::{commit_new, ids, other_process};
 use tempfile::tempdir;
 
 async fn refusal(path: impl AsRef<Path>) -> String {
@@ -158,8 +156,8 @@ async fn what_was_deleted_is_overwritten() {
     let path = folder.path().join("store.db");
     let store = SqliteStore::open(&path).await.unwrap();
     let secret = "sealed-data-key-".repeat(40);
-    store.commit(&[common::put_new("key", &secret)]).await.unwrap();
-    store.commit(&[Write::Delete { key: common::key("key"), version: Version("v1".into()) }]).await.unwrap();
+    store.commit(&[crate::common::put_new("key", &secret)]).await.unwrap();
+    store.commit(&[Write::Delete { key: crate::common::key("key"), version: Version("v1".into()) }]).await.unwrap();
     store.close().await;
     let bytes = fs::read(&path).unwrap();
     assert!(!bytes.windows(16).any(|window| window == b"sealed-data-key-"), "found in the closed file");

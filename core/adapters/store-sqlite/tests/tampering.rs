@@ -3,15 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 #![cfg(unix)]
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::{commit_new, ids, key, other_process};
 use casehug_clio::ports::Store;
 use casehug_clio::{Code, Error, Retry};
 use casehug_clio_store_sqlite::SqliteStore;
-use common::{commit_new, ids, key, other_process};
 use tempfile::{TempDir, tempdir};
 
 async fn store_with(records: &[&str]) -> (TempDir, PathBuf, SqliteStore) {
@@ -36,7 +34,7 @@ async fn assert_dead(store: &SqliteStore) {
     assert_tampered(&commit_new(store, "late").await.unwrap_err());
     assert_tampered(&store.commit(&[]).await.unwrap_err());
     assert_tampered(&store.get(&key("a")).await.unwrap_err());
-    assert_tampered(&common::all(store).await.unwrap_err());
+    assert_tampered(&crate::common::all(store).await.unwrap_err());
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! A client for the simulator that checks every answer of the API against Clio's own OpenAPI document, if it is there.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::{env, fs, path::PathBuf, sync::OnceLock};
 

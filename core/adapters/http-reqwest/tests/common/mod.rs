@@ -1,5 +1,8 @@
 //! Requests and servers of this adapter's own tests.
-#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
+#![allow(clippy::unwrap_used)] // Tests.
+
+#[cfg(target_os = "linux")]
+pub mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Shared by the tests: records, and a second process that uses SQLite on its own.
-#![allow(dead_code)] // Every test binary uses a part of it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::process::Command;

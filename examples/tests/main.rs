@@ -1,0 +1,30 @@
+//! The example programs and the SDK, end to end: real processes, real HTTP, real SQLite, a simulated Clio.
+//!
+//! One program, because linking one takes seconds: each file is a module of it.
+
+mod accounts;
+mod backend;
+mod backup;
+mod bench;
+mod callback;
+mod clocks;
+mod embedded;
+mod end_to_end;
+mod faq;
+mod faults;
+mod health;
+mod kills;
+mod large;
+mod matter_page;
+mod minutes;
+mod operations;
+mod processes;
+mod quickstart;
+mod requirements;
+mod routes;
+mod service;
+mod stopping;
+mod tools;
+mod way_back;
+mod worker;
+mod writes;
