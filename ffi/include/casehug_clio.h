@@ -152,7 +152,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_STORE_CONFLICT = 7002,
   // A stored record cannot be read by this version of the SDK.
   CASEHUG_CLIO_STORE_CORRUPT = 7003,
-  // The SDK's database could not be opened. Check its path, permissions and format.
+  // The SDK's database could not be opened. Check its path or address, permissions and format.
   CASEHUG_CLIO_STORE_OPEN_FAILED = 7004,
   // Something other than the SDK opened or changed its database: the file within this process, or entries of the audit log. Stop, find out what it was, and let only the SDK write there.
   CASEHUG_CLIO_STORE_TAMPERED = 7005,
@@ -166,7 +166,7 @@ enum casehug_clio_code
   CASEHUG_CLIO_HOST_CALLBACK_FAILED = 7009,
   // The SDK's database file was copied or restored without its log, the file beside it whose name ends in -wal, and holds nothing without it. Put both files back, or a backup. A new, empty database in its place would create the firms' matters in Clio once more.
   CASEHUG_CLIO_STORE_LOG_MISSING = 7010,
-  // The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database.
+  // The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database. A database server is backed up with its own tools.
   CASEHUG_CLIO_BACKUP_FAILED = 7011,
   // A defect of this SDK. Report the code and its context.
   CASEHUG_CLIO_INTERNAL = 9001,

@@ -111,14 +111,14 @@ codes! {
     7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.";
     7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record at the same moment. Try again.";
     7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";
-    7004 StoreOpenFailed "store_open_failed" Host Never "The SDK's database could not be opened. Check its path, permissions and format.";
+    7004 StoreOpenFailed "store_open_failed" Host Never "The SDK's database could not be opened. Check its path or address, permissions and format.";
     7005 StoreTampered "store_tampered" Host Never "Something other than the SDK opened or changed its database: the file within this process, or entries of the audit log. Stop, find out what it was, and let only the SDK write there.";
     7006 KeyFailed "key_failed" Host Never "The sealing key of this process is unknown or wrong, or its key service cannot be reached. Check the configured key and its id. Processes with the right key go on.";
     7007 SealBroken "seal_broken" Host Never "A sealed value does not belong to this record, was changed, or was sealed with another key.";
     7008 RuntimeFailed "runtime_failed" Host Retry "The host's clock, timer or source of randomness failed.";
     7009 HostCallbackFailed "host_callback_failed" Host Retry "A function that the host supplied failed or answered something that is not allowed.";
     7010 StoreLogMissing "store_log_missing" Host Never "The SDK's database file was copied or restored without its log, the file beside it whose name ends in -wal, and holds nothing without it. Put both files back, or a backup. A new, empty database in its place would create the firms' matters in Clio once more.";
-    7011 BackupFailed "backup_failed" Host Never "The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database.";
+    7011 BackupFailed "backup_failed" Host Never "The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database. A database server is backed up with its own tools.";
     9001 Internal "internal" Internal Never "A defect of this SDK. Report the code and its context.";
     9002 Panic "panic" Internal Never "A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.";
 }

@@ -19,6 +19,8 @@
 
 mod answer;
 mod callback;
+#[path = "../database.rs"]
+mod database;
 mod intakes;
 #[path = "../network.rs"]
 mod network;
@@ -39,7 +41,6 @@ use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::{Code, Error, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
-use casehug_clio_store_sqlite::SqliteStore;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -77,9 +78,10 @@ struct Args {
     /// The folder of intakes: a folder for each firm, and in it one for each matter.
     #[arg(long, value_name = "DIR")]
     intake: PathBuf,
-    /// The SDK's database; made if it is not there.
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
+    /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A password is best in the variable
+    /// CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of processes.
+    #[arg(long, value_name = "FILE or URL")]
+    db: database::Line,
     /// Clio's host root. https, or http on loopback.
     #[arg(long, value_name = "URL")]
     clio_url: Url,
@@ -168,7 +170,7 @@ async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Erro
     let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
     let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host)
         .transport(Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &network)?))
-        .store(Arc::new(SqliteStore::open(&args.db).await?))
+        .store(database::location(&args.db.0)?.open().await?.store())
         .keys(Arc::new(keys))
         .intake(Arc::new(intake))
         .runtime(runtime)

@@ -3,6 +3,8 @@
 //! It may be killed and started again at any time: what is in doubt is looked up in Clio before anything is sent again.
 
 mod consent;
+#[path = "../database.rs"]
+mod database;
 mod exit;
 #[path = "../network.rs"]
 mod network;
@@ -49,9 +51,10 @@ struct Args {
     /// The folder: DIR/<matter id>/intake.json beside the files that it names.
     #[arg(long, value_name = "DIR", required_unless_present = "backup")]
     intake: Option<PathBuf>,
-    /// The SDK's database; made if it is not there.
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
+    /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A password is best in the variable
+    /// CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of processes.
+    #[arg(long, value_name = "FILE or URL")]
+    db: database::Line,
     /// Clio's host root, with /oauth and /api/v4 below it. https, or http on loopback.
     #[arg(long, value_name = "URL", required_unless_present = "backup")]
     clio_url: Option<String>,
@@ -114,7 +117,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     if let Some(file) = &args.backup {
-        setup::back_up(&args.db, file).await?;
+        setup::back_up(&database::location(&args.db.0)?, file).await?;
         output::backed_up(args.json);
         return Ok(Exit::AllThere);
     }
@@ -124,7 +127,7 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     let (intake, clio_url) = (args.intake.clone().unwrap_or_default(), args.clio_url.as_deref().unwrap_or_default());
     let (settle, index_delay) = (Duration::from_secs(args.settle), Duration::from_secs(args.index_delay));
     let network = network::network(args.proxy.as_deref(), args.root_certificates.as_deref())?;
-    let setup = setup::open(&args.db, &intake, clio_url, &network, settle, index_delay).await?;
+    let setup = setup::open(&database::location(&args.db.0)?, &intake, clio_url, &network, settle, index_delay).await?;
     let matters = match only {
         Some(matter) => vec![Ok(matter)],
         None => setup.intake.matters()?,

@@ -1,4 +1,4 @@
-//! Puts the SDK together: reqwest, SQLite, tokio, a folder, and keys from the environment.
+//! Puts the SDK together: reqwest, a database, tokio, a folder, and keys from the environment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use casehug_clio::{Code, Error, Result, Sdk};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
-use casehug_clio_store_sqlite::SqliteStore;
+use casehug_clio_store::{OpenStore, StoreLocation};
 use url::Url;
 
 use super::shown::{Shown, Watched};
@@ -25,7 +25,7 @@ const SEALING_KEY: &str = "CASEHUG_CLIO_SEALING_KEY";
 
 pub(crate) struct Setup {
     pub sdk: Sdk,
-    pub store: SqliteStore,
+    pub store: OpenStore,
     pub intake: FolderIntake,
     pub transport: Arc<dyn HttpTransport>,
     pub host: ClioHost,
@@ -33,7 +33,7 @@ pub(crate) struct Setup {
 }
 
 pub(crate) async fn open(
-    db: &Path,
+    db: &StoreLocation,
     folder: &Path,
     clio_url: &str,
     network: &Network,
@@ -51,7 +51,7 @@ pub(crate) async fn open(
     let key = setting(SEALING_KEY, loopback, DEV_KEY)?;
     let runtime = Arc::new(TokioRuntime);
     let intake = FolderIntake::new(folder);
-    let store = SqliteStore::open(db).await?;
+    let store = db.open().await?;
     let shown = Shown::new();
     let watched = Watched { folder: intake.clone(), shown: shown.clone() };
     let transport: Arc<dyn HttpTransport> =
@@ -63,7 +63,7 @@ pub(crate) async fn open(
     let seconds = |normal, brief| Duration::from_secs(if short { brief } else { normal });
     let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host.clone())
         .transport(Arc::clone(&transport))
-        .store(Arc::new(store.clone()))
+        .store(store.store())
         .keys(Arc::new(keys))
         .intake(Arc::new(intake.clone()))
         .runtime(runtime)
@@ -77,11 +77,11 @@ pub(crate) async fn open(
 }
 
 /// A database that is not there is not made: its backup would be an empty one.
-pub(crate) async fn back_up(db: &Path, file: &Path) -> Result<()> {
-    if !db.is_file() {
+pub(crate) async fn back_up(db: &StoreLocation, file: &Path) -> Result<()> {
+    if db.as_file().is_some_and(|db| !db.is_file()) {
         return Err(Error::new(Code::StoreOpenFailed).with("reason", "no_database"));
     }
-    let store = SqliteStore::open(db).await?;
+    let store = db.open().await?;
     let made = store.backup(file).await;
     store.close().await;
     made

@@ -41,7 +41,7 @@ impl Backend {
             .arg("--intake")
             .arg(bench.firms())
             .arg("--db")
-            .arg(bench.folder.path().join("service.db"))
+            .arg(bench.database("service.db"))
             .args(["--clio-url", bench.sim.url(), "--settle", "1", "--index-delay", "1", "--listen", listen])
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())

@@ -16,6 +16,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_sync-intake");
 pub struct Bench {
     pub sim: ClioSim,
     pub folder: tempfile::TempDir,
+    /// The database server that the programs use, if it is none of SQLite's files.
+    pub server: Option<String>,
 }
 
 impl Bench {
@@ -25,7 +27,12 @@ impl Bench {
 
     pub async fn with(config: Config) -> Self {
         let config = Config { auto_consent: true, ..config };
-        Self { sim: ClioSim::start(config).await.unwrap(), folder: tempfile::tempdir().unwrap() }
+        Self { sim: ClioSim::start(config).await.unwrap(), folder: tempfile::tempdir().unwrap(), server: None }
+    }
+
+    /// The programs' `--db`.
+    pub fn database(&self, file: &str) -> String {
+        self.server.clone().unwrap_or_else(|| self.folder.path().join(file).to_str().unwrap().to_owned())
     }
 
     /// Those of all firms, as the service takes them.
@@ -52,6 +59,13 @@ impl Bench {
         command
     }
 
+    /// The same on another database than the bench's own.
+    pub fn command_on(&self, database: &str) -> Command {
+        let mut command = self.program_on(database);
+        command.arg("--json");
+        command
+    }
+
     /// The program as a worker for firm `firm_1`.
     pub fn worker(&self) -> Command {
         let mut command = self.program();
@@ -60,12 +74,16 @@ impl Bench {
     }
 
     fn program(&self) -> Command {
+        self.program_on(&self.database("sync.db"))
+    }
+
+    fn program_on(&self, database: &str) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .arg("--intake")
             .arg(self.intakes())
             .arg("--db")
-            .arg(self.folder.path().join("sync.db"))
+            .arg(database)
             .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1", "--index-delay", "1"])
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null());

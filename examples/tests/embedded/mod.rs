@@ -10,7 +10,7 @@ use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role};
-use casehug_clio::ports::Runtime;
+use casehug_clio::ports::{Runtime, Store};
 use casehug_clio::sdk::SdkBuilder;
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
@@ -26,12 +26,12 @@ pub fn admin() -> Actor {
 }
 
 /// Over real ports, with times short enough for tests.
-pub fn sdk(bench: &Bench, store: &SqliteStore) -> Sdk {
+pub fn sdk(bench: &Bench, store: &(impl Store + Clone + 'static)) -> Sdk {
     sdk_with(bench, store, Arc::new(TokioRuntime))
 }
 
 /// The same in another time.
-pub fn sdk_with(bench: &Bench, store: &SqliteStore, runtime: Arc<dyn Runtime>) -> Sdk {
+pub fn sdk_with(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: Arc<dyn Runtime>) -> Sdk {
     builder(bench, store, runtime)
         .settle(Duration::from_secs(1))
         .index_delay(Duration::from_secs(1))
@@ -43,7 +43,7 @@ pub fn sdk_with(bench: &Bench, store: &SqliteStore, runtime: Arc<dyn Runtime>) -
 }
 
 /// Over real ports, with the default times.
-pub fn builder(bench: &Bench, store: &SqliteStore, runtime: Arc<dyn Runtime>) -> SdkBuilder {
+pub fn builder(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: Arc<dyn Runtime>) -> SdkBuilder {
     let intake = FolderIntake::new(bench.intakes());
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap())

@@ -75,9 +75,13 @@ pub(crate) fn not_connected(error: &tokio_postgres::Error) -> Failure {
     if let Some(state) = error.code() {
         return Failure::Refused(state.clone());
     }
-    let cause = error.source();
-    // The driver has no other words for these two.
-    if error.to_string().starts_with("error performing TLS handshake") {
+    let (cause, told) = (error.source(), error.to_string());
+    // The driver has no other words for these.
+    if ["invalid configuration", "authentication error"].iter().any(|start| told.starts_with(start)) {
+        // No password where one is wanted, or no channel to bind it to.
+        return Failure::Ours(refused("login"));
+    }
+    if told.starts_with("error performing TLS handshake") {
         let reason = if cause.is_some_and(|cause| cause.is::<io::Error>()) { "handshake" } else { "not_offered" };
         return Failure::Ours(no_tls(reason));
     }

@@ -93,7 +93,9 @@ async fn a_server_that_is_not_there_may_be_tried_again_and_a_wrong_password_may_
     server.sql(&url, "CREATE ROLE with_password LOGIN PASSWORD 'hunter2-right' SUPERUSER");
     server.allow("host all with_password all scram-sha-256");
     let with = |password: &str| url.replace("postgres@", &format!("with_password:{password}@"));
-    assert_eq!(refusal(&with("hunter2")).await, ("store_open_failed", String::from("login")));
+    for address in [with("hunter2"), url.replace("postgres@", "with_password@")] {
+        assert_eq!(refusal(&address).await, ("store_open_failed", String::from("login")));
+    }
     assert_eq!(try_open(&with("hunter2")).await.unwrap_err().retry(), Retry::Never);
     let store = open(&with("hunter2-right")).await;
     assert!(!format!("{store:?}").contains("hunter2"));

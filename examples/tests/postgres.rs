@@ -1,0 +1,99 @@
+//! The tools on PostgreSQL: one line chooses it, and nothing else changes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod backend;
+mod bench;
+
+use std::process::{Command, Output};
+
+use backend::Backend;
+use bench::{Bench, assert_each_once, assert_no_client_data, intake};
+use clio_sim::Config;
+use postgres_server::Server;
+
+/// Their password is nobody's business: not in arguments, not in what they say.
+const PASSWORD: &str = "hunter2-of-the-database";
+
+async fn bench(server: &Server) -> Bench {
+    let config = Config { rate_limit: 1_000_000, http_webhooks: true, ..Config::default() };
+    Bench { server: Some(server.database()), ..Bench::with(config).await }
+}
+
+fn assert_told_nothing(output: &Output) {
+    for said in [&output.stdout, &output.stderr] {
+        assert_no_client_data(said, "what the program says");
+        let said = String::from_utf8_lossy(said);
+        assert!(!said.contains(PASSWORD) && !said.contains("postgres://"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sync_intake_on_postgresql_syncs_once_from_several_processes() {
+    let Some(server) = Server::shared() else { return };
+    let bench = bench(server).await;
+    std::fs::create_dir_all(bench.intakes()).unwrap();
+    assert!(bench.run(&[]).await.0.status.success(), "connected");
+    for id in ["m1", "m2", "m3"] {
+        bench.matter(id, &intake(id, "c1", Some("zyx.qwertz@example.test"), &["d1", "d2"]));
+    }
+    let reports = tokio::join!(bench.run(&[]), bench.run(&["--matter", "m1"]), bench.run(&["--matter", "m2"]));
+    for (output, report) in [reports.0, reports.1, reports.2] {
+        assert!(output.status.success(), "{report:#}");
+        assert_told_nothing(&output);
+    }
+    assert_each_once(&bench.state(), 1, 3, 6, "three processes");
+    assert_eq!(bench.run(&[]).await.1["calls"], 0);
+    let dump = server.sql(bench.server.as_deref().unwrap(), "SELECT * FROM casehug_clio.records");
+    assert!(dump.len() > 1000);
+    assert_no_client_data(dump.as_bytes(), "the database");
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_comes_from_the_environment_and_is_never_told() {
+    let Some(server) = Server::shared() else { return };
+    let bench = bench(server).await;
+    std::fs::create_dir_all(bench.intakes()).unwrap();
+    let url = bench.server.as_deref().unwrap();
+    server.sql(url, &format!("CREATE ROLE with_password LOGIN SUPERUSER PASSWORD '{PASSWORD}'"));
+    server.allow("host all with_password all scram-sha-256");
+    let as_role = |password: &str| url.replace("postgres@", &format!("with_password{password}@"));
+    let tool = |url: &str, password: Option<&str>| {
+        let mut tool: Command = bench.command_on(url);
+        if let Some(password) = password {
+            tool.env("CASEHUG_CLIO_DB_PASSWORD", password);
+        }
+        let output = tool.output().unwrap();
+        assert_told_nothing(&output);
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (without, wrong) = (tool(&as_role(""), None), tool(&as_role(&format!(":{PASSWORD}-not")), None));
+    for (done, said) in [&without, &wrong] {
+        assert!(!done && said.contains("store_open_failed") && said.contains("login"), "{said}");
+    }
+    assert!(tool(&as_role(""), Some(PASSWORD)).0);
+    for (line, code) in [
+        (format!("postgres://u:{PASSWORD}@192.0.2.7/d?sslmode=disable"), "tls_refused"),
+        (format!("mysql://u:{PASSWORD}@h/d"), "setting_invalid"),
+    ] {
+        let (done, said) = tool(&line, None);
+        assert!(!done && said.contains(code), "{said}");
+    }
+    let backup = Command::new(bench::PROGRAM).args(["--json", "--db", url, "--backup", "x"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&backup.stdout).contains("database_server"), "PostgreSQL has its own ways");
+    bench.sim.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_on_postgresql_syncs_and_hears_what_clio_tells() {
+    let Some(server) = Server::shared() else { return };
+    let bench = bench(server).await;
+    bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
+    let service = Backend::start(&bench);
+    service.connected().await;
+    let clio = service.synced("m1").await;
+    bench.edit("matters", clio, &serde_json::json!({ "status": "closed" }));
+    assert_eq!(service.events("matter_status", 1).await[0]["status"], "closed");
+    service.assert_told_nothing(&bench);
+    bench.sim.stop();
+}
