@@ -25,13 +25,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
 
-use super::Connection;
 use super::lease::Lease;
 use super::oauth::{Granted, OAuth, is_invalid_grant};
 use super::tokens::{TokenVault, Tokens};
+use super::{Connection, ConnectionState};
 use crate::clio::AccessToken;
 use crate::detached::detached;
-use crate::domain::{FirmId, Monotonic};
+use crate::domain::{ConnectionId, FirmId, Monotonic};
 use crate::error::{Code, Error, Result};
 use crate::ports::Version;
 use crate::store::{Action, AuditEntry, AuditStatus, Journal, Stored};
@@ -244,6 +244,7 @@ impl Session {
                 *slot.memory() = Memory { opened: Some(opened.clone()), no_early_refresh_before: None };
                 self.audit(firm, AuditStatus::Ok, connection, None).await?;
                 self.unmark(firm).await?;
+                self.give_back_if_over(firm, &opened.tokens.access, &connection.id).await?;
                 Ok(Some(Current { opened, ..current }.grant()))
             }
             None => {
@@ -265,6 +266,16 @@ impl Session {
             }
         }
         Ok(false)
+    }
+
+    /// Disconnected while Clio was asked: whoever gave the tokens back may not have found these.
+    async fn give_back_if_over(&self, firm: &FirmId, access: &AccessToken, id: &ConnectionId) -> Result<()> {
+        let now = Connection::load(&self.0.journal, firm).await?;
+        let over = |state| matches!(state, ConnectionState::Revoking | ConnectionState::Disconnected);
+        match now.filter(|now| now.value.id == *id && over(now.value.state)) {
+            Some(now) => self.give_back(firm, &now.value, access).await,
+            None => Ok(()),
+        }
     }
 
     /// The envelope is gone. If the firm is connected anew, its new grant may rest on what we hold, so that is only forgotten.

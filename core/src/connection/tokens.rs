@@ -58,9 +58,22 @@ impl Tokens {
         let this = (!ended).then_some(Replaced { access: self.access, refresh: self.refresh });
         this.into_iter().chain(self.replaced).take(MOST_REPLACED).collect()
     }
+
+    /// Adds grants that nobody else gives back, unless they are known.
+    pub fn remember(&mut self, grants: Vec<Replaced>) {
+        let Self { access, refresh, replaced, .. } = self;
+        let mut new: Vec<Replaced> = grants.into_iter().filter(|grant| !grant.is(access, refresh)).collect();
+        new.retain(|grant| !replaced.iter().any(|known| grant.is(&known.access, &known.refresh)));
+        replaced.splice(..0, new);
+    }
 }
 
 impl Replaced {
+    fn is(&self, access: &AccessToken, refresh: &SecretString) -> bool {
+        let same = self.refresh.expose_secret() == refresh.expose_secret() && !refresh.expose_secret().is_empty();
+        self.access == *access || same
+    }
+
     fn new(access: &str, refresh: &str) -> Self {
         Self { access: AccessToken::new(SecretString::from(access)), refresh: SecretString::from(refresh) }
     }

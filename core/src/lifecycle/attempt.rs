@@ -137,7 +137,7 @@ impl Spent {
 }
 
 /// What a connection that never came to be, or was replaced, leaves behind.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DraftRecord {
     /// It never came to be: its data key goes as well, and what Clio granted for it is given back. Otherwise it was in use: open intents are sealed with
     /// that key, and whatever replaced it remembers its grant.
@@ -145,6 +145,9 @@ pub(crate) struct DraftRecord {
     /// It is being swept, and cannot come to be any more.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub fenced: bool,
+    /// It was in use: the version of its envelope from which its grants were taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over: Option<String>,
 }
 
 impl DraftRecord {
@@ -164,7 +167,7 @@ impl Draft {
     /// Announces a connection, so that what is stored for it is swept if nothing comes of it.
     pub fn announce(unit: &mut Unit, connection: &ConnectionId) -> Result<Self> {
         let key = Key::new(unit.firm(), DRAFTS, connection.as_str());
-        let record = DraftRecord { drop_data_key: true, fenced: false };
+        let record = DraftRecord { drop_data_key: true, fenced: false, taken_over: None };
         let version = unit.put_due(key.clone(), Expect::Absent, Some(DRAFT_LIFE), &record)?;
         Ok(Self { key, version })
     }
@@ -185,10 +188,10 @@ impl Draft {
         Ok(draft.is_some_and(|draft| draft.value.is_open()))
     }
 
-    /// Leaves a replaced connection's tokens to the next sweep.
-    pub fn retire(unit: &mut Unit, connection: &ConnectionId) -> Result<()> {
+    /// Leaves a replaced connection's tokens to the next sweep. `taken_over`: the version of them whose grants its successor holds.
+    pub fn retire(unit: &mut Unit, connection: &ConnectionId, taken_over: Option<String>) -> Result<()> {
         let key = Key::new(unit.firm(), DRAFTS, connection.as_str());
-        let record = DraftRecord { drop_data_key: false, fenced: false };
+        let record = DraftRecord { drop_data_key: false, fenced: false, taken_over };
         unit.put_due(key, Expect::Absent, Some(Duration::ZERO), &record)?;
         Ok(())
     }

@@ -317,6 +317,7 @@ impl Connect {
         })?;
         let mut connection = self.describe(actor, id, &survey);
         let mut areas = PracticeAreas::load(&self.journal, firm).await.map_err(failed)?;
+        let mut taken_over = None;
         if let Some(earlier) = &earlier {
             let unknown = earlier.value.account.is_none() || connection.account.is_none();
             let shared = areas.as_ref().is_some_and(|stored| stored.value.shares_one_with(&survey.areas));
@@ -330,8 +331,9 @@ impl Connect {
                 }
                 Err(refusal) => return Err(refusal),
             }
-            let replaced = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
+            let (replaced, version) = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
             tokens.replaced = if mutated!(ReplacedGrant) { Vec::new() } else { replaced };
+            taken_over = version;
         }
         if !tokens.replaced.is_empty() {
             let stored = self.vault.swap(firm, &connection.id, Some(&stored), &tokens).await.map_err(failed)?;
@@ -341,7 +343,8 @@ impl Connect {
         let mut base = earlier;
         loop {
             connection.generation = base.as_ref().map_or(1, |base| base.value.generation + 1);
-            let unit = self.completed(actor, &connection, draft, base.as_ref(), &survey, areas.as_ref()).await;
+            let areas_base = areas.as_ref();
+            let unit = self.completed(actor, &connection, draft, base.as_ref(), &taken_over, &survey, areas_base).await;
             // An unknown commit is not a failed one: the connection may stand, and then its token is in use.
             match self.journal.commit(&unit.map_err(failed)?).await.map_err(failed)? {
                 Commit::Done { .. } => return Ok(connection),
@@ -366,24 +369,27 @@ impl Connect {
         }
     }
 
-    /// The grants that a new one replaces: they are given back when the firm is disconnected.
-    async fn replaced_by(&self, firm: &FirmId, earlier: &Connection) -> Result<Vec<Replaced>> {
-        match self.open_tokens(firm, earlier).await {
-            Ok(Some(tokens)) => Ok(tokens.into_replaced(earlier.state == ConnectionState::ReconnectRequired)),
-            Ok(None) => Ok(Vec::new()),
+    /// The grants that a new one replaces, and the version of the envelope that they are of: they are given back when the firm is disconnected.
+    async fn replaced_by(&self, firm: &FirmId, earlier: &Connection) -> Result<(Vec<Replaced>, Option<String>)> {
+        let Some(sealed) = self.vault.load(firm, &earlier.id).await? else { return Ok((Vec::new(), None)) };
+        let replaced = match self.vault.open(firm, &earlier.id, &sealed).await {
+            Ok(tokens) => tokens.into_replaced(earlier.state == ConnectionState::ReconnectRequired),
             // Nobody can give back what nobody can read.
-            Err(error) if is_unreadable(&error) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+            Err(error) if is_unreadable(&error) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok((replaced, Some(sealed.version.0)))
     }
 
     /// The commit that makes the connection.
+    #[allow(clippy::too_many_arguments, reason = "what one connect holds in its hands")]
     async fn completed(
         &self,
         actor: &Actor,
         connection: &Connection,
         draft: &Draft,
         base: Option<&Stored<Connection>>,
+        taken_over: &Option<String>,
         survey: &Survey,
         areas_base: Option<&Stored<PracticeAreas>>,
     ) -> Result<Unit> {
@@ -403,7 +409,7 @@ impl Connect {
             budget::opened(&self.journal, &mut unit, rate, clio_time).await?;
         }
         if let Some(base) = base {
-            Draft::retire(&mut unit, &base.value.id)?;
+            Draft::retire(&mut unit, &base.value.id, taken_over.clone())?;
         }
         draft.complete(&mut unit);
         jobs::release_in(&self.journal, &mut unit, firm).await?;

@@ -5,30 +5,26 @@
 //!
 //! **Life.** [`disconnect`](Connect::disconnect) commits *revoking*: from then on nobody gets a token, so no step begins and nothing is refreshed; a step whose request is
 //! on its way still closes its intent. Then [`revoke`](Connect::revoke), at once and again by workers until it is through: our subscriptions are deleted in Clio; the access token is
-//! deauthorized; the refresh token is tried, because Clio does not say what became of it: whatever it still grants is given back as well. The grants that this one replaced
+//! deauthorized, and its refresh token tried (`give_back.rs`). The grants that this one replaced
 //! follow in the same way. Then the connection is *disconnected*, and tokens and data keys are dropped. Links, logs and settings stay.
 //!
 //! **Failure cases.** While Clio is unreachable the sealed tokens stay, for this only, at most until the access token ends. A reconnect cancels what is
 //! left first: deauthorizing could end the new grant as well; a revocation that is on its way looks before each request whether it still is to go on. What stays unrevoked is
 //! audited and shown. A data key stays for as long as something that is needed is sealed with it (`leftovers.rs`).
 
-use core::iter;
 use core::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
-
 use super::connect::Connect;
+use super::give_back::{GrantOf, Held, Revoked, is_refusal};
 use crate::clio::{AccessToken, CallLimits, Webhook, webhooks};
-use crate::connection::lease::Lease;
-use crate::connection::oauth::is_invalid_grant;
 use crate::connection::tokens::Tokens;
 use crate::connection::{Connection, ConnectionState, Session};
 use crate::contact_review::drop_proposals;
 use crate::crypto::may_be_of_this_process;
-use crate::domain::{Actor, ClioId, ConnectionId, FirmId};
+use crate::domain::{Actor, ClioId, FirmId};
 use crate::error::{Code, Error, Result, Retry};
 use crate::inbound::{HOOKS, Hook, HookState, digest_in, forget_health};
-use crate::ports::{Commit, Expect, Version};
+use crate::ports::{Commit, Expect};
 use crate::store::{Action, AuditEntry, AuditStatus, Chore, Event, EventBody, Stored, Unit, is_due_within, wake_after};
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
@@ -44,30 +40,6 @@ const MOST_PAGES: usize = 20;
 const KEY_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// How often it is looked whether the last open intent was resolved.
 const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
-
-/// What was given back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Revoked {
-    /// Everything.
-    All,
-    /// Clio may still honour a token or a subscription.
-    Not(&'static str),
-    /// Not to be gone on with: a reconnect cancelled it.
-    Stopped,
-    /// A subscription that was asked for may come to be yet; after this it is there or never will be.
-    Wait(Duration),
-}
-
-/// Whose grant is given back, and so what may stop that.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum GrantOf<'a> {
-    /// A connection that an admin ended.
-    Connection(&'a Connection),
-    /// An attempt of which nothing came.
-    Draft(&'a ConnectionId),
-    /// An attempt that was refused for what its grant is: another account's, or nothing's.
-    Refused,
-}
 
 impl Connect {
     /// Ends the firm's connection.
@@ -204,14 +176,11 @@ impl Connect {
             _ => return Ok(None),
         }
         stored.value.require_of(self.oauth.host())?;
-        let mut sealed = self.vault.load(firm, &stored.value.id).await?;
-        let revoked = match &mut sealed {
-            None => Revoked::Not("tokens_missing"),
-            Some(sealed) => match self.vault.open(firm, &stored.value.id, sealed).await {
-                Ok(tokens) => self.give_back(firm, &stored.value, tokens, &mut sealed.version).await?,
-                Err(error) if self.is_lost(&error, &stored.value) => Revoked::Not("tokens_unreadable"),
-                Err(error) => return Err(error),
-            },
+        let revoked = match self.hold(firm, &stored.value.id).await {
+            Ok(None) => Revoked::Not("tokens_missing"),
+            Ok(Some(held)) => self.give_back(firm, &stored.value, held).await?,
+            Err(error) if self.is_lost(&error, &stored.value) => Revoked::Not("tokens_unreadable"),
+            Err(error) => return Err(error),
         };
         let unrevoked = match revoked {
             Revoked::Stopped => return Ok(None),
@@ -219,13 +188,6 @@ impl Connect {
             Revoked::All => None,
             Revoked::Not(reason) => Some(reason),
         };
-        // A refresh that was on its way when it was disconnected may have put others in their place.
-        let now = self.vault.load(firm, &stored.value.id).await?;
-        if let Some(now) = now.filter(|now| sealed.as_ref().is_none_or(|sealed| sealed.version != now.version))
-            && let Ok(tokens) = self.vault.open(firm, &stored.value.id, &now).await
-        {
-            self.deauthorize(&tokens.access).await?;
-        }
         self.finish_revoking(firm, stored, unrevoked).await
     }
 
@@ -256,39 +218,25 @@ impl Connect {
         }
     }
 
-    /// Whether the grant is still to be given back: somebody may have connected meanwhile.
-    async fn may_go_on(&self, firm: &FirmId, of: GrantOf<'_>) -> Result<bool> {
-        match of {
-            GrantOf::Connection(connection) => self.goes_on(firm, connection).await,
-            GrantOf::Draft(id) => self.may_end(firm, id).await,
-            GrantOf::Refused => Ok(true),
-        }
-    }
-
-    /// Whether this connection is still to be revoked: a reconnect may have cancelled that.
-    async fn goes_on(&self, firm: &FirmId, connection: &Connection) -> Result<bool> {
-        let now = Connection::load(&self.journal, firm).await?;
-        Ok(now.is_some_and(|now| now.value.id == connection.id && now.value.state == ConnectionState::Revoking))
-    }
-
-    /// `stored`: the version of the envelope that holds `tokens`.
-    async fn give_back(
-        &self,
-        firm: &FirmId,
-        connection: &Connection,
-        mut tokens: Tokens,
-        stored: &mut Version,
-    ) -> Result<Revoked> {
-        let end = tokens.expires_at.or(connection.ended_at.map(|at| at + LONGEST_TOKEN));
+    /// Deletes our subscriptions, then gives the grants back.
+    async fn give_back(&self, firm: &FirmId, connection: &Connection, mut held: Held) -> Result<Revoked> {
+        let end = held.tokens.expires_at.or(connection.ended_at.map(|at| at + LONGEST_TOKEN));
         let over = end.is_some_and(|end| end <= self.journal.runtime().now());
-        let later = |error| if over { Ok(Revoked::Not("token_ended")) } else { Err(error) };
+        // What is this side's own doing does not end with the token.
+        let later = |error: Error| match error.code().number() / 1000 {
+            7 => Err(error),
+            _ if over => Ok(Revoked::Not("token_ended")),
+            _ => Err(error),
+        };
         let mut left = None;
-        let mut found = self.our_webhooks(firm, connection, &tokens.access).await;
-        if found.as_ref().is_err_and(|error| error.code() == Code::TokenRejected)
-            && self.renew(firm, connection, &mut tokens, stored).await?
-        {
-            // Only the access token had ended.
-            found = self.our_webhooks(firm, connection, &tokens.access).await;
+        let mut found = self.our_webhooks(firm, connection, &held.tokens.access).await;
+        if found.as_ref().is_err_and(|error| error.code() == Code::TokenRejected) {
+            match self.renew(firm, &mut held, 0).await {
+                // Only the access token had ended.
+                Ok(()) => found = self.our_webhooks(firm, connection, &held.tokens.access).await,
+                Err(error) if is_refusal(&error) => {}
+                Err(error) => return later(error),
+            }
         }
         match found {
             Ok((ids, doubt)) => {
@@ -296,7 +244,7 @@ impl Connect {
                     if !self.goes_on(firm, connection).await? {
                         return Ok(Revoked::Stopped);
                     }
-                    match self.clio.call(&tokens.access, &webhooks::delete(id), LIMITS).await {
+                    match self.clio.call(&held.tokens.access, &webhooks::delete(id), LIMITS).await {
                         Ok(_) => {}
                         Err(failure) if failure.error.code() == Code::ClioNotFound => {}
                         Err(failure) if is_refusal(&failure.error) => left = Some("webhooks"),
@@ -318,101 +266,13 @@ impl Connect {
             }
             Err(error) => return later(error),
         }
-        let this = (&tokens.access, &tokens.refresh);
-        for (access, refresh) in iter::once(this).chain(tokens.replaced.iter().map(|it| (&it.access, &it.refresh))) {
-            match self.end_grant(firm, GrantOf::Connection(connection), access, refresh).await {
-                Ok(Revoked::All) => {}
-                Ok(Revoked::Not(reason)) => left = left.or(Some(reason)),
-                Ok(other) => return Ok(other),
-                Err(error) => return later(error),
-            }
+        match self.end_grants(firm, GrantOf::Connection(connection), &mut held).await {
+            Ok(Revoked::All) => {}
+            Ok(Revoked::Not(reason)) => left = left.or(Some(reason)),
+            Ok(other) => return Ok(other),
+            Err(error) => return later(error),
         }
         Ok(left.map_or(Revoked::All, Revoked::Not))
-    }
-
-    /// Refreshes the tokens of a connection that is being revoked. `false`: Clio grants nothing.
-    ///
-    /// What Clio grants is stored before it is used: its first use may end the tokens before it, and
-    /// should a later request fail, nothing else would lead to the grant.
-    async fn renew(
-        &self,
-        firm: &FirmId,
-        connection: &Connection,
-        tokens: &mut Tokens,
-        stored: &mut Version,
-    ) -> Result<bool> {
-        let Some(lease) = Lease::take(&self.journal, firm, &connection.id).await? else { return Err(contended()) };
-        let renewed = self.renew_under(&lease, firm, connection, tokens, stored).await;
-        lease.release(&self.journal).await;
-        renewed
-    }
-
-    async fn renew_under(
-        &self,
-        lease: &Lease,
-        firm: &FirmId,
-        connection: &Connection,
-        tokens: &mut Tokens,
-        stored: &mut Version,
-    ) -> Result<bool> {
-        // The lease may have been somebody else's a moment ago.
-        let now = self.vault.load(firm, &connection.id).await?;
-        if now.is_none_or(|now| now.version != *stored) {
-            return Err(contended());
-        }
-        let Ok(granted) = self.oauth.refresh(&tokens.refresh, Some(lease.not_after)).await else { return Ok(false) };
-        tokens.access = granted.access;
-        tokens.refresh = granted.refresh.unwrap_or_else(|| tokens.refresh.clone());
-        (tokens.refresh_at, tokens.expires_at) = (granted.refresh_at, granted.expires_at);
-        *stored = self.vault.swap(firm, &connection.id, Some(stored), tokens).await?.ok_or_else(contended)?;
-        Ok(true)
-    }
-
-    /// Deauthorizes a grant by its access token, or, if that has ended, by one that its refresh token still gets.
-    pub(crate) async fn end_grant(
-        &self,
-        firm: &FirmId,
-        of: GrantOf<'_>,
-        access: &AccessToken,
-        refresh: &SecretString,
-    ) -> Result<Revoked> {
-        if !self.may_go_on(firm, of).await? {
-            return Ok(Revoked::Stopped);
-        }
-        let mut ended = self.deauthorize(access).await?;
-        let mut refresh = refresh.clone();
-        loop {
-            // Clio granted an access token alone.
-            if refresh.expose_secret().is_empty() {
-                return Ok(Revoked::All);
-            }
-            if !self.may_go_on(firm, of).await? {
-                return Ok(Revoked::Stopped);
-            }
-            match self.oauth.refresh(&refresh, None).await {
-                Err(error) if is_invalid_grant(&error) => return Ok(Revoked::All),
-                Err(error) if is_refusal(&error) => return Ok(Revoked::Not("refresh_token")),
-                Err(error) => return Err(error),
-                Ok(granted) => {
-                    // The refresh token outlived its access token: what it granted is given back.
-                    let again = self.deauthorize(&granted.access).await?;
-                    if ended || !again {
-                        return Ok(Revoked::Not("refresh_token"));
-                    }
-                    ended = again;
-                    refresh = granted.refresh.unwrap_or(refresh);
-                }
-            }
-        }
-    }
-
-    /// `false`: Clio refused, because it had ended before.
-    async fn deauthorize(&self, access: &AccessToken) -> Result<bool> {
-        match self.oauth.deauthorize(access).await {
-            Ok(()) => Ok(true),
-            Err(error) if is_refusal(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// Our subscriptions in this account, those of replaced connections too: those whose URL holds a token of ours, whether or not we heard that they came to be. And how long another one may still come to be.
@@ -511,24 +371,7 @@ impl Connect {
     }
 }
 
-/// Somebody else changes the tokens: tried again later.
-fn contended() -> Error {
-    Error::new(Code::StoreConflict).with("reason", "tokens_contended")
-}
-
 /// Whether a seal will not open later either.
 pub(crate) fn is_unreadable(error: &Error) -> bool {
     matches!(error.code(), Code::KeyFailed | Code::SealBroken) && error.retry() == Retry::Never
-}
-
-/// Whether Clio answered no, and will go on to.
-fn is_refusal(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::OauthRefused
-            | Code::TokenRejected
-            | Code::UserRoleForbids
-            | Code::AppPermissionMissing
-            | Code::PlanWithoutApi
-    ) || (error.retry() == Retry::Never && error.code().number() / 1000 == 4)
 }

@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 pub(crate) mod callback;
 pub(crate) mod connect;
 pub(crate) mod disconnect;
+pub(crate) mod give_back;
 pub(crate) mod leftovers;
 pub(crate) mod service;
 pub(crate) mod survey;

@@ -6,15 +6,18 @@
 //! written anew, so that its connect can no longer finish. Then the grant is given back, as at a disconnect. Only then do data key, tokens and draft go.
 //!
 //! Clio does not say whether deauthorizing one token ends the person's other grants. So while the firm has a connection in use, the grant is
-//! remembered with that one's tokens and given back with them; and while another connect is under way, it waits.
+//! remembered with that one's tokens and given back with them; and while another connect is under way, it waits. Whoever remembers it looks afterwards whether that
+//! connection still is in use: whoever ends one reads its tokens after saying so, so one of both sees the other.
+//!
+//! A connection that was replaced is swept in the same way. Its successor has taken its grants over, unless they changed in that moment.
 
 use core::time::Duration;
 
 use super::attempt::{DRAFTS, Draft, DraftRecord, STATES};
 use super::connect::Connect;
-use super::disconnect::{GrantOf, Revoked, is_unreadable};
-use crate::connection::lease::Lease;
-use crate::connection::tokens::Tokens;
+use super::disconnect::is_unreadable;
+use super::give_back::{GrantOf, Held, Revoked, contended};
+use crate::connection::tokens::Replaced;
 use crate::connection::{Connection, ConnectionState};
 use crate::domain::{ConnectionId, FirmId};
 use crate::error::{Code, Error, Result};
@@ -49,6 +52,13 @@ impl Connect {
         for record in self.due(firm, DRAFTS).await? {
             self.remove(record.key, record.version, Occasion::Swept).await?;
         }
+        let now = self.journal.store_now().await?;
+        // A fence that ends later than any would is of before that clock was set back.
+        for (id, draft) in self.journal.list::<DraftRecord>(firm, DRAFTS, "").await? {
+            if draft.value.fenced && draft.due_at.is_some_and(|due| due > now + TRY_AGAIN * 2) {
+                self.remove(Key::new(firm, DRAFTS, id), draft.version, Occasion::Swept).await?;
+            }
+        }
         let left = self.journal.list::<DraftRecord>(firm, DRAFTS, "").await?;
         let Some(next) = left.iter().filter_map(|(_, draft)| draft.due_at).min() else { return Ok(None) };
         Ok(Some(self.journal.store_now().await?.until(next) + Duration::from_millis(1)))
@@ -71,13 +81,17 @@ impl Connect {
         if self.journal.commit(&unit).await? == Commit::Conflict {
             return Ok(());
         }
-        if stored.value.drop_data_key && !self.let_go(&key.firm, &connection, occasion).await? {
+        let settled = match &fenced.taken_over {
+            _ if fenced.drop_data_key => self.let_go(&key.firm, &connection, occasion).await?,
+            taken_over => self.pass_on(&key.firm, &connection, taken_over.as_deref()).await?,
+        };
+        if !settled {
             return Ok(());
         }
         let mut unit = self.journal.unit(&key.firm)?;
         // The draft stays, because it is what leads here again after a crash.
         let fence = unit.put_due(key.clone(), Expect::Version(fence), Some(Duration::ZERO), &fenced)?;
-        if stored.value.drop_data_key {
+        if fenced.drop_data_key {
             self.keyring.drop_connection(&mut unit, &connection).await?;
         }
         if self.journal.commit(&unit).await? == Commit::Conflict {
@@ -92,29 +106,53 @@ impl Connect {
 
     /// Gives back what Clio granted for a connection that never came to be. `false`: later.
     async fn let_go(&self, firm: &FirmId, id: &ConnectionId, occasion: Occasion) -> Result<bool> {
-        let Some(sealed) = self.vault.load(firm, id).await? else { return Ok(true) };
-        let tokens = match self.vault.open(firm, id, &sealed).await {
-            Ok(tokens) => tokens,
+        let held = match self.hold(firm, id).await {
+            Ok(Some(held)) => held,
+            Ok(None) => return Ok(true),
             Err(error) if is_unreadable(&error) => return self.told(firm, id, Some("tokens_unreadable")).await,
             Err(error) => return Err(error),
         };
-        if occasion != Occasion::Refused {
-            for _ in 0..MOST_TURNS {
-                let Some(current) = self.in_use(firm).await?.filter(|current| current.id != *id) else { break };
-                if self.remember(firm, &current, &tokens).await? {
-                    return Ok(true);
-                }
-            }
+        if occasion == Occasion::Refused {
+            return self.end_unused(firm, GrantOf::Refused, held, occasion).await;
         }
-        let over = tokens.expires_at.is_some_and(|end| end <= self.journal.runtime().now());
-        let of = if occasion == Occasion::Refused { GrantOf::Refused } else { GrantOf::Draft(id) };
-        match self.end_grant(firm, of, &tokens.access, &tokens.refresh).await {
+        // Those that it would have replaced are known by what is in use.
+        let mut own = held.tokens.clone();
+        own.replaced.clear();
+        if self.is_remembered(firm, id, &own.into_replaced(false)).await? {
+            return Ok(true);
+        }
+        self.end_unused(firm, GrantOf::Draft(id), held, occasion).await
+    }
+
+    /// A connection was replaced: its successor learns of what came to its tokens after it took them over. `false`: later.
+    async fn pass_on(&self, firm: &FirmId, id: &ConnectionId, taken_over: Option<&str>) -> Result<bool> {
+        let Some(sealed) = self.vault.load(firm, id).await? else { return Ok(true) };
+        if taken_over == Some(sealed.version.0.as_str()) {
+            return Ok(true);
+        }
+        let held = match self.hold(firm, id).await {
+            Ok(Some(held)) => held,
+            Ok(None) => return Ok(true),
+            // Nobody can give back what nobody can read.
+            Err(error) if is_unreadable(&error) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        if self.is_remembered(firm, id, &held.tokens.clone().into_replaced(false)).await? {
+            return Ok(true);
+        }
+        self.end_unused(firm, GrantOf::Replaced(id), held, Occasion::Swept).await
+    }
+
+    async fn end_unused(&self, firm: &FirmId, of: GrantOf<'_>, mut held: Held, occasion: Occasion) -> Result<bool> {
+        let (id, end) = (held.id.clone(), held.tokens.expires_at);
+        let over = end.is_some_and(|end| end <= self.journal.runtime().now());
+        match self.end_grants(firm, of, &mut held).await {
             // The audit log tells of the attempt itself.
             Ok(Revoked::All) if occasion != Occasion::Swept => Ok(true),
-            Ok(Revoked::All) => self.told(firm, id, None).await,
-            Ok(Revoked::Not(reason)) => self.told(firm, id, Some(reason)).await,
+            Ok(Revoked::All) => self.told(firm, &id, None).await,
+            Ok(Revoked::Not(reason)) => self.told(firm, &id, Some(reason)).await,
             Ok(Revoked::Stopped | Revoked::Wait(_)) => Ok(false),
-            Err(_) if over => self.told(firm, id, Some("token_ended")).await,
+            Err(error) if over && error.code().number() / 1000 != 7 => self.told(firm, &id, Some("token_ended")).await,
             Err(error) => {
                 tracing::warn!(%firm, code = error.code().name(), "an unused grant is given back later");
                 Ok(false)
@@ -139,24 +177,33 @@ impl Connect {
         Ok(stored.filter(|it| !matches!(it.state, ConnectionState::Revoking | ConnectionState::Disconnected)))
     }
 
-    /// Remembers a grant with the tokens of the connection in use. `false`: they changed meanwhile, look again.
-    async fn remember(&self, firm: &FirmId, current: &Connection, unused: &Tokens) -> Result<bool> {
-        // A refresh that is on its way could not save what it gets.
-        let Some(lease) = Lease::take(&self.journal, firm, &current.id).await? else {
-            return Err(Error::new(Code::StoreConflict).with("reason", "tokens_contended"));
-        };
-        let done = self.add_replaced(firm, current, unused).await;
-        lease.release(&self.journal).await;
-        done
+    /// Remembers grants with the tokens of the connection in use, another one than `id`. `false`: there is none.
+    async fn is_remembered(&self, firm: &FirmId, id: &ConnectionId, grants: &[Replaced]) -> Result<bool> {
+        for _ in 0..MOST_TURNS {
+            let Some(current) = self.in_use(firm).await?.filter(|current| current.id != *id) else { return Ok(false) };
+            // A refresh that is on its way could not save what it gets.
+            let lease = self.lease(firm, &current.id).await?;
+            let added = self.add_replaced(firm, &current, grants).await;
+            lease.release(&self.journal).await;
+            // Whoever ends it from now on finds them.
+            if added? && self.in_use(firm).await?.is_some_and(|now| now.id == current.id) {
+                return Ok(true);
+            }
+        }
+        Err(contended())
     }
 
-    async fn add_replaced(&self, firm: &FirmId, current: &Connection, unused: &Tokens) -> Result<bool> {
-        let Some(sealed) = self.vault.load(firm, &current.id).await? else {
+    /// `false`: the tokens changed meanwhile, look again.
+    async fn add_replaced(&self, firm: &FirmId, current: &Connection, grants: &[Replaced]) -> Result<bool> {
+        let Some(mut held) = self.hold(firm, &current.id).await? else {
             return Err(Error::new(Code::NotConnected).with("reason", "tokens_missing"));
         };
-        let mut tokens = self.vault.open(firm, &current.id, &sealed).await?;
-        tokens.replaced = unused.clone().into_replaced(false).into_iter().chain(tokens.replaced).collect();
-        Ok(self.vault.swap(firm, &current.id, Some(&sealed.version), &tokens).await?.is_some())
+        let before = held.tokens.replaced.len();
+        held.tokens.remember(grants.to_vec());
+        if held.tokens.replaced.len() == before {
+            return Ok(true);
+        }
+        Ok(self.vault.swap(firm, &current.id, Some(&held.version), &held.tokens).await?.is_some())
     }
 
     async fn told(&self, firm: &FirmId, id: &ConnectionId, unrevoked: Option<&'static str>) -> Result<bool> {

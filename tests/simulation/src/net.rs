@@ -19,6 +19,7 @@ use casehug_clio::ports::{
 };
 use clio_sim::model::{Model, Payload, Plan, Request, Response};
 use futures_channel::oneshot;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::admin::{Sight, Ties, creates};
@@ -433,6 +434,15 @@ impl Author {
 
 impl HttpTransport for Network {
     fn send<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
-        Box::pin(self.exchange(request))
+        let refreshes = request.url.path() == "/oauth/token" && !exchanges_a_code(&request);
+        Box::pin(async move {
+            let answer = self.exchange(request).await;
+            let brings =
+                |body: &[u8]| serde_json::from_slice::<Value>(body).is_ok_and(|it| it["access_token"].is_string());
+            if refreshes && !answer.as_ref().is_ok_and(|answer| brings(&answer.body)) {
+                Vault::brought_nothing(&self.refreshing);
+            }
+            answer
+        })
     }
 }

@@ -250,6 +250,11 @@ impl Vault {
         state.from = state.loaded.clone();
     }
 
+    /// The refresh brought nothing: what is saved next is no grant.
+    pub fn brought_nothing(state: &Mutex<Refreshing>) {
+        lock(state).from = None;
+    }
+
     fn state(&self) -> MutexGuard<'_, Refreshing> {
         lock(&self.state)
     }

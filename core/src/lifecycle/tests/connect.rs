@@ -68,7 +68,7 @@ pub(crate) fn state_of(url: &Url) -> String {
     url.query_pairs().find(|(key, _)| key == "state").unwrap().1.into_owned()
 }
 
-async fn begin(auth: &Auth, actor: &Actor) -> String {
+pub(super) async fn begin(auth: &Auth, actor: &Actor) -> String {
     let start = auth.begin(actor, BACK).await.unwrap();
     format!("code=code-secret&state={}", state_of(&start.authorize_url))
 }

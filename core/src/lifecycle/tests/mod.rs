@@ -2,6 +2,7 @@
 
 mod another_account;
 mod connect;
+mod give_back;
 mod sealing;
 mod session;
 mod support;

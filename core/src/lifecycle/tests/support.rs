@@ -215,6 +215,8 @@ pub struct FakeClio {
     pub rotates: AtomicBool,
     /// A refresh token that arrived is revoked at once, however long the answer takes.
     pub revokes_at_once: AtomicBool,
+    /// The next request with one of these access tokens does not get through.
+    pub cut_off: Mutex<BTreeSet<String>>,
     granted: AtomicUsize,
     grants: Mutex<Grants>,
     meanwhile: Mutex<BTreeMap<String, BoxFuture<'static, ()>>>,
@@ -227,6 +229,7 @@ struct Grants {
     /// Those that a code was exchanged for.
     consented: BTreeSet<usize>,
     dead: BTreeSet<usize>,
+    /// Refresh tokens that were used, and access tokens that ended.
     spent: BTreeSet<String>,
 }
 
@@ -243,6 +246,11 @@ impl FakeClio {
 
     pub fn always(&self, path: &str, answer: Answer) {
         self.usual.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// An access token has ended: it is refused, though its grant is honoured.
+    pub fn end(&self, access: &str) {
+        self.grants.lock().unwrap().spent.insert(access.to_owned());
     }
 
     /// What others do while the next request to `path` is on its way.
@@ -273,7 +281,11 @@ impl FakeClio {
 
     fn deauthorize(&self, seen: &Seen) -> Answer {
         let mut grants = self.grants.lock().unwrap();
-        if let Some(grant) = seen.form.get("token").and_then(|token| grants.of.get(token).copied()) {
+        let Some(token) = seen.form.get("token") else { return Answer::Json(400, String::from("{}")) };
+        if grants.spent.contains(token) {
+            return Answer::Challenge(401, "invalid_token");
+        }
+        if let Some(grant) = grants.of.get(token).copied() {
             grants.dead.insert(grant);
         }
         Answer::Json(200, String::from("{}"))
@@ -326,6 +338,10 @@ impl HttpTransport for FakeClio {
             };
             assert!(request.headers.get("user-agent").is_some_and(|agent| !agent.is_empty()), "no user agent");
             self.seen.lock().unwrap().push(seen.clone());
+            let bearer = seen.bearer.as_deref().and_then(|bearer| bearer.strip_prefix("Bearer ")).unwrap_or_default();
+            if self.cut_off.lock().unwrap().remove(bearer) {
+                return Err(HttpFailure { kind: HttpFailureKind::Connect, sent: Sent::No });
+            }
             let spent = self.is_spent(&seen);
             let others = self.meanwhile.lock().unwrap().remove(&path);
             if let Some(others) = others {

@@ -148,11 +148,14 @@ async fn a_refresh_that_is_under_way_during_a_disconnect_is_given_back() {
     let sdk = world.sdk.clone();
     let refreshing = tokio::spawn(async move { sdk.reload_practice_areas(&admin()).await.map(|_| ()) });
     world.until_held().await;
-    assert_eq!(world.sdk.disconnect(&admin()).await.unwrap().state, ConnectionState::Disconnected);
+    // What it brings is found, so this is not over before it is.
+    assert_eq!(world.sdk.disconnect(&admin()).await.unwrap().state, ConnectionState::Revoking);
     // Clio had granted it before; only the answer is slow.
     world.answers_as_usual();
     drop(gate);
     assert!(refreshing.await.unwrap().is_err());
+    world.later(Duration::from_secs(61)).await;
+    assert_eq!(world.connection().await.state, ConnectionState::Disconnected);
     let calls = world.http.clio().calls.clone();
     let granted = calls.iter().rev().find(|call| call.starts_with("POST /oauth/deauthorize")).unwrap();
     assert!(!granted.ends_with("access-1"), "what the refresh brought is given back: {granted}");
