@@ -71,7 +71,7 @@ pub struct Calls {
 pub enum PlannedContact {
     /// Linked already.
     Linked(ClioId),
-    /// Another CaseHug client of the same email and name is linked: the same contact is used.
+    /// Another CaseHug client of the same email and name is linked: the same contact is used, unless a search by email shows another one of that name with a lower id.
     Share(ClioId),
     /// Search by email; link a match, else create.
     SearchThenCreate,
@@ -157,7 +157,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut calls = Calls::default();
     calls.add(contact.calls());
     // An international domain is searched for in both spellings.
-    if contact == PlannedContact::SearchThenCreate && address.is_some_and(|one| one.other_spelling().is_some()) {
+    let searches = matches!(contact, PlannedContact::SearchThenCreate | PlannedContact::Share(_));
+    if searches && address.is_some_and(|one| one.other_spelling().is_some()) {
         calls.add(Calls::exactly(1));
     }
     calls.add(matter.calls());
@@ -211,9 +212,9 @@ impl PlannedContact {
 
     fn calls(self) -> Calls {
         match self {
-            Self::Linked(_) | Self::Share(_) => Calls::default(),
+            Self::Linked(_) => Calls::default(),
             Self::SearchThenCreate => Calls { least: 1, most: 2 },
-            Self::Create => Calls::exactly(1),
+            Self::Share(_) | Self::Create => Calls::exactly(1),
             Self::Resolve => Calls { least: 1, most: 3 },
         }
     }

@@ -122,12 +122,9 @@ impl Driver<'_> {
             if asked.not.contains(&clio) {
                 continue;
             }
-            let agrees = known_name_agrees(&engine.journal, &engine.keyring, links, clio, &name).await?;
-            if agrees == Some(true) {
-                return self.link_person(clio, vec![Note::SharedContact], None, None, asked, 1).await;
-            }
-            shared.push((clio, agrees));
+            shared.push((clio, known_name_agrees(&engine.journal, &engine.keyring, links, clio, &name).await?));
         }
+        // Asked even if one of them agrees: another one in Clio may as well, and who was linked first decides nothing.
         let found = search_persons(&self.caller, &address.shown()).await?;
         let mut candidates = named(&found, &dedupe::persons_with_email(&found, &address.shown()), &name);
         candidates.retain(|candidate| !asked.not.contains(&candidate.clio));

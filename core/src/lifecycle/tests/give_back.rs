@@ -67,7 +67,8 @@ async fn a_grant_that_is_remembered_while_its_firm_connects_anew_is_not_forgotte
         let query = begin(&auth, &admin).await;
         world.leave_a_draft(&auth).await;
         let (connected, swept) = join(auth.finish(&admin, &query), after(turns, worker.look_after_grants(&firm))).await;
-        (connected.unwrap(), swept.unwrap());
+        connected.unwrap();
+        swept.unwrap();
         world.sweep(&worker).await;
         assert_eq!(world.clio.living().len(), 3);
         auth.disconnect(&admin).await.unwrap();

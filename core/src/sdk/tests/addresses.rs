@@ -37,9 +37,13 @@ pub fn person(id: i64, first_name: &str, last_name: &str, email: &str) -> Value 
 }
 
 /// Syncs a matter of this client.
-pub async fn sync(world: &World, matter: &str, client: &Value) -> SyncReport {
+pub fn put(world: &World, matter: &str, client: &Value) {
     let intake = json!({ "matter": { "id": matter, "title": "T" }, "documents": [], "client": client });
     world.intake.put(&firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+}
+
+pub async fn sync(world: &World, matter: &str, client: &Value) -> SyncReport {
+    put(world, matter, client);
     world.sdk.sync_matter(&admin(), &MatterId::new(matter).unwrap()).await.unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::addresses::{client, holding, person, sync};
+use super::addresses::{client, holding, person, put, sync};
 use super::doubts::{CONTACTS, post};
 use super::world::{World, admin, refused};
 use crate::domain::{ClioId, MatterId, Note, StepKind, SyncReport};
@@ -13,7 +13,7 @@ use crate::error::Code;
 use crate::history::RunQuery;
 use crate::jobs::MatterState;
 use crate::settings::{FirmSettings, OnNameMismatch};
-use crate::sync::Decision;
+use crate::sync::{Decision, PlannedContact};
 
 const EMAIL: &str = "home@example.com";
 const OF_CONTACT: StepKind = StepKind::Contact;
@@ -89,13 +89,17 @@ async fn two_clients_of_one_email_are_told_apart_by_name() {
     let first = sync(&world, "m1", &client("c1", "Richard", "Doe", EMAIL)).await;
     let second = sync(&world, "m2", &client("c2", "Mary", "Doe", EMAIL)).await;
     assert_eq!((contact(&first).1, contact(&second)), (Some(5), ("linked", Some(9), [].as_slice())));
-    // The third and the fourth are known by name, and nobody is asked.
+    // The third and the fourth are known by name: one search each, as for anybody.
     let asked = world.calls(CONTACTS);
-    let third = sync(&world, "m3", &client("c3", "mary", "Doe", EMAIL)).await;
-    let fourth = sync(&world, "m4", &client("c4", "R.", "Doe", EMAIL)).await;
-    assert_eq!(contact(&third), ("linked", Some(9), [Note::SharedContact].as_slice()));
-    assert_eq!(contact(&fourth), ("linked", Some(5), [Note::SharedContact].as_slice()));
-    assert_eq!(world.calls(CONTACTS), asked);
+    for (matter, id, name, clio) in [("m3", "c3", "mary", 9), ("m4", "c4", "R.", 5)] {
+        put(&world, matter, &client(id, name, "Doe", EMAIL));
+        let planned = world.sdk.plan_matter(&admin(), &MatterId::new(matter).unwrap()).await.unwrap();
+        assert_eq!(planned.contact, PlannedContact::Share(ClioId(clio)));
+        let report = sync(&world, matter, &client(id, name, "Doe", EMAIL)).await;
+        assert_eq!(contact(&report), ("linked", Some(clio), [Note::SharedContact].as_slice()));
+        assert_eq!((planned.calls.least, planned.calls.most), (2, 2), "the search and the matter");
+    }
+    assert_eq!(world.calls(CONTACTS), asked + 2);
 }
 
 /// After a restore nobody knows who was synced first, and the client's matters are looked for under one contact.
@@ -112,6 +116,25 @@ async fn who_is_linked_does_not_hang_on_who_came_first() {
         }
         assert_eq!(state(&world, "m1").await.clio_contact, Some(ClioId(9)));
         assert_eq!(state(&world, "m2").await.clio_contact, Some(ClioId(5)), "Mary first: {mary_first}");
+    }
+}
+
+/// Whoever was linked first agrees with an initial, and so does the other one.
+#[tokio::test]
+async fn an_initial_that_several_agree_with_does_not_hang_on_who_came_first() {
+    let both = vec![person(5, "Jane", "Doe", EMAIL), person(9, "John", "Doe", EMAIL)];
+    for order in [["J.", "John", "Jane"], ["John", "J.", "Jane"], ["John", "Jane", "J."], ["Jane", "John", "J."]] {
+        let (world, _) = holding(both.clone()).await;
+        for name in order {
+            let report = sync(&world, name, &client(name, name, "Doe", EMAIL)).await;
+            let (clio, several) = match name {
+                "J." => (5, true),
+                "Jane" => (5, false),
+                _ => (9, false),
+            };
+            assert_eq!(report.steps[0].clio, Some(ClioId(clio)), "{name} of {order:?}");
+            assert_eq!(report.steps[0].notes.contains(&Note::SeveralContactsMatch), several, "{name} of {order:?}");
+        }
     }
 }
 
@@ -142,7 +165,7 @@ async fn a_firm_may_have_a_new_contact_created() {
     assert_eq!(contact(&susan), ("created", Some(102), [].as_slice()));
     let asked = world.calls(CONTACTS);
     let susan = sync(&world, "m5", &client("c5", "Susan", "Doe", EMAIL)).await;
-    assert_eq!((contact(&susan).1, world.calls(CONTACTS)), (Some(102), asked), "each has a place of the address");
+    assert_eq!((contact(&susan).1, world.calls(CONTACTS)), (Some(102), asked + 1), "each has a place of the address");
     assert_eq!(made.lock().unwrap().sent, 2);
     assert_eq!(world.stored("contact-key").await.len(), 3);
 }
