@@ -1,20 +1,18 @@
 //! The tools on PostgreSQL: one line chooses it, and nothing else changes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod backend;
-mod bench;
-
 use std::process::{Command, Output};
 
-use backend::Backend;
-use bench::{Bench, assert_each_once, assert_no_client_data, intake};
 use clio_sim::Config;
 use postgres_server::Server;
+
+use crate::backend::Backend;
+use crate::bench::{self, Bench, assert_each_once, assert_no_client_data, intake};
 
 /// Their password is nobody's business: not in arguments, not in what they say.
 const PASSWORD: &str = "hunter2-of-the-database";
 
-async fn bench(server: &Server) -> Bench {
+async fn bench_on(server: &Server) -> Bench {
     let config = Config { rate_limit: 1_000_000, http_webhooks: true, ..Config::default() };
     Bench { server: Some(server.database()), ..Bench::with(config).await }
 }
@@ -30,7 +28,7 @@ fn assert_told_nothing(output: &Output) {
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_intake_on_postgresql_syncs_once_from_several_processes() {
     let Some(server) = Server::shared() else { return };
-    let bench = bench(server).await;
+    let bench = bench_on(server).await;
     std::fs::create_dir_all(bench.intakes()).unwrap();
     assert!(bench.run(&[]).await.0.status.success(), "connected");
     for id in ["m1", "m2", "m3"] {
@@ -52,7 +50,7 @@ async fn sync_intake_on_postgresql_syncs_once_from_several_processes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_password_comes_from_the_environment_and_is_never_told() {
     let Some(server) = Server::shared() else { return };
-    let bench = bench(server).await;
+    let bench = bench_on(server).await;
     std::fs::create_dir_all(bench.intakes()).unwrap();
     let url = bench.server.as_deref().unwrap();
     server.sql(url, &format!("CREATE ROLE with_password LOGIN SUPERUSER PASSWORD '{PASSWORD}'"));
@@ -87,7 +85,7 @@ async fn the_password_comes_from_the_environment_and_is_never_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_on_postgresql_syncs_and_hears_what_clio_tells() {
     let Some(server) = Server::shared() else { return };
-    let bench = bench(server).await;
+    let bench = bench_on(server).await;
     bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
     let service = Backend::start(&bench);
     service.connected().await;

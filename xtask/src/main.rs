@@ -31,7 +31,7 @@ fn main() -> ExitCode {
             run("cargo", &arguments)
         }
         Some("clients") => clients::clients(),
-        Some("kills") => kills(args.get(1).map_or("1000", String::as_str)),
+        Some("kills") => kills(args.get(1).map_or("1000", String::as_str), args.get(2).map(String::as_str)),
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("hosts") => hosts::run_all(),
         Some("dist") => dist::dist(&args[1..]),
@@ -42,10 +42,10 @@ fn main() -> ExitCode {
             _ => Err(String::from("usage: cargo xtask bindgen WASM FOLDER")),
         },
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES] | clients | bench [NAME] | hosts | dist c | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | clients | bench [NAME] | hosts | dist c | intake\n  \
              bench: ratio, trigger, approval, hooks, growth; --most N: the largest number of linked matters\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
-             kills: kills a worker (SIGKILL) while it syncs, 1000 times unless told\n  \
+             kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \
@@ -61,14 +61,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// Kills a worker so often.
-fn kills(times: &str) -> Outcome {
-    let mut test = command(
-        "cargo",
-        &["test", "--package", "casehug-clio-examples", "--test", "end_to_end", "kills::", "--", "--nocapture"],
-    );
-    let status = test.env("CASEHUG_KILLS", times).status().map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err(format!("kills: {status}")) }
+/// Kills workers so often, on each database or on one.
+fn kills(times: &str, only: Option<&str>) -> Outcome {
+    let mut found = false;
+    for (_, test) in [("sqlite", "kills::"), ("postgres", "fleet::")]
+        .iter()
+        .filter(|(name, _)| only.is_none_or(|only| only == *name))
+    {
+        let test = ["test", "--package", "casehug-clio-examples", "--test", "end_to_end", test, "--", "--nocapture"];
+        let status = command("cargo", &test).env("CASEHUG_KILLS", times).status().map_err(|error| error.to_string())?;
+        if !status.success() {
+            return Err(format!("kills: {status}"));
+        }
+        found = true;
+    }
+    if found { Ok(()) } else { Err(String::from("no such database")) }
 }
 
 /// The root of the workspace.
