@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
 use crate::embedded::{admin, connect, matter, open, sdk};
-use casehug_clio::domain::{Actor, ClioId, MatterId, RunStatus, StepKind, Timestamp};
+use casehug_clio::domain::{Actor, ClioId, MatterId, RunStatus, StepKind, Timestamp, Trigger};
 use casehug_clio::history::{AuditQuery, RunQuery};
-use casehug_clio::jobs::{BackfillStatus, MatterStatus, Trigger, WorkerConfig};
+use casehug_clio::jobs::{BackfillStatus, MatterStatus, WorkerConfig};
+use casehug_clio::links::Decision;
 use casehug_clio::ports::Runtime as _;
 use casehug_clio::store::{Action as Audited, EventBody};
-use casehug_clio::sync::Decision;
 use casehug_clio::{Code, ErrorKind, Sdk};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};

@@ -22,9 +22,9 @@ use super::retry::Schedule;
 use super::share::FirmShare;
 use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
 use crate::connection::{Connection, Grant, Links};
-use crate::domain::Monotonic;
+use crate::domain::{Monotonic, Trigger};
 use crate::error::{Code, Error, Result, Retry};
-use crate::jobs::{Claim, Trigger};
+use crate::jobs::Claim;
 use crate::sync::engine::Engine;
 
 /// Attempts of one read or one repeatable write.
@@ -291,4 +291,20 @@ pub(crate) struct Patience {
     attempts: u32,
     refreshed: bool,
     schedule: Schedule,
+}
+
+/// The error of a failed call, with what the call itself knows.
+pub(crate) fn refused(failure: CallError) -> Error {
+    let mut error = failure.error;
+    if let Some(status) = failure.http_status
+        && error.get("http_status").is_none()
+    {
+        error = error.with("http_status", status);
+    }
+    if let Some(kind) = failure.clio_type
+        && error.get("clio_type").is_none()
+    {
+        error = error.with("clio_type", kind);
+    }
+    error
 }

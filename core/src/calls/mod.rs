@@ -5,5 +5,5 @@ pub(crate) mod call;
 pub(crate) mod retry;
 pub(crate) mod share;
 
-pub(crate) use call::{Caller, Executed, executed};
+pub(crate) use call::{Caller, Executed, executed, refused};
 pub(crate) use share::Doubtful;

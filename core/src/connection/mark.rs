@@ -12,9 +12,8 @@ use super::session::Session;
 use super::{Connection, ConnectionState};
 use crate::domain::FirmId;
 use crate::error::{Error, Result};
-use crate::jobs;
 use crate::ports::{Commit, Expect, Version};
-use crate::store::{Action, AuditEntry, AuditStatus, Chore, Event, EventBody, Stored, wake_after, wake_in};
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, Event, EventBody, Stored, release_in, wake_after, wake_in};
 
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 const MOST_TURNS: usize = 8;
@@ -70,7 +69,7 @@ impl Session {
             let mut unit = journal.unit(firm)?;
             unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
             // What waited for a reconnect.
-            jobs::release_in(journal, &mut unit, firm).await?;
+            release_in(journal, &mut unit).await?;
             for chore in [Chore::Subscriptions, Chore::Poll, Chore::Sweep, Chore::SecondRecords] {
                 wake_in(journal, &mut unit, chore).await?;
             }

@@ -30,7 +30,6 @@ use zeroize::Zeroizing;
 use crate::clio::{AccessToken, Bearer, ClioHost};
 use crate::domain::{Monotonic, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::lifecycle::callback::oauth_error;
 use crate::maybe_send::BoxFuture;
 use crate::ports::{Headers, HttpBody, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
 
@@ -309,4 +308,22 @@ fn unreadable(reason: &'static str) -> Error {
 /// Whether Clio no longer accepts the refresh token.
 pub(crate) fn is_invalid_grant(error: &Error) -> bool {
     error.code() == Code::OauthRefused && error.get("reason") == Some("invalid_grant")
+}
+
+/// The error word if it is one of OAuth's; foreign text is not kept.
+pub(crate) fn oauth_error(word: &str) -> &'static str {
+    const KNOWN: &[&str] = &[
+        "access_denied",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "invalid_token",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+    ];
+    KNOWN.iter().find(|known| **known == word).copied().unwrap_or("other")
 }

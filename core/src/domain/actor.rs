@@ -4,8 +4,6 @@
 //! manage it, nobody else may. Every refusal stands in the audit log of the firm that it would have concerned.
 
 use super::{ActorId, FirmId};
-use crate::error::{Code, Error, Result};
-use crate::store::{Action, AuditEntry, AuditStatus, Journal};
 
 /// A CaseHug user, as the host authenticated them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,24 +30,5 @@ impl Actor {
     #[must_use]
     pub fn is_admin_of(&self, firm: &FirmId) -> bool {
         self.role == Role::Admin && self.firm == *firm
-    }
-
-    /// Refuses everybody but admins of `firm`, and audits the refusal. `operation` is a fixed word for what was asked.
-    ///
-    /// # Errors
-    /// [`Code::NotAllowed`], whether or not the audit entry could be written; its source says if it could not.
-    pub async fn require_admin_of(&self, firm: &FirmId, journal: &Journal, operation: &'static str) -> Result<()> {
-        if self.is_admin_of(firm) {
-            return Ok(());
-        }
-        let reason = if self.firm == *firm { "not_an_admin" } else { "another_firm" };
-        let refused = Error::new(Code::NotAllowed).with("operation", operation).with("reason", reason);
-        let entry = AuditEntry::by(&self.id, Action::Denied, AuditStatus::Refused).error(&refused);
-        let mut unit = journal.unit(firm)?;
-        unit.audit(entry);
-        match journal.commit_or_conflict(&unit).await {
-            Ok(_) => Err(refused),
-            Err(error) => Err(refused.caused_by(error)),
-        }
     }
 }

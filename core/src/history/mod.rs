@@ -4,5 +4,5 @@ pub(crate) mod audit_query;
 pub(crate) mod sync_log;
 
 pub use audit_query::{AuditExport, AuditLog, AuditQuery};
+pub(crate) use sync_log::SyncLog;
 pub use sync_log::{LogPage, LoggedRun, LoggedStep, RunQuery};
-pub(crate) use sync_log::{RUNS, RUNS_OF_MATTERS, SyncLog};

@@ -5,16 +5,12 @@
 
 use serde::Serialize;
 
-use crate::domain::{ActorId, ClioId, FirmId, MatterId, Note, RunStatus, StepKind, StepOutcome, Timestamp};
+use crate::domain::{ActorId, ClioId, FirmId, MatterId, Note, RunStatus, StepKind, StepOutcome, Timestamp, Trigger};
 use crate::error::{Code, Error, ErrorKind, Failure, Result};
-use crate::jobs::Trigger;
 use crate::links::all_second_records;
 use crate::ports::{Key, Order, Scan};
 use crate::store::Journal;
-use crate::sync::{RunRecord, StepRecord};
-
-pub(crate) const RUNS: &str = "run";
-pub(crate) const RUNS_OF_MATTERS: &str = "matter-run";
+use crate::sync::{RUNS, RUNS_OF_MATTERS, RunRecord, StepRecord};
 
 /// The largest page.
 const MOST: usize = 500;

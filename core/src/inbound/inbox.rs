@@ -5,12 +5,12 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::status;
-use super::status::{Applied, EARLY, Seen, Source};
+use super::status::{EARLY, Seen, Source};
 use crate::calls::Caller;
 use crate::calls::budget::Class;
 use crate::clio::{HookModel, MatterStatus, matters};
 use crate::connection::{LinkSet, Links};
-use crate::domain::{ClioId, FirmId, Timestamp};
+use crate::domain::{Applied, ClioId, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
 use crate::store::schedule::Chore;

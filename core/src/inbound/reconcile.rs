@@ -7,12 +7,12 @@ use core::time::Duration;
 
 use super::hook::health;
 use super::status;
-use super::status::{Applied, Seen, Source};
+use super::status::{Seen, Source};
 use crate::calls::Caller;
 use crate::calls::budget::Class;
 use crate::clio::{ApiRequest, Matter, Page, matters, practice_areas};
 use crate::connection::{Connection, Links};
-use crate::domain::{ClioId, FirmId};
+use crate::domain::{Applied, ClioId, FirmId};
 use crate::error::{Code, Result};
 use crate::links::linked_matters;
 use crate::ports::{Commit, Expect};

@@ -3,6 +3,7 @@
 //! A matter that is linked counts as told *open*, which is what we created it as; anything else is told with the link. Every later change is told in the
 //! commit that takes it in. Times are whole seconds: two different statuses of one second can only be told apart by asking Clio.
 
+use crate::domain::Applied;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,7 @@ use crate::error::{Code, Result};
 use crate::links::{Owner, owner_key};
 use crate::ports::{Expect, Key, Version};
 use crate::store::schedule::sweep_if_passed;
-use crate::store::{Event, EventBody, Journal, Stored, Unit};
-use crate::sync::epoch;
+use crate::store::{Event, EventBody, Journal, Stored, Unit, epoch};
 
 /// An event that overtook its link waits this long. The link is minutes away at most: after an outage its probe reads the status anyway.
 pub(crate) const EARLY_KEPT: Duration = Duration::from_secs(3600);
@@ -94,30 +94,6 @@ struct Early {
 impl Early {
     fn of(self) -> (MatterStatus, Timestamp) {
         (self.status, self.updated_at)
-    }
-}
-
-/// What came of something seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Applied {
-    /// The host will be told.
-    Told,
-    /// Known, or older than what is known.
-    Nothing,
-    /// Not one of our matters, as far as is known yet.
-    NotOurs,
-    /// Only Clio can say.
-    Ask,
-}
-
-impl Applied {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Told => "told",
-            Self::Nothing => "nothing_new",
-            Self::NotOurs => "not_ours",
-            Self::Ask => "asked",
-        }
     }
 }
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::aside::or_aside;
 use super::claims::Claims;
-use super::job::{Job, Trigger, job_key};
-use crate::domain::{Actor, ActorId, FirmId, MatterId, RunStatus, Timestamp};
+use super::job::{Job, job_key};
+use crate::domain::{Actor, ActorId, FirmId, MatterId, RunStatus, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Scan};
 use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Journal, ProgressFeed, Stored};

@@ -5,11 +5,11 @@ use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 
 use super::job::{
-    ClaimRecord, First, Job, LastRun, Lease, Next, Trigger, claim_key, first_key, job_key, lease_key, needs_admin,
+    ClaimRecord, First, Job, LastRun, Lease, Next, claim_key, first_key, job_key, lease_key, needs_admin,
 };
 use super::told::Told;
 use crate::connection::{Connection, Links};
-use crate::domain::{ActorId, ClientId, FirmId, MatterId, Monotonic, Timestamp};
+use crate::domain::{ActorId, ClientId, FirmId, MatterId, Monotonic, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::nudge::Nudge;
 use crate::ports::{Commit, Expect, Key, Version};

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::job::Trigger;
 use crate::connection::{Connection, ConnectionState};
-use crate::domain::{ActorId, FirmId, MatterId, Timestamp};
+use crate::domain::{ActorId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::Result;
 use crate::ports::{Commit, Expect, Key};
 use crate::store::{Action, AuditEntry, AuditStatus, Journal};

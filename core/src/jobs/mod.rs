@@ -43,9 +43,8 @@ pub(crate) use backfill::{begin as begin_backfill, change as change_backfill, li
 pub(crate) use claims::{Acquired, Claim, Claims, Why};
 pub use held::HeldMatter;
 pub(crate) use held::{forget as forget_held, hold, list as list_held};
+pub use job::LastRun;
 pub(crate) use job::{JOBS, Job, Next};
-pub use job::{LastRun, Trigger};
-pub(crate) use park::release_in;
 pub use state::{MatterState, MatterStatus};
 pub(crate) use state::{failed_matters, last_run, matter_state};
 pub use worker::{Worker, WorkerConfig};

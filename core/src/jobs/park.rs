@@ -6,35 +6,18 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::aside::{ASIDE, or_aside};
 use super::job::{JOBS, Job};
 use crate::connection::Connection;
-use crate::domain::FirmId;
 use crate::error::{Code, Result};
-use crate::ports::{Commit, Expect, Key, Order, Record, Scan};
-use crate::store::{Journal, Unit};
+use crate::ports::{Commit, Expect, Order, Record, Scan};
+use crate::store::Journal;
+use crate::store::schedule::RELEASES;
 
-const RELEASES: &str = "release";
 /// Jobs that are read at once.
 const PAGE: usize = 500;
 /// Jobs that are released in one look: other work waits for it.
 const AT_ONCE: usize = 200;
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Release {}
-
-fn release_key(firm: &FirmId) -> Key {
-    Key::new(firm, RELEASES, "parked")
-}
-
-/// Adds a release to a commit that raises the connection's generation.
-pub(crate) async fn release_in(journal: &Journal, unit: &mut Unit, firm: &FirmId) -> Result<()> {
-    let known = journal.store().get(&release_key(firm)).await?;
-    let expect = known.map_or(Expect::Absent, |record| Expect::Version(record.version));
-    unit.put_due(release_key(firm), expect, Some(Duration::ZERO), &Release {}).map(|_| ())
-}
 
 /// Carries out the releases that are due. Gives whether a job became due.
 pub(crate) async fn release_due(journal: &Journal) -> Result<bool> {

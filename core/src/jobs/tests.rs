@@ -6,16 +6,16 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 use super::claims::{Acquired, Claim, Claims, Why};
-use super::job::{JOBS, Job, LastRun, Next, Trigger, job_key};
-use super::park::{release_due, release_in};
-use crate::domain::{Actor, ActorId, FirmId, MatterId, Role, RunStatus};
+use super::job::{JOBS, Job, LastRun, Next, job_key};
+use super::park::release_due;
+use crate::domain::{Actor, ActorId, FirmId, MatterId, Role, RunStatus, Trigger};
 use crate::error::{Code, Error};
 use crate::memory::MemoryStore;
 use crate::nudge::Nudge;
 use crate::ports::{Commit, Runtime as _, Scan};
 use crate::settings;
 use crate::settings::FirmSettings;
-use crate::store::Journal;
+use crate::store::{Journal, release_in};
 use crate::testing::VirtualRuntime;
 
 mod triggers;
@@ -241,7 +241,7 @@ async fn a_job_that_needs_an_admin_waits_for_a_newer_connection() {
 
     let mut unit = bench.journal.unit(&bench.firm).unwrap();
     unit.put(crate::connection::Connection::key(&bench.firm), crate::ports::Expect::Absent, &connection()).unwrap();
-    release_in(&bench.journal, &mut unit, &bench.firm).await.unwrap();
+    release_in(&bench.journal, &mut unit).await.unwrap();
     bench.journal.commit_or_conflict(&unit).await.unwrap();
     assert!(release_due(&bench.journal).await.unwrap());
     assert_eq!(bench.due().await, 1);

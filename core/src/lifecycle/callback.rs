@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
+use crate::connection::oauth::oauth_error;
 use crate::error::{Code, Error, Result};
 
 /// Longer queries are not read. Clio's are a few hundred bytes.
@@ -65,24 +66,6 @@ impl fmt::Debug for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Callback([secret])")
     }
-}
-
-/// The error word if it is one of OAuth's; foreign text is not kept.
-pub(crate) fn oauth_error(word: &str) -> &'static str {
-    const KNOWN: &[&str] = &[
-        "access_denied",
-        "invalid_client",
-        "invalid_grant",
-        "invalid_request",
-        "invalid_scope",
-        "invalid_token",
-        "server_error",
-        "temporarily_unavailable",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "unsupported_response_type",
-    ];
-    KNOWN.iter().find(|known| **known == word).copied().unwrap_or("other")
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@
 //! connection that is in use: Clio does not say whether deauthorizing one token ends the person's other grants. Then they are kept, sealed
 //! with the tokens in use, as a grant that is replaced is with those of its successor, and given back with them.
 
+use crate::store::release_in;
 use core::fmt;
 use core::time::Duration;
 use std::collections::HashMap;
@@ -57,8 +58,8 @@ use crate::inbound::forget_health;
 use crate::links::linked_matters;
 use crate::ports::{Commit, Expect};
 use crate::settings::PracticeAreas;
-use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Stored, Unit, wake_after, wake_in};
-use crate::{clio, jobs, settings};
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Stored, Unit, require_admin, wake_after, wake_in};
+use crate::{clio, settings};
 
 /// How long somebody waits for what the same state was used for before.
 const LONGEST_JOIN: Duration = Duration::from_secs(60);
@@ -115,7 +116,7 @@ struct Failed {
 
 impl Connect {
     pub async fn begin(&self, actor: &Actor, redirect_uri: &str, separate: bool) -> Result<ConnectStart> {
-        actor.require_admin_of(&actor.firm, &self.journal, "connect").await?;
+        require_admin(&self.journal, actor, &actor.firm, "connect").await?;
         // What it would seal, those with the right key could not open.
         self.keyring.prove(&actor.firm).await?;
         let redirect_uri = redirect_target(redirect_uri)?;
@@ -139,7 +140,7 @@ impl Connect {
     }
 
     async fn finish_audited(&self, actor: &Actor, query: &str) -> Result<Connection> {
-        actor.require_admin_of(&actor.firm, &self.journal, "connect").await?;
+        require_admin(&self.journal, actor, &actor.firm, "connect").await?;
         let Ended { error, audited } = match self.finish_inner(actor, query).await {
             Ok(connection) => return Ok(connection),
             Err(ended) => ended,
@@ -412,7 +413,7 @@ impl Connect {
             Draft::retire(&mut unit, &base.value.id, taken_over.clone())?;
         }
         draft.complete(&mut unit);
-        jobs::release_in(&self.journal, &mut unit, firm).await?;
+        release_in(&self.journal, &mut unit).await?;
         wake_in(&self.journal, &mut unit, Chore::Subscriptions).await?;
         wake_in(&self.journal, &mut unit, Chore::Poll).await?;
         wake_in(&self.journal, &mut unit, Chore::Sweep).await?;

@@ -25,7 +25,9 @@ use crate::domain::{Actor, ClioId, FirmId};
 use crate::error::{Code, Error, Result, Retry};
 use crate::inbound::{HOOKS, Hook, HookState, digest_in, forget_health};
 use crate::ports::{Commit, Expect};
-use crate::store::{Action, AuditEntry, AuditStatus, Chore, Event, EventBody, Stored, Unit, is_due_within, wake_after};
+use crate::store::{
+    Action, AuditEntry, AuditStatus, Chore, Event, EventBody, Stored, Unit, is_due_within, require_admin, wake_after,
+};
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
 const MOST_TURNS: usize = 8;
@@ -44,7 +46,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
 impl Connect {
     /// Ends the firm's connection.
     pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
-        actor.require_admin_of(&actor.firm, &self.journal, "disconnect").await?;
+        require_admin(&self.journal, actor, &actor.firm, "disconnect").await?;
         let connection = Connection::load(&self.journal, &actor.firm).await?.ok_or(Code::NotConnected)?;
         connection.value.require_of(self.oauth.host())?;
         let entry = AuditEntry::by(&actor.id, Action::Disconnect, AuditStatus::Ok);

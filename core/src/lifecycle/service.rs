@@ -12,7 +12,7 @@ use crate::detached::detached;
 use crate::domain::{Actor, FirmId};
 use crate::error::Result;
 use crate::ports::{HttpTransport, TokenStore};
-use crate::store::Journal;
+use crate::store::{Journal, require_admin};
 
 /// Connects firms, tells how they are connected, and hands out sessions.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Auth {
     /// # Errors
     /// [`NotAllowed`](crate::Code::NotAllowed).
     pub async fn require_admin(&self, actor: &Actor, operation: &'static str) -> Result<()> {
-        actor.require_admin_of(&actor.firm, &self.connect.journal, operation).await
+        require_admin(&self.connect.journal, actor, &actor.firm, operation).await
     }
 
     /// Ends the firm's connection: gives back what Clio granted, as far as Clio can be reached, and goes on later otherwise

@@ -10,6 +10,7 @@ pub use second_record::SecondRecord;
 pub(crate) use second_record::{
     all as all_second_records, of_account as second_records_of_account, of_matter as second_records_of_matter,
 };
+pub use things::{Decision, LinkState};
 pub(crate) use things::{
     Owner, contact_link, intents_sealed_with, linked_contact, linked_documents, linked_matter, linked_matters,
     owner_key,

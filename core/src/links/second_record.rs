@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::budget::Class;
 use crate::calls::call::Caller;
+use crate::calls::refused;
 use crate::clio::{contacts, matters};
 use crate::connection::Links;
 use crate::domain::report::StepKind;
@@ -13,7 +14,6 @@ use crate::domain::{ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Result};
 use crate::ports::{Commit, Expect, Key};
 use crate::store::{Chore, Journal, Unit, wake_after};
-use crate::sync::create::refused;
 use crate::sync::engine::Engine;
 
 const SECOND: &str = "second-record";

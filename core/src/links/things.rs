@@ -11,14 +11,23 @@ use crate::domain::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterI
 use crate::error::{Failure, Result};
 use crate::ports::{Key, Order, Record, Scan, Version};
 use crate::store::{Journal, Stored};
-use crate::sync::plan::LinkState;
-use crate::sync::review::Decision;
 
 pub(crate) const CONTACTS: &str = "contact";
 pub(crate) const MATTERS: &str = "matter";
 /// The collection of documents.
 pub(crate) const DOCUMENTS: &str = "document";
 const OWNERS: &str = "clio";
+
+/// What is known of one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Nothing: it is to be created.
+    Unknown,
+    /// An earlier creation is in doubt: Clio is asked first.
+    InDoubt,
+    /// It is in Clio.
+    Linked(ClioId),
+}
 
 /// `contact/<client>`, `matter/<matter>`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,6 +84,15 @@ pub(crate) enum Decided {
         /// Clio's ids.
         not: Vec<ClioId>,
     },
+}
+
+/// An admin's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// This record in Clio is ours.
+    Link(ClioId),
+    /// None of the candidates is: create a new one, as soon as it is certain that nothing else comes.
+    Create,
 }
 
 /// The record that an admin named, and those that were asked about.

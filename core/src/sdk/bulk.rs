@@ -2,11 +2,11 @@
 
 use super::Sdk;
 use crate::connection::Connection;
-use crate::domain::{Actor, MatterId};
+use crate::domain::{Actor, MatterId, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::SyncLog;
 use crate::jobs;
-use crate::jobs::{BackfillPlan, BackfillState, BackfillStatus, Trigger};
+use crate::jobs::{BackfillPlan, BackfillState, BackfillStatus};
 use crate::store::{Action, AuditEntry, AuditStatus};
 
 impl Sdk {

@@ -2,11 +2,12 @@
 
 use super::Sdk;
 use crate::connection::{Connection, Links};
-use crate::domain::{Actor, MatterId, StepKind, SyncReport, Timestamp};
+use crate::domain::{Actor, MatterId, StepKind, SyncReport, Timestamp, Trigger};
 use crate::error::Result;
-use crate::jobs::{HeldMatter, MatterState, Trigger, Worker, WorkerConfig};
+use crate::jobs::{HeldMatter, MatterState, Worker, WorkerConfig};
+use crate::links::Decision;
 use crate::store::{Action, AuditEntry, AuditStatus};
-use crate::sync::{Decision, Plan, Progress, Review};
+use crate::sync::{Plan, Progress, Review};
 use crate::{jobs, settings, sync};
 
 impl Sdk {

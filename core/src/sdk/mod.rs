@@ -19,14 +19,14 @@ use std::sync::Arc;
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::connection::{ClioApp, Connection, StoreTokens};
 use crate::crypto::Keyring;
-use crate::domain::Actor;
+use crate::domain::{Actor, SyncConfig};
 use crate::error::{Code, Error, Result};
 use crate::jobs::Claims;
 use crate::lifecycle::{Auth, ConnectStart};
 use crate::ports::{HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
 use crate::stop::Stop;
 use crate::store::Journal;
-use crate::sync::{Engine, SyncConfig};
+use crate::sync::Engine;
 use url::Url;
 
 /// The CaseHug to Clio sync. Cheap to share behind an [`Arc`]; every method may be called concurrently, for any firm.

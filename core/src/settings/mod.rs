@@ -25,9 +25,8 @@ pub use practice_areas::{PracticeArea, PracticeAreas};
 pub(crate) use seen::{list as list_seen, note as note_seen};
 pub(crate) use transfer::{export, import};
 
-use crate::domain::{Actor, ActorId, ClioId, FirmId};
+use crate::domain::{Actor, ActorId, ClioId, FirmId, Trigger};
 use crate::error::{Code, Error, Result};
-use crate::jobs::Trigger;
 use crate::ports::{Commit, Expect, Key};
 use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Stored, Unit, wake_in};
 

@@ -278,7 +278,7 @@ impl<'a> Outbox<'a> {
                     tracing::warn!(firm = %record.key.firm, event = record.key.id, "this event cannot be read");
                     continue;
                 };
-                let epoch = crate::sync::epoch(self.journal, &record.key.firm).await?;
+                let epoch = super::epoch(self.journal, &record.key.firm).await?;
                 let id = epoch.map_or(record.key.id.clone(), |epoch| format!("{}{EPOCH}{epoch}", record.key.id));
                 events.push(OutboxEvent { firm: record.key.firm, id: Some(id), body });
             }
@@ -308,7 +308,7 @@ impl<'a> Outbox<'a> {
         loop {
             let counter = self.journal.get::<Counter>(&counter_key).await?;
             // After the counter: what a recovery that begins now counts again, is a conflict below.
-            if crate::sync::epoch(self.journal, firm).await?.as_deref() != epoch {
+            if super::epoch(self.journal, firm).await?.as_deref() != epoch {
                 return Ok(());
             }
             let Some(counter) = counter else { return Err(unknown()) };
@@ -424,7 +424,7 @@ mod tests {
         assert_eq!(held, ["matter/m#000000000002"]);
         store.restore(&backup);
         let actor = Actor { id: ActorId::new("a").unwrap(), firm: firm.clone(), role: Role::Admin };
-        let config = crate::sync::SyncConfig::default();
+        let config = crate::domain::SyncConfig::default();
         crate::sync::recover(&journal, &actor, &config, Some(runtime.now())).await.unwrap();
         told(&journal, &firm, &["m"]).await;
         outbox.ack(&firm, &held[0]).await.unwrap();

@@ -14,6 +14,7 @@ use crate::error::{Code, Result};
 use crate::ports::{Expect, Key};
 
 pub(crate) const CHORES: &str = "chore";
+pub(crate) const RELEASES: &str = "release";
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -131,4 +132,16 @@ impl Progress {
         self.after = None;
         self.failures = 0;
     }
+}
+
+/// `release/parked`: jobs that were parked under an older generation of the connection are due.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Release {}
+
+/// Adds a release to a commit that raises the connection's generation.
+pub(crate) async fn release_in(journal: &Journal, unit: &mut Unit) -> Result<()> {
+    let key = Key::new(unit.firm(), RELEASES, "parked");
+    let known = journal.store().get(&key).await?;
+    let expect = known.map_or(Expect::Absent, |record| Expect::Version(record.version));
+    unit.put_due(key, expect, Some(Duration::ZERO), &Release {}).map(|_| ())
 }

@@ -4,12 +4,13 @@
 //! compared exactly (`dedupe`). Two clients of one email meet in the `contact-key` records of that address: the second one waits for,
 //! and then shares, the first one's contact, if it may be the same person (`same_email`).
 
-use super::create::{Asked, Creation, Resolved, refused};
+use super::create::{Asked, Creation, Resolved};
 use super::driver::Driver;
 use super::plan::PlannedContact;
 use super::recovery::Recovery;
 use super::same_email::{Choice, Sought, choose, named};
 use crate::calls::call::Caller;
+use crate::calls::refused;
 use crate::clio::{Contact, NewContact, contacts};
 use crate::contact_review::note_known;
 use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};

@@ -1,5 +1,6 @@
 //! What the contact and the matter share: the beats of a creation, and what becomes of its intent.
 
+use crate::calls::refused;
 use core::time::Duration;
 
 use futures_util::future::{Either, ready};
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 use super::driver::Driver;
 use super::engine::Engine;
 use crate::calls::call::{Executed, MARGIN, Patience, executed};
-use crate::clio::{ApiRequest, CallError};
+use crate::clio::ApiRequest;
 use crate::connection::Connection;
 use crate::domain::report::{Note, StepReport};
 use crate::domain::{ClioId, ConnectionId, Timestamp};
@@ -295,20 +296,4 @@ fn caused(code: Code, collection: &'static str, cause: Option<&Failure>) -> Erro
 
 fn record_of(key: &Key) -> String {
     format!("{}/{}", key.collection, key.id)
-}
-
-/// The error of a failed call, with what the call itself knows.
-pub(crate) fn refused(failure: CallError) -> Error {
-    let mut error = failure.error;
-    if let Some(status) = failure.http_status
-        && error.get("http_status").is_none()
-    {
-        error = error.with("http_status", status);
-    }
-    if let Some(kind) = failure.clio_type
-        && error.get("clio_type").is_none()
-    {
-        error = error.with("clio_type", kind);
-    }
-    error
 }

@@ -9,10 +9,10 @@
 
 use core::time::Duration;
 
-use super::create::refused;
 use super::driver::Driver;
 use super::upload::MOST_ATTEMPTS;
 use crate::calls::call::{Executed, Patience, executed};
+use crate::calls::refused;
 use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
 use crate::domain::report::{StepKind, StepOutcome, StepReport};
 use crate::domain::{

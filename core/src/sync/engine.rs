@@ -1,5 +1,6 @@
 //! What a sync works with, and the whole of one run: claimed, planned, driven, written down.
 
+use crate::domain::SyncConfig;
 use core::pin::pin;
 use core::time::Duration;
 use std::collections::HashMap;
@@ -19,9 +20,9 @@ use crate::clio::ClioApi;
 use crate::connection::{Connection, Links, Session};
 use crate::crypto::{Keyring, may_be_of_this_process};
 use crate::domain::report::{RunStatus, StepReport, SyncReport};
-use crate::domain::{Actor, ActorId, ClioId, FirmId, Intake, MatterId};
+use crate::domain::{Actor, ActorId, ClioId, FirmId, Intake, MatterId, Trigger};
 use crate::error::{Code, Error, Failure, Result};
-use crate::jobs::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Trigger, Why, hold};
+use crate::jobs::{Acquired, BackfillPlan, Claim, Claims, Job, LastRun, Next, Why, hold};
 use crate::lifecycle::Auth;
 use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::ports::{Commit, Expect, IntakeSource, Runtime};
@@ -35,46 +36,6 @@ const BUSY_POLL_SHORTEST: Duration = Duration::from_millis(20);
 const BUSY_POLL_LONGEST: Duration = Duration::from_millis(250);
 /// How often the end of a run is built again because a trigger wrote the job.
 const MOST_TURNS: usize = 50;
-
-/// Times of a sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SyncConfig {
-    /// How long after we gave up on a request Clio may still execute it. A creation in doubt is not repeated before. Default 2 minutes.
-    pub settle: Duration,
-    /// How long Clio's lists and search may not show yet what Clio has created. What they do not show counts as not created only when so much time has
-    /// passed since it may have been. Default 60 s.
-    pub index_delay: Duration,
-    /// For one call to Clio's API. Default 30 s.
-    pub request_timeout: Duration,
-    /// How long after its intent was committed a creating request may begin to be sent. Default 5 s.
-    pub send_window: Duration,
-    /// How long a run may be silent before another worker takes its matter over. No request begins after it. Default 30 s.
-    pub lease: Duration,
-}
-
-impl Default for SyncConfig {
-    fn default() -> Self {
-        Self {
-            settle: Duration::from_secs(120),
-            index_delay: Duration::from_secs(60),
-            request_timeout: Duration::from_secs(30),
-            send_window: Duration::from_secs(5),
-            lease: Duration::from_secs(30),
-        }
-    }
-}
-
-impl SyncConfig {
-    /// How long after its intent's commit a creating request may still be executed.
-    pub(crate) fn quiet(&self) -> Duration {
-        self.send_window + self.request_timeout + self.settle
-    }
-
-    /// How much later than a doubt ends Clio is asked whether a second record came after all.
-    pub(crate) fn second_look(&self) -> Duration {
-        self.settle.max(self.index_delay)
-    }
-}
 
 /// Is told of each step when it ends. For progress only: what it misses is in the report.
 pub trait Progress: MaybeSend + MaybeSync {

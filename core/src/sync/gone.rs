@@ -2,9 +2,9 @@
 //!
 //! What is known may be old: a record can be restored from Clio's trash. So a run that meets one that is known to be gone asks Clio for it, once.
 
-use super::create::refused;
 use super::driver::Driver;
 use super::plan::PlannedMatter;
+use crate::calls::refused;
 use crate::clio::{contacts, matters};
 use crate::contact_review::{contact_is_gone, note_contact_gone, note_contact_there};
 use crate::domain::ClioId;

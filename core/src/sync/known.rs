@@ -1,6 +1,5 @@
 //! What the records say of an intake: what the planner looks at.
 
-use super::LinkState;
 use super::engine::Engine;
 use super::plan::{Plan, PlanInput, plan};
 use crate::connection::Links;
@@ -8,8 +7,8 @@ use crate::contact_review::known_name_agrees;
 use crate::domain::{Confidential, DocumentKey, DocumentRef, FirmId, Intake};
 use crate::error::Result;
 use crate::links::names::Name;
-use crate::links::things;
 use crate::links::things::{DocumentThing, Thing};
+use crate::links::{LinkState, things};
 use crate::settings::PracticeAreas;
 
 /// What an address is looked up by.

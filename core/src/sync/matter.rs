@@ -1,9 +1,10 @@
 //! The matter: created once, never changed, and never one that the firm made by hand.
 
-use super::create::{Asked, Creation, Resolved, refused};
+use super::create::{Asked, Creation, Resolved};
 use super::driver::Driver;
 use super::plan::PlannedMatter;
 use super::recovery::Recovery;
+use crate::calls::refused;
 use crate::clio::{NewMatter, matters};
 use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
 use crate::domain::{ClioId, Confidential, text};

@@ -53,9 +53,9 @@ pub(crate) mod same_email;
 pub(crate) mod upload;
 
 pub(crate) use engine::Engine;
-pub use engine::{Progress, SyncConfig};
-pub use plan::{Calls, LinkState, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
-pub(crate) use recovery::{epoch, recover};
+pub use engine::Progress;
+pub use plan::{Calls, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
+pub(crate) use recovery::recover;
 pub(crate) use repeated::looks_sealed_with;
-pub use review::{Decision, Review};
-pub(crate) use run::{RunRecord, StepRecord, end_taken_over};
+pub use review::Review;
+pub(crate) use run::{RUNS, RUNS_OF_MATTERS, RunRecord, StepRecord, end_taken_over};

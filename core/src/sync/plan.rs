@@ -5,6 +5,7 @@
 //! and a client whose email has an international domain one more before it is linked.
 //! Whether Clio has the client is not known before it is asked, so a prediction is a range.
 
+use crate::links::LinkState;
 use serde::Serialize;
 
 use crate::clio::PartPlan;
@@ -31,17 +32,6 @@ pub struct PlanInput<'a> {
     pub settings: &'a FirmSettings,
     /// The firm's practice areas in Clio; `None`, they were never loaded.
     pub areas: Option<&'a [PracticeArea]>,
-}
-
-/// What is known of one thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
-    /// Nothing: it is to be created.
-    Unknown,
-    /// An earlier creation is in doubt: Clio is asked first.
-    InDoubt,
-    /// It is in Clio.
-    Linked(ClioId),
 }
 
 /// Steps in order, with their calls.

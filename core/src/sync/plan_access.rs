@@ -16,9 +16,8 @@ use crate::clio::probe;
 use crate::connection::{Connection, ConnectionState, Links};
 use crate::domain::FirmId;
 use crate::error::{Code, Error, Result};
-use crate::jobs::release_in;
 use crate::ports::{Commit, Expect};
-use crate::store::{Action, AuditEntry, AuditStatus, Chore, wake_after, wake_in};
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, release_in, wake_after, wake_in};
 
 /// How often Clio is asked whether the plan has API access again.
 const ASK_EVERY: Duration = Duration::from_secs(900);
@@ -89,7 +88,7 @@ impl Engine {
             connection.generation += 1;
             let mut unit = self.journal.unit(firm)?;
             unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
-            release_in(&self.journal, &mut unit, firm).await?;
+            release_in(&self.journal, &mut unit).await?;
             // What was refused was taken for a missing permission there.
             wake_in(&self.journal, &mut unit, Chore::Subscriptions).await?;
             let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Ok).with("connection", &connection.id);

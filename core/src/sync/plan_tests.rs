@@ -1,4 +1,5 @@
 use super::*;
+use crate::links::LinkState;
 
 fn intake(email: &str, documents: usize) -> Intake {
     let documents: Vec<_> = (0..documents)

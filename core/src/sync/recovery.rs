@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use super::create::Asked;
 use super::driver::Driver;
-use super::engine::SyncConfig;
 use crate::connection::Connection;
-use crate::domain::{Actor, FirmId, Timestamp};
+use crate::domain::{Actor, FirmId, SyncConfig, Timestamp};
 use crate::error::{Code, Error, Result, Retry};
 use crate::links::things::{ContactKey, Intent, Thing};
 use crate::ports::{Commit, Expect, Key};
+use crate::store::restore::begin_epoch;
 use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Unit, wake_in};
 
 const MOST_TURNS: usize = 8;
@@ -40,18 +40,6 @@ fn key(firm: &FirmId) -> Key {
     Key::new(firm, "recovery", "since")
 }
 
-/// `recovery/told`: what the host was told of matters before this is not known.
-#[derive(Debug, Serialize, Deserialize)]
-struct Forgotten {
-    epoch: String,
-}
-
-/// Counts the recoveries: each status that was told before the last one began is told once more. `None`: there never was one.
-pub(crate) async fn epoch(journal: &Journal, firm: &FirmId) -> Result<Option<String>> {
-    let stored = journal.get::<Forgotten>(&Key::new(firm, "recovery", "told")).await?;
-    Ok(stored.map(|stored| stored.value.epoch))
-}
-
 /// Begins a recovery, or ends it.
 pub(crate) async fn recover(
     journal: &Journal,
@@ -67,10 +55,7 @@ pub(crate) async fn recover(
             let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
             unit.put_due(key(&actor.firm), expect, Some(config.quiet()), &Recovery::since(since))?;
             unit.audit(entry.with("since", since.to_rfc3339()));
-            let told = Key::new(&actor.firm, "recovery", "told");
-            let before = journal.get::<Forgotten>(&told).await?;
-            let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
-            unit.put(told, expect, &Forgotten { epoch: journal.new_id()? })?;
+            begin_epoch(journal, &mut unit).await?;
             wake_in(journal, &mut unit, Chore::Sweep).await?;
         }
         None => {

@@ -18,11 +18,11 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::contact::search_persons;
-use super::create::refused;
 use super::engine::Engine;
 use super::same_email::named;
 use crate::calls::budget::Class;
 use crate::calls::call::Caller;
+use crate::calls::refused;
 use crate::clio::{contacts, matters};
 use crate::connection::Links;
 use crate::domain::report::StepKind;

@@ -4,17 +4,17 @@
 //! another's lawyer, to post again may make a duplicate. The candidates' ids are kept, an admin looks at them in Clio, and the decision is written into the open intent itself: the next run,
 //! and no other, acts on it.
 
+use crate::links::Decision;
 use serde::{Deserialize, Serialize};
 
-use super::create::refused;
 use super::driver::Driver;
 use super::engine::Engine;
+use crate::calls::refused;
 use crate::clio::ApiRequest;
 use crate::connection::Links;
 use crate::domain::report::StepKind;
-use crate::domain::{Actor, ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
+use crate::domain::{Actor, ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
-use crate::jobs::Trigger;
 use crate::links::things;
 use crate::links::things::{Chosen, Decided, DocumentThing, Thing};
 use crate::ports::{Commit, Expect, Key, Version};
@@ -35,15 +35,6 @@ pub struct Review {
     pub candidates: Vec<ClioId>,
     /// When the question arose, on the host's clock.
     pub since: Timestamp,
-}
-
-/// An admin's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// This record in Clio is ours.
-    Link(ClioId),
-    /// None of the candidates is: create a new one, as soon as it is certain that nothing else comes.
-    Create,
 }
 
 impl Review {

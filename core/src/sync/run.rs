@@ -4,14 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::Links;
 use crate::domain::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
-use crate::domain::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp};
+use crate::domain::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Failure, Result};
-use crate::history::{RUNS, RUNS_OF_MATTERS};
 use crate::inbound::status::is_gone;
-use crate::jobs::Trigger;
 use crate::links::things::linked_matter;
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::store::{Journal, Unit};
+
+pub(crate) const RUNS: &str = "run";
+pub(crate) const RUNS_OF_MATTERS: &str = "matter-run";
 
 /// `run/<run id>`. Run ids are time-ordered, so a scan by id is the sync log.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use super::create::refused;
 use super::driver::Driver;
+use crate::calls::refused;
 use crate::calls::retry::Schedule;
 use crate::clio::{CallLimits, DocumentStub, Outcome, Part, PartPlan, PartTarget, UploadTarget, documents};
 use crate::domain::DocumentRef;

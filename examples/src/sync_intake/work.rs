@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use casehug_clio::domain::{Actor, MatterId, RunStatus, StepOutcome, SyncReport};
-use casehug_clio::jobs::{MatterStatus, Trigger, WorkerConfig};
+use casehug_clio::domain::{Actor, MatterId, RunStatus, StepOutcome, SyncReport, Trigger};
+use casehug_clio::jobs::{MatterStatus, WorkerConfig};
 use casehug_clio::sync::Plan;
 use casehug_clio::{Code, Error, Result, Sdk};
 

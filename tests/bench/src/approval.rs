@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casehug_clio::jobs::{MatterStatus, Trigger, WorkerConfig};
+use casehug_clio::domain::Trigger;
+use casehug_clio::jobs::{MatterStatus, WorkerConfig};
 use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::Config;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use casehug_clio::connection::ConnectionState;
 use casehug_clio::domain::StepKind;
 use casehug_clio::jobs::{BackfillStatus, MatterStatus};
-use casehug_clio::sync::Decision;
+use casehug_clio::links::Decision;
 use casehug_clio::{Code, Error};
 use clio_sim::Rotation;
 

@@ -32,9 +32,9 @@ use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::{ClioApp, StoreTokens};
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::domain::{
-    Actor, ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, Role, Timestamp, UploadId,
+    Actor, ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, Role, Timestamp, Trigger, UploadId,
 };
-use casehug_clio::jobs::{Trigger, WorkerConfig};
+use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::memory::{MemoryBackup, MemoryIntake, MemoryStore};
 use casehug_clio::settings::FirmSettings;
 use casehug_clio::{Error, Sdk};

@@ -21,7 +21,7 @@ use crate::{Outcome, root};
 /// From the lowest to the highest. A folder imports from those below it, and from its own row as long as there is no cycle.
 const LAYERS: &[&[&str]] = &[
     &["error"],
-    &["json", "lines", "maybe_send", "nudge", "stop"],
+    &["json", "lines", "maybe_send", "mutate", "nudge", "stop"],
     &["domain"],
     &["ports"],
     &["detached", "memory"],
@@ -40,16 +40,9 @@ const KNOWN_ARROWS: &[(&str, &str)] = &[
     ("calls", "inbound"),
     ("calls", "jobs"),
     ("calls", "sync"),
-    ("connection", "jobs"),
-    ("connection", "lifecycle"),
-    ("contact_review", "inbound"),
     ("contact_review", "sync"),
-    ("domain", "store"),
     ("inbound", "sync"),
     ("links", "sync"),
-    ("settings", "jobs"),
-    ("store", "sync"),
-    ("sync", "history"),
     ("sync", "jobs"),
     ("sync", "lifecycle"),
 ];

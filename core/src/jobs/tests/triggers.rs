@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use super::{Bench, LEASE, connection};
 use crate::connection::{Connection, ConnectionState};
+use crate::domain::Trigger;
 use crate::error::{Code, Error};
-use crate::jobs::job::{Next, Trigger};
+use crate::jobs::job::Next;
 use crate::jobs::{hold, list_held};
 use crate::ports::{Commit, Expect};
 

@@ -1,5 +1,6 @@
 //! Connecting: the state, the exchange, what is found, what is stored, and what is left after every way to fail.
 
+use crate::store::require_admin;
 use core::future::Future as _;
 use core::task::Poll;
 use core::time::Duration;
@@ -216,7 +217,7 @@ async fn nobody_but_an_admin_of_the_firm_may_connect_and_the_refusal_is_audited(
     assert_eq!(auth.begin(&member, BACK).await.unwrap_err().code(), Code::NotAllowed);
     assert_eq!(code(auth.finish(&member, &query).await), Code::NotAllowed);
     let stranger = Actor { firm: firm("firm_2"), ..admin("usr_9") };
-    let refused = stranger.require_admin_of(&firm("firm_1"), &world.journal, "settings").await.unwrap_err();
+    let refused = require_admin(&world.journal, &stranger, &firm("firm_1"), "settings").await.unwrap_err();
     assert_eq!((refused.code(), refused.get("reason")), (Code::NotAllowed, Some("another_firm")));
     let denied = || entry("denied", "refused", Some("not_allowed"));
     assert_eq!(world.audit(&firm("firm_1")).await, [denied(), denied(), denied()]);

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use super::world::{World, admin, matter, member, refused};
-use crate::domain::MatterId;
-use crate::jobs::{MatterStatus, Trigger};
+use crate::domain::{MatterId, Trigger};
+use crate::jobs::MatterStatus;
 
 async fn failure(world: &World) -> Option<(String, String)> {
     let failure = world.health().await.last_failure?;

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::documents::{Shared, answer as document_answer};
 use super::world::{World, admin, firm, matter, refused};
-use crate::domain::{DocumentRef, Intake, StepOutcome};
+use crate::domain::{DocumentRef, Intake, StepOutcome, Trigger};
 use crate::error::{Code, Failure};
 use crate::history::{LoggedRun, RunQuery};
-use crate::jobs::{MatterStatus, Trigger};
+use crate::jobs::MatterStatus;
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 use crate::store::EventBody;
 

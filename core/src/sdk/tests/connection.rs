@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::world::{HOOKS, World, admin, dead_token, firm, matter, member, refused};
 use crate::connection::ConnectionState;
-use crate::domain::ClioId;
+use crate::domain::{ClioId, Trigger};
 use crate::error::Code;
-use crate::jobs::{Trigger, WorkerConfig};
+use crate::jobs::WorkerConfig;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -8,8 +8,8 @@ use super::documents::{Shared, answer, begun};
 use super::world::{World, admin, firm, matter, refused};
 use crate::domain::{ClioId, Intake, StepKind, StepOutcome, StepReport};
 use crate::error::Code;
+use crate::links::Decision;
 use crate::ports::{Key, Order, Scan, Store as _, Write};
-use crate::sync::Decision;
 
 const DOCUMENT: &str = "m1/d1/d1";
 

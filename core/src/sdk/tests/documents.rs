@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, member, refused};
-use crate::domain::{DocumentRef, DocumentStatus, Intake, RunStatus};
+use crate::domain::{DocumentRef, DocumentStatus, Intake, RunStatus, Trigger};
 use crate::error::Code;
-use crate::jobs::{MatterStatus, Trigger};
+use crate::jobs::MatterStatus;
 use crate::ports::Runtime as _;
 use crate::settings::FirmSettings;
 

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, refused};
-use crate::domain::{ClioId, Intake, MatterId};
+use crate::domain::{ClioId, Intake, MatterId, Trigger};
 use crate::error::Code;
-use crate::jobs::Trigger;
+use crate::links::Decision;
 use crate::store::EventBody;
-use crate::sync::Decision;
 
 pub const CONTACTS: &str = "/api/v4/contacts";
 pub const MATTERS: &str = "/api/v4/matters";

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, member, refused, told};
-use crate::domain::{DocumentKey, DocumentRef, Intake, RunStatus, StepKind, StepOutcome, SyncReport};
+use crate::domain::{DocumentKey, DocumentRef, Intake, RunStatus, StepKind, StepOutcome, SyncReport, Trigger};
 use crate::error::Code;
-use crate::jobs::{MatterState, MatterStatus, Trigger};
+use crate::jobs::{MatterState, MatterStatus};
 
 async fn state(world: &World) -> MatterState {
     world.sdk.matter_state(&admin(), &matter()).await.unwrap()

@@ -10,10 +10,10 @@ use serde_json::json;
 use super::world::{KEY, World, admin, matter, member, told};
 use crate::connection::ConnectionState;
 use crate::crypto::ConfiguredKeys;
-use crate::domain::{MatterId, RunStatus};
+use crate::domain::{MatterId, RunStatus, Trigger};
 use crate::error::{Code, Result};
 use crate::history::RunQuery;
-use crate::jobs::{MatterStatus, Trigger, WorkerConfig};
+use crate::jobs::{MatterStatus, WorkerConfig};
 use crate::maybe_send::BoxFuture;
 use crate::ports::{DataKey, KeyProvider, Runtime as _, SealContext, WrappedKey};
 

@@ -12,8 +12,9 @@ use crate::domain::{ClioId, MatterId, Note, StepKind, SyncReport};
 use crate::error::Code;
 use crate::history::RunQuery;
 use crate::jobs::MatterState;
+use crate::links::Decision;
 use crate::settings::{FirmSettings, OnNameMismatch};
-use crate::sync::{Decision, PlannedContact};
+use crate::sync::PlannedContact;
 
 const EMAIL: &str = "home@example.com";
 const OF_CONTACT: StepKind = StepKind::Contact;

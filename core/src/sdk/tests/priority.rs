@@ -5,10 +5,9 @@ use core::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::world::{World, admin, matter, member};
-use crate::domain::MatterId;
+use crate::domain::{MatterId, Trigger};
 use crate::error::Code;
 use crate::history::RunQuery;
-use crate::jobs::Trigger;
 use crate::ports::Runtime as _;
 
 fn id(id: &str) -> MatterId {

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::doubts::{CONTACTS, MATTERS, post, put, slow};
 use super::world::{World, admin, firm, matter};
 use crate::domain::{ClioId, MatterId, StepKind, Timestamp};
+use crate::links::Decision;
 use crate::ports::{Key, Write};
-use crate::sync::Decision;
 
 async fn recover(world: &World) {
     let since = Timestamp::parse("2026-04-01T11:00:00Z").unwrap();

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::documents::begun;
 use super::world::{HOOKS, World, admin, firm, matter, refused};
-use crate::domain::{ClioId, DocumentRef, Intake, MatterId, RunStatus};
+use crate::domain::{ClioId, DocumentRef, Intake, MatterId, RunStatus, Trigger};
 use crate::error::{Code, ErrorKind};
 use crate::history::{LoggedRun, RunQuery};
-use crate::jobs::{Acquired, MatterStatus, Trigger, Why};
+use crate::jobs::{Acquired, MatterStatus, Why};
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 use crate::settings::FirmSettings;
 use crate::store::EventBody;

@@ -6,10 +6,10 @@ use core::time::Duration;
 use futures_util::future::{Either, join, pending, select};
 
 use super::world::{World, admin, matter, member, refused};
-use crate::domain::RunStatus;
+use crate::domain::{RunStatus, Trigger};
 use crate::error::Code;
 use crate::history::RunQuery;
-use crate::jobs::{MatterStatus, Trigger, WorkerConfig};
+use crate::jobs::{MatterStatus, WorkerConfig};
 use crate::ports::Runtime as _;
 
 /// A worker that is told to stop when `when` has completed. Gives how long it takes to end from then on.

@@ -3,9 +3,8 @@
 use core::time::Duration;
 
 use super::world::{World, admin, matter, member, refused};
-use crate::domain::MatterId;
+use crate::domain::{MatterId, Trigger};
 use crate::history::RunQuery;
-use crate::jobs::Trigger;
 use crate::settings::FirmSettings;
 
 async fn sync_by_itself(world: &World, on: bool) {

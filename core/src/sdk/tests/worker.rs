@@ -13,9 +13,9 @@ use super::world::{Http, KEY, World, firm, matter, refused};
 use crate::clio::ClioHost;
 use crate::connection::ClioApp;
 use crate::crypto::ConfiguredKeys;
-use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role};
+use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role, Trigger};
 use crate::error::{Code, Result};
-use crate::jobs::{MatterStatus, Trigger, WorkerConfig};
+use crate::jobs::{MatterStatus, WorkerConfig};
 use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
 use crate::ports::{

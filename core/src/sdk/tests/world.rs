@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 use crate::clio::ClioHost;
 use crate::connection::{ClioApp, Connection};
 use crate::crypto::ConfiguredKeys;
-use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role, Timestamp};
+use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role, Timestamp, Trigger};
 use crate::error::Result;
-use crate::jobs::{Acquired, Claim, Trigger, Why, WorkerConfig};
+use crate::jobs::{Acquired, Claim, Why, WorkerConfig};
 use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
 use crate::ports::{

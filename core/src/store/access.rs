@@ -1,0 +1,29 @@
+//! Who may do what, and that every refusal is written down.
+
+use super::{Action, AuditEntry, AuditStatus, Journal};
+use crate::domain::{Actor, FirmId};
+use crate::error::{Code, Error, Result};
+
+/// Refuses everybody but admins of `firm`, and audits the refusal. `operation` is a fixed word for what was asked.
+///
+/// # Errors
+/// [`Code::NotAllowed`], whether or not the audit entry could be written; its source says if it could not.
+pub(crate) async fn require_admin(
+    journal: &Journal,
+    actor: &Actor,
+    firm: &FirmId,
+    operation: &'static str,
+) -> Result<()> {
+    if actor.is_admin_of(firm) {
+        return Ok(());
+    }
+    let reason = if actor.firm == *firm { "not_an_admin" } else { "another_firm" };
+    let refused = Error::new(Code::NotAllowed).with("operation", operation).with("reason", reason);
+    let entry = AuditEntry::by(&actor.id, Action::Denied, AuditStatus::Refused).error(&refused);
+    let mut unit = journal.unit(firm)?;
+    unit.audit(entry);
+    match journal.commit_or_conflict(&unit).await {
+        Ok(_) => Err(refused),
+        Err(error) => Err(refused.caused_by(error)),
+    }
+}
