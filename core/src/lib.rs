@@ -13,6 +13,7 @@ mod mutate;
 #[cfg(mutate)]
 pub use mutate::switch as mutations;
 
+pub mod api;
 mod calls;
 pub mod clio;
 pub mod connection;
@@ -32,7 +33,6 @@ pub mod maybe_send;
 pub mod memory;
 mod nudge;
 pub mod ports;
-pub mod sdk;
 pub mod settings;
 mod stop;
 pub mod store;
@@ -40,5 +40,5 @@ pub mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use api::{Ports, Sdk, SdkBuilder};
 pub use error::{Code, Error, ErrorKind, Result, Retry};
-pub use sdk::{Sdk, SdkBuilder};

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use casehug_clio::Sdk;
 use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role, RunStatus};
+use casehug_clio::{Ports, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -27,31 +27,33 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let intake = FolderIntake::new(folder); // yours: implement IntakeSource and DocumentBytes over your own storage
     let root_key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248"; // yours: from a KMS or a secret manager
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into())?; // yours: from Clio's developer portal
-    let sdk = Sdk::builder(app, ClioHost::custom(clio_url.parse()?)?) // in production: ClioHost::region(Region::Us)
-        .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?))
-        .store(Arc::new(SqliteStore::open(database).await?))
-        .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "2026-11", [("2026-11", root_key)])?))
-        .intake(Arc::new(intake))
-        .runtime(runtime)
-        .build()?;
+    let ports = Ports {
+        transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?),
+        store: Arc::new(SqliteStore::open(database).await?),
+        keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "2026-11", [("2026-11", root_key)])?),
+        intake: Arc::new(intake),
+        runtime,
+    };
+    // in production: ClioHost::region(Region::Us)
+    let sdk = Sdk::builder(app, ClioHost::custom(clio_url.parse()?)?, ports).build()?;
 
     // Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI with a query string.
     let admin = Actor { id: ActorId::new("usr_1")?, firm: FirmId::new("firm_1")?, role: Role::Admin };
-    if sdk.connection(&admin).await?.is_none() {
-        let start = sdk.begin_connect(&admin, "http://127.0.0.1:9/callback").await?;
+    if sdk.firm(&admin).connection().get().await?.is_none() {
+        let start = sdk.firm(&admin).connection().begin("http://127.0.0.1:9/callback").await?;
         println!("Open this page, allow access, and paste the address that you land on:\n{}", start.authorize_url);
         let mut landed = String::new();
         std::io::stdin().read_line(&mut landed)?;
         let (_, query) = landed.trim().split_once('?').ok_or("an address with a query was expected")?;
-        sdk.finish_connect(&admin, query).await?;
+        sdk.firm(&admin).connection().finish(query).await?;
         println!("connected");
     }
 
     // Sync. Ask first what would be done; then do it; do it again whenever you like.
     let matter = MatterId::new(matter.as_str())?;
-    let plan = sdk.plan_matter(&admin, &matter).await?;
+    let plan = sdk.firm(&admin).matters().plan(&matter).await?;
     println!("planned calls: {} to {}", plan.calls.least, plan.calls.most);
-    let report = sdk.sync_matter(&admin, &matter).await?;
+    let report = sdk.firm(&admin).matters().sync(&matter).await?;
     for step in &report.steps {
         println!("{} {} {}", step.step.name(), step.id, step.outcome.name());
     }

@@ -71,7 +71,7 @@ async fn a_wall_clock_that_jumps_makes_no_duplicate() {
             for id in ["m1", "m2"] {
                 for attempt in 0.. {
                     assert!(attempt < 20, "seed {seed}: {id} never arrives");
-                    let report = sdk.sync_matter(&admin(), &matter(id)).await.unwrap();
+                    let report = sdk.firm(&admin()).matters().sync(&matter(id)).await.unwrap();
                     if report.status == RunStatus::Succeeded {
                         break;
                     }

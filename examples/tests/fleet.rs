@@ -138,8 +138,8 @@ async fn workers_on_postgresql_that_are_killed_with_their_server_sync_everything
     for n in 0..matters {
         let id = matter(&format!("m{n:05}"));
         println!("{id} {:.1}", began.elapsed().as_secs_f64());
-        while sdk.matter_state(&admin(), &id).await.unwrap().status != MatterStatus::Synced {
-            let state = sdk.matter_state(&admin(), &id).await.unwrap();
+        while sdk.firm(&admin()).matters().state(&id).await.unwrap().status != MatterStatus::Synced {
+            let state = sdk.firm(&admin()).matters().state(&id).await.unwrap();
             assert!(healed.elapsed() < Duration::from_secs(240), "{id} never arrives: {state:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -151,7 +151,7 @@ async fn workers_on_postgresql_that_are_killed_with_their_server_sync_everything
     // What was sent by a process that died has been executed by then.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_each_once(&bench.state(), matters.div_ceil(2), matters, matters, "kills on PostgreSQL");
-    let entries = sdk.verify_audit_log(&admin()).await.unwrap();
+    let entries = sdk.firm(&admin()).audit().verify().await.unwrap().entries;
     let dump = server.sql(&database, "SELECT * FROM casehug_clio.records");
     assert_no_client_data(dump.as_bytes(), "the database");
     println!(

@@ -69,8 +69,8 @@ async fn a_worker_that_is_killed_again_and_again_syncs_everything_once() {
     let mut last = bench.worker().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     for n in 0..matters {
         let id = matter(&format!("m{n:05}"));
-        while sdk.matter_state(&admin(), &id).await.unwrap().status != MatterStatus::Synced {
-            let state = sdk.matter_state(&admin(), &id).await.unwrap();
+        while sdk.firm(&admin()).matters().state(&id).await.unwrap().status != MatterStatus::Synced {
+            let state = sdk.firm(&admin()).matters().state(&id).await.unwrap();
             assert!(healed.elapsed() < Duration::from_secs(240), "{id} never arrives: {state:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -80,7 +80,7 @@ async fn a_worker_that_is_killed_again_and_again_syncs_everything_once() {
     // What was sent by a process that died has been executed by then.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_each_once(&bench.state(), matters.div_ceil(2), matters, matters, "kills");
-    let entries = sdk.verify_audit_log(&admin()).await.unwrap();
+    let entries = sdk.firm(&admin()).audit().verify().await.unwrap().entries;
     println!(
         "{kills} kills in {:.0} s: {left} of {matters} matters had arrived by then; {matters} matters and documents, each once; {entries} audit entries verify",
         began.elapsed().as_secs_f64()

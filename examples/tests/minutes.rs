@@ -10,12 +10,13 @@ use casehug_clio::clio::{ClioHost, MatterStatus};
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::domain::{Monotonic, RunStatus, StepKind, Timestamp};
+use casehug_clio::history::RunQuery;
 use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryStore;
 use casehug_clio::ports::Runtime;
 use casehug_clio::store::EventBody;
-use casehug_clio::{Code, Result, Sdk};
+use casehug_clio::{Code, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -64,12 +65,14 @@ fn hurried(bench: &Bench) -> Sdk {
     let intake = FolderIntake::new(bench.intakes());
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     let key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
-    Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap())
-        .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()))
-        .store(Arc::new(MemoryStore::new(runtime.clone())))
-        .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", key)]).unwrap()))
-        .intake(Arc::new(intake))
-        .runtime(runtime)
+    let ports = Ports {
+        transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()),
+        store: Arc::new(MemoryStore::new(runtime.clone())),
+        keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", key)]).unwrap()),
+        intake: Arc::new(intake),
+        runtime,
+    };
+    Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap(), ports)
         .send_window(Duration::from_secs(120))
         .request_timeout(Duration::from_secs(120))
         .lease(Duration::from_secs(600))
@@ -88,17 +91,17 @@ async fn a_document_that_clio_processes_for_too_long_fails_by_its_own_name_and_a
         let sdk = hurried(&bench);
         connect(&sdk).await;
         let began = Instant::now();
-        let report = sdk.sync_matter(&admin(), &matter("m1")).await.unwrap();
+        let report = sdk.firm(&admin()).matters().sync(&matter("m1")).await.unwrap();
         assert!(began.elapsed() * FASTER >= Duration::from_secs(60), "Clio had the time that it may take");
         assert_eq!(report.status, RunStatus::Partial, "{answer:?}");
         let failed: Vec<_> = report.steps.iter().filter(|step| step.error.is_some()).collect();
         let [step] = failed.as_slice() else { panic!("{failed:?}") };
         assert_eq!((step.step, step.error.as_ref().unwrap().code()), (StepKind::Document, Code::DocumentProcessing));
-        let logged = sdk.sync_log(&admin(), &Default::default()).await.unwrap();
+        let logged = sdk.firm(&admin()).matters().runs(RunQuery::default()).await.unwrap();
         assert_eq!(logged.items[0].failure.as_ref().unwrap().code, "document_processing");
 
         bench.sim.model().config_mut().clock_offset_ms = 3_600_000;
-        let report = sdk.sync_matter(&admin(), &matter("m1")).await.unwrap();
+        let report = sdk.firm(&admin()).matters().sync(&matter("m1")).await.unwrap();
         assert_eq!(report.status, RunStatus::Succeeded, "{answer:?}: {report:?}");
         let state = bench.state();
         assert_each_once(&state, 1, 1, 1, &format!("{answer:?}"));
@@ -117,9 +120,9 @@ async fn bytes_that_storage_lost_are_sent_again_by_the_next_run() {
     bench.sim.model().add_fault(Fault::new("PUT", "/manage-documents/", lost));
     let sdk = hurried(&bench);
     connect(&sdk).await;
-    let report = sdk.sync_matter(&admin(), &matter("m1")).await.unwrap();
+    let report = sdk.firm(&admin()).matters().sync(&matter("m1")).await.unwrap();
     assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::DocumentProcessing);
-    let report = sdk.sync_matter(&admin(), &matter("m1")).await.unwrap();
+    let report = sdk.firm(&admin()).matters().sync(&matter("m1")).await.unwrap();
     assert_eq!(report.status, RunStatus::Succeeded, "{report:?}");
     let state = bench.state();
     assert_each_once(&state, 1, 1, 1, "lost bytes");
@@ -139,7 +142,7 @@ async fn without_webhooks_a_status_is_found_by_asking_within_minutes() {
         let sdk = Arc::clone(&sdk);
         async move { sdk.worker(WorkerConfig::default()).run(std::future::pending::<()>()).await }
     });
-    let report = sdk.sync_matter(&admin(), &matter("m1")).await.unwrap();
+    let report = sdk.firm(&admin()).matters().sync(&matter("m1")).await.unwrap();
     assert_eq!(report.status, RunStatus::Succeeded);
     let clio = report.steps.iter().find(|step| step.step == StepKind::Matter).unwrap().clio.unwrap();
     // What connecting has asked for is over.
@@ -147,9 +150,9 @@ async fn without_webhooks_a_status_is_found_by_asking_within_minutes() {
     bench.edit("matters", clio.0, &serde_json::json!({ "status": "closed" }));
     let began = Instant::now();
     let told = loop {
-        let events = sdk.next_events(Some(&admin().firm), 50, Duration::from_secs(5)).await.unwrap();
+        let events = sdk.host().next_events(Some(admin().firm.clone()), 50, Duration::from_secs(5)).await.unwrap();
         for event in events.iter().filter(|event| event.id.is_some()) {
-            sdk.ack(&event.firm, event.id.as_deref().unwrap()).await.unwrap();
+            sdk.host().ack_event(&event.firm, event.id.as_deref().unwrap()).await.unwrap();
         }
         let told = events.into_iter().find(|event| matches!(event.body, EventBody::MatterStatus { .. }));
         if let Some(told) = told {
@@ -159,7 +162,7 @@ async fn without_webhooks_a_status_is_found_by_asking_within_minutes() {
     };
     let EventBody::MatterStatus { matter: ours, status, .. } = told.body else { panic!() };
     assert_eq!((ours.as_str(), status), ("m1", MatterStatus::Closed));
-    let health = sdk.status(&admin()).await.unwrap();
+    let health = sdk.firm(&admin()).connection().health().await.unwrap();
     assert_eq!((health.state, health.webhooks.unwrap().delivers), ("degraded", false));
     worker.abort();
 }

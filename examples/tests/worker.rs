@@ -16,12 +16,12 @@ use tokio::sync::oneshot;
 /// Waits until the matter's sync stands so.
 async fn until(sdk: &Sdk, id: &str, status: MatterStatus) {
     for _ in 0..600 {
-        if sdk.matter_state(&admin(), &matter(id)).await.unwrap().status == status {
+        if sdk.firm(&admin()).matters().state(&matter(id)).await.unwrap().status == status {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{id} never became {status:?}: {:?}", sdk.matter_state(&admin(), &matter(id)).await.unwrap());
+    panic!("{id} never became {status:?}: {:?}", sdk.firm(&admin()).matters().state(&matter(id)).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,16 +31,19 @@ async fn a_trigger_is_followed_by_a_sync_and_the_state_tells() {
     let store = open(&bench.folder.path().join("sync.db")).await;
     let sdk = Arc::new(sdk(&bench, &store));
     connect(&sdk).await;
-    assert_eq!(sdk.matter_state(&admin(), &matter("m1")).await.unwrap().status, MatterStatus::NotSynced);
+    assert_eq!(sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status, MatterStatus::NotSynced);
     let (stop, stopped) = oneshot::channel::<()>();
     let worker = tokio::spawn({
         let sdk = Arc::clone(&sdk);
         async move { sdk.worker(WorkerConfig::default()).run(async { drop(stopped.await) }).await }
     });
-    assert!(!sdk.trigger(&admin(), &matter("m1"), Trigger::Created).await.unwrap(), "off by default");
-    assert!(sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap());
+    assert!(
+        !sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Created).await.unwrap().accepted,
+        "off by default"
+    );
+    assert!(sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Approved).await.unwrap().accepted);
     until(&sdk, "m1", MatterStatus::Synced).await;
-    let state = sdk.matter_state(&admin(), &matter("m1")).await.unwrap();
+    let state = sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap();
     assert!(state.clio_url.unwrap().ends_with(&state.clio_matter.unwrap().to_string()));
     stop.send(()).unwrap();
     worker.await.unwrap();
@@ -55,13 +58,13 @@ async fn a_matter_created_sends_no_document_before_the_approval() {
     let store = open(&bench.folder.path().join("sync.db")).await;
     let sdk = sdk(&bench, &store);
     connect(&sdk).await;
-    let mut settings = sdk.settings(&admin()).await.unwrap();
+    let mut settings = sdk.firm(&admin()).settings().get().await.unwrap();
     settings.sync_when_created = true;
-    sdk.save_settings(&admin(), &settings).await.unwrap();
-    assert!(sdk.trigger(&admin(), &matter("m1"), Trigger::Created).await.unwrap());
+    sdk.firm(&admin()).settings().save(settings.clone()).await.unwrap();
+    assert!(sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Created).await.unwrap().accepted);
     assert_eq!(sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1);
     assert_each_once(&bench.state(), 1, 1, 0, "created");
-    assert!(sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap());
+    assert!(sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Approved).await.unwrap().accepted);
     assert_eq!(sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1);
     assert_each_once(&bench.state(), 1, 1, 1, "approved");
     bench.sim.stop();
@@ -78,7 +81,7 @@ async fn two_workers_and_people_who_ask_share_many_matters_and_each_arrives_once
     let (a, b) = (Arc::new(sdk(&bench, &store)), Arc::new(sdk(&bench, &store)));
     connect(&a).await;
     for n in 0..12 {
-        a.trigger(&admin(), &matter(&format!("m{n}")), Trigger::Approved).await.unwrap();
+        a.firm(&admin()).matters().trigger(matter(&format!("m{n}")), Trigger::Approved).await.unwrap();
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let workers = [Arc::clone(&a), Arc::clone(&b)].map(|sdk| {
@@ -89,7 +92,7 @@ async fn two_workers_and_people_who_ask_share_many_matters_and_each_arrives_once
         })
     });
     for n in [3, 7, 11] {
-        let report = b.sync_matter(&admin(), &matter(&format!("m{n}"))).await.unwrap();
+        let report = b.firm(&admin()).matters().sync(matter(&format!("m{n}"))).await.unwrap();
         assert!(report.first_failure().is_none(), "{report:?}");
     }
     for n in 0..12 {
@@ -100,7 +103,7 @@ async fn two_workers_and_people_who_ask_share_many_matters_and_each_arrives_once
         worker.await.unwrap();
     }
     assert_each_once(&bench.state(), 4, 12, 24, "two workers");
-    a.verify_audit_log(&admin()).await.unwrap();
+    a.firm(&admin()).audit().verify().await.unwrap();
     bench.sim.stop();
 }
 
@@ -112,7 +115,7 @@ async fn a_run_whose_worker_vanished_is_taken_over() {
     let sdk = Arc::new(sdk(&bench, &store));
     connect(&sdk).await;
     bench.sim.model().add_fault(Fault::new("POST", "/api/v4/matters", Action::Slow { ms: 1_500 }));
-    sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap();
+    sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Approved).await.unwrap();
     let doomed = tokio::spawn({
         let sdk = Arc::clone(&sdk);
         async move { sdk.worker(WorkerConfig::default()).run(std::future::pending()).await }
@@ -127,7 +130,7 @@ async fn a_run_whose_worker_vanished_is_taken_over() {
     until(&sdk, "m1", MatterStatus::Synced).await;
     heir.abort();
     assert_each_once(&bench.state(), 1, 1, 1, "taken over");
-    sdk.verify_audit_log(&admin()).await.unwrap();
+    sdk.firm(&admin()).audit().verify().await.unwrap();
     bench.sim.stop();
 }
 
@@ -139,14 +142,14 @@ async fn jobs_wait_for_a_reconnect_and_run_after_it() {
     let sdk = sdk(&bench, &store);
     connect(&sdk).await;
     bench.sim.model().revoke_all(true, true);
-    sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap();
+    sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Approved).await.unwrap();
     sdk.worker(WorkerConfig::default()).run_due().await.unwrap();
-    let state = sdk.matter_state(&admin(), &matter("m1")).await.unwrap();
+    let state = sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap();
     assert!(state.parked, "{state:?}");
     assert_eq!(state.status, MatterStatus::Queued);
     connect(&sdk).await;
     assert_eq!(sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1, "released by the reconnect");
-    assert_eq!(sdk.matter_state(&admin(), &matter("m1")).await.unwrap().status, MatterStatus::Synced);
+    assert_eq!(sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status, MatterStatus::Synced);
     assert_each_once(&bench.state(), 1, 1, 1, "after a reconnect");
     bench.sim.stop();
 }
@@ -165,7 +168,7 @@ async fn the_second_matter_of_a_new_client_waits_seconds_for_the_contact_that_th
     connect(&sdk).await;
     bench.sim.model().add_fault(Fault::new("POST", "/api/v4/contacts", Action::Slow { ms: 1_500 }));
     for id in ["m1", "m2"] {
-        sdk.trigger(&admin(), &matter(id), Trigger::Approved).await.unwrap();
+        sdk.firm(&admin()).matters().trigger(&matter(id), Trigger::Approved).await.unwrap();
     }
     let (stop, stopped) = oneshot::channel::<()>();
     let worker = tokio::spawn({

@@ -14,7 +14,7 @@ use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::domain::MatterId;
 use casehug_clio::ports::Store;
-use casehug_clio::{Code, Error, Result, Sdk};
+use casehug_clio::{Code, Error, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -99,12 +99,14 @@ async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
     let url = config.clio_url.parse().map_err(|_| Error::new(Code::UrlRefused).with("argument", "clio_url"))?;
     let keys = ConfiguredKeys::from_text(runtime.clone(), config.key_id, [(config.key_id, config.key)])?;
     let app = ClioApp::new(config.client_id, config.client_secret.to_owned().into())?;
-    let mut builder = Sdk::builder(app, ClioHost::custom(url)?)
-        .transport(Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &config.network)?))
-        .store(store)
-        .keys(Arc::new(keys))
-        .intake(Arc::new(intake))
-        .runtime(runtime);
+    let ports = Ports {
+        transport: Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &config.network)?),
+        store,
+        keys: Arc::new(keys),
+        intake: Arc::new(intake),
+        runtime,
+    };
+    let mut builder = Sdk::builder(app, ClioHost::custom(url)?, ports);
     if let Some(settle) = config.settle {
         builder = builder.settle(settle);
     }
@@ -143,7 +145,7 @@ pub unsafe extern "C" fn casehug_clio_begin_connect(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let (actor, redirect) = unsafe { (actor(who)?, argument(redirect_uri, "redirect_uri")?) };
-        let start = open.run(open.sdk.begin_connect(&actor, redirect))?;
+        let start = open.run(open.sdk.firm(&actor).connection().begin(redirect))?;
         Ok(Some(json!({ "authorize_url": start.authorize_url.as_str() })))
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
@@ -166,7 +168,7 @@ pub unsafe extern "C" fn casehug_clio_finish_connect(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let (actor, query) = unsafe { (actor(who)?, argument(callback_query, "callback_query")?) };
-        to_json(&open.run(open.sdk.finish_connect(&actor, query))?)
+        to_json(&open.run(open.sdk.firm(&actor).connection().finish(query))?)
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }
@@ -188,7 +190,7 @@ pub unsafe extern "C" fn casehug_clio_plan_matter(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let (actor, matter) = unsafe { (actor(who)?, argument(matter, "matter")?) };
-        let plan = open.run(open.sdk.plan_matter(&actor, &MatterId::new(matter)?))?;
+        let plan = open.run(open.sdk.firm(&actor).matters().plan(&MatterId::new(matter)?))?;
         Ok(Some(json!({ "calls": { "least": plan.calls.least, "most": plan.calls.most } })))
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
@@ -212,7 +214,7 @@ pub unsafe extern "C" fn casehug_clio_sync_matter(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let (actor, matter) = unsafe { (actor(who)?, argument(matter, "matter")?) };
-        to_json(&open.run(open.sdk.sync_matter(&actor, &MatterId::new(matter)?))?)
+        to_json(&open.run(open.sdk.firm(&actor).matters().sync(&MatterId::new(matter)?))?)
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }

@@ -8,7 +8,7 @@ use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role};
-use casehug_clio::{Code, Error, Result, Sdk, json};
+use casehug_clio::{Code, Error, Ports, Result, Sdk, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::Dispatch;
@@ -96,7 +96,7 @@ impl Engine {
     pub fn begin_connect(&self, who: &str, redirect_uri: String) -> u32 {
         let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
         self.run(async move {
-            let start = sdk.begin_connect(&who?, &redirect_uri).await?;
+            let start = sdk.firm(&who?).connection().begin(&redirect_uri).await?;
             Ok(json!({ "authorize_url": start.authorize_url.as_str() }))
         })
     }
@@ -105,13 +105,13 @@ impl Engine {
     #[wasm_bindgen(js_name = finishConnect)]
     pub fn finish_connect(&self, who: &str, callback_query: String) -> u32 {
         let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
-        self.run(async move { to_json(&sdk.finish_connect(&who?, &callback_query).await?) })
+        self.run(async move { to_json(&sdk.firm(&who?).connection().finish(&callback_query).await?) })
     }
 
     /// The firm's connection, or null.
     pub fn connection(&self, who: &str) -> u32 {
         let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
-        self.run(async move { to_json(&sdk.connection(&who?).await?) })
+        self.run(async move { to_json(&sdk.firm(&who?).connection().get().await?) })
     }
 
     /// `{"calls":{"least","most"}}`.
@@ -119,7 +119,7 @@ impl Engine {
     pub fn plan_matter(&self, who: &str, matter: String) -> u32 {
         let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
         self.run(async move {
-            let plan = sdk.plan_matter(&who?, &MatterId::new(matter)?).await?;
+            let plan = sdk.firm(&who?).matters().plan(&MatterId::new(matter)?).await?;
             Ok(json!({ "calls": { "least": plan.calls.least, "most": plan.calls.most } }))
         })
     }
@@ -128,7 +128,7 @@ impl Engine {
     #[wasm_bindgen(js_name = syncMatter)]
     pub fn sync_matter(&self, who: &str, matter: String) -> u32 {
         let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
-        self.run(async move { to_json(&sdk.sync_matter(&who?, &MatterId::new(matter)?).await?) })
+        self.run(async move { to_json(&sdk.firm(&who?).matters().sync(&MatterId::new(matter)?).await?) })
     }
 }
 
@@ -146,13 +146,15 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
     let key = &config.sealing_key;
     let runtime = Arc::new(JsRuntime);
     let keys = ConfiguredKeys::from_text(runtime.clone(), &key.id, [(key.id.as_str(), key.key.as_str())])?;
-    let mut builder =
-        Sdk::builder(ClioApp::new(config.client_id, config.client_secret.into())?, ClioHost::custom(url)?)
-            .transport(Arc::new(JsHttp::new(http)?))
-            .store(Arc::new(JsStore::new(store)?))
-            .keys(Arc::new(keys))
-            .intake(Arc::new(JsIntake::new(intake)?))
-            .runtime(runtime);
+    let ports = Ports {
+        transport: Arc::new(JsHttp::new(http)?),
+        store: Arc::new(JsStore::new(store)?),
+        keys: Arc::new(keys),
+        intake: Arc::new(JsIntake::new(intake)?),
+        runtime,
+    };
+    let app = ClioApp::new(config.client_id, config.client_secret.into())?;
+    let mut builder = Sdk::builder(app, ClioHost::custom(url)?, ports);
     let seconds = |seconds: f64, argument| Duration::try_from_secs_f64(seconds).map_err(|_| invalid(argument));
     if let Some(settle) = config.settle_seconds {
         builder = builder.settle(seconds(settle, "settleSeconds")?);

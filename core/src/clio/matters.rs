@@ -16,6 +16,7 @@ pub(super) const FIELDS: &str =
 
 /// The status of a matter. Clio writes it capitalised in answers and in lower case in requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MatterStatus {
     /// Open

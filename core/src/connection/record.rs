@@ -58,6 +58,7 @@ pub struct Connection {
 
 /// Whether a connection works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionState {
     /// Yes.
@@ -74,6 +75,7 @@ pub enum ConnectionState {
 
 /// A firm's account in Clio.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClioAccount {
     /// Its id.
     pub id: ClioId,
@@ -83,6 +85,7 @@ pub struct ClioAccount {
 
 /// A user in Clio.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClioUser {
     /// Their id.
     pub id: ClioId,
@@ -94,6 +97,7 @@ pub struct ClioUser {
 
 /// Which records the token could list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Readable {
     /// Contacts.
     pub contacts: bool,

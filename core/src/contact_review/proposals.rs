@@ -32,6 +32,7 @@ const MOST_TURNS: usize = 8;
 
 /// Which way a change would go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Changed in Clio: to be taken over into CaseHug.

@@ -35,6 +35,11 @@ macro_rules! casehug_ids {
             pub fn as_str(&self) -> &str { &self.0 }
         }
 
+        /// For arguments that take either.
+        impl From<&Self> for $name {
+            fn from(id: &Self) -> Self { id.clone() }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
         }

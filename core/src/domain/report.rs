@@ -9,6 +9,7 @@ use crate::error::Error;
 
 /// The result of syncing one matter. Holds ids and codes, no client data.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SyncReport {
     /// The matter.
     pub matter: MatterId,
@@ -27,6 +28,7 @@ pub struct SyncReport {
     pub survived: Option<Error>,
     /// Come back after this many milliseconds: something is in doubt, or a passing fault may be over.
     #[serde(rename = "retry_after_ms", serialize_with = "millis", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub retry_after: Option<Duration>,
 }
 
@@ -36,6 +38,7 @@ fn millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Everything that may be sent, and that its trigger sends, is in Clio.
@@ -66,6 +69,7 @@ impl RunStatus {
 
 /// What a step is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// The client's contact.
@@ -90,6 +94,7 @@ impl StepKind {
 
 /// One step of a run.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepReport {
     /// What it is about.
     pub step: StepKind,
@@ -113,6 +118,7 @@ pub struct StepReport {
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     /// Created in Clio.
@@ -161,6 +167,7 @@ impl StepOutcome {
 
 /// Something worth knowing that is no failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
     /// Several contacts in Clio have this email, and their names do not tell which is meant; the one with the lowest id was linked, of those whose name agrees if some do.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a matter is to be synced. In ascending order of what it asks for: of several that are pending the greatest is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// The intake was created: contact and matter only. By itself; off unless the firm's settings say otherwise.

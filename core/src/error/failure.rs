@@ -14,7 +14,9 @@ const PATHS: [&str; 4] = ["path", "field", "setting", "argument"];
 ///
 /// Kind, number and message are those of this version of the SDK, also for what an earlier one wrote. A code that only a newer one knows has an empty message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "Kept")]
+#[cfg_attr(feature = "schema", schemars(!from))]
 pub struct Failure {
     /// [`Code::name`].
     pub code: String,
@@ -120,6 +122,13 @@ impl From<&Error> for Failure {
         // Of two values of one key the first counts, as in `Error::get`.
         let context = error.context().iter().rev().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
         Self::new(error.code().name().to_owned(), Some(error.retry().name().to_owned()), after, context)
+    }
+}
+
+/// By its name.
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

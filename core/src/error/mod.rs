@@ -9,6 +9,8 @@ mod failure;
 #[cfg(test)]
 mod places_tests;
 
+use serde::{Deserialize, Serialize};
+
 pub use codes::{ALL_CODES, Code};
 pub use failure::Failure;
 
@@ -20,7 +22,9 @@ use std::sync::Arc;
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// The class of a cause, as the sync log shows it to a firm's administrator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The connection to Clio: not connected, expired, revoked.

@@ -21,7 +21,9 @@ const MOST_LOOKED_AT: usize = 5_000;
 const PRUNED_AT_ONCE: usize = 200;
 
 /// Which entries are asked for. Newest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct AuditQuery {
     /// Of this action only.
     pub action: Option<Action>,
@@ -40,7 +42,8 @@ pub struct AuditQuery {
 }
 
 /// A piece of the log as it is stored: one JSON object per line. With `prev` of each line being the SHA-256 of the line before, whoever holds the export can check it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditExport {
     /// The lines, each with its line feed.
     pub ndjson: String,

@@ -3,7 +3,7 @@
 //! A run's record is `run/<id>`, its id is time-ordered, and `matter-run/<matter>/<id>` points to it: so the newest runs of a firm or of one matter are a
 //! scan of their own, however long the log is. A filter looks at a bounded number of runs per page and says where to go on.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{ActorId, ClioId, FirmId, MatterId, Note, RunStatus, StepKind, StepOutcome, Timestamp, Trigger};
 use crate::error::{Code, Error, ErrorKind, Failure, Result};
@@ -18,7 +18,9 @@ const MOST: usize = 500;
 const MOST_LOOKED_AT: usize = 5_000;
 
 /// Which runs are asked for. Newest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct RunQuery {
     /// Of this matter only.
     pub matter: Option<MatterId>,
@@ -38,6 +40,7 @@ pub struct RunQuery {
 
 /// A page of something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogPage<T> {
     /// What was found. May be empty although there is more, when a filter passes over many.
     pub items: Vec<T>,
@@ -47,6 +50,7 @@ pub struct LogPage<T> {
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoggedRun {
     /// Its id.
     pub run: String,
@@ -80,6 +84,7 @@ pub struct LoggedRun {
 
 /// One step of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoggedStep {
     /// What it was about.
     pub step: StepKind,

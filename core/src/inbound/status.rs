@@ -58,6 +58,7 @@ pub(crate) struct Known {
 
 /// What Clio said last of a matter, as far as it was heard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClioStatus {
     /// `open`, `pending`, `closed`; or `gone`: deleted, or hidden from the connected user.
     pub status: &'static str,

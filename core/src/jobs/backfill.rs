@@ -31,6 +31,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What a backfill would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BackfillPlan {
     /// Matters that can be planned.
     pub matters: usize,
@@ -44,6 +45,7 @@ pub struct BackfillPlan {
 
 /// What a backfill is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BackfillStatus {
     /// It goes on by itself.
@@ -58,6 +60,7 @@ pub enum BackfillStatus {
 
 /// Where a backfill stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BackfillState {
     /// Its id.
     pub id: String,

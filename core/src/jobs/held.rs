@@ -12,6 +12,7 @@ const HELD: &str = "held";
 
 /// A matter that was triggered while the firm was disconnected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeldMatter {
     /// The matter.
     pub matter: MatterId,

@@ -22,6 +22,7 @@ const SLOWEST_RETRY: Duration = Duration::from_secs(3600);
 
 /// How the last run of a matter ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LastRun {
     /// Its id, as in the sync log.
     pub run: String,

@@ -16,6 +16,7 @@ use crate::store::Journal;
 
 /// Where the sync of one matter stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MatterState {
     /// In one word.
     pub status: MatterStatus,
@@ -43,6 +44,7 @@ pub struct MatterState {
 
 /// Where the sync of one matter stands, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MatterStatus {
     /// Nobody asked for it yet.

@@ -35,6 +35,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
+use serde::{Serialize, Serializer};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
@@ -82,12 +83,19 @@ pub(crate) struct Connect {
 }
 
 /// Where to send the admin's browser. `Debug` leaves out the URL, which holds the state.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConnectStart {
     /// Clio's consent page. MUST only be given to the browser of the actor who began.
+    #[serde(serialize_with = "as_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub authorize_url: Url,
     /// When the attempt ends, on the store's clock.
     pub expires_at: Timestamp,
+}
+
+fn as_text<S: Serializer>(url: &Url, serializer: S) -> core::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(url.as_str())
 }
 
 impl fmt::Debug for ConnectStart {

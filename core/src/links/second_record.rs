@@ -24,6 +24,7 @@ const AT_ONCE: usize = 20;
 
 /// One record of CaseHug's that is in Clio more than once. Which of them stays is for a person to decide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SecondRecord {
     /// Contact or matter.
     pub step: StepKind,

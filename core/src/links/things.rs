@@ -87,10 +87,15 @@ pub(crate) enum Decided {
 }
 
 /// An admin's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decision {
     /// This record in Clio is ours.
-    Link(ClioId),
+    Link {
+        /// Its id.
+        clio: ClioId,
+    },
     /// None of the candidates is: create a new one, as soon as it is certain that nothing else comes.
     Create,
 }
@@ -151,7 +156,7 @@ impl Intent {
             None => Vec::new(),
         };
         self.decision = Some(match decision {
-            Decision::Link(clio) => Decided::Link(Chosen { clio, among: candidates.to_vec(), not }),
+            Decision::Link { clio } => Decided::Link(Chosen { clio, among: candidates.to_vec(), not }),
             Decision::Create => {
                 not.extend(candidates);
                 Decided::Create { not }

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::mapping::{Chosen, MappedBy, Unmapped, case_types, choose_area, same_type};
+use super::mapping_wire::{MappingWire, SeenMappingWire};
 use super::{FirmSettings, PracticeArea};
 use crate::domain::{ClioId, Timestamp};
 use crate::error::{Code, Error, Result};
 
 /// Where a case type leads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "to", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MappedTo {
     /// This practice area of the firm.
     Area {
@@ -34,11 +34,11 @@ pub enum MappedTo {
 
 /// A case type, and where it leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "MappingWire")]
 pub struct Mapping {
     /// CaseHug's case type.
     pub case_type: String,
     /// Where it leads.
-    #[serde(flatten)]
     pub mapped: MappedTo,
     /// What chose that; `None`, there is no area.
     pub by: Option<MappedBy>,
@@ -48,9 +48,9 @@ pub struct Mapping {
 
 /// A case type that an intake named, where it leads, and when it was last seen, to the day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "SeenMappingWire")]
 pub struct SeenMapping {
     /// The case type, and where it leads.
-    #[serde(flatten)]
     pub mapping: Mapping,
     /// When it was last seen, to the day.
     pub seen_at: Timestamp,

@@ -12,6 +12,7 @@ use crate::domain::ClioId;
 
 /// CaseHug's practice areas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CaseHugArea {
     /// `personal_injury`
@@ -130,6 +131,7 @@ const COMMON_CASE_TYPES: &[(&str, CaseHugArea)] = &[
 
 /// What chose a practice area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MappedBy {
     /// The firm mapped this case type.
@@ -169,6 +171,7 @@ pub struct Chosen {
 
 /// Why a matter goes to Clio without a practice area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unmapped {
     /// The intake names no case type.

@@ -7,6 +7,7 @@
 mod areas;
 mod change;
 mod mapping;
+mod mapping_wire;
 pub(crate) mod practice_areas;
 mod seen;
 mod transfer;
@@ -21,6 +22,8 @@ pub use change::SettingsChange;
 use mapping::normalise;
 pub use mapping::{CaseHugArea, Chosen, MappedBy, Unmapped, case_types, choose_area};
 pub(crate) use mapping::{resolve_defaults, same_type};
+#[cfg(feature = "schema")]
+pub(crate) use mapping_wire::{MappingWire, SeenMappingWire};
 pub use practice_areas::{PracticeArea, PracticeAreas};
 pub(crate) use seen::{list as list_seen, note as note_seen};
 pub(crate) use transfer::{export, import};
@@ -36,9 +39,10 @@ const LONGEST_CASE_TYPE: usize = 120;
 /// A firm's settings. Every field has a default that works for most firms; but JSON that is written is whole, so that nothing falls back to its default unseen:
 /// see [`SettingsChange`] for a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FirmSettings {
-    /// Counts the changes. [`save`](crate::Sdk::save_settings) expects the number that was read, so that no admin undoes another's change unseen.
+    /// Counts the changes. [`save`](crate::api::SettingsOperations::save) expects the number that was read, so that no admin undoes another's change unseen.
     pub revision: u64,
     /// Sync a matter by itself when its intake, or another document of it, is approved. On by default. Off: nothing leaves until somebody asks.
     pub sync_when_approved: bool,
@@ -61,6 +65,7 @@ pub struct FirmSettings {
 
 /// What happens if nobody of a client's email has the client's name in Clio. One mailbox may be two people's: spouses', or a parent's and a child's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnNameMismatch {
     /// The contact of that email is linked, with the note `name_differs`.

@@ -23,6 +23,7 @@ pub struct PracticeAreas {
 
 /// One practice area.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PracticeArea {
     /// Its id.
     pub id: ClioId,

@@ -20,7 +20,9 @@ pub(crate) const HEAD: &str = "audit-head";
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident { $( #[$vdoc:meta] $variant:ident $name:literal, )* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case")]
         pub enum $type { $( #[$vdoc] $variant, )* }
         impl $type {
             /// All of them.
@@ -193,6 +195,7 @@ impl AuditEntry {
 
 /// A written entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditRecord {
     /// Position in the firm's log, from 1.
     pub seq: u64,

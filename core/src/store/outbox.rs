@@ -5,7 +5,7 @@
 //! time moves to the lease's end), and acknowledging it makes the next one due. A reader that dies lets its lease run out and the
 //! event is given again: at least once, in order, never two of one subject at a time.
 //!
-//! After a [restore](crate::Sdk::recover_since) the counters may count again what the host has seen already, for other events. So the recovery is part of the ids that are given from
+//! After a [restore](crate::api::ReviewOperations::begin_recovery) the counters may count again what the host has seen already, for other events. So the recovery is part of the ids that are given from
 //! then on: no id ever stands for two events.
 
 use core::time::Duration;
@@ -35,6 +35,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventBody {
@@ -170,13 +171,15 @@ impl Event {
 }
 
 /// An event given to a reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutboxEvent {
     /// The firm.
     pub firm: FirmId,
     /// Stable id; the same when the event is given again. `None`: progress, which needs no acknowledgement and is not given again.
     pub id: Option<String>,
     /// What happened.
+    #[serde(rename = "event")]
     pub body: EventBody,
 }
 
@@ -294,7 +297,7 @@ impl<'a> Outbox<'a> {
 
     /// Acknowledges an event: it is not given again, and the next of its subject becomes due. Acknowledging twice is no error.
     ///
-    /// An id from before a [restore](crate::Sdk::recover_since) changes nothing: under the number in it there may be another event now. What it stood for, if it is still
+    /// An id from before a [restore](crate::api::ReviewOperations::begin_recovery) changes nothing: under the number in it there may be another event now. What it stood for, if it is still
     /// there, is given again under its new id.
     ///
     /// # Errors

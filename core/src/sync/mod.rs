@@ -45,6 +45,7 @@ pub(crate) mod known;
 pub(crate) mod matter;
 pub(crate) mod plan;
 pub(crate) mod plan_access;
+mod plan_wire;
 pub(crate) mod recovery;
 pub(crate) mod repeated;
 pub(crate) mod review;
@@ -55,6 +56,8 @@ pub(crate) mod upload;
 pub(crate) use engine::Engine;
 pub use engine::Progress;
 pub use plan::{Calls, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
+#[cfg(feature = "schema")]
+pub(crate) use plan_wire::PlanWire;
 pub(crate) use recovery::recover;
 pub(crate) use repeated::looks_sealed_with;
 pub use review::Review;

@@ -8,6 +8,7 @@
 use crate::links::LinkState;
 use serde::Serialize;
 
+use super::plan_wire::PlanWire;
 use crate::clio::PartPlan;
 use crate::domain::{ClioId, DocumentKey, DocumentOrigin, DocumentStatus, Intake, IntakeDocument};
 use crate::error::Code;
@@ -35,7 +36,8 @@ pub struct PlanInput<'a> {
 }
 
 /// Steps in order, with their calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "PlanWire")]
 pub struct Plan {
     /// The contact.
     pub contact: PlannedContact,
@@ -49,6 +51,7 @@ pub struct Plan {
 
 /// A predicted number of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Calls {
     /// At least so many.
     pub least: u32,

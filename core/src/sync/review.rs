@@ -24,6 +24,7 @@ const REVIEWS: &str = "review";
 
 /// A question to an admin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Review {
     /// What it is about.
     pub step: StepKind,
@@ -165,7 +166,7 @@ impl Engine {
         let Stored { value: review, version, .. } = self.journal.get::<Review>(&question).await?.ok_or_else(unknown)?;
         let waiting = self.waiting(&links, step, id).await?.ok_or_else(unknown)?;
         // Contacts of one email may be shared; anything else belongs to one record.
-        if let Decision::Link(clio) = decision
+        if let Decision::Link { clio } = decision
             && step != StepKind::Contact
             && things::is_owned(&self.journal, &links, step.name(), clio).await?.is_some()
         {
@@ -191,7 +192,7 @@ impl Engine {
             Waiting::Document(key, stored) => {
                 let DocumentThing::Intent(mut intent) = stored.value else { return Err(unknown()) };
                 intent.decision = Some(match decision {
-                    Decision::Link(clio) => Decided::Link(Chosen { clio, among: Vec::new(), not: Vec::new() }),
+                    Decision::Link { clio } => Decided::Link(Chosen { clio, among: Vec::new(), not: Vec::new() }),
                     Decision::Create => Decided::Create { not: Vec::new() },
                 });
                 let due = stored.due_at.map(|due| now.until(due));
@@ -200,7 +201,7 @@ impl Engine {
         }
         let entry = AuditEntry::by(&actor.id, Action::Review, AuditStatus::Ok).with(step.name(), id);
         unit.audit(match decision {
-            Decision::Link(clio) => entry.with("decision", "link").with("clio", clio),
+            Decision::Link { clio } => entry.with("decision", "link").with("clio", clio),
             Decision::Create => entry.with("decision", "create"),
         });
         self.journal.commit_or_conflict(&unit).await?;

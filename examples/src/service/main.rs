@@ -38,7 +38,7 @@ use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::jobs::WorkerConfig;
-use casehug_clio::{Code, Error, Sdk};
+use casehug_clio::{Code, Error, Ports, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clap::Parser;
@@ -168,12 +168,14 @@ async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Erro
     let intake = FirmIntakes::new(args.intake.clone());
     let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())]);
     let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
-    let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host)
-        .transport(Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &network)?))
-        .store(database::location(&args.db.0)?.open().await?.store())
-        .keys(Arc::new(keys))
-        .intake(Arc::new(intake))
-        .runtime(runtime)
+    let ports = Ports {
+        transport: Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &network)?),
+        store: database::location(&args.db.0)?.open().await?.store(),
+        keys: Arc::new(keys),
+        intake: Arc::new(intake),
+        runtime,
+    };
+    let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host, ports)
         .settle(Duration::from_secs(args.settle))
         .index_delay(Duration::from_secs(args.index_delay))
         .webhook_url(routes::below(public, "webhooks").parse()?)

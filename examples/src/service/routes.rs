@@ -10,7 +10,8 @@ use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use casehug_clio::domain::{ActorId, Confidential, FirmId, MatterId, RunStatus, Timestamp, Trigger};
+use casehug_clio::api::ProposedContact;
+use casehug_clio::domain::{ActorId, FirmId, MatterId, RunStatus, Timestamp, Trigger};
 use casehug_clio::history::{AuditQuery, RunQuery};
 use casehug_clio::ports::Headers;
 use casehug_clio::settings::{FirmSettings, SettingsChange};
@@ -82,26 +83,26 @@ struct Connecting {
 
 async fn connect(State(service): Shared, Who(actor): Who, Asked(how): Asked<Connecting>) -> Answer<Redirect> {
     let start = match how.separate {
-        false => service.sdk.begin_connect(&actor, &service.callback).await?,
-        true => service.sdk.begin_separate_connect(&actor, &service.callback).await?,
+        false => service.sdk.firm(&actor).connection().begin(service.callback.as_ref()).await?,
+        true => service.sdk.firm(&actor).connection().begin_separate(service.callback.as_ref()).await?,
     };
     Ok(Redirect::to(start.authorize_url.as_str()))
 }
 
 /// Asked again, it answers the same. A browser that leaves ends nothing: the SDK finishes what it began.
 async fn callback_from_clio(State(service): Shared, Who(actor): Who, RawQuery(query): RawQuery) -> Answer<Redirect> {
-    service.sdk.finish_connect(&actor, &query.unwrap_or_default()).await?;
+    service.sdk.firm(&actor).connection().finish(&query.unwrap_or_default()).await?;
     // From `/oauth/callback`: what stands before it in the public URL is not seen here.
     Ok(Redirect::to("../status"))
 }
 
 async fn disconnect(State(service): Shared, Who(actor): Who, _: Nothing) -> Answer<Json<Value>> {
-    service.sdk.disconnect(&actor).await?;
+    service.sdk.firm(&actor).connection().end().await?;
     Ok(Json(json!({ "success": true })))
 }
 
 async fn deauthorized(State(service): Shared, Path(firm): Path<String>) -> Answer<StatusCode> {
-    service.sdk.deauthorization_reported(&FirmId::new(firm)?).await?;
+    service.sdk.host().report_deauthorization(&FirmId::new(firm)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -125,11 +126,11 @@ async fn webhook(State(service): Shared, Path(token): Path<String>, given: Heade
 }
 
 async fn status(State(service): Shared, Who(actor): Who) -> Answer<Response> {
-    Ok(Json(service.sdk.status(&actor).await?).into_response())
+    Ok(Json(service.sdk.firm(&actor).connection().health().await?).into_response())
 }
 
 async fn settings(State(service): Shared, Who(actor): Who) -> Answer<Json<FirmSettings>> {
-    Ok(Json(service.sdk.settings(&actor).await?))
+    Ok(Json(service.sdk.firm(&actor).settings().get().await?))
 }
 
 async fn save_settings(
@@ -137,7 +138,7 @@ async fn save_settings(
     Who(actor): Who,
     Sent(settings): Sent<FirmSettings>,
 ) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "revision": service.sdk.save_settings(&actor, &settings).await? })))
+    Ok(Json(json!({ "revision": service.sdk.firm(&actor).settings().save(settings.clone()).await?.revision })))
 }
 
 async fn change_settings(
@@ -145,20 +146,20 @@ async fn change_settings(
     Who(actor): Who,
     Sent(change): Sent<SettingsChange>,
 ) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "revision": service.sdk.change_settings(&actor, &change).await? })))
+    Ok(Json(json!({ "revision": service.sdk.firm(&actor).settings().change(change.clone()).await?.revision })))
 }
 
 async fn export_settings(State(service): Shared, Who(actor): Who) -> Answer<Response> {
-    let document = service.sdk.export_settings(&actor).await?;
+    let document = service.sdk.firm(&actor).settings().export().await?.document;
     Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
 }
 
 async fn import_settings(State(service): Shared, Who(actor): Who, document: String) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "revision": service.sdk.import_settings(&actor, &document).await? })))
+    Ok(Json(json!({ "revision": service.sdk.firm(&actor).settings().import(&document).await?.revision })))
 }
 
 async fn mappings(State(service): Shared, Who(actor): Who) -> Answer<Response> {
-    Ok(Json(service.sdk.mappings(&actor).await?).into_response())
+    Ok(Json(service.sdk.firm(&actor).settings().mappings().await?).into_response())
 }
 
 #[derive(Deserialize)]
@@ -175,17 +176,17 @@ async fn map_case_type(
     Path(case_type): Path<String>,
     Sent(area): Sent<Area>,
 ) -> Answer<Json<Value>> {
-    let revision = service.sdk.map_case_type(&actor, &case_type, area.practice_area.as_deref()).await?;
+    let revision = service.sdk.firm(&actor).settings().map_case_type(&case_type, area.practice_area).await?.revision;
     Ok(Json(json!({ "revision": revision })))
 }
 
 async fn matter(State(service): Shared, Who(actor): Who, Path(matter): Path<String>) -> Answer<Response> {
-    Ok(Json(service.sdk.matter_state(&actor, &MatterId::new(matter)?).await?).into_response())
+    Ok(Json(service.sdk.firm(&actor).matters().state(&MatterId::new(matter)?).await?).into_response())
 }
 
 /// "Sync to Clio" on the matter's page. A worker does it; `GET /matters/{matter}` tells how far it is.
 async fn sync(State(service): Shared, Who(actor): Who, Path(matter): Path<String>, _: Nothing) -> Answer<StatusCode> {
-    service.sdk.trigger(&actor, &MatterId::new(matter)?, Trigger::Manual).await?;
+    service.sdk.firm(&actor).matters().trigger(&MatterId::new(matter)?, Trigger::Manual).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -196,7 +197,7 @@ async fn approved(
     Path(matter): Path<String>,
     _: Nothing,
 ) -> Answer<StatusCode> {
-    let taken = service.sdk.trigger(&actor, &MatterId::new(matter)?, Trigger::Approved).await?;
+    let taken = service.sdk.firm(&actor).matters().trigger(&MatterId::new(matter)?, Trigger::Approved).await?.accepted;
     Ok(if taken { StatusCode::ACCEPTED } else { StatusCode::NO_CONTENT })
 }
 
@@ -223,11 +224,11 @@ async fn sync_log(State(service): Shared, Who(actor): Who, Asked(asked): Asked<L
         after: asked.after,
         limit: asked.limit,
     };
-    Ok(Json(service.sdk.sync_log(&actor, &query).await?).into_response())
+    Ok(Json(service.sdk.firm(&actor).matters().runs(query.clone()).await?).into_response())
 }
 
 async fn retry(State(service): Shared, Who(actor): Who, Path(run): Path<String>, _: Nothing) -> Answer<StatusCode> {
-    service.sdk.retry(&actor, &run).await?;
+    service.sdk.firm(&actor).matters().retry(&run).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -254,7 +255,7 @@ async fn audit(State(service): Shared, Who(actor): Who, Asked(asked): Asked<Audi
         after: asked.after,
         limit: asked.limit,
     };
-    Ok(Json(service.sdk.query_audit_log(&actor, &query).await?).into_response())
+    Ok(Json(service.sdk.firm(&actor).audit().list(query.clone()).await?).into_response())
 }
 
 /// What was asked for, if there is such a thing.
@@ -273,7 +274,7 @@ fn time(path: &'static str, text: &str) -> casehug_clio::Result<Timestamp> {
 }
 
 async fn held(State(service): Shared, Who(actor): Who) -> Answer<Response> {
-    Ok(Json(service.sdk.held_matters(&actor).await?).into_response())
+    Ok(Json(service.sdk.firm(&actor).matters().held().await?).into_response())
 }
 
 #[derive(Deserialize)]
@@ -283,25 +284,14 @@ struct Run {
 }
 
 async fn run_held(State(service): Shared, Who(actor): Who, Sent(Run { run }): Sent<Run>) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "matters": service.sdk.run_held(&actor, run).await? })))
+    let matters = service.sdk.firm(&actor).matters();
+    let done = if run { matters.release_held().await?.matters } else { matters.discard_held().await?.matters };
+    Ok(Json(json!(done)))
 }
 
 /// What would be taken over: client data, for an admin's eyes.
-async fn contact_proposals(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
-    let shown = |values: &[Confidential]| values.iter().map(|value| value.expose().to_owned()).collect::<Vec<_>>();
-    let proposals: Vec<Value> = service
-        .sdk
-        .contact_proposals(&actor)
-        .await?
-        .iter()
-        .map(|proposal| {
-            let values = &proposal.values;
-            json!({ "id": proposal.id, "direction": proposal.direction, "client": proposal.client,
-                "accepted": proposal.accepted, "first_name": values.first_name.expose(),
-                "last_name": values.last_name.expose(), "emails": shown(&values.emails), "phones": shown(&values.phones) })
-        })
-        .collect();
-    Ok(Json(Value::Array(proposals)))
+async fn contact_proposals(State(service): Shared, Who(actor): Who) -> Answer<Json<Vec<ProposedContact>>> {
+    Ok(Json(service.sdk.firm(&actor).contacts().proposals().await?))
 }
 
 #[derive(Deserialize)]
@@ -316,7 +306,11 @@ async fn decide_contact(
     Path(proposal): Path<String>,
     Sent(Decision { accept }): Sent<Decision>,
 ) -> Answer<StatusCode> {
-    service.sdk.decide_contact(&actor, &proposal, accept).await?;
+    let contacts = service.sdk.firm(&actor).contacts();
+    match accept {
+        true => contacts.accept(&proposal).await?,
+        false => contacts.reject(&proposal).await?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -326,7 +320,7 @@ async fn contact_applied(
     Path(proposal): Path<String>,
     _: Nothing,
 ) -> Answer<StatusCode> {
-    service.sdk.contact_applied(&actor, &proposal).await?;
+    service.sdk.host().mark_contact_applied(&actor.firm, &proposal).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -337,7 +331,7 @@ async fn contact_changed(
     Path(matter): Path<String>,
     _: Nothing,
 ) -> Answer<Json<Value>> {
-    let proposal = service.sdk.propose_contact(&actor, &MatterId::new(matter)?).await?;
+    let proposal = service.sdk.firm(&actor).contacts().propose(&MatterId::new(matter)?).await?.proposal;
     Ok(Json(json!({ "proposal": proposal })))
 }
 
@@ -354,13 +348,13 @@ async fn status_changed(
     Path(matter): Path<String>,
     Sent(StatusChanged { at }): Sent<StatusChanged>,
 ) -> Answer<StatusCode> {
-    service.sdk.status_changed_here(&actor, &MatterId::new(matter)?, time("at", &at)?).await?;
+    service.sdk.host().record_status_change(&actor.firm, &MatterId::new(matter)?, time("at", &at)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Events of the actor's firm, leased for a minute.
 async fn events(State(service): Shared, Host(actor): Host) -> Answer<Json<Value>> {
-    let events = service.sdk.next_events(Some(&actor.firm), 50, Duration::from_secs(2)).await?;
+    let events = service.sdk.host().next_events(Some(actor.firm.clone()), 50, Duration::from_secs(2)).await?;
     let events: Vec<Value> = events.iter().map(|event| json!({ "id": event.id, "event": event.body })).collect();
     Ok(Json(Value::Array(events)))
 }
@@ -372,7 +366,7 @@ struct Ack {
 }
 
 async fn ack(State(service): Shared, Host(actor): Host, Sent(Ack { id }): Sent<Ack>) -> Answer<StatusCode> {
-    service.sdk.ack(&actor.firm, &id).await?;
+    service.sdk.host().ack_event(&actor.firm, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

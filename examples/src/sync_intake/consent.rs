@@ -18,14 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const MAX_HEAD: usize = 16 * 1024;
 
 pub(crate) async fn ensure_connected(setup: &Setup, actor: &Actor, port: u16, automatic: bool) -> Result<()> {
-    let connection = setup.sdk.connection(actor).await?;
+    let connection = setup.sdk.firm(actor).connection().get().await?;
     if connection.is_some_and(|connection| connection.state != ConnectionState::ReconnectRequired) {
         return Ok(());
     }
     let failed = |_| Error::new(Code::SettingInvalid).with("setting", "callback_port").with("reason", "not_free");
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed)?;
     let redirect = format!("http://127.0.0.1:{}/callback", listener.local_addr().map_err(failed)?.port());
-    let start = setup.sdk.begin_connect(actor, &redirect).await?;
+    let start = setup.sdk.firm(actor).connection().begin(&redirect).await?;
     let query = if automatic {
         let ask = ask_for_consent(setup, start.authorize_url.clone(), &redirect);
         let callback = async {
@@ -39,7 +39,7 @@ pub(crate) async fn ensure_connected(setup: &Setup, actor: &Actor, port: u16, au
         let query = tokio::time::timeout(PATIENCE, callback(&listener)).await;
         query.map_err(|_| Error::new(Code::ConnectStateExpired))??
     };
-    let connection = setup.sdk.finish_connect(actor, &query).await?;
+    let connection = setup.sdk.firm(actor).connection().finish(&query).await?;
     tracing::info!(connection = %connection.id, "connected");
     Ok(())
 }

@@ -133,7 +133,11 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
         None => setup.intake.matters()?,
     };
     if let Some(time) = &args.recover_since {
-        setup.sdk.recover_since(&actor, recovery(time)?).await?;
+        let reviews = setup.sdk.firm(&actor).reviews();
+        match recovery(time)? {
+            Some(since) => reviews.begin_recovery(since).await?,
+            None => reviews.end_recovery().await?,
+        }
     }
     if matters.is_empty() {
         output::say("There is no matter in this folder: each is a folder of its own, with an intake.json in it.");

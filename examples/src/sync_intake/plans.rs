@@ -1,9 +1,9 @@
 //! What a dry run says.
 #![allow(clippy::print_stdout, reason = "this is a program's face")]
 
+use casehug_clio::api::Health;
 use casehug_clio::domain::{Actor, DocumentKey, MatterId, StepKind};
 use casehug_clio::jobs::MatterStatus;
-use casehug_clio::sdk::Health;
 use casehug_clio::sync::{Plan, PlannedDocument, PlannedMatter};
 use casehug_clio::{Code, Error, Result, Sdk};
 use serde_json::{Value, json};
@@ -14,8 +14,8 @@ use super::words;
 type Plans = [(Option<MatterId>, Result<Plan>)];
 
 pub(crate) async fn tell(sdk: &Sdk, actor: &Actor, plans: &Plans, as_json: bool) -> Result<Exit> {
-    let page = sdk.mappings(actor).await?;
-    let health = sdk.status(actor).await?;
+    let page = sdk.firm(actor).settings().mappings().await?;
+    let health = sdk.firm(actor).connection().health().await?;
     let mut gone = Vec::new();
     for (matter, plan) in plans {
         gone.push(match (matter, plan) {
@@ -80,7 +80,7 @@ fn hindrance(health: &Health) -> Exit {
 
 /// A matter of which the last that was learned is that it, or its client's contact, is gone from Clio.
 async fn known_to_be_gone(sdk: &Sdk, actor: &Actor, matter: &MatterId) -> Result<Option<Error>> {
-    let state = sdk.matter_state(actor, matter).await?;
+    let state = sdk.firm(actor).matters().state(matter).await?;
     if state.status != MatterStatus::Gone {
         return Ok(None);
     }

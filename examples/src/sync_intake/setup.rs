@@ -8,7 +8,7 @@ use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::ports::HttpTransport;
-use casehug_clio::{Code, Error, Result, Sdk};
+use casehug_clio::{Code, Error, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -61,12 +61,14 @@ pub(crate) async fn open(
     // A doubt lasts for the send window, the time-out and `settle`; a short `settle` is for tests, where Clio answers fast.
     let short = settle < Duration::from_secs(30);
     let seconds = |normal, brief| Duration::from_secs(if short { brief } else { normal });
-    let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host.clone())
-        .transport(Arc::clone(&transport))
-        .store(store.store())
-        .keys(Arc::new(keys))
-        .intake(Arc::new(intake.clone()))
-        .runtime(runtime)
+    let ports = Ports {
+        transport: Arc::clone(&transport),
+        store: store.store(),
+        keys: Arc::new(keys),
+        intake: Arc::new(intake.clone()),
+        runtime,
+    };
+    let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host.clone(), ports)
         .settle(settle)
         .index_delay(index_delay)
         .request_timeout(seconds(30, 5))

@@ -81,7 +81,7 @@ impl Shown {
                 done = &mut work => return done,
                 () = tokio::time::sleep(SILENCE) => {}
             }
-            let budget = sdk.status(actor).await.ok().map(|health| health.budget);
+            let budget = sdk.firm(actor).connection().health().await.ok().map(|health| health.budget);
             let Some(budget) = budget.filter(|budget| budget.left == Some(0)) else {
                 waited = None;
                 continue;

@@ -49,7 +49,7 @@ pub(crate) async fn plan_all(
     for matter in matters {
         plans.push(match matter {
             Ok(matter) => {
-                let plan = sdk.plan_matter(actor, &matter).await;
+                let plan = sdk.firm(actor).matters().plan(&matter).await;
                 (Some(matter), plan)
             }
             Err(error) => (None, Err(error)),
@@ -137,8 +137,8 @@ pub(crate) async fn be_a_worker(sdk: &Sdk, actor: &Actor, matters: Vec<Result<Ma
                 continue;
             }
         };
-        if sdk.matter_state(actor, &matter).await?.status == MatterStatus::NotSynced {
-            sdk.trigger(actor, &matter, Trigger::Approved).await?;
+        if sdk.firm(actor).matters().state(&matter).await?.status == MatterStatus::NotSynced {
+            sdk.firm(actor).matters().trigger(&matter, Trigger::Approved).await?;
         }
     }
     sdk.worker(WorkerConfig::default()).run(std::future::pending()).await;

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::Sdk;
+use casehug_clio::api::SdkBuilder;
 use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role};
 use casehug_clio::ports::{Runtime, Store};
-use casehug_clio::sdk::SdkBuilder;
+use casehug_clio::{Ports, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -46,12 +46,14 @@ pub fn sdk_with(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: 
 pub fn builder(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: Arc<dyn Runtime>) -> SdkBuilder {
     let intake = FolderIntake::new(bench.intakes());
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
-    Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap())
-        .transport(Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()))
-        .store(Arc::new(store.clone()))
-        .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()))
-        .intake(Arc::new(intake))
-        .runtime(runtime)
+    let ports = Ports {
+        transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()),
+        store: Arc::new(store.clone()),
+        keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()),
+        intake: Arc::new(intake),
+        runtime,
+    };
+    Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap(), ports)
 }
 
 pub async fn open(path: &Path) -> SqliteStore {
@@ -60,9 +62,9 @@ pub async fn open(path: &Path) -> SqliteStore {
 
 /// Allows access as a person would, and ends connecting.
 pub async fn connect(sdk: &Sdk) {
-    let start = sdk.begin_connect(&admin(), "http://127.0.0.1:9/callback").await.unwrap();
+    let start = sdk.firm(&admin()).connection().begin("http://127.0.0.1:9/callback").await.unwrap();
     let location = tokio::task::spawn_blocking(move || redirect_of(start.authorize_url.as_str())).await.unwrap();
-    sdk.finish_connect(&admin(), location.split_once('?').unwrap().1).await.unwrap();
+    sdk.firm(&admin()).connection().finish(location.split_once('?').unwrap().1).await.unwrap();
 }
 
 pub fn matter(id: &str) -> MatterId {

@@ -25,7 +25,7 @@ pub(crate) async fn trigger_to_first_call() {
             bench.matter(&id, 0, 0);
             let before = watched.calls.lock().unwrap().len();
             let began = Instant::now();
-            sdk.trigger(&admin(), &matter(&id), Trigger::Approved).await.unwrap();
+            sdk.firm(&admin()).matters().trigger(&matter(&id), Trigger::Approved).await.unwrap();
             let first = loop {
                 if let Some(first) = watched.calls.lock().unwrap().get(before) {
                     break *first;
@@ -33,7 +33,7 @@ pub(crate) async fn trigger_to_first_call() {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             };
             waits.push(first.duration_since(began).as_secs_f64() * 1000.0);
-            while sdk.matter_state(&admin(), &matter(&id)).await.unwrap().status != MatterStatus::Synced {
+            while sdk.firm(&admin()).matters().state(&matter(&id)).await.unwrap().status != MatterStatus::Synced {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
@@ -60,8 +60,8 @@ pub(crate) async fn ten_documents() {
     let before = watched.calls.lock().unwrap().len();
     let began = Instant::now();
     let work = async {
-        sdk.trigger(&admin(), &matter("m1"), Trigger::Approved).await.unwrap();
-        while sdk.matter_state(&admin(), &matter("m1")).await.unwrap().status != MatterStatus::Synced {
+        sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Approved).await.unwrap();
+        while sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status != MatterStatus::Synced {
             assert!(began.elapsed() < Duration::from_secs(120), "it never arrives");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

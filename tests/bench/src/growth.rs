@@ -25,7 +25,9 @@ pub(crate) async fn run(most: usize) {
     let store = SqliteStore::open(bench.path("sync.db")).await.unwrap();
     let (sdk, _) = bench.sdk(Arc::new(store.clone()));
     connect(&sdk).await;
-    let set = sdk.connection(&admin()).await.unwrap().unwrap().link_set;
+    let stored = store.get(&Key::new(&admin().firm, "connection", "current")).await.unwrap().unwrap();
+    let set: serde_json::Value = serde_json::from_str(&stored.body).unwrap();
+    let set: LinkSet = serde_json::from_value(set["link_set"].clone()).unwrap();
     let mut there = 0;
     let mut first: Option<[f64; 4]> = None;
     for level in [10_000, 100_000, 1_000_000].into_iter().filter(|level| *level <= most) {
@@ -39,15 +41,20 @@ pub(crate) async fn run(most: usize) {
             let id = matter(&format!("m{n:07}"));
             times[0].push(
                 timed(async {
-                    assert_eq!(sdk.sync_log(&admin(), &RunQuery::default()).await.unwrap().items.len(), 50)
+                    assert_eq!(sdk.firm(&admin()).matters().runs(RunQuery::default()).await.unwrap().items.len(), 50)
                 })
                 .await,
             );
             let one = RunQuery { matter: Some(id.clone()), ..RunQuery::default() };
-            times[1]
-                .push(timed(async { assert_eq!(sdk.sync_log(&admin(), &one).await.unwrap().items.len(), 1) }).await);
+            times[1].push(
+                timed(async {
+                    assert_eq!(sdk.firm(&admin()).matters().runs(one.clone()).await.unwrap().items.len(), 1)
+                })
+                .await,
+            );
             times[2].push(
-                timed(async { assert!(sdk.matter_state(&admin(), &id).await.unwrap().clio_matter.is_some()) }).await,
+                timed(async { assert!(sdk.firm(&admin()).matters().state(&id).await.unwrap().clio_matter.is_some()) })
+                    .await,
             );
             let owner = Key::new(&admin().firm, "clio", format!("{}/matter/{}", set.as_str(), 1_000_000 + n));
             times[3].push(timed(async { assert!(store.get(&owner).await.unwrap().is_some()) }).await);

@@ -101,7 +101,7 @@ fn median(mut all: Vec<Duration>) -> Duration {
 async fn engine(sdk: &casehug_clio::Sdk, names: &[String]) -> Duration {
     let began = Instant::now();
     for id in names {
-        let report = sdk.sync_matter(&admin(), &matter(id)).await.unwrap();
+        let report = sdk.firm(&admin()).matters().sync(&matter(id)).await.unwrap();
         assert!(report.first_failure().is_none(), "{report:?}");
     }
     began.elapsed()

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use casehug_clio::Sdk;
 use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
@@ -15,6 +14,7 @@ use casehug_clio::memory::MemoryIntake;
 use casehug_clio::ports::{
     Commit, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Scan, Store, Write,
 };
+use casehug_clio::{Ports, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, ClioSim, Config, Fault};
@@ -148,12 +148,14 @@ impl Bench {
         );
         let watched = Watched { inner, calls: Arc::default(), nanos: Arc::default() };
         let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
-        let sdk = Sdk::builder(app, ClioHost::custom(self.sim.url().parse().unwrap()).unwrap())
-            .transport(Arc::new(watched.clone()))
-            .store(store)
-            .keys(Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()))
-            .intake(Arc::new(intake))
-            .runtime(runtime);
+        let ports = Ports {
+            transport: Arc::new(watched.clone()),
+            store,
+            keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()),
+            intake: Arc::new(intake),
+            runtime,
+        };
+        let sdk = Sdk::builder(app, ClioHost::custom(self.sim.url().parse().unwrap()).unwrap(), ports);
         let sdk = webhook_url.into_iter().fold(sdk, |sdk, url| sdk.webhook_url(url.parse().unwrap()));
         (sdk.build().unwrap(), watched)
     }
@@ -169,10 +171,10 @@ pub(crate) fn matter(id: &str) -> MatterId {
 
 /// Connects as a person would who allows access.
 pub(crate) async fn connect(sdk: &Sdk) {
-    let start = sdk.begin_connect(&admin(), "http://127.0.0.1:9/callback").await.unwrap();
+    let start = sdk.firm(&admin()).connection().begin("http://127.0.0.1:9/callback").await.unwrap();
     let browser =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).user_agent("browser").build().unwrap();
     let answer = browser.get(start.authorize_url.as_str()).timeout(Duration::from_secs(10)).send().await.unwrap();
     let location = answer.headers()["location"].to_str().unwrap().to_owned();
-    sdk.finish_connect(&admin(), location.split_once('?').unwrap().1).await.unwrap();
+    sdk.firm(&admin()).connection().finish(location.split_once('?').unwrap().1).await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use casehug_clio::connection::Connection;
+use casehug_clio::api::ConnectionInfo;
 use casehug_clio::domain::Actor;
 use casehug_clio::ports::{HttpRequest, Key, Method};
 use casehug_clio::{Code, Result, Sdk};
@@ -140,8 +140,8 @@ async fn connect(
     clio: Clio,
     ties: Ties,
     faults: Faults,
-) -> Result<Connection> {
-    let start = host.begin_connect(&admin, "http://127.0.0.1:9/callback").await?;
+) -> Result<ConnectionInfo> {
+    let start = host.firm(&admin).connection().begin("http://127.0.0.1:9/callback").await?;
     let target = &start.authorize_url[url::Position::BeforePath..];
     let request = Request::new("GET", target).with_header("user-agent", "browser");
     let answer = clio.model().handle(world.unix_ms(), &request);
@@ -149,10 +149,10 @@ async fn connect(
     let query = location.and_then(|(_, url)| url.split_once('?')).map_or("", |(_, query)| query);
     lock(&ties.0).returned = Some(world.now());
     let leaves = faults.happens(&world);
-    let connection = match world.asked(host.finish_connect(&admin, query), leaves).await {
+    let connection = match world.asked(host.firm(&admin).connection().finish(query), leaves).await {
         Some(connected) => connected?,
         // The browser lost its connection, and asks again.
-        None => host.finish_connect(&admin, query).await?,
+        None => host.firm(&admin).connection().finish(query).await?,
     };
     let mut known = lock(&ties.0);
     if let Some(token) = known.exchanged.take() {
@@ -202,7 +202,7 @@ impl Simulation {
             while ties.stands(decision) {
                 let called = world.now();
                 let leaves = faults.happens(&world);
-                let Some(ended) = world.asked(host.disconnect(&admin), leaves).await else { continue };
+                let Some(ended) = world.asked(host.firm(&admin).connection().end(), leaves).await else { continue };
                 match ended {
                     Ok(connection) => {
                         world.tell(|| format!("disconnected: {connection:?}"));

@@ -80,14 +80,16 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
         Work::Backfill => {
             let ids = (0..matters).map(|one| simulation.matter(one)).collect::<Result<Vec<_>, _>>()?;
             let (sdk, admin) = (Arc::clone(&sdk), admin.clone());
-            simulation.wait(async move { sdk.backfill(&admin, &ids).await })?.map_err(|e| format!("{e:?}"))?;
+            simulation
+                .wait(async move { sdk.firm(&admin).backfills().start(ids.clone()).await })?
+                .map_err(|e| format!("{e:?}"))?;
         }
     }
     simulation.world.run_until(begun + one_more_after, || false);
     let asked = simulation.world.now();
     match work {
         Work::Approved => {
-            let report = simulation.wait(async move { sdk.sync_matter(&admin, &id).await })?;
+            let report = simulation.wait(async move { sdk.firm(&admin).matters().sync(&id).await })?;
             let report = report.map_err(|error| format!("{error:?}"))?;
             if let Some(failure) = report.first_failure() {
                 return Err(format!("{failure:?}"));
@@ -97,7 +99,7 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
             simulation.trigger(matters)?;
             loop {
                 let (sdk, admin, id) = (Arc::clone(&sdk), admin.clone(), id.clone());
-                let state = simulation.wait(async move { sdk.matter_state(&admin, &id).await })?;
+                let state = simulation.wait(async move { sdk.firm(&admin).matters().state(&id).await })?;
                 if state.map_err(|error| format!("{error:?}"))?.status == MatterStatus::Synced {
                     break;
                 }

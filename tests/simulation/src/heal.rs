@@ -31,8 +31,9 @@ impl Simulation {
             for matter in 0..self.scenario.matters.len() {
                 let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
                 let (admin, id) = (self.admin()?, self.matter(matter)?);
-                let state =
-                    self.wait(async move { sdk.matter_state(&admin, &id).await })?.map_err(|e| format!("{e:?}"))?;
+                let state = self
+                    .wait(async move { sdk.firm(&admin).matters().state(&id).await })?
+                    .map_err(|e| format!("{e:?}"))?;
                 if state.status != MatterStatus::Synced {
                     waiting.push(format!("{}: {:?}", self.scenario.matters[matter].id, state));
                 }
@@ -55,8 +56,9 @@ impl Simulation {
     /// Whoever began a backfill is told that it is through.
     fn unfinished_backfills(&self) -> Result<Vec<String>, String> {
         let (host, admin) = (self.host()?, self.admin()?);
-        let backfills =
-            self.wait(async move { host.backfills(&admin).await })?.map_err(|error| format!("{error:?}"))?;
+        let backfills = self
+            .wait(async move { host.firm(&admin).backfills().list().await })?
+            .map_err(|error| format!("{error:?}"))?;
         let unfinished = backfills.iter().filter(|backfill| backfill.status != BackfillStatus::Done);
         Ok(unfinished.map(|backfill| format!("{backfill:?}")).collect())
     }
@@ -64,7 +66,9 @@ impl Simulation {
     /// An admin looks at the candidates in Clio, and knows the client's matters when seeing them.
     fn decide_reviews(&self) -> Result<(), String> {
         let (host, admin) = (self.host()?, self.admin()?);
-        let asked = self.wait(async move { host.reviews(&admin).await })?.map_err(|error| format!("{error:?}"))?;
+        let asked = self
+            .wait(async move { host.firm(&admin).reviews().list().await })?
+            .map_err(|error| format!("{error:?}"))?;
         if asked.is_empty() {
             return Ok(());
         }
@@ -81,9 +85,11 @@ impl Simulation {
                     record["id"] == candidate.0 && words.rsplit(' ').next() == Some(review.id.as_str())
                 })
             });
-            let decision = ours.map_or(Decision::Create, |clio| Decision::Link(*clio));
+            let decision = ours.map_or(Decision::Create, |clio| Decision::Link { clio: *clio });
             let (host, admin) = (self.host()?, self.admin()?);
-            match self.wait(async move { host.decide(&admin, review.step, &review.id, decision).await })? {
+            match self
+                .wait(async move { host.firm(&admin).reviews().resolve(review.step, &review.id, decision).await })?
+            {
                 // It answered itself, or is just being looked up again: asked again, if it still is a question.
                 Err(error) if !matches!(error.code(), Code::StoreConflict | Code::RecordUnknown) => {
                     return Err(format!("{error:?}"));
@@ -100,8 +106,9 @@ impl Simulation {
             return Ok(vec![String::from("somebody waits to be heard")]);
         }
         let (host, admin) = (self.host()?, self.admin()?);
-        let connection =
-            self.wait(async move { host.connection(&admin).await })?.map_err(|error| format!("{error:?}"))?;
+        let connection = self
+            .wait(async move { host.firm(&admin).connection().get().await })?
+            .map_err(|error| format!("{error:?}"))?;
         match connection.map(|connection| connection.state) {
             Some(ConnectionState::Revoking) => return Ok(vec![String::from("the firm is being disconnected")]),
             Some(ConnectionState::Disconnected) => {
@@ -126,9 +133,9 @@ impl Simulation {
         }
         let (host, admin) = (self.host()?, self.admin()?);
         let held = self.wait(async move {
-            let held = host.held_matters(&admin).await?;
+            let held = host.firm(&admin).matters().held().await?;
             if !held.is_empty() {
-                host.run_held(&admin, true).await?;
+                host.firm(&admin).matters().release_held().await?;
             }
             Ok::<_, Error>(held)
         })?;
@@ -147,7 +154,7 @@ impl Simulation {
         check::clio_holds_everything_once(&state, &self.scenario)?;
         let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
         let admin = self.admin()?;
-        let audited = self.wait(async move { sdk.verify_audit_log(&admin).await })?;
+        let audited = self.wait(async move { sdk.firm(&admin).audit().verify().await })?;
         audited.map_err(|error| format!("the audit chain: {error:?}"))?;
         let records = self.store.dump();
         if !self.restored {

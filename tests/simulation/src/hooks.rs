@@ -120,14 +120,14 @@ pub fn read(world: &World, node: Node, firm: &FirmId, sdk: &Arc<Sdk>, faults: &F
     world.clone().spawn(node, async move {
         loop {
             world.look(looking.clone()).await;
-            let Ok(events) = sdk.next_events(Some(&firm), 20, Duration::ZERO).await else { continue };
+            let Ok(events) = sdk.host().next_events(Some(firm.clone()), 20, Duration::ZERO).await else { continue };
             for event in events {
                 let Some(id) = event.id else { continue };
                 if let EventBody::MatterStatus { matter, status, updated_at, .. } = event.body {
                     told.take(&world, matter, status.name(), updated_at);
                 }
                 if !faults.happens(&world) {
-                    let _ = sdk.ack(&firm, &id).await;
+                    let _ = sdk.host().ack_event(&firm, &id).await;
                 }
             }
         }

@@ -37,7 +37,7 @@ use casehug_clio::domain::{
 use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::memory::{MemoryBackup, MemoryIntake, MemoryStore};
 use casehug_clio::settings::FirmSettings;
-use casehug_clio::{Error, Sdk};
+use casehug_clio::{Error, Ports, Sdk};
 use clio_sim::model::{Model, Request};
 use serde_json::json;
 
@@ -203,13 +203,15 @@ impl Simulation {
         let keys = ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).map_err(text)?;
         let host =
             ClioHost::custom(url).and_then(|host| host.with_upload_host("storage.clio.example")).map_err(text)?;
-        let sdk = Sdk::builder(app, host)
-            .transport(Arc::new(network))
-            .store(Arc::new(remote))
+        let ports = Ports {
+            transport: Arc::new(network),
+            store: Arc::new(remote),
+            keys: Arc::new(self.reached(keys)),
+            intake: Arc::new(self.reached(self.intake.clone())),
+            runtime,
+        };
+        let sdk = Sdk::builder(app, host, ports)
             .tokens(Arc::new(vault))
-            .keys(Arc::new(self.reached(keys)))
-            .intake(Arc::new(self.reached(self.intake.clone())))
-            .runtime(runtime)
             .settle(SETTLE)
             .index_delay(INDEX_DELAY)
             .webhook_url(url::Url::parse(PUBLIC_URL).map_err(|error| error.to_string())?)
@@ -275,8 +277,8 @@ impl Simulation {
         self.connect()?;
         let (host, admin, on_name_mismatch) = (self.host()?, self.admin()?, self.scenario.on_name_mismatch);
         let saved = self.wait(async move {
-            let settings = FirmSettings { on_name_mismatch, ..host.settings(&admin).await? };
-            host.save_settings(&admin, &settings).await
+            let settings = FirmSettings { on_name_mismatch, ..host.firm(&admin).settings().get().await? };
+            host.firm(&admin).settings().save(settings.clone()).await
         })?;
         saved.map_err(|error| format!("{error:?}"))?;
         for node in 0..self.scenario.nodes {
@@ -333,7 +335,7 @@ impl Simulation {
                     let (admin, matter) = (self.admin()?, self.matter(matter)?);
                     let (world, leaves) = (self.world.clone(), self.faults.happens(&self.world));
                     self.world.spawn(node, async move {
-                        let _ = world.asked(sdk.sync_matter(&admin, &matter), leaves).await;
+                        let _ = world.asked(sdk.firm(&admin).matters().sync(&matter), leaves).await;
                     });
                 }
             }
@@ -362,7 +364,7 @@ impl Simulation {
                 let matters: Result<Vec<_>, _> = (0..self.scenario.matters.len()).map(|one| self.matter(one)).collect();
                 let (host, admin, matters) = (self.host()?, self.admin()?, matters?);
                 self.world.spawn(HOST, async move {
-                    let _ = host.backfill(&admin, &matters).await;
+                    let _ = host.firm(&admin).backfills().start(matters.clone()).await;
                 });
             }
             Event::Backup => self.backup = Some((self.world.now(), self.store.backup())),
@@ -447,7 +449,7 @@ impl Simulation {
         let said = Arc::new(AtomicBool::new(false));
         let saying = Arc::clone(&said);
         self.world.spawn(HOST, async move {
-            while host.recover_since(&admin, Some(since)).await.is_err() {
+            while host.firm(&admin).reviews().begin_recovery(since).await.is_err() {
                 world.sleep(Duration::from_secs(1)).await;
             }
             saying.store(true, Ordering::Relaxed);
@@ -474,7 +476,7 @@ impl Simulation {
         let (world, admin, matter) = (self.world.clone(), self.admin()?, self.matter(matter)?);
         let asking = Arc::clone(&self.asking);
         self.world.spawn(HOST, async move {
-            while sdk.trigger(&admin, &matter, Trigger::Approved).await.is_err() {
+            while sdk.firm(&admin).matters().trigger(&matter, Trigger::Approved).await.is_err() {
                 world.sleep(Duration::from_secs(1)).await;
             }
             drop(asking);

@@ -1,0 +1,42 @@
+//! Syncing in bulk: handlers of the operations in group `backfills`.
+
+use super::Sdk;
+use super::results::BackfillStarted;
+use crate::connection::Connection;
+use crate::domain::Actor;
+use crate::domain::MatterId;
+use crate::error::Result;
+use crate::jobs::{self, BackfillPlan, BackfillState, BackfillStatus};
+
+pub(super) async fn plan_backfill(sdk: &Sdk, actor: &Actor, matters: Vec<MatterId>) -> Result<BackfillPlan> {
+    sdk.engine.plan_backfill(&actor.firm, &matters).await
+}
+
+pub(super) async fn start_backfill(sdk: &Sdk, actor: &Actor, matters: Vec<MatterId>) -> Result<BackfillStarted> {
+    Connection::load_usable(&sdk.journal, &actor.firm).await?;
+    let id = jobs::begin_backfill(&sdk.journal, actor, &matters).await?;
+    sdk.engine.claims.nudge.nudge();
+    Ok(BackfillStarted { id })
+}
+
+pub(super) async fn list_backfills(sdk: &Sdk, actor: &Actor) -> Result<Vec<BackfillState>> {
+    jobs::list_backfills(&sdk.journal, &actor.firm).await
+}
+
+pub(super) async fn pause_backfill(sdk: &Sdk, actor: &Actor, id: String) -> Result<BackfillState> {
+    change(sdk, actor, &id, BackfillStatus::Paused).await
+}
+
+pub(super) async fn resume_backfill(sdk: &Sdk, actor: &Actor, id: String) -> Result<BackfillState> {
+    change(sdk, actor, &id, BackfillStatus::Running).await
+}
+
+pub(super) async fn cancel_backfill(sdk: &Sdk, actor: &Actor, id: String) -> Result<BackfillState> {
+    change(sdk, actor, &id, BackfillStatus::Cancelled).await
+}
+
+async fn change(sdk: &Sdk, actor: &Actor, id: &str, to: BackfillStatus) -> Result<BackfillState> {
+    let state = jobs::change_backfill(&sdk.journal, actor, id, to).await?;
+    sdk.engine.claims.nudge.nudge();
+    Ok(state)
+}

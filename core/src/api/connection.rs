@@ -1,0 +1,38 @@
+//! The connection: handlers of the operations in group `connection`.
+
+use super::Sdk;
+use super::results::{ConnectionInfo, RewrappedKeys};
+use crate::domain::Actor;
+use crate::error::Result;
+use crate::lifecycle::ConnectStart;
+use crate::store::{Action, AuditEntry, AuditStatus};
+
+pub(super) use super::health::get_health;
+
+pub(super) async fn begin_connect(sdk: &Sdk, actor: &Actor, redirect_uri: String) -> Result<ConnectStart> {
+    sdk.auth.begin(actor, &redirect_uri).await
+}
+
+pub(super) async fn begin_separate_connect(sdk: &Sdk, actor: &Actor, redirect_uri: String) -> Result<ConnectStart> {
+    sdk.auth.begin_separate(actor, &redirect_uri).await
+}
+
+pub(super) async fn finish_connect(sdk: &Sdk, actor: &Actor, callback_query: String) -> Result<ConnectionInfo> {
+    sdk.auth.finish(actor, &callback_query).await.map(ConnectionInfo::from)
+}
+
+pub(super) async fn get_connection(sdk: &Sdk, actor: &Actor) -> Result<Option<ConnectionInfo>> {
+    Ok(sdk.auth.connection(&actor.firm).await?.map(ConnectionInfo::from))
+}
+
+pub(super) async fn disconnect(sdk: &Sdk, actor: &Actor) -> Result<ConnectionInfo> {
+    sdk.auth.disconnect(actor).await.map(ConnectionInfo::from)
+}
+
+pub(super) async fn rewrap_keys(sdk: &Sdk, actor: &Actor) -> Result<RewrappedKeys> {
+    let keys = sdk.engine.keyring.rewrap(&actor.firm).await?;
+    let mut unit = sdk.journal.unit(&actor.firm)?;
+    unit.audit(AuditEntry::by(&actor.id, Action::KeyRotation, AuditStatus::Ok).with("keys", keys));
+    sdk.journal.commit_or_conflict(&unit).await?;
+    Ok(RewrappedKeys { keys })
+}

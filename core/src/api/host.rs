@@ -1,0 +1,70 @@
+//! What the embedding service does itself: handlers of the host's operations.
+
+use core::time::Duration;
+
+use super::Sdk;
+use super::results::{Deauthorization, Millis};
+use crate::connection::Links;
+use crate::domain::{Actor, Role};
+use crate::domain::{ActorId, FirmId, MatterId, Timestamp};
+use crate::error::{Code, Error, Result};
+use crate::inbound::status;
+use crate::links::linked_matter;
+use crate::ports::Commit;
+use crate::store::{Action, AuditEntry, AuditStatus, Outbox, OutboxEvent};
+
+pub(super) use super::casehug_events::handle_casehug_event;
+
+/// How long an event is leased to one reader.
+const EVENT_LEASE: Duration = Duration::from_secs(60);
+/// Clocks that differ by less are taken for equal.
+const NO_SKEW_MS: i64 = 2_000;
+
+/// Whom the audit log names where the host acts for no user.
+pub(super) fn host_of(firm: FirmId) -> Result<Actor> {
+    Ok(Actor { id: ActorId::new("host")?, firm, role: Role::Admin })
+}
+
+pub(super) async fn next_events(
+    sdk: &Sdk,
+    firm: Option<FirmId>,
+    limit: usize,
+    wait_ms: Millis,
+) -> Result<Vec<OutboxEvent>> {
+    let outbox = Outbox::new(&sdk.journal).with_progress(&sdk.engine.progress).until(&sdk.engine.stop);
+    outbox.next_events(firm.as_ref(), limit, EVENT_LEASE, wait_ms.0).await
+}
+
+pub(super) async fn ack_event(sdk: &Sdk, firm: FirmId, id: String) -> Result<()> {
+    Outbox::new(&sdk.journal).ack(&firm, &id).await
+}
+
+pub(super) async fn report_deauthorization(sdk: &Sdk, firm: FirmId) -> Result<Deauthorization> {
+    let disconnected = sdk.auth.deauthorization_reported(&firm).await?;
+    Ok(Deauthorization { disconnected })
+}
+
+pub(super) async fn mark_contact_applied(sdk: &Sdk, firm: FirmId, proposal: String) -> Result<()> {
+    sdk.engine.contact_applied(&host_of(firm)?, &proposal).await
+}
+
+pub(super) async fn record_status_change(sdk: &Sdk, firm: FirmId, matter: MatterId, at: Timestamp) -> Result<()> {
+    let links = Links::current(&sdk.journal, &firm).await?;
+    let clio = linked_matter(&sdk.journal, &links, &matter).await?;
+    let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("matter", &matter))?;
+    // On Clio's clock, whatever the host's shows; Clio tells whole seconds, so it is not known better than that.
+    let now = sdk.engine.runtime.now();
+    let ahead = sdk.engine.clio.clio_now().map_or(0, |clio_now| clio_now.millis_since(now));
+    let ahead = if ahead.abs() <= NO_SKEW_MS { 0 } else { ahead };
+    let at = Timestamp((at.0.min(now.0) + ahead) / 1000 * 1000);
+    let host = host_of(firm)?;
+    loop {
+        let mut unit = sdk.journal.unit(&host.firm)?;
+        status::host_changed(&sdk.journal, &mut unit, &links, clio, at).await?;
+        let entry = AuditEntry::by(&host.id, Action::StatusChanged, AuditStatus::Noted);
+        unit.audit(entry.with("matter", &matter).with("at", at.to_rfc3339()));
+        if matches!(sdk.journal.commit(&unit).await?, Commit::Done { .. }) {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The SDK as a host holds it, and how it is built.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::clio::{ClioApi, ClioHost, USER_AGENT};
+use crate::connection::{ClioApp, StoreTokens};
+use crate::crypto::Keyring;
+use crate::domain::SyncConfig;
+use crate::domain::{Actor, MatterId, SyncReport};
+use crate::error::{Code, Error, Result};
+use crate::inbound::WebhookReply;
+use crate::jobs::{Claims, Worker, WorkerConfig};
+use crate::lifecycle::{Auth, check_public_url};
+use crate::ports::{Headers, HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
+use crate::stop::Stop;
+use crate::store::Journal;
+use crate::sync::{Engine, Progress};
+
+/// The CaseHug to Clio sync. Cheap to share behind an [`Arc`]; every method may be called concurrently, for any firm.
+#[derive(Debug)]
+pub struct Sdk {
+    pub(super) journal: Journal,
+    pub(super) auth: Auth,
+    pub(super) engine: Engine,
+}
+
+/// What the SDK needs of its host. All of it is required.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// Sends requests.
+    pub transport: Arc<dyn HttpTransport>,
+    /// Keeps records.
+    pub store: Arc<dyn Store>,
+    /// Wraps the data keys.
+    pub keys: Arc<dyn KeyProvider>,
+    /// Gives the firm's intakes and their documents.
+    pub intake: Arc<dyn IntakeSource>,
+    /// Clocks, sleep and randomness.
+    pub runtime: Arc<dyn Runtime>,
+}
+
+/// Collects what is optional, and checks it once.
+#[derive(Debug)]
+pub struct SdkBuilder {
+    app: ClioApp,
+    host: ClioHost,
+    ports: Ports,
+    tokens: Option<Arc<dyn TokenStore>>,
+    config: SyncConfig,
+    webhook_url: Option<Url>,
+}
+
+impl SdkBuilder {
+    /// Where sealed tokens are kept, if not in the store: a vault, for example.
+    #[must_use]
+    pub fn tokens(mut self, tokens: Arc<dyn TokenStore>) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Where Clio is to deliver webhooks: a public https URL (or http to loopback, for tests) below which every path
+    /// with one more segment reaches [`Sdk::handle_webhook`]. Without it the status of matters is polled.
+    #[must_use]
+    pub fn webhook_url(mut self, url: Url) -> Self {
+        self.webhook_url = Some(url);
+        self
+    }
+
+    /// See [`SyncConfig::settle`].
+    #[must_use]
+    pub fn settle(mut self, settle: Duration) -> Self {
+        self.config.settle = settle;
+        self
+    }
+
+    /// See [`SyncConfig::index_delay`].
+    #[must_use]
+    pub fn index_delay(mut self, delay: Duration) -> Self {
+        self.config.index_delay = delay;
+        self
+    }
+
+    /// See [`SyncConfig::request_timeout`].
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_timeout = timeout;
+        self
+    }
+
+    /// See [`SyncConfig::send_window`].
+    #[must_use]
+    pub fn send_window(mut self, window: Duration) -> Self {
+        self.config.send_window = window;
+        self
+    }
+
+    /// See [`SyncConfig::lease`].
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.config.lease = lease;
+        self
+    }
+
+    /// Builds the SDK. Makes no call.
+    ///
+    /// # Errors
+    /// [`Code::SettingInvalid`] naming the time that is zero; [`Code::UrlRefused`] for a webhook URL that is neither
+    /// https nor loopback, or that has more than a path.
+    pub fn build(self) -> Result<Sdk> {
+        if [self.config.request_timeout, self.config.send_window, self.config.lease].iter().any(Duration::is_zero) {
+            return Err(Error::new(Code::SettingInvalid).with("zero", "request_timeout, send_window or lease"));
+        }
+        if let Some(url) = &self.webhook_url {
+            check_public_url(url, "webhook_url")?;
+            // Each subscription adds a segment to its path.
+            if url.query().is_some() {
+                return Err(Error::new(Code::UrlRefused).with("field", "webhook_url").with("reason", "query"));
+            }
+        }
+        let Ports { transport, store, keys, intake, runtime } = self.ports;
+        let tokens = self.tokens.unwrap_or_else(|| Arc::new(StoreTokens::new(Arc::clone(&store))));
+        let journal = Journal::new(store, Arc::clone(&runtime));
+        let keyring = Keyring::new(journal.clone(), keys);
+        let clio = ClioApi::new(Arc::clone(&transport), Arc::clone(&runtime), self.host, USER_AGENT)?;
+        let auth = Auth::new(self.app, clio.clone(), transport, journal.clone(), tokens, keyring.clone());
+        let engine = Engine {
+            journal: journal.clone(),
+            runtime,
+            intake,
+            clio,
+            session: auth.session().clone(),
+            keyring,
+            config: self.config,
+            claims: Arc::new(Claims::new(journal.clone(), self.config.lease)?),
+            progress: Arc::default(),
+            auth: auth.clone(),
+            webhook_url: self.webhook_url,
+            firms: Arc::default(),
+            stop: Stop::default(),
+        };
+        Ok(Sdk { journal, auth, engine })
+    }
+}
+
+impl Sdk {
+    /// Starts to build an SDK for one Clio app on one Clio host. Firms of other regions have SDKs of their own (Clio:
+    /// each region has its own applications), which may share the store: each works for the firms that are connected
+    /// to its Clio.
+    #[must_use]
+    pub fn builder(app: ClioApp, host: ClioHost, ports: Ports) -> SdkBuilder {
+        SdkBuilder { app, host, ports, tokens: None, config: SyncConfig::default(), webhook_url: None }
+    }
+
+    /// Tells everything that this SDK does to end: what waits ends at once, with [`Code::Stopped`]; what works ends
+    /// after the step in progress, and gives its matter back, which is due at once for other processes.
+    /// [Workers](Self::worker) end. There is no way back: build another one.
+    pub fn stop(&self) {
+        self.engine.stop.tell();
+    }
+
+    /// A worker for the due jobs of all firms. Run it for as long as the service lives; several share the work, here
+    /// or in other processes.
+    #[must_use]
+    pub fn worker(&self, config: WorkerConfig) -> Worker<'_> {
+        Worker::new(&self.engine, config)
+    }
+
+    /// [`sync`](super::MatterOperations::sync), telling `progress` of each step as it ends.
+    ///
+    /// # Errors
+    /// As [`sync`](super::MatterOperations::sync).
+    pub async fn sync_matter_with(
+        &self,
+        actor: &Actor,
+        matter: &MatterId,
+        progress: &dyn Progress,
+    ) -> Result<SyncReport> {
+        self.engine.sync_matter(actor, matter, Some(progress)).await
+    }
+
+    /// Takes in what Clio posted to the [webhook URL](SdkBuilder::webhook_url): the last segment of the path, all
+    /// headers and the raw body, as they came. The reply is to be sent with its headers and without a body. Answers
+    /// after one durable commit; a [worker](Self::worker) applies it.
+    pub async fn handle_webhook(&self, token: &str, headers: &Headers, body: &[u8]) -> WebhookReply {
+        self.engine.receive(token, headers, body).await
+    }
+}

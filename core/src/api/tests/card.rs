@@ -1,0 +1,82 @@
+//! What the card stops saying once it is not true any more.
+
+use core::time::Duration;
+
+use super::world::{World, admin, matter, member, refused};
+use crate::domain::{MatterId, Trigger};
+use crate::jobs::MatterStatus;
+
+async fn failure(world: &World) -> Option<(String, String)> {
+    let failure = world.health().await.last_failure?;
+    Some((failure.matter.to_string(), failure.failure?.code))
+}
+
+#[tokio::test]
+async fn a_failure_leaves_the_card_when_its_matter_has_arrived_and_not_before() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    world.put("m2");
+    let told = |id: &str| Some((id.to_owned(), String::from("clio_validation")));
+    world.answers(|method, path, _, _| ((method, path) == ("POST", "/api/v4/matters")).then(|| refused(422)));
+    let other = MatterId::new("m2").unwrap();
+    for id in [&other, &matter()] {
+        world.sdk.firm(&admin()).matters().sync(id).await.unwrap();
+        world.runtime.advance(Duration::from_secs(1));
+    }
+    assert_eq!(failure(&world).await, told("m1"));
+    world.answers_as_usual();
+    world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+    assert_eq!(failure(&world).await, told("m2"), "this one has not arrived");
+    world.answers(|method, path, _, _| {
+        let matter = serde_json::json!({ "id": 22, "status": "Open", "client": { "id": 11 } });
+        ((method, path) == ("POST", "/api/v4/matters")).then(|| (201, serde_json::json!({ "data": matter })))
+    });
+    world.sdk.firm(&admin()).matters().sync(&other).await.unwrap();
+    assert_eq!(failure(&world).await, None);
+}
+
+#[tokio::test]
+async fn an_authorization_that_was_mended_is_no_failure_any_more() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.synced().await;
+    world.put("m2");
+    let dead = super::world::dead_token;
+    world.answers(move |_, path, _, _| path.starts_with("/api/v4").then(dead));
+    world.sdk.firm(&admin()).matters().sync(&MatterId::new("m2").unwrap()).await.unwrap();
+    assert_eq!(failure(&world).await, Some(("m2".into(), "token_rejected".into())));
+    world.answers_as_usual();
+    world.runtime.advance(Duration::from_secs(1));
+    world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+    assert_eq!(failure(&world).await, None, "another matter's success disproves it");
+}
+
+#[tokio::test]
+async fn a_plan_that_answers_a_person_has_api_access_at_once() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    world.put("m2");
+    world.answers(|_, path, _, _| path.starts_with("/api/v4").then(|| refused(403)));
+    let other = MatterId::new("m2").unwrap();
+    for id in [&matter(), &other] {
+        world.sdk.firm(&member()).matters().trigger(id, Trigger::Approved).await.unwrap();
+    }
+    world.work().await;
+    let card = world.health().await;
+    assert_eq!((card.state, card.advice[0].code), ("degraded", "plan_without_api"));
+    assert!(world.sdk.firm(&admin()).matters().state(&other).await.unwrap().parked);
+    world.answers_as_usual();
+    world.runtime.advance(Duration::from_secs(1));
+    world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+    let card = world.health().await;
+    assert!(card.advice.iter().all(|advice| advice.code != "plan_without_api"), "{card:?}");
+    assert_eq!(card.last_failure, None);
+    let state = world.sdk.firm(&admin()).matters().state(&other).await.unwrap();
+    assert_eq!((state.status, state.parked), (MatterStatus::Queued, true));
+    world.work().await;
+    let last = world.sdk.firm(&admin()).matters().state(&other).await.unwrap().last_run.unwrap();
+    assert_ne!(last.failure.unwrap().code, "plan_without_api", "released");
+    assert_eq!(world.health().await.state, "connected", "subscriptions are looked after again");
+}

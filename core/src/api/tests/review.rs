@@ -1,0 +1,98 @@
+//! Contact review: what is accepted is what was seen.
+
+use serde_json::json;
+
+use super::world::{World, admin, matter, member};
+use crate::api::ProposedContact;
+use crate::contact_review::Direction;
+use crate::error::Code;
+use crate::store::EventBody;
+
+async fn changes(world: &World, name: &str) {
+    world.runtime.advance(core::time::Duration::from_secs(1));
+    world.http.clio().contact["first_name"] = json!(name);
+    world.deliver("contact", &json!({ "data": { "id": 11, "name": name }, "meta": { "event": "updated" } })).await;
+    world.work().await;
+}
+
+async fn proposals(world: &World) -> Vec<ProposedContact> {
+    world.sdk.firm(&admin()).contacts().proposals().await.unwrap()
+}
+
+fn names(proposals: &[ProposedContact]) -> Vec<(&str, bool)> {
+    proposals.iter().map(|one| (one.first_name.expose(), one.accepted)).collect()
+}
+
+/// The client, as CaseHug has it from now on.
+fn rename(world: &World, first_name: &str, last_name: &str) {
+    let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
+        "client": { "id": "c1", "first_name": first_name, "last_name": last_name, "email": "a@b.example" } });
+    let intake = crate::domain::Intake::from_json(intake.to_string().as_bytes()).unwrap();
+    world.intake.put(&super::world::firm(), intake);
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_what_was_seen() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    changes(&world, "First").await;
+    let seen = proposals(&world).await.remove(0);
+    changes(&world, "Second").await;
+    let error = world.sdk.firm(&admin()).contacts().accept(&seen.id).await.unwrap_err();
+    assert_eq!(error.code(), Code::RecordUnknown, "another one took its place");
+    let second = proposals(&world).await.remove(0);
+    world.sdk.firm(&admin()).contacts().accept(&second.id).await.unwrap();
+    changes(&world, "Third").await;
+    assert_eq!(names(&proposals(&world).await), [("Second", true), ("Third", false)], "an accepted one stays");
+    let told = world.events().await;
+    let accepted = told.iter().filter_map(|body| match body {
+        EventBody::ContactAccepted { proposal, .. } => Some(proposal.as_str()),
+        _ => None,
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), [second.id.as_str()]);
+    let error = world.sdk.firm(&admin()).contacts().reject(&second.id).await.unwrap_err();
+    assert_eq!(error.code(), Code::AlreadyDecided, "the host may have applied it");
+    world.sdk.host().mark_contact_applied(&member().firm, &second.id).await.unwrap();
+    assert_eq!(names(&proposals(&world).await), [("Third", false)]);
+    assert!(world.audited("contact_review").await.iter().any(|entry| entry["details"]["applied"] == "true"));
+}
+
+#[tokio::test]
+async fn a_change_is_sent_only_to_the_contact_that_it_was_proposed_for() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    assert_eq!(
+        world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal,
+        None,
+        "Clio says the same"
+    );
+    rename(&world, "Anna", "B");
+    let id = world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal.unwrap();
+    assert_eq!(proposals(&world).await[0].direction, Direction::ToClio);
+    // Changed in Clio since.
+    world.http.clio().contact["last_name"] = json!("Married");
+    world.http.clio().contact["etag"] = json!("\"2\"");
+    assert_eq!(world.sdk.firm(&admin()).contacts().accept(&id).await.unwrap_err().code(), Code::ClioConflict);
+    assert_eq!(world.calls("PATCH /api/v4/contacts"), 0);
+    assert_eq!(names(&proposals(&world).await), [("Anna", false)], "it may be rejected, and proposed again");
+    let again = world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal.unwrap();
+    world.sdk.firm(&admin()).contacts().accept(&again).await.unwrap();
+    assert_eq!(world.http.clio().contact["first_name"], "Anna");
+    assert!(proposals(&world).await.is_empty());
+    let by: Vec<_> = world.audited("contact_review").await.into_iter().map(|entry| entry["actor"].clone()).collect();
+    assert!(by.iter().all(|actor| actor == "usr_1"), "{by:?}");
+}
+
+#[tokio::test]
+async fn a_name_that_casehug_does_not_have_takes_none_away_in_clio() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    let first_name = world.http.clio().contact["first_name"].clone();
+    rename(&world, " ", "B");
+    assert_eq!(world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal, None, "nothing to add");
+    rename(&world, " ", "Married");
+    let id = world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal.unwrap();
+    world.sdk.firm(&admin()).contacts().accept(&id).await.unwrap();
+    let contact = world.http.clio().contact.clone();
+    assert_eq!((&contact["first_name"], &contact["last_name"]), (&first_name, &json!("Married")));
+}

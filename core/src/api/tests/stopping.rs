@@ -1,0 +1,128 @@
+//! Being told to stop: what waits ends at once, what works ends after its step, and nothing is held up by it afterwards.
+
+use core::cell::Cell;
+use core::time::Duration;
+
+use futures_util::future::{Either, join, pending, select};
+
+use super::world::{World, admin, matter, member, refused};
+use crate::domain::{RunStatus, Trigger};
+use crate::error::Code;
+use crate::history::RunQuery;
+use crate::jobs::{MatterStatus, WorkerConfig};
+use crate::ports::Runtime as _;
+
+/// A worker that is told to stop when `when` has completed. Gives how long it takes to end from then on.
+async fn worked(world: &World, when: impl Future<Output = ()>) -> Duration {
+    let told = Cell::new(world.runtime.monotonic());
+    let shutdown = async {
+        when.await;
+        told.set(world.runtime.monotonic());
+    };
+    world.sdk.worker(WorkerConfig::default()).run(shutdown).await;
+    told.get().until(world.runtime.monotonic())
+}
+
+async fn approved(world: &World) {
+    world.connect().await.unwrap();
+    world.put("m1");
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+}
+
+/// As another process finds it: due at once, nobody's, and tried as often as before.
+async fn goes_on_at_once(world: &World) {
+    assert_eq!((world.stored("claim").await.len(), world.stored("lease").await.len()), (0, 0));
+    let heir = world.process("https://hooks.example/clio");
+    world.answers_as_usual();
+    assert!(heir.worker(WorkerConfig::default()).run_due().await.unwrap() > 0);
+    assert_eq!(heir.firm(&admin()).matters().state(&matter()).await.unwrap().status, MatterStatus::Synced);
+    let log = heir.firm(&admin()).matters().runs(RunQuery::default()).await.unwrap().items;
+    assert_eq!((log[0].status, log[0].attempt), (Some(RunStatus::Succeeded), 1), "{log:?}");
+    assert_eq!(heir.firm(&admin()).connection().health().await.unwrap().last_failure, None);
+}
+
+#[tokio::test]
+async fn a_worker_that_waits_for_clio_ends_at_once_and_another_one_goes_on() {
+    for method in ["GET", "POST"] {
+        let world = World::new();
+        approved(&world).await;
+        world.http.clio().retry_after = Some(100);
+        world.http.clio().calls.clear();
+        world.answers(move |asked, path, _, _| (asked == method && path == "/api/v4/contacts").then(|| refused(429)));
+        let took = worked(&world, world.runtime.sleep(Duration::from_secs(5))).await;
+        assert!(took < Duration::from_secs(1), "{method}: {took:?}");
+        assert_eq!(world.calls(&format!("{method} /api/v4/contacts ")), 1);
+        assert_eq!(world.stored("contact").await.len(), 0, "{method}: no intent stays open");
+        goes_on_at_once(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn a_step_in_progress_is_ended_and_the_next_one_not_begun() {
+    let world = World::new();
+    approved(&world).await;
+    let gate = world.hold("POST /api/v4/contacts");
+    let took = worked(&world, world.until_held());
+    let release = async {
+        world.until_held().await;
+        world.runtime.sleep(Duration::from_secs(3)).await;
+        drop(gate);
+    };
+    let (took, ()) = join(took, release).await;
+    assert!((Duration::from_secs(2)..Duration::from_secs(5)).contains(&took), "{took:?}");
+    assert_eq!(world.calls("POST /api/v4/matters"), 0);
+    let run = world.sdk.firm(&admin()).matters().runs(RunQuery::default()).await.unwrap().items.remove(0);
+    assert_eq!((run.failure.unwrap().code.as_str(), run.steps.len()), ("stopped", 1));
+    assert!(run.ended_at.is_some());
+    goes_on_at_once(&world).await;
+    assert_eq!(world.calls("POST /api/v4/contacts"), 2, "held, then answered: one call");
+}
+
+#[tokio::test]
+async fn an_sdk_that_is_told_to_stop_ends_what_people_wait_for_and_its_workers() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    world.http.clio().retry_after = Some(100);
+    world.answers(|_, path, _, _| (path == "/api/v4/contacts").then(|| refused(429)));
+    let (actor, matter, worker) = (admin(), matter(), world.sdk.worker(WorkerConfig::default()));
+    let events = world.sdk.host().next_events(None, 1, Duration::from_secs(3600));
+    let all = join(join(world.sdk.firm(&actor).matters().sync(&matter), events), worker.run(pending()));
+    let told = async {
+        world.runtime.sleep(Duration::from_secs(5)).await;
+        world.sdk.stop();
+        world.runtime.sleep(Duration::from_secs(2)).await;
+    };
+    let ((synced, _), ()) = match select(Box::pin(all), Box::pin(told)).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => panic!("it goes on"),
+    };
+    assert_eq!(synced.unwrap_err().code(), Code::Stopped);
+    assert_eq!(world.sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 0);
+    goes_on_at_once(&world).await;
+}
+
+/// A chore, and a delivery, that wait for Clio.
+#[tokio::test]
+async fn what_is_done_besides_is_left_as_due_as_it_was() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    world.http.clio().retry_after = Some(100);
+    world.answers(|_, path, _, _| path.starts_with("/api/v4/").then(|| refused(429)));
+    // Two statuses of one second: only Clio can say.
+    let body = super::world::told("Closed", "2026-04-01T12:00:00Z");
+    assert_eq!(world.deliver("matter", &body).await, 200);
+    world.runtime.advance(Duration::from_secs(3600));
+    let took = worked(&world, world.runtime.sleep(Duration::from_secs(5))).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for collection in ["chore", "webhook-in"] {
+        for (id, record) in world.stored(collection).await {
+            assert_eq!(record.get("failures").or(record.get("attempts")), Some(&0.into()), "{id}: {record}");
+        }
+    }
+    world.answers_as_usual();
+    world.http.clio().matter["status"] = "Closed".into();
+    let heir = world.process("https://hooks.example/clio");
+    heir.worker(WorkerConfig::default()).run_due().await.unwrap();
+    assert_eq!(world.statuses().await, ["closed"]);
+}
