@@ -82,6 +82,34 @@ async fn the_password_comes_from_the_environment_and_is_never_told() {
     bench.sim.stop();
 }
 
+/// What a host does that outgrows one machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firm_moves_from_sqlite_to_postgresql_and_nothing_is_sent_again() {
+    let Some(server) = Server::shared() else { return };
+    let mut bench = Bench::new().await;
+    for id in ["m1", "m2"] {
+        bench.matter(id, &intake(id, "c1", Some("zyx.qwertz@example.test"), &["d1"]));
+    }
+    assert!(bench.run(&[]).await.0.status.success());
+    let (old, new) = (bench.database("sync.db"), server.database());
+    let copy = |to: &str, firm: &[&str]| {
+        let mut tool = Command::new(bench::PROGRAM);
+        let output = tool.args(["--json", "--db", &old, "--copy-to", to]).args(firm).output().unwrap();
+        assert_told_nothing(&output);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let copied = copy(&new, &["--copy-firm", "firm_demo"]);
+    assert!(copied["ok"] == true && copied["records"].as_u64().unwrap() > 10, "{copied}");
+    assert_eq!(copy(&new, &[])["error"]["code"], "copy_failed", "it is not empty any more");
+    bench.server = Some(new);
+    bench.matter("m3", &intake("m3", "c1", Some("zyx.qwertz@example.test"), &["d1"]));
+    let (output, report) = bench.run(&[]).await;
+    assert!(output.status.success(), "{report:#}");
+    assert_each_once(&bench.state(), 1, 3, 3, "after the move");
+    assert_eq!(bench.run(&[]).await.1["calls"], 0);
+    bench.sim.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_on_postgresql_syncs_and_hears_what_clio_tells() {
     let Some(server) = Server::shared() else { return };

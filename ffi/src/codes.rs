@@ -160,6 +160,8 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_STORE_LOG_MISSING = 7010,
     /// The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database. A database server is backed up with its own tools.
     CASEHUG_CLIO_BACKUP_FAILED = 7011,
+    /// The database was not copied. Stop every process that uses one of the two, empty the target of what was begun, and copy again.
+    CASEHUG_CLIO_COPY_FAILED = 7012,
     /// A defect of this SDK. Report the code and its context.
     CASEHUG_CLIO_INTERNAL = 9001,
     /// A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.

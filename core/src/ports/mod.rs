@@ -15,6 +15,7 @@
 mod http;
 mod intake;
 mod keys;
+mod rows;
 mod runtime;
 mod store;
 mod token_store;
@@ -25,6 +26,7 @@ pub use http::{
 };
 pub use intake::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
 pub use keys::{DataKey, KeyProvider, SealContext, WrappedKey};
+pub use rows::{Row, RowKey, Rows};
 pub use runtime::Runtime;
 pub use store::{Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
 pub use token_store::{SealedTokens, Swap, TokenStore};

@@ -49,14 +49,14 @@ Exit codes:
 #[command(name = "sync-intake", version, after_help = MORE_HELP)]
 struct Args {
     /// The folder: DIR/<matter id>/intake.json beside the files that it names.
-    #[arg(long, value_name = "DIR", required_unless_present = "backup")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["backup", "copy_to"])]
     intake: Option<PathBuf>,
     /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A password is best in the variable
     /// CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of processes.
     #[arg(long, value_name = "FILE or URL")]
     db: database::Line,
     /// Clio's host root, with /oauth and /api/v4 below it. https, or http on loopback.
-    #[arg(long, value_name = "URL", required_unless_present = "backup")]
+    #[arg(long, value_name = "URL", required_unless_present_any = ["backup", "copy_to"])]
     clio_url: Option<String>,
     /// The CaseHug firm.
     #[arg(long, value_name = "ID", default_value = "firm_demo")]
@@ -93,6 +93,13 @@ struct Args {
     /// Write the whole database into this new file, and do nothing else. Whatever uses the database may go on.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "worker"])]
     backup: Option<PathBuf>,
+    /// Copy the whole database into this one (a file or URL, as for --db), which must hold nothing, compare the two, and do nothing else. No process may
+    /// use either of them meanwhile.
+    #[arg(long, value_name = "FILE or URL", conflicts_with_all = ["dry_run", "worker", "backup"])]
+    copy_to: Option<database::Line>,
+    /// With --copy-to: this firm only, of which the other database must hold nothing.
+    #[arg(long, value_name = "ID", requires = "copy_to")]
+    copy_firm: Option<String>,
     /// After the database was restored: whatever may have been sent to Clio since this time (RFC 3339, not later than the backup) is looked for there
     /// before anything is created. It stays so, at a call more for each new record, until `none` ends it.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["dry_run", "backup"])]
@@ -119,6 +126,12 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     if let Some(file) = &args.backup {
         setup::back_up(&database::location(&args.db.0)?, file).await?;
         output::backed_up(args.json);
+        return Ok(Exit::AllThere);
+    }
+    if let Some(target) = &args.copy_to {
+        let firm = args.copy_firm.as_deref().map(FirmId::new).transpose()?;
+        let records = setup::copy(&database::location(&args.db.0)?, &database::location(&target.0)?, firm).await?;
+        output::copied(args.json, records);
         return Ok(Exit::AllThere);
     }
     let firm = FirmId::new(args.firm.as_str())?;

@@ -29,6 +29,15 @@ pub(crate) fn backed_up(as_json: bool) {
     }
 }
 
+pub(crate) fn copied(as_json: bool, records: usize) {
+    say(&format!(
+        "{records} records are copied, and the same in both. Start the processes on the new database, and never again on the old one."
+    ));
+    if as_json {
+        println!("{}", json!({ "ok": true, "records": records }));
+    }
+}
+
 pub(crate) fn report(firm: &FirmId, host: &ClioHost, outcomes: &[Outcome], as_json: bool) -> Exit {
     let ok = outcomes.iter().all(Outcome::arrived);
     let exit = outcomes.iter().map(Outcome::exit).max().unwrap_or(Exit::AllThere);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::domain::FirmId;
 use casehug_clio::ports::HttpTransport;
 use casehug_clio::{Code, Error, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
@@ -87,6 +88,18 @@ pub(crate) async fn back_up(db: &StoreLocation, file: &Path) -> Result<()> {
     let made = store.backup(file).await;
     store.close().await;
     made
+}
+
+/// Copies a database, or one firm of it, into another one.
+pub(crate) async fn copy(from: &StoreLocation, to: &StoreLocation, firm: Option<FirmId>) -> Result<usize> {
+    if from.as_file().is_some_and(|from| !from.is_file()) {
+        return Err(Error::new(Code::StoreOpenFailed).with("reason", "no_database"));
+    }
+    let (from, to) = (from.open().await?, to.open().await?);
+    let copied = casehug_clio_store::copy(&from, &to, firm.as_ref()).await;
+    from.close().await;
+    to.close().await;
+    copied
 }
 
 fn setting(name: &'static str, loopback: bool, for_loopback: &str) -> Result<String> {

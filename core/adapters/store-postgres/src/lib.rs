@@ -19,20 +19,23 @@ mod connection;
 mod error;
 mod operations;
 mod pool;
+mod rows;
 mod schema;
 
 use std::fmt;
 use std::sync::Arc;
 
 use casehug_clio::Result;
+use casehug_clio::domain::FirmId;
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Commit, Key, Record, Scan, Store, Write};
+use casehug_clio::ports::{Commit, Key, Record, Row, RowKey, Rows, Scan, Store, Write};
 use tokio::runtime::Handle;
 
 pub use crate::address::PostgresAddress;
 use crate::error::failed;
 use crate::operations::{CommitAll, Find, Get};
 use crate::pool::{Operation, Pool};
+use crate::rows::{InsertRows, RowsAfter};
 
 /// A PostgreSQL database. A clone is another handle of the same store, with the same connections.
 #[derive(Clone)]
@@ -88,6 +91,22 @@ impl Store for PostgresStore {
             let commit = CommitAll::new(writes)?;
             self.run(commit).await
         })
+    }
+}
+
+impl Rows for PostgresStore {
+    fn rows_after<'a>(
+        &'a self,
+        firm: Option<&'a FirmId>,
+        after: &'a RowKey,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Row>>> {
+        let firm = firm.map(|firm| firm.as_str().to_owned());
+        self.run(RowsAfter { firm, after: after.clone(), limit })
+    }
+
+    fn insert_rows<'a>(&'a self, rows: &'a [Row]) -> BoxFuture<'a, Result<()>> {
+        self.run(InsertRows(rows.to_vec()))
     }
 }
 

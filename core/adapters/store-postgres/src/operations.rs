@@ -19,7 +19,7 @@ const DUE_OF_ALL: &str = include_str!("../sql/due_of_all.sql");
 const DUE_OF_FIRM: &str = include_str!("../sql/due_of_firm.sql");
 const COMMIT: &str = include_str!("../sql/commit.sql");
 
-type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// One record.
 pub(crate) struct Get(pub Key);
@@ -177,7 +177,7 @@ fn record(row: &Row, collection: &'static str) -> Result<Record, Failure> {
     })
 }
 
-fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, Failure> {
+pub(crate) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, Failure> {
     row.try_get(name).map_err(|_| odd_row())
 }
 
@@ -201,6 +201,6 @@ fn text(text: &str) -> Result<String> {
 }
 
 /// A limit beyond what SQL can say is no limit.
-fn sql_limit(limit: usize) -> i64 {
+pub(crate) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

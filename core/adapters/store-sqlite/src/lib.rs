@@ -25,6 +25,7 @@ mod connection;
 mod error;
 mod files;
 mod registry;
+mod rows;
 mod statements;
 mod thread;
 
@@ -33,8 +34,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use casehug_clio::Result;
+use casehug_clio::domain::FirmId;
 use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Commit, Key, Record, Scan, Store, Write};
+use casehug_clio::ports::{Commit, Key, Record, Row, RowKey, Rows, Scan, Store, Write};
 
 use crate::registry::Closing;
 use crate::thread::{Request, Worker};
@@ -98,6 +100,23 @@ impl Store for SqliteStore {
 
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
         Box::pin(self.0.writer.ask(|reply| Request::Commit(writes.to_vec(), reply)))
+    }
+}
+
+impl Rows for SqliteStore {
+    fn rows_after<'a>(
+        &'a self,
+        firm: Option<&'a FirmId>,
+        after: &'a RowKey,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Row>>> {
+        let firm = firm.map(|firm| firm.as_str().to_owned());
+        Box::pin(self.0.reader.ask(move |reply| Request::RowsAfter(firm, after.clone(), limit, reply)))
+    }
+
+    fn insert_rows<'a>(&'a self, rows: &'a [Row]) -> BoxFuture<'a, Result<()>> {
+        // Commits are grouped on the writer's thread, and nothing else comes there.
+        Box::pin(self.0.reader.ask(|reply| Request::InsertRows(rows.to_vec(), reply)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use casehug_clio::Result;
-use casehug_clio::ports::{Commit, Key, Record, Scan, Write};
+use casehug_clio::ports::{Commit, Key, Record, Row, RowKey, Scan, Write};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::error::{closed, refused};
 use crate::files::{self, OpenFiles};
 use crate::registry::{Closing, Registration};
-use crate::{backup, connection, statements};
+use crate::{backup, connection, rows, statements};
 
 /// The log is moved into the main file after so long without a commit, and after so long in any case.
 const IDLE: Duration = Duration::from_secs(1);
@@ -32,6 +32,8 @@ pub(crate) enum Request {
     Scan(Scan, Reply<Vec<Record>>),
     Commit(Vec<Write>, Reply<Commit>),
     Backup(PathBuf, Reply<()>),
+    RowsAfter(Option<String>, RowKey, usize, Reply<Vec<Row>>),
+    InsertRows(Vec<Row>, Reply<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -125,6 +127,11 @@ impl Served {
                     }
                 }
                 Request::Backup(target, reply) => self.back_up(target, reply),
+                Request::RowsAfter(firm, after, limit, reply) => {
+                    let read = |connection: &Connection| rows::after(connection, firm.as_deref(), &after, limit);
+                    drop(reply.send(self.read(read)));
+                }
+                Request::InsertRows(rows, reply) => drop(reply.send(self.insert_rows(&rows))),
                 Request::Close(reply) => {
                     end = Some(reply);
                     break;
@@ -169,6 +176,13 @@ impl Served {
         self.backups.extend(backup);
     }
 
+    fn insert_rows(&mut self, rows: &[Row]) -> Result<()> {
+        self.files.check()?;
+        self.behind.get_or_insert_with(Instant::now);
+        rows::insert(&mut self.connection, rows)?;
+        self.files.check()
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.files.check()?;
         read(&self.connection)
@@ -193,7 +207,14 @@ impl Served {
                     break;
                 }
                 // The writer is asked nothing else.
-                Ok(Request::Get(..) | Request::Scan(..) | Request::Backup(..)) | Err(_) => break,
+                Ok(
+                    Request::Get(..)
+                    | Request::Scan(..)
+                    | Request::Backup(..)
+                    | Request::RowsAfter(..)
+                    | Request::InsertRows(..),
+                )
+                | Err(_) => break,
             }
         }
         self.behind.get_or_insert_with(Instant::now);

@@ -7,17 +7,21 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod copying;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use casehug_clio::ports::Store;
+use casehug_clio::ports::{Rows, Store};
 use casehug_clio::{Code, Error, Result};
 #[cfg(feature = "postgres")]
 use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 #[cfg(feature = "sqlite")]
 use casehug_clio_store_sqlite::SqliteStore;
+
+pub use crate::copying::copy;
 
 /// Where the records are. Shows neither a path nor an address: the one may name a person, the other may hold a password.
 #[derive(Clone)]
@@ -131,6 +135,15 @@ impl OpenStore {
             Opened::Sqlite(store) => Arc::new(store.clone()),
             #[cfg(feature = "postgres")]
             Opened::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    fn rows(&self) -> &dyn Rows {
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Opened::Sqlite(store) => store,
+            #[cfg(feature = "postgres")]
+            Opened::Postgres(store) => store,
         }
     }
 

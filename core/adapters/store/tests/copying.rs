@@ -1,0 +1,101 @@
+//! From SQLite to PostgreSQL, from there to another database, and back: the same records, versions and due times.
+#![allow(clippy::unwrap_used)] // Tests.
+#![cfg(all(unix, feature = "sqlite", feature = "postgres"))]
+
+use std::time::Duration;
+
+use casehug_clio::domain::FirmId;
+use casehug_clio::ports::{Commit, Expect, Key, Record, Version, Write};
+use casehug_clio_store::{OpenStore, StoreLocation, copy};
+use postgres_server::Server;
+
+const RECORDS: usize = 2_500;
+
+async fn open(line: &str) -> OpenStore {
+    line.parse::<StoreLocation>().unwrap().open().await.unwrap()
+}
+
+fn firm(n: usize) -> FirmId {
+    FirmId::new(format!("firm_{n}")).unwrap()
+}
+
+fn key(n: usize) -> Key {
+    // Of their firm, in an order by bytes that is not the one of a dictionary.
+    Key::new(&firm(n % 3), "job", format!("{}{n}", ["a", "B", "\u{e9}", "\u{1F5C4}"][n % 4]))
+}
+
+async fn fill(store: &OpenStore) {
+    let write = |n: usize| Write::Put {
+        key: key(n),
+        expect: Expect::Absent,
+        version: Version(format!("v{n}")),
+        due_in: n.is_multiple_of(2).then(|| Duration::from_secs(n as u64)),
+        body: format!("{{\"n\":  {n}}}"),
+    };
+    let writes: Vec<Write> = (0..RECORDS).map(write).collect();
+    assert!(matches!(store.store().commit(&writes).await.unwrap(), Commit::Done { .. }));
+}
+
+async fn all(store: &OpenStore) -> Vec<Option<Record>> {
+    let mut records = Vec::new();
+    for n in 0..RECORDS {
+        records.push(store.store().get(&key(n)).await.unwrap());
+    }
+    records
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_is_copied_whole_and_one_firm_by_itself() {
+    let Some(server) = Server::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+    let (first, second) = (open(&file("first.db")).await, open(&server.database()).await);
+    fill(&first).await;
+    let whole = all(&first).await;
+    assert_eq!(copy(&first, &second, None).await.unwrap(), RECORDS);
+    assert_eq!(all(&second).await, whole);
+
+    // One firm, into a database that has another one.
+    let third = open(&server.database()).await;
+    let of_firm = |n: usize| whole.iter().flatten().filter(|record| record.key.firm == firm(n)).count();
+    for n in [2, 0] {
+        assert_eq!(copy(&second, &third, Some(&firm(n))).await.unwrap(), of_firm(n));
+    }
+    let without: Vec<_> =
+        whole.iter().map(|record| record.clone().filter(|record| record.key.firm != firm(1))).collect();
+    assert_eq!(all(&third).await, without);
+
+    let fourth = open(&file("fourth.db")).await;
+    assert_eq!(copy(&third, &fourth, None).await.unwrap(), of_firm(0) + of_firm(2));
+    assert_eq!(all(&fourth).await, without);
+
+    let again = copy(&first, &second, None).await.unwrap_err();
+    assert_eq!((again.code().name(), again.get("reason")), ("copy_failed", Some("target_not_empty")));
+    let again = copy(&first, &third, Some(&firm(2))).await.unwrap_err();
+    assert_eq!(again.get("reason"), Some("target_not_empty"));
+    assert_eq!(copy(&first, &third, Some(&firm(1))).await.unwrap(), of_firm(1), "the rest follows");
+    assert_eq!(all(&third).await, whole);
+}
+
+/// A process that is still at work is noticed, whichever of the two it works on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_while_it_is_copied_is_noticed() {
+    let Some(server) = Server::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path().join("first.db").to_str().unwrap()).await;
+    fill(&first).await;
+    let second = open(&server.database()).await;
+    let store = first.store();
+    let at_work = tokio::spawn(async move {
+        // Before all other keys of its firm: a copy that has begun has passed it.
+        for n in 0.. {
+            let key = Key::new(&firm(0), "a", format!("{n}"));
+            let (expect, version) = (Expect::Absent, Version(String::from("v")));
+            store.commit(&[Write::Put { key, expect, version, due_in: None, body: String::new() }]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let error = copy(&first, &second, None).await.unwrap_err();
+    at_work.abort();
+    assert_eq!((error.code().name(), error.get("reason")), ("copy_failed", Some("changed_meanwhile")));
+}
