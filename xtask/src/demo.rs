@@ -16,6 +16,11 @@ const LARGE: (&str, u64) = ("mat_0006/surveillance.mp4", 120_000_000);
 pub(crate) fn demo() -> Outcome {
     run("cargo", &["build", "--quiet", "--package", "clio-sim", "--package", "casehug-clio-examples"])?;
     make_intake()?;
+    show()
+}
+
+/// The demo, with what is built.
+pub(crate) fn show() -> Outcome {
     let out = root().join("out");
     std::fs::create_dir_all(&out).map_err(|error| error.to_string())?;
     let clio = Clio::start()?;
@@ -40,7 +45,7 @@ pub(crate) fn examples(clio: &Clio, url: &str, db: &Path) -> Outcome {
     sync(url, db, &[])?;
     let first = clio.state()?;
     println!("\n== what Clio now holds\n");
-    show(&first);
+    list(&first);
     println!("\n== the second run: nothing may change, and no call may be made\n");
     sync(url, db, &[])?;
     let second = clio.state()?;
@@ -109,7 +114,7 @@ pub(crate) fn sync(url: &str, db: &Path, more: &[&str]) -> Outcome {
     run(&program.to_string_lossy(), &args)
 }
 
-fn show(state: &Value) {
+fn list(state: &Value) {
     let list = |kind: &str| state[kind].as_array().cloned().unwrap_or_default();
     for contact in list("contacts") {
         println!("contact  {}  {}", contact["id"], contact["name"]);

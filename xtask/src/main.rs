@@ -36,11 +36,6 @@ fn main() -> ExitCode {
         Some("hosts") => hosts::run_all(),
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
-        #[cfg(feature = "bindgen")]
-        Some("bindgen") => match &args[1..] {
-            [wasm, out] => wasm::bindgen(wasm, out),
-            _ => Err(String::from("usage: cargo xtask bindgen WASM FOLDER")),
-        },
         _ => Err(String::from(
             "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | clients | bench [NAME] | hosts | dist c | intake\n  \
              bench: ratio, trigger, approval, hooks, growth; --most N: the largest number of linked matters\n  \

@@ -1,35 +1,118 @@
 //! What CI runs, and what a developer runs.
+//!
+//! Steps are in lanes, which run beside each other: what waits for time-outs and processes leaves the processors to what computes. A lane's steps share one folder
+//! of cargo's, which one cargo at a time may use. What a step says is shown when it is through, whole.
 
-use crate::{Outcome, command, run};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::{Outcome, command, run, target};
 
 type Step = (&'static str, fn() -> Outcome);
 
 /// In the order in which they are run: what fails fastest first.
-const STEPS: &[Step] = &[
-    ("format", || run("cargo", &["fmt", "--all", "--check"])),
-    ("pure", core_is_pure),
-    ("layers", crate::layers::layers),
-    ("hosts", crate::hosts::resolve),
-    ("lint", || run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
-    ("wasm", crate::wasm::check),
-    ("unit", || run("cargo", &["test", "--quiet", "--workspace"])),
-    ("simulate", crate::simulate::few),
-    ("node", crate::wasm::node),
-    ("demo", crate::demo::demo),
-    ("contract", crate::contract::contract),
+const LANES: &[&[Step]] = &[
+    &[
+        ("format", || run("cargo", &["fmt", "--all", "--check"])),
+        ("pure", core_is_pure),
+        ("layers", crate::layers::layers),
+        ("hosts", crate::hosts::resolve),
+        ("lint", || run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+        ("shipping", ships),
+        ("unit", unit),
+        ("demo", || build().and_then(|()| crate::demo::make_intake()).and_then(|()| crate::demo::show())),
+        ("contract", crate::contract::contract),
+    ],
+    &[("simulate", crate::simulate::few), ("wasm", crate::wasm::check), ("node", crate::wasm::node)],
 ];
 
+/// Tests that run beside each other, however few processors there are: most of those that take long wait.
+const THREADS: usize = 8;
+
+/// Runs one step, or all.
 pub(crate) fn all(only: Option<&str>) -> Outcome {
-    let mut found = false;
-    // The end-to-end tests start this program.
-    run("cargo", &["build", "--quiet", "--package", "clio-sim", "--package", "casehug-clio-examples"])?;
-    crate::demo::make_intake()?;
-    for (name, step) in STEPS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
-        println!("\n=== {name}");
-        step().map_err(|reason| format!("step {name}: {reason}"))?;
-        found = true;
+    let (began, before) = (Instant::now(), processors());
+    if let Some(only) = only {
+        let step = LANES.iter().copied().flatten().find(|(name, _)| *name == only).ok_or("no such step")?;
+        let outcome = step.1().map_err(|reason| format!("step {only}: {reason}"));
+        println!("{}", took(began, processors().zip(before).map(|(after, before)| after - before)));
+        return outcome;
     }
-    if found { Ok(()) } else { Err(String::from("no such step")) }
+    let (failed, rows) = (AtomicBool::new(false), Mutex::new(String::new()));
+    std::thread::scope(|scope| {
+        for lane in LANES {
+            scope.spawn(|| {
+                for (name, _) in lane.iter().take_while(|_| !failed.load(Ordering::Relaxed)) {
+                    let ran = in_a_process(name);
+                    let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+                    let said = ran.unwrap_or_else(|said| {
+                        failed.store(true, Ordering::Relaxed);
+                        format!("{said}FAILED")
+                    });
+                    println!("\n=== {name}\n{}", said.trim_end());
+                    *rows += &format!("{name}: {}\n", said.lines().last().unwrap_or_default());
+                }
+            });
+        }
+    });
+    print!("\n{}", rows.into_inner().unwrap_or_default());
+    println!("all: {}", took(began, None));
+    if failed.into_inner() { Err(String::from("a step failed: see above")) } else { Ok(()) }
+}
+
+fn took(began: Instant, processors: Option<f64>) -> String {
+    let processors = processors.map_or_else(String::new, |seconds| format!(", processors {seconds:.1} s"));
+    format!("took {:.1} s{processors}", began.elapsed().as_secs_f64())
+}
+
+/// The processor time of all that this process started and waited for, where Linux tells.
+fn processors() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // After the name, which may hold anything: the 14th and 15th field, in ticks of a hundredth.
+    let mut fields = stat.rsplit(") ").next()?.split(' ').skip(13);
+    let mut ticks = || fields.next()?.parse::<f64>().ok();
+    Some((ticks()? + ticks()?) / 100.0)
+}
+
+/// Runs a step as a process of its own: what it said, which is also in `target/gate`.
+fn in_a_process(step: &str) -> Result<String, String> {
+    let log = target().join("gate").join(step).with_extension("log");
+    let run = || -> std::io::Result<_> {
+        std::fs::create_dir_all(target().join("gate"))?;
+        let file = std::fs::File::create(&log)?;
+        let mut child = command(&std::env::current_exe()?.to_string_lossy(), &["test", step]);
+        child.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).status()
+    };
+    let status = run().map_err(|error| format!("{}: {error}\n", log.display()))?;
+    let said = String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
+    if status.success() { Ok(said) } else { Err(said) }
+}
+
+/// Builds all that tests and steps start, with the features that tests bring: once, for all steps.
+pub(crate) fn build() -> Outcome {
+    run("cargo", &["build", "--quiet", "--workspace", "--exclude", "xtask", "--all-targets"])
+}
+
+/// Whether what ships compiles without the features that only tests bring.
+fn ships() -> Outcome {
+    let packages = ["examples", "ffi", "store-postgres"].map(|name| format!("casehug-clio-{name}"));
+    let mut arguments = vec!["check", "--quiet", "--package", "clio-sim"];
+    packages.iter().for_each(|package| arguments.extend(["--package", package]));
+    run("cargo", &arguments)
+}
+
+fn unit() -> Outcome {
+    build()?;
+    crate::demo::make_intake()?;
+    println!("$ cargo test --quiet --workspace");
+    let mut tests = command("cargo", &["test", "--quiet", "--workspace"]);
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        tests.env("RUST_TEST_THREADS", THREADS.to_string());
+    }
+    let status = tests.status().map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo test: {status}")) }
 }
 
 /// Core's dependency tree must not gain a runtime, an HTTP stack or a database.

@@ -7,7 +7,8 @@ use crate::{Outcome, command, root, run, target};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Its version is pinned to that of the crate: they exchange a private format.
-const GENERATOR: [&str; 7] = ["run", "--quiet", "--package", "xtask", "--features", "bindgen", "--"];
+const GENERATOR: [&str; 9] =
+    ["run", "--quiet", "--package", "xtask", "--features", "bindgen", "--bin", "bindgen", "--"];
 
 /// Compiles core alone, and looks at the WebAssembly package with and without `testing`.
 pub(crate) fn check() -> Outcome {
@@ -33,10 +34,10 @@ pub(crate) fn node() -> Outcome {
     std::fs::create_dir_all(&out).map_err(|error| error.to_string())?;
     let mut generate = GENERATOR.to_vec();
     let (wasm, folder) = (wasm.to_string_lossy().into_owned(), out.to_string_lossy().into_owned());
-    generate.extend(["bindgen", &wasm, &folder]);
+    generate.extend([wasm.as_str(), &folder]);
     run("cargo", &generate)?;
     copy_scripts(&root().join("wasm/js"), &out)?;
-    run("cargo", &["build", "--quiet", "--package", "clio-sim", "--package", "http-conformance-server"])?;
+    crate::test::build()?;
     println!("$ node --test wasm/tests");
     let mut tests: Vec<String> = Vec::new();
     for entry in std::fs::read_dir(root().join("wasm/tests")).map_err(|error| error.to_string())?.flatten() {
@@ -75,15 +76,6 @@ fn copy_scripts(from: &Path, to: &Path) -> Outcome {
         )
     };
     copy().map_err(|error| format!("{}: {error}", to.display()))
-}
-
-/// Makes the JavaScript around a compiled module.
-#[cfg(feature = "bindgen")]
-pub(crate) fn bindgen(wasm: &str, out: &str) -> Outcome {
-    let mut generator = wasm_bindgen_cli_support::Bindgen::new();
-    generator.input_path(wasm).typescript(false).remove_name_section(true);
-    let made = generator.web(true).and_then(|web| web.generate(out));
-    made.map_err(|error| format!("wasm-bindgen: {error:#}"))
 }
 
 fn rustup_has_target() -> bool {

@@ -16,7 +16,7 @@ mod traffic;
 use serde_json::Value;
 
 use crate::clio::{Clio, Program, request};
-use crate::{Outcome, run, target};
+use crate::{Outcome, target};
 
 /// clio-sim, and the port where everything it says is checked.
 pub(crate) struct Bench {
@@ -52,7 +52,7 @@ pub(crate) fn contract() -> Outcome {
         println!("         NOTHING was compared with Clio's contract.");
         return Ok(());
     };
-    run("cargo", &["build", "--quiet", "-p", "clio-sim", "-p", "casehug-clio-examples", "-p", "contract-router"])?;
+    crate::test::build()?;
     crate::demo::make_intake()?;
     let folder = target().join("contract");
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
