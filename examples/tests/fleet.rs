@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use casehug_clio::jobs::MatterStatus;
+use casehug_clio::jobs::MatterSyncState;
 use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 use clio_sim::Config;
 use postgres_server::{Server, Stop};
@@ -138,7 +138,7 @@ async fn workers_on_postgresql_that_are_killed_with_their_server_sync_everything
     for n in 0..matters {
         let id = matter(&format!("m{n:05}"));
         println!("{id} {:.1}", began.elapsed().as_secs_f64());
-        while sdk.firm(&admin()).matters().state(&id).await.unwrap().status != MatterStatus::Synced {
+        while sdk.firm(&admin()).matters().state(&id).await.unwrap().status != MatterSyncState::Synced {
             let state = sdk.firm(&admin()).matters().state(&id).await.unwrap();
             assert!(healed.elapsed() < Duration::from_secs(240), "{id} never arrives: {state:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
 use crate::embedded::{admin, matter, open, sdk};
-use casehug_clio::jobs::MatterStatus;
+use casehug_clio::jobs::MatterSyncState;
 use clio_sim::Config;
 
 fn kills() -> u32 {
@@ -69,7 +69,7 @@ async fn a_worker_that_is_killed_again_and_again_syncs_everything_once() {
     let mut last = bench.worker().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     for n in 0..matters {
         let id = matter(&format!("m{n:05}"));
-        while sdk.firm(&admin()).matters().state(&id).await.unwrap().status != MatterStatus::Synced {
+        while sdk.firm(&admin()).matters().state(&id).await.unwrap().status != MatterSyncState::Synced {
             let state = sdk.firm(&admin()).matters().state(&id).await.unwrap();
             assert!(healed.elapsed() < Duration::from_secs(240), "{id} never arrives: {state:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -7,7 +7,7 @@ use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
 use crate::embedded::{admin, connect, matter, open, sdk};
 use casehug_clio::domain::{Actor, ClioId, MatterId, RunStatus, StepKind, Timestamp, Trigger};
 use casehug_clio::history::{AuditQuery, RunQuery};
-use casehug_clio::jobs::{BackfillStatus, MatterStatus, WorkerConfig};
+use casehug_clio::jobs::{BackfillStatus, MatterSyncState, WorkerConfig};
 use casehug_clio::links::Decision;
 use casehug_clio::ports::Runtime as _;
 use casehug_clio::store::{Action as Audited, EventBody};
@@ -28,7 +28,7 @@ fn staff() -> Actor {
 }
 
 /// Runs what is due until the matter stands so.
-async fn work_until(sdk: &Sdk, id: &str, status: MatterStatus) {
+async fn work_until(sdk: &Sdk, id: &str, status: MatterSyncState) {
     for _ in 0..200 {
         sdk.worker(WorkerConfig::default()).run_due().await.unwrap();
         if sdk.firm(&admin()).matters().state(&matter(id)).await.unwrap().status == status {
@@ -63,7 +63,7 @@ async fn an_admin_decides_that_a_namesake_is_somebody_else() {
     assert_eq!((reviews.len(), reviews[0].step, reviews[0].id.as_str()), (1, StepKind::Contact, "c1"));
     assert_eq!(reviews[0].candidates, [namesake]);
     sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Create).await.unwrap();
-    work_until(&sdk, "m1", MatterStatus::Synced).await;
+    work_until(&sdk, "m1", MatterSyncState::Synced).await;
     assert!(sdk.firm(&admin()).reviews().list().await.unwrap().is_empty());
     let again = sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Create).await.unwrap_err();
     assert_eq!(again.code(), Code::RecordUnknown, "it is answered");
@@ -77,7 +77,7 @@ async fn an_admin_decides_that_a_namesake_is_the_client() {
     let sdk = connected(&bench).await;
     let namesake = doubt_with_a_namesake(&bench, &sdk).await;
     sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Link { clio: namesake }).await.unwrap();
-    work_until(&sdk, "m1", MatterStatus::Synced).await;
+    work_until(&sdk, "m1", MatterSyncState::Synced).await;
     assert_each_once(&bench.state(), 1, 1, 1, "linked by an admin");
     let query = AuditQuery { action: Some(Audited::Review), ..AuditQuery::default() };
     assert_eq!(sdk.firm(&admin()).audit().list(query.clone()).await.unwrap().items.len(), 1);
@@ -138,9 +138,9 @@ async fn the_sync_log_tells_what_failed_and_a_retry_does_only_what_is_missing() 
     assert!(sdk.firm(&staff()).matters().runs(none.clone()).await.unwrap().items.is_empty());
 
     sdk.firm(&staff()).matters().retry(&failed[1].run).await.unwrap();
-    work_until(&sdk, "m0", MatterStatus::Synced).await;
+    work_until(&sdk, "m0", MatterSyncState::Synced).await;
     assert_eq!(sdk.firm(&staff()).matters().retry_failed().await.unwrap().matters, 1, "the other one");
-    work_until(&sdk, "m1", MatterStatus::Synced).await;
+    work_until(&sdk, "m1", MatterSyncState::Synced).await;
     let of_one = RunQuery { matter: Some(matter("m0")), ..RunQuery::default() };
     let runs = sdk.firm(&staff()).matters().runs(of_one.clone()).await.unwrap().items;
     assert_eq!(runs.iter().map(|run| (run.trigger, run.calls)).collect::<Vec<_>>(), {
@@ -213,7 +213,7 @@ async fn a_backfill_is_predicted_paused_resumed_and_told() {
     let synced = bench.state()["matters"].as_array().unwrap().len();
     assert!(synced < 9, "it is paused: {synced}");
     sdk.firm(&admin()).backfills().resume(&id).await.unwrap();
-    work_until(&sdk, "m8", MatterStatus::Synced).await;
+    work_until(&sdk, "m8", MatterSyncState::Synced).await;
     let mut told = Vec::new();
     while !told.iter().any(|body| matches!(body, EventBody::BackfillFinished { .. })) {
         sdk.worker(WorkerConfig::default()).run_due().await.unwrap();
@@ -270,7 +270,7 @@ async fn after_a_restore_nothing_is_created_twice() {
         sdk.firm(&admin()).matters().trigger(&matter(&format!("m{n}")), Trigger::Manual).await.unwrap();
     }
     for n in 0..2 {
-        work_until(&sdk, &format!("m{n}"), MatterStatus::Synced).await;
+        work_until(&sdk, &format!("m{n}"), MatterSyncState::Synced).await;
     }
     assert_each_once(&bench.state(), 2, 2, 2, "restored");
     // What is really new arrives too, at the price of a look.

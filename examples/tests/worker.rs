@@ -8,13 +8,13 @@ use crate::bench::{Bench, assert_each_once, intake};
 use crate::embedded::{admin, builder, connect, matter, open, sdk};
 use casehug_clio::Sdk;
 use casehug_clio::domain::Trigger;
-use casehug_clio::jobs::{MatterStatus, WorkerConfig};
+use casehug_clio::jobs::{MatterSyncState, WorkerConfig};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
 use tokio::sync::oneshot;
 
 /// Waits until the matter's sync stands so.
-async fn until(sdk: &Sdk, id: &str, status: MatterStatus) {
+async fn until(sdk: &Sdk, id: &str, status: MatterSyncState) {
     for _ in 0..600 {
         if sdk.firm(&admin()).matters().state(&matter(id)).await.unwrap().status == status {
             return;
@@ -31,7 +31,7 @@ async fn a_trigger_is_followed_by_a_sync_and_the_state_tells() {
     let store = open(&bench.folder.path().join("sync.db")).await;
     let sdk = Arc::new(sdk(&bench, &store));
     connect(&sdk).await;
-    assert_eq!(sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status, MatterStatus::NotSynced);
+    assert_eq!(sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status, MatterSyncState::NotSynced);
     let (stop, stopped) = oneshot::channel::<()>();
     let worker = tokio::spawn({
         let sdk = Arc::clone(&sdk);
@@ -42,7 +42,7 @@ async fn a_trigger_is_followed_by_a_sync_and_the_state_tells() {
         "off by default"
     );
     assert!(sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Approved).await.unwrap().accepted);
-    until(&sdk, "m1", MatterStatus::Synced).await;
+    until(&sdk, "m1", MatterSyncState::Synced).await;
     let state = sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap();
     assert!(state.clio_url.unwrap().ends_with(&state.clio_matter.unwrap().to_string()));
     stop.send(()).unwrap();
@@ -96,7 +96,7 @@ async fn two_workers_and_people_who_ask_share_many_matters_and_each_arrives_once
         assert!(report.first_failure().is_none(), "{report:?}");
     }
     for n in 0..12 {
-        until(&a, &format!("m{n}"), MatterStatus::Synced).await;
+        until(&a, &format!("m{n}"), MatterSyncState::Synced).await;
     }
     stop.send(true).unwrap();
     for worker in workers {
@@ -122,12 +122,12 @@ async fn a_run_whose_worker_vanished_is_taken_over() {
     });
     tokio::time::sleep(Duration::from_millis(700)).await;
     doomed.abort();
-    until(&sdk, "m1", MatterStatus::Running).await;
+    until(&sdk, "m1", MatterSyncState::Running).await;
     let heir = tokio::spawn({
         let sdk = Arc::clone(&sdk);
         async move { sdk.worker(WorkerConfig::default()).run(std::future::pending()).await }
     });
-    until(&sdk, "m1", MatterStatus::Synced).await;
+    until(&sdk, "m1", MatterSyncState::Synced).await;
     heir.abort();
     assert_each_once(&bench.state(), 1, 1, 1, "taken over");
     sdk.firm(&admin()).audit().verify().await.unwrap();
@@ -146,10 +146,10 @@ async fn jobs_wait_for_a_reconnect_and_run_after_it() {
     sdk.worker(WorkerConfig::default()).run_due().await.unwrap();
     let state = sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap();
     assert!(state.parked, "{state:?}");
-    assert_eq!(state.status, MatterStatus::Queued);
+    assert_eq!(state.status, MatterSyncState::Queued);
     connect(&sdk).await;
     assert_eq!(sdk.worker(WorkerConfig::default()).run_due().await.unwrap(), 1, "released by the reconnect");
-    assert_eq!(sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status, MatterStatus::Synced);
+    assert_eq!(sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status, MatterSyncState::Synced);
     assert_each_once(&bench.state(), 1, 1, 1, "after a reconnect");
     bench.sim.stop();
 }
@@ -176,7 +176,7 @@ async fn the_second_matter_of_a_new_client_waits_seconds_for_the_contact_that_th
         async move { sdk.worker(WorkerConfig::default()).run(async { drop(stopped.await) }).await }
     });
     for id in ["m1", "m2"] {
-        until(&sdk, id, MatterStatus::Synced).await;
+        until(&sdk, id, MatterSyncState::Synced).await;
     }
     stop.send(()).unwrap();
     worker.await.unwrap();

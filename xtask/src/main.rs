@@ -6,6 +6,7 @@ mod clio;
 mod contract;
 mod demo;
 mod dist;
+mod faces;
 mod hide;
 mod hosts;
 mod layers;
@@ -34,14 +35,16 @@ fn main() -> ExitCode {
         Some("kills") => kills(args.get(1).map_or("1000", String::as_str), args.get(2).map(String::as_str)),
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("hosts") => hosts::run_all(),
+        Some("faces") => faces::faces(args.get(1).is_some_and(|flag| flag == "--check")),
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | clients | bench [NAME] | hosts | dist c | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | clients | bench [NAME] | hosts | dist c | faces [--check] | intake\n  \
              bench: ratio, trigger, approval, hooks, growth; --most N: the largest number of linked matters\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
+             faces: generates every binding and page from the table of operations; --check compares only\n  \
              dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \
              intake: copies the example intakes to out/intake, with a file of 120 MB",

@@ -18,6 +18,7 @@ const LANES: &[&[Step]] = &[
         ("format", || run("cargo", &["fmt", "--all", "--check"])),
         ("pure", core_is_pure),
         ("layers", crate::layers::layers),
+        ("faces", || crate::faces::faces(true)),
         ("hosts", crate::hosts::resolve),
         ("lint", || run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         ("shipping", ships),

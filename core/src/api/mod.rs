@@ -32,7 +32,7 @@ pub use operations::{
     ReviewOperations, SettingsOperations, operations,
 };
 pub use results::{
-    AuditCheck, BackfillStarted, ConnectionInfo, Deauthorization, MatterCount, Millis, ProposalCreated,
+    AuditCheck, BackfillStarted, ConnectionInfo, Deauthorization, MatterCount, Millis, Nullable, ProposalCreated,
     ProposedContact, PrunedEntries, RewrappedKeys, SettingsDocument, SettingsRevision, TriggerAnswer,
 };
 pub use sdk::{Ports, Sdk, SdkBuilder};

@@ -10,7 +10,7 @@ use super::casehug_events::{CaseHugEvent, EventHandled};
 use super::execute::{encode, read};
 use super::health::Health;
 use super::results::{
-    AuditCheck, BackfillStarted, ConnectionInfo, Deauthorization, MatterCount, Millis, ProposalCreated,
+    AuditCheck, BackfillStarted, ConnectionInfo, Deauthorization, MatterCount, Millis, Nullable, ProposalCreated,
     ProposedContact, PrunedEntries, RewrappedKeys, SettingsDocument, SettingsRevision, TriggerAnswer,
 };
 use super::settings::MappingPage;
@@ -96,7 +96,7 @@ operations! {
             /// CaseHug's case type.
             case_type: String,
             /// The id or the name of the practice area; null: the default again.
-            practice_area: Option<String>,
+            practice_area: Nullable<String>,
         ) -> SettingsRevision, access: Admin, effect: Writes,
         errors: [SettingsChanged, PracticeAreaGone, SettingInvalid, NotConnected];
 

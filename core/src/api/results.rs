@@ -124,6 +124,22 @@ impl<'de> Deserialize<'de> for Millis {
     }
 }
 
+/// A value that has to be named, `null` included: what is left out is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nullable<T>(pub Option<T>);
+
+impl<T> From<Option<T>> for Nullable<T> {
+    fn from(value: Option<T>) -> Self {
+        Self(value)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nullable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self)
+    }
+}
+
 /// Small results: one number or word, in an object so that more can join it.
 macro_rules! small {
     ($( $(#[$docs:meta])* $name:ident { $( $(#[$field_docs:meta])* $field:ident: $Field:ty ),* } )+) => { $(

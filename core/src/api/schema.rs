@@ -10,9 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::Millis;
 use super::operations;
 use super::table::Operation;
+use super::{Millis, Nullable};
 use crate::domain::{ActorId, ClientId, ClioId, ConnectionId, DocumentId, FirmId, MatterId, Timestamp, UploadId};
 use crate::error::{ALL_CODES, Error, Failure};
 use crate::settings::{Mapping, MappingWire, SeenMapping, SeenMappingWire};
@@ -97,6 +97,18 @@ scalars! {
     Millis { "type": "integer", "format": "milliseconds", "minimum": 0 }
 }
 
+impl<T: JsonSchema> JsonSchema for Nullable<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Nullable{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Option::<T>::json_schema(generator)
+    }
+}
+
 /// Types whose JSON is that of another one.
 macro_rules! written_as {
     ($( $type:ident as $wire:ident; )+) => { $(
@@ -108,8 +120,20 @@ macro_rules! written_as {
 }
 
 written_as! {
-    Error as Failure;
     Mapping as MappingWire;
     SeenMapping as SeenMappingWire;
     Plan as PlanWire;
+}
+
+/// An error is written as its [`Failure`].
+impl JsonSchema for Error {
+    fn schema_name() -> Cow<'static, str> {
+        Failure::schema_name()
+    }
+    fn schema_id() -> Cow<'static, str> {
+        Failure::schema_id()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Failure::json_schema(generator)
+    }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Sdk;
-use super::results::{SettingsDocument, SettingsRevision};
+use super::results::{Nullable, SettingsDocument, SettingsRevision};
 use crate::calls::Caller;
 use crate::calls::budget::Class;
 use crate::connection::Links;
@@ -48,11 +48,11 @@ pub(super) async fn map_case_type(
     sdk: &Sdk,
     actor: &Actor,
     case_type: String,
-    practice_area: Option<String>,
+    practice_area: Nullable<String>,
 ) -> Result<SettingsRevision> {
     let mut settings = get_settings(sdk, actor).await?;
     settings.practice_areas.retain(|known, _| !settings::same_type(known, &case_type));
-    if let Some(area) = practice_area {
+    if let Some(area) = practice_area.0 {
         let areas = areas(sdk, actor).await?;
         let id = settings::called(areas.as_deref().unwrap_or_default(), &area)
             .map_err(|error| known_or_gone(error, &areas))?;

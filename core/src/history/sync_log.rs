@@ -41,6 +41,7 @@ pub struct RunQuery {
 /// A page of something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "{T}Page"))]
 pub struct LogPage<T> {
     /// What was found. May be empty although there is more, when a filter passes over many.
     pub items: Vec<T>,

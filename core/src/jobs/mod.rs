@@ -45,7 +45,7 @@ pub use held::HeldMatter;
 pub(crate) use held::{forget as forget_held, hold, list as list_held};
 pub use job::LastRun;
 pub(crate) use job::{JOBS, Job, Next};
-pub use state::{MatterState, MatterStatus};
+pub use state::{MatterState, MatterSyncState};
 pub(crate) use state::{failed_matters, last_run, matter_state};
 pub use worker::{Worker, WorkerConfig};
 

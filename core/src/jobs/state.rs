@@ -19,7 +19,7 @@ use crate::store::Journal;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MatterState {
     /// In one word.
-    pub status: MatterStatus,
+    pub status: MatterSyncState,
     /// The matter in Clio, once it is there.
     pub clio_matter: Option<ClioId>,
     /// Its page in Clio.
@@ -46,7 +46,7 @@ pub struct MatterState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum MatterStatus {
+pub enum MatterSyncState {
     /// Nobody asked for it yet.
     NotSynced,
     /// It waits for its turn, for another try, or for the firm to be connected.
@@ -86,17 +86,17 @@ pub(crate) async fn matter_state(
     let job = journal.get::<Job>(&job_key(&links.firm, matter)).await?;
     let clio_matter = linked_matter(journal, links, matter).await?;
     let status = match &job {
-        None => MatterStatus::NotSynced,
-        Some(job) if job.value.running.is_some() => MatterStatus::Running,
-        Some(job) if job.due_at.is_some() || job.value.parked.is_some() => MatterStatus::Queued,
+        None => MatterSyncState::NotSynced,
+        Some(job) if job.value.running.is_some() => MatterSyncState::Running,
+        Some(job) if job.due_at.is_some() || job.value.parked.is_some() => MatterSyncState::Queued,
         Some(job) => match job.value.last.as_ref().map(|last| (last, last.status, clio_matter)) {
-            None => MatterStatus::NotSynced,
+            None => MatterSyncState::NotSynced,
             // It is in the account that the firm was connected to before.
-            Some((_, RunStatus::Succeeded | RunStatus::Partial, None)) => MatterStatus::NotSynced,
-            Some((_, RunStatus::Failed, None)) => MatterStatus::Failed,
-            Some((last, RunStatus::Succeeded, Some(_))) if !last.documents_left => MatterStatus::Synced,
+            Some((_, RunStatus::Succeeded | RunStatus::Partial, None)) => MatterSyncState::NotSynced,
+            Some((_, RunStatus::Failed, None)) => MatterSyncState::Failed,
+            Some((last, RunStatus::Succeeded, Some(_))) if !last.documents_left => MatterSyncState::Synced,
             // Failed: with an account that the matter is not in.
-            Some((_, _, Some(_))) => MatterStatus::Partial,
+            Some((_, _, Some(_))) => MatterSyncState::Partial,
         },
     };
     let parked = job.as_ref().is_some_and(|job| job.value.parked.is_some());
@@ -117,9 +117,9 @@ pub(crate) async fn matter_state(
         None => false,
     };
     let gone = clio_contact_gone || clio_status.as_ref().is_some_and(|it| it.status == "gone");
-    let at_rest = !matches!(status, MatterStatus::Queued | MatterStatus::Running);
+    let at_rest = !matches!(status, MatterSyncState::Queued | MatterSyncState::Running);
     Ok(MatterState {
-        status: if gone && at_rest { MatterStatus::Gone } else { status },
+        status: if gone && at_rest { MatterSyncState::Gone } else { status },
         clio_status,
         clio_contact_gone,
         clio_matter,

@@ -8,7 +8,7 @@ use crate::domain::{ClioId, Timestamp};
 
 /// Where a case type leads, in one word.
 #[derive(Clone, Copy, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "MappedTo"))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MappedWord {
     /// To the practice area of `id` and `name`.

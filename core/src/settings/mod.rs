@@ -60,6 +60,7 @@ pub struct FirmSettings {
     pub practice_areas: BTreeMap<String, ClioId>,
     /// The practice area of matters whose case type leads to none. By default they go without.
     #[serde(deserialize_with = "crate::json::nullable")]
+    #[cfg_attr(feature = "schema", schemars(extend("x-required" = true)))]
     pub fallback_area: Option<ClioId>,
 }
 

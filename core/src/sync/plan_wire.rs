@@ -45,7 +45,7 @@ pub(crate) struct PlannedArea {
 
 /// What happens to a document.
 #[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PlannedDocument"))]
 pub(crate) struct DocumentWire {
     /// CaseHug's `matter/document/upload`.
     id: String,

@@ -3,7 +3,7 @@
 
 use casehug_clio::api::Health;
 use casehug_clio::domain::{Actor, DocumentKey, MatterId, StepKind};
-use casehug_clio::jobs::MatterStatus;
+use casehug_clio::jobs::MatterSyncState;
 use casehug_clio::sync::{Plan, PlannedDocument, PlannedMatter};
 use casehug_clio::{Code, Error, Result, Sdk};
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ fn hindrance(health: &Health) -> Exit {
 /// A matter of which the last that was learned is that it, or its client's contact, is gone from Clio.
 async fn known_to_be_gone(sdk: &Sdk, actor: &Actor, matter: &MatterId) -> Result<Option<Error>> {
     let state = sdk.firm(actor).matters().state(matter).await?;
-    if state.status != MatterStatus::Gone {
+    if state.status != MatterSyncState::Gone {
         return Ok(None);
     }
     let record = if state.clio_contact_gone { StepKind::Contact } else { StepKind::Matter };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use casehug_clio::domain::{Actor, MatterId, RunStatus, StepOutcome, SyncReport, Trigger};
-use casehug_clio::jobs::{MatterStatus, WorkerConfig};
+use casehug_clio::jobs::{MatterSyncState, WorkerConfig};
 use casehug_clio::sync::Plan;
 use casehug_clio::{Code, Error, Result, Sdk};
 
@@ -137,7 +137,7 @@ pub(crate) async fn be_a_worker(sdk: &Sdk, actor: &Actor, matters: Vec<Result<Ma
                 continue;
             }
         };
-        if sdk.firm(actor).matters().state(&matter).await?.status == MatterStatus::NotSynced {
+        if sdk.firm(actor).matters().state(&matter).await?.status == MatterSyncState::NotSynced {
             sdk.firm(actor).matters().trigger(&matter, Trigger::Approved).await?;
         }
     }

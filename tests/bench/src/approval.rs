@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use casehug_clio::domain::Trigger;
-use casehug_clio::jobs::{MatterStatus, WorkerConfig};
+use casehug_clio::jobs::{MatterSyncState, WorkerConfig};
 use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::Config;
 
@@ -33,7 +33,7 @@ pub(crate) async fn trigger_to_first_call() {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             };
             waits.push(first.duration_since(began).as_secs_f64() * 1000.0);
-            while sdk.firm(&admin()).matters().state(&matter(&id)).await.unwrap().status != MatterStatus::Synced {
+            while sdk.firm(&admin()).matters().state(&matter(&id)).await.unwrap().status != MatterSyncState::Synced {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
@@ -61,7 +61,7 @@ pub(crate) async fn ten_documents() {
     let began = Instant::now();
     let work = async {
         sdk.firm(&admin()).matters().trigger(&matter("m1"), Trigger::Approved).await.unwrap();
-        while sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status != MatterStatus::Synced {
+        while sdk.firm(&admin()).matters().state(&matter("m1")).await.unwrap().status != MatterSyncState::Synced {
             assert!(began.elapsed() < Duration::from_secs(120), "it never arrives");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

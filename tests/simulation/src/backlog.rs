@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::jobs::MatterStatus;
+use casehug_clio::jobs::MatterSyncState;
 use casehug_clio::settings::OnNameMismatch;
 
 use crate::net::Spent;
@@ -100,7 +100,7 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
             loop {
                 let (sdk, admin, id) = (Arc::clone(&sdk), admin.clone(), id.clone());
                 let state = simulation.wait(async move { sdk.firm(&admin).matters().state(&id).await })?;
-                if state.map_err(|error| format!("{error:?}"))?.status == MatterStatus::Synced {
+                if state.map_err(|error| format!("{error:?}"))?.status == MatterSyncState::Synced {
                     break;
                 }
                 let soon = simulation.world.now() + Duration::from_millis(50);

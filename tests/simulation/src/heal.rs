@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use casehug_clio::connection::ConnectionState;
 use casehug_clio::domain::StepKind;
-use casehug_clio::jobs::{BackfillStatus, MatterStatus};
+use casehug_clio::jobs::{BackfillStatus, MatterSyncState};
 use casehug_clio::links::Decision;
 use casehug_clio::{Code, Error};
 use clio_sim::Rotation;
@@ -34,7 +34,7 @@ impl Simulation {
                 let state = self
                     .wait(async move { sdk.firm(&admin).matters().state(&id).await })?
                     .map_err(|e| format!("{e:?}"))?;
-                if state.status != MatterStatus::Synced {
+                if state.status != MatterSyncState::Synced {
                     waiting.push(format!("{}: {:?}", self.scenario.matters[matter].id, state));
                 }
             }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::world::{World, admin, matter, member, refused};
 use crate::domain::{MatterId, Trigger};
-use crate::jobs::MatterStatus;
+use crate::jobs::MatterSyncState;
 
 async fn failure(world: &World) -> Option<(String, String)> {
     let failure = world.health().await.last_failure?;
@@ -74,7 +74,7 @@ async fn a_plan_that_answers_a_person_has_api_access_at_once() {
     assert!(card.advice.iter().all(|advice| advice.code != "plan_without_api"), "{card:?}");
     assert_eq!(card.last_failure, None);
     let state = world.sdk.firm(&admin()).matters().state(&other).await.unwrap();
-    assert_eq!((state.status, state.parked), (MatterStatus::Queued, true));
+    assert_eq!((state.status, state.parked), (MatterSyncState::Queued, true));
     world.work().await;
     let last = world.sdk.firm(&admin()).matters().state(&other).await.unwrap().last_run.unwrap();
     assert_ne!(last.failure.unwrap().code, "plan_without_api", "released");

@@ -10,7 +10,7 @@ use super::world::{World, admin, firm, matter, refused};
 use crate::domain::{DocumentRef, Intake, StepOutcome, Trigger};
 use crate::error::{Code, Failure};
 use crate::history::{LoggedRun, RunQuery};
-use crate::jobs::MatterStatus;
+use crate::jobs::MatterSyncState;
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 use crate::store::EventBody;
 
@@ -131,7 +131,7 @@ async fn what_was_survived_stands_in_the_log_with_its_cause() {
     assert_eq!(details["retries"], "2");
     assert_eq!((&details["survived"], &details["survived_http_status"]), (&json!("clio_unavailable"), &json!("503")));
     let state = world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap();
-    assert_eq!((state.status, state.last_run.unwrap().survived), (MatterStatus::Synced, Some(survived)));
+    assert_eq!((state.status, state.last_run.unwrap().survived), (MatterSyncState::Synced, Some(survived)));
 }
 
 /// The answer to a creation was an error, and the record is found all the same: the doubt is what the log tells of, not a read that was repeated.

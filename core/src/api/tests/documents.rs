@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::world::{World, admin, firm, matter, member, refused};
 use crate::domain::{DocumentRef, DocumentStatus, Intake, RunStatus, Trigger};
 use crate::error::Code;
-use crate::jobs::MatterStatus;
+use crate::jobs::MatterSyncState;
 use crate::ports::Runtime as _;
 use crate::settings::FirmSettings;
 
@@ -102,7 +102,7 @@ async fn withdrawn_for(wait: Duration, world: &World, document: &DocumentRef, me
     world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
     world.later(Duration::from_secs(4_000)).await;
     let state = world.sdk.firm(&member()).matters().state(&matter()).await.unwrap();
-    assert_eq!(state.status, MatterStatus::Synced, "{state:?}");
+    assert_eq!(state.status, MatterSyncState::Synced, "{state:?}");
 }
 
 #[tokio::test]
@@ -266,12 +266,12 @@ async fn a_matter_whose_approved_documents_were_left_out_is_not_called_synced() 
         (state.status, last.documents_left)
     };
     world.intake.set_status(&document, DocumentStatus::Pending).unwrap();
-    assert_eq!(created().await, (MatterStatus::Synced, false), "nothing may be sent");
+    assert_eq!(created().await, (MatterSyncState::Synced, false), "nothing may be sent");
     world.intake.set_status(&document, DocumentStatus::Approved).unwrap();
-    assert_eq!(created().await, (MatterStatus::Partial, true));
+    assert_eq!(created().await, (MatterSyncState::Partial, true));
     assert_eq!(world.calls("POST /api/v4/documents"), 0);
     world.sdk.firm(&member()).matters().sync(&matter()).await.unwrap();
     let state = world.sdk.firm(&member()).matters().state(&matter()).await.unwrap();
-    assert_eq!(state.status, MatterStatus::Synced);
-    assert_eq!(created().await, (MatterStatus::Synced, false), "it is in Clio already");
+    assert_eq!(state.status, MatterSyncState::Synced);
+    assert_eq!(created().await, (MatterSyncState::Synced, false), "it is in Clio already");
 }

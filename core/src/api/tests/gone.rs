@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::world::{World, admin, firm, matter, member, refused, told};
 use crate::domain::{DocumentKey, DocumentRef, Intake, RunStatus, StepKind, StepOutcome, SyncReport, Trigger};
 use crate::error::Code;
-use crate::jobs::{MatterState, MatterStatus};
+use crate::jobs::{MatterState, MatterSyncState};
 
 async fn state(world: &World) -> MatterState {
     world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap()
@@ -41,7 +41,7 @@ fn with_documents(world: &World, ids: &[&str]) {
 async fn deleted() -> (World, Value) {
     let world = World::subscribed(true).await;
     world.synced().await;
-    assert_eq!((state(&world).await.status, asked(&world).await.calls), (MatterStatus::Synced, 0));
+    assert_eq!((state(&world).await.status, asked(&world).await.calls), (MatterSyncState::Synced, 0));
     let before = world.http.clio().matter.take();
     let mut event = told("Open", "2026-04-02T12:00:00Z");
     event["meta"]["event"] = json!("deleted");
@@ -55,7 +55,7 @@ async fn deleted() -> (World, Value) {
 async fn a_matter_that_was_deleted_is_not_synced_any_more_and_who_asks_is_told() {
     let (world, before) = deleted().await;
     let shown = state(&world).await;
-    assert_eq!(shown.status, MatterStatus::Gone);
+    assert_eq!(shown.status, MatterSyncState::Gone);
     let clio = shown.clio_status.unwrap();
     assert_eq!((clio.status, clio.seen_at), ("gone", Some(crate::ports::Runtime::now(&world.runtime))));
 
@@ -63,7 +63,7 @@ async fn a_matter_that_was_deleted_is_not_synced_any_more_and_who_asks_is_told()
     assert_eq!((report.status, report.calls, world.calls("GET /api/v4/matters/21")), (RunStatus::Failed, 1, 1));
     let gone = (StepKind::Matter, StepOutcome::Failed, Some(Code::LinkedRecordGone));
     assert_eq!(outcomes(&report), [(StepKind::Contact, StepOutcome::Unchanged, None), gone]);
-    assert_eq!(state(&world).await.status, MatterStatus::Gone);
+    assert_eq!(state(&world).await.status, MatterSyncState::Gone);
     let event = world.events().await.remove(0);
     assert!(matches!(event, crate::store::EventBody::RunFinished { .. }), "gone was told before: {event:?}");
 
@@ -72,7 +72,7 @@ async fn a_matter_that_was_deleted_is_not_synced_any_more_and_who_asks_is_told()
     let report = asked(&world).await;
     assert_eq!((report.status, report.calls), (RunStatus::Succeeded, 1));
     let shown = state(&world).await;
-    assert_eq!((shown.status, shown.clio_status.unwrap().status), (MatterStatus::Synced, "open"));
+    assert_eq!((shown.status, shown.clio_status.unwrap().status), (MatterSyncState::Synced, "open"));
     assert_eq!(world.statuses().await, ["open"], "the host hears that it is back");
     assert_eq!(asked(&world).await.calls, 0);
     assert_eq!(world.http.clio().matter["id"], 21, "nothing was created in its place");
@@ -87,7 +87,7 @@ async fn what_is_approved_for_a_matter_that_is_gone_is_said_once_and_sent_nowher
     world.work().await;
     assert_eq!((world.calls("/api/v4/documents"), world.calls("GET /api/v4/matters/21")), (0, 1));
     let shown = state(&world).await;
-    assert_eq!(shown.status, MatterStatus::Gone);
+    assert_eq!(shown.status, MatterSyncState::Gone);
     assert_eq!(shown.last_run.unwrap().failure.unwrap().code, "linked_record_gone");
     world.later(core::time::Duration::from_secs(2 * 3600)).await;
     assert_eq!(world.calls("GET /api/v4/matters/21"), 1, "nothing goes on by itself");
@@ -104,7 +104,7 @@ async fn a_run_that_finds_a_matter_gone_says_so_in_its_state_and_tries_one_docum
     let report = asked(&world).await;
     assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::LinkedRecordGone);
     assert_eq!(world.calls("POST /api/v4/documents"), 1);
-    assert_eq!(state(&world).await.status, MatterStatus::Gone);
+    assert_eq!(state(&world).await.status, MatterSyncState::Gone);
     assert_eq!(world.statuses().await, ["gone"]);
 }
 
@@ -117,7 +117,7 @@ async fn a_contact_that_is_gone_is_said_and_its_matter_is_kept_up() {
     assert_eq!(world.deliver("contact", &event).await, 200);
     world.work().await;
     let shown = state(&world).await;
-    assert_eq!((shown.status, shown.clio_contact_gone), (MatterStatus::Gone, true));
+    assert_eq!((shown.status, shown.clio_contact_gone), (MatterSyncState::Gone, true));
     assert_eq!(shown.clio_status.unwrap().status, "open");
     let report = asked(&world).await;
     let gone = (StepKind::Contact, StepOutcome::Failed, Some(Code::LinkedRecordGone));
@@ -126,7 +126,7 @@ async fn a_contact_that_is_gone_is_said_and_its_matter_is_kept_up() {
     world.answers_as_usual();
     assert_eq!(asked(&world).await.status, RunStatus::Succeeded);
     let shown = state(&world).await;
-    assert_eq!((shown.status, shown.clio_contact_gone), (MatterStatus::Synced, false));
+    assert_eq!((shown.status, shown.clio_contact_gone), (MatterSyncState::Synced, false));
 }
 
 #[tokio::test]
@@ -139,6 +139,6 @@ async fn clios_own_status_can_be_read_whatever_became_of_its_event() {
     world.work().await;
     let shown = state(&world).await;
     let clio = shown.clio_status.unwrap();
-    assert_eq!((clio.status, shown.status), ("closed", MatterStatus::Synced));
+    assert_eq!((clio.status, shown.status), ("closed", MatterSyncState::Synced));
     assert_eq!(clio.changed_at.map(|at| at.to_rfc3339()).as_deref(), Some("2026-04-02T12:00:00.000Z"));
 }

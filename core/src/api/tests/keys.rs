@@ -13,7 +13,7 @@ use crate::crypto::ConfiguredKeys;
 use crate::domain::{MatterId, RunStatus, Trigger};
 use crate::error::{Code, Result};
 use crate::history::RunQuery;
-use crate::jobs::{MatterStatus, WorkerConfig};
+use crate::jobs::{MatterSyncState, WorkerConfig};
 use crate::maybe_send::BoxFuture;
 use crate::ports::{DataKey, KeyProvider, Runtime as _, SealContext, WrappedKey};
 
@@ -88,7 +88,7 @@ async fn a_process_with_a_wrong_key_takes_no_work_and_one_with_the_right_key_doe
     let [one, other] = workers.each_ref().map(|sdk| sdk.worker(WorkerConfig::default()));
     let done = async {
         for id in &ids {
-            while world.sdk.firm(&admin()).matters().state(id).await.unwrap().status != MatterStatus::Synced {
+            while world.sdk.firm(&admin()).matters().state(id).await.unwrap().status != MatterSyncState::Synced {
                 world.runtime.sleep(Duration::from_millis(50)).await;
             }
         }
@@ -109,9 +109,9 @@ async fn who_asks_a_process_with_a_wrong_key_is_told_and_another_process_does_it
     let wrong = wrong(&world);
     let error = wrong.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap_err();
     assert_eq!(error.code(), Code::KeyFailed);
-    assert_eq!(world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().status, MatterStatus::Queued);
+    assert_eq!(world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().status, MatterSyncState::Queued);
     world.work().await;
-    assert_eq!(world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().status, MatterStatus::Synced);
+    assert_eq!(world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().status, MatterSyncState::Synced);
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_run_that_the_key_service_failed_is_given_back_and_the_outage_heals_by
         world.runtime.sleep(Duration::from_secs(300)).await;
         away.store(false, Ordering::SeqCst);
         let back = world.runtime.monotonic();
-        while world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().status != MatterStatus::Synced {
+        while world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().status != MatterSyncState::Synced {
             world.runtime.sleep(Duration::from_millis(100)).await;
         }
         assert!(back.until(world.runtime.monotonic()) < Duration::from_secs(33));

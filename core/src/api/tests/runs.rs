@@ -11,7 +11,7 @@ use super::world::{HOOKS, World, admin, firm, matter, refused};
 use crate::domain::{ClioId, DocumentRef, Intake, MatterId, RunStatus, Trigger};
 use crate::error::{Code, ErrorKind};
 use crate::history::{LoggedRun, RunQuery};
-use crate::jobs::{Acquired, MatterStatus, Why};
+use crate::jobs::{Acquired, MatterSyncState, Why};
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 use crate::settings::FirmSettings;
 use crate::store::EventBody;
@@ -172,7 +172,7 @@ async fn a_refusal_that_is_told_apart_tells_clios_answer_all_the_same() {
 /// What is told of the last run of a matter that is in Clio.
 async fn told_as_partial(world: &World, code: Code) {
     let state = world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap();
-    assert_eq!((state.status, state.clio_matter), (MatterStatus::Partial, Some(ClioId(21))), "{state:?}");
+    assert_eq!((state.status, state.clio_matter), (MatterSyncState::Partial, Some(ClioId(21))), "{state:?}");
     let last = state.last_run.unwrap();
     assert_eq!((last.status, last.failure.unwrap().code.as_str()), (RunStatus::Partial, code.name()));
     let runs = world.sdk.firm(&admin()).matters().runs(RunQuery::default()).await.unwrap().items;
@@ -206,7 +206,7 @@ async fn a_run_that_breaks_off_leaves_a_synced_matter_in_clio_with_its_contact()
     let other = MatterId::new("m2").unwrap();
     world.sdk.firm(&admin()).matters().sync(&other).await.unwrap_err();
     let state = world.sdk.firm(&admin()).matters().state(&other).await.unwrap();
-    assert_eq!((state.status, state.clio_matter, state.clio_contact), (MatterStatus::Failed, None, None));
+    assert_eq!((state.status, state.clio_matter, state.clio_contact), (MatterSyncState::Failed, None, None));
 }
 
 #[tokio::test]

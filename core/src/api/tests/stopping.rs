@@ -9,7 +9,7 @@ use super::world::{World, admin, matter, member, refused};
 use crate::domain::{RunStatus, Trigger};
 use crate::error::Code;
 use crate::history::RunQuery;
-use crate::jobs::{MatterStatus, WorkerConfig};
+use crate::jobs::{MatterSyncState, WorkerConfig};
 use crate::ports::Runtime as _;
 
 /// A worker that is told to stop when `when` has completed. Gives how long it takes to end from then on.
@@ -35,7 +35,7 @@ async fn goes_on_at_once(world: &World) {
     let heir = world.process("https://hooks.example/clio");
     world.answers_as_usual();
     assert!(heir.worker(WorkerConfig::default()).run_due().await.unwrap() > 0);
-    assert_eq!(heir.firm(&admin()).matters().state(&matter()).await.unwrap().status, MatterStatus::Synced);
+    assert_eq!(heir.firm(&admin()).matters().state(&matter()).await.unwrap().status, MatterSyncState::Synced);
     let log = heir.firm(&admin()).matters().runs(RunQuery::default()).await.unwrap().items;
     assert_eq!((log[0].status, log[0].attempt), (Some(RunStatus::Succeeded), 1), "{log:?}");
     assert_eq!(heir.firm(&admin()).connection().health().await.unwrap().last_failure, None);

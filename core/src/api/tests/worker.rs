@@ -16,7 +16,7 @@ use crate::connection::ClioApp;
 use crate::crypto::ConfiguredKeys;
 use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role, Trigger};
 use crate::error::{Code, Result};
-use crate::jobs::{MatterStatus, WorkerConfig};
+use crate::jobs::{MatterSyncState, WorkerConfig};
 use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
 use crate::ports::{
@@ -470,9 +470,9 @@ async fn told_to_stop_a_worker_ends_its_run_and_begins_no_other() {
     };
     join(worker, script).await;
     let left = world.sdk.firm(&first()).matters().state(&other).await.unwrap();
-    assert_eq!((left.status, left.last_run), (MatterStatus::Queued, None), "for the next worker");
+    assert_eq!((left.status, left.last_run), (MatterSyncState::Queued, None), "for the next worker");
     let ended = world.sdk.firm(&first()).matters().state(&matter()).await.unwrap();
-    assert_eq!((ended.status, ended.clio_matter.map(|id| id.0)), (MatterStatus::Synced, Some(21)));
+    assert_eq!((ended.status, ended.clio_matter.map(|id| id.0)), (MatterSyncState::Synced, Some(21)));
     assert!(world.store.get(&Key::new(&firm(), "lease", "m1")).await.unwrap().is_none());
 }
 
