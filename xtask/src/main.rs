@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
             "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | clients | bench [NAME] | hosts | dist c | faces [--check] | intake\n  \
-             bench: ratio, trigger, approval, hooks, growth; --most N: the largest number of linked matters\n  \
+             bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \

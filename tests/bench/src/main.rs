@@ -7,6 +7,7 @@
 )]
 
 mod approval;
+mod folder;
 mod growth;
 mod hooks;
 mod ratio;
@@ -17,7 +18,7 @@ use clap::Parser;
 /// Measures the SDK.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only what has this in its name: ratio, approval, trigger, hooks, growth.
+    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth.
     only: Option<String>,
     /// The largest number of linked matters.
     #[arg(long, default_value_t = 1_000_000)]
@@ -42,6 +43,9 @@ async fn main() {
     }
     if wanted("hooks") {
         hooks::run().await;
+    }
+    if wanted("folder") {
+        folder::run().await;
     }
     if wanted("growth") {
         growth::run(args.most).await;

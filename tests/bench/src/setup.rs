@@ -12,7 +12,8 @@ use casehug_clio::domain::{Actor, ActorId, DocumentRef, FirmId, Intake, MatterId
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryIntake;
 use casehug_clio::ports::{
-    Commit, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Scan, Store, Write,
+    Commit, DocumentBytes, HttpFailure, HttpRequest, HttpResponse, HttpTransport, IntakeSource, Key, Record, Scan,
+    Store, Write,
 };
 use casehug_clio::{Ports, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
@@ -139,8 +140,17 @@ impl Bench {
 
     /// With a place to which Clio is to deliver.
     pub(crate) fn sdk_with(&self, store: Arc<dyn Store>, webhook_url: Option<&str>) -> (Sdk, Watched) {
+        self.sdk_of(store, self.intakes.clone(), webhook_url)
+    }
+
+    /// Over other intakes.
+    pub(crate) fn sdk_of<I: IntakeSource + DocumentBytes + Clone + 'static>(
+        &self,
+        store: Arc<dyn Store>,
+        intake: I,
+        webhook_url: Option<&str>,
+    ) -> (Sdk, Watched) {
         let runtime = Arc::new(TokioRuntime);
-        let intake = self.intakes.clone();
         let inner = Arc::new(
             ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())
                 .unwrap()
