@@ -39,6 +39,7 @@ pub mod store;
 pub mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod told;
 
 pub use api::{Ports, Sdk, SdkBuilder};
 pub use error::{Code, Error, ErrorKind, Result, Retry};

@@ -210,6 +210,7 @@ impl<'a> Caller<'a> {
                 self.share.quota.refund();
                 if grant.connection.advice.contains(&Code::PlanWithoutApi)
                     && let Err(error) = self.engine.note_plan_back(&self.links.firm).await
+                    && self.engine.journal.told().is_news(format!("plan {}", self.links.firm), error.code())
                 {
                     tracing::warn!(code = error.code().name(), "that the plan has API access is noted later");
                 }

@@ -101,7 +101,9 @@ impl Engine {
                 Ok(incoming) => self.apply_one(record, incoming).await?,
                 Err(_) => {
                     // Of a newer SDK, or broken: it must not stand in the way of the others.
-                    tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a delivery cannot be read");
+                    if self.journal.told().is_news(format!("delivery {firm} {}", record.key.id), Code::StoreCorrupt) {
+                        tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a delivery cannot be read");
+                    }
                     self.put_off(&record, KEPT).await?.is_some()
                 }
             };

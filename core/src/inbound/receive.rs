@@ -71,10 +71,19 @@ impl Engine {
     /// See [`Sdk::handle_webhook`](crate::Sdk::handle_webhook).
     pub(crate) async fn receive(&self, token: &str, headers: &Headers, body: &[u8]) -> WebhookReply {
         let Some((firm, digest)) = hook::read(token) else { return 404.into() };
+        let (told, name) = (self.journal.told(), format!("deliveries {firm}"));
         match self.take_in(&firm, &digest, headers, body).await {
-            Ok(reply) => reply,
+            Ok(reply) => {
+                if told.works(&name) {
+                    tracing::info!(%firm, "deliveries are recorded again");
+                }
+                reply
+            }
             Err(error) => {
-                tracing::warn!(%firm, code = error.code().name(), "a delivery was not recorded; Clio delivers it again");
+                if told.is_news(name, error.code()) {
+                    let code = error.code().name();
+                    tracing::warn!(%firm, code, "deliveries are not recorded; Clio delivers them again");
+                }
                 503.into()
             }
         }

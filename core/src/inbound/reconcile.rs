@@ -89,7 +89,9 @@ impl Engine {
                 if error.code() != Code::StoreCorrupt {
                     return Err(error);
                 }
-                tracing::error!(%firm, code = error.code().name(), "what a data key may seal cannot be read");
+                if self.journal.told().is_news(format!("data keys {firm}"), error.code()) {
+                    tracing::error!(%firm, code = error.code().name(), "what a data key may seal cannot be read");
+                }
             }
             let known = PracticeAreas::load(&self.journal, firm).await?;
             if known.is_some_and(|known| known.value.loaded_at + FRESH > self.runtime.now()) {

@@ -12,11 +12,17 @@ pub(crate) const ASIDE: Duration = Duration::from_secs(3600);
 /// What came of a due record. `None`: it, or something that it needs, cannot be read and was put off; or it is so busy that another look must do.
 pub(crate) async fn or_aside<T>(journal: &Journal, record: &Record, outcome: Result<T>) -> Result<Option<T>> {
     let (firm, collection) = (&record.key.firm, record.key.collection);
+    let (told, name) = (journal.told(), format!("due {firm} {collection} {}", record.key.id));
     match outcome {
-        Ok(value) => Ok(Some(value)),
+        Ok(value) => {
+            told.works(&name);
+            Ok(Some(value))
+        }
         Err(error) if error.code() == Code::StoreCorrupt => {
             let unreadable = error.get("collection").unwrap_or(collection);
-            tracing::error!(%firm, collection, unreadable, code = error.code().name(), "what is due cannot be read");
+            if told.is_news(name, error.code()) {
+                tracing::error!(%firm, collection, unreadable, code = error.code().name(), "what is due cannot be read");
+            }
             let mut unit = journal.unit(firm)?;
             unit.put_off(record, ASIDE);
             // A conflict: somebody who can read it wrote it.
@@ -24,7 +30,9 @@ pub(crate) async fn or_aside<T>(journal: &Journal, record: &Record, outcome: Res
             Ok(None)
         }
         Err(error) if error.code() == Code::StoreConflict => {
-            tracing::warn!(%firm, collection, code = error.code().name(), "what is due is written all the time");
+            if told.is_news(name, error.code()) {
+                tracing::warn!(%firm, collection, code = error.code().name(), "what is due is written all the time");
+            }
             Ok(None)
         }
         Err(error) => Err(error),

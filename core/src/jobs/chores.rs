@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::domain::FirmId;
 use crate::error::{Code, Result};
 use crate::ports::{Commit, Expect, Record, Scan};
-use crate::store::schedule::{CHORES, Chore, Progress, wake_in};
+use crate::store::schedule::{CHORES, Chore, Next, Progress, wake_in};
 use crate::sync::Engine;
 
 /// Longer than the calls of one chore take, waits for the budget included.
@@ -36,9 +36,12 @@ impl Engine {
     pub(crate) async fn do_chore(&self, record: Record) -> Result<bool> {
         let key = record.key.clone();
         let firm = key.firm.clone();
+        let (told, name) = (self.journal.told(), format!("chore {firm} {}", key.id));
         let Ok(mut progress) = serde_json::from_str::<Progress>(&record.body) else {
             // Of a newer SDK, or broken: it must not stand in the way of the others.
-            tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a chore cannot be read");
+            if told.is_news(name, Code::StoreCorrupt) {
+                tracing::error!(%firm, chore = key.id, code = Code::StoreCorrupt.name(), "a chore cannot be read");
+            }
             let mut unit = self.journal.unit(&firm)?;
             unit.put_off(&record, SLOWEST_RETRY);
             return Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }));
@@ -48,18 +51,11 @@ impl Engine {
         if self.journal.commit(&unit).await? == Commit::Conflict {
             return Ok(false);
         }
-        let done = match progress.chore {
-            Chore::Subscriptions => self.keep_subscriptions(&firm).await,
-            Chore::Poll => self.poll(&firm, &mut progress).await,
-            Chore::Sweep => self.sweep(&firm, &mut progress).await,
-            Chore::Revocation => self.auth.revoke(&firm).await,
-            Chore::Authorization => self.auth.ask_what_was_reported(&firm).await,
-            Chore::SecondRecords => self.look_for_second_records(&firm).await,
-            Chore::ApiAccess => self.ask_for_api_access(&firm).await,
-            Chore::Grants => self.auth.look_after_grants(&firm).await,
-        };
-        let next = match done {
+        let next = match self.perform(&firm, &mut progress).await {
             Ok(next) => {
+                if told.works(&name) {
+                    tracing::info!(%firm, chore = progress.chore.name(), "a chore works again");
+                }
                 progress.failures = 0;
                 next
             }
@@ -67,7 +63,10 @@ impl Engine {
             Err(error) if matches!(error.code(), Code::NotConnected | Code::ReconnectRequired) => None,
             Err(error) if self.is_of_this_process(&firm, &error).await => Some(Duration::ZERO),
             Err(error) => {
-                tracing::warn!(%firm, chore = progress.chore.name(), code = error.code().name(), "a chore failed");
+                if told.is_news(name, error.code()) {
+                    let (chore, code) = (progress.chore.name(), error.code().name());
+                    tracing::warn!(%firm, chore, code, "a chore fails, and is tried over and over");
+                }
                 progress.failures = progress.failures.saturating_add(1);
                 Some(RETRY.saturating_mul(1 << progress.failures.min(8)).min(SLOWEST_RETRY))
             }
@@ -84,6 +83,19 @@ impl Engine {
             let Some(now) = self.journal.get::<Progress>(&key).await? else { return Ok(true) };
             progress.begin_anew();
             (expect, due) = (now.version, Some(Duration::ZERO));
+        }
+    }
+
+    async fn perform(&self, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
+        match progress.chore {
+            Chore::Subscriptions => self.keep_subscriptions(firm).await,
+            Chore::Poll => self.poll(firm, progress).await,
+            Chore::Sweep => self.sweep(firm, progress).await,
+            Chore::Revocation => self.auth.revoke(firm).await,
+            Chore::Authorization => self.auth.ask_what_was_reported(firm).await,
+            Chore::SecondRecords => self.look_for_second_records(firm).await,
+            Chore::ApiAccess => self.ask_for_api_access(firm).await,
+            Chore::Grants => self.auth.look_after_grants(firm).await,
         }
     }
 }

@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use super::job::{
     ClaimRecord, First, Job, LastRun, Lease, Next, claim_key, first_key, job_key, lease_key, needs_admin,
 };
-use super::told::Told;
 use crate::connection::{Connection, Links};
 use crate::domain::{ActorId, ClientId, FirmId, MatterId, Monotonic, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
@@ -16,6 +15,7 @@ use crate::ports::{Commit, Expect, Key, Version};
 use crate::settings;
 use crate::store::{Journal, Stored, Unit};
 use crate::sync::end_taken_over;
+use crate::told::Told;
 
 /// How often one change is built again because somebody else wrote the job meanwhile.
 const MOST_TURNS: usize = 50;

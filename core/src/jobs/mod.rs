@@ -35,7 +35,6 @@ pub(crate) mod job;
 pub(crate) mod park;
 pub(crate) mod slots;
 pub(crate) mod state;
-pub(crate) mod told;
 pub(crate) mod worker;
 
 pub use backfill::{BackfillPlan, BackfillState, BackfillStatus};

@@ -77,10 +77,14 @@ async fn release(journal: &Journal, record: &Record, most: usize) -> Result<usiz
     }
     if whole {
         let mut unit = journal.unit(firm)?;
+        let told = journal.told();
         if unreadable {
-            tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a job cannot be read, and may be left parked");
+            if told.is_news(format!("parked {firm}"), Code::StoreCorrupt) {
+                tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a job cannot be read, and may be left parked");
+            }
             unit.put_off(record, ASIDE);
         } else {
+            told.works(&format!("parked {firm}"));
             unit.delete(record.key.clone(), record.version.clone());
         }
         journal.commit(&unit).await?;

@@ -21,7 +21,6 @@ use super::claims::{Acquired, Claim, Why};
 use super::job::{FIRST, First, JOBS, Job, first_key};
 use super::park::release_due;
 use super::slots::{Slot, Slots};
-use super::told::Told;
 use crate::clio::HookModel;
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
@@ -111,12 +110,11 @@ enum Due {
 pub struct Worker<'a> {
     engine: &'a Engine,
     config: WorkerConfig,
-    told: Told,
 }
 
 impl<'a> Worker<'a> {
     pub(crate) fn new(engine: &'a Engine, config: WorkerConfig) -> Self {
-        Self { engine, config, told: Told::default() }
+        Self { engine, config }
     }
 
     /// Works until `shutdown` completes, or the SDK is [told to stop](crate::Sdk::stop), and the steps in progress have ended; runs that wait, for Clio's limit say, end at once. What
@@ -147,7 +145,7 @@ impl<'a> Worker<'a> {
             }
             let now = self.engine.runtime.monotonic();
             let looked = self.errands(look, &busy).await;
-            self.told.note(look.name(), look.name(), &looked);
+            self.engine.journal.told().note(look.name(), look.name(), &looked);
             match looked {
                 // By the clock: a worker that is woken all the time never comes to a tick. And behind all others: however many cannot be done, they hide nothing.
                 Ok(errands)
@@ -231,7 +229,7 @@ impl<'a> Worker<'a> {
             Errand::Deliveries(firm, model) => self.engine.apply_deliveries(&firm, model).await,
             Errand::Chore(record) => self.engine.do_chore(record).await,
         };
-        self.told.note(&name, "applying deliveries, or writing a chore down", &done);
+        self.engine.journal.told().note(&name, "applying deliveries, or writing a chore down", &done);
         (name, done.unwrap_or(false))
     }
 
@@ -251,7 +249,7 @@ impl<'a> Worker<'a> {
                         Either::Right((slot, _)) => ended.push(slot),
                     }
                 };
-                self.told.note("jobs", "looking for jobs", &looked);
+                self.engine.journal.told().note("jobs", "looking for jobs", &looked);
             }
             running.extend(claims.into_iter().map(|claim| self.run_claimed(claim)));
             ended.iter().for_each(|slot| slots.leave(slot));
@@ -308,10 +306,17 @@ impl<'a> Worker<'a> {
     }
 
     async fn run_claimed(&self, claim: Claim) -> Slot {
-        if let Err(error) = self.engine.run_job(&claim, None).await
-            && error.code() != Code::Stopped
-        {
-            tracing::warn!(code = error.code().name(), matter = %claim.matter, "a run ended early");
+        let (told, name) = (self.engine.journal.told(), format!("run {} {}", claim.firm, claim.matter));
+        match self.engine.run_job(&claim, None).await {
+            Err(error) if error.code() == Code::Stopped => {}
+            Err(error) => {
+                if told.is_news(name, error.code()) {
+                    tracing::warn!(code = error.code().name(), matter = %claim.matter, "a run ended early");
+                }
+            }
+            Ok(_) => {
+                told.works(&name);
+            }
         }
         Slot::of(&claim)
     }

@@ -154,7 +154,9 @@ impl Connect {
             Ok(Revoked::Stopped | Revoked::Wait(_)) => Ok(false),
             Err(error) if over && error.code().number() / 1000 != 7 => self.told(firm, &id, Some("token_ended")).await,
             Err(error) => {
-                tracing::warn!(%firm, code = error.code().name(), "an unused grant is given back later");
+                if self.journal.told().is_news(format!("grant {firm} {id}"), error.code()) {
+                    tracing::warn!(%firm, code = error.code().name(), "an unused grant is given back later");
+                }
                 Ok(false)
             }
         }

@@ -21,6 +21,7 @@ use super::{Unit, audit, outbox};
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
+use crate::told::Told;
 
 /// How often one unit is built again because the chain head or a counter moved. Each time somebody else's commit succeeded.
 const MOST_REBUILDS: usize = 100;
@@ -32,6 +33,7 @@ const MOST_REDOS: usize = 3;
 pub struct Journal {
     store: Arc<dyn Store>,
     runtime: Arc<dyn Runtime>,
+    told: Arc<Told>,
 }
 
 /// A record with its decoded body.
@@ -49,13 +51,18 @@ impl Journal {
     /// A journal over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, runtime: Arc<dyn Runtime>) -> Self {
-        Self { store, runtime }
+        Self { store, runtime, told: Arc::default() }
     }
 
     /// The runtime that mints ids and versions.
     #[must_use]
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.runtime
+    }
+
+    /// What fails now in this process, so that it is told once.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
     }
 
     /// The store beneath.

@@ -278,7 +278,10 @@ impl<'a> Outbox<'a> {
                 }
                 let Ok(body) = serde_json::from_str(&record.body) else {
                     // It stays until a version of the SDK comes that knows it, and what comes after it of its subject waits.
-                    tracing::warn!(firm = %record.key.firm, event = record.key.id, "this event cannot be read");
+                    let Key { firm, id: event, .. } = &record.key;
+                    if self.journal.told().is_news(format!("event {firm} {event}"), Code::StoreCorrupt) {
+                        tracing::warn!(%firm, event, "this event cannot be read");
+                    }
                     continue;
                 };
                 let epoch = super::epoch(self.journal, &record.key.firm).await?;

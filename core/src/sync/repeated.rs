@@ -226,8 +226,12 @@ impl Engine {
 
     /// Takes one look. Gives when there is to be another.
     async fn look_for_second(&self, links: &Links, record: Record, now: Timestamp) -> Result<Option<Duration>> {
+        let (told, firm) = (self.journal.told(), &links.firm);
+        let name = format!("look {firm} {}", record.key.id);
         let Ok(mut look) = serde_json::from_str::<Repeated>(&record.body) else {
-            tracing::error!(firm = %links.firm, code = Code::StoreCorrupt.name(), "a look for a second record cannot be read");
+            if told.is_news(name, Code::StoreCorrupt) {
+                tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a look for a second record cannot be read");
+            }
             return Ok(None);
         };
         let mut unit = self.journal.unit(&links.firm)?;
@@ -255,12 +259,17 @@ impl Engine {
                 }
             }
             Err(error) => {
-                tracing::warn!(firm = %links.firm, code = error.code().name(), "a look for a second record failed");
+                if told.is_news(&name, error.code()) {
+                    tracing::warn!(%firm, code = error.code().name(), "a look for a second record failed");
+                }
                 Some(look.wait_longer(self.config.second_look()))
             }
         };
         match wait {
-            None => unit.delete(record.key, record.version),
+            None => {
+                told.works(&name);
+                unit.delete(record.key, record.version);
+            }
             Some(wait) => {
                 unit.put_due(record.key, Expect::Version(record.version), Some(wait), &look)?;
             }

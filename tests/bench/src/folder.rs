@@ -30,7 +30,7 @@ pub(crate) async fn run() {
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
             let began = Instant::now();
-            let plan = sdk.plan_matter(&admin(), &matter(&id)).await.unwrap();
+            let plan = sdk.firm(&admin()).matters().plan(&matter(&id)).await.unwrap();
             times.push(began.elapsed().as_secs_f64() * 1000.0);
             assert_eq!(plan.documents.len(), documents);
         }

@@ -13,6 +13,7 @@ mod gone;
 mod grants;
 mod index_delay;
 mod keys;
+mod log_lines;
 mod names;
 mod priority;
 mod recovery;

@@ -1,7 +1,7 @@
 //! A failure that lasts is told when it begins, changes and ends, not at each look: an office's full disk must not be filled by the log of a night.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Code, Result};
 
@@ -12,18 +12,31 @@ pub(crate) struct Told(Mutex<BTreeMap<String, Code>>);
 impl Told {
     /// Notes what came of something that is done over and over.
     pub(crate) fn note<T>(&self, name: &str, what: &'static str, outcome: &Result<T>) {
-        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
-            Err(error) if failing.insert(name.to_owned(), error.code()) != Some(error.code()) => {
+            Err(error) if self.is_news(name, error.code()) => {
                 tracing::warn!(what, code = error.code().name(), "it fails, and is tried over and over");
             }
             Err(_) => {}
             Ok(_) => {
-                if failing.remove(name).is_some() {
+                if self.works(name) {
                     tracing::info!(what, "it works again");
                 }
             }
         }
+    }
+
+    /// Notes a failure, for a caller with words of its own. Gives whether it is to be told: it did not fail before, or otherwise.
+    pub(crate) fn is_news(&self, name: impl Into<String>, code: Code) -> bool {
+        self.failing().insert(name.into(), code) != Some(code)
+    }
+
+    /// Notes that it works. Gives whether it failed before.
+    pub(crate) fn works(&self, name: &str) -> bool {
+        self.failing().remove(name).is_some()
+    }
+
+    fn failing(&self) -> MutexGuard<'_, BTreeMap<String, Code>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
