@@ -128,7 +128,6 @@ async fn workers_on_postgresql_that_are_killed_with_their_server_sync_everything
     let healed = Instant::now();
     let store = PostgresStore::open(PostgresAddress::parse(&database).unwrap()).await.unwrap();
     let sdk = sdk(&bench, &store);
-    println!("healing from {:.1}", began.elapsed().as_secs_f64());
     let left = bench.state()["matters"].as_array().unwrap().len();
     // One that found the server gone at its start has ended; and the folder is read at the start only.
     for n in 0..WORKERS {
@@ -137,15 +136,11 @@ async fn workers_on_postgresql_that_are_killed_with_their_server_sync_everything
     }
     for n in 0..matters {
         let id = matter(&format!("m{n:05}"));
-        println!("{id} {:.1}", began.elapsed().as_secs_f64());
         while sdk.firm(&admin()).matters().state(&id).await.unwrap().status != MatterSyncState::Synced {
             let state = sdk.firm(&admin()).matters().state(&id).await.unwrap();
             assert!(healed.elapsed() < Duration::from_secs(240), "{id} never arrives: {state:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-    for n in 0..WORKERS {
-        std::fs::copy(Fleet::log(&bench, n), format!("/tmp/fleet-{n}.log")).unwrap();
     }
     (0..WORKERS).for_each(|n| assert!(fleet.kill(n), "no worker ended by itself"));
     // What was sent by a process that died has been executed by then.
