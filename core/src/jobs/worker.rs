@@ -12,7 +12,7 @@ use core::pin::pin;
 use core::time::Duration;
 use std::collections::HashSet;
 
-use futures_util::future::{Either, join4, select};
+use futures_util::future::{Either, join5, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::aside::or_aside;
@@ -34,6 +34,8 @@ const WIDEST_SCAN: usize = 2_000;
 const STEP_ASIDE: Duration = Duration::from_secs(30);
 /// Jobs of one firm that step aside in one commit.
 const STEP_ASIDE_TOGETHER: usize = 100;
+/// Between two looks that the store asks for.
+const LEAST_BETWEEN_HINTS: Duration = Duration::from_millis(100);
 /// Firms whose deliveries are applied at once, and chores that are done at once.
 const ERRANDS: usize = 8;
 
@@ -128,7 +130,25 @@ impl<'a> Worker<'a> {
         };
         let worker = Worker::new(&engine, self.config);
         let (deliveries, chores) = (worker.run_errands(Look::Deliveries), worker.run_errands(Look::Chores));
-        join4(told, worker.run_jobs(), deliveries, chores).await;
+        join5(told, worker.run_jobs(), deliveries, chores, worker.hear_of_others()).await;
+    }
+
+    /// Looks for work as soon as the store tells of another process's, not only at the next interval.
+    async fn hear_of_others(&self) {
+        let engine = self.engine;
+        let mut hint = engine.journal.store().due_elsewhere();
+        loop {
+            let told = async {
+                hint.as_mut().await;
+                hint = engine.journal.store().due_elsewhere();
+                engine.claims.nudge.nudge();
+                // However often the store tells of it, looking is not all that is done.
+                engine.runtime.sleep(LEAST_BETWEEN_HINTS).await;
+            };
+            if matches!(select(pin!(engine.stop.told()), pin!(told)).await, Either::Left(_)) {
+                return;
+            }
+        }
     }
 
     /// Runs errands, several at once, until it is told to stop: one firm for which Clio is slow holds up none of the others.

@@ -40,6 +40,12 @@ pub trait Store: Debug + MaybeSend + MaybeSync {
     /// # Errors
     /// [`StoreFailed`](crate::Code::StoreFailed): it may or may not have happened.
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>>;
+
+    /// Completes when another process may have made something due. A hint: it may come late, for nothing, or never, and whoever waits for it looks at
+    /// intervals all the same. It counts from the call on, not from the first poll. By default it never comes.
+    fn due_elsewhere(&self) -> BoxFuture<'_, ()> {
+        Box::pin(core::future::pending())
+    }
 }
 
 /// Names one record. Every key begins with the firm, and nothing spans firms.

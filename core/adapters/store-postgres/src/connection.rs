@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use casehug_clio::Result;
 use rustls::ClientConfig;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::address::{PostgresAddress, Trust};
@@ -29,17 +30,28 @@ impl Connector {
     }
 
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
-        let config = self.address.config();
+        self.connect_with(self.address.config(), None).await
+    }
+
+    /// A connection that says something to the server at its start, and gives what others tell until it ends.
+    pub(crate) async fn connect_to_hear(&self, options: &str) -> Result<(Client, UnboundedReceiver<String>), Failure> {
+        let mut config = self.address.config().clone();
+        config.options(options);
+        let (tell, told) = unbounded_channel();
+        Ok((self.connect_with(&config, Some(tell)).await?, told))
+    }
+
+    async fn connect_with(&self, config: &Config, tell: Option<UnboundedSender<String>>) -> Result<Client, Failure> {
         let connecting = async {
             match &self.tls {
                 Some(tls) => {
                     let (client, connection) = config.connect(tls.clone()).await?;
-                    drive(connection);
+                    drive(connection, tell);
                     Ok(client)
                 }
                 None => {
                     let (client, connection) = config.connect(NoTls).await?;
-                    drive(connection);
+                    drive(connection, tell);
                     Ok(client)
                 }
             }
@@ -51,12 +63,19 @@ impl Connector {
 }
 
 /// Moves bytes until the client is dropped or the server goes. What the server says beside its answers may quote rows, and is dropped.
-fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>)
+fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, tell: Option<UnboundedSender<String>>)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(async move { while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {} });
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            if let (AsyncMessage::Notification(told), Some(tell)) = (message, &tell) {
+                // Nobody listens any more.
+                let _ = tell.send(told.payload().to_owned());
+            }
+        }
+    });
 }
 
 /// TLS 1.2 or newer, with a certificate that is trusted and of the server's name.

@@ -17,6 +17,7 @@ mod readme {}
 mod address;
 mod connection;
 mod error;
+mod hints;
 mod operations;
 mod pool;
 mod rows;
@@ -33,6 +34,7 @@ use tokio::runtime::Handle;
 
 pub use crate::address::PostgresAddress;
 use crate::error::failed;
+use crate::hints::Hints;
 use crate::operations::{CommitAll, Find, Get};
 use crate::pool::{Operation, Pool};
 use crate::rows::{InsertRows, RowsAfter};
@@ -41,6 +43,7 @@ use crate::rows::{InsertRows, RowsAfter};
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: Arc<Pool>,
+    hints: Arc<Hints>,
     runtime: Handle,
 }
 
@@ -58,7 +61,7 @@ impl PostgresStore {
     pub async fn open(address: PostgresAddress) -> Result<Self> {
         let runtime = Handle::try_current().map_err(|_| error::refused("no_runtime"))?;
         let pool = Arc::new(Pool::new(address)?);
-        let store = Self { pool, runtime };
+        let store = Self { pool, hints: Arc::new(Hints::new()), runtime };
         schema::prepare(&store.pool).await?;
         Ok(store)
     }
@@ -66,6 +69,7 @@ impl PostgresStore {
     /// Ends every handle of the store: later calls fail, and connections are closed as soon as their call is answered.
     pub fn close(&self) {
         self.pool.close();
+        self.hints.stop();
     }
 
     /// Runs an operation to its end, whatever becomes of the future.
@@ -89,8 +93,17 @@ impl Store for PostgresStore {
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
         Box::pin(async {
             let commit = CommitAll::new(writes)?;
-            self.run(commit).await
+            let makes_due = commit.makes_due();
+            let outcome = self.run(commit).await?;
+            if makes_due && matches!(outcome, Commit::Done { .. }) {
+                self.hints.tell(&self.runtime, &self.pool);
+            }
+            Ok(outcome)
         })
+    }
+
+    fn due_elsewhere(&self) -> BoxFuture<'_, ()> {
+        self.hints.hear(&self.runtime, &self.pool)
     }
 }
 

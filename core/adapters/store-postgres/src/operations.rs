@@ -126,6 +126,16 @@ impl CommitAll {
     }
 }
 
+impl CommitAll {
+    /// Whether something is due with it: then others are told.
+    pub(crate) fn makes_due(&self) -> bool {
+        self.due_in.iter().flatten().any(|due_in| *due_in <= DUE_NOW)
+    }
+}
+
+/// As good as due, in milliseconds.
+const DUE_NOW: i64 = 100;
+
 /// The longest `due_in`, in milliseconds: 100 million years. The sum with the clock must stay a bigint.
 const LATEST: i64 = i64::MAX / 4;
 

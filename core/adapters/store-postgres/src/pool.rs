@@ -111,6 +111,10 @@ impl Pool {
         }
     }
 
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
     /// Nobody takes a connection any more.
     pub(crate) fn close(&self) {
         self.permits.close();

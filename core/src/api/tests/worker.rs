@@ -41,6 +41,8 @@ struct Trouble {
     unscanned: Option<&'static str>,
     /// How long each commit takes.
     slow: Duration,
+    /// Another process made something due, and the worker has not been told yet.
+    due_elsewhere: bool,
 }
 
 impl Store for Troubled {
@@ -71,6 +73,14 @@ impl Store for Troubled {
                 self.runtime.sleep(slow).await;
             }
             self.store.commit(writes).await
+        })
+    }
+
+    fn due_elsewhere(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            while !core::mem::take(&mut self.trouble.lock().unwrap().due_elsewhere) {
+                self.runtime.sleep(Duration::from_secs(1)).await;
+            }
         })
     }
 }
@@ -544,4 +554,25 @@ async fn nothing_is_parked_for_a_plan_of_which_it_could_not_be_written_that_it_h
     let failed = bench.sdk.firm(&first()).matters().sync(&MatterId::new("a1").unwrap()).await;
     assert_eq!(failed.unwrap_err().code(), Code::StoreFailed);
     assert!(!bench.sdk.firm(&first()).matters().state(&MatterId::new("a1").unwrap()).await.unwrap().parked);
+}
+
+#[tokio::test]
+async fn a_worker_that_hears_of_another_process_does_not_wait_for_its_next_look() {
+    for told in [true, false] {
+        let bench = Bench::new(|http| Arc::new(http));
+        let elsewhere = bench.world.process("https://calmintake.example/hooks");
+        let config = WorkerConfig { poll: Duration::from_secs(600), ..WorkerConfig::default() };
+        let worker = bench.sdk.worker(config);
+        let script = async {
+            bench.world.runtime.sleep(Duration::from_secs(10)).await;
+            let id = MatterId::new("m1").unwrap();
+            assert!(elsewhere.firm(&first()).matters().trigger(&id, Trigger::Approved).await.unwrap().accepted);
+            bench.store.trouble.lock().unwrap().due_elsewhere = told;
+            for _ in 0..20 {
+                bench.world.runtime.sleep(Duration::from_secs(1)).await;
+            }
+        };
+        select(Box::pin(worker.run(pending())), Box::pin(script)).await;
+        assert_eq!(bench.was_run(&first(), "m1").await, told);
+    }
 }

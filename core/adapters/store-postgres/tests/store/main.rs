@@ -6,6 +6,7 @@ mod common;
 mod conformance;
 mod crossing;
 mod differential;
+mod hints;
 mod opening;
 mod pooler;
 mod proxy;
