@@ -2,8 +2,7 @@
 
 use super::Sdk;
 use super::results::{AuditCheck, PrunedEntries};
-use crate::domain::Actor;
-use crate::domain::Timestamp;
+use crate::domain::{Actor, Timestamp};
 use crate::error::Result;
 use crate::history::{AuditExport, AuditLog, AuditQuery, LogPage};
 use crate::store::AuditRecord;

@@ -3,19 +3,18 @@
 use super::Sdk;
 use super::results::BackfillStarted;
 use crate::connection::Connection;
-use crate::domain::Actor;
-use crate::domain::MatterId;
+use crate::domain::{Actor, MatterId};
 use crate::error::Result;
 use crate::jobs::{self, BackfillPlan, BackfillState, BackfillStatus};
 
 pub(super) async fn plan_backfill(sdk: &Sdk, actor: &Actor, matters: Vec<MatterId>) -> Result<BackfillPlan> {
-    sdk.engine.plan_backfill(&actor.firm, &matters).await
+    jobs::plan_backfill(&sdk.queue.ctx, &actor.firm, &matters).await
 }
 
 pub(super) async fn start_backfill(sdk: &Sdk, actor: &Actor, matters: Vec<MatterId>) -> Result<BackfillStarted> {
     Connection::load_usable(&sdk.journal, &actor.firm).await?;
     let id = jobs::begin_backfill(&sdk.journal, actor, &matters).await?;
-    sdk.engine.claims.nudge.nudge();
+    sdk.queue.ctx.workers.nudge();
     Ok(BackfillStarted { id })
 }
 
@@ -37,6 +36,6 @@ pub(super) async fn cancel_backfill(sdk: &Sdk, actor: &Actor, id: String) -> Res
 
 async fn change(sdk: &Sdk, actor: &Actor, id: &str, to: BackfillStatus) -> Result<BackfillState> {
     let state = jobs::change_backfill(&sdk.journal, actor, id, to).await?;
-    sdk.engine.claims.nudge.nudge();
+    sdk.queue.ctx.workers.nudge();
     Ok(state)
 }

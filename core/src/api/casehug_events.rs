@@ -21,9 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::host::host_of;
 use super::{Sdk, contacts, matters};
-use crate::domain::Actor;
-use crate::domain::Trigger;
-use crate::domain::{FirmId, MatterId, Timestamp};
+use crate::domain::{Actor, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Scan};
 use crate::store::Unit;

@@ -30,7 +30,7 @@ pub(super) async fn disconnect(sdk: &Sdk, actor: &Actor) -> Result<ConnectionInf
 }
 
 pub(super) async fn rewrap_keys(sdk: &Sdk, actor: &Actor) -> Result<RewrappedKeys> {
-    let keys = sdk.engine.keyring.rewrap(&actor.firm).await?;
+    let keys = sdk.queue.ctx.keyring.rewrap(&actor.firm).await?;
     let mut unit = sdk.journal.unit(&actor.firm)?;
     unit.audit(AuditEntry::by(&actor.id, Action::KeyRotation, AuditStatus::Ok).with("keys", keys));
     sdk.journal.commit_or_conflict(&unit).await?;

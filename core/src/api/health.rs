@@ -145,10 +145,10 @@ pub(super) async fn get_health(sdk: &Sdk, actor: &Actor) -> Result<Health> {
     let success = log.query(firm, &last(RunStatus::Succeeded)).await?.items.pop();
     let failure = last_failure(sdk, firm, success.as_ref()).await?;
     let mut advice = advice(connection.as_ref(), webhooks.as_ref());
-    let key = sdk.engine.keyring.prove(firm).await;
+    let key = sdk.queue.ctx.keyring.prove(firm).await;
     advice.extend(key.as_ref().err().map(Error::code));
     let token_expires_at = sdk.auth.token_ends(firm).await.unwrap_or(None);
-    let budget = sdk.engine.share_of(firm).budget.told().await?;
+    let budget = sdk.queue.ctx.share_of(firm).budget.told().await?;
     let second_records = match &connection {
         Some(_) => second_records_of_account(&sdk.journal, &Links::current(&sdk.journal, firm).await?).await?,
         None => Vec::new(),

@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::Sdk;
 use super::results::{Deauthorization, Millis};
 use crate::connection::Links;
-use crate::domain::{Actor, Role};
-use crate::domain::{ActorId, FirmId, MatterId, Timestamp};
+use crate::contact_review::proposals;
+use crate::domain::{Actor, ActorId, FirmId, MatterId, Role, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::inbound::status;
 use crate::links::linked_matter;
@@ -31,7 +31,7 @@ pub(super) async fn next_events(
     limit: usize,
     wait_ms: Millis,
 ) -> Result<Vec<OutboxEvent>> {
-    let outbox = Outbox::new(&sdk.journal).with_progress(&sdk.engine.progress).until(&sdk.engine.stop);
+    let outbox = Outbox::new(&sdk.journal).with_progress(&sdk.queue.ctx.progress).until(&sdk.queue.ctx.stop);
     outbox.next_events(firm.as_ref(), limit, EVENT_LEASE, wait_ms.0).await
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn report_deauthorization(sdk: &Sdk, firm: FirmId) -> Result<De
 }
 
 pub(super) async fn mark_contact_applied(sdk: &Sdk, firm: FirmId, proposal: String) -> Result<()> {
-    sdk.engine.contact_applied(&host_of(firm)?, &proposal).await
+    proposals::contact_applied(&sdk.queue.ctx, &host_of(firm)?, &proposal).await
 }
 
 pub(super) async fn record_status_change(sdk: &Sdk, firm: FirmId, matter: MatterId, at: Timestamp) -> Result<()> {
@@ -53,8 +53,8 @@ pub(super) async fn record_status_change(sdk: &Sdk, firm: FirmId, matter: Matter
     let clio = linked_matter(&sdk.journal, &links, &matter).await?;
     let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("matter", &matter))?;
     // On Clio's clock, whatever the host's shows; Clio tells whole seconds, so it is not known better than that.
-    let now = sdk.engine.runtime.now();
-    let ahead = sdk.engine.clio.clio_now().map_or(0, |clio_now| clio_now.millis_since(now));
+    let now = sdk.queue.ctx.runtime.now();
+    let ahead = sdk.queue.ctx.clio.clio_now().map_or(0, |clio_now| clio_now.millis_since(now));
     let ahead = if ahead.abs() <= NO_SKEW_MS { 0 } else { ahead };
     let at = Timestamp((at.0.min(now.0) + ahead) / 1000 * 1000);
     let host = host_of(firm)?;

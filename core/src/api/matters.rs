@@ -3,23 +3,20 @@
 use super::Sdk;
 use super::results::{MatterCount, TriggerAnswer};
 use crate::connection::{Connection, Links};
-use crate::domain::Actor;
-use crate::domain::MatterId;
-use crate::domain::SyncReport;
-use crate::domain::Trigger;
+use crate::domain::{Actor, MatterId, SyncReport, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::{LogPage, LoggedRun, RunQuery, SyncLog};
 use crate::jobs::{self, HeldMatter, MatterState};
-use crate::settings;
 use crate::store::{Action, AuditEntry, AuditStatus};
 use crate::sync::Plan;
+use crate::{settings, sync};
 
 pub(super) async fn plan_matter(sdk: &Sdk, actor: &Actor, matter: MatterId) -> Result<Plan> {
-    sdk.engine.plan_matter(&actor.firm, &matter).await
+    sync::known::plan_matter(&sdk.queue.ctx, &actor.firm, &matter).await
 }
 
 pub(super) async fn sync_matter(sdk: &Sdk, actor: &Actor, matter: MatterId) -> Result<SyncReport> {
-    sdk.engine.sync_matter(actor, &matter, None).await
+    jobs::sync_now(&sdk.queue, actor, &matter, None).await
 }
 
 pub(super) async fn trigger_sync(
@@ -31,13 +28,13 @@ pub(super) async fn trigger_sync(
     let settings = settings::load(&sdk.journal, &actor.firm).await?;
     let accepted = settings.allows(trigger);
     if accepted {
-        sdk.engine.trigger(&actor.firm, &matter, trigger, &actor.id).await?;
+        sdk.queue.trigger(&actor.firm, &matter, trigger, &actor.id).await?;
     }
     Ok(TriggerAnswer { accepted })
 }
 
 pub(super) async fn get_matter_state(sdk: &Sdk, actor: &Actor, matter: MatterId) -> Result<MatterState> {
-    let host = sdk.engine.clio.host();
+    let host = sdk.queue.ctx.clio.host();
     let links = Links::current(&sdk.journal, &actor.firm).await?;
     jobs::matter_state(&sdk.journal, &links, &matter, |id| host.matter_url(id).to_string()).await
 }
@@ -49,7 +46,7 @@ pub(super) async fn list_held_matters(sdk: &Sdk, actor: &Actor) -> Result<Vec<He
 pub(super) async fn release_held_matters(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
     Connection::load_usable(&sdk.journal, &actor.firm).await?;
     let held = jobs::list_held(&sdk.journal, &actor.firm).await?;
-    let claims = &sdk.engine.claims;
+    let claims = &sdk.queue.claims;
     for matter in &held {
         match matter.trigger {
             // Allowed whatever the settings say, and tried again in bulk: nobody waits for each of many any more.
@@ -84,7 +81,7 @@ pub(super) async fn retry_run(sdk: &Sdk, actor: &Actor, run: String) -> Result<(
     let unknown = || Error::new(Code::RecordUnknown).with("type", "run");
     let run = log.run(&actor.firm, &run).await?.ok_or_else(unknown)?;
     if !jobs::hold(&sdk.journal, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
-        sdk.engine.claims.ask(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
+        sdk.queue.claims.ask(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
     }
     audit_retry(sdk, actor, "run", &run.run).await
 }
@@ -92,7 +89,7 @@ pub(super) async fn retry_run(sdk: &Sdk, actor: &Actor, run: String) -> Result<(
 pub(super) async fn retry_failed(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
     let failed = jobs::failed_matters(&sdk.journal, &actor.firm).await?;
     for matter in &failed {
-        sdk.engine.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
+        sdk.queue.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
     }
     audit_retry(sdk, actor, "matters", failed.len()).await?;
     Ok(MatterCount { matters: failed.len() })

@@ -16,17 +16,13 @@ use super::results::{
 use super::settings::MappingPage;
 use super::table::{Access, Argument, Effect, Operation, operations};
 use super::{Caller, Sdk};
-use crate::domain::Actor;
-use crate::domain::Trigger;
-use crate::domain::{FirmId, MatterId, Timestamp};
-use crate::domain::{StepKind, SyncReport};
+use crate::domain::{Actor, FirmId, MatterId, StepKind, SyncReport, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::{AuditExport, AuditQuery, LogPage, LoggedRun, RunQuery};
 use crate::jobs::{BackfillPlan, BackfillState, HeldMatter, MatterState};
 use crate::lifecycle::ConnectStart;
 use crate::links::Decision;
-use crate::settings::PracticeArea;
-use crate::settings::{FirmSettings, SettingsChange};
+use crate::settings::{FirmSettings, PracticeArea, SettingsChange};
 use crate::store::{AuditRecord, OutboxEvent};
 use crate::sync::{Plan, Review};
 

@@ -5,26 +5,28 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::calls::Context;
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::connection::{ClioApp, StoreTokens};
 use crate::crypto::Keyring;
-use crate::domain::SyncConfig;
-use crate::domain::{Actor, MatterId, SyncReport};
+use crate::domain::{Actor, MatterId, SyncConfig, SyncReport};
 use crate::error::{Code, Error, Result};
-use crate::inbound::WebhookReply;
-use crate::jobs::{Claims, Worker, WorkerConfig};
+use crate::inbound::{Caches, WebhookReply, receive};
+use crate::jobs;
+use crate::jobs::{Queue, Worker, WorkerConfig};
 use crate::lifecycle::{Auth, check_public_url};
 use crate::ports::{Headers, HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
 use crate::stop::Stop;
 use crate::store::Journal;
-use crate::sync::{Engine, Progress};
+use crate::sync::Progress;
 
 /// The CaseHug to Clio sync. Cheap to share behind an [`Arc`]; every method may be called concurrently, for any firm.
 #[derive(Debug)]
 pub struct Sdk {
     pub(super) journal: Journal,
     pub(super) auth: Auth,
-    pub(super) engine: Engine,
+    pub(super) queue: Queue,
+    webhooks: Caches,
 }
 
 /// What the SDK needs of its host. All of it is required.
@@ -126,7 +128,7 @@ impl SdkBuilder {
         let keyring = Keyring::new(journal.clone(), keys);
         let clio = ClioApi::new(Arc::clone(&transport), Arc::clone(&runtime), self.host, USER_AGENT)?;
         let auth = Auth::new(self.app, clio.clone(), transport, journal.clone(), tokens, keyring.clone());
-        let engine = Engine {
+        let ctx = Context {
             journal: journal.clone(),
             runtime,
             intake,
@@ -134,14 +136,14 @@ impl SdkBuilder {
             session: auth.session().clone(),
             keyring,
             config: self.config,
-            claims: Arc::new(Claims::new(journal.clone(), self.config.lease)?),
+            workers: Arc::default(),
             progress: Arc::default(),
-            auth: auth.clone(),
             webhook_url: self.webhook_url,
             firms: Arc::default(),
             stop: Stop::default(),
         };
-        Ok(Sdk { journal, auth, engine })
+        let queue = Queue::new(ctx, auth.clone())?;
+        Ok(Sdk { journal, auth, queue, webhooks: Caches::default() })
     }
 }
 
@@ -158,14 +160,14 @@ impl Sdk {
     /// after the step in progress, and gives its matter back, which is due at once for other processes.
     /// [Workers](Self::worker) end. There is no way back: build another one.
     pub fn stop(&self) {
-        self.engine.stop.tell();
+        self.queue.ctx.stop.tell();
     }
 
     /// A worker for the due jobs of all firms. Run it for as long as the service lives; several share the work, here
     /// or in other processes.
     #[must_use]
     pub fn worker(&self, config: WorkerConfig) -> Worker<'_> {
-        Worker::new(&self.engine, config)
+        Worker::new(&self.queue, config)
     }
 
     /// [`sync`](super::MatterOperations::sync), telling `progress` of each step as it ends.
@@ -178,13 +180,13 @@ impl Sdk {
         matter: &MatterId,
         progress: &dyn Progress,
     ) -> Result<SyncReport> {
-        self.engine.sync_matter(actor, matter, Some(progress)).await
+        jobs::sync_now(&self.queue, actor, matter, Some(progress)).await
     }
 
     /// Takes in what Clio posted to the [webhook URL](SdkBuilder::webhook_url): the last segment of the path, all
     /// headers and the raw body, as they came. The reply is to be sent with its headers and without a body. Answers
     /// after one durable commit; a [worker](Self::worker) applies it.
     pub async fn handle_webhook(&self, token: &str, headers: &Headers, body: &[u8]) -> WebhookReply {
-        self.engine.receive(token, headers, body).await
+        receive::receive(&self.queue.ctx, &self.webhooks, token, headers, body).await
     }
 }

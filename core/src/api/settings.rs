@@ -9,8 +9,7 @@ use crate::calls::budget::Class;
 use crate::connection::Links;
 use crate::domain::Actor;
 use crate::error::{Code, Error, Result};
-use crate::settings::{self, FirmSettings, Mapping, SeenMapping, SettingsChange};
-use crate::settings::{PracticeArea, PracticeAreas};
+use crate::settings::{self, FirmSettings, Mapping, PracticeArea, PracticeAreas, SeenMapping, SettingsChange};
 use crate::store::{Action, AuditEntry, AuditStatus};
 
 /// For a settings page.
@@ -35,7 +34,7 @@ pub(super) async fn save_settings(sdk: &Sdk, actor: &Actor, settings: FirmSettin
     let areas = areas(sdk, actor).await?;
     let saved = settings::save(&sdk.journal, actor, &settings, areas.as_deref().unwrap_or_default()).await;
     let revision = saved.map_err(|error| known_or_gone(error, &areas))?;
-    sdk.engine.claims.nudge.nudge();
+    sdk.queue.ctx.workers.nudge();
     Ok(SettingsRevision { revision })
 }
 
@@ -64,7 +63,7 @@ pub(super) async fn map_case_type(
 pub(super) async fn get_mappings(sdk: &Sdk, actor: &Actor) -> Result<MappingPage> {
     let settings = get_settings(sdk, actor).await?;
     let areas = areas(sdk, actor).await?;
-    let seen = settings::list_seen(&sdk.journal, &sdk.engine.keyring, &actor.firm).await?;
+    let seen = settings::list_seen(&sdk.journal, &sdk.queue.ctx.keyring, &actor.firm).await?;
     let seen = seen.into_iter().map(|one| {
         let mapping = settings::mapping(&one.case_type, &settings, areas.as_deref());
         SeenMapping { mapping, seen_at: one.at }
@@ -79,8 +78,8 @@ pub(super) async fn get_mappings(sdk: &Sdk, actor: &Actor) -> Result<MappingPage
 
 pub(super) async fn reload_practice_areas(sdk: &Sdk, actor: &Actor) -> Result<Vec<PracticeArea>> {
     let links = Links::current(&sdk.journal, &actor.firm).await?;
-    let caller = Caller::of_firm(&sdk.engine, &links, Class::Waiting);
-    Ok(sdk.engine.reload_practice_areas(&caller, &actor.firm).await?.areas)
+    let caller = Caller::of_firm(&sdk.queue.ctx, &links, Class::Waiting);
+    Ok(settings::practice_areas::reload_practice_areas(&sdk.queue.ctx, &caller, &actor.firm).await?.areas)
 }
 
 pub(super) async fn export_settings(sdk: &Sdk, actor: &Actor) -> Result<SettingsDocument> {

@@ -18,14 +18,15 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::budget::{Class, Seat};
+use super::context::Context;
+use super::fence::Fence;
+use super::plan_access;
 use super::retry::Schedule;
 use super::share::FirmShare;
 use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
 use crate::connection::{Connection, Grant, Links};
-use crate::domain::{Monotonic, Trigger};
+use crate::domain::Monotonic;
 use crate::error::{Code, Error, Result, Retry};
-use crate::jobs::Claim;
-use crate::sync::engine::Engine;
 
 /// Attempts of one read or one repeatable write.
 const MOST_ATTEMPTS: u32 = 4;
@@ -39,8 +40,8 @@ const LONGEST_RUN_WITH_RETRIES: Duration = Duration::from_secs(15 * 60);
 /// Makes the calls of one run, or of one chore of a firm, to the account whose links it works on.
 #[derive(Debug)]
 pub(crate) struct Caller<'a> {
-    engine: &'a Engine,
-    claim: Option<&'a Claim>,
+    ctx: &'a Context,
+    fence: Option<&'a Fence>,
     class: Class,
     links: &'a Links,
     share: Arc<FirmShare>,
@@ -99,24 +100,20 @@ pub(crate) fn executed(failure: &CallError) -> Executed {
 }
 
 impl<'a> Caller<'a> {
-    pub(crate) fn new(engine: &'a Engine, claim: &'a Claim) -> Self {
-        let class = match claim.trigger {
-            _ if claim.bulk => Class::Bulk,
-            Trigger::Manual | Trigger::Retry => Class::Waiting,
-            Trigger::Approved | Trigger::Created | Trigger::Backfill => Class::Live,
-        };
-        Self { claim: Some(claim), ..Self::of_firm(engine, &claim.links, class) }
+    /// For a run.
+    pub(crate) fn of_run(ctx: &'a Context, links: &'a Links, class: Class, fence: &'a Fence) -> Self {
+        Self { fence: Some(fence), ..Self::of_firm(ctx, links, class) }
     }
 
-    /// For what is done for a whole firm, without a claim.
-    pub(crate) fn of_firm(engine: &'a Engine, links: &'a Links, class: Class) -> Self {
+    /// For what is done for a whole firm, outside of a run.
+    pub(crate) fn of_firm(ctx: &'a Context, links: &'a Links, class: Class) -> Self {
         Self {
-            engine,
-            claim: None,
+            ctx,
+            fence: None,
             class,
             links,
-            share: engine.share_of(&links.firm),
-            began: engine.runtime.monotonic(),
+            share: ctx.share_of(&links.firm),
+            began: ctx.runtime.monotonic(),
             calls: AtomicU32::new(0),
             retries: AtomicU32::new(0),
             survived: Mutex::default(),
@@ -157,8 +154,8 @@ impl<'a> Caller<'a> {
 
     /// A place in the budget and a token. Taken *before* an intent is committed, so that its send window can be short.
     pub(crate) async fn ready(&self) -> Result<Turn> {
-        let seat = self.share.budget.take(self.class, &self.engine.stop).await?;
-        if self.claim.is_some_and(Claim::is_lost) {
+        let seat = self.share.budget.take(self.class, &self.ctx.stop).await?;
+        if self.fence.is_some_and(Fence::is_lost) {
             return Err(Error::new(Code::LeaseLost));
         }
         let grant = self.grant().await?;
@@ -168,12 +165,12 @@ impl<'a> Caller<'a> {
 
     /// A token, without a place in the budget.
     pub(crate) async fn grant(&self) -> Result<Grant> {
-        self.engine.session.token(&self.links.firm).await.map_err(|error| self.moved(error))
+        self.ctx.session.token(&self.links.firm).await.map_err(|error| self.moved(error))
     }
 
     /// A firm that was connected to another region during a run is one that was connected to another account: it is synced there.
     fn moved(&self, error: Error) -> Error {
-        if self.claim.is_some() && error.code() == Code::ConnectedElsewhere { another_account() } else { error }
+        if self.fence.is_some() && error.code() == Code::ConnectedElsewhere { another_account() } else { error }
     }
 
     /// What is known here means nothing in another account, if the firm was connected to one meanwhile.
@@ -192,11 +189,11 @@ impl<'a> Caller<'a> {
         not_after: Option<Monotonic>,
     ) -> Result<A, Failed> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let lease = self.claim.map(Claim::send_until);
+        let lease = self.fence.map(Fence::send_until);
         let not_after = not_after.into_iter().chain(lease).min().filter(|_| !mutated!(SendDeadline));
-        let limits = CallLimits { timeout: self.engine.config.request_timeout, not_after };
+        let limits = CallLimits { timeout: self.ctx.config.request_timeout, not_after };
         let Turn { grant, seat } = turn;
-        let answer = self.engine.clio.call(&grant.token, request, limits).await;
+        let answer = self.ctx.clio.call(&grant.token, request, limits).await;
         drop(seat);
         let (rate, time) = match &answer {
             Ok(Answered { rate, clio_time, .. }) => (*rate, *clio_time),
@@ -209,8 +206,8 @@ impl<'a> Caller<'a> {
             Ok(answered) => {
                 self.share.quota.refund();
                 if grant.connection.advice.contains(&Code::PlanWithoutApi)
-                    && let Err(error) = self.engine.note_plan_back(&self.links.firm).await
-                    && self.engine.journal.told().is_news(format!("plan {}", self.links.firm), error.code())
+                    && let Err(error) = plan_access::note_plan_back(self.ctx, &self.links.firm).await
+                    && self.ctx.journal.told().is_news(format!("plan {}", self.links.firm), error.code())
                 {
                     tracing::warn!(code = error.code().name(), "that the plan has API access is noted later");
                 }
@@ -241,13 +238,13 @@ impl<'a> Caller<'a> {
         // Whatever was tried before: a rejected token says nothing until another one was tried.
         if failure.error.retry() == Retry::RefreshThenRetry && !patience.refreshed {
             patience.refreshed = true;
-            let rejected = self.engine.session.rejected(&self.links.firm, &grant.token).await;
+            let rejected = self.ctx.session.rejected(&self.links.firm, &grant.token).await;
             rejected.map_err(|error| CallError::not_sent(self.moved(error)))?;
             self.note_retry(&failure.error);
             return Ok(());
         }
         patience.attempts += 1;
-        let too_old = self.began.until(self.engine.runtime.monotonic()) >= LONGEST_RUN_WITH_RETRIES;
+        let too_old = self.began.until(self.ctx.runtime.monotonic()) >= LONGEST_RUN_WITH_RETRIES;
         if patience.attempts >= MOST_ATTEMPTS || !self.has_retries_left() || too_old {
             return Err(failure);
         }
@@ -257,11 +254,11 @@ impl<'a> Caller<'a> {
             Retry::After(wait) => wait.min(LONGEST_WAIT),
             _ if !self.share.quota.spend() => return Err(failure),
             Retry::Retry | Retry::ProbeFirst => {
-                patience.schedule.next_wait(&*self.engine.runtime).map_err(CallError::not_sent)?
+                patience.schedule.next_wait(&*self.ctx.runtime).map_err(CallError::not_sent)?
             }
         };
         tracing::debug!(code = failure.error.code().name(), wait_ms = wait.as_millis() as u64, "trying again");
-        let waited = self.engine.stop.unless_told(self.engine.runtime.sleep(wait)).await;
+        let waited = self.ctx.stop.unless_told(self.ctx.runtime.sleep(wait)).await;
         waited.map_err(CallError::not_sent)?;
         self.note_retry(&failure.error);
         Ok(())
@@ -282,9 +279,6 @@ impl<'a> Caller<'a> {
         Err(CallError::not_sent(Error::new(Code::ClioAnswerInvalid).with("reason", "endless_list")))
     }
 }
-
-/// Clocks are trusted up to this much.
-pub(crate) const MARGIN: Duration = Duration::from_secs(300);
 
 /// What one operation has used up of our patience.
 #[derive(Debug, Default)]

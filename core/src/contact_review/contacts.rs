@@ -3,14 +3,15 @@
 //! A delivery names a linked contact; Clio is asked what it says now; if that differs from what was seen last, it is proposed. What was seen last is kept as a keyed
 //! digest (`contact-known/<Clio id>`): it tells a change from a repetition, and nothing else.
 
+use super::proposals;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::proposals::{ContactValues, Direction, Proposed};
-use crate::calls::Caller;
 use crate::calls::budget::Class;
+use crate::calls::{Caller, Context};
 use crate::clio::{Contact, contacts};
 use crate::connection::Links;
 use crate::crypto::Keyring;
@@ -19,7 +20,6 @@ use crate::error::{Code, Error, Result};
 use crate::links::{Name, Owner, owner_key};
 use crate::ports::{Expect, Key, Version};
 use crate::store::{Journal, Stored, Unit};
-use crate::sync::Engine;
 
 const KNOWN: &str = "contact-known";
 const GONE: &str = "contact-gone";
@@ -154,55 +154,53 @@ pub(crate) fn note_contact_there(unit: &mut Unit, links: &Links, clio: ClioId, g
     unit.delete(gone_key(links, clio), gone);
 }
 
-impl Engine {
-    /// Takes in that a contact was changed in Clio. [`Applied::Ask`], unless it `may_ask` what it says now.
-    pub(crate) async fn contact_changed(
-        &self,
-        unit: &mut Unit,
-        links: &Links,
-        clio: ClioId,
-        deleted: bool,
-        may_ask: bool,
-    ) -> Result<Applied> {
-        let firm = &links.firm;
-        let Some(owner) = self.journal.get::<Owner>(&owner_key(links, "contact", clio)).await? else {
-            return Ok(Applied::NotOurs);
-        };
-        let gone = contact_is_gone(&self.journal, links, clio).await?;
-        let review = crate::settings::load(&self.journal, firm).await?.contact_review;
-        if !deleted && !review && gone.is_none() {
-            return Ok(Applied::Nothing);
-        }
-        if !may_ask {
-            return Ok(Applied::Ask);
-        }
-        // Read before Clio is asked: an answer that was overtaken by another one conflicts.
-        let known = self.journal.get::<Known>(&known_key(links, clio)).await?;
-        let contact = match Caller::of_firm(self, links, Class::Live).repeat(&contacts::show(clio)).await {
-            Ok(contact) => contact,
-            Err(failure) if failure.error.code() == Code::ClioNotFound => {
-                if gone.is_none() {
-                    note_contact_gone(&self.journal, unit, links, clio)?;
-                }
-                return Ok(Applied::Nothing);
-            }
-            Err(failure) => return Err(failure.error),
-        };
-        if let Some(gone) = gone {
-            note_contact_there(unit, links, clio, gone);
-        }
-        if !review {
-            return Ok(Applied::Nothing);
-        }
-        let plain = Plain::from(&contact);
-        let now = Known::of(&self.keyring, firm, &contact).await?;
-        if known.as_ref().is_some_and(|known| known.value.digest == now.digest) {
-            return Ok(Applied::Nothing);
-        }
-        put_known(unit, links, clio, known, &now)?;
-        let client = ClientId::new(owner.value.owner)?;
-        let proposed = Proposed { direction: Direction::FromClio, client: &client, clio, etag: None, actor: None };
-        self.propose(unit, links, &proposed, &plain).await?;
-        Ok(Applied::Told)
+/// Takes in that a contact was changed in Clio. [`Applied::Ask`], unless it `may_ask` what it says now.
+pub(crate) async fn contact_changed(
+    ctx: &Context,
+    unit: &mut Unit,
+    links: &Links,
+    clio: ClioId,
+    deleted: bool,
+    may_ask: bool,
+) -> Result<Applied> {
+    let firm = &links.firm;
+    let Some(owner) = ctx.journal.get::<Owner>(&owner_key(links, "contact", clio)).await? else {
+        return Ok(Applied::NotOurs);
+    };
+    let gone = contact_is_gone(&ctx.journal, links, clio).await?;
+    let review = crate::settings::load(&ctx.journal, firm).await?.contact_review;
+    if !deleted && !review && gone.is_none() {
+        return Ok(Applied::Nothing);
     }
+    if !may_ask {
+        return Ok(Applied::Ask);
+    }
+    // Read before Clio is asked: an answer that was overtaken by another one conflicts.
+    let known = ctx.journal.get::<Known>(&known_key(links, clio)).await?;
+    let contact = match Caller::of_firm(ctx, links, Class::Live).repeat(&contacts::show(clio)).await {
+        Ok(contact) => contact,
+        Err(failure) if failure.error.code() == Code::ClioNotFound => {
+            if gone.is_none() {
+                note_contact_gone(&ctx.journal, unit, links, clio)?;
+            }
+            return Ok(Applied::Nothing);
+        }
+        Err(failure) => return Err(failure.error),
+    };
+    if let Some(gone) = gone {
+        note_contact_there(unit, links, clio, gone);
+    }
+    if !review {
+        return Ok(Applied::Nothing);
+    }
+    let plain = Plain::from(&contact);
+    let now = Known::of(&ctx.keyring, firm, &contact).await?;
+    if known.as_ref().is_some_and(|known| known.value.digest == now.digest) {
+        return Ok(Applied::Nothing);
+    }
+    put_known(unit, links, clio, known, &now)?;
+    let client = ClientId::new(owner.value.owner)?;
+    let proposed = Proposed { direction: Direction::FromClio, client: &client, clio, etag: None, actor: None };
+    proposals::propose(ctx, unit, links, &proposed, &plain).await?;
+    Ok(Applied::Told)
 }

@@ -14,8 +14,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::contacts::{Plain, note_known};
-use crate::calls::Caller;
 use crate::calls::budget::Class;
+use crate::calls::{Caller, Context};
 use crate::clio::{Contact, ContactChange, contacts};
 use crate::connection::{Connection, Links};
 use crate::domain::{
@@ -25,7 +25,6 @@ use crate::error::{Code, Error, Result};
 use crate::links::linked_contact;
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Journal, Stored, Unit};
-use crate::sync::Engine;
 
 const PROPOSALS: &str = "contact-proposal";
 const MOST_TURNS: usize = 8;
@@ -99,212 +98,209 @@ pub(crate) struct Proposed<'a> {
     pub actor: Option<&'a ActorId>,
 }
 
-impl Engine {
-    /// Adds a proposal to `unit`, in place of an older one that nobody decided. Gives its id.
-    pub(crate) async fn propose(
-        &self,
-        unit: &mut Unit,
-        links: &Links,
-        proposed: &Proposed<'_>,
-        plain: &Plain,
-    ) -> Result<String> {
-        let Proposed { direction, client, clio, .. } = *proposed;
-        let firm = &links.firm;
-        let connection = Connection::load_usable(&self.journal, firm).await?;
-        // Sealed with its key, and gone with it.
-        unit.check(Connection::key(firm), Expect::Version(connection.version));
-        let connection = connection.value.id;
-        for (key, stored) in self.proposals(firm, &links.id("")).await? {
-            let same = (stored.value.direction, stored.value.clio) == (direction, clio);
-            if same && !stored.value.accepted {
-                unit.delete(key, stored.version);
-            }
-        }
-        let id = self.journal.new_id()?;
-        let sealer = self.keyring.for_connection(firm, &connection).await?;
-        let sealed = sealer.seal(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &plain.json()?)?;
-        let (since, etag) = (self.runtime.now(), proposed.etag.clone());
-        let proposal =
-            Proposal { direction, client: client.clone(), clio, sealed, connection, etag, since, accepted: false };
-        unit.put(links.key(PROPOSALS, &id), Expect::Absent, &proposal)?;
-        let entry = match proposed.actor {
-            Some(actor) => AuditEntry::by(actor, Action::ContactReview, AuditStatus::Noted),
-            None => AuditEntry::by_system(Action::ContactReview, AuditStatus::Noted),
-        };
-        unit.audit(entry.with("proposal", &id).with("client", client));
-        unit.event(Event::about_contact(
-            client,
-            EventBody::ContactProposed { client: client.clone(), proposal: id.clone() },
-        ));
-        Ok(id)
-    }
-
-    /// The client of this matter was changed in CaseHug. Gives the proposal's id; `None`: Clio says the same already.
-    pub(crate) async fn propose_to_clio(&self, actor: &Actor, matter: &MatterId) -> Result<Option<String>> {
-        let firm = &actor.firm;
-        let intake = self.intake.load(firm, matter).await?;
-        intake.check()?;
-        let client = &intake.client;
-        let links = Links::current(&self.journal, firm).await?;
-        let clio = linked_contact(&self.journal, &links, &client.id).await?;
-        let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
-        let plain = Plain {
-            first_name: client.first_name.expose().trim().to_owned(),
-            last_name: client.last_name.expose().trim().to_owned(),
-            emails: client.address().map(|address| address.shown()).into_iter().collect(),
-            phones: client.number().into_iter().collect(),
-        };
-        let caller = Caller::of_firm(self, &links, Class::Waiting);
-        let now = caller.repeat(&contacts::show_tagged(clio)).await.map_err(|failure| failure.error)?;
-        if says_all(&now, &plain) {
-            return Ok(None);
-        }
-        let etag = Some(tag_of(&now)?.to_owned());
-        let proposed =
-            Proposed { direction: Direction::ToClio, client: &client.id, clio, etag, actor: Some(&actor.id) };
-        for _ in 0..MOST_TURNS {
-            let mut unit = self.journal.unit(firm)?;
-            let id = self.propose(&mut unit, &links, &proposed, &plain).await?;
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                return Ok(Some(id));
-            }
-        }
-        Err(Code::StoreConflict.into())
-    }
-
-    async fn proposals(&self, firm: &FirmId, prefix: &str) -> Result<Vec<(Key, Stored<Proposal>)>> {
-        let all = self.journal.list::<Proposal>(firm, PROPOSALS, prefix).await?;
-        Ok(all.into_iter().map(|(id, stored)| (Key::new(firm, PROPOSALS, id), stored)).collect())
-    }
-
-    /// The firm's proposals, oldest first.
-    pub(crate) async fn contact_proposals(&self, firm: &FirmId) -> Result<Vec<ContactProposal>> {
-        let links = Links::current(&self.journal, firm).await?;
-        let mut proposals = Vec::new();
-        for (key, stored) in self.proposals(firm, &links.id("")).await? {
-            let Some(id) = links.strip(&key.id).map(str::to_owned) else { continue };
-            let plain = self.open_proposal(firm, &id, &stored.value).await?;
-            let Proposal { direction, client, clio, since, accepted, .. } = stored.value;
-            let values = ContactValues::from(&plain);
-            proposals.push(ContactProposal { id, direction, client, clio, values, since, accepted });
-        }
-        proposals.sort_by_key(|proposal| proposal.since);
-        Ok(proposals)
-    }
-
-    async fn open_proposal(&self, firm: &FirmId, id: &str, proposal: &Proposal) -> Result<Plain> {
-        let sealer = self.keyring.for_connection(firm, &proposal.connection).await?;
-        let plain = sealer.open(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &proposal.sealed)?;
-        serde_json::from_slice(&plain).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", PROPOSALS))
-    }
-
-    /// An admin's decision.
-    pub(crate) async fn decide_contact(&self, actor: &Actor, id: &str, accept: bool) -> Result<()> {
-        let firm = &actor.firm;
-        let links = Links::current(&self.journal, firm).await?;
-        let key = links.key(PROPOSALS, id);
-        let unknown = || Error::new(Code::RecordUnknown).with("type", "contact_proposal");
-        let Stored { value: proposal, version, .. } = self.journal.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
-        let mut unit = self.journal.unit(firm)?;
-        let mut accepted = None;
-        match (accept, proposal.direction) {
-            // The host was told to apply it, and may have.
-            (_, Direction::FromClio) if proposal.accepted => {
-                return Err(Error::new(Code::AlreadyDecided).with("decision", "accepted"));
-            }
-            (false, _) => unit.delete(key.clone(), version),
-            (true, direction) => {
-                let decided = Proposal { accepted: true, ..proposal.clone() };
-                accepted = Some(unit.put(key.clone(), Expect::Version(version), &decided)?);
-                if direction == Direction::FromClio {
-                    let (client, proposal) = (proposal.client.clone(), id.to_owned());
-                    unit.event(Event::about_contact(&client.clone(), EventBody::ContactAccepted { client, proposal }));
-                }
-            }
-        }
-        let word = if accept { "accepted" } else { "rejected" };
-        unit.audit(reviewed(actor, id, AuditStatus::Ok).with("decision", word));
-        self.journal.commit_or_conflict(&unit).await?;
-        match accepted.filter(|_| proposal.direction == Direction::ToClio) {
-            Some(version) => self.carry_out(actor, &links, id, &proposal, version).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Sends an accepted change to Clio.
-    async fn carry_out(
-        &self,
-        actor: &Actor,
-        links: &Links,
-        id: &str,
-        proposal: &Proposal,
-        version: Version,
-    ) -> Result<()> {
-        let sent = self.send_change(links, id, proposal).await;
-        for _ in 0..MOST_TURNS {
-            let mut unit = self.journal.unit(&actor.firm)?;
-            let key = links.key(PROPOSALS, id);
-            match &sent {
-                Ok(contact) => {
-                    note_known(&self.journal, &self.keyring, &mut unit, links, contact).await?;
-                    unit.delete(key, version.clone());
-                    unit.audit(reviewed(actor, id, AuditStatus::Ok).with("sent", true));
-                }
-                Err(error) => {
-                    unit.put(key, Expect::Version(version.clone()), proposal)?;
-                    unit.audit(reviewed(actor, id, AuditStatus::Failed).error(error));
-                }
-            }
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                return sent.map(|_| ());
-            }
-        }
-        Err(Code::StoreConflict.into())
-    }
-
-    async fn send_change(&self, links: &Links, id: &str, proposal: &Proposal) -> Result<Contact> {
-        let plain = self.open_proposal(&links.firm, id, proposal).await?;
-        let caller = Caller::of_firm(self, links, Class::Waiting);
-        let show = async || caller.repeat(&contacts::show_tagged(proposal.clio)).await.map_err(|failure| failure.error);
-        let now = show().await?;
-        if says_all(&now, &plain) {
-            return Ok(now);
-        }
-        let tag = tag_of(&now)?;
-        if proposal.etag.as_deref() != Some(tag) {
-            return Err(Error::new(Code::ClioConflict).with("reason", "changed_since_proposed"));
-        }
-        let change = ContactChange {
-            first_name: &plain.first_name,
-            last_name: &plain.last_name,
-            email: plain.emails.first().filter(|email| !has_email(&now, email)).map(String::as_str),
-            phone: plain.phones.first().filter(|phone| !has_phone(&now, phone)).map(String::as_str),
-        };
-        match caller.repeat(&contacts::change(proposal.clio, tag, &change)?).await {
-            Ok(contact) => Ok(contact),
-            // Perhaps by ourselves: an answer that was lost, and the request repeated.
-            Err(failure) if failure.error.code() == Code::ClioConflict => {
-                let now = show().await?;
-                if says_all(&now, &plain) { Ok(now) } else { Err(failure.error) }
-            }
-            Err(failure) => Err(failure.error),
-        }
-    }
-
-    /// The host applied an accepted proposal.
-    pub(crate) async fn contact_applied(&self, actor: &Actor, id: &str) -> Result<()> {
-        let key = Links::current(&self.journal, &actor.firm).await?.key(PROPOSALS, id);
-        if let Some(stored) = self.journal.get::<Proposal>(&key).await?
-            && stored.value.accepted
-            && stored.value.direction == Direction::FromClio
-        {
-            let mut unit = self.journal.unit(&actor.firm)?;
+/// Adds a proposal to `unit`, in place of an older one that nobody decided. Gives its id.
+pub(crate) async fn propose(
+    ctx: &Context,
+    unit: &mut Unit,
+    links: &Links,
+    proposed: &Proposed<'_>,
+    plain: &Plain,
+) -> Result<String> {
+    let Proposed { direction, client, clio, .. } = *proposed;
+    let firm = &links.firm;
+    let connection = Connection::load_usable(&ctx.journal, firm).await?;
+    // Sealed with its key, and gone with it.
+    unit.check(Connection::key(firm), Expect::Version(connection.version));
+    let connection = connection.value.id;
+    for (key, stored) in all(ctx, firm, &links.id("")).await? {
+        let same = (stored.value.direction, stored.value.clio) == (direction, clio);
+        if same && !stored.value.accepted {
             unit.delete(key, stored.version);
-            unit.audit(reviewed(actor, id, AuditStatus::Ok).with("applied", true));
-            self.journal.commit_or_conflict(&unit).await?;
         }
-        Ok(())
     }
+    let id = ctx.journal.new_id()?;
+    let sealer = ctx.keyring.for_connection(firm, &connection).await?;
+    let sealed = sealer.seal(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &plain.json()?)?;
+    let (since, etag) = (ctx.runtime.now(), proposed.etag.clone());
+    let proposal =
+        Proposal { direction, client: client.clone(), clio, sealed, connection, etag, since, accepted: false };
+    unit.put(links.key(PROPOSALS, &id), Expect::Absent, &proposal)?;
+    let entry = match proposed.actor {
+        Some(actor) => AuditEntry::by(actor, Action::ContactReview, AuditStatus::Noted),
+        None => AuditEntry::by_system(Action::ContactReview, AuditStatus::Noted),
+    };
+    unit.audit(entry.with("proposal", &id).with("client", client));
+    unit.event(Event::about_contact(
+        client,
+        EventBody::ContactProposed { client: client.clone(), proposal: id.clone() },
+    ));
+    Ok(id)
+}
+
+/// The client of this matter was changed in CaseHug. Gives the proposal's id; `None`: Clio says the same already.
+pub(crate) async fn propose_to_clio(ctx: &Context, actor: &Actor, matter: &MatterId) -> Result<Option<String>> {
+    let firm = &actor.firm;
+    let intake = ctx.intake.load(firm, matter).await?;
+    intake.check()?;
+    let client = &intake.client;
+    let links = Links::current(&ctx.journal, firm).await?;
+    let clio = linked_contact(&ctx.journal, &links, &client.id).await?;
+    let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
+    let plain = Plain {
+        first_name: client.first_name.expose().trim().to_owned(),
+        last_name: client.last_name.expose().trim().to_owned(),
+        emails: client.address().map(|address| address.shown()).into_iter().collect(),
+        phones: client.number().into_iter().collect(),
+    };
+    let caller = Caller::of_firm(ctx, &links, Class::Waiting);
+    let now = caller.repeat(&contacts::show_tagged(clio)).await.map_err(|failure| failure.error)?;
+    if says_all(&now, &plain) {
+        return Ok(None);
+    }
+    let etag = Some(tag_of(&now)?.to_owned());
+    let proposed = Proposed { direction: Direction::ToClio, client: &client.id, clio, etag, actor: Some(&actor.id) };
+    for _ in 0..MOST_TURNS {
+        let mut unit = ctx.journal.unit(firm)?;
+        let id = propose(ctx, &mut unit, &links, &proposed, &plain).await?;
+        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+            return Ok(Some(id));
+        }
+    }
+    Err(Code::StoreConflict.into())
+}
+
+async fn all(ctx: &Context, firm: &FirmId, prefix: &str) -> Result<Vec<(Key, Stored<Proposal>)>> {
+    let all = ctx.journal.list::<Proposal>(firm, PROPOSALS, prefix).await?;
+    Ok(all.into_iter().map(|(id, stored)| (Key::new(firm, PROPOSALS, id), stored)).collect())
+}
+
+/// The firm's proposals, oldest first.
+pub(crate) async fn contact_proposals(ctx: &Context, firm: &FirmId) -> Result<Vec<ContactProposal>> {
+    let links = Links::current(&ctx.journal, firm).await?;
+    let mut proposals = Vec::new();
+    for (key, stored) in all(ctx, firm, &links.id("")).await? {
+        let Some(id) = links.strip(&key.id).map(str::to_owned) else { continue };
+        let plain = open_proposal(ctx, firm, &id, &stored.value).await?;
+        let Proposal { direction, client, clio, since, accepted, .. } = stored.value;
+        let values = ContactValues::from(&plain);
+        proposals.push(ContactProposal { id, direction, client, clio, values, since, accepted });
+    }
+    proposals.sort_by_key(|proposal| proposal.since);
+    Ok(proposals)
+}
+
+async fn open_proposal(ctx: &Context, firm: &FirmId, id: &str, proposal: &Proposal) -> Result<Plain> {
+    let sealer = ctx.keyring.for_connection(firm, &proposal.connection).await?;
+    let plain = sealer.open(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &proposal.sealed)?;
+    serde_json::from_slice(&plain).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", PROPOSALS))
+}
+
+/// An admin's decision.
+pub(crate) async fn decide_contact(ctx: &Context, actor: &Actor, id: &str, accept: bool) -> Result<()> {
+    let firm = &actor.firm;
+    let links = Links::current(&ctx.journal, firm).await?;
+    let key = links.key(PROPOSALS, id);
+    let unknown = || Error::new(Code::RecordUnknown).with("type", "contact_proposal");
+    let Stored { value: proposal, version, .. } = ctx.journal.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
+    let mut unit = ctx.journal.unit(firm)?;
+    let mut accepted = None;
+    match (accept, proposal.direction) {
+        // The host was told to apply it, and may have.
+        (_, Direction::FromClio) if proposal.accepted => {
+            return Err(Error::new(Code::AlreadyDecided).with("decision", "accepted"));
+        }
+        (false, _) => unit.delete(key.clone(), version),
+        (true, direction) => {
+            let decided = Proposal { accepted: true, ..proposal.clone() };
+            accepted = Some(unit.put(key.clone(), Expect::Version(version), &decided)?);
+            if direction == Direction::FromClio {
+                let (client, proposal) = (proposal.client.clone(), id.to_owned());
+                unit.event(Event::about_contact(&client.clone(), EventBody::ContactAccepted { client, proposal }));
+            }
+        }
+    }
+    let word = if accept { "accepted" } else { "rejected" };
+    unit.audit(reviewed(actor, id, AuditStatus::Ok).with("decision", word));
+    ctx.journal.commit_or_conflict(&unit).await?;
+    match accepted.filter(|_| proposal.direction == Direction::ToClio) {
+        Some(version) => carry_out(ctx, actor, &links, id, &proposal, version).await,
+        None => Ok(()),
+    }
+}
+
+/// Sends an accepted change to Clio.
+async fn carry_out(
+    ctx: &Context,
+    actor: &Actor,
+    links: &Links,
+    id: &str,
+    proposal: &Proposal,
+    version: Version,
+) -> Result<()> {
+    let sent = send_change(ctx, links, id, proposal).await;
+    for _ in 0..MOST_TURNS {
+        let mut unit = ctx.journal.unit(&actor.firm)?;
+        let key = links.key(PROPOSALS, id);
+        match &sent {
+            Ok(contact) => {
+                note_known(&ctx.journal, &ctx.keyring, &mut unit, links, contact).await?;
+                unit.delete(key, version.clone());
+                unit.audit(reviewed(actor, id, AuditStatus::Ok).with("sent", true));
+            }
+            Err(error) => {
+                unit.put(key, Expect::Version(version.clone()), proposal)?;
+                unit.audit(reviewed(actor, id, AuditStatus::Failed).error(error));
+            }
+        }
+        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+            return sent.map(|_| ());
+        }
+    }
+    Err(Code::StoreConflict.into())
+}
+
+async fn send_change(ctx: &Context, links: &Links, id: &str, proposal: &Proposal) -> Result<Contact> {
+    let plain = open_proposal(ctx, &links.firm, id, proposal).await?;
+    let caller = Caller::of_firm(ctx, links, Class::Waiting);
+    let show = async || caller.repeat(&contacts::show_tagged(proposal.clio)).await.map_err(|failure| failure.error);
+    let now = show().await?;
+    if says_all(&now, &plain) {
+        return Ok(now);
+    }
+    let tag = tag_of(&now)?;
+    if proposal.etag.as_deref() != Some(tag) {
+        return Err(Error::new(Code::ClioConflict).with("reason", "changed_since_proposed"));
+    }
+    let change = ContactChange {
+        first_name: &plain.first_name,
+        last_name: &plain.last_name,
+        email: plain.emails.first().filter(|email| !has_email(&now, email)).map(String::as_str),
+        phone: plain.phones.first().filter(|phone| !has_phone(&now, phone)).map(String::as_str),
+    };
+    match caller.repeat(&contacts::change(proposal.clio, tag, &change)?).await {
+        Ok(contact) => Ok(contact),
+        // Perhaps by ourselves: an answer that was lost, and the request repeated.
+        Err(failure) if failure.error.code() == Code::ClioConflict => {
+            let now = show().await?;
+            if says_all(&now, &plain) { Ok(now) } else { Err(failure.error) }
+        }
+        Err(failure) => Err(failure.error),
+    }
+}
+
+/// The host applied an accepted proposal.
+pub(crate) async fn contact_applied(ctx: &Context, actor: &Actor, id: &str) -> Result<()> {
+    let key = Links::current(&ctx.journal, &actor.firm).await?.key(PROPOSALS, id);
+    if let Some(stored) = ctx.journal.get::<Proposal>(&key).await?
+        && stored.value.accepted
+        && stored.value.direction == Direction::FromClio
+    {
+        let mut unit = ctx.journal.unit(&actor.firm)?;
+        unit.delete(key, stored.version);
+        unit.audit(reviewed(actor, id, AuditStatus::Ok).with("applied", true));
+        ctx.journal.commit_or_conflict(&unit).await?;
+    }
+    Ok(())
 }
 
 fn reviewed(actor: &Actor, id: &str, status: AuditStatus) -> AuditEntry {

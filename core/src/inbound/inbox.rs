@@ -1,13 +1,14 @@
 //! Applying what was recorded. A delivery that cannot be applied now is tried again, ever more slowly; the reconciling poll finds what it told of in any case.
 
+use crate::contact_review::contacts;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::status;
 use super::status::{EARLY, Seen, Source};
-use crate::calls::Caller;
 use crate::calls::budget::Class;
+use crate::calls::{Caller, Context};
 use crate::clio::{HookModel, MatterStatus, matters};
 use crate::connection::{LinkSet, Links};
 use crate::domain::{Applied, ClioId, FirmId, Timestamp};
@@ -15,7 +16,6 @@ use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
 use crate::store::schedule::Chore;
 use crate::store::{Action, AuditEntry, AuditStatus, Journal, Unit};
-use crate::sync::Engine;
 
 const INCOMING: &str = "webhook-in";
 /// Clio repeats for 62 minutes.
@@ -76,163 +76,161 @@ pub(crate) fn put_deletion(journal: &Journal, unit: &mut Unit, links: &Links, cl
     unit.put_due(key, Expect::Absent, Some(Duration::ZERO), &incoming).map(|_| ())
 }
 
-impl Engine {
-    /// The deliveries that are due to be applied or to be forgotten, at most `limit` of each kind; and whether those are all.
-    pub(crate) async fn due_deliveries(&self, limit: usize) -> Result<(Vec<Record>, bool)> {
-        let (mut due, mut all) = (Vec::new(), true);
-        for collection in [INCOMING, EARLY] {
-            let records = self.journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
-            all &= records.len() < limit;
-            due.extend(records);
-        }
-        Ok((due, all))
+/// The deliveries that are due to be applied or to be forgotten, at most `limit` of each kind; and whether those are all.
+pub(crate) async fn due_deliveries(ctx: &Context, limit: usize) -> Result<(Vec<Record>, bool)> {
+    let (mut due, mut all) = (Vec::new(), true);
+    for collection in [INCOMING, EARLY] {
+        let records = ctx.journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
+        all &= records.len() < limit;
+        due.extend(records);
     }
+    Ok((due, all))
+}
 
-    /// Applies what is due of a firm and a model. Gives whether anything was.
-    ///
-    /// By model, because about contacts Clio is asked each time: what a matter's status is must not wait for that.
-    pub(crate) async fn apply_deliveries(&self, firm: &FirmId, model: HookModel) -> Result<bool> {
-        let scan = |collection| Scan::Due { firm: Some(firm.clone()), collection, limit: SCANNED };
-        let mut some = false;
-        let due = self.journal.store().scan(&scan(INCOMING)).await?;
-        for record in due.into_iter().filter(|record| model_of(record) == model).take(AT_ONCE) {
-            some |= match serde_json::from_str::<Incoming>(&record.body) {
-                Ok(incoming) if incoming.applied => self.forget(record).await?,
-                Ok(incoming) => self.apply_one(record, incoming).await?,
-                Err(_) => {
-                    // Of a newer SDK, or broken: it must not stand in the way of the others.
-                    if self.journal.told().is_news(format!("delivery {firm} {}", record.key.id), Code::StoreCorrupt) {
-                        tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a delivery cannot be read");
-                    }
-                    self.put_off(&record, KEPT).await?.is_some()
+/// Applies what is due of a firm and a model. Gives whether anything was.
+///
+/// By model, because about contacts Clio is asked each time: what a matter's status is must not wait for that.
+pub(crate) async fn apply_deliveries(ctx: &Context, firm: &FirmId, model: HookModel) -> Result<bool> {
+    let scan = |collection| Scan::Due { firm: Some(firm.clone()), collection, limit: SCANNED };
+    let mut some = false;
+    let due = ctx.journal.store().scan(&scan(INCOMING)).await?;
+    for record in due.into_iter().filter(|record| model_of(record) == model).take(AT_ONCE) {
+        some |= match serde_json::from_str::<Incoming>(&record.body) {
+            Ok(incoming) if incoming.applied => forget(ctx, record).await?,
+            Ok(incoming) => apply_one(ctx, record, incoming).await?,
+            Err(_) => {
+                // Of a newer SDK, or broken: it must not stand in the way of the others.
+                if ctx.journal.told().is_news(format!("delivery {firm} {}", record.key.id), Code::StoreCorrupt) {
+                    tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a delivery cannot be read");
                 }
-            };
-        }
-        if model == HookModel::Matter {
-            for record in self.journal.store().scan(&scan(EARLY)).await? {
-                some |= self.forget(record).await?;
+                put_off(ctx, &record, KEPT).await?.is_some()
             }
-        }
-        Ok(some)
+        };
     }
+    if model == HookModel::Matter {
+        for record in ctx.journal.store().scan(&scan(EARLY)).await? {
+            some |= forget(ctx, record).await?;
+        }
+    }
+    Ok(some)
+}
 
-    /// `false`: somebody else applies it.
-    async fn apply_one(&self, mut record: Record, incoming: Incoming) -> Result<bool> {
-        let mut may_ask = false;
-        for _ in 0..MOST_TURNS {
-            let mut unit = self.journal.unit(&record.key.firm)?;
-            match self.take(&mut unit, &incoming, may_ask).await {
-                Ok(Applied::Ask) => {
-                    // Whoever asks Clio says so first: nobody else needs to.
-                    let Some(version) = self.put_off(&record, ASKING).await? else { return Ok(false) };
-                    record.version = version;
-                    may_ask = true;
+/// `false`: somebody else applies it.
+async fn apply_one(ctx: &Context, mut record: Record, incoming: Incoming) -> Result<bool> {
+    let mut may_ask = false;
+    for _ in 0..MOST_TURNS {
+        let mut unit = ctx.journal.unit(&record.key.firm)?;
+        match take(ctx, &mut unit, &incoming, may_ask).await {
+            Ok(Applied::Ask) => {
+                // Whoever asks Clio says so first: nobody else needs to.
+                let Some(version) = put_off(ctx, &record, ASKING).await? else { return Ok(false) };
+                record.version = version;
+                may_ask = true;
+            }
+            Ok(applied) => {
+                done(&mut unit, &record, &incoming, applied)?;
+                if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+                    return Ok(true);
                 }
-                Ok(applied) => {
-                    done(&mut unit, &record, &incoming, applied)?;
-                    if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                        return Ok(true);
-                    }
-                    let now = self.journal.store().get(&record.key).await?;
-                    if now.is_none_or(|now| now.version != record.version) {
-                        return Ok(false);
-                    }
-                }
-                Err(error) if error.code() == Code::StoreConflict => {}
-                Err(error) if error.code() == Code::StoreFailed => return Err(error),
-                Err(error) if self.is_of_this_process(&record.key.firm, &error).await => {
-                    self.put_off(&record, Duration::ZERO).await?;
+                let now = ctx.journal.store().get(&record.key).await?;
+                if now.is_none_or(|now| now.version != record.version) {
                     return Ok(false);
                 }
-                Err(error) => return self.later(&record, incoming, &error).await,
             }
-        }
-        self.later(&record, incoming, &Code::StoreConflict.into()).await
-    }
-
-    async fn put_off(&self, record: &Record, wait: Duration) -> Result<Option<Version>> {
-        let mut unit = self.journal.unit(&record.key.firm)?;
-        let version = unit.put_off(record, wait);
-        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }).then_some(version))
-    }
-
-    /// [`Applied::Ask`], unless it `may_ask`: only Clio can say.
-    async fn take(&self, unit: &mut Unit, incoming: &Incoming, may_ask: bool) -> Result<Applied> {
-        let links = Links { firm: unit.firm().clone(), set: incoming.link_set.clone() };
-        let Some(clio) = incoming.clio else {
-            crate::store::wake_in(&self.journal, unit, Chore::Poll).await?;
-            return Ok(Applied::Nothing);
-        };
-        if incoming.model == HookModel::Contact {
-            return self.contact_changed(unit, &links, clio, incoming.deleted, may_ask).await;
-        }
-        let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
-        let applied = if incoming.deleted {
-            status::deleted(&self.journal, unit, &links, seen).await?
-        } else {
-            status::apply(&self.journal, unit, &links, seen, Source::Told).await?
-        };
-        if applied == Applied::Ask && may_ask {
-            return self.ask(&links, unit, clio, incoming.deleted, Class::Waiting).await;
-        }
-        Ok(applied)
-    }
-
-    /// Asks Clio for a matter's status, and takes in the answer. `deleted`: Clio said so before.
-    ///
-    /// # Errors
-    /// [`Code::StoreConflict`]: something else was learned while Clio was asked; and what kept Clio from answering.
-    pub(crate) async fn ask(
-        &self,
-        links: &Links,
-        unit: &mut Unit,
-        clio: ClioId,
-        deleted: bool,
-        class: Class,
-    ) -> Result<Applied> {
-        let before = status::known_version(&self.journal, links, clio).await?;
-        match Caller::of_firm(self, links, class).repeat(&matters::status(clio)).await {
-            Ok(matter) => {
-                status::apply(&self.journal, unit, links, Seen::from(&matter), Source::Asked(before.as_ref())).await
+            Err(error) if error.code() == Code::StoreConflict => {}
+            Err(error) if error.code() == Code::StoreFailed => return Err(error),
+            Err(error) if ctx.is_of_this_process(&record.key.firm, &error).await => {
+                put_off(ctx, &record, Duration::ZERO).await?;
+                return Ok(false);
             }
-            Err(failure) if failure.error.code() == Code::ClioNotFound => {
-                status::gone(&self.journal, unit, links, clio, deleted, before.as_ref()).await
-            }
-            Err(failure) => Err(failure.error),
+            Err(error) => return later(ctx, &record, incoming, &error).await,
         }
     }
+    later(ctx, &record, incoming, &Code::StoreConflict.into()).await
+}
 
-    /// A delivery that cannot be applied now. It is given up when it has been tried for long, and at once when the firm is not connected to that account any more: the
-    /// poll after a reconnect finds what it told of a matter, and what it told of a contact is as lost as what Clio did not deliver meanwhile.
-    async fn later(&self, record: &Record, mut incoming: Incoming, error: &Error) -> Result<bool> {
-        tracing::debug!(code = error.code().name(), "a delivery is applied later");
-        incoming.attempts = incoming.attempts.saturating_add(1);
-        let mut unit = self.journal.unit(&record.key.firm)?;
-        let mut wait = Duration::from_secs(15 << incoming.attempts.min(8)).min(LONGEST_WAIT);
-        let most = match incoming.model {
-            HookModel::Matter => MOST_ATTEMPTS,
-            HookModel::Contact => MOST_ATTEMPTS_OF_CONTACT,
-        };
-        // The second one: another account.
-        let ended = matches!(error.code(), Code::NotConnected | Code::SyncBusy);
-        if ended || incoming.attempts >= most {
-            incoming.applied = true;
-            wait = KEPT;
-            if incoming.model == HookModel::Matter {
-                crate::store::wake_in(&self.journal, &mut unit, Chore::Poll).await?;
-            }
-            let entry = AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Failed).error(error);
-            unit.audit(about(entry, &incoming));
+async fn put_off(ctx: &Context, record: &Record, wait: Duration) -> Result<Option<Version>> {
+    let mut unit = ctx.journal.unit(&record.key.firm)?;
+    let version = unit.put_off(record, wait);
+    Ok(matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }).then_some(version))
+}
+
+/// [`Applied::Ask`], unless it `may_ask`: only Clio can say.
+async fn take(ctx: &Context, unit: &mut Unit, incoming: &Incoming, may_ask: bool) -> Result<Applied> {
+    let links = Links { firm: unit.firm().clone(), set: incoming.link_set.clone() };
+    let Some(clio) = incoming.clio else {
+        crate::store::wake_in(&ctx.journal, unit, Chore::Poll).await?;
+        return Ok(Applied::Nothing);
+    };
+    if incoming.model == HookModel::Contact {
+        return contacts::contact_changed(ctx, unit, &links, clio, incoming.deleted, may_ask).await;
+    }
+    let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
+    let applied = if incoming.deleted {
+        status::deleted(&ctx.journal, unit, &links, seen).await?
+    } else {
+        status::apply(&ctx.journal, unit, &links, seen, Source::Told).await?
+    };
+    if applied == Applied::Ask && may_ask {
+        return ask(ctx, &links, unit, clio, incoming.deleted, Class::Waiting).await;
+    }
+    Ok(applied)
+}
+
+/// Asks Clio for a matter's status, and takes in the answer. `deleted`: Clio said so before.
+///
+/// # Errors
+/// [`Code::StoreConflict`]: something else was learned while Clio was asked; and what kept Clio from answering.
+pub(crate) async fn ask(
+    ctx: &Context,
+    links: &Links,
+    unit: &mut Unit,
+    clio: ClioId,
+    deleted: bool,
+    class: Class,
+) -> Result<Applied> {
+    let before = status::known_version(&ctx.journal, links, clio).await?;
+    match Caller::of_firm(ctx, links, class).repeat(&matters::status(clio)).await {
+        Ok(matter) => {
+            status::apply(&ctx.journal, unit, links, Seen::from(&matter), Source::Asked(before.as_ref())).await
         }
-        unit.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(wait), &incoming)?;
-        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }))
+        Err(failure) if failure.error.code() == Code::ClioNotFound => {
+            status::gone(&ctx.journal, unit, links, clio, deleted, before.as_ref()).await
+        }
+        Err(failure) => Err(failure.error),
     }
+}
 
-    async fn forget(&self, record: Record) -> Result<bool> {
-        let mut unit = self.journal.unit(&record.key.firm)?;
-        unit.delete(record.key, record.version);
-        Ok(matches!(self.journal.commit(&unit).await?, Commit::Done { .. }))
+/// A delivery that cannot be applied now. It is given up when it has been tried for long, and at once when the firm is not connected to that account any more: the
+/// poll after a reconnect finds what it told of a matter, and what it told of a contact is as lost as what Clio did not deliver meanwhile.
+async fn later(ctx: &Context, record: &Record, mut incoming: Incoming, error: &Error) -> Result<bool> {
+    tracing::debug!(code = error.code().name(), "a delivery is applied later");
+    incoming.attempts = incoming.attempts.saturating_add(1);
+    let mut unit = ctx.journal.unit(&record.key.firm)?;
+    let mut wait = Duration::from_secs(15 << incoming.attempts.min(8)).min(LONGEST_WAIT);
+    let most = match incoming.model {
+        HookModel::Matter => MOST_ATTEMPTS,
+        HookModel::Contact => MOST_ATTEMPTS_OF_CONTACT,
+    };
+    // The second one: another account.
+    let ended = matches!(error.code(), Code::NotConnected | Code::SyncBusy);
+    if ended || incoming.attempts >= most {
+        incoming.applied = true;
+        wait = KEPT;
+        if incoming.model == HookModel::Matter {
+            crate::store::wake_in(&ctx.journal, &mut unit, Chore::Poll).await?;
+        }
+        let entry = AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Failed).error(error);
+        unit.audit(about(entry, &incoming));
     }
+    unit.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(wait), &incoming)?;
+    Ok(matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }))
+}
+
+async fn forget(ctx: &Context, record: Record) -> Result<bool> {
+    let mut unit = ctx.journal.unit(&record.key.firm)?;
+    unit.delete(record.key, record.version);
+    Ok(matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }))
 }
 
 /// Which errand a record belongs to.

@@ -25,6 +25,7 @@
 //!
 //! **What is lost is found.** [`reconcile`]: a poll of what was changed, and a slow sweep over all links for what is gone.
 
+pub(crate) mod caches;
 pub(crate) mod hook;
 pub(crate) mod inbox;
 pub(crate) mod receive;
@@ -33,6 +34,7 @@ pub(crate) mod signature;
 pub(crate) mod status;
 pub(crate) mod subscriptions;
 
+pub(crate) use caches::Caches;
 pub use hook::HookHealth;
 pub(crate) use hook::{HOOKS, Hook, HookState, digest_in, forget_health, health};
 pub(crate) use inbox::model_of;

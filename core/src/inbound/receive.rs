@@ -17,16 +17,16 @@ use core::fmt;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use super::caches::{Caches, Doubtful};
 use super::hook::{Hook, HookState, Opened};
 use super::inbox::{Incoming, key_of};
 use super::{hook, signature};
-use crate::calls::Doubtful;
+use crate::calls::Context;
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Headers};
 use crate::store::schedule::{Chore, wake_after};
 use crate::store::{Action, AuditEntry, AuditStatus, Stored};
-use crate::sync::Engine;
 
 /// A contact with 20 addresses and numbers is below 16 KiB.
 const MOST_BODY: usize = 64 * 1024;
@@ -67,164 +67,196 @@ struct Meta {
     event: Option<String>,
 }
 
-impl Engine {
-    /// See [`Sdk::handle_webhook`](crate::Sdk::handle_webhook).
-    pub(crate) async fn receive(&self, token: &str, headers: &Headers, body: &[u8]) -> WebhookReply {
-        let Some((firm, digest)) = hook::read(token) else { return 404.into() };
-        let (told, name) = (self.journal.told(), format!("deliveries {firm}"));
-        match self.take_in(&firm, &digest, headers, body).await {
-            Ok(reply) => {
-                if told.works(&name) {
-                    tracing::info!(%firm, "deliveries are recorded again");
-                }
-                reply
+/// See [`Sdk::handle_webhook`](crate::Sdk::handle_webhook).
+pub(crate) async fn receive(
+    ctx: &Context,
+    caches: &Caches,
+    token: &str,
+    headers: &Headers,
+    body: &[u8],
+) -> WebhookReply {
+    let Some((firm, digest)) = hook::read(token) else { return 404.into() };
+    let (told, name) = (ctx.journal.told(), format!("deliveries {firm}"));
+    match take_in(ctx, caches, &firm, &digest, headers, body).await {
+        Ok(reply) => {
+            if told.works(&name) {
+                tracing::info!(%firm, "deliveries are recorded again");
             }
-            Err(error) => {
-                if told.is_news(name, error.code()) {
-                    let code = error.code().name();
-                    tracing::warn!(%firm, code, "deliveries are not recorded; Clio delivers them again");
-                }
-                503.into()
+            reply
+        }
+        Err(error) => {
+            if told.is_news(name, error.code()) {
+                let code = error.code().name();
+                tracing::warn!(%firm, code, "deliveries are not recorded; Clio delivers them again");
             }
+            503.into()
         }
     }
+}
 
-    async fn take_in(&self, firm: &FirmId, digest: &str, headers: &Headers, body: &[u8]) -> Result<WebhookReply> {
-        if self.take_in_known(firm, digest, headers, body).await? {
+async fn take_in(
+    ctx: &Context,
+    caches: &Caches,
+    firm: &FirmId,
+    digest: &str,
+    headers: &Headers,
+    body: &[u8],
+) -> Result<WebhookReply> {
+    if take_in_known(ctx, caches, firm, digest, headers, body).await? {
+        return Ok(200.into());
+    }
+    let Some(stored) = ctx.journal.get::<Hook>(&hook::key(firm, digest)).await? else { return Ok(404.into()) };
+    if stored.value.state == HookState::Retired {
+        return Ok(410.into());
+    }
+    if body.len() > MOST_BODY {
+        return Ok(413.into());
+    }
+    if let Some(secret) = headers.get("x-hook-secret") {
+        return shake_hands(ctx, caches, firm, digest, stored, secret).await;
+    }
+    let Some(signed) = headers.get("x-hook-signature") else {
+        return refuse(ctx, caches, firm, &stored.value, "unsigned").await;
+    };
+    let hook = &stored.value;
+    let opened = Opened::new(&ctx.keyring, firm, hook, digest).await?;
+    let is_of = |secret: &SecretString| signature::is_of(secret.expose_secret().as_bytes(), body, signed);
+    if let Some(secret) = opened.secret(hook)?.filter(is_of) {
+        let id = signature::digest(secret.expose_secret().as_bytes(), body);
+        caches.keep_hook(firm, digest, stored.clone());
+        if record(ctx, firm, digest, &stored, &id, body).await?
+            || ctx.journal.store().get(&key_of(firm, &id)).await?.is_some()
+        {
             return Ok(200.into());
         }
-        let Some(stored) = self.journal.get::<Hook>(&hook::key(firm, digest)).await? else { return Ok(404.into()) };
-        if stored.value.state == HookState::Retired {
-            return Ok(410.into());
-        }
-        if body.len() > MOST_BODY {
-            return Ok(413.into());
-        }
-        if let Some(secret) = headers.get("x-hook-secret") {
-            return self.shake_hands(firm, digest, stored, secret).await;
-        }
-        let Some(signed) = headers.get("x-hook-signature") else {
-            return self.refuse(firm, &stored.value, "unsigned").await;
-        };
-        let hook = &stored.value;
-        let opened = Opened::new(&self.keyring, firm, hook, digest).await?;
-        let is_of = |secret: &SecretString| signature::is_of(secret.expose_secret().as_bytes(), body, signed);
-        if let Some(secret) = opened.secret(hook)?.filter(is_of) {
-            let id = signature::digest(secret.expose_secret().as_bytes(), body);
-            self.share_of(firm).keep_hook(digest, stored.clone());
-            if self.record(firm, digest, &stored, &id, body).await?
-                || self.journal.store().get(&key_of(firm, &id)).await?.is_some()
-            {
-                return Ok(200.into());
-            }
-            return Err(Error::new(Code::StoreConflict).with("reason", "webhook_contended"));
-        }
-        if opened.candidates(hook)?.iter().any(is_of) {
-            // It may well be Clio's. Asked for the secret, Clio will say; the delivery comes again two minutes later. Whoever sends the candidate may send this too.
-            if self.share_of(firm).may(Doubtful::Look, self.runtime.monotonic()) {
-                self.wake(firm, Chore::Subscriptions).await?;
-            }
-            return Ok(503.into());
-        }
-        self.refuse(firm, hook, "wrong_signature").await
+        return Err(Error::new(Code::StoreConflict).with("reason", "webhook_contended"));
     }
+    if opened.candidates(hook)?.iter().any(is_of) {
+        // It may well be Clio's. Asked for the secret, Clio will say; the delivery comes again two minutes later. Whoever sends the candidate may send this too.
+        if caches.may(firm, Doubtful::Look, ctx.runtime.monotonic()) {
+            ctx.wake(firm, Chore::Subscriptions).await?;
+        }
+        return Ok(503.into());
+    }
+    refuse(ctx, caches, firm, hook, "wrong_signature").await
+}
 
-    /// A delivery of a subscription that delivered before: the commit checks that its record is still what it was then, so it need not be read. `false`: whatever else it is.
-    async fn take_in_known(&self, firm: &FirmId, digest: &str, headers: &Headers, body: &[u8]) -> Result<bool> {
-        let Some(stored) = self.known_share(firm).and_then(|share| share.hook(digest)) else { return Ok(false) };
-        let Some(signed) = headers.get("x-hook-signature") else { return Ok(false) };
-        if headers.get("x-hook-secret").is_some() || body.len() > MOST_BODY {
-            return Ok(false);
-        }
-        // What cannot be opened any more is not what it was.
-        let Ok(opened) = Opened::new(&self.keyring, firm, &stored.value, digest).await else { return Ok(false) };
-        let Ok(secret) = opened.secret(&stored.value) else { return Ok(false) };
-        let is_of = |secret: &SecretString| signature::is_of(secret.expose_secret().as_bytes(), body, signed);
-        let Some(secret) = secret.filter(is_of) else { return Ok(false) };
-        let id = signature::digest(secret.expose_secret().as_bytes(), body);
-        self.record(firm, digest, &stored, &id, body).await
+/// A delivery of a subscription that delivered before: the commit checks that its record is still what it was then, so it need not be read. `false`: whatever else it is.
+async fn take_in_known(
+    ctx: &Context,
+    caches: &Caches,
+    firm: &FirmId,
+    digest: &str,
+    headers: &Headers,
+    body: &[u8],
+) -> Result<bool> {
+    let Some(stored) = caches.hook(firm, digest) else { return Ok(false) };
+    let Some(signed) = headers.get("x-hook-signature") else { return Ok(false) };
+    if headers.get("x-hook-secret").is_some() || body.len() > MOST_BODY {
+        return Ok(false);
     }
+    // What cannot be opened any more is not what it was.
+    let Ok(opened) = Opened::new(&ctx.keyring, firm, &stored.value, digest).await else { return Ok(false) };
+    let Ok(secret) = opened.secret(&stored.value) else { return Ok(false) };
+    let is_of = |secret: &SecretString| signature::is_of(secret.expose_secret().as_bytes(), body, signed);
+    let Some(secret) = secret.filter(is_of) else { return Ok(false) };
+    let id = signature::digest(secret.expose_secret().as_bytes(), body);
+    record(ctx, firm, digest, &stored, &id, body).await
+}
 
-    async fn shake_hands(
-        &self,
-        firm: &FirmId,
-        digest: &str,
-        stored: Stored<Hook>,
-        secret: &str,
-    ) -> Result<WebhookReply> {
-        if secret.is_empty() || secret.len() > MOST_SECRET || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Ok(400.into());
-        }
-        let reply = WebhookReply { status: 200, headers: vec![("X-Hook-Secret", secret.to_owned())] };
-        let brought = SecretString::from(secret);
-        let waited_for = hook::health(&self.journal, firm).await?.is_none_or(|health| !health.delivers);
-        let asked = Doubtful::Shake(digest.to_owned());
-        let wake = waited_for && self.share_of(firm).may(asked, self.runtime.monotonic());
-        let mut stored = Some(stored);
-        for _ in 0..MOST_TURNS {
-            let Some(Stored { value: mut hook, version, due_at }) = stored.take() else { return Ok(404.into()) };
-            let opened = Opened::new(&self.keyring, firm, &hook, digest).await?;
-            let mut unit = self.journal.unit(firm)?;
-            if opened.shake(&mut hook, &brought)? {
-                let left = match due_at {
-                    Some(due) => Some(self.left(due).await?),
-                    None => None,
-                };
-                unit.put_due(hook::key(firm, digest), Expect::Version(version), left, &hook)?;
-            }
-            if wake {
-                // By then Clio has read the reply, and says whether it was the one.
-                wake_after(&self.journal, &mut unit, Chore::Subscriptions, HANDSHAKE).await?;
-            }
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                self.claims.nudge.nudge();
-                return Ok(reply);
-            }
-            stored = self.journal.get::<Hook>(&hook::key(firm, digest)).await?;
-        }
-        Err(Error::new(Code::StoreConflict).with("reason", "webhook_contended"))
+async fn shake_hands(
+    ctx: &Context,
+    caches: &Caches,
+    firm: &FirmId,
+    digest: &str,
+    stored: Stored<Hook>,
+    secret: &str,
+) -> Result<WebhookReply> {
+    if secret.is_empty() || secret.len() > MOST_SECRET || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(400.into());
     }
+    let reply = WebhookReply { status: 200, headers: vec![("X-Hook-Secret", secret.to_owned())] };
+    let brought = SecretString::from(secret);
+    let waited_for = hook::health(&ctx.journal, firm).await?.is_none_or(|health| !health.delivers);
+    let asked = Doubtful::Shake(digest.to_owned());
+    let wake = waited_for && caches.may(firm, asked, ctx.runtime.monotonic());
+    let mut stored = Some(stored);
+    for _ in 0..MOST_TURNS {
+        let Some(Stored { value: mut hook, version, due_at }) = stored.take() else { return Ok(404.into()) };
+        let opened = Opened::new(&ctx.keyring, firm, &hook, digest).await?;
+        let mut unit = ctx.journal.unit(firm)?;
+        if opened.shake(&mut hook, &brought)? {
+            let left = match due_at {
+                Some(due) => Some(left(ctx, due).await?),
+                None => None,
+            };
+            unit.put_due(hook::key(firm, digest), Expect::Version(version), left, &hook)?;
+        }
+        if wake {
+            // By then Clio has read the reply, and says whether it was the one.
+            wake_after(&ctx.journal, &mut unit, Chore::Subscriptions, HANDSHAKE).await?;
+        }
+        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+            ctx.workers.nudge();
+            return Ok(reply);
+        }
+        stored = ctx.journal.get::<Hook>(&hook::key(firm, digest)).await?;
+    }
+    Err(Error::new(Code::StoreConflict).with("reason", "webhook_contended"))
+}
 
-    async fn left(&self, due: Timestamp) -> Result<core::time::Duration> {
-        Ok(self.journal.store_now().await?.until(due))
-    }
+async fn left(ctx: &Context, due: Timestamp) -> Result<core::time::Duration> {
+    Ok(ctx.journal.store_now().await?.until(due))
+}
 
-    /// `false`: it was recorded before, or the subscription is not what it was.
-    async fn record(&self, firm: &FirmId, digest: &str, hook: &Stored<Hook>, id: &str, body: &[u8]) -> Result<bool> {
-        // Signed by Clio and unreadable: something happened, and the poll will find what.
-        let delivery = serde_json::from_slice::<Delivery>(body).ok();
-        let data = delivery.as_ref().and_then(|delivery| delivery.data.as_ref());
-        let text = |name: &str| data.and_then(|data| data.get(name)).and_then(serde_json::Value::as_str);
-        let incoming = Incoming {
-            model: hook.value.model,
-            link_set: hook.value.link_set.clone(),
-            deleted: delivery.as_ref().and_then(|it| it.meta.as_ref()?.event.as_deref()) == Some("deleted"),
-            clio: data.and_then(|data| data.get("id")).and_then(id_of),
-            status: text("status").and_then(crate::clio::MatterStatus::parse),
-            updated_at: text("updated_at").and_then(Timestamp::parse),
-            received_at: self.runtime.now(),
-            applied: false,
-            attempts: 0,
-        };
-        let mut unit = self.journal.unit(firm)?;
-        unit.put_due(key_of(firm, id), Expect::Absent, Some(core::time::Duration::ZERO), &incoming)?;
-        unit.check(hook::key(firm, digest), Expect::Version(hook.version.clone()));
-        let done = matches!(self.journal.commit(&unit).await?, Commit::Done { .. });
-        if done {
-            self.claims.nudge.nudge();
-        }
-        Ok(done)
+/// `false`: it was recorded before, or the subscription is not what it was.
+async fn record(
+    ctx: &Context,
+    firm: &FirmId,
+    digest: &str,
+    hook: &Stored<Hook>,
+    id: &str,
+    body: &[u8],
+) -> Result<bool> {
+    // Signed by Clio and unreadable: something happened, and the poll will find what.
+    let delivery = serde_json::from_slice::<Delivery>(body).ok();
+    let data = delivery.as_ref().and_then(|delivery| delivery.data.as_ref());
+    let text = |name: &str| data.and_then(|data| data.get(name)).and_then(serde_json::Value::as_str);
+    let incoming = Incoming {
+        model: hook.value.model,
+        link_set: hook.value.link_set.clone(),
+        deleted: delivery.as_ref().and_then(|it| it.meta.as_ref()?.event.as_deref()) == Some("deleted"),
+        clio: data.and_then(|data| data.get("id")).and_then(id_of),
+        status: text("status").and_then(crate::clio::MatterStatus::parse),
+        updated_at: text("updated_at").and_then(Timestamp::parse),
+        received_at: ctx.runtime.now(),
+        applied: false,
+        attempts: 0,
+    };
+    let mut unit = ctx.journal.unit(firm)?;
+    unit.put_due(key_of(firm, id), Expect::Absent, Some(core::time::Duration::ZERO), &incoming)?;
+    unit.check(hook::key(firm, digest), Expect::Version(hook.version.clone()));
+    let done = matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. });
+    if done {
+        ctx.workers.nudge();
     }
+    Ok(done)
+}
 
-    async fn refuse(&self, firm: &FirmId, hook: &Hook, reason: &'static str) -> Result<WebhookReply> {
-        if self.share_of(firm).may(Doubtful::Tell, self.runtime.monotonic()) {
-            let mut unit = self.journal.unit(firm)?;
-            let entry = AuditEntry::by_system(Action::WebhookRefused, AuditStatus::Refused);
-            unit.audit(entry.with("reason", reason).with("model", hook.model.name()));
-            self.journal.commit_or_conflict(&unit).await?;
-        }
-        Ok(401.into())
+async fn refuse(
+    ctx: &Context,
+    caches: &Caches,
+    firm: &FirmId,
+    hook: &Hook,
+    reason: &'static str,
+) -> Result<WebhookReply> {
+    if caches.may(firm, Doubtful::Tell, ctx.runtime.monotonic()) {
+        let mut unit = ctx.journal.unit(firm)?;
+        let entry = AuditEntry::by_system(Action::WebhookRefused, AuditStatus::Refused);
+        unit.audit(entry.with("reason", reason).with("model", hook.model.name()));
+        ctx.journal.commit_or_conflict(&unit).await?;
     }
+    Ok(401.into())
 }
 
 fn id_of(value: &serde_json::Value) -> Option<crate::domain::ClioId> {

@@ -15,6 +15,7 @@
 //!
 //! Only subscriptions whose URL holds a token of this firm are touched. Without the permission for webhooks nothing is lost: matters are polled.
 
+use super::reconcile;
 use core::time::Duration;
 
 use secrecy::SecretString;
@@ -22,7 +23,7 @@ use secrecy::SecretString;
 use super::hook;
 use super::hook::{HOOKS, Hook, HookHealth, HookState, Opened, health_key};
 use crate::calls::budget::Class;
-use crate::calls::{Caller, Executed, executed};
+use crate::calls::{Caller, Context, Executed, executed};
 use crate::clio::{HookModel, HookStatus, Outcome, Webhook, webhooks};
 use crate::connection::{Connection, Links};
 use crate::domain::{FirmId, Timestamp};
@@ -30,7 +31,6 @@ use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Version};
 use crate::store::schedule::Next;
 use crate::store::{Action, AuditEntry, AuditStatus, Stored};
-use crate::sync::Engine;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Clio allows 31 days (Clio: Webhooks); its clock may be ahead.
@@ -78,385 +78,385 @@ struct Care<'a> {
     caller: Caller<'a>,
 }
 
-impl Engine {
-    pub(crate) async fn keep_subscriptions(&self, firm: &FirmId) -> Result<Next> {
-        let connection = Connection::load_usable(&self.journal, firm).await?.value;
-        let Some(base) = &self.webhook_url else {
-            self.note_health(firm, &connection, HookHealth::silent("no_webhook_url", self.runtime.now()), None).await?;
-            return Ok(Some(LOOK));
-        };
-        let links = Links::of(firm, &connection);
-        let care = Care { firm, connection: &connection, base, caller: Caller::of_firm(self, &links, Class::Live) };
-        let listed = match care.caller.all_pages(webhooks::list()).await {
-            Ok(listed) => listed,
-            Err(failure) => {
-                self.poll_soon(firm).await?;
-                let cause = cause_of(&failure.error).name();
-                let health = HookHealth::silent(cause, self.runtime.now());
-                self.note_health(firm, &connection, health, Some(&failure.error)).await?;
-                return if is_forbidden(&failure.error) { Ok(Some(LOOK)) } else { Err(failure.error) };
-            }
-        };
-        let mut pairs = self.pairs(&care, listed).await?;
-        let settings = crate::settings::load(&self.journal, firm).await?;
-        let mut wanted = vec![HookModel::Matter];
-        wanted.extend(settings.contact_review.then_some(HookModel::Contact));
-        let mut next = LOOK;
-        let mut health = HookHealth::silent("pending", self.runtime.now());
-        let mut failed = None;
-        let mut why = None;
-        for model in wanted {
-            match self.keep_model(&care, &mut pairs, model).await {
-                Ok(kept) => {
-                    if model == HookModel::Matter && kept.enabled {
-                        (health.delivers, health.cause) = (true, None);
-                    }
-                    next = next.min(kept.look);
-                    health.expires_at = [health.expires_at, kept.ends].into_iter().flatten().min();
-                }
-                Err(error) => {
-                    // Of one model: the other one goes on.
-                    if model == HookModel::Matter {
-                        self.poll_soon(firm).await?;
-                    }
-                    health.cause = Some(cause_of(&error).name().to_owned());
-                    why = Some(error.clone());
-                    failed = failed.or(Some(error).filter(|error| !is_forbidden(error)));
-                }
-            }
+pub(crate) async fn keep_subscriptions(ctx: &Context, firm: &FirmId) -> Result<Next> {
+    let connection = Connection::load_usable(&ctx.journal, firm).await?.value;
+    let Some(base) = &ctx.webhook_url else {
+        note_health(ctx, firm, &connection, HookHealth::silent("no_webhook_url", ctx.runtime.now()), None).await?;
+        return Ok(Some(LOOK));
+    };
+    let links = Links::of(firm, &connection);
+    let care = Care { firm, connection: &connection, base, caller: Caller::of_firm(ctx, &links, Class::Live) };
+    let listed = match care.caller.all_pages(webhooks::list()).await {
+        Ok(listed) => listed,
+        Err(failure) => {
+            reconcile::poll_soon(ctx, firm).await?;
+            let cause = cause_of(&failure.error).name();
+            let health = HookHealth::silent(cause, ctx.runtime.now());
+            note_health(ctx, firm, &connection, health, Some(&failure.error)).await?;
+            return if is_forbidden(&failure.error) { Ok(Some(LOOK)) } else { Err(failure.error) };
         }
-        self.note_health(firm, &connection, health, why.as_ref()).await?;
-        self.prune(&care, pairs, &settings).await?;
-        failed.map_or(Ok(Some(next)), Err)
-    }
-
-    /// Looks after the subscription of one model: keeps one, retires others, or makes one.
-    async fn keep_model(&self, care: &Care<'_>, pairs: &mut [Pair], model: HookModel) -> Result<Kept> {
-        let ours = |pair: &Pair| {
-            pair.hook.model == model
-                && pair.hook.connection == care.connection.id
-                && pair.hook.state != HookState::Retired
-        };
-        let mut kept = None;
-        for pair in pairs.iter_mut().filter(|pair| ours(pair)) {
-            match kept {
-                Some(_) => self.retire(care.firm, pair).await?,
-                None => {
-                    kept = self.keep(care, pair).await?;
-                    if kept.is_none() {
-                        self.retire(care.firm, pair).await?;
-                    }
+    };
+    let mut pairs = pairs(ctx, &care, listed).await?;
+    let settings = crate::settings::load(&ctx.journal, firm).await?;
+    let mut wanted = vec![HookModel::Matter];
+    wanted.extend(settings.contact_review.then_some(HookModel::Contact));
+    let mut next = LOOK;
+    let mut health = HookHealth::silent("pending", ctx.runtime.now());
+    let mut failed = None;
+    let mut why = None;
+    for model in wanted {
+        match keep_model(ctx, &care, &mut pairs, model).await {
+            Ok(kept) => {
+                if model == HookModel::Matter && kept.enabled {
+                    (health.delivers, health.cause) = (true, None);
                 }
+                next = next.min(kept.look);
+                health.expires_at = [health.expires_at, kept.ends].into_iter().flatten().min();
             }
-        }
-        if let Some(kept) = kept {
-            return Ok(kept);
-        }
-        match self.subscribe(care, model).await {
-            Err(error) if error.code() == Code::SyncInDoubt => {
-                let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Noted);
-                let mut unit = self.journal.unit(care.firm)?;
-                unit.audit(entry.with("model", model.name()).error(&error));
-                self.journal.commit(&unit).await?;
-                Ok(Kept::waiting(LOOK_SOON))
+            Err(error) => {
+                // Of one model: the other one goes on.
+                if model == HookModel::Matter {
+                    reconcile::poll_soon(ctx, firm).await?;
+                }
+                health.cause = Some(cause_of(&error).name().to_owned());
+                why = Some(error.clone());
+                failed = failed.or(Some(error).filter(|error| !is_forbidden(error)));
             }
-            made => made,
         }
     }
+    note_health(ctx, firm, &connection, health, why.as_ref()).await?;
+    prune(ctx, &care, pairs, &settings).await?;
+    failed.map_or(Ok(Some(next)), Err)
+}
 
-    /// Clio's list and our records, by the digest of the token.
-    async fn pairs(&self, care: &Care<'_>, listed: Vec<Webhook>) -> Result<Vec<Pair>> {
-        let mut listed: Vec<(Option<String>, Option<Webhook>)> = listed
-            .into_iter()
-            .map(|webhook| (webhook.url.as_ref().and_then(|url| hook::digest_in(url.expose())), Some(webhook)))
+/// Looks after the subscription of one model: keeps one, retires others, or makes one.
+async fn keep_model(ctx: &Context, care: &Care<'_>, pairs: &mut [Pair], model: HookModel) -> Result<Kept> {
+    let ours = |pair: &Pair| {
+        pair.hook.model == model && pair.hook.connection == care.connection.id && pair.hook.state != HookState::Retired
+    };
+    let mut kept = None;
+    for pair in pairs.iter_mut().filter(|pair| ours(pair)) {
+        match kept {
+            Some(_) => retire(ctx, care.firm, pair).await?,
+            None => {
+                kept = keep(ctx, care, pair).await?;
+                if kept.is_none() {
+                    retire(ctx, care.firm, pair).await?;
+                }
+            }
+        }
+    }
+    if let Some(kept) = kept {
+        return Ok(kept);
+    }
+    match subscribe(ctx, care, model).await {
+        Err(error) if error.code() == Code::SyncInDoubt => {
+            let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Noted);
+            let mut unit = ctx.journal.unit(care.firm)?;
+            unit.audit(entry.with("model", model.name()).error(&error));
+            ctx.journal.commit(&unit).await?;
+            Ok(Kept::waiting(LOOK_SOON))
+        }
+        made => made,
+    }
+}
+
+/// Clio's list and our records, by the digest of the token.
+async fn pairs(ctx: &Context, care: &Care<'_>, listed: Vec<Webhook>) -> Result<Vec<Pair>> {
+    let mut listed: Vec<(Option<String>, Option<Webhook>)> = listed
+        .into_iter()
+        .map(|webhook| (webhook.url.as_ref().and_then(|url| hook::digest_in(url.expose())), Some(webhook)))
+        .collect();
+    let mut pairs = Vec::new();
+    for (digest, Stored { value, version, due_at }) in ctx.journal.list::<Hook>(care.firm, HOOKS, "").await? {
+        // The one that we know by its id; else the oldest with this URL.
+        let mut same: Vec<&mut Option<Webhook>> = listed
+            .iter_mut()
+            .filter(|(there, webhook)| webhook.is_some() && there.as_deref() == Some(digest.as_str()))
+            .map(|(_, webhook)| webhook)
             .collect();
-        let mut pairs = Vec::new();
-        for (digest, Stored { value, version, due_at }) in self.journal.list::<Hook>(care.firm, HOOKS, "").await? {
-            // The one that we know by its id; else the oldest with this URL.
-            let mut same: Vec<&mut Option<Webhook>> = listed
-                .iter_mut()
-                .filter(|(there, webhook)| webhook.is_some() && there.as_deref() == Some(digest.as_str()))
-                .map(|(_, webhook)| webhook)
-                .collect();
-            same.sort_by_key(|webhook| webhook.as_ref().map(|webhook| (value.clio != Some(webhook.id), webhook.id)));
-            let mut same = same.into_iter().filter_map(Option::take);
-            let first = same.next();
-            for twice in same {
-                // Nothing prevents two with one URL (a repeated request): the others are leftovers.
-                pairs.push(Pair::leftover(care.connection, twice));
-            }
-            pairs.push(Pair { digest, hook: value, version, due_at, listed: first });
+        same.sort_by_key(|webhook| webhook.as_ref().map(|webhook| (value.clio != Some(webhook.id), webhook.id)));
+        let mut same = same.into_iter().filter_map(Option::take);
+        let first = same.next();
+        for twice in same {
+            // Nothing prevents two with one URL (a repeated request): the others are leftovers.
+            pairs.push(Pair::leftover(care.connection, twice));
         }
-        // A token of this firm without a record: the database lost it. A record is put before its subscription is asked for, so none is on its way.
-        for (_, listed) in listed {
-            let Some(listed) = listed else { continue };
-            let token = listed.url.as_ref().and_then(|url| token_below(care.base, url.expose()));
-            if token.and_then(hook::read).is_some_and(|(named, _)| named == *care.firm) {
-                pairs.push(Pair::leftover(care.connection, listed));
-            }
-        }
-        Ok(pairs)
+        pairs.push(Pair { digest, hook: value, version, due_at, listed: first });
     }
+    // A token of this firm without a record: the database lost it. A record is put before its subscription is asked for, so none is on its way.
+    for (_, listed) in listed {
+        let Some(listed) = listed else { continue };
+        let token = listed.url.as_ref().and_then(|url| token_below(care.base, url.expose()));
+        if token.and_then(hook::read).is_some_and(|(named, _)| named == *care.firm) {
+            pairs.push(Pair::leftover(care.connection, listed));
+        }
+    }
+    Ok(pairs)
+}
 
-    /// Looks after one that is wanted. `None`: it is of no use any more.
-    async fn keep(&self, care: &Care<'_>, pair: &mut Pair) -> Result<Option<Kept>> {
-        let (firm, caller) = (care.firm, &care.caller);
-        let Some(listed) = pair.listed.clone() else {
-            let now = self.journal.store_now().await?;
-            let may_come = pair.hook.state == HookState::Creating && pair.due_at.is_some_and(|due| due > now);
-            if !may_come {
-                self.poll_soon(firm).await?;
+/// Looks after one that is wanted. `None`: it is of no use any more.
+async fn keep(ctx: &Context, care: &Care<'_>, pair: &mut Pair) -> Result<Option<Kept>> {
+    let (firm, caller) = (care.firm, &care.caller);
+    let Some(listed) = pair.listed.clone() else {
+        let now = ctx.journal.store_now().await?;
+        let may_come = pair.hook.state == HookState::Creating && pair.due_at.is_some_and(|due| due > now);
+        if !may_come {
+            reconcile::poll_soon(ctx, firm).await?;
+        }
+        return Ok(may_come.then_some(Kept::waiting(LOOK_SOON)));
+    };
+    let moved = listed.url.as_ref().is_some_and(|url| token_below(care.base, url.expose()).is_none());
+    if moved || listed.status == Some(HookStatus::Suspended) {
+        reconcile::poll_soon(ctx, firm).await?;
+        return Ok(None);
+    }
+    let mut changed = pair.hook.state != HookState::Live || pair.hook.clio != Some(listed.id);
+    let pending = listed.status == Some(HookStatus::Pending);
+    let overdue = pair.hook.asked_at + UNCONFIRMED < ctx.runtime.now();
+    if !(overdue && pending) {
+        changed |= confirm(ctx, care, pair, &listed).await?;
+    }
+    if overdue && (pending || !pair.hook.has_secret()) {
+        // Whatever went wrong with its handshake, or whoever sent others: the next one has another URL. Not at once: it may go wrong again.
+        retire(ctx, firm, pair).await?;
+        return Ok(Some(Kept::waiting(LOOK_LATER)));
+    }
+    let mut ends = listed.expires_at;
+    let clio_now = ctx.clio.clio_now().unwrap_or_else(|| ctx.runtime.now());
+    let mut renewed = false;
+    if ends.is_none_or(|ends| ends < clio_now + RENEW_BEFORE) {
+        match caller.repeat(&webhooks::extend(listed.id, clio_now + LIFE)?).await {
+            Ok(extended) => {
+                ends = extended.expires_at.or(Some(clio_now + LIFE));
+                renewed = true;
+                changed = true;
             }
-            return Ok(may_come.then_some(Kept::waiting(LOOK_SOON)));
+            Err(failure) if failure.error.code() == Code::ClioNotFound => {
+                reconcile::poll_soon(ctx, firm).await?;
+                return Ok(None);
+            }
+            Err(failure) => {
+                reconcile::poll_soon(ctx, firm).await?;
+                return Err(failure.error);
+            }
+        }
+    }
+    let mut enabled = pair.is_enabled();
+    if changed || pair.hook.expires_at != ends {
+        pair.hook.state = HookState::Live;
+        pair.hook.clio = Some(listed.id);
+        pair.hook.expires_at = ends;
+        let entry = renewed.then(|| audit(Action::WebhookRenewed, &pair.hook));
+        // A conflict: a handshake came in. What is to be written is found out again.
+        enabled &= put(ctx, firm, pair, None, entry).await?;
+    }
+    Ok(Some(Kept { enabled, ends, look: if enabled { LOOK } else { LOOK_SOON } }))
+}
+
+/// Finds out which secret is Clio's. Gives whether the record is another now.
+///
+/// Clio names it over the API. If it does not, a secret is known by what Clio accepts: it activates the subscription with the right one only; and of one that is enabled,
+/// the only handshake that ever came was Clio's. What was confirmed once stays.
+async fn confirm(ctx: &Context, care: &Care<'_>, pair: &mut Pair, listed: &Webhook) -> Result<bool> {
+    let opened = Opened::new(&ctx.keyring, care.firm, &pair.hook, &pair.digest).await?;
+    let candidates = opened.candidates(&pair.hook)?;
+    let known = opened.secret(&pair.hook)?;
+    let pending = listed.status == Some(HookStatus::Pending);
+    if let Some(secret) = &listed.shared_secret {
+        let knew = known.is_some_and(|known| hook::same(&known, secret));
+        if !knew {
+            opened.confirm(&mut pair.hook, secret)?;
+        }
+        // Its handshake came, and was not answered in time or the answer was lost: it is not sent again.
+        if pending && pair.hook.shaken {
+            activate(ctx, care, listed, secret).await?;
+        }
+        return Ok(!knew);
+    }
+    if known.is_some() {
+        return Ok(false);
+    }
+    let mut named = candidates.first().filter(|_| !pending && candidates.len() == 1);
+    for candidate in candidates.iter().filter(|_| pending) {
+        if activate(ctx, care, listed, candidate).await? {
+            named = Some(candidate);
+        }
+    }
+    let Some(secret) = named else { return Ok(false) };
+    opened.confirm(&mut pair.hook, secret)?;
+    Ok(true)
+}
+
+/// Answers a handshake through the API. `false`: Clio refused.
+async fn activate(_ctx: &Context, care: &Care<'_>, listed: &Webhook, secret: &SecretString) -> Result<bool> {
+    match care.caller.repeat(&webhooks::activate(listed.id, secret)).await {
+        Ok(()) => Ok(true),
+        Err(failure) if failure.outcome == Outcome::Refused => Ok(false),
+        Err(failure) => Err(failure.error),
+    }
+}
+
+/// A new subscription. [`Code::SyncInDoubt`]: perhaps.
+async fn subscribe(ctx: &Context, care: &Care<'_>, model: HookModel) -> Result<Kept> {
+    let firm = care.firm;
+    let turn = care.caller.ready().await?;
+    let (token, digest) = hook::mint(&*ctx.runtime, firm)?;
+    let hook = Hook::new(care.connection, model, ctx.runtime.now());
+    let config = ctx.config;
+    let quiet = config.quiet();
+    let not_after = ctx.runtime.monotonic() + config.send_window;
+    let mut unit = ctx.journal.unit(firm)?;
+    unit.check(Connection::key(firm), Expect::Version(turn.grant.connection_version.clone()));
+    let version = unit.put_due(hook::key(firm, &digest), Expect::Absent, Some(quiet), &hook)?;
+    ctx.journal.commit_or_conflict(&unit).await?;
+    let clio_now = ctx.clio.clio_now().unwrap_or_else(|| ctx.runtime.now());
+    let request = webhooks::create(model, &hook::url(care.base, &token), clio_now + LIFE)?;
+    match care.caller.send_once(turn, &request, Some(not_after)).await {
+        Ok(listed) => take_created(ctx, care, &digest, &listed).await,
+        Err(failed) => {
+            let failure = failed.failure;
+            if executed(&failure) == Executed::No {
+                let mut pair = Pair { digest, hook, version, due_at: None, listed: None };
+                retire(ctx, firm, &mut pair).await?;
+                return Err(failure.error);
+            }
+            let doubt = Error::new(Code::SyncInDoubt).with("collection", HOOKS);
+            Err(doubt.with("cause", failure.error.code().name()).caused_by(failure.error))
+        }
+    }
+}
+
+/// Clio has a new subscription. Its handshake may have come already, or come while this is written; and it may not be wanted any more.
+async fn take_created(ctx: &Context, care: &Care<'_>, digest: &str, listed: &Webhook) -> Result<Kept> {
+    let firm = care.firm;
+    for _ in 0..MOST_TURNS {
+        let stored = ctx.journal.get::<Hook>(&hook::key(firm, digest)).await?;
+        let Some(Stored { value: mut hook, version, .. }) =
+            stored.filter(|stored| stored.value.state != HookState::Retired)
+        else {
+            // Disconnected meanwhile. Should Clio not take this, its first delivery is answered with 410.
+            let _ = care.caller.repeat(&webhooks::delete(listed.id)).await;
+            return Err(Code::NotConnected.into());
         };
-        let moved = listed.url.as_ref().is_some_and(|url| token_below(care.base, url.expose()).is_none());
-        if moved || listed.status == Some(HookStatus::Suspended) {
-            self.poll_soon(firm).await?;
-            return Ok(None);
-        }
-        let mut changed = pair.hook.state != HookState::Live || pair.hook.clio != Some(listed.id);
-        let pending = listed.status == Some(HookStatus::Pending);
-        let overdue = pair.hook.asked_at + UNCONFIRMED < self.runtime.now();
-        if !(overdue && pending) {
-            changed |= self.confirm(care, pair, &listed).await?;
-        }
-        if overdue && (pending || !pair.hook.has_secret()) {
-            // Whatever went wrong with its handshake, or whoever sent others: the next one has another URL. Not at once: it may go wrong again.
-            self.retire(firm, pair).await?;
-            return Ok(Some(Kept::waiting(LOOK_LATER)));
-        }
-        let mut ends = listed.expires_at;
-        let clio_now = self.clio.clio_now().unwrap_or_else(|| self.runtime.now());
-        let mut renewed = false;
-        if ends.is_none_or(|ends| ends < clio_now + RENEW_BEFORE) {
-            match caller.repeat(&webhooks::extend(listed.id, clio_now + LIFE)?).await {
-                Ok(extended) => {
-                    ends = extended.expires_at.or(Some(clio_now + LIFE));
-                    renewed = true;
-                    changed = true;
-                }
-                Err(failure) if failure.error.code() == Code::ClioNotFound => {
-                    self.poll_soon(firm).await?;
-                    return Ok(None);
-                }
-                Err(failure) => {
-                    self.poll_soon(firm).await?;
-                    return Err(failure.error);
-                }
-            }
-        }
-        let mut enabled = pair.is_enabled();
-        if changed || pair.hook.expires_at != ends {
-            pair.hook.state = HookState::Live;
-            pair.hook.clio = Some(listed.id);
-            pair.hook.expires_at = ends;
-            let entry = renewed.then(|| audit(Action::WebhookRenewed, &pair.hook));
-            // A conflict: a handshake came in. What is to be written is found out again.
-            enabled &= self.put(firm, pair, None, entry).await?;
-        }
-        Ok(Some(Kept { enabled, ends, look: if enabled { LOOK } else { LOOK_SOON } }))
-    }
-
-    /// Finds out which secret is Clio's. Gives whether the record is another now.
-    ///
-    /// Clio names it over the API. If it does not, a secret is known by what Clio accepts: it activates the subscription with the right one only; and of one that is enabled,
-    /// the only handshake that ever came was Clio's. What was confirmed once stays.
-    async fn confirm(&self, care: &Care<'_>, pair: &mut Pair, listed: &Webhook) -> Result<bool> {
-        let opened = Opened::new(&self.keyring, care.firm, &pair.hook, &pair.digest).await?;
-        let candidates = opened.candidates(&pair.hook)?;
-        let known = opened.secret(&pair.hook)?;
-        let pending = listed.status == Some(HookStatus::Pending);
+        (hook.clio, hook.expires_at) = (Some(listed.id), listed.expires_at);
         if let Some(secret) = &listed.shared_secret {
-            let knew = known.is_some_and(|known| hook::same(&known, secret));
-            if !knew {
-                opened.confirm(&mut pair.hook, secret)?;
-            }
-            // Its handshake came, and was not answered in time or the answer was lost: it is not sent again.
-            if pending && pair.hook.shaken {
-                self.activate(care, listed, secret).await?;
-            }
-            return Ok(!knew);
+            Opened::new(&ctx.keyring, firm, &hook, digest).await?.confirm(&mut hook, secret)?;
         }
-        if known.is_some() {
-            return Ok(false);
+        hook.state = HookState::Live;
+        let entry = audit(Action::WebhookCreated, &hook);
+        let mut pair = Pair { digest: digest.to_owned(), hook, version, due_at: None, listed: Some(listed.clone()) };
+        if put(ctx, firm, &mut pair, None, Some(entry)).await? {
+            let enabled = pair.is_enabled();
+            return Ok(Kept { enabled, ends: listed.expires_at, look: if enabled { LOOK } else { LOOK_SOON } });
         }
-        let mut named = candidates.first().filter(|_| !pending && candidates.len() == 1);
-        for candidate in candidates.iter().filter(|_| pending) {
-            if self.activate(care, listed, candidate).await? {
-                named = Some(candidate);
-            }
-        }
-        let Some(secret) = named else { return Ok(false) };
-        opened.confirm(&mut pair.hook, secret)?;
-        Ok(true)
     }
+    Err(Code::StoreConflict.into())
+}
 
-    /// Answers a handshake through the API. `false`: Clio refused.
-    async fn activate(&self, care: &Care<'_>, listed: &Webhook, secret: &SecretString) -> Result<bool> {
-        match care.caller.repeat(&webhooks::activate(listed.id, secret)).await {
-            Ok(()) => Ok(true),
-            Err(failure) if failure.outcome == Outcome::Refused => Ok(false),
-            Err(failure) => Err(failure.error),
+/// Writes a record of ours. `false`: a handshake wrote it meanwhile.
+async fn put(
+    ctx: &Context,
+    firm: &FirmId,
+    pair: &mut Pair,
+    due: Option<Duration>,
+    entry: Option<AuditEntry>,
+) -> Result<bool> {
+    let mut unit = ctx.journal.unit(firm)?;
+    let expect = Expect::Version(pair.version.clone());
+    let version = unit.put_due(hook::key(firm, &pair.digest), expect, due, &pair.hook)?;
+    entry.into_iter().for_each(|entry| unit.audit(entry));
+    if ctx.journal.commit(&unit).await? == Commit::Conflict {
+        return Ok(false);
+    }
+    pair.version = version;
+    Ok(true)
+}
+
+async fn retire(ctx: &Context, firm: &FirmId, pair: &mut Pair) -> Result<()> {
+    pair.hook.retire();
+    pair.hook.clio = pair.listed.as_ref().map(|listed| listed.id);
+    // A conflict: a handshake in this moment; the next look retires it.
+    put(ctx, firm, pair, Some(FORGET), None).await.map(|_| ())
+}
+
+/// Deletes in Clio what is ours and not wanted, and forgets what has long been retired.
+async fn prune(
+    ctx: &Context,
+    care: &Care<'_>,
+    pairs: Vec<Pair>,
+    settings: &crate::settings::FirmSettings,
+) -> Result<()> {
+    let firm = care.firm;
+    for mut pair in pairs {
+        let wanted = pair.hook.model == HookModel::Matter || settings.contact_review;
+        if pair.hook.state != HookState::Retired && (pair.hook.connection != care.connection.id || !wanted) {
+            retire(ctx, firm, &mut pair).await?;
+        }
+        if pair.hook.state != HookState::Retired {
+            continue;
+        }
+        if let Some(listed) = &pair.listed {
+            match care.caller.repeat(&webhooks::delete(listed.id)).await {
+                Ok(()) => {}
+                Err(failure) if failure.error.code() == Code::ClioNotFound => {}
+                Err(failure) => return Err(failure.error),
+            }
+            let mut unit = ctx.journal.unit(firm)?;
+            let entry = audit(Action::WebhookDeleted, &pair.hook).with("webhook", listed.id);
+            let suspended = listed.status == Some(HookStatus::Suspended);
+            unit.audit(if suspended { entry.with("was", "suspended") } else { entry });
+            if pair.hook.clio.take().is_some() && !pair.digest.is_empty() {
+                let expect = Expect::Version(pair.version);
+                unit.put_due(hook::key(firm, &pair.digest), expect, Some(FORGET), &pair.hook)?;
+            }
+            ctx.journal.commit_or_conflict(&unit).await?;
+        } else if is_past(ctx, pair.due_at).await? {
+            let mut unit = ctx.journal.unit(firm)?;
+            unit.delete(hook::key(firm, &pair.digest), pair.version);
+            ctx.journal.commit(&unit).await?;
         }
     }
+    Ok(())
+}
 
-    /// A new subscription. [`Code::SyncInDoubt`]: perhaps.
-    async fn subscribe(&self, care: &Care<'_>, model: HookModel) -> Result<Kept> {
-        let firm = care.firm;
-        let turn = care.caller.ready().await?;
-        let (token, digest) = hook::mint(&*self.runtime, firm)?;
-        let hook = Hook::new(care.connection, model, self.runtime.now());
-        let config = self.config;
-        let quiet = config.quiet();
-        let not_after = self.runtime.monotonic() + config.send_window;
-        let mut unit = self.journal.unit(firm)?;
-        unit.check(Connection::key(firm), Expect::Version(turn.grant.connection_version.clone()));
-        let version = unit.put_due(hook::key(firm, &digest), Expect::Absent, Some(quiet), &hook)?;
-        self.journal.commit_or_conflict(&unit).await?;
-        let clio_now = self.clio.clio_now().unwrap_or_else(|| self.runtime.now());
-        let request = webhooks::create(model, &hook::url(care.base, &token), clio_now + LIFE)?;
-        match care.caller.send_once(turn, &request, Some(not_after)).await {
-            Ok(listed) => self.take_created(care, &digest, &listed).await,
-            Err(failed) => {
-                let failure = failed.failure;
-                if executed(&failure) == Executed::No {
-                    let mut pair = Pair { digest, hook, version, due_at: None, listed: None };
-                    self.retire(firm, &mut pair).await?;
-                    return Err(failure.error);
-                }
-                let doubt = Error::new(Code::SyncInDoubt).with("collection", HOOKS);
-                Err(doubt.with("cause", failure.error.code().name()).caused_by(failure.error))
-            }
+async fn is_past(ctx: &Context, due: Option<Timestamp>) -> Result<bool> {
+    let Some(due) = due else { return Ok(false) };
+    Ok(due <= ctx.journal.store_now().await?)
+}
+
+/// Writes how the subscriptions of this connection are. Nothing, if it has ended: there are none then, whatever the look found.
+/// `error`: what its cause was answered with, for the audit log.
+async fn note_health(
+    ctx: &Context,
+    firm: &FirmId,
+    connection: &Connection,
+    health: HookHealth,
+    error: Option<&Error>,
+) -> Result<()> {
+    let key = health_key(firm);
+    for _ in 0..MOST_TURNS {
+        let Some(now) = Connection::load(&ctx.journal, firm).await? else { return Ok(()) };
+        if now.value.id != connection.id || now.value.ended_at.is_some() {
+            return Ok(());
+        }
+        let known = ctx.journal.get::<HookHealth>(&key).await?;
+        let mut unit = ctx.journal.unit(firm)?;
+        unit.check(Connection::key(firm), Expect::Version(now.version));
+        let failing = health.cause.as_deref().filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
+        let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
+        if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
+            let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
+            let entry = entry.with("cause", cause);
+            unit.audit(error.map_or(entry.clone(), |error| entry.answered(error)));
+        }
+        let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
+        unit.put(key.clone(), expect, &health)?;
+        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+            return Ok(());
         }
     }
-
-    /// Clio has a new subscription. Its handshake may have come already, or come while this is written; and it may not be wanted any more.
-    async fn take_created(&self, care: &Care<'_>, digest: &str, listed: &Webhook) -> Result<Kept> {
-        let firm = care.firm;
-        for _ in 0..MOST_TURNS {
-            let stored = self.journal.get::<Hook>(&hook::key(firm, digest)).await?;
-            let Some(Stored { value: mut hook, version, .. }) =
-                stored.filter(|stored| stored.value.state != HookState::Retired)
-            else {
-                // Disconnected meanwhile. Should Clio not take this, its first delivery is answered with 410.
-                let _ = care.caller.repeat(&webhooks::delete(listed.id)).await;
-                return Err(Code::NotConnected.into());
-            };
-            (hook.clio, hook.expires_at) = (Some(listed.id), listed.expires_at);
-            if let Some(secret) = &listed.shared_secret {
-                Opened::new(&self.keyring, firm, &hook, digest).await?.confirm(&mut hook, secret)?;
-            }
-            hook.state = HookState::Live;
-            let entry = audit(Action::WebhookCreated, &hook);
-            let mut pair =
-                Pair { digest: digest.to_owned(), hook, version, due_at: None, listed: Some(listed.clone()) };
-            if self.put(firm, &mut pair, None, Some(entry)).await? {
-                let enabled = pair.is_enabled();
-                return Ok(Kept { enabled, ends: listed.expires_at, look: if enabled { LOOK } else { LOOK_SOON } });
-            }
-        }
-        Err(Code::StoreConflict.into())
-    }
-
-    /// Writes a record of ours. `false`: a handshake wrote it meanwhile.
-    async fn put(
-        &self,
-        firm: &FirmId,
-        pair: &mut Pair,
-        due: Option<Duration>,
-        entry: Option<AuditEntry>,
-    ) -> Result<bool> {
-        let mut unit = self.journal.unit(firm)?;
-        let expect = Expect::Version(pair.version.clone());
-        let version = unit.put_due(hook::key(firm, &pair.digest), expect, due, &pair.hook)?;
-        entry.into_iter().for_each(|entry| unit.audit(entry));
-        if self.journal.commit(&unit).await? == Commit::Conflict {
-            return Ok(false);
-        }
-        pair.version = version;
-        Ok(true)
-    }
-
-    async fn retire(&self, firm: &FirmId, pair: &mut Pair) -> Result<()> {
-        pair.hook.retire();
-        pair.hook.clio = pair.listed.as_ref().map(|listed| listed.id);
-        // A conflict: a handshake in this moment; the next look retires it.
-        self.put(firm, pair, Some(FORGET), None).await.map(|_| ())
-    }
-
-    /// Deletes in Clio what is ours and not wanted, and forgets what has long been retired.
-    async fn prune(&self, care: &Care<'_>, pairs: Vec<Pair>, settings: &crate::settings::FirmSettings) -> Result<()> {
-        let firm = care.firm;
-        for mut pair in pairs {
-            let wanted = pair.hook.model == HookModel::Matter || settings.contact_review;
-            if pair.hook.state != HookState::Retired && (pair.hook.connection != care.connection.id || !wanted) {
-                self.retire(firm, &mut pair).await?;
-            }
-            if pair.hook.state != HookState::Retired {
-                continue;
-            }
-            if let Some(listed) = &pair.listed {
-                match care.caller.repeat(&webhooks::delete(listed.id)).await {
-                    Ok(()) => {}
-                    Err(failure) if failure.error.code() == Code::ClioNotFound => {}
-                    Err(failure) => return Err(failure.error),
-                }
-                let mut unit = self.journal.unit(firm)?;
-                let entry = audit(Action::WebhookDeleted, &pair.hook).with("webhook", listed.id);
-                let suspended = listed.status == Some(HookStatus::Suspended);
-                unit.audit(if suspended { entry.with("was", "suspended") } else { entry });
-                if pair.hook.clio.take().is_some() && !pair.digest.is_empty() {
-                    let expect = Expect::Version(pair.version);
-                    unit.put_due(hook::key(firm, &pair.digest), expect, Some(FORGET), &pair.hook)?;
-                }
-                self.journal.commit_or_conflict(&unit).await?;
-            } else if self.is_past(pair.due_at).await? {
-                let mut unit = self.journal.unit(firm)?;
-                unit.delete(hook::key(firm, &pair.digest), pair.version);
-                self.journal.commit(&unit).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn is_past(&self, due: Option<Timestamp>) -> Result<bool> {
-        let Some(due) = due else { return Ok(false) };
-        Ok(due <= self.journal.store_now().await?)
-    }
-
-    /// Writes how the subscriptions of this connection are. Nothing, if it has ended: there are none then, whatever the look found.
-    /// `error`: what its cause was answered with, for the audit log.
-    async fn note_health(
-        &self,
-        firm: &FirmId,
-        connection: &Connection,
-        health: HookHealth,
-        error: Option<&Error>,
-    ) -> Result<()> {
-        let key = health_key(firm);
-        for _ in 0..MOST_TURNS {
-            let Some(now) = Connection::load(&self.journal, firm).await? else { return Ok(()) };
-            if now.value.id != connection.id || now.value.ended_at.is_some() {
-                return Ok(());
-            }
-            let known = self.journal.get::<HookHealth>(&key).await?;
-            let mut unit = self.journal.unit(firm)?;
-            unit.check(Connection::key(firm), Expect::Version(now.version));
-            let failing = health.cause.as_deref().filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
-            let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
-            if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
-                let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
-                let entry = entry.with("cause", cause);
-                unit.audit(error.map_or(entry.clone(), |error| entry.answered(error)));
-            }
-            let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
-            unit.put(key.clone(), expect, &health)?;
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                return Ok(());
-            }
-        }
-        Err(Code::StoreConflict.into())
-    }
+    Err(Code::StoreConflict.into())
 }
 
 impl Pair {

@@ -7,6 +7,10 @@
 //! **Failure.** A crash between starting a matter and writing it down starts it twice, and the second run finds nothing to do. A matter that fails is counted and left to
 //! the queue, which tries again as after any failure. While the firm is not connected its jobs are parked, and the backfill with them.
 
+use crate::calls::Context;
+use crate::connection::Links;
+use crate::sync::execute::load_intake;
+use crate::sync::known;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -122,6 +126,27 @@ fn key(firm: &FirmId, id: &str) -> Key {
 
 fn part_key(firm: &FirmId, id: &str, part: usize) -> Key {
     Key::new(firm, PARTS, format!("{id}/{part:08}"))
+}
+
+/// What syncing these matters in bulk would cost.
+pub(crate) async fn plan_backfill(ctx: &Context, firm: &FirmId, matters: &[MatterId]) -> Result<BackfillPlan> {
+    let mut whole = BackfillPlan::default();
+    let links = Links::current(&ctx.journal, firm).await?;
+    for matter in matters {
+        match load_intake(ctx, firm, matter).await {
+            Ok(intake) => {
+                let plan = known::plan(ctx, &links, &intake).await?;
+                whole.matters += 1;
+                whole.calls.add(plan.calls);
+            }
+            Err(_) => whole.unreadable += 1,
+        }
+    }
+    let (limit, left) = ctx.share_of(firm).budget.told().await?;
+    // The last call is made in a window of its own only if those before it are full.
+    let later = u64::from(whole.calls.most).saturating_sub(left.unwrap_or(limit));
+    whole.lasts_ms = later.div_ceil(limit.max(1)) * 60_000;
+    Ok(whole)
 }
 
 /// Writes the list, then the record that makes it count.

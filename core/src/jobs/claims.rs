@@ -1,20 +1,21 @@
 //! Triggers, claims, heartbeats and releases: everything that writes the three records of a job.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::job::{
     ClaimRecord, First, Job, LastRun, Lease, Next, claim_key, first_key, job_key, lease_key, needs_admin,
 };
+use crate::calls::Fence;
+use crate::calls::budget::Class;
 use crate::connection::{Connection, Links};
-use crate::domain::{ActorId, ClientId, FirmId, MatterId, Monotonic, Timestamp, Trigger};
+use crate::domain::{ActorId, ClientId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::nudge::Nudge;
-use crate::ports::{Commit, Expect, Key, Version};
+use crate::ports::{Commit, Expect};
 use crate::settings;
 use crate::store::{Journal, Stored, Unit};
-use crate::sync::end_taken_over;
+use crate::sync::{Order, end_taken_over};
 use crate::told::Told;
 
 /// How often one change is built again because somebody else wrote the job meanwhile.
@@ -26,7 +27,7 @@ pub(crate) struct Claims {
     journal: Journal,
     lease: Duration,
     holder: String,
-    pub nudge: Nudge,
+    nudge: Arc<Nudge>,
 }
 
 /// What came of asking for a claim.
@@ -43,23 +44,11 @@ pub(crate) enum Acquired {
 /// The right to run one matter, until the lease ends.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    pub firm: FirmId,
-    pub matter: MatterId,
-    /// The run's id.
-    pub run: String,
-    pub trigger: Trigger,
+    pub order: Order,
     /// Nobody waits for it.
     pub bulk: bool,
-    pub attempt: u32,
-    pub actor: ActorId,
     /// The connection's generation when it was claimed: what the run finds wanting may be mended while it still runs.
     connection: u64,
-    /// The account that the run works for.
-    pub links: Links,
-    key: Key,
-    fence: Version,
-    until: Mutex<Monotonic>,
-    lost: AtomicBool,
 }
 
 /// Why a job is claimed.
@@ -72,28 +61,28 @@ pub(crate) enum Why<'a> {
 }
 
 impl Claim {
-    /// Makes a commit depend on the claim: a worker that was given up on writes nothing.
-    pub(crate) fn fence(&self, unit: &mut Unit) {
-        if !mutated!(LeaseFence) {
-            unit.check(self.key.clone(), Expect::Version(self.fence.clone()));
-        }
+    pub(crate) fn firm(&self) -> &FirmId {
+        &self.order.links.firm
     }
 
-    /// No request may begin after this: somebody else may hold the claim then.
-    pub(crate) fn send_until(&self) -> Monotonic {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn matter(&self) -> &MatterId {
+        &self.order.matter
     }
+}
 
-    /// Whether somebody else was seen to hold the claim.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::SeqCst)
+/// The place in the request budget of what this job asks for.
+fn class_of(job: &Job) -> Class {
+    match job.trigger {
+        _ if job.is_bulk() => Class::Bulk,
+        Trigger::Manual | Trigger::Retry => Class::Waiting,
+        Trigger::Approved | Trigger::Created | Trigger::Backfill => Class::Live,
     }
 }
 
 impl Claims {
-    pub(crate) fn new(journal: Journal, lease: Duration) -> Result<Self> {
+    pub(crate) fn new(journal: Journal, lease: Duration, nudge: Arc<Nudge>) -> Result<Self> {
         let holder = journal.new_id()?;
-        Ok(Self { journal, lease, holder, nudge: Nudge::default() })
+        Ok(Self { journal, lease, holder, nudge })
     }
 
     /// Raises the job's generation and makes it due. Gives the generation.
@@ -224,21 +213,19 @@ impl Claims {
                 unit.delete(first.key, first.version);
             }
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                return Ok(Acquired::Mine(Box::new(Claim {
-                    firm: firm.clone(),
-                    matter: matter.clone(),
+                let fence = Fence::new(claim_key(firm, matter), fence, before + self.lease);
+                let order = Order {
                     run,
+                    matter: matter.clone(),
                     trigger: job.trigger,
-                    bulk: job.is_bulk(),
+                    class: class_of(&job),
                     attempt: job.failures.saturating_add(1),
                     actor,
-                    connection: connection.as_ref().map_or(0, |connection| connection.generation),
                     links,
-                    key: claim_key(firm, matter),
                     fence,
-                    until: Mutex::new(before + self.lease),
-                    lost: AtomicBool::new(false),
-                })));
+                };
+                let connection = connection.as_ref().map_or(0, |connection| connection.generation);
+                return Ok(Acquired::Mine(Box::new(Claim { order, bulk: job.is_bulk(), connection })));
             }
         }
         Err(contended(matter))
@@ -253,7 +240,7 @@ impl Claims {
             let beat = self.heartbeat(claim).await;
             told.note("heartbeat", "a heartbeat", &beat);
             match beat {
-                Ok(true) => *claim.until.lock().unwrap_or_else(PoisonError::into_inner) = before + self.lease,
+                Ok(true) => claim.order.fence.extend(before + self.lease),
                 Ok(false) => return,
                 // Unknown whether it landed: the next one, or the next commit of the run, will tell.
                 Err(_) => {}
@@ -262,30 +249,20 @@ impl Claims {
     }
 
     async fn heartbeat(&self, claim: &Claim) -> Result<bool> {
-        let key = lease_key(&claim.firm, &claim.matter);
+        let key = lease_key(claim.firm(), claim.matter());
         for _ in 0..MOST_TURNS {
             let stored = self.journal.get::<Lease>(&key).await?;
-            if !self.holds(claim).await? {
+            if !claim.order.fence.holds(&self.journal).await? {
                 return Ok(false);
             }
-            let mut unit = self.journal.unit(&claim.firm)?;
-            claim.fence(&mut unit);
+            let mut unit = self.journal.unit(claim.firm())?;
+            claim.order.fence.check(&mut unit);
             unit.put_due(key.clone(), expectation(stored.as_ref()), Some(self.lease), &Lease {})?;
             if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
                 return Ok(true);
             }
         }
-        Err(contended(&claim.matter))
-    }
-
-    /// Whether the claim is still this one.
-    pub(crate) async fn holds(&self, claim: &Claim) -> Result<bool> {
-        let now = self.journal.store().get(&claim.key).await?;
-        let holds = now.is_some_and(|record| record.version == claim.fence);
-        if !holds {
-            claim.lost.store(true, Ordering::SeqCst);
-        }
-        Ok(holds)
+        Err(contended(claim.matter()))
     }
 
     /// Adds the end of a run to the unit of its last commit, and says when the job is due again. The unit must not be fenced otherwise: the claim is deleted by it.
@@ -297,9 +274,9 @@ impl Claims {
         client: Option<ClientId>,
         next: impl FnOnce(&Job) -> Next,
     ) -> Result<Option<Duration>> {
-        let (mut job, expect, _) = self.job(&claim.firm, &claim.matter).await?;
+        let (mut job, expect, _) = self.job(claim.firm(), claim.matter()).await?;
         let (next, connection) = match next(&job) {
-            Next::Park => match self.connection(unit, &claim.firm).await? {
+            Next::Park => match self.connection(unit, claim.firm()).await? {
                 // The firm was connected anew meanwhile, and its release may be over: nobody would wake the job.
                 now if now > claim.connection => (Next::Due(Duration::ZERO), None),
                 now => (Next::Park, Some(now)),
@@ -308,9 +285,9 @@ impl Claims {
         };
         let due = job.end(last, next, connection);
         job.client = client.or(job.client);
-        unit.put_due(job_key(&claim.firm, &claim.matter), expect, due, &job)?;
+        unit.put_due(job_key(claim.firm(), claim.matter()), expect, due, &job)?;
         if due.is_some_and(|due| due.is_zero())
-            && let Some(first) = self.journal.store().get(&first_key(&claim.firm, &claim.matter)).await?
+            && let Some(first) = self.journal.store().get(&first_key(claim.firm(), claim.matter())).await?
         {
             // A person asked during the run.
             unit.put_off(&first, Duration::ZERO);
@@ -321,13 +298,13 @@ impl Claims {
 
     /// Adds to `unit` that a run is given back: the job is as it was before, and due at once, for others or for this process's successor.
     pub(crate) async fn give_back(&self, unit: &mut Unit, claim: &Claim) -> Result<()> {
-        let (mut job, expect, _) = self.job(&claim.firm, &claim.matter).await?;
+        let (mut job, expect, _) = self.job(claim.firm(), claim.matter()).await?;
         job.running = None;
-        unit.put_due(job_key(&claim.firm, &claim.matter), expect, Some(Duration::ZERO), &job)?;
+        unit.put_due(job_key(claim.firm(), claim.matter()), expect, Some(Duration::ZERO), &job)?;
         if job.is_awaited() {
-            let known = self.journal.get::<First>(&first_key(&claim.firm, &claim.matter)).await?;
-            let first = First { matter: claim.matter.clone() };
-            let key = first_key(&claim.firm, &claim.matter);
+            let known = self.journal.get::<First>(&first_key(claim.firm(), claim.matter())).await?;
+            let first = First { matter: claim.matter().clone() };
+            let key = first_key(claim.firm(), claim.matter());
             unit.put_due(key, expectation(known.as_ref()), Some(Duration::ZERO), &first)?;
         }
         self.release(unit, claim).await
@@ -335,8 +312,8 @@ impl Claims {
 
     /// Adds to `unit` that nobody holds the claim any more.
     async fn release(&self, unit: &mut Unit, claim: &Claim) -> Result<()> {
-        unit.delete(claim.key.clone(), claim.fence.clone());
-        if let Some(lease) = self.journal.store().get(&lease_key(&claim.firm, &claim.matter)).await? {
+        claim.order.fence.remove(unit);
+        if let Some(lease) = self.journal.store().get(&lease_key(claim.firm(), claim.matter())).await? {
             unit.delete(lease.key, lease.version);
         }
         Ok(())

@@ -26,24 +26,29 @@
 //!
 //! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it, newer tokens are found (`connection/mark.rs`), the plan is found to have API access again (`sync/plan_access.rs`), or a person asks for the matter while the connection is usable.
 
+pub(crate) mod answers;
 pub(crate) mod aside;
 pub(crate) mod backfill;
 pub(crate) mod chores;
 pub(crate) mod claims;
+pub(crate) mod execution;
 pub(crate) mod held;
 pub(crate) mod job;
 pub(crate) mod park;
+pub(crate) mod queue;
 pub(crate) mod slots;
 pub(crate) mod state;
 pub(crate) mod worker;
 
+pub(crate) use answers::decide;
 pub use backfill::{BackfillPlan, BackfillState, BackfillStatus};
-pub(crate) use backfill::{begin as begin_backfill, change as change_backfill, list as list_backfills};
-pub(crate) use claims::{Acquired, Claim, Claims, Why};
+pub(crate) use backfill::{begin as begin_backfill, change as change_backfill, list as list_backfills, plan_backfill};
+pub(crate) use execution::sync_now;
 pub use held::HeldMatter;
 pub(crate) use held::{forget as forget_held, hold, list as list_held};
+pub(crate) use job::JOBS;
 pub use job::LastRun;
-pub(crate) use job::{JOBS, Job, Next};
+pub(crate) use queue::Queue;
 pub use state::{MatterState, MatterSyncState};
 pub(crate) use state::{failed_matters, last_run, matter_state};
 pub use worker::{Worker, WorkerConfig};

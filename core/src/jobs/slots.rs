@@ -33,7 +33,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn of(claim: &Claim) -> Self {
-        Self { firm: claim.firm.clone(), bulk: claim.bulk }
+        Self { firm: claim.firm().clone(), bulk: claim.bulk }
     }
 }
 

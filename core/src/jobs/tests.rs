@@ -46,7 +46,7 @@ impl Bench {
 
     /// A process of its own.
     fn process(&self) -> Claims {
-        Claims::new(self.journal.clone(), LEASE).unwrap()
+        Claims::new(self.journal.clone(), LEASE, Arc::default()).unwrap()
     }
 
     async fn allow(&self, sync_when_approved: bool, sync_when_created: bool) {
@@ -89,7 +89,7 @@ impl Bench {
     /// A commit of a run.
     async fn write(&self, claim: &Claim) -> Commit {
         let mut unit = self.journal.unit(&self.firm).unwrap();
-        claim.fence(&mut unit);
+        claim.order.fence.check(&mut unit);
         self.journal.commit(&unit).await.unwrap()
     }
 }
@@ -103,11 +103,11 @@ async fn several_triggers_are_one_run_and_the_widest_one_counts() {
         bench.trigger(&claims, trigger).await;
     }
     let claim = bench.claim(&claims).await.unwrap();
-    assert_eq!(claim.trigger, Trigger::Approved, "documents are sent although the last trigger sends none");
+    assert_eq!(claim.order.trigger, Trigger::Approved, "documents are sent although the last trigger sends none");
     assert!(bench.end(&claims, &claim, Next::Rest).await);
     assert_eq!(bench.due().await, 0);
     bench.trigger(&claims, Trigger::Created).await;
-    assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Created, "what was served is forgotten");
+    assert_eq!(bench.claim(&claims).await.unwrap().order.trigger, Trigger::Created, "what was served is forgotten");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn with_auto_sync_switched_off_nothing_leaves_by_itself_not_even_what_was_
     bench.allow(false, false).await;
     bench.trigger(&claims, Trigger::Backfill).await;
     assert_eq!(
-        bench.claim(&claims).await.unwrap().trigger,
+        bench.claim(&claims).await.unwrap().order.trigger,
         Trigger::Backfill,
         "what a person asked for is not held up"
     );
@@ -159,11 +159,11 @@ async fn a_dead_workers_job_is_taken_over_when_its_lease_ends_and_the_dead_write
     assert!(bench.claim(&b).await.is_none());
     bench.runtime.advance(Duration::from_millis(1));
     assert_eq!(bench.due().await, 1, "one scan finds the work of the dead");
-    assert!(dead.send_until() <= bench.runtime.monotonic(), "it may not send any more");
+    assert!(dead.order.fence.send_until() <= bench.runtime.monotonic(), "it may not send any more");
     let heir = bench.claim(&b).await.unwrap();
     assert_eq!(bench.write(&dead).await, Commit::Conflict);
     assert!(!bench.end(&a, &dead, Next::Rest).await);
-    assert!(!a.holds(&dead).await.unwrap() && dead.is_lost());
+    assert!(!dead.order.fence.holds(&bench.journal).await.unwrap() && dead.order.fence.is_lost());
     assert_ne!(bench.write(&heir).await, Commit::Conflict);
     assert!(bench.end(&b, &heir, Next::Rest).await);
 }
@@ -177,12 +177,12 @@ async fn heartbeats_keep_a_claim_and_stop_when_it_is_lost() {
     let work = bench.runtime.sleep(LEASE * 5);
     futures_util::future::select(work, std::pin::pin!(a.heartbeats(&claim))).await;
     assert!(bench.claim(&b).await.is_none(), "five leases later it is still held");
-    assert!(claim.send_until() > bench.runtime.monotonic());
+    assert!(claim.order.fence.send_until() > bench.runtime.monotonic());
     assert_eq!(bench.due().await, 0, "and does not show up in every scan");
     bench.runtime.advance(LEASE);
     let heir = bench.claim(&b).await.unwrap();
     a.heartbeats(&claim).await;
-    assert!(claim.is_lost());
+    assert!(claim.order.fence.is_lost());
     assert_ne!(bench.write(&heir).await, Commit::Conflict, "the late heartbeat did not disturb the heir");
 }
 

@@ -8,6 +8,7 @@
 //! One firm holds up no other: a firm has its share of runs, what cannot be read is put aside, and jobs of firms that have their share step aside for
 //! a while when they fill the widest look. And looking holds up no run: the runs go on meanwhile.
 
+use crate::inbound::inbox;
 use core::pin::pin;
 use core::time::Duration;
 use std::collections::HashSet;
@@ -17,16 +18,18 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::aside::or_aside;
 use super::backfill::feed_due;
+use super::chores::{do_chore, due_chores};
 use super::claims::{Acquired, Claim, Why};
+use super::execution::run_claimed;
 use super::job::{FIRST, First, JOBS, Job, first_key};
 use super::park::release_due;
+use super::queue::Queue;
 use super::slots::{Slot, Slots};
 use crate::clio::HookModel;
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::inbound::model_of;
 use crate::ports::{Record, Scan};
-use crate::sync::Engine;
 
 /// The widest look at what is due.
 const WIDEST_SCAN: usize = 2_000;
@@ -110,42 +113,42 @@ enum Due {
 /// Runs due jobs of all firms, applies what Clio delivered, and does what is to be done from time to time. Several may work on one store, in one process or in many.
 #[derive(Debug)]
 pub struct Worker<'a> {
-    engine: &'a Engine,
+    queue: &'a Queue,
     config: WorkerConfig,
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(engine: &'a Engine, config: WorkerConfig) -> Self {
-        Self { engine, config }
+    pub(crate) fn new(queue: &'a Queue, config: WorkerConfig) -> Self {
+        Self { queue, config }
     }
 
     /// Works until `shutdown` completes, or the SDK is [told to stop](crate::Sdk::stop), and the steps in progress have ended; runs that wait, for Clio's limit say, end at once. What
     /// is not done is due at once for other processes. Failures of the store are logged and waited out. Dropping the future stops at once: what was in progress is taken
     /// over when its lease ends.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        let engine = self.engine.below();
+        let queue = self.queue.below();
         let told = async {
-            select(pin!(shutdown), pin!(engine.stop.told())).await;
-            engine.stop.tell();
+            select(pin!(shutdown), pin!(queue.ctx.stop.told())).await;
+            queue.ctx.stop.tell();
         };
-        let worker = Worker::new(&engine, self.config);
+        let worker = Worker::new(&queue, self.config);
         let (deliveries, chores) = (worker.run_errands(Look::Deliveries), worker.run_errands(Look::Chores));
         join5(told, worker.run_jobs(), deliveries, chores, worker.hear_of_others()).await;
     }
 
     /// Looks for work as soon as the store tells of another process's, not only at the next interval.
     async fn hear_of_others(&self) {
-        let engine = self.engine;
-        let mut hint = engine.journal.store().due_elsewhere();
+        let ctx = &self.queue.ctx;
+        let mut hint = ctx.journal.store().due_elsewhere();
         loop {
             let told = async {
                 hint.as_mut().await;
-                hint = engine.journal.store().due_elsewhere();
-                engine.claims.nudge.nudge();
+                hint = ctx.journal.store().due_elsewhere();
+                ctx.workers.nudge();
                 // However often the store tells of it, looking is not all that is done.
-                engine.runtime.sleep(LEAST_BETWEEN_HINTS).await;
+                ctx.runtime.sleep(LEAST_BETWEEN_HINTS).await;
             };
-            if matches!(select(pin!(engine.stop.told()), pin!(told)).await, Either::Left(_)) {
+            if matches!(select(pin!(ctx.stop.told()), pin!(told)).await, Either::Left(_)) {
                 return;
             }
         }
@@ -157,15 +160,15 @@ impl<'a> Worker<'a> {
         // Those that are being done, and those that could not be done: they are looked at again after a while.
         let mut busy = HashSet::new();
         let mut put_off = Vec::new();
-        let mut looked_again = self.engine.runtime.monotonic();
+        let mut looked_again = self.queue.ctx.runtime.monotonic();
         loop {
-            let seen = self.engine.claims.nudge.count();
-            if self.engine.stop.is_told() {
+            let seen = self.queue.ctx.workers.count();
+            if self.queue.ctx.stop.is_told() {
                 break;
             }
-            let now = self.engine.runtime.monotonic();
+            let now = self.queue.ctx.runtime.monotonic();
             let looked = self.errands(look, &busy).await;
-            self.engine.journal.told().note(look.name(), look.name(), &looked);
+            self.queue.ctx.journal.told().note(look.name(), look.name(), &looked);
             match looked {
                 // By the clock: a worker that is woken all the time never comes to a tick. And behind all others: however many cannot be done, they hide nothing.
                 Ok(errands)
@@ -186,9 +189,9 @@ impl<'a> Worker<'a> {
                 Err(_) => {}
             }
             let woken = async {
-                select(pin!(self.engine.claims.nudge.after(seen)), pin!(self.engine.stop.told())).await;
+                select(pin!(self.queue.ctx.workers.after(seen)), pin!(self.queue.ctx.stop.told())).await;
             };
-            let (mut woken, tick) = (pin!(woken), self.engine.runtime.sleep(self.config.poll));
+            let (mut woken, tick) = (pin!(woken), self.queue.ctx.runtime.sleep(self.config.poll));
             let idle = select(woken.as_mut(), tick);
             let ended =
                 async { if running.is_empty() { futures_util::future::pending().await } else { running.next().await } };
@@ -208,9 +211,9 @@ impl<'a> Worker<'a> {
         let mut limit = 4 * ERRANDS;
         loop {
             let (due, all) = match look {
-                Look::Deliveries => self.engine.due_deliveries(limit).await?,
+                Look::Deliveries => inbox::due_deliveries(&self.queue.ctx, limit).await?,
                 Look::Chores => {
-                    let due = self.engine.due_chores(limit).await?;
+                    let due = due_chores(self.queue, limit).await?;
                     let all = due.len() < limit;
                     (due, all)
                 }
@@ -226,7 +229,7 @@ impl<'a> Worker<'a> {
                 // All of it is being done, or is another SDK's and hides ours.
                 let mut elsewhere = Vec::new();
                 for record in due {
-                    if !self.engine.works_for(&record.key.firm).await.unwrap_or(false) {
+                    if !self.queue.ctx.works_for(&record.key.firm).await.unwrap_or(false) {
                         elsewhere.push(record);
                     }
                 }
@@ -245,20 +248,20 @@ impl<'a> Worker<'a> {
             Errand::Chore(record) => record.key.firm.clone(),
         };
         let done = match errand {
-            _ if !self.engine.works_for(&firm).await.unwrap_or(false) => Ok(false),
-            Errand::Deliveries(firm, model) => self.engine.apply_deliveries(&firm, model).await,
-            Errand::Chore(record) => self.engine.do_chore(record).await,
+            _ if !self.queue.ctx.works_for(&firm).await.unwrap_or(false) => Ok(false),
+            Errand::Deliveries(firm, model) => inbox::apply_deliveries(&self.queue.ctx, &firm, model).await,
+            Errand::Chore(record) => do_chore(self.queue, record).await,
         };
-        self.engine.journal.told().note(&name, "applying deliveries, or writing a chore down", &done);
+        self.queue.ctx.journal.told().note(&name, "applying deliveries, or writing a chore down", &done);
         (name, done.unwrap_or(false))
     }
 
     async fn run_jobs(&self) {
-        let mut stop = pin!(self.engine.stop.told());
+        let mut stop = pin!(self.queue.ctx.stop.told());
         let mut running = FuturesUnordered::new();
         let mut slots = Slots::new(self.config);
         loop {
-            let seen = self.engine.claims.nudge.count();
+            let seen = self.queue.ctx.workers.count();
             let (mut claims, mut ended) = (Vec::new(), Vec::new());
             {
                 // However long the look takes, the runs go on meanwhile, and their heartbeats with them.
@@ -269,14 +272,14 @@ impl<'a> Worker<'a> {
                         Either::Right((slot, _)) => ended.push(slot),
                     }
                 };
-                self.engine.journal.told().note("jobs", "looking for jobs", &looked);
+                self.queue.ctx.journal.told().note("jobs", "looking for jobs", &looked);
             }
             running.extend(claims.into_iter().map(|claim| self.run_claimed(claim)));
             ended.iter().for_each(|slot| slots.leave(slot));
             let look_again = async {
                 // Where a run ended during the look there is room again.
                 if ended.is_empty() {
-                    select(pin!(self.engine.claims.nudge.after(seen)), self.engine.runtime.sleep(self.config.poll))
+                    select(pin!(self.queue.ctx.workers.after(seen)), self.queue.ctx.runtime.sleep(self.config.poll))
                         .await;
                 }
             };
@@ -296,9 +299,9 @@ impl<'a> Worker<'a> {
     pub async fn run_due(&self) -> Result<usize> {
         let mut runs = 0;
         let mut failed = HashSet::new();
-        while !self.engine.stop.is_told() {
+        while !self.queue.ctx.stop.is_told() {
             // All of it: a look releases a part, and finds nothing to run if the firm's settings forbid that part.
-            while release_due(&self.engine.journal).await? {}
+            while release_due(&self.queue.ctx.journal).await? {}
             let mut claims = Vec::new();
             let mut one = Slots::new(WorkerConfig { concurrency: 1, ..self.config });
             let looked = self.claim_due(&mut one, &mut claims).await;
@@ -326,12 +329,12 @@ impl<'a> Worker<'a> {
     }
 
     async fn run_claimed(&self, claim: Claim) -> Slot {
-        let (told, name) = (self.engine.journal.told(), format!("run {} {}", claim.firm, claim.matter));
-        match self.engine.run_job(&claim, None).await {
+        let (told, name) = (self.queue.ctx.journal.told(), format!("run {} {}", claim.firm(), claim.matter()));
+        match run_claimed(self.queue, &claim, None).await {
             Err(error) if error.code() == Code::Stopped => {}
             Err(error) => {
                 if told.is_news(name, error.code()) {
-                    tracing::warn!(code = error.code().name(), matter = %claim.matter, "a run ended early");
+                    tracing::warn!(code = error.code().name(), matter = %claim.matter(), "a run ended early");
                 }
             }
             Ok(_) => {
@@ -346,12 +349,12 @@ impl<'a> Worker<'a> {
         if slots.free() == 0 {
             return Ok(());
         }
-        let journal = &self.engine.journal;
+        let journal = &self.queue.ctx.journal;
         if release_due(journal).await? {
             // There may be more of it.
-            self.engine.claims.nudge.nudge();
+            self.queue.ctx.workers.nudge();
         }
-        feed_due(journal, &self.engine.claims, &self.engine.progress).await?;
+        feed_due(journal, &self.queue.claims, &self.queue.ctx.progress).await?;
         // Who is waited for is first.
         for collection in [FIRST, JOBS] {
             self.claim_due_of(collection, slots, claims).await?;
@@ -360,7 +363,7 @@ impl<'a> Worker<'a> {
     }
 
     async fn claim_due_of(&self, collection: &'static str, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
-        let journal = &self.engine.journal;
+        let journal = &self.queue.ctx.journal;
         let mut limit = 2 * self.config.concurrency;
         loop {
             let due = journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
@@ -405,7 +408,7 @@ impl<'a> Worker<'a> {
 
     /// Who was first could not be claimed.
     async fn not_first_now(&self, record: Record, outcome: &Acquired) -> Result<()> {
-        let mut unit = self.engine.journal.unit(&record.key.firm)?;
+        let mut unit = self.queue.ctx.journal.unit(&record.key.firm)?;
         if let Acquired::Busy(left) = outcome {
             // Asked for during a run: it is first once that has ended.
             unit.put_off(&record, *left);
@@ -413,16 +416,16 @@ impl<'a> Worker<'a> {
             unit.delete(record.key, record.version);
         }
         // A conflict: it was claimed, or asked for again, in this moment.
-        self.engine.journal.commit(&unit).await.map(|_| ())
+        self.queue.ctx.journal.commit(&unit).await.map(|_| ())
     }
 
     /// Puts the later half of these off a little, and looks again: they hide what is due behind them, of firms that are this SDK's and do not have their share.
     async fn step_aside(&self, mut waiting: Vec<Record>) -> Result<()> {
-        if self.engine.keyring.opens_nothing() {
+        if self.queue.ctx.keyring.opens_nothing() {
             // A process that can do none of it must not take it from those that can.
             return Ok(());
         }
-        let journal = &self.engine.journal;
+        let journal = &self.queue.ctx.journal;
         let job_of = |record: &Record| serde_json::from_str::<Job>(&record.body).ok();
         // Nobody is to wait longer for the work of the dead.
         waiting.retain(|record| job_of(record).is_none_or(|job| job.running.is_none()));
@@ -447,7 +450,7 @@ impl<'a> Worker<'a> {
             }
         }
         if !aside.is_empty() {
-            self.engine.claims.nudge.nudge();
+            self.queue.ctx.workers.nudge();
         }
         Ok(())
     }
@@ -456,15 +459,15 @@ impl<'a> Worker<'a> {
     async fn claim(&self, record: &Record) -> Result<Due> {
         let firm = &record.key.firm;
         let tried = async {
-            if !self.engine.works_for(firm).await? {
+            if !self.queue.ctx.works_for(firm).await? {
                 return Ok(Due::Elsewhere);
             }
             // Both name the matter.
             let First { matter } = serde_json::from_str(&record.body).map_err(|_| Error::new(Code::StoreCorrupt))?;
             let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
-            self.engine.claims.acquire(firm, &matter, seen).await.map(Due::Here)
+            self.queue.claims.acquire(firm, &matter, seen).await.map(Due::Here)
         };
-        Ok(or_aside(&self.engine.journal, record, tried.await).await?.unwrap_or(Due::Aside))
+        Ok(or_aside(&self.queue.ctx.journal, record, tried.await).await?.unwrap_or(Due::Aside))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What links CaseHug's records to Clio's: the records themselves, and the rules by which one is known again.
 
 pub(crate) mod dedupe;
+pub(crate) mod intent;
 pub(crate) mod names;
 pub(crate) mod second_record;
 pub(crate) mod things;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::budget::Class;
 use crate::calls::call::Caller;
-use crate::calls::refused;
+use crate::calls::{Context, refused};
 use crate::clio::{contacts, matters};
 use crate::connection::Links;
 use crate::domain::report::StepKind;
@@ -14,7 +14,6 @@ use crate::domain::{ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Result};
 use crate::ports::{Commit, Expect, Key};
 use crate::store::{Chore, Journal, Unit, wake_after};
-use crate::sync::engine::Engine;
 
 const SECOND: &str = "second-record";
 /// How long it is until Clio is asked again.
@@ -55,51 +54,49 @@ pub(crate) async fn note(journal: &Journal, unit: &mut Unit, links: &Links, foun
     wake_after(journal, unit, Chore::SecondRecords, DAY).await
 }
 
-impl Engine {
-    /// Asks Clio about those that are due: what is gone is no second record any more. Gives when the next one is due.
-    pub(crate) async fn ask_for_second_records(&self, links: &Links) -> Result<Option<Duration>> {
-        let now = self.journal.store_now().await?;
-        let (mut next, mut asked): (Option<Duration>, usize) = (None, 0);
-        for (id, stored) in self.journal.list::<SecondRecord>(&links.firm, SECOND, &links.id("")).await? {
-            let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));
-            let mut wait = left;
-            if left.is_zero() && asked < AT_ONCE {
-                asked += 1;
-                let mut found = stored.value;
-                found.others = self.still_there(links, &found).await?;
-                let (key, mut unit) = (Key::new(&links.firm, SECOND, id), self.journal.unit(&links.firm)?);
-                if found.others.is_empty() {
-                    unit.delete(key, stored.version);
-                } else {
-                    unit.put_due(key, Expect::Version(stored.version), Some(DAY), &found)?;
-                }
-                let done = matches!(self.journal.commit(&unit).await?, Commit::Done { .. });
-                if done && found.others.is_empty() {
-                    continue;
-                }
-                wait = DAY;
+/// Asks Clio about those that are due: what is gone is no second record any more. Gives when the next one is due.
+pub(crate) async fn ask_for_second_records(ctx: &Context, links: &Links) -> Result<Option<Duration>> {
+    let now = ctx.journal.store_now().await?;
+    let (mut next, mut asked): (Option<Duration>, usize) = (None, 0);
+    for (id, stored) in ctx.journal.list::<SecondRecord>(&links.firm, SECOND, &links.id("")).await? {
+        let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));
+        let mut wait = left;
+        if left.is_zero() && asked < AT_ONCE {
+            asked += 1;
+            let mut found = stored.value;
+            found.others = still_there(ctx, links, &found).await?;
+            let (key, mut unit) = (Key::new(&links.firm, SECOND, id), ctx.journal.unit(&links.firm)?);
+            if found.others.is_empty() {
+                unit.delete(key, stored.version);
+            } else {
+                unit.put_due(key, Expect::Version(stored.version), Some(DAY), &found)?;
             }
-            next = next.into_iter().chain([wait]).min();
+            let done = matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. });
+            if done && found.others.is_empty() {
+                continue;
+            }
+            wait = DAY;
         }
-        Ok(next)
+        next = next.into_iter().chain([wait]).min();
     }
+    Ok(next)
+}
 
-    async fn still_there(&self, links: &Links, found: &SecondRecord) -> Result<Vec<ClioId>> {
-        let caller = Caller::of_firm(self, links, Class::Bulk);
-        let mut there = Vec::new();
-        for &other in &found.others {
-            let shown = match found.step {
-                StepKind::Contact => caller.repeat(&contacts::show(other)).await.map(|_| ()),
-                _ => caller.repeat(&matters::show(other)).await.map(|_| ()),
-            };
-            match shown {
-                Ok(()) => there.push(other),
-                Err(failure) if failure.error.code() == Code::ClioNotFound => {}
-                Err(failure) => return Err(refused(failure)),
-            }
+async fn still_there(ctx: &Context, links: &Links, found: &SecondRecord) -> Result<Vec<ClioId>> {
+    let caller = Caller::of_firm(ctx, links, Class::Bulk);
+    let mut there = Vec::new();
+    for &other in &found.others {
+        let shown = match found.step {
+            StepKind::Contact => caller.repeat(&contacts::show(other)).await.map(|_| ()),
+            _ => caller.repeat(&matters::show(other)).await.map(|_| ()),
+        };
+        match shown {
+            Ok(()) => there.push(other),
+            Err(failure) if failure.error.code() == Code::ClioNotFound => {}
+            Err(failure) => return Err(refused(failure)),
         }
-        Ok(there)
     }
+    Ok(there)
 }
 
 /// All that a firm was told of, in this account and those before.

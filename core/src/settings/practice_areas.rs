@@ -1,6 +1,10 @@
 //! The firm's practice areas in Clio, loaded at connect: `practice-areas/current`. The mapping from case types resolves names here, so that
 //! a sync does not ask Clio. They are the firm's own list; they say nothing about a client.
 
+use crate::calls::{Caller, Context};
+use crate::clio;
+use crate::connection::Connection;
+use crate::ports::{Commit, Expect};
 use serde::{Deserialize, Serialize};
 
 use super::{CaseHugArea, resolve_defaults};
@@ -55,5 +59,31 @@ impl PracticeAreas {
     /// Whether both lists hold a same record: then they are of one account.
     pub(crate) fn shares_one_with(&self, other: &Self) -> bool {
         self.areas.iter().any(|area| other.areas.iter().any(|there| there.id == area.id))
+    }
+}
+
+/// The firm's practice areas, as they are in Clio now.
+pub(crate) async fn reload_practice_areas(ctx: &Context, caller: &Caller<'_>, firm: &FirmId) -> Result<PracticeAreas> {
+    let found = caller.all_pages(clio::practice_areas::list()).await.map_err(|failure| failure.error)?;
+    loop {
+        let connection = Connection::load_usable(&ctx.journal, firm).await?;
+        // Of an account that the firm has left they would be other areas' ids.
+        caller.require_links_of(&connection.value)?;
+        let stored = PracticeAreas::load(&ctx.journal, firm).await?;
+        let area = |area: &clio::practice_areas::PracticeArea| PracticeArea {
+            id: area.id,
+            name: area.name.clone(),
+            category: area.category.clone(),
+            stands_for: Vec::new(),
+        };
+        let areas = PracticeAreas { loaded_at: ctx.runtime.now(), areas: found.iter().map(area).collect() }
+            .after(stored.as_ref().map(|stored| &stored.value));
+        let mut unit = ctx.journal.unit(firm)?;
+        unit.check(Connection::key(firm), Expect::Version(connection.version));
+        let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
+        unit.put(PracticeAreas::key(firm), expect, &areas)?;
+        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+            return Ok(areas);
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::driver::Driver;
 use super::plan::PlannedContact;
 use super::recovery::Recovery;
 use super::same_email::{Choice, Sought, choose, named};
+use super::{known, repeated};
 use crate::calls::call::Caller;
 use crate::calls::refused;
 use crate::clio::{Contact, NewContact, contacts};
@@ -19,7 +20,7 @@ use crate::error::{Code, Error, Result};
 use crate::links::dedupe::{Probe, SentContact};
 use crate::links::names::Name;
 use crate::links::things::{ContactKey, How, Intent, Owner, Thing};
-use crate::links::{dedupe, things};
+use crate::links::{dedupe, intent, things};
 use crate::ports::Expect;
 use crate::store::{Action, AuditStatus, Stored};
 
@@ -33,14 +34,14 @@ impl Driver<'_> {
             self.unless_gone(StepKind::Contact, clio).await?;
             return Ok(StepReport::done(StepKind::Contact, client, StepOutcome::Unchanged, Some(clio)));
         }
-        let email = self.engine.email_digests(self.firm, self.intake).await?;
+        let email = known::email_digests(self.ctx, self.firm, self.intake).await?;
         let mut recovery = self.recovery;
         // What an admin said of an intent is true after it was released.
         let mut not = Vec::new();
         for _ in 0..MOST_TURNS {
-            let key = things::contact_key(&self.claim.links, client);
+            let key = things::contact_key(&self.order.links, client);
             let mut asked = Asked { version: None, not: not.clone() };
-            if let Some(stored) = self.engine.journal.get::<Thing>(&key).await? {
+            if let Some(stored) = self.ctx.journal.get::<Thing>(&key).await? {
                 match stored.value {
                     Thing::Link(link) => {
                         return Ok(StepReport::done(
@@ -100,8 +101,8 @@ impl Driver<'_> {
             email: client.address().map(|address| address.shown()),
             phone: client.number(),
         };
-        let key = things::contact_key(&self.claim.links, &client.id);
-        let companion = place.map(|place| things::email_key(&self.claim.links, place));
+        let key = things::contact_key(&self.order.links, &client.id);
+        let companion = place.map(|place| things::email_key(&self.order.links, place));
         let request = contacts::create(&NewContact {
             first_name: &sent.first_name,
             last_name: &sent.last_name,
@@ -123,7 +124,7 @@ impl Driver<'_> {
         }
         match self.create(&key, companion.as_ref(), &sent, email, asked, &request?).await? {
             Creation::Raced => Ok(None),
-            Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
+            Creation::Doubt => match self.ctx.journal.get::<Thing>(&key).await? {
                 Some(stored) => match self.resolve_contact(&client.id, stored).await? {
                     Resolved::Linked(step) => Ok(Some(step)),
                     Resolved::Released => Ok(None),
@@ -155,15 +156,15 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::ContactLinked),
         };
         let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio)).noting(notes.clone());
-        let key = things::contact_key(&self.claim.links, client);
+        let key = things::contact_key(&self.order.links, client);
         for _ in 0..MOST_TURNS {
             let mut unit = self.unit()?;
             if in_doubt {
                 self.look_after_doubt_in(&mut unit, &key, intent).await?;
             } else if how != How::Linked && intent.value.email.is_some() {
                 // Clio's search may not have shown yet what somebody else had just created.
-                let wait = self.engine.config.second_look();
-                self.engine.look_again_in(&mut unit, &self.claim.links, &key, intent, wait).await?;
+                let wait = self.ctx.config.second_look();
+                repeated::look_again_in(self.ctx, &mut unit, &self.order.links, &key, intent, wait).await?;
             }
             if how != How::Created {
                 self.close_question_in(&mut unit, &key).await?;
@@ -176,7 +177,7 @@ impl Driver<'_> {
                 return Ok(Some(step));
             }
             // Another run resolved it meanwhile; or it was the look, or its chore, that was written in this moment.
-            let now = self.engine.journal.store().get(&key).await?;
+            let now = self.ctx.journal.store().get(&key).await?;
             if now.is_none_or(|now| now.version != intent.version) {
                 break;
             }
@@ -195,7 +196,7 @@ impl Driver<'_> {
                 Some(shown) if shown.is_person() => shown,
                 other => {
                     let wrong = if other.is_some() { "no_person" } else { "not_found" };
-                    let key = things::contact_key(&self.claim.links, client);
+                    let key = things::contact_key(&self.order.links, client);
                     let undecided = Stored {
                         value: Thing::Intent(Intent { decision: chosen.taken_back(), ..doubt.value }),
                         version,
@@ -209,9 +210,9 @@ impl Driver<'_> {
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentContact =
-            self.engine.open_intent(&things::contact_key(&self.claim.links, client), intent).await?;
-        let asked_at = self.engine.journal.store_now().await?;
-        let since = self.engine.created_after(intent, due_at).await?;
+            intent::open_intent(self.ctx, &things::contact_key(&self.order.links, client), intent).await?;
+        let asked_at = self.ctx.journal.store_now().await?;
+        let since = intent::created_after(self.ctx, intent, due_at).await?;
         let created = self.caller.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
         let mut of_email = Vec::new();
         let mut searched = Vec::new();
@@ -241,7 +242,7 @@ impl Driver<'_> {
             }
             Choice::Nobody => {
                 let free = self.free_contacts(&created, intent).await?;
-                let after = self.engine.created_after(intent, due_at).await?;
+                let after = intent::created_after(self.ctx, intent, due_at).await?;
                 after.probe(|after| {
                     let of_email = |contact: &&&Contact| of_email.iter().any(|one| one.clio == contact.id);
                     let renamed = free.iter().filter(|contact| dedupe::is_after(contact.created_at, after));
@@ -257,7 +258,7 @@ impl Driver<'_> {
         };
         match probe {
             Probe::Found(clio) => {
-                let after = self.engine.created_after(intent, due_at).await?;
+                let after = intent::created_after(self.ctx, intent, due_at).await?;
                 let shown = created.iter().chain(&searched).find(|contact| contact.id == clio);
                 let ours = dedupe::is_after(shown.and_then(|contact| contact.created_at), after.certain);
                 let how = if ours { How::Recovered } else { How::Linked };
@@ -269,7 +270,7 @@ impl Driver<'_> {
             }
             Probe::Review(candidates) => {
                 let of_name = of_email.iter().any(|one| candidates.contains(&one.clio));
-                let intent = (things::contact_key(&self.claim.links, client), version);
+                let intent = (things::contact_key(&self.order.links, client), version);
                 Err(if of_name {
                     self.name_differs(client, candidates, intent)
                 } else {
@@ -277,7 +278,7 @@ impl Driver<'_> {
                 })
             }
             Probe::Miss => {
-                let key = things::contact_key(&self.claim.links, client);
+                let key = things::contact_key(&self.order.links, client);
                 self.release_if_quiet(&key, &doubt, asked_at).await
             }
         }
@@ -287,7 +288,7 @@ impl Driver<'_> {
     async fn free_contacts<'a>(&self, contacts: &'a [Contact], intent: &Intent) -> Result<Vec<&'a Contact>> {
         let mut free = Vec::new();
         for contact in contacts {
-            let owner = things::is_owned(&self.engine.journal, &self.claim.links, things::CONTACTS, contact.id).await?;
+            let owner = things::is_owned(&self.ctx.journal, &self.order.links, things::CONTACTS, contact.id).await?;
             if owner.is_none() && !intent.excludes(contact.id) {
                 free.push(contact);
             }
@@ -304,10 +305,10 @@ impl Driver<'_> {
         client: &ClientId,
     ) -> Result<()> {
         if let Some(shown) = shown {
-            note_known(&self.engine.journal, &self.engine.keyring, unit, &self.claim.links, shown).await?;
+            note_known(&self.ctx.journal, &self.ctx.keyring, unit, &self.order.links, shown).await?;
         }
-        let key = things::owner_key(&self.claim.links, things::CONTACTS, clio);
-        match things::is_owned(&self.engine.journal, &self.claim.links, things::CONTACTS, clio).await? {
+        let key = things::owner_key(&self.order.links, things::CONTACTS, clio);
+        match things::is_owned(&self.ctx.journal, &self.order.links, things::CONTACTS, clio).await? {
             Some(version) => unit.check(key, Expect::Version(version)),
             None => {
                 unit.put(key, Expect::Absent, &Owner { owner: client.to_string() })?;

@@ -1,20 +1,19 @@
 //! What the contact and the matter share: the beats of a creation, and what becomes of its intent.
 
+use super::repeated;
 use crate::calls::refused;
+use crate::links::intent;
 use core::time::Duration;
 
 use futures_util::future::{Either, ready};
-use zeroize::Zeroizing;
 
 use super::driver::Driver;
-use super::engine::Engine;
-use crate::calls::call::{Executed, MARGIN, Patience, executed};
+use crate::calls::call::{Executed, Patience, executed};
 use crate::clio::ApiRequest;
 use crate::connection::Connection;
 use crate::domain::report::{Note, StepReport};
-use crate::domain::{ClioId, ConnectionId, Timestamp};
+use crate::domain::{ClioId, Timestamp};
 use crate::error::{ANSWER, Code, Error, Failure, Result, Retry};
-use crate::links::dedupe::Since;
 use crate::links::things;
 use crate::links::things::{ContactKey, Decided, How, Intent, Link, Thing, committed_at};
 use crate::ports::{Commit, Expect, Key, Version};
@@ -22,9 +21,6 @@ use crate::store::{Stored, Unit};
 
 /// How long it is before Clio is asked about a creation in doubt for the second time. After that each wait is as long as all before it.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
-
-/// So far off a clock may be that was set while a creation was in doubt.
-const CLOCK_OFF: Duration = Duration::from_secs(26 * 3600);
 
 /// How often in a row a creation is sent that Clio does not carry out, before that is a failure.
 const MOST_ROUNDS: u32 = 3;
@@ -76,7 +72,7 @@ impl Driver<'_> {
         asked: &Asked,
         request: &ApiRequest<A>,
     ) -> Result<Creation<A>> {
-        let config = self.engine.config;
+        let config = self.ctx.config;
         let mut patience = Patience::default();
         let mut current: Option<Version> = None;
         let quiet = config.quiet();
@@ -87,9 +83,9 @@ impl Driver<'_> {
             sends += 1;
             let connection = turn.grant.connection.id.clone();
             let intent = Intent {
-                sealed: self.engine.seal_natural_key(key, &connection, natural).await?,
+                sealed: intent::seal_natural_key(self.ctx, key, &connection, natural).await?,
                 connection,
-                clio_at: self.engine.clio.clio_now(),
+                clio_at: self.ctx.clio.clio_now(),
                 quiet_ms: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX),
                 committed_at: None,
                 sends,
@@ -99,14 +95,14 @@ impl Driver<'_> {
                 decision: asked.decision(),
                 question: false,
             };
-            let not_after = self.engine.runtime.monotonic() + config.send_window;
+            let not_after = self.ctx.runtime.monotonic() + config.send_window;
             let mut unit = self.unit_before_sending()?;
             // What it is sealed with must not go in this moment.
             unit.check(Connection::key(self.firm), Expect::Version(turn.grant.connection_version.clone()));
             let expect = current.clone().map_or_else(|| asked.expect(), Expect::Version);
             let version = unit.put_due(key.clone(), expect, Some(quiet), &Thing::Intent(intent.clone()))?;
             if let (None, Some((key, value))) = (&current, companion) {
-                let was = if mutated!(ContactKeyAbsent) { self.engine.journal.store().get(key).await? } else { None };
+                let was = if mutated!(ContactKeyAbsent) { self.ctx.journal.store().get(key).await? } else { None };
                 unit.put(key.clone(), was.map_or(Expect::Absent, |was| Expect::Version(was.version)), value)?;
             }
             // It begins where it is awaited.
@@ -139,7 +135,7 @@ impl Driver<'_> {
                         // From now on nothing is executed any more; what was may not be listed yet.
                         Executed::PerhapsEnded => Duration::ZERO,
                         // Quiet when it would have been, and not a moment earlier.
-                        _ => self.engine.journal.store_now().await?.until(committed_at + quiet),
+                        _ => self.ctx.journal.store_now().await?.until(committed_at + quiet),
                     };
                     unit.put_due(key.clone(), Expect::Version(version), Some(due), &thing)?;
                     self.commit_unit(&unit).await?;
@@ -173,7 +169,7 @@ impl Driver<'_> {
         let listed_at = intent.due_at.map(|quiet_at| {
             let quiet_at =
                 if mutated!(LateExecution) { quiet_at.min(committed_at(&intent.value, None)) } else { quiet_at };
-            if mutated!(IndexDelay) { quiet_at } else { quiet_at + self.engine.config.index_delay }
+            if mutated!(IndexDelay) { quiet_at } else { quiet_at + self.ctx.config.index_delay }
         });
         if let Some(listed_at) = listed_at.filter(|listed_at| *listed_at > asked_at) {
             let left = asked_at.until(listed_at) + Duration::from_millis(1);
@@ -185,17 +181,17 @@ impl Driver<'_> {
         if intent.value.rounds >= MOST_ROUNDS {
             return Err(self.give_up_for_now(key, intent).await?);
         }
-        let companion = intent.value.email.as_ref().map(|digest| things::email_key(&self.claim.links, digest));
+        let companion = intent.value.email.as_ref().map(|digest| things::email_key(&self.order.links, digest));
         loop {
             let mut unit = self.releasing(key, companion.as_ref(), intent.version.clone()).await?;
-            let wait = self.engine.config.second_look();
-            self.engine.look_again_in(&mut unit, &self.claim.links, key, intent, wait).await?;
+            let wait = self.ctx.config.second_look();
+            repeated::look_again_in(self.ctx, &mut unit, &self.order.links, key, intent, wait).await?;
             if matches!(self.commit_unit(&unit).await?, Commit::Done { .. }) {
                 self.rounds = intent.value.rounds;
                 return Ok(Resolved::Released);
             }
             // Another run resolved it meanwhile, and the caller reads again; or it was the look's chore that was written.
-            let now = self.engine.journal.store().get(key).await?;
+            let now = self.ctx.journal.store().get(key).await?;
             if now.is_none_or(|now| now.version != intent.version) {
                 return Ok(Resolved::Released);
             }
@@ -219,13 +215,13 @@ impl Driver<'_> {
 
     /// Adds a look to the commit of a link that closes a doubt without knowing what became of its request, if that may still be executed.
     pub(crate) async fn look_after_doubt_in(&self, unit: &mut Unit, key: &Key, doubt: &Stored<Intent>) -> Result<()> {
-        let now = self.engine.journal.store_now().await?;
+        let now = self.ctx.journal.store_now().await?;
         let left = doubt.due_at.map_or(Duration::ZERO, |due| now.until(due));
         if left.is_zero() {
             return Ok(());
         }
-        let wait = left + self.engine.config.second_look();
-        self.engine.look_again_in(unit, &self.claim.links, key, doubt, wait).await
+        let wait = left + self.ctx.config.second_look();
+        repeated::look_again_in(self.ctx, unit, &self.order.links, key, doubt, wait).await
     }
 
     async fn releasing(&self, key: &Key, companion: Option<&Key>, version: Version) -> Result<Unit> {
@@ -234,7 +230,7 @@ impl Driver<'_> {
         self.close_question_in(&mut unit, key).await?;
         unit.delete(key.clone(), version);
         if let Some(companion) = companion
-            && let Some(record) = self.engine.journal.store().get(companion).await?
+            && let Some(record) = self.ctx.journal.store().get(companion).await?
         {
             unit.delete(companion.clone(), record.version);
         }
@@ -242,47 +238,7 @@ impl Driver<'_> {
     }
 
     pub(crate) fn link(&self, clio: ClioId, how: How, notes: Vec<Note>) -> Thing {
-        Thing::Link(Link { clio, how, at: self.engine.runtime.now(), notes })
-    }
-}
-
-impl Engine {
-    /// Seals the natural key of the intent that is to stand under `key`.
-    pub(crate) async fn seal_natural_key<N: serde::Serialize>(
-        &self,
-        key: &Key,
-        connection: &ConnectionId,
-        natural: &N,
-    ) -> Result<String> {
-        let json = Zeroizing::new(
-            serde_json::to_vec(natural).map_err(|_| Error::new(Code::Internal).with("reason", "natural_key"))?,
-        );
-        let sealer = self.keyring.for_connection(&key.firm, connection).await?;
-        sealer.seal(&sealer.context(record_of(key), "sealed"), &json)
-    }
-
-    /// Opens the natural key of an intent.
-    pub(crate) async fn open_intent<N: serde::de::DeserializeOwned>(&self, key: &Key, intent: &Intent) -> Result<N> {
-        let sealer = self.keyring.for_connection(&key.firm, &intent.connection).await?;
-        let json = sealer.open(&sealer.context(record_of(key), "sealed"), &intent.sealed)?;
-        serde_json::from_slice(&json).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", key.collection))
-    }
-
-    /// In Clio's time: from when on what the intent created was created.
-    ///
-    /// Two ways lead from the intent to Clio's time, and the earlier one counts. Clio's clock as it was known before the request was sent: right, unless that clock was set
-    /// meanwhile. And Clio's clock now, less what has passed since on the store's clock: right, unless the store's clock was set back since. That one is the same for all
-    /// processes, while each host's own may be wrong in another way, or jump. Where only the second way is there, or none, a day more is possible.
-    pub(crate) async fn created_after(&self, intent: &Intent, due_at: Option<Timestamp>) -> Result<Since> {
-        let made = committed_at(intent, due_at);
-        let Some(clio_now) = self.clio.clio_now() else {
-            let certain = intent.clio_at.unwrap_or(made) - MARGIN;
-            return Ok(Since { certain, possible: certain - CLOCK_OFF });
-        };
-        let ahead = clio_now.millis_since(self.journal.store_now().await?);
-        let made = Timestamp(made.0.saturating_add(ahead));
-        let certain = intent.clio_at.unwrap_or(made).min(made) - MARGIN;
-        Ok(Since { certain, possible: if intent.clio_at.is_some() { certain } else { certain - CLOCK_OFF } })
+        Thing::Link(Link { clio, how, at: self.ctx.runtime.now(), notes })
     }
 }
 
@@ -292,8 +248,4 @@ fn caused(code: Code, collection: &'static str, cause: Option<&Failure>) -> Erro
     let Some(cause) = cause else { return error.with("reason", "no_answer_recorded") };
     let answered = ANSWER.into_iter().filter_map(|key| Some((key, cause.get(key)?)));
     answered.fold(error.with("cause", &cause.code), |error, (key, value)| error.with(key, value))
-}
-
-fn record_of(key: &Key) -> String {
-    format!("{}/{}", key.collection, key.id)
 }

@@ -48,7 +48,7 @@ struct Open {
 impl Driver<'_> {
     pub(crate) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
         let key = self.intake.key_of(document);
-        let stored = self.engine.journal.get::<DocumentThing>(&things::document_key(&self.claim.links, &key)).await?;
+        let stored = self.ctx.journal.get::<DocumentThing>(&things::document_key(&self.order.links, &key)).await?;
         let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
         let linked = stored.as_ref().is_some_and(|stored| matches!(stored.value, DocumentThing::Link(_)));
         if let Some(recovery) = self.recovery.filter(|_| !linked) {
@@ -63,11 +63,11 @@ impl Driver<'_> {
             Some(Stored { value: DocumentThing::Intent(intent), version, .. }) => (Open { intent, version }, true),
             None => {
                 document.check()?;
-                may_be_sent(&self.engine.intake.stat(&reference).await?)?;
-                let intent = DocumentIntent { at: self.engine.runtime.now(), finishing: None, decision: None };
+                may_be_sent(&self.ctx.intake.stat(&reference).await?)?;
+                let intent = DocumentIntent { at: self.ctx.runtime.now(), finishing: None, decision: None };
                 let mut unit = self.unit_before_sending()?;
                 let thing = DocumentThing::Intent(intent.clone());
-                let version = unit.put(things::document_key(&self.claim.links, &key), Expect::Absent, &thing)?;
+                let version = unit.put(things::document_key(&self.order.links, &key), Expect::Absent, &thing)?;
                 if self.commit_unit(&unit).await? == Commit::Conflict {
                     return Err(Error::new(Code::SyncBusy).with("document", &key));
                 }
@@ -87,13 +87,13 @@ impl Driver<'_> {
                 Found::Stub(id) => stub = Some(id),
                 // A stub whose PATCH may have been sent, and which is not to be seen any more: somebody removed or hid it.
                 Found::Nothing if open.intent.finishing.is_some() => {
-                    let intent = (things::document_key(&self.claim.links, &key), open.version);
+                    let intent = (things::document_key(&self.order.links, &key), open.version);
                     return Err(self.needs_review(StepKind::Document, &key, Vec::new(), intent));
                 }
                 Found::Nothing => {}
             }
         }
-        let stat = self.engine.intake.stat(&reference).await?;
+        let stat = self.ctx.intake.stat(&reference).await?;
         let may = may_be_sent(&stat).and_then(|()| check_approval(document.origin, document.status));
         let may = may.and_then(|()| document.check());
         if let Err(error) = may {
@@ -135,8 +135,8 @@ impl Driver<'_> {
         let mut unit = self.unit_before_sending()?;
         let thing = DocumentThing::Intent(open.intent.clone());
         let expect = Expect::Version(open.version.clone());
-        let over = self.engine.config.quiet();
-        open.version = unit.put_due(things::document_key(&self.claim.links, key), expect, Some(over), &thing)?;
+        let over = self.ctx.config.quiet();
+        open.version = unit.put_due(things::document_key(&self.order.links, key), expect, Some(over), &thing)?;
         if self.commit_unit(&unit).await? == Commit::Conflict {
             return Err(Error::new(Code::SyncBusy).with("document", key));
         }
@@ -243,18 +243,18 @@ impl Driver<'_> {
     /// The finishing PATCH, until Clio says that the document is there. Asked right before each: nothing withdrawn or changed meanwhile may be published.
     async fn publish(&mut self, reference: &DocumentRef, open: &mut Open, finishing: &Finishing) -> Result<()> {
         let request = documents::finish(finishing.stub, &finishing.uuid)?;
-        let runtime = &self.engine.runtime;
+        let runtime = &self.ctx.runtime;
         let deadline = runtime.monotonic() + PROCESSING;
         let mut wait = PROCESSING_FIRST_WAIT;
         let mut patience = Patience::default();
         loop {
             let turn = self.caller.ready().await?;
-            let now = self.engine.intake.stat(reference).await?;
+            let now = self.ctx.intake.stat(reference).await?;
             may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn))?;
             if now.revision != finishing.revision {
                 return Err(Error::new(Code::DocumentChanged));
             }
-            let not_after = runtime.monotonic() + self.engine.config.send_window;
+            let not_after = runtime.monotonic() + self.ctx.config.send_window;
             self.note_finishing(&reference.key, open, finishing).await?;
             let processing = match self.caller.send_once(turn, &request, Some(not_after)).await {
                 Ok(document) if self.says_published(&document, finishing).await? => return Ok(()),
@@ -287,7 +287,7 @@ impl Driver<'_> {
                 self.processing_is_slow = true;
                 return Err(processing);
             }
-            self.engine.stop.unless_told(runtime.sleep(wait)).await?;
+            self.ctx.stop.unless_told(runtime.sleep(wait)).await?;
             wait = (wait * 2).min(PROCESSING_LONGEST_WAIT);
         }
     }
@@ -311,7 +311,7 @@ impl Driver<'_> {
         due_at: Option<Timestamp>,
     ) -> Result<StepReport> {
         let clio = chosen.clio;
-        let owned = things::is_owned(&self.engine.journal, &self.claim.links, "document", clio).await?.is_some();
+        let owned = things::is_owned(&self.ctx.journal, &self.order.links, "document", clio).await?.is_some();
         let wrong = match self.named(&documents::show(clio)).await? {
             None => "not_found",
             Some(document) if document.matter_id != Some(matter) => "another_matter",
@@ -321,7 +321,7 @@ impl Driver<'_> {
         };
         let value = DocumentThing::Intent(open.intent.clone());
         let undecided = Stored { value, version: open.version.clone(), due_at };
-        let record = things::document_key(&self.claim.links, key);
+        let record = things::document_key(&self.order.links, key);
         Err(self.take_back(StepKind::Document, key, record, undecided, chosen, wrong).await?)
     }
 
@@ -333,18 +333,18 @@ impl Driver<'_> {
         };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
         let mut unit = self.unit()?;
-        let link = DocumentThing::Link(Link { clio, how, at: self.engine.runtime.now(), notes: Vec::new() });
-        unit.put(things::document_key(&self.claim.links, key), Expect::Version(open.version.clone()), &link)?;
+        let link = DocumentThing::Link(Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new() });
+        unit.put(things::document_key(&self.order.links, key), Expect::Version(open.version.clone()), &link)?;
         let owner = Owner { owner: key.to_string() };
-        unit.put(things::owner_key(&self.claim.links, "document", clio), Expect::Absent, &owner)?;
+        unit.put(things::owner_key(&self.order.links, "document", clio), Expect::Absent, &owner)?;
         unit.audit(self.audit(action, AuditStatus::Ok, &step));
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
     }
 
     /// A document that was being published when the intake stopped naming it: another upload took its slot. If it is in Clio, the records say so.
     pub(crate) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
-        let record = things::document_key(&self.claim.links, key);
-        let stored = self.engine.journal.get::<DocumentThing>(&record).await?;
+        let record = things::document_key(&self.order.links, key);
+        let stored = self.ctx.journal.get::<DocumentThing>(&record).await?;
         let Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) = stored else { return Ok(None) };
         // Before Clio is asked: a PATCH that is over by then is in the answer.
         let over = self.is_over(&intent, due_at).await?;
@@ -365,7 +365,7 @@ impl Driver<'_> {
         if intent.finishing.is_none() {
             return Ok(true);
         }
-        let now = self.engine.journal.store_now().await?;
+        let now = self.ctx.journal.store_now().await?;
         Ok(due_at.is_some_and(|over| over <= now))
     }
 
@@ -388,7 +388,7 @@ impl Driver<'_> {
         let step = StepReport::error(StepKind::Document, key, step, error);
         let mut unit = self.unit()?;
         if !stays {
-            unit.delete(things::document_key(&self.claim.links, key), open.version.clone());
+            unit.delete(things::document_key(&self.order.links, key), open.version.clone());
         }
         unit.audit(self.audit(action, status, &step));
         if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }

@@ -1,26 +1,28 @@
 //! Executes a plan, step after step, and writes down what became of each.
 
+use super::known;
 use core::time::Duration;
 
-use super::engine::{Engine, Progress};
+use super::execute::Progress;
+use super::order::{Followers, Order};
 use super::plan::{Plan, PlannedContact, PlannedDocument, PlannedMatter};
-use super::plan_access::is_forbidden;
 use super::recovery::Recovery;
 use super::review::Review;
 use super::run::{Run, fallen_short};
-use crate::calls::call::Caller;
+use crate::calls::plan_access::{self, is_forbidden, refuses_all};
+use crate::calls::{Caller, Context};
 use crate::domain::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 use crate::domain::{ClioId, FirmId, Intake, IntakeDocument};
 use crate::error::{Code, Error, Result, Retry};
-use crate::jobs::{Claim, Job};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::settings::FirmSettings;
 use crate::store::{Action, AuditEntry, AuditStatus, EventBody, Unit};
 
 /// One run of one matter.
 pub(crate) struct Driver<'a> {
-    pub engine: &'a Engine,
-    pub claim: &'a Claim,
+    pub ctx: &'a Context,
+    pub order: &'a Order,
+    pub followers: &'a dyn Followers,
     pub firm: &'a FirmId,
     pub intake: &'a Intake,
     pub settings: FirmSettings,
@@ -40,7 +42,7 @@ pub(crate) struct Driver<'a> {
 
 impl Driver<'_> {
     pub(crate) async fn drive(&mut self, plan: &Plan) -> Result<()> {
-        self.engine.stop.check()?;
+        self.ctx.stop.check()?;
         let contact = self.contact(plan.contact).await;
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
         // A matter that is in Clio takes documents, whatever became of its contact.
@@ -48,7 +50,7 @@ impl Driver<'_> {
             (PlannedContact::Linked(contact), PlannedMatter::Linked(_)) => Some(contact),
             _ => contact,
         };
-        self.engine.stop.check()?;
+        self.ctx.stop.check()?;
         let matter = match contact {
             Some(client) => match self.matter(plan.matter, client).await {
                 Err(error) => {
@@ -67,8 +69,8 @@ impl Driver<'_> {
             let error = self.run.steps.last().and_then(|step| step.error.as_ref());
             matter = matter.filter(|_| error.is_none_or(|error| error.code() != Code::LinkedRecordGone));
         }
-        if let (Some(matter), true) = (matter, self.claim.trigger.sends_documents()) {
-            for key in self.engine.orphans(&self.claim.links, self.intake).await? {
+        if let (Some(matter), true) = (matter, self.order.trigger.sends_documents()) {
+            for key in known::orphans(self.ctx, &self.order.links, self.intake).await? {
                 if let Some(step) = self.orphan(&key, matter).await.transpose() {
                     self.settle(StepKind::Document, key.to_string(), step).await?;
                 }
@@ -83,7 +85,7 @@ impl Driver<'_> {
         planned: PlannedDocument,
         matter: Option<ClioId>,
     ) -> Result<()> {
-        self.engine.stop.check()?;
+        self.ctx.stop.check()?;
         let key = self.intake.key_of(document);
         let id = key.to_string();
         let step = |outcome, code| {
@@ -127,7 +129,7 @@ impl Driver<'_> {
     pub(crate) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
         let mut unit = self.unit()?;
         if let Some((review, (key, version))) = self.review.take() {
-            review.put(&self.engine.journal, &mut unit, &self.claim.links).await?;
+            review.put(&self.ctx.journal, &mut unit, &self.order.links).await?;
             unit.check(key, Expect::Version(version));
         }
         unit.audit(self.audit(action, status, &step));
@@ -138,7 +140,7 @@ impl Driver<'_> {
     /// Takes a step's result into the report; a failure is written to the logs first. Gives the record in Clio, if there is one.
     async fn settle(&mut self, kind: StepKind, id: String, result: Result<StepReport>) -> Result<Option<ClioId>> {
         let result = match result {
-            Err(error) if self.engine.is_of_this_process(self.firm, &error).await => return Err(error),
+            Err(error) if self.ctx.is_of_this_process(self.firm, &error).await => return Err(error),
             Err(error) if is_forbidden(error.code()) => Err(self.plan_lost(error).await?),
             result => result,
         };
@@ -184,17 +186,18 @@ impl Driver<'_> {
             done: self.run.steps.len() + 1,
             of: self.intake.documents.len() + 2,
         };
-        self.engine.progress.tell(self.firm, body);
+        self.ctx.progress.tell(self.firm, body);
         let clio = step.clio.filter(|_| !step.outcome.is_failure());
         self.run.steps.push(step);
         Ok(clio)
     }
 
-    pub(crate) async fn finish(self) -> Result<SyncReport> {
+    /// The report, and the matter in Clio if it is there.
+    pub(crate) async fn finish(self) -> Result<(SyncReport, Option<ClioId>)> {
         let steps = core::mem::take(&mut self.run.steps);
         let failed = |kind| steps.iter().any(|step| step.step == kind && step.outcome.is_failure());
         let (status, linked) = if failed(StepKind::Contact) || failed(StepKind::Matter) {
-            fallen_short(&self.engine.journal, &self.claim.links, &self.claim.matter).await?
+            fallen_short(&self.ctx.journal, &self.order.links, &self.order.matter).await?
         } else if failed(StepKind::Document) {
             (RunStatus::Partial, None)
         } else {
@@ -210,25 +213,22 @@ impl Driver<'_> {
             retry_after: steps.iter().filter_map(|step| come_back(step.error.as_ref()?)).min(),
             steps,
         };
-        let failure = report.first_failure().and_then(|step| step.error.clone());
-        let next = |job: &Job| job.next(&report);
         let clio_matter = report.clio_matter().or(linked);
-        self.engine.close(self.claim, self.run, status, failure.as_ref(), clio_matter, next).await?;
-        Ok(report)
+        Ok((report, clio_matter))
     }
 
     pub(crate) fn unit(&self) -> Result<Unit> {
-        let mut unit = self.engine.journal.unit(self.firm)?;
-        self.claim.fence(&mut unit);
+        let mut unit = self.ctx.journal.unit(self.firm)?;
+        self.order.fence.check(&mut unit);
         Ok(unit)
     }
 
     /// Commits, unless the claim was lost meanwhile, or what the run goes by has changed.
     pub(crate) async fn commit_unit(&self, unit: &Unit) -> Result<Commit> {
-        let outcome = self.engine.journal.commit(unit).await?;
+        let outcome = self.ctx.journal.commit(unit).await?;
         if outcome == Commit::Conflict {
-            if !self.engine.claims.holds(self.claim).await? {
-                return Err(Error::new(Code::LeaseLost).with("matter", &self.claim.matter));
+            if !self.order.fence.holds(&self.ctx.journal).await? {
+                return Err(Error::new(Code::LeaseLost).with("matter", &self.order.matter));
             }
             if self.is_recovery_news().await? {
                 return Err(Error::new(Code::SyncBusy).with("reason", "recovery"));
@@ -238,7 +238,7 @@ impl Driver<'_> {
     }
 
     pub(crate) fn audit(&self, action: Action, status: AuditStatus, step: &StepReport) -> AuditEntry {
-        let mut entry = AuditEntry::by(&self.claim.actor, action, status)
+        let mut entry = AuditEntry::by(&self.order.actor, action, status)
             .with("matter", &self.intake.matter.id)
             .with("run", &self.run.id);
         if step.step != StepKind::Matter {
@@ -265,17 +265,28 @@ impl Driver<'_> {
     /// A worker that lost its claim commits nothing; what it did in Clio is audited all the same, without the fence.
     pub(crate) async fn commit(&mut self, unit: Unit, step: &StepReport) -> Result<bool> {
         let entries = unit.audits().to_vec();
-        if matches!(self.run.commit_step(&self.engine.journal, unit, step).await?, Commit::Done { .. }) {
+        if matches!(self.run.commit_step(&self.ctx.journal, unit, step).await?, Commit::Done { .. }) {
             return Ok(true);
         }
-        if self.engine.claims.holds(self.claim).await? {
+        if self.order.fence.holds(&self.ctx.journal).await? {
             return Ok(false);
         }
-        let mut unit = self.engine.journal.unit(self.firm)?;
-        let lost = Error::new(Code::LeaseLost).with("matter", &self.claim.matter);
+        let mut unit = self.ctx.journal.unit(self.firm)?;
+        let lost = Error::new(Code::LeaseLost).with("matter", &self.order.matter);
         entries.into_iter().for_each(|entry| unit.audit(entry.with("fenced", true).error(&lost)));
-        self.engine.journal.commit_or_conflict(&unit).await?;
+        self.ctx.journal.commit_or_conflict(&unit).await?;
         Err(lost)
+    }
+}
+
+impl Driver<'_> {
+    /// A refusal may as well mean that the firm's plan has no API access any more: then everything is refused. Asked once a run.
+    pub(crate) async fn plan_lost(&mut self, error: Error) -> Result<Error> {
+        if core::mem::replace(&mut self.plan_asked, true) || !matches!(refuses_all(&self.caller).await, Ok(true)) {
+            return Ok(error);
+        }
+        plan_access::note_plan_lost(self.ctx, self.firm).await?;
+        Ok(Error::new(Code::PlanWithoutApi).caused_by(error))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::{Code, Error, Result, Retry};
 use crate::inbound::status;
 use crate::inbound::status::{Seen, Source};
 use crate::ports::Version;
+use crate::settings::practice_areas;
 
 impl Driver<'_> {
     /// A refusal may mean that the record which the new one belongs to is gone from Clio. That is told apart, and nothing is created in its place.
@@ -31,7 +32,7 @@ impl Driver<'_> {
     /// # Errors
     /// [`Code::LinkedRecordGone`], or what kept Clio from answering.
     pub(crate) async fn unless_gone(&self, kind: StepKind, clio: ClioId) -> Result<()> {
-        let (journal, links) = (&self.engine.journal, &self.claim.links);
+        let (journal, links) = (&self.ctx.journal, &self.order.links);
         let known_to_be = match kind {
             StepKind::Contact => contact_is_gone(journal, links, clio).await?.is_some(),
             StepKind::Matter | StepKind::Document => status::is_gone(journal, links, clio).await?,
@@ -41,7 +42,7 @@ impl Driver<'_> {
 
     /// Asks Clio for a linked record, and writes down whether it is there.
     async fn is_there(&self, kind: StepKind, clio: ClioId) -> Result<()> {
-        let before = status::known_version(&self.engine.journal, &self.claim.links, clio).await?;
+        let before = status::known_version(&self.ctx.journal, &self.order.links, clio).await?;
         let shown = match kind {
             StepKind::Contact => self.caller.repeat(&contacts::show(clio)).await.map(|_| None),
             StepKind::Matter | StepKind::Document => {
@@ -72,7 +73,7 @@ impl Driver<'_> {
         seen: Option<Option<Seen>>,
         before: Option<&Version>,
     ) -> Result<()> {
-        let (journal, links) = (&self.engine.journal, &self.claim.links);
+        let (journal, links) = (&self.ctx.journal, &self.order.links);
         let mut unit = journal.unit(self.firm)?;
         match (kind, seen) {
             (StepKind::Contact, seen) => match (contact_is_gone(journal, links, clio).await?, seen) {
@@ -98,7 +99,7 @@ impl Driver<'_> {
         if !matches!(error.code(), Code::ClioNotFound | Code::ClioValidation | Code::ClioBadRequest) {
             return error;
         }
-        match self.engine.reload_practice_areas(&self.caller, self.firm).await {
+        match practice_areas::reload_practice_areas(self.ctx, &self.caller, self.firm).await {
             Ok(now) if !now.areas.iter().any(|known| known.id == area) => {
                 Error::new(Code::PracticeAreaGone).with("practice_area", area).retry_as(Retry::Retry).caused_by(error)
             }

@@ -13,7 +13,7 @@ use crate::inbound::status;
 use crate::inbound::status::Seen;
 use crate::links::dedupe::{Probe, SentMatter};
 use crate::links::things::{How, Intent, Owner, Thing};
-use crate::links::{dedupe, things};
+use crate::links::{dedupe, intent, things};
 use crate::ports::{Expect, Version};
 use crate::settings::{Chosen, Unmapped};
 use crate::store::{Action, AuditStatus, Stored};
@@ -30,10 +30,10 @@ impl Driver<'_> {
             }
             PlannedMatter::Create(area) | PlannedMatter::Resolve(area) => area,
         };
-        let key = things::matter_key(&self.claim.links, id);
+        let key = things::matter_key(&self.order.links, id);
         let mut recovery = self.recovery;
         for _ in 0..MOST_TURNS {
-            match self.engine.journal.get::<Thing>(&key).await? {
+            match self.ctx.journal.get::<Thing>(&key).await? {
                 Some(Stored { value: Thing::Link(link), .. }) => {
                     return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(link.clio)));
                 }
@@ -81,14 +81,14 @@ impl Driver<'_> {
             display_number: sent.display_number.as_deref(),
             practice_area: sent.practice_area,
         })?;
-        let key = things::matter_key(&self.claim.links, &matter.id);
+        let key = things::matter_key(&self.order.links, &matter.id);
         if let Some(recovery) = recovery {
             self.intend_again(recovery, &key, None, &sent, None, &Asked::default()).await?;
             return Ok(None);
         }
         match self.create(&key, None, &sent, None, &Asked::default(), &request).await? {
             Creation::Raced => Ok(None),
-            Creation::Doubt => match self.engine.journal.get::<Thing>(&key).await? {
+            Creation::Doubt => match self.ctx.journal.get::<Thing>(&key).await? {
                 Some(stored) => match self.resolve_matter(stored, client, area.err()).await? {
                     Resolved::Linked(step) => Ok(Some(step)),
                     Resolved::Released => Ok(None),
@@ -119,7 +119,7 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::MatterLinked),
         };
         let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).noting(unmapped.map(note));
-        let key = things::matter_key(&self.claim.links, id);
+        let key = things::matter_key(&self.order.links, id);
         for _ in 0..MOST_TURNS {
             let mut unit = self.unit()?;
             if let Some(doubt) = doubt {
@@ -127,14 +127,14 @@ impl Driver<'_> {
             }
             unit.put(key.clone(), Expect::Version(version.clone()), &self.link(clio, how, Vec::new()))?;
             let owner = Owner { owner: id.to_string() };
-            unit.put(things::owner_key(&self.claim.links, "matter", clio), Expect::Absent, &owner)?;
-            status::link(&self.engine.journal, &mut unit, &self.claim.links, id, seen).await?;
+            unit.put(things::owner_key(&self.order.links, "matter", clio), Expect::Absent, &owner)?;
+            status::link(&self.ctx.journal, &mut unit, &self.order.links, id, seen).await?;
             unit.audit(self.audit(action, AuditStatus::Ok, &step));
             if self.commit(unit, &step).await? {
                 return Ok(Some(step));
             }
             // Another run resolved it meanwhile; or a poll, or an early delivery, was written in this moment.
-            let now = self.engine.journal.store().get(&key).await?;
+            let now = self.ctx.journal.store().get(&key).await?;
             if now.is_none_or(|now| now.version != version) {
                 break;
             }
@@ -150,13 +150,13 @@ impl Driver<'_> {
         unmapped: Option<Unmapped>,
     ) -> Result<Resolved> {
         let id = &self.intake.matter.id;
-        let key = things::matter_key(&self.claim.links, id);
+        let key = things::matter_key(&self.order.links, id);
         let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
         let doubt = Stored { value: intent, version: version.clone(), due_at };
         let intent = &doubt.value;
         if let Some(chosen) = intent.chosen().cloned() {
             let clio = chosen.clio;
-            let owned = things::is_owned(&self.engine.journal, &self.claim.links, "matter", clio).await?.is_some();
+            let owned = things::is_owned(&self.ctx.journal, &self.order.links, "matter", clio).await?.is_some();
             let shown = match self.named(&matters::show(clio)).await? {
                 Some(shown) if shown.client_id == Some(client) && !owned => shown,
                 other => {
@@ -173,19 +173,19 @@ impl Driver<'_> {
             let step = self.link_matter(Seen::from(&shown), How::Linked, version, unmapped, Some(&doubt)).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
-        let sent: SentMatter = self.engine.open_intent(&key, intent).await?;
-        let asked_at = self.engine.journal.store_now().await?;
-        let since = self.engine.created_after(intent, due_at).await?;
+        let sent: SentMatter = intent::open_intent(self.ctx, &key, intent).await?;
+        let asked_at = self.ctx.journal.store_now().await?;
+        let since = intent::created_after(self.ctx, intent, due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since.possible));
         let found = self.caller.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
         for matter in &found {
-            let owned = things::is_owned(&self.engine.journal, &self.claim.links, "matter", matter.id).await?;
+            let owned = things::is_owned(&self.ctx.journal, &self.order.links, "matter", matter.id).await?;
             if owned.is_none() && !intent.excludes(matter.id) {
                 free.push(matter);
             }
         }
-        let after = self.engine.created_after(intent, due_at).await?;
+        let after = intent::created_after(self.ctx, intent, due_at).await?;
         let probe = after.probe(|after| dedupe::probe_matter(&sent, &free, after, intent.is_recovered()));
         match if mutated!(Lookup) { Probe::Miss } else { probe } {
             Probe::Found(clio) => {

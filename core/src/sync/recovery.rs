@@ -8,6 +8,7 @@
 //!
 //! Nor does the store know what the host was told of matters' statuses since then: each is told once more, and all links are swept.
 
+use crate::links::intent;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -112,7 +113,7 @@ impl Driver<'_> {
 
     /// Whether a recovery began, or ended, since this run began.
     pub(crate) async fn is_recovery_news(&self) -> Result<bool> {
-        let now = self.engine.journal.store().get(&key(self.firm)).await?;
+        let now = self.ctx.journal.store().get(&key(self.firm)).await?;
         Ok(now.map_or(Expect::Absent, |record| Expect::Version(record.version)) != self.recovery_seen)
     }
 
@@ -126,12 +127,12 @@ impl Driver<'_> {
         email: Option<String>,
         asked: &Asked,
     ) -> Result<()> {
-        let store = self.engine.journal.store();
+        let store = self.ctx.journal.store();
         for _ in 0..MOST_TURNS {
             let grant = self.caller.grant().await?;
             let connection = grant.connection.id.clone();
             let intent = Intent {
-                sealed: self.engine.seal_natural_key(key, &connection, natural).await?,
+                sealed: intent::seal_natural_key(self.ctx, key, &connection, natural).await?,
                 connection,
                 clio_at: Some(recovery.since),
                 quiet_ms: u64::try_from(recovery.left.as_millis()).unwrap_or(u64::MAX),

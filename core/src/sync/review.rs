@@ -8,12 +8,11 @@ use crate::links::Decision;
 use serde::{Deserialize, Serialize};
 
 use super::driver::Driver;
-use super::engine::Engine;
-use crate::calls::refused;
+use crate::calls::{Context, refused};
 use crate::clio::ApiRequest;
 use crate::connection::Links;
 use crate::domain::report::StepKind;
-use crate::domain::{Actor, ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp, Trigger};
+use crate::domain::{Actor, ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::links::things;
 use crate::links::things::{Chosen, Decided, DocumentThing, Thing};
@@ -67,22 +66,22 @@ impl Driver<'_> {
     ) -> Error {
         let id = id.to_string();
         let error = Error::new(Code::NeedsReview).with(step.name(), &id).with("candidates", candidates.len());
-        let (matters, since) = (vec![self.intake.matter.id.clone()], self.engine.runtime.now());
+        let (matters, since) = (vec![self.intake.matter.id.clone()], self.ctx.runtime.now());
         self.review = Some((Review { step, id, matters, candidates, since }, intent));
         error
     }
 
     /// Adds to the commit that settles what stands under `key` otherwise: a question about it is over. Other matters that wait for the answer are synced.
     pub(crate) async fn close_question_in(&self, unit: &mut Unit, key: &Key) -> Result<()> {
-        let links = &self.claim.links;
+        let links = &self.order.links;
         let question =
             links.key(REVIEWS, format_args!("{}/{}", key.collection, links.strip(&key.id).unwrap_or_default()));
-        let Some(Stored { value: review, version, .. }) = self.engine.journal.get::<Review>(&question).await? else {
+        let Some(Stored { value: review, version, .. }) = self.ctx.journal.get::<Review>(&question).await? else {
             return Ok(());
         };
-        for matter in review.matters.iter().filter(|matter| **matter != self.claim.matter) {
+        for matter in review.matters.iter().filter(|matter| **matter != self.order.matter) {
             // Nobody asks for it: it is synced if what is approved is.
-            self.engine.trigger(self.firm, matter, Trigger::Approved, &self.claim.actor).await?;
+            self.followers.follow(self.order, matter).await?;
         }
         unit.delete(question, version);
         Ok(())
@@ -107,7 +106,7 @@ impl Driver<'_> {
         chosen: Chosen,
         wrong: &'static str,
     ) -> Result<Error> {
-        let now = self.engine.journal.store_now().await?;
+        let now = self.ctx.journal.store_now().await?;
         let due = undecided.due_at.map(|due| now.until(due));
         let mut unit = self.unit()?;
         let version = unit.put_due(key.clone(), Expect::Version(undecided.version), due, &undecided.value)?;
@@ -119,99 +118,113 @@ impl Driver<'_> {
     }
 }
 
+/// A question that was answered.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    question: Key,
+    version: Version,
+    pub matters: Vec<MatterId>,
+}
+
 /// The intent that waits, and when it is due.
 enum Waiting {
     Thing(Key, Stored<Thing>),
     Document(Key, Stored<DocumentThing>),
 }
 
-impl Engine {
-    async fn waiting(&self, links: &Links, step: StepKind, id: &str) -> Result<Option<Waiting>> {
-        let thing = |key: Key| async move {
-            let stored = self.journal.get::<Thing>(&key).await?;
-            let open = stored.filter(|stored| matches!(stored.value, Thing::Intent(_)));
-            Ok(open.map(|stored| Waiting::Thing(key, stored)))
-        };
-        match step {
-            StepKind::Contact => thing(things::contact_key(links, &ClientId::new(id)?)).await,
-            StepKind::Matter => thing(things::matter_key(links, &MatterId::new(id)?)).await,
-            StepKind::Document => {
-                let key = things::document_key(links, &DocumentKey::parse(id)?);
-                let stored = self.journal.get::<DocumentThing>(&key).await?;
-                let open = stored.filter(|stored| matches!(stored.value, DocumentThing::Intent(_)));
-                Ok(open.map(|stored| Waiting::Document(key, stored)))
-            }
+async fn waiting(ctx: &Context, links: &Links, step: StepKind, id: &str) -> Result<Option<Waiting>> {
+    let thing = |key: Key| async move {
+        let stored = ctx.journal.get::<Thing>(&key).await?;
+        let open = stored.filter(|stored| matches!(stored.value, Thing::Intent(_)));
+        Ok(open.map(|stored| Waiting::Thing(key, stored)))
+    };
+    match step {
+        StepKind::Contact => thing(things::contact_key(links, &ClientId::new(id)?)).await,
+        StepKind::Matter => thing(things::matter_key(links, &MatterId::new(id)?)).await,
+        StepKind::Document => {
+            let key = things::document_key(links, &DocumentKey::parse(id)?);
+            let stored = ctx.journal.get::<DocumentThing>(&key).await?;
+            let open = stored.filter(|stored| matches!(stored.value, DocumentThing::Intent(_)));
+            Ok(open.map(|stored| Waiting::Document(key, stored)))
         }
     }
+}
 
-    /// The questions that are open. Those that answered themselves are left out.
-    pub(crate) async fn reviews(&self, firm: &FirmId) -> Result<Vec<Review>> {
-        let links = Links::current(&self.journal, firm).await?;
-        let mut open = Vec::new();
-        for (_, stored) in self.journal.list::<Review>(firm, REVIEWS, &links.id("")).await? {
-            let review = stored.value;
-            if self.waiting(&links, review.step, &review.id).await?.is_some() {
-                open.push(review);
-            }
+/// The questions that are open. Those that answered themselves are left out.
+pub(crate) async fn reviews(ctx: &Context, firm: &FirmId) -> Result<Vec<Review>> {
+    let links = Links::current(&ctx.journal, firm).await?;
+    let mut open = Vec::new();
+    for (_, stored) in ctx.journal.list::<Review>(firm, REVIEWS, &links.id("")).await? {
+        let review = stored.value;
+        if waiting(ctx, &links, review.step, &review.id).await?.is_some() {
+            open.push(review);
         }
-        Ok(open)
     }
+    Ok(open)
+}
 
-    /// Writes an answer into the intent, and has the matters synced.
-    pub(crate) async fn decide(&self, actor: &Actor, step: StepKind, id: &str, decision: Decision) -> Result<()> {
-        let firm = &actor.firm;
-        let links = Links::current(&self.journal, firm).await?;
-        let question = Review::key(&links, step, id);
-        let unknown = || Error::new(Code::RecordUnknown).with("type", "review");
-        let Stored { value: review, version, .. } = self.journal.get::<Review>(&question).await?.ok_or_else(unknown)?;
-        let waiting = self.waiting(&links, step, id).await?.ok_or_else(unknown)?;
-        // Contacts of one email may be shared; anything else belongs to one record.
-        if let Decision::Link { clio } = decision
-            && step != StepKind::Contact
-            && things::is_owned(&self.journal, &links, step.name(), clio).await?.is_some()
-        {
-            return Err(Error::new(Code::SettingInvalid)
-                .with("argument", "decision")
-                .with("reason", "belongs_to_another_record"));
-        }
-        let mut unit = self.journal.unit(firm)?;
-        // A run of one more matter may be asking it in this moment: that matter waits for the answer too.
-        unit.check(question.clone(), Expect::Version(version.clone()));
-        let now = self.journal.store_now().await?;
-        match waiting {
-            Waiting::Thing(key, stored) => {
-                let Thing::Intent(mut intent) = stored.value else { return Err(unknown()) };
-                // The due time is written anew, and no longer tells when the intent was made.
-                intent.committed_at = Some(things::committed_at(&intent, stored.due_at));
-                intent.decide(decision, &review.candidates);
-                // One that is quiet, and listed, since long is so without a due time.
-                let open = stored.due_at.filter(|due| *due + self.config.index_delay > now);
-                let due = open.map(|due| now.until(due));
-                unit.put_due(key, Expect::Version(stored.version), due, &Thing::Intent(intent))?;
-            }
-            Waiting::Document(key, stored) => {
-                let DocumentThing::Intent(mut intent) = stored.value else { return Err(unknown()) };
-                intent.decision = Some(match decision {
-                    Decision::Link { clio } => Decided::Link(Chosen { clio, among: Vec::new(), not: Vec::new() }),
-                    Decision::Create => Decided::Create { not: Vec::new() },
-                });
-                let due = stored.due_at.map(|due| now.until(due));
-                unit.put_due(key, Expect::Version(stored.version), due, &DocumentThing::Intent(intent))?;
-            }
-        }
-        let entry = AuditEntry::by(&actor.id, Action::Review, AuditStatus::Ok).with(step.name(), id);
-        unit.audit(match decision {
-            Decision::Link { clio } => entry.with("decision", "link").with("clio", clio),
-            Decision::Create => entry.with("decision", "create"),
-        });
-        self.journal.commit_or_conflict(&unit).await?;
-        for matter in &review.matters {
-            self.trigger(firm, matter, Trigger::Manual, &actor.id).await?;
-        }
-        // Answered, and somebody acts on it: it must not be answered once more, when what is being created is another try.
-        let mut unit = self.journal.unit(firm)?;
-        unit.delete(question, version);
-        // A conflict: a run has asked anew.
-        self.journal.commit(&unit).await.map(|_| ())
+/// Writes an answer into the intent. Gives the matters that wait for it.
+pub(crate) async fn answer(
+    ctx: &Context,
+    actor: &Actor,
+    step: StepKind,
+    id: &str,
+    decision: Decision,
+) -> Result<Answered> {
+    let firm = &actor.firm;
+    let links = Links::current(&ctx.journal, firm).await?;
+    let question = Review::key(&links, step, id);
+    let unknown = || Error::new(Code::RecordUnknown).with("type", "review");
+    let Stored { value: review, version, .. } = ctx.journal.get::<Review>(&question).await?.ok_or_else(unknown)?;
+    let waiting = waiting(ctx, &links, step, id).await?.ok_or_else(unknown)?;
+    // Contacts of one email may be shared; anything else belongs to one record.
+    if let Decision::Link { clio } = decision
+        && step != StepKind::Contact
+        && things::is_owned(&ctx.journal, &links, step.name(), clio).await?.is_some()
+    {
+        return Err(Error::new(Code::SettingInvalid)
+            .with("argument", "decision")
+            .with("reason", "belongs_to_another_record"));
     }
+    let mut unit = ctx.journal.unit(firm)?;
+    // A run of one more matter may be asking it in this moment: that matter waits for the answer too.
+    unit.check(question.clone(), Expect::Version(version.clone()));
+    let now = ctx.journal.store_now().await?;
+    match waiting {
+        Waiting::Thing(key, stored) => {
+            let Thing::Intent(mut intent) = stored.value else { return Err(unknown()) };
+            // The due time is written anew, and no longer tells when the intent was made.
+            intent.committed_at = Some(things::committed_at(&intent, stored.due_at));
+            intent.decide(decision, &review.candidates);
+            // One that is quiet, and listed, since long is so without a due time.
+            let open = stored.due_at.filter(|due| *due + ctx.config.index_delay > now);
+            let due = open.map(|due| now.until(due));
+            unit.put_due(key, Expect::Version(stored.version), due, &Thing::Intent(intent))?;
+        }
+        Waiting::Document(key, stored) => {
+            let DocumentThing::Intent(mut intent) = stored.value else { return Err(unknown()) };
+            intent.decision = Some(match decision {
+                Decision::Link { clio } => Decided::Link(Chosen { clio, among: Vec::new(), not: Vec::new() }),
+                Decision::Create => Decided::Create { not: Vec::new() },
+            });
+            let due = stored.due_at.map(|due| now.until(due));
+            unit.put_due(key, Expect::Version(stored.version), due, &DocumentThing::Intent(intent))?;
+        }
+    }
+    let entry = AuditEntry::by(&actor.id, Action::Review, AuditStatus::Ok).with(step.name(), id);
+    unit.audit(match decision {
+        Decision::Link { clio } => entry.with("decision", "link").with("clio", clio),
+        Decision::Create => entry.with("decision", "create"),
+    });
+    ctx.journal.commit_or_conflict(&unit).await?;
+    Ok(Answered { question, version, matters: review.matters })
+}
+
+/// Takes an answered question off the list, once somebody acts on the answer.
+pub(crate) async fn close_answered(ctx: &Context, firm: &FirmId, answered: Answered) -> Result<()> {
+    // Answered, and somebody acts on it: it must not be answered once more, when what is being created is another try.
+    let mut unit = ctx.journal.unit(firm)?;
+    unit.delete(answered.question, answered.version);
+    // A conflict: a run has asked anew.
+    ctx.journal.commit(&unit).await.map(|_| ())
 }

@@ -1,5 +1,6 @@
 //! The record of one run, written with every step that changes something.
 
+use super::order::Order;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Links;
@@ -41,6 +42,27 @@ pub(crate) struct RunRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub survived: Option<Failure>,
     pub steps: Vec<StepRecord>,
+}
+
+impl RunRecord {
+    /// One that has just begun.
+    pub(super) fn begun(order: &Order, started_at: Timestamp) -> Self {
+        Self {
+            matter: order.matter.clone(),
+            actor: order.actor.clone(),
+            trigger: order.trigger,
+            started_at,
+            ended_at: None,
+            status: None,
+            failure: None,
+            attempt: order.attempt,
+            next_attempt_at: None,
+            calls: 0,
+            retries: 0,
+            survived: None,
+            steps: Vec::new(),
+        }
+    }
 }
 
 /// A step as it is kept.

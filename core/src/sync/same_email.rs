@@ -11,8 +11,8 @@
 use super::contact::search_persons;
 use super::create::Asked;
 use super::driver::Driver;
-use super::engine::Engine;
 use super::known::EmailDigests;
+use crate::calls::Context;
 use crate::clio::{Contact, contacts};
 use crate::connection::Links;
 use crate::contact_review::known_name_agrees;
@@ -69,22 +69,20 @@ pub(crate) struct Speakers {
     pub place: String,
 }
 
-impl Engine {
-    /// The first one's place is the digest of the address itself; where names differ there may be others.
-    pub(crate) async fn speakers(&self, links: &Links, email: &EmailDigests) -> Result<Speakers> {
-        let prefix = things::email_key(links, &email.digest);
-        let found = self.journal.list::<ContactKey>(&links.firm, prefix.collection, &prefix.id).await?;
-        let taken: Vec<&str> = found.iter().filter_map(|(id, _)| links.strip(id)).collect();
-        let places = (0..).map(|n| if n == 0 { email.digest.clone() } else { format!("{}.{n}", email.digest) });
-        let place = places.into_iter().find(|place| !taken.contains(&place.as_str())).unwrap_or_default();
-        let mut clients: Vec<ClientId> = found.into_iter().map(|(_, stored)| stored.value.client).collect();
-        for digest in &email.former {
-            if let Some(stored) = self.journal.get::<ContactKey>(&things::email_key(links, digest)).await? {
-                clients.push(stored.value.client);
-            }
+/// The first one's place is the digest of the address itself; where names differ there may be others.
+pub(crate) async fn speakers(ctx: &Context, links: &Links, email: &EmailDigests) -> Result<Speakers> {
+    let prefix = things::email_key(links, &email.digest);
+    let found = ctx.journal.list::<ContactKey>(&links.firm, prefix.collection, &prefix.id).await?;
+    let taken: Vec<&str> = found.iter().filter_map(|(id, _)| links.strip(id)).collect();
+    let places = (0..).map(|n| if n == 0 { email.digest.clone() } else { format!("{}.{n}", email.digest) });
+    let place = places.into_iter().find(|place| !taken.contains(&place.as_str())).unwrap_or_default();
+    let mut clients: Vec<ClientId> = found.into_iter().map(|(_, stored)| stored.value.client).collect();
+    for digest in &email.former {
+        if let Some(stored) = ctx.journal.get::<ContactKey>(&things::email_key(links, digest)).await? {
+            clients.push(stored.value.client);
         }
-        Ok(Speakers { clients, place })
     }
+    Ok(Speakers { clients, place })
 }
 
 /// What came of looking for the client among those with its address.
@@ -107,11 +105,11 @@ impl Driver<'_> {
     ) -> Result<Sought> {
         let client = &self.intake.client;
         let name = Name::new(client.first_name.expose(), client.last_name.expose());
-        let (engine, links) = (self.engine, &self.claim.links);
-        let Speakers { clients, place } = engine.speakers(links, email).await?;
+        let (ctx, links) = (self.ctx, &self.order.links);
+        let Speakers { clients, place } = speakers(self.ctx, links, email).await?;
         let mut shared = Vec::new();
         for other in clients {
-            let Some(stored) = engine.journal.get::<Thing>(&things::contact_key(links, &other)).await? else {
+            let Some(stored) = ctx.journal.get::<Thing>(&things::contact_key(links, &other)).await? else {
                 // Released between the two reads.
                 return Ok(Sought::Again);
             };
@@ -122,7 +120,7 @@ impl Driver<'_> {
             if asked.not.contains(&clio) {
                 continue;
             }
-            shared.push((clio, known_name_agrees(&engine.journal, &engine.keyring, links, clio, &name).await?));
+            shared.push((clio, known_name_agrees(&ctx.journal, &ctx.keyring, links, clio, &name).await?));
         }
         // Asked even if one of them agrees: another one in Clio may as well, and who was linked first decides nothing.
         let found = search_persons(&self.caller, &address.shown()).await?;
@@ -164,7 +162,7 @@ impl Driver<'_> {
         asked: &Asked,
         matches: usize,
     ) -> Result<Sought> {
-        let (client, links) = (&self.intake.client.id, &self.claim.links);
+        let (client, links) = (&self.intake.client.id, &self.order.links);
         let step = StepReport::done(StepKind::Contact, client, StepOutcome::Linked, Some(clio)).noting(notes.clone());
         let key = things::contact_key(links, client);
         let mut unit = self.unit()?;
@@ -184,7 +182,7 @@ impl Driver<'_> {
     /// Has an admin asked which of these is the client, if any.
     async fn ask(&mut self, candidates: Vec<ClioId>, asked: &Asked) -> Result<Sought> {
         let client = &self.intake.client.id;
-        let key = things::contact_key(&self.claim.links, client);
+        let key = things::contact_key(&self.order.links, client);
         let version = match &asked.version {
             Some(version) => version.clone(),
             None => {

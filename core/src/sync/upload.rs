@@ -79,7 +79,7 @@ impl Driver<'_> {
             }
             for (arrived, part) in batch.iter().enumerate() {
                 // Nothing of it is visible yet, and the rest may take an hour.
-                self.engine.stop.check().map_err(broken)?;
+                self.ctx.stop.check().map_err(broken)?;
                 let target = target_of(&targets, part.number).ok_or_else(|| broken(no_address("part")))?;
                 let slice = DocumentSlice {
                     document: document.clone(),
@@ -109,14 +109,14 @@ impl Driver<'_> {
 
     /// One PUT, and again to the same address.
     async fn put(&self, target: &UploadTarget, slice: DocumentSlice, after_a_doubt: Anew) -> Result<(), Missed> {
-        let share = self.engine.share_of(self.firm);
+        let share = self.ctx.share_of(self.firm);
         let mut schedule = Schedule::new();
         let mut attempt = 0;
         loop {
             attempt += 1;
             let timeout = (Duration::from_secs(60) + Duration::from_secs(slice.len / SLOWEST)).min(LONGEST);
-            let limits = CallLimits { timeout, not_after: Some(self.claim.send_until()) };
-            let failure = match self.engine.clio.put_document(target, slice.clone(), limits).await {
+            let limits = CallLimits { timeout, not_after: Some(self.order.fence.send_until()) };
+            let failure = match self.ctx.clio.put_document(target, slice.clone(), limits).await {
                 Ok(()) => {
                     share.quota.refund();
                     return Ok(());
@@ -132,8 +132,8 @@ impl Driver<'_> {
             }
             let in_doubt = failure.outcome == Outcome::Unknown && failure.http_status.is_none();
             let elsewhere = in_doubt && after_a_doubt == Anew::Elsewhere && !mutated!(OtherAddress);
-            let wait = schedule.next_wait(&*self.engine.runtime)?;
-            self.engine.stop.unless_told(self.engine.runtime.sleep(wait)).await?;
+            let wait = schedule.next_wait(&*self.ctx.runtime)?;
+            self.ctx.stop.unless_told(self.ctx.runtime.sleep(wait)).await?;
             self.caller.note_retry(&failure.error);
             if elsewhere {
                 return Err(Missed { error: refused(failure), elsewhere });

@@ -394,7 +394,7 @@ async fn a_firm_that_moves_to_another_region_during_a_run_is_synced_there() {
         elsewhere.firm(&admin()).connection().begin_separate("https://calmintake.example/callback").await.unwrap();
     let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     elsewhere.firm(&admin()).connection().finish(&format!("code=c&state={state}")).await.unwrap();
-    let report = world.sdk.engine.run_job(&claim, None).await.unwrap();
+    let report = crate::jobs::execution::run_claimed(&world.sdk.queue, &claim, None).await.unwrap();
     assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::SyncBusy);
     world.later(Duration::from_secs(30)).await;
     elsewhere.worker(WorkerConfig::default()).run_due().await.unwrap();

@@ -78,11 +78,11 @@ async fn what_a_person_asks_for_during_a_run_is_first_after_it() {
             world.work().await;
             crowd(&world).await;
         };
-        select(Box::pin(world.sdk.engine.claims.heartbeats(&claim)), Box::pin(others)).await;
+        select(Box::pin(world.sdk.queue.claims.heartbeats(&claim)), Box::pin(others)).await;
         if dies {
             world.runtime.advance(Duration::from_secs(30));
         } else {
-            world.sdk.engine.run_job(&claim, None).await.unwrap_err();
+            crate::jobs::execution::run_claimed(&world.sdk.queue, &claim, None).await.unwrap_err();
         }
         world.work().await;
         let ran = ran(&world).await;
@@ -98,12 +98,12 @@ async fn whoever_is_told_that_a_matter_is_busy_has_it_synced_after_that_run() {
     world.put("m1");
     let claim = world.begun().await;
     let asks = async { world.sdk.firm(&member()).matters().sync(&matter()).await };
-    let Either::Left((told, _)) = select(Box::pin(asks), Box::pin(world.sdk.engine.claims.heartbeats(&claim))).await
+    let Either::Left((told, _)) = select(Box::pin(asks), Box::pin(world.sdk.queue.claims.heartbeats(&claim))).await
     else {
         panic!("the run goes on")
     };
     assert_eq!(told.unwrap_err().code(), Code::SyncBusy);
-    world.sdk.engine.run_job(&claim, None).await.unwrap();
+    crate::jobs::execution::run_claimed(&world.sdk.queue, &claim, None).await.unwrap();
     world.work().await;
     let runs = world.sdk.firm(&member()).matters().runs(RunQuery::default()).await.unwrap().items;
     let triggers: Vec<Trigger> = runs.iter().map(|run| run.trigger).collect();

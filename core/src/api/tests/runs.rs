@@ -11,7 +11,8 @@ use super::world::{HOOKS, World, admin, firm, matter, refused};
 use crate::domain::{ClioId, DocumentRef, Intake, MatterId, RunStatus, Trigger};
 use crate::error::{Code, ErrorKind};
 use crate::history::{LoggedRun, RunQuery};
-use crate::jobs::{Acquired, MatterSyncState, Why};
+use crate::jobs::MatterSyncState;
+use crate::jobs::claims::{Acquired, Why};
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 use crate::settings::FirmSettings;
 use crate::store::EventBody;
@@ -278,7 +279,7 @@ async fn killed_at(call: &str) -> World {
 async fn taken_over(world: &World) {
     let (heir, actor) = (world.process(HOOKS), admin());
     let why = Why::Asked(Trigger::Manual, &actor.id);
-    let acquired = heir.engine.claims.acquire(&firm(), &matter(), why).await.unwrap();
+    let acquired = heir.queue.claims.acquire(&firm(), &matter(), why).await.unwrap();
     assert!(matches!(acquired, Acquired::Mine(_)), "{acquired:?}");
 }
 

@@ -32,7 +32,7 @@ async fn an_admin_who_runs_what_is_held_need_not_switch_auto_sync_on() {
     let mut ran: Vec<(&str, Trigger)> = runs.iter().map(|run| (run.matter.as_str(), run.trigger)).collect();
     ran.sort();
     assert_eq!(ran, [("m2", Trigger::Approved), ("m3", Trigger::Created)], "each with what its trigger sends");
-    world.sdk.engine.claims.trigger(&admin().firm, &matter(), Trigger::Created, &admin().id).await.unwrap();
+    world.sdk.queue.claims.trigger(&admin().firm, &matter(), Trigger::Created, &admin().id).await.unwrap();
     world.work().await;
     assert_eq!(
         world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().last_run,

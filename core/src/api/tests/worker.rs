@@ -424,7 +424,7 @@ async fn a_chore_that_failed_once_is_done_by_a_worker_that_is_never_at_rest() {
     let busy = async {
         for _ in 0..50 {
             bench.world.runtime.sleep(Duration::from_millis(100)).await;
-            bench.sdk.engine.claims.nudge.nudge();
+            bench.sdk.queue.ctx.workers.nudge();
         }
     };
     select(Box::pin(worker.run(pending())), Box::pin(busy)).await;

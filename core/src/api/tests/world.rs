@@ -16,7 +16,8 @@ use crate::connection::{ClioApp, Connection};
 use crate::crypto::ConfiguredKeys;
 use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role, Timestamp, Trigger};
 use crate::error::Result;
-use crate::jobs::{Acquired, Claim, Why, WorkerConfig};
+use crate::jobs::WorkerConfig;
+use crate::jobs::claims::{Acquired, Claim, Why};
 use crate::maybe_send::BoxFuture;
 use crate::memory::{MemoryIntake, MemoryStore};
 use crate::ports::{
@@ -360,7 +361,7 @@ impl World {
     pub async fn begun(&self) -> Claim {
         self.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
         let why = Why::Due(Timestamp(0));
-        match self.sdk.engine.claims.acquire(&firm(), &matter(), why).await.unwrap() {
+        match self.sdk.queue.claims.acquire(&firm(), &matter(), why).await.unwrap() {
             Acquired::Mine(claim) => *claim,
             other => panic!("{other:?}"),
         }

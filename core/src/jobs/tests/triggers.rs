@@ -20,7 +20,7 @@ async fn a_backfill_and_a_created_intake_are_one_run_with_documents_in_either_or
             bench.trigger(&claims, trigger).await;
         }
         let claim = bench.claim(&claims).await.unwrap();
-        assert!(claim.trigger.sends_documents(), "{order:?} became {:?}", claim.trigger);
+        assert!(claim.order.trigger.sends_documents(), "{order:?} became {:?}", claim.order.trigger);
 
         bench.connected(ConnectionState::Disconnected).await;
         for trigger in order {
@@ -116,7 +116,7 @@ async fn a_backfill_is_run_though_what_failed_before_it_may_not_be_run_any_more(
     assert!(bench.end(&claims, &claim, Next::Due(Duration::from_secs(30))).await);
     bench.allow(false, false).await;
     bench.trigger(&claims, Trigger::Backfill).await;
-    assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Backfill);
+    assert_eq!(bench.claim(&claims).await.unwrap().order.trigger, Trigger::Backfill);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn what_was_switched_off_during_a_run_keeps_no_backfill_from_following_it(
     bench.trigger(&claims, Trigger::Backfill).await;
     assert_eq!(bench.job().await.running, Some(1), "the run goes on");
     assert!(bench.end(&claims, &claim, Next::Rest).await);
-    assert_eq!(bench.claim(&claims).await.unwrap().trigger, Trigger::Backfill);
+    assert_eq!(bench.claim(&claims).await.unwrap().order.trigger, Trigger::Backfill);
 }
 
 #[tokio::test]
@@ -144,5 +144,5 @@ async fn a_worker_whose_job_was_switched_off_while_it_was_silent_writes_nothing_
     bench.trigger(&b, Trigger::Manual).await;
     assert_eq!(bench.write(&silent).await, Commit::Conflict);
     assert!(!bench.end(&a, &silent, Next::Rest).await);
-    assert_eq!(bench.claim(&b).await.unwrap().trigger, Trigger::Manual);
+    assert_eq!(bench.claim(&b).await.unwrap().order.trigger, Trigger::Manual);
 }

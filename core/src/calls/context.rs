@@ -1,0 +1,89 @@
+//! What every feature works with.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use url::Url;
+
+use super::share::FirmShare;
+use crate::clio::ClioApi;
+use crate::connection::{Connection, Session};
+use crate::crypto::{Keyring, may_be_of_this_process};
+use crate::domain::{FirmId, SyncConfig};
+use crate::error::{Code, Error, Result};
+use crate::nudge::Nudge;
+use crate::ports::{Commit, IntakeSource, Runtime};
+use crate::stop::Stop;
+use crate::store::{Chore, Journal, ProgressFeed, wake_in};
+
+/// The ports, the configuration, and what the work for one firm shares in this process. Clones share everything but what tells them to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub journal: Journal,
+    pub runtime: Arc<dyn Runtime>,
+    pub intake: Arc<dyn IntakeSource>,
+    pub clio: ClioApi,
+    pub session: Session,
+    pub keyring: Keyring,
+    pub config: SyncConfig,
+    /// Wakes the workers of this process.
+    pub workers: Arc<Nudge>,
+    pub progress: Arc<ProgressFeed>,
+    /// Where Clio delivers to, without the token.
+    pub webhook_url: Option<Url>,
+    pub firms: Arc<Mutex<HashMap<FirmId, Arc<FirmShare>>>>,
+    pub stop: Stop,
+}
+
+impl Context {
+    /// Whether the firm is connected to another Clio than this SDK's: its work is that of the SDK for its region, on the same store.
+    pub(crate) async fn is_elsewhere(&self, firm: &FirmId) -> Result<bool> {
+        let connection = Connection::load(&self.journal, firm).await?;
+        Ok(connection.is_some_and(|stored| !stored.value.is_of(self.clio.host())))
+    }
+
+    /// Whether this process can work for the firm: the firm is not [elsewhere](Self::is_elsewhere), and its keys open here.
+    pub(crate) async fn works_for(&self, firm: &FirmId) -> Result<bool> {
+        if self.is_elsewhere(firm).await? {
+            return Ok(false);
+        }
+        match self.keyring.prove(firm).await {
+            Ok(()) => Ok(true),
+            Err(error) if may_be_of_this_process(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a failure says nothing of the work, but of this process: it was told to stop, or its key provider does not open the firm's key. Others can go on.
+    pub(crate) async fn is_of_this_process(&self, firm: &FirmId, error: &Error) -> bool {
+        if error.code() == Code::Stopped {
+            return true;
+        }
+        may_be_of_this_process(error)
+            && self.keyring.prove_anew(firm).await.is_err_and(|error| may_be_of_this_process(&error))
+    }
+
+    /// One that can be told to stop alone.
+    pub(crate) fn below(&self) -> Self {
+        Self { stop: self.stop.below(), ..self.clone() }
+    }
+
+    /// What the work for this firm shares in this process.
+    pub(crate) fn share_of(&self, firm: &FirmId) -> Arc<FirmShare> {
+        let mut firms = self.firms.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = firms.entry(firm.clone()).or_insert_with(|| Arc::new(FirmShare::new(&self.journal, firm)));
+        Arc::clone(share)
+    }
+
+    /// Makes a chore due at once.
+    pub(crate) async fn wake(&self, firm: &FirmId, chore: Chore) -> Result<()> {
+        loop {
+            let mut unit = self.journal.unit(firm)?;
+            wake_in(&self.journal, &mut unit, chore).await?;
+            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+                self.workers.nudge();
+                return Ok(());
+            }
+        }
+    }
+}
