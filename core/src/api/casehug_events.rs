@@ -17,7 +17,7 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::host::host_of;
 use super::{Sdk, contacts, matters};
@@ -51,27 +51,36 @@ pub struct CaseHugEvent {
     pub data: EventData,
 }
 
-/// What an event is about. Of all that CaseHug sends only ids are read, and nothing else is kept.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// What an event is about. Of all that CaseHug sends only ids are read, and nothing else is kept. What an event of another type holds there is not looked at.
+#[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventData {
     /// The matter of a document event.
-    #[serde(default)]
     pub matter: Option<EventMatter>,
-    /// The matter, where it is named by its id alone.
-    #[serde(default)]
-    pub matter_id: Option<MatterId>,
+    /// The matter's id, where it stands alone.
+    pub matter_id: Option<String>,
     /// The id of the object itself: of a matter event, the matter's.
-    #[serde(default)]
     pub id: Option<String>,
 }
 
 /// The matter of an event.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventMatter {
     /// Its id.
-    pub id: MatterId,
+    pub id: String,
+}
+
+impl<'de> Deserialize<'de> for EventData {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> core::result::Result<Self, D::Error> {
+        let data = serde_json::Value::deserialize(deserializer)?;
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        Ok(Self {
+            matter: text(&data["matter"]["id"]).map(|id| EventMatter { id }),
+            matter_id: text(&data["matter_id"]),
+            id: text(&data["id"]),
+        })
+    }
 }
 
 impl core::fmt::Debug for CaseHugEvent {
@@ -134,12 +143,12 @@ async fn carry_out(sdk: &Sdk, host: &Actor, event: &CaseHugEvent) -> Result<Even
     let trigger = match event.event_type.as_str() {
         "document.approved" => Trigger::Approved,
         "matter.created" => Trigger::Created,
-        "client.created" | "client.updated" => return propose(sdk, host, event.data.named_matter()).await,
+        "client.created" | "client.updated" => return propose(sdk, host, event.data.named_matter()?).await,
         _ => return Ok(EventEffect::Ignored),
     };
-    let matter = match (event.data.named_matter(), trigger) {
+    let matter = match (event.data.named_matter()?, trigger) {
         (Some(matter), _) => matter,
-        (None, Trigger::Created) => event.data.own_matter()?,
+        (None, Trigger::Created) => required(event.data.id.as_deref(), "event.data.id")?,
         (None, _) => return Err(refused("event.data.matter.id", "missing_field")),
     };
     let answer = matters::trigger_sync(sdk, host, matter, trigger).await?;
@@ -161,15 +170,16 @@ async fn propose(sdk: &Sdk, host: &Actor, matter: Option<MatterId>) -> Result<Ev
 }
 
 impl EventData {
-    fn named_matter(&self) -> Option<MatterId> {
-        self.matter.as_ref().map(|matter| matter.id.clone()).or_else(|| self.matter_id.clone())
+    fn named_matter(&self) -> Result<Option<MatterId>> {
+        let nested = self.matter.as_ref().map(|matter| (matter.id.as_str(), "event.data.matter.id"));
+        let alone = self.matter_id.as_deref().map(|id| (id, "event.data.matter_id"));
+        nested.or(alone).map(|(id, path)| required(Some(id), path)).transpose()
     }
+}
 
-    /// Of a matter event the object itself is the matter.
-    fn own_matter(&self) -> Result<MatterId> {
-        let id = self.id.as_deref().ok_or_else(|| refused("event.data.id", "missing_field"))?;
-        MatterId::new(id).map_err(|_| refused("event.data.id", "value_not_allowed"))
-    }
+fn required(id: Option<&str>, path: &'static str) -> Result<MatterId> {
+    let id = id.ok_or_else(|| refused(path, "missing_field"))?;
+    MatterId::new(id).map_err(|_| refused(path, "value_not_allowed"))
 }
 
 fn check(word: &str, path: &'static str) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::card_words;
@@ -134,9 +135,11 @@ impl<T> From<Option<T>> for Nullable<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nullable<T> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Nullable<T> {
+    /// Not by way of `Option`, which serde lets be missing.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::deserialize(deserializer).map(Self)
+        let value = serde_json::Value::deserialize(deserializer)?;
+        serde_json::from_value(value).map(Self).map_err(serde::de::Error::custom)
     }
 }
 

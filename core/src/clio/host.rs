@@ -26,6 +26,8 @@ pub enum Region {
 }
 
 impl Region {
+    const ALL: [Self; 4] = [Self::Us, Self::Eu, Self::Ca, Self::Au];
+
     /// The short name: `us`, `eu`, `ca`, `au`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -55,10 +57,25 @@ impl core::str::FromStr for Region {
     /// # Errors
     /// [`Code::SettingInvalid`] for any other text.
     fn from_str(name: &str) -> Result<Self> {
-        [Self::Us, Self::Eu, Self::Ca, Self::Au]
+        Self::ALL
             .into_iter()
             .find(|region| region.name() == name)
             .ok_or_else(|| Error::new(Code::SettingInvalid).with("setting", "region"))
+    }
+}
+
+impl core::str::FromStr for ClioHost {
+    type Err = Error;
+
+    /// Reads a region's short name (`us`, `eu`, `ca`, `au`), or an origin as [`custom`](Self::custom) takes it.
+    ///
+    /// # Errors
+    /// [`Code::UrlRefused`].
+    fn from_str(text: &str) -> Result<Self> {
+        match text.parse::<Region>() {
+            Ok(region) => Ok(Self::region(region)),
+            Err(_) => Self::custom(Url::parse(text).map_err(|_| refused("neither_region_nor_url"))?),
+        }
     }
 }
 
@@ -83,7 +100,7 @@ impl ClioHost {
     }
 
     /// Another host. `root` is an origin, e.g. `https://clio.example.com`: `https`, or `http` to this machine's loopback addresses
-    /// (`127.0.0.0/8`, `[::1]`, `localhost`), where no eavesdropper is.
+    /// (`127.0.0.0/8`, `[::1]`, `localhost`), where no eavesdropper is. The origin of a region is that region, however it is named.
     ///
     /// # Errors
     /// [`Code::UrlRefused`] for another scheme, and for user information, a path, a query or a fragment.
@@ -102,7 +119,10 @@ impl ClioHost {
         if root.path() != "/" || root.query().is_some() || root.fragment().is_some() {
             return Err(refused("not_an_origin"));
         }
-        Ok(Self { name: "custom", root, upload_hosts: Vec::new() })
+        match Region::ALL.into_iter().find(|region| region.root() == root.as_str()) {
+            Some(region) => Ok(Self::region(region)),
+            None => Ok(Self { name: "custom", root, upload_hosts: Vec::new() }),
+        }
     }
 
     /// Allows documents to be sent to one more storage host (an exact DNS name, https, default port), for the day on which Clio moves its storage.

@@ -443,7 +443,7 @@ impl Connect {
     async fn set_apart(&self, connection: &Connection, firm: &FirmId, token: &AccessToken) -> Result<LinkSet> {
         let account = connection.account.as_ref().map(|account| account.id);
         let mut sets = link_set::all(&self.journal, firm).await?;
-        sets.retain(|(_, whose)| (&whose.region, &whose.root) == (&connection.region, &connection.root));
+        sets.retain(|(_, whose)| whose.root == connection.root);
         if let Some((set, _)) = sets.iter().find(|(_, whose)| whose.account == account) {
             return Ok(set.clone());
         }
@@ -527,7 +527,7 @@ fn same_account(earlier: &Connection, new: &mut Connection, proven: bool) -> Res
         let error = Error::new(Code::AccountMismatch).with("reason", reason);
         Err(Failed { error, occasion: Occasion::Refused })
     };
-    if (&earlier.region, &earlier.root) != (&new.region, &new.root) {
+    if earlier.root != new.root {
         return another("another_region");
     }
     let error = match (&earlier.account, &new.account) {

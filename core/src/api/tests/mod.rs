@@ -1,9 +1,11 @@
 //! The SDK as a whole on virtual time, against a Clio of a few lines whose every answer a test may change: orders of events that real time does not bring about.
 
+mod access;
 mod addresses;
 mod audit;
 mod backfill;
 mod card;
+mod casehug_events;
 mod causes;
 mod connection;
 mod decisions;
@@ -15,6 +17,7 @@ mod index_delay;
 mod keys;
 mod log_lines;
 mod names;
+mod one_host;
 mod priority;
 mod recovery;
 mod retries;

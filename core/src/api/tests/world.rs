@@ -11,7 +11,6 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::api::{ConnectionInfo, Health, Ports, Sdk};
-use crate::clio::ClioHost;
 use crate::connection::{ClioApp, Connection};
 use crate::crypto::ConfiguredKeys;
 use crate::domain::{Actor, ActorId, FirmId, Intake, MatterId, Role, Timestamp, Trigger};
@@ -228,12 +227,17 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        Self::at(HERE)
+    }
+
+    /// With a Clio that is named so.
+    pub fn at(clio: &str) -> Self {
         let runtime = VirtualRuntime::new(1);
         let store = MemoryStore::new(Arc::new(runtime.clone()));
         let http = Http(Arc::default(), runtime.clone());
         http.clio().names_secrets = true;
         let intake = MemoryIntake::new();
-        let sdk = process(&runtime, Arc::new(store.clone()), &http, &intake, HERE, HOOKS);
+        let sdk = process(&runtime, Arc::new(store.clone()), &http, &intake, clio, HOOKS);
         Self { sdk, http, runtime, store, intake }
     }
 
@@ -534,8 +538,6 @@ fn process_with(
         intake: Arc::new(intake.clone()),
         runtime: Arc::new(runtime.clone()),
     };
-    let sdk = Sdk::builder(app, ClioHost::custom(Url::parse(clio).unwrap()).unwrap(), ports)
-        .webhook_url(Url::parse(hooks).unwrap())
-        .build();
+    let sdk = Sdk::builder(app, clio.parse().unwrap(), ports).webhook_url(Url::parse(hooks).unwrap()).build();
     Arc::new(sdk.unwrap())
 }

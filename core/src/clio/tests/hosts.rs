@@ -63,6 +63,23 @@ fn a_custom_host_is_a_secure_origin_or_this_machine() {
 }
 
 #[test]
+fn a_region_is_one_host_however_it_is_named() {
+    for (name, root) in [
+        ("us", "https://app.clio.com"),
+        ("eu", "https://eu.app.clio.com/"),
+        ("ca", "https://ca.app.clio.com:443"),
+        ("au", "https://AU.app.clio.com"),
+    ] {
+        let named: ClioHost = name.parse().unwrap();
+        assert_eq!((named.name(), &custom(root), &root.parse::<ClioHost>().unwrap()), (name, &named, &named));
+    }
+    assert_eq!("http://127.0.0.1:1".parse::<ClioHost>().unwrap().name(), "custom");
+    for bad in ["", "uk", "app.clio.com", "http://app.clio.com"] {
+        assert_eq!(bad.parse::<ClioHost>().unwrap_err().code(), Code::UrlRefused, "{bad}");
+    }
+}
+
+#[test]
 fn documents_go_to_clios_storage() {
     let host = ClioHost::region(Region::Ca);
     for good in [
