@@ -27,6 +27,8 @@ pub enum LinkState {
     InDoubt,
     /// It is in Clio.
     Linked(ClioId),
+    /// It was in Clio, and the last that was learned is that it is gone.
+    Gone(ClioId),
 }
 
 /// `contact/<client>`, `matter/<matter>`.
@@ -314,7 +316,7 @@ pub(crate) async fn contact_link(journal: &Journal, links: &Links, client: &Clie
 pub(crate) async fn linked_matter(journal: &Journal, links: &Links, matter: &MatterId) -> Result<Option<ClioId>> {
     let thing = journal.get::<Thing>(&matter_key(links, matter)).await?;
     Ok(match Thing::state(thing.as_ref()) {
-        LinkState::Linked(clio) => Some(clio),
+        LinkState::Linked(clio) | LinkState::Gone(clio) => Some(clio),
         LinkState::Unknown | LinkState::InDoubt => None,
     })
 }

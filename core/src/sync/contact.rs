@@ -30,7 +30,7 @@ const MOST_TURNS: usize = 4;
 impl Driver<'_> {
     pub(crate) async fn contact(&mut self, planned: PlannedContact) -> Result<StepReport> {
         let client = &self.intake.client.id;
-        if let PlannedContact::Linked(clio) = planned {
+        if let PlannedContact::Linked(clio) | PlannedContact::Gone(clio) = planned {
             self.unless_gone(StepKind::Contact, clio).await?;
             return Ok(StepReport::done(StepKind::Contact, client, StepOutcome::Unchanged, Some(clio)));
         }

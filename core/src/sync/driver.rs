@@ -47,7 +47,10 @@ impl Driver<'_> {
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
         // A matter that is in Clio takes documents, whatever became of its contact.
         let contact = match (plan.contact, plan.matter) {
-            (PlannedContact::Linked(contact), PlannedMatter::Linked(_)) => Some(contact),
+            (
+                PlannedContact::Linked(contact) | PlannedContact::Gone(contact),
+                PlannedMatter::Linked(_) | PlannedMatter::Gone(_),
+            ) => Some(contact),
             _ => contact,
         };
         self.ctx.stop.check()?;

@@ -5,9 +5,10 @@ use super::plan::{self, Plan, PlanInput};
 use super::same_email;
 use crate::calls::Context;
 use crate::connection::Links;
-use crate::contact_review::known_name_agrees;
+use crate::contact_review::{contact_is_gone, known_name_agrees};
 use crate::domain::{Confidential, DocumentKey, DocumentRef, FirmId, Intake, MatterId};
 use crate::error::Result;
+use crate::inbound::status::is_gone;
 use crate::links::names::Name;
 use crate::links::things::{DocumentThing, Thing};
 use crate::links::{LinkState, things};
@@ -44,7 +45,17 @@ pub(crate) async fn plan(ctx: &Context, links: &Links, intake: &Intake) -> Resul
         lengths.push(len);
     }
     let areas = PracticeAreas::load(&ctx.journal, firm).await?;
-    let contact = Thing::state(contact.as_ref());
+    let (mut contact, mut matter) = (Thing::state(contact.as_ref()), Thing::state(matter.as_ref()));
+    if let LinkState::Linked(clio) = contact
+        && contact_is_gone(&ctx.journal, links, clio).await?.is_some()
+    {
+        contact = LinkState::Gone(clio);
+    }
+    if let LinkState::Linked(clio) = matter
+        && is_gone(&ctx.journal, links, clio).await?
+    {
+        matter = LinkState::Gone(clio);
+    }
     let same_email = match contact {
         LinkState::Unknown => same_email(ctx, links, intake).await?,
         _ => LinkState::Unknown,
@@ -53,7 +64,7 @@ pub(crate) async fn plan(ctx: &Context, links: &Links, intake: &Intake) -> Resul
         intake,
         contact,
         same_email,
-        matter: Thing::state(matter.as_ref()),
+        matter,
         documents: &documents,
         lengths: &lengths,
         settings: &settings::load(&ctx.journal, firm).await?,
@@ -87,7 +98,7 @@ async fn same_email(ctx: &Context, links: &Links, intake: &Intake) -> Result<Lin
             LinkState::Unknown => {}
             LinkState::InDoubt => return Ok(LinkState::InDoubt),
             // Of another name: Clio is asked.
-            LinkState::Linked(clio) => {
+            LinkState::Linked(clio) | LinkState::Gone(clio) => {
                 if known_name_agrees(&ctx.journal, &ctx.keyring, links, clio, &name).await? == Some(true) {
                     return Ok(LinkState::Linked(clio));
                 }

@@ -24,7 +24,7 @@ impl Driver<'_> {
     pub(crate) async fn matter(&mut self, planned: PlannedMatter, client: ClioId) -> Result<StepReport> {
         let id = &self.intake.matter.id;
         let area = match planned {
-            PlannedMatter::Linked(clio) => {
+            PlannedMatter::Linked(clio) | PlannedMatter::Gone(clio) => {
                 self.unless_gone(StepKind::Matter, clio).await?;
                 return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(clio)));
             }

@@ -64,6 +64,8 @@ pub struct Calls {
 pub enum PlannedContact {
     /// Linked already.
     Linked(ClioId),
+    /// Linked already, and gone from Clio as far as is known: Clio is asked, and the step fails if it still is.
+    Gone(ClioId),
     /// Another CaseHug client of the same email and name is linked: the same contact is used, unless a search by email shows another one of that name with a lower id.
     Share(ClioId),
     /// Search by email; link a match, else create.
@@ -79,6 +81,8 @@ pub enum PlannedContact {
 pub enum PlannedMatter {
     /// Linked already; never changed.
     Linked(ClioId),
+    /// In Clio once, and gone as far as is known: Clio is asked, and the step fails if it still is.
+    Gone(ClioId),
     /// Create, with a practice area or with the reason why it has none.
     Create(Result<Chosen, Unmapped>),
     /// Ask Clio what became of an earlier request, then go on.
@@ -123,7 +127,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let address = intake.client.address();
     let contact = match (input.contact, input.same_email) {
         (LinkState::Linked(id), _) => PlannedContact::Linked(id),
-        (LinkState::Unknown, LinkState::Linked(id)) => PlannedContact::Share(id),
+        (LinkState::Gone(id), _) => PlannedContact::Gone(id),
+        (LinkState::Unknown, LinkState::Linked(id) | LinkState::Gone(id)) => PlannedContact::Share(id),
         (LinkState::InDoubt, _) | (_, LinkState::InDoubt) => PlannedContact::Resolve,
         (LinkState::Unknown, LinkState::Unknown) if address.is_some() => PlannedContact::SearchThenCreate,
         (LinkState::Unknown, LinkState::Unknown) => PlannedContact::Create,
@@ -134,6 +139,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     };
     let matter = match input.matter {
         LinkState::Linked(id) => PlannedMatter::Linked(id),
+        LinkState::Gone(id) => PlannedMatter::Gone(id),
         LinkState::Unknown => PlannedMatter::Create(area()),
         LinkState::InDoubt => PlannedMatter::Resolve(area()),
     };
@@ -156,7 +162,9 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     }
     calls.add(matter.calls());
     for (_, document) in &documents {
-        calls.add(document.calls());
+        // Of a matter that is gone none is sent.
+        let Calls { least, most } = document.calls();
+        calls.add(Calls { least: if let PlannedMatter::Gone(_) = matter { 0 } else { least }, most });
     }
     Plan { contact, matter, documents, calls }
 }
@@ -165,8 +173,8 @@ fn plan_document(document: &IntakeDocument, known: LinkState, len: Result<u64, C
     let (status, origin, flaw) = (document.status, document.origin, document.flaw());
     let may_be_sent = status == DocumentStatus::Approved && origin == DocumentOrigin::ClientUpload;
     match known {
-        LinkState::Linked(id) if may_be_sent => PlannedDocument::Linked(id),
-        LinkState::Linked(id) => PlannedDocument::LinkedButWithdrawn(id),
+        LinkState::Linked(id) | LinkState::Gone(id) if may_be_sent => PlannedDocument::Linked(id),
+        LinkState::Linked(id) | LinkState::Gone(id) => PlannedDocument::LinkedButWithdrawn(id),
         // It may be in Clio already, whatever the firm says of it now. If it is not, nothing more is sent of it.
         LinkState::InDoubt => PlannedDocument::Resume,
         _ if origin != DocumentOrigin::ClientUpload => PlannedDocument::Refused(origin),
@@ -196,6 +204,7 @@ impl PlannedContact {
     pub fn name(self) -> &'static str {
         match self {
             Self::Linked(_) => "linked",
+            Self::Gone(_) => "gone",
             Self::Share(_) => "share",
             Self::SearchThenCreate => "search_then_create",
             Self::Create => "create",
@@ -207,7 +216,7 @@ impl PlannedContact {
         match self {
             Self::Linked(_) => Calls::default(),
             Self::SearchThenCreate => Calls { least: 1, most: 2 },
-            Self::Share(_) | Self::Create => Calls::exactly(1),
+            Self::Gone(_) | Self::Share(_) | Self::Create => Calls::exactly(1),
             Self::Resolve => Calls { least: 1, most: 3 },
         }
     }
@@ -219,6 +228,7 @@ impl PlannedMatter {
     pub fn name(self) -> &'static str {
         match self {
             Self::Linked(_) => "linked",
+            Self::Gone(_) => "gone",
             Self::Create(_) => "create",
             Self::Resolve(_) => "resolve",
         }
@@ -227,7 +237,7 @@ impl PlannedMatter {
     fn calls(self) -> Calls {
         match self {
             Self::Linked(_) => Calls::default(),
-            Self::Create(_) => Calls::exactly(1),
+            Self::Gone(_) | Self::Create(_) => Calls::exactly(1),
             Self::Resolve(_) => Calls { least: 1, most: 2 },
         }
     }

@@ -13,14 +13,14 @@ use crate::settings::{Chosen, MappedBy, Unmapped};
 pub(crate) struct PlanWire {
     /// Calls to Clio without faults.
     calls: Calls,
-    /// `linked`, `share`, `search_then_create`, `create` or `resolve`.
+    /// `linked`, `gone`, `share`, `search_then_create`, `create` or `resolve`.
     contact: &'static str,
     /// The contact in Clio, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     clio_contact: Option<ClioId>,
-    /// `linked`, `create` or `resolve`.
+    /// `linked`, `gone`, `create` or `resolve`.
     matter_step: &'static str,
-    /// The matter in Clio, if it is there.
+    /// The matter in Clio, if it is there, or was.
     #[serde(skip_serializing_if = "Option::is_none")]
     clio: Option<ClioId>,
     /// The practice area that the matter would get.
@@ -74,12 +74,12 @@ pub(crate) struct DocumentWire {
 impl From<Plan> for PlanWire {
     fn from(plan: Plan) -> Self {
         let (clio, area) = match plan.matter {
-            PlannedMatter::Linked(clio) => (Some(clio), None),
+            PlannedMatter::Linked(clio) | PlannedMatter::Gone(clio) => (Some(clio), None),
             PlannedMatter::Create(area) | PlannedMatter::Resolve(area) => (None, Some(area)),
         };
         let chosen = area.and_then(Result::ok).map(|Chosen { area, by }| PlannedArea { id: area, by });
         let clio_contact = match plan.contact {
-            PlannedContact::Linked(clio) | PlannedContact::Share(clio) => Some(clio),
+            PlannedContact::Linked(clio) | PlannedContact::Gone(clio) | PlannedContact::Share(clio) => Some(clio),
             PlannedContact::SearchThenCreate | PlannedContact::Create | PlannedContact::Resolve => None,
         };
         Self {

@@ -116,7 +116,7 @@ fn plan_json(matter: Option<&MatterId>, plan: &Result<Plan>, gone: Option<&Error
         PlannedMatter::Create(Err(why)) | PlannedMatter::Resolve(Err(why)) => {
             told["no_practice_area"] = json!(why.name());
         }
-        PlannedMatter::Linked(clio) => told["clio"] = json!(clio),
+        PlannedMatter::Linked(clio) | PlannedMatter::Gone(clio) => told["clio"] = json!(clio),
     }
     told
 }

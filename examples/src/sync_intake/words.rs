@@ -8,6 +8,7 @@ use casehug_clio::{Code, Error};
 pub(crate) fn contact(planned: PlannedContact) -> String {
     match planned {
         PlannedContact::Linked(id) => format!("is in Clio already ({id})"),
+        PlannedContact::Gone(id) => format!("is gone from Clio ({id}), as far as is known: Clio is asked"),
         PlannedContact::Share(id) => format!("the contact of another client with this email is used ({id})"),
         PlannedContact::SearchThenCreate => String::from("searched for by email; linked if Clio has it, else created"),
         PlannedContact::Create => String::from("created; without an email nothing is searched for"),
@@ -18,6 +19,7 @@ pub(crate) fn contact(planned: PlannedContact) -> String {
 pub(crate) fn matter(planned: PlannedMatter, areas: &[PracticeArea]) -> String {
     match planned {
         PlannedMatter::Linked(id) => format!("is in Clio already ({id})"),
+        PlannedMatter::Gone(id) => format!("is gone from Clio ({id}), as far as is known: Clio is asked"),
         PlannedMatter::Create(area) => format!("created, {}", practice_area(area, areas)),
         PlannedMatter::Resolve(area) => format!(
             "in doubt: Clio is asked what became of an earlier request; if nothing did, created, {}",

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::world::{World, admin, firm, matter, member, refused, told};
-use crate::domain::{DocumentKey, DocumentRef, Intake, RunStatus, StepKind, StepOutcome, SyncReport, Trigger};
+use crate::domain::{ClioId, DocumentKey, DocumentRef, Intake, RunStatus, StepKind, StepOutcome, SyncReport, Trigger};
 use crate::error::Code;
 use crate::jobs::{MatterState, MatterSyncState};
+use crate::sync::{Calls, PlannedMatter};
 
 async fn state(world: &World) -> MatterState {
     world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap()
@@ -49,6 +50,19 @@ async fn deleted() -> (World, Value) {
     world.work().await;
     assert_eq!(world.statuses().await, ["deleted"]);
     (world, before)
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_is_gone() {
+    let (world, before) = deleted().await;
+    with_documents(&world, &["d1"]);
+    let id = ClioId(before["id"].as_i64().unwrap());
+    let planned = world.sdk.firm(&admin()).matters().plan(&matter()).await.unwrap();
+    // It is asked for, and if it is there again its document is sent.
+    assert_eq!((planned.matter, planned.calls), (PlannedMatter::Gone(id), Calls { least: 1, most: 3 }));
+    let json = serde_json::to_value(&planned).unwrap();
+    assert_eq!((&json["matter_step"], &json["clio"]), (&json!("gone"), &json!(id)));
+    assert_eq!(asked(&world).await.calls, 1);
 }
 
 #[tokio::test]
