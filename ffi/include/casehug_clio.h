@@ -183,11 +183,56 @@ typedef int32_t casehug_clio_code;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What an argument is.
+enum casehug_clio_argument_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // `text` is a string, an id, a time or a value of an enumeration. NULL: null.
+  CASEHUG_CLIO_TEXT = 1,
+  // `text` is JSON: an object, an array, anything. NULL: null.
+  CASEHUG_CLIO_JSON = 2,
+  // `number` is an integer.
+  CASEHUG_CLIO_INTEGER = 3,
+  // `number` is 0 for false, and anything else for true.
+  CASEHUG_CLIO_BOOLEAN = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum casehug_clio_argument_kind casehug_clio_argument_kind;
+#else
+typedef int32_t casehug_clio_argument_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // Takes the records that `get` and `scan` find. Valid during the callback only.
 typedef struct casehug_clio_records casehug_clio_records;
 
 // An open SDK. Opaque: the pointer is a number, and is never followed.
 typedef struct casehug_clio_sdk casehug_clio_sdk;
+
+// Who asks, as the host authenticated them.
+typedef struct casehug_clio_actor {
+  // The user's id in CaseHug.
+  const char *user;
+  // The user's firm.
+  const char *firm;
+  // 1: an admin of the firm. 2: anybody else in it.
+  int32_t role;
+} casehug_clio_actor;
+
+// An argument of `casehug_clio_call`. This struct never grows: later versions may add kinds.
+typedef struct casehug_clio_argument {
+  // Its name, as in docs/operations.md.
+  const char *name;
+  // A `casehug_clio_argument_kind`.
+  int32_t kind;
+  // Of texts and JSON: UTF-8 with a NUL at its end.
+  const char *text;
+  // Of integers and booleans.
+  int64_t number;
+} casehug_clio_argument;
 
 // How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later versions add are then absent.
 typedef struct casehug_clio_config {
@@ -224,6 +269,9 @@ typedef struct casehug_clio_config {
   void *log_context;
   // The least grave lines wanted. 1: errors. 2: warnings. 3: what happens. 4: each call. 0: the default, 2.
   int32_t log_level;
+  // Where Clio is to deliver webhooks: a public https URL below which every path with one more segment reaches `casehug_clio_handle_webhook`. NULL: the
+  // status of matters is polled.
+  const char *webhook_url;
 } casehug_clio_config;
 
 // Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not count.
@@ -300,19 +348,41 @@ typedef struct casehug_clio_store {
   void (*release)(void *context);
 } casehug_clio_store;
 
-// Who asks, as the host authenticated them.
-typedef struct casehug_clio_actor {
-  // The user's id in CaseHug.
-  const char *user;
-  // The user's firm.
-  const char *firm;
-  // 1: an admin of the firm. 2: anybody else in it.
-  int32_t role;
-} casehug_clio_actor;
+// A header of an HTTP request, as it came.
+typedef struct casehug_clio_header {
+  // Its name, in any case.
+  struct casehug_clio_str name;
+  // Its value.
+  struct casehug_clio_str value;
+} casehug_clio_header;
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Runs an operation. The functions of `casehug_clio_operations.h` do this with types. `actor` NULL: the embedding service itself, for
+// the operations whose access is host, and only for those. `out`: the result as JSON; `{}` where there is nothing to tell.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_call(struct casehug_clio_sdk *sdk,
+                          const struct casehug_clio_actor *actor,
+                          const char *operation,
+                          const struct casehug_clio_argument *arguments,
+                          size_t count,
+                          char **out,
+                          char **error);
+
+// As `casehug_clio_call`, with the arguments as one JSON object. For hosts without a C compiler. NULL: no arguments.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_call_json(struct casehug_clio_sdk *sdk,
+                               const struct casehug_clio_actor *actor,
+                               const char *operation,
+                               const char *arguments,
+                               char **out,
+                               char **error);
 
 // The SDK's version, e.g. `0.1.0`. Lives for ever; do not free it.
 const char *casehug_clio_version(void);
@@ -333,47 +403,6 @@ int32_t casehug_clio_open(const struct casehug_clio_config *config,
 int32_t casehug_clio_close(struct casehug_clio_sdk *sdk,
                            char **error);
 
-// Begins to connect the actor's firm. `out`: `{"authorize_url"}`; send the person's browser there.
-//
-// # Safety
-// Pointers are NULL or valid as the header describes them.
-int32_t casehug_clio_begin_connect(struct casehug_clio_sdk *sdk,
-                                   const struct casehug_clio_actor *who,
-                                   const char *redirect_uri,
-                                   char **out,
-                                   char **error);
-
-// Ends connecting with the query string that Clio sent the browser back with. `out`: the connection, without secrets.
-//
-// # Safety
-// Pointers are NULL or valid as the header describes them.
-int32_t casehug_clio_finish_connect(struct casehug_clio_sdk *sdk,
-                                    const struct casehug_clio_actor *who,
-                                    const char *callback_query,
-                                    char **out,
-                                    char **error);
-
-// What a sync of this matter would do now: a dry run. `out`: `{"calls":{"least","most"}}`.
-//
-// # Safety
-// Pointers are NULL or valid as the header describes them.
-int32_t casehug_clio_plan_matter(struct casehug_clio_sdk *sdk,
-                                 const struct casehug_clio_actor *who,
-                                 const char *matter,
-                                 char **out,
-                                 char **error);
-
-// Syncs one matter. `out`: the report, as `sync-intake --json` prints it. The status is `CASEHUG_CLIO_OK` when the run ended; whether everything
-// arrived is the report's `status`.
-//
-// # Safety
-// Pointers are NULL or valid as the header describes them.
-int32_t casehug_clio_sync_matter(struct casehug_clio_sdk *sdk,
-                                 const struct casehug_clio_actor *who,
-                                 const char *matter,
-                                 char **out,
-                                 char **error);
-
 // Pushes one record; everything is copied. `firm` with `data` NULL means the firm that was asked for. `due_at_ms`: milliseconds since
 // 1970, or a negative number for never. Answers 1, or 0 when the record is not usable; the whole answer then counts as failed.
 //
@@ -392,8 +421,26 @@ int32_t casehug_clio_records_push(struct casehug_clio_records *into,
 // `text` is NULL, or was given by the SDK and is not freed yet.
 void casehug_clio_free(char *text);
 
+// Takes in what Clio posted below `webhook_url`: the last segment of the path (`token`), all headers and the raw body, as they came; bytes that are
+// not UTF-8 are allowed. `out`: `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one durable commit; a worker
+// applies it. Whatever Clio or somebody else posted, the status of this function is `CASEHUG_CLIO_OK`. `out` may hold the secret of a handshake: never log it.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_handle_webhook(struct casehug_clio_sdk *sdk,
+                                    struct casehug_clio_str token,
+                                    const struct casehug_clio_header *headers,
+                                    size_t header_count,
+                                    const uint8_t *body,
+                                    size_t body_length,
+                                    char **out,
+                                    char **error);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
 
 #endif  /* CASEHUG_CLIO_H */
+
+/* A typed function for every operation. */
+#include "casehug_clio_operations.h"

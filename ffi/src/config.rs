@@ -49,6 +49,9 @@ pub struct casehug_clio_config {
     pub log_context: *mut c_void,
     /// The least grave lines wanted. 1: errors. 2: warnings. 3: what happens. 4: each call. 0: the default, 2.
     pub log_level: i32,
+    /// Where Clio is to deliver webhooks: a public https URL below which every path with one more segment reaches `casehug_clio_handle_webhook`. NULL: the
+    /// status of matters is polled.
+    pub webhook_url: *const c_char,
 }
 
 /// Who asks, as the host authenticated them.
@@ -85,6 +88,7 @@ pub(crate) struct Config<'a> {
     pub index_delay: Option<Duration>,
     pub request_timeout: Option<Duration>,
     pub network: Network,
+    pub webhook_url: Option<&'a str>,
     pub log: Option<Log>,
 }
 
@@ -134,6 +138,9 @@ impl<'a> Config<'a> {
                 }
                 network
             },
+            webhook_url: (!config.webhook_url.is_null())
+                .then(|| text(config.webhook_url, "webhook_url"))
+                .transpose()?,
             log: config.log.map(|log| Log::start(log, config.log_context, config.log_level)).transpose()?,
         })
     }

@@ -1,4 +1,4 @@
-//! The functions that C calls.
+//! Opening and closing, and how every function answers.
 //!
 //! Each answers 1 (`CASEHUG_CLIO_OK`) or a code of the table, never 0. `out` takes a JSON text or a handle, `error` a JSON text with code, name, retry verdict,
 //! message and context; both may be NULL if you do not want them, and both are set in every case.
@@ -12,20 +12,18 @@ use std::sync::Arc;
 use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::MatterId;
 use casehug_clio::ports::Store;
 use casehug_clio::{Code, Error, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store_sqlite::SqliteStore;
-use serde_json::{Value, json};
 
-use crate::config::{Config, actor, casehug_clio_actor, casehug_clio_config};
+use crate::config::{Config, casehug_clio_config};
 use crate::handle::{self, casehug_clio_sdk};
 use crate::log::Log;
 use crate::store::{HostStore, POOL, casehug_clio_store, inside_callback};
-use crate::text::{Misuse, argument, give};
+use crate::text::{Misuse, give};
 
 const OK: i32 = 1;
 
@@ -116,6 +114,10 @@ async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
     if let Some(timeout) = config.request_timeout {
         builder = builder.request_timeout(timeout);
     }
+    if let Some(url) = config.webhook_url {
+        let url = url.parse().map_err(|_| Error::new(Code::UrlRefused).with("argument", "webhook_url"))?;
+        builder = builder.webhook_url(url);
+    }
     builder.build()
 }
 
@@ -129,107 +131,15 @@ pub unsafe extern "C" fn casehug_clio_close(sdk: *mut casehug_clio_sdk, error: *
     unsafe { answer(|| handle::close(sdk).map(|()| None), ptr::null_mut(), error) }
 }
 
-/// Begins to connect the actor's firm. `out`: `{"authorize_url"}`; send the person's browser there.
-///
-/// # Safety
-/// Pointers are NULL or valid as the header describes them.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn casehug_clio_begin_connect(
-    sdk: *mut casehug_clio_sdk,
-    who: *const casehug_clio_actor,
-    redirect_uri: *const c_char,
-    out: *mut *mut c_char,
-    error: *mut *mut c_char,
-) -> i32 {
-    let work = || {
-        let open = handle::call(sdk)?;
-        // SAFETY: NULL or valid by the caller's promise.
-        let (actor, redirect) = unsafe { (actor(who)?, argument(redirect_uri, "redirect_uri")?) };
-        let start = open.run(open.sdk.firm(&actor).connection().begin(redirect))?;
-        Ok(Some(json!({ "authorize_url": start.authorize_url.as_str() })))
-    };
-    // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
-    unsafe { answer(work, out, error) }
-}
-
-/// Ends connecting with the query string that Clio sent the browser back with. `out`: the connection, without secrets.
-///
-/// # Safety
-/// Pointers are NULL or valid as the header describes them.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn casehug_clio_finish_connect(
-    sdk: *mut casehug_clio_sdk,
-    who: *const casehug_clio_actor,
-    callback_query: *const c_char,
-    out: *mut *mut c_char,
-    error: *mut *mut c_char,
-) -> i32 {
-    let work = || {
-        let open = handle::call(sdk)?;
-        // SAFETY: NULL or valid by the caller's promise.
-        let (actor, query) = unsafe { (actor(who)?, argument(callback_query, "callback_query")?) };
-        to_json(&open.run(open.sdk.firm(&actor).connection().finish(query))?)
-    };
-    // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
-    unsafe { answer(work, out, error) }
-}
-
-/// What a sync of this matter would do now: a dry run. `out`: `{"calls":{"least","most"}}`.
-///
-/// # Safety
-/// Pointers are NULL or valid as the header describes them.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn casehug_clio_plan_matter(
-    sdk: *mut casehug_clio_sdk,
-    who: *const casehug_clio_actor,
-    matter: *const c_char,
-    out: *mut *mut c_char,
-    error: *mut *mut c_char,
-) -> i32 {
-    let work = || {
-        let open = handle::call(sdk)?;
-        // SAFETY: NULL or valid by the caller's promise.
-        let (actor, matter) = unsafe { (actor(who)?, argument(matter, "matter")?) };
-        let plan = open.run(open.sdk.firm(&actor).matters().plan(&MatterId::new(matter)?))?;
-        Ok(Some(json!({ "calls": { "least": plan.calls.least, "most": plan.calls.most } })))
-    };
-    // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
-    unsafe { answer(work, out, error) }
-}
-
-/// Syncs one matter. `out`: the report, as `sync-intake --json` prints it. The status is `CASEHUG_CLIO_OK` when the run ended; whether everything
-/// arrived is the report's `status`.
-///
-/// # Safety
-/// Pointers are NULL or valid as the header describes them.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn casehug_clio_sync_matter(
-    sdk: *mut casehug_clio_sdk,
-    who: *const casehug_clio_actor,
-    matter: *const c_char,
-    out: *mut *mut c_char,
-    error: *mut *mut c_char,
-) -> i32 {
-    let work = || {
-        let open = handle::call(sdk)?;
-        // SAFETY: NULL or valid by the caller's promise.
-        let (actor, matter) = unsafe { (actor(who)?, argument(matter, "matter")?) };
-        to_json(&open.run(open.sdk.firm(&actor).matters().sync(&MatterId::new(matter)?))?)
-    };
-    // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
-    unsafe { answer(work, out, error) }
-}
-
-fn to_json(value: &impl serde::Serialize) -> Result<Option<Value>> {
-    let value = serde_json::to_value(value);
-    value.map(Some).map_err(|_| Error::new(Code::Internal).with("reason", "answer_not_encodable"))
-}
-
 /// Does the work behind a boundary that no panic crosses, and hands over what came of it.
 ///
 /// # Safety
 /// `out` and `error` are NULL or point to a place for a pointer.
-unsafe fn answer(work: impl FnOnce() -> Result<Option<Value>>, out: *mut *mut c_char, error: *mut *mut c_char) -> i32 {
+pub(crate) unsafe fn answer(
+    work: impl FnOnce() -> Result<Option<String>>,
+    out: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> i32 {
     let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         // A payload whose own drop panics must not get out either.
         core::mem::forget(panic);
@@ -237,12 +147,15 @@ unsafe fn answer(work: impl FnOnce() -> Result<Option<Value>>, out: *mut *mut c_
     });
     let (status, value, failure) = match result {
         Ok(value) => (OK, value, None),
-        Err(error) => (i32::from(error.code().number()), None, Some(serde_json::to_value(&error).unwrap_or_default())),
+        Err(error) => {
+            let failure = serde_json::to_value(&error).unwrap_or_default();
+            (i32::from(error.code().number()), None, Some(failure.to_string()))
+        }
     };
     // SAFETY: by this function's own contract.
     unsafe {
-        give(out, value.map(|value| value.to_string()));
-        give(error, failure.map(|failure| failure.to_string()));
+        give(out, value);
+        give(error, failure);
     }
     status
 }

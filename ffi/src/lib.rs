@@ -4,12 +4,14 @@
 //! fail, block, answer nonsense or call back. And what happens in here must never unwind out.
 //!
 //! **Model.** A handle is a number in a table, dressed as a pointer: it is never followed, so a stale one is an error and not a crash (`handle.rs`).
-//! Every entry goes through `entry.rs`, which checks the handle, catches panics and turns failures into a status and a JSON text. The
+//! Every entry goes through `entry.rs`, which catches panics and turns failures into a status and a JSON text. `call.rs` runs every operation of core by its
+//! name; the typed functions of the header are written by `cargo xtask faces`. The
 //! host's store is called on a bounded pool of our own runtime, never on a thread that polls, with copies of everything (`store.rs`).
 //!
 //! **Success is never 0.** A foreign callback that dies halfway answers 0 in several languages; a store whose failed commit counted as done would lose links.
 #![allow(non_camel_case_types, reason = "C names")]
 
+mod call;
 mod codes;
 mod config;
 mod entry;
@@ -17,7 +19,9 @@ mod handle;
 mod log;
 mod store;
 mod text;
+mod webhook;
 
+pub use call::{casehug_clio_argument, casehug_clio_argument_kind, casehug_clio_call, casehug_clio_call_json};
 pub use codes::casehug_clio_code;
 pub use config::{casehug_clio_actor, casehug_clio_config};
 pub use entry::*;
@@ -27,3 +31,4 @@ pub use store::{
     casehug_clio_write,
 };
 pub use text::{casehug_clio_free, casehug_clio_str};
+pub use webhook::{casehug_clio_handle_webhook, casehug_clio_header};

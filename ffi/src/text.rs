@@ -1,7 +1,7 @@
 //! Text across the boundary.
 
 use core::ffi::{CStr, c_char};
-use core::ptr;
+use core::{ptr, slice};
 use std::ffi::CString;
 
 use casehug_clio::{Code, Error};
@@ -74,6 +74,20 @@ pub(crate) unsafe fn argument<'a>(text: *const c_char, name: &'static str) -> Re
     }
     // SAFETY: not null, and NUL-terminated by the caller's promise.
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| Misuse::NotUtf8.of(name))
+}
+
+/// The `count` values at `data`. None needs no address.
+///
+/// # Safety
+/// `data` is NULL or points to `count` readable values that live during the call.
+pub(crate) unsafe fn list<'a, T>(data: *const T, count: usize, name: &'static str) -> Result<&'a [T], Error> {
+    match (count, data.is_null()) {
+        (0, _) => Ok(&[]),
+        (_, true) => Err(Misuse::Null.of(name)),
+        _ if count > isize::MAX as usize / size_of::<T>().max(1) => Err(Misuse::WrongSize.of(name)),
+        // SAFETY: not null, and readable by the caller's promise.
+        _ => Ok(unsafe { slice::from_raw_parts(data, count) }),
+    }
 }
 
 /// Hands a text to C, who frees it with [`casehug_clio_free`]. Does nothing if C does not want it.

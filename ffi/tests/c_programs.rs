@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use casehug_clio::api::operations;
 use casehug_clio::testing::store::{StoreUnderTest, run_all};
 use casehug_clio_ffi::{HostStore, casehug_clio_store};
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -49,6 +50,8 @@ async fn run(name: &str, valgrind: bool) -> (Output, Value) {
         command.args(["--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite", "--quiet"]);
         command.arg(&program);
     }
+    // Cargo's own path begins with the folder of an earlier build, whose library would be taken.
+    command.env_remove("LD_LIBRARY_PATH");
     command.arg(sim.url()).arg(folder().join("../examples/intake")).arg("mat_0001");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let now = sim.now();
@@ -79,6 +82,30 @@ async fn whatever_a_host_does_wrong_is_an_answer_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_c_hands_over_arrives_or_is_refused_by_its_path() {
+    let (output, _) = run("arguments", false).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_is_called_from_c_and_ends_as_its_row_says() {
+    let (output, _) = run("every_operation", false).await;
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}\n{told}", String::from_utf8_lossy(&output.stderr));
+    let mut succeeded = 0;
+    for operation in operations() {
+        let line = told.lines().find_map(|line| line.strip_prefix(operation.name)?.strip_prefix(' '));
+        let line = line.unwrap_or_else(|| panic!("{} is not called", operation.name));
+        let status: u16 = line.split(' ').next().unwrap().parse().unwrap();
+        succeeded += usize::from(status == 1);
+        let is_its_own = operation.errors.iter().any(|code| code.number() == status);
+        assert!(status == 1 || is_its_own, "{}: {line}", operation.name);
+    }
+    assert_eq!(told.lines().count(), operations().len());
+    assert!(succeeded >= 35, "only {succeeded} succeeded:\n{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn valgrind_finds_no_wrong_access_and_no_leak() {
     if Command::new("valgrind").arg("--version").output().is_err() {
         eprintln!("SKIPPED: valgrind is not installed, so memory errors were not looked for");
@@ -87,6 +114,8 @@ async fn valgrind_finds_no_wrong_access_and_no_leak() {
     }
     let (output, state) = run("sync_one", true).await;
     assert_synced_once(&output, &state);
+    let (output, _) = run("arguments", true).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread")]

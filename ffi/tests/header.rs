@@ -48,7 +48,9 @@ fn the_header_is_what_cbindgen_makes_of_the_sources() {
 #[test]
 fn c99_and_cpp_compilers_take_the_header_without_a_warning() {
     let temp = tempfile::tempdir().unwrap();
-    for (compiler, standard, file) in [("cc", "-std=c99", "header.c"), ("c++", "-std=c++11", "header.cpp")] {
+    for (compiler, standard, file) in
+        [("cc", "-std=c99", "header.c"), ("c++", "-std=c++11", "header.cpp"), ("c++", "-std=c++17", "header.cpp")]
+    {
         let source = temp.path().join(file);
         std::fs::write(&source, "#include \"casehug_clio.h\"\nint main(void) { return CASEHUG_CLIO_OK - 1; }\n")
             .unwrap();

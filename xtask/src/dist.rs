@@ -12,7 +12,7 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
     }
 }
 
-/// The header and both libraries, in `target/dist/c`.
+/// The headers and both libraries, in `target/dist/c`.
 fn c() -> Outcome {
     // Crate types told here: beside the `rlib` of the manifest cargo leaves link-time optimisation out, and the archive is three times as large.
     let arguments =
@@ -29,6 +29,7 @@ fn c() -> Outcome {
         std::fs::copy(from, folder.join(name)).map(drop).map_err(|error| format!("{name}: {error}"))
     };
     copy(&header, "casehug_clio.h")?;
+    copy(&header.with_file_name("casehug_clio_operations.h"), "casehug_clio_operations.h")?;
     copy(&built.join("libcasehug_clio_ffi.so"), "libcasehug_clio_ffi.so")?;
     println!("{}", folder.display());
     Ok(())

@@ -123,6 +123,8 @@ int main(int argc, char **argv) {
     expect("null handle", casehug_clio_sync_matter(NULL, &admin, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
     casehug_clio_sdk *wild = (casehug_clio_sdk *)(uintptr_t)0xdeadbee0;
     expect("wild handle", casehug_clio_sync_matter(wild, &admin, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
+    expect("null handle", casehug_clio_call(NULL, NULL, NULL, NULL, 0, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("wild handle", casehug_clio_call_json(wild, NULL, NULL, NULL, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
     expect("wild close", casehug_clio_close(wild, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
     casehug_clio_free(NULL);
 
@@ -136,15 +138,48 @@ int main(int argc, char **argv) {
 
     /* Arguments. */
     casehug_clio_actor bad = { "usr_1", "firm_1", 0 }, nobody = { NULL, NULL, 1 };
-    expect("null actor", casehug_clio_sync_matter(sdk, NULL, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("null actor", casehug_clio_sync_matter(sdk, NULL, matter, &out, &error), CASEHUG_CLIO_NOT_ALLOWED, error, "no_user");
     expect("no role", casehug_clio_sync_matter(sdk, &bad, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "unknown_value");
     expect("no user", casehug_clio_sync_matter(sdk, &nobody, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
-    expect("null matter", casehug_clio_sync_matter(sdk, &admin, NULL, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
-    expect("path as matter", casehug_clio_sync_matter(sdk, &admin, "../mat_0001", &out, &error), CASEHUG_CLIO_ID_INVALID, error, "id_invalid");
-    expect("not UTF-8", casehug_clio_sync_matter(sdk, &admin, "\xc3\x28", &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "not_utf8");
+    expect("path as matter", casehug_clio_sync_matter(sdk, &admin, "../mat_0001", &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "\"path\":\"matter\"");
     casehug_clio_actor member = { "usr_2", "firm_1", 2 };
     expect("member", casehug_clio_begin_connect(sdk, &member, "http://127.0.0.1:9/", &out, &error), CASEHUG_CLIO_NOT_ALLOWED, error, "not_allowed");
     CHECK(out == NULL, "a failure gives no value");
+
+    /* Calls by name. */
+    casehug_clio_argument list[2] = { { "matter", CASEHUG_CLIO_TEXT, matter, 0 }, { "matter", CASEHUG_CLIO_TEXT, matter, 0 } };
+    expect("null operation", casehug_clio_call(sdk, &admin, NULL, list, 1, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("no operation", casehug_clio_call(sdk, &admin, "sync_matters", list, 1, &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "operation");
+    expect("not UTF-8", casehug_clio_call(sdk, &admin, "\xff", list, 1, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "not_utf8");
+    expect("null list", casehug_clio_call(sdk, &admin, "plan_matter", NULL, 1, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("a wild count", casehug_clio_call(sdk, &admin, "plan_matter", list, SIZE_MAX, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "wrong_size");
+    expect("an argument is missing", casehug_clio_call(sdk, &admin, "plan_matter", NULL, 0, &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "missing_field");
+    expect("twice", casehug_clio_call(sdk, &admin, "plan_matter", list, 2, &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "repeated_key");
+    list[1].name = "mat\": 1, \"ter";
+    expect("no name", casehug_clio_call(sdk, &admin, "plan_matter", list, 2, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "unknown_value");
+    list[1].name = NULL;
+    expect("null name", casehug_clio_call(sdk, &admin, "plan_matter", list, 2, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    list[1].name = "more";
+    expect("unknown name", casehug_clio_call(sdk, &admin, "plan_matter", list, 2, &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "unknown_field");
+    list[0].kind = 0;
+    expect("no kind", casehug_clio_call(sdk, &admin, "plan_matter", list, 1, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "unknown_value");
+    expect("no JSON", casehug_clio_call_json(sdk, &admin, "plan_matter", "{\"matter\":", &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "truncated");
+    expect("no object", casehug_clio_call_json(sdk, &admin, "plan_matter", "[\"mat_0001\"]", &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "not_an_object");
+    expect("a user as the host", casehug_clio_call_json(sdk, &admin, "next_events", "{\"limit\":1,\"wait_ms\":0}", &out, &error), CASEHUG_CLIO_NOT_ALLOWED, error, "host_only");
+
+    /* Webhooks: whatever came is a reply; what the host does wrong is an error. */
+    casehug_clio_str token = { "firm_1.\xff", 8 }, empty = { NULL, 0 };
+    casehug_clio_header headers[1] = { { { "X-Hook-Signature", 16 }, { "\xfe", 1 } } };
+    const uint8_t body[2] = { 0, 255 };
+    CHECK(casehug_clio_handle_webhook(sdk, token, headers, 1, body, 2, &out, NULL) == CASEHUG_CLIO_OK, "a webhook");
+    CHECK(strcmp(out, "{\"headers\":[],\"status\":404}") == 0, "%s", out);
+    casehug_clio_free(out);
+    CHECK(casehug_clio_handle_webhook(sdk, empty, NULL, 0, NULL, 0, NULL, NULL) == CASEHUG_CLIO_OK, "an empty webhook");
+    expect("null headers", casehug_clio_handle_webhook(sdk, token, NULL, 1, body, 2, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("null body", casehug_clio_handle_webhook(sdk, token, headers, 1, NULL, 2, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("wild headers", casehug_clio_handle_webhook(sdk, token, headers, SIZE_MAX, body, 2, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "wrong_size");
+    expect("a wild body", casehug_clio_handle_webhook(sdk, token, headers, 1, body, SIZE_MAX, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "wrong_size");
+    expect("webhook, wild handle", casehug_clio_handle_webhook(wild, token, headers, 1, body, 2, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
 
     /* A store that fails or answers nonsense: unknown, never success. */
     mood = ZERO;

@@ -3,10 +3,12 @@
 //! `cargo xtask faces` writes; `cargo xtask faces --check` compares, byte for byte, and is a step of the tests.
 //! A new operation is a row and a handler in core; nothing here changes for it.
 
+mod c;
 mod model;
 mod pages;
 mod prose;
 mod read;
+mod sample;
 
 use std::path::PathBuf;
 
@@ -51,6 +53,8 @@ fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
     let json = serde_json::to_string_pretty(api).map_err(|error| error.to_string())? + "\n";
     Ok(vec![
         ("api/operations.json".into(), json),
+        ("ffi/include/casehug_clio_operations.h".into(), c::header(api)?),
+        ("ffi/tests/c/every_operation.h".into(), c::calls::calls(api)?),
         ("docs/operations.md".into(), pages::operations(api)),
         ("docs/errors.md".into(), pages::errors(api)),
         ("docs/admin.md".into(), between("docs/admin.md", ACCESS, &pages::access(api))?),
