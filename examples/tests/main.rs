@@ -16,6 +16,7 @@ mod fleet;
 mod health;
 mod kills;
 mod large;
+mod many;
 mod matter_page;
 mod minutes;
 mod operations;

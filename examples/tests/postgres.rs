@@ -110,6 +110,43 @@ async fn a_firm_moves_from_sqlite_to_postgresql_and_nothing_is_sent_again() {
     bench.sim.stop();
 }
 
+/// Each call of the port is one statement, so one round trip to a database that may be a building away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_matter_of_three_documents_takes_few_statements() {
+    let Some(server) = Server::shared() else { return };
+    let bench = bench_on(server).await;
+    let url = bench.server.as_deref().unwrap();
+    std::fs::create_dir_all(bench.intakes()).unwrap();
+    assert!(bench.run(&[]).await.0.status.success(), "connected");
+    let name = url.rsplit('/').next().unwrap();
+    server.sql(url, &format!("ALTER DATABASE {name} SET log_min_duration_statement = 0"));
+    let mut counts = Vec::new();
+    for (first, last) in [(0, 0), (1, 10)] {
+        for n in first..=last {
+            bench.matter(&format!("m{n}"), &intake(&format!("m{n}"), &format!("c{n}"), None, &["d1", "d2", "d3"]));
+        }
+        let before = statements(&server.log_of(url));
+        assert!(bench.run(&[]).await.0.status.success());
+        let after = statements(&server.log_of(url));
+        counts.push((after.0 - before.0, after.1 - before.1));
+    }
+    // Beside one matter in the first run, ten in the second: of nine more.
+    let (reads, commits) = ((counts[1].0 - counts[0].0) / 9, (counts[1].1 - counts[0].1) / 9);
+    let kept = "SELECT count(*), sum(pg_column_size(r.*)) FROM casehug_clio.records r";
+    println!(
+        "a matter of three documents: {reads} reads and {commits} commits; rows and bytes of eleven: {}",
+        server.sql(url, kept)
+    );
+    assert!(reads <= 60 && commits <= 17, "more than before: {reads} reads and {commits} commits");
+    bench.sim.stop();
+}
+
+/// Reads and commits that a log shows.
+fn statements(log: &str) -> (usize, usize) {
+    let commits = log.matches("execute <unnamed>: -- NULL: conflict.").count();
+    (log.matches("execute <unnamed>: ").count() - commits, commits)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_on_postgresql_syncs_and_hears_what_clio_tells() {
     let Some(server) = Server::shared() else { return };

@@ -33,15 +33,17 @@ fn main() -> ExitCode {
         }
         Some("clients") => clients::clients(),
         Some("kills") => kills(args.get(1).map_or("1000", String::as_str), args.get(2).map(String::as_str)),
+        Some("fleet") => fleet(&args[1..]),
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("hosts") => hosts::run_all(),
         Some("faces") => faces::faces(args.get(1).is_some_and(|flag| flag == "--check")),
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | clients | bench [NAME] | hosts | dist c | faces [--check] | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c | faces [--check] | intake\n  \
              bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
+             fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              faces: generates every binding and page from the table of operations; --check compares only\n  \
@@ -74,6 +76,14 @@ fn kills(times: &str, only: Option<&str>) -> Outcome {
         found = true;
     }
     if found { Ok(()) } else { Err(String::from("no such database")) }
+}
+
+/// Has so many workers sync so many matters of one firm on PostgreSQL.
+fn fleet(size: &[String]) -> Outcome {
+    let size = if size.is_empty() { String::from("8 300") } else { size.join(" ") };
+    let test = ["test", "--package", "casehug-clio-examples", "--test", "end_to_end", "many::", "--", "--nocapture"];
+    let status = command("cargo", &test).env("CASEHUG_FLEET", size).status().map_err(|error| error.to_string())?;
+    if status.success() { Ok(()) } else { Err(format!("fleet: {status}")) }
 }
 
 /// The root of the workspace.
