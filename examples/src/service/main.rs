@@ -82,9 +82,9 @@ struct Args {
     /// CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of processes.
     #[arg(long, value_name = "FILE or URL")]
     db: database::Line,
-    /// Clio's host root. https, or http on loopback.
-    #[arg(long, value_name = "URL")]
-    clio_url: Url,
+    /// The region of Clio (us, eu, ca, au), or a host root. https, or http on loopback.
+    #[arg(long, value_name = "REGION or URL")]
+    clio_url: String,
     /// The office's proxy: http://host:port, with user:password@ before the host if it asks for that. Or the variable
     /// CASEHUG_CLIO_PROXY, which does not show in lists of processes.
     #[arg(long, value_name = "URL")]
@@ -157,9 +157,9 @@ async fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
 
 async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Error>> {
     let about = |error: Error| error.with("setting", "clio_url");
-    let host = ClioHost::custom(args.clio_url.clone()).map_err(about)?;
+    let host: ClioHost = args.clio_url.parse().map_err(about)?;
     // `custom` takes http for loopback addresses only.
-    let loopback = args.clio_url.scheme() == "http";
+    let loopback = host.root().scheme() == "http";
     let id = setting("CASEHUG_CLIO_CLIENT_ID", loopback, "casehug-dev")?;
     let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
     let key = setting(SEALING_KEY, loopback, DEV_KEY)?;

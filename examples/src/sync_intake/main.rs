@@ -55,8 +55,8 @@ struct Args {
     /// CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of processes.
     #[arg(long, value_name = "FILE or URL")]
     db: database::Line,
-    /// Clio's host root, with /oauth and /api/v4 below it. https, or http on loopback.
-    #[arg(long, value_name = "URL", required_unless_present_any = ["backup", "copy_to"])]
+    /// The region of Clio (us, eu, ca, au), or a host root with /oauth and /api/v4 below it. https, or http on loopback.
+    #[arg(long, value_name = "REGION or URL", required_unless_present_any = ["backup", "copy_to"])]
     clio_url: Option<String>,
     /// The CaseHug firm.
     #[arg(long, value_name = "ID", default_value = "firm_demo")]

@@ -14,7 +14,6 @@ use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store::{OpenStore, StoreLocation};
-use url::Url;
 
 use super::shown::{Shown, Watched};
 
@@ -41,12 +40,9 @@ pub(crate) async fn open(
     settle: Duration,
     index_delay: Duration,
 ) -> Result<Setup> {
-    let about = |error: Error| error.with("setting", "clio_url");
-    let no_url = |_| about(Error::new(Code::UrlRefused).with("reason", "not_a_url"));
-    let root: Url = clio_url.parse().map_err(no_url)?;
-    let host = ClioHost::custom(root.clone()).map_err(about)?;
-    // `custom` takes http for loopback addresses only.
-    let loopback = root.scheme() == "http";
+    let host: ClioHost = clio_url.parse().map_err(|error: Error| error.with("setting", "clio_url"))?;
+    // Only loopback addresses are taken with http.
+    let loopback = host.root().scheme() == "http";
     let id = setting("CASEHUG_CLIO_CLIENT_ID", loopback, "casehug-dev")?;
     let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
     let key = setting(SEALING_KEY, loopback, DEV_KEY)?;
