@@ -24,7 +24,7 @@
 //! matter is first again when that has ended. And bulk work holds some
 //! of the slots only (`slots.rs`): what was just approved finds room.
 //!
-//! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it, newer tokens are found (`connection/mark.rs`), the plan is found to have API access again (`sync/plan_access.rs`), or a person asks for the matter while the connection is usable.
+//! A job whose connection needs an admin is *parked* under that connection's generation: not due, until a later connect releases it, newer tokens are found (`connection/mark.rs`), the plan is found to have API access again (`calls/plan_access.rs`), or a person asks for the matter while the connection is usable.
 
 pub(crate) mod answers;
 pub(crate) mod aside;

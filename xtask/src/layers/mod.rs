@@ -32,7 +32,7 @@ const LAYERS: &[&[&str]] = &[
     &["settings", "links", "calls"],
     &["sync", "inbound", "contact_review"],
     &["lifecycle", "jobs", "history"],
-    &["api", "sdk"],
+    &["api"],
 ];
 
 /// What still runs up. The list only shrinks.
@@ -183,6 +183,19 @@ mod tests {
     fn core_is_laid_out_in_layers() {
         let faults = judge(&read(&root().join("core/src")).unwrap());
         assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    #[test]
+    fn the_page_about_the_architecture_names_files_and_layers_that_are_there() {
+        let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+        let core = root().join("core/src");
+        for name in page.split('`').filter(|name| name.ends_with(".rs") && !name.contains(' ')) {
+            let path = if name.starts_with("xtask/") { root().join(name) } else { core.join(name) };
+            assert!(path.exists(), "docs/architecture.md names {name}");
+        }
+        for folder in LAYERS.concat().iter().filter(|folder| core.join(folder).is_dir()) {
+            assert!(page.contains(&format!("\n {folder} ")) || page.contains(&format!("`{folder}/`")), "{folder}");
+        }
     }
 
     #[test]
