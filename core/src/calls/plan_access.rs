@@ -15,35 +15,36 @@ use crate::clio::probe;
 use crate::connection::{Connection, ConnectionState, Links};
 use crate::domain::FirmId;
 use crate::error::{Code, Result};
-use crate::ports::{Commit, Expect};
-use crate::store::{Action, AuditEntry, AuditStatus, Chore, release_in, wake_after, wake_in};
+use crate::ports::Expect;
+use crate::store::{Action, AuditEntry, AuditStatus, Chore, Stored, Turn, release_in, wake_after, wake_in};
 
 /// How often Clio is asked whether the plan has API access again.
 const ASK_EVERY: Duration = Duration::from_secs(900);
 
 pub(crate) async fn note_plan_lost(ctx: &Context, firm: &FirmId) -> Result<()> {
-    loop {
-        let stored = match Connection::load_usable(&ctx.journal, firm).await {
+    let key = &Connection::key(firm);
+    let noted = ctx.journal.update(key, |stored: Option<Stored<Connection>>, mut unit| async move {
+        let stored = match Connection::usable(stored) {
             Ok(stored) => stored,
             // It was ended meanwhile: a later connect tries anew what the plan allows.
-            Err(error) if matches!(error.code(), Code::NotConnected | Code::ReconnectRequired) => return Ok(()),
+            Err(error) if matches!(error.code(), Code::NotConnected | Code::ReconnectRequired) => {
+                return Ok(Turn::Leave(()));
+            }
             // Nothing may be parked for a reason that nobody will ask after.
             Err(error) => return Err(error),
         };
         if stored.value.advice.contains(&Code::PlanWithoutApi) {
-            return Ok(());
+            return Ok(Turn::Leave(()));
         }
         let mut connection = Connection { state: ConnectionState::Degraded, ..stored.value };
         connection.advice.push(Code::PlanWithoutApi);
-        let mut unit = ctx.journal.unit(firm)?;
-        unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
+        unit.put(key.clone(), Expect::Version(stored.version), &connection)?;
         wake_after(&ctx.journal, &mut unit, Chore::ApiAccess, ASK_EVERY).await?;
         let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Noted).with("connection", &connection.id);
         unit.audit(entry.with("advice", Code::PlanWithoutApi.name()));
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
-            return Ok(());
-        }
-    }
+        Ok(Turn::Commit(unit, ()))
+    });
+    noted.await
 }
 
 /// Whether a plan that had lost its API access has it again. Gives when to ask next.
@@ -62,10 +63,11 @@ pub(crate) async fn ask_for_api_access(ctx: &Context, firm: &FirmId) -> Result<O
 
 /// Clio answered: the plan has API access. Nothing else says so any more, and what was parked is released.
 pub(crate) async fn note_plan_back(ctx: &Context, firm: &FirmId) -> Result<()> {
-    loop {
-        let stored = Connection::load_usable(&ctx.journal, firm).await?;
+    let key = &Connection::key(firm);
+    let changed = ctx.journal.update(key, |stored: Option<Stored<Connection>>, mut unit| async move {
+        let stored = Connection::usable(stored)?;
         if !stored.value.advice.contains(&Code::PlanWithoutApi) {
-            return Ok(());
+            return Ok(Turn::Leave(false));
         }
         let mut connection = stored.value;
         connection.advice.retain(|code| *code != Code::PlanWithoutApi);
@@ -73,18 +75,18 @@ pub(crate) async fn note_plan_back(ctx: &Context, firm: &FirmId) -> Result<()> {
             connection.state = ConnectionState::Connected;
         }
         connection.generation += 1;
-        let mut unit = ctx.journal.unit(firm)?;
-        unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
+        unit.put(key.clone(), Expect::Version(stored.version), &connection)?;
         release_in(&ctx.journal, &mut unit).await?;
         // What was refused was taken for a missing permission there.
         wake_in(&ctx.journal, &mut unit, Chore::Subscriptions).await?;
         let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Ok).with("connection", &connection.id);
         unit.audit(entry.with("mended", Code::PlanWithoutApi.name()));
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
-            ctx.workers.nudge();
-            return Ok(());
-        }
+        Ok(Turn::Commit(unit, true))
+    });
+    if changed.await? {
+        ctx.workers.nudge();
     }
+    Ok(())
 }
 
 /// Whether Clio refuses whatever is asked for.

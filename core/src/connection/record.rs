@@ -150,7 +150,15 @@ impl Connection {
     /// # Errors
     /// [`Code::NotConnected`], [`Code::ReconnectRequired`], [`Code::StoreFailed`].
     pub(crate) async fn load_usable(journal: &Journal, firm: &FirmId) -> Result<Stored<Self>> {
-        let stored = Self::load(journal, firm).await?.ok_or(Code::NotConnected)?;
+        Self::usable(Self::load(journal, firm).await?)
+    }
+
+    /// The same of a record that was read.
+    ///
+    /// # Errors
+    /// [`Code::NotConnected`], [`Code::ReconnectRequired`].
+    pub(crate) fn usable(stored: Option<Stored<Self>>) -> Result<Stored<Self>> {
+        let stored = stored.ok_or(Code::NotConnected)?;
         match stored.value.state {
             ConnectionState::Connected | ConnectionState::Degraded => Ok(stored),
             ConnectionState::ReconnectRequired => {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::connection::{Connection, ConnectionState};
 use crate::domain::{ActorId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::Result;
-use crate::ports::{Commit, Expect, Key};
-use crate::store::{Action, AuditEntry, AuditStatus, Journal};
+use crate::ports::{Expect, Key};
+use crate::store::{Action, AuditEntry, AuditStatus, Journal, Stored, Turn};
 
 const HELD: &str = "held";
 
@@ -32,24 +32,23 @@ pub(crate) async fn hold(
     trigger: Trigger,
     actor: &ActorId,
 ) -> Result<bool> {
-    loop {
+    let key = &Key::new(firm, HELD, matter.as_str());
+    let held = journal.update(key, |known: Option<Stored<HeldMatter>>, mut unit| async move {
         let connection = Connection::load(journal, firm).await?;
         let ended = |state| matches!(state, ConnectionState::Revoking | ConnectionState::Disconnected);
-        let Some(connection) = connection.filter(|stored| ended(stored.value.state)) else { return Ok(false) };
-        let key = Key::new(firm, HELD, matter.as_str());
-        let known = journal.get::<HeldMatter>(&key).await?;
+        let Some(connection) = connection.filter(|stored| ended(stored.value.state)) else {
+            return Ok(Turn::Leave(false));
+        };
         let widest = known.as_ref().map_or(trigger, |known| known.value.trigger.max(trigger));
         let held =
             HeldMatter { matter: matter.clone(), trigger: widest, actor: actor.clone(), at: journal.runtime().now() };
-        let mut unit = journal.unit(firm)?;
         unit.check(Connection::key(firm), Expect::Version(connection.version));
-        unit.put(key, known.map_or(Expect::Absent, |known| Expect::Version(known.version)), &held)?;
+        unit.put(key.clone(), known.map_or(Expect::Absent, |known| Expect::Version(known.version)), &held)?;
         let entry = AuditEntry::by(actor, Action::Sync, AuditStatus::Noted).with("matter", matter);
         unit.audit(entry.with("trigger", trigger.name()).with("held", true));
-        if matches!(journal.commit(&unit).await?, Commit::Done { .. }) {
-            return Ok(true);
-        }
-    }
+        Ok(Turn::Commit(unit, true))
+    });
+    held.await
 }
 
 /// What is held.

@@ -4,14 +4,14 @@
 use crate::calls::{Caller, Context};
 use crate::clio;
 use crate::connection::Connection;
-use crate::ports::{Commit, Expect};
+use crate::ports::Expect;
 use serde::{Deserialize, Serialize};
 
 use super::{CaseHugArea, resolve_defaults};
 use crate::domain::{ClioId, FirmId, Timestamp};
 use crate::error::Result;
 use crate::ports::Key;
-use crate::store::{Journal, Stored};
+use crate::store::{Journal, Stored, Turn};
 
 const PRACTICE_AREAS: &str = "practice-areas";
 const CURRENT: &str = "current";
@@ -65,11 +65,11 @@ impl PracticeAreas {
 /// The firm's practice areas, as they are in Clio now.
 pub(crate) async fn reload_practice_areas(ctx: &Context, caller: &Caller<'_>, firm: &FirmId) -> Result<PracticeAreas> {
     let found = caller.all_pages(clio::practice_areas::list()).await.map_err(|failure| failure.error)?;
-    loop {
+    let (key, found) = (&PracticeAreas::key(firm), &found);
+    let reloaded = ctx.journal.update(key, |stored: Option<Stored<PracticeAreas>>, mut unit| async move {
         let connection = Connection::load_usable(&ctx.journal, firm).await?;
         // Of an account that the firm has left they would be other areas' ids.
         caller.require_links_of(&connection.value)?;
-        let stored = PracticeAreas::load(&ctx.journal, firm).await?;
         let area = |area: &clio::practice_areas::PracticeArea| PracticeArea {
             id: area.id,
             name: area.name.clone(),
@@ -78,12 +78,10 @@ pub(crate) async fn reload_practice_areas(ctx: &Context, caller: &Caller<'_>, fi
         };
         let areas = PracticeAreas { loaded_at: ctx.runtime.now(), areas: found.iter().map(area).collect() }
             .after(stored.as_ref().map(|stored| &stored.value));
-        let mut unit = ctx.journal.unit(firm)?;
         unit.check(Connection::key(firm), Expect::Version(connection.version));
         let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-        unit.put(PracticeAreas::key(firm), expect, &areas)?;
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
-            return Ok(areas);
-        }
-    }
+        unit.put(key.clone(), expect, &areas)?;
+        Ok(Turn::Commit(unit, areas))
+    });
+    reloaded.await
 }

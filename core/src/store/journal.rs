@@ -28,6 +28,18 @@ const MOST_REBUILDS: usize = 100;
 /// How often a commit of unknown outcome is tried again.
 const MOST_REDOS: usize = 3;
 
+/// How often a change is built again because somebody else was faster. Each time somebody else's commit succeeded.
+const MOST_TURNS: usize = 100;
+
+/// What one try at a change came to.
+#[derive(Debug)]
+pub enum Turn<R> {
+    /// The unit is to be committed.
+    Commit(Unit, R),
+    /// There is nothing to commit.
+    Leave(R),
+}
+
 /// Reads and commits typed records.
 #[derive(Clone, Debug)]
 pub struct Journal {
@@ -163,6 +175,30 @@ impl Journal {
             }
         }
         Err(Error::new(Code::StoreConflict).with("reason", "chain_head_contended"))
+    }
+
+    /// Changes the record of this key: `change` gets what is there and the unit to write into, and says whether the unit is to be
+    /// committed. It is asked again, with what is there then, whenever somebody else was faster.
+    ///
+    /// # Errors
+    /// Those of `change`, as [`commit`](Self::commit), and [`Code::StoreConflict`] if somebody else is faster all the time.
+    pub async fn update<T, R, F>(&self, key: &Key, change: impl Fn(Option<Stored<T>>, Unit) -> F) -> Result<R>
+    where
+        T: DeserializeOwned,
+        F: Future<Output = Result<Turn<R>>>,
+    {
+        for _ in 0..MOST_TURNS {
+            let current = self.get::<T>(key).await?;
+            match change(current, self.unit(&key.firm)?).await? {
+                Turn::Leave(result) => return Ok(result),
+                Turn::Commit(unit, result) => {
+                    if matches!(self.commit(&unit).await?, Commit::Done { .. }) {
+                        return Ok(result);
+                    }
+                }
+            }
+        }
+        Err(Error::new(Code::StoreConflict).with("collection", key.collection))
     }
 
     /// [`commit`](Self::commit), with a conflict as [`Code::StoreConflict`].

@@ -15,7 +15,7 @@ pub(crate) mod unit;
 pub(crate) use access::require_admin;
 pub use audit::{Action, AuditEntry, AuditRecord, AuditStatus};
 pub(crate) use journal::encode;
-pub use journal::{Journal, Stored};
+pub use journal::{Journal, Stored, Turn};
 pub use outbox::{Event, EventBody, Outbox, OutboxEvent};
 pub(crate) use progress::ProgressFeed;
 pub(crate) use restore::epoch;
