@@ -172,7 +172,8 @@ async fn disconnecting_revokes_and_keeps_everything_and_reconnecting_duplicates_
     assert_eq!(service.get("/status", ADMIN).await.1["held_matters"], 1);
     assert_eq!(service.synced("m1").await, clio, "the same link");
     assert_eq!(bench.state()["matters"].as_array().unwrap().len(), 1);
-    assert_eq!(service.post("/held", ADMIN, json!({ "run": true })).await.1["matters"], 1);
+    let held = service.post("/held", ADMIN, json!({ "run": true })).await;
+    assert_eq!(held.1["matters"], 1, "{held:?}");
     service.arrived("m2").await;
     let state = bench.state();
     assert_eq!(state["matters"].as_array().unwrap().len(), 2);

@@ -285,7 +285,7 @@ struct Run {
 
 async fn run_held(State(service): Shared, Who(actor): Who, Sent(Run { run }): Sent<Run>) -> Answer<Json<Value>> {
     let matters = service.sdk.firm(&actor).matters();
-    let done = if run { matters.release_held().await?.matters } else { matters.discard_held().await?.matters };
+    let done = if run { matters.release_held().await? } else { matters.discard_held().await? };
     Ok(Json(json!(done)))
 }
 
