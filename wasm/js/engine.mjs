@@ -6,7 +6,7 @@ import { randomFillSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 import { monotonic } from './clock.mjs';
-import { CasehugClioError } from './errors.mjs';
+import { failure } from './errors.mjs';
 import { Logs } from './log.mjs';
 
 const LONGEST_TIMER_MS = 3_600_000; // setTimeout fires at once beyond 2^31 ms.
@@ -60,7 +60,7 @@ class Engine {
       return work(this.#bindings);
     } catch (thrown) {
       // Errors come as text. Whatever else leaves the module is the end of it.
-      if (typeof thrown === 'string') throw new CasehugClioError(thrown);
+      if (typeof thrown === 'string') throw failure(thrown);
       this.#die();
       throw this.#panicked();
     }
@@ -85,7 +85,7 @@ class Engine {
     const promise = this.#pending.get(task);
     this.#pending.delete(task);
     if (succeeded) promise?.resolve(JSON.parse(json));
-    else promise?.reject(new CasehugClioError(json));
+    else promise?.reject(failure(json));
   }
 
   #timer(millis) {
@@ -118,6 +118,6 @@ class Engine {
   }
 
   #panicked() {
-    return new CasehugClioError(this.#panicError);
+    return failure(this.#panicError);
   }
 }

@@ -1,23 +1,29 @@
-// The CaseHug-Clio SDK for Node. Types: index.d.ts.
+// The CaseHug-Clio SDK for Node. Types: index.d.mts.
 import { engine } from './engine.mjs';
-import { CasehugClioError } from './errors.mjs';
+import { failure } from './errors.mjs';
+import { Firm, Host } from './operations.mjs';
+import { SyncWorker } from './worker.mjs';
 
 export { monotonic } from './clock.mjs';
-export { CasehugClioError, HttpFailure, IntakeError } from './errors.mjs';
+export * from './errors.mjs';
 export { FolderIntake } from './folder-intake.mjs';
 export { NodeHttp } from './node-http.mjs';
+export * from './operations.mjs';
+export { SyncWorker } from './worker.mjs';
 
 export class Sdk {
   #engine;
   #inner;
   #log;
   #running = new Set();
+  #workers = new Set();
 
   /** Only `Sdk.open` makes one. */
   constructor(engine, inner, log) {
     this.#engine = engine;
     this.#inner = inner;
     this.#log = log;
+    this.host = new Host((operation, args) => this.#call(null, operation, args));
   }
 
   static async open(config, { store, http, intake }) {
@@ -33,41 +39,61 @@ export class Sdk {
     }
   }
 
-  beginConnect(actor, redirectUri) {
-    return this.#run('beginConnect', actor, redirectUri);
+  /** The operations that this user may ask for. */
+  firm(actor) {
+    // Of an actor that is missing no JSON is made, and without one it would be the host who calls.
+    const who = JSON.stringify(actor) ?? 'null';
+    return new Firm((operation, args) => this.#call(who, operation, args));
   }
 
-  finishConnect(actor, callbackQuery) {
-    return this.#run('finishConnect', actor, callbackQuery);
+  /** Takes in what Clio posted: all headers and the raw body, as they came. */
+  async handleWebhook(token, headers, body) {
+    if (typeof token !== 'string') throw new TypeError('handleWebhook: the token is a string');
+    if (!(body instanceof Uint8Array)) throw new TypeError('handleWebhook: the body is a Uint8Array of the bytes as they came');
+    const pairs = JSON.stringify(pairsOf(headers));
+    return this.#run((inner) => inner.handleWebhook(token, pairs, body));
   }
 
-  connection(actor) {
-    return this.#run('connection', actor);
+  /** Works on the due jobs of all firms until it is stopped. */
+  startWorker(config = {}) {
+    const json = JSON.stringify(config) ?? 'null';
+    const worker = new SyncWorker((stopped) => this.#run((inner) => inner.work(json, stopped)));
+    this.#workers.add(worker);
+    const forget = () => this.#workers.delete(worker);
+    worker.ended.then(forget, forget);
+    return worker;
   }
 
-  planMatter(actor, matter) {
-    return this.#run('planMatter', actor, matter);
+  /** Runs what is due now; gives how many runs that were. */
+  async runDue() {
+    return this.#run((inner) => inner.runDue());
   }
 
-  syncMatter(actor, matter) {
-    return this.#run('syncMatter', actor, matter);
+  /** Tells everything in progress to end after its step, with code `stopped`. There is no way back. */
+  stop() {
+    if (this.#inner !== undefined && !this.#engine.dead) this.#engine.call(() => this.#inner.stop());
   }
 
-  /** Refuses new calls at once, waits for those in progress, and gives the memory back. */
+  /** Refuses new calls at once, ends workers, waits for what is in progress, and gives the memory back. */
   async close() {
     const inner = this.#inner;
     this.#inner = undefined;
+    for (const worker of this.#workers) worker.stop().catch(() => {});
     await Promise.allSettled([...this.#running]);
     if (inner !== undefined && !this.#engine.dead) this.#engine.call(() => inner.free());
     this.#engine.logs.end(this.#log);
   }
 
-  async #run(method, actor, ...texts) {
+  /** Without a user it is the host who calls. */
+  #call(who, operation, args) {
+    const json = JSON.stringify(args);
+    return this.#run((inner) => inner.call(who, operation, json));
+  }
+
+  async #run(start) {
     const inner = this.#inner;
-    if (inner === undefined) throw new CasehugClioError(this.#engine.call(({ closedError }) => closedError()));
-    if (!texts.every((text) => typeof text === 'string')) throw new TypeError(`${method}: a string was expected`);
-    const who = JSON.stringify(actor) ?? 'null';
-    const call = this.#engine.run(() => inner[method](who, ...texts));
+    if (inner === undefined) throw failure(this.#engine.call(({ closedError }) => closedError()));
+    const call = this.#engine.run(() => start(inner));
     this.#running.add(call);
     try {
       return await call;
@@ -75,4 +101,10 @@ export class Sdk {
       this.#running.delete(call);
     }
   }
+}
+
+/** Node's `rawHeaders`, or whatever gives pairs: `Headers`, a map, an array of them. */
+function pairsOf(headers) {
+  const flat = [...headers].flat();
+  return Array.from({ length: flat.length / 2 }, (_, pair) => flat.slice(2 * pair, 2 * pair + 2));
 }

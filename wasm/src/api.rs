@@ -1,26 +1,35 @@
 //! What the JavaScript side calls. Every function gives the number of a task.
 
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use casehug_clio::api::Caller;
 use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role};
+use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
+use casehug_clio::jobs::WorkerConfig;
+use casehug_clio::ports::Headers;
 use casehug_clio::{Code, Error, Ports, Result, Sdk, json};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use js_sys::Promise;
+use serde::Deserialize;
+use serde_json::json;
 use tracing::Dispatch;
 use tracing::dispatcher::with_default;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
-use crate::executor::{describe, spawn};
+use crate::executor::{NOTHING, describe, spawn};
 use crate::http::{HttpObject, JsHttp};
 use crate::intake::{IntakeObject, JsIntake};
 use crate::log::{self, LogLevel};
 use crate::runtime::JsRuntime;
 use crate::store::{JsStore, StoreObject};
+
+/// The shortest wait between two looks of a worker.
+const LEAST_POLL: Duration = Duration::from_millis(10);
 
 /// The error that a panic becomes, made beforehand: afterwards nothing may be asked of the instance.
 #[wasm_bindgen(js_name = panicError)]
@@ -44,6 +53,7 @@ struct Config {
     settle_seconds: Option<f64>,
     index_delay_seconds: Option<f64>,
     request_timeout_seconds: Option<f64>,
+    webhook_url: Option<String>,
     log_level: Option<LogLevel>,
 }
 
@@ -69,6 +79,14 @@ enum WhoRole {
     Member,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Work {
+    concurrency: Option<NonZeroUsize>,
+    per_firm: Option<NonZeroUsize>,
+    poll_seconds: Option<f64>,
+}
+
 /// An open SDK.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -91,49 +109,53 @@ impl Engine {
         build(config, store, http, intake, log).map_err(|error| describe(&error))
     }
 
-    /// `{"authorize_url"}`.
-    #[wasm_bindgen(js_name = beginConnect)]
-    pub fn begin_connect(&self, who: &str, redirect_uri: String) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
+    /// Runs an operation. `who` is the JSON of the actor, absent for the host itself; `arguments`
+    /// a JSON object. Its result is the operation's.
+    pub fn call(&self, who: Option<String>, operation: String, arguments: String) -> u32 {
+        let sdk = Rc::clone(&self.sdk);
         self.run(async move {
-            let start = sdk.firm(&who?).connection().begin(&redirect_uri).await?;
-            Ok(json!({ "authorize_url": start.authorize_url.as_str() }))
+            let actor = who.as_deref().map(actor).transpose()?;
+            let caller = actor.as_ref().map_or(Caller::Host, Caller::User);
+            sdk.call(caller, &operation, arguments.as_bytes()).await
         })
     }
 
-    /// The connection, without secrets.
-    #[wasm_bindgen(js_name = finishConnect)]
-    pub fn finish_connect(&self, who: &str, callback_query: String) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
-        self.run(async move { to_json(&sdk.firm(&who?).connection().finish(&callback_query).await?) })
-    }
-
-    /// The firm's connection, or null.
-    pub fn connection(&self, who: &str) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
-        self.run(async move { to_json(&sdk.firm(&who?).connection().get().await?) })
-    }
-
-    /// `{"calls":{"least","most"}}`.
-    #[wasm_bindgen(js_name = planMatter)]
-    pub fn plan_matter(&self, who: &str, matter: String) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
+    /// Takes in what Clio posted. `headers` is the JSON of their pairs. Its result is
+    /// `{"status","headers"}`.
+    #[wasm_bindgen(js_name = handleWebhook)]
+    pub fn handle_webhook(&self, token: String, headers: &str, body: Vec<u8>) -> u32 {
+        let (sdk, headers) = (Rc::clone(&self.sdk), read_headers(headers));
         self.run(async move {
-            let plan = sdk.firm(&who?).matters().plan(&MatterId::new(matter)?).await?;
-            Ok(json!({ "calls": { "least": plan.calls.least, "most": plan.calls.most } }))
+            let reply = sdk.handle_webhook(&token, &headers?, &body).await;
+            Ok(json!({ "status": reply.status, "headers": reply.headers }).to_string())
         })
     }
 
-    /// The report.
-    #[wasm_bindgen(js_name = syncMatter)]
-    pub fn sync_matter(&self, who: &str, matter: String) -> u32 {
-        let (sdk, who) = (Rc::clone(&self.sdk), actor(who));
-        self.run(async move { to_json(&sdk.firm(&who?).matters().sync(&MatterId::new(matter)?).await?) })
+    /// Works on the due jobs of all firms until `stopped` settles, and what is in progress has ended.
+    pub fn work(&self, config: &str, stopped: Promise) -> u32 {
+        let (sdk, config) = (Rc::clone(&self.sdk), worker_config(config));
+        self.run(async move {
+            let stopped = async { drop(JsFuture::from(stopped).await) };
+            sdk.worker(config?).run(stopped).await;
+            Ok(NOTHING.to_owned())
+        })
+    }
+
+    /// Tells everything in progress to end after its step.
+    pub fn stop(&self) {
+        self.sdk.stop();
+    }
+
+    /// Runs what is due now. Its result is the number of runs.
+    #[wasm_bindgen(js_name = runDue)]
+    pub fn run_due(&self) -> u32 {
+        let sdk = Rc::clone(&self.sdk);
+        self.run(async move { Ok(sdk.worker(WorkerConfig::default()).run_due().await?.to_string()) })
     }
 }
 
 impl Engine {
-    fn run(&self, work: impl Future<Output = Result<Value>> + 'static) -> u32 {
+    fn run(&self, work: impl Future<Output = Result<String>> + 'static) -> u32 {
         with_default(&self.log, || spawn(work))
     }
 }
@@ -165,6 +187,10 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
     if let Some(timeout) = config.request_timeout_seconds {
         builder = builder.request_timeout(seconds(timeout, "requestTimeoutSeconds")?);
     }
+    if let Some(url) = config.webhook_url {
+        let url = url.parse().map_err(|_| Error::new(Code::UrlRefused).with("argument", "webhookUrl"))?;
+        builder = builder.webhook_url(url);
+    }
     let log = log::to(log, config.log_level.unwrap_or(LogLevel::Warn));
     let sdk = with_default(&log, || builder.build())?;
     Ok(Engine { sdk: Rc::new(sdk), log })
@@ -172,7 +198,7 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
 
 fn actor(text: &str) -> Result<Actor> {
     let who: Who =
-        json::read(text.as_bytes(), Code::SettingInvalid).map_err(|error| error.with("argument", "actor"))?;
+        json::read(text.as_bytes(), Code::RequestInvalid).map_err(|error| error.with("argument", "actor"))?;
     let role = match who.role {
         WhoRole::Admin => Role::Admin,
         WhoRole::Member => Role::Member,
@@ -180,6 +206,26 @@ fn actor(text: &str) -> Result<Actor> {
     Ok(Actor { id: ActorId::new(who.user)?, firm: FirmId::new(who.firm)?, role })
 }
 
-fn to_json(value: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(value).map_err(|_| Error::new(Code::Internal).with("reason", "answer_not_encodable"))
+fn read_headers(text: &str) -> Result<Headers> {
+    let refused = |_| Error::new(Code::RequestInvalid).with("argument", "headers");
+    let pairs: Vec<(String, String)> = serde_json::from_str(text).map_err(refused)?;
+    Ok(pairs.into_iter().fold(Headers::new(), |headers, (name, value)| headers.with(&name, value)))
+}
+
+fn worker_config(text: &str) -> Result<WorkerConfig> {
+    let work: Work = json::read(text.as_bytes(), Code::SettingInvalid)?;
+    let mut config = WorkerConfig::default();
+    if let Some(concurrency) = work.concurrency {
+        config.concurrency = concurrency.get();
+    }
+    if let Some(per_firm) = work.per_firm {
+        config.per_firm = per_firm.get();
+    }
+    if let Some(poll) = work.poll_seconds {
+        let refused = || Error::new(Code::SettingInvalid).with("argument", "pollSeconds");
+        let poll = Duration::try_from_secs_f64(poll).map_err(|_| refused())?;
+        // A worker that never waits would hold up all else that runs on this thread.
+        config.poll = Some(poll).filter(|poll| *poll >= LEAST_POLL).ok_or_else(refused)?;
+    }
+    Ok(config)
 }

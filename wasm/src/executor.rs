@@ -15,14 +15,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use casehug_clio::{Error, Result};
-use serde_json::Value;
 use tracing::Dispatch;
 use tracing::dispatcher::{get_default, with_default};
 use wasm_bindgen::prelude::*;
 
 use crate::host;
 
-type Work = Pin<Box<dyn Future<Output = Result<Value>>>>;
+/// The result of a task that has none.
+pub(crate) const NOTHING: &str = "{}";
+
+/// Its result is JSON text.
+type Work = Pin<Box<dyn Future<Output = Result<String>>>>;
 
 struct Task {
     work: Work,
@@ -54,7 +57,7 @@ impl Wake for Wakeup {
 }
 
 /// Starts a task; its number stands for its promise.
-pub(crate) fn spawn(work: impl Future<Output = Result<Value>> + 'static) -> u32 {
+pub(crate) fn spawn(work: impl Future<Output = Result<String>> + 'static) -> u32 {
     let task = LAST.get().wrapping_add(1);
     LAST.set(task);
     let wake = Arc::new(Wakeup { task, scheduled: AtomicBool::new(false) });
@@ -83,7 +86,7 @@ fn go_on(task: u32, mut running: Task) {
             // Before the host is told: what the future holds (timers, requests) ends first.
             drop(running);
             let (succeeded, json) = match result {
-                Ok(value) => (true, value.to_string()),
+                Ok(json) => (true, json),
                 Err(error) => (false, describe(&error)),
             };
             let _ = host::with(|host| host.settle(task, succeeded, &json));

@@ -42,7 +42,7 @@ impl Runtime for JsRuntime {
         // A task without a promise.
         executor::spawn(async move {
             work.await;
-            Ok(serde_json::Value::Null)
+            Ok(executor::NOTHING.to_owned())
         });
     }
 

@@ -11,7 +11,7 @@ use casehug_clio::{Code, Error};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 
-use crate::executor::spawn;
+use crate::executor::{NOTHING, spawn};
 use crate::http::{HttpObject, JsHttp};
 use crate::runtime::JsRuntime;
 use crate::store::{JsStore, StoreObject};
@@ -37,8 +37,9 @@ pub fn http_conformance(object: HttpObject, server: String) -> u32 {
     })
 }
 
-fn told(outcomes: Vec<(&'static str, Result<(), String>)>) -> Value {
-    outcomes.into_iter().map(|(case, outcome)| json!([case, outcome.err()])).collect()
+fn told(outcomes: Vec<(&'static str, Result<(), String>)>) -> String {
+    let told: Value = outcomes.into_iter().map(|(case, outcome)| json!([case, outcome.err()])).collect();
+    told.to_string()
 }
 
 /// Sleeps for this long.
@@ -46,7 +47,7 @@ fn told(outcomes: Vec<(&'static str, Result<(), String>)>) -> Value {
 pub fn sleep(millis: f64) -> u32 {
     spawn(async move {
         JsRuntime.sleep(Duration::from_secs_f64(millis / 1000.0)).await;
-        Ok(Value::Null)
+        Ok(NOTHING.to_owned())
     })
 }
 

@@ -74,16 +74,16 @@ test('every line is told once, and none holds client data or a secret', async (t
   http.fail = () => false;
   await connect(opened);
   http.fail = ({ method }) => method === 'GET';
-  assert.equal((await opened.syncMatter(admin, 'mat_1')).status, 'failed');
+  assert.equal((await opened.firm(admin).matters.sync('mat_1')).status, 'failed');
   http.fail = () => false;
   const before = entries.length;
-  const report = await opened.syncMatter(admin, 'mat_1');
+  const report = await opened.firm(admin).matters.sync('mat_1');
   assert.equal(report.status, 'succeeded', JSON.stringify(report));
   // What goes to the storage is no call to Clio.
   const calls = entries.slice(before).filter(({ message }) => message.startsWith('called Clio') && !message.includes('resource=storage'));
   assert.equal(calls.length, report.calls, JSON.stringify(entries.slice(before)));
   http.fail = ({ method, url: to }) => method === 'POST' && to.includes('/matters');
-  assert.equal((await opened.syncMatter(admin, 'mat_2')).status, 'failed');
+  assert.equal((await opened.firm(admin).matters.sync('mat_2')).status, 'failed');
   await opened.close();
   for (const entry of entries) {
     assert.deepEqual(Object.keys(entry), ['level', 'target', 'message']);
@@ -106,7 +106,7 @@ test('each SDK has its own log and level, and none is called after close', async
   await Promise.all([connect(one), connect(quiet)]);
   assert.ok(told.one.length > 0);
   assert.deepEqual([told.other, told.quiet], [[], []]);
-  const running = one.syncMatter(admin, 'mat_1');
+  const running = one.firm(admin).matters.sync('mat_1');
   await one.close();
   const last = told.one.length;
   await running;
@@ -129,12 +129,12 @@ test('a log function that throws, rejects or calls the SDK harms nothing', async
     () => { throw new Error(planted); },
     () => Promise.reject(new Error(planted)),
     () => ({ then() { throw new Error(planted); } }),
-    () => { asked += 1; return opened?.connection(admin); },
+    () => { asked += 1; return opened?.firm(admin).connection.get(); },
   ];
   for (const log of answers) {
     opened = await open(url, store(t), intakes(t), { config: { log, logLevel: 'debug' } });
     await connect(opened);
-    assert.equal((await opened.syncMatter(admin, 'mat_1')).status, 'succeeded');
+    assert.equal((await opened.firm(admin).matters.sync('mat_1')).status, 'succeeded');
     await opened.close();
   }
   assert.ok(asked > 0);

@@ -35,13 +35,13 @@ test('a panic rejects every promise, and the next SDK works', async (t) => {
   const url = await clio(t);
   const never = new Promise(() => {});
   const stuck = await open(url, { get: () => never, scan: () => never, commit: () => never }, examples);
-  const waiting = [stuck.connection(admin), stuck.syncMatter(admin, 'mat_0001'), module.run((b) => b.sleep(2 ** 31 + 1000))];
+  const waiting = [stuck.firm(admin).connection.get(), stuck.firm(admin).matters.sync('mat_0001'), module.run((b) => b.sleep(2 ** 31 + 1000))];
   const panicked = module.run((bindings) => bindings.panicLater());
   for (const call of [panicked, ...waiting]) await fails(call, 'panic');
-  await fails(stuck.connection(admin), 'panic');
+  await fails(stuck.firm(admin).connection.get(), 'panic');
   await stuck.close();
   const next = await open(url, store(t), examples);
-  assert.equal(await next.connection(admin), null);
+  assert.equal(await next.firm(admin).connection.get(), null);
   await next.close();
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(loud, []);
@@ -71,15 +71,26 @@ test('what is missing or wrong at opening is named', async (t) => {
   await fails(Sdk.open(config(url), { ...ports, intake: null }), 'setting_invalid', { port: 'intake' });
   const opened = await Sdk.open(config(url), ports);
   for (const actor of [undefined, {}, { ...admin, role: 'root' }, { ...admin, firm: '' }, { ...admin, more: 1 }]) {
-    const error = await opened.connection(actor).catch((thrown) => thrown);
-    assert.ok(['setting_invalid', 'id_invalid'].includes(error.code), inspect(error));
+    const error = await opened.firm(actor).connection.get().catch((thrown) => thrown);
+    assert.ok(['request_invalid', 'id_invalid'].includes(error.code), inspect(error));
   }
-  await assert.rejects(opened.syncMatter(admin, undefined), TypeError);
-  await fails(opened.syncMatter(admin, '../etc'), 'id_invalid');
-  await fails(opened.syncMatter(admin, 'mat_none'), 'matter_unknown');
+  for (const matter of [undefined, null, 7, '', '../etc']) {
+    const error = await fails(opened.firm(admin).matters.sync(matter), 'request_invalid');
+    assert.ok(error instanceof sdk.InputError && error.name === 'InputError');
+    assert.equal(error.path, 'matter', inspect(error));
+  }
+  assert.equal((await fails(opened.host.nextEvents({ limit: 1, waitMs: 0, surprise: 1 }), 'request_invalid')).path, 'surprise');
+  assert.equal((await fails(opened.host.nextEvents({ limit: 1 }), 'request_invalid')).path, 'wait_ms');
+  await fails(opened.firm({ ...admin, role: 'member' }).audit.list(), 'not_allowed');
+  for (const work of [7, { surprise: 1 }, { concurrency: 0 }, { pollSeconds: 0 }, { pollSeconds: -1 }]) {
+    await fails(opened.startWorker(work).ended, 'setting_invalid');
+  }
+  await assert.rejects(opened.handleWebhook('token', [], 'text'), TypeError);
+  await assert.rejects(opened.handleWebhook(undefined, [], new Uint8Array()), TypeError);
+  await fails(opened.firm(admin).matters.sync('mat_none'), 'matter_unknown');
   await opened.close();
   await opened.close();
-  await fails(opened.connection(admin), 'setting_invalid', { reason: 'closed' });
+  await fails(opened.firm(admin).connection.get(), 'setting_invalid', { reason: 'closed' });
 });
 
 test('a store that throws, lies or answers nonsense is an error of the store', async (t) => {
@@ -101,13 +112,13 @@ test('a store that throws, lies or answers nonsense is an error of the store', a
   for (const commit of answers) {
     const bad = { get: () => null, scan: () => [], commit };
     const opened = await open('http://127.0.0.1:1', bad, examples);
-    await fails(opened.beginConnect(admin, 'http://127.0.0.1:9/callback'), 'store_failed');
+    await fails(opened.firm(admin).connection.begin('http://127.0.0.1:9/callback'), 'store_failed');
     await opened.close();
   }
   const record = { id: 'other', version: 'v', dueAt: null, body: '{}' };
   for (const found of [7, 'text', {}, record, { ...record, id: 7 }, { ...record, body: undefined }, { ...record, dueAt: 1.5 }]) {
     const opened = await open('http://127.0.0.1:1', { get: () => found, scan: () => [], commit: answers[0] }, examples);
-    await fails(opened.connection(admin), 'store_failed');
+    await fails(opened.firm(admin).connection.get(), 'store_failed');
     await opened.close();
   }
 });
@@ -130,9 +141,9 @@ test('a transport that throws, lies or answers nonsense is an error of the trans
   ];
   for (const [send, code] of answers) {
     const opened = await open('http://127.0.0.1:1', store(t), examples, { ports: { http: { send } } });
-    const { authorize_url: page } = await opened.beginConnect(admin, 'http://127.0.0.1:9/callback');
+    const { authorize_url: page } = await opened.firm(admin).connection.begin('http://127.0.0.1:9/callback');
     const state = new URL(page).searchParams.get('state');
-    await fails(opened.finishConnect(admin, `code=abc&state=${encodeURIComponent(state)}`), code);
+    await fails(opened.firm(admin).connection.finish(`code=abc&state=${encodeURIComponent(state)}`), code);
     await opened.close();
   }
 });
@@ -164,18 +175,18 @@ test('an intake that is malformed, hostile or gone is an error of that matter', 
   const opened = await open(url, store(t), intakes);
   await connect(opened);
   for (const matter of ['mat_broken', 'mat_bytes', 'mat_twice', 'mat_status', 'mat_large']) {
-    await fails(opened.syncMatter(admin, matter), 'intake_malformed');
+    await fails(opened.firm(admin).matters.sync(matter), 'intake_malformed');
   }
-  await fails(opened.syncMatter(admin, 'mat_other'), 'intake_invalid');
-  await fails(opened.syncMatter(admin, 'mat_missing'), 'matter_unknown');
+  await fails(opened.firm(admin).matters.sync('mat_other'), 'intake_invalid');
+  await fails(opened.firm(admin).matters.sync('mat_missing'), 'matter_unknown');
   for (const [matter, code] of [['mat_gone', 'document_missing'], ['mat_away', 'document_missing'], ['mat_link', 'document_missing'], ['mat_folder', 'document_unreadable']]) {
-    const report = await opened.syncMatter(admin, matter);
+    const report = await opened.firm(admin).matters.sync(matter);
     const [step] = report.steps.filter(({ step }) => step === 'document');
     assert.equal(step.error.code ?? step.error, code, JSON.stringify(report));
   }
   for (const source of [{ load: () => 7, stat() {} }, { load() { throw new Error('Okafor'); }, stat() {} }]) {
     const bad = await open(url, store(t), intakes, { ports: { intake: source } });
-    await fails(bad.syncMatter(admin, 'mat_gone'), 'intake_unreadable');
+    await fails(bad.firm(admin).matters.sync('mat_gone'), 'intake_unreadable');
     await bad.close();
   }
   await opened.close();

@@ -13,17 +13,18 @@ test('an approved intake reaches Clio once, also across a restart', async (t) =>
   const url = await clio(t);
   const path = join(folder(t), 'store.jsonl');
   const first = await open(url, new FileStore(path), examples);
-  assert.equal(await first.connection(admin), null);
+  assert.equal(await first.firm(admin).connection.get(), null);
   const connection = await connect(first);
   assert.equal(connection.state, 'connected');
-  assert.deepEqual(await first.planMatter(admin, 'mat_0001'), { calls: { least: 6, most: 7 } });
-  const report = await first.syncMatter(admin, 'mat_0001');
+  const plan = await first.firm(admin).matters.plan('mat_0001');
+  assert.deepEqual([plan.contact, plan.calls], ['create', { least: 6, most: 7 }]);
+  const report = await first.firm(admin).matters.sync('mat_0001');
   assert.equal(report.status, 'succeeded', JSON.stringify(report));
   assert.equal(report.calls, 7); // 3 + 2n
   await first.close();
 
   const again = await open(url, promised(new FileStore(path)), examples);
-  const second = await again.syncMatter(admin, 'mat_0001');
+  const second = await again.firm(admin).matters.sync('mat_0001');
   assert.equal(second.status, 'succeeded');
   assert.equal(second.calls, 0);
   await again.close();
@@ -55,7 +56,7 @@ test('the bytes of a document never enter the module', async (t) => {
   const before = { module: module.buffer.byteLength, rss: process.memoryUsage().rss };
   let most = before.rss;
   const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 5);
-  const report = await opened.syncMatter(admin, 'mat_large');
+  const report = await opened.firm(admin).matters.sync('mat_large');
   clearInterval(watch);
   await opened.close();
   assert.equal(report.status, 'succeeded', JSON.stringify(report));
@@ -72,7 +73,7 @@ test('many calls at once, on one matter too, make nothing twice', async (t) => {
   const opened = await open(url, promised(new FileStore(join(folder(t), 'store.jsonl'))), examples);
   await connect(opened);
   const matters = ['mat_0001', 'mat_0001', 'mat_0001', 'mat_0003', 'mat_0003'];
-  const reports = await Promise.all(matters.map((matter) => opened.syncMatter(admin, matter)));
+  const reports = await Promise.all(matters.map((matter) => opened.firm(admin).matters.sync(matter)));
   for (const report of reports) assert.equal(report.status, 'succeeded', JSON.stringify(report));
   await opened.close();
   const state = await holds(url);

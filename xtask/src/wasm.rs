@@ -37,6 +37,7 @@ pub(crate) fn node() -> Outcome {
     generate.extend([wasm.as_str(), &folder]);
     run("cargo", &generate)?;
     copy_scripts(&root().join("wasm/js"), &out)?;
+    print_size(&out.join("casehug_clio_wasm_bg.wasm"));
     crate::test::build()?;
     println!("$ node --test wasm/tests");
     let mut tests: Vec<String> = Vec::new();
@@ -61,6 +62,19 @@ pub(crate) fn node() -> Outcome {
         }
         Err(error) => Err(format!("node: {error}")),
     }
+}
+
+/// What would be downloaded, and with what tests need in it. Not a check: a machine may be without Node.
+fn print_size(wasm: &Path) {
+    const SCRIPT: &str = "
+        const { readFileSync } = require('node:fs');
+        const { brotliCompressSync, gzipSync } = require('node:zlib');
+        const raw = readFileSync(process.argv[1]);
+        const sizes = { raw, gzip: gzipSync(raw, { level: 9 }), brotli: brotliCompressSync(raw) };
+        const told = Object.entries(sizes).map(([name, bytes]) => `${name} ${Math.round(bytes.length / 1000)} kB`);
+        console.log(`size with the functions of tests: ${told.join(', ')}`);";
+    // Where it cannot be started the tests say so.
+    let _ = command("node", &["-e", SCRIPT]).arg(wasm).status();
 }
 
 fn copy_scripts(from: &Path, to: &Path) -> Outcome {

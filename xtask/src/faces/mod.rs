@@ -5,10 +5,12 @@
 
 mod c;
 mod model;
+mod node;
 mod pages;
 mod prose;
 mod read;
 mod sample;
+mod typescript;
 
 use std::path::PathBuf;
 
@@ -51,12 +53,16 @@ pub(crate) fn faces(check: bool) -> Outcome {
 
 fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
     let json = serde_json::to_string_pretty(api).map_err(|error| error.to_string())? + "\n";
+    let types = typescript::declarations(api)?;
     Ok(vec![
         ("api/operations.json".into(), json),
         ("ffi/include/casehug_clio_operations.h".into(), c::header(api)?),
         ("ffi/tests/c/every_operation.h".into(), c::calls::calls(api)?),
         ("docs/operations.md".into(), pages::operations(api)),
         ("docs/errors.md".into(), pages::errors(api)),
+        ("wasm/js/operations.mjs".into(), node::script(api)),
+        ("wasm/js/operations.d.mts".into(), types.clone()),
+        ("wasm/js/operations.d.cts".into(), types),
         ("docs/admin.md".into(), between("docs/admin.md", ACCESS, &pages::access(api))?),
     ])
 }

@@ -1,4 +1,7 @@
 // Types of the CaseHug-Clio SDK for Node.
+import type { ErrorCode, ErrorKind, Firm, Host, Milliseconds, Retry } from './operations.mjs';
+
+export * from './operations.mjs';
 
 export interface Config {
   clientId: string;
@@ -13,6 +16,11 @@ export interface Config {
   indexDelaySeconds?: number;
   /** For one call to Clio. Default: 30. */
   requestTimeoutSeconds?: number;
+  /**
+   * Where Clio is to deliver webhooks: a public https URL, below which every path with one more
+   * segment reaches `handleWebhook`. Without it the status of matters is asked for at intervals.
+   */
+  webhookUrl?: string;
   /**
    * Takes what this SDK tells, an entry at a time: ids, counts and codes, no client data and no
    * secret. Called between the SDK's own steps, never after `close()` has resolved, nor after an
@@ -131,17 +139,31 @@ export interface DocumentBytes {
   open(document: DocumentName, offset: number): Async<DocumentReader>;
 }
 
-/** A failure; the codes are in core/src/error/codes.rs. No field holds client data or a secret. */
+/**
+ * A failure; the codes are in docs/errors.md. No field holds client data or a secret. Of each kind
+ * there is a class.
+ */
 export class CasehugClioError extends Error {
-  readonly code: string;
+  protected constructor();
+  readonly code: ErrorCode;
   readonly number: number;
-  readonly kind: string;
-  readonly retry: 'never' | 'retry' | 'retry_after' | 'refresh_then_retry' | 'probe_first';
-  readonly retryAfterMs?: number;
+  readonly kind: ErrorKind | (string & {});
+  readonly retry: Retry;
+  readonly retryAfterMs?: Milliseconds;
   readonly context: Record<string, string>;
   /** Of what was refused: never its value. */
   readonly path?: string;
 }
+
+export class AuthError extends CasehugClioError {}
+export class RateLimitError extends CasehugClioError {}
+export class NetworkError extends CasehugClioError {}
+export class PermissionError extends CasehugClioError {}
+export class PlanError extends CasehugClioError {}
+export class InputError extends CasehugClioError {}
+export class ClioError extends CasehugClioError {}
+export class HostError extends CasehugClioError {}
+export class InternalError extends CasehugClioError {}
 
 export class HttpFailure extends Error {
   constructor(
@@ -174,14 +196,67 @@ export class FolderIntake implements IntakeSource, DocumentBytes {
 /** Milliseconds that never jump back and go on while the machine is suspended. */
 export function monotonic(): number;
 
-/** Every method rejects with `CasehugClioError`; shapes are those of the C ABI and of `sync-intake --json`. */
+/** How a worker works. */
+export interface WorkerConfig {
+  /** Runs at once. Default: 16. */
+  concurrency?: number;
+  /** Runs of one firm at once. Default: 4. */
+  perFirm?: number;
+  /** The longest wait before it looks for work of other processes; 0.01 at least. Default: 1. */
+  pollSeconds?: number;
+}
+
+/** A worker that runs beside everything else on this thread. */
+export class SyncWorker {
+  private constructor();
+  /** Fulfilled when it has ended. Rejects with what it could not begin with, or with `panic`. */
+  readonly ended: Promise<void>;
+  /** Claims nothing more; fulfilled when the steps in progress have ended. */
+  stop(): Promise<void>;
+}
+
+/** To be sent with its headers and without a body. */
+export interface WebhookReply {
+  status: number;
+  headers: [name: string, value: string][];
+}
+
+/** An open SDK. Every method rejects with `CasehugClioError`, if not with `TypeError` for what a type forbids. */
 export class Sdk {
   private constructor();
+
+  /** Opens the SDK over the host's ports. Opens no connection. */
   static open(config: Config, ports: { store: Store; http: HttpTransport; intake: IntakeSource }): Promise<Sdk>;
-  beginConnect(actor: Actor, redirectUri: string): Promise<{ authorize_url: string }>;
-  finishConnect(actor: Actor, callbackQuery: string): Promise<Record<string, unknown>>;
-  connection(actor: Actor): Promise<Record<string, unknown> | null>;
-  planMatter(actor: Actor, matter: string): Promise<{ calls: { least: number; most: number } }>;
-  syncMatter(actor: Actor, matter: string): Promise<Record<string, unknown>>;
+
+  /** The operations that this user may ask for. */
+  firm(actor: Actor): Firm;
+
+  /** The operations of the service that embeds the SDK. A user's request must not choose their arguments unchecked. */
+  readonly host: Host;
+
+  /**
+   * Takes in what Clio posted to the webhook URL. Answers after one durable commit; a worker applies
+   * it.
+   *
+   * @param token - The last segment of the path.
+   * @param headers - All of them: Node's `request.rawHeaders`, or `Headers`.
+   * @param body - The bytes as they came, not parsed and written anew: they are signed.
+   */
+  handleWebhook(
+    token: string,
+    headers: readonly string[] | Iterable<readonly [name: string, value: string]>,
+    body: Uint8Array,
+  ): Promise<WebhookReply>;
+
+  /** Starts a worker for the due jobs of all firms. Several share the work, here or in other processes. */
+  startWorker(config?: WorkerConfig): SyncWorker;
+
+  /** Runs what is due now, one after the other; gives how many runs that were. */
+  runDue(): Promise<number>;
+
+  /** Tells everything in progress to end after its step, with code `stopped`. There is no way back. */
+  stop(): void;
+
+  /** Refuses new calls at once, ends workers, waits for what is in progress, and gives the memory back. */
   close(): Promise<void>;
 }

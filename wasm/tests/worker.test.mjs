@@ -1,0 +1,82 @@
+// What comes from outside: triggers and Clio's webhooks, which a worker carries out.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { FileStore } from './file-store.mjs';
+import { admin, clio, connect, folder, holds, open, root } from './support.mjs';
+
+const examples = join(root, 'examples/intake');
+const store = (t) => new FileStore(join(folder(t), 'store.jsonl'));
+
+/** Asks until the answer is good. */
+async function until(ask, good) {
+  for (let turn = 0; turn < 300; turn += 1) {
+    const answer = await ask();
+    if (good(answer)) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return assert.fail('it was waited for in vain');
+}
+
+test('a worker syncs what CaseHug triggers, until it is stopped', async (t) => {
+  const url = await clio(t);
+  const opened = await open(url, store(t), examples);
+  await connect(opened);
+  const { matters, settings } = opened.firm(admin);
+  await settings.change({ revision: (await settings.get()).revision, sync_when_created: true });
+  const worker = opened.startWorker({ pollSeconds: 0.1 });
+  const event = { id: 'evt_1', type: 'matter.created', created_at: new Date().toISOString(), firm_id: admin.firm, data: { id: 'mat_0001' } };
+  assert.deepEqual(await opened.host.handleCasehugEvent(event), { effect: 'triggered' });
+  assert.deepEqual(await opened.host.handleCasehugEvent(event), { effect: 'repeated' });
+  await until(() => matters.state('mat_0001'), ({ clio_matter: matter }) => matter !== null);
+  await worker.stop();
+  await worker.ended;
+  await matters.trigger({ matter: 'mat_0003', trigger: 'manual' });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal((await holds(url)).matters.length, 1);
+  assert.ok((await opened.runDue()) >= 1);
+  assert.equal((await holds(url)).matters.length, 2);
+  await opened.close();
+});
+
+test('closing ends the workers, and stopping what is in progress', async (t) => {
+  const url = await clio(t);
+  const opened = await open(url, store(t), examples);
+  await connect(opened);
+  const worker = opened.startWorker();
+  await opened.close();
+  await worker.ended;
+  const other = await open(url, store(t), examples);
+  const waiting = other.host.nextEvents({ limit: 1, waitMs: 60_000 });
+  other.stop();
+  await Promise.race([waiting.catch((error) => assert.equal(error.code, 'stopped')), new Promise((_, reject) => setTimeout(reject, 10_000, 'late').unref())]);
+  await other.close();
+});
+
+test('what Clio posts is taken in as bytes, answered, and applied', async (t) => {
+  const url = await clio(t);
+  let opened;
+  const replies = [];
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat(await request.toArray());
+    const reply = await opened.handleWebhook(request.url.split('/').at(-1), request.rawHeaders, body);
+    replies.push(reply.status);
+    for (const [name, value] of reply.headers) response.setHeader(name, value);
+    response.writeHead(reply.status).end();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.closeAllConnections() ?? server.close());
+  const webhookUrl = `http://127.0.0.1:${server.address().port}/hooks`;
+  opened = await open(url, store(t), examples, { config: { webhookUrl } });
+  await connect(opened);
+  opened.startWorker({ pollSeconds: 0.1 });
+  const { connection } = opened.firm(admin);
+  await until(() => connection.health(), ({ webhooks }) => webhooks?.delivers);
+  const headers = new Headers({ 'x-hook-signature': 'wrong' });
+  const refused = await opened.handleWebhook('nobody', headers, Buffer.from('{}'));
+  assert.ok(refused.status >= 400 && refused.status < 500, JSON.stringify(refused));
+  assert.ok(replies.includes(200), `${replies}`);
+  await opened.close();
+});
