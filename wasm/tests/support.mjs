@@ -31,14 +31,20 @@ export async function program(t, name, ...args) {
 }
 
 /** A simulated Clio; gives its URL. */
-export async function clio(t) {
+export async function clio(t, more = {}) {
   const { url } = JSON.parse(await program(t, 'clio-sim', '--auto-consent'));
-  await fetch(`${url}/__sim/config`, {
+  await simulate(url, 'config', { rate_limit: 1000, ...more });
+  return url;
+}
+
+/** Tells the simulated Clio something. */
+export async function simulate(url, what, body) {
+  const answer = await fetch(`${url}/__sim/${what}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ rate_limit: 1000 }),
+    body: JSON.stringify(body),
   });
-  return url;
+  if (!answer.ok) throw new Error(`${what}: ${answer.status}`);
 }
 
 export async function holds(url) {

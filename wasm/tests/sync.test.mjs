@@ -17,7 +17,7 @@ test('an approved intake reaches Clio once, also across a restart', async (t) =>
   const connection = await connect(first);
   assert.equal(connection.state, 'connected');
   const plan = await first.firm(admin).matters.plan('mat_0001');
-  assert.deepEqual([plan.contact, plan.calls], ['create', { least: 6, most: 7 }]);
+  assert.deepEqual([plan.contact, plan.calls], ['search_then_create', { least: 6, most: 7 }]);
   const report = await first.firm(admin).matters.sync('mat_0001');
   assert.equal(report.status, 'succeeded', JSON.stringify(report));
   assert.equal(report.calls, 7); // 3 + 2n

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 
 import { FileStore } from './file-store.mjs';
-import { admin, clio, connect, folder, holds, open, root } from './support.mjs';
+import { admin, clio, connect, folder, holds, open, root, simulate } from './support.mjs';
 
 const examples = join(root, 'examples/intake');
 const store = (t) => new FileStore(join(folder(t), 'store.jsonl'));
@@ -56,7 +56,7 @@ test('closing ends the workers, and stopping what is in progress', async (t) => 
 });
 
 test('what Clio posts is taken in as bytes, answered, and applied', async (t) => {
-  const url = await clio(t);
+  const url = await clio(t, { http_webhooks: true });
   let opened;
   const replies = [];
   const server = createServer(async (request, response) => {
@@ -74,6 +74,11 @@ test('what Clio posts is taken in as bytes, answered, and applied', async (t) =>
   opened.startWorker({ pollSeconds: 0.1 });
   const { connection } = opened.firm(admin);
   await until(() => connection.health(), ({ webhooks }) => webhooks?.delivers);
+  const { matters } = opened.firm(admin);
+  await matters.sync('mat_0001');
+  const { clio_matter: id } = await matters.state('mat_0001');
+  await simulate(url, 'edit', { resource: 'matters', id: Number(id), data: { status: 'closed' } });
+  await until(() => matters.state('mat_0001'), ({ clio_status: seen }) => seen?.status.toLowerCase() === 'closed');
   const headers = new Headers({ 'x-hook-signature': 'wrong' });
   const refused = await opened.handleWebhook('nobody', headers, Buffer.from('{}'));
   assert.ok(refused.status >= 400 && refused.status < 500, JSON.stringify(refused));
