@@ -914,14 +914,15 @@ export type EventBody =
 
 /**
  * What an event is about. Of all that CaseHug sends only ids are read, and nothing else is kept.
+ * What an event of another type holds there is not looked at.
  */
 export interface EventData {
   /** The id of the object itself: of a matter event, the matter's. */
   id?: string | null;
   /** The matter of a document event. */
   matter?: EventMatter | null;
-  /** The matter, where it is named by its id alone. */
-  matter_id?: CasehugId | null;
+  /** The matter's id, where it stands alone. */
+  matter_id?: string | null;
 }
 
 /** What an event did. */
@@ -947,7 +948,7 @@ export interface EventHandled {
 /** The matter of an event. */
 export interface EventMatter {
   /** Its id. */
-  id: CasehugId;
+  id: string;
 }
 
 /**
@@ -1354,15 +1355,15 @@ export interface OutboxEvent {
 export interface Plan {
   /** Calls to Clio without faults. */
   calls: Calls;
-  /** The matter in Clio, if it is there. */
+  /** The matter in Clio, if it is there, or was. */
   clio?: ClioId | null;
   /** The contact in Clio, if it is known. */
   clio_contact?: ClioId | null;
-  /** `linked`, `share`, `search_then_create`, `create` or `resolve`. */
+  /** `linked`, `gone`, `share`, `search_then_create`, `create` or `resolve`. */
   contact: string;
   /** The documents, in the intake's order. */
   documents: PlannedDocument[];
-  /** `linked`, `create` or `resolve`. */
+  /** `linked`, `gone`, `create` or `resolve`. */
   matter_step: string;
   /** Why it would get none. */
   no_practice_area?: Unmapped | null;
