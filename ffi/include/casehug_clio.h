@@ -396,7 +396,7 @@ int32_t casehug_clio_open(const struct casehug_clio_config *config,
                           struct casehug_clio_sdk **out,
                           char **error);
 
-// Closes the SDK: waits for calls in progress on other threads, then calls the store's `release`. Refused inside a callback.
+// Closes the SDK: waits for calls in progress on other threads, stops the worker, then calls the store's `release`. Refused inside a callback.
 //
 // # Safety
 // `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.
@@ -435,6 +435,22 @@ int32_t casehug_clio_handle_webhook(struct casehug_clio_sdk *sdk,
                                     size_t body_length,
                                     char **out,
                                     char **error);
+
+// Starts a worker on threads of the SDK: it runs the due syncs of all firms, applies what Clio delivered, and does what is to be done from
+// time to time. One handle has one worker at most; if it works already, nothing changes. Several handles and processes share the work.
+//
+// # Safety
+// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.
+int32_t casehug_clio_worker_start(struct casehug_clio_sdk *sdk,
+                                  char **error);
+
+// Stops the worker and waits for its steps in progress; what is not done is due at once for other workers. Without a worker nothing happens.
+// `casehug_clio_close` does this too. `CASEHUG_CLIO_PANIC`: the worker had ended by a defect of the SDK; it can be started again.
+//
+// # Safety
+// As of `casehug_clio_worker_start`.
+int32_t casehug_clio_worker_stop(struct casehug_clio_sdk *sdk,
+                                 char **error);
 
 #ifdef __cplusplus
 }  // extern "C"

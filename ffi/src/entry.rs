@@ -121,7 +121,7 @@ async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
     builder.build()
 }
 
-/// Closes the SDK: waits for calls in progress on other threads, then calls the store's `release`. Refused inside a callback.
+/// Closes the SDK: waits for calls in progress on other threads, stops the worker, then calls the store's `release`. Refused inside a callback.
 ///
 /// # Safety
 /// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.

@@ -5,10 +5,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use casehug_clio::{Result, Sdk};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use crate::log::Log;
 use crate::store::inside_callback;
 use crate::text::Misuse;
+use crate::worker::Running;
 
 /// An open SDK. Opaque: the pointer is a number, and is never followed.
 #[derive(Debug)]
@@ -18,7 +20,8 @@ pub struct casehug_clio_sdk {
 
 /// What a handle stands for.
 pub(crate) struct Open {
-    pub sdk: Sdk,
+    pub sdk: Arc<Sdk>,
+    pub worker: Mutex<Option<Running>>,
     /// Dropped after the SDK: it waits for callbacks that are still running.
     runtime: Runtime,
     /// Dropped last: its callback is told everything, and then never called again.
@@ -63,13 +66,22 @@ impl Open {
         Log::during(self.log.as_ref(), || self.runtime.block_on(work))
     }
 
+    /// Begins work on this handle's threads.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        match &self.log {
+            Some(log) => self.runtime.spawn(log.take_lines_of(work)),
+            None => self.runtime.spawn(work),
+        }
+    }
+
     fn calls(&self) -> MutexGuard<'_, usize> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 pub(crate) fn register(sdk: Sdk, runtime: Runtime, log: Option<Log>) -> *mut casehug_clio_sdk {
-    let open = Open { sdk, runtime, log, pid: std::process::id(), calls: Mutex::new(0), idle: Condvar::new() };
+    let (sdk, worker, calls) = (Arc::new(sdk), Mutex::default(), Mutex::new(0));
+    let open = Open { sdk, worker, runtime, log, pid: std::process::id(), calls, idle: Condvar::new() };
     let mut table = table();
     let handle = table.next;
     table.next += align_of::<usize>();
@@ -96,7 +108,7 @@ pub(crate) fn call(handle: *mut casehug_clio_sdk) -> Result<Call> {
     Ok(Call(Arc::clone(open)))
 }
 
-/// Takes a handle out of the table, waits for the calls in progress, and drops what it stands for.
+/// Takes a handle out of the table, waits for the calls in progress and the worker, and drops what it stands for.
 pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
     drop(call(handle)?);
     let Some(open) = table().open.remove(&handle.addr()) else { return Err(Misuse::StaleHandle.of("sdk")) };
@@ -105,6 +117,8 @@ pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
         calls = open.idle.wait(calls).unwrap_or_else(PoisonError::into_inner);
     }
     drop(calls);
+    // After the calls, one of which may have started it. How it ended is of no use to the host any more.
+    let _ = open.stop_worker();
     // A call's own `Arc` lives a moment longer than its count. It must not be the last: the host frees its store when this returns.
     let mut open = open;
     loop {

@@ -20,6 +20,7 @@ mod log;
 mod store;
 mod text;
 mod webhook;
+mod worker;
 
 pub use call::{casehug_clio_argument, casehug_clio_argument_kind, casehug_clio_call, casehug_clio_call_json};
 pub use codes::casehug_clio_code;
@@ -32,3 +33,4 @@ pub use store::{
 };
 pub use text::{casehug_clio_free, casehug_clio_str};
 pub use webhook::{casehug_clio_handle_webhook, casehug_clio_header};
+pub use worker::{casehug_clio_worker_start, casehug_clio_worker_stop};

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use casehug_clio::{Code, Error, Result, lines};
 use tracing::dispatcher::with_default;
+use tracing::instrument::{WithDispatch, WithSubscriber as _};
 use tracing::{Dispatch, Level};
 
 use crate::store::Inside;
@@ -72,6 +73,11 @@ impl Log {
             Some(log) => with_default(&log.dispatch, work),
             None => work(),
         }
+    }
+
+    /// The same for what is polled on other threads.
+    pub(crate) fn take_lines_of<F: Future>(&self, work: F) -> WithDispatch<F> {
+        work.with_subscriber(self.dispatch.clone())
     }
 }
 

@@ -82,6 +82,13 @@ async fn whatever_a_host_does_wrong_is_an_answer_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_works_from_its_start_to_its_stop_or_the_close() {
+    let (output, state) = run("worker", false).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(state["matters"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_c_hands_over_arrives_or_is_refused_by_its_path() {
     let (output, _) = run("arguments", false).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

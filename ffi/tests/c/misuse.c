@@ -12,7 +12,7 @@ static const casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
 static casehug_clio_store good;
 static casehug_clio_sdk *sdk;
 static enum { WELL, ZERO, GARBAGE, BAD_UTF8, TOO_MANY, NO_TIME, SLOW, CALLS_BACK } mood;
-static int32_t called_back[3];
+static int32_t called_back[4];
 
 static int32_t get(void *context, casehug_clio_str firm, casehug_clio_str collection, casehug_clio_str id, casehug_clio_records *into) {
     casehug_clio_str none = { NULL, 0 }, one = { "1", 1 }, bad = { "\xff\xfe", 2 };
@@ -29,6 +29,7 @@ static int32_t get(void *context, casehug_clio_str firm, casehug_clio_str collec
         called_back[0] = casehug_clio_close(sdk, NULL);
         called_back[1] = casehug_clio_plan_matter(sdk, &admin, "mat_0001", NULL, NULL);
         called_back[2] = casehug_clio_version() != NULL;
+        called_back[3] = casehug_clio_worker_stop(sdk, NULL);
         break;
     default: break;
     }
@@ -125,6 +126,9 @@ int main(int argc, char **argv) {
     expect("wild handle", casehug_clio_sync_matter(wild, &admin, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
     expect("null handle", casehug_clio_call(NULL, NULL, NULL, NULL, 0, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
     expect("wild handle", casehug_clio_call_json(wild, NULL, NULL, NULL, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
+    expect("null handle", casehug_clio_worker_start(NULL, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
+    expect("wild handle", casehug_clio_worker_start(wild, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
+    expect("wild handle", casehug_clio_worker_stop(wild, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
     expect("wild close", casehug_clio_close(wild, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
     casehug_clio_free(NULL);
 
@@ -204,6 +208,7 @@ int main(int argc, char **argv) {
     CHECK(called_back[0] == CASEHUG_CLIO_SETTING_INVALID, "close inside a callback: %d", called_back[0]);
     CHECK(called_back[1] == CASEHUG_CLIO_SETTING_INVALID, "a call inside a callback: %d", called_back[1]);
     CHECK(called_back[2] == 1, "harmless functions work");
+    CHECK(called_back[3] == CASEHUG_CLIO_SETTING_INVALID, "a wait inside a callback: %d", called_back[3]);
 
     /* Slow callbacks, and several threads on one matter: once in Clio. What the failing store left is taken over when its lease ends. */
     mood = SLOW;
