@@ -242,7 +242,7 @@ typedef struct casehug_clio_config {
   const char *client_id;
   // The Clio app's client secret. Copied; wipe yours.
   const char *client_secret;
-  // Clio's host root, e.g. `https://app.clio.com`. `http` for loopback addresses only.
+  // The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http` for loopback addresses only.
   const char *clio_url;
   // The name of the root key: 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`.
   const char *sealing_key_id;

@@ -21,7 +21,7 @@ pub struct casehug_clio_config {
     pub client_id: *const c_char,
     /// The Clio app's client secret. Copied; wipe yours.
     pub client_secret: *const c_char,
-    /// Clio's host root, e.g. `https://app.clio.com`. `http` for loopback addresses only.
+    /// The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http` for loopback addresses only.
     pub clio_url: *const c_char,
     /// The name of the root key: 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`.
     pub sealing_key_id: *const c_char,

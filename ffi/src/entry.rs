@@ -94,7 +94,7 @@ async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
     };
     let runtime = Arc::new(TokioRuntime);
     let intake = FolderIntake::new(config.intake_folder);
-    let url = config.clio_url.parse().map_err(|_| Error::new(Code::UrlRefused).with("argument", "clio_url"))?;
+    let host: ClioHost = config.clio_url.parse().map_err(|error: Error| error.with("argument", "clio_url"))?;
     let keys = ConfiguredKeys::from_text(runtime.clone(), config.key_id, [(config.key_id, config.key)])?;
     let app = ClioApp::new(config.client_id, config.client_secret.to_owned().into())?;
     let ports = Ports {
@@ -104,7 +104,7 @@ async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
         intake: Arc::new(intake),
         runtime,
     };
-    let mut builder = Sdk::builder(app, ClioHost::custom(url)?, ports);
+    let mut builder = Sdk::builder(app, host, ports);
     if let Some(settle) = config.settle {
         builder = builder.settle(settle);
     }

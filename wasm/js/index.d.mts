@@ -6,7 +6,7 @@ export * from './operations.mjs';
 export interface Config {
   clientId: string;
   clientSecret: string;
-  /** Clio's host root, e.g. `https://app.clio.com`. `http` for loopback addresses only. */
+  /** The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http` for loopback addresses only. */
   clioUrl: string;
   /** The root key: `id` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`; `key` 32 bytes as 64 hexadecimal digits or as base64. */
   sealingKey: { id: string; key: string };

@@ -164,7 +164,7 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
     let invalid = |argument| Error::new(Code::SettingInvalid).with("argument", argument);
     let config: Config =
         json::read(config.as_bytes(), Code::SettingInvalid).map_err(|error| error.with("argument", "config"))?;
-    let url = config.clio_url.parse().map_err(|_| Error::new(Code::UrlRefused).with("argument", "clioUrl"))?;
+    let host: ClioHost = config.clio_url.parse().map_err(|error: Error| error.with("argument", "clioUrl"))?;
     let key = &config.sealing_key;
     let runtime = Arc::new(JsRuntime);
     let keys = ConfiguredKeys::from_text(runtime.clone(), &key.id, [(key.id.as_str(), key.key.as_str())])?;
@@ -176,7 +176,7 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
         runtime,
     };
     let app = ClioApp::new(config.client_id, config.client_secret.into())?;
-    let mut builder = Sdk::builder(app, ClioHost::custom(url)?, ports);
+    let mut builder = Sdk::builder(app, host, ports);
     let seconds = |seconds: f64, argument| Duration::try_from_secs_f64(seconds).map_err(|_| invalid(argument));
     if let Some(settle) = config.settle_seconds {
         builder = builder.settle(seconds(settle, "settleSeconds")?);
