@@ -62,6 +62,7 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
         rate_limit: 50,
         rotation: clio_sim::Rotation::Never,
         slow_tokens: Duration::ZERO,
+        late_saves: false,
         empty_401: false,
         refresh_outlives: false,
         events: Vec::new(),

@@ -177,6 +177,7 @@ impl Simulation {
             faults: self.faults.clone(),
             refreshing: Arc::default(),
             slow_tokens: self.scenario.slow_tokens,
+            late_saves: self.scenario.late_saves,
             ties: self.ties.clone(),
             sight: Sight::default(),
         };

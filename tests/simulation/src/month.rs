@@ -49,6 +49,7 @@ impl Firm {
             rate_limit: 50,
             rotation: clio_sim::Rotation::Never,
             slow_tokens: Duration::ZERO,
+            late_saves: false,
             empty_401: false,
             refresh_outlives: false,
             events: Vec::new(),

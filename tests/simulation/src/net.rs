@@ -73,10 +73,16 @@ impl Faults {
         self.on.store(on, Ordering::Relaxed);
     }
 
+    /// Whether things go wrong now.
+    #[must_use]
+    pub fn are_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
+    }
+
     /// Whether one happens now.
     #[must_use]
     pub fn happens(&self, world: &World) -> bool {
-        self.on.load(Ordering::Relaxed) && world.chance(self.rate)
+        self.are_on() && world.chance(self.rate)
     }
 
     /// Whether one happens now where all is near: it is rarer down than the way to Clio.
@@ -145,6 +151,8 @@ pub struct Network {
     pub refreshing: Arc<Mutex<Refreshing>>,
     /// So long a token answer takes at most.
     pub slow_tokens: Duration,
+    /// Whether it stands still between the answer to a refresh and its save.
+    pub late_saves: bool,
     pub ties: Ties,
     pub sight: Sight,
 }
@@ -308,6 +316,9 @@ impl Network {
         }
         let slow = if asks_for_tokens { self.slow_tokens } else { Duration::ZERO };
         self.world.sleep(self.world.between(ms, 200 * ms + slow)).await;
+        if asks_for_tokens && !exchanges && self.late_saves && self.faults.are_on() && self.world.chance(0.5) {
+            self.world.pause(self.node, self.world.between(30_000 * ms, 180_000 * ms));
+        }
         match fate {
             Fate::Status { status, by, .. } => Ok(by.writes(status)),
             Fate::Garbled => Ok(HttpResponse { body: b"{\"data\":".to_vec().into(), ..given(answer) }),

@@ -167,6 +167,8 @@ pub struct Scenario {
     pub rotation: Rotation,
     /// So long a token answer takes at most.
     pub slow_tokens: Duration,
+    /// Whether processes stand still between Clio's answer to a refresh and its save, often beyond their lease.
+    pub late_saves: bool,
     /// Whether a dead access token is refused with an empty page.
     pub empty_401: bool,
     /// Whether a refresh token works on when its access token was deauthorized. Not if they are replaced: who then dies between refresh and commit cannot know of the new one.
@@ -223,6 +225,7 @@ impl Scenario {
             rate_limit: if world.chance(0.3) { 12 } else { 1_000_000 },
             rotation: [Rotation::AtOnce, Rotation::OnUse, Rotation::OnUse, Rotation::Never][pick(8).min(3)],
             slow_tokens: if world.chance(0.5) { Duration::from_secs(8) } else { Duration::ZERO },
+            late_saves: world.chance(0.25),
             empty_401: world.chance(0.5),
             refresh_outlives: false,
             events: Vec::new(),
@@ -288,6 +291,16 @@ impl Scenario {
         }
         if world.chance(0.2) {
             events.push((at(TROUBLE), Event::Revoke));
+        }
+        // Whoever refreshes stands still, and beyond the end of its lease another process needs a token.
+        if self.late_saves {
+            let (revoked, calls) = (at(TROUBLE / 2), self.nodes + 1);
+            events.push((revoked, Event::Revoke));
+            for number in 0..calls {
+                let (matter, node) = (pick(self.matters.len()), number % self.nodes);
+                events.push((revoked + at(120 * second), Event::Approved { matter }));
+                events.push((revoked + at(180 * second), Event::Manual { matter, node }));
+            }
         }
         if world.chance(0.3) {
             let (matter, last_name, email) = (pick(self.matters.len()), world.chance(0.3), world.chance(0.3));
