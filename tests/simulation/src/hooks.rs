@@ -62,8 +62,8 @@ impl Told {
 pub fn deliver(world: &World, clio: &Clio, faults: &Faults, doors: &Doors, pace: Duration) {
     let (world, clio, faults, doors) = (world.clone(), clio.clone(), faults.clone(), Arc::clone(doors));
     let model = clio.clone();
-    let finds = move |now: Timestamp| model.model().next_delivery_at().is_some_and(|at| at <= now.0);
-    let looking = Looking { pace, finds: Arc::new(finds) };
+    let due = move || model.model().next_delivery_at().map(Timestamp);
+    let looking = Looking { pace, due: Arc::new(due) };
     world.clone().spawn(OUTSIDE, async move {
         loop {
             world.look(looking.clone()).await;

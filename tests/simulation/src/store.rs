@@ -57,8 +57,8 @@ impl Dues {
     #[must_use]
     pub fn looking(&self, pace: Duration) -> Looking {
         let (due, clock) = (Arc::clone(&self.due), self.clock.clone());
-        let finds = move |now: Timestamp| lock(&due).at.first().is_some_and(|(at, _)| *at <= clock.at(now));
-        Looking { pace, finds: Arc::new(finds) }
+        let first = move || lock(&due).at.first().map(|(at, _)| clock.truth(*at));
+        Looking { pace, due: Arc::new(first) }
     }
 
     fn set(&self, key: &Key, at: Option<Timestamp>) {

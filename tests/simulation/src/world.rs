@@ -35,19 +35,12 @@ struct Task {
     work: Option<Work>,
 }
 
-/// What happens when a timer's time has come.
-enum Alarm {
-    Wake(Waker),
-    /// Wakes only if there is something; else it is looked again.
-    Look(Waker, Looking),
-}
-
 /// Somebody who looks again and again whether there is something to do.
 #[derive(Clone)]
 pub struct Looking {
     pub pace: Duration,
-    /// Whether there is, at this time.
-    pub finds: Arc<dyn Fn(Timestamp) -> bool + Send + Sync>,
+    /// Since when there is, or from when on there will be, if nobody does anything until then.
+    pub due: Arc<dyn Fn() -> Option<Timestamp> + Send + Sync>,
 }
 
 impl fmt::Debug for Looking {
@@ -61,9 +54,11 @@ struct State {
     random: fastrand::Rng,
     /// By number. Numbers are not used again, so that a late waker wakes nobody else.
     tasks: Vec<Option<Task>>,
-    timers: BTreeMap<(Duration, u64), Alarm>,
+    timers: BTreeMap<(Duration, u64), Waker>,
+    /// Those who look again and again, by when they look next.
+    lookers: BTreeMap<(Duration, u64), (Waker, Looking)>,
     next_timer: u64,
-    /// When those look next who look again and again.
+    /// When each of them looks next.
     looks: BTreeMap<u64, Duration>,
     paused_until: BTreeMap<Node, Duration>,
     /// The node that dies in this moment: what its tasks leave behind dies with them.
@@ -125,6 +120,7 @@ impl World {
             random: fastrand::Rng::with_seed(seed),
             tasks: Vec::new(),
             timers: BTreeMap::new(),
+            lookers: BTreeMap::new(),
             next_timer: 0,
             looks: BTreeMap::new(),
             paused_until: BTreeMap::new(),
@@ -308,7 +304,7 @@ impl World {
             assert!(state.turns < MOST_TURNS, "a loop without an end, on node {:?}", task.node);
             if let Some(until) = state.paused_until.get(&task.node).copied().filter(|until| *until > state.now) {
                 state.next_timer += 1;
-                state.timers.insert((until, state.next_timer), Alarm::Wake(task.waker.clone()));
+                state.timers.insert((until, state.next_timer), task.waker.clone());
                 return true;
             }
             let Some(work) = task.work.take() else { return true };
@@ -332,41 +328,47 @@ impl World {
 
     fn advance(&self, end: Duration) -> bool {
         let mut state = lock(&self.state);
-        let Some((at, number)) = state.timers.first_key_value().map(|(key, _)| *key) else {
+        let timer = state.timers.first_key_value().map(|(key, _)| *key);
+        let look = state.lookers.first_key_value().map(|(key, _)| *key);
+        let Some((at, number)) = timer.into_iter().chain(look).min().filter(|(at, _)| *at <= end) else {
             state.now = state.now.max(end);
             return false;
         };
-        if at > end {
-            state.now = state.now.max(end);
-            return false;
-        }
         if at > state.now {
             state.turns = 0;
         }
         state.now = state.now.max(at);
-        let waker = match state.timers.remove(&(at, number)) {
-            Some(Alarm::Wake(waker)) => waker,
-            Some(Alarm::Look(waker, looking)) if (looking.finds)(unix(at)) => {
-                state.looks.remove(&number);
-                waker
-            }
-            Some(alarm @ Alarm::Look(..)) => {
-                let Alarm::Look(_, looking) = &alarm else { return true };
-                let next = at + looking.pace;
-                state.looks.insert(number, next);
-                state.timers.insert((next, number), alarm);
-                return true;
-            }
-            None => return true,
-        };
+        let waker =
+            if look == Some((at, number)) { state.look(number, end) } else { state.timers.remove(&(at, number)) };
         drop(state);
-        waker.wake();
+        waker.into_iter().for_each(Waker::wake);
         true
     }
 }
 
-fn unix(at: Duration) -> Timestamp {
-    Timestamp(START + i64::try_from(at.as_millis()).unwrap_or(i64::MAX))
+impl State {
+    /// Whoever looks now is woken if there is something. Else they look next when there may be: until somebody is woken, nothing comes up.
+    fn look(&mut self, number: u64, end: Duration) -> Option<Waker> {
+        let now = self.now;
+        let (waker, looking) = self.lookers.remove(&(now, number))?;
+        let due = |looking: &Looking| (looking.due)().map(since_start);
+        if due(&looking).is_some_and(|due| due <= now) {
+            self.looks.remove(&number);
+            return Some(waker);
+        }
+        let dues = self.lookers.values().map(|(_, other)| other).chain([&looking]).filter_map(due);
+        let until = dues.chain(self.timers.keys().next().map(|(at, _)| *at)).min().unwrap_or(end).min(end);
+        let idle = until.saturating_sub(now).as_millis().div_ceil(looking.pace.as_millis().max(1)).max(1);
+        let next = now + looking.pace * u32::try_from(idle).unwrap_or(1);
+        self.looks.insert(number, next);
+        self.lookers.insert((next, number), (waker, looking));
+        None
+    }
+}
+
+/// What is due before the beginning is due at once.
+fn since_start(at: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(at.0 - START).unwrap_or(0))
 }
 
 /// See [`World::look`].
@@ -399,7 +401,7 @@ impl Future for Look {
             }
         };
         state.looks.insert(number, at);
-        state.timers.insert((at, number), Alarm::Look(context.waker().clone(), looking.clone()));
+        state.lookers.insert((at, number), (context.waker().clone(), looking.clone()));
         *timer = Some((number, context.waker().clone()));
         Poll::Pending
     }
@@ -410,7 +412,7 @@ impl Drop for Look {
         let Some((number, _)) = self.timer.take() else { return };
         let mut state = lock(&self.world.state);
         if let Some(at) = state.looks.remove(&number) {
-            state.timers.remove(&(at, number));
+            state.lookers.remove(&(at, number));
         }
     }
 }
@@ -448,7 +450,7 @@ impl Future for Sleep {
             },
             |(number, _)| *number,
         );
-        state.timers.insert((*until, number), Alarm::Wake(context.waker().clone()));
+        state.timers.insert((*until, number), context.waker().clone());
         *timer = Some((number, context.waker().clone()));
         Poll::Pending
     }
@@ -498,6 +500,12 @@ impl NodeRuntime {
     #[must_use]
     pub fn at(&self, truth: Timestamp) -> Timestamp {
         Timestamp(truth.0 + *lock(&self.ahead_ms))
+    }
+
+    /// When the wall clock says this, as it is set now: a moment of the true one.
+    #[must_use]
+    pub fn truth(&self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0 - *lock(&self.ahead_ms))
     }
 }
 
