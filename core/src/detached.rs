@@ -1,10 +1,12 @@
 //! Work that is finished whatever becomes of its caller.
 //!
-//! **Problem.** A host may drop a future at any await: a browser closes its connection, a time-out passes, a `select!` takes another branch. A grant that Clio has
-//! just answered with would then be nobody's: no record names it, and no disconnect gives it back.
+//! **Problem.** A host may drop a future at any await: a browser closes its connection, a time-out
+//! passes, a `select!` takes another branch. A grant that Clio has just answered with would then be
+//! nobody's: no record names it, and no disconnect gives it back.
 //!
-//! **Model.** [`detached`] polls the work in its caller's place. Dropped before the end, it hands the work to [`Runtime::spawn`], where it goes on. Only the death of the process
-//! ends it early, and against that stands what was stored on the way.
+//! **Model.** [`detached`] polls the work in its caller's place. Dropped before the end, it hands
+//! the work to [`Runtime::spawn`], where it goes on. Only the death of the process ends it early,
+//! and against that stands what was stored on the way.
 
 use core::future::Future;
 use core::pin::Pin;

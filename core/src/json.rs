@@ -1,8 +1,10 @@
-//! JSON that somebody hands in to be acted upon: a request, a setting, a configuration. It is taken as it was meant, or refused with its path.
+//! JSON that somebody hands in to be acted upon: a request, a setting, a configuration. It is taken
+//! as it was meant, or refused with its path.
 //!
-//! A setting that is left out or misspelt must not fall back to its default unseen, and serde alone lets much pass: an array for an object, a key twice in a map, what a type does
-//! not deny. So a host reads what is written through [`read`], into types that deny unknown fields and have no defaults. Records of the store are read with defaults
-//! instead: an earlier version wrote them.
+//! A setting that is left out or misspelt must not fall back to its default unseen, and serde alone
+//! lets much pass: an array for an object, a key twice in a map, what a type does not deny. So a
+//! host reads what is written through [`read`], into types that deny unknown fields and have no
+//! defaults. Records of the store are read with defaults instead: an earlier version wrote them.
 
 use core::fmt;
 use std::collections::HashSet;
@@ -21,8 +23,10 @@ const LONGEST_KEY: usize = 40;
 /// Reads an object. `code` is what it is refused with.
 ///
 /// # Errors
-/// `code` with `path` (`.` is the whole), `reason`, `line` and `column`. The reasons: `not_an_object`, `syntax`, `truncated`, `repeated_key`, `unknown_field`, `missing_field`,
-/// `wrong_type`, `value_not_allowed`. No value is told, and of unknown keys only those that could be one of ours misspelt.
+/// `code` with `path` (`.` is the whole), `reason`, `line` and `column`. The reasons:
+/// `not_an_object`, `syntax`, `truncated`, `repeated_key`, `unknown_field`, `missing_field`,
+/// `wrong_type`, `value_not_allowed`. No value is told, and of unknown keys only those that could
+/// be one of ours misspelt.
 pub fn read<T: DeserializeOwned>(json: &[u8], code: Code) -> Result<T> {
     let refused = |error: &serde_json::Error, path: String, reason| {
         let refused = Error::new(code).with("path", path).with("reason", reason);
@@ -97,7 +101,8 @@ fn reason(error: &serde_json::Error) -> &'static str {
     kinds.into_iter().find(|(begins, _)| text.starts_with(begins)).map_or("value_not_allowed", |(_, reason)| reason)
 }
 
-/// For a field that may be `null` and may not be missing: `#[serde(deserialize_with = "…::nullable")]`.
+/// For a field that may be `null` and may not be missing: `#[serde(deserialize_with =
+/// "…::nullable")]`.
 ///
 /// # Errors
 /// Those of the value.
@@ -105,7 +110,8 @@ pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D)
     Option::deserialize(deserializer)
 }
 
-/// Walks any JSON and fails at the second of two equal keys of one object; serde's derive sees known keys only. Keeps which, if it can be named.
+/// Walks any JSON and fails at the second of two equal keys of one object; serde's derive sees
+/// known keys only. Keeps which, if it can be named.
 struct NoRepeatedKeys<'a>(&'a mut Option<String>);
 
 impl<'de> DeserializeSeed<'de> for NoRepeatedKeys<'_> {

@@ -1,8 +1,9 @@
 //! CaseHug to Clio sync: the pure core.
 //!
-//! **The promise.** This crate opens no socket, no file and no database, starts no thread, reads no clock, no environment and no
-//! random source. Everything it needs from outside comes through the six traits of [`ports`], so that one engine runs
-//! behind the C ABI, in Node as WebAssembly, and in Rust services.
+//! **The promise.** This crate opens no socket, no file and no database, starts no thread, reads no
+//! clock, no environment and no random source. Everything it needs from outside comes through the
+//! six traits of [`ports`], so that one engine runs behind the C ABI, in Node as WebAssembly, and
+//! in Rust services.
 #![cfg_attr(
     target_family = "wasm",
     allow(clippy::arc_with_non_send_sync, reason = "one source for all targets; there, one thread")
@@ -22,6 +23,7 @@ pub mod crypto;
 mod detached;
 pub mod domain;
 pub mod error;
+mod failure_log;
 pub mod history;
 pub mod inbound;
 pub mod jobs;
@@ -31,7 +33,7 @@ pub mod lines;
 pub mod links;
 pub mod maybe_send;
 pub mod memory;
-mod nudge;
+mod notify;
 pub mod ports;
 pub mod settings;
 mod stop;
@@ -39,7 +41,6 @@ pub mod store;
 pub mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod told;
 
 pub use api::{Ports, Sdk, SdkBuilder};
 pub use error::{Code, Error, ErrorKind, Result, Retry};

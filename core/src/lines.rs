@@ -1,7 +1,9 @@
-//! What the SDK tells of its work, line by line, for a host whose language has no `tracing`: to one receiver for each SDK, never for the whole process.
+//! What the SDK tells of its work, line by line, for a host whose language has no `tracing`: to one
+//! receiver for each SDK, never for the whole process.
 //!
-//! A [`Dispatch`] counts where it is set while a future is polled (`tracing::dispatcher::with_default`). Lines hold ids, counts and codes, no client data; what other
-//! crates tell is left out, because nobody can say what it quotes.
+//! A [`Dispatch`] counts where it is set while a future is polled
+//! (`tracing::dispatcher::with_default`). Lines hold ids, counts and codes, no client data; what
+//! other crates tell is left out, because nobody can say what it quotes.
 
 use core::fmt::{self, Write as _};
 
@@ -10,7 +12,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
-/// Gives every line of this level or a graver one to `write`: level, target and message. `write` MUST NOT block.
+/// Gives every line of this level or a graver one to `write`: level, target and message. `write`
+/// MUST NOT block.
 pub fn to(most: Level, write: impl Fn(Level, &str, &str) + Send + Sync + 'static) -> Dispatch {
     Dispatch::new(Lines { most, write })
 }

@@ -1,7 +1,8 @@
-//! Mutations: each switches one safeguard off, and the simulation must notice (`cargo xtask mutate`).
+//! Mutations: each switches one safeguard off, and the simulation must notice (`cargo xtask
+//! mutate`).
 //!
-//! A place asks `mutated!(Name)`. That is the word `false`, unless the crate is built with `--cfg mutate`: a build that
-//! ships holds neither the question nor this list.
+//! A place asks `mutated!(Name)`. That is the word `false`, unless the crate is built with `--cfg
+//! mutate`: a build that ships holds neither the question nor this list.
 
 /// Whether the safeguard of this name is switched off.
 #[cfg(not(mutate))]

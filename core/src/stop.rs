@@ -8,12 +8,12 @@ use std::sync::Arc;
 use futures_util::future::{Either, pending, select};
 
 use crate::error::{Code, Result};
-use crate::nudge::Nudge;
+use crate::notify::Notify;
 
 #[derive(Debug, Default)]
 struct Flag {
     told: AtomicBool,
-    wake: Nudge,
+    wake: Notify,
 }
 
 /// Says that work is to end: that of a whole SDK, or that of one worker. Clones are one.
@@ -31,7 +31,7 @@ impl Stop {
 
     pub(crate) fn tell(&self) {
         self.own.told.store(true, Ordering::SeqCst);
-        self.own.wake.nudge();
+        self.own.wake.notify();
     }
 
     pub(crate) fn is_told(&self) -> bool {
@@ -45,7 +45,7 @@ impl Stop {
     }
 
     /// Completes when it is told.
-    pub(crate) async fn told(&self) {
+    pub(crate) async fn requested(&self) {
         let own = self.own.wake.after(0);
         let above = async {
             match &self.above {
@@ -60,9 +60,9 @@ impl Stop {
     ///
     /// # Errors
     /// [`Code::Stopped`].
-    pub(crate) async fn unless_told<T>(&self, wait: impl Future<Output = T>) -> Result<T> {
+    pub(crate) async fn unless_stopped<T>(&self, wait: impl Future<Output = T>) -> Result<T> {
         self.check()?;
-        match select(pin!(self.told()), pin!(wait)).await {
+        match select(pin!(self.requested()), pin!(wait)).await {
             Either::Left(_) => Err(Code::Stopped.into()),
             Either::Right((done, _)) => Ok(done),
         }
@@ -84,10 +84,10 @@ mod tests {
         let (one, other) = (sdk.below(), sdk.below());
         one.tell();
         assert!(one.is_told() && !other.is_told() && !sdk.is_told());
-        assert!(other.told().now_or_never().is_none());
+        assert!(other.requested().now_or_never().is_none());
         sdk.tell();
-        assert!(other.told().now_or_never().is_some());
-        let waited = other.unless_told(pending::<()>()).now_or_never().unwrap();
+        assert!(other.requested().now_or_never().is_some());
+        let waited = other.unless_stopped(pending::<()>()).now_or_never().unwrap();
         assert_eq!(waited.unwrap_err().code(), Code::Stopped);
     }
 }

@@ -3,7 +3,8 @@
 use casehug_clio::Result;
 use casehug_clio_store::StoreLocation;
 
-/// `CASEHUG_CLIO_DB_PASSWORD` is for a password, which other users of the machine would see among the arguments.
+/// `CASEHUG_CLIO_DB_PASSWORD` is for a password, which other users of the machine would see among
+/// the arguments.
 pub(crate) fn location(line: &str) -> Result<StoreLocation> {
     let location: StoreLocation = line.parse()?;
     let password = std::env::var("CASEHUG_CLIO_DB_PASSWORD").ok().filter(|password| !password.is_empty());

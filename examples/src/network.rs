@@ -5,7 +5,8 @@ use std::path::Path;
 use casehug_clio::{Code, Error, Result};
 use casehug_clio_http_reqwest::Network;
 
-/// `CASEHUG_CLIO_PROXY` is for a proxy with a password, which other users of the machine would see among the arguments.
+/// `CASEHUG_CLIO_PROXY` is for a proxy with a password, which other users of the machine would see
+/// among the arguments.
 pub(crate) fn network(proxy: Option<&str>, root_certificates: Option<&Path>) -> Result<Network> {
     let mut network = Network::default();
     let from_environment = std::env::var("CASEHUG_CLIO_PROXY").ok().filter(|proxy| !proxy.is_empty());

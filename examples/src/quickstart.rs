@@ -1,4 +1,5 @@
-//! The README's quickstart: connect a firm to Clio, then sync one approved intake. Compiled and run by `tests/quickstart.rs`.
+//! The README's quickstart: connect a firm to Clio, then sync one approved intake. Compiled and run
+//! by `tests/quickstart.rs`.
 //!
 //! usage: quickstart CLIO_URL INTAKE_DIR MATTER_ID DATABASE
 #![allow(clippy::print_stdout, reason = "a command's face")]
@@ -37,7 +38,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // in production: ClioHost::region(Region::Us)
     let sdk = Sdk::builder(app, ClioHost::custom(clio_url.parse()?)?, ports).build()?;
 
-    // Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI with a query string.
+    // Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI
+    // with a query string.
     let admin = Actor { id: ActorId::new("usr_1")?, firm: FirmId::new("firm_1")?, role: Role::Admin };
     if sdk.firm(&admin).connection().get().await?.is_none() {
         let start = sdk.firm(&admin).connection().begin("http://127.0.0.1:9/callback").await?;

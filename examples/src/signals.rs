@@ -1,6 +1,7 @@
 //! Being told to end: SIGTERM, or ctrl-c.
 
-/// Completes at the first signal. From then on another one ends the process at once; what it had begun is found and finished by the next process.
+/// Completes at the first signal. From then on another one ends the process at once; what it had
+/// begun is found and finished by the next process.
 pub(crate) async fn told_to_stop() {
     let Ok(mut signals) = Signals::new() else { return std::future::pending().await };
     signals.next().await;

@@ -1,4 +1,5 @@
-//! A firm that moves to another Clio account in another region, and back: what was synced to one is never taken for a record of the other.
+//! A firm that moves to another Clio account in another region, and back: what was synced to one is
+//! never taken for a record of the other.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use crate::backend::{ADMIN, Backend, MEMBER};

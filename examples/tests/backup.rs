@@ -1,4 +1,5 @@
-//! `sync-intake --backup`: a whole database in one file, beside whatever uses it, and restored as docs/admin.md says.
+//! `sync-intake --backup`: a whole database in one file, beside whatever uses it, and restored as
+//! docs/admin.md says.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The callback of the example service, as browsers treat it: asked for ahead of time, asked twice, and left while Clio answers.
+//! The callback of the example service, as browsers treat it: asked for ahead of time, asked twice,
+//! and left while Clio answers.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::io::Write as _;

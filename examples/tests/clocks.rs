@@ -1,4 +1,5 @@
-//! A host whose wall clock jumps by hours while it syncs, and requests whose answers are lost meanwhile: what was created is still recognised.
+//! A host whose wall clock jumps by hours while it syncs, and requests whose answers are lost
+//! meanwhile: what was created is still recognised.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use casehug_clio::{Result, Retry};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
 
-/// The wall clock is somewhere within twelve hours of the truth, and somewhere else at every look, once it has begun to jump.
+/// The wall clock is somewhere within twelve hours of the truth, and somewhere else at every look,
+/// once it has begun to jump.
 #[derive(Debug)]
 struct Jumping {
     random: AtomicU64,

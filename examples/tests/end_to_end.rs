@@ -137,7 +137,8 @@ async fn no_client_data_and_no_secret_in_the_database_logs_and_report() {
     bench.sim.stop();
 }
 
-/// Fifty kills at random moments on one database. Kills land between the beats of every creation, uploads included.
+/// Fifty kills at random moments on one database. Kills land between the beats of every creation,
+/// uploads included.
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_kills_leave_no_duplicate_and_nothing_missing() {
     let bench = Bench::new().await;

@@ -1,4 +1,5 @@
-//! The vendor's FAQ, statement by statement, against the example service over HTTP. `docs/requirements.md` names one test for each row of the checklist.
+//! The vendor's FAQ, statement by statement, against the example service over HTTP.
+//! `docs/requirements.md` names one test for each row of the checklist.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::time::{Duration, Instant};
@@ -26,7 +27,8 @@ async fn connected(bench: &Bench) -> Backend {
 
 const EMAIL: Option<&str> = Some("c1@zyx.qwertz.example");
 
-/// Row 1: contacts (name, email, phone), matters (title, case number, practice area), documents (all approved uploads).
+/// Row 1: contacts (name, email, phone), matters (title, case number, practice area), documents
+/// (all approved uploads).
 #[tokio::test(flavor = "multi_thread")]
 async fn faq_01_contact_matter_and_approved_documents_arrive_once() {
     let bench = bench().await;
@@ -75,7 +77,8 @@ async fn faq_02_approval_pushes_by_itself_and_clio_may_take_its_time_with_a_docu
     assert_each_once(&bench.state(), 1, 1, 1, "auto-sync off");
 }
 
-/// Row 4: failed syncs are logged with error details; expired tokens, rate limits and the network mend themselves; retry from the sync log.
+/// Row 4: failed syncs are logged with error details; expired tokens, rate limits and the network
+/// mend themselves; retry from the sync log.
 #[tokio::test(flavor = "multi_thread")]
 async fn faq_04_failures_are_logged_mend_themselves_or_are_retried_from_the_log() {
     let bench = bench().await;
@@ -116,7 +119,8 @@ async fn faq_04_failures_are_logged_mend_themselves_or_are_retried_from_the_log(
     assert_each_once(&bench.state(), 2, 2, 2, "retried");
 }
 
-/// Row 5: searches by email before creating; a match is linked and not changed; without an email a new contact is created.
+/// Row 5: searches by email before creating; a match is linked and not changed; without an email a
+/// new contact is created.
 #[tokio::test(flavor = "multi_thread")]
 async fn faq_05_an_existing_contact_of_the_email_is_linked_and_otherwise_one_is_created() {
     let bench = bench().await;
@@ -169,7 +173,8 @@ async fn faq_08_a_plan_without_api_access_is_said_to_be_one() {
     service.connected().await;
 }
 
-/// Row 10: disconnecting revokes tokens and deactivates; existing data is preserved in both systems.
+/// Row 10: disconnecting revokes tokens and deactivates; existing data is preserved in both
+/// systems.
 #[tokio::test(flavor = "multi_thread")]
 async fn faq_10_disconnecting_revokes_the_tokens_and_keeps_the_data() {
     let bench = bench().await;
@@ -189,7 +194,8 @@ async fn faq_10_disconnecting_revokes_the_tokens_and_keeps_the_data() {
     assert_eq!(service.get("/status", ADMIN).await.1["state"], "disconnected");
 }
 
-/// Row 11: previously synced matters keep their links, no duplicates; another Clio account is refused.
+/// Row 11: previously synced matters keep their links, no duplicates; another Clio account is
+/// refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn faq_11_reconnecting_keeps_links_and_refuses_another_account() {
     let bench = bench().await;
@@ -208,7 +214,8 @@ async fn faq_11_reconnecting_keeps_links_and_refuses_another_account() {
     assert_each_once(&bench.state(), 1, 1, 1, "reconnected");
 }
 
-/// Row 12: tokens are stored server-side only, encrypted at rest, never exposed to the browser, and refreshed.
+/// Row 12: tokens are stored server-side only, encrypted at rest, never exposed to the browser, and
+/// refreshed.
 #[tokio::test(flavor = "multi_thread")]
 async fn faq_12_tokens_are_sealed_at_rest_refreshed_and_never_shown() {
     // So short a life that every call finds the token about to end.
@@ -286,7 +293,8 @@ async fn faq_14_work_product_notes_and_communications_never_leave_and_the_refusa
     assert!(refused.iter().all(|entry| entry["code"] == "document_not_client_upload"));
 }
 
-/// Row 15: respects Clio's rate limits; syncs are sequential per matter; a typical sync completes in under 30 seconds.
+/// Row 15: respects Clio's rate limits; syncs are sequential per matter; a typical sync completes
+/// in under 30 seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn faq_15_rate_limits_are_respected_and_a_matter_is_synced_by_one_at_a_time() {
     // A twelfth of a minute stands for one.

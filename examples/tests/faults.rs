@@ -1,5 +1,5 @@
-//! What goes wrong on the way: lost requests and answers, late execution, gateways, withdrawn documents, dead tokens. Whatever it is, in the
-//! end Clio holds everything once.
+//! What goes wrong on the way: lost requests and answers, late execution, gateways, withdrawn
+//! documents, dead tokens. Whatever it is, in the end Clio holds everything once.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::time::Duration;
@@ -113,7 +113,8 @@ async fn clio_processes_an_upload_for_a_while() {
     }
 }
 
-/// Clio's answer is longer on its way than the address in it lives; and storage refuses an address that should be good.
+/// Clio's answer is longer on its way than the address in it lives; and storage refuses an address
+/// that should be good.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_address_that_expired_or_is_refused_is_asked_for_anew_in_the_same_run() {
     let slow = Fault::new("POST", "/api/v4/documents", Action::Slow { ms: 2_500 });
@@ -133,7 +134,8 @@ async fn an_upload_address_that_expired_or_is_refused_is_asked_for_anew_in_the_s
     }
 }
 
-/// Each part goes up in time, but not all that were named with it; and once the answer that names further ones is lost: Clio names no part twice.
+/// Each part goes up in time, but not all that were named with it; and once the answer that names
+/// further ones is lost: Clio names no part twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_in_parts_arrives_over_a_line_on_which_their_addresses_expire() {
     let bench = Bench::with(Config { rate_limit: 1_000_000, put_url_lifetime_s: 2, ..Config::default() }).await;
@@ -152,7 +154,8 @@ async fn a_document_in_parts_arrives_over_a_line_on_which_their_addresses_expire
     bench.sim.stop();
 }
 
-/// Some S3-like stores keep what arrived of an upload that broke off, and may notice late that it did: what came after it is replaced.
+/// Some S3-like stores keep what arrived of an upload that broke off, and may notice late that it
+/// did: what came after it is replaced.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_broke_off_is_never_published() {
     let mut running = tokio::task::JoinSet::new();

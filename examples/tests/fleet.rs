@@ -1,5 +1,6 @@
-//! Several workers on one PostgreSQL, killed again and again (SIGKILL) while they sync, with the server restarted and connections cut under them. In
-//! the end everything is in Clio, once, and the audit chain verifies.
+//! Several workers on one PostgreSQL, killed again and again (SIGKILL) while they sync, with the
+//! server restarted and connections cut under them. In the end everything is in Clio, once, and the
+//! audit chain verifies.
 //!
 //! `CASEHUG_KILLS` says how often; `cargo xtask kills 1000 postgres` kills a thousand times.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
@@ -57,7 +58,8 @@ impl<'a> Fleet<'a> {
         bench.folder.path().join(format!("worker-{n}.log"))
     }
 
-    /// Ends one by SIGKILL. Whether it was at work until then: without its database at its start it ends by itself.
+    /// Ends one by SIGKILL. Whether it was at work until then: without its database at its start it
+    /// ends by itself.
     fn kill(&mut self, n: usize) -> bool {
         let worker = &mut self.workers[n];
         let at_work = worker.try_wait().unwrap().is_none();
@@ -83,7 +85,8 @@ async fn workers_on_postgresql_that_are_killed_with_their_server_sync_everything
     let kills: u32 = std::env::var("CASEHUG_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(24);
     let Some(server) = Server::start("") else { return };
     let matters = 10 + kills as usize / 2;
-    // A process that dies takes its share of a window with it: short windows, or it is idle processes that are killed.
+    // A process that dies takes its share of a window with it: short windows, or it is idle
+    // processes that are killed.
     let config = Config {
         rate_limit: 1_000_000,
         rate_window_s: 2,
@@ -129,7 +132,8 @@ async fn workers_on_postgresql_that_are_killed_with_their_server_sync_everything
     let store = PostgresStore::open(PostgresAddress::parse(&database).unwrap()).await.unwrap();
     let sdk = sdk(&bench, &store);
     let left = bench.state()["matters"].as_array().unwrap().len();
-    // One that found the server gone at its start has ended; and the folder is read at the start only.
+    // One that found the server gone at its start has ended; and the folder is read at the start
+    // only.
     for n in 0..WORKERS {
         fleet.kill(n);
         fleet.start_another(n);

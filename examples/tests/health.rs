@@ -1,4 +1,5 @@
-//! The card in Settings, Integrations: the whole of `GET /status`, in each state, with what an admin should do next.
+//! The card in Settings, Integrations: the whole of `GET /status`, in each state, with what an
+//! admin should do next.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use crate::backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
@@ -35,7 +36,8 @@ impl Card {
         Self { began: bench.sim.now(), bench, service }
     }
 
-    /// The card as any user of the firm sees it. Times are replaced by `"now"` (since this test began) or the days that they are away, the budget by `"left"`.
+    /// The card as any user of the firm sees it. Times are replaced by `"now"` (since this test
+    /// began) or the days that they are away, the budget by `"left"`.
     async fn shown(&self) -> Value {
         let (status, mut card) = self.service.get("/status", MEMBER).await;
         assert_eq!(status, 200);
@@ -145,7 +147,8 @@ async fn the_card_tells_everything_in_each_state_and_what_to_do_next() {
     );
     assert_eq!(card.shown().await, expected);
 
-    // A failure that only a person can mend is told with its cause; the connection is well all the same.
+    // A failure that only a person can mend is told with its cause; the connection is well all the
+    // same.
     bench.matter("m2", &intake("m2", "c2", None, &["d1"]));
     let refusal = Action::Status { status: 422, html: false, executed: false, retry_after: None };
     bench.sim.model().add_fault(Fault::new("POST", "/api/v4/matters", refusal));
@@ -203,7 +206,8 @@ async fn the_card_tells_everything_in_each_state_and_what_to_do_next() {
             "webhooks": Value::Null,
         }),
     );
-    // The first admin's subscription is still in Clio: the permission and then the authorization to delete it are gone.
+    // The first admin's subscription is still in Clio: the permission and then the authorization to
+    // delete it are gone.
     assert_eq!(card.shown().await, expected);
 }
 

@@ -1,4 +1,5 @@
-//! A real worker, killed again and again (SIGKILL) while it syncs over HTTP onto SQLite. In the end everything is in Clio, once, and the audit chain verifies.
+//! A real worker, killed again and again (SIGKILL) while it syncs over HTTP onto SQLite. In the end
+//! everything is in Clio, once, and the audit chain verifies.
 //!
 //! `CASEHUG_KILLS` says how often; `cargo xtask kills` kills a thousand times.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
@@ -20,7 +21,8 @@ async fn a_worker_that_is_killed_again_and_again_syncs_everything_once() {
     let kills = kills();
     // Enough that there is work to the end: of four lives, one sees a matter through.
     let matters = 20 + kills as usize / 2;
-    // A process that dies takes its share of a window with it: short windows, or it is idle processes that are killed.
+    // A process that dies takes its share of a window with it: short windows, or it is idle
+    // processes that are killed.
     let config = Config {
         rate_limit: 1_000_000,
         rate_window_s: 2,

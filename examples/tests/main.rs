@@ -1,4 +1,5 @@
-//! The example programs and the SDK, end to end: real processes, real HTTP, real SQLite, a simulated Clio.
+//! The example programs and the SDK, end to end: real processes, real HTTP, real SQLite, a
+//! simulated Clio.
 //!
 //! One program, because linking one takes seconds: each file is a module of it.
 

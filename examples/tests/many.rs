@@ -1,4 +1,5 @@
-//! Many workers on one PostgreSQL and one firm: one refresh, one run of a matter at a time, one budget.
+//! Many workers on one PostgreSQL and one firm: one refresh, one run of a matter at a time, one
+//! budget.
 //!
 //! `CASEHUG_FLEET="WORKERS MATTERS"` says how many; `cargo xtask fleet` takes 8 and 300.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
@@ -43,7 +44,8 @@ async fn runs(sdk: &Sdk) -> Vec<LoggedRun> {
 async fn many_workers_share_one_refresh_one_budget_and_never_a_matter() {
     let (workers, matters) = size();
     let Some(server) = Server::shared() else { return };
-    // Not all calls of so many matters fit into one window. One of fifteen seconds is as short as the budget takes for one: Clio's times are whole seconds.
+    // Not all calls of so many matters fit into one window. One of fifteen seconds is as short as
+    // the budget takes for one: Clio's times are whole seconds.
     let rate_limit = u32::try_from(matters * 5).unwrap();
     let config = Config { rate_limit, rate_window_s: 15, search_delay_ms: 300, ..Config::default() };
     let bench = Bench { server: Some(server.database()), ..Bench::with(config).await };

@@ -1,4 +1,5 @@
-//! What the pages of the example service are asked for and show: where a matter stands in part, which practice area it gets, and the audit log by question.
+//! What the pages of the example service are asked for and show: where a matter stands in part,
+//! which practice area it gets, and the audit log by question.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use crate::backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
@@ -68,7 +69,8 @@ async fn a_practice_area_that_was_renamed_in_clio_goes_on_to_be_used_where_the_f
     let clio = service.synced("m1").await;
     let used = area_of(&bench, clio);
     assert_eq!((used["id"].as_i64(), &used["name"]), (Some(area), &json!("Birds")));
-    // Once the list was loaded again, here by reconnecting, the page knows the new name, and the mapping holds.
+    // Once the list was loaded again, here by reconnecting, the page knows the new name, and the
+    // mapping holds.
     assert!(service.connect(ADMIN).await.0.is_redirection());
     let (_, page) = service.get("/mappings", ADMIN).await;
     let mapping = page["mappings"].as_array().unwrap().iter().find(|one| one["case_type"] == "Falconry").unwrap();
@@ -118,7 +120,8 @@ async fn the_audit_log_is_asked_by_status_actor_and_time() {
         page["items"].as_array().unwrap().clone()
     };
     let all = asked("").await;
-    // The answer to each question is what the question says of the whole log, and neither all nor nothing of it.
+    // The answer to each question is what the question says of the whole log, and neither all nor
+    // nothing of it.
     let time = rfc3339(between);
     let at = |entry: &Value| Timestamp::parse(entry["at"].as_str().unwrap()).unwrap().0;
     let expect = |query: String, takes: &dyn Fn(&Value) -> bool| {

@@ -1,4 +1,5 @@
-//! What takes minutes, in seconds: a host whose clocks run faster than Clio's. Real HTTP all the same.
+//! What takes minutes, in seconds: a host whose clocks run faster than Clio's. Real HTTP all the
+//! same.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;
@@ -81,7 +82,8 @@ fn hurried(bench: &Bench) -> Sdk {
         .unwrap()
 }
 
-/// FAQ: "Document processing on Clio's side may take up to 60 seconds." And if it takes longer than anybody waits?
+/// FAQ: "Document processing on Clio's side may take up to 60 seconds." And if it takes longer than
+/// anybody waits?
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_clio_processes_for_too_long_fails_by_its_own_name_and_a_retry_finishes_it() {
     for answer in [Processing::Error, Processing::Pending] {

@@ -1,4 +1,5 @@
-//! What administrators and operators do, over real HTTP and SQLite: decide reviews, read and prune logs, retry, backfill, recover after a restore.
+//! What administrators and operators do, over real HTTP and SQLite: decide reviews, read and prune
+//! logs, retry, backfill, recover after a restore.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::time::Duration;
@@ -39,7 +40,8 @@ async fn work_until(sdk: &Sdk, id: &str, status: MatterSyncState) {
     panic!("{id}: {:?}", sdk.firm(&admin()).matters().state(&matter(id)).await.unwrap());
 }
 
-/// The contact's POST is lost, and the firm makes one of the same name and another phone by hand: gives its id.
+/// The contact's POST is lost, and the firm makes one of the same name and another phone by hand:
+/// gives its id.
 async fn doubt_with_a_namesake(bench: &Bench, sdk: &Sdk) -> ClioId {
     bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
     bench.sim.model().add_fault(Fault::new("POST", "/api/v4/contacts", Action::LostRequest { hang: false }));
@@ -144,7 +146,8 @@ async fn the_sync_log_tells_what_failed_and_a_retry_does_only_what_is_missing() 
     let of_one = RunQuery { matter: Some(matter("m0")), ..RunQuery::default() };
     let runs = sdk.firm(&staff()).matters().runs(of_one.clone()).await.unwrap().items;
     assert_eq!(runs.iter().map(|run| (run.trigger, run.calls)).collect::<Vec<_>>(), {
-        // Contact, matter, document, and whether its matter is still there; then: is there a stub, POST, PATCH.
+        // Contact, matter, document, and whether its matter is still there; then: is there a stub,
+        // POST, PATCH.
         [(Trigger::Retry, 3), (Trigger::Manual, 4)]
     });
     assert_eq!(sdk.firm(&staff()).matters().retry("nonsense").await.unwrap_err().code(), Code::RecordUnknown);

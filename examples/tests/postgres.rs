@@ -110,7 +110,8 @@ async fn a_firm_moves_from_sqlite_to_postgresql_and_nothing_is_sent_again() {
     bench.sim.stop();
 }
 
-/// Each call of the port is one statement, so one round trip to a database that may be a building away.
+/// Each call of the port is one statement, so one round trip to a database that may be a building
+/// away.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_matter_of_three_documents_takes_few_statements() {
     let Some(server) = Server::shared() else { return };

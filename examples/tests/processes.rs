@@ -32,7 +32,8 @@ async fn programs_on_one_matter_and_on_two_matters_of_one_client_make_nothing_tw
     }
 }
 
-/// A matter was created, its answer was lost, and before anybody looked the firm made the very same one by hand: nobody but an admin can tell which is ours.
+/// A matter was created, its answer was lost, and before anybody looked the firm made the very same
+/// one by hand: nobody but an admin can tell which is ours.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_matters_that_fit_an_open_intent_are_for_an_admin_to_decide() {
     let bench = Bench::new().await;

@@ -1,4 +1,5 @@
-//! The README's quickstart is the program in `src/quickstart.rs`, word for word, and the program works.
+//! The README's quickstart is the program in `src/quickstart.rs`, word for word, and the program
+//! works.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,4 +1,5 @@
-//! `docs/requirements.md` and `docs/admin.md` tell the truth: every row of the checklist once, every question answered, every test that they name there.
+//! `docs/requirements.md` and `docs/admin.md` tell the truth: every row of the checklist once,
+//! every question answered, every test that they name there.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::path::{Path, PathBuf};

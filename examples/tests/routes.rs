@@ -1,5 +1,6 @@
-//! Every route of the example service: who may use it, that another firm's admin gets nothing through it, and that no answer of it tells what it must not.
-//! The routes are read from the service's source, so one that is added without a row in [`TABLE`] fails here.
+//! Every route of the example service: who may use it, that another firm's admin gets nothing
+//! through it, and that no answer of it tells what it must not. The routes are read from the
+//! service's source, so one that is added without a row in [`TABLE`] fails here.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
@@ -20,7 +21,8 @@ enum May {
     User,
     /// Admins of the firm. A refusal is in the audit log.
     Admin,
-    /// CaseHug's own services, which ask as an admin. The example refuses by itself, and the SDK never hears of it.
+    /// CaseHug's own services, which ask as an admin. The example refuses by itself, and the SDK
+    /// never hears of it.
     Host,
     /// Clio, which has no role here.
     Clio,
@@ -160,7 +162,8 @@ struct Answer {
     body: String,
 }
 
-/// firm_1, connected and in the middle of its work: a matter synced, a status and a contact changed in Clio, events to be read.
+/// firm_1, connected and in the middle of its work: a matter synced, a status and a contact changed
+/// in Clio, events to be read.
 struct Scene {
     bench: Bench,
     service: Backend,
@@ -269,7 +272,8 @@ impl Scene {
         self.ask(row.method, &row.target(), row.body, who).await
     }
 
-    /// Everything of firm_1 that a call of somebody else's could change, but its audit log and what is counted in Clio's budget.
+    /// Everything of firm_1 that a call of somebody else's could change, but its audit log and what
+    /// is counted in Clio's budget.
     async fn looks(&self) -> Value {
         let mut looks = json!({});
         for path in ["/status", "/settings", "/mappings", "/matters/m1", "/sync-log", "/held", "/contact-proposals"] {
@@ -337,7 +341,8 @@ async fn a_member_is_refused_on_the_routes_of_admins_and_changes_nothing_there()
     }
 }
 
-/// Not connected at first, then connected to the very same Clio account, so that nothing but the firm tells the two apart.
+/// Not connected at first, then connected to the very same Clio account, so that nothing but the
+/// firm tells the two apart.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_firms_admin_sees_and_changes_nothing_through_any_route() {
     let scene = Scene::new().await;
@@ -364,7 +369,8 @@ async fn another_firms_admin_sees_and_changes_nothing_through_any_route() {
     // A run of theirs that could not find firm_1's matter may still be going on.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert_eq!(scene.looks().await, before);
-    // What anybody may claim, and firm_1 is told of; and its admin's own consents and look at the settings.
+    // What anybody may claim, and firm_1 is told of; and its admin's own consents and look at the
+    // settings.
     let strange = |entry: &&Value| !["connect", "denied"].contains(&entry["action"].as_str().unwrap());
     let entries = scene.audited_after(seq).await;
     let told: BTreeSet<(&str, &str)> = entries
@@ -427,9 +433,10 @@ impl Scan {
     }
 }
 
-/// Bodies and headers of every route, asked rightly and wrongly, before, during and after a connection. Two things that look like exceptions: the `state` in the
-/// Location of `GET /connect` is no token (it is of use to the admin's own browser only, once); and a handshake's `X-Hook-Secret` is echoed to whoever sent it, in
-/// that one header.
+/// Bodies and headers of every route, asked rightly and wrongly, before, during and after a
+/// connection. Two things that look like exceptions: the `state` in the Location of `GET /connect`
+/// is no token (it is of use to the admin's own browser only, once); and a handshake's
+/// `X-Hook-Secret` is echoed to whoever sent it, in that one header.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_route_tells_a_token_a_secret_or_a_clients_data() {
     let scene = Scene::new().await;

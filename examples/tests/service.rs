@@ -1,4 +1,5 @@
-//! The example service over HTTP, with a Clio that delivers real webhooks to it: the way back, disconnecting, reconnecting, roles, settings, health.
+//! The example service over HTTP, with a Clio that delivers real webhooks to it: the way back,
+//! disconnecting, reconnecting, roles, settings, health.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::time::Duration;
@@ -141,7 +142,8 @@ async fn a_deletion_in_clio_is_told_and_nothing_is_created_again() {
     assert_eq!(bench.state()["matters"].as_array().unwrap().len(), 0);
 }
 
-/// FAQ: "This revokes tokens and deactivates. Existing data is preserved in both systems", and "Previously synced matters keep their links".
+/// FAQ: "This revokes tokens and deactivates. Existing data is preserved in both systems", and
+/// "Previously synced matters keep their links".
 #[tokio::test(flavor = "multi_thread")]
 async fn disconnecting_revokes_and_keeps_everything_and_reconnecting_duplicates_nothing() {
     let bench = bench().await;
@@ -288,7 +290,8 @@ async fn a_firm_sees_and_does_nothing_of_another_firms() {
     assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED);
 }
 
-/// FAQ: "Case type → Clio practice area mappings are configurable … Default mappings work for most firms."
+/// FAQ: "Case type → Clio practice area mappings are configurable … Default mappings work for most
+/// firms."
 #[tokio::test(flavor = "multi_thread")]
 async fn case_types_map_by_default_and_as_the_firm_says() {
     let bench = bench().await;
@@ -352,7 +355,8 @@ async fn without_the_permission_for_webhooks_the_firm_is_connected_and_told_what
     service.synced("m1").await;
 }
 
-/// The service dies in the middle, and Clio repeats what it could not deliver: checked with the simulation for all its times; here, that a restart keeps what it was told.
+/// The service dies in the middle, and Clio repeats what it could not deliver: checked with the
+/// simulation for all its times; here, that a restart keeps what it was told.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_recorded_before_a_kill_is_told_after_it() {
     let bench = bench().await;

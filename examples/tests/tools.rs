@@ -1,4 +1,5 @@
-//! What `sync-intake` shows: words for people, stable names in JSON, exit codes that tell results apart.
+//! What `sync-intake` shows: words for people, stable names in JSON, exit codes that tell results
+//! apart.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::path::Path;

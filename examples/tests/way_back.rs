@@ -1,4 +1,5 @@
-//! Deliveries at the edges of a connection: twice, late, for somebody else's matter, to a subscription that ended, and none at all.
+//! Deliveries at the edges of a connection: twice, late, for somebody else's matter, to a
+//! subscription that ended, and none at all.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The worker, over real HTTP and SQLite: triggers, several processes' worth of workers, a connection that breaks and is mended.
+//! The worker, over real HTTP and SQLite: triggers, several processes' worth of workers, a
+//! connection that breaks and is mended.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What is written through the service is read strictly: a field that is missing, misspelt or of another type is refused with its path, and nothing is changed.
+//! What is written through the service is read strictly: a field that is missing, misspelt or of
+//! another type is refused with its path, and nothing is changed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use crate::backend::{ADMIN, Backend};
@@ -123,7 +124,8 @@ async fn a_part_of_the_settings_is_changed_without_the_rest() {
     bench.sim.stop();
 }
 
-/// Route, body, type of the body, who asks; what is answered, of what, and why. Axum and the example answer these in plain text, or with nothing, if they are let.
+/// Route, body, type of the body, who asks; what is answered, of what, and why. Axum and the
+/// example answer these in plain text, or with nothing, if they are let.
 type Odd = (&'static str, &'static str, &'static str, Option<&'static str>, u16, &'static str, &'static str);
 
 const ODD: &[Odd] = &[

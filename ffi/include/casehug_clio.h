@@ -253,7 +253,7 @@ typedef struct casehug_clio_config {
   // The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of this process may open it.
   const char *sqlite_path;
   // How long Clio may still execute a request that was given up on. 0: the default, 120 s.
-  uint32_t settle_seconds;
+  uint32_t late_execution_window_seconds;
   // For one call to Clio. 0: the default, 30 s.
   uint32_t request_timeout_seconds;
   // How long Clio's lists may not show yet what Clio has created. 0: the default, 60 s.

@@ -32,7 +32,7 @@ pub struct casehug_clio_config {
     /// The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of this process may open it.
     pub sqlite_path: *const c_char,
     /// How long Clio may still execute a request that was given up on. 0: the default, 120 s.
-    pub settle_seconds: u32,
+    pub late_execution_window_seconds: u32,
     /// For one call to Clio. 0: the default, 30 s.
     pub request_timeout_seconds: u32,
     /// How long Clio's lists may not show yet what Clio has created. 0: the default, 60 s.
@@ -84,7 +84,7 @@ pub(crate) struct Config<'a> {
     pub key: &'a str,
     pub intake_folder: &'a str,
     pub sqlite_path: Option<&'a str>,
-    pub settle: Option<Duration>,
+    pub late_execution_window: Option<Duration>,
     pub index_delay: Option<Duration>,
     pub request_timeout: Option<Duration>,
     pub network: Network,
@@ -124,7 +124,7 @@ impl<'a> Config<'a> {
             sqlite_path: (!config.sqlite_path.is_null())
                 .then(|| text(config.sqlite_path, "sqlite_path"))
                 .transpose()?,
-            settle: seconds(config.settle_seconds),
+            late_execution_window: seconds(config.late_execution_window_seconds),
             index_delay: seconds(config.index_delay_seconds),
             request_timeout: seconds(config.request_timeout_seconds),
             network: {

@@ -105,8 +105,8 @@ async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
         runtime,
     };
     let mut builder = Sdk::builder(app, host, ports);
-    if let Some(settle) = config.settle {
-        builder = builder.settle(settle);
+    if let Some(window) = config.late_execution_window {
+        builder = builder.late_execution_window(window);
     }
     if let Some(delay) = config.index_delay {
         builder = builder.index_delay(delay);

@@ -11,7 +11,7 @@ export interface Config {
   /** The root key: `id` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`; `key` 32 bytes as 64 hexadecimal digits or as base64. */
   sealingKey: { id: string; key: string };
   /** How long Clio may still execute a request that was given up on. Default: 120. */
-  settleSeconds?: number;
+  lateExecutionWindowSeconds?: number;
   /** How long Clio's lists may not show yet what Clio has created. Default: 60. */
   indexDelaySeconds?: number;
   /** For one call to Clio. Default: 30. */

@@ -1633,7 +1633,7 @@ export interface StepReport {
 
 /** The result of syncing one matter. Holds ids and codes, no client data. */
 export interface SyncReport {
-  /** Calls to Clio's API, retries and probes included, OAuth and storage not. */
+  /** Calls to Clio's API, retries and lookups included, OAuth and storage not. */
   calls: number;
   /** The matter. */
   matter: CasehugId;

@@ -50,7 +50,7 @@ struct Config {
     client_secret: String,
     clio_url: String,
     sealing_key: SealingKey,
-    settle_seconds: Option<f64>,
+    late_execution_window_seconds: Option<f64>,
     index_delay_seconds: Option<f64>,
     request_timeout_seconds: Option<f64>,
     webhook_url: Option<String>,
@@ -178,8 +178,8 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
     let app = ClioApp::new(config.client_id, config.client_secret.into())?;
     let mut builder = Sdk::builder(app, host, ports);
     let seconds = |seconds: f64, argument| Duration::try_from_secs_f64(seconds).map_err(|_| invalid(argument));
-    if let Some(settle) = config.settle_seconds {
-        builder = builder.settle(seconds(settle, "settleSeconds")?);
+    if let Some(settle) = config.late_execution_window_seconds {
+        builder = builder.late_execution_window(seconds(settle, "lateExecutionWindowSeconds")?);
     }
     if let Some(delay) = config.index_delay_seconds {
         builder = builder.index_delay(seconds(delay, "indexDelaySeconds")?);

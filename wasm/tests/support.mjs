@@ -53,7 +53,7 @@ export async function holds(url) {
 
 export function config(clioUrl, more = {}) {
   const sealingKey = { id: 'test', key: '6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248' };
-  return { clientId: 'casehug-dev', clientSecret: 'casehug-dev-secret', clioUrl, sealingKey, settleSeconds: 2, indexDelaySeconds: 2, ...more };
+  return { clientId: 'casehug-dev', clientSecret: 'casehug-dev-secret', clioUrl, sealingKey, lateExecutionWindowSeconds: 2, indexDelaySeconds: 2, ...more };
 }
 
 /** An SDK over this store and this folder of intakes. */

@@ -8,19 +8,19 @@ use crate::history::{AuditExport, AuditLog, AuditQuery, LogPage};
 use crate::store::AuditRecord;
 
 pub(super) async fn list_audit(sdk: &Sdk, actor: &Actor, query: AuditQuery) -> Result<LogPage<AuditRecord>> {
-    AuditLog::new(&sdk.journal).query(&actor.firm, &query).await
+    AuditLog::new(&sdk.repository).query(&actor.firm, &query).await
 }
 
 pub(super) async fn export_audit(sdk: &Sdk, actor: &Actor, from: u64, limit: usize) -> Result<AuditExport> {
-    AuditLog::new(&sdk.journal).export(actor, from, limit).await
+    AuditLog::new(&sdk.repository).export(actor, from, limit).await
 }
 
 pub(super) async fn prune_audit(sdk: &Sdk, actor: &Actor, before: Timestamp) -> Result<PrunedEntries> {
-    let entries = AuditLog::new(&sdk.journal).prune(actor, before).await?;
+    let entries = AuditLog::new(&sdk.repository).prune(actor, before).await?;
     Ok(PrunedEntries { entries })
 }
 
 pub(super) async fn verify_audit(sdk: &Sdk, actor: &Actor) -> Result<AuditCheck> {
-    let entries = AuditLog::new(&sdk.journal).verify(&actor.firm).await?;
+    let entries = AuditLog::new(&sdk.repository).verify(&actor.firm).await?;
     Ok(AuditCheck { entries })
 }

@@ -12,14 +12,14 @@ pub(super) async fn plan_backfill(sdk: &Sdk, actor: &Actor, matters: Vec<MatterI
 }
 
 pub(super) async fn start_backfill(sdk: &Sdk, actor: &Actor, matters: Vec<MatterId>) -> Result<BackfillStarted> {
-    Connection::load_usable(&sdk.journal, &actor.firm).await?;
-    let id = jobs::begin_backfill(&sdk.journal, actor, &matters).await?;
-    sdk.queue.ctx.workers.nudge();
+    Connection::load_usable(&sdk.repository, &actor.firm).await?;
+    let id = jobs::begin_backfill(&sdk.repository, actor, &matters).await?;
+    sdk.queue.ctx.workers.notify();
     Ok(BackfillStarted { id })
 }
 
 pub(super) async fn list_backfills(sdk: &Sdk, actor: &Actor) -> Result<Vec<BackfillState>> {
-    jobs::list_backfills(&sdk.journal, &actor.firm).await
+    jobs::list_backfills(&sdk.repository, &actor.firm).await
 }
 
 pub(super) async fn pause_backfill(sdk: &Sdk, actor: &Actor, id: String) -> Result<BackfillState> {
@@ -35,7 +35,7 @@ pub(super) async fn cancel_backfill(sdk: &Sdk, actor: &Actor, id: String) -> Res
 }
 
 async fn change(sdk: &Sdk, actor: &Actor, id: &str, to: BackfillStatus) -> Result<BackfillState> {
-    let state = jobs::change_backfill(&sdk.journal, actor, id, to).await?;
-    sdk.queue.ctx.workers.nudge();
+    let state = jobs::change_backfill(&sdk.repository, actor, id, to).await?;
+    sdk.queue.ctx.workers.notify();
     Ok(state)
 }

@@ -1,4 +1,5 @@
-//! What the card says about words that are no error codes: what Clio may still honour, and why webhooks do not deliver.
+//! What the card says about words that are no error codes: what Clio may still honour, and why
+//! webhooks do not deliver.
 
 use super::health::Advice;
 use crate::error::ALL_CODES;
@@ -37,7 +38,7 @@ const WEBHOOKS: [(&str, &str); 2] = [
 
 /// What Clio may still honour after a disconnect.
 pub(super) fn unrevoked(word: &str) -> Advice {
-    told(&UNREVOKED, word)
+    failures(&UNREVOKED, word)
         .unwrap_or(Advice { code: "other", message: "To be sure, remove the app in Clio's settings." })
 }
 
@@ -45,10 +46,10 @@ pub(super) fn unrevoked(word: &str) -> Advice {
 pub(super) fn webhook_cause(word: &str) -> Advice {
     let code = || ALL_CODES.iter().find(|code| code.name() == word).map(|code| Advice::from(*code));
     let other = Advice { code: "other", message: "The status of matters is asked for at intervals instead." };
-    told(&WEBHOOKS, word).or_else(code).unwrap_or(other)
+    failures(&WEBHOOKS, word).or_else(code).unwrap_or(other)
 }
 
-fn told(words: &[(&'static str, &'static str)], word: &str) -> Option<Advice> {
+fn failures(words: &[(&'static str, &'static str)], word: &str) -> Option<Advice> {
     words.iter().find(|(code, _)| *code == word).map(|&(code, message)| Advice { code, message })
 }
 

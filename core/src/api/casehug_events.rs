@@ -7,10 +7,11 @@
 //! | `client.created`, `client.updated` | nothing is created for a client alone; with contact review on, a change of a client whose matter the event names is proposed to an admin |
 //! | all others | nothing |
 //!
-//! **Once, in any order.** CaseHug delivers at least once. A trigger says only that there is a reason to look:
-//! what is sent is what the intake says then, so the order of events does not matter, and an event that is
-//! repeated after a crash costs a look and no call. The event's id is recorded after its trigger; an id that is
-//! recorded does nothing. Records are forgotten after 30 days.
+//! **Once, in any order.** CaseHug delivers at least once. A trigger says only that there is a
+//! reason to look: what is sent is what the intake says then, so the order of events does not
+//! matter, and an event that is repeated after a crash costs a look and no call. The event's id is
+//! recorded after its trigger; an id that is recorded does nothing. Records are forgotten after 30
+//! days.
 //!
 //! The host verifies CaseHug's signature before it calls: nothing here can tell a forged event.
 //! Source: CaseHug's developer pages, "Webhooks".
@@ -24,7 +25,7 @@ use super::{Sdk, contacts, matters};
 use crate::domain::{Actor, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Scan};
-use crate::store::Unit;
+use crate::store::Transaction;
 
 const HANDLED: &str = "casehug-event";
 /// CaseHug repeats a delivery for hours at most.
@@ -51,7 +52,8 @@ pub struct CaseHugEvent {
     pub data: EventData,
 }
 
-/// What an event is about. Of all that CaseHug sends only ids are read, and nothing else is kept. What an event of another type holds there is not looked at.
+/// What an event is about. Of all that CaseHug sends only ids are read, and nothing else is kept.
+/// What an event of another type holds there is not looked at.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventData {
@@ -125,14 +127,14 @@ pub(super) async fn handle_casehug_event(sdk: &Sdk, event: CaseHugEvent) -> Resu
     check(&event.event_type, "event.type")?;
     let host = host_of(event.firm_id.clone())?;
     let key = Key::new(&host.firm, HANDLED, &event.id);
-    if sdk.journal.get::<Handled>(&key).await?.is_some() {
+    if sdk.repository.get::<Handled>(&key).await?.is_some() {
         return Ok(EventHandled { effect: EventEffect::Repeated });
     }
     let effect = carry_out(sdk, &host, &event).await?;
-    let mut unit = sdk.journal.unit(&host.firm)?;
-    unit.put_due(key, Expect::Absent, Some(REMEMBERED), &Handled { effect: format!("{effect:?}") })?;
-    sweep(sdk, &host.firm, &mut unit).await?;
-    match sdk.journal.commit(&unit).await? {
+    let mut transaction = sdk.repository.transaction(&host.firm)?;
+    transaction.put_due(key, Expect::Absent, Some(REMEMBERED), &Handled { effect: format!("{effect:?}") })?;
+    sweep(sdk, &host.firm, &mut transaction).await?;
+    match sdk.repository.commit(&transaction).await? {
         Commit::Done { .. } => Ok(EventHandled { effect }),
         // Somebody else handled the same delivery at the same moment: two triggers are one.
         Commit::Conflict => Ok(EventHandled { effect: EventEffect::Repeated }),
@@ -157,7 +159,7 @@ async fn carry_out(sdk: &Sdk, host: &Actor, event: &CaseHugEvent) -> Result<Even
 
 async fn propose(sdk: &Sdk, host: &Actor, matter: Option<MatterId>) -> Result<EventEffect> {
     let Some(matter) = matter else { return Ok(EventEffect::Ignored) };
-    if !crate::settings::load(&sdk.journal, &host.firm).await?.contact_review {
+    if !crate::settings::load(&sdk.repository, &host.firm).await?.contact_review {
         return Ok(EventEffect::NotWanted);
     }
     match contacts::propose_contact(sdk, host, matter).await {
@@ -195,10 +197,10 @@ fn refused(path: &'static str, reason: &'static str) -> Error {
 }
 
 /// Forgets a few events that nobody repeats any more.
-async fn sweep(sdk: &Sdk, firm: &FirmId, unit: &mut Unit) -> Result<()> {
+async fn sweep(sdk: &Sdk, firm: &FirmId, transaction: &mut Transaction) -> Result<()> {
     let due = Scan::Due { firm: Some(firm.clone()), collection: HANDLED, limit: SWEPT_AT_ONCE };
-    for old in sdk.journal.store().scan(&due).await? {
-        unit.delete(old.key, old.version);
+    for old in sdk.repository.store().scan(&due).await? {
+        transaction.delete(old.key, old.version);
     }
     Ok(())
 }

@@ -31,8 +31,8 @@ pub(super) async fn disconnect(sdk: &Sdk, actor: &Actor) -> Result<ConnectionInf
 
 pub(super) async fn rewrap_keys(sdk: &Sdk, actor: &Actor) -> Result<RewrappedKeys> {
     let keys = sdk.queue.ctx.keyring.rewrap(&actor.firm).await?;
-    let mut unit = sdk.journal.unit(&actor.firm)?;
-    unit.audit(AuditEntry::by(&actor.id, Action::KeyRotation, AuditStatus::Ok).with("keys", keys));
-    sdk.journal.commit_or_conflict(&unit).await?;
+    let mut transaction = sdk.repository.transaction(&actor.firm)?;
+    transaction.audit(AuditEntry::by(&actor.id, Action::KeyRotation, AuditStatus::Ok).with("keys", keys));
+    sdk.repository.commit_or_conflict(&transaction).await?;
     Ok(RewrappedKeys { keys })
 }

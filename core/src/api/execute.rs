@@ -1,8 +1,8 @@
-//! What every operation passes through, whoever calls it and in whatever language: the access check, the
-//! audit entry of a refusal, and the tracing span.
+//! What every operation passes through, whoever calls it and in whatever language: the access
+//! check, the audit entry of a refusal, and the tracing span.
 //!
-//! A change writes its audit entry in the transaction that makes the change, so that neither exists without
-//! the other. A refusal changes nothing, and its entry is written here.
+//! A change writes its audit entry in the transaction that makes the change, so that neither exists
+//! without the other. A refusal changes nothing, and its entry is written here.
 
 use core::any::TypeId;
 
@@ -46,19 +46,22 @@ impl Sdk {
         Firm { sdk: self, actor }
     }
 
-    /// The operations of the service that embeds the SDK. A user's request MUST NOT choose their arguments unchecked.
+    /// The operations of the service that embeds the SDK. A user's request MUST NOT choose their
+    /// arguments unchecked.
     #[must_use]
     pub fn host(&self) -> Host<'_> {
         Host { sdk: self }
     }
 
-    /// Runs the [operation](operations) of this name. `arguments` is a JSON object of its arguments; what
-    /// is left out must be optional. Gives its result as JSON; an operation without one gives `{}`.
+    /// Runs the [operation](operations) of this name. `arguments` is a JSON object of its
+    /// arguments; what is left out must be optional. Gives its result as JSON; an operation
+    /// without one gives `{}`.
     ///
     /// # Errors
-    /// [`Code::RequestInvalid`] with the `path` of what cannot be read, never its value. Beside the errors of its
-    /// row, every operation can end with [`Code::NotAllowed`], [`Code::StoreFailed`], [`Code::StoreConflict`],
-    /// [`Code::KeyFailed`] and [`Code::Stopped`].
+    /// [`Code::RequestInvalid`] with the `path` of what cannot be read, never its value. Beside the
+    /// errors of its row, every operation can end with [`Code::NotAllowed`],
+    /// [`Code::StoreFailed`], [`Code::StoreConflict`], [`Code::KeyFailed`] and
+    /// [`Code::Stopped`].
     pub async fn call(&self, caller: Caller<'_>, operation: &str, arguments: &[u8]) -> Result<String> {
         operations::call(self, caller, operation, arguments).await
     }
@@ -72,7 +75,7 @@ impl Sdk {
         let span = tracing::debug_span!("clio_operation", name = operation.name, firm = %actor.firm);
         let checked = async {
             if operation.access == Access::Admin {
-                require_admin(&self.journal, actor, &actor.firm, operation.name).await?;
+                require_admin(&self.repository, actor, &actor.firm, operation.name).await?;
             }
             work.await
         };

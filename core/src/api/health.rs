@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Sdk, card_words};
-use crate::connection::{Connection, ConnectionState, Links};
+use crate::connection::{AccountScope, Connection, ConnectionState};
 use crate::domain::{Actor, ActorId, ClioId, FirmId, MatterId, RunStatus, Timestamp};
 use crate::error::{Code, Error, ErrorKind, Failure, Result};
 use crate::history::{LoggedRun, RunQuery, SyncLog};
@@ -21,11 +21,13 @@ const MOST_FAILURES: usize = 50;
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
-    /// `not_connected`, `connected`, `degraded`, `reconnect_required`, `revoking` or `disconnected`.
+    /// `not_connected`, `connected`, `degraded`, `reconnect_required`, `revoking` or
+    /// `disconnected`.
     pub state: &'static str,
     /// What an admin should do next; empty when all is well.
     pub advice: Vec<Advice>,
-    /// `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked, and it does no work for the firm. Others may.
+    /// `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked,
+    /// and it does no work for the firm. Others may.
     pub key: &'static str,
     /// The connection, if there ever was one.
     pub connection: Option<ConnectionHealth>,
@@ -43,7 +45,8 @@ pub struct Health {
     pub held_matters: usize,
     /// When a run last succeeded, on the host's clock.
     pub last_success: Option<Timestamp>,
-    /// The last run that did not, unless it was disproved since: by a success of its matter; or by any, if it was the connection or the plan that failed it.
+    /// The last run that did not, unless it was disproved since: by a success of its matter; or by
+    /// any, if it was the connection or the plan that failed it.
     pub last_failure: Option<FailureHealth>,
     /// What is in Clio more than once: which of them stays is for a person to decide.
     pub second_records: Vec<SecondRecord>,
@@ -137,10 +140,10 @@ pub struct FailureHealth {
 pub(super) async fn get_health(sdk: &Sdk, actor: &Actor) -> Result<Health> {
     let firm = &actor.firm;
     let connection = sdk.auth.connection(firm).await?;
-    let settings = crate::settings::load(&sdk.journal, firm).await?;
-    let webhooks = crate::inbound::health(&sdk.journal, firm).await?;
+    let settings = crate::settings::load(&sdk.repository, firm).await?;
+    let webhooks = crate::inbound::health(&sdk.repository, firm).await?;
     let due = Scan::Due { firm: Some(firm.clone()), collection: crate::jobs::JOBS, limit: MOST_COUNTED };
-    let log = SyncLog { journal: &sdk.journal };
+    let log = SyncLog { repository: &sdk.repository };
     let last = |status| RunQuery { status: Some(status), limit: 1, ..RunQuery::default() };
     let success = log.query(firm, &last(RunStatus::Succeeded)).await?.items.pop();
     let failure = last_failure(sdk, firm, success.as_ref()).await?;
@@ -148,9 +151,11 @@ pub(super) async fn get_health(sdk: &Sdk, actor: &Actor) -> Result<Health> {
     let key = sdk.queue.ctx.keyring.prove(firm).await;
     advice.extend(key.as_ref().err().map(Error::code));
     let token_expires_at = sdk.auth.token_ends(firm).await.unwrap_or(None);
-    let budget = sdk.queue.ctx.share_of(firm).budget.told().await?;
+    let budget = sdk.queue.ctx.firm_state_of(firm).budget.failures().await?;
     let second_records = match &connection {
-        Some(_) => second_records_of_account(&sdk.journal, &Links::current(&sdk.journal, firm).await?).await?,
+        Some(_) => {
+            second_records_of_account(&sdk.repository, &AccountScope::current(&sdk.repository, firm).await?).await?
+        }
         None => Vec::new(),
     };
     Ok(Health {
@@ -171,8 +176,8 @@ pub(super) async fn get_health(sdk: &Sdk, actor: &Actor) -> Result<Health> {
         sync_when_created: settings.sync_when_created,
         webhooks: webhooks.map(WebhookHealth::from),
         budget: BudgetHealth { limit: budget.0, left: budget.1 },
-        due_jobs: sdk.journal.store().scan(&due).await?.len(),
-        held_matters: crate::jobs::list_held(&sdk.journal, firm).await?.len(),
+        due_jobs: sdk.repository.store().scan(&due).await?.len(),
+        held_matters: crate::jobs::list_held(&sdk.repository, firm).await?.len(),
         last_success: success.and_then(|run| run.ended_at),
         last_failure: failure.map(|run| FailureHealth {
             matter: run.matter,
@@ -186,7 +191,7 @@ pub(super) async fn get_health(sdk: &Sdk, actor: &Actor) -> Result<Health> {
 
 /// The newest run that did not succeed, and that nothing has disproved since.
 async fn last_failure(sdk: &Sdk, firm: &FirmId, success: Option<&LoggedRun>) -> Result<Option<LoggedRun>> {
-    let log = SyncLog { journal: &sdk.journal };
+    let log = SyncLog { repository: &sdk.repository };
     let mut failed = Vec::new();
     for status in [RunStatus::Failed, RunStatus::Partial] {
         let query = RunQuery { status: Some(status), limit: MOST_FAILURES, ..RunQuery::default() };
@@ -201,7 +206,7 @@ async fn last_failure(sdk: &Sdk, firm: &FirmId, success: Option<&LoggedRun>) -> 
         let stopped = run.failure.as_ref().is_some_and(|failure| failure.code == Code::Stopped.name());
         let of_the_firm = is(&[ErrorKind::Auth, ErrorKind::Plan])
             && success.is_some_and(|success| Some(success.started_at) > run.ended_at);
-        let last = last_run(&sdk.journal, firm, &run.matter).await?;
+        let last = last_run(&sdk.repository, firm, &run.matter).await?;
         let of_its_matter = last.is_some_and(|last| {
             last.status == RunStatus::Succeeded && run.ended_at.is_none_or(|ended| last.at >= ended)
         });

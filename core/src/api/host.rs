@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::Sdk;
 use super::results::{Deauthorization, Millis};
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::contact_review::proposals;
 use crate::domain::{Actor, ActorId, FirmId, MatterId, Role, Timestamp};
 use crate::error::{Code, Error, Result};
@@ -31,12 +31,12 @@ pub(super) async fn next_events(
     limit: usize,
     wait_ms: Millis,
 ) -> Result<Vec<OutboxEvent>> {
-    let outbox = Outbox::new(&sdk.journal).with_progress(&sdk.queue.ctx.progress).until(&sdk.queue.ctx.stop);
+    let outbox = Outbox::new(&sdk.repository).with_progress(&sdk.queue.ctx.progress).until(&sdk.queue.ctx.stop);
     outbox.next_events(firm.as_ref(), limit, EVENT_LEASE, wait_ms.0).await
 }
 
 pub(super) async fn ack_event(sdk: &Sdk, firm: FirmId, id: String) -> Result<()> {
-    Outbox::new(&sdk.journal).ack(&firm, &id).await
+    Outbox::new(&sdk.repository).ack(&firm, &id).await
 }
 
 pub(super) async fn report_deauthorization(sdk: &Sdk, firm: FirmId) -> Result<Deauthorization> {
@@ -49,21 +49,22 @@ pub(super) async fn mark_contact_applied(sdk: &Sdk, firm: FirmId, proposal: Stri
 }
 
 pub(super) async fn record_status_change(sdk: &Sdk, firm: FirmId, matter: MatterId, at: Timestamp) -> Result<()> {
-    let links = Links::current(&sdk.journal, &firm).await?;
-    let clio = linked_matter(&sdk.journal, &links, &matter).await?;
+    let scope = AccountScope::current(&sdk.repository, &firm).await?;
+    let clio = linked_matter(&sdk.repository, &scope, &matter).await?;
     let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("matter", &matter))?;
-    // On Clio's clock, whatever the host's shows; Clio tells whole seconds, so it is not known better than that.
+    // On Clio's clock, whatever the host's shows; Clio tells whole seconds, so it is not known
+    // better than that.
     let now = sdk.queue.ctx.runtime.now();
     let ahead = sdk.queue.ctx.clio.clio_now().map_or(0, |clio_now| clio_now.millis_since(now));
     let ahead = if ahead.abs() <= NO_SKEW_MS { 0 } else { ahead };
     let at = Timestamp((at.0.min(now.0) + ahead) / 1000 * 1000);
     let host = host_of(firm)?;
     loop {
-        let mut unit = sdk.journal.unit(&host.firm)?;
-        status::host_changed(&sdk.journal, &mut unit, &links, clio, at).await?;
+        let mut transaction = sdk.repository.transaction(&host.firm)?;
+        status::host_changed(&sdk.repository, &mut transaction, &scope, clio, at).await?;
         let entry = AuditEntry::by(&host.id, Action::StatusChanged, AuditStatus::Noted);
-        unit.audit(entry.with("matter", &matter).with("at", at.to_rfc3339()));
-        if matches!(sdk.journal.commit(&unit).await?, Commit::Done { .. }) {
+        transaction.audit(entry.with("matter", &matter).with("at", at.to_rfc3339()));
+        if matches!(sdk.repository.commit(&transaction).await?, Commit::Done { .. }) {
             return Ok(());
         }
     }

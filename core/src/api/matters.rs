@@ -2,7 +2,7 @@
 
 use super::Sdk;
 use super::results::{MatterCount, TriggerAnswer};
-use crate::connection::{Connection, Links};
+use crate::connection::{AccountScope, Connection};
 use crate::domain::{Actor, MatterId, SyncReport, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::{LogPage, LoggedRun, RunQuery, SyncLog};
@@ -12,7 +12,7 @@ use crate::sync::Plan;
 use crate::{settings, sync};
 
 pub(super) async fn plan_matter(sdk: &Sdk, actor: &Actor, matter: MatterId) -> Result<Plan> {
-    sync::known::plan_matter(&sdk.queue.ctx, &actor.firm, &matter).await
+    sync::plan_input::plan_matter(&sdk.queue.ctx, &actor.firm, &matter).await
 }
 
 pub(super) async fn sync_matter(sdk: &Sdk, actor: &Actor, matter: MatterId) -> Result<SyncReport> {
@@ -25,7 +25,7 @@ pub(super) async fn trigger_sync(
     matter: MatterId,
     trigger: Trigger,
 ) -> Result<TriggerAnswer> {
-    let settings = settings::load(&sdk.journal, &actor.firm).await?;
+    let settings = settings::load(&sdk.repository, &actor.firm).await?;
     let accepted = settings.allows(trigger);
     if accepted {
         sdk.queue.trigger(&actor.firm, &matter, trigger, &actor.id).await?;
@@ -35,59 +35,60 @@ pub(super) async fn trigger_sync(
 
 pub(super) async fn get_matter_state(sdk: &Sdk, actor: &Actor, matter: MatterId) -> Result<MatterState> {
     let host = sdk.queue.ctx.clio.host();
-    let links = Links::current(&sdk.journal, &actor.firm).await?;
-    jobs::matter_state(&sdk.journal, &links, &matter, |id| host.matter_url(id).to_string()).await
+    let scope = AccountScope::current(&sdk.repository, &actor.firm).await?;
+    jobs::matter_state(&sdk.repository, &scope, &matter, |id| host.matter_url(id).to_string()).await
 }
 
 pub(super) async fn list_held_matters(sdk: &Sdk, actor: &Actor) -> Result<Vec<HeldMatter>> {
-    jobs::list_held(&sdk.journal, &actor.firm).await
+    jobs::list_held(&sdk.repository, &actor.firm).await
 }
 
 pub(super) async fn release_held_matters(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
-    Connection::load_usable(&sdk.journal, &actor.firm).await?;
-    let held = jobs::list_held(&sdk.journal, &actor.firm).await?;
+    Connection::load_usable(&sdk.repository, &actor.firm).await?;
+    let held = jobs::list_held(&sdk.repository, &actor.firm).await?;
     let claims = &sdk.queue.claims;
     for matter in &held {
         match matter.trigger {
-            // Allowed whatever the settings say, and tried again in bulk: nobody waits for each of many any more.
+            // Allowed whatever the settings say, and tried again in bulk: nobody waits for each of
+            // many any more.
             Trigger::Retry | Trigger::Manual => {
                 claims.trigger(&actor.firm, &matter.matter, Trigger::Retry, &actor.id).await?
             }
             trigger => claims.ask(&actor.firm, &matter.matter, trigger, &actor.id).await?,
         };
-        jobs::forget_held(&sdk.journal, &actor.firm, matter).await?;
+        jobs::forget_held(&sdk.repository, &actor.firm, matter).await?;
     }
     count_held(sdk, actor, held.len(), true).await
 }
 
 pub(super) async fn discard_held_matters(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
-    let held = jobs::list_held(&sdk.journal, &actor.firm).await?;
+    let held = jobs::list_held(&sdk.repository, &actor.firm).await?;
     for matter in &held {
-        jobs::forget_held(&sdk.journal, &actor.firm, matter).await?;
+        jobs::forget_held(&sdk.repository, &actor.firm, matter).await?;
     }
     count_held(sdk, actor, held.len(), false).await
 }
 
 async fn count_held(sdk: &Sdk, actor: &Actor, matters: usize, released: bool) -> Result<MatterCount> {
     let entry = AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with("held", matters);
-    let mut unit = sdk.journal.unit(&actor.firm)?;
-    unit.audit(entry.with("run", released));
-    sdk.journal.commit_or_conflict(&unit).await?;
+    let mut transaction = sdk.repository.transaction(&actor.firm)?;
+    transaction.audit(entry.with("run", released));
+    sdk.repository.commit_or_conflict(&transaction).await?;
     Ok(MatterCount { matters })
 }
 
 pub(super) async fn retry_run(sdk: &Sdk, actor: &Actor, run: String) -> Result<()> {
-    let log = SyncLog { journal: &sdk.journal };
+    let log = SyncLog { repository: &sdk.repository };
     let unknown = || Error::new(Code::RecordUnknown).with("type", "run");
     let run = log.run(&actor.firm, &run).await?.ok_or_else(unknown)?;
-    if !jobs::hold(&sdk.journal, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
+    if !jobs::hold(&sdk.repository, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
         sdk.queue.claims.ask(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
     }
     audit_retry(sdk, actor, "run", &run.run).await
 }
 
 pub(super) async fn retry_failed(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
-    let failed = jobs::failed_matters(&sdk.journal, &actor.firm).await?;
+    let failed = jobs::failed_matters(&sdk.repository, &actor.firm).await?;
     for matter in &failed {
         sdk.queue.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
     }
@@ -96,11 +97,11 @@ pub(super) async fn retry_failed(sdk: &Sdk, actor: &Actor) -> Result<MatterCount
 }
 
 async fn audit_retry(sdk: &Sdk, actor: &Actor, what: &'static str, value: impl core::fmt::Display) -> Result<()> {
-    let mut unit = sdk.journal.unit(&actor.firm)?;
-    unit.audit(AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with(what, value));
-    sdk.journal.commit_or_conflict(&unit).await.map(|_| ())
+    let mut transaction = sdk.repository.transaction(&actor.firm)?;
+    transaction.audit(AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with(what, value));
+    sdk.repository.commit_or_conflict(&transaction).await.map(|_| ())
 }
 
 pub(super) async fn list_runs(sdk: &Sdk, actor: &Actor, query: RunQuery) -> Result<LogPage<LoggedRun>> {
-    SyncLog { journal: &sdk.journal }.query(&actor.firm, &query).await
+    SyncLog { repository: &sdk.repository }.query(&actor.firm, &query).await
 }

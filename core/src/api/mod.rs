@@ -1,8 +1,8 @@
 //! What a host calls.
 //!
-//! [`operations`] is the table of all operations: [`Sdk::firm`] and [`Sdk::host`] give their typed methods,
-//! [`Sdk::call`] runs them by name with JSON, and every binding is generated from the table. By hand are the
-//! builder, the worker, the webhook endpoint (raw bytes), and stopping.
+//! [`operations`] is the table of all operations: [`Sdk::firm`] and [`Sdk::host`] give their typed
+//! methods, [`Sdk::call`] runs them by name with JSON, and every binding is generated from the
+//! table. By hand are the builder, the worker, the webhook endpoint (raw bytes), and stopping.
 
 mod audit;
 mod backfills;

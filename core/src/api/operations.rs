@@ -1,10 +1,10 @@
 //! Every operation of the SDK: the one place that declares them.
 //!
-//! A row reads: documentation, `name as method(arguments) -> result`, who may call it, what it changes, and
-//! the errors that are its own. `name` is what bindings and pages call it; `method` is its name within its
-//! group, as in `sdk.firm(&actor).matters().sync(&id)`. Its handler is the function `name` in the module of
-//! the group. An argument `name: Type` takes whatever becomes one (`&id` as well as `id`), `name = Type` just
-//! that type. After a change: `cargo xtask faces`.
+//! A row reads: documentation, `name as method(arguments) -> result`, who may call it, what it
+//! changes, and the errors that are its own. `name` is what bindings and pages call it; `method` is
+//! its name within its group, as in `sdk.firm(&actor).matters().sync(&id)`. Its handler is the
+//! function `name` in the module of the group. An argument `name: Type` takes whatever becomes one
+//! (`&id` as well as `id`), `name = Type` just that type. After a change: `cargo xtask faces`.
 
 use super::casehug_events::{CaseHugEvent, EventHandled};
 use super::execute::{encode, read};
@@ -31,20 +31,23 @@ operations! {
     firm connection: ConnectionOperations {
         /// Begins to connect the firm: send the person's browser to the URL, and to nobody else's.
         begin_connect as begin(
-            /// Where Clio sends the browser back to. One of the app's redirect URIs: https, or http to loopback.
+            /// Where Clio sends the browser back to. One of the app's redirect URIs: https, or http
+            /// to loopback.
             redirect_uri: String,
         ) -> ConnectStart, access: Admin, effect: Writes, errors: [UrlRefused];
 
-        /// As `begin_connect`, after `disconnect`, for another Clio account than before: what is synced from then
-        /// on is linked apart, and the earlier links wait for the earlier account.
+        /// As `begin_connect`, after `disconnect`, for another Clio account than before: what is
+        /// synced from then on is linked apart, and the earlier links wait for the earlier account.
         begin_separate_connect as begin_separate(
             /// Where Clio sends the browser back to, as for `begin_connect`.
             redirect_uri: String,
         ) -> ConnectStart, access: Admin, effect: Writes, errors: [UrlRefused, DisconnectFirst];
 
-        /// Ends connecting. Repeated within ten minutes by the same person, it gives the same connection again.
+        /// Ends connecting. Repeated within ten minutes by the same person, it gives the same
+        /// connection again.
         finish_connect as finish(
-            /// The query string that Clio sent the browser back with, as it came. It holds a secret: never log it.
+            /// The query string that Clio sent the browser back with, as it came. It holds a
+            /// secret: never log it.
             callback_query: String,
         ) -> ConnectionInfo, access: Admin, effect: CallsClio,
         errors: [
@@ -55,16 +58,17 @@ operations! {
         /// The firm's connection, without secrets; null if it was never connected.
         get_connection as get() -> Option<ConnectionInfo>, access: Member, effect: Reads, errors: [];
 
-        /// Ends the firm's connection: gives back what Clio granted and removes our webhook subscriptions. What Clio
-        /// could not be asked for is done later by a worker. Links, logs and settings stay, and nothing else in Clio
-        /// is touched.
+        /// Ends the firm's connection: gives back what Clio granted and removes our webhook
+        /// subscriptions. What Clio could not be asked for is done later by a worker. Links, logs
+        /// and settings stay, and nothing else in Clio is touched.
         disconnect as end() -> ConnectionInfo, access: Admin, effect: CallsClio, errors: [NotConnected];
 
-        /// How the firm's integration stands: what a settings page shows, and what an admin should do next.
+        /// How the firm's integration stands: what a settings page shows, and what an admin should
+        /// do next.
         get_health as health() -> Health, access: Member, effect: Reads, errors: [];
 
-        /// Wraps the firm's keys again with the current root key, after that was rotated. The old root key may go once
-        /// this was done for every firm. After an error: do it again.
+        /// Wraps the firm's keys again with the current root key, after that was rotated. The old
+        /// root key may go once this was done for every firm. After an error: do it again.
         rewrap_keys as rewrap_keys() -> RewrappedKeys, access: Admin, effect: Writes, errors: [];
     }
 
@@ -96,7 +100,8 @@ operations! {
         ) -> SettingsRevision, access: Admin, effect: Writes,
         errors: [SettingsChanged, PracticeAreaGone, SettingInvalid, NotConnected];
 
-        /// The firm's practice areas in Clio, CaseHug's case types, those that it sent lately, and what each maps to.
+        /// The firm's practice areas in Clio, CaseHug's case types, those that it sent lately, and
+        /// what each maps to.
         get_mappings as mappings() -> MappingPage, access: Admin, effect: Reads, errors: [];
 
         /// Loads the firm's practice areas from Clio anew. Workers do so once a day.
@@ -106,7 +111,8 @@ operations! {
         /// The settings as a document, with practice areas by name. Audited.
         export_settings as export() -> SettingsDocument, access: Admin, effect: Writes, errors: [];
 
-        /// Takes the settings of a document that `export_settings` made, here or in another firm. All or nothing.
+        /// Takes the settings of a document that `export_settings` made, here or in another firm.
+        /// All or nothing.
         import_settings as import(
             /// The document.
             document: String,
@@ -116,22 +122,24 @@ operations! {
 
     /// Syncing matters.
     firm matters: MatterOperations {
-        /// What a sync of this matter would do now, with its calls: a dry run. Makes no call to Clio.
+        /// What a sync of this matter would do now, with its calls: a dry run. Makes no call to
+        /// Clio.
         plan_matter as plan(
             /// The matter.
             matter: MatterId,
         ) -> Plan, access: Member, effect: Reads, errors: [MatterUnknown, IntakeInvalid, IntakeUnreadable];
 
-        /// Syncs one matter now, whatever its age, and waits for the end. What failed inside is in the report; another
-        /// call does only what is missing.
+        /// Syncs one matter now, whatever its age, and waits for the end. What failed inside is in
+        /// the report; another call does only what is missing.
         sync_matter as sync(
             /// The matter.
             matter: MatterId,
         ) -> SyncReport, access: Member, effect: CallsClio,
         errors: [MatterUnknown, IntakeInvalid, IntakeUnreadable, NotConnected, ReconnectRequired, SyncBusy, LinkedRecordGone];
 
-        /// Says that there is a reason to sync a matter; a worker does it. Several triggers before its run are one, and
-        /// a trigger during a run is followed by exactly one more. After an error: trigger again.
+        /// Says that there is a reason to sync a matter; a worker does it. Several triggers before
+        /// its run are one, and a trigger during a run is followed by exactly one more. After an
+        /// error: trigger again.
         trigger_sync as trigger(
             /// The matter.
             matter: MatterId,
@@ -145,11 +153,12 @@ operations! {
             matter: MatterId,
         ) -> MatterState, access: Member, effect: Reads, errors: [];
 
-        /// The matters that were triggered while the firm was disconnected. After a reconnect they wait until an admin
-        /// releases or discards them.
+        /// The matters that were triggered while the firm was disconnected. After a reconnect they
+        /// wait until an admin releases or discards them.
         list_held_matters as held() -> Vec<HeldMatter>, access: Member, effect: Reads, errors: [];
 
-        /// Has workers sync the held matters, each as far as its trigger does and whatever the settings say by now.
+        /// Has workers sync the held matters, each as far as its trigger does and whatever the
+        /// settings say by now.
         release_held_matters as release_held() -> MatterCount, access: Admin, effect: Writes,
         errors: [NotConnected, ReconnectRequired];
 
@@ -162,8 +171,8 @@ operations! {
             run: String,
         ) -> (), access: Member, effect: Writes, errors: [RecordUnknown];
 
-        /// Has workers try again every matter whose last run did not succeed. After an error some may have been
-        /// triggered: ask again.
+        /// Has workers try again every matter whose last run did not succeed. After an error some
+        /// may have been triggered: ask again.
         retry_failed as retry_failed() -> MatterCount, access: Member, effect: Writes, errors: [];
 
         /// Runs of the firm's matters, newest first.
@@ -178,9 +187,9 @@ operations! {
         /// The open questions.
         list_reviews as list() -> Vec<Review>, access: Admin, effect: Reads, errors: [];
 
-        /// Answers a question. The matter is synced again by a worker. If the chosen record turns out not to be one
-        /// that can be ours, a matter of another client say, that run fails with `needs_review` and the question is
-        /// open again.
+        /// Answers a question. The matter is synced again by a worker. If the chosen record turns
+        /// out not to be one that can be ours, a matter of another client say, that run fails with
+        /// `needs_review` and the question is open again.
         resolve_review as resolve(
             /// What the question is about, as listed.
             step: StepKind,
@@ -190,11 +199,13 @@ operations! {
             decision: Decision,
         ) -> (), access: Admin, effect: Writes, errors: [RecordUnknown, SettingInvalid];
 
-        /// After the database lost records (a restore, a failover): whatever is missing may have been created in Clio
-        /// since then, so Clio is asked before anything is created. Until `end_recovery` each new record costs one
-        /// call more. Trigger the matters of that time again, too.
+        /// After the database lost records (a restore, a failover): whatever is missing may have
+        /// been created in Clio since then, so Clio is asked before anything is created. Until
+        /// `end_recovery` each new record costs one call more. Trigger the matters of that time
+        /// again, too.
         begin_recovery as begin_recovery(
-            /// From when on records are missing, on the host's clock: the time of the backup, or earlier.
+            /// From when on records are missing, on the host's clock: the time of the backup, or
+            /// earlier.
             since: Timestamp,
         ) -> (), access: Admin, effect: Writes, errors: [];
 
@@ -204,7 +215,8 @@ operations! {
 
     /// Syncing many older matters, behind all other work.
     firm backfills: BackfillOperations {
-        /// What a backfill of these matters would do. Makes no call to Clio, but loads every intake.
+        /// What a backfill of these matters would do. Makes no call to Clio, but loads every
+        /// intake.
         plan_backfill as plan(
             /// The matters.
             matters: Vec<MatterId>,
@@ -240,12 +252,12 @@ operations! {
 
     /// Changes of contacts for review, in both directions.
     firm contacts: ContactOperations {
-        /// Changes that wait for an admin, and accepted ones that the host has not applied yet. They hold client data:
-        /// show them to an admin, never log them.
+        /// Changes that wait for an admin, and accepted ones that the host has not applied yet.
+        /// They hold client data: show them to an admin, never log them.
         list_contact_proposals as proposals() -> Vec<ProposedContact>, access: Admin, effect: Reads, errors: [];
 
-        /// Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what kept Clio from
-        /// taking it is the error, and the proposal stays.
+        /// Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what
+        /// kept Clio from taking it is the error, and the proposal stays.
         accept_contact_proposal as accept(
             /// The proposal's id, which stands for the values that were shown.
             proposal: String,
@@ -281,8 +293,8 @@ operations! {
             limit = usize,
         ) -> AuditExport, access: Admin, effect: Writes, errors: [];
 
-        /// Removes the entries from before a time, the oldest first; what remains still verifies. The SDK never does this
-        /// by itself. HIPAA asks for six years.
+        /// Removes the entries from before a time, the oldest first; what remains still verifies.
+        /// The SDK never does this by itself. HIPAA asks for six years.
         prune_audit as prune(
             /// Entries from before this time go.
             before: Timestamp,
@@ -292,11 +304,12 @@ operations! {
         verify_audit as verify() -> AuditCheck, access: Admin, effect: Reads, errors: [StoreTampered];
     }
 
-    /// What the service that embeds the SDK does itself, for no user: it reads events and reports what happened in CaseHug.
+    /// What the service that embeds the SDK does itself, for no user: it reads events and reports
+    /// what happened in CaseHug.
     host host: Host {
-        /// Leases events, waiting for the first. An event that is not acknowledged within a minute is given again, so
-        /// each is given at least once; those of one matter come in order. Comes with this process's progress, which
-        /// has no id and needs no acknowledgement.
+        /// Leases events, waiting for the first. An event that is not acknowledged within a minute
+        /// is given again, so each is given at least once; those of one matter come in order. Comes
+        /// with this process's progress, which has no id and needs no acknowledgement.
         next_events as next_events(
             /// Of this firm only; null: of all.
             firm: Option<FirmId>,
@@ -314,14 +327,15 @@ operations! {
             id: String,
         ) -> (), access: Host, effect: Writes, errors: [RecordUnknown, SettingInvalid];
 
-        /// Takes in an event of CaseHug's own, whose signature the host has verified: it triggers what the event means.
-        /// Each event counts once, in any order.
+        /// Takes in an event of CaseHug's own, whose signature the host has verified: it triggers
+        /// what the event means. Each event counts once, in any order.
         handle_casehug_event as handle_casehug_event(
             /// CaseHug's envelope.
             event: CaseHugEvent,
         ) -> EventHandled, access: Host, effect: Writes, errors: [];
 
-        /// Somebody reported that the firm deauthorized the app in Clio: Clio is asked whether it is true.
+        /// Somebody reported that the firm deauthorized the app in Clio: Clio is asked whether it
+        /// is true.
         report_deauthorization as report_deauthorization(
             /// The firm.
             firm: FirmId,
@@ -335,8 +349,8 @@ operations! {
             proposal: String,
         ) -> (), access: Host, effect: Writes, errors: [];
 
-        /// The host changed a matter's status itself: an older change in Clio that comes in later is dropped. Clio's times
-        /// are whole seconds; of a change in the same second Clio's wins.
+        /// The host changed a matter's status itself: an older change in Clio that comes in later
+        /// is dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
         record_status_change as record_status_change(
             /// The firm.
             firm: FirmId,

@@ -1,5 +1,5 @@
-//! What operations give that no other module has a type for. These types are the wire: a field that is added
-//! here is seen in every language, one that is removed breaks hosts.
+//! What operations give that no other module has a type for. These types are the wire: a field that
+//! is added here is seen in every language, one that is removed breaks hosts.
 
 use core::time::Duration;
 
@@ -12,7 +12,8 @@ use crate::connection::{ClioAccount, ClioUser, Connection, ConnectionState, Read
 use crate::contact_review::{ContactProposal, Direction};
 use crate::domain::{ActorId, ClientId, ClioId, Confidential, ConnectionId, Timestamp};
 
-/// A firm's connection to one Clio account, without secrets. `Debug` leaves out names and addresses.
+/// A firm's connection to one Clio account, without secrets. `Debug` leaves out names and
+/// addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConnectionInfo {
@@ -92,7 +93,8 @@ pub struct ProposedContact {
     pub accepted: bool,
 }
 
-/// The one place where client data is written for a host. [`ProposedContact`] goes to an admin's eyes only.
+/// The one place where client data is written for a host. [`ProposedContact`] goes to an admin's
+/// eyes only.
 fn shown<S: Serializer>(value: &Confidential, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(value.expose())
 }

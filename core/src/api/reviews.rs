@@ -22,9 +22,9 @@ pub(super) async fn resolve_review(
 }
 
 pub(super) async fn begin_recovery(sdk: &Sdk, actor: &Actor, since: Timestamp) -> Result<()> {
-    sync::recover(&sdk.journal, actor, &sdk.queue.ctx.config, Some(since)).await
+    sync::recover(&sdk.repository, actor, &sdk.queue.ctx.config, Some(since)).await
 }
 
 pub(super) async fn end_recovery(sdk: &Sdk, actor: &Actor) -> Result<()> {
-    sync::recover(&sdk.journal, actor, &sdk.queue.ctx.config, None).await
+    sync::recover(&sdk.repository, actor, &sdk.queue.ctx.config, None).await
 }

@@ -1,7 +1,8 @@
-//! The description of the API from which bindings, headers and pages are generated. At build time only.
+//! The description of the API from which bindings, headers and pages are generated. At build time
+//! only.
 //!
-//! `operations` comes from the table, `types` from the Rust types by schemars, `errors` from the table of
-//! codes. The generator (`cargo xtask faces`) refuses what is not allowed on the wire.
+//! `operations` comes from the table, `types` from the Rust types by schemars, `errors` from the
+//! table of codes. The generator (`cargo xtask faces`) refuses what is not allowed on the wire.
 
 use std::borrow::Cow;
 

@@ -17,13 +17,14 @@ use crate::jobs::{Queue, Worker, WorkerConfig};
 use crate::lifecycle::{Auth, check_public_url};
 use crate::ports::{Headers, HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
 use crate::stop::Stop;
-use crate::store::Journal;
+use crate::store::Repository;
 use crate::sync::Progress;
 
-/// The CaseHug to Clio sync. Cheap to share behind an [`Arc`]; every method may be called concurrently, for any firm.
+/// The CaseHug to Clio sync. Cheap to share behind an [`Arc`]; every method may be called
+/// concurrently, for any firm.
 #[derive(Debug)]
 pub struct Sdk {
-    pub(super) journal: Journal,
+    pub(super) repository: Repository,
     pub(super) auth: Auth,
     pub(super) queue: Queue,
     webhooks: Caches,
@@ -63,18 +64,19 @@ impl SdkBuilder {
         self
     }
 
-    /// Where Clio is to deliver webhooks: a public https URL (or http to loopback, for tests) below which every path
-    /// with one more segment reaches [`Sdk::handle_webhook`]. Without it the status of matters is polled.
+    /// Where Clio is to deliver webhooks: a public https URL (or http to loopback, for tests) below
+    /// which every path with one more segment reaches [`Sdk::handle_webhook`]. Without it the
+    /// status of matters is polled.
     #[must_use]
     pub fn webhook_url(mut self, url: Url) -> Self {
         self.webhook_url = Some(url);
         self
     }
 
-    /// See [`SyncConfig::settle`].
+    /// See [`SyncConfig::late_execution_window`].
     #[must_use]
-    pub fn settle(mut self, settle: Duration) -> Self {
-        self.config.settle = settle;
+    pub fn late_execution_window(mut self, window: Duration) -> Self {
+        self.config.late_execution_window = window;
         self
     }
 
@@ -109,8 +111,8 @@ impl SdkBuilder {
     /// Builds the SDK. Makes no call.
     ///
     /// # Errors
-    /// [`Code::SettingInvalid`] naming the time that is zero; [`Code::UrlRefused`] for a webhook URL that is neither
-    /// https nor loopback, or that has more than a path.
+    /// [`Code::SettingInvalid`] naming the time that is zero; [`Code::UrlRefused`] for a webhook
+    /// URL that is neither https nor loopback, or that has more than a path.
     pub fn build(self) -> Result<Sdk> {
         if [self.config.request_timeout, self.config.send_window, self.config.lease].iter().any(Duration::is_zero) {
             return Err(Error::new(Code::SettingInvalid).with("zero", "request_timeout, send_window or lease"));
@@ -124,12 +126,12 @@ impl SdkBuilder {
         }
         let Ports { transport, store, keys, intake, runtime } = self.ports;
         let tokens = self.tokens.unwrap_or_else(|| Arc::new(StoreTokens::new(Arc::clone(&store))));
-        let journal = Journal::new(store, Arc::clone(&runtime));
-        let keyring = Keyring::new(journal.clone(), keys);
+        let repository = Repository::new(store, Arc::clone(&runtime));
+        let keyring = Keyring::new(repository.clone(), keys);
         let clio = ClioApi::new(Arc::clone(&transport), Arc::clone(&runtime), self.host, USER_AGENT)?;
-        let auth = Auth::new(self.app, clio.clone(), transport, journal.clone(), tokens, keyring.clone());
+        let auth = Auth::new(self.app, clio.clone(), transport, repository.clone(), tokens, keyring.clone());
         let ctx = Context {
-            journal: journal.clone(),
+            repository: repository.clone(),
             runtime,
             intake,
             clio,
@@ -143,28 +145,29 @@ impl SdkBuilder {
             stop: Stop::default(),
         };
         let queue = Queue::new(ctx, auth.clone())?;
-        Ok(Sdk { journal, auth, queue, webhooks: Caches::default() })
+        Ok(Sdk { repository, auth, queue, webhooks: Caches::default() })
     }
 }
 
 impl Sdk {
-    /// Starts to build an SDK for one Clio app on one Clio host. Firms of other regions have SDKs of their own (Clio:
-    /// each region has its own applications), which may share the store: each works for the firms that are connected
-    /// to its Clio.
+    /// Starts to build an SDK for one Clio app on one Clio host. Firms of other regions have SDKs
+    /// of their own (Clio: each region has its own applications), which may share the store:
+    /// each works for the firms that are connected to its Clio.
     #[must_use]
     pub fn builder(app: ClioApp, host: ClioHost, ports: Ports) -> SdkBuilder {
         SdkBuilder { app, host, ports, tokens: None, config: SyncConfig::default(), webhook_url: None }
     }
 
-    /// Tells everything that this SDK does to end: what waits ends at once, with [`Code::Stopped`]; what works ends
-    /// after the step in progress, and gives its matter back, which is due at once for other processes.
-    /// [Workers](Self::worker) end. There is no way back: build another one.
+    /// Tells everything that this SDK does to end: what waits ends at once, with [`Code::Stopped`];
+    /// what works ends after the step in progress, and gives its matter back, which is due at
+    /// once for other processes. [Workers](Self::worker) end. There is no way back: build
+    /// another one.
     pub fn stop(&self) {
         self.queue.ctx.stop.tell();
     }
 
-    /// A worker for the due jobs of all firms. Run it for as long as the service lives; several share the work, here
-    /// or in other processes.
+    /// A worker for the due jobs of all firms. Run it for as long as the service lives; several
+    /// share the work, here or in other processes.
     #[must_use]
     pub fn worker(&self, config: WorkerConfig) -> Worker<'_> {
         Worker::new(&self.queue, config)
@@ -183,9 +186,10 @@ impl Sdk {
         jobs::sync_now(&self.queue, actor, matter, Some(progress)).await
     }
 
-    /// Takes in what Clio posted to the [webhook URL](SdkBuilder::webhook_url): the last segment of the path, all
-    /// headers and the raw body, as they came. The reply is to be sent with its headers and without a body. Answers
-    /// after one durable commit; a [worker](Self::worker) applies it.
+    /// Takes in what Clio posted to the [webhook URL](SdkBuilder::webhook_url): the last segment of
+    /// the path, all headers and the raw body, as they came. The reply is to be sent with its
+    /// headers and without a body. Answers after one durable commit; a [worker](Self::worker)
+    /// applies it.
     pub async fn handle_webhook(&self, token: &str, headers: &Headers, body: &[u8]) -> WebhookReply {
         receive::receive(&self.queue.ctx, &self.webhooks, token, headers, body).await
     }

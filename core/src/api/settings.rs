@@ -1,12 +1,13 @@
-//! The firm's settings, and what each case type maps to: handlers of the operations in group `settings`.
+//! The firm's settings, and what each case type maps to: handlers of the operations in group
+//! `settings`.
 
 use serde::Serialize;
 
 use super::Sdk;
 use super::results::{Nullable, SettingsDocument, SettingsRevision};
-use crate::calls::Caller;
+use crate::calls::ApiClient;
 use crate::calls::budget::Class;
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::domain::Actor;
 use crate::error::{Code, Error, Result};
 use crate::settings::{self, FirmSettings, Mapping, PracticeArea, PracticeAreas, SeenMapping, SettingsChange};
@@ -16,25 +17,27 @@ use crate::store::{Action, AuditEntry, AuditStatus};
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MappingPage {
-    /// Whether the firm's practice areas are known. They are not before it was connected; then a case type that has a default [leads](Mapping::mapped) to one that is not known.
+    /// Whether the firm's practice areas are known. They are not before it was connected; then a
+    /// case type that has a default [leads](Mapping::mapped) to one that is not known.
     pub practice_areas_known: bool,
     /// The firm's practice areas in Clio, as loaded last.
     pub practice_areas: Vec<PracticeArea>,
-    /// What CaseHug sent lately, the last first: the case types of matters that were to be created under this connection.
+    /// What CaseHug sent lately, the last first: the case types of matters that were to be created
+    /// under this connection.
     pub seen: Vec<SeenMapping>,
     /// CaseHug's case types and the firm's own, and what each maps to now.
     pub mappings: Vec<Mapping>,
 }
 
 pub(super) async fn get_settings(sdk: &Sdk, actor: &Actor) -> Result<FirmSettings> {
-    settings::load(&sdk.journal, &actor.firm).await
+    settings::load(&sdk.repository, &actor.firm).await
 }
 
 pub(super) async fn save_settings(sdk: &Sdk, actor: &Actor, settings: FirmSettings) -> Result<SettingsRevision> {
     let areas = areas(sdk, actor).await?;
-    let saved = settings::save(&sdk.journal, actor, &settings, areas.as_deref().unwrap_or_default()).await;
+    let saved = settings::save(&sdk.repository, actor, &settings, areas.as_deref().unwrap_or_default()).await;
     let revision = saved.map_err(|error| known_or_gone(error, &areas))?;
-    sdk.queue.ctx.workers.nudge();
+    sdk.queue.ctx.workers.notify();
     Ok(SettingsRevision { revision })
 }
 
@@ -63,7 +66,7 @@ pub(super) async fn map_case_type(
 pub(super) async fn get_mappings(sdk: &Sdk, actor: &Actor) -> Result<MappingPage> {
     let settings = get_settings(sdk, actor).await?;
     let areas = areas(sdk, actor).await?;
-    let seen = settings::list_seen(&sdk.journal, &sdk.queue.ctx.keyring, &actor.firm).await?;
+    let seen = settings::list_seen(&sdk.repository, &sdk.queue.ctx.keyring, &actor.firm).await?;
     let seen = seen.into_iter().map(|one| {
         let mapping = settings::mapping(&one.case_type, &settings, areas.as_deref());
         SeenMapping { mapping, seen_at: one.at }
@@ -77,17 +80,17 @@ pub(super) async fn get_mappings(sdk: &Sdk, actor: &Actor) -> Result<MappingPage
 }
 
 pub(super) async fn reload_practice_areas(sdk: &Sdk, actor: &Actor) -> Result<Vec<PracticeArea>> {
-    let links = Links::current(&sdk.journal, &actor.firm).await?;
-    let caller = Caller::of_firm(&sdk.queue.ctx, &links, Class::Waiting);
+    let scope = AccountScope::current(&sdk.repository, &actor.firm).await?;
+    let caller = ApiClient::of_firm(&sdk.queue.ctx, &scope, Class::Waiting);
     Ok(settings::practice_areas::reload_practice_areas(&sdk.queue.ctx, &caller, &actor.firm).await?.areas)
 }
 
 pub(super) async fn export_settings(sdk: &Sdk, actor: &Actor) -> Result<SettingsDocument> {
     let settings = get_settings(sdk, actor).await?;
     let document = settings::export(&settings, &areas(sdk, actor).await?.unwrap_or_default())?;
-    let mut unit = sdk.journal.unit(&actor.firm)?;
-    unit.audit(AuditEntry::by(&actor.id, Action::Export, AuditStatus::Ok).with("what", "settings"));
-    sdk.journal.commit_or_conflict(&unit).await?;
+    let mut transaction = sdk.repository.transaction(&actor.firm)?;
+    transaction.audit(AuditEntry::by(&actor.id, Action::Export, AuditStatus::Ok).with("what", "settings"));
+    sdk.repository.commit_or_conflict(&transaction).await?;
     Ok(SettingsDocument { document })
 }
 
@@ -101,7 +104,7 @@ pub(super) async fn import_settings(sdk: &Sdk, actor: &Actor, document: String) 
 
 /// The firm's practice areas; `None`, they were never loaded.
 async fn areas(sdk: &Sdk, actor: &Actor) -> Result<Option<Vec<PracticeArea>>> {
-    Ok(PracticeAreas::load(&sdk.journal, &actor.firm).await?.map(|stored| stored.value.areas))
+    Ok(PracticeAreas::load(&sdk.repository, &actor.firm).await?.map(|stored| stored.value.areas))
 }
 
 /// A practice area is gone only where areas are known.

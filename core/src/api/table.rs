@@ -1,9 +1,11 @@
-//! What an operation is, and the macro that turns the table of [`operations`](super::operations) into code.
+//! What an operation is, and the macro that turns the table of [`operations`](super::operations)
+//! into code.
 //!
-//! **One row, every face.** A row gives an operation its name, documentation, arguments, result, access,
-//! effect and errors. From it come the typed method of a Rust host, the JSON call that all bindings use
-//! ([`Sdk::call`](crate::Sdk::call)), the description from which bindings and pages are generated, and the
-//! access check. What is left to write is the handler; without one the row does not compile.
+//! **One row, every face.** A row gives an operation its name, documentation, arguments, result,
+//! access, effect and errors. From it come the typed method of a Rust host, the JSON call that all
+//! bindings use ([`Sdk::call`](crate::Sdk::call)), the description from which bindings and pages
+//! are generated, and the access check. What is left to write is the handler; without one the row
+//! does not compile.
 
 use serde::Serialize;
 
@@ -38,7 +40,8 @@ pub enum Effect {
 pub struct Operation {
     /// Its stable name, in snake case.
     pub name: &'static str,
-    /// The group of its method: `matters` in `sdk.firm(&actor).matters()`; `host` for the host's own.
+    /// The group of its method: `matters` in `sdk.firm(&actor).matters()`; `host` for the host's
+    /// own.
     pub group: &'static str,
     /// Its method within the group.
     pub method: &'static str,

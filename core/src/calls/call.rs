@@ -7,24 +7,26 @@
 //! | not one byte written | no | backoff, then again |
 //! | 5xx, gateway page, time-out, reset | perhaps | a read: backoff, then again. A write: the caller decides |
 //!
-//! Retries are bounded per operation, per run, and over all runs of a firm by a [quota](super::retry::Quota): in an outage each run fails after its first attempts, and
+//! Retries are bounded per operation, per run, and over all runs of a firm by a [retry
+//! budget](super::retry::Quota): in an outage each run fails after its first attempts, and
 //! the queue tries again at a growing interval.
 //!
-//! A *creating* request is sent through [`Caller::send_once`]: its intent must be committed anew before every sending, so the caller loops.
+//! A *creating* request is sent through [`Caller::send_once`]: its intent must be committed anew
+//! before every sending, so the caller loops.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::budget::{Class, Seat};
+use super::budget::{Class, InFlight};
 use super::context::Context;
 use super::fence::Fence;
+use super::firm_state::FirmState;
 use super::plan_access;
 use super::retry::Schedule;
-use super::share::FirmShare;
-use crate::clio::{Answered, ApiRequest, CallError, CallLimits, Outcome};
-use crate::connection::{Connection, Grant, Links};
+use crate::clio::{Answered, ApiRequest, CallError, CallLimits, SendOutcome};
+use crate::connection::{AccountScope, Connection, Grant};
 use crate::domain::Monotonic;
 use crate::error::{Code, Error, Result, Retry};
 
@@ -37,14 +39,15 @@ const MOST_RETRIES: u32 = 40;
 /// A run older than this tries nothing again.
 const LONGEST_RUN_WITH_RETRIES: Duration = Duration::from_secs(15 * 60);
 
-/// Makes the calls of one run, or of one chore of a firm, to the account whose links it works on.
+/// Makes the calls of one run, or of one maintenance task of a firm, to the account whose links it
+/// works on.
 #[derive(Debug)]
-pub(crate) struct Caller<'a> {
+pub(crate) struct ApiClient<'a> {
     ctx: &'a Context,
     fence: Option<&'a Fence>,
     class: Class,
-    links: &'a Links,
-    share: Arc<FirmShare>,
+    scope: &'a AccountScope,
+    firm_state: Arc<FirmState>,
     began: Monotonic,
     calls: AtomicU32,
     retries: AtomicU32,
@@ -62,9 +65,9 @@ struct Survived {
 
 /// The right to make one call now: a place in the budget, and a token.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Permit {
     pub grant: Grant,
-    seat: Seat,
+    in_flight: InFlight,
 }
 
 /// A call that brought no value, and the token that it was made with.
@@ -92,27 +95,27 @@ fn another_account() -> Error {
 /// Whether a request that changes something was carried out.
 pub(crate) fn executed(failure: &CallError) -> Executed {
     match failure.outcome {
-        Outcome::NotSent => Executed::No,
-        Outcome::Refused if failure.http_status.is_some_and(|status| status >= 500) => Executed::PerhapsEnded,
-        Outcome::Refused => Executed::No,
-        Outcome::Unknown => Executed::Perhaps,
+        SendOutcome::NotSent => Executed::No,
+        SendOutcome::Rejected if failure.http_status.is_some_and(|status| status >= 500) => Executed::PerhapsEnded,
+        SendOutcome::Rejected => Executed::No,
+        SendOutcome::Unknown => Executed::Perhaps,
     }
 }
 
-impl<'a> Caller<'a> {
+impl<'a> ApiClient<'a> {
     /// For a run.
-    pub(crate) fn of_run(ctx: &'a Context, links: &'a Links, class: Class, fence: &'a Fence) -> Self {
-        Self { fence: Some(fence), ..Self::of_firm(ctx, links, class) }
+    pub(crate) fn of_run(ctx: &'a Context, scope: &'a AccountScope, class: Class, fence: &'a Fence) -> Self {
+        Self { fence: Some(fence), ..Self::of_firm(ctx, scope, class) }
     }
 
     /// For what is done for a whole firm, outside of a run.
-    pub(crate) fn of_firm(ctx: &'a Context, links: &'a Links, class: Class) -> Self {
+    pub(crate) fn of_firm(ctx: &'a Context, scope: &'a AccountScope, class: Class) -> Self {
         Self {
             ctx,
             fence: None,
             class,
-            links,
-            share: ctx.share_of(&links.firm),
+            scope,
+            firm_state: ctx.firm_state_of(&scope.firm),
             began: ctx.runtime.monotonic(),
             calls: AtomicU32::new(0),
             retries: AtomicU32::new(0),
@@ -141,7 +144,8 @@ impl<'a> Caller<'a> {
         self.survived.lock().unwrap_or_else(PoisonError::into_inner).doubted = Some(cause.clone());
     }
 
-    /// What left a creation in doubt, else what was tried again last. That the run went on says nothing of how it ended.
+    /// What left a creation in doubt, else what was tried again last. That the run went on says
+    /// nothing of how it ended.
     pub(crate) fn survived(&self) -> Option<Error> {
         let survived = self.survived.lock().unwrap_or_else(PoisonError::into_inner);
         survived.doubted.as_ref().or(survived.retried.as_ref()).cloned()
@@ -152,30 +156,33 @@ impl<'a> Caller<'a> {
         self.retries() < MOST_RETRIES
     }
 
-    /// A place in the budget and a token. Taken *before* an intent is committed, so that its send window can be short.
-    pub(crate) async fn ready(&self) -> Result<Turn> {
-        let seat = self.share.budget.take(self.class, &self.ctx.stop).await?;
+    /// A place in the budget and a token. Taken *before* an intent is committed, so that its send
+    /// window can be short.
+    pub(crate) async fn ready(&self) -> Result<Permit> {
+        let in_flight = self.firm_state.budget.take(self.class, &self.ctx.stop).await?;
         if self.fence.is_some_and(Fence::is_lost) {
             return Err(Error::new(Code::LeaseLost));
         }
         let grant = self.grant().await?;
         self.require_links_of(&grant.connection)?;
-        Ok(Turn { grant, seat })
+        Ok(Permit { grant, in_flight })
     }
 
     /// A token, without a place in the budget.
     pub(crate) async fn grant(&self) -> Result<Grant> {
-        self.ctx.session.token(&self.links.firm).await.map_err(|error| self.moved(error))
+        self.ctx.session.token(&self.scope.firm).await.map_err(|error| self.moved(error))
     }
 
-    /// A firm that was connected to another region during a run is one that was connected to another account: it is synced there.
+    /// A firm that was connected to another region during a run is one that was connected to
+    /// another account: it is synced there.
     fn moved(&self, error: Error) -> Error {
         if self.fence.is_some() && error.code() == Code::ConnectedElsewhere { another_account() } else { error }
     }
 
-    /// What is known here means nothing in another account, if the firm was connected to one meanwhile.
+    /// What is known here means nothing in another account, if the firm was connected to one
+    /// meanwhile.
     pub(crate) fn require_links_of(&self, connection: &Connection) -> Result<()> {
-        if connection.link_set == self.links.set {
+        if connection.link_set == self.scope.set {
             return Ok(());
         }
         Err(another_account())
@@ -184,7 +191,7 @@ impl<'a> Caller<'a> {
     /// Sends once. What is learned from the answer (budget) is kept.
     pub(crate) async fn send_once<A>(
         &self,
-        turn: Turn,
+        permit: Permit,
         request: &ApiRequest<A>,
         not_after: Option<Monotonic>,
     ) -> Result<A, Failed> {
@@ -192,22 +199,22 @@ impl<'a> Caller<'a> {
         let lease = self.fence.map(Fence::send_until);
         let not_after = not_after.into_iter().chain(lease).min().filter(|_| !mutated!(SendDeadline));
         let limits = CallLimits { timeout: self.ctx.config.request_timeout, not_after };
-        let Turn { grant, seat } = turn;
+        let Permit { grant, in_flight } = permit;
         let answer = self.ctx.clio.call(&grant.token, request, limits).await;
-        drop(seat);
+        drop(in_flight);
         let (rate, time) = match &answer {
             Ok(Answered { rate, clio_time, .. }) => (*rate, *clio_time),
             Err(failure) => (failure.rate, failure.clio_time),
         };
         if let Some(rate) = rate {
-            self.share.budget.learn(rate, time);
+            self.firm_state.budget.learn(rate, time);
         }
         match answer {
             Ok(answered) => {
-                self.share.quota.refund();
+                self.firm_state.retry_budget.refund();
                 if grant.connection.advice.contains(&Code::PlanWithoutApi)
-                    && let Err(error) = plan_access::note_plan_back(self.ctx, &self.links.firm).await
-                    && self.ctx.journal.told().is_news(format!("plan {}", self.links.firm), error.code())
+                    && let Err(error) = plan_access::note_plan_back(self.ctx, &self.scope.firm).await
+                    && self.ctx.repository.failures().is_news(format!("plan {}", self.scope.firm), error.code())
                 {
                     tracing::warn!(code = error.code().name(), "that the plan has API access is noted later");
                 }
@@ -224,8 +231,8 @@ impl<'a> Caller<'a> {
     pub(crate) async fn repeat<A>(&self, request: &ApiRequest<A>) -> Result<A, CallError> {
         let mut patience = Patience::default();
         loop {
-            let turn = self.ready().await.map_err(CallError::not_sent)?;
-            match self.send_once(turn, request, None).await {
+            let permit = self.ready().await.map_err(CallError::not_sent)?;
+            match self.send_once(permit, request, None).await {
                 Ok(value) => return Ok(value),
                 Err(failed) => self.wait_to_repeat(&mut patience, failed).await?,
             }
@@ -238,7 +245,7 @@ impl<'a> Caller<'a> {
         // Whatever was tried before: a rejected token says nothing until another one was tried.
         if failure.error.retry() == Retry::RefreshThenRetry && !patience.refreshed {
             patience.refreshed = true;
-            let rejected = self.ctx.session.rejected(&self.links.firm, &grant.token).await;
+            let rejected = self.ctx.session.rejected(&self.scope.firm, &grant.token).await;
             rejected.map_err(|error| CallError::not_sent(self.moved(error)))?;
             self.note_retry(&failure.error);
             return Ok(());
@@ -252,13 +259,13 @@ impl<'a> Caller<'a> {
             Retry::Never | Retry::RefreshThenRetry => return Err(failure),
             // Clio asks for patience, and gets it: no outage.
             Retry::After(wait) => wait.min(LONGEST_WAIT),
-            _ if !self.share.quota.spend() => return Err(failure),
-            Retry::Retry | Retry::ProbeFirst => {
+            _ if !self.firm_state.retry_budget.spend() => return Err(failure),
+            Retry::Retry | Retry::LookupFirst => {
                 patience.schedule.next_wait(&*self.ctx.runtime).map_err(CallError::not_sent)?
             }
         };
         tracing::debug!(code = failure.error.code().name(), wait_ms = wait.as_millis() as u64, "trying again");
-        let waited = self.ctx.stop.unless_told(self.ctx.runtime.sleep(wait)).await;
+        let waited = self.ctx.stop.unless_stopped(self.ctx.runtime.sleep(wait)).await;
         waited.map_err(CallError::not_sent)?;
         self.note_retry(&failure.error);
         Ok(())

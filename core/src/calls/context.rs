@@ -5,21 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
-use super::share::FirmShare;
+use super::firm_state::FirmState;
 use crate::clio::ClioApi;
 use crate::connection::{Connection, Session};
 use crate::crypto::{Keyring, may_be_of_this_process};
 use crate::domain::{FirmId, SyncConfig};
 use crate::error::{Code, Error, Result};
-use crate::nudge::Nudge;
+use crate::notify::Notify;
 use crate::ports::{Commit, IntakeSource, Runtime};
 use crate::stop::Stop;
-use crate::store::{Chore, Journal, ProgressFeed, wake_in};
+use crate::store::{MaintenanceTask, ProgressFeed, Repository, schedule_now};
 
-/// The ports, the configuration, and what the work for one firm shares in this process. Clones share everything but what tells them to stop.
+/// The ports, the configuration, and what the work for one firm shares in this process. Clones
+/// share everything but what tells them to stop.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
-    pub journal: Journal,
+    pub repository: Repository,
     pub runtime: Arc<dyn Runtime>,
     pub intake: Arc<dyn IntakeSource>,
     pub clio: ClioApi,
@@ -27,22 +28,24 @@ pub(crate) struct Context {
     pub keyring: Keyring,
     pub config: SyncConfig,
     /// Wakes the workers of this process.
-    pub workers: Arc<Nudge>,
+    pub workers: Arc<Notify>,
     pub progress: Arc<ProgressFeed>,
     /// Where Clio delivers to, without the token.
     pub webhook_url: Option<Url>,
-    pub firms: Arc<Mutex<HashMap<FirmId, Arc<FirmShare>>>>,
+    pub firms: Arc<Mutex<HashMap<FirmId, Arc<FirmState>>>>,
     pub stop: Stop,
 }
 
 impl Context {
-    /// Whether the firm is connected to another Clio than this SDK's: its work is that of the SDK for its region, on the same store.
+    /// Whether the firm is connected to another Clio than this SDK's: its work is that of the SDK
+    /// for its region, on the same store.
     pub(crate) async fn is_elsewhere(&self, firm: &FirmId) -> Result<bool> {
-        let connection = Connection::load(&self.journal, firm).await?;
+        let connection = Connection::load(&self.repository, firm).await?;
         Ok(connection.is_some_and(|stored| !stored.value.is_of(self.clio.host())))
     }
 
-    /// Whether this process can work for the firm: the firm is not [elsewhere](Self::is_elsewhere), and its keys open here.
+    /// Whether this process can work for the firm: the firm is not [elsewhere](Self::is_elsewhere),
+    /// and its keys open here.
     pub(crate) async fn works_for(&self, firm: &FirmId) -> Result<bool> {
         if self.is_elsewhere(firm).await? {
             return Ok(false);
@@ -54,7 +57,8 @@ impl Context {
         }
     }
 
-    /// Whether a failure says nothing of the work, but of this process: it was told to stop, or its key provider does not open the firm's key. Others can go on.
+    /// Whether a failure says nothing of the work, but of this process: it was told to stop, or its
+    /// key provider does not open the firm's key. Others can go on.
     pub(crate) async fn is_of_this_process(&self, firm: &FirmId, error: &Error) -> bool {
         if error.code() == Code::Stopped {
             return true;
@@ -69,19 +73,19 @@ impl Context {
     }
 
     /// What the work for this firm shares in this process.
-    pub(crate) fn share_of(&self, firm: &FirmId) -> Arc<FirmShare> {
+    pub(crate) fn firm_state_of(&self, firm: &FirmId) -> Arc<FirmState> {
         let mut firms = self.firms.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = firms.entry(firm.clone()).or_insert_with(|| Arc::new(FirmShare::new(&self.journal, firm)));
-        Arc::clone(share)
+        let firm_state = firms.entry(firm.clone()).or_insert_with(|| Arc::new(FirmState::new(&self.repository, firm)));
+        Arc::clone(firm_state)
     }
 
-    /// Makes a chore due at once.
-    pub(crate) async fn wake(&self, firm: &FirmId, chore: Chore) -> Result<()> {
+    /// Makes a maintenance task due at once.
+    pub(crate) async fn wake(&self, firm: &FirmId, task: MaintenanceTask) -> Result<()> {
         loop {
-            let mut unit = self.journal.unit(firm)?;
-            wake_in(&self.journal, &mut unit, chore).await?;
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                self.workers.nudge();
+            let mut transaction = self.repository.transaction(firm)?;
+            schedule_now(&self.repository, &mut transaction, task).await?;
+            if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
+                self.workers.notify();
                 return Ok(());
             }
         }

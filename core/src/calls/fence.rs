@@ -1,4 +1,5 @@
-//! The right to go on with a run: a check put into each of its commits, and a time after which none of its requests begins.
+//! The right to go on with a run: a check put into each of its commits, and a time after which none
+//! of its requests begins.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::domain::Monotonic;
 use crate::error::Result;
 use crate::ports::{Expect, Key, Version};
-use crate::store::{Journal, Unit};
+use crate::store::{Repository, Transaction};
 
 /// Stands for one version of a record that whoever takes the run over writes anew.
 #[derive(Debug)]
@@ -23,15 +24,15 @@ impl Fence {
     }
 
     /// Makes a commit depend on it: a worker that was given up on writes nothing.
-    pub(crate) fn check(&self, unit: &mut Unit) {
+    pub(crate) fn check(&self, transaction: &mut Transaction) {
         if !mutated!(LeaseFence) {
-            unit.check(self.key.clone(), Expect::Version(self.version.clone()));
+            transaction.check(self.key.clone(), Expect::Version(self.version.clone()));
         }
     }
 
     /// Whether it still stands.
-    pub(crate) async fn holds(&self, journal: &Journal) -> Result<bool> {
-        let now = journal.store().get(&self.key).await?;
+    pub(crate) async fn holds(&self, repository: &Repository) -> Result<bool> {
+        let now = repository.store().get(&self.key).await?;
         let holds = now.is_some_and(|record| record.version == self.version);
         if !holds {
             self.lost.store(true, Ordering::SeqCst);
@@ -40,8 +41,8 @@ impl Fence {
     }
 
     /// Takes it away, in the run's last commit.
-    pub(crate) fn remove(&self, unit: &mut Unit) {
-        unit.delete(self.key.clone(), self.version.clone());
+    pub(crate) fn remove(&self, transaction: &mut Transaction) {
+        transaction.delete(self.key.clone(), self.version.clone());
     }
 
     /// No request may begin after this: somebody else may hold the right then.

@@ -1,4 +1,5 @@
-//! One call: headers, one exchange, and what the answer means. Retries, budget and refresh are the driver's.
+//! One call: headers, one exchange, and what the answer means. Retries, budget and refresh are the
+//! driver's.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 
 use super::errors;
-use super::errors::{CallError, Meters, Outcome, RateWindow};
+use super::errors::{CallError, Meters, RateWindow, SendOutcome};
 use super::host::ClioHost;
 use super::request::{ApiRequest, Resource};
 use super::token::AccessToken;
@@ -15,7 +16,8 @@ use crate::domain::{Monotonic, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{DocumentSlice, Headers, HttpBody, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
 
-/// The API version that this crate is written for. Without it Clio uses a default that moves (Clio: API versioning policy).
+/// The API version that this crate is written for. Without it Clio uses a default that moves (Clio:
+/// API versioning policy).
 pub const API_VERSION: &str = "4.0.13";
 
 /// How this SDK names itself. Clio's firewall refuses agents that are empty or contain a URL.
@@ -59,7 +61,8 @@ impl ClioApi {
     /// Clio on `host`, reached through `transport`. `user_agent` is usually [`USER_AGENT`].
     ///
     /// # Errors
-    /// [`Code::SettingInvalid`] when the user agent is blank, is no header value or contains a URL: Clio's firewall refuses it.
+    /// [`Code::SettingInvalid`] when the user agent is blank, is no header value or contains a URL:
+    /// Clio's firewall refuses it.
     pub fn new(
         transport: Arc<dyn HttpTransport>,
         runtime: Arc<dyn Runtime>,
@@ -79,16 +82,17 @@ impl ClioApi {
         &self.host
     }
 
-    /// Clio's clock now, once an answer was seen. Counted on from there by the monotonic clock: the host's wall clock may jump meanwhile, and what an intent
-    /// created would then look older than the intent.
+    /// Clio's clock now, once an answer was seen. Counted on from there by the monotonic clock: the
+    /// host's wall clock may jump meanwhile, and what an intent created would then look older
+    /// than the intent.
     #[must_use]
     pub fn clio_now(&self) -> Option<Timestamp> {
         let (time, at) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
         Some(time + at.until(self.runtime.monotonic()))
     }
 
-    /// Sends one request and reads its answer. Sent once; practice areas follow one 307 on the same host (some firms' lists moved; Clio: help
-    /// centre 5650128005403).
+    /// Sends one request and reads its answer. Sent once; practice areas follow one 307 on the same
+    /// host (some firms' lists moved; Clio: help centre 5650128005403).
     ///
     /// # Errors
     /// [`CallError`], which says whether the request may have been executed.
@@ -102,10 +106,11 @@ impl ClioApi {
         let answer = self.exchange(token, request, limits, started).await;
         let answer = answer.map_err(|failed| if request.idempotent() { failed } else { failed.of_creation() });
         let answer = answer.map_err(|failed| failed.of_operation(&request.operation()));
-        // Only what Clio itself answered tells its time: the clock of a proxy in between may be wrong by much.
+        // Only what Clio itself answered tells its time: the clock of a proxy in between may be
+        // wrong by much.
         let time = match &answer {
             Ok((_, answered)) => answered.clio_time,
-            Err(failure) if failure.outcome == Outcome::Refused => failure.clio_time,
+            Err(failure) if failure.outcome == SendOutcome::Rejected => failure.clio_time,
             Err(_) => None,
         };
         if let Some(time) = time {
@@ -117,10 +122,12 @@ impl ClioApi {
         answer.map(|(_, answered)| answered)
     }
 
-    /// Sends bytes of a document to the storage, with exactly the signed headers and without the token.
+    /// Sends bytes of a document to the storage, with exactly the signed headers and without the
+    /// token.
     ///
     /// # Errors
-    /// [`Code::UploadUrlRefused`] before anything is sent; else what the storage or the transport answered.
+    /// [`Code::UploadUrlRefused`] before anything is sent; else what the storage or the transport
+    /// answered.
     pub async fn put_document(
         &self,
         target: &UploadTarget,
@@ -205,7 +212,8 @@ impl ClioApi {
         }
     }
 
-    /// Where a 307 leads, if it may be followed. A location without a query would lose `fields`, so it gets the request's own.
+    /// Where a 307 leads, if it may be followed. A location without a query would lose `fields`, so
+    /// it gets the request's own.
     fn moved<A>(&self, request: &ApiRequest<A>, response: &HttpResponse) -> Option<Url> {
         let location = response.headers.get("location")?;
         let mut url = if location.starts_with('/') {

@@ -1,4 +1,5 @@
-//! The `WWW-Authenticate` header: where an OAuth server says why it refuses (RFC 6750 §3), whatever the body looks like.
+//! The `WWW-Authenticate` header: where an OAuth server says why it refuses (RFC 6750 §3), whatever
+//! the body looks like.
 
 use crate::ports::Headers;
 
@@ -52,7 +53,8 @@ fn parts(value: &str) -> impl Iterator<Item = &str> {
     split.map(str::trim)
 }
 
-/// A part that begins a challenge is `scheme` or `scheme name=value`; one that goes on with it is `name=value`.
+/// A part that begins a challenge is `scheme` or `scheme name=value`; one that goes on with it is
+/// `name=value`.
 fn split_scheme(part: &str) -> (Option<&str>, &str) {
     let (first, rest) = part.split_once([' ', '\t']).unwrap_or((part, ""));
     if first.contains('=') || rest.trim_start().starts_with('=') { (None, part) } else { (Some(first), rest.trim()) }

@@ -1,4 +1,5 @@
-//! Contacts (Clio: Contacts). A sync creates and links them, and never changes one; only an admin's decision in the contact review does.
+//! Contacts (Clio: Contacts). A sync creates and links them, and never changes one; only an admin's
+//! decision in the contact review does.
 
 use core::fmt;
 
@@ -10,7 +11,8 @@ use crate::domain::{ClioId, Confidential, Timestamp};
 use crate::error::Result;
 use crate::ports::Method;
 
-/// What is asked for with every call: what is needed to recognise a contact, and no more of a person than that.
+/// What is asked for with every call: what is needed to recognise a contact, and no more of a
+/// person than that.
 pub(super) const FIELDS: &str =
     "id,type,first_name,last_name,created_at,updated_at,email_addresses{address},phone_numbers{number}";
 
@@ -95,8 +97,9 @@ impl fmt::Debug for NewContact<'_> {
 
 /// The body, field by field in this order.
 ///
-/// `name` is a contradiction in Clio's own documents: the schema requires it, the guide prefers `first_name` and `last_name` and has Clio infer
-/// those from `name` where they are missing. Both are sent: the schema is satisfied, nothing is left to infer, and as `name` comes first,
+/// `name` is a contradiction in Clio's own documents: the schema requires it, the guide prefers
+/// `first_name` and `last_name` and has Clio infer those from `name` where they are missing. Both
+/// are sent: the schema is satisfied, nothing is left to infer, and as `name` comes first,
 /// whoever applies the fields one after the other ends with the two that CaseHug has.
 #[derive(Serialize)]
 struct Body<'a> {
@@ -174,7 +177,8 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-/// Changes a contact that an admin decided to change, unless it was changed since `etag` was read (Clio: If-Match).
+/// Changes a contact that an admin decided to change, unless it was changed since `etag` was read
+/// (Clio: If-Match).
 ///
 /// # Errors
 /// [`Code::Internal`](crate::Code::Internal) if the body cannot be built.
@@ -196,7 +200,8 @@ pub fn show_tagged(id: ClioId) -> ApiRequest<Contact> {
     ApiRequest::show(Resource::Contacts, Path::of(Resource::Contacts, id).with("fields", &fields)).about(id)
 }
 
-/// Persons in which this address occurs. Clio's `query` is a wildcard over a dozen fields: every address of every answer must be compared.
+/// Persons in which this address occurs. Clio's `query` is a wildcard over a dozen fields: every
+/// address of every answer must be compared.
 #[must_use]
 pub fn search_email(email: &str) -> ApiRequest<Page<Contact>> {
     ApiRequest::list(Resource::Contacts, persons().with("query", email))

@@ -1,9 +1,10 @@
 //! Reading answers: strict about the envelope, lenient about a record's fields.
 //!
-//! A list that cannot be read as a list, or a link to a next page that cannot be followed, is a failure: taking it for the end
-//! would miss a record and create a duplicate. An optional field that is absent, null or of another type is simply absent, so
-//! that a change in Clio that does not concern us does not stop a firm's sync. Unknown fields are skipped. Nothing is copied into a JSON tree
-//! on the way: what is client data goes straight into [`Confidential`].
+//! A list that cannot be read as a list, or a link to a next page that cannot be followed, is a
+//! failure: taking it for the end would miss a record and create a duplicate. An optional field
+//! that is absent, null or of another type is simply absent, so that a change in Clio that does not
+//! concern us does not stop a firm's sync. Unknown fields are skipped. Nothing is copied into a
+//! JSON tree on the way: what is client data goes straight into [`Confidential`].
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -18,7 +19,8 @@ use super::host::ClioHost;
 use super::request::{ApiRequest, Page, Resource};
 use crate::domain::{ClioId, Confidential, Timestamp};
 
-/// Why the body of a success could not be read. A fixed word: the text of a parser may quote the body.
+/// Why the body of a success could not be read. A fixed word: the text of a parser may quote the
+/// body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable(pub &'static str);
 

@@ -1,6 +1,8 @@
-//! Documents (Clio: Documents): a stub, its bytes on the storage, and the PATCH that makes it visible.
+//! Documents (Clio: Documents): a stub, its bytes on the storage, and the PATCH that makes it
+//! visible.
 //!
-//! A stub carries three external properties, by which it is found again after a crash. Clio allows five, so a firm keeps two.
+//! A stub carries three external properties, by which it is found again after a crash. Clio allows
+//! five, so a firm keeps two.
 
 use core::fmt;
 
@@ -20,7 +22,8 @@ pub(super) const FIELDS: &str =
     "id,created_at,matter{id},external_properties{name,value},latest_document_version{uuid,fully_uploaded}";
 /// What is asked for when a document is created for a single PUT.
 pub(super) const STUB_FIELDS: &str = "id,latest_document_version{uuid,put_url,put_headers}";
-/// What is asked for when parts are named. Clio expands one level of braces only; a part's default fields are number, address and headers.
+/// What is asked for when parts are named. Clio expands one level of braces only; a part's default
+/// fields are number, address and headers.
 pub(super) const PARTS_FIELDS: &str = "id,latest_document_version{uuid,multiparts}";
 
 const MATTER_PROPERTY: &str = "casehug_matter_id";
@@ -54,8 +57,9 @@ struct Property {
 }
 
 impl Document {
-    /// Whether it is the one of `key` in `matter`: all three properties and the matter are compared, because Clio ignores filters that it does
-    /// not know. A matter that Clio does not tell is no contradiction; the properties name CaseHug's own.
+    /// Whether it is the one of `key` in `matter`: all three properties and the matter are
+    /// compared, because Clio ignores filters that it does not know. A matter that Clio does
+    /// not tell is no contradiction; the properties name CaseHug's own.
     #[must_use]
     pub fn is_for(&self, key: &DocumentKey, matter: ClioId) -> bool {
         let has = |name: &str, value: &str| {
@@ -69,8 +73,8 @@ impl Document {
             && has(UPLOAD_PROPERTY, key.upload.as_str())
     }
 
-    /// Whether this version is complete. Answers the question that an error on finishing leaves open: Clio refuses to finish twice, and tells so in
-    /// its message only.
+    /// Whether this version is complete. Answers the question that an error on finishing leaves
+    /// open: Clio refuses to finish twice, and tells so in its message only.
     #[must_use]
     pub fn is_finished(&self, uuid: &str) -> bool {
         self.fully_uploaded == Some(true) && self.uuid.as_deref() == Some(uuid)
@@ -237,7 +241,8 @@ struct Progress<'a> {
     multiparts: Vec<NewPart>,
 }
 
-/// Creates a stub and asks for the addresses of its bytes. Not idempotent; what it leaves behind is invisible until it is finished.
+/// Creates a stub and asks for the addresses of its bytes. Not idempotent; what it leaves behind is
+/// invisible until it is finished.
 ///
 /// # Errors
 /// [`Code::Internal`](crate::Code::Internal) if the body cannot be built.
@@ -252,8 +257,9 @@ pub fn create(document: &NewDocument<'_>) -> Result<ApiRequest<DocumentStub>> {
     ApiRequest::create(Resource::Documents, stubs(document.parts), &body(document, parent, Some(properties)))
 }
 
-/// Asks for fresh addresses for a document that is there already: a new version of it. Repeating it creates no further document. The
-/// properties stay as they are: sent again they would add up beyond Clio's five.
+/// Asks for fresh addresses for a document that is there already: a new version of it. Repeating it
+/// creates no further document. The properties stay as they are: sent again they would add up
+/// beyond Clio's five.
 ///
 /// # Errors
 /// [`Code::Internal`](crate::Code::Internal) if the body cannot be built.
@@ -263,8 +269,8 @@ pub fn new_version(id: ClioId, document: &NewDocument<'_>) -> Result<ApiRequest<
     Ok(ApiRequest::change(Method::Post, Resource::Documents, stubs(document.parts), &body)?.about(id))
 }
 
-/// Names further parts, at most [`PARTS_PER_REQUEST`](super::PARTS_PER_REQUEST). Each part once: whose address expired, or was lost on the way, needs
-/// [`new_version`].
+/// Names further parts, at most [`PARTS_PER_REQUEST`](super::PARTS_PER_REQUEST). Each part once:
+/// whose address expired, or was lost on the way, needs [`new_version`].
 ///
 /// # Errors
 /// [`Code::Internal`](crate::Code::Internal) if the body cannot be built.
@@ -273,8 +279,9 @@ pub fn add_parts(id: ClioId, uuid: &str, parts: &[Part]) -> Result<ApiRequest<Do
     Ok(ApiRequest::change(Method::Patch, Resource::Documents, of(id, PARTS_FIELDS), &body)?.about(id))
 }
 
-/// Says that all bytes are there; from now on the document is visible. Repeating it does no harm, but Clio answers an error: ask
-/// [`show`] and [`Document::is_finished`]. [`Code::DocumentProcessing`](crate::Code::DocumentProcessing) means: ask again.
+/// Says that all bytes are there; from now on the document is visible. Repeating it does no harm,
+/// but Clio answers an error: ask [`show`] and [`Document::is_finished`].
+/// [`Code::DocumentProcessing`](crate::Code::DocumentProcessing) means: ask again.
 ///
 /// # Errors
 /// [`Code::Internal`](crate::Code::Internal) if the body cannot be built.
@@ -289,14 +296,15 @@ pub fn show(id: ClioId) -> ApiRequest<Document> {
     ApiRequest::show(Resource::Documents, of(id, FIELDS)).about(id)
 }
 
-/// Documents of a matter that belong to an upload, stubs included. Check each with [`Document::is_for`].
+/// Documents of a matter that belong to an upload, stubs included. Check each with
+/// [`Document::is_for`].
 #[must_use]
 pub fn by_upload(matter: ClioId, upload: &UploadId) -> ApiRequest<Page<Document>> {
     by_property(matter, UPLOAD_PROPERTY, upload.as_str())
 }
 
-/// Documents of a matter that belong to an upload and that people see: a version of each was finished, though perhaps
-/// not its latest.
+/// Documents of a matter that belong to an upload and that people see: a version of each was
+/// finished, though perhaps not its latest.
 #[must_use]
 pub fn published_by_upload(matter: ClioId, upload: &UploadId) -> ApiRequest<Page<Document>> {
     with_property(matter, UPLOAD_PROPERTY, upload.as_str(), false)

@@ -1,11 +1,14 @@
 //! What went wrong with a call, told by status and type, never by message text.
 //!
-//! Four shapes of refusals reach the client (Clio's own JSON, OAuth's JSON, the storage's XML, a firewall's or gateway's page), and the shape
-//! matters as much as the status: only an answer of Clio or of the storage itself says that the request is over. An answer from something in
-//! between, a page or JSON, says nothing about what Clio did, or will still do, with a request that was forwarded.
+//! Four shapes of refusals reach the client (Clio's own JSON, OAuth's JSON, the storage's XML, a
+//! firewall's or gateway's page), and the shape matters as much as the status: only an answer of
+//! Clio or of the storage itself says that the request is over. An answer from something in
+//! between, a page or JSON, says nothing about what Clio did, or will still do, with a request that
+//! was forwarded.
 //!
-//! The strongest evidence decides. A `Bearer` challenge with an `error` is written by whoever checks tokens, so it comes before the body and
-//! its type: Doorkeeper, the usual OAuth server of Rails applications, refuses a dead token with an empty body that calls itself HTML.
+//! The strongest evidence decides. A `Bearer` challenge with an `error` is written by whoever
+//! checks tokens, so it comes before the body and its type: Doorkeeper, the usual OAuth server of
+//! Rails applications, refuses a dead token with an empty body that calls itself HTML.
 
 use core::time::Duration;
 
@@ -25,22 +28,24 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What a failed call means for what it was to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SendOutcome {
     /// Not one byte was written.
     NotSent,
-    /// Clio itself answered (its JSON), or the storage (its XML): the request is over. With a status of 5xx it may have been executed.
-    Refused,
-    /// It may have been executed, or may still be: time-out, broken connection, a gateway's answer, a success that cannot be read.
+    /// Clio itself answered (its JSON), or the storage (its XML): the request is over. With a
+    /// status of 5xx it may have been executed.
+    Rejected,
+    /// It may have been executed, or may still be: time-out, broken connection, a gateway's answer,
+    /// a success that cannot be read.
     Unknown,
 }
 
-impl Outcome {
+impl SendOutcome {
     /// The stable name, for logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::NotSent => "not_sent",
-            Self::Refused => "refused",
+            Self::Rejected => "refused",
             Self::Unknown => "unknown",
         }
     }
@@ -63,10 +68,11 @@ pub struct CallError {
     /// Code, retry verdict, and status and Clio's error type as context.
     pub error: Error,
     /// What it means for what the call was to do.
-    pub outcome: Outcome,
+    pub outcome: SendOutcome,
     /// The status, if there was an answer.
     pub http_status: Option<u16>,
-    /// The type of the error as Clio, OAuth or the storage names it: `^[A-Za-z0-9_]{1,64}$`, else absent.
+    /// The type of the error as Clio, OAuth or the storage names it: `^[A-Za-z0-9_]{1,64}$`, else
+    /// absent.
     pub clio_type: Option<String>,
     /// The budget, if the answer told it.
     pub rate: Option<RateWindow>,
@@ -78,11 +84,12 @@ impl CallError {
     /// Something that went wrong before anything was sent.
     #[must_use]
     pub fn not_sent(error: Error) -> Self {
-        Self { error, outcome: Outcome::NotSent, http_status: None, clio_type: None, rate: None, clio_time: None }
+        Self { error, outcome: SendOutcome::NotSent, http_status: None, clio_type: None, rate: None, clio_time: None }
     }
 
-    /// A 403 of Clio has two causes (Clio: FAQ): the role of the user, or a permission of the app. If the resource could not even be
-    /// listed when the firm connected, it is the permission: [`Code::AppPermissionMissing`] instead of [`Code::UserRoleForbids`].
+    /// A 403 of Clio has two causes (Clio: FAQ): the role of the user, or a permission of the app.
+    /// If the resource could not even be listed when the firm connected, it is the permission:
+    /// [`Code::AppPermissionMissing`] instead of [`Code::UserRoleForbids`].
     #[must_use]
     pub fn refine_forbidden(mut self, resource_readable: bool) -> Self {
         if self.error.code() == Code::UserRoleForbids && !resource_readable {
@@ -94,7 +101,7 @@ impl CallError {
     pub(super) fn of_transport(failure: HttpFailure) -> Self {
         let mut failed = Self::not_sent(transport_error(failure));
         if failure.sent == Sent::Maybe {
-            failed.outcome = Outcome::Unknown;
+            failed.outcome = SendOutcome::Unknown;
         }
         failed
     }
@@ -107,7 +114,7 @@ impl CallError {
 
     /// Notes which of the fields that were sent a refusal of Clio's own names.
     pub(super) fn about_field_of(mut self, sent: &[u8], answer: &[u8]) -> Self {
-        if self.outcome == Outcome::Refused
+        if self.outcome == SendOutcome::Rejected
             && matches!(self.http_status, Some(400 | 422))
             && let Some(field) = named_field(sent, answer)
         {
@@ -116,10 +123,11 @@ impl CallError {
         self
     }
 
-    /// What a request that creates a record leaves behind: if it may have been executed, it must be looked for before it is repeated.
+    /// What a request that creates a record leaves behind: if it may have been executed, it must be
+    /// looked for before it is repeated.
     pub(super) fn of_creation(mut self) -> Self {
-        if self.outcome == Outcome::Unknown {
-            self.error = self.error.retry_as(Retry::ProbeFirst);
+        if self.outcome == SendOutcome::Unknown {
+            self.error = self.error.retry_as(Retry::LookupFirst);
         }
         self
     }
@@ -182,9 +190,11 @@ pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -
     let shape = Shape::of(response);
     let status = response.status;
     let (kind, own) = match &shape {
-        // These two say that the server behind did not answer: whatever their shape, Clio's API did not write them.
+        // These two say that the server behind did not answer: whatever their shape, Clio's API did
+        // not write them.
         Shape::Api(kind) => (kind.clone(), !matches!(status, 502 | 504)),
-        // Gateways write JSON of this shape too, for a request that may still be executed behind them.
+        // Gateways write JSON of this shape too, for a request that may still be executed behind
+        // them.
         Shape::OAuth(kind) => (kind.clone(), status < 500 && status != 408),
         Shape::Bearer => (None, matches!(status, 401 | 403)),
         Shape::Page | Shape::Other => (None, false),
@@ -205,7 +215,8 @@ pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -
         // Only Clio's own words say something about a role; a bare 403 is a firewall's.
         (403, _) if own => Code::UserRoleForbids,
         (403, _) => Code::FirewallAnswer,
-        // A refusal that cannot be read may be anyone's, or a "still processing": it decides nothing for good.
+        // A refusal that cannot be read may be anyone's, or a "still processing": it decides
+        // nothing for good.
         _ if !own => Code::ClioAnswerInvalid,
         (404, _) => Code::ClioNotFound,
         (409 | 412, _) => Code::ClioConflict,
@@ -221,7 +232,7 @@ pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -
     }
     CallError {
         error,
-        outcome: if own { Outcome::Refused } else { Outcome::Unknown },
+        outcome: if own { SendOutcome::Rejected } else { SendOutcome::Unknown },
         http_status: Some(status),
         clio_type: kind,
         rate: meters.rate,
@@ -234,7 +245,7 @@ pub(super) fn unreadable(response: &HttpResponse, meters: Meters, reason: &'stat
     let code = if is_page(response) { Code::FirewallAnswer } else { Code::ClioAnswerInvalid };
     CallError {
         error: described(code, Some(response.status), None).with("reason", reason),
-        outcome: Outcome::Unknown,
+        outcome: SendOutcome::Unknown,
         http_status: Some(response.status),
         clio_type: None,
         rate: meters.rate,
@@ -242,7 +253,8 @@ pub(super) fn unreadable(response: &HttpResponse, meters: Meters, reason: &'stat
     }
 }
 
-/// An answer of the document storage that is no success. S3 answers in XML: `Error`, `Code`, `Message` (Clio: Documents).
+/// An answer of the document storage that is no success. S3 answers in XML: `Error`, `Code`,
+/// `Message` (Clio: Documents).
 pub(super) fn storage_refusal(response: &HttpResponse) -> CallError {
     let status = response.status;
     let kind = if is_page(response) { None } else { storage_code(&response.body) };
@@ -256,7 +268,7 @@ pub(super) fn storage_refusal(response: &HttpResponse) -> CallError {
     };
     CallError {
         error: described(code, Some(status), kind.as_deref()).with("at", "storage"),
-        outcome: if kind.is_some() { Outcome::Refused } else { Outcome::Unknown },
+        outcome: if kind.is_some() { SendOutcome::Rejected } else { SendOutcome::Unknown },
         http_status: Some(status),
         clio_type: kind,
         rate: None,
@@ -344,14 +356,16 @@ pub(super) fn is_page(response: &HttpResponse) -> bool {
     declared.contains("html") || start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
 }
 
-/// The text of the `Code` element of S3's error document. Not an XML parser: a plain word between two literal tags, or nothing.
+/// The text of the `Code` element of S3's error document. Not an XML parser: a plain word between
+/// two literal tags, or nothing.
 fn storage_code(body: &[u8]) -> Option<String> {
     let text = core::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once("<Error>")?.1.split_once("<Code>")?;
     word(rest.split_once("</Code>")?.0.to_owned())
 }
 
-/// How long a rate-limited client is to wait: `Retry-After` in seconds, else the end of the window against Clio's own clock.
+/// How long a rate-limited client is to wait: `Retry-After` in seconds, else the end of the window
+/// against Clio's own clock.
 fn asked_wait(headers: &Headers, meters: Meters, now: Timestamp) -> Option<Duration> {
     let told = headers.get("retry-after").and_then(|value| value.trim().parse::<u64>().ok()).map(Duration::from_secs);
     let window = || {

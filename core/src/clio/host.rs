@@ -1,7 +1,8 @@
-//! Where Clio is: four regions with nothing in common but the software, or a host of one's own (a simulator, a proxy).
+//! Where Clio is: four regions with nothing in common but the software, or a host of one's own (a
+//! simulator, a proxy).
 //!
-//! A token of one region is worth nothing in another, and a wrong host answers a plain 401 (Clio: FAQ), so every URL of this crate is
-//! built here, from one value.
+//! A token of one region is worth nothing in another, and a wrong host answers a plain 401 (Clio:
+//! FAQ), so every URL of this crate is built here, from one value.
 
 use url::{Host, Url};
 
@@ -12,7 +13,8 @@ use crate::error::{Code, Error, Result};
 /// Where the API's paths begin.
 const API: &str = "/api/v4/";
 
-/// A region of Clio Manage. Each has its own accounts and its own developer applications. Firms of the United Kingdom are in `Eu`.
+/// A region of Clio Manage. Each has its own accounts and its own developer applications. Firms of
+/// the United Kingdom are in `Eu`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Region {
     /// `app.clio.com`
@@ -67,7 +69,8 @@ impl core::str::FromStr for Region {
 impl core::str::FromStr for ClioHost {
     type Err = Error;
 
-    /// Reads a region's short name (`us`, `eu`, `ca`, `au`), or an origin as [`custom`](Self::custom) takes it.
+    /// Reads a region's short name (`us`, `eu`, `ca`, `au`), or an origin as
+    /// [`custom`](Self::custom) takes it.
     ///
     /// # Errors
     /// [`Code::UrlRefused`].
@@ -79,7 +82,8 @@ impl core::str::FromStr for ClioHost {
     }
 }
 
-/// One Clio: its API, its OAuth endpoints, its pages for people, and the storage that it may send documents to.
+/// One Clio: its API, its OAuth endpoints, its pages for people, and the storage that it may send
+/// documents to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClioHost {
     name: &'static str,
@@ -99,11 +103,13 @@ impl ClioHost {
         Self { name: region.name(), root, upload_hosts: Vec::new() }
     }
 
-    /// Another host. `root` is an origin, e.g. `https://clio.example.com`: `https`, or `http` to this machine's loopback addresses
-    /// (`127.0.0.0/8`, `[::1]`, `localhost`), where no eavesdropper is. The origin of a region is that region, however it is named.
+    /// Another host. `root` is an origin, e.g. `https://clio.example.com`: `https`, or `http` to
+    /// this machine's loopback addresses (`127.0.0.0/8`, `[::1]`, `localhost`), where no
+    /// eavesdropper is. The origin of a region is that region, however it is named.
     ///
     /// # Errors
-    /// [`Code::UrlRefused`] for another scheme, and for user information, a path, a query or a fragment.
+    /// [`Code::UrlRefused`] for another scheme, and for user information, a path, a query or a
+    /// fragment.
     pub fn custom(root: Url) -> Result<Self> {
         let secure = match root.scheme() {
             "https" => root.host().is_some(),
@@ -125,7 +131,8 @@ impl ClioHost {
         }
     }
 
-    /// Allows documents to be sent to one more storage host (an exact DNS name, https, default port), for the day on which Clio moves its storage.
+    /// Allows documents to be sent to one more storage host (an exact DNS name, https, default
+    /// port), for the day on which Clio moves its storage.
     ///
     /// # Errors
     /// [`Code::SettingInvalid`] when it is not a DNS name.
@@ -151,7 +158,8 @@ impl ClioHost {
         &self.root
     }
 
-    /// A URL of the API. `path_and_query` is relative to `/api/v4/`, e.g. `contacts.json?limit=1`, and percent-encoded already.
+    /// A URL of the API. `path_and_query` is relative to `/api/v4/`, e.g. `contacts.json?limit=1`,
+    /// and percent-encoded already.
     #[must_use]
     pub fn api(&self, path_and_query: &str) -> Url {
         let (path, query) = match path_and_query.split_once('?') {
@@ -181,11 +189,13 @@ impl ClioHost {
         url
     }
 
-    /// Whether a document may be sent to `put_url`: Clio names the address in an answer, and the bytes are client data, so the answer is
-    /// not believed blindly.
+    /// Whether a document may be sent to `put_url`: Clio names the address in an answer, and the
+    /// bytes are client data, so the answer is not believed blindly.
     ///
-    /// Allowed: Amazon S3 and Clio's own domain, hosts added with [`with_upload_host`](Self::with_upload_host); always https on the default
-    /// port, a DNS name, no user information. If this Clio itself is on a loopback address, loopback IP addresses too.
+    /// Allowed: Amazon S3 and Clio's own domain, hosts added with
+    /// [`with_upload_host`](Self::with_upload_host); always https on the default port, a DNS
+    /// name, no user information. If this Clio itself is on a loopback address, loopback IP
+    /// addresses too.
     ///
     /// # Errors
     /// [`Code::UploadUrlRefused`].
@@ -211,11 +221,13 @@ impl ClioHost {
         }
     }
 
-    /// Takes a URL that Clio named for the next call, to which the bearer token goes: same origin, below the API's path, and exactly the
-    /// bytes that were given. `None` if it is anything else.
+    /// Takes a URL that Clio named for the next call, to which the bearer token goes: same origin,
+    /// below the API's path, and exactly the bytes that were given. `None` if it is anything
+    /// else.
     pub(super) fn same_api(&self, text: &str) -> Option<Url> {
         let url = Url::parse(text).ok()?;
-        // A URL that the parser had to change is not followed: what would be sent is not what Clio wrote.
+        // A URL that the parser had to change is not followed: what would be sent is not what Clio
+        // wrote.
         let literal = url.as_str() == text;
         let ours = url.origin() == self.root.origin() && url.username().is_empty() && url.password().is_none();
         let below = url.path().strip_prefix(API).is_some_and(|rest| !rest.is_empty() && !rest.contains('%'));

@@ -1,4 +1,5 @@
-//! Matters (Clio: Matters). The integration creates them, reads their status, and never changes or adopts one.
+//! Matters (Clio: Matters). The integration creates them, reads their status, and never changes or
+//! adopts one.
 
 use core::fmt;
 
@@ -59,7 +60,8 @@ pub struct Matter {
     pub id: ClioId,
     /// The status; absent if Clio names one that is not known here.
     pub status: Option<MatterStatus>,
-    /// Clio's number of the matter. It often contains the client's name, and it changes: never a key.
+    /// Clio's number of the matter. It often contains the client's name, and it changes: never a
+    /// key.
     pub display_number: Option<Confidential>,
     /// The firm's own reference: CaseHug's case number.
     pub client_reference: Option<Confidential>,
@@ -186,7 +188,8 @@ pub fn changed_since(since: Timestamp) -> ApiRequest<Page<Matter>> {
     ApiRequest::list(Resource::Matters, statuses().with("updated_since", &since.to_rfc3339()))
 }
 
-/// Status and time of these matters, at most 200. One that is missing in the answer is gone, or hidden.
+/// Status and time of these matters, at most 200. One that is missing in the answer is gone, or
+/// hidden.
 #[must_use]
 pub fn statuses_of(ids: &[ClioId]) -> ApiRequest<Page<Matter>> {
     let path = ids.iter().fold(statuses(), |path, id| path.with("ids[]", &id.to_string()));

@@ -1,14 +1,19 @@
 //! Clio's API: build a request, read an answer, say what a failure means.
 //!
-//! **The model.** A function of [`contacts`], [`matters`], [`documents`], [`practice_areas`], [`users`] or [`probe`] builds an [`ApiRequest`]: plain
-//! data that knows how to read its own answer. [`ClioApi::call`] sends it once and gives an [`Answered`] or a [`CallError`]. Retries, the
-//! request budget and the refresh of tokens are the caller's, who knows what was promised to whom.
+//! **The model.** A function of [`contacts`], [`matters`], [`documents`], [`practice_areas`],
+//! [`users`] or [`lookup`] builds an [`ApiRequest`]: plain data that knows how to read its own
+//! answer. [`ClioApi::call`] sends it once and gives an [`Answered`] or a [`CallError`]. Retries,
+//! the request budget and the refresh of tokens are the caller's, who knows what was promised to
+//! whom.
 //!
-//! **What must hold.** Every request asks for its `fields`, pins the API version and names this SDK. The bearer token goes to one origin only:
-//! a redirect is not followed (one 307 of practice areas excepted), a `next` link is followed byte for byte if it is Clio's own, and document
-//! bytes go to allowed storage hosts with the signed headers and without the token. No URL, header or body reaches a log or an error.
+//! **What must hold.** Every request asks for its `fields`, pins the API version and names this
+//! SDK. The bearer token goes to one origin only: a redirect is not followed (one 307 of practice
+//! areas excepted), a `next` link is followed byte for byte if it is Clio's own, and document bytes
+//! go to allowed storage hosts with the signed headers and without the token. No URL, header or
+//! body reaches a log or an error.
 //!
-//! **When a call fails**, its [`Outcome`] is what matters for not making a duplicate: not sent, refused by Clio itself, or unknown.
+//! **When a call fails**, its [`SendOutcome`] is what matters for not making a duplicate: not sent,
+//! refused by Clio itself, or unknown.
 
 mod call;
 mod challenge;
@@ -17,10 +22,10 @@ mod decode;
 pub mod documents;
 mod errors;
 mod host;
+pub mod lookup;
 pub mod matters;
 mod parts;
 pub mod practice_areas;
-pub mod probe;
 mod refused_field;
 mod request;
 mod storage;
@@ -36,7 +41,7 @@ pub(crate) use challenge::Bearer;
 pub use contacts::{Contact, ContactChange, NewContact};
 pub use documents::{Document, DocumentStub, NewDocument, PartTarget};
 pub(crate) use errors::transport_error;
-pub use errors::{CallError, Outcome, RateWindow};
+pub use errors::{CallError, RateWindow, SendOutcome};
 pub use host::{ClioHost, Region};
 pub use matters::{Matter, MatterStatus, NewMatter};
 pub use parts::{MOST_PARTS, PARTS_PER_REQUEST, Part, PartPlan};

@@ -7,8 +7,9 @@
 //! | 50 parts per request | one call to Clio more per further 50 |
 //! | 10,000 parts per document | parts grow so that this suffices for any length |
 //!
-//! Up to 50 parts are named in the creating POST and cost no call of their own, so up to 5 GB the parts grow instead of their number.
-//! They grow to 100 MB and not further: a part is what is sent again when a connection breaks.
+//! Up to 50 parts are named in the creating POST and cost no call of their own, so up to 5 GB the
+//! parts grow instead of their number. They grow to 100 MB and not further: a part is what is sent
+//! again when a connection breaks.
 
 /// From this length on a document goes up in parts.
 const MULTIPART_FROM: u64 = 100_000_000;
@@ -63,7 +64,8 @@ impl PartPlan {
         Self { parts, batch: PARTS_PER_REQUEST }
     }
 
-    /// With at most so many parts in a request, for a line on which the addresses of fifty expire before their turn. Costs more calls.
+    /// With at most so many parts in a request, for a line on which the addresses of fifty expire
+    /// before their turn. Costs more calls.
     #[must_use]
     pub fn in_batches_of(self, parts: usize) -> Self {
         Self { batch: parts.clamp(1, PARTS_PER_REQUEST), ..self }
@@ -93,13 +95,14 @@ impl PartPlan {
         &self.parts[..self.parts.len().min(self.batch)]
     }
 
-    /// The parts in batches of one request each; the first is [`first_batch`](Self::first_batch). None for a single PUT.
+    /// The parts in batches of one request each; the first is [`first_batch`](Self::first_batch).
+    /// None for a single PUT.
     pub fn batches(&self) -> impl Iterator<Item = &[Part]> {
         self.parts.chunks(self.batch)
     }
 
-    /// Calls to Clio for one document without faults: POST, finishing PATCH, and one PATCH per further batch. PUTs go to the storage and do
-    /// not count.
+    /// Calls to Clio for one document without faults: POST, finishing PATCH, and one PATCH per
+    /// further batch. PUTs go to the storage and do not count.
     #[must_use]
     pub fn calls(&self) -> u32 {
         let further = self.parts.len().div_ceil(self.batch).saturating_sub(1);

@@ -1,12 +1,14 @@
 //! Which field a refusal is about.
 //!
-//! Clio says so in a sentence, which may quote what was sent: a client's data. So of the sentence nothing is kept. Only if it holds the name of a field that this SDK
-//! sends, and that this request did send, that name is told, as it stands in the table below.
+//! Clio says so in a sentence, which may quote what was sent: a client's data. So of the sentence
+//! nothing is kept. Only if it holds the name of a field that this SDK sends, and that this request
+//! did send, that name is told, as it stands in the table below.
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-/// The fields of what is sent to Clio that a firm's data decides. Of two that begin at one place in the sentence the first counts.
+/// The fields of what is sent to Clio that a firm's data decides. Of two that begin at one place in
+/// the sentence the first counts.
 const FIELDS: [&str; 13] = [
     "first_name",
     "last_name",
@@ -33,7 +35,8 @@ struct Sentence {
     message: String,
 }
 
-/// The field that the sentence names first. Rails writes `first_name`, `contact.first_name` or "First name".
+/// The field that the sentence names first. Rails writes `first_name`, `contact.first_name` or
+/// "First name".
 pub(super) fn named_field(sent: &[u8], answer: &[u8]) -> Option<&'static str> {
     let sentence = Zeroizing::new(serde_json::from_slice::<Answer>(answer).ok()?.error.message);
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' };

@@ -15,8 +15,9 @@ use crate::domain::ClioId;
 use crate::error::{Code, Error, Result};
 use crate::ports::Method;
 
-/// Everything but the unreserved characters of RFC 3986. Clio reads braces and commas of `fields` literally and encoded; its own `next` links
-/// carry them encoded, and so do we: a literal brace is no valid URL, and not every HTTP stack passes it.
+/// Everything but the unreserved characters of RFC 3986. Clio reads braces and commas of `fields`
+/// literally and encoded; its own `next` links carry them encoded, and so do we: a literal brace is
+/// no valid URL, and not every HTTP stack passes it.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The largest answer with one record.
@@ -60,8 +61,10 @@ impl Resource {
     }
 }
 
-/// One call of Clio's API whose answer is an `A`. Built by the functions of [`contacts`](super::contacts), [`matters`](super::matters) and
-/// the other modules; sent by [`ClioApi::call`](super::ClioApi::call). It holds client data: `Debug` shows method and resource only.
+/// One call of Clio's API whose answer is an `A`. Built by the functions of
+/// [`contacts`](super::contacts), [`matters`](super::matters) and the other modules; sent by
+/// [`ClioApi::call`](super::ClioApi::call). It holds client data: `Debug` shows method and resource
+/// only.
 pub struct ApiRequest<A> {
     pub(super) method: Method,
     pub(super) resource: Resource,
@@ -110,8 +113,8 @@ impl<A> ApiRequest<A> {
         self.method == Method::Get
     }
 
-    /// Whether sending it twice leaves Clio as sending it once does. Requests that create a record are not idempotent: Clio has no
-    /// idempotency key.
+    /// Whether sending it twice leaves Clio as sending it once does. Requests that create a record
+    /// are not idempotent: Clio has no idempotency key.
     #[must_use]
     pub fn idempotent(&self) -> bool {
         self.idempotent
@@ -174,7 +177,7 @@ impl<T: DeserializeOwned> ApiRequest<Page<T>> {
 
 impl ApiRequest<()> {
     /// GET whose answer is of no interest, only that there is one.
-    pub(super) fn probe(resource: Resource, path: Path) -> Self {
+    pub(super) fn lookup(resource: Resource, path: Path) -> Self {
         Self::new(Method::Get, resource, path, None, true, decode::any_list)
     }
 
@@ -236,7 +239,8 @@ impl<A> fmt::Debug for ApiRequest<A> {
 /// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// The records. Clio ignores filters that it does not know, so each is compared again before it is trusted.
+    /// The records. Clio ignores filters that it does not know, so each is compared again before it
+    /// is trusted.
     pub items: Vec<T>,
     /// The request for the next page; `None` at the end.
     pub next: Option<ApiRequest<Page<T>>>,

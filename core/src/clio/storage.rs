@@ -1,8 +1,9 @@
 //! Which hosts are Clio's document storage.
 //!
-//! Clio hands out signed Amazon S3 addresses (Clio: Documents). Not every `*.amazonaws.com` is S3: anybody can have an API gateway or a load
-//! balancer there, so the service label must be S3's, in one of the documented forms of endpoints:
-//! `[bucket.]s3.amazonaws.com`, `[bucket.]s3.region.amazonaws.com`, `[bucket.]s3-region.amazonaws.com`, each with `dualstack`,
+//! Clio hands out signed Amazon S3 addresses (Clio: Documents). Not every `*.amazonaws.com` is S3:
+//! anybody can have an API gateway or a load balancer there, so the service label must be S3's, in
+//! one of the documented forms of endpoints: `[bucket.]s3.amazonaws.com`,
+//! `[bucket.]s3.region.amazonaws.com`, `[bucket.]s3-region.amazonaws.com`, each with `dualstack`,
 //! `fips` or `accelerate`.
 
 /// Whether `host` (lower case, as `Url` gives it) is Amazon S3.

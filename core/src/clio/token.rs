@@ -5,7 +5,8 @@ use core::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-/// A bearer token of one Clio user in one region. Wiped on drop, never printed, compared in constant time.
+/// A bearer token of one Clio user in one region. Wiped on drop, never printed, compared in
+/// constant time.
 #[derive(Clone)]
 pub struct AccessToken(SecretString);
 

@@ -1,7 +1,8 @@
 //! An address for the bytes of a document, as Clio signed it.
 //!
-//! The address is a secret (whoever has it can write the document) and client data (its path holds the file name), and it comes from an answer,
-//! so it is kept as text, never printed, and checked right before it is used: host, scheme, and every header.
+//! The address is a secret (whoever has it can write the document) and client data (its path holds
+//! the file name), and it comes from an answer, so it is kept as text, never printed, and checked
+//! right before it is used: host, scheme, and every header.
 
 use core::fmt;
 

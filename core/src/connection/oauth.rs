@@ -1,13 +1,16 @@
 //! Clio's OAuth endpoints, spoken by the `oauth2` crate over our own transport.
 //!
-//! Two grants only: `authorization_code` and `refresh_token`, with client id and secret in the form body, as Clio documents them. No
-//! `scope`: Clio Manage takes permissions from the developer application.
+//! Two grants only: `authorization_code` and `refresh_token`, with client id and secret in the form
+//! body, as Clio documents them. No `scope`: Clio Manage takes permissions from the developer
+//! application.
 //!
-//! **PKCE** is sent (S256), and nothing depends on it: Clio Manage does not mention it, integrators send it without harm. Should
-//! Clio check it, a code stolen from another firm's redirect cannot be redeemed through ours; the state alone does not stop that.
+//! **PKCE** is sent (S256), and nothing depends on it: Clio Manage does not mention it, integrators
+//! send it without harm. Should Clio check it, a code stolen from another firm's redirect cannot be
+//! redeemed through ours; the state alone does not stop that.
 //!
-//! **Secrets.** The `oauth2` crate holds plain strings, and its errors keep raw bodies with tokens. So its values live inside
-//! this file only: answers become secrecy types, errors become a [`Code`] and a fixed word ([`map`]), and neither is kept as a source.
+//! **Secrets.** The `oauth2` crate holds plain strings, and its errors keep raw bodies with tokens.
+//! So its values live inside this file only: answers become secrecy types, errors become a [`Code`]
+//! and a fixed word ([`map`]), and neither is kept as a source.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU16, Ordering};
@@ -41,10 +44,12 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A token answer is below 1 KiB.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// How long before its end a token is refreshed (CaseHug documents 5 minutes); a token of less than ten minutes at half its life.
+/// How long before its end a token is refreshed (CaseHug documents 5 minutes); a token of less than
+/// ten minutes at half its life.
 const LEAD: Duration = Duration::from_secs(300);
 
-/// The developer application in one of Clio's regions. Each region has its own, with its own id and secret.
+/// The developer application in one of Clio's regions. Each region has its own, with its own id and
+/// secret.
 #[derive(Clone)]
 pub struct ClioApp {
     client_id: String,
@@ -140,7 +145,8 @@ impl OAuth {
         granted(answer, asked_at).map_err(|error| sending.about(error))
     }
 
-    /// Gives an access token back. Clio: `POST /oauth/deauthorize` with the token as bearer and as form field.
+    /// Gives an access token back. Clio: `POST /oauth/deauthorize` with the token as bearer and as
+    /// form field.
     pub async fn deauthorize(&self, access: &AccessToken) -> Result<()> {
         let form = form_urlencoded::Serializer::new(String::new()).append_pair("token", access.expose()).finish();
         let headers = Headers::new()
@@ -242,15 +248,16 @@ impl<'c> AsyncHttpClient<'c> for Sending<'_> {
     }
 }
 
-/// The `oauth2` crate takes tokens under 200 only, errors under other statuses only, and an error in the header never. Servers answer all of these.
+/// The `oauth2` crate takes tokens under 200 only, errors under other statuses only, and an error
+/// in the header never. Servers answer all of these.
 fn as_the_crate_reads_it(response: &HttpResponse) -> (u16, Vec<u8>) {
     #[derive(Default, Deserialize)]
-    struct Told {
+    struct FailureLog {
         access_token: Option<IgnoredAny>,
         error: Option<String>,
     }
     let success = (200..=299).contains(&response.status);
-    let told: Told = serde_json::from_slice(&response.body).unwrap_or_default();
+    let told: FailureLog = serde_json::from_slice(&response.body).unwrap_or_default();
     let error = match told.error.filter(|error| !error.is_empty()) {
         Some(error) if !success || told.access_token.is_none() => Some(error),
         None if !success => challenge_error(response),
@@ -287,7 +294,8 @@ fn granted(answer: Result<BasicTokenResponse, TokenError>, asked_at: Timestamp) 
     })
 }
 
-/// The only place that sees an error of the `oauth2` crate. `Parse` keeps the raw answer, `Other` quotes headers.
+/// The only place that sees an error of the `oauth2` crate. `Parse` keeps the raw answer, `Other`
+/// quotes headers.
 fn map(error: TokenError) -> Error {
     match error {
         RequestTokenError::ServerResponse(answer) => refused(oauth_error(answer.error().as_ref())),

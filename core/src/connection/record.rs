@@ -1,18 +1,21 @@
-//! The record of a firm's connection: `connection/current`. It holds no secret, and every part of the SDK reads it.
+//! The record of a firm's connection: `connection/current`. It holds no secret, and every part of
+//! the SDK reads it.
 //!
-//! Its *generation* grows with each connect, when newer tokens take a mark off (`mark.rs`), and when the firm's plan gets its API access back. Work that depends on the connection checks the record's version in its commit, so that
-//! nothing is written under a connection that meanwhile was replaced.
+//! Its *generation* grows with each connect, when newer tokens take a mark off (`mark.rs`), and
+//! when the firm's plan gets its API access back. Work that depends on the connection checks the
+//! record's version in its commit, so that nothing is written under a connection that meanwhile was
+//! replaced.
 
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::LinkSet;
+use super::ScopeName;
 use crate::clio::{ClioHost, Resource};
 use crate::domain::{ActorId, ClioId, ConnectionId, FirmId, Timestamp};
 use crate::error::{ALL_CODES, Code, Error, Result};
 use crate::ports::Key;
-use crate::store::{Journal, Stored};
+use crate::store::{Repository, Versioned};
 
 const CONNECTIONS: &str = "connection";
 const CURRENT: &str = "current";
@@ -22,7 +25,8 @@ const CURRENT: &str = "current";
 pub struct Connection {
     /// Unique; a new one at each connect.
     pub id: ConnectionId,
-    /// 1 at the first connect, one more at each later one, and whenever it works again without one: newer tokens were found, or the firm's plan got its API access back.
+    /// 1 at the first connect, one more at each later one, and whenever it works again without one:
+    /// newer tokens were found, or the firm's plan got its API access back.
     pub generation: u64,
     /// Whether it works.
     pub state: ConnectionState,
@@ -33,12 +37,13 @@ pub struct Connection {
     pub region: String,
     /// The origin of its Clio.
     pub root: String,
-    /// The account. `None`: the app may not read it ([`Code::AppPermissionMissing`] is in the advice).
+    /// The account. `None`: the app may not read it ([`Code::AppPermissionMissing`] is in the
+    /// advice).
     pub account: Option<ClioAccount>,
     /// The person whose authorization this is. `None` as with the account.
     pub user: Option<ClioUser>,
     /// The set that its links are in: one for each account.
-    pub link_set: LinkSet,
+    pub link_set: ScopeName,
     /// What the token could read when it was tried.
     pub readable: Readable,
     /// When, on the host's clock.
@@ -48,10 +53,12 @@ pub struct Connection {
     /// When an admin, or the firm inside Clio, ended it; on the host's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// The version of the tokens that were found dead, while a reconnect is required; empty if there were none.
+    /// The version of the tokens that were found dead, while a reconnect is required; empty if
+    /// there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<String>,
-    /// What Clio may still honour after a disconnect, as a fixed word: remove the app in Clio's settings to be sure.
+    /// What Clio may still honour after a disconnect, as a fixed word: remove the app in Clio's
+    /// settings to be sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unrevoked: Option<String>,
 }
@@ -108,8 +115,9 @@ pub struct Readable {
 }
 
 impl Connection {
-    /// Whether the token could read this resource when it was tried. Without it, a 403 is a matter of the app's permissions, not of a role.
-    /// Webhooks are not tried: only creating one would tell.
+    /// Whether the token could read this resource when it was tried. Without it, a 403 is a matter
+    /// of the app's permissions, not of a role. Webhooks are not tried: only creating one would
+    /// tell.
     #[must_use]
     pub fn can_read(&self, resource: Resource) -> bool {
         match resource {
@@ -121,7 +129,8 @@ impl Connection {
         }
     }
 
-    /// Whether it is a connection to this Clio. The origin tells: earlier versions called a region `custom` when it was named by its URL.
+    /// Whether it is a connection to this Clio. The origin tells: earlier versions called a region
+    /// `custom` when it was named by its URL.
     pub(crate) fn is_of(&self, host: &ClioHost) -> bool {
         self.root == host.root().as_str()
     }
@@ -141,23 +150,23 @@ impl Connection {
         Key::new(firm, CONNECTIONS, CURRENT)
     }
 
-    pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Stored<Self>>> {
-        journal.get(&Self::key(firm)).await
+    pub(crate) async fn load(repository: &Repository, firm: &FirmId) -> Result<Option<Versioned<Self>>> {
+        repository.get(&Self::key(firm)).await
     }
 
     /// The connection, if there is one that can be used.
     ///
     /// # Errors
     /// [`Code::NotConnected`], [`Code::ReconnectRequired`], [`Code::StoreFailed`].
-    pub(crate) async fn load_usable(journal: &Journal, firm: &FirmId) -> Result<Stored<Self>> {
-        Self::usable(Self::load(journal, firm).await?)
+    pub(crate) async fn load_usable(repository: &Repository, firm: &FirmId) -> Result<Versioned<Self>> {
+        Self::usable(Self::load(repository, firm).await?)
     }
 
     /// The same of a record that was read.
     ///
     /// # Errors
     /// [`Code::NotConnected`], [`Code::ReconnectRequired`].
-    pub(crate) fn usable(stored: Option<Stored<Self>>) -> Result<Stored<Self>> {
+    pub(crate) fn usable(stored: Option<Versioned<Self>>) -> Result<Versioned<Self>> {
         let stored = stored.ok_or(Code::NotConnected)?;
         match stored.value.state {
             ConnectionState::Connected | ConnectionState::Degraded => Ok(stored),

@@ -1,22 +1,31 @@
 //! Sessions: an access token that works, for every call to Clio.
 //!
-//! **Problem.** All users, syncs and processes of a firm share one grant. Its access token ends, Clio may refuse it earlier, and Clio may
-//! or may not replace the refresh token. However many notice at once, one refresh should happen, nobody may write an older
-//! token over a newer one, and only an authorization that is really gone may bother an admin.
+//! **Problem.** All users, syncs and processes of a firm share one grant. Its access token ends,
+//! Clio may refuse it earlier, and Clio may or may not replace the refresh token. However many
+//! notice at once, one refresh should happen, nobody may write an older token over a newer one, and
+//! only an authorization that is really gone may bother an admin.
 //!
-//! **Model.** The sealed envelope in the [`TokenStore`](crate::ports::TokenStore) is the truth; every call compares its version (a read), and opens it only
-//! when it changed. Within a process one caller per firm refreshes and the others wait for it; across processes a lease (`lease.rs`) lets one do it, and the
-//! save is a compare-and-swap: a loser takes the winner's token. A refresh that was begun is finished whatever becomes of its caller (`detached.rs`).
+//! **Model.** The sealed envelope in the [`TokenStore`](crate::ports::TokenStore) is the truth;
+//! every call compares its version (a read), and opens it only when it changed. Within a process
+//! one caller per firm refreshes and the others wait for it; across processes a lease (`lease.rs`)
+//! lets one do it, and the save is a compare-and-swap: a loser takes the winner's token. A refresh
+//! that was begun is finished whatever becomes of its caller (`detached.rs`).
 //!
-//! **Life of a token.** Used until 5 minutes before its end, then refreshed. If the network or Clio fails then, or another process is at it, it is used on to its very end;
-//! after a failure the refresh is tried again half a minute later. A 401 forces one refresh ([`rejected`](Session::rejected)), unless the stored token is already another.
+//! **Life of a token.** Used until 5 minutes before its end, then refreshed. If the network or Clio
+//! fails then, or another process is at it, it is used on to its very end; after a failure the
+//! refresh is tried again half a minute later. A 401 forces one refresh
+//! ([`rejected`](Session::rejected)), unless the stored token is already another.
 //!
 //! **Failure cases.**
-//! - `invalid_grant`: the envelope is read again, and once more two seconds later; if it changed, somebody refreshed or reconnected, and theirs is used. Otherwise
-//!   the connection is marked `reconnect_required`, and the mark names the envelope that it judged: one that is stored later takes it off (`mark.rs`).
-//! - The envelope is gone at the save: the firm was disconnected meanwhile, so what was just granted is given back.
-//! - A crash between Clio's answer and the save: Clio documents that refresh tokens stay valid, and Doorkeeper that they do until the new access token is used, so the next
-//!   call refreshes again. Should Clio rotate and revoke at once, this ends in `reconnect_required`.
+//! - `invalid_grant`: the envelope is read again, and once more two seconds later; if it changed,
+//!   somebody refreshed or reconnected, and theirs is used. Otherwise the connection is marked
+//!   `reconnect_required`, and the mark names the envelope that it judged: one that is stored later
+//!   takes it off (`mark.rs`).
+//! - The envelope is gone at the save: the firm was disconnected meanwhile, so what was just
+//!   granted is given back.
+//! - A crash between Clio's answer and the save: Clio documents that refresh tokens stay valid, and
+//!   Doorkeeper that they do until the new access token is used, so the next call refreshes again.
+//!   Should Clio rotate and revoke at once, this ends in `reconnect_required`.
 
 use core::fmt;
 use core::time::Duration;
@@ -34,11 +43,12 @@ use crate::detached::detached;
 use crate::domain::{ConnectionId, FirmId, Monotonic};
 use crate::error::{Code, Error, Result};
 use crate::ports::Version;
-use crate::store::{Action, AuditEntry, AuditStatus, Journal, Stored};
+use crate::store::{Action, AuditEntry, AuditStatus, Repository, Versioned};
 
 /// How long after a failed early refresh the next one is tried.
 const PAUSE: Duration = Duration::from_secs(30);
-/// How long another process may take between Clio's answer and its save. Should Clio rotate, ours is refused in that moment.
+/// How long another process may take between Clio's answer and its save. Should Clio rotate, ours
+/// is refused in that moment.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long somebody waits for other processes' refreshes: two that die in it.
 const LONGEST_WAIT: Duration = Duration::from_secs(150);
@@ -52,7 +62,7 @@ pub struct Session(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub journal: Journal,
+    pub repository: Repository,
     pub vault: TokenVault,
     oauth: OAuth,
     firms: Mutex<HashMap<FirmId, Arc<FirmSlot>>>,
@@ -98,7 +108,7 @@ impl fmt::Debug for Grant {
 
 /// What is stored right now.
 struct Current {
-    connection: Stored<Connection>,
+    connection: Versioned<Connection>,
     opened: Opened,
 }
 
@@ -119,14 +129,15 @@ enum Why {
 }
 
 impl Session {
-    pub(crate) fn new(journal: Journal, vault: TokenVault, oauth: OAuth) -> Self {
-        Self(Arc::new(Inner { journal, vault, oauth, firms: Mutex::default() }))
+    pub(crate) fn new(repository: Repository, vault: TokenVault, oauth: OAuth) -> Self {
+        Self(Arc::new(Inner { repository, vault, oauth, firms: Mutex::default() }))
     }
 
     /// A token that is believed to work.
     ///
     /// # Errors
-    /// [`Code::NotConnected`], [`Code::ReconnectRequired`]; [`Code::OauthRefused`] (the application's id or secret); [`Code::KeyFailed`], [`Code::SealBroken`],
+    /// [`Code::NotConnected`], [`Code::ReconnectRequired`]; [`Code::OauthRefused`] (the
+    /// application's id or secret); [`Code::KeyFailed`], [`Code::SealBroken`],
     /// [`Code::StoreFailed`]; a network error when the token has ended and could not be refreshed.
     pub async fn token(&self, firm: &FirmId) -> Result<Grant> {
         let slot = self.slot(firm);
@@ -137,7 +148,8 @@ impl Session {
         self.refresh(firm, Why::Ending).await
     }
 
-    /// Clio answered 401 to `token`: another one. A caller asks once per call and then gives up with [`Code::TokenRejected`].
+    /// Clio answered 401 to `token`: another one. A caller asks once per call and then gives up
+    /// with [`Code::TokenRejected`].
     ///
     /// # Errors
     /// As [`token`](Self::token).
@@ -148,13 +160,13 @@ impl Session {
     /// Whatever becomes of the caller, a refresh that was begun is saved.
     async fn refresh(&self, firm: &FirmId, why: Why) -> Result<Grant> {
         let (this, firm) = (self.clone(), firm.clone());
-        detached(self.0.journal.runtime(), async move { this.refresh_alone(&firm, &why).await }).await
+        detached(self.0.repository.runtime(), async move { this.refresh_alone(&firm, &why).await }).await
     }
 
     async fn refresh_alone(&self, firm: &FirmId, why: &Why) -> Result<Grant> {
         let slot = self.slot(firm);
         let _alone = slot.gate.lock().await;
-        let runtime = self.0.journal.runtime();
+        let runtime = self.0.repository.runtime();
         let until = runtime.monotonic() + LONGEST_WAIT;
         let mut rounds = 0;
         while rounds < MOST_ROUNDS && runtime.monotonic() < until {
@@ -163,7 +175,7 @@ impl Session {
             if !self.is_due(&slot, &current, why) {
                 return Ok(current.grant());
             }
-            let Some(lease) = Lease::take(&self.0.journal, firm, &current.connection.value.id).await? else {
+            let Some(lease) = Lease::take(&self.0.repository, firm, &current.connection.value.id).await? else {
                 if matches!(why, Why::Ending) && self.has_life(&current) {
                     return Ok(current.grant());
                 }
@@ -171,7 +183,7 @@ impl Session {
                 continue;
             };
             let done = self.refresh_once(firm, &slot, why, lease.not_after).await;
-            lease.release(&self.0.journal).await;
+            lease.release(&self.0.repository).await;
             if let Some(grant) = done? {
                 return Ok(grant);
             }
@@ -206,7 +218,7 @@ impl Session {
             }
             Err(error) => {
                 if matches!(why, Why::Ending) && self.has_life(&current) {
-                    slot.memory().no_early_refresh_before = Some(self.0.journal.runtime().monotonic() + PAUSE);
+                    slot.memory().no_early_refresh_before = Some(self.0.repository.runtime().monotonic() + PAUSE);
                     return Ok(Some(current.grant()));
                 }
                 self.audit(firm, AuditStatus::Failed, &current.connection.value, Some(&error)).await?;
@@ -259,7 +271,7 @@ impl Session {
     /// Whether the stored envelope is, or within a moment becomes, another one.
     async fn changes_soon(&self, firm: &FirmId, current: &Current) -> Result<bool> {
         for pause in [Duration::ZERO, GRACE] {
-            self.0.journal.runtime().sleep(pause).await;
+            self.0.repository.runtime().sleep(pause).await;
             let now = self.0.vault.load(firm, &current.connection.value.id).await?;
             if now.is_some_and(|now| now.version != current.opened.version) {
                 return Ok(true);
@@ -270,7 +282,7 @@ impl Session {
 
     /// Disconnected while Clio was asked: whoever gave the tokens back may not have found these.
     async fn give_back_if_over(&self, firm: &FirmId, access: &AccessToken, id: &ConnectionId) -> Result<()> {
-        let now = Connection::load(&self.0.journal, firm).await?;
+        let now = Connection::load(&self.0.repository, firm).await?;
         let over = |state| matches!(state, ConnectionState::Revoking | ConnectionState::Disconnected);
         match now.filter(|now| now.value.id == *id && over(now.value.state)) {
             Some(now) => self.give_back(firm, &now.value, access).await,
@@ -278,9 +290,10 @@ impl Session {
         }
     }
 
-    /// The envelope is gone. If the firm is connected anew, its new grant may rest on what we hold, so that is only forgotten.
+    /// The envelope is gone. If the firm is connected anew, its new grant may rest on what we hold,
+    /// so that is only forgotten.
     async fn give_back(&self, firm: &FirmId, connection: &Connection, access: &AccessToken) -> Result<()> {
-        let now = Connection::load(&self.0.journal, firm).await?;
+        let now = Connection::load(&self.0.repository, firm).await?;
         if now.is_some_and(|now| now.value.id != connection.id) {
             return Ok(());
         }
@@ -297,19 +310,19 @@ impl Session {
         connection: &Connection,
         error: Option<&Error>,
     ) -> Result<()> {
-        let mut unit = self.0.journal.unit(firm)?;
+        let mut transaction = self.0.repository.transaction(firm)?;
         let entry = AuditEntry::by_system(Action::Refresh, status).with("connection", &connection.id);
-        unit.audit(match error {
+        transaction.audit(match error {
             Some(error) => entry.error(error),
             None => entry,
         });
-        self.0.journal.commit_or_conflict(&unit).await.map(|_| ())
+        self.0.repository.commit_or_conflict(&transaction).await.map(|_| ())
     }
 
     /// Reads connection and envelope, and opens the envelope if it is not the one in memory.
     async fn current(&self, firm: &FirmId, slot: &FirmSlot) -> Result<Current> {
         for _ in 0..MOST_ROUNDS {
-            let connection = match Connection::load_usable(&self.0.journal, firm).await {
+            let connection = match Connection::load_usable(&self.0.repository, firm).await {
                 Ok(connection) => connection,
                 // Newer tokens than those that were judged.
                 Err(error) if error.code() == Code::ReconnectRequired && self.unmark(firm).await? => continue,
@@ -334,7 +347,8 @@ impl Session {
                 };
                 return Ok(Current { connection, opened });
             }
-            // Replaced between the two reads, or lost: the commit decides which, because it expects the record that was read.
+            // Replaced between the two reads, or lost: the commit decides which, because it expects
+            // the record that was read.
             let cause = Error::new(Code::NotConnected).with("reason", "tokens_missing");
             if self.mark(firm, &connection, None, &cause).await? {
                 return Err(reconnect(&connection.value));
@@ -345,7 +359,7 @@ impl Session {
 
     fn is_due(&self, slot: &FirmSlot, current: &Current, why: &Why) -> bool {
         let tokens = &current.opened.tokens;
-        let runtime = self.0.journal.runtime();
+        let runtime = self.0.repository.runtime();
         match why {
             Why::Rejected(token) => tokens.access == *token,
             Why::Ending => {
@@ -357,7 +371,7 @@ impl Session {
     }
 
     fn has_life(&self, current: &Current) -> bool {
-        current.opened.tokens.expires_at.is_none_or(|end| self.0.journal.runtime().now() < end)
+        current.opened.tokens.expires_at.is_none_or(|end| self.0.repository.runtime().now() < end)
     }
 
     fn slot(&self, firm: &FirmId) -> Arc<FirmSlot> {

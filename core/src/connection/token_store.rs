@@ -1,4 +1,5 @@
-//! The [`TokenStore`] over the [`Store`] port: one record `tokens/<connection>` whose body is the envelope.
+//! The [`TokenStore`] over the [`Store`] port: one record `tokens/<connection>` whose body is the
+//! envelope.
 
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use crate::ports::{Commit, Expect, Key, SealedTokens, Store, Swap, TokenStore, V
 
 const TOKENS: &str = "tokens";
 
-/// Keeps sealed tokens beside everything else. A host with a vault gives its own [`TokenStore`] instead.
+/// Keeps sealed tokens beside everything else. A host with a vault gives its own [`TokenStore`]
+/// instead.
 #[derive(Clone, Debug)]
 pub struct StoreTokens {
     store: Arc<dyn Store>,
@@ -64,7 +66,8 @@ impl TokenStore for StoreTokens {
     fn delete<'a>(&'a self, firm: &'a FirmId, connection: &'a ConnectionId) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let key = key(firm, connection);
-            // A conflict means that somebody swapped in between: the new envelope has to go as well.
+            // A conflict means that somebody swapped in between: the new envelope has to go as
+            // well.
             while let Some(record) = self.store.get(&key).await? {
                 let delete = Write::Delete { key: key.clone(), version: record.version };
                 if matches!(self.store.commit(&[delete]).await?, Commit::Done { .. }) {

@@ -1,4 +1,5 @@
-//! Tokens in plain, for as short a time and in as few hands as possible, and the vault that keeps them sealed.
+//! Tokens in plain, for as short a time and in as few hands as possible, and the vault that keeps
+//! them sealed.
 
 use core::fmt;
 use core::time::Duration;
@@ -14,7 +15,7 @@ use crate::crypto::{Keyring, Sealer};
 use crate::domain::{ConnectionId, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{SealContext, SealedTokens, Swap, TokenStore, Version};
-use crate::store::Journal;
+use crate::store::Repository;
 
 /// Five seconds in all: what Clio granted exists nowhere else.
 const MOST_ATTEMPTS: u32 = 8;
@@ -28,9 +29,11 @@ pub(crate) struct Tokens {
     pub refresh: SecretString,
     /// From when on it is refreshed. `None`: only when Clio rejects it.
     pub refresh_at: Option<Timestamp>,
-    /// When the access token ends, on the host's clock, counted from before it was asked for. `None`: Clio did not say.
+    /// When the access token ends, on the host's clock, counted from before it was asked for.
+    /// `None`: Clio did not say.
     pub expires_at: Option<Timestamp>,
-    /// Grants that this one replaced, the latest first. To give one back could end this one as well, so they wait for the disconnect.
+    /// Grants that this one replaced, the latest first. To give one back could end this one as
+    /// well, so they wait for the disconnect.
     pub replaced: Vec<Replaced>,
 }
 
@@ -53,7 +56,8 @@ impl Tokens {
         }
     }
 
-    /// What a new grant takes over when it replaces this one. `ended`: Clio honours this one no more.
+    /// What a new grant takes over when it replaces this one. `ended`: Clio honours this one no
+    /// more.
     pub fn into_replaced(self, ended: bool) -> Vec<Replaced> {
         let this = (!ended).then_some(Replaced { access: self.access, refresh: self.refresh });
         this.into_iter().chain(self.replaced).take(MOST_REPLACED).collect()
@@ -106,14 +110,14 @@ struct Plain {
 /// Seals, opens, loads and swaps the tokens of all connections.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenVault {
-    journal: Journal,
+    repository: Repository,
     keyring: Keyring,
     store: Arc<dyn TokenStore>,
 }
 
 impl TokenVault {
-    pub fn new(journal: Journal, keyring: Keyring, store: Arc<dyn TokenStore>) -> Self {
-        Self { journal, keyring, store }
+    pub fn new(repository: Repository, keyring: Keyring, store: Arc<dyn TokenStore>) -> Self {
+        Self { repository, keyring, store }
     }
 
     /// The sealed tokens and their version.
@@ -137,8 +141,9 @@ impl TokenVault {
 
     /// Seals `tokens` and swaps them in. `Some` is their version; `None`: somebody else was first.
     ///
-    /// An error of the store means unknown. The same swap is tried again, because a refresh token that Clio replaced exists nowhere
-    /// else; the version is ours alone, so it tells whether an earlier attempt landed.
+    /// An error of the store means unknown. The same swap is tried again, because a refresh token
+    /// that Clio replaced exists nowhere else; the version is ours alone, so it tells whether
+    /// an earlier attempt landed.
     pub async fn swap(
         &self,
         firm: &FirmId,
@@ -178,12 +183,13 @@ impl TokenVault {
             replaced: tokens.replaced.iter().map(Replaced::plain).collect(),
         };
         let of_replaced: usize = plain.replaced.iter().map(|(access, refresh)| access.len() + refresh.len() + 2).sum();
-        // Large enough for every character escaped: a vector that grows leaves its old bytes behind.
+        // Large enough for every character escaped: a vector that grows leaves its old bytes
+        // behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(6 * (access.len() + refresh.len() + of_replaced) + 160));
         serde_json::to_writer(&mut *bytes, &plain)
             .map_err(|_| Error::new(Code::Internal).with("reason", "tokens_not_encodable"))?;
         let envelope = sealer.seal(&context(firm, connection), &bytes)?;
-        let version = Version(self.journal.new_id()?);
+        let version = Version(self.repository.new_id()?);
         let sealed = SealedTokens { version: version.clone(), envelope };
         let mut attempt = 1;
         loop {
@@ -197,7 +203,7 @@ impl TokenVault {
                 Err(error) if attempt == MOST_ATTEMPTS => {
                     return if self.holds(firm, connection, &version).await? { Ok(Some(version)) } else { Err(error) };
                 }
-                Err(_) => self.journal.runtime().sleep(Duration::from_millis(20 << attempt)).await,
+                Err(_) => self.repository.runtime().sleep(Duration::from_millis(20 << attempt)).await,
             }
             attempt += 1;
         }

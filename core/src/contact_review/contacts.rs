@@ -1,7 +1,8 @@
 //! Changes of contacts in Clio become proposals (`proposals.rs`). Nothing flows by itself.
 //!
-//! A delivery names a linked contact; Clio is asked what it says now; if that differs from what was seen last, it is proposed. What was seen last is kept as a keyed
-//! digest (`contact-known/<Clio id>`): it tells a change from a repetition, and nothing else.
+//! A delivery names a linked contact; Clio is asked what it says now; if that differs from what was
+//! seen last, it is proposed. What was seen last is kept as a keyed digest (`contact-known/<Clio
+//! id>`): it tells a change from a repetition, and nothing else.
 
 use super::proposals;
 use core::fmt;
@@ -11,15 +12,15 @@ use zeroize::Zeroizing;
 
 use super::proposals::{ContactValues, Direction, Proposed};
 use crate::calls::budget::Class;
-use crate::calls::{Caller, Context};
+use crate::calls::{ApiClient, Context};
 use crate::clio::{Contact, contacts};
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::crypto::Keyring;
 use crate::domain::{Applied, ClientId, ClioId, Confidential, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::links::{Name, Owner, owner_key};
 use crate::ports::{Expect, Key, Version};
-use crate::store::{Journal, Stored, Unit};
+use crate::store::{Repository, Transaction, Versioned};
 
 const KNOWN: &str = "contact-known";
 const GONE: &str = "contact-gone";
@@ -37,7 +38,8 @@ pub(crate) struct Plain {
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Known {
     digest: String,
-    /// The name in digests of its pieces: tells whether another client of the same email may be this person.
+    /// The name in digests of its pieces: tells whether another client of the same email may be
+    /// this person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<Name>,
 }
@@ -88,42 +90,49 @@ impl Plain {
     }
 }
 
-fn known_key(links: &Links, clio: ClioId) -> Key {
-    links.key(KNOWN, clio)
+fn known_key(scope: &AccountScope, clio: ClioId) -> Key {
+    scope.key(KNOWN, clio)
 }
 
 /// Adds to the commit of a contact's link, or of its change, what it says now.
 pub(crate) async fn note_known(
-    journal: &Journal,
+    repository: &Repository,
     keyring: &Keyring,
-    unit: &mut Unit,
-    links: &Links,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
     contact: &Contact,
 ) -> Result<()> {
-    let known = journal.get::<Known>(&known_key(links, contact.id)).await?;
-    let now = Known::of(keyring, &links.firm, contact).await?;
-    put_known(unit, links, contact.id, known, &now)
+    let known = repository.get::<Known>(&known_key(scope, contact.id)).await?;
+    let now = Known::of(keyring, &scope.firm, contact).await?;
+    put_known(transaction, scope, contact.id, known, &now)
 }
 
-fn put_known(unit: &mut Unit, links: &Links, clio: ClioId, known: Option<Stored<Known>>, now: &Known) -> Result<()> {
+fn put_known(
+    transaction: &mut Transaction,
+    scope: &AccountScope,
+    clio: ClioId,
+    known: Option<Versioned<Known>>,
+    now: &Known,
+) -> Result<()> {
     if known.as_ref().is_none_or(|known| known.value != *now) {
         let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
-        unit.put(known_key(links, clio), expect, now)?;
+        transaction.put(known_key(scope, clio), expect, now)?;
     }
     Ok(())
 }
 
-/// Whether this name agrees with the one that the contact had when it was seen last. `None`: nobody wrote that down.
+/// Whether this name agrees with the one that the contact had when it was seen last. `None`: nobody
+/// wrote that down.
 pub(crate) async fn known_name_agrees(
-    journal: &Journal,
+    repository: &Repository,
     keyring: &Keyring,
-    links: &Links,
+    scope: &AccountScope,
     clio: ClioId,
     name: &Name,
 ) -> Result<Option<bool>> {
-    let known = journal.get::<Known>(&known_key(links, clio)).await?;
+    let known = repository.get::<Known>(&known_key(scope, clio)).await?;
     let Some(known) = known.and_then(|known| known.value.name) else { return Ok(None) };
-    let name = name.digested(keyring.name_digests(&links.firm, clio).await?);
+    let name = name.digested(keyring.name_digests(&scope.firm, clio).await?);
     Ok(Some(known.agrees(&name)))
 }
 
@@ -134,41 +143,51 @@ struct Gone {
     seen_at: Timestamp,
 }
 
-fn gone_key(links: &Links, clio: ClioId) -> Key {
-    links.key(GONE, clio)
+fn gone_key(scope: &AccountScope, clio: ClioId) -> Key {
+    scope.key(GONE, clio)
 }
 
 /// Whether a linked contact was not in Clio when that was asked last, and the record that says so.
-pub(crate) async fn contact_is_gone(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<Version>> {
-    Ok(journal.store().get(&gone_key(links, clio)).await?.map(|record| record.version))
+pub(crate) async fn contact_is_gone(
+    repository: &Repository,
+    scope: &AccountScope,
+    clio: ClioId,
+) -> Result<Option<Version>> {
+    Ok(repository.store().get(&gone_key(scope, clio)).await?.map(|record| record.version))
 }
 
 /// Adds that Clio does not show a linked contact.
-pub(crate) fn note_contact_gone(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId) -> Result<()> {
-    let gone = Gone { seen_at: journal.runtime().now() };
-    unit.put(gone_key(links, clio), Expect::Absent, &gone).map(|_| ())
+pub(crate) fn note_contact_gone(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
+    clio: ClioId,
+) -> Result<()> {
+    let gone = Gone { seen_at: repository.runtime().now() };
+    transaction.put(gone_key(scope, clio), Expect::Absent, &gone).map(|_| ())
 }
 
 /// Adds that it shows it again.
-pub(crate) fn note_contact_there(unit: &mut Unit, links: &Links, clio: ClioId, gone: Version) {
-    unit.delete(gone_key(links, clio), gone);
+pub(crate) fn note_contact_there(transaction: &mut Transaction, scope: &AccountScope, clio: ClioId, gone: Version) {
+    transaction.delete(gone_key(scope, clio), gone);
 }
 
-/// Takes in that a contact was changed in Clio. [`Applied::Ask`], unless it `may_ask` what it says now.
+/// Takes in that a contact was changed in Clio. [`Applied::Ask`], unless it `may_ask` what it says
+/// now.
 pub(crate) async fn contact_changed(
     ctx: &Context,
-    unit: &mut Unit,
-    links: &Links,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
     clio: ClioId,
     deleted: bool,
     may_ask: bool,
 ) -> Result<Applied> {
-    let firm = &links.firm;
-    let Some(owner) = ctx.journal.get::<Owner>(&owner_key(links, "contact", clio)).await? else {
+    let firm = &scope.firm;
+    let Some(owner) = ctx.repository.get::<Owner>(&owner_key(scope, "contact", clio)).await? else {
         return Ok(Applied::NotOurs);
     };
-    let gone = contact_is_gone(&ctx.journal, links, clio).await?;
-    let review = crate::settings::load(&ctx.journal, firm).await?.contact_review;
+    let gone = contact_is_gone(&ctx.repository, scope, clio).await?;
+    let review = crate::settings::load(&ctx.repository, firm).await?.contact_review;
     if !deleted && !review && gone.is_none() {
         return Ok(Applied::Nothing);
     }
@@ -176,19 +195,19 @@ pub(crate) async fn contact_changed(
         return Ok(Applied::Ask);
     }
     // Read before Clio is asked: an answer that was overtaken by another one conflicts.
-    let known = ctx.journal.get::<Known>(&known_key(links, clio)).await?;
-    let contact = match Caller::of_firm(ctx, links, Class::Live).repeat(&contacts::show(clio)).await {
+    let known = ctx.repository.get::<Known>(&known_key(scope, clio)).await?;
+    let contact = match ApiClient::of_firm(ctx, scope, Class::Live).repeat(&contacts::show(clio)).await {
         Ok(contact) => contact,
         Err(failure) if failure.error.code() == Code::ClioNotFound => {
             if gone.is_none() {
-                note_contact_gone(&ctx.journal, unit, links, clio)?;
+                note_contact_gone(&ctx.repository, transaction, scope, clio)?;
             }
             return Ok(Applied::Nothing);
         }
         Err(failure) => return Err(failure.error),
     };
     if let Some(gone) = gone {
-        note_contact_there(unit, links, clio, gone);
+        note_contact_there(transaction, scope, clio, gone);
     }
     if !review {
         return Ok(Applied::Nothing);
@@ -198,9 +217,9 @@ pub(crate) async fn contact_changed(
     if known.as_ref().is_some_and(|known| known.value.digest == now.digest) {
         return Ok(Applied::Nothing);
     }
-    put_known(unit, links, clio, known, &now)?;
+    put_known(transaction, scope, clio, known, &now)?;
     let client = ClientId::new(owner.value.owner)?;
     let proposed = Proposed { direction: Direction::FromClio, client: &client, clio, etag: None, actor: None };
-    proposals::propose(ctx, unit, links, &proposed, &plain).await?;
-    Ok(Applied::Told)
+    proposals::propose(ctx, transaction, scope, &proposed, &plain).await?;
+    Ok(Applied::Notified)
 }

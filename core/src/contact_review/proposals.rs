@@ -1,33 +1,38 @@
 //! Proposals: a contact's change that waits for an admin, in either direction.
 //!
-//! **From Clio.** An admin accepts it, and the host is told to apply it in CaseHug and says when it did; or rejects it.
+//! **From Clio.** An admin accepts it, and the host is told to apply it in CaseHug and says when it
+//! did; or rejects it.
 //!
-//! **To Clio.** The host says that a client was changed in CaseHug. An admin accepts it, and it is sent as a PATCH that Clio refuses if the contact was changed since it was
-//! proposed (`If-Match`). Addresses and numbers are added, never removed.
+//! **To Clio.** The host says that a client was changed in CaseHug. An admin accepts it, and it is
+//! sent as a PATCH that Clio refuses if the contact was changed since it was proposed (`If-Match`).
+//! Addresses and numbers are added, never removed.
 //!
-//! **What is accepted is what was seen.** A proposal's id stands for its values: other values are another proposal, which takes the place of one that nobody has decided
-//! yet. One that was accepted stays as it is until it is applied. The values are sealed with the connection's key and go with it.
+//! **What is accepted is what was seen.** A proposal's id stands for its values: other values are
+//! another proposal, which takes the place of one that nobody has decided yet. One that was
+//! accepted stays as it is until it is applied. The values are sealed with the connection's key and
+//! go with it.
 //!
-//! **Failure cases.** The decision is committed before Clio is asked to change anything. A crash in between leaves an accepted proposal, which may be accepted again: should the
-//! change have been made, Clio says so.
+//! **Failure cases.** The decision is committed before Clio is asked to change anything. A crash in
+//! between leaves an accepted proposal, which may be accepted again: should the change have been
+//! made, Clio says so.
 
 use serde::{Deserialize, Serialize};
 
 use super::contacts::{Plain, note_known};
 use crate::calls::budget::Class;
-use crate::calls::{Caller, Context};
+use crate::calls::{ApiClient, Context};
 use crate::clio::{Contact, ContactChange, contacts};
-use crate::connection::{Connection, Links};
+use crate::connection::{AccountScope, Connection};
 use crate::domain::{
     Actor, ActorId, Address, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Timestamp,
 };
 use crate::error::{Code, Error, Result};
 use crate::links::linked_contact;
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Journal, Stored, Unit};
+use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Repository, Transaction, Versioned};
 
 const PROPOSALS: &str = "contact-proposal";
-const MOST_TURNS: usize = 8;
+const MOST_ATTEMPTS: usize = 8;
 
 /// Which way a change would go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,53 +103,54 @@ pub(crate) struct Proposed<'a> {
     pub actor: Option<&'a ActorId>,
 }
 
-/// Adds a proposal to `unit`, in place of an older one that nobody decided. Gives its id.
+/// Adds a proposal to `transaction`, in place of an older one that nobody decided. Gives its id.
 pub(crate) async fn propose(
     ctx: &Context,
-    unit: &mut Unit,
-    links: &Links,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
     proposed: &Proposed<'_>,
     plain: &Plain,
 ) -> Result<String> {
     let Proposed { direction, client, clio, .. } = *proposed;
-    let firm = &links.firm;
-    let connection = Connection::load_usable(&ctx.journal, firm).await?;
+    let firm = &scope.firm;
+    let connection = Connection::load_usable(&ctx.repository, firm).await?;
     // Sealed with its key, and gone with it.
-    unit.check(Connection::key(firm), Expect::Version(connection.version));
+    transaction.check(Connection::key(firm), Expect::Version(connection.version));
     let connection = connection.value.id;
-    for (key, stored) in all(ctx, firm, &links.id("")).await? {
+    for (key, stored) in all(ctx, firm, &scope.id("")).await? {
         let same = (stored.value.direction, stored.value.clio) == (direction, clio);
         if same && !stored.value.accepted {
-            unit.delete(key, stored.version);
+            transaction.delete(key, stored.version);
         }
     }
-    let id = ctx.journal.new_id()?;
+    let id = ctx.repository.new_id()?;
     let sealer = ctx.keyring.for_connection(firm, &connection).await?;
     let sealed = sealer.seal(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &plain.json()?)?;
     let (since, etag) = (ctx.runtime.now(), proposed.etag.clone());
     let proposal =
         Proposal { direction, client: client.clone(), clio, sealed, connection, etag, since, accepted: false };
-    unit.put(links.key(PROPOSALS, &id), Expect::Absent, &proposal)?;
+    transaction.put(scope.key(PROPOSALS, &id), Expect::Absent, &proposal)?;
     let entry = match proposed.actor {
         Some(actor) => AuditEntry::by(actor, Action::ContactReview, AuditStatus::Noted),
         None => AuditEntry::by_system(Action::ContactReview, AuditStatus::Noted),
     };
-    unit.audit(entry.with("proposal", &id).with("client", client));
-    unit.event(Event::about_contact(
+    transaction.audit(entry.with("proposal", &id).with("client", client));
+    transaction.event(Event::about_contact(
         client,
         EventBody::ContactProposed { client: client.clone(), proposal: id.clone() },
     ));
     Ok(id)
 }
 
-/// The client of this matter was changed in CaseHug. Gives the proposal's id; `None`: Clio says the same already.
+/// The client of this matter was changed in CaseHug. Gives the proposal's id; `None`: Clio says the
+/// same already.
 pub(crate) async fn propose_to_clio(ctx: &Context, actor: &Actor, matter: &MatterId) -> Result<Option<String>> {
     let firm = &actor.firm;
     let intake = ctx.intake.load(firm, matter).await?;
     intake.check()?;
     let client = &intake.client;
-    let links = Links::current(&ctx.journal, firm).await?;
-    let clio = linked_contact(&ctx.journal, &links, &client.id).await?;
+    let scope = AccountScope::current(&ctx.repository, firm).await?;
+    let clio = linked_contact(&ctx.repository, &scope, &client.id).await?;
     let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
     let plain = Plain {
         first_name: client.first_name.expose().trim().to_owned(),
@@ -152,34 +158,34 @@ pub(crate) async fn propose_to_clio(ctx: &Context, actor: &Actor, matter: &Matte
         emails: client.address().map(|address| address.shown()).into_iter().collect(),
         phones: client.number().into_iter().collect(),
     };
-    let caller = Caller::of_firm(ctx, &links, Class::Waiting);
-    let now = caller.repeat(&contacts::show_tagged(clio)).await.map_err(|failure| failure.error)?;
+    let client_api = ApiClient::of_firm(ctx, &scope, Class::Waiting);
+    let now = client_api.repeat(&contacts::show_tagged(clio)).await.map_err(|failure| failure.error)?;
     if says_all(&now, &plain) {
         return Ok(None);
     }
     let etag = Some(tag_of(&now)?.to_owned());
     let proposed = Proposed { direction: Direction::ToClio, client: &client.id, clio, etag, actor: Some(&actor.id) };
-    for _ in 0..MOST_TURNS {
-        let mut unit = ctx.journal.unit(firm)?;
-        let id = propose(ctx, &mut unit, &links, &proposed, &plain).await?;
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+    for _ in 0..MOST_ATTEMPTS {
+        let mut transaction = ctx.repository.transaction(firm)?;
+        let id = propose(ctx, &mut transaction, &scope, &proposed, &plain).await?;
+        if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
             return Ok(Some(id));
         }
     }
     Err(Code::StoreConflict.into())
 }
 
-async fn all(ctx: &Context, firm: &FirmId, prefix: &str) -> Result<Vec<(Key, Stored<Proposal>)>> {
-    let all = ctx.journal.list::<Proposal>(firm, PROPOSALS, prefix).await?;
+async fn all(ctx: &Context, firm: &FirmId, prefix: &str) -> Result<Vec<(Key, Versioned<Proposal>)>> {
+    let all = ctx.repository.list::<Proposal>(firm, PROPOSALS, prefix).await?;
     Ok(all.into_iter().map(|(id, stored)| (Key::new(firm, PROPOSALS, id), stored)).collect())
 }
 
 /// The firm's proposals, oldest first.
 pub(crate) async fn contact_proposals(ctx: &Context, firm: &FirmId) -> Result<Vec<ContactProposal>> {
-    let links = Links::current(&ctx.journal, firm).await?;
+    let scope = AccountScope::current(&ctx.repository, firm).await?;
     let mut proposals = Vec::new();
-    for (key, stored) in all(ctx, firm, &links.id("")).await? {
-        let Some(id) = links.strip(&key.id).map(str::to_owned) else { continue };
+    for (key, stored) in all(ctx, firm, &scope.id("")).await? {
+        let Some(id) = scope.strip(&key.id).map(str::to_owned) else { continue };
         let plain = open_proposal(ctx, firm, &id, &stored.value).await?;
         let Proposal { direction, client, clio, since, accepted, .. } = stored.value;
         let values = ContactValues::from(&plain);
@@ -198,32 +204,33 @@ async fn open_proposal(ctx: &Context, firm: &FirmId, id: &str, proposal: &Propos
 /// An admin's decision.
 pub(crate) async fn decide_contact(ctx: &Context, actor: &Actor, id: &str, accept: bool) -> Result<()> {
     let firm = &actor.firm;
-    let links = Links::current(&ctx.journal, firm).await?;
-    let key = links.key(PROPOSALS, id);
+    let scope = AccountScope::current(&ctx.repository, firm).await?;
+    let key = scope.key(PROPOSALS, id);
     let unknown = || Error::new(Code::RecordUnknown).with("type", "contact_proposal");
-    let Stored { value: proposal, version, .. } = ctx.journal.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
-    let mut unit = ctx.journal.unit(firm)?;
+    let Versioned { value: proposal, version, .. } = ctx.repository.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
+    let mut transaction = ctx.repository.transaction(firm)?;
     let mut accepted = None;
     match (accept, proposal.direction) {
         // The host was told to apply it, and may have.
         (_, Direction::FromClio) if proposal.accepted => {
             return Err(Error::new(Code::AlreadyDecided).with("decision", "accepted"));
         }
-        (false, _) => unit.delete(key.clone(), version),
+        (false, _) => transaction.delete(key.clone(), version),
         (true, direction) => {
             let decided = Proposal { accepted: true, ..proposal.clone() };
-            accepted = Some(unit.put(key.clone(), Expect::Version(version), &decided)?);
+            accepted = Some(transaction.put(key.clone(), Expect::Version(version), &decided)?);
             if direction == Direction::FromClio {
                 let (client, proposal) = (proposal.client.clone(), id.to_owned());
-                unit.event(Event::about_contact(&client.clone(), EventBody::ContactAccepted { client, proposal }));
+                transaction
+                    .event(Event::about_contact(&client.clone(), EventBody::ContactAccepted { client, proposal }));
             }
         }
     }
     let word = if accept { "accepted" } else { "rejected" };
-    unit.audit(reviewed(actor, id, AuditStatus::Ok).with("decision", word));
-    ctx.journal.commit_or_conflict(&unit).await?;
+    transaction.audit(reviewed(actor, id, AuditStatus::Ok).with("decision", word));
+    ctx.repository.commit_or_conflict(&transaction).await?;
     match accepted.filter(|_| proposal.direction == Direction::ToClio) {
-        Some(version) => carry_out(ctx, actor, &links, id, &proposal, version).await,
+        Some(version) => carry_out(ctx, actor, &scope, id, &proposal, version).await,
         None => Ok(()),
     }
 }
@@ -232,37 +239,37 @@ pub(crate) async fn decide_contact(ctx: &Context, actor: &Actor, id: &str, accep
 async fn carry_out(
     ctx: &Context,
     actor: &Actor,
-    links: &Links,
+    scope: &AccountScope,
     id: &str,
     proposal: &Proposal,
     version: Version,
 ) -> Result<()> {
-    let sent = send_change(ctx, links, id, proposal).await;
-    for _ in 0..MOST_TURNS {
-        let mut unit = ctx.journal.unit(&actor.firm)?;
-        let key = links.key(PROPOSALS, id);
+    let sent = send_change(ctx, scope, id, proposal).await;
+    for _ in 0..MOST_ATTEMPTS {
+        let mut transaction = ctx.repository.transaction(&actor.firm)?;
+        let key = scope.key(PROPOSALS, id);
         match &sent {
             Ok(contact) => {
-                note_known(&ctx.journal, &ctx.keyring, &mut unit, links, contact).await?;
-                unit.delete(key, version.clone());
-                unit.audit(reviewed(actor, id, AuditStatus::Ok).with("sent", true));
+                note_known(&ctx.repository, &ctx.keyring, &mut transaction, scope, contact).await?;
+                transaction.delete(key, version.clone());
+                transaction.audit(reviewed(actor, id, AuditStatus::Ok).with("sent", true));
             }
             Err(error) => {
-                unit.put(key, Expect::Version(version.clone()), proposal)?;
-                unit.audit(reviewed(actor, id, AuditStatus::Failed).error(error));
+                transaction.put(key, Expect::Version(version.clone()), proposal)?;
+                transaction.audit(reviewed(actor, id, AuditStatus::Failed).error(error));
             }
         }
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+        if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
             return sent.map(|_| ());
         }
     }
     Err(Code::StoreConflict.into())
 }
 
-async fn send_change(ctx: &Context, links: &Links, id: &str, proposal: &Proposal) -> Result<Contact> {
-    let plain = open_proposal(ctx, &links.firm, id, proposal).await?;
-    let caller = Caller::of_firm(ctx, links, Class::Waiting);
-    let show = async || caller.repeat(&contacts::show_tagged(proposal.clio)).await.map_err(|failure| failure.error);
+async fn send_change(ctx: &Context, scope: &AccountScope, id: &str, proposal: &Proposal) -> Result<Contact> {
+    let plain = open_proposal(ctx, &scope.firm, id, proposal).await?;
+    let client_api = ApiClient::of_firm(ctx, scope, Class::Waiting);
+    let show = async || client_api.repeat(&contacts::show_tagged(proposal.clio)).await.map_err(|failure| failure.error);
     let now = show().await?;
     if says_all(&now, &plain) {
         return Ok(now);
@@ -277,7 +284,7 @@ async fn send_change(ctx: &Context, links: &Links, id: &str, proposal: &Proposal
         email: plain.emails.first().filter(|email| !has_email(&now, email)).map(String::as_str),
         phone: plain.phones.first().filter(|phone| !has_phone(&now, phone)).map(String::as_str),
     };
-    match caller.repeat(&contacts::change(proposal.clio, tag, &change)?).await {
+    match client_api.repeat(&contacts::change(proposal.clio, tag, &change)?).await {
         Ok(contact) => Ok(contact),
         // Perhaps by ourselves: an answer that was lost, and the request repeated.
         Err(failure) if failure.error.code() == Code::ClioConflict => {
@@ -290,15 +297,15 @@ async fn send_change(ctx: &Context, links: &Links, id: &str, proposal: &Proposal
 
 /// The host applied an accepted proposal.
 pub(crate) async fn contact_applied(ctx: &Context, actor: &Actor, id: &str) -> Result<()> {
-    let key = Links::current(&ctx.journal, &actor.firm).await?.key(PROPOSALS, id);
-    if let Some(stored) = ctx.journal.get::<Proposal>(&key).await?
+    let key = AccountScope::current(&ctx.repository, &actor.firm).await?.key(PROPOSALS, id);
+    if let Some(stored) = ctx.repository.get::<Proposal>(&key).await?
         && stored.value.accepted
         && stored.value.direction == Direction::FromClio
     {
-        let mut unit = ctx.journal.unit(&actor.firm)?;
-        unit.delete(key, stored.version);
-        unit.audit(reviewed(actor, id, AuditStatus::Ok).with("applied", true));
-        ctx.journal.commit_or_conflict(&unit).await?;
+        let mut transaction = ctx.repository.transaction(&actor.firm)?;
+        transaction.delete(key, stored.version);
+        transaction.audit(reviewed(actor, id, AuditStatus::Ok).with("applied", true));
+        ctx.repository.commit_or_conflict(&transaction).await?;
     }
     Ok(())
 }
@@ -330,17 +337,18 @@ fn says_all(contact: &Contact, plain: &Plain) -> bool {
         && plain.phones.iter().all(|phone| has_phone(contact, phone))
 }
 
-/// Adds to a disconnect's last commit that the firm's proposals are gone: what they are sealed with goes.
-pub(crate) async fn drop_proposals(journal: &Journal, unit: &mut Unit) -> Result<()> {
-    let firm = unit.firm().clone();
-    for (id, stored) in journal.list::<Proposal>(&firm, PROPOSALS, "").await? {
-        unit.delete(Key::new(&firm, PROPOSALS, id), stored.version);
+/// Adds to a disconnect's last commit that the firm's proposals are gone: what they are sealed with
+/// goes.
+pub(crate) async fn drop_proposals(repository: &Repository, transaction: &mut Transaction) -> Result<()> {
+    let firm = transaction.firm().clone();
+    for (id, stored) in repository.list::<Proposal>(&firm, PROPOSALS, "").await? {
+        transaction.delete(Key::new(&firm, PROPOSALS, id), stored.version);
     }
     Ok(())
 }
 
 /// The connections whose data keys seal the firm's proposals.
-pub(crate) async fn sealed_with(journal: &Journal, firm: &FirmId) -> Result<Vec<ConnectionId>> {
-    let all = journal.list::<Proposal>(firm, PROPOSALS, "").await?;
+pub(crate) async fn sealed_with(repository: &Repository, firm: &FirmId) -> Result<Vec<ConnectionId>> {
+    let all = repository.list::<Proposal>(firm, PROPOSALS, "").await?;
     Ok(all.into_iter().map(|(_, stored)| stored.value.connection).collect())
 }

@@ -1,6 +1,8 @@
-//! The one place that touches the cipher: XChaCha20-Poly1305 with a random 192-bit nonce in front of the ciphertext.
+//! The one place that touches the cipher: XChaCha20-Poly1305 with a random 192-bit nonce in front
+//! of the ciphertext.
 //!
-//! The nonce is long enough to be drawn at random for as long as a key lives; a counter would have to survive crashes and restores.
+//! The nonce is long enough to be drawn at random for as long as a key lives; a counter would have
+//! to survive crashes and restores.
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};

@@ -5,12 +5,14 @@
 //! | `data-key/<connection>` | seals everything of one connection | until the connection is gone and nothing sealed with it is needed |
 //! | `firm-key/address` | HMAC key for addresses and other look-ups of one firm | for ever: a reconnected firm must find what it linked |
 //!
-//! An unwrapped key stays in memory for five minutes at most, so that a KMS is not asked for every call, and is wiped after that. A process
-//! that was the last to hear of a disconnect can therefore still *open* for five minutes; it cannot commit, because commits check the connection.
+//! An unwrapped key stays in memory for five minutes at most, so that a KMS is not asked for every
+//! call, and is wiped after that. A process that was the last to hear of a disconnect can therefore
+//! still *open* for five minutes; it cannot commit, because commits check the connection.
 //!
-//! **A process with a wrong key** must not take work from those that have the right one. So the firm's own key, which each firm has from its first connect on, is opened
-//! before anything is done for the firm ([`prove`](Keyring::prove)). What the key provider refuses is told to the log once, and asked for again half a minute later: an
-//! outage of a KMS heals by itself.
+//! **A process with a wrong key** must not take work from those that have the right one. So the
+//! firm's own key, which each firm has from its first connect on, is opened before anything is done
+//! for the firm ([`prove`](Keyring::prove)). What the key provider refuses is told to the log once,
+//! and asked for again half a minute later: an outage of a KMS heals by itself.
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -26,7 +28,7 @@ use super::Sealer;
 use crate::domain::{ClioId, ConnectionId, FirmId, Monotonic};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, DataKey, Expect, Key, KeyProvider, SealContext, WrappedKey};
-use crate::store::{Journal, Stored, Unit};
+use crate::store::{Repository, Transaction, Versioned};
 
 pub(crate) const DATA_KEYS: &str = "data-key";
 const FIRM_KEYS: &str = "firm-key";
@@ -41,7 +43,7 @@ pub struct Keyring(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    journal: Journal,
+    repository: Repository,
     keys: Arc<dyn KeyProvider>,
     opened: Mutex<HashMap<Key, (Arc<DataKey>, Monotonic)>>,
     proofs: Mutex<Proofs>,
@@ -63,16 +65,17 @@ struct KeyRecord {
 }
 
 impl Keyring {
-    /// A keyring whose records stand in this journal.
+    /// A keyring whose records stand in this repository.
     #[must_use]
-    pub fn new(journal: Journal, keys: Arc<dyn KeyProvider>) -> Self {
-        Self(Arc::new(Inner { journal, keys, opened: Mutex::default(), proofs: Mutex::default() }))
+    pub fn new(repository: Repository, keys: Arc<dyn KeyProvider>) -> Self {
+        Self(Arc::new(Inner { repository, keys, opened: Mutex::default(), proofs: Mutex::default() }))
     }
 
     /// The sealer of a connection.
     ///
     /// # Errors
-    /// [`Code::KeyFailed`] when the connection has no data key or it does not unwrap; [`Code::StoreFailed`].
+    /// [`Code::KeyFailed`] when the connection has no data key or it does not unwrap;
+    /// [`Code::StoreFailed`].
     pub async fn for_connection(&self, firm: &FirmId, connection: &ConnectionId) -> Result<Sealer> {
         let record = Key::new(firm, DATA_KEYS, connection.as_str());
         let key = match self.cached(&record) {
@@ -84,26 +87,27 @@ impl Keyring {
         Ok(self.sealer(firm, connection, key))
     }
 
-    /// Makes the data key of a new connection. It exists once `unit` is committed.
+    /// Makes the data key of a new connection. It exists once `transaction` is committed.
     ///
     /// # Errors
     /// [`Code::KeyFailed`], [`Code::RuntimeFailed`].
-    pub async fn new_connection(&self, unit: &mut Unit, connection: &ConnectionId) -> Result<Sealer> {
-        let firm = unit.firm().clone();
+    pub async fn new_connection(&self, transaction: &mut Transaction, connection: &ConnectionId) -> Result<Sealer> {
+        let firm = transaction.firm().clone();
         let record = Key::new(&firm, DATA_KEYS, connection.as_str());
-        let key = self.put_new(unit, record).await?;
+        let key = self.put_new(transaction, record).await?;
         Ok(self.sealer(&firm, connection, key))
     }
 
-    /// Adds the removal of a connection's data key to `unit`, if there is one. What was sealed with it can then never be opened again.
+    /// Adds the removal of a connection's data key to `transaction`, if there is one. What was
+    /// sealed with it can then never be opened again.
     ///
     /// # Errors
     /// [`Code::StoreFailed`].
-    pub async fn drop_connection(&self, unit: &mut Unit, connection: &ConnectionId) -> Result<()> {
-        let record = Key::new(unit.firm(), DATA_KEYS, connection.as_str());
+    pub async fn drop_connection(&self, transaction: &mut Transaction, connection: &ConnectionId) -> Result<()> {
+        let record = Key::new(transaction.firm(), DATA_KEYS, connection.as_str());
         self.opened().remove(&record);
-        if let Some(stored) = self.0.journal.get::<KeyRecord>(&record).await? {
-            unit.delete(record, stored.version);
+        if let Some(stored) = self.0.repository.get::<KeyRecord>(&record).await? {
+            transaction.delete(record, stored.version);
         }
         Ok(())
     }
@@ -113,12 +117,13 @@ impl Keyring {
     /// # Errors
     /// [`Code::StoreFailed`].
     pub(crate) async fn connections(&self, firm: &FirmId) -> Result<Vec<ConnectionId>> {
-        let keys = self.0.journal.list::<KeyRecord>(firm, DATA_KEYS, "").await?;
+        let keys = self.0.repository.list::<KeyRecord>(firm, DATA_KEYS, "").await?;
         keys.into_iter().map(|(id, _)| ConnectionId::new(id)).collect()
     }
 
-    /// The digest under which an address is looked up: HMAC-SHA-256 under the firm's own key, in hex. `normalized` is the address as
-    /// the comparison rule has it; the same address of another firm has another digest.
+    /// The digest under which an address is looked up: HMAC-SHA-256 under the firm's own key, in
+    /// hex. `normalized` is the address as the comparison rule has it; the same address of
+    /// another firm has another digest.
     ///
     /// # Errors
     /// [`Code::KeyFailed`], [`Code::StoreFailed`].
@@ -126,7 +131,8 @@ impl Keyring {
         Ok(hex::encode(self.firm_mac(firm, "address", normalized.as_bytes()).await?))
     }
 
-    /// The digest by which a contact's values are told from others: as [`address_digest`](Self::address_digest).
+    /// The digest by which a contact's values are told from others: as
+    /// [`address_digest`](Self::address_digest).
     ///
     /// # Errors
     /// [`Code::KeyFailed`], [`Code::StoreFailed`].
@@ -134,7 +140,8 @@ impl Keyring {
         Ok(hex::encode(self.firm_mac(firm, "contact", values).await?))
     }
 
-    /// Gives the digests of the pieces of a contact's name. Those of one contact can be compared with each other, and with nothing else.
+    /// Gives the digests of the pieces of a contact's name. Those of one contact can be compared
+    /// with each other, and with nothing else.
     ///
     /// # Errors
     /// [`Code::KeyFailed`], [`Code::StoreFailed`].
@@ -154,21 +161,23 @@ impl Keyring {
         Ok(mac.chain_update(purpose).chain_update([0]))
     }
 
-    /// Wraps all keys of a firm again, with the provider's current root key. Returns how many. Safe to call at any time and again.
+    /// Wraps all keys of a firm again, with the provider's current root key. Returns how many. Safe
+    /// to call at any time and again.
     ///
     /// # Errors
     /// [`Code::KeyFailed`], [`Code::StoreFailed`].
     pub async fn rewrap(&self, firm: &FirmId) -> Result<usize> {
         let mut done = 0;
         for collection in [DATA_KEYS, FIRM_KEYS] {
-            for (id, stored) in self.0.journal.list::<KeyRecord>(firm, collection, "").await? {
+            for (id, stored) in self.0.repository.list::<KeyRecord>(firm, collection, "").await? {
                 let record = Key::new(firm, collection, id);
                 let key = self.unwrap(&record, &stored).await?;
-                let mut unit = self.0.journal.unit(firm)?;
+                let mut transaction = self.0.repository.transaction(firm)?;
                 let wrapped = self.wrap(&record, &key).await?;
-                unit.put(record, Expect::Version(stored.version), &wrapped)?;
-                // A conflict: removed, or wrapped again by somebody else, meanwhile. Either is fine.
-                if matches!(self.0.journal.commit(&unit).await?, Commit::Done { .. }) {
+                transaction.put(record, Expect::Version(stored.version), &wrapped)?;
+                // A conflict: removed, or wrapped again by somebody else, meanwhile. Either is
+                // fine.
+                if matches!(self.0.repository.commit(&transaction).await?, Commit::Done { .. }) {
                     done += 1;
                 }
             }
@@ -176,16 +185,18 @@ impl Keyring {
         Ok(done)
     }
 
-    /// Whether this process can open what is sealed for the firm. A firm without a key is no proof of anything.
+    /// Whether this process can open what is sealed for the firm. A firm without a key is no proof
+    /// of anything.
     ///
     /// # Errors
-    /// What the key provider says, now or less than half a minute ago; [`Code::StoreFailed`], [`Code::StoreCorrupt`].
+    /// What the key provider says, now or less than half a minute ago; [`Code::StoreFailed`],
+    /// [`Code::StoreCorrupt`].
     pub(crate) async fn prove(&self, firm: &FirmId) -> Result<()> {
         let record = firm_key_of(firm);
         if self.cached(&record).is_some() {
             return Ok(());
         }
-        let now = self.0.journal.runtime().monotonic();
+        let now = self.0.repository.runtime().monotonic();
         if let Some((error, _)) = self.proofs().failed.get(firm).filter(|(_, again)| now < *again) {
             return Err(error.clone());
         }
@@ -208,7 +219,7 @@ impl Keyring {
 
     /// Keeps what the key provider said about a firm's own key.
     fn note_proof(&self, firm: &FirmId, error: Option<&Error>) {
-        let again = self.0.journal.runtime().monotonic() + PROVE_AGAIN;
+        let again = self.0.repository.runtime().monotonic() + PROVE_AGAIN;
         let mut proofs = self.proofs();
         match error {
             Some(error) => {
@@ -239,25 +250,26 @@ impl Keyring {
             if let Some(key) = self.load(&record).await? {
                 return Ok(key);
             }
-            // The first use of a firm. Two processes may both get here: one put succeeds, and both then read that one.
-            let mut unit = self.0.journal.unit(firm)?;
-            self.put_new(&mut unit, record.clone()).await?;
-            self.0.journal.commit(&unit).await?;
+            // The first use of a firm. Two processes may both get here: one put succeeds, and both
+            // then read that one.
+            let mut transaction = self.0.repository.transaction(firm)?;
+            self.put_new(&mut transaction, record.clone()).await?;
+            self.0.repository.commit(&transaction).await?;
         }
     }
 
-    async fn put_new(&self, unit: &mut Unit, record: Key) -> Result<Arc<DataKey>> {
+    async fn put_new(&self, transaction: &mut Transaction, record: Key) -> Result<Arc<DataKey>> {
         let mut key = DataKey([0; 32]);
-        self.0.journal.runtime().random(&mut key.0)?;
+        self.0.repository.runtime().random(&mut key.0)?;
         let wrapped = self.wrap(&record, &key).await?;
-        unit.put(record, Expect::Absent, &wrapped)?;
+        transaction.put(record, Expect::Absent, &wrapped)?;
         Ok(Arc::new(key))
     }
 
     async fn load(&self, record: &Key) -> Result<Option<Arc<DataKey>>> {
-        let Some(stored) = self.0.journal.get::<KeyRecord>(record).await? else { return Ok(None) };
+        let Some(stored) = self.0.repository.get::<KeyRecord>(record).await? else { return Ok(None) };
         let key = Arc::new(self.unwrap(record, &stored).await?);
-        let until = self.0.journal.runtime().monotonic() + KEPT;
+        let until = self.0.repository.runtime().monotonic() + KEPT;
         self.opened().insert(record.clone(), (key.clone(), until));
         Ok(Some(key))
     }
@@ -267,7 +279,7 @@ impl Keyring {
         Ok(KeyRecord { key_id: wrapped.key_id, blob: URL_SAFE_NO_PAD.encode(wrapped.blob) })
     }
 
-    async fn unwrap(&self, record: &Key, stored: &Stored<KeyRecord>) -> Result<DataKey> {
+    async fn unwrap(&self, record: &Key, stored: &Versioned<KeyRecord>) -> Result<DataKey> {
         let blob = URL_SAFE_NO_PAD
             .decode(&stored.value.blob)
             .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", record.collection))?;
@@ -280,12 +292,12 @@ impl Keyring {
     }
 
     fn sealer(&self, firm: &FirmId, connection: &ConnectionId, key: Arc<DataKey>) -> Sealer {
-        Sealer::new(firm, connection, key, self.0.journal.runtime().clone())
+        Sealer::new(firm, connection, key, self.0.repository.runtime().clone())
     }
 
     /// The cached key. Every look-up also wipes what has been kept for too long.
     fn cached(&self, record: &Key) -> Option<Arc<DataKey>> {
-        let now = self.0.journal.runtime().monotonic();
+        let now = self.0.repository.runtime().monotonic();
         let mut opened = self.opened();
         opened.retain(|_, (_, until)| now < *until);
         opened.get(record).map(|(key, _)| key.clone())

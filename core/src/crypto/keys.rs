@@ -1,8 +1,10 @@
 //! A [`KeyProvider`] from configuration: for hosts without a KMS.
 //!
-//! Several 32-byte root keys by id, one of them current. New data keys are wrapped with the current one; older ones still
-//! unwrap what they wrapped. To rotate: add a key, make it current, call [`Keyring::rewrap`](super::Keyring::rewrap) for each firm,
-//! then remove the old key. The blob is nonce, ciphertext and tag of XChaCha20-Poly1305; the context and the key id are its associated data.
+//! Several 32-byte root keys by id, one of them current. New data keys are wrapped with the current
+//! one; older ones still unwrap what they wrapped. To rotate: add a key, make it current, call
+//! [`Keyring::rewrap`](super::Keyring::rewrap) for each firm, then remove the old key. The blob is
+//! nonce, ciphertext and tag of XChaCha20-Poly1305; the context and the key id are its associated
+//! data.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -27,11 +29,12 @@ pub struct ConfiguredKeys {
 }
 
 impl ConfiguredKeys {
-    /// Takes root keys as text: 64 hexadecimal digits, or base64 (standard or URL-safe, padded or not) of 32 bytes. `current` names the one that wraps.
+    /// Takes root keys as text: 64 hexadecimal digits, or base64 (standard or URL-safe, padded or
+    /// not) of 32 bytes. `current` names the one that wraps.
     ///
     /// # Errors
-    /// [`Code::SettingInvalid`] with a `reason`: no key is current, an id is repeated or not of the id alphabet, a key is not
-    /// 32 bytes, or all its bytes are zero (an unfilled placeholder).
+    /// [`Code::SettingInvalid`] with a `reason`: no key is current, an id is repeated or not of the
+    /// id alphabet, a key is not 32 bytes, or all its bytes are zero (an unfilled placeholder).
     pub fn from_text<'a>(
         runtime: Arc<dyn Runtime>,
         current: &str,

@@ -1,23 +1,27 @@
 //! Sealing: what must be kept, and may not be read by whoever reads the database.
 //!
-//! **Problem.** Tokens, webhook secrets and the natural key of an open intent must outlive a crash. A stolen database must
-//! not tell them, and whoever can write to it must not be able to move one firm's token into another firm's row.
+//! **Problem.** Tokens, webhook secrets and the natural key of an open intent must outlive a crash.
+//! A stolen database must not tell them, and whoever can write to it must not be able to move one
+//! firm's token into another firm's row.
 //!
-//! **Model.** Each connection has one *data key*, and the host's [`KeyProvider`](crate::ports::KeyProvider) wraps it into the
-//! record `data-key/<connection>` ([`Keyring`](super::Keyring)). A [`Sealer`] holds the unwrapped data key of one connection and
+//! **Model.** Each connection has one *data key*, and the host's
+//! [`KeyProvider`](crate::ports::KeyProvider) wraps it into the record `data-key/<connection>`
+//! ([`Keyring`](super::Keyring)). A [`Sealer`] holds the unwrapped data key of one connection and
 //! turns bytes into an *envelope*: text that stands in any record.
 //!
 //! ```json
 //! {"v":1,"key":"<connection>","box":"<base64url: nonce, ciphertext, tag>"}
 //! ```
 //!
-//! The associated data is the [`SealContext`] (format version, firm, record, field) and the connection. So an
-//! envelope opens in its own place only. Rotating the host's key re-wraps data keys; envelopes stay as they are.
+//! The associated data is the [`SealContext`] (format version, firm, record, field) and the
+//! connection. So an envelope opens in its own place only. Rotating the host's key re-wraps data
+//! keys; envelopes stay as they are.
 //!
-//! **Failure cases.** Everything that does not open is [`SealBroken`](Code::SealBroken), with a fixed word why: `not_an_envelope`,
-//! `unknown_version` (written by a later SDK), `other_key` (sealed for another connection), or `changed` (moved,
-//! cut, altered, or sealed with another key; nobody can tell these apart). A data key that
-//! is not there or does not unwrap is [`KeyFailed`](Code::KeyFailed), before any envelope is looked at.
+//! **Failure cases.** Everything that does not open is [`SealBroken`](Code::SealBroken), with a
+//! fixed word why: `not_an_envelope`, `unknown_version` (written by a later SDK), `other_key`
+//! (sealed for another connection), or `changed` (moved, cut, altered, or sealed with another key;
+//! nobody can tell these apart). A data key that is not there or does not unwrap is
+//! [`KeyFailed`](Code::KeyFailed), before any envelope is looked at.
 
 use std::sync::Arc;
 
@@ -34,8 +38,9 @@ use crate::store::encode;
 
 const VERSION: u32 = 1;
 
-/// Seals and opens values of one connection. Get one from [`Keyring::for_connection`](super::Keyring::for_connection); keep it for one
-/// piece of work, not for the life of the process.
+/// Seals and opens values of one connection. Get one from
+/// [`Keyring::for_connection`](super::Keyring::for_connection); keep it for one piece of work, not
+/// for the life of the process.
 #[derive(Clone, Debug)]
 pub struct Sealer {
     firm: FirmId,
@@ -63,7 +68,8 @@ impl Sealer {
         Self { firm: firm.clone(), connection: connection.clone(), key, runtime }
     }
 
-    /// The context of a field in one of this firm's records; `record` is collection and id, e.g. `contact/cli_1`.
+    /// The context of a field in one of this firm's records; `record` is collection and id, e.g.
+    /// `contact/cli_1`.
     #[must_use]
     pub fn context(&self, record: impl Into<String>, field: &'static str) -> SealContext {
         SealContext { firm: self.firm.to_string(), record: record.into(), field }

@@ -1,7 +1,8 @@
 //! Who asks, and whether they may.
 //!
-//! CaseHug authenticates its users; the host hands in who it is. A firm has one connection for all its users: any admin of the firm may
-//! manage it, nobody else may. Every refusal stands in the audit log of the firm that it would have concerned.
+//! CaseHug authenticates its users; the host hands in who it is. A firm has one connection for all
+//! its users: any admin of the firm may manage it, nobody else may. Every refusal stands in the
+//! audit log of the firm that it would have concerned.
 
 use super::{ActorId, FirmId};
 

@@ -1,8 +1,11 @@
-//! Email addresses in one form, for comparing, for the digest that they are looked up by, and for sending.
+//! Email addresses in one form, for comparing, for the digest that they are looked up by, and for
+//! sending.
 //!
-//! Two addresses are the same if nobody could tell them apart and every mail server takes them for one: characters that show nothing are dropped, composed and decomposed letters are
-//! one (NFC), upper and lower case too, and an international domain is compared as IDNA spells it in ASCII. What is sent, and shown to people in Clio, has the domain in its own letters.
-//! `+tag` and the dots of the local part stay: at most providers these are other mailboxes.
+//! Two addresses are the same if nobody could tell them apart and every mail server takes them for
+//! one: characters that show nothing are dropped, composed and decomposed letters are one (NFC),
+//! upper and lower case too, and an international domain is compared as IDNA spells it in ASCII.
+//! What is sent, and shown to people in Clio, has the domain in its own letters. `+tag` and the
+//! dots of the local part stay: at most providers these are other mailboxes.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use idna::AsciiDenyList;
@@ -26,7 +29,8 @@ pub(crate) struct Address {
 impl Address {
     /// Reads what should be one address and nothing else. `None`: it is not.
     ///
-    /// Clio checks no more than an `@`; a bracket or a comma that came along with a paste would be another address there for ever.
+    /// Clio checks no more than an `@`; a bracket or a comma that came along with a paste would be
+    /// another address there for ever.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
         let (local, domain) = text.split_once('@')?;
@@ -60,7 +64,8 @@ impl Address {
         (self.ascii != self.domain).then(|| self.key())
     }
 
-    /// Whether this text of Clio's is the same address. People typed it, with brackets perhaps, or a scheme.
+    /// Whether this text of Clio's is the same address. People typed it, with brackets perhaps, or
+    /// a scheme.
     pub(crate) fn is(&self, theirs: &str) -> bool {
         let theirs = theirs.rsplit_once('<').map_or(theirs, |(_, inner)| inner).trim();
         let theirs = match theirs.get(..7) {
@@ -72,7 +77,8 @@ impl Address {
         Self::parse(theirs.trim_matches(around)).is_some_and(|theirs| theirs == *self)
     }
 
-    /// What its digest may have been made of before there was this form; `text` is what the intake says.
+    /// What its digest may have been made of before there was this form; `text` is what the intake
+    /// says.
     pub(crate) fn former_keys(&self, text: &str) -> Vec<String> {
         let mut former = vec![text.trim().to_lowercase(), self.shown()];
         former.sort_unstable();
@@ -90,7 +96,8 @@ fn to_ascii(domain: &str) -> Option<String> {
         let is_host = ascii.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         is_host.then(|| ascii.into_owned())
     };
-    // In some scripts a joiner between letters makes another domain; anywhere else it is one of the characters that show nothing, and IDNA refuses it.
+    // In some scripts a joiner between letters makes another domain; anywhere else it is one of the
+    // characters that show nothing, and IDNA refuses it.
     let is_joiner = |c: char| matches!(c, '\u{200c}' | '\u{200d}');
     let domain: String = domain.chars().filter(|c| is_joiner(*c) || !is_invisible(*c)).collect();
     spelled(&domain).or_else(|| spelled(&domain.replace(is_joiner, "")))

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Applied {
     /// The host will be told.
-    Told,
+    Notified,
     /// Known, or older than what is known.
     Nothing,
     /// Not one of our matters, as far as is known yet.
@@ -16,7 +16,7 @@ pub(crate) enum Applied {
 impl Applied {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Told => "told",
+            Self::Notified => "told",
             Self::Nothing => "nothing_new",
             Self::NotOurs => "not_ours",
             Self::Ask => "asked",

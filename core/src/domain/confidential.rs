@@ -5,8 +5,8 @@ use core::fmt;
 use serde::{Deserialize, Deserializer};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// Client data: a name, an address, a title, a file name. `Debug` shows `[confidential]`; there is no `Display` and no
-/// `Serialize`, so it cannot reach a log, an error or a store by accident.
+/// Client data: a name, an address, a title, a file name. `Debug` shows `[confidential]`; there is
+/// no `Display` and no `Serialize`, so it cannot reach a log, an error or a store by accident.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Confidential(String);
 

@@ -1,4 +1,5 @@
-//! Newtype ids. An id cannot be passed where another is meant, and CaseHug's ids are checked once, where they come in.
+//! Newtype ids. An id cannot be passed where another is meant, and CaseHug's ids are checked once,
+//! where they come in.
 
 use core::fmt;
 use core::str::FromStr;
@@ -14,8 +15,8 @@ macro_rules! casehug_ids {
     ($( $(#[$doc:meta])* $name:ident $word:literal; )*) => { $(
         $(#[$doc])*
         ///
-        /// An opaque string of 1 to 128 bytes from `A-Z a-z 0-9 _ - . :`, not starting with a dot. Ids appear in logs and errors, so they MUST
-        /// NOT be made of names or addresses.
+        /// An opaque string of 1 to 128 bytes from `A-Z a-z 0-9 _ - . :`, not starting with a dot.
+        /// Ids appear in logs and errors, so they MUST NOT be made of names or addresses.
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
@@ -52,7 +53,8 @@ macro_rules! casehug_ids {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let id = String::deserialize(deserializer)?;
-                // The text of the error names the type only: an invalid id may be client data put in the wrong place.
+                // The text of the error names the type only: an invalid id may be client data put
+                // in the wrong place.
                 Self::new(id).map_err(|_| serde::de::Error::custom(concat!("invalid ", stringify!($name))))
             }
         }
@@ -83,8 +85,8 @@ fn is_valid(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
 }
 
-/// An id of a record in Clio: an int64 there and here, a decimal string in every JSON that leaves this crate for a host
-/// or a store (JavaScript rounds large integers).
+/// An id of a record in Clio: an int64 there and here, a decimal string in every JSON that leaves
+/// this crate for a host or a store (JavaScript rounds large integers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClioId(pub i64);
 

@@ -1,7 +1,8 @@
 //! The approved intake of one matter, as CaseHug hands it in.
 //!
-//! These types are the privilege boundary: notes, custom fields, tags, dates of birth, street addresses, messages and
-//! work product have no place in them, so nothing later in the SDK could send any.
+//! These types are the privilege boundary: notes, custom fields, tags, dates of birth, street
+//! addresses, messages and work product have no place in them, so nothing later in the SDK could
+//! send any.
 
 use core::fmt;
 
@@ -31,7 +32,8 @@ pub struct IntakeMatter {
     /// The firm's case number. Becomes Clio's `client_reference`.
     #[serde(default)]
     pub case_number: Option<Confidential>,
-    /// CaseHug's case type, e.g. `Divorce - Standard`, or one of its eight practice areas, e.g. `family_law`.
+    /// CaseHug's case type, e.g. `Divorce - Standard`, or one of its eight practice areas, e.g.
+    /// `family_law`.
     #[serde(default)]
     pub case_type: Option<Confidential>,
 }
@@ -84,8 +86,8 @@ pub enum DocumentStatus {
     Rejected,
 }
 
-/// Where a document comes from. Only [`ClientUpload`](Self::ClientUpload) may leave; the others exist so that a
-/// refusal can be told apart and logged.
+/// Where a document comes from. Only [`ClientUpload`](Self::ClientUpload) may leave; the others
+/// exist so that a refusal can be told apart and logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentOrigin {

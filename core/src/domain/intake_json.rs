@@ -1,10 +1,13 @@
-//! The JSON form of an intake: one reader for every host, so that a bad intake is refused with the same words everywhere.
+//! The JSON form of an intake: one reader for every host, so that a bad intake is refused with the
+//! same words everywhere.
 //!
-//! Refused: malformed JSON, a repeated key anywhere, a missing key, an unknown `status` or `origin`, an invalid id, two
-//! documents of one key, a blank title, a client without any name, an email that cannot be one, control characters in what
-//! would be sent. What is wrong with one document's name or type keeps back that document only. Keys that the format does
-//! not know are left out (CaseHug's objects carry more than Clio may see); their values are never kept.
-//! Errors name line, column and path of keys of the format: a value, or an unknown key, could be client data.
+//! Refused: malformed JSON, a repeated key anywhere, a missing key, an unknown `status` or
+//! `origin`, an invalid id, two documents of one key, a blank title, a client without any name, an
+//! email that cannot be one, control characters in what would be sent. What is wrong with one
+//! document's name or type keeps back that document only. Keys that the format does not know are
+//! left out (CaseHug's objects carry more than Clio may see); their values are never kept.
+//! Errors name line, column and path of keys of the format: a value, or an unknown key, could be
+//! client data.
 
 use std::collections::HashSet;
 
@@ -21,10 +24,12 @@ use crate::json;
 const MAX_INTAKE: usize = 8 * 1024 * 1024;
 
 impl Intake {
-    /// Reads and checks an intake: `{"matter":{…},"client":{…},"documents":[…]}` (docs/intake-format.md).
+    /// Reads and checks an intake: `{"matter":{…},"client":{…},"documents":[…]}`
+    /// (docs/intake-format.md).
     ///
     /// # Errors
-    /// [`Code::IntakeMalformed`] with `line` and `column`, or [`Code::IntakeInvalid`] with `field` and `reason`.
+    /// [`Code::IntakeMalformed`] with `line` and `column`, or [`Code::IntakeInvalid`] with `field`
+    /// and `reason`.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         if json.len() > MAX_INTAKE {
@@ -36,7 +41,8 @@ impl Intake {
         Ok(intake)
     }
 
-    /// Checks what the types alone cannot say. Hosts that build an [`Intake`] without JSON get the same check at each run.
+    /// Checks what the types alone cannot say. Hosts that build an [`Intake`] without JSON get the
+    /// same check at each run.
     ///
     /// # Errors
     /// [`Code::IntakeInvalid`] with `field` and `reason`.
@@ -77,7 +83,8 @@ impl Intake {
 }
 
 impl IntakeDocument {
-    /// Checks what would be sent of it besides its bytes. The other documents of its intake do not wait for this one to be corrected.
+    /// Checks what would be sent of it besides its bytes. The other documents of its intake do not
+    /// wait for this one to be corrected.
     pub(crate) fn check(&self) -> Result<()> {
         self.flaw().map_or(Ok(()), |(field, reason)| Err(invalid(field, reason)))
     }

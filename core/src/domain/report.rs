@@ -19,14 +19,16 @@ pub struct SyncReport {
     pub status: RunStatus,
     /// The steps in order: contact, matter, documents.
     pub steps: Vec<StepReport>,
-    /// Calls to Clio's API, retries and probes included, OAuth and storage not.
+    /// Calls to Clio's API, retries and lookups included, OAuth and storage not.
     pub calls: u32,
     /// Failures that were survived by trying again, within those calls.
     pub retries: u32,
-    /// What was answered, or not, where the run went on all the same: what left a creation in doubt, else what was tried again last.
+    /// What was answered, or not, where the run went on all the same: what left a creation in
+    /// doubt, else what was tried again last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub survived: Option<Error>,
-    /// Come back after this many milliseconds: something is in doubt, or a passing fault may be over.
+    /// Come back after this many milliseconds: something is in doubt, or a passing fault may be
+    /// over.
     #[serde(rename = "retry_after_ms", serialize_with = "millis", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub retry_after: Option<Duration>,
@@ -170,11 +172,13 @@ impl StepOutcome {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
-    /// Several contacts in Clio have this email, and their names do not tell which is meant; the one with the lowest id was linked, of those whose name agrees if some do.
+    /// Several contacts in Clio have this email, and their names do not tell which is meant; the
+    /// one with the lowest id was linked, of those whose name agrees if some do.
     SeveralContactsMatch,
     /// Another CaseHug client with the same email is linked to the same contact.
     SharedContact,
-    /// The contact that was linked has this email and another name: perhaps somebody else's who uses the same mailbox.
+    /// The contact that was linked has this email and another name: perhaps somebody else's who
+    /// uses the same mailbox.
     NameDiffers,
     /// No practice area: the intake names no case type.
     NoCaseType,

@@ -1,16 +1,19 @@
 //! Text as people type and paste it: what of it nobody meant, and what becomes of that.
 //!
-//! Which characters those are is Unicode's to say (ICU4X, which `url` brings along anyway); there is no table here.
+//! Which characters those are is Unicode's to say (ICU4X, which `url` brings along anyway); there
+//! is no table here.
 
 use icu_properties::props::{BidiControl, DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// The longest file name in bytes: what the file systems of Linux and macOS take. Clio states no limit.
+/// The longest file name in bytes: what the file systems of Linux and macOS take. Clio states no
+/// limit.
 const MOST_FILE_NAME: usize = 255;
 /// What follows the last dot is an extension up to this many bytes.
 const MOST_EXTENSION: usize = 20;
 
-/// Whether a character shows nothing and only says how others are shown: a zero-width space, a byte order mark.
+/// Whether a character shows nothing and only says how others are shown: a zero-width space, a byte
+/// order mark.
 pub(crate) fn is_invisible(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
         || CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::Format
@@ -25,7 +28,8 @@ fn breaks_line(c: char) -> bool {
     c.is_whitespace() && c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// What nobody means to have in a name, and what a reader would be deceived by: characters that control a device, or the order in which others are shown.
+/// What nobody means to have in a name, and what a reader would be deceived by: characters that
+/// control a device, or the order in which others are shown.
 ///
 /// White space at the ends is not sent, and so does not count.
 pub(crate) fn flaw(text: &str) -> Option<&'static str> {
@@ -51,7 +55,8 @@ pub(crate) fn file_name_flaw(name: &str) -> Option<&'static str> {
     }
 }
 
-/// A file name of a length that every file system takes: what is too much goes before the extension.
+/// A file name of a length that every file system takes: what is too much goes before the
+/// extension.
 pub(crate) fn file_name(name: &str) -> String {
     let name = name.trim();
     if name.len() <= MOST_FILE_NAME {

@@ -1,5 +1,5 @@
-//! Instants. Core has no clock: every value comes from the [`Runtime`](crate::ports::Runtime) or the
-//! [`Store`](crate::ports::Store).
+//! Instants. Core has no clock: every value comes from the [`Runtime`](crate::ports::Runtime) or
+//! the [`Store`](crate::ports::Store).
 
 use core::fmt;
 use core::ops::{Add, Sub};
@@ -7,9 +7,11 @@ use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A point in time in milliseconds since the Unix epoch. Whose clock it is read from (the host's, the store's, Clio's) is said where it is kept.
+/// A point in time in milliseconds since the Unix epoch. Whose clock it is read from (the host's,
+/// the store's, Clio's) is said where it is kept.
 ///
-/// In JSON it is RFC 3339 in UTC with milliseconds, in what is stored as in what is shown. Earlier versions stored the number, which is read as well.
+/// In JSON it is RFC 3339 in UTC with milliseconds, in what is stored as in what is shown. Earlier
+/// versions stored the number, which is read as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
@@ -35,7 +37,8 @@ impl Timestamp {
         }
     }
 
-    /// Reads an ISO 8601 instant, with `Z` or a numeric offset, as Clio sends them. `None` if it is none.
+    /// Reads an ISO 8601 instant, with `Z` or a numeric offset, as Clio sends them. `None` if it is
+    /// none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|instant| Self(instant.as_millisecond()))
@@ -87,7 +90,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A point on the runtime's monotonic clock: time since an origin that only this process knows. Never stored.
+/// A point on the runtime's monotonic clock: time since an origin that only this process knows.
+/// Never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Monotonic(pub Duration);
 

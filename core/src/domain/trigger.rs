@@ -2,16 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why a matter is to be synced. In ascending order of what it asks for: of several that are pending the greatest is run.
+/// Why a matter is to be synced. In ascending order of what it asks for: of several that are
+/// pending the greatest is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
-    /// The intake was created: contact and matter only. By itself; off unless the firm's settings say otherwise.
+    /// The intake was created: contact and matter only. By itself; off unless the firm's settings
+    /// say otherwise.
     Created,
     /// An older matter, in bulk.
     Backfill,
-    /// The intake, or another document of it, was approved. By itself; on unless the firm's settings say otherwise.
+    /// The intake, or another document of it, was approved. By itself; on unless the firm's
+    /// settings say otherwise.
     Approved,
     /// What failed is to be tried again.
     Retry,
@@ -33,7 +36,7 @@ impl Trigger {
     }
 
     /// Whether a person asks for this very matter.
-    pub(crate) fn is_wish(self) -> bool {
+    pub(crate) fn is_interactive(self) -> bool {
         matches!(self, Self::Retry | Self::Manual)
     }
 

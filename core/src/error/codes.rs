@@ -1,8 +1,8 @@
 //! The table of codes: the one place from which every binding and the documentation are checked.
 //!
-//! Numbers are a public contract: never reused, never renumbered. Ranges: 1xxx input, 2xxx connection, 3xxx the way to
-//! Clio, 4xxx Clio's answers, 5xxx documents, 6xxx sync, 7xxx host (persistence, keys), 9xxx bugs. The last number added to each range
-//! stands at its end.
+//! Numbers are a public contract: never reused, never renumbered. Ranges: 1xxx input, 2xxx
+//! connection, 3xxx the way to Clio, 4xxx Clio's answers, 5xxx documents, 6xxx sync, 7xxx host
+//! (persistence, keys), 9xxx bugs. The last number added to each range stands at its end.
 
 use super::{ErrorKind, Retry};
 

@@ -1,4 +1,5 @@
-//! The one JSON shape of an error: in reports, logs and states, in the example service and in every binding.
+//! The one JSON shape of an error: in reports, logs and states, in the example service and in every
+//! binding.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -10,9 +11,11 @@ use super::{ALL_CODES, Code, Error, Retry};
 /// Context keys that name a refused argument or field. The first that is there is the path.
 const PATHS: [&str; 4] = ["path", "field", "setting", "argument"];
 
-/// An error as it is kept and shown. Holds ids, numbers and fixed words; of a refused value it holds the path, never the value.
+/// An error as it is kept and shown. Holds ids, numbers and fixed words; of a refused value it
+/// holds the path, never the value.
 ///
-/// Kind, number and message are those of this version of the SDK, also for what an earlier one wrote. A code that only a newer one knows has an empty message.
+/// Kind, number and message are those of this version of the SDK, also for what an earlier one
+/// wrote. A code that only a newer one knows has an empty message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "Kept")]
@@ -32,7 +35,8 @@ pub struct Failure {
     pub retry_after_ms: Option<u64>,
     /// What happened, and what an administrator can do.
     pub message: String,
-    /// What it is about: `http_status`, `clio_type` and `operation` of what was answered, ids, reasons.
+    /// What it is about: `http_status`, `clio_type` and `operation` of what was answered, ids,
+    /// reasons.
     pub context: BTreeMap<String, String>,
     /// The argument or field that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]

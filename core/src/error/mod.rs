@@ -1,8 +1,8 @@
 //! One error struct for everything that can fail, and one table of stable codes.
 //!
-//! A message never holds client data: it is the fixed text of its [`Code`] plus context pairs whose values are ids,
-//! numbers and fixed words. Text of third parties (an HTTP stack, a database, Clio's own message) is never taken over,
-//! because nobody can say what it quotes.
+//! A message never holds client data: it is the fixed text of its [`Code`] plus context pairs whose
+//! values are ids, numbers and fixed words. Text of third parties (an HTTP stack, a database,
+//! Clio's own message) is never taken over, because nobody can say what it quotes.
 
 mod codes;
 mod failure;
@@ -96,7 +96,7 @@ pub enum Retry {
     /// Yes, once, after the access token was refreshed.
     RefreshThenRetry,
     /// The request may have been executed: look before it is sent again.
-    ProbeFirst,
+    LookupFirst,
 }
 
 impl Retry {
@@ -108,7 +108,7 @@ impl Retry {
             Self::Retry => "retry",
             Self::After(_) => "retry_after",
             Self::RefreshThenRetry => "refresh_then_retry",
-            Self::ProbeFirst => "probe_first",
+            Self::LookupFirst => "probe_first",
         }
     }
 }
@@ -135,7 +135,8 @@ impl Error {
         Self(Arc::new(Inner { code, retry: code.retry(), context: Vec::new(), source: None }))
     }
 
-    /// Adds an id, a number or a fixed word. MUST NOT be given names, emails, titles, file names, URLs or foreign text.
+    /// Adds an id, a number or a fixed word. MUST NOT be given names, emails, titles, file names,
+    /// URLs or foreign text.
     #[must_use]
     pub fn with(self, key: &'static str, value: impl fmt::Display) -> Self {
         self.change(|inner| inner.context.push((key, value.to_string())))
@@ -147,11 +148,13 @@ impl Error {
         self.change(|inner| inner.retry = retry)
     }
 
-    /// Keeps the error that led to this one. What Clio answered to that is told of this one too, unless this one has an answer of its own.
+    /// Keeps the error that led to this one. What Clio answered to that is told of this one too,
+    /// unless this one has an answer of its own.
     #[must_use]
     pub fn caused_by(self, source: Error) -> Self {
         self.change(|inner| {
-            // The two tell of one answer: a status without a type must not be given that of another.
+            // The two tell of one answer: a status without a type must not be given that of
+            // another.
             if !inner.context.iter().any(|(key, _)| ANSWER.contains(key)) {
                 let answer = source.context().iter().filter(|(key, _)| ANSWER.contains(key));
                 inner.context.extend(answer.cloned());
@@ -216,7 +219,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// As [`Display`](fmt::Display), then the verdict and what led to it: this is what a person sees when a `main` gives an error back, or an `unwrap` panics.
+/// As [`Display`](fmt::Display), then the verdict and what led to it: this is what a person sees
+/// when a `main` gives an error back, or an `unwrap` panics.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}; retry: {}", self.0.retry.name())?;

@@ -1,7 +1,8 @@
 //! Reading the audit log: pages, filters, export, verification, pruning.
 //!
-//! Entries are numbered without gaps, so a page is a scan of its own however long the log is. Pruning removes the oldest entries and keeps what the first remaining one
-//! was chained to, so that the rest still verifies; it is itself an entry.
+//! Entries are numbered without gaps, so a page is a scan of its own however long the log is.
+//! Pruning removes the oldest entries and keeps what the first remaining one was chained to, so
+//! that the rest still verifies; it is itself an entry.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use crate::domain::{Actor, ActorId, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Order, Record, Scan, Version};
 use crate::store::audit::{ENTRIES, HEAD, Head, id_of};
-use crate::store::{Action, AuditEntry, AuditRecord, AuditStatus, Journal};
+use crate::store::{Action, AuditEntry, AuditRecord, AuditStatus, Repository};
 
 /// The largest page.
 const MOST: usize = 500;
@@ -41,7 +42,8 @@ pub struct AuditQuery {
     pub limit: usize,
 }
 
-/// A piece of the log as it is stored: one JSON object per line. With `prev` of each line being the SHA-256 of the line before, whoever holds the export can check it.
+/// A piece of the log as it is stored: one JSON object per line. With `prev` of each line being the
+/// SHA-256 of the line before, whoever holds the export can check it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditExport {
@@ -63,14 +65,14 @@ struct Base {
 /// Reads a firm's audit log.
 #[derive(Clone, Debug)]
 pub struct AuditLog<'a> {
-    journal: &'a Journal,
+    repository: &'a Repository,
 }
 
 impl<'a> AuditLog<'a> {
-    /// The log in this journal.
+    /// The log in this repository.
     #[must_use]
-    pub fn new(journal: &'a Journal) -> Self {
-        Self { journal }
+    pub fn new(repository: &'a Repository) -> Self {
+        Self { repository }
     }
 
     /// Entries from position `from` on (1 is the first), at most `limit`.
@@ -116,7 +118,8 @@ impl<'a> AuditLog<'a> {
         }
     }
 
-    /// Up to `limit` (100 to 5,000) entries from position `from` on, as they are stored. Written to the log as well.
+    /// Up to `limit` (100 to 5,000) entries from position `from` on, as they are stored. Written to
+    /// the log as well.
     ///
     /// # Errors
     /// As [`page`](Self::page).
@@ -125,18 +128,20 @@ impl<'a> AuditLog<'a> {
         let found = self.raw(&actor.firm, from, limit).await?;
         let last = found.last().map(|entry| entry.record.seq);
         let next = last.filter(|_| found.len() == limit).map(|last| last + 1);
-        let mut unit = self.journal.unit(&actor.firm)?;
+        let mut transaction = self.repository.transaction(&actor.firm)?;
         let entry = AuditEntry::by(&actor.id, Action::Export, AuditStatus::Ok);
-        unit.audit(entry.with("log", "audit").with("from", from).with("entries", found.len()));
-        self.journal.commit_or_conflict(&unit).await?;
+        transaction.audit(entry.with("log", "audit").with("from", from).with("entries", found.len()));
+        self.repository.commit_or_conflict(&transaction).await?;
         let ndjson = found.into_iter().map(|entry| entry.body + "\n").collect();
         Ok(AuditExport { ndjson, next })
     }
 
-    /// Walks the whole chain, as it was when this began. Returns the number of entries that are there.
+    /// Walks the whole chain, as it was when this began. Returns the number of entries that are
+    /// there.
     ///
     /// # Errors
-    /// [`Code::StoreTampered`] with `seq`, the first position that does not fit: of an entry that was changed, the one after it, which was chained to what it said before.
+    /// [`Code::StoreTampered`] with `seq`, the first position that does not fit: of an entry that
+    /// was changed, the one after it, which was chained to what it said before.
     pub async fn verify(&self, firm: &FirmId) -> Result<u64> {
         loop {
             let (base, pruned) = self.base(firm).await?;
@@ -177,11 +182,12 @@ impl<'a> AuditLog<'a> {
         if slipped_in || (seq, hash) != (head.seq, head.hash) { Err(broken(seq + 1)) } else { Ok(seq - begun) }
     }
 
-    /// Removes the oldest entries, up to the first that was written at `before` or later, or since this began. Returns how many that were. What remains
-    /// verifies as before.
+    /// Removes the oldest entries, up to the first that was written at `before` or later, or since
+    /// this began. Returns how many that were. What remains verifies as before.
     ///
     /// # Errors
-    /// As [`page`](Self::page); [`Code::StoreConflict`] when somebody else prunes; what was removed stays removed.
+    /// As [`page`](Self::page); [`Code::StoreConflict`] when somebody else prunes; what was removed
+    /// stays removed.
     pub async fn prune(&self, actor: &Actor, before: Timestamp) -> Result<u64> {
         let mut removed = 0;
         // The entries that tell of the pruning may themselves be older than `before`.
@@ -193,28 +199,28 @@ impl<'a> AuditLog<'a> {
             old.truncate(old.iter().position(stays).unwrap_or(old.len()));
             let Some(last) = old.last() else { return Ok(removed) };
             let base = Base { seq: last.record.seq, hash: last.hash() };
-            let mut unit = self.journal.unit(&actor.firm)?;
+            let mut transaction = self.repository.transaction(&actor.firm)?;
             let expect = version.map_or(Expect::Absent, Expect::Version);
-            unit.put(Key::new(&actor.firm, HEAD, "base"), expect, &base)?;
+            transaction.put(Key::new(&actor.firm, HEAD, "base"), expect, &base)?;
             let entry = AuditEntry::by(&actor.id, Action::Prune, AuditStatus::Ok);
-            unit.audit(entry.with("log", "audit").with("until", base.seq).with("entries", old.len()));
+            transaction.audit(entry.with("log", "audit").with("until", base.seq).with("entries", old.len()));
             removed += old.len() as u64;
             for entry in old {
-                unit.delete(Key::new(&actor.firm, ENTRIES, id_of(entry.record.seq)), entry.version);
+                transaction.delete(Key::new(&actor.firm, ENTRIES, id_of(entry.record.seq)), entry.version);
             }
-            if self.journal.commit(&unit).await? == Commit::Conflict {
+            if self.repository.commit(&transaction).await? == Commit::Conflict {
                 return Err(Error::new(Code::StoreConflict).with("log", "audit"));
             }
         }
     }
 
     async fn head(&self, firm: &FirmId) -> Result<Head> {
-        let stored = self.journal.get::<Head>(&Key::new(firm, HEAD, "head")).await?;
+        let stored = self.repository.get::<Head>(&Key::new(firm, HEAD, "head")).await?;
         Ok(stored.map(|stored| stored.value).unwrap_or_default())
     }
 
     async fn base(&self, firm: &FirmId) -> Result<(Base, Option<Version>)> {
-        let stored = self.journal.get::<Base>(&Key::new(firm, HEAD, "base")).await?;
+        let stored = self.repository.get::<Base>(&Key::new(firm, HEAD, "base")).await?;
         Ok(stored.map_or_else(Default::default, |stored| (stored.value, Some(stored.version))))
     }
 
@@ -242,7 +248,7 @@ impl<'a> AuditLog<'a> {
             order,
             limit,
         };
-        self.journal.store().scan(&scan).await
+        self.repository.store().scan(&scan).await
     }
 }
 
@@ -291,14 +297,14 @@ mod tests {
     #[tokio::test]
     async fn pruning_everything_comes_to_an_end() {
         let runtime: Arc<dyn Runtime> = Arc::new(VirtualRuntime::new(1));
-        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&runtime))), runtime);
+        let repository = Repository::new(Arc::new(MemoryStore::new(Arc::clone(&runtime))), runtime);
         let actor = Actor { id: ActorId::new("a").unwrap(), firm: FirmId::new("firm").unwrap(), role: Role::Admin };
         for _ in 0..PRUNED_AT_ONCE + 1 {
-            let mut unit = journal.unit(&actor.firm).unwrap();
-            unit.audit(AuditEntry::by(&actor.id, Action::Settings, AuditStatus::Ok));
-            journal.commit_or_conflict(&unit).await.unwrap();
+            let mut transaction = repository.transaction(&actor.firm).unwrap();
+            transaction.audit(AuditEntry::by(&actor.id, Action::Settings, AuditStatus::Ok));
+            repository.commit_or_conflict(&transaction).await.unwrap();
         }
-        let log = AuditLog::new(&journal);
+        let log = AuditLog::new(&repository);
         assert_eq!(log.prune(&actor, Timestamp(i64::MAX)).await.unwrap(), PRUNED_AT_ONCE as u64 + 1);
         assert_eq!(log.verify(&actor.firm).await.unwrap(), 2, "what tells of the pruning stays");
         assert_eq!(log.prune(&actor, Timestamp(i64::MAX)).await.unwrap(), 2, "until the next time");

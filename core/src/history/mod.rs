@@ -1,4 +1,5 @@
-//! What a firm is told of the past: the sync log, and the audit log as it is queried, exported, verified and pruned.
+//! What a firm is told of the past: the sync log, and the audit log as it is queried, exported,
+//! verified and pruned.
 
 pub(crate) mod audit_query;
 pub(crate) mod sync_log;

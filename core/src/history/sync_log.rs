@@ -1,7 +1,8 @@
 //! The sync log: what became of every run, as the firm's administrator reads it.
 //!
-//! A run's record is `run/<id>`, its id is time-ordered, and `matter-run/<matter>/<id>` points to it: so the newest runs of a firm or of one matter are a
-//! scan of their own, however long the log is. A filter looks at a bounded number of runs per page and says where to go on.
+//! A run's record is `run/<id>`, its id is time-ordered, and `matter-run/<matter>/<id>` points to
+//! it: so the newest runs of a firm or of one matter are a scan of their own, however long the log
+//! is. A filter looks at a bounded number of runs per page and says where to go on.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use crate::domain::{ActorId, ClioId, FirmId, MatterId, Note, RunStatus, StepKind
 use crate::error::{Code, Error, ErrorKind, Failure, Result};
 use crate::links::all_second_records;
 use crate::ports::{Key, Order, Scan};
-use crate::store::Journal;
+use crate::store::Repository;
 use crate::sync::{RUNS, RUNS_OF_MATTERS, RunRecord, StepRecord};
 
 /// The largest page.
@@ -63,11 +64,13 @@ pub struct LoggedRun {
     pub trigger: Trigger,
     /// When it began, on the host's clock.
     pub started_at: Timestamp,
-    /// When it ended; `None`: it is running, or its process died and nobody has taken the matter over yet. Whoever does ends it with [`Code::LeaseLost`].
+    /// When it ended; `None`: it is running, or its process died and nobody has taken the matter
+    /// over yet. Whoever does ends it with [`Code::LeaseLost`].
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub status: Option<RunStatus>,
-    /// Why not everything arrived: what the run broke off with, else the first failure, with its `step` and record in the context.
+    /// Why not everything arrived: what the run broke off with, else the first failure, with its
+    /// `step` and record in the context.
     pub failure: Option<Failure>,
     /// Which try of the same work it was, from 1.
     pub attempt: u32,
@@ -77,7 +80,8 @@ pub struct LoggedRun {
     pub calls: u32,
     /// Failures that were survived by trying again, within those calls.
     pub retries: u32,
-    /// What was answered, or not, where the run went on all the same: what left a creation in doubt, else what was tried again last.
+    /// What was answered, or not, where the run went on all the same: what left a creation in
+    /// doubt, else what was tried again last.
     pub survived: Option<Failure>,
     /// What it did, in order.
     pub steps: Vec<LoggedStep>,
@@ -107,7 +111,7 @@ pub struct LoggedStep {
 
 /// Reads runs.
 pub(crate) struct SyncLog<'a> {
-    pub journal: &'a Journal,
+    pub repository: &'a Repository,
 }
 
 impl SyncLog<'_> {
@@ -118,13 +122,13 @@ impl SyncLog<'_> {
     }
 
     async fn read(&self, firm: &FirmId, run: &str) -> Result<Option<LoggedRun>> {
-        let stored = self.journal.get::<RunRecord>(&Key::new(firm, RUNS, run)).await?;
+        let stored = self.repository.get::<RunRecord>(&Key::new(firm, RUNS, run)).await?;
         Ok(stored.map(|stored| logged(run.to_owned(), stored.value)))
     }
 
     /// They are found after the run.
     async fn add_second_records(&self, firm: &FirmId, runs: &mut [LoggedRun]) -> Result<()> {
-        for found in all_second_records(self.journal, firm).await? {
+        for found in all_second_records(self.repository, firm).await? {
             let steps = runs.iter_mut().flat_map(|run| &mut run.steps);
             let same = |step: &&mut LoggedStep| {
                 step.step == found.step && step.id == found.id && step.clio == Some(found.clio)
@@ -165,7 +169,7 @@ impl SyncLog<'_> {
                 order: Order::Descending,
                 limit: limit.max(50),
             };
-            let found = self.journal.store().scan(&scan).await?;
+            let found = self.repository.store().scan(&scan).await?;
             let all = found.len() < limit.max(50);
             for record in found {
                 let id = record.key.id[prefix.len()..].to_owned();

@@ -1,7 +1,8 @@
 //! A subscription's record, and the token in its URL.
 //!
-//! The token is the firm's id and 256 random bits: one public URL serves all firms, and nothing else in a request names the firm. Only its digest is
-//! stored, so the database does not tell where to send a forged handshake.
+//! The token is the firm's id and 256 random bits: one public URL serves all firms, and nothing
+//! else in a request names the firm. Only its digest is stored, so the database does not tell where
+//! to send a forged handshake.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,12 +14,12 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::clio::HookModel;
-use crate::connection::{Connection, LinkSet};
+use crate::connection::{Connection, ScopeName};
 use crate::crypto::{Keyring, Sealer};
 use crate::domain::{ClioId, ConnectionId, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Key, Runtime};
-use crate::store::{Journal, Unit};
+use crate::store::{Repository, Transaction};
 
 pub(crate) const HOOKS: &str = "webhook";
 const HEALTH: &str = "webhook-health";
@@ -42,7 +43,7 @@ pub(crate) enum HookState {
 pub(crate) struct Hook {
     pub connection: ConnectionId,
     /// The set of links that what it delivers is about.
-    pub link_set: LinkSet,
+    pub link_set: ScopeName,
     pub model: HookModel,
     /// When it was made, on the host's clock.
     pub asked_at: Timestamp,
@@ -57,8 +58,8 @@ pub(crate) struct Hook {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<String>,
     /// A handshake brought the secret that Clio named: the URL leads here.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub shaken: bool,
+    #[serde(rename = "shaken", default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
@@ -71,7 +72,8 @@ pub struct HookHealth {
     /// When the first subscription ends, on Clio's clock, unless it is renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Why it does not deliver, or why contacts do not: an error code's name, or `no_webhook_url`, `pending`.
+    /// Why it does not deliver, or why contacts do not: an error code's name, or `no_webhook_url`,
+    /// `pending`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// When that was seen, on the host's clock.
@@ -89,18 +91,19 @@ pub(crate) fn health_key(firm: &FirmId) -> Key {
     Key::new(firm, HEALTH, "current")
 }
 
-/// Adds to the commit of a connection, or of its end, that nothing is known of its subscriptions yet, or any more.
-pub(crate) async fn forget_health(journal: &Journal, unit: &mut Unit) -> Result<()> {
-    let key = health_key(unit.firm());
-    if let Some(known) = journal.store().get(&key).await? {
-        unit.delete(key, known.version);
+/// Adds to the commit of a connection, or of its end, that nothing is known of its subscriptions
+/// yet, or any more.
+pub(crate) async fn forget_health(repository: &Repository, transaction: &mut Transaction) -> Result<()> {
+    let key = health_key(transaction.firm());
+    if let Some(known) = repository.store().get(&key).await? {
+        transaction.delete(key, known.version);
     }
     Ok(())
 }
 
 /// How a firm's subscriptions are; `None` until they were looked after.
-pub(crate) async fn health(journal: &Journal, firm: &FirmId) -> Result<Option<HookHealth>> {
-    Ok(journal.get::<HookHealth>(&health_key(firm)).await?.map(|stored| stored.value))
+pub(crate) async fn health(repository: &Repository, firm: &FirmId) -> Result<Option<HookHealth>> {
+    Ok(repository.get::<HookHealth>(&health_key(firm)).await?.map(|stored| stored.value))
 }
 
 /// A token's digest, under which its subscription stands.
@@ -113,7 +116,7 @@ fn digest(token: &str) -> String {
 }
 
 /// A new token and its digest.
-pub(crate) fn mint(runtime: &dyn Runtime, firm: &FirmId) -> Result<(Zeroizing<String>, String)> {
+pub(crate) fn new_token(runtime: &dyn Runtime, firm: &FirmId) -> Result<(Zeroizing<String>, String)> {
     let mut random = Zeroizing::new([0; 32]);
     runtime.random(random.as_mut_slice())?;
     let (firm, random) = (URL_SAFE_NO_PAD.encode(firm.as_str()), Zeroizing::new(URL_SAFE_NO_PAD.encode(*random)));
@@ -153,7 +156,7 @@ impl Hook {
             clio: None,
             secret: None,
             candidates: Vec::new(),
-            shaken: false,
+            confirmed: false,
             expires_at: None,
         }
     }
@@ -207,11 +210,12 @@ impl<'a> Opened<'a> {
     }
 
     /// Takes in what a handshake brought. Gives whether the record is another now.
-    pub(crate) fn shake(&self, hook: &mut Hook, brought: &SecretString) -> Result<bool> {
+    pub(crate) fn handshake(&self, hook: &mut Hook, brought: &SecretString) -> Result<bool> {
         if let Some(named) = self.secret(hook)? {
-            // Beside one that Clio named there is nothing to find out but that Clio's own handshake came.
-            let news = !hook.shaken && same(&named, brought);
-            hook.shaken |= news;
+            // Beside one that Clio named there is nothing to find out but that Clio's own handshake
+            // came.
+            let news = !hook.confirmed && same(&named, brought);
+            hook.confirmed |= news;
             return Ok(news);
         }
         let candidates = self.candidates(hook)?;
@@ -224,7 +228,7 @@ impl<'a> Opened<'a> {
 
     /// Clio named this secret. What else was brought is forgotten.
     pub(crate) fn confirm(&self, hook: &mut Hook, secret: &SecretString) -> Result<()> {
-        hook.shaken |= self.candidates(hook)?.iter().any(|candidate| same(candidate, secret));
+        hook.confirmed |= self.candidates(hook)?.iter().any(|candidate| same(candidate, secret));
         hook.secret = Some(self.seal(secret)?);
         hook.candidates.clear();
         Ok(())
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn a_token_names_its_firm_and_an_altered_one_another_subscription() {
         let firm = FirmId::new("firm_01:eu").unwrap();
-        let (token, digest) = mint(&VirtualRuntime::new(1), &firm).unwrap();
+        let (token, digest) = new_token(&VirtualRuntime::new(1), &firm).unwrap();
         assert_eq!(read(&token), Some((firm, digest.clone())));
         let base = Url::parse("https://hooks.example.com/clio/").unwrap();
         assert_eq!(digest_in(&url(&base, &token)), Some(digest.clone()));

@@ -1,4 +1,5 @@
-//! Applying what was recorded. A delivery that cannot be applied now is tried again, ever more slowly; the reconciling poll finds what it told of in any case.
+//! Applying what was recorded. A delivery that cannot be applied now is tried again, ever more
+//! slowly; the reconciling poll finds what it told of in any case.
 
 use crate::contact_review::contacts;
 use core::time::Duration;
@@ -6,16 +7,16 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::status;
-use super::status::{EARLY, Seen, Source};
+use super::status::{EARLY, Observed, Source};
 use crate::calls::budget::Class;
-use crate::calls::{Caller, Context};
+use crate::calls::{ApiClient, Context};
 use crate::clio::{HookModel, MatterStatus, matters};
-use crate::connection::{LinkSet, Links};
+use crate::connection::{AccountScope, ScopeName};
 use crate::domain::{Applied, ClioId, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
-use crate::store::schedule::Chore;
-use crate::store::{Action, AuditEntry, AuditStatus, Journal, Unit};
+use crate::store::schedule::MaintenanceTask;
+use crate::store::{Action, AuditEntry, AuditStatus, Repository, Transaction};
 
 const INCOMING: &str = "webhook-in";
 /// Clio repeats for 62 minutes.
@@ -27,7 +28,7 @@ const SCANNED: usize = 500;
 /// Longer than Clio takes to answer, waits for the budget included.
 const ASKING: Duration = Duration::from_secs(180);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-const MOST_TURNS: usize = 8;
+const MOST_COMMITS: usize = 8;
 /// Of a matter: then the poll is trusted with it.
 const MOST_ATTEMPTS: u32 = 8;
 /// Of a contact, which no poll finds: about a week, an hour apart.
@@ -38,7 +39,7 @@ const MOST_ATTEMPTS_OF_CONTACT: u32 = 7 * 24;
 pub(crate) struct Incoming {
     pub model: HookModel,
     /// The set of links that it is about.
-    pub link_set: LinkSet,
+    pub link_set: ScopeName,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,28 +60,35 @@ pub(crate) fn key_of(firm: &FirmId, id: &str) -> Key {
     Key::new(firm, INCOMING, id)
 }
 
-/// Adds to a matter's link that its deletion was told of before: applied as if it were delivered now, because Clio must be asked.
-pub(crate) fn put_deletion(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId) -> Result<()> {
+/// Adds to a matter's link that its deletion was told of before: applied as if it were delivered
+/// now, because Clio must be asked.
+pub(crate) fn put_deletion(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
+    clio: ClioId,
+) -> Result<()> {
     let incoming = Incoming {
         model: HookModel::Matter,
-        link_set: links.set.clone(),
+        link_set: scope.set.clone(),
         deleted: true,
         clio: Some(clio),
         status: None,
         updated_at: None,
-        received_at: journal.runtime().now(),
+        received_at: repository.runtime().now(),
         applied: false,
         attempts: 0,
     };
-    let key = key_of(unit.firm(), unit.id());
-    unit.put_due(key, Expect::Absent, Some(Duration::ZERO), &incoming).map(|_| ())
+    let key = key_of(transaction.firm(), transaction.id());
+    transaction.put_due(key, Expect::Absent, Some(Duration::ZERO), &incoming).map(|_| ())
 }
 
-/// The deliveries that are due to be applied or to be forgotten, at most `limit` of each kind; and whether those are all.
+/// The deliveries that are due to be applied or to be forgotten, at most `limit` of each kind; and
+/// whether those are all.
 pub(crate) async fn due_deliveries(ctx: &Context, limit: usize) -> Result<(Vec<Record>, bool)> {
     let (mut due, mut all) = (Vec::new(), true);
     for collection in [INCOMING, EARLY] {
-        let records = ctx.journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
+        let records = ctx.repository.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
         all &= records.len() < limit;
         due.extend(records);
     }
@@ -89,26 +97,27 @@ pub(crate) async fn due_deliveries(ctx: &Context, limit: usize) -> Result<(Vec<R
 
 /// Applies what is due of a firm and a model. Gives whether anything was.
 ///
-/// By model, because about contacts Clio is asked each time: what a matter's status is must not wait for that.
+/// By model, because about contacts Clio is asked each time: what a matter's status is must not
+/// wait for that.
 pub(crate) async fn apply_deliveries(ctx: &Context, firm: &FirmId, model: HookModel) -> Result<bool> {
     let scan = |collection| Scan::Due { firm: Some(firm.clone()), collection, limit: SCANNED };
     let mut some = false;
-    let due = ctx.journal.store().scan(&scan(INCOMING)).await?;
+    let due = ctx.repository.store().scan(&scan(INCOMING)).await?;
     for record in due.into_iter().filter(|record| model_of(record) == model).take(AT_ONCE) {
         some |= match serde_json::from_str::<Incoming>(&record.body) {
             Ok(incoming) if incoming.applied => forget(ctx, record).await?,
             Ok(incoming) => apply_one(ctx, record, incoming).await?,
             Err(_) => {
                 // Of a newer SDK, or broken: it must not stand in the way of the others.
-                if ctx.journal.told().is_news(format!("delivery {firm} {}", record.key.id), Code::StoreCorrupt) {
+                if ctx.repository.failures().is_news(format!("delivery {firm} {}", record.key.id), Code::StoreCorrupt) {
                     tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a delivery cannot be read");
                 }
-                put_off(ctx, &record, KEPT).await?.is_some()
+                defer(ctx, &record, KEPT).await?.is_some()
             }
         };
     }
     if model == HookModel::Matter {
-        for record in ctx.journal.store().scan(&scan(EARLY)).await? {
+        for record in ctx.repository.store().scan(&scan(EARLY)).await? {
             some |= forget(ctx, record).await?;
         }
     }
@@ -118,21 +127,21 @@ pub(crate) async fn apply_deliveries(ctx: &Context, firm: &FirmId, model: HookMo
 /// `false`: somebody else applies it.
 async fn apply_one(ctx: &Context, mut record: Record, incoming: Incoming) -> Result<bool> {
     let mut may_ask = false;
-    for _ in 0..MOST_TURNS {
-        let mut unit = ctx.journal.unit(&record.key.firm)?;
-        match take(ctx, &mut unit, &incoming, may_ask).await {
+    for _ in 0..MOST_COMMITS {
+        let mut transaction = ctx.repository.transaction(&record.key.firm)?;
+        match take(ctx, &mut transaction, &incoming, may_ask).await {
             Ok(Applied::Ask) => {
                 // Whoever asks Clio says so first: nobody else needs to.
-                let Some(version) = put_off(ctx, &record, ASKING).await? else { return Ok(false) };
+                let Some(version) = defer(ctx, &record, ASKING).await? else { return Ok(false) };
                 record.version = version;
                 may_ask = true;
             }
             Ok(applied) => {
-                done(&mut unit, &record, &incoming, applied)?;
-                if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+                done(&mut transaction, &record, &incoming, applied)?;
+                if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
                     return Ok(true);
                 }
-                let now = ctx.journal.store().get(&record.key).await?;
+                let now = ctx.repository.store().get(&record.key).await?;
                 if now.is_none_or(|now| now.version != record.version) {
                     return Ok(false);
                 }
@@ -140,7 +149,7 @@ async fn apply_one(ctx: &Context, mut record: Record, incoming: Incoming) -> Res
             Err(error) if error.code() == Code::StoreConflict => {}
             Err(error) if error.code() == Code::StoreFailed => return Err(error),
             Err(error) if ctx.is_of_this_process(&record.key.firm, &error).await => {
-                put_off(ctx, &record, Duration::ZERO).await?;
+                defer(ctx, &record, Duration::ZERO).await?;
                 return Ok(false);
             }
             Err(error) => return later(ctx, &record, incoming, &error).await,
@@ -149,30 +158,30 @@ async fn apply_one(ctx: &Context, mut record: Record, incoming: Incoming) -> Res
     later(ctx, &record, incoming, &Code::StoreConflict.into()).await
 }
 
-async fn put_off(ctx: &Context, record: &Record, wait: Duration) -> Result<Option<Version>> {
-    let mut unit = ctx.journal.unit(&record.key.firm)?;
-    let version = unit.put_off(record, wait);
-    Ok(matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }).then_some(version))
+async fn defer(ctx: &Context, record: &Record, wait: Duration) -> Result<Option<Version>> {
+    let mut transaction = ctx.repository.transaction(&record.key.firm)?;
+    let version = transaction.defer(record, wait);
+    Ok(matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }).then_some(version))
 }
 
 /// [`Applied::Ask`], unless it `may_ask`: only Clio can say.
-async fn take(ctx: &Context, unit: &mut Unit, incoming: &Incoming, may_ask: bool) -> Result<Applied> {
-    let links = Links { firm: unit.firm().clone(), set: incoming.link_set.clone() };
+async fn take(ctx: &Context, transaction: &mut Transaction, incoming: &Incoming, may_ask: bool) -> Result<Applied> {
+    let scope = AccountScope { firm: transaction.firm().clone(), set: incoming.link_set.clone() };
     let Some(clio) = incoming.clio else {
-        crate::store::wake_in(&ctx.journal, unit, Chore::Poll).await?;
+        crate::store::schedule_now(&ctx.repository, transaction, MaintenanceTask::Poll).await?;
         return Ok(Applied::Nothing);
     };
     if incoming.model == HookModel::Contact {
-        return contacts::contact_changed(ctx, unit, &links, clio, incoming.deleted, may_ask).await;
+        return contacts::contact_changed(ctx, transaction, &scope, clio, incoming.deleted, may_ask).await;
     }
-    let seen = Seen { clio, status: incoming.status, updated_at: incoming.updated_at };
+    let seen = Observed { clio, status: incoming.status, updated_at: incoming.updated_at };
     let applied = if incoming.deleted {
-        status::deleted(&ctx.journal, unit, &links, seen).await?
+        status::deleted(&ctx.repository, transaction, &scope, seen).await?
     } else {
-        status::apply(&ctx.journal, unit, &links, seen, Source::Told).await?
+        status::apply(&ctx.repository, transaction, &scope, seen, Source::Notified).await?
     };
     if applied == Applied::Ask && may_ask {
-        return ask(ctx, &links, unit, clio, incoming.deleted, Class::Waiting).await;
+        return ask(ctx, &scope, transaction, clio, incoming.deleted, Class::Waiting).await;
     }
     Ok(applied)
 }
@@ -180,33 +189,37 @@ async fn take(ctx: &Context, unit: &mut Unit, incoming: &Incoming, may_ask: bool
 /// Asks Clio for a matter's status, and takes in the answer. `deleted`: Clio said so before.
 ///
 /// # Errors
-/// [`Code::StoreConflict`]: something else was learned while Clio was asked; and what kept Clio from answering.
+/// [`Code::StoreConflict`]: something else was learned while Clio was asked; and what kept Clio
+/// from answering.
 pub(crate) async fn ask(
     ctx: &Context,
-    links: &Links,
-    unit: &mut Unit,
+    scope: &AccountScope,
+    transaction: &mut Transaction,
     clio: ClioId,
     deleted: bool,
     class: Class,
 ) -> Result<Applied> {
-    let before = status::known_version(&ctx.journal, links, clio).await?;
-    match Caller::of_firm(ctx, links, class).repeat(&matters::status(clio)).await {
+    let before = status::known_version(&ctx.repository, scope, clio).await?;
+    match ApiClient::of_firm(ctx, scope, class).repeat(&matters::status(clio)).await {
         Ok(matter) => {
-            status::apply(&ctx.journal, unit, links, Seen::from(&matter), Source::Asked(before.as_ref())).await
+            status::apply(&ctx.repository, transaction, scope, Observed::from(&matter), Source::Asked(before.as_ref()))
+                .await
         }
         Err(failure) if failure.error.code() == Code::ClioNotFound => {
-            status::gone(&ctx.journal, unit, links, clio, deleted, before.as_ref()).await
+            status::gone(&ctx.repository, transaction, scope, clio, deleted, before.as_ref()).await
         }
         Err(failure) => Err(failure.error),
     }
 }
 
-/// A delivery that cannot be applied now. It is given up when it has been tried for long, and at once when the firm is not connected to that account any more: the
-/// poll after a reconnect finds what it told of a matter, and what it told of a contact is as lost as what Clio did not deliver meanwhile.
+/// A delivery that cannot be applied now. It is given up when it has been tried for long, and at
+/// once when the firm is not connected to that account any more: the poll after a reconnect finds
+/// what it told of a matter, and what it told of a contact is as lost as what Clio did not deliver
+/// meanwhile.
 async fn later(ctx: &Context, record: &Record, mut incoming: Incoming, error: &Error) -> Result<bool> {
     tracing::debug!(code = error.code().name(), "a delivery is applied later");
     incoming.attempts = incoming.attempts.saturating_add(1);
-    let mut unit = ctx.journal.unit(&record.key.firm)?;
+    let mut transaction = ctx.repository.transaction(&record.key.firm)?;
     let mut wait = Duration::from_secs(15 << incoming.attempts.min(8)).min(LONGEST_WAIT);
     let most = match incoming.model {
         HookModel::Matter => MOST_ATTEMPTS,
@@ -218,22 +231,22 @@ async fn later(ctx: &Context, record: &Record, mut incoming: Incoming, error: &E
         incoming.applied = true;
         wait = KEPT;
         if incoming.model == HookModel::Matter {
-            crate::store::wake_in(&ctx.journal, &mut unit, Chore::Poll).await?;
+            crate::store::schedule_now(&ctx.repository, &mut transaction, MaintenanceTask::Poll).await?;
         }
         let entry = AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Failed).error(error);
-        unit.audit(about(entry, &incoming));
+        transaction.audit(about(entry, &incoming));
     }
-    unit.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(wait), &incoming)?;
-    Ok(matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }))
+    transaction.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(wait), &incoming)?;
+    Ok(matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }))
 }
 
 async fn forget(ctx: &Context, record: Record) -> Result<bool> {
-    let mut unit = ctx.journal.unit(&record.key.firm)?;
-    unit.delete(record.key, record.version);
-    Ok(matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }))
+    let mut transaction = ctx.repository.transaction(&record.key.firm)?;
+    transaction.delete(record.key, record.version);
+    Ok(matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }))
 }
 
-/// Which errand a record belongs to.
+/// Which due task a record belongs to.
 pub(crate) fn model_of(record: &Record) -> HookModel {
     #[derive(Deserialize)]
     struct Model {
@@ -243,14 +256,14 @@ pub(crate) fn model_of(record: &Record) -> HookModel {
 }
 
 /// Marks a delivery as applied, and audits it.
-fn done(unit: &mut Unit, record: &Record, incoming: &Incoming, applied: Applied) -> Result<()> {
+fn done(transaction: &mut Transaction, record: &Record, incoming: &Incoming, applied: Applied) -> Result<()> {
     let received = AuditEntry::by_system(Action::WebhookReceived, AuditStatus::Ok).with("effect", applied.name());
-    unit.audit(about(received, incoming));
-    if applied == Applied::Told {
-        unit.audit(about(AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Ok), incoming));
+    transaction.audit(about(received, incoming));
+    if applied == Applied::Notified {
+        transaction.audit(about(AuditEntry::by_system(Action::WebhookApplied, AuditStatus::Ok), incoming));
     }
     let incoming = Incoming { applied: true, ..incoming.clone() };
-    unit.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(KEPT), &incoming)?;
+    transaction.put_due(record.key.clone(), Expect::Version(record.version.clone()), Some(KEPT), &incoming)?;
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! The way back: what happens to our matters in Clio becomes known to the host.
 //!
-//! **Problem.** Clio tells of changes by webhook: unsigned at first, then signed, repeated, in any order, for 62 minutes at most, and not at all once a
-//! subscription has expired or was suspended. What is told must reach the host once, in the right order, and nothing forged may.
+//! **Problem.** Clio tells of changes by webhook: unsigned at first, then signed, repeated, in any
+//! order, for 62 minutes at most, and not at all once a subscription has expired or was suspended.
+//! What is told must reach the host once, in the right order, and nothing forged may.
 //!
-//! **Model.** Whatever is learned of a matter's status, by webhook, poll, probe or the answer of our own POST, goes through one place ([`status`]): the
-//! last write wins, by Clio's `updated_at`. What the host must know leaves through the durable outbox, in the same commit.
+//! **Model.** Whatever is learned of a matter's status, by webhook, poll, lookup or the answer of
+//! our own POST, goes through one place ([`status`]): the last write wins, by Clio's `updated_at`.
+//! What the host must know leaves through the durable outbox, in the same commit.
 //!
 //! | record | what |
 //! | --- | --- |
@@ -17,13 +19,17 @@
 //! | `contact-proposal/<id>` | a contact's change that waits for an admin, sealed (`proposals.rs`) |
 //! | `chore/<kind>` | when a firm's subscriptions are looked after, its matters polled, and all links swept |
 //!
-//! **Life of a delivery.** [`receive`]: token, size, signature over the raw bytes, one commit, reply. [`inbox`]: a worker applies it. An answer of Clio's is
-//! asked for only where the delivery does not say enough, or two say different things of the same second.
+//! **Life of a delivery.** [`receive`]: token, size, signature over the raw bytes, one commit,
+//! reply. [`inbox`]: a worker applies it. An answer of Clio's is asked for only where the delivery
+//! does not say enough, or two say different things of the same second.
 //!
-//! **Life of a subscription.** [`subscriptions`]: stored, asked for, confirmed, renewed at half its life, replaced when suspended or gone; leftovers of
-//! earlier connections are deleted. Whoever knows the URL can send a handshake, so its secret is a candidate until Clio names it over the API.
+//! **Life of a subscription.** [`subscriptions`]: stored, asked for, confirmed, renewed at half its
+//! life, replaced when suspended or gone; leftovers of earlier connections are deleted. Whoever
+//! knows the URL can send a handshake, so its secret is a candidate until Clio names it over the
+//! API.
 //!
-//! **What is lost is found.** [`reconcile`]: a poll of what was changed, and a slow sweep over all links for what is gone.
+//! **What is lost is found.** [`reconcile`]: a poll of what was changed, and a slow sweep over all
+//! links for what is gone.
 
 pub(crate) mod caches;
 pub(crate) mod hook;

@@ -9,8 +9,9 @@
 //! | 413 | larger than a delivery can be |
 //! | 503 | the store failed, or Clio has not named the secret yet: Clio delivers again |
 //!
-//! Nothing is parsed, and no record but the subscription's read, before the signature was verified. A subscription that delivered before is not even read: the commit of the delivery
-//! checks that it is unchanged. Of a delivery only ids, status and time are kept.
+//! Nothing is parsed, and no record but the subscription's read, before the signature was verified.
+//! A subscription that delivered before is not even read: the commit of the delivery checks that it
+//! is unchanged. Of a delivery only ids, status and time are kept.
 
 use core::fmt;
 
@@ -25,17 +26,18 @@ use crate::calls::Context;
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Headers};
-use crate::store::schedule::{Chore, wake_after};
-use crate::store::{Action, AuditEntry, AuditStatus, Stored};
+use crate::store::schedule::{MaintenanceTask, schedule_within};
+use crate::store::{Action, AuditEntry, AuditStatus, Versioned};
 
 /// A contact with 20 addresses and numbers is below 16 KiB.
 const MOST_BODY: usize = 64 * 1024;
 const MOST_SECRET: usize = 256;
-const MOST_TURNS: usize = 8;
+const MOST_ATTEMPTS: usize = 8;
 /// A handshake is over by then.
 const HANDSHAKE: core::time::Duration = core::time::Duration::from_secs(1);
 
-/// What to answer Clio: status and headers, no body. `Debug` leaves out the headers, which may hold the handshake's secret.
+/// What to answer Clio: status and headers, no body. `Debug` leaves out the headers, which may hold
+/// the handshake's secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookReply {
     /// The HTTP status.
@@ -76,16 +78,16 @@ pub(crate) async fn receive(
     body: &[u8],
 ) -> WebhookReply {
     let Some((firm, digest)) = hook::read(token) else { return 404.into() };
-    let (told, name) = (ctx.journal.told(), format!("deliveries {firm}"));
+    let (failures, name) = (ctx.repository.failures(), format!("deliveries {firm}"));
     match take_in(ctx, caches, &firm, &digest, headers, body).await {
         Ok(reply) => {
-            if told.works(&name) {
+            if failures.works(&name) {
                 tracing::info!(%firm, "deliveries are recorded again");
             }
             reply
         }
         Err(error) => {
-            if told.is_news(name, error.code()) {
+            if failures.is_news(name, error.code()) {
                 let code = error.code().name();
                 tracing::warn!(%firm, code, "deliveries are not recorded; Clio delivers them again");
             }
@@ -105,7 +107,7 @@ async fn take_in(
     if take_in_known(ctx, caches, firm, digest, headers, body).await? {
         return Ok(200.into());
     }
-    let Some(stored) = ctx.journal.get::<Hook>(&hook::key(firm, digest)).await? else { return Ok(404.into()) };
+    let Some(stored) = ctx.repository.get::<Hook>(&hook::key(firm, digest)).await? else { return Ok(404.into()) };
     if stored.value.state == HookState::Retired {
         return Ok(410.into());
     }
@@ -113,7 +115,7 @@ async fn take_in(
         return Ok(413.into());
     }
     if let Some(secret) = headers.get("x-hook-secret") {
-        return shake_hands(ctx, caches, firm, digest, stored, secret).await;
+        return handshake(ctx, caches, firm, digest, stored, secret).await;
     }
     let Some(signed) = headers.get("x-hook-signature") else {
         return refuse(ctx, caches, firm, &stored.value, "unsigned").await;
@@ -125,23 +127,25 @@ async fn take_in(
         let id = signature::digest(secret.expose_secret().as_bytes(), body);
         caches.keep_hook(firm, digest, stored.clone());
         if record(ctx, firm, digest, &stored, &id, body).await?
-            || ctx.journal.store().get(&key_of(firm, &id)).await?.is_some()
+            || ctx.repository.store().get(&key_of(firm, &id)).await?.is_some()
         {
             return Ok(200.into());
         }
         return Err(Error::new(Code::StoreConflict).with("reason", "webhook_contended"));
     }
     if opened.candidates(hook)?.iter().any(is_of) {
-        // It may well be Clio's. Asked for the secret, Clio will say; the delivery comes again two minutes later. Whoever sends the candidate may send this too.
+        // It may well be Clio's. Asked for the secret, Clio will say; the delivery comes again two
+        // minutes later. Whoever sends the candidate may send this too.
         if caches.may(firm, Doubtful::Look, ctx.runtime.monotonic()) {
-            ctx.wake(firm, Chore::Subscriptions).await?;
+            ctx.wake(firm, MaintenanceTask::Subscriptions).await?;
         }
         return Ok(503.into());
     }
     refuse(ctx, caches, firm, hook, "wrong_signature").await
 }
 
-/// A delivery of a subscription that delivered before: the commit checks that its record is still what it was then, so it need not be read. `false`: whatever else it is.
+/// A delivery of a subscription that delivered before: the commit checks that its record is still
+/// what it was then, so it need not be read. `false`: whatever else it is.
 async fn take_in_known(
     ctx: &Context,
     caches: &Caches,
@@ -164,12 +168,12 @@ async fn take_in_known(
     record(ctx, firm, digest, &stored, &id, body).await
 }
 
-async fn shake_hands(
+async fn handshake(
     ctx: &Context,
     caches: &Caches,
     firm: &FirmId,
     digest: &str,
-    stored: Stored<Hook>,
+    stored: Versioned<Hook>,
     secret: &str,
 ) -> Result<WebhookReply> {
     if secret.is_empty() || secret.len() > MOST_SECRET || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -177,36 +181,36 @@ async fn shake_hands(
     }
     let reply = WebhookReply { status: 200, headers: vec![("X-Hook-Secret", secret.to_owned())] };
     let brought = SecretString::from(secret);
-    let waited_for = hook::health(&ctx.journal, firm).await?.is_none_or(|health| !health.delivers);
-    let asked = Doubtful::Shake(digest.to_owned());
+    let waited_for = hook::health(&ctx.repository, firm).await?.is_none_or(|health| !health.delivers);
+    let asked = Doubtful::Handshake(digest.to_owned());
     let wake = waited_for && caches.may(firm, asked, ctx.runtime.monotonic());
     let mut stored = Some(stored);
-    for _ in 0..MOST_TURNS {
-        let Some(Stored { value: mut hook, version, due_at }) = stored.take() else { return Ok(404.into()) };
+    for _ in 0..MOST_ATTEMPTS {
+        let Some(Versioned { value: mut hook, version, due_at }) = stored.take() else { return Ok(404.into()) };
         let opened = Opened::new(&ctx.keyring, firm, &hook, digest).await?;
-        let mut unit = ctx.journal.unit(firm)?;
-        if opened.shake(&mut hook, &brought)? {
+        let mut transaction = ctx.repository.transaction(firm)?;
+        if opened.handshake(&mut hook, &brought)? {
             let left = match due_at {
                 Some(due) => Some(left(ctx, due).await?),
                 None => None,
             };
-            unit.put_due(hook::key(firm, digest), Expect::Version(version), left, &hook)?;
+            transaction.put_due(hook::key(firm, digest), Expect::Version(version), left, &hook)?;
         }
         if wake {
             // By then Clio has read the reply, and says whether it was the one.
-            wake_after(&ctx.journal, &mut unit, Chore::Subscriptions, HANDSHAKE).await?;
+            schedule_within(&ctx.repository, &mut transaction, MaintenanceTask::Subscriptions, HANDSHAKE).await?;
         }
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
-            ctx.workers.nudge();
+        if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
+            ctx.workers.notify();
             return Ok(reply);
         }
-        stored = ctx.journal.get::<Hook>(&hook::key(firm, digest)).await?;
+        stored = ctx.repository.get::<Hook>(&hook::key(firm, digest)).await?;
     }
     Err(Error::new(Code::StoreConflict).with("reason", "webhook_contended"))
 }
 
 async fn left(ctx: &Context, due: Timestamp) -> Result<core::time::Duration> {
-    Ok(ctx.journal.store_now().await?.until(due))
+    Ok(ctx.repository.store_now().await?.until(due))
 }
 
 /// `false`: it was recorded before, or the subscription is not what it was.
@@ -214,7 +218,7 @@ async fn record(
     ctx: &Context,
     firm: &FirmId,
     digest: &str,
-    hook: &Stored<Hook>,
+    hook: &Versioned<Hook>,
     id: &str,
     body: &[u8],
 ) -> Result<bool> {
@@ -233,12 +237,12 @@ async fn record(
         applied: false,
         attempts: 0,
     };
-    let mut unit = ctx.journal.unit(firm)?;
-    unit.put_due(key_of(firm, id), Expect::Absent, Some(core::time::Duration::ZERO), &incoming)?;
-    unit.check(hook::key(firm, digest), Expect::Version(hook.version.clone()));
-    let done = matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. });
+    let mut transaction = ctx.repository.transaction(firm)?;
+    transaction.put_due(key_of(firm, id), Expect::Absent, Some(core::time::Duration::ZERO), &incoming)?;
+    transaction.check(hook::key(firm, digest), Expect::Version(hook.version.clone()));
+    let done = matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. });
     if done {
-        ctx.workers.nudge();
+        ctx.workers.notify();
     }
     Ok(done)
 }
@@ -251,10 +255,10 @@ async fn refuse(
     reason: &'static str,
 ) -> Result<WebhookReply> {
     if caches.may(firm, Doubtful::Tell, ctx.runtime.monotonic()) {
-        let mut unit = ctx.journal.unit(firm)?;
+        let mut transaction = ctx.repository.transaction(firm)?;
         let entry = AuditEntry::by_system(Action::WebhookRefused, AuditStatus::Refused);
-        unit.audit(entry.with("reason", reason).with("model", hook.model.name()));
-        ctx.journal.commit_or_conflict(&unit).await?;
+        transaction.audit(entry.with("reason", reason).with("model", hook.model.name()));
+        ctx.repository.commit_or_conflict(&transaction).await?;
     }
     Ok(401.into())
 }

@@ -1,6 +1,8 @@
-//! Signatures of deliveries: HMAC-SHA256 over the raw body, keyed with the subscription's secret (Clio: Webhooks).
+//! Signatures of deliveries: HMAC-SHA256 over the raw body, keyed with the subscription's secret
+//! (Clio: Webhooks).
 //!
-//! Clio does not state how the 32 bytes are written, so hex, base64 and base64url are read; all are compared in constant time.
+//! Clio does not state how the 32 bytes are written, so hex, base64 and base64url are read; all are
+//! compared in constant time.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -21,7 +23,8 @@ pub(crate) fn is_of(secret: &[u8], body: &[u8], signature: &str) -> bool {
     readings.into_iter().flatten().any(|bytes| mac.clone().verify_slice(&bytes).is_ok())
 }
 
-/// What a body is known by, however its signature was written: keyed, so that it tells nothing of what is in it.
+/// What a body is known by, however its signature was written: keyed, so that it tells nothing of
+/// what is in it.
 pub(crate) fn digest(secret: &[u8], body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret).map(|mac| mac.chain_update(body).finalize().into_bytes());
     hex::encode(Sha256::digest(mac.unwrap_or_default()))

@@ -1,7 +1,9 @@
-//! What is known of a linked matter's status, and what the host was told: the last write wins, by Clio's `updated_at`.
+//! What is known of a linked matter's status, and what the host was told: the last write wins, by
+//! Clio's `updated_at`.
 //!
-//! A matter that is linked counts as told *open*, which is what we created it as; anything else is told with the link. Every later change is told in the
-//! commit that takes it in. Times are whole seconds: two different statuses of one second can only be told apart by asking Clio.
+//! A matter that is linked counts as told *open*, which is what we created it as; anything else is
+//! told with the link. Every later change is told in the commit that takes it in. Times are whole
+//! seconds: two different statuses of one second can only be told apart by asking Clio.
 
 use crate::domain::Applied;
 use core::time::Duration;
@@ -9,27 +11,28 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clio::{Matter, MatterStatus};
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::domain::{ClioId, MatterId, Timestamp};
 use crate::error::{Code, Result};
 use crate::links::{Owner, owner_key};
 use crate::ports::{Expect, Key, Version};
 use crate::store::schedule::sweep_if_passed;
-use crate::store::{Event, EventBody, Journal, Stored, Unit, epoch};
+use crate::store::{Event, EventBody, Repository, Transaction, Versioned, restore_generation};
 
-/// An event that overtook its link waits this long. The link is minutes away at most: after an outage its probe reads the status anyway.
+/// An event that overtook its link waits this long. The link is minutes away at most: after an
+/// outage its lookup reads the status anyway.
 pub(crate) const EARLY_KEPT: Duration = Duration::from_secs(3600);
 pub(crate) const EARLY: &str = "matter-early";
 
 /// A matter's status as Clio told it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Observed {
     pub clio: ClioId,
     pub status: Option<MatterStatus>,
     pub updated_at: Option<Timestamp>,
 }
 
-impl From<&Matter> for Seen {
+impl From<&Matter> for Observed {
     fn from(matter: &Matter) -> Self {
         Self { clio: matter.id, status: matter.status, updated_at: matter.updated_at }
     }
@@ -46,8 +49,8 @@ pub(crate) struct Known {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_changed_at: Option<Timestamp>,
     /// The recovery after which it was told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epoch: Option<String>,
+    #[serde(rename = "epoch", default, skip_serializing_if = "Option::is_none")]
+    pub restore_generation: Option<String>,
     /// Deleted in Clio, or hidden from the connected user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
@@ -62,7 +65,8 @@ pub(crate) struct Known {
 pub struct ClioStatus {
     /// `open`, `pending`, `closed`; or `gone`: deleted, or hidden from the connected user.
     pub status: &'static str,
-    /// When its status was changed, on Clio's clock; of one that is gone, the last change before that.
+    /// When its status was changed, on Clio's clock; of one that is gone, the last change before
+    /// that.
     pub changed_at: Option<Timestamp>,
     /// When that was learned, on the host's clock; `None`: by an earlier version of the SDK.
     pub seen_at: Option<Timestamp>,
@@ -77,8 +81,12 @@ impl From<&Known> for ClioStatus {
 }
 
 /// What is known of one of our matters in Clio.
-pub(crate) async fn clio_status(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<ClioStatus>> {
-    let known = journal.get::<Known>(&known_key(links, clio)).await?;
+pub(crate) async fn clio_status(
+    repository: &Repository,
+    scope: &AccountScope,
+    clio: ClioId,
+) -> Result<Option<ClioStatus>> {
+    let known = repository.get::<Known>(&known_key(scope, clio)).await?;
     Ok(known.map(|known| ClioStatus::from(&known.value)))
 }
 
@@ -106,32 +114,40 @@ enum Verdict {
     Keep { tell: bool },
 }
 
-fn known_key(links: &Links, clio: ClioId) -> Key {
-    links.key("matter-status", clio)
+fn known_key(scope: &AccountScope, clio: ClioId) -> Key {
+    scope.key("matter-status", clio)
 }
 
-fn early_key(links: &Links, clio: ClioId) -> Key {
-    links.key(EARLY, clio)
+fn early_key(scope: &AccountScope, clio: ClioId) -> Key {
+    scope.key(EARLY, clio)
 }
 
 /// Where something seen comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source<'a> {
     /// A delivery, or a list of Clio's.
-    Told,
-    /// Clio was asked for this very matter, when what is known had this version. It is surer than whatever was written before, and than nothing else.
+    Notified,
+    /// Clio was asked for this very matter, when what is known had this version. It is surer than
+    /// whatever was written before, and than nothing else.
     Asked(Option<&'a Version>),
 }
 
 /// `sure`: Clio itself was asked, after whatever is known was written.
-fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool, epoch: Option<&str>) -> Verdict {
+fn judge(
+    known: Option<&Known>,
+    status: MatterStatus,
+    at: Timestamp,
+    sure: bool,
+    restore_generation: Option<&str>,
+) -> Verdict {
     let Some(known) = known else { return Verdict::Keep { tell: true } };
-    let forgotten = known.epoch.as_deref() != epoch;
+    let forgotten = known.restore_generation.as_deref() != restore_generation;
     let is_older = at < known.updated_at && !mutated!(LastWriteWins);
     if is_older || known.host_changed_at.is_some_and(|own| at < own) {
         return Verdict::Drop;
     }
-    // What the host has now is its own: what Clio says since is news, even if it is what Clio said before.
+    // What the host has now is its own: what Clio says since is news, even if it is what Clio said
+    // before.
     let since_own = known.host_changed_at.is_some_and(|own| own > known.updated_at);
     match (known.gone, status == known.status, at == known.updated_at) {
         (false, true, _) if forgotten => Verdict::Keep { tell: true },
@@ -149,188 +165,217 @@ fn judge(known: Option<&Known>, status: MatterStatus, at: Timestamp, sure: bool,
     }
 }
 
-/// Adds to `unit` what something seen changes. A conflict of the commit means: again.
+/// Adds to `transaction` what something seen changes. A conflict of the commit means: again.
 pub(crate) async fn apply(
-    journal: &Journal,
-    unit: &mut Unit,
-    links: &Links,
-    seen: Seen,
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
+    seen: Observed,
     source: Source<'_>,
 ) -> Result<Applied> {
     let sure = matches!(source, Source::Asked(_));
     let (Some(status), Some(updated_at)) = (seen.status, seen.updated_at) else {
-        let ours = journal.store().get(&owner_key(links, "matter", seen.clio)).await?.is_some();
+        let ours = repository.store().get(&owner_key(scope, "matter", seen.clio)).await?.is_some();
         // Asked already: Clio names a status that is not known here, and nothing can be told of it.
         return Ok(if ours && !sure { Applied::Ask } else { Applied::Nothing });
     };
-    let Some(owner) = journal.get::<Owner>(&owner_key(links, "matter", seen.clio)).await? else {
-        return overtakes(journal, unit, links, seen.clio, Early { status, updated_at, deleted: false }).await;
+    let Some(owner) = repository.get::<Owner>(&owner_key(scope, "matter", seen.clio)).await? else {
+        return overtakes(repository, transaction, scope, seen.clio, Early { status, updated_at, deleted: false })
+            .await;
     };
-    let key = known_key(links, seen.clio);
-    let known = journal.get::<Known>(&key).await?;
+    let key = known_key(scope, seen.clio);
+    let known = repository.get::<Known>(&key).await?;
     unchanged(known.as_ref(), source)?;
-    let epoch = epoch(journal, &links.firm).await?;
-    let tell = match judge(known.as_ref().map(|stored| &stored.value), status, updated_at, sure, epoch.as_deref()) {
+    let restore_generation = restore_generation(repository, &scope.firm).await?;
+    let tell = match judge(
+        known.as_ref().map(|stored| &stored.value),
+        status,
+        updated_at,
+        sure,
+        restore_generation.as_deref(),
+    ) {
         Verdict::Drop => return Ok(Applied::Nothing),
         Verdict::Ask => return Ok(Applied::Ask),
         Verdict::Keep { tell } => tell,
     };
     let matter = MatterId::new(owner.value.owner)?;
     let host_changed_at = known.as_ref().and_then(|known| known.value.host_changed_at);
-    let seen_at = Some(journal.runtime().now());
-    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, epoch, gone: false, seen_at };
-    unit.put(key, expect(known.as_ref()), &now)?;
+    let seen_at = Some(repository.runtime().now());
+    let now =
+        Known { matter: matter.clone(), status, updated_at, host_changed_at, restore_generation, gone: false, seen_at };
+    transaction.put(key, expect(known.as_ref()), &now)?;
     if tell {
-        unit.event(told(&matter, seen.clio, status, updated_at));
+        transaction.event(failures(&matter, seen.clio, status, updated_at));
     }
-    Ok(if tell { Applied::Told } else { Applied::Nothing })
+    Ok(if tell { Applied::Notified } else { Applied::Nothing })
 }
 
 /// Keeps what is about a matter that is not linked: yet, or ever.
-async fn overtakes(journal: &Journal, unit: &mut Unit, links: &Links, clio: ClioId, said: Early) -> Result<Applied> {
+async fn overtakes(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
+    clio: ClioId,
+    said: Early,
+) -> Result<Applied> {
     // The link's commit puts the owner: either it meets this record, or this commit conflicts.
-    unit.check(owner_key(links, "matter", clio), Expect::Absent);
-    let key = early_key(links, clio);
-    let early = journal.get::<Early>(&key).await?;
+    transaction.check(owner_key(scope, "matter", clio), Expect::Absent);
+    let key = early_key(scope, clio);
+    let early = repository.get::<Early>(&key).await?;
     let before = early.as_ref().map(|early| early.value);
     let last = before.filter(|before| !is_later(said.of(), before.of())).unwrap_or(said);
     let now = Early { deleted: said.deleted || before.is_some_and(|before| before.deleted), ..last };
     if before != Some(now) {
-        unit.put_due(key, expect(early.as_ref()), Some(EARLY_KEPT), &now)?;
+        transaction.put_due(key, expect(early.as_ref()), Some(EARLY_KEPT), &now)?;
     }
     Ok(Applied::NotOurs)
 }
 
-/// Whether a status of a matter that is not linked yet came after another one. Within one second *open* was first: the matter was created as that.
+/// Whether a status of a matter that is not linked yet came after another one. Within one second
+/// *open* was first: the matter was created as that.
 fn is_later((status, at): (MatterStatus, Timestamp), (other, earlier): (MatterStatus, Timestamp)) -> bool {
     at > earlier || (at == earlier && status != other && other == MatterStatus::Open)
 }
 
-/// Adds to the link's commit what is known of the new matter: what its answer or probe said, and what overtook that.
+/// Adds to the link's commit what is known of the new matter: what its answer or lookup said, and
+/// what overtook that.
 pub(crate) async fn link(
-    journal: &Journal,
-    unit: &mut Unit,
-    links: &Links,
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
     matter: &MatterId,
-    seen: Seen,
+    seen: Observed,
 ) -> Result<()> {
-    let key = early_key(links, seen.clio);
-    let early = journal.get::<Early>(&key).await?;
+    let key = early_key(scope, seen.clio);
+    let early = repository.get::<Early>(&key).await?;
     match &early {
-        Some(early) => unit.delete(key, early.version.clone()),
-        None => unit.check(key, Expect::Absent),
+        Some(early) => transaction.delete(key, early.version.clone()),
+        None => transaction.check(key, Expect::Absent),
     }
     let answered = (seen.status.unwrap_or(MatterStatus::Open), seen.updated_at.unwrap_or(Timestamp(0)));
     let early = early.map(|early| early.value);
     if early.is_some_and(|early| early.deleted) {
-        super::inbox::put_deletion(journal, unit, links, seen.clio)?;
+        super::inbox::put_deletion(repository, transaction, scope, seen.clio)?;
     }
     let (status, updated_at) = early.map(Early::of).filter(|early| is_later(*early, answered)).unwrap_or(answered);
-    let key = known_key(links, seen.clio);
-    let known = journal.get::<Known>(&key).await?;
-    let epoch = epoch(journal, &links.firm).await?;
+    let key = known_key(scope, seen.clio);
+    let known = repository.get::<Known>(&key).await?;
+    let restore_generation = restore_generation(repository, &scope.firm).await?;
     // After a recovery the host may have been told of it before.
-    let tell = status != MatterStatus::Open || epoch.is_some();
-    let (host_changed_at, seen_at) = (None, Some(journal.runtime().now()));
-    let now = Known { matter: matter.clone(), status, updated_at, host_changed_at, epoch, gone: false, seen_at };
-    unit.put(key, expect(known.as_ref()), &now)?;
-    sweep_if_passed(journal, unit, updated_at).await?;
+    let tell = status != MatterStatus::Open || restore_generation.is_some();
+    let (host_changed_at, seen_at) = (None, Some(repository.runtime().now()));
+    let now =
+        Known { matter: matter.clone(), status, updated_at, host_changed_at, restore_generation, gone: false, seen_at };
+    transaction.put(key, expect(known.as_ref()), &now)?;
+    sweep_if_passed(repository, transaction, updated_at).await?;
     if tell {
-        unit.event(told(matter, seen.clio, status, updated_at));
+        transaction.event(failures(matter, seen.clio, status, updated_at));
     }
     Ok(())
 }
 
 /// What is known of a matter, as it is stored now.
-pub(crate) async fn known_version(journal: &Journal, links: &Links, clio: ClioId) -> Result<Option<Version>> {
-    Ok(journal.store().get(&known_key(links, clio)).await?.map(|record| record.version))
+pub(crate) async fn known_version(
+    repository: &Repository,
+    scope: &AccountScope,
+    clio: ClioId,
+) -> Result<Option<Version>> {
+    Ok(repository.store().get(&known_key(scope, clio)).await?.map(|record| record.version))
 }
 
 /// Whether one of our matters is already known to be gone.
-pub(crate) async fn is_gone(journal: &Journal, links: &Links, clio: ClioId) -> Result<bool> {
-    Ok(journal.get::<Known>(&known_key(links, clio)).await?.is_some_and(|known| known.value.gone))
+pub(crate) async fn is_gone(repository: &Repository, scope: &AccountScope, clio: ClioId) -> Result<bool> {
+    Ok(repository.get::<Known>(&known_key(scope, clio)).await?.is_some_and(|known| known.value.gone))
 }
 
-fn unchanged(known: Option<&Stored<Known>>, source: Source<'_>) -> Result<()> {
+fn unchanged(known: Option<&Versioned<Known>>, source: Source<'_>) -> Result<()> {
     match source {
         Source::Asked(before) if before != known.map(|known| &known.version) => Err(Code::StoreConflict.into()),
         _ => Ok(()),
     }
 }
 
-/// What to do when Clio tells that a matter was deleted: it may have been restored since, so Clio is asked, unless something newer is known.
-pub(crate) async fn deleted(journal: &Journal, unit: &mut Unit, links: &Links, seen: Seen) -> Result<Applied> {
-    if journal.store().get(&owner_key(links, "matter", seen.clio)).await?.is_none() {
+/// What to do when Clio tells that a matter was deleted: it may have been restored since, so Clio
+/// is asked, unless something newer is known.
+pub(crate) async fn deleted(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
+    seen: Observed,
+) -> Result<Applied> {
+    if repository.store().get(&owner_key(scope, "matter", seen.clio)).await?.is_none() {
         // If it does not say enough, whatever Clio answers is later.
         let (status, updated_at) = seen.status.zip(seen.updated_at).unwrap_or((MatterStatus::Open, Timestamp(0)));
-        return overtakes(journal, unit, links, seen.clio, Early { status, updated_at, deleted: true }).await;
+        return overtakes(repository, transaction, scope, seen.clio, Early { status, updated_at, deleted: true }).await;
     }
-    let known = journal.get::<Known>(&known_key(links, seen.clio)).await?;
+    let known = repository.get::<Known>(&known_key(scope, seen.clio)).await?;
     let newer = |known: &Known| known.gone || seen.updated_at.is_some_and(|at| at < known.updated_at);
     Ok(if known.is_some_and(|known| newer(&known.value)) { Applied::Nothing } else { Applied::Ask })
 }
 
-/// Adds to `unit` that Clio, asked when what is known had the version `before`, does not show one of our matters.
+/// Adds to `transaction` that Clio, asked when what is known had the version `before`, does not
+/// show one of our matters.
 pub(crate) async fn gone(
-    journal: &Journal,
-    unit: &mut Unit,
-    links: &Links,
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
     clio: ClioId,
     deleted: bool,
     before: Option<&Version>,
 ) -> Result<Applied> {
-    let Some(owner) = journal.get::<Owner>(&owner_key(links, "matter", clio)).await? else {
+    let Some(owner) = repository.get::<Owner>(&owner_key(scope, "matter", clio)).await? else {
         return Ok(Applied::NotOurs);
     };
     let matter = MatterId::new(owner.value.owner)?;
-    let key = known_key(links, clio);
-    let known = journal.get::<Known>(&key).await?;
+    let key = known_key(scope, clio);
+    let known = repository.get::<Known>(&key).await?;
     unchanged(known.as_ref(), Source::Asked(before))?;
     let now = match &known {
         Some(known) if known.value.gone => return Ok(Applied::Nothing),
-        Some(known) => Known { gone: true, seen_at: Some(journal.runtime().now()), ..known.value.clone() },
+        Some(known) => Known { gone: true, seen_at: Some(repository.runtime().now()), ..known.value.clone() },
         None => Known {
             matter: matter.clone(),
             status: MatterStatus::Open,
             updated_at: Timestamp(0),
             host_changed_at: None,
-            epoch: None,
+            restore_generation: None,
             gone: true,
-            seen_at: Some(journal.runtime().now()),
+            seen_at: Some(repository.runtime().now()),
         },
     };
-    unit.put(key, expect(known.as_ref()), &now)?;
-    unit.event(Event::about_matter(
+    transaction.put(key, expect(known.as_ref()), &now)?;
+    transaction.event(Event::about_matter(
         &matter,
         EventBody::MatterGone { matter: matter.clone(), clio_matter: clio, deleted },
     ));
-    Ok(Applied::Told)
+    Ok(Applied::Notified)
 }
 
-/// Notes in `unit` that the host changed the status itself: an older event from Clio is dropped then. `at` is on Clio's clock, and in whole seconds, as Clio's own times are.
+/// Notes in `transaction` that the host changed the status itself: an older event from Clio is
+/// dropped then. `at` is on Clio's clock, and in whole seconds, as Clio's own times are.
 pub(crate) async fn host_changed(
-    journal: &Journal,
-    unit: &mut Unit,
-    links: &Links,
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
     clio: ClioId,
     at: Timestamp,
 ) -> Result<()> {
-    let key = known_key(links, clio);
-    if let Some(known) = journal.get::<Known>(&key).await?
+    let key = known_key(scope, clio);
+    if let Some(known) = repository.get::<Known>(&key).await?
         && known.value.host_changed_at.is_none_or(|earlier| earlier < at)
     {
         let now = Known { host_changed_at: Some(at), ..known.value };
-        unit.put(key, Expect::Version(known.version), &now)?;
+        transaction.put(key, Expect::Version(known.version), &now)?;
     }
     Ok(())
 }
 
-fn told(matter: &MatterId, clio: ClioId, status: MatterStatus, updated_at: Timestamp) -> Event {
+fn failures(matter: &MatterId, clio: ClioId, status: MatterStatus, updated_at: Timestamp) -> Event {
     let body = EventBody::MatterStatus { matter: matter.clone(), clio_matter: clio, status, updated_at };
     Event::about_matter(matter, body)
 }
 
-fn expect<T>(stored: Option<&Stored<T>>) -> Expect {
+fn expect<T>(stored: Option<&Versioned<T>>) -> Expect {
     stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
 }
 
@@ -346,7 +391,7 @@ mod tests {
             status: open,
             updated_at: Timestamp(5_000),
             host_changed_at: own.map(Timestamp),
-            epoch: None,
+            restore_generation: None,
             gone,
             seen_at: None,
         };

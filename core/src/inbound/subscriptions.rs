@@ -1,4 +1,5 @@
-//! Looking after a firm's subscriptions: one for matters, and one for contacts where changes are to be reviewed.
+//! Looking after a firm's subscriptions: one for matters, and one for contacts where changes are to
+//! be reviewed.
 //!
 //! Everything is decided from Clio's own list and our records, side by side:
 //!
@@ -13,7 +14,8 @@
 //! | live | pending, or enabled without its secret being known, for ten minutes | retired; created anew an hour later |
 //! | retired | yes | deleted in Clio |
 //!
-//! Only subscriptions whose URL holds a token of this firm are touched. Without the permission for webhooks nothing is lost: matters are polled.
+//! Only subscriptions whose URL holds a token of this firm are touched. Without the permission for
+//! webhooks nothing is lost: matters are polled.
 
 use super::reconcile;
 use core::time::Duration;
@@ -23,14 +25,14 @@ use secrecy::SecretString;
 use super::hook;
 use super::hook::{HOOKS, Hook, HookHealth, HookState, Opened, health_key};
 use crate::calls::budget::Class;
-use crate::calls::{Caller, Context, Executed, executed};
-use crate::clio::{HookModel, HookStatus, Outcome, Webhook, webhooks};
-use crate::connection::{Connection, Links};
+use crate::calls::{ApiClient, Context, Executed, executed};
+use crate::clio::{HookModel, HookStatus, SendOutcome, Webhook, webhooks};
+use crate::connection::{AccountScope, Connection};
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Version};
 use crate::store::schedule::Next;
-use crate::store::{Action, AuditEntry, AuditStatus, Stored};
+use crate::store::{Action, AuditEntry, AuditStatus, Versioned};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Clio allows 31 days (Clio: Webhooks); its clock may be ahead.
@@ -41,7 +43,7 @@ const LOOK_SOON: Duration = Duration::from_secs(30);
 const LOOK_LATER: Duration = Duration::from_secs(3600);
 /// A subscription that does not deliver by then, or whose secret is not known, is given up.
 const UNCONFIRMED: Duration = Duration::from_secs(600);
-const MOST_TURNS: usize = 8;
+const MOST_ATTEMPTS: usize = 8;
 /// A retired token is known for longer than Clio repeats a delivery.
 const FORGET: Duration = DAY;
 
@@ -75,18 +77,18 @@ struct Care<'a> {
     firm: &'a FirmId,
     connection: &'a Connection,
     base: &'a url::Url,
-    caller: Caller<'a>,
+    client_api: ApiClient<'a>,
 }
 
 pub(crate) async fn keep_subscriptions(ctx: &Context, firm: &FirmId) -> Result<Next> {
-    let connection = Connection::load_usable(&ctx.journal, firm).await?.value;
+    let connection = Connection::load_usable(&ctx.repository, firm).await?.value;
     let Some(base) = &ctx.webhook_url else {
         note_health(ctx, firm, &connection, HookHealth::silent("no_webhook_url", ctx.runtime.now()), None).await?;
         return Ok(Some(LOOK));
     };
-    let links = Links::of(firm, &connection);
-    let care = Care { firm, connection: &connection, base, caller: Caller::of_firm(ctx, &links, Class::Live) };
-    let listed = match care.caller.all_pages(webhooks::list()).await {
+    let scope = AccountScope::of(firm, &connection);
+    let care = Care { firm, connection: &connection, base, client_api: ApiClient::of_firm(ctx, &scope, Class::Live) };
+    let listed = match care.client_api.all_pages(webhooks::list()).await {
         Ok(listed) => listed,
         Err(failure) => {
             reconcile::poll_soon(ctx, firm).await?;
@@ -97,7 +99,7 @@ pub(crate) async fn keep_subscriptions(ctx: &Context, firm: &FirmId) -> Result<N
         }
     };
     let mut pairs = pairs(ctx, &care, listed).await?;
-    let settings = crate::settings::load(&ctx.journal, firm).await?;
+    let settings = crate::settings::load(&ctx.repository, firm).await?;
     let mut wanted = vec![HookModel::Matter];
     wanted.extend(settings.contact_review.then_some(HookModel::Contact));
     let mut next = LOOK;
@@ -152,9 +154,9 @@ async fn keep_model(ctx: &Context, care: &Care<'_>, pairs: &mut [Pair], model: H
     match subscribe(ctx, care, model).await {
         Err(error) if error.code() == Code::SyncInDoubt => {
             let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Noted);
-            let mut unit = ctx.journal.unit(care.firm)?;
-            unit.audit(entry.with("model", model.name()).error(&error));
-            ctx.journal.commit(&unit).await?;
+            let mut transaction = ctx.repository.transaction(care.firm)?;
+            transaction.audit(entry.with("model", model.name()).error(&error));
+            ctx.repository.commit(&transaction).await?;
             Ok(Kept::waiting(LOOK_SOON))
         }
         made => made,
@@ -168,7 +170,7 @@ async fn pairs(ctx: &Context, care: &Care<'_>, listed: Vec<Webhook>) -> Result<V
         .map(|webhook| (webhook.url.as_ref().and_then(|url| hook::digest_in(url.expose())), Some(webhook)))
         .collect();
     let mut pairs = Vec::new();
-    for (digest, Stored { value, version, due_at }) in ctx.journal.list::<Hook>(care.firm, HOOKS, "").await? {
+    for (digest, Versioned { value, version, due_at }) in ctx.repository.list::<Hook>(care.firm, HOOKS, "").await? {
         // The one that we know by its id; else the oldest with this URL.
         let mut same: Vec<&mut Option<Webhook>> = listed
             .iter_mut()
@@ -184,7 +186,8 @@ async fn pairs(ctx: &Context, care: &Care<'_>, listed: Vec<Webhook>) -> Result<V
         }
         pairs.push(Pair { digest, hook: value, version, due_at, listed: first });
     }
-    // A token of this firm without a record: the database lost it. A record is put before its subscription is asked for, so none is on its way.
+    // A token of this firm without a record: the database lost it. A record is put before its
+    // subscription is asked for, so none is on its way.
     for (_, listed) in listed {
         let Some(listed) = listed else { continue };
         let token = listed.url.as_ref().and_then(|url| token_below(care.base, url.expose()));
@@ -197,9 +200,9 @@ async fn pairs(ctx: &Context, care: &Care<'_>, listed: Vec<Webhook>) -> Result<V
 
 /// Looks after one that is wanted. `None`: it is of no use any more.
 async fn keep(ctx: &Context, care: &Care<'_>, pair: &mut Pair) -> Result<Option<Kept>> {
-    let (firm, caller) = (care.firm, &care.caller);
+    let (firm, client_api) = (care.firm, &care.client_api);
     let Some(listed) = pair.listed.clone() else {
-        let now = ctx.journal.store_now().await?;
+        let now = ctx.repository.store_now().await?;
         let may_come = pair.hook.state == HookState::Creating && pair.due_at.is_some_and(|due| due > now);
         if !may_come {
             reconcile::poll_soon(ctx, firm).await?;
@@ -218,7 +221,8 @@ async fn keep(ctx: &Context, care: &Care<'_>, pair: &mut Pair) -> Result<Option<
         changed |= confirm(ctx, care, pair, &listed).await?;
     }
     if overdue && (pending || !pair.hook.has_secret()) {
-        // Whatever went wrong with its handshake, or whoever sent others: the next one has another URL. Not at once: it may go wrong again.
+        // Whatever went wrong with its handshake, or whoever sent others: the next one has another
+        // URL. Not at once: it may go wrong again.
         retire(ctx, firm, pair).await?;
         return Ok(Some(Kept::waiting(LOOK_LATER)));
     }
@@ -226,7 +230,7 @@ async fn keep(ctx: &Context, care: &Care<'_>, pair: &mut Pair) -> Result<Option<
     let clio_now = ctx.clio.clio_now().unwrap_or_else(|| ctx.runtime.now());
     let mut renewed = false;
     if ends.is_none_or(|ends| ends < clio_now + RENEW_BEFORE) {
-        match caller.repeat(&webhooks::extend(listed.id, clio_now + LIFE)?).await {
+        match client_api.repeat(&webhooks::extend(listed.id, clio_now + LIFE)?).await {
             Ok(extended) => {
                 ends = extended.expires_at.or(Some(clio_now + LIFE));
                 renewed = true;
@@ -256,8 +260,9 @@ async fn keep(ctx: &Context, care: &Care<'_>, pair: &mut Pair) -> Result<Option<
 
 /// Finds out which secret is Clio's. Gives whether the record is another now.
 ///
-/// Clio names it over the API. If it does not, a secret is known by what Clio accepts: it activates the subscription with the right one only; and of one that is enabled,
-/// the only handshake that ever came was Clio's. What was confirmed once stays.
+/// Clio names it over the API. If it does not, a secret is known by what Clio accepts: it activates
+/// the subscription with the right one only; and of one that is enabled, the only handshake that
+/// ever came was Clio's. What was confirmed once stays.
 async fn confirm(ctx: &Context, care: &Care<'_>, pair: &mut Pair, listed: &Webhook) -> Result<bool> {
     let opened = Opened::new(&ctx.keyring, care.firm, &pair.hook, &pair.digest).await?;
     let candidates = opened.candidates(&pair.hook)?;
@@ -268,8 +273,9 @@ async fn confirm(ctx: &Context, care: &Care<'_>, pair: &mut Pair, listed: &Webho
         if !knew {
             opened.confirm(&mut pair.hook, secret)?;
         }
-        // Its handshake came, and was not answered in time or the answer was lost: it is not sent again.
-        if pending && pair.hook.shaken {
+        // Its handshake came, and was not answered in time or the answer was lost: it is not sent
+        // again.
+        if pending && pair.hook.confirmed {
             activate(ctx, care, listed, secret).await?;
         }
         return Ok(!knew);
@@ -290,9 +296,9 @@ async fn confirm(ctx: &Context, care: &Care<'_>, pair: &mut Pair, listed: &Webho
 
 /// Answers a handshake through the API. `false`: Clio refused.
 async fn activate(_ctx: &Context, care: &Care<'_>, listed: &Webhook, secret: &SecretString) -> Result<bool> {
-    match care.caller.repeat(&webhooks::activate(listed.id, secret)).await {
+    match care.client_api.repeat(&webhooks::activate(listed.id, secret)).await {
         Ok(()) => Ok(true),
-        Err(failure) if failure.outcome == Outcome::Refused => Ok(false),
+        Err(failure) if failure.outcome == SendOutcome::Rejected => Ok(false),
         Err(failure) => Err(failure.error),
     }
 }
@@ -300,19 +306,19 @@ async fn activate(_ctx: &Context, care: &Care<'_>, listed: &Webhook, secret: &Se
 /// A new subscription. [`Code::SyncInDoubt`]: perhaps.
 async fn subscribe(ctx: &Context, care: &Care<'_>, model: HookModel) -> Result<Kept> {
     let firm = care.firm;
-    let turn = care.caller.ready().await?;
-    let (token, digest) = hook::mint(&*ctx.runtime, firm)?;
+    let turn = care.client_api.ready().await?;
+    let (token, digest) = hook::new_token(&*ctx.runtime, firm)?;
     let hook = Hook::new(care.connection, model, ctx.runtime.now());
     let config = ctx.config;
-    let quiet = config.quiet();
+    let late_window = config.late_execution_window();
     let not_after = ctx.runtime.monotonic() + config.send_window;
-    let mut unit = ctx.journal.unit(firm)?;
-    unit.check(Connection::key(firm), Expect::Version(turn.grant.connection_version.clone()));
-    let version = unit.put_due(hook::key(firm, &digest), Expect::Absent, Some(quiet), &hook)?;
-    ctx.journal.commit_or_conflict(&unit).await?;
+    let mut transaction = ctx.repository.transaction(firm)?;
+    transaction.check(Connection::key(firm), Expect::Version(turn.grant.connection_version.clone()));
+    let version = transaction.put_due(hook::key(firm, &digest), Expect::Absent, Some(late_window), &hook)?;
+    ctx.repository.commit_or_conflict(&transaction).await?;
     let clio_now = ctx.clio.clio_now().unwrap_or_else(|| ctx.runtime.now());
     let request = webhooks::create(model, &hook::url(care.base, &token), clio_now + LIFE)?;
-    match care.caller.send_once(turn, &request, Some(not_after)).await {
+    match care.client_api.send_once(turn, &request, Some(not_after)).await {
         Ok(listed) => take_created(ctx, care, &digest, &listed).await,
         Err(failed) => {
             let failure = failed.failure;
@@ -327,16 +333,18 @@ async fn subscribe(ctx: &Context, care: &Care<'_>, model: HookModel) -> Result<K
     }
 }
 
-/// Clio has a new subscription. Its handshake may have come already, or come while this is written; and it may not be wanted any more.
+/// Clio has a new subscription. Its handshake may have come already, or come while this is written;
+/// and it may not be wanted any more.
 async fn take_created(ctx: &Context, care: &Care<'_>, digest: &str, listed: &Webhook) -> Result<Kept> {
     let firm = care.firm;
-    for _ in 0..MOST_TURNS {
-        let stored = ctx.journal.get::<Hook>(&hook::key(firm, digest)).await?;
-        let Some(Stored { value: mut hook, version, .. }) =
+    for _ in 0..MOST_ATTEMPTS {
+        let stored = ctx.repository.get::<Hook>(&hook::key(firm, digest)).await?;
+        let Some(Versioned { value: mut hook, version, .. }) =
             stored.filter(|stored| stored.value.state != HookState::Retired)
         else {
-            // Disconnected meanwhile. Should Clio not take this, its first delivery is answered with 410.
-            let _ = care.caller.repeat(&webhooks::delete(listed.id)).await;
+            // Disconnected meanwhile. Should Clio not take this, its first delivery is answered
+            // with 410.
+            let _ = care.client_api.repeat(&webhooks::delete(listed.id)).await;
             return Err(Code::NotConnected.into());
         };
         (hook.clio, hook.expires_at) = (Some(listed.id), listed.expires_at);
@@ -362,11 +370,11 @@ async fn put(
     due: Option<Duration>,
     entry: Option<AuditEntry>,
 ) -> Result<bool> {
-    let mut unit = ctx.journal.unit(firm)?;
+    let mut transaction = ctx.repository.transaction(firm)?;
     let expect = Expect::Version(pair.version.clone());
-    let version = unit.put_due(hook::key(firm, &pair.digest), expect, due, &pair.hook)?;
-    entry.into_iter().for_each(|entry| unit.audit(entry));
-    if ctx.journal.commit(&unit).await? == Commit::Conflict {
+    let version = transaction.put_due(hook::key(firm, &pair.digest), expect, due, &pair.hook)?;
+    entry.into_iter().for_each(|entry| transaction.audit(entry));
+    if ctx.repository.commit(&transaction).await? == Commit::Conflict {
         return Ok(false);
     }
     pair.version = version;
@@ -397,24 +405,24 @@ async fn prune(
             continue;
         }
         if let Some(listed) = &pair.listed {
-            match care.caller.repeat(&webhooks::delete(listed.id)).await {
+            match care.client_api.repeat(&webhooks::delete(listed.id)).await {
                 Ok(()) => {}
                 Err(failure) if failure.error.code() == Code::ClioNotFound => {}
                 Err(failure) => return Err(failure.error),
             }
-            let mut unit = ctx.journal.unit(firm)?;
+            let mut transaction = ctx.repository.transaction(firm)?;
             let entry = audit(Action::WebhookDeleted, &pair.hook).with("webhook", listed.id);
             let suspended = listed.status == Some(HookStatus::Suspended);
-            unit.audit(if suspended { entry.with("was", "suspended") } else { entry });
+            transaction.audit(if suspended { entry.with("was", "suspended") } else { entry });
             if pair.hook.clio.take().is_some() && !pair.digest.is_empty() {
                 let expect = Expect::Version(pair.version);
-                unit.put_due(hook::key(firm, &pair.digest), expect, Some(FORGET), &pair.hook)?;
+                transaction.put_due(hook::key(firm, &pair.digest), expect, Some(FORGET), &pair.hook)?;
             }
-            ctx.journal.commit_or_conflict(&unit).await?;
+            ctx.repository.commit_or_conflict(&transaction).await?;
         } else if is_past(ctx, pair.due_at).await? {
-            let mut unit = ctx.journal.unit(firm)?;
-            unit.delete(hook::key(firm, &pair.digest), pair.version);
-            ctx.journal.commit(&unit).await?;
+            let mut transaction = ctx.repository.transaction(firm)?;
+            transaction.delete(hook::key(firm, &pair.digest), pair.version);
+            ctx.repository.commit(&transaction).await?;
         }
     }
     Ok(())
@@ -422,11 +430,11 @@ async fn prune(
 
 async fn is_past(ctx: &Context, due: Option<Timestamp>) -> Result<bool> {
     let Some(due) = due else { return Ok(false) };
-    Ok(due <= ctx.journal.store_now().await?)
+    Ok(due <= ctx.repository.store_now().await?)
 }
 
-/// Writes how the subscriptions of this connection are. Nothing, if it has ended: there are none then, whatever the look found.
-/// `error`: what its cause was answered with, for the audit log.
+/// Writes how the subscriptions of this connection are. Nothing, if it has ended: there are none
+/// then, whatever the look found. `error`: what its cause was answered with, for the audit log.
 async fn note_health(
     ctx: &Context,
     firm: &FirmId,
@@ -435,24 +443,24 @@ async fn note_health(
     error: Option<&Error>,
 ) -> Result<()> {
     let key = health_key(firm);
-    for _ in 0..MOST_TURNS {
-        let Some(now) = Connection::load(&ctx.journal, firm).await? else { return Ok(()) };
+    for _ in 0..MOST_ATTEMPTS {
+        let Some(now) = Connection::load(&ctx.repository, firm).await? else { return Ok(()) };
         if now.value.id != connection.id || now.value.ended_at.is_some() {
             return Ok(());
         }
-        let known = ctx.journal.get::<HookHealth>(&key).await?;
-        let mut unit = ctx.journal.unit(firm)?;
-        unit.check(Connection::key(firm), Expect::Version(now.version));
+        let known = ctx.repository.get::<HookHealth>(&key).await?;
+        let mut transaction = ctx.repository.transaction(firm)?;
+        transaction.check(Connection::key(firm), Expect::Version(now.version));
         let failing = health.cause.as_deref().filter(|cause| !matches!(*cause, "pending" | "no_webhook_url"));
         let before = known.as_ref().and_then(|known| known.value.cause.as_deref());
         if let Some(cause) = failing.filter(|cause| before != Some(*cause)) {
             let entry = AuditEntry::by_system(Action::WebhookCreated, AuditStatus::Failed);
             let entry = entry.with("cause", cause);
-            unit.audit(error.map_or(entry.clone(), |error| entry.answered(error)));
+            transaction.audit(error.map_or(entry.clone(), |error| entry.answered(error)));
         }
         let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
-        unit.put(key.clone(), expect, &health)?;
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
+        transaction.put(key.clone(), expect, &health)?;
+        if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
             return Ok(());
         }
     }
@@ -477,7 +485,8 @@ fn is_forbidden(error: &Error) -> bool {
     matches!(error.code(), Code::UserRoleForbids | Code::AppPermissionMissing)
 }
 
-/// What an admin is told. Which of both it is cannot be tried for webhooks: the permission is the likely one.
+/// What an admin is told. Which of both it is cannot be tried for webhooks: the permission is the
+/// likely one.
 fn cause_of(error: &Error) -> Code {
     if is_forbidden(error) { Code::AppPermissionMissing } else { error.code() }
 }

@@ -1,27 +1,31 @@
 //! Backfill: many older matters, in bulk, behind everything else.
 //!
-//! **Model.** A backfill is a record with a place in a list of matters. Whenever it is due, a worker looks which of the matters it started have ended, starts as many
-//! others, and writes down where it is. So at any time only a handful of its matters are in the queue: live work need not overtake a thousand jobs, a pause takes
-//! effect at once, and a process that dies loses nothing but the time until another one looks.
+//! **Model.** A backfill is a record with a place in a list of matters. Whenever it is due, a
+//! worker looks which of the matters it started have ended, starts as many others, and writes down
+//! where it is. So at any time only a handful of its matters are in the queue: live work need not
+//! overtake a thousand jobs, a pause takes effect at once, and a process that dies loses nothing
+//! but the time until another one looks.
 //!
-//! **Failure.** A crash between starting a matter and writing it down starts it twice, and the second run finds nothing to do. A matter that fails is counted and left to
-//! the queue, which tries again as after any failure. While the firm is not connected its jobs are parked, and the backfill with them.
+//! **Failure.** A crash between starting a matter and writing it down starts it twice, and the
+//! second run finds nothing to do. A matter that fails is counted and left to the queue, which
+//! tries again as after any failure. While the firm is not connected its jobs are blocked, and the
+//! backfill with them.
 
 use crate::calls::Context;
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::sync::execute::load_intake;
-use crate::sync::known;
+use crate::sync::plan_input;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::aside::or_aside;
 use super::claims::Claims;
 use super::job::{Job, job_key};
+use super::quarantine::or_quarantine;
 use crate::domain::{Actor, ActorId, FirmId, MatterId, RunStatus, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Scan};
-use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Journal, ProgressFeed, Stored};
+use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed, Repository, Versioned};
 use crate::sync::Calls;
 
 const BACKFILLS: &str = "backfill";
@@ -43,7 +47,8 @@ pub struct BackfillPlan {
     pub unreadable: usize,
     /// Calls to Clio without faults.
     pub calls: Calls,
-    /// How long that takes at least, in milliseconds, if nothing else is done: whole windows of the firm's request limit.
+    /// How long that takes at least, in milliseconds, if nothing else is done: whole windows of the
+    /// firm's request limit.
     pub lasts_ms: u64,
 }
 
@@ -131,18 +136,18 @@ fn part_key(firm: &FirmId, id: &str, part: usize) -> Key {
 /// What syncing these matters in bulk would cost.
 pub(crate) async fn plan_backfill(ctx: &Context, firm: &FirmId, matters: &[MatterId]) -> Result<BackfillPlan> {
     let mut whole = BackfillPlan::default();
-    let links = Links::current(&ctx.journal, firm).await?;
+    let scope = AccountScope::current(&ctx.repository, firm).await?;
     for matter in matters {
         match load_intake(ctx, firm, matter).await {
             Ok(intake) => {
-                let plan = known::plan(ctx, &links, &intake).await?;
+                let plan = plan_input::plan(ctx, &scope, &intake).await?;
                 whole.matters += 1;
                 whole.calls.add(plan.calls);
             }
             Err(_) => whole.unreadable += 1,
         }
     }
-    let (limit, left) = ctx.share_of(firm).budget.told().await?;
+    let (limit, left) = ctx.firm_state_of(firm).budget.failures().await?;
     // The last call is made in a window of its own only if those before it are full.
     let later = u64::from(whole.calls.most).saturating_sub(left.unwrap_or(limit));
     whole.lasts_ms = later.div_ceil(limit.max(1)) * 60_000;
@@ -150,59 +155,64 @@ pub(crate) async fn plan_backfill(ctx: &Context, firm: &FirmId, matters: &[Matte
 }
 
 /// Writes the list, then the record that makes it count.
-pub(crate) async fn begin(journal: &Journal, actor: &Actor, matters: &[MatterId]) -> Result<String> {
+pub(crate) async fn begin(repository: &Repository, actor: &Actor, matters: &[MatterId]) -> Result<String> {
     let firm = &actor.firm;
-    let id = journal.new_id()?;
+    let id = repository.new_id()?;
     for (part, matters) in matters.chunks(PART).enumerate() {
-        let mut unit = journal.unit(firm)?;
-        unit.put(part_key(firm, &id, part), Expect::Absent, &matters)?;
-        journal.commit_or_conflict(&unit).await?;
+        let mut transaction = repository.transaction(firm)?;
+        transaction.put(part_key(firm, &id, part), Expect::Absent, &matters)?;
+        repository.commit_or_conflict(&transaction).await?;
     }
     let backfill = Backfill {
         status: BackfillStatus::Running,
         actor: actor.id.clone(),
-        started_at: journal.runtime().now(),
+        started_at: repository.runtime().now(),
         total: matters.len(),
         next: 0,
         running: Vec::new(),
         succeeded: 0,
         failed: 0,
     };
-    let mut unit = journal.unit(firm)?;
-    unit.put_due(key(firm, &id), Expect::Absent, Some(Duration::ZERO), &backfill)?;
-    unit.audit(audit(&actor.id, &id, "begun").with("matters", matters.len()));
-    journal.commit_or_conflict(&unit).await?;
+    let mut transaction = repository.transaction(firm)?;
+    transaction.put_due(key(firm, &id), Expect::Absent, Some(Duration::ZERO), &backfill)?;
+    transaction.audit(audit(&actor.id, &id, "begun").with("matters", matters.len()));
+    repository.commit_or_conflict(&transaction).await?;
     Ok(id)
 }
 
 /// The firm's backfills, oldest first.
-pub(crate) async fn list(journal: &Journal, firm: &FirmId) -> Result<Vec<BackfillState>> {
-    let all = journal.list::<Backfill>(firm, BACKFILLS, "").await?;
+pub(crate) async fn list(repository: &Repository, firm: &FirmId) -> Result<Vec<BackfillState>> {
+    let all = repository.list::<Backfill>(firm, BACKFILLS, "").await?;
     Ok(all.into_iter().map(|(id, stored)| stored.value.state(&id)).collect())
 }
 
 /// Pauses, resumes or cancels. What has ended stays ended.
-pub(crate) async fn change(journal: &Journal, actor: &Actor, id: &str, to: BackfillStatus) -> Result<BackfillState> {
+pub(crate) async fn change(
+    repository: &Repository,
+    actor: &Actor,
+    id: &str,
+    to: BackfillStatus,
+) -> Result<BackfillState> {
     loop {
-        let stored = journal.get::<Backfill>(&key(&actor.firm, id)).await?;
-        let Stored { value: mut backfill, version, .. } =
+        let stored = repository.get::<Backfill>(&key(&actor.firm, id)).await?;
+        let Versioned { value: mut backfill, version, .. } =
             stored.ok_or_else(|| Error::new(Code::RecordUnknown).with("type", "backfill"))?;
         let ended = matches!(backfill.status, BackfillStatus::Cancelled | BackfillStatus::Done);
         if ended || backfill.status == to {
             return Ok(backfill.state(id));
         }
         backfill.status = to;
-        let mut unit = journal.unit(&actor.firm)?;
+        let mut transaction = repository.transaction(&actor.firm)?;
         // One that is cancelled is looked at until what it started has ended.
         let due = (to != BackfillStatus::Paused).then_some(Duration::ZERO);
-        unit.put_due(key(&actor.firm, id), Expect::Version(version), due, &backfill)?;
+        transaction.put_due(key(&actor.firm, id), Expect::Version(version), due, &backfill)?;
         let word = match to {
             BackfillStatus::Running => "resumed",
             BackfillStatus::Paused => "paused",
             BackfillStatus::Cancelled | BackfillStatus::Done => "cancelled",
         };
-        unit.audit(audit(&actor.id, id, word));
-        if matches!(journal.commit(&unit).await?, Commit::Done { .. }) {
+        transaction.audit(audit(&actor.id, id, word));
+        if matches!(repository.commit(&transaction).await?, Commit::Done { .. }) {
             return Ok(backfill.state(id));
         }
     }
@@ -213,34 +223,34 @@ fn audit(actor: &ActorId, id: &str, word: &'static str) -> AuditEntry {
 }
 
 /// Looks after the backfills that are due.
-pub(crate) async fn feed_due(journal: &Journal, claims: &Claims, progress: &ProgressFeed) -> Result<()> {
+pub(crate) async fn feed_due(repository: &Repository, claims: &Claims, progress: &ProgressFeed) -> Result<()> {
     let due = Scan::Due { firm: None, collection: BACKFILLS, limit: 20 };
-    for record in journal.store().scan(&due).await? {
+    for record in repository.store().scan(&due).await? {
         let fed = async {
-            let stored = journal.get::<Backfill>(&record.key).await?;
+            let stored = repository.get::<Backfill>(&record.key).await?;
             match stored.filter(|stored| stored.version == record.version) {
-                Some(stored) => feed(journal, claims, progress, &record.key, stored).await,
+                Some(stored) => feed(repository, claims, progress, &record.key, stored).await,
                 // Another worker looks after it at this moment.
                 None => Ok(()),
             }
         };
-        or_aside(journal, &record, fed.await).await?;
+        or_quarantine(repository, &record, fed.await).await?;
     }
     Ok(())
 }
 
 async fn feed(
-    journal: &Journal,
+    repository: &Repository,
     claims: &Claims,
     progress: &ProgressFeed,
     key: &Key,
-    stored: Stored<Backfill>,
+    stored: Versioned<Backfill>,
 ) -> Result<()> {
     let (firm, id) = (&key.firm, key.id.as_str());
     let mut backfill = stored.value;
     let before = backfill.succeeded + backfill.failed;
     for (matter, generation) in core::mem::take(&mut backfill.running) {
-        match outcome(journal, firm, &matter, generation).await? {
+        match outcome(repository, firm, &matter, generation).await? {
             None => backfill.running.push((matter, generation)),
             Some(RunStatus::Succeeded) => backfill.succeeded += 1,
             Some(_) => backfill.failed += 1,
@@ -248,7 +258,7 @@ async fn feed(
     }
     while backfill.status == BackfillStatus::Running && backfill.running.len() < WIDTH && backfill.next < backfill.total
     {
-        let part = journal.get::<Vec<MatterId>>(&part_key(firm, id, backfill.next / PART)).await?;
+        let part = repository.get::<Vec<MatterId>>(&part_key(firm, id, backfill.next / PART)).await?;
         let matter = part.and_then(|part| part.value.get(backfill.next % PART).cloned());
         let matter = matter.ok_or_else(|| Error::new(Code::StoreCorrupt).with("collection", PARTS))?;
         let generation = claims.trigger(firm, &matter, Trigger::Backfill, &backfill.actor).await?;
@@ -257,23 +267,24 @@ async fn feed(
     }
     let through = backfill.running.is_empty()
         && (backfill.status == BackfillStatus::Cancelled || backfill.next == backfill.total);
-    let mut unit = journal.unit(firm)?;
+    let mut transaction = repository.transaction(firm)?;
     if through {
         if backfill.status == BackfillStatus::Running {
             backfill.status = BackfillStatus::Done;
         }
-        unit.event(backfill.finished(id));
+        transaction.event(backfill.finished(id));
         let entry = audit(&backfill.actor, id, "ended");
-        unit.audit(entry.with("succeeded", backfill.succeeded).with("failed", backfill.failed));
+        transaction.audit(entry.with("succeeded", backfill.succeeded).with("failed", backfill.failed));
         for part in 0..backfill.total.div_ceil(PART) {
-            if let Some(record) = journal.store().get(&part_key(firm, id, part)).await? {
-                unit.delete(record.key, record.version);
+            if let Some(record) = repository.store().get(&part_key(firm, id, part)).await? {
+                transaction.delete(record.key, record.version);
             }
         }
     }
-    unit.put_due(key.clone(), Expect::Version(stored.version), (!through).then_some(LOOK), &backfill)?;
-    // A conflict: it was paused or cancelled in this moment, or another worker was faster. What was started twice finds nothing to do.
-    journal.commit(&unit).await?;
+    transaction.put_due(key.clone(), Expect::Version(stored.version), (!through).then_some(LOOK), &backfill)?;
+    // A conflict: it was paused or cancelled in this moment, or another worker was faster. What was
+    // started twice finds nothing to do.
+    repository.commit(&transaction).await?;
     let done = backfill.succeeded + backfill.failed;
     if done != before {
         let body = EventBody::BackfillProgress { backfill: id.to_owned(), done, of: backfill.total };
@@ -283,8 +294,13 @@ async fn feed(
 }
 
 /// How the run that took in this generation ended, if it did.
-async fn outcome(journal: &Journal, firm: &FirmId, matter: &MatterId, generation: u64) -> Result<Option<RunStatus>> {
-    let job = journal.get::<Job>(&job_key(firm, matter)).await?.map(|stored| stored.value);
+async fn outcome(
+    repository: &Repository,
+    firm: &FirmId,
+    matter: &MatterId,
+    generation: u64,
+) -> Result<Option<RunStatus>> {
+    let job = repository.get::<Job>(&job_key(firm, matter)).await?.map(|stored| stored.value);
     let ended = job.filter(|job| job.served >= generation && job.parked.is_none());
     // Without any run: what it was merged with was switched off.
     Ok(ended.map(|job| job.last.map_or(RunStatus::Failed, |last| last.status)))

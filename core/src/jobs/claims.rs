@@ -8,26 +8,26 @@ use super::job::{
 };
 use crate::calls::Fence;
 use crate::calls::budget::Class;
-use crate::connection::{Connection, Links};
+use crate::connection::{AccountScope, Connection};
 use crate::domain::{ActorId, ClientId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
-use crate::nudge::Nudge;
+use crate::failure_log::FailureLog;
+use crate::notify::Notify;
 use crate::ports::{Commit, Expect};
 use crate::settings;
-use crate::store::{Journal, Stored, Unit};
+use crate::store::{Repository, Transaction, Versioned};
 use crate::sync::{Order, end_taken_over};
-use crate::told::Told;
 
 /// How often one change is built again because somebody else wrote the job meanwhile.
-const MOST_TURNS: usize = 50;
+const MOST_ATTEMPTS: usize = 50;
 
 /// Writes the records of jobs.
 #[derive(Debug)]
 pub(crate) struct Claims {
-    journal: Journal,
+    repository: Repository,
     lease: Duration,
     holder: String,
-    nudge: Arc<Nudge>,
+    notify: Arc<Notify>,
 }
 
 /// What came of asking for a claim.
@@ -47,7 +47,8 @@ pub(crate) struct Claim {
     pub order: Order,
     /// Nobody waits for it.
     pub bulk: bool,
-    /// The connection's generation when it was claimed: what the run finds wanting may be mended while it still runs.
+    /// The connection's generation when it was claimed: what the run finds wanting may be mended
+    /// while it still runs.
     connection: u64,
 }
 
@@ -62,7 +63,7 @@ pub(crate) enum Why<'a> {
 
 impl Claim {
     pub(crate) fn firm(&self) -> &FirmId {
-        &self.order.links.firm
+        &self.order.scope.firm
     }
 
     pub(crate) fn matter(&self) -> &MatterId {
@@ -80,9 +81,9 @@ fn class_of(job: &Job) -> Class {
 }
 
 impl Claims {
-    pub(crate) fn new(journal: Journal, lease: Duration, nudge: Arc<Nudge>) -> Result<Self> {
-        let holder = journal.new_id()?;
-        Ok(Self { journal, lease, holder, nudge })
+    pub(crate) fn new(repository: Repository, lease: Duration, notify: Arc<Notify>) -> Result<Self> {
+        let holder = repository.new_id()?;
+        Ok(Self { repository, lease, holder, notify })
     }
 
     /// Raises the job's generation and makes it due. Gives the generation.
@@ -96,7 +97,8 @@ impl Claims {
         self.raise(firm, matter, trigger, actor, false).await
     }
 
-    /// As [`trigger`](Self::trigger), because a person asks for it: the firm's settings, which say what is synced by itself, do not count.
+    /// As [`trigger`](Self::trigger), because a person asks for it: the firm's settings, which say
+    /// what is synced by itself, do not count.
     pub(crate) async fn ask(&self, firm: &FirmId, matter: &MatterId, trigger: Trigger, actor: &ActorId) -> Result<u64> {
         self.raise(firm, matter, trigger, actor, true).await
     }
@@ -110,38 +112,40 @@ impl Claims {
         asked: bool,
     ) -> Result<u64> {
         let key = job_key(firm, matter);
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MOST_ATTEMPTS {
             let (mut job, expect, due_at) = self.job(firm, matter).await?;
-            if !job.is_allowed(&settings::load(&self.journal, firm).await?) {
+            if !job.is_allowed(&settings::load(&self.repository, firm).await?) {
                 // Switched off since: it must not stand before one that counts.
                 job.rest();
             }
             job.raise(trigger, actor);
             // Merged with one that asks for more, it is that one's settings that count.
             job.asked |= asked && job.trigger == trigger;
-            if job.parked.is_some() && (asked || trigger.is_wish()) {
-                // Whoever asks may have mended what was missing, if it is not the connection itself.
-                match Connection::load_usable(&self.journal, firm).await {
+            if job.parked.is_some() && (asked || trigger.is_interactive()) {
+                // Whoever asks may have mended what was missing, if it is not the connection
+                // itself.
+                match Connection::load_usable(&self.repository, firm).await {
                     Ok(_) => job.parked = None,
                     Err(error) if needs_admin(error.code()) => {}
                     Err(error) => return Err(error),
                 }
             }
-            // Parked: what is missing is missing for this trigger too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
+            // Parked: what is missing is missing for this trigger too. Running: its end makes it
+            // due again, or else the lease's end, which no trigger postpones.
             let due = match (job.parked, job.running) {
                 (Some(_), _) => None,
-                (None, Some(_)) => Some(left(self.journal.store_now().await?, due_at)),
+                (None, Some(_)) => Some(left(self.repository.store_now().await?, due_at)),
                 (None, None) => Some(Duration::ZERO),
             };
-            let mut unit = self.journal.unit(firm)?;
-            unit.put_due(key.clone(), expect, due, &job)?;
-            if trigger.is_wish() && job.is_awaited() && due.is_some() {
-                let known = self.journal.get::<First>(&first_key(firm, matter)).await?;
+            let mut transaction = self.repository.transaction(firm)?;
+            transaction.put_due(key.clone(), expect, due, &job)?;
+            if trigger.is_interactive() && job.is_awaited() && due.is_some() {
+                let known = self.repository.get::<First>(&first_key(firm, matter)).await?;
                 let first = First { matter: matter.clone() };
-                unit.put_due(first_key(firm, matter), expectation(known.as_ref()), due, &first)?;
+                transaction.put_due(first_key(firm, matter), expectation(known.as_ref()), due, &first)?;
             }
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
-                self.nudge.nudge();
+            if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
+                self.notify.notify();
                 return Ok(job.generation);
             }
         }
@@ -150,12 +154,12 @@ impl Claims {
 
     /// Claims a job, or takes it over from a holder whose lease has ended.
     pub(crate) async fn acquire(&self, firm: &FirmId, matter: &MatterId, why: Why<'_>) -> Result<Acquired> {
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MOST_ATTEMPTS {
             let (mut job, expect, due_at) = self.job(firm, matter).await?;
-            let claim = self.journal.get::<ClaimRecord>(&claim_key(firm, matter)).await?;
-            let lease = self.journal.get::<Lease>(&lease_key(firm, matter)).await?;
+            let claim = self.repository.get::<ClaimRecord>(&claim_key(firm, matter)).await?;
+            let lease = self.repository.get::<Lease>(&lease_key(firm, matter)).await?;
             if claim.is_some() || job.running.is_some() {
-                let now = self.journal.store_now().await?;
+                let now = self.repository.store_now().await?;
                 let left = left(now, lease.as_ref().and_then(|lease| lease.due_at));
                 if !left.is_zero() {
                     if matches!(why, Why::Due(_)) {
@@ -168,22 +172,28 @@ impl Claims {
             {
                 return Ok(Acquired::Nothing);
             }
-            if matches!(why, Why::Due(_)) && !job.is_allowed(&settings::load(&self.journal, firm).await?) {
+            if matches!(why, Why::Due(_)) && !job.is_allowed(&settings::load(&self.repository, firm).await?) {
                 // Switched off since it was triggered: nothing leaves by itself any more.
                 job.running = None;
                 job.rest();
-                let mut unit = self.journal.unit(firm)?;
-                unit.put(job_key(firm, matter), expect, &job)?;
-                // Whoever was silent for longer than its lease is given up on all the same: its end must not serve what is asked for next.
+                let mut transaction = self.repository.transaction(firm)?;
+                transaction.put(job_key(firm, matter), expect, &job)?;
+                // Whoever was silent for longer than its lease is given up on all the same: its end
+                // must not serve what is asked for next.
                 if let Some(claim) = claim {
                     if let Some(run) = claim.value.run {
-                        end_taken_over(&self.journal, &mut unit, &Links::current(&self.journal, firm).await?, &run)
-                            .await?;
+                        end_taken_over(
+                            &self.repository,
+                            &mut transaction,
+                            &AccountScope::current(&self.repository, firm).await?,
+                            &run,
+                        )
+                        .await?;
                     }
-                    unit.delete(claim_key(firm, matter), claim.version);
+                    transaction.delete(claim_key(firm, matter), claim.version);
                 }
-                lease.into_iter().for_each(|lease| unit.delete(lease_key(firm, matter), lease.version));
-                self.journal.commit(&unit).await?;
+                lease.into_iter().for_each(|lease| transaction.delete(lease_key(firm, matter), lease.version));
+                self.repository.commit(&transaction).await?;
                 return Ok(Acquired::Nothing);
             }
             if let Why::Asked(trigger, actor) = why {
@@ -191,28 +201,28 @@ impl Claims {
                 job.parked = None;
             }
             let Some(actor) = job.actor.clone() else { return Ok(Acquired::Nothing) };
-            let connection = Connection::load(&self.journal, firm).await?.map(|stored| stored.value);
-            let links = Links::of_maybe(firm, connection.as_ref());
+            let connection = Connection::load(&self.repository, firm).await?.map(|stored| stored.value);
+            let scope = AccountScope::of_maybe(firm, connection.as_ref());
             job.running = Some(job.generation);
-            let before = self.journal.runtime().monotonic();
-            let mut unit = self.journal.unit(firm)?;
-            unit.put_due(job_key(firm, matter), expect, Some(self.lease), &job)?;
-            let run = self.journal.new_id()?;
+            let before = self.repository.runtime().monotonic();
+            let mut transaction = self.repository.transaction(firm)?;
+            transaction.put_due(job_key(firm, matter), expect, Some(self.lease), &job)?;
+            let run = self.repository.new_id()?;
             let record = ClaimRecord { holder: self.holder.clone(), run: Some(run.clone()) };
-            let fence = unit.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
+            let fence = transaction.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
             let key = lease_key(firm, matter);
-            unit.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
+            transaction.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
             if let Some(run) = claim.and_then(|claim| claim.value.run)
                 && !mutated!(TakenOverRunEnds)
             {
-                end_taken_over(&self.journal, &mut unit, &links, &run).await?;
+                end_taken_over(&self.repository, &mut transaction, &scope, &run).await?;
             }
-            if job.trigger.is_wish()
-                && let Some(first) = self.journal.store().get(&first_key(firm, matter)).await?
+            if job.trigger.is_interactive()
+                && let Some(first) = self.repository.store().get(&first_key(firm, matter)).await?
             {
-                unit.delete(first.key, first.version);
+                transaction.delete(first.key, first.version);
             }
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+            if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
                 let fence = Fence::new(claim_key(firm, matter), fence, before + self.lease);
                 let order = Order {
                     run,
@@ -221,7 +231,7 @@ impl Claims {
                     class: class_of(&job),
                     attempt: job.failures.saturating_add(1),
                     actor,
-                    links,
+                    scope,
                     fence,
                 };
                 let connection = connection.as_ref().map_or(0, |connection| connection.generation);
@@ -233,16 +243,17 @@ impl Claims {
 
     /// Extends the lease for as long as this is polled. Ends when the claim is lost.
     pub(crate) async fn heartbeats(&self, claim: &Claim) {
-        let told = Told::default();
+        let failures = FailureLog::default();
         loop {
-            self.journal.runtime().sleep(self.lease / 3).await;
-            let before = self.journal.runtime().monotonic();
+            self.repository.runtime().sleep(self.lease / 3).await;
+            let before = self.repository.runtime().monotonic();
             let beat = self.heartbeat(claim).await;
-            told.note("heartbeat", "a heartbeat", &beat);
+            failures.note("heartbeat", "a heartbeat", &beat);
             match beat {
                 Ok(true) => claim.order.fence.extend(before + self.lease),
                 Ok(false) => return,
-                // Unknown whether it landed: the next one, or the next commit of the run, will tell.
+                // Unknown whether it landed: the next one, or the next commit of the run, will
+                // tell.
                 Err(_) => {}
             }
         }
@@ -250,25 +261,26 @@ impl Claims {
 
     async fn heartbeat(&self, claim: &Claim) -> Result<bool> {
         let key = lease_key(claim.firm(), claim.matter());
-        for _ in 0..MOST_TURNS {
-            let stored = self.journal.get::<Lease>(&key).await?;
-            if !claim.order.fence.holds(&self.journal).await? {
+        for _ in 0..MOST_ATTEMPTS {
+            let stored = self.repository.get::<Lease>(&key).await?;
+            if !claim.order.fence.holds(&self.repository).await? {
                 return Ok(false);
             }
-            let mut unit = self.journal.unit(claim.firm())?;
-            claim.order.fence.check(&mut unit);
-            unit.put_due(key.clone(), expectation(stored.as_ref()), Some(self.lease), &Lease {})?;
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+            let mut transaction = self.repository.transaction(claim.firm())?;
+            claim.order.fence.check(&mut transaction);
+            transaction.put_due(key.clone(), expectation(stored.as_ref()), Some(self.lease), &Lease {})?;
+            if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
                 return Ok(true);
             }
         }
         Err(contended(claim.matter()))
     }
 
-    /// Adds the end of a run to the unit of its last commit, and says when the job is due again. The unit must not be fenced otherwise: the claim is deleted by it.
+    /// Adds the end of a run to the transaction of its last commit, and says when the job is due
+    /// again. The transaction must not be fenced otherwise: the claim is deleted by it.
     pub(crate) async fn end(
         &self,
-        unit: &mut Unit,
+        transaction: &mut Transaction,
         claim: &Claim,
         last: LastRun,
         client: Option<ClientId>,
@@ -276,89 +288,93 @@ impl Claims {
     ) -> Result<Option<Duration>> {
         let (mut job, expect, _) = self.job(claim.firm(), claim.matter()).await?;
         let (next, connection) = match next(&job) {
-            Next::Park => match self.connection(unit, claim.firm()).await? {
-                // The firm was connected anew meanwhile, and its release may be over: nobody would wake the job.
+            Next::Block => match self.connection(transaction, claim.firm()).await? {
+                // The firm was connected anew meanwhile, and its release may be over: nobody would
+                // wake the job.
                 now if now > claim.connection => (Next::Due(Duration::ZERO), None),
-                now => (Next::Park, Some(now)),
+                now => (Next::Block, Some(now)),
             },
             next => (next, None),
         };
         let due = job.end(last, next, connection);
         job.client = client.or(job.client);
-        unit.put_due(job_key(claim.firm(), claim.matter()), expect, due, &job)?;
+        transaction.put_due(job_key(claim.firm(), claim.matter()), expect, due, &job)?;
         if due.is_some_and(|due| due.is_zero())
-            && let Some(first) = self.journal.store().get(&first_key(claim.firm(), claim.matter())).await?
+            && let Some(first) = self.repository.store().get(&first_key(claim.firm(), claim.matter())).await?
         {
             // A person asked during the run.
-            unit.put_off(&first, Duration::ZERO);
+            transaction.defer(&first, Duration::ZERO);
         }
-        self.release(unit, claim).await?;
+        self.release(transaction, claim).await?;
         Ok(due)
     }
 
-    /// Adds to `unit` that a run is given back: the job is as it was before, and due at once, for others or for this process's successor.
-    pub(crate) async fn give_back(&self, unit: &mut Unit, claim: &Claim) -> Result<()> {
+    /// Adds to `transaction` that a run is given back: the job is as it was before, and due at
+    /// once, for others or for this process's successor.
+    pub(crate) async fn give_back(&self, transaction: &mut Transaction, claim: &Claim) -> Result<()> {
         let (mut job, expect, _) = self.job(claim.firm(), claim.matter()).await?;
         job.running = None;
-        unit.put_due(job_key(claim.firm(), claim.matter()), expect, Some(Duration::ZERO), &job)?;
+        transaction.put_due(job_key(claim.firm(), claim.matter()), expect, Some(Duration::ZERO), &job)?;
         if job.is_awaited() {
-            let known = self.journal.get::<First>(&first_key(claim.firm(), claim.matter())).await?;
+            let known = self.repository.get::<First>(&first_key(claim.firm(), claim.matter())).await?;
             let first = First { matter: claim.matter().clone() };
             let key = first_key(claim.firm(), claim.matter());
-            unit.put_due(key, expectation(known.as_ref()), Some(Duration::ZERO), &first)?;
+            transaction.put_due(key, expectation(known.as_ref()), Some(Duration::ZERO), &first)?;
         }
-        self.release(unit, claim).await
+        self.release(transaction, claim).await
     }
 
-    /// Adds to `unit` that nobody holds the claim any more.
-    async fn release(&self, unit: &mut Unit, claim: &Claim) -> Result<()> {
-        claim.order.fence.remove(unit);
-        if let Some(lease) = self.journal.store().get(&lease_key(claim.firm(), claim.matter())).await? {
-            unit.delete(lease.key, lease.version);
+    /// Adds to `transaction` that nobody holds the claim any more.
+    async fn release(&self, transaction: &mut Transaction, claim: &Claim) -> Result<()> {
+        claim.order.fence.remove(transaction);
+        if let Some(lease) = self.repository.store().get(&lease_key(claim.firm(), claim.matter())).await? {
+            transaction.delete(lease.key, lease.version);
         }
         Ok(())
     }
 
-    /// The generation to park under. The commit checks that the connection is still the one that was found wanting.
-    async fn connection(&self, unit: &mut Unit, firm: &FirmId) -> Result<u64> {
+    /// The generation to block under. The commit checks that the connection is still the one that
+    /// was found wanting.
+    async fn connection(&self, transaction: &mut Transaction, firm: &FirmId) -> Result<u64> {
         let key = Connection::key(firm);
-        Ok(match Connection::load(&self.journal, firm).await? {
+        Ok(match Connection::load(&self.repository, firm).await? {
             Some(stored) => {
-                unit.check(key, Expect::Version(stored.version));
+                transaction.check(key, Expect::Version(stored.version));
                 stored.value.generation
             }
             None => {
-                unit.check(key, Expect::Absent);
+                transaction.check(key, Expect::Absent);
                 0
             }
         })
     }
 
-    /// A job that is run elsewhere shows up in every scan once its first lease has ended; it is moved to the end of the present one.
+    /// A job that is run elsewhere shows up in every scan once its first lease has ended; it is
+    /// moved to the end of the present one.
     async fn look_again(&self, firm: &FirmId, job: &Job, expect: Expect, left: Duration) -> Result<()> {
-        let mut unit = self.journal.unit(firm)?;
-        unit.put_due(job_key(firm, &job.matter), expect, Some(left), job)?;
+        let mut transaction = self.repository.transaction(firm)?;
+        transaction.put_due(job_key(firm, &job.matter), expect, Some(left), job)?;
         // A conflict: somebody changed it, and knows better when it is due.
-        self.journal.commit(&unit).await.map(|_| ())
+        self.repository.commit(&transaction).await.map(|_| ())
     }
 
-    /// Whether a job still is due. It may have been run, or put off, since it was seen.
+    /// Whether a job still is due. It may have been run, or deferred, since it was seen.
     async fn is_due(&self, due_at: Option<Timestamp>, seen: Timestamp) -> Result<bool> {
         Ok(match due_at {
             None => false,
             // What was due then is due now; only what was written since is compared with the clock.
-            Some(due_at) => due_at <= seen || due_at <= self.journal.store_now().await?,
+            Some(due_at) => due_at <= seen || due_at <= self.repository.store_now().await?,
         })
     }
 
     async fn job(&self, firm: &FirmId, matter: &MatterId) -> Result<(Job, Expect, Option<Timestamp>)> {
-        let stored = self.journal.get::<Job>(&job_key(firm, matter)).await?;
+        let stored = self.repository.get::<Job>(&job_key(firm, matter)).await?;
         let (expect, due_at) = (expectation(stored.as_ref()), stored.as_ref().and_then(|stored| stored.due_at));
         Ok((stored.map_or_else(|| Job::new(matter), |stored| stored.value), expect, due_at))
     }
 }
 
-fn expectation<T>(stored: Option<&Stored<T>>) -> Expect {
+fn expectation<T>(stored: Option<&Versioned<T>>) -> Expect {
     stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version.clone()))
 }
 

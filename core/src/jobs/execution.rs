@@ -20,7 +20,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(30);
 const BUSY_POLL_SHORTEST: Duration = Duration::from_millis(20);
 const BUSY_POLL_LONGEST: Duration = Duration::from_millis(250);
 /// How often the end of a run is built again because a trigger wrote the job.
-const MOST_TURNS: usize = 50;
+const MOST_ATTEMPTS: usize = 50;
 
 /// How a run ended.
 struct End<'a> {
@@ -29,7 +29,8 @@ struct End<'a> {
     clio_matter: Option<ClioId>,
 }
 
-/// Syncs one matter because `actor` asks for it. Waits for a run of the same matter elsewhere, for about as long as its lease; then a worker is to follow it.
+/// Syncs one matter because `actor` asks for it. Waits for a run of the same matter elsewhere, for
+/// about as long as its lease; then a worker is to follow it.
 pub(crate) async fn sync_now(
     queue: &Queue,
     actor: &Actor,
@@ -37,7 +38,7 @@ pub(crate) async fn sync_now(
     progress: Option<&dyn Progress>,
 ) -> Result<SyncReport> {
     let ctx = &queue.ctx;
-    if hold(&ctx.journal, &actor.firm, matter, Trigger::Manual, &actor.id).await? {
+    if hold(&ctx.repository, &actor.firm, matter, Trigger::Manual, &actor.id).await? {
         return Err(Code::NotConnected.into());
     }
     if ctx.is_elsewhere(&actor.firm).await? {
@@ -61,7 +62,7 @@ pub(crate) async fn sync_now(
             return Err(Error::new(Code::SyncBusy).with("matter", matter));
         }
         let wait = left.clamp(BUSY_POLL_SHORTEST, BUSY_POLL_LONGEST);
-        if let Err(stopped) = ctx.stop.unless_told(ctx.runtime.sleep(wait)).await {
+        if let Err(stopped) = ctx.stop.unless_stopped(ctx.runtime.sleep(wait)).await {
             queue.trigger(&actor.firm, matter, Trigger::Manual, &actor.id).await?;
             return Err(stopped);
         }
@@ -96,9 +97,10 @@ async fn run_and_close(queue: &Queue, claim: &Claim, progress: Option<&dyn Progr
         }
         Err(error) if error.code() != Code::LeaseLost => {
             run.record.failure = Some(Failure::from(&error));
-            // If the store is what failed, this fails too, and the job is taken over when the lease ends.
+            // If the store is what failed, this fails too, and the job is taken over when the lease
+            // ends.
             let order = &claim.order;
-            let (status, clio_matter) = fallen_short(&queue.ctx.journal, &order.links, &order.matter).await?;
+            let (status, clio_matter) = fallen_short(&queue.ctx.repository, &order.scope, &order.matter).await?;
             let end = End { status, failure: Some(&error), clio_matter };
             close(queue, claim, &mut run, end, |job| job.next_after(&error)).await?;
             Err(error)
@@ -110,18 +112,18 @@ async fn run_and_close(queue: &Queue, claim: &Claim, progress: Option<&dyn Progr
 /// The end of a run that others go on with. It tells the host nothing, and counts for no try.
 async fn give_back(queue: &Queue, claim: &Claim, run: &mut Run, error: &Error) -> Result<()> {
     let (ctx, order) = (&queue.ctx, &claim.order);
-    for _ in 0..MOST_TURNS {
-        let mut unit = ctx.journal.unit(claim.firm())?;
-        queue.claims.give_back(&mut unit, claim).await?;
+    for _ in 0..MOST_ATTEMPTS {
+        let mut transaction = ctx.repository.transaction(claim.firm())?;
+        queue.claims.give_back(&mut transaction, claim).await?;
         if run.is_written() {
             run.record.failure = Some(Failure::from(error));
-            run.record.status = Some(fallen_short(&ctx.journal, &order.links, &order.matter).await?.0);
+            run.record.status = Some(fallen_short(&ctx.repository, &order.scope, &order.matter).await?.0);
             let ended_at = ctx.runtime.now();
             (run.record.ended_at, run.record.next_attempt_at) = (Some(ended_at), Some(ended_at));
-            run.attach_end(&mut unit)?;
+            run.attach_end(&mut transaction)?;
         }
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
-            ctx.workers.nudge();
+        if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
+            ctx.workers.notify();
             return Ok(());
         }
         require_held(queue, claim).await?;
@@ -129,7 +131,8 @@ async fn give_back(queue: &Queue, claim: &Claim, run: &mut Run, error: &Error) -
     Err(contended())
 }
 
-/// The last commit of a run: its record, the audit entry, the event for the host, and the release of the claim.
+/// The last commit of a run: its record, the audit entry, the event for the host, and the release
+/// of the claim.
 async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: impl Fn(&Job) -> Next) -> Result<()> {
     let (ctx, matter) = (&queue.ctx, &claim.order.matter);
     let ended_at = ctx.runtime.now();
@@ -145,8 +148,8 @@ async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: 
         run: Some(run.id.clone()),
         at: Some(ended_at),
     };
-    for _ in 0..MOST_TURNS {
-        let mut unit = ctx.journal.unit(claim.firm())?;
+    for _ in 0..MOST_ATTEMPTS {
+        let mut transaction = ctx.repository.transaction(claim.firm())?;
         let last = LastRun {
             run: run.id.clone(),
             status: end.status,
@@ -155,13 +158,13 @@ async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: 
             survived: run.record.survived.clone(),
             documents_left: run.documents_left,
         };
-        let due = queue.claims.end(&mut unit, claim, last, run.client.clone(), &next).await?;
+        let due = queue.claims.end(&mut transaction, claim, last, run.client.clone(), &next).await?;
         run.record.next_attempt_at = due.filter(|_| end.failure.is_some()).map(|due| ended_at + due);
-        unit.audit(entry.clone());
-        unit.event(Event::about_matter(matter, event.clone()));
-        run.attach_end(&mut unit)?;
-        if matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. }) {
-            ctx.workers.nudge();
+        transaction.audit(entry.clone());
+        transaction.event(Event::about_matter(matter, event.clone()));
+        run.attach_end(&mut transaction)?;
+        if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
+            ctx.workers.notify();
             return Ok(());
         }
         require_held(queue, claim).await?;
@@ -188,7 +191,7 @@ fn entry_of(claim: &Claim, run: &Run, end: &End<'_>) -> AuditEntry {
 }
 
 async fn require_held(queue: &Queue, claim: &Claim) -> Result<()> {
-    if claim.order.fence.holds(&queue.ctx.journal).await? {
+    if claim.order.fence.holds(&queue.ctx.repository).await? {
         return Ok(());
     }
     Err(Error::new(Code::LeaseLost).with("matter", &claim.order.matter))

@@ -1,4 +1,5 @@
-//! Triggers that came while the firm was disconnected, of whatever kind. They are kept, and run after a reconnect only if an admin asks: whoever disconnected may have meant it.
+//! Triggers that came while the firm was disconnected, of whatever kind. They are kept, and run
+//! after a reconnect only if an admin asks: whoever disconnected may have meant it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +7,7 @@ use crate::connection::{Connection, ConnectionState};
 use crate::domain::{ActorId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::Result;
 use crate::ports::{Expect, Key};
-use crate::store::{Action, AuditEntry, AuditStatus, Journal, Stored, Turn};
+use crate::store::{Action, AuditEntry, AuditStatus, Change, Repository, Versioned};
 
 const HELD: &str = "held";
 
@@ -26,46 +27,50 @@ pub struct HeldMatter {
 
 /// Keeps a trigger if the firm is disconnected. `false`: it is not. The commit checks that.
 pub(crate) async fn hold(
-    journal: &Journal,
+    repository: &Repository,
     firm: &FirmId,
     matter: &MatterId,
     trigger: Trigger,
     actor: &ActorId,
 ) -> Result<bool> {
     let key = &Key::new(firm, HELD, matter.as_str());
-    let held = journal.update(key, |known: Option<Stored<HeldMatter>>, mut unit| async move {
-        let connection = Connection::load(journal, firm).await?;
+    let held = repository.update(key, |known: Option<Versioned<HeldMatter>>, mut transaction| async move {
+        let connection = Connection::load(repository, firm).await?;
         let ended = |state| matches!(state, ConnectionState::Revoking | ConnectionState::Disconnected);
         let Some(connection) = connection.filter(|stored| ended(stored.value.state)) else {
-            return Ok(Turn::Leave(false));
+            return Ok(Change::Leave(false));
         };
         let widest = known.as_ref().map_or(trigger, |known| known.value.trigger.max(trigger));
-        let held =
-            HeldMatter { matter: matter.clone(), trigger: widest, actor: actor.clone(), at: journal.runtime().now() };
-        unit.check(Connection::key(firm), Expect::Version(connection.version));
-        unit.put(key.clone(), known.map_or(Expect::Absent, |known| Expect::Version(known.version)), &held)?;
+        let held = HeldMatter {
+            matter: matter.clone(),
+            trigger: widest,
+            actor: actor.clone(),
+            at: repository.runtime().now(),
+        };
+        transaction.check(Connection::key(firm), Expect::Version(connection.version));
+        transaction.put(key.clone(), known.map_or(Expect::Absent, |known| Expect::Version(known.version)), &held)?;
         let entry = AuditEntry::by(actor, Action::Sync, AuditStatus::Noted).with("matter", matter);
-        unit.audit(entry.with("trigger", trigger.name()).with("held", true));
-        Ok(Turn::Commit(unit, true))
+        transaction.audit(entry.with("trigger", trigger.name()).with("held", true));
+        Ok(Change::Commit(transaction, true))
     });
     held.await
 }
 
 /// What is held.
-pub(crate) async fn list(journal: &Journal, firm: &FirmId) -> Result<Vec<HeldMatter>> {
-    Ok(journal.list::<HeldMatter>(firm, HELD, "").await?.into_iter().map(|(_, stored)| stored.value).collect())
+pub(crate) async fn list(repository: &Repository, firm: &FirmId) -> Result<Vec<HeldMatter>> {
+    Ok(repository.list::<HeldMatter>(firm, HELD, "").await?.into_iter().map(|(_, stored)| stored.value).collect())
 }
 
 /// Forgets one, after it was triggered or because it is not wanted.
-pub(crate) async fn forget(journal: &Journal, firm: &FirmId, held: &HeldMatter) -> Result<()> {
+pub(crate) async fn forget(repository: &Repository, firm: &FirmId, held: &HeldMatter) -> Result<()> {
     let key = Key::new(firm, HELD, held.matter.as_str());
-    if let Some(stored) = journal.get::<HeldMatter>(&key).await?
+    if let Some(stored) = repository.get::<HeldMatter>(&key).await?
         && stored.value == *held
     {
-        let mut unit = journal.unit(firm)?;
-        unit.delete(key, stored.version);
+        let mut transaction = repository.transaction(firm)?;
+        transaction.delete(key, stored.version);
         // A conflict: triggered once more in this moment, and held for that.
-        journal.commit(&unit).await?;
+        repository.commit(&transaction).await?;
     }
     Ok(())
 }

@@ -55,7 +55,8 @@ pub(crate) struct Job {
     pub served: u64,
     /// The most far-reaching trigger that is not served yet.
     pub trigger: Trigger,
-    /// A person asked for this trigger, of this very matter: it counts though the firm's settings say that its kind syncs nothing by itself, and is not bulk.
+    /// A person asked for this trigger, of this very matter: it counts though the firm's settings
+    /// say that its kind syncs nothing by itself, and is not bulk.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub asked: bool,
     /// Who asked last.
@@ -117,7 +118,7 @@ pub(crate) enum Next {
     /// It is due again after so long.
     Due(Duration),
     /// It waits until the firm is connected anew.
-    Park,
+    Block,
 }
 
 impl Job {
@@ -142,7 +143,8 @@ impl Job {
     pub(crate) fn raise(&mut self, trigger: Trigger, actor: &ActorId) {
         let at_rest = self.running.is_none() && self.generation == self.served;
         let done = self.last.as_ref().is_none_or(|last| last.status == RunStatus::Succeeded);
-        // What failed may be due again by itself: a trigger that asks for less must not make less of it.
+        // What failed may be due again by itself: a trigger that asks for less must not make less
+        // of it.
         let asks_for_all = trigger.sends_documents() && trigger != Trigger::Backfill;
         let widest = if at_rest && (done || asks_for_all) { trigger } else { self.trigger.max(trigger) };
         self.asked &= widest == self.trigger;
@@ -168,7 +170,7 @@ impl Job {
 
     /// Whether a person waits for this very matter: it is first.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.trigger.is_wish() && !self.is_bulk()
+        self.trigger.is_interactive() && !self.is_bulk()
     }
 
     /// Forgets what it was triggered for. A run in progress goes on to its end.
@@ -188,9 +190,9 @@ impl Job {
         let raised = self.generation > self.served;
         self.last = Some(last);
         self.failures = if matches!(next, Next::Due(_)) { self.failures.saturating_add(1) } else { 0 };
-        self.parked = connection.filter(|_| next == Next::Park);
+        self.parked = connection.filter(|_| next == Next::Block);
         match next {
-            Next::Park => None,
+            Next::Block => None,
             _ if raised => Some(Duration::ZERO),
             Next::Due(wait) => Some(wait),
             Next::Rest => {
@@ -200,7 +202,8 @@ impl Job {
         }
     }
 
-    /// The next wait of a run that a passing cause failed: 30 s, doubling, up to an hour, for as long as the cause lasts.
+    /// The next wait of a run that a passing cause failed: 30 s, doubling, up to an hour, for as
+    /// long as the cause lasts.
     pub(crate) fn patience(&self) -> Duration {
         FIRST_RETRY.saturating_mul(1 << self.failures.min(12)).min(SLOWEST_RETRY)
     }
@@ -208,13 +211,13 @@ impl Job {
     /// What a failure that ended the whole run asks for.
     pub(crate) fn next_after(&self, error: &Error) -> Next {
         match (error.code(), error.retry()) {
-            (code, _) if needs_admin(code) => Next::Park,
+            (code, _) if needs_admin(code) => Next::Block,
             (code, Retry::Never) if is_mended_elsewhere(code) => Next::Due(SLOWEST_RETRY),
             // Another process may have the key, or the connection was replaced during the run.
             (Code::KeyFailed, Retry::Never) => Next::Due(self.patience()),
             (_, Retry::Never) => Next::Rest,
             (_, Retry::After(wait)) => Next::Due(wait.max(self.patience())),
-            (_, Retry::Retry | Retry::ProbeFirst | Retry::RefreshThenRetry) => Next::Due(self.patience()),
+            (_, Retry::Retry | Retry::LookupFirst | Retry::RefreshThenRetry) => Next::Due(self.patience()),
         }
     }
 
@@ -223,7 +226,7 @@ impl Job {
         let failures =
             || report.steps.iter().filter_map(|step| step.error.as_ref().filter(|_| step.outcome.is_failure()));
         if failures().any(|error| needs_admin(error.code())) {
-            return Next::Park;
+            return Next::Block;
         }
         // A doubt has a time of its own: it is looked up as soon as it can be decided.
         let waits = failures().filter_map(|error| match (error.code(), error.retry()) {
@@ -231,7 +234,7 @@ impl Job {
             (Code::SyncInDoubt, Retry::After(wait)) => Some(wait),
             _ => match self.next_after(error) {
                 Next::Due(wait) => Some(wait),
-                Next::Rest | Next::Park => None,
+                Next::Rest | Next::Block => None,
             },
         });
         waits.min().map_or(Next::Rest, Next::Due)
@@ -243,9 +246,10 @@ pub(crate) fn needs_admin(code: Code) -> bool {
     matches!(code, Code::NotConnected | Code::ReconnectRequired | Code::PlanWithoutApi | Code::AppPermissionMissing)
 }
 
-/// Failures of which another call at once would know no more, but that pass without anybody touching the matter: a captive portal, a certificate that ran out,
-/// an application's secret that was rotated, a record that a newer SDK wrote
-/// while processes are being replaced. Nobody would think of triggering all matters of that time again.
+/// Failures of which another call at once would know no more, but that pass without anybody
+/// touching the matter: a captive portal, a certificate that ran out, an application's secret that
+/// was rotated, a record that a newer SDK wrote while processes are being replaced. Nobody would
+/// think of triggering all matters of that time again.
 fn is_mended_elsewhere(code: Code) -> bool {
     matches!(
         code,

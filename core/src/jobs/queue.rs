@@ -11,7 +11,8 @@ use crate::lifecycle::Auth;
 use crate::maybe_send::BoxFuture;
 use crate::sync::{Followers, Order};
 
-/// The context, the claims of this process, and the connections. Clones share everything but what tells them to stop.
+/// The context, the claims of this process, and the connections. Clones share everything but what
+/// tells them to stop.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
     pub ctx: Context,
@@ -21,7 +22,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn new(ctx: Context, auth: Auth) -> Result<Self> {
-        let claims = Claims::new(ctx.journal.clone(), ctx.config.lease, Arc::clone(&ctx.workers))?;
+        let claims = Claims::new(ctx.repository.clone(), ctx.config.lease, Arc::clone(&ctx.workers))?;
         Ok(Self { ctx, claims: Arc::new(claims), auth })
     }
 
@@ -30,7 +31,8 @@ impl Queue {
         Self { ctx: self.ctx.below(), ..self.clone() }
     }
 
-    /// Has a worker sync a matter; while the firm is disconnected, keeps that an admin may ask for it later.
+    /// Has a worker sync a matter; while the firm is disconnected, keeps that an admin may ask for
+    /// it later.
     pub(crate) async fn trigger(
         &self,
         firm: &FirmId,
@@ -38,7 +40,7 @@ impl Queue {
         trigger: Trigger,
         actor: &ActorId,
     ) -> Result<()> {
-        if !hold(&self.ctx.journal, firm, matter, trigger, actor).await? {
+        if !hold(&self.ctx.repository, firm, matter, trigger, actor).await? {
             self.claims.trigger(firm, matter, trigger, actor).await?;
         }
         Ok(())
@@ -47,6 +49,6 @@ impl Queue {
 
 impl Followers for Queue {
     fn follow<'a>(&'a self, order: &'a Order, matter: &'a MatterId) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.trigger(&order.links.firm, matter, Trigger::Approved, &order.actor))
+        Box::pin(self.trigger(&order.scope.firm, matter, Trigger::Approved, &order.actor))
     }
 }

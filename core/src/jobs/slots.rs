@@ -1,7 +1,8 @@
 //! Which runs are in progress, and whether there is room for another.
 //!
-//! Bulk runs wait for the request budget, for whole windows sometimes, and hold their slots meanwhile. So they get some of the slots only, of each firm and of all: what was
-//! just approved, or asked for, finds room.
+//! Bulk runs wait for the request budget, for whole windows sometimes, and hold their slots
+//! meanwhile. So they get some of the slots only, of each firm and of all: what was just approved,
+//! or asked for, finds room.
 
 use std::collections::HashMap;
 
@@ -73,7 +74,8 @@ impl Slots {
     }
 }
 
-/// The part of some slots that bulk runs may hold: three quarters, and never all if there are several.
+/// The part of some slots that bulk runs may hold: three quarters, and never all if there are
+/// several.
 fn for_bulk(slots: usize) -> usize {
     (slots - slots.div_ceil(4)).max(1)
 }

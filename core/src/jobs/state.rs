@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::job::{Job, LastRun, job_key};
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::contact_review::contact_is_gone;
 use crate::domain::{ClioId, FirmId, MatterId, Note, RunStatus};
 use crate::error::Result;
 use crate::inbound::ClioStatus;
 use crate::inbound::status::clio_status;
 use crate::links::{SecondRecord, contact_link, linked_documents, linked_matter, second_records_of_matter};
-use crate::store::Journal;
+use crate::store::Repository;
 
 /// Where the sync of one matter stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,7 +28,8 @@ pub struct MatterState {
     pub clio_contact: Option<ClioId>,
     /// What was worth knowing of that contact when it was linked: `name_differs`, say.
     pub clio_contact_notes: Vec<Note>,
-    /// What Clio said last of the matter: `open`, `pending`, `closed` or `gone`, and when that was learned.
+    /// What Clio said last of the matter: `open`, `pending`, `closed` or `gone`, and when that was
+    /// learned.
     pub clio_status: Option<ClioStatus>,
     /// The contact was in Clio, and is not any more, or is hidden from the connected user.
     pub clio_contact_gone: bool,
@@ -59,13 +60,14 @@ pub enum MatterSyncState {
     Synced,
     /// The matter is not in Clio, and nothing is tried by itself.
     Failed,
-    /// The matter was in Clio, or its client's contact, and is not any more; or it is hidden from the connected user. Nothing is created in its place.
+    /// The matter was in Clio, or its client's contact, and is not any more; or it is hidden from
+    /// the connected user. Nothing is created in its place.
     Gone,
 }
 
 /// The matters whose last run did not succeed, and that are at rest.
-pub(crate) async fn failed_matters(journal: &Journal, firm: &FirmId) -> Result<Vec<MatterId>> {
-    let jobs = journal.list::<Job>(firm, super::job::JOBS, "").await?;
+pub(crate) async fn failed_matters(repository: &Repository, firm: &FirmId) -> Result<Vec<MatterId>> {
+    let jobs = repository.list::<Job>(firm, super::job::JOBS, "").await?;
     let failed = jobs.into_iter().map(|(_, stored)| stored.value).filter(|job| {
         job.running.is_none() && job.last.as_ref().is_some_and(|last| last.status != RunStatus::Succeeded)
     });
@@ -73,18 +75,18 @@ pub(crate) async fn failed_matters(journal: &Journal, firm: &FirmId) -> Result<V
 }
 
 /// How the last run of a matter ended.
-pub(crate) async fn last_run(journal: &Journal, firm: &FirmId, matter: &MatterId) -> Result<Option<LastRun>> {
-    Ok(journal.get::<Job>(&job_key(firm, matter)).await?.and_then(|job| job.value.last))
+pub(crate) async fn last_run(repository: &Repository, firm: &FirmId, matter: &MatterId) -> Result<Option<LastRun>> {
+    Ok(repository.get::<Job>(&job_key(firm, matter)).await?.and_then(|job| job.value.last))
 }
 
 pub(crate) async fn matter_state(
-    journal: &Journal,
-    links: &Links,
+    repository: &Repository,
+    scope: &AccountScope,
     matter: &MatterId,
     url: impl FnOnce(ClioId) -> String,
 ) -> Result<MatterState> {
-    let job = journal.get::<Job>(&job_key(&links.firm, matter)).await?;
-    let clio_matter = linked_matter(journal, links, matter).await?;
+    let job = repository.get::<Job>(&job_key(&scope.firm, matter)).await?;
+    let clio_matter = linked_matter(repository, scope, matter).await?;
     let status = match &job {
         None => MatterSyncState::NotSynced,
         Some(job) if job.value.running.is_some() => MatterSyncState::Running,
@@ -101,19 +103,19 @@ pub(crate) async fn matter_state(
     };
     let parked = job.as_ref().is_some_and(|job| job.value.parked.is_some());
     let (last_run, client) = job.map_or((None, None), |job| (job.value.last, job.value.client));
-    let second_records = second_records_of_matter(journal, links, matter, client.as_ref()).await?;
+    let second_records = second_records_of_matter(repository, scope, matter, client.as_ref()).await?;
     let clio_contact = match client {
-        Some(client) => contact_link(journal, links, &client).await?,
+        Some(client) => contact_link(repository, scope, &client).await?,
         None => None,
     };
     let (clio_contact, clio_contact_notes) =
         clio_contact.map_or((None, Vec::new()), |link| (Some(link.clio), link.notes));
     let clio_status = match clio_matter {
-        Some(clio) => clio_status(journal, links, clio).await?,
+        Some(clio) => clio_status(repository, scope, clio).await?,
         None => None,
     };
     let clio_contact_gone = match clio_contact {
-        Some(clio) => contact_is_gone(journal, links, clio).await?.is_some(),
+        Some(clio) => contact_is_gone(repository, scope, clio).await?.is_some(),
         None => false,
     };
     let gone = clio_contact_gone || clio_status.as_ref().is_some_and(|it| it.status == "gone");
@@ -126,7 +128,7 @@ pub(crate) async fn matter_state(
         clio_url: clio_matter.map(url),
         clio_contact,
         clio_contact_notes,
-        clio_documents: linked_documents(journal, links, matter).await?,
+        clio_documents: linked_documents(repository, scope, matter).await?,
         last_run,
         parked,
         second_records,

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
+use super::blocked::release_due;
 use super::claims::{Acquired, Claim, Claims, Why};
 use super::job::{JOBS, Job, LastRun, Next, job_key};
-use super::park::release_due;
 use crate::domain::{Actor, ActorId, FirmId, MatterId, Role, RunStatus, Trigger};
 use crate::error::{Code, Error};
 use crate::memory::MemoryStore;
-use crate::nudge::Nudge;
+use crate::notify::Notify;
 use crate::ports::{Commit, Runtime as _, Scan};
 use crate::settings;
 use crate::settings::FirmSettings;
-use crate::store::{Journal, release_in};
+use crate::store::{Repository, release_in};
 use crate::testing::VirtualRuntime;
 
 mod triggers;
@@ -24,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(30);
 
 struct Bench {
     runtime: VirtualRuntime,
-    journal: Journal,
+    repository: Repository,
     firm: FirmId,
     matter: MatterId,
     actor: ActorId,
@@ -34,10 +34,10 @@ impl Bench {
     fn new() -> Self {
         let runtime = VirtualRuntime::new(1);
         let shared: Arc<dyn crate::ports::Runtime> = Arc::new(runtime.clone());
-        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        let repository = Repository::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
         Self {
             runtime,
-            journal,
+            repository,
             firm: FirmId::new("firm_1").unwrap(),
             matter: MatterId::new("mat_1").unwrap(),
             actor: ActorId::new("usr_1").unwrap(),
@@ -46,14 +46,14 @@ impl Bench {
 
     /// A process of its own.
     fn process(&self) -> Claims {
-        Claims::new(self.journal.clone(), LEASE, Arc::default()).unwrap()
+        Claims::new(self.repository.clone(), LEASE, Arc::default()).unwrap()
     }
 
     async fn allow(&self, sync_when_approved: bool, sync_when_created: bool) {
-        let revision = settings::load(&self.journal, &self.firm).await.unwrap().revision;
+        let revision = settings::load(&self.repository, &self.firm).await.unwrap().revision;
         let settings = FirmSettings { revision, sync_when_approved, sync_when_created, ..FirmSettings::default() };
         let admin = Actor { id: self.actor.clone(), firm: self.firm.clone(), role: Role::Admin };
-        settings::save(&self.journal, &admin, &settings, &[]).await.unwrap();
+        settings::save(&self.repository, &admin, &settings, &[]).await.unwrap();
     }
 
     async fn trigger(&self, claims: &Claims, trigger: Trigger) {
@@ -62,7 +62,7 @@ impl Bench {
 
     async fn due(&self) -> usize {
         let scan = Scan::Due { firm: None, collection: JOBS, limit: 10 };
-        self.journal.store().scan(&scan).await.unwrap().len()
+        self.repository.store().scan(&scan).await.unwrap().len()
     }
 
     async fn claim(&self, claims: &Claims) -> Option<Claim> {
@@ -73,24 +73,24 @@ impl Bench {
     }
 
     async fn job(&self) -> Job {
-        self.journal.get::<Job>(&job_key(&self.firm, &self.matter)).await.unwrap().unwrap().value
+        self.repository.get::<Job>(&job_key(&self.firm, &self.matter)).await.unwrap().unwrap().value
     }
 
     /// Ends a run; `false`: the claim was lost.
     async fn end(&self, claims: &Claims, claim: &Claim, next: Next) -> bool {
-        let mut unit = self.journal.unit(&self.firm).unwrap();
+        let mut transaction = self.repository.transaction(&self.firm).unwrap();
         let status = if next == Next::Rest { RunStatus::Succeeded } else { RunStatus::Failed };
         let (run, at) = (String::from("run_1"), self.runtime.now());
         let last = LastRun { run, status, at, failure: None, survived: None, documents_left: false };
-        claims.end(&mut unit, claim, last, None, |_| next).await.unwrap();
-        matches!(self.journal.commit(&unit).await.unwrap(), Commit::Done { .. })
+        claims.end(&mut transaction, claim, last, None, |_| next).await.unwrap();
+        matches!(self.repository.commit(&transaction).await.unwrap(), Commit::Done { .. })
     }
 
     /// A commit of a run.
     async fn write(&self, claim: &Claim) -> Commit {
-        let mut unit = self.journal.unit(&self.firm).unwrap();
-        claim.order.fence.check(&mut unit);
-        self.journal.commit(&unit).await.unwrap()
+        let mut transaction = self.repository.transaction(&self.firm).unwrap();
+        claim.order.fence.check(&mut transaction);
+        self.repository.commit(&transaction).await.unwrap()
     }
 }
 
@@ -163,7 +163,7 @@ async fn a_dead_workers_job_is_taken_over_when_its_lease_ends_and_the_dead_write
     let heir = bench.claim(&b).await.unwrap();
     assert_eq!(bench.write(&dead).await, Commit::Conflict);
     assert!(!bench.end(&a, &dead, Next::Rest).await);
-    assert!(!dead.order.fence.holds(&bench.journal).await.unwrap() && dead.order.fence.is_lost());
+    assert!(!dead.order.fence.holds(&bench.repository).await.unwrap() && dead.order.fence.is_lost());
     assert_ne!(bench.write(&heir).await, Commit::Conflict);
     assert!(bench.end(&b, &heir, Next::Rest).await);
 }
@@ -233,35 +233,40 @@ async fn a_job_that_needs_an_admin_waits_for_a_newer_connection() {
     let claims = bench.process();
     bench.trigger(&claims, Trigger::Approved).await;
     let claim = bench.claim(&claims).await.unwrap();
-    assert_eq!(bench.job().await.next_after(&Error::new(Code::ReconnectRequired)), Next::Park);
-    assert!(bench.end(&claims, &claim, Next::Park).await);
+    assert_eq!(bench.job().await.next_after(&Error::new(Code::ReconnectRequired)), Next::Block);
+    assert!(bench.end(&claims, &claim, Next::Block).await);
     bench.trigger(&claims, Trigger::Approved).await;
     assert_eq!(bench.due().await, 0, "another trigger does not mend the connection");
     assert_eq!(bench.job().await.parked, Some(0));
 
-    let mut unit = bench.journal.unit(&bench.firm).unwrap();
-    unit.put(crate::connection::Connection::key(&bench.firm), crate::ports::Expect::Absent, &connection()).unwrap();
-    release_in(&bench.journal, &mut unit).await.unwrap();
-    bench.journal.commit_or_conflict(&unit).await.unwrap();
-    assert!(release_due(&bench.journal).await.unwrap());
+    let mut transaction = bench.repository.transaction(&bench.firm).unwrap();
+    transaction
+        .put(crate::connection::Connection::key(&bench.firm), crate::ports::Expect::Absent, &connection())
+        .unwrap();
+    release_in(&bench.repository, &mut transaction).await.unwrap();
+    bench.repository.commit_or_conflict(&transaction).await.unwrap();
+    assert!(release_due(&bench.repository).await.unwrap());
     assert_eq!(bench.due().await, 1);
-    assert!(!release_due(&bench.journal).await.unwrap(), "once");
+    assert!(!release_due(&bench.repository).await.unwrap(), "once");
 }
 
-/// Found by simulation (seed 744715): the run's failure was the old connection's, and it ended just after the new one's release.
+/// Found by simulation (seed 744715): the run's failure was the old connection's, and it ended just
+/// after the new one's release.
 #[tokio::test]
 async fn a_run_that_ends_after_a_reconnect_is_not_parked_under_the_new_connection() {
     let bench = Bench::new();
     let claims = bench.process();
     bench.trigger(&claims, Trigger::Approved).await;
     let claim = bench.claim(&claims).await.unwrap();
-    let mut unit = bench.journal.unit(&bench.firm).unwrap();
-    unit.put(crate::connection::Connection::key(&bench.firm), crate::ports::Expect::Absent, &connection()).unwrap();
-    bench.journal.commit_or_conflict(&unit).await.unwrap();
-    assert!(bench.end(&claims, &claim, Next::Park).await);
+    let mut transaction = bench.repository.transaction(&bench.firm).unwrap();
+    transaction
+        .put(crate::connection::Connection::key(&bench.firm), crate::ports::Expect::Absent, &connection())
+        .unwrap();
+    bench.repository.commit_or_conflict(&transaction).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Block).await);
     assert_eq!(bench.due().await, 1, "it is tried with the new connection");
     let claim = bench.claim(&claims).await.unwrap();
-    assert!(bench.end(&claims, &claim, Next::Park).await);
+    assert!(bench.end(&claims, &claim, Next::Block).await);
     assert_eq!(bench.job().await.parked, Some(1), "and parked if that is found wanting, too");
 }
 
@@ -272,7 +277,7 @@ fn connection() -> crate::connection::Connection {
         state: crate::connection::ConnectionState::Connected,
         advice: Vec::new(),
         region: String::from("us"),
-        link_set: crate::connection::LinkSet::default(),
+        link_set: crate::connection::ScopeName::default(),
         root: String::from("https://app.clio.com"),
         account: None,
         user: None,
@@ -287,13 +292,13 @@ fn connection() -> crate::connection::Connection {
 
 #[tokio::test]
 async fn no_nudge_is_missed() {
-    let nudge = Nudge::default();
-    let seen = nudge.count();
-    nudge.nudge();
-    assert!(nudge.after(seen).now_or_never().is_some(), "one between the look and the wait counts");
-    let seen = nudge.count();
-    let mut wait = Box::pin(nudge.after(seen));
+    let notify = Notify::default();
+    let seen = notify.count();
+    notify.notify();
+    assert!(notify.after(seen).now_or_never().is_some(), "one between the look and the wait counts");
+    let seen = notify.count();
+    let mut wait = Box::pin(notify.after(seen));
     assert!((&mut wait).now_or_never().is_none());
-    nudge.nudge();
+    notify.notify();
     wait.await;
 }

@@ -1,12 +1,15 @@
 //! The worker: claims due jobs and runs them, several at once, until it is told to stop.
 //!
-//! It looks for work when a trigger of this process nudges it, when a run ends, and otherwise at a slow interval, for the triggers of other processes and for
-//! the work of the dead. Told to stop, it claims nothing more; its runs end after the step in progress, at once in a wait, and give back what is not done.
+//! It looks for work when a trigger of this process notifications it, when a run ends, and
+//! otherwise at a slow interval, for the triggers of other processes and for the work of the dead.
+//! Told to stop, it claims nothing more; its runs end after the step in progress, at once in a
+//! wait, and give back what is not done.
 //!
 //! It takes no work of a firm whose keys do not open in this process: others can do it.
 //!
-//! One firm holds up no other: a firm has its share of runs, what cannot be read is put aside, and jobs of firms that have their share step aside for
-//! a while when they fill the widest look. And looking holds up no run: the runs go on meanwhile.
+//! One firm holds up no other: a firm has its share of runs, what cannot be read is quarantined,
+//! and jobs of firms that have their share are deferred for a while when they fill the widest look.
+//! And looking holds up no run: the runs go on meanwhile.
 
 use crate::inbound::inbox;
 use core::pin::pin;
@@ -16,13 +19,13 @@ use std::collections::HashSet;
 use futures_util::future::{Either, join5, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use super::aside::or_aside;
 use super::backfill::feed_due;
-use super::chores::{do_chore, due_chores};
+use super::blocked::release_due;
 use super::claims::{Acquired, Claim, Why};
 use super::execution::run_claimed;
 use super::job::{FIRST, First, JOBS, Job, first_key};
-use super::park::release_due;
+use super::maintenance::{due_maintenance, run_task};
+use super::quarantine::or_quarantine;
 use super::queue::Queue;
 use super::slots::{Slot, Slots};
 use crate::clio::HookModel;
@@ -33,21 +36,23 @@ use crate::ports::{Record, Scan};
 
 /// The widest look at what is due.
 const WIDEST_SCAN: usize = 2_000;
-/// How long due jobs step aside that filled the widest look though their firms have their share.
-const STEP_ASIDE: Duration = Duration::from_secs(30);
-/// Jobs of one firm that step aside in one commit.
-const STEP_ASIDE_TOGETHER: usize = 100;
+/// How long due jobs are deferred that filled the widest look though their firms have their share.
+const DEFERRAL: Duration = Duration::from_secs(30);
+/// Jobs of one firm that are deferred in one commit.
+const DEFER_TOGETHER: usize = 100;
 /// Between two looks that the store asks for.
 const LEAST_BETWEEN_HINTS: Duration = Duration::from_millis(100);
-/// Firms whose deliveries are applied at once, and chores that are done at once.
-const ERRANDS: usize = 8;
+/// Firms whose deliveries are applied at once, and maintenance tasks that are done at once.
+const MOST_TASKS: usize = 8;
 
 /// How a worker works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Runs at once. Default 16. Bulk runs (backfill, retries of all that failed) hold three quarters of them at most, unless there is only one.
+    /// Runs at once. Default 16. Bulk runs (backfill, retries of all that failed) hold three
+    /// quarters of them at most, unless there is only one.
     pub concurrency: usize,
-    /// Runs of one firm at once. A firm's runs share its request budget, so more than a few gain nothing. Default 4, of which bulk runs hold three at most.
+    /// Runs of one firm at once. A firm's runs share its request budget, so more than a few gain
+    /// nothing. Default 4, of which bulk runs hold three at most.
     pub per_firm: usize,
     /// The longest wait before it looks for work of other processes. Default 1 s.
     pub poll: Duration,
@@ -60,42 +65,42 @@ impl Default for WorkerConfig {
 }
 
 /// What is done besides jobs. The name tells two apart: a worker does one of a name at a time.
-enum Errand {
+enum DueTask {
     /// Applying what Clio delivered to a firm, of one model.
     Deliveries(FirmId, HookModel),
-    /// A chore that is due.
-    Chore(Record),
+    /// A maintenance task that is due.
+    MaintenanceTask(Record),
 }
 
-/// Which errands.
+/// Which due tasks.
 #[derive(Clone, Copy)]
 enum Look {
     Deliveries,
-    Chores,
+    Maintenance,
 }
 
 impl Look {
     fn name(self) -> &'static str {
         match self {
             Self::Deliveries => "looking for deliveries",
-            Self::Chores => "looking for chores",
+            Self::Maintenance => "looking for maintenance tasks",
         }
     }
 }
 
-impl Errand {
+impl DueTask {
     /// The one that this due record is a part of.
     fn of(look: Look, record: &Record) -> Self {
         match look {
             Look::Deliveries => Self::Deliveries(record.key.firm.clone(), model_of(record)),
-            Look::Chores => Self::Chore(record.clone()),
+            Look::Maintenance => Self::MaintenanceTask(record.clone()),
         }
     }
 
     fn name(&self) -> String {
         match self {
             Self::Deliveries(firm, model) => format!("{firm} {}", model.name()),
-            Self::Chore(record) => format!("{} {}", record.key.firm, record.key.id),
+            Self::MaintenanceTask(record) => format!("{} {}", record.key.firm, record.key.id),
         }
     }
 }
@@ -106,11 +111,12 @@ enum Due {
     Here(Acquired),
     /// Of a firm that is another SDK's, or whose keys do not open here: it is left alone.
     Elsewhere,
-    /// Unreadable, and put aside; or written all the time.
+    /// Unreadable, and quarantined; or written all the time.
     Aside,
 }
 
-/// Runs due jobs of all firms, applies what Clio delivered, and does what is to be done from time to time. Several may work on one store, in one process or in many.
+/// Runs due jobs of all firms, applies what Clio delivered, and does what is to be done from time
+/// to time. Several may work on one store, in one process or in many.
 #[derive(Debug)]
 pub struct Worker<'a> {
     queue: &'a Queue,
@@ -122,44 +128,50 @@ impl<'a> Worker<'a> {
         Self { queue, config }
     }
 
-    /// Works until `shutdown` completes, or the SDK is [told to stop](crate::Sdk::stop), and the steps in progress have ended; runs that wait, for Clio's limit say, end at once. What
-    /// is not done is due at once for other processes. Failures of the store are logged and waited out. Dropping the future stops at once: what was in progress is taken
-    /// over when its lease ends.
+    /// Works until `shutdown` completes, or the SDK is [told to stop](crate::Sdk::stop), and the
+    /// steps in progress have ended; runs that wait, for Clio's limit say, end at once. What is
+    /// not done is due at once for other processes. Failures of the store are logged and waited
+    /// out. Dropping the future stops at once: what was in progress is taken over when its
+    /// lease ends.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let queue = self.queue.below();
         let told = async {
-            select(pin!(shutdown), pin!(queue.ctx.stop.told())).await;
+            select(pin!(shutdown), pin!(queue.ctx.stop.requested())).await;
             queue.ctx.stop.tell();
         };
         let worker = Worker::new(&queue, self.config);
-        let (deliveries, chores) = (worker.run_errands(Look::Deliveries), worker.run_errands(Look::Chores));
-        join5(told, worker.run_jobs(), deliveries, chores, worker.hear_of_others()).await;
+        let (deliveries, maintenance) =
+            (worker.run_due_tasks(Look::Deliveries), worker.run_due_tasks(Look::Maintenance));
+        join5(told, worker.run_jobs(), deliveries, maintenance, worker.hear_of_others()).await;
     }
 
-    /// Looks for work as soon as the store tells of another process's, not only at the next interval.
+    /// Looks for work as soon as the store tells of another process's, not only at the next
+    /// interval.
     async fn hear_of_others(&self) {
         let ctx = &self.queue.ctx;
-        let mut hint = ctx.journal.store().due_elsewhere();
+        let mut hint = ctx.repository.store().due_elsewhere();
         loop {
             let told = async {
                 hint.as_mut().await;
-                hint = ctx.journal.store().due_elsewhere();
-                ctx.workers.nudge();
+                hint = ctx.repository.store().due_elsewhere();
+                ctx.workers.notify();
                 // However often the store tells of it, looking is not all that is done.
                 ctx.runtime.sleep(LEAST_BETWEEN_HINTS).await;
             };
-            if matches!(select(pin!(ctx.stop.told()), pin!(told)).await, Either::Left(_)) {
+            if matches!(select(pin!(ctx.stop.requested()), pin!(told)).await, Either::Left(_)) {
                 return;
             }
         }
     }
 
-    /// Runs errands, several at once, until it is told to stop: one firm for which Clio is slow holds up none of the others.
-    async fn run_errands(&self, look: Look) {
+    /// Runs due tasks, several at once, until it is told to stop: one firm for which Clio is slow
+    /// holds up none of the others.
+    async fn run_due_tasks(&self, look: Look) {
         let mut running = FuturesUnordered::new();
-        // Those that are being done, and those that could not be done: they are looked at again after a while.
+        // Those that are being done, and those that could not be done: they are looked at again
+        // after a while.
         let mut busy = HashSet::new();
-        let mut put_off = Vec::new();
+        let mut defer = Vec::new();
         let mut looked_again = self.queue.ctx.runtime.monotonic();
         loop {
             let seen = self.queue.ctx.workers.count();
@@ -167,29 +179,30 @@ impl<'a> Worker<'a> {
                 break;
             }
             let now = self.queue.ctx.runtime.monotonic();
-            let looked = self.errands(look, &busy).await;
-            self.queue.ctx.journal.told().note(look.name(), look.name(), &looked);
+            let looked = self.due_tasks(look, &busy).await;
+            self.queue.ctx.repository.failures().note(look.name(), look.name(), &looked);
             match looked {
-                // By the clock: a worker that is woken all the time never comes to a tick. And behind all others: however many cannot be done, they hide nothing.
-                Ok(errands)
-                    if errands.is_empty() && !put_off.is_empty() && looked_again.until(now) >= self.config.poll =>
+                // By the clock: a worker that is woken all the time never comes to a tick. And
+                // behind all others: however many cannot be done, they hide nothing.
+                Ok(due_tasks)
+                    if due_tasks.is_empty() && !defer.is_empty() && looked_again.until(now) >= self.config.poll =>
                 {
                     looked_again = now;
-                    put_off.drain(..).for_each(|name| {
+                    defer.drain(..).for_each(|name| {
                         busy.remove(&name);
                     });
                     continue;
                 }
-                Ok(errands) => {
-                    for errand in errands.into_iter().take(ERRANDS.saturating_sub(running.len())) {
-                        busy.insert(errand.name());
-                        running.push(self.run_errand(errand));
+                Ok(due_tasks) => {
+                    for task in due_tasks.into_iter().take(MOST_TASKS.saturating_sub(running.len())) {
+                        busy.insert(task.name());
+                        running.push(self.run_due_task(task));
                     }
                 }
                 Err(_) => {}
             }
             let woken = async {
-                select(pin!(self.queue.ctx.workers.after(seen)), pin!(self.queue.ctx.stop.told())).await;
+                select(pin!(self.queue.ctx.workers.after(seen)), pin!(self.queue.ctx.stop.requested())).await;
             };
             let (mut woken, tick) = (pin!(woken), self.queue.ctx.runtime.sleep(self.config.poll));
             let idle = select(woken.as_mut(), tick);
@@ -199,29 +212,30 @@ impl<'a> Worker<'a> {
                 Either::Left((Some((name, true)), _)) => {
                     busy.remove(&name);
                 }
-                Either::Left((Some((name, false)), _)) => put_off.push(name),
+                Either::Left((Some((name, false)), _)) => defer.push(name),
                 Either::Left((None, _)) | Either::Right(_) => {}
             }
         }
         while running.next().await.is_some() {}
     }
 
-    /// What is due, but for what is being done. A firm with many due errands must not hide the others'.
-    async fn errands(&self, look: Look, busy: &HashSet<String>) -> Result<Vec<Errand>> {
-        let mut limit = 4 * ERRANDS;
+    /// What is due, but for what is being done. A firm with many due due tasks must not hide the
+    /// others'.
+    async fn due_tasks(&self, look: Look, busy: &HashSet<String>) -> Result<Vec<DueTask>> {
+        let mut limit = 4 * MOST_TASKS;
         loop {
             let (due, all) = match look {
                 Look::Deliveries => inbox::due_deliveries(&self.queue.ctx, limit).await?,
-                Look::Chores => {
-                    let due = due_chores(self.queue, limit).await?;
+                Look::Maintenance => {
+                    let due = due_maintenance(self.queue, limit).await?;
                     let all = due.len() < limit;
                     (due, all)
                 }
             };
             let mut names = HashSet::new();
-            let errands = due.iter().map(|record| Errand::of(look, record));
-            let free: Vec<Errand> =
-                errands.filter(|errand| !busy.contains(&errand.name()) && names.insert(errand.name())).collect();
+            let due_tasks = due.iter().map(|record| DueTask::of(look, record));
+            let free: Vec<DueTask> =
+                due_tasks.filter(|task| !busy.contains(&task.name()) && names.insert(task.name())).collect();
             if all || !free.is_empty() {
                 return Ok(free);
             }
@@ -233,38 +247,43 @@ impl<'a> Worker<'a> {
                         elsewhere.push(record);
                     }
                 }
-                self.step_aside(elsewhere).await?;
+                self.defer_jobs(elsewhere).await?;
                 return Ok(free);
             }
             limit *= 4;
         }
     }
 
-    /// The errand's name, and whether something came of it.
-    async fn run_errand(&self, errand: Errand) -> (String, bool) {
-        let name = errand.name();
-        let firm = match &errand {
-            Errand::Deliveries(firm, _) => firm.clone(),
-            Errand::Chore(record) => record.key.firm.clone(),
+    /// The due task's name, and whether something came of it.
+    async fn run_due_task(&self, task: DueTask) -> (String, bool) {
+        let name = task.name();
+        let firm = match &task {
+            DueTask::Deliveries(firm, _) => firm.clone(),
+            DueTask::MaintenanceTask(record) => record.key.firm.clone(),
         };
-        let done = match errand {
+        let done = match task {
             _ if !self.queue.ctx.works_for(&firm).await.unwrap_or(false) => Ok(false),
-            Errand::Deliveries(firm, model) => inbox::apply_deliveries(&self.queue.ctx, &firm, model).await,
-            Errand::Chore(record) => do_chore(self.queue, record).await,
+            DueTask::Deliveries(firm, model) => inbox::apply_deliveries(&self.queue.ctx, &firm, model).await,
+            DueTask::MaintenanceTask(record) => run_task(self.queue, record).await,
         };
-        self.queue.ctx.journal.told().note(&name, "applying deliveries, or writing a chore down", &done);
+        self.queue.ctx.repository.failures().note(
+            &name,
+            "applying deliveries, or writing a maintenance task down",
+            &done,
+        );
         (name, done.unwrap_or(false))
     }
 
     async fn run_jobs(&self) {
-        let mut stop = pin!(self.queue.ctx.stop.told());
+        let mut stop = pin!(self.queue.ctx.stop.requested());
         let mut running = FuturesUnordered::new();
         let mut slots = Slots::new(self.config);
         loop {
             let seen = self.queue.ctx.workers.count();
             let (mut claims, mut ended) = (Vec::new(), Vec::new());
             {
-                // However long the look takes, the runs go on meanwhile, and their heartbeats with them.
+                // However long the look takes, the runs go on meanwhile, and their heartbeats with
+                // them.
                 let mut look = pin!(self.claim_due(&mut slots, &mut claims));
                 let looked = loop {
                     match select(look.as_mut(), pin!(next_end(&mut running))).await {
@@ -272,7 +291,7 @@ impl<'a> Worker<'a> {
                         Either::Right((slot, _)) => ended.push(slot),
                     }
                 };
-                self.queue.ctx.journal.told().note("jobs", "looking for jobs", &looked);
+                self.queue.ctx.repository.failures().note("jobs", "looking for jobs", &looked);
             }
             running.extend(claims.into_iter().map(|claim| self.run_claimed(claim)));
             ended.iter().for_each(|slot| slots.leave(slot));
@@ -292,7 +311,8 @@ impl<'a> Worker<'a> {
         while running.next().await.is_some() {}
     }
 
-    /// Runs what is due now, one after the other, until nothing is; gives how many runs that were. For hosts that call on a schedule of their own.
+    /// Runs what is due now, one after the other, until nothing is; gives how many runs that were.
+    /// For hosts that call on a schedule of their own.
     ///
     /// # Errors
     /// [`Code::StoreFailed`](crate::Code::StoreFailed).
@@ -300,8 +320,9 @@ impl<'a> Worker<'a> {
         let mut runs = 0;
         let mut failed = HashSet::new();
         while !self.queue.ctx.stop.is_told() {
-            // All of it: a look releases a part, and finds nothing to run if the firm's settings forbid that part.
-            while release_due(&self.queue.ctx.journal).await? {}
+            // All of it: a look releases a part, and finds nothing to run if the firm's settings
+            // forbid that part.
+            while release_due(&self.queue.ctx.repository).await? {}
             let mut claims = Vec::new();
             let mut one = Slots::new(WorkerConfig { concurrency: 1, ..self.config });
             let looked = self.claim_due(&mut one, &mut claims).await;
@@ -313,13 +334,13 @@ impl<'a> Worker<'a> {
                 self.run_claimed(claim).await;
                 runs += 1;
             }
-            let mut errands = self.errands(Look::Deliveries, &failed).await?;
-            errands.extend(self.errands(Look::Chores, &failed).await?);
-            if idle && errands.is_empty() {
+            let mut due_tasks = self.due_tasks(Look::Deliveries, &failed).await?;
+            due_tasks.extend(self.due_tasks(Look::Maintenance, &failed).await?);
+            if idle && due_tasks.is_empty() {
                 return Ok(runs);
             }
-            for errand in errands {
-                let (name, done) = self.run_errand(errand).await;
+            for task in due_tasks {
+                let (name, done) = self.run_due_task(task).await;
                 if !done {
                     failed.insert(name);
                 }
@@ -329,32 +350,34 @@ impl<'a> Worker<'a> {
     }
 
     async fn run_claimed(&self, claim: Claim) -> Slot {
-        let (told, name) = (self.queue.ctx.journal.told(), format!("run {} {}", claim.firm(), claim.matter()));
+        let (failures, name) =
+            (self.queue.ctx.repository.failures(), format!("run {} {}", claim.firm(), claim.matter()));
         match run_claimed(self.queue, &claim, None).await {
             Err(error) if error.code() == Code::Stopped => {}
             Err(error) => {
-                if told.is_news(name, error.code()) {
+                if failures.is_news(name, error.code()) {
                     tracing::warn!(code = error.code().name(), matter = %claim.matter(), "a run ended early");
                 }
             }
             Ok(_) => {
-                told.works(&name);
+                failures.works(&name);
             }
         }
         Slot::of(&claim)
     }
 
-    /// Claims due jobs for which there is room. What was claimed before a failure is claimed, and must be run.
+    /// Claims due jobs for which there is room. What was claimed before a failure is claimed, and
+    /// must be run.
     async fn claim_due(&self, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
         if slots.free() == 0 {
             return Ok(());
         }
-        let journal = &self.queue.ctx.journal;
-        if release_due(journal).await? {
+        let repository = &self.queue.ctx.repository;
+        if release_due(repository).await? {
             // There may be more of it.
-            self.queue.ctx.workers.nudge();
+            self.queue.ctx.workers.notify();
         }
-        feed_due(journal, &self.queue.claims, &self.queue.ctx.progress).await?;
+        feed_due(repository, &self.queue.claims, &self.queue.ctx.progress).await?;
         // Who is waited for is first.
         for collection in [FIRST, JOBS] {
             self.claim_due_of(collection, slots, claims).await?;
@@ -363,10 +386,10 @@ impl<'a> Worker<'a> {
     }
 
     async fn claim_due_of(&self, collection: &'static str, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
-        let journal = &self.queue.ctx.journal;
+        let repository = &self.queue.ctx.repository;
         let mut limit = 2 * self.config.concurrency;
         loop {
-            let due = journal.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
+            let due = repository.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
             let all = due.len() < limit;
             let mut passed_over = 0;
             let mut waiting = Vec::new();
@@ -399,7 +422,7 @@ impl<'a> Worker<'a> {
                 return Ok(());
             }
             if limit >= WIDEST_SCAN {
-                return self.step_aside(waiting).await;
+                return self.defer_jobs(waiting).await;
             }
             // Only firms that have their share, or that are another SDK's: look past them.
             limit *= 4;
@@ -408,24 +431,25 @@ impl<'a> Worker<'a> {
 
     /// Who was first could not be claimed.
     async fn not_first_now(&self, record: Record, outcome: &Acquired) -> Result<()> {
-        let mut unit = self.queue.ctx.journal.unit(&record.key.firm)?;
+        let mut transaction = self.queue.ctx.repository.transaction(&record.key.firm)?;
         if let Acquired::Busy(left) = outcome {
             // Asked for during a run: it is first once that has ended.
-            unit.put_off(&record, *left);
+            transaction.defer(&record, *left);
         } else {
-            unit.delete(record.key, record.version);
+            transaction.delete(record.key, record.version);
         }
         // A conflict: it was claimed, or asked for again, in this moment.
-        self.queue.ctx.journal.commit(&unit).await.map(|_| ())
+        self.queue.ctx.repository.commit(&transaction).await.map(|_| ())
     }
 
-    /// Puts the later half of these off a little, and looks again: they hide what is due behind them, of firms that are this SDK's and do not have their share.
-    async fn step_aside(&self, mut waiting: Vec<Record>) -> Result<()> {
+    /// Puts the later half of these off a little, and looks again: they hide what is due behind
+    /// them, of firms that are this SDK's and do not have their share.
+    async fn defer_jobs(&self, mut waiting: Vec<Record>) -> Result<()> {
         if self.queue.ctx.keyring.opens_nothing() {
             // A process that can do none of it must not take it from those that can.
             return Ok(());
         }
-        let journal = &self.queue.ctx.journal;
+        let repository = &self.queue.ctx.repository;
         let job_of = |record: &Record| serde_json::from_str::<Job>(&record.body).ok();
         // Nobody is to wait longer for the work of the dead.
         waiting.retain(|record| job_of(record).is_none_or(|job| job.running.is_none()));
@@ -434,23 +458,24 @@ impl<'a> Worker<'a> {
         let mut aside = waiting.split_off(waiting.len() / 2);
         aside.sort_by(|one, other| one.key.firm.cmp(&other.key.firm));
         for of_firm in aside.chunk_by(|one, other| one.key.firm == other.key.firm) {
-            for some in of_firm.chunks(STEP_ASIDE_TOGETHER) {
-                let mut unit = journal.unit(&some[0].key.firm)?;
+            for some in of_firm.chunks(DEFER_TOGETHER) {
+                let mut transaction = repository.transaction(&some[0].key.firm)?;
                 for record in some {
-                    unit.put_off(record, STEP_ASIDE);
-                    // Who is first goes aside with the job: due before it, there would be nothing to run.
+                    transaction.defer(record, DEFERRAL);
+                    // Who is first is deferred with the job: due before it, there would be nothing
+                    // to run.
                     if let Some(job) = job_of(record).filter(Job::is_awaited)
-                        && let Some(first) = journal.store().get(&first_key(&record.key.firm, &job.matter)).await?
+                        && let Some(first) = repository.store().get(&first_key(&record.key.firm, &job.matter)).await?
                     {
-                        unit.put_off(&first, STEP_ASIDE);
+                        transaction.defer(&first, DEFERRAL);
                     }
                 }
                 // A conflict: one of them was written in this moment. The next look sees.
-                journal.commit(&unit).await?;
+                repository.commit(&transaction).await?;
             }
         }
         if !aside.is_empty() {
-            self.queue.ctx.workers.nudge();
+            self.queue.ctx.workers.notify();
         }
         Ok(())
     }
@@ -467,7 +492,7 @@ impl<'a> Worker<'a> {
             let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
             self.queue.claims.acquire(firm, &matter, seen).await.map(Due::Here)
         };
-        Ok(or_aside(&self.queue.ctx.journal, record, tried.await).await?.unwrap_or(Due::Aside))
+        Ok(or_quarantine(&self.queue.ctx.repository, record, tried.await).await?.unwrap_or(Due::Aside))
     }
 }
 

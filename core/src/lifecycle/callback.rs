@@ -28,8 +28,9 @@ pub(crate) enum Outcome {
 }
 
 impl Callback {
-    /// Reads `code=…&state=…` or `error=…&state=…`, with or without a leading `?`. Other parameters are left out, but none may be repeated:
-    /// two readers of one query could each believe another value.
+    /// Reads `code=…&state=…` or `error=…&state=…`, with or without a leading `?`. Other parameters
+    /// are left out, but none may be repeated: two readers of one query could each believe
+    /// another value.
     pub fn parse(query: &str) -> Result<Self> {
         let unknown = |reason: &'static str| Error::new(Code::ConnectStateUnknown).with("reason", reason);
         if query.len() > MAX_QUERY {

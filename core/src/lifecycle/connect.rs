@@ -1,29 +1,41 @@
 //! Connecting a firm to Clio.
 //!
-//! **Problem.** One redirect through a browser must end in exactly one working connection or in nothing at all: with two
-//! admins at it, with callbacks repeated or forged, and with a crash between any two steps.
+//! **Problem.** One redirect through a browser must end in exactly one working connection or in
+//! nothing at all: with two admins at it, with callbacks repeated or forged, and with a crash
+//! between any two steps.
 //!
 //! **Life of a connect.**
-//! 1. [`begin`](super::Auth::begin): a one-use state is stored as a digest; the browser goes to Clio.
-//! 2. [`finish`](super::Auth::finish), one commit: the state is used up, a *draft* announces the new connection, its data key is made.
-//! 3. Code for tokens. They are sealed and stored under the new connection's id, where nobody looks yet, before anything else is asked.
+//! 1. [`begin`](super::Auth::begin): a one-use state is stored as a digest; the browser goes to
+//!    Clio.
+//! 2. [`finish`](super::Auth::finish), one commit: the state is used up, a *draft* announces the
+//!    new connection, its data key is made.
+//! 3. Code for tokens. They are sealed and stored under the new connection's id, where nobody looks
+//!    yet, before anything else is asked.
 //! 4. With the token: who is it, what can it read, which practice areas are there.
-//! 5. One commit: the connection record, the practice areas, the audit entry; the draft is gone. Now it exists.
+//! 5. One commit: the connection record, the practice areas, the audit entry; the draft is gone.
+//!    Now it exists.
 //!
-//! A caller who leaves ends nothing: what was begun goes on without it (`detached.rs`). A crash before 5 leaves a draft, which a worker or the next [`begin`](super::Auth::begin)
-//! sweeps: what Clio granted is given back (`unused.rs`). So there is never a connection without tokens, and a grant of which nobody knows only if the process dies between Clio's
-//! answer and the commit of 3. Whoever comes with the same state again, within ten minutes, gets the same connection, or hears the same refusal.
-//! The record is swapped by version: of two admins at once one connects, the other one gets [`ConnectConflict`](Code::ConnectConflict).
+//! A caller who leaves ends nothing: what was begun goes on without it (`detached.rs`). A crash
+//! before 5 leaves a draft, which a worker or the next [`begin`](super::Auth::begin) sweeps: what
+//! Clio granted is given back (`unused.rs`). So there is never a connection without tokens, and a
+//! grant of which nobody knows only if the process dies between Clio's answer and the commit of 3.
+//! Whoever comes with the same state again, within ten minutes, gets the same connection, or hears
+//! the same refusal. The record is swapped by version: of two admins at once one connects, the
+//! other one gets [`ConnectConflict`](Code::ConnectConflict).
 //!
-//! **Reconnecting** is the same with an earlier record: same region and same account, or [`AccountMismatch`](Code::AccountMismatch),
-//! because saved Clio ids would point into another firm. Links stay; generation, connection id and data key are new. If one side's
-//! account is unknown (the app may not read users), a practice area of both, or a linked matter that the new token reads, tells that they are the same: Clio's ids are
-//! not reused between accounts. After a disconnect an admin may ask for another account: its links are kept apart (`link_set.rs`).
+//! **Reconnecting** is the same with an earlier record: same region and same account, or
+//! [`AccountMismatch`](Code::AccountMismatch), because saved Clio ids would point into another
+//! firm. Links stay; generation, connection id and data key are new. If one side's account is
+//! unknown (the app may not read users), a practice area of both, or a linked matter that the new
+//! token reads, tells that they are the same: Clio's ids are not reused between accounts. After a
+//! disconnect an admin may ask for another account: its links are kept apart (`link_set.rs`).
 //!
-//! **What is given back.** Tokens that are not kept are deauthorized, always with the new token itself: at once when the account is
-//! another one, the plan has no API, or another admin was first. After other failures only if the firm has no earlier
-//! connection that is in use: Clio does not say whether deauthorizing one token ends the person's other grants. Then they are kept, sealed
-//! with the tokens in use, as a grant that is replaced is with those of its successor, and given back with them.
+//! **What is given back.** Tokens that are not kept are deauthorized, always with the new token
+//! itself: at once when the account is another one, the plan has no API, or another admin was
+//! first. After other failures only if the firm has no earlier connection that is in use: Clio does
+//! not say whether deauthorizing one token ends the person's other grants. Then they are kept,
+//! sealed with the tokens in use, as a grant that is replaced is with those of its successor, and
+//! given back with them.
 
 use crate::store::release_in;
 use core::fmt;
@@ -41,16 +53,16 @@ use zeroize::Zeroizing;
 
 use super::attempt::{Attempt, DRAFT_LIFE, Draft, Found, Used};
 use super::callback::{Callback, Outcome};
+use super::connection_check;
+use super::connection_check::ConnectionCheck;
 use super::disconnect::is_unreadable;
-use super::survey;
-use super::survey::Survey;
 use super::unused::Occasion;
 use crate::calls::budget;
 use crate::clio::{AccessToken, CallLimits, ClioApi, matters};
-use crate::connection::link_set::{LinkSet, Links};
+use crate::connection::account_scope::{AccountScope, ScopeName};
 use crate::connection::oauth::{Granted, OAuth};
 use crate::connection::tokens::{Replaced, TokenVault, Tokens};
-use crate::connection::{Connection, ConnectionState, link_set};
+use crate::connection::{Connection, ConnectionState, account_scope};
 use crate::crypto::{Keyring, Sealer};
 use crate::detached::detached;
 use crate::domain::{Actor, ConnectionId, FirmId, Monotonic, Timestamp};
@@ -59,13 +71,16 @@ use crate::inbound::forget_health;
 use crate::links::linked_matters;
 use crate::ports::{Commit, Expect};
 use crate::settings::PracticeAreas;
-use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Stored, Unit, require_admin, wake_after, wake_in};
+use crate::store::{
+    Action, AuditEntry, AuditStatus, MaintenanceTask, Repository, Transaction, Versioned, require_admin, schedule_now,
+    schedule_within,
+};
 use crate::{clio, settings};
 
 /// How long somebody waits for what the same state was used for before.
 const LONGEST_JOIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-const MOST_TURNS: usize = 8;
+const MOST_ATTEMPTS: usize = 8;
 /// Linked matters that are tried to tell one account from another: a person may have deleted some.
 const MOST_READ_BACK: usize = 5;
 const READ_BACK: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
@@ -73,7 +88,7 @@ const READ_BACK: CallLimits = CallLimits { timeout: Duration::from_secs(30), not
 /// Connects firms to Clio.
 #[derive(Clone, Debug)]
 pub(crate) struct Connect {
-    pub journal: Journal,
+    pub repository: Repository,
     pub keyring: Keyring,
     pub vault: TokenVault,
     pub oauth: OAuth,
@@ -124,7 +139,7 @@ struct Failed {
 
 impl Connect {
     pub async fn begin(&self, actor: &Actor, redirect_uri: &str, separate: bool) -> Result<ConnectStart> {
-        require_admin(&self.journal, actor, &actor.firm, "connect").await?;
+        require_admin(&self.repository, actor, &actor.firm, "connect").await?;
         // What it would seal, those with the right key could not open.
         self.keyring.prove(&actor.firm).await?;
         let redirect_uri = redirect_target(redirect_uri)?;
@@ -135,7 +150,7 @@ impl Connect {
             // Leftovers are harmless, and due again.
             tracing::warn!(firm = %actor.firm, code = error.code().name(), "leftovers of earlier attempts were not swept");
         }
-        let (state, expires_at) = Attempt::begin(&self.journal, actor, &redirect_uri, separate).await?;
+        let (state, expires_at) = Attempt::begin(&self.repository, actor, &redirect_uri, separate).await?;
         let verifier = self.verifier(&actor.firm, &state).await?;
         let authorize_url = self.oauth.authorize_url(&redirect_uri, &state, &verifier);
         Ok(ConnectStart { authorize_url, expires_at })
@@ -144,11 +159,11 @@ impl Connect {
     /// Whatever becomes of the caller, what is begun here is finished.
     pub async fn finish(&self, actor: &Actor, callback_query: &str) -> Result<Connection> {
         let (this, actor, query) = (self.clone(), actor.clone(), Zeroizing::new(callback_query.to_owned()));
-        detached(self.journal.runtime(), async move { this.finish_audited(&actor, &query).await }).await
+        detached(self.repository.runtime(), async move { this.finish_audited(&actor, &query).await }).await
     }
 
     async fn finish_audited(&self, actor: &Actor, query: &str) -> Result<Connection> {
-        require_admin(&self.journal, actor, &actor.firm, "connect").await?;
+        require_admin(&self.repository, actor, &actor.firm, "connect").await?;
         let Ended { error, audited } = match self.finish_inner(actor, query).await {
             Ok(connection) => return Ok(connection),
             Err(ended) => ended,
@@ -157,9 +172,9 @@ impl Connect {
         if audited {
             return Err(error);
         }
-        let mut unit = self.journal.unit(&actor.firm)?;
-        unit.audit(AuditEntry::by(&actor.id, Action::Connect, AuditStatus::Failed).error(&error));
-        match self.journal.commit_or_conflict(&unit).await {
+        let mut transaction = self.repository.transaction(&actor.firm)?;
+        transaction.audit(AuditEntry::by(&actor.id, Action::Connect, AuditStatus::Failed).error(&error));
+        match self.repository.commit_or_conflict(&transaction).await {
             Ok(_) => Err(error),
             Err(audit) => Err(error.caused_by(audit)),
         }
@@ -169,8 +184,8 @@ impl Connect {
         // Nothing is used up: a process with the right key may be asked instead.
         self.keyring.prove(&actor.firm).await?;
         let callback = Callback::parse(query)?;
-        for _ in 0..MOST_TURNS {
-            let attempt = match Attempt::find(&self.journal, actor, &callback.state).await? {
+        for _ in 0..MOST_ATTEMPTS {
+            let attempt = match Attempt::find(&self.repository, actor, &callback.state).await? {
                 Found::Unused(attempt) => attempt,
                 Found::Used(used) => return Ok(self.what_came_of(actor, &callback.state, used).await?),
             };
@@ -192,9 +207,10 @@ impl Connect {
         Err(Error::new(Code::StoreConflict).with("reason", "attempt_contended").into())
     }
 
-    /// Somebody came with this state before: a browser that asked twice, or this very moment. Waits until that is through.
+    /// Somebody came with this state before: a browser that asked twice, or this very moment. Waits
+    /// until that is through.
     async fn what_came_of(&self, actor: &Actor, state: &str, mut used: Used) -> Result<Connection> {
-        let runtime = self.journal.runtime();
+        let runtime = self.repository.runtime();
         let until = runtime.monotonic() + LONGEST_JOIN;
         loop {
             let id = match used {
@@ -205,8 +221,8 @@ impl Connect {
                 }
             };
             // In this order: the commit that makes the connection takes the draft away.
-            let is_made = Draft::is_made(&self.journal, &actor.firm, &id).await?;
-            let connection = Connection::load(&self.journal, &actor.firm).await?.map(|stored| stored.value);
+            let is_made = Draft::is_made(&self.repository, &actor.firm, &id).await?;
+            let connection = Connection::load(&self.repository, &actor.firm).await?.map(|stored| stored.value);
             let over = |state| matches!(state, ConnectionState::Revoking | ConnectionState::Disconnected);
             if let Some(connection) = connection.filter(|it| it.id == id && !over(it.state)) {
                 return Ok(connection);
@@ -214,7 +230,7 @@ impl Connect {
             if runtime.monotonic() >= until {
                 return Err(Code::TimedOut.into());
             }
-            used = match Attempt::find(&self.journal, actor, state).await? {
+            used = match Attempt::find(&self.repository, actor, state).await? {
                 Found::Used(Used::For(id)) if !is_made => {
                     return Err(Error::new(Code::ConnectStateUnknown).with("reason", "used").with("connection", id));
                 }
@@ -241,16 +257,19 @@ impl Connect {
             self.require_ended(firm).await?;
         }
         self.cancel_revocation(firm).await?;
-        // What may fail is done before the code is spent, and what Clio grants can then be sealed at once.
+        // What may fail is done before the code is spent, and what Clio grants can then be sealed
+        // at once.
         let verifier = self.verifier(firm, state).await?;
-        let mut unit = self.journal.unit(firm)?;
-        let earlier = Connection::load(&self.journal, firm).await?;
-        let id = ConnectionId::new(self.journal.new_id()?)?;
-        let draft = Draft::announce(&mut unit, &id)?;
-        let sealer = self.keyring.new_connection(&mut unit, &id).await?;
+        let mut transaction = self.repository.transaction(firm)?;
+        let earlier = Connection::load(&self.repository, firm).await?;
+        let id = ConnectionId::new(self.repository.new_id()?)?;
+        let draft = Draft::announce(&mut transaction, &id)?;
+        let sealer = self.keyring.new_connection(&mut transaction, &id).await?;
         // Should we die before it is through.
-        wake_after(&self.journal, &mut unit, Chore::Grants, DRAFT_LIFE).await?;
-        let Some(spent) = attempt.consume(&self.journal, unit, Used::For(id.clone())).await? else { return Ok(None) };
+        schedule_within(&self.repository, &mut transaction, MaintenanceTask::Grants, DRAFT_LIFE).await?;
+        let Some(spent) = attempt.consume(&self.repository, transaction, Used::For(id.clone())).await? else {
+            return Ok(None);
+        };
 
         let connected = match self.oauth.exchange(spent.redirect_uri(), code, &verifier).await {
             Ok(granted) => self.establish(actor, id, &draft, &sealer, granted, earlier, separate).await,
@@ -266,7 +285,7 @@ impl Connect {
             }
             Err(failed) => failed,
         };
-        if let Err(error) = spent.refuse(&self.journal, error.code()).await {
+        if let Err(error) = spent.refuse(&self.repository, error.code()).await {
             tracing::warn!(%firm, code = error.code().name(), "who asks again will not hear why it failed");
         }
         if let Err(error) = self.discard(draft, occasion).await {
@@ -275,12 +294,13 @@ impl Connect {
         Err(error.into())
     }
 
-    /// Ends an attempt to which Clio said no: the state is used up and the refusal audited in one commit. `None`: look again.
+    /// Ends an attempt to which Clio said no: the state is used up and the refusal audited in one
+    /// commit. `None`: look again.
     async fn end(&self, actor: &Actor, attempt: Attempt, action: Action, error: Error) -> Result<Option<Ended>> {
-        let mut unit = self.journal.unit(&actor.firm)?;
-        unit.audit(AuditEntry::by(&actor.id, action, AuditStatus::Refused).error(&error));
+        let mut transaction = self.repository.transaction(&actor.firm)?;
+        transaction.audit(AuditEntry::by(&actor.id, action, AuditStatus::Refused).error(&error));
         let used = Used::Refused(error.code().name().to_owned());
-        let spent = attempt.consume(&self.journal, unit, used).await?;
+        let spent = attempt.consume(&self.repository, transaction, used).await?;
         Ok(spent.map(|_| Ended { error, audited: true }))
     }
 
@@ -293,7 +313,7 @@ impl Connect {
         draft: &Draft,
         sealer: &Sealer,
         granted: Granted,
-        earlier: Option<Stored<Connection>>,
+        earlier: Option<Versioned<Connection>>,
         separate: bool,
     ) -> Result<Connection, Failed> {
         let firm = &actor.firm;
@@ -302,7 +322,8 @@ impl Connect {
 
         let alone = granted.refresh.is_none();
         let mut tokens = Tokens::granted(granted);
-        // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go on after one.
+        // Nobody else knows the new id: a conflict is as impossible as it would be dangerous to go
+        // on after one.
         let stored = match self.vault.seal_new(firm, &id, sealer, &tokens).await {
             Ok(stored) => stored.ok_or_else(|| failed(Code::StoreConflict.into()))?,
             Err(error) => {
@@ -318,25 +339,27 @@ impl Connect {
         if alone {
             return Err(failed(Error::new(Code::OauthAnswerInvalid).with("reason", "no_refresh_token")));
         }
-        let survey = survey::take(&self.clio, &tokens.access, &**self.journal.runtime()).await.map_err(|error| {
-            match error.code() {
+        let survey = connection_check::take(&self.clio, &tokens.access, &**self.repository.runtime()).await.map_err(
+            |error| match error.code() {
                 Code::PlanWithoutApi => refused(error),
                 _ => failed(error),
-            }
-        })?;
+            },
+        )?;
         let mut connection = self.describe(actor, id, &survey);
-        let mut areas = PracticeAreas::load(&self.journal, firm).await.map_err(failed)?;
+        let mut areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
         let mut taken_over = None;
         if let Some(earlier) = &earlier {
             let unknown = earlier.value.account.is_none() || connection.account.is_none();
             let shared = areas.as_ref().is_some_and(|stored| stored.value.shares_one_with(&survey.areas));
-            let links = Links::of(firm, &earlier.value);
-            let proven = unknown && (shared || self.reads_links(&links, &tokens.access).await.map_err(failed)?);
+            let scope = AccountScope::of(firm, &earlier.value);
+            let proven = unknown && (shared || self.reads_links(&scope, &tokens.access).await.map_err(failed)?);
             match same_account(&earlier.value, &mut connection, proven) {
                 Ok(()) => connection.link_set = earlier.value.link_set.clone(),
-                // Of an account that is not known nobody could say later whether it is the same again.
+                // Of an account that is not known nobody could say later whether it is the same
+                // again.
                 Err(_) if separate && connection.account.is_some() => {
-                    connection.link_set = self.set_apart(&connection, firm, &tokens.access).await.map_err(failed)?;
+                    connection.link_set =
+                        self.separate_scope(&connection, firm, &tokens.access).await.map_err(failed)?;
                 }
                 Err(refusal) => return Err(refusal),
             }
@@ -353,15 +376,17 @@ impl Connect {
         loop {
             connection.generation = base.as_ref().map_or(1, |base| base.value.generation + 1);
             let areas_base = areas.as_ref();
-            let unit = self.completed(actor, &connection, draft, base.as_ref(), &taken_over, &survey, areas_base).await;
-            // An unknown commit is not a failed one: the connection may stand, and then its token is in use.
-            match self.journal.commit(&unit.map_err(failed)?).await.map_err(failed)? {
+            let transaction =
+                self.completed(actor, &connection, draft, base.as_ref(), &taken_over, &survey, areas_base).await;
+            // An unknown commit is not a failed one: the connection may stand, and then its token
+            // is in use.
+            match self.repository.commit(&transaction.map_err(failed)?).await.map_err(failed)? {
                 Commit::Done { .. } => return Ok(connection),
                 Commit::Conflict => {}
             }
-            let now = Connection::load(&self.journal, firm).await.map_err(failed)?;
-            let id_of = |stored: &Option<Stored<Connection>>| stored.as_ref().map(|stored| stored.value.id.clone());
-            let ended = |stored: &Option<Stored<Connection>>| {
+            let now = Connection::load(&self.repository, firm).await.map_err(failed)?;
+            let id_of = |stored: &Option<Versioned<Connection>>| stored.as_ref().map(|stored| stored.value.id.clone());
+            let ended = |stored: &Option<Versioned<Connection>>| {
                 let state = stored.as_ref().map(|stored| stored.value.state);
                 matches!(state, Some(ConnectionState::Revoking | ConnectionState::Disconnected))
             };
@@ -369,16 +394,18 @@ impl Connect {
             if id_of(&now) != id_of(&base) || (ended(&now) && !ended(&base)) {
                 return Err(refused(Code::ConnectConflict.into()));
             }
-            if !draft.stands(&self.journal).await.map_err(failed)? {
+            if !draft.stands(&self.repository).await.map_err(failed)? {
                 return Err(failed(Code::ConnectStateExpired.into()));
             }
-            // Still the same connection: a refresh marked it, or its practice areas were loaded again.
+            // Still the same connection: a refresh marked it, or its practice areas were loaded
+            // again.
             base = now;
-            areas = PracticeAreas::load(&self.journal, firm).await.map_err(failed)?;
+            areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
         }
     }
 
-    /// The grants that a new one replaces, and the version of the envelope that they are of: they are given back when the firm is disconnected.
+    /// The grants that a new one replaces, and the version of the envelope that they are of: they
+    /// are given back when the firm is disconnected.
     async fn replaced_by(&self, firm: &FirmId, earlier: &Connection) -> Result<(Vec<Replaced>, Option<String>)> {
         let Some(sealed) = self.vault.load(firm, &earlier.id).await? else { return Ok((Vec::new(), None)) };
         let replaced = match self.vault.open(firm, &earlier.id, &sealed).await {
@@ -397,42 +424,44 @@ impl Connect {
         actor: &Actor,
         connection: &Connection,
         draft: &Draft,
-        base: Option<&Stored<Connection>>,
+        base: Option<&Versioned<Connection>>,
         taken_over: &Option<String>,
-        survey: &Survey,
-        areas_base: Option<&Stored<PracticeAreas>>,
-    ) -> Result<Unit> {
+        survey: &ConnectionCheck,
+        areas_base: Option<&Versioned<PracticeAreas>>,
+    ) -> Result<Transaction> {
         let firm = &actor.firm;
-        let mut unit = self.journal.unit(firm)?;
-        unit.put(Connection::key(firm), expect(base), connection)?;
+        let mut transaction = self.repository.transaction(firm)?;
+        transaction.put(Connection::key(firm), expect(base), connection)?;
         let moved = base.is_some_and(|base| base.value.link_set != connection.link_set);
         // Ids of another account mean something else here.
         let areas = survey.areas.clone().after(areas_base.filter(|_| !moved).map(|base| &base.value));
         if let Some(before) = areas_base.filter(|_| moved) {
-            settings::carry_over(&self.journal, &mut unit, &actor.id, &before.value.areas, &areas.areas).await?;
+            settings::carry_over(&self.repository, &mut transaction, &actor.id, &before.value.areas, &areas.areas)
+                .await?;
         }
-        unit.put(PracticeAreas::key(firm), expect(areas_base), &areas)?;
-        forget_health(&self.journal, &mut unit).await?;
-        link_set::note(&self.journal, &mut unit, connection).await?;
+        transaction.put(PracticeAreas::key(firm), expect(areas_base), &areas)?;
+        forget_health(&self.repository, &mut transaction).await?;
+        account_scope::note(&self.repository, &mut transaction, connection).await?;
         if let Some((rate, clio_time)) = survey.rate {
-            budget::opened(&self.journal, &mut unit, rate, clio_time).await?;
+            budget::opened(&self.repository, &mut transaction, rate, clio_time).await?;
         }
         if let Some(base) = base {
-            Draft::retire(&mut unit, &base.value.id, taken_over.clone())?;
+            Draft::retire(&mut transaction, &base.value.id, taken_over.clone())?;
         }
-        draft.complete(&mut unit);
-        release_in(&self.journal, &mut unit).await?;
-        wake_in(&self.journal, &mut unit, Chore::Subscriptions).await?;
-        wake_in(&self.journal, &mut unit, Chore::Poll).await?;
-        wake_in(&self.journal, &mut unit, Chore::Sweep).await?;
-        wake_in(&self.journal, &mut unit, Chore::SecondRecords).await?;
-        unit.audit(connected(actor, connection));
-        Ok(unit)
+        draft.complete(&mut transaction);
+        release_in(&self.repository, &mut transaction).await?;
+        schedule_now(&self.repository, &mut transaction, MaintenanceTask::Subscriptions).await?;
+        schedule_now(&self.repository, &mut transaction, MaintenanceTask::Poll).await?;
+        schedule_now(&self.repository, &mut transaction, MaintenanceTask::Sweep).await?;
+        schedule_now(&self.repository, &mut transaction, MaintenanceTask::SecondRecords).await?;
+        transaction.audit(connected(actor, connection));
+        Ok(transaction)
     }
 
-    /// Another account than the one it was connected to last is asked for by whoever has ended that connection.
+    /// Another account than the one it was connected to last is asked for by whoever has ended that
+    /// connection.
     async fn require_ended(&self, firm: &FirmId) -> Result<()> {
-        let connection = Connection::load(&self.journal, firm).await?;
+        let connection = Connection::load(&self.repository, firm).await?;
         match connection.map(|stored| stored.value.state) {
             None | Some(ConnectionState::Revoking | ConnectionState::Disconnected) => Ok(()),
             Some(_) => Err(Code::DisconnectFirst.into()),
@@ -440,36 +469,37 @@ impl Connect {
     }
 
     /// The set of another account than the last one: that which it had, or a new one.
-    async fn set_apart(&self, connection: &Connection, firm: &FirmId, token: &AccessToken) -> Result<LinkSet> {
+    async fn separate_scope(&self, connection: &Connection, firm: &FirmId, token: &AccessToken) -> Result<ScopeName> {
         let account = connection.account.as_ref().map(|account| account.id);
-        let mut sets = link_set::all(&self.journal, firm).await?;
+        let mut sets = account_scope::all(&self.repository, firm).await?;
         sets.retain(|(_, whose)| whose.root == connection.root);
         if let Some((set, _)) = sets.iter().find(|(_, whose)| whose.account == account) {
             return Ok(set.clone());
         }
         // An account that did not say its name then, and does now.
         for (set, _) in sets.into_iter().filter(|(_, whose)| whose.account.is_none()) {
-            let links = Links { firm: firm.clone(), set };
-            if self.reads_links(&links, token).await? {
-                return Ok(links.set);
+            let scope = AccountScope { firm: firm.clone(), set };
+            if self.reads_links(&scope, token).await? {
+                return Ok(scope.set);
             }
         }
         Ok(connection.link_set.clone())
     }
 
     /// Whether this token reads one of the matters that are linked.
-    async fn reads_links(&self, links: &Links, token: &AccessToken) -> Result<bool> {
-        for clio in linked_matters(&self.journal, links, None, MOST_READ_BACK).await? {
+    async fn reads_links(&self, scope: &AccountScope, token: &AccessToken) -> Result<bool> {
+        for clio in linked_matters(&self.repository, scope, None, MOST_READ_BACK).await? {
             match self.clio.call(token, &matters::status(clio.1), READ_BACK).await {
                 Ok(_) => return Ok(true),
-                Err(failure) if failure.outcome == clio::Outcome::Refused && failure.error.retry() == Retry::Never => {}
+                Err(failure)
+                    if failure.outcome == clio::SendOutcome::Rejected && failure.error.retry() == Retry::Never => {}
                 Err(failure) => return Err(failure.error),
             }
         }
         Ok(false)
     }
 
-    fn describe(&self, actor: &Actor, id: ConnectionId, survey: &Survey) -> Connection {
+    fn describe(&self, actor: &Actor, id: ConnectionId, survey: &ConnectionCheck) -> Connection {
         let host = self.oauth.host();
         Connection {
             id,
@@ -480,13 +510,13 @@ impl Connect {
             root: host.root().to_string(),
             account: survey.account.clone(),
             user: survey.user.clone(),
-            link_set: LinkSet::new(
+            link_set: ScopeName::new(
                 host.name(),
                 host.root().as_str(),
                 survey.account.as_ref().map(|account| account.id),
             ),
             readable: survey.readable,
-            connected_at: self.journal.runtime().now(),
+            connected_at: self.repository.runtime().now(),
             connected_by: actor.id.clone(),
             ended_at: None,
             judged: None,
@@ -494,7 +524,8 @@ impl Connect {
         }
     }
 
-    /// The PKCE verifier of a state: derived under the firm's key, so that it needs no record, and the state alone does not tell it.
+    /// The PKCE verifier of a state: derived under the firm's key, so that it needs no record, and
+    /// the state alone does not tell it.
     async fn verifier(&self, firm: &FirmId, state: &str) -> Result<Zeroizing<String>> {
         let mac = Zeroizing::new(self.keyring.firm_mac(firm, "pkce", state.as_bytes()).await?);
         Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(mac.as_slice())))
@@ -517,11 +548,12 @@ fn connected(actor: &Actor, connection: &Connection) -> AuditEntry {
     entry
 }
 
-fn expect<T>(base: Option<&Stored<T>>) -> Expect {
+fn expect<T>(base: Option<&Versioned<T>>) -> Expect {
     base.map_or(Expect::Absent, |base| Expect::Version(base.version.clone()))
 }
 
-/// Refuses another account. Where one side's account is unknown and it is `proven` that they are the same, the earlier identity is kept.
+/// Refuses another account. Where one side's account is unknown and it is `proven` that they are
+/// the same, the earlier identity is kept.
 fn same_account(earlier: &Connection, new: &mut Connection, proven: bool) -> Result<(), Failed> {
     let another = |reason: &'static str| {
         let error = Error::new(Code::AccountMismatch).with("reason", reason);

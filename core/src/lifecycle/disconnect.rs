@@ -1,16 +1,22 @@
 //! Disconnecting a firm.
 //!
-//! **Problem.** The authorization must end on both sides, though Clio may be unreachable in that moment; nothing that was synced, set or logged may be lost; and what
-//! could not be given back must be known.
+//! **Problem.** The authorization must end on both sides, though Clio may be unreachable in that
+//! moment; nothing that was synced, set or logged may be lost; and what could not be given back
+//! must be known.
 //!
-//! **Life.** [`disconnect`](Connect::disconnect) commits *revoking*: from then on nobody gets a token, so no step begins and nothing is refreshed; a step whose request is
-//! on its way still closes its intent. Then [`revoke`](Connect::revoke), at once and again by workers until it is through: our subscriptions are deleted in Clio; the access token is
-//! deauthorized, and its refresh token tried (`give_back.rs`). The grants that this one replaced
-//! follow in the same way. Then the connection is *disconnected*, and tokens and data keys are dropped. Links, logs and settings stay.
+//! **Life.** [`disconnect`](Connect::disconnect) commits *revoking*: from then on nobody gets a
+//! token, so no step begins and nothing is refreshed; a step whose request is on its way still
+//! closes its intent. Then [`revoke`](Connect::revoke), at once and again by workers until it is
+//! through: our subscriptions are deleted in Clio; the access token is deauthorized, and its
+//! refresh token tried (`give_back.rs`). The grants that this one replaced follow in the same way.
+//! Then the connection is *disconnected*, and tokens and data keys are dropped. Links, logs and
+//! settings stay.
 //!
-//! **Failure cases.** While Clio is unreachable the sealed tokens stay, for this only, at most until the access token ends. A reconnect cancels what is
-//! left first: deauthorizing could end the new grant as well; a revocation that is on its way looks before each request whether it still is to go on. What stays unrevoked is
-//! audited and shown. A data key stays for as long as something that is needed is sealed with it (`leftovers.rs`).
+//! **Failure cases.** While Clio is unreachable the sealed tokens stay, for this only, at most
+//! until the access token ends. A reconnect cancels what is left first: deauthorizing could end the
+//! new grant as well; a revocation that is on its way looks before each request whether it still is
+//! to go on. What stays unrevoked is audited and shown. A data key stays for as long as something
+//! that is needed is sealed with it (`leftovers.rs`).
 
 use core::time::Duration;
 
@@ -26,11 +32,12 @@ use crate::error::{Code, Error, Result, Retry};
 use crate::inbound::{HOOKS, Hook, HookState, digest_in, forget_health};
 use crate::ports::{Commit, Expect};
 use crate::store::{
-    Action, AuditEntry, AuditStatus, Chore, Event, EventBody, Stored, Unit, is_due_within, require_admin, wake_after,
+    Action, AuditEntry, AuditStatus, Event, EventBody, MaintenanceTask, Transaction, Versioned, is_due_within,
+    require_admin, schedule_within,
 };
 
 const LIMITS: CallLimits = CallLimits { timeout: Duration::from_secs(30), not_after: None };
-const MOST_TURNS: usize = 8;
+const MOST_ATTEMPTS: usize = 8;
 const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// The life of an access token that does not tell its own (Clio: FAQ).
 const LONGEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -38,7 +45,8 @@ const LONGEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// Pages of a firm's subscriptions.
 const MOST_PAGES: usize = 20;
-/// How long a key provider may fail before what it does not open counts as lost: another process may have the key, or a KMS be back.
+/// How long a key provider may fail before what it does not open counts as lost: another process
+/// may have the key, or a KMS be back.
 const KEY_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// How often it is looked whether the last open intent was resolved.
 const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
@@ -46,8 +54,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
 impl Connect {
     /// Ends the firm's connection.
     pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
-        require_admin(&self.journal, actor, &actor.firm, "disconnect").await?;
-        let connection = Connection::load(&self.journal, &actor.firm).await?.ok_or(Code::NotConnected)?;
+        require_admin(&self.repository, actor, &actor.firm, "disconnect").await?;
+        let connection = Connection::load(&self.repository, &actor.firm).await?.ok_or(Code::NotConnected)?;
         connection.value.require_of(self.oauth.host())?;
         let entry = AuditEntry::by(&actor.id, Action::Disconnect, AuditStatus::Ok);
         if self.begin_revoking(&actor.firm, &entry).await?
@@ -55,14 +63,16 @@ impl Connect {
         {
             tracing::warn!(firm = %actor.firm, code = error.code().name(), "revoking goes on later");
         }
-        Ok(Connection::load(&self.journal, &actor.firm).await?.ok_or(Code::NotConnected)?.value)
+        Ok(Connection::load(&self.repository, &actor.firm).await?.ok_or(Code::NotConnected)?.value)
     }
 
-    /// Somebody says that the firm deauthorized us inside Clio. Anybody can say so: Clio is asked, once a minute at most. Gives whether it is known to be true.
+    /// Somebody says that the firm deauthorized us inside Clio. Anybody can say so: Clio is asked,
+    /// once a minute at most. Gives whether it is known to be true.
     ///
-    /// An access token that Clio rejects proves nothing, because it may only have ended; a refresh token that Clio rejects does.
+    /// An access token that Clio rejects proves nothing, because it may only have ended; a refresh
+    /// token that Clio rejects does.
     pub async fn deauthorization_reported(&self, session: &Session, firm: &FirmId) -> Result<bool> {
-        let stored = Connection::load(&self.journal, firm).await?.ok_or(Code::NotConnected)?;
+        let stored = Connection::load(&self.repository, firm).await?.ok_or(Code::NotConnected)?;
         stored.value.require_of(self.oauth.host())?;
         if matches!(stored.value.state, ConnectionState::Revoking | ConnectionState::Disconnected) {
             return Ok(true);
@@ -84,11 +94,11 @@ impl Connect {
 
     async fn ask_whether_deauthorized(&self, session: &Session, firm: &FirmId) -> Result<bool> {
         if self.accepts_us(session, firm).await? {
-            let mut unit = self.journal.unit(firm)?;
-            unit.audit(
+            let mut transaction = self.repository.transaction(firm)?;
+            transaction.audit(
                 AuditEntry::by_system(Action::Disconnect, AuditStatus::Noted).with("reason", "not_deauthorized"),
             );
-            self.journal.commit_or_conflict(&unit).await?;
+            self.repository.commit_or_conflict(&transaction).await?;
             return Ok(false);
         }
         let entry = AuditEntry::by_system(Action::Disconnect, AuditStatus::Ok).with("reason", "deauthorized_in_clio");
@@ -99,7 +109,7 @@ impl Connect {
     }
 
     fn may_ask_again(&self, firm: &FirmId) -> bool {
-        let now = self.journal.runtime().monotonic();
+        let now = self.repository.runtime().monotonic();
         let mut reported = self.reported.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let again = reported.get(firm).is_none_or(|at| at.until(now) >= ASK_AGAIN);
         if again {
@@ -108,15 +118,16 @@ impl Connect {
         again
     }
 
-    /// What is reported while it must not be asked is asked by a worker. Written down once, however often it is reported.
+    /// What is reported while it must not be asked is asked by a worker. Written down once, however
+    /// often it is reported.
     async fn ask_later(&self, firm: &FirmId) -> Result<()> {
-        if is_due_within(&self.journal, firm, Chore::Authorization, ASK_AGAIN).await? {
+        if is_due_within(&self.repository, firm, MaintenanceTask::Authorization, ASK_AGAIN).await? {
             return Ok(());
         }
-        let mut unit = self.journal.unit(firm)?;
-        wake_after(&self.journal, &mut unit, Chore::Authorization, ASK_AGAIN).await?;
+        let mut transaction = self.repository.transaction(firm)?;
+        schedule_within(&self.repository, &mut transaction, MaintenanceTask::Authorization, ASK_AGAIN).await?;
         // A conflict: it was just reported, or is being asked.
-        self.journal.commit(&unit).await.map(|_| ())
+        self.repository.commit(&transaction).await.map(|_| ())
     }
 
     async fn accepts_us(&self, session: &Session, firm: &FirmId) -> Result<bool> {
@@ -125,7 +136,7 @@ impl Connect {
             Err(error) if error.code() == Code::ReconnectRequired => return Ok(false),
             Err(error) => return Err(error),
         };
-        match self.clio.call(&grant.token, &crate::clio::probe::matters(), LIMITS).await {
+        match self.clio.call(&grant.token, &crate::clio::lookup::matters(), LIMITS).await {
             Ok(_) => Ok(true),
             Err(failure) if failure.error.code() == Code::TokenRejected => {
                 match session.rejected(firm, &grant.token).await {
@@ -142,36 +153,37 @@ impl Connect {
     /// `false`: it was begun before, and is somebody else's to carry on.
     async fn begin_revoking(&self, firm: &FirmId, entry: &AuditEntry) -> Result<bool> {
         loop {
-            let stored = Connection::load(&self.journal, firm).await?.ok_or(Code::NotConnected)?;
+            let stored = Connection::load(&self.repository, firm).await?.ok_or(Code::NotConnected)?;
             if matches!(stored.value.state, ConnectionState::Revoking | ConnectionState::Disconnected) {
                 return Ok(false);
             }
-            let mut unit = self.journal.unit(firm)?;
+            let mut transaction = self.repository.transaction(firm)?;
             let connection = Connection {
                 state: ConnectionState::Revoking,
                 advice: Vec::new(),
                 judged: None,
-                ended_at: Some(self.journal.runtime().now()),
+                ended_at: Some(self.repository.runtime().now()),
                 ..stored.value
             };
-            unit.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
-            unit.audit(entry.clone().with("connection", &connection.id));
-            unit.event(Event::about_connection(EventBody::Disconnected));
-            forget_health(&self.journal, &mut unit).await?;
+            transaction.put(Connection::key(firm), Expect::Version(stored.version), &connection)?;
+            transaction.audit(entry.clone().with("connection", &connection.id));
+            transaction.event(Event::about_connection(EventBody::Disconnected));
+            forget_health(&self.repository, &mut transaction).await?;
             // Whoever began it does it now; a worker should that fail.
-            wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+            schedule_within(&self.repository, &mut transaction, MaintenanceTask::Revocation, TRY_AGAIN).await?;
+            if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
                 return Ok(true);
             }
         }
     }
 
-    /// Gives back what a disconnected firm left in Clio. Gives when to come back; safe to repeat at any time.
+    /// Gives back what a disconnected firm left in Clio. Gives when to come back; safe to repeat at
+    /// any time.
     ///
     /// # Errors
     /// What kept Clio from taking it.
     pub async fn revoke(&self, firm: &FirmId) -> Result<Option<Duration>> {
-        let Some(stored) = Connection::load(&self.journal, firm).await? else { return Ok(None) };
+        let Some(stored) = Connection::load(&self.repository, firm).await? else { return Ok(None) };
         match stored.value.state {
             ConnectionState::Revoking => {}
             ConnectionState::Disconnected => return self.clean_up(firm, &stored.value).await,
@@ -197,14 +209,14 @@ impl Connect {
     fn is_lost(&self, error: &Error, connection: &Connection) -> bool {
         let dropped = error.get("reason").is_some_and(|reason| reason == "no_data_key");
         let provider = may_be_of_this_process(error) && !dropped;
-        let waited = connection.ended_at.is_none_or(|at| at + KEY_PATIENCE <= self.journal.runtime().now());
+        let waited = connection.ended_at.is_none_or(|at| at + KEY_PATIENCE <= self.repository.runtime().now());
         (provider && waited) || (!provider && is_unreadable(error))
     }
 
     /// A new grant must not end with the old one: what was not given back stays so, and is audited.
     pub(crate) async fn cancel_revocation(&self, firm: &FirmId) -> Result<()> {
-        for _ in 0..MOST_TURNS {
-            let stored = Connection::load(&self.journal, firm).await?;
+        for _ in 0..MOST_ATTEMPTS {
+            let stored = Connection::load(&self.repository, firm).await?;
             let Some(stored) = stored.filter(|stored| stored.value.state == ConnectionState::Revoking) else {
                 return Ok(());
             };
@@ -223,7 +235,7 @@ impl Connect {
     /// Deletes our subscriptions, then gives the grants back.
     async fn give_back(&self, firm: &FirmId, connection: &Connection, mut held: Held) -> Result<Revoked> {
         let end = held.tokens.expires_at.or(connection.ended_at.map(|at| at + LONGEST_TOKEN));
-        let over = end.is_some_and(|end| end <= self.journal.runtime().now());
+        let over = end.is_some_and(|end| end <= self.repository.runtime().now());
         // What is this side's own doing does not end with the token.
         let later = |error: Error| match error.code().number() / 1000 {
             7 => Err(error),
@@ -262,7 +274,7 @@ impl Connect {
             }
             // Dead or not allowed: Clio ends them at their expiry.
             Err(error) if is_refusal(&error) => {
-                let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
+                let known = self.repository.list::<Hook>(firm, HOOKS, "").await?;
                 let there = |hook: &Hook| hook.link_set == connection.link_set && hook.may_be_in_clio();
                 left = known.iter().any(|(_, hook)| there(&hook.value)).then_some("webhooks");
             }
@@ -277,7 +289,9 @@ impl Connect {
         Ok(left.map_or(Revoked::All, Revoked::Not))
     }
 
-    /// Our subscriptions in this account, those of replaced connections too: those whose URL holds a token of ours, whether or not we heard that they came to be. And how long another one may still come to be.
+    /// Our subscriptions in this account, those of replaced connections too: those whose URL holds
+    /// a token of ours, whether or not we heard that they came to be. And how long another one may
+    /// still come to be.
     async fn our_webhooks(
         &self,
         firm: &FirmId,
@@ -285,8 +299,8 @@ impl Connect {
         access: &AccessToken,
     ) -> Result<(Vec<ClioId>, Option<Duration>)> {
         // Before Clio is asked: what is over by then is in the answer.
-        let now = self.journal.store_now().await?;
-        let known = self.journal.list::<Hook>(firm, HOOKS, "").await?;
+        let now = self.repository.store_now().await?;
+        let known = self.repository.list::<Hook>(firm, HOOKS, "").await?;
         let ours = |digest: &str| {
             known.iter().any(|(known, hook)| known == digest && hook.value.link_set == connection.link_set)
         };
@@ -318,7 +332,7 @@ impl Connect {
     async fn finish_revoking(
         &self,
         firm: &FirmId,
-        stored: Stored<Connection>,
+        stored: Versioned<Connection>,
         unrevoked: Option<&'static str>,
     ) -> Result<Option<Duration>> {
         let connection = Connection {
@@ -332,41 +346,45 @@ impl Connect {
             Some(reason) => entry.with("unrevoked", reason),
             None => entry.with("revoked", true),
         };
-        for _ in 0..MOST_TURNS {
-            let mut unit = self.journal.unit(firm)?;
-            unit.put(Connection::key(firm), Expect::Version(stored.version.clone()), &connection)?;
-            self.retire_hooks(firm, &mut unit, unrevoked.is_none()).await?;
-            drop_proposals(&self.journal, &mut unit).await?;
+        for _ in 0..MOST_ATTEMPTS {
+            let mut transaction = self.repository.transaction(firm)?;
+            transaction.put(Connection::key(firm), Expect::Version(stored.version.clone()), &connection)?;
+            self.retire_hooks(firm, &mut transaction, unrevoked.is_none()).await?;
+            drop_proposals(&self.repository, &mut transaction).await?;
             // Should we die before the tokens are gone.
-            wake_after(&self.journal, &mut unit, Chore::Revocation, TRY_AGAIN).await?;
-            unit.audit(entry.clone());
-            if self.journal.commit(&unit).await? != Commit::Conflict {
+            schedule_within(&self.repository, &mut transaction, MaintenanceTask::Revocation, TRY_AGAIN).await?;
+            transaction.audit(entry.clone());
+            if self.repository.commit(&transaction).await? != Commit::Conflict {
                 return self.clean_up(firm, &connection).await;
             }
-            let now = Connection::load(&self.journal, firm).await?;
+            let now = Connection::load(&self.repository, firm).await?;
             if now.is_none_or(|now| now.version != stored.version) {
                 // Somebody else finished it.
                 break;
             }
-            // A handshake came in, or a chore was woken. That everything was given back is known only here: another try would find dead tokens, and could not tell.
+            // A handshake came in, or a maintenance task was woken. That everything was given back
+            // is known only here: another try would find dead tokens, and could not tell.
         }
         Ok(Some(Duration::ZERO))
     }
 
-    /// Drops what a connection that is over leaves here. Gives when to look again for what is still needed.
+    /// Drops what a connection that is over leaves here. Gives when to look again for what is still
+    /// needed.
     async fn clean_up(&self, firm: &FirmId, connection: &Connection) -> Result<Option<Duration>> {
         self.vault.delete(firm, &connection.id).await?;
         Ok(if self.drop_unneeded_keys(firm).await? { None } else { Some(LOOK_AGAIN) })
     }
 
     /// Their secrets are sealed with the data key that goes. `gone`: they are in Clio no more.
-    async fn retire_hooks(&self, firm: &FirmId, unit: &mut Unit, gone: bool) -> Result<()> {
-        for (digest, Stored { value: mut hook, version, .. }) in self.journal.list::<Hook>(firm, HOOKS, "").await? {
+    async fn retire_hooks(&self, firm: &FirmId, transaction: &mut Transaction, gone: bool) -> Result<()> {
+        for (digest, Versioned { value: mut hook, version, .. }) in
+            self.repository.list::<Hook>(firm, HOOKS, "").await?
+        {
             let forgotten = gone && hook.clio.take().is_some();
             if forgotten || hook.state != HookState::Retired {
                 hook.retire();
                 let key = crate::ports::Key::new(firm, HOOKS, digest);
-                unit.put_due(key, Expect::Version(version), Some(LOOK_AGAIN), &hook)?;
+                transaction.put_due(key, Expect::Version(version), Some(LOOK_AGAIN), &hook)?;
             }
         }
         Ok(())

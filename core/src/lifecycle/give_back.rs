@@ -1,10 +1,13 @@
 //! Giving back what Clio granted, token by token.
 //!
-//! **Problem.** Clio does not say what becomes of a refresh token when its access token is deauthorized, others may add to the tokens meanwhile, and whatever Clio grants on the
+//! **Problem.** Clio does not say what becomes of a refresh token when its access token is
+//! deauthorized, others may add to the tokens meanwhile, and whatever Clio grants on the
 //! way must not be lost: its first use may end the tokens before it.
 //!
-//! **Model.** An access token is deauthorized; then its refresh token is tried, and whatever that still grants is stored in place of what it came from before it is
-//! given back as well. A crash, or a Clio that is away, leaves tokens that work. At the end the envelope is read again: what came to be there meanwhile follows.
+//! **Model.** An access token is deauthorized; then its refresh token is tried, and whatever that
+//! still grants is stored in place of what it came from before it is given back as well. A crash,
+//! or a Clio that is away, leaves tokens that work. At the end the envelope is read again: what
+//! came to be there meanwhile follows.
 
 use core::time::Duration;
 
@@ -20,7 +23,7 @@ use crate::domain::{ConnectionId, FirmId};
 use crate::error::{Code, Error, Result, Retry};
 use crate::ports::Version;
 
-const MOST_TURNS: usize = 8;
+const MOST_ATTEMPTS: usize = 8;
 /// A refresh that is on its way is soon through.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -34,7 +37,8 @@ pub(crate) enum Revoked {
     Not(&'static str),
     /// Not to be gone on with: a reconnect cancelled it.
     Stopped,
-    /// A subscription that was asked for may come to be yet; after this it is there or never will be.
+    /// A subscription that was asked for may come to be yet; after this it is there or never will
+    /// be.
     Wait(Duration),
 }
 
@@ -87,7 +91,7 @@ impl Connect {
     /// Gives back the grants of an envelope, those that come into it meanwhile as well.
     pub(crate) async fn end_grants(&self, firm: &FirmId, of: GrantOf<'_>, held: &mut Held) -> Result<Revoked> {
         let (mut ended, mut left) = (Vec::<AccessToken>::new(), None);
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MOST_ATTEMPTS {
             let mut place = 0;
             while let Some(access) = held.access(place) {
                 if !ended.contains(access) {
@@ -112,7 +116,8 @@ impl Connect {
         Err(contended())
     }
 
-    /// Deauthorizes a grant by its access token, or, if that has ended, by one that its refresh token still gets.
+    /// Deauthorizes a grant by its access token, or, if that has ended, by one that its refresh
+    /// token still gets.
     async fn end_grant(&self, firm: &FirmId, of: GrantOf<'_>, held: &mut Held, place: usize) -> Result<Revoked> {
         if !self.may_go_on(firm, of).await? {
             return Ok(Revoked::Stopped);
@@ -154,10 +159,10 @@ impl Connect {
 
     /// The right to change these tokens.
     pub(crate) async fn lease(&self, firm: &FirmId, id: &ConnectionId) -> Result<Lease> {
-        let runtime = self.journal.runtime();
+        let runtime = self.repository.runtime();
         let until = runtime.monotonic() + LONGEST_WAIT;
         loop {
-            match Lease::take(&self.journal, firm, id).await? {
+            match Lease::take(&self.repository, firm, id).await? {
                 Some(lease) => return Ok(lease),
                 None if runtime.monotonic() >= until => return Err(contended()),
                 None => runtime.sleep(LOOK_AGAIN).await,
@@ -172,7 +177,7 @@ impl Connect {
     pub(crate) async fn renew(&self, firm: &FirmId, held: &mut Held, place: usize) -> Result<()> {
         let lease = self.lease(firm, &held.id).await?;
         let renewed = self.renew_under(&lease, firm, held, place).await;
-        lease.release(&self.journal).await;
+        lease.release(&self.repository).await;
         renewed
     }
 
@@ -208,7 +213,7 @@ impl Connect {
 
     /// Whether this connection is still to be revoked: a reconnect may have cancelled that.
     pub(crate) async fn goes_on(&self, firm: &FirmId, connection: &Connection) -> Result<bool> {
-        let now = Connection::load(&self.journal, firm).await?;
+        let now = Connection::load(&self.repository, firm).await?;
         Ok(now.is_some_and(|now| now.value.id == connection.id && now.value.state == ConnectionState::Revoking))
     }
 }

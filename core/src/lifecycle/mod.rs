@@ -1,13 +1,14 @@
-//! The life of a firm's connection: connecting, disconnecting, and what either leaves behind. The only place that may touch all of the features.
+//! The life of a firm's connection: connecting, disconnecting, and what either leaves behind. The
+//! only place that may touch all of the features.
 
 pub(crate) mod attempt;
 pub(crate) mod callback;
 pub(crate) mod connect;
+pub(crate) mod connection_check;
 pub(crate) mod disconnect;
 pub(crate) mod give_back;
 pub(crate) mod leftovers;
 pub(crate) mod service;
-pub(crate) mod survey;
 pub(crate) mod unused;
 
 pub use connect::ConnectStart;

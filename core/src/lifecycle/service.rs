@@ -12,7 +12,7 @@ use crate::detached::detached;
 use crate::domain::{Actor, FirmId};
 use crate::error::Result;
 use crate::ports::{HttpTransport, TokenStore};
-use crate::store::{Journal, require_admin};
+use crate::store::{Repository, require_admin};
 
 /// Connects firms, tells how they are connected, and hands out sessions.
 #[derive(Clone, Debug)]
@@ -28,29 +28,32 @@ impl Auth {
         app: ClioApp,
         clio: ClioApi,
         http: Arc<dyn HttpTransport>,
-        journal: Journal,
+        repository: Repository,
         tokens: Arc<dyn TokenStore>,
         keyring: Keyring,
     ) -> Self {
-        let vault = TokenVault::new(journal.clone(), keyring.clone(), tokens);
-        let oauth = OAuth::new(app, clio.host().clone(), http, journal.runtime().clone());
-        let session = Session::new(journal.clone(), vault.clone(), oauth.clone());
-        Self { connect: Connect { journal, keyring, vault, oauth, clio, reported: Arc::default() }, session }
+        let vault = TokenVault::new(repository.clone(), keyring.clone(), tokens);
+        let oauth = OAuth::new(app, clio.host().clone(), http, repository.runtime().clone());
+        let session = Session::new(repository.clone(), vault.clone(), oauth.clone());
+        Self { connect: Connect { repository, keyring, vault, oauth, clio, reported: Arc::default() }, session }
     }
 
-    /// Begins to connect the actor's firm: returns Clio's consent page. `redirect_uri` is where Clio sends the browser back, and must be
-    /// registered with the application: https, or http to a loopback address.
+    /// Begins to connect the actor's firm: returns Clio's consent page. `redirect_uri` is where
+    /// Clio sends the browser back, and must be registered with the application: https, or http
+    /// to a loopback address.
     ///
     /// # Errors
-    /// [`NotAllowed`](crate::Code::NotAllowed) (audited) unless the actor is an admin; [`UrlRefused`](crate::Code::UrlRefused),
-    /// [`KeyFailed`](crate::Code::KeyFailed), [`StoreFailed`](crate::Code::StoreFailed).
+    /// [`NotAllowed`](crate::Code::NotAllowed) (audited) unless the actor is an admin;
+    /// [`UrlRefused`](crate::Code::UrlRefused), [`KeyFailed`](crate::Code::KeyFailed),
+    /// [`StoreFailed`](crate::Code::StoreFailed).
     pub async fn begin(&self, actor: &Actor, redirect_uri: &str) -> Result<ConnectStart> {
         self.connect.begin(actor, redirect_uri, false).await
     }
 
-    /// As [`begin`](Self::begin), for another Clio account or region than the firm was connected to, after it was disconnected. What is synced from then on is linked
-    /// apart; the earlier links are kept, and count again when the firm is connected to the earlier account. It may turn out to be the same account:
-    /// then nothing is different.
+    /// As [`begin`](Self::begin), for another Clio account or region than the firm was connected
+    /// to, after it was disconnected. What is synced from then on is linked apart; the earlier
+    /// links are kept, and count again when the firm is connected to the earlier account. It may
+    /// turn out to be the same account: then nothing is different.
     ///
     /// # Errors
     /// As [`begin`](Self::begin), and [`DisconnectFirst`](crate::Code::DisconnectFirst).
@@ -58,19 +61,26 @@ impl Auth {
         self.connect.begin(actor, redirect_uri, true).await
     }
 
-    /// Finishes with the query of Clio's redirect. `actor` is the authenticated user of the browser that brought it, never taken
-    /// from the query. Called again with the same state within ten minutes, it gives the same connection; dropped, it goes on.
+    /// Finishes with the query of Clio's redirect. `actor` is the authenticated user of the browser
+    /// that brought it, never taken from the query. Called again with the same state within ten
+    /// minutes, it gives the same connection; dropped, it goes on.
     ///
-    /// Every outcome is audited. No error of this call is to be retried: the attempt is over, a person begins again.
+    /// Every outcome is audited. No error of this call is to be retried: the attempt is over, a
+    /// person begins again.
     ///
     /// # Errors
     /// [`NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin;
-    /// [`ConnectStateUnknown`](crate::Code::ConnectStateUnknown): never begun, used more than ten minutes ago, another actor's, or an unclear query;
-    /// [`ConnectStateExpired`](crate::Code::ConnectStateExpired); [`ConnectDeclined`](crate::Code::ConnectDeclined);
-    /// [`OauthRefused`](crate::Code::OauthRefused), [`OauthAnswerInvalid`](crate::Code::OauthAnswerInvalid);
-    /// [`PlanWithoutApi`](crate::Code::PlanWithoutApi); [`AccountMismatch`](crate::Code::AccountMismatch);
-    /// [`AppPermissionMissing`](crate::Code::AppPermissionMissing): the account cannot be compared with the earlier one;
-    /// [`ConnectConflict`](crate::Code::ConnectConflict); the errors of the network, of keys and of the store.
+    /// [`ConnectStateUnknown`](crate::Code::ConnectStateUnknown): never begun, used more than ten
+    /// minutes ago, another actor's, or an unclear query;
+    /// [`ConnectStateExpired`](crate::Code::ConnectStateExpired);
+    /// [`ConnectDeclined`](crate::Code::ConnectDeclined);
+    /// [`OauthRefused`](crate::Code::OauthRefused),
+    /// [`OauthAnswerInvalid`](crate::Code::OauthAnswerInvalid);
+    /// [`PlanWithoutApi`](crate::Code::PlanWithoutApi);
+    /// [`AccountMismatch`](crate::Code::AccountMismatch);
+    /// [`AppPermissionMissing`](crate::Code::AppPermissionMissing): the account cannot be compared
+    /// with the earlier one; [`ConnectConflict`](crate::Code::ConnectConflict); the errors of
+    /// the network, of keys and of the store.
     pub async fn finish(&self, actor: &Actor, callback_query: &str) -> Result<Connection> {
         self.connect.finish(actor, callback_query).await
     }
@@ -80,30 +90,34 @@ impl Auth {
     /// # Errors
     /// [`StoreFailed`](crate::Code::StoreFailed), [`StoreCorrupt`](crate::Code::StoreCorrupt).
     pub async fn connection(&self, firm: &FirmId) -> Result<Option<Connection>> {
-        Ok(Connection::load(&self.connect.journal, firm).await?.map(|stored| stored.value))
+        Ok(Connection::load(&self.connect.repository, firm).await?.map(|stored| stored.value))
     }
 
-    /// Refuses everybody but admins of their own firm, and audits the refusal. `operation` is a fixed word for what was asked.
+    /// Refuses everybody but admins of their own firm, and audits the refusal. `operation` is a
+    /// fixed word for what was asked.
     ///
     /// # Errors
     /// [`NotAllowed`](crate::Code::NotAllowed).
     pub async fn require_admin(&self, actor: &Actor, operation: &'static str) -> Result<()> {
-        require_admin(&self.connect.journal, actor, &actor.firm, operation).await
+        require_admin(&self.connect.repository, actor, &actor.firm, operation).await
     }
 
-    /// Ends the firm's connection: gives back what Clio granted, as far as Clio can be reached, and goes on later otherwise
-    /// ([`Disconnected`](crate::connection::ConnectionState::Disconnected) or [`Revoking`](crate::connection::ConnectionState::Revoking)). Nothing in Clio is deleted but our
-    /// webhook subscriptions; links, logs and settings stay.
+    /// Ends the firm's connection: gives back what Clio granted, as far as Clio can be reached, and
+    /// goes on later otherwise
+    /// ([`Disconnected`](crate::connection::ConnectionState::Disconnected) or
+    /// [`Revoking`](crate::connection::ConnectionState::Revoking)). Nothing in Clio is deleted but
+    /// our webhook subscriptions; links, logs and settings stay.
     ///
     /// # Errors
-    /// [`NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin; [`NotConnected`](crate::Code::NotConnected);
-    /// [`StoreFailed`](crate::Code::StoreFailed).
+    /// [`NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin;
+    /// [`NotConnected`](crate::Code::NotConnected); [`StoreFailed`](crate::Code::StoreFailed).
     pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
         let (connect, actor) = (self.connect.clone(), actor.clone());
-        detached(self.connect.journal.runtime(), async move { connect.disconnect(&actor).await }).await
+        detached(self.connect.repository.runtime(), async move { connect.disconnect(&actor).await }).await
     }
 
-    /// Clio's deauthorization callback came in, or seems to have. Gives whether the firm is disconnected now: Clio itself is asked.
+    /// Clio's deauthorization callback came in, or seems to have. Gives whether the firm is
+    /// disconnected now: Clio itself is asked.
     ///
     /// # Errors
     /// [`NotConnected`](crate::Code::NotConnected), or what kept Clio from answering.
@@ -111,7 +125,8 @@ impl Auth {
         self.connect.deauthorization_reported(&self.session, firm).await
     }
 
-    /// Asks Clio about a deauthorization that was reported while it must not be asked. Gives when to come back.
+    /// Asks Clio about a deauthorization that was reported while it must not be asked. Gives when
+    /// to come back.
     pub(crate) async fn ask_what_was_reported(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
         self.connect.ask_what_was_reported(&self.session, firm).await
     }
@@ -129,14 +144,15 @@ impl Auth {
 
     pub(crate) async fn revoke(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
         let (connect, firm) = (self.connect.clone(), firm.clone());
-        detached(self.connect.journal.runtime(), async move { connect.revoke(&firm).await }).await
+        detached(self.connect.repository.runtime(), async move { connect.revoke(&firm).await }).await
     }
 
-    /// Gives back what Clio granted and nobody uses, and takes off a mark that newer tokens disprove. Gives when to come back.
+    /// Gives back what Clio granted and nobody uses, and takes off a mark that newer tokens
+    /// disprove. Gives when to come back.
     pub(crate) async fn look_after_grants(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
         self.session.unmark(firm).await?;
         let (connect, firm) = (self.connect.clone(), firm.clone());
-        detached(self.connect.journal.runtime(), async move { connect.sweep(&firm).await }).await
+        detached(self.connect.repository.runtime(), async move { connect.sweep(&firm).await }).await
     }
 
     /// Access tokens for calls to Clio.

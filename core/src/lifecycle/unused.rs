@@ -1,15 +1,21 @@
 //! What attempts to connect leave behind, and above all what Clio granted for them.
 //!
-//! **Problem.** A connect may fail, or its process die, when Clio has granted access already. A grant that nobody knows of lives for years.
+//! **Problem.** A connect may fail, or its process die, when Clio has granted access already. A
+//! grant that nobody knows of lives for years.
 //!
-//! **Model.** The tokens are sealed and stored under the draft's id before anything else is done with them, so a draft that is due leads to them. First the fence: the draft is
-//! written anew, so that its connect can no longer finish. Then the grant is given back, as at a disconnect. Only then do data key, tokens and draft go.
+//! **Model.** The tokens are sealed and stored under the draft's id before anything else is done
+//! with them, so a draft that is due leads to them. First the fence: the draft is written anew, so
+//! that its connect can no longer finish. Then the grant is given back, as at a disconnect. Only
+//! then do data key, tokens and draft go.
 //!
-//! Clio does not say whether deauthorizing one token ends the person's other grants. So while the firm has a connection in use, the grant is
-//! remembered with that one's tokens and given back with them; and while another connect is under way, it waits. Whoever remembers it looks afterwards whether that
-//! connection still is in use: whoever ends one reads its tokens after saying so, so one of both sees the other.
+//! Clio does not say whether deauthorizing one token ends the person's other grants. So while the
+//! firm has a connection in use, the grant is remembered with that one's tokens and given back with
+//! them; and while another connect is under way, it waits. Whoever remembers it looks afterwards
+//! whether that connection still is in use: whoever ends one reads its tokens after saying so, so
+//! one of both sees the other.
 //!
-//! A connection that was replaced is swept in the same way. Its successor has taken its grants over, unless they changed in that moment.
+//! A connection that was replaced is swept in the same way. Its successor has taken its grants
+//! over, unless they changed in that moment.
 
 use core::time::Duration;
 
@@ -27,7 +33,7 @@ use crate::store::{Action, AuditEntry, AuditStatus};
 const SWEPT_AT_ONCE: usize = 50;
 /// Longer than giving a grant back takes; and so soon it is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(120);
-const MOST_TURNS: usize = 8;
+const MOST_ATTEMPTS: usize = 8;
 
 /// When a grant is given back that came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,24 +50,24 @@ impl Connect {
     /// Sweeps what is due in this firm. Gives when something else will be.
     pub(crate) async fn sweep(&self, firm: &FirmId) -> Result<Option<Duration>> {
         for record in self.due(firm, STATES).await? {
-            let mut unit = self.journal.unit(firm)?;
-            unit.delete(record.key, record.version);
+            let mut transaction = self.repository.transaction(firm)?;
+            transaction.delete(record.key, record.version);
             // A delete of unknown outcome is simply due again.
-            self.journal.commit(&unit).await?;
+            self.repository.commit(&transaction).await?;
         }
         for record in self.due(firm, DRAFTS).await? {
             self.remove(record.key, record.version, Occasion::Swept).await?;
         }
-        let now = self.journal.store_now().await?;
+        let now = self.repository.store_now().await?;
         // A fence that ends later than any would is of before that clock was set back.
-        for (id, draft) in self.journal.list::<DraftRecord>(firm, DRAFTS, "").await? {
+        for (id, draft) in self.repository.list::<DraftRecord>(firm, DRAFTS, "").await? {
             if draft.value.fenced && draft.due_at.is_some_and(|due| due > now + TRY_AGAIN * 2) {
                 self.remove(Key::new(firm, DRAFTS, id), draft.version, Occasion::Swept).await?;
             }
         }
-        let left = self.journal.list::<DraftRecord>(firm, DRAFTS, "").await?;
+        let left = self.repository.list::<DraftRecord>(firm, DRAFTS, "").await?;
         let Some(next) = left.iter().filter_map(|(_, draft)| draft.due_at).min() else { return Ok(None) };
-        Ok(Some(self.journal.store_now().await?.until(next) + Duration::from_millis(1)))
+        Ok(Some(self.repository.store_now().await?.until(next) + Duration::from_millis(1)))
     }
 
     /// Removes a connection that did not come to be, now.
@@ -70,15 +76,15 @@ impl Connect {
     }
 
     async fn remove(&self, key: Key, version: Version, occasion: Occasion) -> Result<()> {
-        let Some(stored) = self.journal.get::<DraftRecord>(&key).await?.filter(|stored| stored.version == version)
+        let Some(stored) = self.repository.get::<DraftRecord>(&key).await?.filter(|stored| stored.version == version)
         else {
             return Ok(());
         };
         let connection = ConnectionId::new(key.id.as_str())?;
-        let mut unit = self.journal.unit(&key.firm)?;
+        let mut transaction = self.repository.transaction(&key.firm)?;
         let fenced = DraftRecord { fenced: true, ..stored.value };
-        let fence = unit.put_due(key.clone(), Expect::Version(version), Some(TRY_AGAIN), &fenced)?;
-        if self.journal.commit(&unit).await? == Commit::Conflict {
+        let fence = transaction.put_due(key.clone(), Expect::Version(version), Some(TRY_AGAIN), &fenced)?;
+        if self.repository.commit(&transaction).await? == Commit::Conflict {
             return Ok(());
         }
         let settled = match &fenced.taken_over {
@@ -88,19 +94,19 @@ impl Connect {
         if !settled {
             return Ok(());
         }
-        let mut unit = self.journal.unit(&key.firm)?;
+        let mut transaction = self.repository.transaction(&key.firm)?;
         // The draft stays, because it is what leads here again after a crash.
-        let fence = unit.put_due(key.clone(), Expect::Version(fence), Some(Duration::ZERO), &fenced)?;
+        let fence = transaction.put_due(key.clone(), Expect::Version(fence), Some(Duration::ZERO), &fenced)?;
         if fenced.drop_data_key {
-            self.keyring.drop_connection(&mut unit, &connection).await?;
+            self.keyring.drop_connection(&mut transaction, &connection).await?;
         }
-        if self.journal.commit(&unit).await? == Commit::Conflict {
+        if self.repository.commit(&transaction).await? == Commit::Conflict {
             return Ok(());
         }
         self.vault.delete(&key.firm, &connection).await?;
-        let mut unit = self.journal.unit(&key.firm)?;
-        unit.delete(key, fence);
-        self.journal.commit(&unit).await?;
+        let mut transaction = self.repository.transaction(&key.firm)?;
+        transaction.delete(key, fence);
+        self.repository.commit(&transaction).await?;
         Ok(())
     }
 
@@ -109,7 +115,7 @@ impl Connect {
         let held = match self.hold(firm, id).await {
             Ok(Some(held)) => held,
             Ok(None) => return Ok(true),
-            Err(error) if is_unreadable(&error) => return self.told(firm, id, Some("tokens_unreadable")).await,
+            Err(error) if is_unreadable(&error) => return self.failures(firm, id, Some("tokens_unreadable")).await,
             Err(error) => return Err(error),
         };
         if occasion == Occasion::Refused {
@@ -124,7 +130,8 @@ impl Connect {
         self.end_unused(firm, GrantOf::Draft(id), held, occasion).await
     }
 
-    /// A connection was replaced: its successor learns of what came to its tokens after it took them over. `false`: later.
+    /// A connection was replaced: its successor learns of what came to its tokens after it took
+    /// them over. `false`: later.
     async fn pass_on(&self, firm: &FirmId, id: &ConnectionId, taken_over: Option<&str>) -> Result<bool> {
         let Some(sealed) = self.vault.load(firm, id).await? else { return Ok(true) };
         if taken_over == Some(sealed.version.0.as_str()) {
@@ -145,16 +152,18 @@ impl Connect {
 
     async fn end_unused(&self, firm: &FirmId, of: GrantOf<'_>, mut held: Held, occasion: Occasion) -> Result<bool> {
         let (id, end) = (held.id.clone(), held.tokens.expires_at);
-        let over = end.is_some_and(|end| end <= self.journal.runtime().now());
+        let over = end.is_some_and(|end| end <= self.repository.runtime().now());
         match self.end_grants(firm, of, &mut held).await {
             // The audit log tells of the attempt itself.
             Ok(Revoked::All) if occasion != Occasion::Swept => Ok(true),
-            Ok(Revoked::All) => self.told(firm, &id, None).await,
-            Ok(Revoked::Not(reason)) => self.told(firm, &id, Some(reason)).await,
+            Ok(Revoked::All) => self.failures(firm, &id, None).await,
+            Ok(Revoked::Not(reason)) => self.failures(firm, &id, Some(reason)).await,
             Ok(Revoked::Stopped | Revoked::Wait(_)) => Ok(false),
-            Err(error) if over && error.code().number() / 1000 != 7 => self.told(firm, &id, Some("token_ended")).await,
+            Err(error) if over && error.code().number() / 1000 != 7 => {
+                self.failures(firm, &id, Some("token_ended")).await
+            }
             Err(error) => {
-                if self.journal.told().is_news(format!("grant {firm} {id}"), error.code()) {
+                if self.repository.failures().is_news(format!("grant {firm} {id}"), error.code()) {
                     tracing::warn!(%firm, code = error.code().name(), "an unused grant is given back later");
                 }
                 Ok(false)
@@ -167,26 +176,27 @@ impl Connect {
         if self.in_use(firm).await?.is_some() {
             return Ok(false);
         }
-        let now = self.journal.store_now().await?;
-        let drafts = self.journal.list::<DraftRecord>(firm, DRAFTS, "").await?;
+        let now = self.repository.store_now().await?;
+        let drafts = self.repository.list::<DraftRecord>(firm, DRAFTS, "").await?;
         Ok(!drafts.iter().any(|(id, other)| {
             id != draft.as_str() && other.value.is_open() && other.due_at.is_some_and(|due| due > now)
         }))
     }
 
     async fn in_use(&self, firm: &FirmId) -> Result<Option<Connection>> {
-        let stored = Connection::load(&self.journal, firm).await?.map(|stored| stored.value);
+        let stored = Connection::load(&self.repository, firm).await?.map(|stored| stored.value);
         Ok(stored.filter(|it| !matches!(it.state, ConnectionState::Revoking | ConnectionState::Disconnected)))
     }
 
-    /// Remembers grants with the tokens of the connection in use, another one than `id`. `false`: there is none.
+    /// Remembers grants with the tokens of the connection in use, another one than `id`. `false`:
+    /// there is none.
     async fn is_remembered(&self, firm: &FirmId, id: &ConnectionId, grants: &[Replaced]) -> Result<bool> {
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MOST_ATTEMPTS {
             let Some(current) = self.in_use(firm).await?.filter(|current| current.id != *id) else { return Ok(false) };
             // A refresh that is on its way could not save what it gets.
             let lease = self.lease(firm, &current.id).await?;
             let added = self.add_replaced(firm, &current, grants).await;
-            lease.release(&self.journal).await;
+            lease.release(&self.repository).await;
             // Whoever ends it from now on finds them.
             if added? && self.in_use(firm).await?.is_some_and(|now| now.id == current.id) {
                 return Ok(true);
@@ -208,18 +218,18 @@ impl Connect {
         Ok(self.vault.swap(firm, &current.id, Some(&held.version), &held.tokens).await?.is_some())
     }
 
-    async fn told(&self, firm: &FirmId, id: &ConnectionId, unrevoked: Option<&'static str>) -> Result<bool> {
+    async fn failures(&self, firm: &FirmId, id: &ConnectionId, unrevoked: Option<&'static str>) -> Result<bool> {
         let entry = AuditEntry::by_system(Action::Connect, AuditStatus::Noted).with("connection", id);
-        let mut unit = self.journal.unit(firm)?;
-        unit.audit(match unrevoked {
+        let mut transaction = self.repository.transaction(firm)?;
+        transaction.audit(match unrevoked {
             Some(reason) => entry.with("unrevoked", reason),
             None => entry.with("revoked", true),
         });
-        self.journal.commit_or_conflict(&unit).await?;
+        self.repository.commit_or_conflict(&transaction).await?;
         Ok(true)
     }
 
     async fn due(&self, firm: &FirmId, collection: &'static str) -> Result<Vec<Record>> {
-        self.journal.store().scan(&Scan::Due { firm: Some(firm.clone()), collection, limit: SWEPT_AT_ONCE }).await
+        self.repository.store().scan(&Scan::Due { firm: Some(firm.clone()), collection, limit: SWEPT_AT_ONCE }).await
     }
 }

@@ -1,16 +1,16 @@
-//! Which records in Clio are meant: pure comparisons over what a search or a probe brought back.
+//! Which records in Clio are meant: pure comparisons over what a search or a lookup brought back.
 //!
-//! Clio's `query` is a wildcard over a dozen fields and its unknown filters are ignored (Clio: Contacts), so nothing in an answer is believed
-//! that was not compared here.
+//! Clio's `query` is a wildcard over a dozen fields and its unknown filters are ignored (Clio:
+//! Contacts), so nothing in an answer is believed that was not compared here.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clio::{Contact, Matter};
 use crate::domain::{Address, ClioId, Confidential, Timestamp};
 
-/// What a probe says.
+/// What a lookup says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Probe {
+pub(crate) enum Lookup {
     /// Nothing that could be ours.
     Miss,
     /// Ours.
@@ -29,11 +29,12 @@ pub(crate) struct Since {
 }
 
 impl Since {
-    /// Probes what was certainly created in time; and if that is nothing, what possibly was: whether that is ours a person must say.
-    pub(crate) fn probe(self, probe: impl Fn(Timestamp) -> Probe) -> Probe {
-        match probe(self.certain) {
-            Probe::Miss => match probe(self.possible) {
-                Probe::Found(clio) => Probe::Review(vec![clio]),
+    /// Looks up what was certainly created in time; and if that is nothing, what possibly was:
+    /// whether that is ours a person must say.
+    pub(crate) fn lookup(self, lookup: impl Fn(Timestamp) -> Lookup) -> Lookup {
+        match lookup(self.certain) {
+            Lookup::Miss => match lookup(self.possible) {
+                Lookup::Found(clio) => Lookup::Review(vec![clio]),
                 unsure => unsure,
             },
             sure => sure,
@@ -78,15 +79,17 @@ pub(crate) struct SentMatter {
     pub practice_area: Option<ClioId>,
 }
 
-/// What of a contact without email may be ours: not linked yet, created after the intent, equal in every field that was sent.
+/// What of a contact without email may be ours: not linked yet, created after the intent, equal in
+/// every field that was sent.
 ///
-/// `unsure`: what was sent may have been another text, so whoever has one of the names or the phone number needs a person's look.
-pub(crate) fn probe_contact(
+/// `unsure`: what was sent may have been another text, so whoever has one of the names or the phone
+/// number needs a person's look.
+pub(crate) fn lookup_contact(
     sent: &SentContact,
     candidates: &[&Contact],
     created_after: Timestamp,
     unsure: bool,
-) -> Probe {
+) -> Lookup {
     let recent: Vec<_> = candidates
         .iter()
         .filter(|contact| contact.is_person() && is_after(contact.created_at, created_after))
@@ -101,10 +104,17 @@ pub(crate) fn probe_contact(
     verdict(&exact, near.iter().map(|contact| contact.id).collect())
 }
 
-/// What of a client's matters may be ours: not linked yet, created after the intent, equal in every field that was sent.
+/// What of a client's matters may be ours: not linked yet, created after the intent, equal in every
+/// field that was sent.
 ///
-/// `unsure`: what was sent may have been another text, so any matter of the client needs a person's look.
-pub(crate) fn probe_matter(sent: &SentMatter, candidates: &[&Matter], created_after: Timestamp, unsure: bool) -> Probe {
+/// `unsure`: what was sent may have been another text, so any matter of the client needs a person's
+/// look.
+pub(crate) fn lookup_matter(
+    sent: &SentMatter,
+    candidates: &[&Matter],
+    created_after: Timestamp,
+    unsure: bool,
+) -> Lookup {
     let recent: Vec<_> = candidates
         .iter()
         .filter(|matter| is_after(matter.created_at, created_after))
@@ -118,7 +128,8 @@ pub(crate) fn probe_matter(sent: &SentMatter, candidates: &[&Matter], created_af
     verdict(&exact, near.iter().map(|matter| matter.id).collect())
 }
 
-/// Whether it is a person as it was sent: of that name and email, or without one equal in every field.
+/// Whether it is a person as it was sent: of that name and email, or without one equal in every
+/// field.
 pub(crate) fn is_contact(sent: &SentContact, contact: &Contact) -> bool {
     let equal = match (&sent.email, &sent.phone) {
         (Some(email), _) => !persons_with_email(core::slice::from_ref(contact), email).is_empty(),
@@ -136,7 +147,8 @@ pub(crate) fn is_matter(sent: &SentMatter, matter: &Matter) -> bool {
         && matter.practice_area_id == sent.practice_area
 }
 
-/// Whether one correction, of a name, the email or the phone, may lie between what was sent and this contact.
+/// Whether one correction, of a name, the email or the phone, may lie between what was sent and
+/// this contact.
 fn is_like(sent: &SentContact, contact: &Contact) -> bool {
     let has_phone = |phone| contact.phones().any(|number| digits(number) == digits(phone));
     same(contact.first_name.as_ref(), Some(&sent.first_name))
@@ -152,15 +164,16 @@ fn has_description(sent: &SentMatter, matter: &Matter) -> bool {
     same(matter.description.as_ref(), Some(&sent.description))
 }
 
-fn verdict(exact: &[ClioId], near: Vec<ClioId>) -> Probe {
+fn verdict(exact: &[ClioId], near: Vec<ClioId>) -> Lookup {
     match (exact, near.len()) {
-        (&[id], 1) => Probe::Found(id),
-        ([], 0) => Probe::Miss,
-        _ => Probe::Review(near),
+        (&[id], 1) => Lookup::Found(id),
+        ([], 0) => Lookup::Miss,
+        _ => Lookup::Review(near),
     }
 }
 
-/// A record without a creation time proves nothing either way, so it counts as recent: better a review than a duplicate.
+/// A record without a creation time proves nothing either way, so it counts as recent: better a
+/// review than a duplicate.
 pub(crate) fn is_after(created: Option<Timestamp>, bound: Timestamp) -> bool {
     created.is_none_or(|created| created >= bound)
 }
@@ -221,15 +234,15 @@ mod tests {
         let other_phone = contact(6, "Person", "B", &[], Some("+12065550199"), AFTER);
         let old = contact(4, "Person", "B", &[], Some("+12065550100"), BEFORE);
         let other_name = contact(8, "Person", "C", &[], Some("+12065550100"), AFTER);
-        let probe = |list: &[&Contact]| probe_contact(&sent, list, intent_time(), false);
-        assert_eq!(probe(&[&old, &other_name]), Probe::Miss);
-        assert_eq!(probe(&[&old, &ours, &other_name]), Probe::Found(ClioId(5)));
+        let lookup = |list: &[&Contact]| lookup_contact(&sent, list, intent_time(), false);
+        assert_eq!(lookup(&[&old, &other_name]), Lookup::Miss);
+        assert_eq!(lookup(&[&old, &ours, &other_name]), Lookup::Found(ClioId(5)));
         assert_eq!(
-            probe(&[&ours, &other_phone]),
-            Probe::Review(vec![ClioId(5), ClioId(6)]),
+            lookup(&[&ours, &other_phone]),
+            Lookup::Review(vec![ClioId(5), ClioId(6)]),
             "near matches need a person"
         );
-        assert_eq!(probe(&[&other_phone]), Probe::Review(vec![ClioId(6)]));
+        assert_eq!(lookup(&[&other_phone]), Lookup::Review(vec![ClioId(6)]));
     }
 
     #[test]
@@ -248,16 +261,16 @@ mod tests {
             display_number: None,
             practice_area: Some(ClioId(3)),
         };
-        let probe = |list: &[Matter]| probe_matter(&sent, &list.iter().collect::<Vec<_>>(), intent_time(), false);
+        let lookup = |list: &[Matter]| lookup_matter(&sent, &list.iter().collect::<Vec<_>>(), intent_time(), false);
         let renamed = [matter(10, 1, "Doe v. Poe", "R-1", AFTER)];
-        assert_eq!(probe(&renamed), Probe::Miss, "another text is another matter");
-        let unsure = probe_matter(&sent, &renamed.iter().collect::<Vec<_>>(), intent_time(), true);
-        assert_eq!(unsure, Probe::Review(vec![ClioId(10)]), "unless nobody knows what was sent");
-        assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-1", AFTER)]), Probe::Found(ClioId(10)));
-        assert_eq!(probe(&[matter(10, 2, "Doe v. Roe", "R-1", AFTER)]), Probe::Miss, "another client's");
-        assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-1", BEFORE)]), Probe::Miss, "made before, by hand");
-        assert_eq!(probe(&[matter(10, 1, "Doe v. Roe", "R-2", AFTER)]), Probe::Review(vec![ClioId(10)]));
+        assert_eq!(lookup(&renamed), Lookup::Miss, "another text is another matter");
+        let unsure = lookup_matter(&sent, &renamed.iter().collect::<Vec<_>>(), intent_time(), true);
+        assert_eq!(unsure, Lookup::Review(vec![ClioId(10)]), "unless nobody knows what was sent");
+        assert_eq!(lookup(&[matter(10, 1, "Doe v. Roe", "R-1", AFTER)]), Lookup::Found(ClioId(10)));
+        assert_eq!(lookup(&[matter(10, 2, "Doe v. Roe", "R-1", AFTER)]), Lookup::Miss, "another client's");
+        assert_eq!(lookup(&[matter(10, 1, "Doe v. Roe", "R-1", BEFORE)]), Lookup::Miss, "made before, by hand");
+        assert_eq!(lookup(&[matter(10, 1, "Doe v. Roe", "R-2", AFTER)]), Lookup::Review(vec![ClioId(10)]));
         let two = [matter(10, 1, "Doe v. Roe", "R-1", AFTER), matter(11, 1, "Doe v. Roe", "R-1", AFTER)];
-        assert_eq!(probe(&two), Probe::Review(vec![ClioId(10), ClioId(11)]));
+        assert_eq!(lookup(&two), Lookup::Review(vec![ClioId(10), ClioId(11)]));
     }
 }

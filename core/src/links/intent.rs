@@ -1,4 +1,5 @@
-//! What an intent knows beside its record: its natural key, sealed, and when what it creates was created.
+//! What an intent knows beside its record: its natural key, sealed, and when what it creates was
+//! created.
 
 use super::dedupe::Since;
 use crate::calls::Context;
@@ -9,7 +10,7 @@ use core::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::things::{Intent, committed_at};
+use super::link_record::{Intent, committed_at};
 
 /// So far off a clock may be that was set while a creation was in doubt.
 const CLOCK_OFF: Duration = Duration::from_secs(26 * 3600);
@@ -44,16 +45,18 @@ pub(crate) async fn open_intent<N: serde::de::DeserializeOwned>(
 
 /// In Clio's time: from when on what the intent created was created.
 ///
-/// Two ways lead from the intent to Clio's time, and the earlier one counts. Clio's clock as it was known before the request was sent: right, unless that clock was set
-/// meanwhile. And Clio's clock now, less what has passed since on the store's clock: right, unless the store's clock was set back since. That one is the same for all
-/// processes, while each host's own may be wrong in another way, or jump. Where only the second way is there, or none, a day more is possible.
+/// Two ways lead from the intent to Clio's time, and the earlier one counts. Clio's clock as it was
+/// known before the request was sent: right, unless that clock was set meanwhile. And Clio's clock
+/// now, less what has passed since on the store's clock: right, unless the store's clock was set
+/// back since. That one is the same for all processes, while each host's own may be wrong in
+/// another way, or jump. Where only the second way is there, or none, a day more is possible.
 pub(crate) async fn created_after(ctx: &Context, intent: &Intent, due_at: Option<Timestamp>) -> Result<Since> {
     let made = committed_at(intent, due_at);
     let Some(clio_now) = ctx.clio.clio_now() else {
         let certain = intent.clio_at.unwrap_or(made) - MARGIN;
         return Ok(Since { certain, possible: certain - CLOCK_OFF });
     };
-    let ahead = clio_now.millis_since(ctx.journal.store_now().await?);
+    let ahead = clio_now.millis_since(ctx.repository.store_now().await?);
     let made = Timestamp(made.0.saturating_add(ahead));
     let certain = intent.clio_at.unwrap_or(made).min(made) - MARGIN;
     Ok(Since { certain, possible: if intent.clio_at.is_some() { certain } else { certain - CLOCK_OFF } })

@@ -1,10 +1,14 @@
 //! Whether two names may be one person's.
 //!
-//! One address may be several people's: spouses share a mailbox, and a child writes from a parent's. A name does not prove who somebody is, so agreeing is a low bar, and what fails it is
-//! told or asked, never dropped. Set aside are case, accents, white space, hyphens and apostrophes; initials (`J.` agrees with `Jane`); the order of given names (`Mary Ann`, `Ann Mary`); and
-//! given names after the first that only one of the two has. The last name, and the first given name or the order of all, must agree.
+//! One address may be several people's: spouses share a mailbox, and a child writes from a
+//! parent's. A name does not prove who somebody is, so agreeing is a low bar, and what fails it is
+//! told or asked, never dropped. Ignored are case, accents, white space, hyphens and apostrophes;
+//! initials (`J.` agrees with `Jane`); the order of given names (`Mary Ann`, `Ann Mary`); and given
+//! names after the first that only one of the two has. The last name, and the first given name or
+//! the order of all, must agree.
 //!
-//! What it cannot tell: a father and a son of the same name, unless one is called `Jr.`; nicknames (`Bob`); other scripts and transcriptions (`Müller`, `Mueller`), which differ here.
+//! What it cannot tell: a father and a son of the same name, unless one is called `Jr.`; nicknames
+//! (`Bob`); other scripts and transcriptions (`Müller`, `Mueller`), which differ here.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use icu_properties::CodePointMapData;
@@ -57,7 +61,8 @@ impl Name {
         Self { whole: format!("{given_letters}{last}"), last, given: given_letters, words: words.collect() }
     }
 
-    /// The name without its letters: `digest` stands for each piece. Only what was made with the same one can be compared.
+    /// The name without its letters: `digest` stands for each piece. Only what was made with the
+    /// same one can be compared.
     pub(crate) fn digested(&self, digest: impl Fn(&str) -> String) -> Self {
         let digest = |text: &String| if text.is_empty() { String::new() } else { digest(text) };
         let words = self.words.iter().take(MOST_WORDS).map(|word| Word {
@@ -105,7 +110,8 @@ fn in_order(one: &[Word], other: &[Word]) -> bool {
     first.agrees(long_first) && rest.iter().all(|word| left.any(|other| word.agrees(other)))
 }
 
-/// All agree in some order. At least one of them is written out in both: initials alone would make `John A.` of `Alan J.`
+/// All agree in some order. At least one of them is written out in both: initials alone would make
+/// `John A.` of `Alan J.`
 fn in_any_order(one: &[Word], other: &[Word]) -> bool {
     if one.len() != other.len() || one.len() > MOST_WORDS {
         return false;

@@ -1,19 +1,20 @@
-//! What is in Clio twice, and waits for a person to decide which of the two stays. Once a day Clio is asked whether it still is.
+//! What is in Clio twice, and waits for a person to decide which of the two stays. Once a day Clio
+//! is asked whether it still is.
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::calls::budget::Class;
-use crate::calls::call::Caller;
+use crate::calls::call::ApiClient;
 use crate::calls::{Context, refused};
 use crate::clio::{contacts, matters};
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::domain::report::StepKind;
 use crate::domain::{ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Result};
 use crate::ports::{Commit, Expect, Key};
-use crate::store::{Chore, Journal, Unit, wake_after};
+use crate::store::{MaintenanceTask, Repository, Transaction, schedule_within};
 
 const SECOND: &str = "second-record";
 /// How long it is until Clio is asked again.
@@ -21,7 +22,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How many are asked about in one pass.
 const AT_ONCE: usize = 20;
 
-/// One record of CaseHug's that is in Clio more than once. Which of them stays is for a person to decide.
+/// One record of CaseHug's that is in Clio more than once. Which of them stays is for a person to
+/// decide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SecondRecord {
@@ -37,41 +39,48 @@ pub struct SecondRecord {
     pub at: Timestamp,
 }
 
-fn key(links: &Links, step: StepKind, id: &str) -> Key {
-    links.key(SECOND, format_args!("{}/{id}", step.name()))
+fn key(scope: &AccountScope, step: StepKind, id: &str) -> Key {
+    scope.key(SECOND, format_args!("{}/{id}", step.name()))
 }
 
-/// Adds to the commit that tells of a second record that it stands in the matter's state, the sync log and on the card.
-pub(crate) async fn note(journal: &Journal, unit: &mut Unit, links: &Links, found: SecondRecord) -> Result<()> {
-    let key = key(links, found.step, &found.id);
-    let known = journal.get::<SecondRecord>(&key).await?;
+/// Adds to the commit that tells of a second record that it stands in the matter's state, the sync
+/// log and on the card.
+pub(crate) async fn note(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
+    found: SecondRecord,
+) -> Result<()> {
+    let key = key(scope, found.step, &found.id);
+    let known = repository.get::<SecondRecord>(&key).await?;
     let expect = known.as_ref().map_or(Expect::Absent, |known| Expect::Version(known.version.clone()));
     let mut others = known.map_or_else(Vec::new, |known| known.value.others);
     others.extend(&found.others);
     others.sort_unstable();
     others.dedup();
-    unit.put_due(key, expect, Some(DAY), &SecondRecord { others, ..found })?;
-    wake_after(journal, unit, Chore::SecondRecords, DAY).await
+    transaction.put_due(key, expect, Some(DAY), &SecondRecord { others, ..found })?;
+    schedule_within(repository, transaction, MaintenanceTask::SecondRecords, DAY).await
 }
 
-/// Asks Clio about those that are due: what is gone is no second record any more. Gives when the next one is due.
-pub(crate) async fn ask_for_second_records(ctx: &Context, links: &Links) -> Result<Option<Duration>> {
-    let now = ctx.journal.store_now().await?;
+/// Asks Clio about those that are due: what is gone is no second record any more. Gives when the
+/// next one is due.
+pub(crate) async fn ask_for_second_records(ctx: &Context, scope: &AccountScope) -> Result<Option<Duration>> {
+    let now = ctx.repository.store_now().await?;
     let (mut next, mut asked): (Option<Duration>, usize) = (None, 0);
-    for (id, stored) in ctx.journal.list::<SecondRecord>(&links.firm, SECOND, &links.id("")).await? {
+    for (id, stored) in ctx.repository.list::<SecondRecord>(&scope.firm, SECOND, &scope.id("")).await? {
         let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));
         let mut wait = left;
         if left.is_zero() && asked < AT_ONCE {
             asked += 1;
             let mut found = stored.value;
-            found.others = still_there(ctx, links, &found).await?;
-            let (key, mut unit) = (Key::new(&links.firm, SECOND, id), ctx.journal.unit(&links.firm)?);
+            found.others = still_there(ctx, scope, &found).await?;
+            let (key, mut transaction) = (Key::new(&scope.firm, SECOND, id), ctx.repository.transaction(&scope.firm)?);
             if found.others.is_empty() {
-                unit.delete(key, stored.version);
+                transaction.delete(key, stored.version);
             } else {
-                unit.put_due(key, Expect::Version(stored.version), Some(DAY), &found)?;
+                transaction.put_due(key, Expect::Version(stored.version), Some(DAY), &found)?;
             }
-            let done = matches!(ctx.journal.commit(&unit).await?, Commit::Done { .. });
+            let done = matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. });
             if done && found.others.is_empty() {
                 continue;
             }
@@ -82,13 +91,13 @@ pub(crate) async fn ask_for_second_records(ctx: &Context, links: &Links) -> Resu
     Ok(next)
 }
 
-async fn still_there(ctx: &Context, links: &Links, found: &SecondRecord) -> Result<Vec<ClioId>> {
-    let caller = Caller::of_firm(ctx, links, Class::Bulk);
+async fn still_there(ctx: &Context, scope: &AccountScope, found: &SecondRecord) -> Result<Vec<ClioId>> {
+    let client_api = ApiClient::of_firm(ctx, scope, Class::Bulk);
     let mut there = Vec::new();
     for &other in &found.others {
         let shown = match found.step {
-            StepKind::Contact => caller.repeat(&contacts::show(other)).await.map(|_| ()),
-            _ => caller.repeat(&matters::show(other)).await.map(|_| ()),
+            StepKind::Contact => client_api.repeat(&contacts::show(other)).await.map(|_| ()),
+            _ => client_api.repeat(&matters::show(other)).await.map(|_| ()),
         };
         match shown {
             Ok(()) => there.push(other),
@@ -100,28 +109,28 @@ async fn still_there(ctx: &Context, links: &Links, found: &SecondRecord) -> Resu
 }
 
 /// All that a firm was told of, in this account and those before.
-pub(crate) async fn all(journal: &Journal, firm: &FirmId) -> Result<Vec<SecondRecord>> {
-    let all = journal.list::<SecondRecord>(firm, SECOND, "").await?;
+pub(crate) async fn all(repository: &Repository, firm: &FirmId) -> Result<Vec<SecondRecord>> {
+    let all = repository.list::<SecondRecord>(firm, SECOND, "").await?;
     Ok(all.into_iter().map(|(_, stored)| stored.value).collect())
 }
 
 /// Those of one account.
-pub(crate) async fn of_account(journal: &Journal, links: &Links) -> Result<Vec<SecondRecord>> {
-    let all = journal.list::<SecondRecord>(&links.firm, SECOND, &links.id("")).await?;
+pub(crate) async fn of_account(repository: &Repository, scope: &AccountScope) -> Result<Vec<SecondRecord>> {
+    let all = repository.list::<SecondRecord>(&scope.firm, SECOND, &scope.id("")).await?;
     Ok(all.into_iter().map(|(_, stored)| stored.value).collect())
 }
 
 /// Those of a matter and its client.
 pub(crate) async fn of_matter(
-    journal: &Journal,
-    links: &Links,
+    repository: &Repository,
+    scope: &AccountScope,
     matter: &MatterId,
     client: Option<&ClientId>,
 ) -> Result<Vec<SecondRecord>> {
     let mut found = Vec::new();
-    let keys = client.map(|client| key(links, StepKind::Contact, client.as_str()));
-    for key in keys.into_iter().chain([key(links, StepKind::Matter, matter.as_str())]) {
-        found.extend(journal.get::<SecondRecord>(&key).await?.map(|stored| stored.value));
+    let keys = client.map(|client| key(scope, StepKind::Contact, client.as_str()));
+    for key in keys.into_iter().chain([key(scope, StepKind::Matter, matter.as_str())]) {
+        found.extend(repository.get::<SecondRecord>(&key).await?.map(|stored| stored.value));
     }
     Ok(found)
 }

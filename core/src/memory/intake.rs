@@ -9,9 +9,11 @@ use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
 use crate::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
 
-/// An [`IntakeSource`] and its [`DocumentBytes`] that can be edited between two calls, as a host's data is. A clone is the same data.
+/// An [`IntakeSource`] and its [`DocumentBytes`] that can be edited between two calls, as a host's
+/// data is. A clone is the same data.
 ///
-/// A revision is the number of the edit that put the bytes there: it never comes back, not even with the same bytes.
+/// A revision is the number of the edit that put the bytes there: it never comes back, not even
+/// with the same bytes.
 #[derive(Clone, Default)]
 pub struct MemoryIntake(Arc<Mutex<State>>);
 
@@ -35,12 +37,14 @@ impl MemoryIntake {
         Self::default()
     }
 
-    /// Adds a firm's intake, or replaces the one of the same matter. Its documents have no bytes until [`put_bytes`](Self::put_bytes).
+    /// Adds a firm's intake, or replaces the one of the same matter. Its documents have no bytes
+    /// until [`put_bytes`](Self::put_bytes).
     pub fn put(&self, firm: &FirmId, intake: Intake) {
         self.state().intakes.insert((firm.clone(), intake.matter.id.clone()), intake);
     }
 
-    /// Gives a document these bytes, with a new revision. A reader that is already open goes on with the old ones.
+    /// Gives a document these bytes, with a new revision. A reader that is already open goes on
+    /// with the old ones.
     pub fn put_bytes(&self, document: &DocumentRef, bytes: impl Into<Vec<u8>>) {
         let mut state = self.state();
         state.edits += 1;

@@ -1,7 +1,8 @@
 //! The [`Store`] port on an ordered map: the contract in its shortest form.
 //!
-//! A commit looks at every expectation before it writes anything, under one lock, so it is all or nothing and racing commits
-//! are decided one after the other. It keeps every promise of the port but durability: what it holds ends with the process.
+//! A commit looks at every expectation before it writes anything, under one lock, so it is all or
+//! nothing and racing commits are decided one after the other. It keeps every promise of the port
+//! but durability: what it holds ends with the process.
 
 use core::fmt;
 use core::ops::Bound;
@@ -67,7 +68,8 @@ impl MemoryStore {
         Self { runtime, records: Arc::default() }
     }
 
-    /// Everything that it holds, in the order of the keys: for tests that look for what must not be there.
+    /// Everything that it holds, in the order of the keys: for tests that look for what must not be
+    /// there.
     #[must_use]
     pub fn dump(&self) -> Vec<(Key, String)> {
         self.records().all.iter().map(|(key, value)| (key.clone(), value.body.clone())).collect()
@@ -85,13 +87,15 @@ impl MemoryStore {
         MemoryBackup(self.records().clone())
     }
 
-    /// Puts a backup back. What was written since is gone, acknowledged or not: no store may do this by itself.
+    /// Puts a backup back. What was written since is gone, acknowledged or not: no store may do
+    /// this by itself.
     pub fn restore(&self, backup: &MemoryBackup) {
         self.records().clone_from(&backup.0);
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
-        // A commit changes the map only after its last check, in steps that do not panic: a poisoned map is still whole.
+        // A commit changes the map only after its last check, in steps that do not panic: a
+        // poisoned map is still whole.
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::maybe_send::BoxFuture;
 use crate::ports::{SealedTokens, Swap, TokenStore, Version};
 
-/// A [`TokenStore`] that forgets with the process: what a vault's adapter has to do, in its shortest form.
+/// A [`TokenStore`] that forgets with the process: what a vault's adapter has to do, in its
+/// shortest form.
 #[derive(Debug, Default)]
 pub struct MemoryTokens {
     envelopes: Mutex<HashMap<(FirmId, ConnectionId), SealedTokens>>,

@@ -1,20 +1,25 @@
 //! HTTP: send one request, return one response.
 //!
 //! **MUST.**
-//! - Write a request **at most once**: no retry of its own (reqwest: `retry::never()`), none in a proxy.
-//! - Not start writing after [`HttpRequest::not_after`]; then fail with [`HttpFailureKind::NotAfter`] and [`Sent::No`].
+//! - Write a request **at most once**: no retry of its own (reqwest: `retry::never()`), none in a
+//!   proxy.
+//! - Not start writing after [`HttpRequest::not_after`]; then fail with
+//!   [`HttpFailureKind::NotAfter`] and [`Sent::No`].
 //! - Report [`Sent::No`] only if no byte of the request was written. In doubt: [`Sent::Maybe`].
-//! - Honour [`HttpRequest::timeout`] over the whole exchange, and read at most [`HttpRequest::max_response`] bytes of body.
-//! - Send a [`HttpBody::Document`] with a `Content-Length` of exactly `len`, opened afresh, and report
-//!   [`HttpFailureKind::BodyShort`], [`BodyLong`](HttpFailureKind::BodyLong) or [`BodyUnreadable`](HttpFailureKind::BodyUnreadable)
-//!   instead of success when the document does not have exactly the bytes asked for.
-//!   "Long" means: the slice ends where the document should end ([`DocumentSlice::last`]), and there is more.
-//!   A 2xx that comes before all `len` bytes were handed over is [`HttpFailureKind::Lost`]; any other answer is returned, early or not.
-//! - Send exactly the given headers plus `Host`, `Content-Length`, and what the protocol itself needs (`Accept: */*` is tolerated: some stacks
-//!   cannot leave it out).
+//! - Honour [`HttpRequest::timeout`] over the whole exchange, and read at most
+//!   [`HttpRequest::max_response`] bytes of body.
+//! - Send a [`HttpBody::Document`] with a `Content-Length` of exactly `len`, opened afresh, and
+//!   report [`HttpFailureKind::BodyShort`], [`BodyLong`](HttpFailureKind::BodyLong) or
+//!   [`BodyUnreadable`](HttpFailureKind::BodyUnreadable) instead of success when the document does
+//!   not have exactly the bytes asked for. "Long" means: the slice ends where the document should
+//!   end ([`DocumentSlice::last`]), and there is more. A 2xx that comes before all `len` bytes were
+//!   handed over is [`HttpFailureKind::Lost`]; any other answer is returned, early or not.
+//! - Send exactly the given headers plus `Host`, `Content-Length`, and what the protocol itself
+//!   needs (`Accept: */*` is tolerated: some stacks cannot leave it out).
 //!
-//! **MUST NOT.** Follow a redirect. Accept TLS below 1.2 or an invalid certificate. Use a proxy from the environment. Keep cookies.
-//! Log or put into an error a URL, a header value or a body: they hold secrets and client data.
+//! **MUST NOT.** Follow a redirect. Accept TLS below 1.2 or an invalid certificate. Use a proxy
+//! from the environment. Keep cookies. Log or put into an error a URL, a header value or a body:
+//! they hold secrets and client data.
 
 use core::fmt;
 use core::time::Duration;
@@ -27,8 +32,8 @@ use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
 
 /// Sends requests.
 pub trait HttpTransport: fmt::Debug + MaybeSend + MaybeSync {
-    /// Sends one request and returns its answer, whatever its status. Dropping the future abandons the exchange; the
-    /// request may still be executed.
+    /// Sends one request and returns its answer, whatever its status. Dropping the future abandons
+    /// the exchange; the request may still be executed.
     ///
     /// # Errors
     /// [`HttpFailure`] when there is no complete answer.
@@ -69,7 +74,8 @@ impl Method {
 pub struct HttpRequest {
     /// The method.
     pub method: Method,
-    /// The absolute URL: `https`, or `http` to a loopback address. Its query may hold a signature or client data.
+    /// The absolute URL: `https`, or `http` to a loopback address. Its query may hold a signature
+    /// or client data.
     pub url: Url,
     /// The headers.
     pub headers: Headers,

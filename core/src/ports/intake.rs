@@ -11,15 +11,18 @@ pub trait IntakeSource: Debug + MaybeSend + MaybeSync {
     /// The matter as it is now.
     ///
     /// # Errors
-    /// [`MatterUnknown`](crate::Code::MatterUnknown), [`IntakeMalformed`](crate::Code::IntakeMalformed),
-    /// [`IntakeInvalid`](crate::Code::IntakeInvalid) or [`IntakeUnreadable`](crate::Code::IntakeUnreadable).
+    /// [`MatterUnknown`](crate::Code::MatterUnknown),
+    /// [`IntakeMalformed`](crate::Code::IntakeMalformed),
+    /// [`IntakeInvalid`](crate::Code::IntakeInvalid) or
+    /// [`IntakeUnreadable`](crate::Code::IntakeUnreadable).
     fn load<'a>(&'a self, firm: &'a FirmId, matter: &'a MatterId) -> BoxFuture<'a, Result<Intake>>;
 
-    /// The document as it is now. MUST be read afresh: it is asked right before a document is published in Clio, so that
-    /// nothing withdrawn or changed meanwhile is sent.
+    /// The document as it is now. MUST be read afresh: it is asked right before a document is
+    /// published in Clio, so that nothing withdrawn or changed meanwhile is sent.
     ///
     /// # Errors
-    /// [`DocumentMissing`](crate::Code::DocumentMissing) or [`DocumentUnreadable`](crate::Code::DocumentUnreadable).
+    /// [`DocumentMissing`](crate::Code::DocumentMissing) or
+    /// [`DocumentUnreadable`](crate::Code::DocumentUnreadable).
     fn stat<'a>(&'a self, document: &'a DocumentRef) -> BoxFuture<'a, Result<DocumentStat>>;
 }
 
@@ -28,7 +31,8 @@ pub trait IntakeSource: Debug + MaybeSend + MaybeSync {
 pub struct DocumentStat {
     /// Length in bytes.
     pub len: u64,
-    /// MUST change whenever the bytes change; at most 128 bytes. It is stored, so it MUST NOT hold client data: a digest, a version number.
+    /// MUST change whenever the bytes change; at most 128 bytes. It is stored, so it MUST NOT hold
+    /// client data: a digest, a version number.
     pub revision: String,
     /// Where its approval stands.
     pub status: DocumentStatus,
@@ -36,13 +40,15 @@ pub struct DocumentStat {
     pub origin: DocumentOrigin,
 }
 
-/// Opens a document's bytes. Asked by transports that stream themselves (the native ones), never by core: no byte of
-/// a document passes through core. A Node host reads its documents in JavaScript instead.
+/// Opens a document's bytes. Asked by transports that stream themselves (the native ones), never by
+/// core: no byte of a document passes through core. A Node host reads its documents in JavaScript
+/// instead.
 pub trait DocumentBytes: Debug + MaybeSend + MaybeSync {
     /// A reader that starts at byte `offset`. Every attempt opens the document afresh.
     ///
     /// # Errors
-    /// [`DocumentMissing`](crate::Code::DocumentMissing) or [`DocumentUnreadable`](crate::Code::DocumentUnreadable).
+    /// [`DocumentMissing`](crate::Code::DocumentMissing) or
+    /// [`DocumentUnreadable`](crate::Code::DocumentUnreadable).
     fn open<'a>(&'a self, document: &'a DocumentRef, offset: u64) -> BoxFuture<'a, Result<Box<dyn DocumentReader>>>;
 }
 

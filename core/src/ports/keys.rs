@@ -9,16 +9,19 @@ use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
 
 /// Wraps and unwraps data keys. Made for a KMS, which never hands out its root key.
 pub trait KeyProvider: fmt::Debug + MaybeSend + MaybeSync {
-    /// Wraps `key` with the current root key. The context MUST be bound: unwrapping under another context MUST fail.
+    /// Wraps `key` with the current root key. The context MUST be bound: unwrapping under another
+    /// context MUST fail.
     ///
     /// # Errors
     /// [`KeyFailed`](crate::Code::KeyFailed).
     fn wrap<'a>(&'a self, key: &'a DataKey, context: &'a SealContext) -> BoxFuture<'a, Result<WrappedKey>>;
 
-    /// Unwraps a blob that [`wrap`](Self::wrap) gave, also one wrapped with an earlier root key, by its id.
+    /// Unwraps a blob that [`wrap`](Self::wrap) gave, also one wrapped with an earlier root key, by
+    /// its id.
     ///
     /// # Errors
-    /// [`KeyFailed`](crate::Code::KeyFailed) when the key id is unknown or the blob does not open under it.
+    /// [`KeyFailed`](crate::Code::KeyFailed) when the key id is unknown or the blob does not open
+    /// under it.
     fn unwrap<'a>(&'a self, wrapped: &'a WrappedKey, context: &'a SealContext) -> BoxFuture<'a, Result<DataKey>>;
 }
 
@@ -53,7 +56,8 @@ pub struct SealContext {
 }
 
 impl SealContext {
-    /// The associated data: format version, firm, record and field, each with its length so that no two contexts are alike.
+    /// The associated data: format version, firm, record and field, each with its length so that no
+    /// two contexts are alike.
     #[must_use]
     pub fn associated_data(&self) -> Vec<u8> {
         let mut data = b"casehug-clio/1".to_vec();

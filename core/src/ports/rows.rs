@@ -1,4 +1,5 @@
-//! Whole rows, for copying one database into another. No part of what the SDK needs of a host: the adapters that have it can be copied.
+//! Whole rows, for copying one database into another. No part of what the SDK needs of a host: the
+//! adapters that have it can be copied.
 
 use crate::domain::FirmId;
 use crate::error::Result;
@@ -30,7 +31,8 @@ pub struct Row {
 
 /// A store whose rows can be read and written as they are.
 pub trait Rows: MaybeSend + MaybeSync {
-    /// At most `limit` rows after `after` (the default: from the first on), of one firm or of all, in the order of their keys.
+    /// At most `limit` rows after `after` (the default: from the first on), of one firm or of all,
+    /// in the order of their keys.
     ///
     /// # Errors
     /// [`StoreFailed`](crate::Code::StoreFailed).

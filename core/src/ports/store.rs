@@ -1,17 +1,19 @@
 //! Persistence: three methods that any database can offer in about fifty lines.
 //!
-//! A record is a small text under a key, with a version that core mints and an optional due time. Everything typed
-//! (links, connections, audit, outbox) is a repository in core over these three methods.
+//! A record is a small text under a key, with a version that core makes and an optional due time.
+//! Everything typed (links, connections, audit, outbox) is a repository in core over these three
+//! methods.
 //!
-//! **MUST.** `commit` is all or nothing. `Ok(Commit::Done)` means durable: it survives a power cut. `get` and `scan`
-//! see every earlier successful commit of any process: no replicas, no caches. `body` and `id` come back byte for byte.
-//! Ids are ordered by their bytes (PostgreSQL: `COLLATE "C"`). "Now" is one clock for all processes of the store: the database's.
+//! **MUST.** `commit` is all or nothing. `Ok(Commit::Done)` means durable: it survives a power cut.
+//! `get` and `scan` see every earlier successful commit of any process: no replicas, no caches.
+//! `body` and `id` come back byte for byte. Ids are ordered by their bytes (PostgreSQL: `COLLATE
+//! "C"`). "Now" is one clock for all processes of the store: the database's.
 //!
-//! **NUL never occurs** in a body, an id or a version: core writes JSON, which escapes it. So PostgreSQL's `text`, C strings and
-//! `node:sqlite` hold them all.
+//! **NUL never occurs** in a body, an id or a version: core writes JSON, which escapes it. So
+//! PostgreSQL's `text`, C strings and `node:sqlite` hold them all.
 //!
-//! **An error means unknown.** After `Err` core reads again before it believes anything: a commit whose landing matters holds a record
-//! that nobody else writes, and that record tells.
+//! **An error means unknown.** After `Err` core reads again before it believes anything: a commit
+//! whose landing matters holds a record that nobody else writes, and that record tells.
 
 use core::fmt::Debug;
 use core::time::Duration;
@@ -35,14 +37,16 @@ pub trait Store: Debug + MaybeSend + MaybeSync {
     /// [`StoreFailed`](crate::Code::StoreFailed).
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>>;
 
-    /// Does all writes, or none. A key occurs at most once in `writes`. An empty list succeeds and tells the time.
+    /// Does all writes, or none. A key occurs at most once in `writes`. An empty list succeeds and
+    /// tells the time.
     ///
     /// # Errors
     /// [`StoreFailed`](crate::Code::StoreFailed): it may or may not have happened.
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>>;
 
-    /// Completes when another process may have made something due. A hint: it may come late, for nothing, or never, and whoever waits for it looks at
-    /// intervals all the same. It counts from the call on, not from the first poll. By default it never comes.
+    /// Completes when another process may have made something due. A hint: it may come late, for
+    /// nothing, or never, and whoever waits for it looks at intervals all the same. It counts
+    /// from the call on, not from the first poll. By default it never comes.
     fn due_elsewhere(&self) -> BoxFuture<'_, ()> {
         Box::pin(core::future::pending())
     }
@@ -67,7 +71,7 @@ impl Key {
     }
 }
 
-/// An opaque version that core mints; equal only to itself.
+/// An opaque version that core makes; equal only to itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Version(pub String);
 
@@ -87,7 +91,8 @@ pub struct Record {
 /// What to scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scan {
-    /// One firm's records with `from <= id < until` (`None`: to the end of the collection), ordered by id.
+    /// One firm's records with `from <= id < until` (`None`: to the end of the collection), ordered
+    /// by id.
     Ids {
         /// The firm.
         firm: FirmId,
@@ -102,7 +107,8 @@ pub enum Scan {
         /// At most this many.
         limit: usize,
     },
-    /// Records that are due (`due_at <= now` on the store's clock), of one firm or of all, earliest first.
+    /// Records that are due (`due_at <= now` on the store's clock), of one firm or of all, earliest
+    /// first.
     Due {
         /// One firm, or all.
         firm: Option<FirmId>,
@@ -114,8 +120,8 @@ pub enum Scan {
 }
 
 impl Scan {
-    /// Whether these can be its answer: in its range and its order. For adapters over foreign code, since a store that mixes up ids or their order
-    /// would hide records from core.
+    /// Whether these can be its answer: in its range and its order. For adapters over foreign code,
+    /// since a store that mixes up ids or their order would hide records from core.
     #[must_use]
     pub fn is_answered_by(&self, found: &[Record]) -> bool {
         match self {
@@ -199,7 +205,8 @@ impl Write {
         }
     }
 
-    /// What every store does first: refuses a commit that names a key twice, because its entries would then depend on their order.
+    /// What every store does first: refuses a commit that names a key twice, because its entries
+    /// would then depend on their order.
     ///
     /// # Errors
     /// [`Internal`](crate::Code::Internal): core built a wrong commit. Nothing was written.

@@ -19,10 +19,12 @@ pub trait TokenStore: Debug + MaybeSend + MaybeSync {
         connection: &'a ConnectionId,
     ) -> BoxFuture<'a, Result<Option<SealedTokens>>>;
 
-    /// Replaces the envelope if its version is still `expected` (`None`: there is none yet). Success MUST mean durable.
+    /// Replaces the envelope if its version is still `expected` (`None`: there is none yet).
+    /// Success MUST mean durable.
     ///
     /// # Errors
-    /// [`StoreFailed`](crate::Code::StoreFailed): unknown whether it happened; the caller loads again.
+    /// [`StoreFailed`](crate::Code::StoreFailed): unknown whether it happened; the caller loads
+    /// again.
     fn compare_and_swap<'a>(
         &'a self,
         firm: &'a FirmId,
@@ -38,7 +40,8 @@ pub trait TokenStore: Debug + MaybeSend + MaybeSync {
     fn delete<'a>(&'a self, firm: &'a FirmId, connection: &'a ConnectionId) -> BoxFuture<'a, Result<()>>;
 }
 
-/// A sealed token envelope: text that says which key opens it, and nothing else to whoever lacks that key.
+/// A sealed token envelope: text that says which key opens it, and nothing else to whoever lacks
+/// that key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedTokens {
     /// Minted by core at each swap.

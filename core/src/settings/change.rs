@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer};
 use super::{FirmSettings, OnNameMismatch};
 use crate::domain::ClioId;
 
-/// Some of the settings: what is `None` stays as it is. Case types are mapped one by one, by [`map_case_type`](crate::api::SettingsOperations::map_case_type).
+/// Some of the settings: what is `None` stays as it is. Case types are mapped one by one, by
+/// [`map_case_type`](crate::api::SettingsOperations::map_case_type).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -1,9 +1,13 @@
-//! Case type → practice area: a pure function of the firm's settings and the firm's practice areas in Clio.
+//! Case type → practice area: a pure function of the firm's settings and the firm's practice areas
+//! in Clio.
 //!
-//! A case type leads where, in this order, the firm mapped it; the firm mapped what stands before ` - ` in it; its default is; the default of what stands before ` - ` is.
-//! A default has what is one of CaseHug's eight practice areas (`family_law`), or a common case type of the table below. CaseHug's area then becomes one of the firm's
-//! areas in Clio: by name ignoring case, else by Clio's `category`, the lowest id of several. That is found once, when the list is loaded, and kept by id. Names are the firm's own and change; categories are
-//! Clio's fixed words (Clio: Practice Areas).
+//! A case type leads where, in this order, the firm mapped it; the firm mapped what stands before a
+//! dash in it; its default is; the default of what stands before that dash is. A default has what is
+//! one of CaseHug's eight practice areas (`family_law`), or a common case type of the table below.
+//! CaseHug's area then becomes one of the firm's areas in Clio: by name ignoring case, else by
+//! Clio's `category`, the lowest id of several. That is found once, when the list is loaded, and
+//! kept by id. Names are the firm's own and change; categories are Clio's fixed words (Clio:
+//! Practice Areas).
 
 use serde::{Deserialize, Serialize};
 
@@ -242,7 +246,8 @@ fn mapped_area(case_type: Option<&str>, settings: &FirmSettings, areas: &[Practi
     found.map(|area| Chosen { area: area.id, by }).ok_or(Unmapped::NoSuchArea)
 }
 
-/// Finds the default of each of CaseHug's areas among the firm's: the one that was found `before`, whatever it is called now; else by name, else by category.
+/// Finds the default of each of CaseHug's areas among the firm's: the one that was found `before`,
+/// whatever it is called now; else by name, else by category.
 pub(crate) fn resolve_defaults(areas: &mut [PracticeArea], before: &[PracticeArea]) {
     for area in CaseHugArea::ALL {
         let lowest = |matches: &dyn Fn(&&PracticeArea) -> bool| areas.iter().filter(matches).map(|area| area.id).min();

@@ -1,8 +1,10 @@
 //! What a firm may set, and the mapping of case types to Clio's practice areas.
 //!
-//! Practice areas are named by people, and names change: a mapping is made by name, resolved once, and kept by id. The list of areas is loaded at connect,
-//! daily by workers, and when an admin asks; what a mapping points to is compared with it at every sync, so an area that was renamed goes on to work, and one that was
-//! deleted is shown as [`Missing`](MappedTo::Missing) and left out.
+//! Practice areas are named by people, and names change: a mapping is made by name, resolved once,
+//! and kept by id. The list of areas is loaded at connect, daily by workers, and when an admin
+//! asks; what a mapping points to is compared with it at every sync, so an area that was renamed
+//! goes on to work, and one that was deleted is shown as [`Missing`](MappedTo::Missing) and left
+//! out.
 
 mod areas;
 mod change;
@@ -31,32 +33,39 @@ pub(crate) use transfer::{export, import};
 use crate::domain::{Actor, ActorId, ClioId, FirmId, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key};
-use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Stored, Unit, wake_in};
+use crate::store::{
+    Action, AuditEntry, AuditStatus, MaintenanceTask, Repository, Transaction, Versioned, schedule_now,
+};
 
 /// So much of a case type stands in the audit log.
 const LONGEST_CASE_TYPE: usize = 120;
 
-/// A firm's settings. Every field has a default that works for most firms; but JSON that is written is whole, so that nothing falls back to its default unseen:
-/// see [`SettingsChange`] for a part.
+/// A firm's settings. Every field has a default that works for most firms; but JSON that is written
+/// is whole, so that nothing falls back to its default unseen: see [`SettingsChange`] for a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FirmSettings {
-    /// Counts the changes. [`save`](crate::api::SettingsOperations::save) expects the number that was read, so that no admin undoes another's change unseen.
+    /// Counts the changes. [`save`](crate::api::SettingsOperations::save) expects the number that
+    /// was read, so that no admin undoes another's change unseen.
     pub revision: u64,
-    /// Sync a matter by itself when its intake, or another document of it, is approved. On by default. Off: nothing leaves until somebody asks.
+    /// Sync a matter by itself when its intake, or another document of it, is approved. On by
+    /// default. Off: nothing leaves until somebody asks.
     pub sync_when_approved: bool,
-    /// Sync contact and matter by themselves as soon as the intake is created; documents follow their approval. Off by default.
+    /// Sync contact and matter by themselves as soon as the intake is created; documents follow
+    /// their approval. Off by default.
     pub sync_when_created: bool,
-    /// Send the case number as Clio's `display_number` too. Clio honours it only for firms with manual matter numbering, so it is off
-    /// by default; `client_reference` always carries it.
+    /// Send the case number as Clio's `display_number` too. Clio honours it only for firms with
+    /// manual matter numbering, so it is off by default; `client_reference` always carries it.
     pub case_number_as_display_number: bool,
-    /// Take in changes of linked contacts in Clio, as proposals that an admin accepts or rejects. Off by default.
+    /// Take in changes of linked contacts in Clio, as proposals that an admin accepts or rejects.
+    /// Off by default.
     pub contact_review: bool,
-    /// What happens if Clio has contacts of a client's email, and none of the client's name. They are linked by default, and it is said.
+    /// What happens if Clio has contacts of a client's email, and none of the client's name. They
+    /// are linked by default, and it is said.
     pub on_name_mismatch: OnNameMismatch,
-    /// The firm's own case type → Clio practice area, which win over the defaults. Case types are compared ignoring case and
-    /// surrounding white space.
+    /// The firm's own case type → Clio practice area, which win over the defaults. Case types are
+    /// compared ignoring case and surrounding white space.
     pub practice_areas: BTreeMap<String, ClioId>,
     /// The practice area of matters whose case type leads to none. By default they go without.
     #[serde(deserialize_with = "crate::json::nullable")]
@@ -64,7 +73,8 @@ pub struct FirmSettings {
     pub fallback_area: Option<ClioId>,
 }
 
-/// What happens if nobody of a client's email has the client's name in Clio. One mailbox may be two people's: spouses', or a parent's and a child's.
+/// What happens if nobody of a client's email has the client's name in Clio. One mailbox may be two
+/// people's: spouses', or a parent's and a child's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -117,7 +127,8 @@ impl FirmSettings {
     }
 }
 
-/// The record: as it was written by whatever version. What is not there has its default, what is not known is left out.
+/// The record: as it was written by whatever version. What is not there has its default, what is
+/// not known is left out.
 struct Kept(FirmSettings);
 
 impl<'de> Deserialize<'de> for Kept {
@@ -133,9 +144,9 @@ impl<'de> Deserialize<'de> for Kept {
     }
 }
 
-async fn stored(journal: &Journal, firm: &FirmId) -> Result<Option<Stored<FirmSettings>>> {
-    let kept = journal.get::<Kept>(&settings_key(firm)).await?;
-    Ok(kept.map(|Stored { value, version, due_at }| Stored { value: value.0, version, due_at }))
+async fn stored(repository: &Repository, firm: &FirmId) -> Result<Option<Versioned<FirmSettings>>> {
+    let kept = repository.get::<Kept>(&settings_key(firm)).await?;
+    Ok(kept.map(|Versioned { value, version, due_at }| Versioned { value: value.0, version, due_at }))
 }
 
 fn settings_key(firm: &FirmId) -> Key {
@@ -143,20 +154,21 @@ fn settings_key(firm: &FirmId) -> Key {
 }
 
 /// The firm's settings, or the defaults.
-pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<FirmSettings> {
-    Ok(stored(journal, firm).await?.map(|stored| stored.value).unwrap_or_default())
+pub(crate) async fn load(repository: &Repository, firm: &FirmId) -> Result<FirmSettings> {
+    Ok(stored(repository, firm).await?.map(|stored| stored.value).unwrap_or_default())
 }
 
-/// Adds to the commit of a connection to another account that the firm's own mappings lead to its areas of the same names. What has no such name goes by the defaults.
+/// Adds to the commit of a connection to another account that the firm's own mappings lead to its
+/// areas of the same names. What has no such name goes by the defaults.
 pub(crate) async fn carry_over(
-    journal: &Journal,
-    unit: &mut Unit,
+    repository: &Repository,
+    transaction: &mut Transaction,
     actor: &ActorId,
     before: &[PracticeArea],
     now: &[PracticeArea],
 ) -> Result<()> {
-    let key = settings_key(unit.firm());
-    let Some(stored) = stored(journal, unit.firm()).await? else { return Ok(()) };
+    let key = settings_key(transaction.firm());
+    let Some(stored) = stored(repository, transaction.firm()).await? else { return Ok(()) };
     let name = |id: &ClioId| before.iter().find(|area| area.id == *id).map(|area| area.name.as_str());
     let there = |id: &ClioId| named(now, name(id)?).ok();
     let before_all = stored.value.clone();
@@ -167,15 +179,16 @@ pub(crate) async fn carry_over(
     settings.fallback_area = settings.fallback_area.and_then(|id| there(&id));
     settings.revision += 1;
     let kept = settings.practice_areas.len() + usize::from(settings.fallback_area.is_some());
-    unit.put(key, Expect::Version(stored.version), &settings)?;
-    audit_mappings(unit, actor, &before_all, &settings);
+    transaction.put(key, Expect::Version(stored.version), &settings)?;
+    audit_mappings(transaction, actor, &before_all, &settings);
     let entry = AuditEntry::by(actor, Action::Mapping, AuditStatus::Noted).with("revision", settings.revision);
-    unit.audit(entry.with("carried_over", kept).with("dropped", all - kept));
+    transaction.audit(entry.with("carried_over", kept).with("dropped", all - kept));
     Ok(())
 }
 
-/// An entry for each case type that leads elsewhere now, and for the practice area of all others. A case type is the firm's own word, which its settings hold as well.
-fn audit_mappings(unit: &mut Unit, actor: &ActorId, before: &FirmSettings, now: &FirmSettings) {
+/// An entry for each case type that leads elsewhere now, and for the practice area of all others. A
+/// case type is the firm's own word, which its settings hold as well.
+fn audit_mappings(transaction: &mut Transaction, actor: &ActorId, before: &FirmSettings, now: &FirmSettings) {
     let entry = || AuditEntry::by(actor, Action::Mapping, AuditStatus::Ok).with("revision", now.revision);
     let area = |id: Option<&ClioId>| id.map_or_else(|| String::from("default"), ToString::to_string);
     let case_types: BTreeSet<&String> = before.practice_areas.keys().chain(now.practice_areas.keys()).collect();
@@ -183,17 +196,19 @@ fn audit_mappings(unit: &mut Unit, actor: &ActorId, before: &FirmSettings, now: 
         let (was, is) = (before.practice_areas.get(case_type), now.practice_areas.get(case_type));
         if was != is {
             let shown: String = case_type.chars().take(LONGEST_CASE_TYPE).collect();
-            unit.audit(entry().with("case_type", shown).with("practice_area", area(is)).with("before", area(was)));
+            transaction
+                .audit(entry().with("case_type", shown).with("practice_area", area(is)).with("before", area(was)));
         }
     }
     let (was, is) = (before.fallback_area.as_ref(), now.fallback_area.as_ref());
     if was != is {
         let none = |id: Option<&ClioId>| id.map_or_else(|| String::from("none"), ToString::to_string);
-        unit.audit(entry().with("fallback", none(is)).with("before", none(was)));
+        transaction.audit(entry().with("fallback", none(is)).with("before", none(was)));
     }
 }
 
-/// A case type says something, and is mapped once. What is stored from before this rule is no reason to refuse another change.
+/// A case type says something, and is mapped once. What is stored from before this rule is no
+/// reason to refuse another change.
 fn check_case_types(settings: &FirmSettings, before: &FirmSettings) -> Result<()> {
     let mut times = BTreeMap::new();
     for case_type in settings.practice_areas.keys() {
@@ -215,17 +230,19 @@ fn check_case_types(settings: &FirmSettings, before: &FirmSettings) -> Result<()
 /// Replaces the firm's settings, in one commit with the audit entry. Gives the new revision.
 ///
 /// # Errors
-/// [`Code::SettingInvalid`](crate::Code::SettingInvalid) when they newly map a blank case type, or one that they map already;
-/// [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when a practice area is named that was not before and that the firm does not have;
-/// [`Code::SettingsChanged`](crate::Code::SettingsChanged) when they were changed since they were read.
+/// [`Code::SettingInvalid`](crate::Code::SettingInvalid) when they newly map a blank case type, or
+/// one that they map already; [`Code::PracticeAreaGone`](crate::Code::PracticeAreaGone) when a
+/// practice area is named that was not before and that the firm does not have;
+/// [`Code::SettingsChanged`](crate::Code::SettingsChanged) when they were changed since they were
+/// read.
 pub(crate) async fn save(
-    journal: &Journal,
+    repository: &Repository,
     actor: &Actor,
     settings: &FirmSettings,
     areas: &[PracticeArea],
 ) -> Result<u64> {
     let key = settings_key(&actor.firm);
-    let stored = stored(journal, &actor.firm).await?;
+    let stored = stored(repository, &actor.firm).await?;
     let before = stored.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
     if before.revision != settings.revision {
         return Err(Code::SettingsChanged.into());
@@ -235,16 +252,17 @@ pub(crate) async fn save(
         settings.practice_areas.values().copied().chain(settings.fallback_area).collect::<Vec<_>>()
     };
     let known = named(&before);
-    // One that was there when it was chosen may be gone: that is shown, and is no reason to refuse another change.
+    // One that was there when it was chosen may be gone: that is shown, and is no reason to refuse
+    // another change.
     if let Some(gone) =
         named(settings).into_iter().find(|id| !known.contains(id) && areas.iter().all(|area| area.id != *id))
     {
         return Err(Error::new(Code::PracticeAreaGone).with("practice_area", gone));
     }
     let settings = FirmSettings { revision: before.revision + 1, ..settings.clone() };
-    let mut unit = journal.unit(&actor.firm)?;
-    unit.put(key, stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)), &settings)?;
-    unit.audit(
+    let mut transaction = repository.transaction(&actor.firm)?;
+    transaction.put(key, stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)), &settings)?;
+    transaction.audit(
         AuditEntry::by(&actor.id, Action::Settings, AuditStatus::Ok)
             .with("revision", settings.revision)
             .with("sync_when_approved", settings.sync_when_approved)
@@ -254,11 +272,11 @@ pub(crate) async fn save(
             .with("on_name_mismatch", settings.on_name_mismatch.name())
             .with("own_mappings", settings.practice_areas.len()),
     );
-    audit_mappings(&mut unit, &actor.id, &before, &settings);
+    audit_mappings(&mut transaction, &actor.id, &before, &settings);
     if before.contact_review != settings.contact_review {
-        wake_in(journal, &mut unit, Chore::Subscriptions).await?;
+        schedule_now(repository, &mut transaction, MaintenanceTask::Subscriptions).await?;
     }
-    match journal.commit(&unit).await? {
+    match repository.commit(&transaction).await? {
         Commit::Done { .. } => Ok(settings.revision),
         Commit::Conflict => Err(Code::SettingsChanged.into()),
     }

@@ -1,7 +1,8 @@
-//! The firm's practice areas in Clio, loaded at connect: `practice-areas/current`. The mapping from case types resolves names here, so that
-//! a sync does not ask Clio. They are the firm's own list; they say nothing about a client.
+//! The firm's practice areas in Clio, loaded at connect: `practice-areas/current`. The mapping from
+//! case types resolves names here, so that a sync does not ask Clio. They are the firm's own list;
+//! they say nothing about a client.
 
-use crate::calls::{Caller, Context};
+use crate::calls::{ApiClient, Context};
 use crate::clio;
 use crate::connection::Connection;
 use crate::ports::Expect;
@@ -11,7 +12,7 @@ use super::{CaseHugArea, resolve_defaults};
 use crate::domain::{ClioId, FirmId, Timestamp};
 use crate::error::Result;
 use crate::ports::Key;
-use crate::store::{Journal, Stored, Turn};
+use crate::store::{Change, Repository, Versioned};
 
 const PRACTICE_AREAS: &str = "practice-areas";
 const CURRENT: &str = "current";
@@ -35,7 +36,8 @@ pub struct PracticeArea {
     pub name: String,
     /// Clio's category, in snake case, if it has one.
     pub category: Option<String>,
-    /// The practice areas of CaseHug for which this is the default: found by name or category when it was first seen, and kept by id since.
+    /// The practice areas of CaseHug for which this is the default: found by name or category when
+    /// it was first seen, and kept by id since.
     #[serde(default)]
     pub stands_for: Vec<CaseHugArea>,
 }
@@ -46,11 +48,12 @@ impl PracticeAreas {
     }
 
     /// What was loaded last.
-    pub(crate) async fn load(journal: &Journal, firm: &FirmId) -> Result<Option<Stored<Self>>> {
-        journal.get(&Self::key(firm)).await
+    pub(crate) async fn load(repository: &Repository, firm: &FirmId) -> Result<Option<Versioned<Self>>> {
+        repository.get(&Self::key(firm)).await
     }
 
-    /// With the defaults that were found before, as far as they are still there, and new ones for the rest.
+    /// With the defaults that were found before, as far as they are still there, and new ones for
+    /// the rest.
     pub(crate) fn after(mut self, before: Option<&Self>) -> Self {
         resolve_defaults(&mut self.areas, before.map_or(&[], |before| &before.areas));
         self
@@ -63,13 +66,17 @@ impl PracticeAreas {
 }
 
 /// The firm's practice areas, as they are in Clio now.
-pub(crate) async fn reload_practice_areas(ctx: &Context, caller: &Caller<'_>, firm: &FirmId) -> Result<PracticeAreas> {
-    let found = caller.all_pages(clio::practice_areas::list()).await.map_err(|failure| failure.error)?;
+pub(crate) async fn reload_practice_areas(
+    ctx: &Context,
+    client_api: &ApiClient<'_>,
+    firm: &FirmId,
+) -> Result<PracticeAreas> {
+    let found = client_api.all_pages(clio::practice_areas::list()).await.map_err(|failure| failure.error)?;
     let (key, found) = (&PracticeAreas::key(firm), &found);
-    let reloaded = ctx.journal.update(key, |stored: Option<Stored<PracticeAreas>>, mut unit| async move {
-        let connection = Connection::load_usable(&ctx.journal, firm).await?;
+    let reloaded = ctx.repository.update(key, |stored: Option<Versioned<PracticeAreas>>, mut transaction| async move {
+        let connection = Connection::load_usable(&ctx.repository, firm).await?;
         // Of an account that the firm has left they would be other areas' ids.
-        caller.require_links_of(&connection.value)?;
+        client_api.require_links_of(&connection.value)?;
         let area = |area: &clio::practice_areas::PracticeArea| PracticeArea {
             id: area.id,
             name: area.name.clone(),
@@ -78,10 +85,10 @@ pub(crate) async fn reload_practice_areas(ctx: &Context, caller: &Caller<'_>, fi
         };
         let areas = PracticeAreas { loaded_at: ctx.runtime.now(), areas: found.iter().map(area).collect() }
             .after(stored.as_ref().map(|stored| &stored.value));
-        unit.check(Connection::key(firm), Expect::Version(connection.version));
+        transaction.check(Connection::key(firm), Expect::Version(connection.version));
         let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-        unit.put(key.clone(), expect, &areas)?;
-        Ok(Turn::Commit(unit, areas))
+        transaction.put(key.clone(), expect, &areas)?;
+        Ok(Change::Commit(transaction, areas))
     });
     reloaded.await
 }

@@ -1,4 +1,5 @@
-//! Settings as a JSON document, to be kept or carried to another firm. Practice areas go by name, because ids mean something in one account only.
+//! Settings as a JSON document, to be kept or carried to another firm. Practice areas go by name,
+//! because ids mean something in one account only.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +52,8 @@ pub(crate) fn export(settings: &FirmSettings, areas: &[PracticeArea]) -> Result<
 /// The settings of a document, with `revision` to be saved over.
 ///
 /// # Errors
-/// [`Code::SettingInvalid`] when it is none; [`Code::PracticeAreaGone`] when the firm has no practice area of a name. Nothing is changed then.
+/// [`Code::SettingInvalid`] when it is none; [`Code::PracticeAreaGone`] when the firm has no
+/// practice area of a name. Nothing is changed then.
 pub(crate) fn import(json: &str, areas: &[PracticeArea], revision: u64) -> Result<FirmSettings> {
     let invalid = |reason: &'static str| Error::new(Code::SettingInvalid).with("reason", reason);
     if json.len() > MOST_BYTES {

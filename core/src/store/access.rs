@@ -1,15 +1,17 @@
 //! Who may do what, and that every refusal is written down.
 
-use super::{Action, AuditEntry, AuditStatus, Journal};
+use super::{Action, AuditEntry, AuditStatus, Repository};
 use crate::domain::{Actor, FirmId};
 use crate::error::{Code, Error, Result};
 
-/// Refuses everybody but admins of `firm`, and audits the refusal. `operation` is a fixed word for what was asked.
+/// Refuses everybody but admins of `firm`, and audits the refusal. `operation` is a fixed word for
+/// what was asked.
 ///
 /// # Errors
-/// [`Code::NotAllowed`], whether or not the audit entry could be written; its source says if it could not.
+/// [`Code::NotAllowed`], whether or not the audit entry could be written; its source says if it
+/// could not.
 pub(crate) async fn require_admin(
-    journal: &Journal,
+    repository: &Repository,
     actor: &Actor,
     firm: &FirmId,
     operation: &'static str,
@@ -20,9 +22,9 @@ pub(crate) async fn require_admin(
     let reason = if actor.firm == *firm { "not_an_admin" } else { "another_firm" };
     let refused = Error::new(Code::NotAllowed).with("operation", operation).with("reason", reason);
     let entry = AuditEntry::by(&actor.id, Action::Denied, AuditStatus::Refused).error(&refused);
-    let mut unit = journal.unit(firm)?;
-    unit.audit(entry);
-    match journal.commit_or_conflict(&unit).await {
+    let mut transaction = repository.transaction(firm)?;
+    transaction.audit(entry);
+    match repository.commit_or_conflict(&transaction).await {
         Ok(_) => Err(refused),
         Err(error) => Err(refused.caused_by(error)),
     }

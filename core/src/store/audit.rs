@@ -1,7 +1,9 @@
-//! The audit log: every operation with time, actor, action, status and error details; append-only and chained.
+//! The audit log: every operation with time, actor, action, status and error details; append-only
+//! and chained.
 //!
-//! An entry's record is `audit/<sequence>`. Each entry holds the SHA-256 of the one before it, and `audit-head/head` holds the last sequence and
-//! hash, so that a changed, removed or inserted entry is found by [`AuditLog::verify`](crate::history::AuditLog::verify). Entries are written in
+//! An entry's record is `audit/<sequence>`. Each entry holds the SHA-256 of the one before it, and
+//! `audit-head/head` holds the last sequence and hash, so that a changed, removed or inserted entry
+//! is found by [`AuditLog::verify`](crate::history::AuditLog::verify). Entries are written in
 //! the same commit as what they tell of; they hold ids, codes and fixed words, never client data.
 
 use std::collections::BTreeMap;
@@ -9,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Journal, Unit};
+use super::{Repository, Transaction};
 use crate::domain::{ActorId, Timestamp};
 use crate::error::{ANSWER, Code, Error, Failure, Result};
 use crate::ports::{Expect, Key, Version, Write};
@@ -18,12 +20,12 @@ pub(crate) const ENTRIES: &str = "audit";
 pub(crate) const HEAD: &str = "audit-head";
 
 macro_rules! names {
-    ($(#[$doc:meta])* $type:ident { $( #[$vdoc:meta] $variant:ident $name:literal, )* }) => {
+    ($(#[$doc:meta])* $type:ident { $( $(#[$vdoc:meta])* $variant:ident $name:literal, )* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
-        pub enum $type { $( #[$vdoc] $variant, )* }
+        pub enum $type { $( $(#[$vdoc])* $variant, )* }
         impl $type {
             /// All of them.
             pub const ALL: &[Self] = &[ $( Self::$variant, )* ];
@@ -56,7 +58,8 @@ names! {
         Mapping "mapping",
         /// An admin decided whether a record in Clio is the one in doubt.
         Review "review",
-        /// A second record of what was created was found in Clio: which of them stays is for a person to decide.
+        /// A second record of what was created was found in Clio: which of them stays is for a
+        /// person to decide.
         SecondRecord "second_record",
         /// The operator said that the store lost records, or that they are all found again.
         Recovery "recovery",
@@ -84,7 +87,8 @@ names! {
         Reconcile "reconcile",
         /// The host said that it changed a matter's status itself.
         StatusChanged "status_changed",
-        /// A contact was changed in Clio or in CaseHug, and that is to be reviewed; or an admin decided.
+        /// A contact was changed in Clio or in CaseHug, and that is to be reviewed; or an admin
+        /// decided.
         ContactReview "contact_review",
         /// Keys were wrapped again.
         KeyRotation "key_rotation",
@@ -162,7 +166,8 @@ impl AuditEntry {
         self
     }
 
-    /// Adds what went wrong without ending what the entry tells of: `survived`, and what was answered.
+    /// Adds what went wrong without ending what the entry tells of: `survived`, and what was
+    /// answered.
     #[must_use]
     pub fn surviving(mut self, survived: &Failure) -> Self {
         self.details.insert(String::from("survived"), survived.code.clone());
@@ -225,23 +230,27 @@ pub(crate) struct Head {
     pub hash: String,
 }
 
-/// Adds the unit's entries to `writes`. Returns what the chain was built on.
-pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Write>) -> Result<Option<Version>> {
-    if unit.audits().is_empty() {
+/// Adds the transaction's entries to `writes`. Returns what the chain was built on.
+pub(crate) async fn append(
+    repository: &Repository,
+    transaction: &Transaction,
+    writes: &mut Vec<Write>,
+) -> Result<Option<Version>> {
+    if transaction.audits().is_empty() {
         return Ok(None);
     }
-    let key = Key::new(unit.firm(), HEAD, "head");
-    let stored = journal.get::<Head>(&key).await?;
+    let key = Key::new(transaction.firm(), HEAD, "head");
+    let stored = repository.get::<Head>(&key).await?;
     let (mut head, base) = match stored {
         Some(stored) => (stored.value, Some(stored.version)),
         None => (Head::default(), None),
     };
-    let at = journal.runtime().now();
-    for (index, entry) in unit.audits().iter().enumerate() {
+    let at = repository.runtime().now();
+    for (index, entry) in transaction.audits().iter().enumerate() {
         head.seq += 1;
         let record = AuditRecord {
             seq: head.seq,
-            id: format!("{}.{index}", unit.id()),
+            id: format!("{}.{index}", transaction.id()),
             at,
             actor: entry.actor.clone(),
             action: entry.action.name().to_owned(),
@@ -253,7 +262,7 @@ pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Writ
         let body = super::encode(&record)?;
         head.hash = hex::encode(Sha256::digest(body.as_bytes()));
         writes.push(Write::Put {
-            key: Key::new(unit.firm(), ENTRIES, id_of(head.seq)),
+            key: Key::new(transaction.firm(), ENTRIES, id_of(head.seq)),
             expect: Expect::Absent,
             version: Version(record.id),
             due_in: None,
@@ -261,7 +270,7 @@ pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Writ
         });
     }
     let expect = base.clone().map_or(Expect::Absent, Expect::Version);
-    let version = Version(format!("{}.head", unit.id()));
+    let version = Version(format!("{}.head", transaction.id()));
     writes.push(Write::Put { key, expect, version, due_in: None, body: super::encode(&head)? });
     Ok(Some(base.unwrap_or_else(|| Version(String::new()))))
 }

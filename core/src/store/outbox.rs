@@ -1,19 +1,21 @@
 //! The durable outbox: what must reach the host, at least once and in order.
 //!
-//! **Model.** An event belongs to a subject (a matter, or the connection). Its id is the subject plus a counter kept in the subject's
-//! own record, never a clock. Only the oldest unacknowledged event of a subject is *due*; reading it leases it to one reader (its due
-//! time moves to the lease's end), and acknowledging it makes the next one due. A reader that dies lets its lease run out and the
-//! event is given again: at least once, in order, never two of one subject at a time.
+//! **Model.** An event belongs to a subject (a matter, or the connection). Its id is the subject
+//! plus a counter kept in the subject's own record, never a clock. Only the oldest unacknowledged
+//! event of a subject is *due*; reading it leases it to one reader (its due time moves to the
+//! lease's end), and acknowledging it makes the next one due. A reader that dies lets its lease run
+//! out and the event is given again: at least once, in order, never two of one subject at a time.
 //!
-//! After a [restore](crate::api::ReviewOperations::begin_recovery) the counters may count again what the host has seen already, for other events. So the recovery is part of the ids that are given from
-//! then on: no id ever stands for two events.
+//! After a [restore](crate::api::ReviewOperations::begin_recovery) the counters may count again
+//! what the host has seen already, for other events. So the recovery is part of the ids that are
+//! given from then on: no id ever stands for two events.
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::progress::ProgressFeed;
-use super::{Journal, Unit};
+use super::{Repository, Transaction};
 use crate::clio::MatterStatus;
 use crate::domain::{ClientId, ClioId, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Error, Result};
@@ -78,7 +80,8 @@ pub enum EventBody {
         /// Clio said that it was deleted; otherwise it may only be hidden.
         deleted: bool,
     },
-    /// Clio executed a request long after it was given up, and so holds a record twice: an admin looks at them in Clio and deletes one.
+    /// Clio executed a request long after it was given up, and so holds a record twice: an admin
+    /// looks at them in Clio and deletes one.
     SecondRecord {
         /// `contact` or `matter`.
         step: String,
@@ -176,7 +179,8 @@ impl Event {
 pub struct OutboxEvent {
     /// The firm.
     pub firm: FirmId,
-    /// Stable id; the same when the event is given again. `None`: progress, which needs no acknowledgement and is not given again.
+    /// Stable id; the same when the event is given again. `None`: progress, which needs no
+    /// acknowledgement and is not given again.
     pub id: Option<String>,
     /// What happened.
     #[serde(rename = "event")]
@@ -195,22 +199,26 @@ fn event_id(subject: &str, number: u64) -> String {
     format!("{subject}#{number:012}")
 }
 
-/// Adds the unit's events to `writes`. Returns what the counters were.
-pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Write>) -> Result<Vec<Version>> {
-    let mut subjects: Vec<&str> = unit.events().iter().map(|event| event.subject.as_str()).collect();
+/// Adds the transaction's events to `writes`. Returns what the counters were.
+pub(crate) async fn append(
+    repository: &Repository,
+    transaction: &Transaction,
+    writes: &mut Vec<Write>,
+) -> Result<Vec<Version>> {
+    let mut subjects: Vec<&str> = transaction.events().iter().map(|event| event.subject.as_str()).collect();
     subjects.sort_unstable();
     subjects.dedup();
     let mut bases = Vec::new();
     for subject in subjects {
-        let key = Key::new(unit.firm(), COUNTERS, subject);
-        let stored = journal.get::<Counter>(&key).await?;
+        let key = Key::new(transaction.firm(), COUNTERS, subject);
+        let stored = repository.get::<Counter>(&key).await?;
         let mut counter = stored.as_ref().map(|stored| stored.value).unwrap_or_default();
-        for event in unit.events().iter().filter(|event| event.subject == subject) {
+        for event in transaction.events().iter().filter(|event| event.subject == subject) {
             counter.last += 1;
             writes.push(Write::Put {
-                key: Key::new(unit.firm(), EVENTS, event_id(subject, counter.last)),
+                key: Key::new(transaction.firm(), EVENTS, event_id(subject, counter.last)),
                 expect: Expect::Absent,
-                version: Version(format!("{}.{subject}#{}", unit.id(), counter.last)),
+                version: Version(format!("{}.{subject}#{}", transaction.id(), counter.last)),
                 due_in: (counter.last == counter.acked + 1).then_some(Duration::ZERO),
                 body: super::encode(&event.body)?,
             });
@@ -219,7 +227,7 @@ pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Writ
         writes.push(Write::Put {
             key,
             expect: base.clone().map_or(Expect::Absent, Expect::Version),
-            version: Version(format!("{}.{subject}", unit.id())),
+            version: Version(format!("{}.{subject}", transaction.id())),
             due_in: None,
             body: super::encode(&counter)?,
         });
@@ -231,16 +239,16 @@ pub(crate) async fn append(journal: &Journal, unit: &Unit, writes: &mut Vec<Writ
 /// Reads and acknowledges events.
 #[derive(Clone, Debug)]
 pub struct Outbox<'a> {
-    journal: &'a Journal,
+    repository: &'a Repository,
     progress: Option<&'a ProgressFeed>,
     stop: Stop,
 }
 
 impl<'a> Outbox<'a> {
-    /// The outbox in this journal.
+    /// The outbox in this repository.
     #[must_use]
-    pub fn new(journal: &'a Journal) -> Self {
-        Self { journal, progress: None, stop: Stop::default() }
+    pub fn new(repository: &'a Repository) -> Self {
+        Self { repository, progress: None, stop: Stop::default() }
     }
 
     /// Gives the progress of this process as well.
@@ -253,7 +261,8 @@ impl<'a> Outbox<'a> {
         Self { stop: stop.clone(), ..self }
     }
 
-    /// Leases up to `limit` events for `lease`, of one firm or of all. Waits up to `wait` for the first; an empty answer means that none came.
+    /// Leases up to `limit` events for `lease`, of one firm or of all. Waits up to `wait` for the
+    /// first; an empty answer means that none came.
     ///
     /// # Errors
     /// [`Code::StoreFailed`]. Events leased by a failed call are given again after `lease`.
@@ -264,57 +273,64 @@ impl<'a> Outbox<'a> {
         lease: Duration,
         wait: Duration,
     ) -> Result<Vec<OutboxEvent>> {
-        let runtime = self.journal.runtime();
+        let runtime = self.repository.runtime();
         let end = runtime.monotonic() + wait;
         loop {
             let scan = Scan::Due { firm: firm.cloned(), collection: EVENTS, limit };
             let mut events = self.progress.map(|progress| progress.take(firm, limit)).unwrap_or_default();
-            for record in self.journal.store().scan(&scan).await? {
-                let mut unit = self.journal.unit(&record.key.firm)?;
-                unit.put_off(&record, lease);
-                if !matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+            for record in self.repository.store().scan(&scan).await? {
+                let mut transaction = self.repository.transaction(&record.key.firm)?;
+                transaction.defer(&record, lease);
+                if !matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
                     // Another reader took it.
                     continue;
                 }
                 let Ok(body) = serde_json::from_str(&record.body) else {
-                    // It stays until a version of the SDK comes that knows it, and what comes after it of its subject waits.
+                    // It stays until a version of the SDK comes that knows it, and what comes after
+                    // it of its subject waits.
                     let Key { firm, id: event, .. } = &record.key;
-                    if self.journal.told().is_news(format!("event {firm} {event}"), Code::StoreCorrupt) {
+                    if self.repository.failures().is_news(format!("event {firm} {event}"), Code::StoreCorrupt) {
                         tracing::warn!(%firm, event, "this event cannot be read");
                     }
                     continue;
                 };
-                let epoch = super::epoch(self.journal, &record.key.firm).await?;
-                let id = epoch.map_or(record.key.id.clone(), |epoch| format!("{}{EPOCH}{epoch}", record.key.id));
+                let restore_generation = super::restore_generation(self.repository, &record.key.firm).await?;
+                let id = restore_generation
+                    .map_or(record.key.id.clone(), |generation| format!("{}{EPOCH}{generation}", record.key.id));
                 events.push(OutboxEvent { firm: record.key.firm, id: Some(id), body });
             }
             let left = runtime.monotonic().until(end);
             if !events.is_empty() || left.is_zero() {
                 return Ok(events);
             }
-            if self.stop.unless_told(runtime.sleep(left.min(POLL))).await.is_err() {
+            if self.stop.unless_stopped(runtime.sleep(left.min(POLL))).await.is_err() {
                 return Ok(events);
             }
         }
     }
 
-    /// Acknowledges an event: it is not given again, and the next of its subject becomes due. Acknowledging twice is no error.
+    /// Acknowledges an event: it is not given again, and the next of its subject becomes due.
+    /// Acknowledging twice is no error.
     ///
-    /// An id from before a [restore](crate::api::ReviewOperations::begin_recovery) changes nothing: under the number in it there may be another event now. What it stood for, if it is still
+    /// An id from before a [restore](crate::api::ReviewOperations::begin_recovery) changes nothing:
+    /// under the number in it there may be another event now. What it stood for, if it is still
     /// there, is given again under its new id.
     ///
     /// # Errors
-    /// [`Code::RecordUnknown`] when `id` is none, [`Code::SettingInvalid`] when an earlier event of its subject is not acknowledged yet; [`Code::StoreFailed`], after which it is safe to acknowledge again.
+    /// [`Code::RecordUnknown`] when `id` is none, [`Code::SettingInvalid`] when an earlier event of
+    /// its subject is not acknowledged yet; [`Code::StoreFailed`], after which it is safe to
+    /// acknowledge again.
     pub async fn ack(&self, firm: &FirmId, id: &str) -> Result<()> {
         let unknown = || Error::new(Code::RecordUnknown).with("type", "event");
-        let (id, epoch) = id.split_once(EPOCH).map_or((id, None), |(id, epoch)| (id, Some(epoch)));
+        let (id, restore_generation) =
+            id.split_once(EPOCH).map_or((id, None), |(id, restore_generation)| (id, Some(restore_generation)));
         let (subject, number) = id.rsplit_once('#').ok_or_else(unknown)?;
         let number: u64 = number.parse().map_err(|_| unknown())?;
         let counter_key = Key::new(firm, COUNTERS, subject);
         loop {
-            let counter = self.journal.get::<Counter>(&counter_key).await?;
+            let counter = self.repository.get::<Counter>(&counter_key).await?;
             // After the counter: what a recovery that begins now counts again, is a conflict below.
-            if super::epoch(self.journal, firm).await?.as_deref() != epoch {
+            if super::restore_generation(self.repository, firm).await?.as_deref() != restore_generation {
                 return Ok(());
             }
             let Some(counter) = counter else { return Err(unknown()) };
@@ -329,18 +345,18 @@ impl<'a> Outbox<'a> {
                     .with("argument", "id")
                     .with("reason", "earlier_event_first"));
             }
-            let mut unit = self.journal.unit(firm)?;
+            let mut transaction = self.repository.transaction(firm)?;
             let acked = Counter { acked: number, ..counter.value };
-            unit.put(counter_key.clone(), Expect::Version(counter.version), &acked)?;
+            transaction.put(counter_key.clone(), Expect::Version(counter.version), &acked)?;
             let key = Key::new(firm, EVENTS, id);
-            if let Some(event) = self.journal.store().get(&key).await? {
-                unit.delete(key, event.version);
+            if let Some(event) = self.repository.store().get(&key).await? {
+                transaction.delete(key, event.version);
             }
             let next = Key::new(firm, EVENTS, event_id(subject, number + 1));
-            if let Some(event) = self.journal.store().get(&next).await? {
-                unit.put_off(&event, Duration::ZERO);
+            if let Some(event) = self.repository.store().get(&next).await? {
+                transaction.defer(&event, Duration::ZERO);
             }
-            if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+            if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
                 return Ok(());
             }
         }
@@ -358,7 +374,7 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(60);
 
-    async fn told(journal: &Journal, firm: &FirmId, matters: &[&str]) {
+    async fn failures(repository: &Repository, firm: &FirmId, matters: &[&str]) {
         for matter in matters {
             let matter = MatterId::new(*matter).unwrap();
             let body = EventBody::RunFinished {
@@ -369,14 +385,14 @@ mod tests {
                 run: None,
                 at: None,
             };
-            let mut unit = journal.unit(firm).unwrap();
-            unit.event(Event::about_matter(&matter, body));
-            journal.commit_or_conflict(&unit).await.unwrap();
+            let mut transaction = repository.transaction(firm).unwrap();
+            transaction.event(Event::about_matter(&matter, body));
+            repository.commit_or_conflict(&transaction).await.unwrap();
         }
     }
 
-    async fn next(journal: &Journal) -> Vec<String> {
-        let events = Outbox::new(journal).next_events(None, 10, LEASE, Duration::ZERO).await.unwrap();
+    async fn next(repository: &Repository) -> Vec<String> {
+        let events = Outbox::new(repository).next_events(None, 10, LEASE, Duration::ZERO).await.unwrap();
         events.into_iter().filter_map(|event| event.id).collect()
     }
 
@@ -384,32 +400,32 @@ mod tests {
     async fn events_come_in_order_until_acknowledged_and_one_of_a_matter_at_a_time() {
         let runtime = VirtualRuntime::new(1);
         let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
-        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        let repository = Repository::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
         let firm = FirmId::new("firm").unwrap();
-        told(&journal, &firm, &["m1", "m1", "m2"]).await;
-        let first = next(&journal).await;
+        failures(&repository, &firm, &["m1", "m1", "m2"]).await;
+        let first = next(&repository).await;
         assert_eq!(first, ["matter/m1#000000000001", "matter/m2#000000000001"], "the second of m1 waits");
-        assert!(next(&journal).await.is_empty(), "leased");
+        assert!(next(&repository).await.is_empty(), "leased");
         runtime.advance(LEASE);
-        assert_eq!(next(&journal).await, first, "a reader that died: given again under the same ids");
-        let outbox = Outbox::new(&journal);
+        assert_eq!(next(&repository).await, first, "a reader that died: given again under the same ids");
+        let outbox = Outbox::new(&repository);
         assert_eq!(outbox.ack(&firm, "matter/m1#000000000002").await.unwrap_err().code(), Code::SettingInvalid);
         assert_eq!(outbox.ack(&firm, "matter/m1#000000000009").await.unwrap_err().code(), Code::RecordUnknown);
         outbox.ack(&firm, &first[0]).await.unwrap();
         outbox.ack(&firm, &first[0]).await.unwrap();
-        assert_eq!(next(&journal).await, ["matter/m1#000000000002"]);
+        assert_eq!(next(&repository).await, ["matter/m1#000000000002"]);
         outbox.ack(&firm, "matter/m1#000000000002").await.unwrap();
-        told(&journal, &firm, &["m1"]).await;
-        assert_eq!(next(&journal).await, ["matter/m1#000000000003"], "the counter goes on");
+        failures(&repository, &firm, &["m1"]).await;
+        assert_eq!(next(&repository).await, ["matter/m1#000000000003"], "the counter goes on");
     }
 
     #[tokio::test]
     async fn a_reader_that_waits_returns_when_nothing_comes() {
         let runtime = VirtualRuntime::new(1);
         let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
-        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        let repository = Repository::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
         let began = runtime.monotonic();
-        let events = Outbox::new(&journal).next_events(None, 1, LEASE, Duration::from_secs(2)).await.unwrap();
+        let events = Outbox::new(&repository).next_events(None, 1, LEASE, Duration::from_secs(2)).await.unwrap();
         assert!(events.is_empty());
         assert_eq!(began.until(runtime.monotonic()), Duration::from_secs(2));
     }
@@ -419,30 +435,30 @@ mod tests {
         let runtime = VirtualRuntime::new(1);
         let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
         let store = MemoryStore::new(Arc::clone(&shared));
-        let journal = Journal::new(Arc::new(store.clone()), shared);
+        let repository = Repository::new(Arc::new(store.clone()), shared);
         let firm = FirmId::new("firm").unwrap();
-        let outbox = Outbox::new(&journal);
-        told(&journal, &firm, &["m"]).await;
-        outbox.ack(&firm, &next(&journal).await[0]).await.unwrap();
+        let outbox = Outbox::new(&repository);
+        failures(&repository, &firm, &["m"]).await;
+        outbox.ack(&firm, &next(&repository).await[0]).await.unwrap();
         let backup = store.backup();
-        told(&journal, &firm, &["m"]).await;
-        let held = next(&journal).await;
+        failures(&repository, &firm, &["m"]).await;
+        let held = next(&repository).await;
         assert_eq!(held, ["matter/m#000000000002"]);
         store.restore(&backup);
         let actor = Actor { id: ActorId::new("a").unwrap(), firm: firm.clone(), role: Role::Admin };
         let config = crate::domain::SyncConfig::default();
-        crate::sync::recover(&journal, &actor, &config, Some(runtime.now())).await.unwrap();
-        told(&journal, &firm, &["m"]).await;
+        crate::sync::recover(&repository, &actor, &config, Some(runtime.now())).await.unwrap();
+        failures(&repository, &firm, &["m"]).await;
         outbox.ack(&firm, &held[0]).await.unwrap();
-        let fresh = next(&journal).await;
+        let fresh = next(&repository).await;
         assert!(fresh[0].starts_with("matter/m#000000000002@"), "the new one is still to be told: {fresh:?}");
         outbox.ack(&firm, "matter/m#000000000002@another").await.unwrap();
         outbox.ack(&firm, "matter/nobody#000000000001").await.unwrap();
         runtime.advance(LEASE);
-        assert_eq!(next(&journal).await, fresh);
+        assert_eq!(next(&repository).await, fresh);
         outbox.ack(&firm, &fresh[0]).await.unwrap();
         runtime.advance(LEASE);
-        assert!(next(&journal).await.is_empty());
+        assert!(next(&repository).await.is_empty());
     }
 
     #[tokio::test]
@@ -451,9 +467,9 @@ mod tests {
             let runtime = VirtualRuntime::new(1);
             let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
             let store = MemoryStore::new(Arc::clone(&shared));
-            let journal = Journal::new(Arc::new(store.clone()), shared);
+            let repository = Repository::new(Arc::new(store.clone()), shared);
             let firm = FirmId::new("firm").unwrap();
-            told(&journal, &firm, &["m1", "m1", "m2", "m2", "m3"]).await;
+            failures(&repository, &firm, &["m1", "m1", "m2", "m2", "m3"]).await;
             for id in ["matter/m1#000000000001", "matter/m2#000000000002"] {
                 let key = Key::new(&firm, EVENTS, id);
                 let was = store.get(&key).await.unwrap().unwrap();
@@ -462,11 +478,11 @@ mod tests {
                 let write = Write::Put { key, expect, version: Version(format!("x{id}")), due_in, body: body.into() };
                 assert!(matches!(store.commit(&[write]).await.unwrap(), Commit::Done { .. }));
             }
-            assert_eq!(next(&journal).await, ["matter/m2#000000000001", "matter/m3#000000000001"], "{body}");
-            Outbox::new(&journal).ack(&firm, "matter/m2#000000000001").await.unwrap();
+            assert_eq!(next(&repository).await, ["matter/m2#000000000001", "matter/m3#000000000001"], "{body}");
+            Outbox::new(&repository).ack(&firm, "matter/m2#000000000001").await.unwrap();
             for _ in 0..3 {
                 runtime.advance(LEASE);
-                assert_eq!(next(&journal).await, ["matter/m3#000000000001"], "{body}");
+                assert_eq!(next(&repository).await, ["matter/m3#000000000001"], "{body}");
             }
             let kept = ["matter/m1#000000000001", "matter/m1#000000000002", "matter/m2#000000000002"];
             for id in kept {

@@ -1,4 +1,5 @@
-//! Progress of long work: told to whoever reads the outbox at that moment, and to nobody else. Nothing of it is stored or acknowledged.
+//! Progress of long work: told to whoever reads the outbox at that moment, and to nobody else.
+//! Nothing of it is stored or acknowledged.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

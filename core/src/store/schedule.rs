@@ -1,24 +1,25 @@
 //! What is done for a firm from time to time, by whichever worker finds it due.
 //!
-//! A chore is one record, due when it is to be done. Who finds it moves its due time behind a lease, does it, and writes when it is due next. A crash in
-//! between repeats it, so each may be done twice. [`wake_in`] makes one due at once, in the commit of what made it necessary; woken while it is
-//! being done, it is done again.
+//! A maintenance task is one record, due when it is to be done. Who finds it moves its due time
+//! behind a lease, does it, and writes when it is due next. A crash in between repeats it, so each
+//! may be done twice. [`wake_in`] makes one due at once, in the commit of what made it necessary;
+//! woken while it is being done, it is done again.
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Journal, Stored, Unit};
+use super::{Repository, Transaction, Versioned};
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Result};
 use crate::ports::{Expect, Key};
 
-pub(crate) const CHORES: &str = "chore";
+pub(crate) const MAINTENANCE: &str = "chore";
 pub(crate) const RELEASES: &str = "release";
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Chore {
+pub(crate) enum MaintenanceTask {
     /// Looking after the subscriptions.
     Subscriptions,
     /// Asking what was changed.
@@ -37,7 +38,7 @@ pub(crate) enum Chore {
     Grants,
 }
 
-impl Chore {
+impl MaintenanceTask {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Subscriptions => "subscriptions",
@@ -52,14 +53,15 @@ impl Chore {
     }
 
     fn key(self, firm: &FirmId) -> Key {
-        Key::new(firm, CHORES, self.name())
+        Key::new(firm, MAINTENANCE, self.name())
     }
 }
 
 /// `chore/<kind>`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    pub chore: Chore,
+    #[serde(rename = "chore")]
+    pub task: MaintenanceTask,
     /// Poll: everything changed before this, on Clio's clock, is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Timestamp>,
@@ -70,60 +72,79 @@ pub(crate) struct Progress {
     pub failures: u32,
 }
 
-/// When a chore is done next, `None`: when it is woken.
+/// When a maintenance task is done next, `None`: when it is woken.
 pub(crate) type Next = Option<Duration>;
 
-/// Makes a chore due at once.
-pub(crate) async fn wake_in(journal: &Journal, unit: &mut Unit, chore: Chore) -> Result<()> {
-    wake_after(journal, unit, chore, Duration::ZERO).await
+/// Makes a maintenance task due at once.
+pub(crate) async fn schedule_now(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    task: MaintenanceTask,
+) -> Result<()> {
+    schedule_within(repository, transaction, task, Duration::ZERO).await
 }
 
-/// Makes a chore due this much later, unless it is due before that.
-pub(crate) async fn wake_after(journal: &Journal, unit: &mut Unit, chore: Chore, wait: Duration) -> Result<()> {
-    let key = chore.key(unit.firm());
-    let Some(Stored { value: mut progress, version, due_at }) = journal.get::<Progress>(&key).await? else {
-        let progress = Progress { chore, cursor: None, after: None, failures: 0 };
-        unit.put_due(key, Expect::Absent, Some(wait), &progress)?;
+/// Makes a maintenance task due this much later, unless it is due before that.
+pub(crate) async fn schedule_within(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    task: MaintenanceTask,
+    wait: Duration,
+) -> Result<()> {
+    let key = task.key(transaction.firm());
+    let Some(Versioned { value: mut progress, version, due_at }) = repository.get::<Progress>(&key).await? else {
+        let progress = Progress { task, cursor: None, after: None, failures: 0 };
+        transaction.put_due(key, Expect::Absent, Some(wait), &progress)?;
         return Ok(());
     };
     if let Some(due_at) = due_at.filter(|_| !wait.is_zero())
-        && due_at <= journal.store_now().await? + wait
+        && due_at <= repository.store_now().await? + wait
     {
         // It need not be written, but must not be done and put to rest in this moment.
-        unit.check(key, Expect::Version(version));
+        transaction.check(key, Expect::Version(version));
         return Ok(());
     }
     progress.begin_anew();
-    unit.put_due(key, Expect::Version(version), Some(wait), &progress)?;
+    transaction.put_due(key, Expect::Version(version), Some(wait), &progress)?;
     Ok(())
 }
 
-/// For the commit of a link to a matter that is known as of `seen`, on Clio's clock. Whoever linked it may have stood still since Clio answered, and no poll finds what was
-/// changed after that and before the poll's place: then all links are asked after.
-pub(crate) async fn sweep_if_passed(journal: &Journal, unit: &mut Unit, seen: Timestamp) -> Result<()> {
-    let key = Chore::Poll.key(unit.firm());
-    let polled = match journal.get::<Progress>(&key).await {
+/// For the commit of a link to a matter that is known as of `seen`, on Clio's clock. Whoever linked
+/// it may have stood still since Clio answered, and no poll finds what was changed after that and
+/// before the poll's place: then all links are asked after.
+pub(crate) async fn sweep_if_passed(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    seen: Timestamp,
+) -> Result<()> {
+    let key = MaintenanceTask::Poll.key(transaction.firm());
+    let polled = match repository.get::<Progress>(&key).await {
         // A newer SDK's: that one polls.
         Err(error) if error.code() == Code::StoreCorrupt => return Ok(()),
         polled => polled?,
     };
-    let Some(Stored { value, version, .. }) = polled else {
-        unit.check(key, Expect::Absent);
+    let Some(Versioned { value, version, .. }) = polled else {
+        transaction.check(key, Expect::Absent);
         return Ok(());
     };
     // Not if it moves on in this moment.
-    unit.check(key, Expect::Version(version));
+    transaction.check(key, Expect::Version(version));
     if value.cursor.is_some_and(|cursor| seen < cursor) {
-        wake_in(journal, unit, Chore::Sweep).await?;
+        schedule_now(repository, transaction, MaintenanceTask::Sweep).await?;
     }
     Ok(())
 }
 
-/// Whether a chore is due before this much time has passed.
-pub(crate) async fn is_due_within(journal: &Journal, firm: &FirmId, chore: Chore, wait: Duration) -> Result<bool> {
-    let due_at = journal.store().get(&chore.key(firm)).await?.and_then(|record| record.due_at);
+/// Whether a maintenance task is due before this much time has passed.
+pub(crate) async fn is_due_within(
+    repository: &Repository,
+    firm: &FirmId,
+    task: MaintenanceTask,
+    wait: Duration,
+) -> Result<bool> {
+    let due_at = repository.store().get(&task.key(firm)).await?.and_then(|record| record.due_at);
     let Some(due_at) = due_at else { return Ok(false) };
-    Ok(due_at <= journal.store_now().await? + wait)
+    Ok(due_at <= repository.store_now().await? + wait)
 }
 
 impl Progress {
@@ -134,14 +155,14 @@ impl Progress {
     }
 }
 
-/// `release/parked`: jobs that were parked under an older generation of the connection are due.
+/// `release/blocked`: jobs that were blocked under an older generation of the connection are due.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Release {}
 
 /// Adds a release to a commit that raises the connection's generation.
-pub(crate) async fn release_in(journal: &Journal, unit: &mut Unit) -> Result<()> {
-    let key = Key::new(unit.firm(), RELEASES, "parked");
-    let known = journal.store().get(&key).await?;
+pub(crate) async fn release_in(repository: &Repository, transaction: &mut Transaction) -> Result<()> {
+    let key = Key::new(transaction.firm(), RELEASES, "parked");
+    let known = repository.store().get(&key).await?;
     let expect = known.map_or(Expect::Absent, |record| Expect::Version(record.version));
-    unit.put_due(key, expect, Some(Duration::ZERO), &Release {}).map(|_| ())
+    transaction.put_due(key, expect, Some(Duration::ZERO), &Release {}).map(|_| ())
 }

@@ -1,31 +1,32 @@
 //! The contact: link an existing one of the same email, else create.
 //!
-//! An existing contact is linked and never changed. The search is a wildcard over a dozen fields, so every address of every answer is
-//! compared exactly (`dedupe`). Two clients of one email meet in the `contact-key` records of that address: the second one waits for,
-//! and then shares, the first one's contact, if it may be the same person (`same_email`).
+//! An existing contact is linked and never changed. The search is a wildcard over a dozen fields,
+//! so every address of every answer is compared exactly (`dedupe`). Two clients of one email meet
+//! in the `contact-key` records of that address: the second one waits for, and then shares, the
+//! first one's contact, if it may be the same person (`same_email`).
 
 use super::create::{Asked, Creation, Resolved};
 use super::driver::Driver;
 use super::plan::PlannedContact;
 use super::recovery::Recovery;
 use super::same_email::{Choice, Sought, choose, named};
-use super::{known, repeated};
-use crate::calls::call::Caller;
+use super::{duplicate_check, plan_input};
+use crate::calls::call::ApiClient;
 use crate::calls::refused;
 use crate::clio::{Contact, NewContact, contacts};
 use crate::contact_review::note_known;
 use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
 use crate::domain::{Address, ClientId, ClioId};
 use crate::error::{Code, Error, Result};
-use crate::links::dedupe::{Probe, SentContact};
+use crate::links::dedupe::{Lookup, SentContact};
+use crate::links::link_record::{ContactKey, How, Intent, LinkRecord, Owner};
 use crate::links::names::Name;
-use crate::links::things::{ContactKey, How, Intent, Owner, Thing};
-use crate::links::{dedupe, intent, things};
+use crate::links::{dedupe, intent, link_record};
 use crate::ports::Expect;
-use crate::store::{Action, AuditStatus, Stored};
+use crate::store::{Action, AuditStatus, Versioned};
 
 /// How often a step starts over because another run was faster.
-const MOST_TURNS: usize = 4;
+const MOST_ATTEMPTS: usize = 4;
 
 impl Driver<'_> {
     pub(crate) async fn contact(&mut self, planned: PlannedContact) -> Result<StepReport> {
@@ -34,16 +35,16 @@ impl Driver<'_> {
             self.unless_gone(StepKind::Contact, clio).await?;
             return Ok(StepReport::done(StepKind::Contact, client, StepOutcome::Unchanged, Some(clio)));
         }
-        let email = known::email_digests(self.ctx, self.firm, self.intake).await?;
+        let email = plan_input::email_digests(self.ctx, self.firm, self.intake).await?;
         let mut recovery = self.recovery;
         // What an admin said of an intent is true after it was released.
         let mut not = Vec::new();
-        for _ in 0..MOST_TURNS {
-            let key = things::contact_key(&self.order.links, client);
+        for _ in 0..MOST_ATTEMPTS {
+            let key = link_record::contact_key(&self.order.scope, client);
             let mut asked = Asked { version: None, not: not.clone() };
-            if let Some(stored) = self.ctx.journal.get::<Thing>(&key).await? {
+            if let Some(stored) = self.ctx.repository.get::<LinkRecord>(&key).await? {
                 match stored.value {
-                    Thing::Link(link) => {
+                    LinkRecord::Link(link) => {
                         return Ok(StepReport::done(
                             StepKind::Contact,
                             client,
@@ -51,17 +52,18 @@ impl Driver<'_> {
                             Some(link.clio),
                         ));
                     }
-                    Thing::Intent(intent) if intent.question && intent.chosen().is_none() => {
+                    LinkRecord::Intent(intent) if intent.question && intent.chosen().is_none() => {
                         asked.not.extend(intent.excluded());
                         asked.version = Some(stored.version);
                     }
-                    Thing::Intent(ref intent) => {
+                    LinkRecord::Intent(ref intent) => {
                         let excluded = intent.excluded().to_vec();
                         let answered = recovery.is_some_and(|recovery| recovery.is_answered_by(intent));
                         match self.resolve_contact(client, stored).await? {
                             Resolved::Linked(step) => return Ok(step),
                             Resolved::Released => {
-                                // Clio was asked, or an admin: what the store lost is no reason to ask once more.
+                                // Clio was asked, or an admin: what the store lost is no reason to
+                                // ask once more.
                                 recovery = recovery.filter(|_| !answered);
                                 not.extend(excluded);
                                 continue;
@@ -101,30 +103,30 @@ impl Driver<'_> {
             email: client.address().map(|address| address.shown()),
             phone: client.number(),
         };
-        let key = things::contact_key(&self.order.links, &client.id);
-        let companion = place.map(|place| things::email_key(&self.order.links, place));
+        let key = link_record::contact_key(&self.order.scope, &client.id);
+        let email_index = place.map(|place| link_record::email_key(&self.order.scope, place));
         let request = contacts::create(&NewContact {
             first_name: &sent.first_name,
             last_name: &sent.last_name,
             email: sent.email.as_deref(),
             phone: sent.phone.as_deref(),
         });
-        let speaker = ContactKey { client: client.id.clone() };
-        let companion = companion.map(|key| (key, speaker));
+        let canonical = ContactKey { client: client.id.clone() };
+        let email_index = email_index.map(|key| (key, canonical));
         let email = place.map(str::to_owned);
         if let Some(recovery) = recovery {
-            self.intend_again(recovery, &key, companion.as_ref(), &sent, email, asked).await?;
+            self.intend_again(recovery, &key, email_index.as_ref(), &sent, email, asked).await?;
             return Ok(None);
         }
         if asked.version.is_some() {
             // Nobody needs to answer it any more.
-            let mut unit = self.unit()?;
-            self.close_question_in(&mut unit, &key).await?;
-            self.commit_unit(&unit).await?;
+            let mut transaction = self.transaction()?;
+            self.close_question_in(&mut transaction, &key).await?;
+            self.commit_unit(&transaction).await?;
         }
-        match self.create(&key, companion.as_ref(), &sent, email, asked, &request?).await? {
+        match self.create(&key, email_index.as_ref(), &sent, email, asked, &request?).await? {
             Creation::Raced => Ok(None),
-            Creation::Doubt => match self.ctx.journal.get::<Thing>(&key).await? {
+            Creation::Doubt => match self.ctx.repository.get::<LinkRecord>(&key).await? {
                 Some(stored) => match self.resolve_contact(&client.id, stored).await? {
                     Resolved::Linked(step) => Ok(Some(step)),
                     Resolved::Released => Ok(None),
@@ -146,7 +148,7 @@ impl Driver<'_> {
         &mut self,
         client: &ClientId,
         found: Found<'_>,
-        intent: &Stored<Intent>,
+        intent: &Versioned<Intent>,
         in_doubt: bool,
     ) -> Result<Option<StepReport>> {
         let Found { clio, shown, how, notes, matches } = found;
@@ -156,28 +158,34 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::ContactLinked),
         };
         let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio)).noting(notes.clone());
-        let key = things::contact_key(&self.order.links, client);
-        for _ in 0..MOST_TURNS {
-            let mut unit = self.unit()?;
+        let key = link_record::contact_key(&self.order.scope, client);
+        for _ in 0..MOST_ATTEMPTS {
+            let mut transaction = self.transaction()?;
             if in_doubt {
-                self.look_after_doubt_in(&mut unit, &key, intent).await?;
+                self.look_after_doubt_in(&mut transaction, &key, intent).await?;
             } else if how != How::Linked && intent.value.email.is_some() {
                 // Clio's search may not have shown yet what somebody else had just created.
-                let wait = self.ctx.config.second_look();
-                repeated::look_again_in(self.ctx, &mut unit, &self.order.links, &key, intent, wait).await?;
+                let wait = self.ctx.config.recheck_after();
+                duplicate_check::look_again_in(self.ctx, &mut transaction, &self.order.scope, &key, intent, wait)
+                    .await?;
             }
             if how != How::Created {
-                self.close_question_in(&mut unit, &key).await?;
+                self.close_question_in(&mut transaction, &key).await?;
             }
-            unit.put(key.clone(), Expect::Version(intent.version.clone()), &self.link(clio, how, notes.clone()))?;
-            self.own_contact(&mut unit, clio, shown, client).await?;
+            transaction.put(
+                key.clone(),
+                Expect::Version(intent.version.clone()),
+                &self.link(clio, how, notes.clone()),
+            )?;
+            self.own_contact(&mut transaction, clio, shown, client).await?;
             let entry = self.audit(action, AuditStatus::Ok, &step);
-            unit.audit(if matches > 1 { entry.with("matches", matches) } else { entry });
-            if self.commit(unit, &step).await? {
+            transaction.audit(if matches > 1 { entry.with("matches", matches) } else { entry });
+            if self.commit(transaction, &step).await? {
                 return Ok(Some(step));
             }
-            // Another run resolved it meanwhile; or it was the look, or its chore, that was written in this moment.
-            let now = self.ctx.journal.store().get(&key).await?;
+            // Another run resolved it meanwhile; or it was the look, or its maintenance task, that
+            // was written in this moment.
+            let now = self.ctx.repository.store().get(&key).await?;
             if now.is_none_or(|now| now.version != intent.version) {
                 break;
             }
@@ -186,9 +194,15 @@ impl Driver<'_> {
     }
 
     /// Looks in Clio for what an open intent may have created.
-    pub(crate) async fn resolve_contact(&mut self, client: &ClientId, stored: Stored<Thing>) -> Result<Resolved> {
-        let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
-        let doubt = Stored { value: intent, version: version.clone(), due_at };
+    pub(crate) async fn resolve_contact(
+        &mut self,
+        client: &ClientId,
+        stored: Versioned<LinkRecord>,
+    ) -> Result<Resolved> {
+        let Versioned { value: LinkRecord::Intent(intent), version, due_at } = stored else {
+            return Ok(Resolved::Released);
+        };
+        let doubt = Versioned { value: intent, version: version.clone(), due_at };
         let intent = &doubt.value;
         if let Some(chosen) = intent.chosen().cloned() {
             let clio = chosen.clio;
@@ -196,9 +210,9 @@ impl Driver<'_> {
                 Some(shown) if shown.is_person() => shown,
                 other => {
                     let wrong = if other.is_some() { "no_person" } else { "not_found" };
-                    let key = things::contact_key(&self.order.links, client);
-                    let undecided = Stored {
-                        value: Thing::Intent(Intent { decision: chosen.taken_back(), ..doubt.value }),
+                    let key = link_record::contact_key(&self.order.scope, client);
+                    let undecided = Versioned {
+                        value: LinkRecord::Intent(Intent { decision: chosen.taken_back(), ..doubt.value }),
                         version,
                         due_at,
                     };
@@ -210,10 +224,10 @@ impl Driver<'_> {
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentContact =
-            intent::open_intent(self.ctx, &things::contact_key(&self.order.links, client), intent).await?;
-        let asked_at = self.ctx.journal.store_now().await?;
+            intent::open_intent(self.ctx, &link_record::contact_key(&self.order.scope, client), intent).await?;
+        let asked_at = self.ctx.repository.store_now().await?;
         let since = intent::created_after(self.ctx, intent, due_at).await?;
-        let created = self.caller.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
+        let created = self.client_api.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
         let mut of_email = Vec::new();
         let mut searched = Vec::new();
         if let Some(email) = &sent.email {
@@ -224,62 +238,65 @@ impl Driver<'_> {
             };
             of_email = candidates(&created);
             if of_email.iter().all(|candidate| !candidate.agrees) {
-                searched = search_persons(&self.caller, email).await?;
+                searched = search_persons(&self.client_api, email).await?;
                 let more: Vec<_> = candidates(&searched).into_iter().filter(|one| !of_email.contains(one)).collect();
                 of_email.extend(more);
             }
         }
         let mut notes = Vec::new();
-        let probe = match choose(&of_email, self.settings.on_name_mismatch) {
+        let lookup = match choose(&of_email, self.settings.on_name_mismatch) {
             Choice::This(clio, said) => {
                 notes = said;
-                Probe::Found(clio)
+                Lookup::Found(clio)
             }
-            Choice::Ask(candidates) => Probe::Review(candidates),
-            // It would have been found by its email, unless it was sent with another one: what was sent was lost with the intent.
+            Choice::Ask(candidates) => Lookup::Review(candidates),
+            // It would have been found by its email, unless it was sent with another one: what was
+            // sent was lost with the intent.
             Choice::Nobody if sent.email.is_some() && (!intent.is_recovered() || mutated!(CorrectedClient)) => {
-                Probe::Miss
+                Lookup::Miss
             }
             Choice::Nobody => {
                 let free = self.free_contacts(&created, intent).await?;
                 let after = intent::created_after(self.ctx, intent, due_at).await?;
-                after.probe(|after| {
+                after.lookup(|after| {
                     let of_email = |contact: &&&Contact| of_email.iter().any(|one| one.clio == contact.id);
                     let renamed = free.iter().filter(|contact| dedupe::is_after(contact.created_at, after));
-                    // Of the email and of another name: ours perhaps, if the client was called otherwise then.
+                    // Of the email and of another name: ours perhaps, if the client was called
+                    // otherwise then.
                     match renamed.filter(of_email).map(|contact| contact.id).collect::<Vec<_>>() {
                         renamed if renamed.is_empty() => {
-                            dedupe::probe_contact(&sent, &free, after, intent.is_recovered())
+                            dedupe::lookup_contact(&sent, &free, after, intent.is_recovered())
                         }
-                        renamed => Probe::Review(renamed),
+                        renamed => Lookup::Review(renamed),
                     }
                 })
             }
         };
-        match probe {
-            Probe::Found(clio) => {
+        match lookup {
+            Lookup::Found(clio) => {
                 let after = intent::created_after(self.ctx, intent, due_at).await?;
                 let shown = created.iter().chain(&searched).find(|contact| contact.id == clio);
                 let ours = dedupe::is_after(shown.and_then(|contact| contact.created_at), after.certain);
                 let how = if ours { How::Recovered } else { How::Linked };
-                // Of the same email, but with another name: somebody else made it, and ours may come yet.
+                // Of the same email, but with another name: somebody else made it, and ours may
+                // come yet.
                 let another = shown.is_some_and(|shown| !dedupe::is_contact(&sent, shown));
                 let found = Found { clio, shown, how, notes, matches: of_email.len() };
                 let step = self.link_contact(client, found, &doubt, another).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
-            Probe::Review(candidates) => {
+            Lookup::Review(candidates) => {
                 let of_name = of_email.iter().any(|one| candidates.contains(&one.clio));
-                let intent = (things::contact_key(&self.order.links, client), version);
+                let intent = (link_record::contact_key(&self.order.scope, client), version);
                 Err(if of_name {
                     self.name_differs(client, candidates, intent)
                 } else {
                     self.needs_review(StepKind::Contact, client, candidates, intent)
                 })
             }
-            Probe::Miss => {
-                let key = things::contact_key(&self.order.links, client);
-                self.release_if_quiet(&key, &doubt, asked_at).await
+            Lookup::Miss => {
+                let key = link_record::contact_key(&self.order.scope, client);
+                self.release_if_settled(&key, &doubt, asked_at).await
             }
         }
     }
@@ -288,7 +305,9 @@ impl Driver<'_> {
     async fn free_contacts<'a>(&self, contacts: &'a [Contact], intent: &Intent) -> Result<Vec<&'a Contact>> {
         let mut free = Vec::new();
         for contact in contacts {
-            let owner = things::is_owned(&self.ctx.journal, &self.order.links, things::CONTACTS, contact.id).await?;
+            let owner =
+                link_record::is_owned(&self.ctx.repository, &self.order.scope, link_record::CONTACTS, contact.id)
+                    .await?;
             if owner.is_none() && !intent.excludes(contact.id) {
                 free.push(contact);
             }
@@ -296,22 +315,23 @@ impl Driver<'_> {
         Ok(free)
     }
 
-    /// Notes whose contact this is, unless another CaseHug client's: contacts of one email may be shared.
+    /// Notes whose contact this is, unless another CaseHug client's: contacts of one email may be
+    /// shared.
     pub(crate) async fn own_contact(
         &self,
-        unit: &mut crate::store::Unit,
+        transaction: &mut crate::store::Transaction,
         clio: ClioId,
         shown: Option<&Contact>,
         client: &ClientId,
     ) -> Result<()> {
         if let Some(shown) = shown {
-            note_known(&self.ctx.journal, &self.ctx.keyring, unit, &self.order.links, shown).await?;
+            note_known(&self.ctx.repository, &self.ctx.keyring, transaction, &self.order.scope, shown).await?;
         }
-        let key = things::owner_key(&self.order.links, things::CONTACTS, clio);
-        match things::is_owned(&self.ctx.journal, &self.order.links, things::CONTACTS, clio).await? {
-            Some(version) => unit.check(key, Expect::Version(version)),
+        let key = link_record::owner_key(&self.order.scope, link_record::CONTACTS, clio);
+        match link_record::is_owned(&self.ctx.repository, &self.order.scope, link_record::CONTACTS, clio).await? {
+            Some(version) => transaction.check(key, Expect::Version(version)),
             None => {
-                unit.put(key, Expect::Absent, &Owner { owner: client.to_string() })?;
+                transaction.put(key, Expect::Absent, &Owner { owner: client.to_string() })?;
             }
         }
         Ok(())
@@ -328,11 +348,12 @@ struct Found<'a> {
     matches: usize,
 }
 
-/// Persons in which this address occurs somehow. An international domain may stand in Clio in either spelling.
-pub(crate) async fn search_persons(caller: &Caller<'_>, email: &str) -> Result<Vec<Contact>> {
-    let mut found = caller.all_pages(contacts::search_email(email)).await.map_err(refused)?;
+/// Persons in which this address occurs somehow. An international domain may stand in Clio in
+/// either spelling.
+pub(crate) async fn search_persons(client_api: &ApiClient<'_>, email: &str) -> Result<Vec<Contact>> {
+    let mut found = client_api.all_pages(contacts::search_email(email)).await.map_err(refused)?;
     if let Some(other) = Address::parse(email).and_then(|address| address.other_spelling()) {
-        found.extend(caller.all_pages(contacts::search_email(&other)).await.map_err(refused)?);
+        found.extend(client_api.all_pages(contacts::search_email(&other)).await.map_err(refused)?);
     }
     Ok(found)
 }

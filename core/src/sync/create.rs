@@ -1,6 +1,6 @@
 //! What the contact and the matter share: the beats of a creation, and what becomes of its intent.
 
-use super::repeated;
+use super::duplicate_check;
 use crate::calls::refused;
 use crate::links::intent;
 use core::time::Duration;
@@ -14,12 +14,13 @@ use crate::connection::Connection;
 use crate::domain::report::{Note, StepReport};
 use crate::domain::{ClioId, Timestamp};
 use crate::error::{ANSWER, Code, Error, Failure, Result, Retry};
-use crate::links::things;
-use crate::links::things::{ContactKey, Decided, How, Intent, Link, Thing, committed_at};
+use crate::links::link_record;
+use crate::links::link_record::{ContactKey, Decided, How, Intent, Link, LinkRecord, committed_at};
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::store::{Stored, Unit};
+use crate::store::{Transaction, Versioned};
 
-/// How long it is before Clio is asked about a creation in doubt for the second time. After that each wait is as long as all before it.
+/// How long it is before Clio is asked about a creation in doubt for the second time. After that
+/// each wait is as long as all before it.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 /// How often in a row a creation is sent that Clio does not carry out, before that is a failure.
@@ -54,7 +55,7 @@ impl Asked {
 /// What became of a creating request.
 pub(crate) enum Creation<A> {
     /// Clio answered; this is the intent.
-    Created(A, Box<Stored<Intent>>),
+    Created(A, Box<Versioned<Intent>>),
     /// It may have been executed.
     Doubt,
     /// Another run holds the key.
@@ -62,11 +63,12 @@ pub(crate) enum Creation<A> {
 }
 
 impl Driver<'_> {
-    /// Beats 1 and 2 of a creation: commits the intent and sends, as often as it is certain that nothing was executed.
+    /// Beats 1 and 2 of a creation: commits the intent and sends, as often as it is certain that
+    /// nothing was executed.
     pub(crate) async fn create<A, N: serde::Serialize>(
         &mut self,
         key: &Key,
-        companion: Option<&(Key, ContactKey)>,
+        email_index: Option<&(Key, ContactKey)>,
         natural: &N,
         email: Option<String>,
         asked: &Asked,
@@ -75,18 +77,18 @@ impl Driver<'_> {
         let config = self.ctx.config;
         let mut patience = Patience::default();
         let mut current: Option<Version> = None;
-        let quiet = config.quiet();
+        let late_window = config.late_execution_window();
         let mut sends = 0;
         let rounds = core::mem::take(&mut self.rounds) + 1;
         loop {
-            let turn = self.caller.ready().await?;
+            let turn = self.client_api.ready().await?;
             sends += 1;
             let connection = turn.grant.connection.id.clone();
             let intent = Intent {
                 sealed: intent::seal_natural_key(self.ctx, key, &connection, natural).await?,
                 connection,
                 clio_at: self.ctx.clio.clio_now(),
-                quiet_ms: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX),
+                late_window_ms: u64::try_from(late_window.as_millis()).unwrap_or(u64::MAX),
                 committed_at: None,
                 sends,
                 rounds,
@@ -96,20 +98,21 @@ impl Driver<'_> {
                 question: false,
             };
             let not_after = self.ctx.runtime.monotonic() + config.send_window;
-            let mut unit = self.unit_before_sending()?;
+            let mut transaction = self.unit_before_sending()?;
             // What it is sealed with must not go in this moment.
-            unit.check(Connection::key(self.firm), Expect::Version(turn.grant.connection_version.clone()));
+            transaction.check(Connection::key(self.firm), Expect::Version(turn.grant.connection_version.clone()));
             let expect = current.clone().map_or_else(|| asked.expect(), Expect::Version);
-            let version = unit.put_due(key.clone(), expect, Some(quiet), &Thing::Intent(intent.clone()))?;
-            if let (None, Some((key, value))) = (&current, companion) {
-                let was = if mutated!(ContactKeyAbsent) { self.ctx.journal.store().get(key).await? } else { None };
-                unit.put(key.clone(), was.map_or(Expect::Absent, |was| Expect::Version(was.version)), value)?;
+            let version =
+                transaction.put_due(key.clone(), expect, Some(late_window), &LinkRecord::Intent(intent.clone()))?;
+            if let (None, Some((key, value))) = (&current, email_index) {
+                let was = if mutated!(ContactKeyAbsent) { self.ctx.repository.store().get(key).await? } else { None };
+                transaction.put(key.clone(), was.map_or(Expect::Absent, |was| Expect::Version(was.version)), value)?;
             }
             // It begins where it is awaited.
-            let sending = self.caller.send_once(turn, request, Some(not_after));
+            let sending = self.client_api.send_once(turn, request, Some(not_after));
             let sending =
                 if mutated!(IntentBeforeSend) { Either::Left(ready(sending.await)) } else { Either::Right(sending) };
-            let committed_at = match self.commit_unit(&unit).await? {
+            let committed_at = match self.commit_unit(&transaction).await? {
                 Commit::Done { at } => at,
                 Commit::Conflict => return Ok(Creation::Raced),
             };
@@ -117,16 +120,16 @@ impl Driver<'_> {
             let failed = match sending.await {
                 Ok(answer) => {
                     let intent = Intent { committed_at: Some(committed_at), ..intent };
-                    return Ok(Creation::Created(answer, Box::new(Stored { value: intent, version, due_at: None })));
+                    return Ok(Creation::Created(answer, Box::new(Versioned { value: intent, version, due_at: None })));
                 }
                 Err(failed) => failed,
             };
             match executed(&failed.failure) {
                 perhaps @ (Executed::Perhaps | Executed::PerhapsEnded) => {
                     let cause = refused(failed.failure);
-                    self.caller.note_doubt(&cause);
-                    let mut unit = self.unit()?;
-                    let thing = Thing::Intent(Intent {
+                    self.client_api.note_doubt(&cause);
+                    let mut transaction = self.transaction()?;
+                    let link_record = LinkRecord::Intent(Intent {
                         committed_at: Some(committed_at),
                         cause: Some(Box::new(Failure::from(&cause))),
                         ..intent
@@ -135,16 +138,16 @@ impl Driver<'_> {
                         // From now on nothing is executed any more; what was may not be listed yet.
                         Executed::PerhapsEnded => Duration::ZERO,
                         // Quiet when it would have been, and not a moment earlier.
-                        _ => self.ctx.journal.store_now().await?.until(committed_at + quiet),
+                        _ => self.ctx.repository.store_now().await?.until(committed_at + late_window),
                     };
-                    unit.put_due(key.clone(), Expect::Version(version), Some(due), &thing)?;
-                    self.commit_unit(&unit).await?;
+                    transaction.put_due(key.clone(), Expect::Version(version), Some(due), &link_record)?;
+                    self.commit_unit(&transaction).await?;
                     return Ok(Creation::Doubt);
                 }
                 Executed::No => {
-                    if let Err(failure) = self.caller.wait_to_repeat(&mut patience, failed).await {
-                        let unit = self.releasing(key, companion.map(|(key, _)| key), version).await?;
-                        self.commit_unit(&unit).await?;
+                    if let Err(failure) = self.client_api.wait_to_repeat(&mut patience, failed).await {
+                        let transaction = self.releasing(key, email_index.map(|(key, _)| key), version).await?;
+                        self.commit_unit(&transaction).await?;
                         return Err(refused(failure));
                     }
                 }
@@ -152,28 +155,32 @@ impl Driver<'_> {
         }
     }
 
-    /// Releases an intent that was not found, if whatever it created had to be listed when Clio was asked (`asked_at`, on the store's clock): it was quiet an
-    /// `index_delay` before that. Else says when to come back. When it was sent in vain too often, it stays, and the next run goes on with it.
+    /// Releases an intent that was not found, if whatever it created had to be listed when Clio was
+    /// asked (`asked_at`, on the store's clock): it was settled an `index_delay` before that.
+    /// Else says when to come back. When it was sent in vain too often, it stays, and the next run
+    /// goes on with it.
     ///
-    /// Not "if it is quiet now": between Clio's answer and this moment the process may have stood still for as long as you like.
-    pub(crate) async fn release_if_quiet(
+    /// Not "if it is settled now": between Clio's answer and this moment the process may have stood
+    /// still for as long as you like.
+    pub(crate) async fn release_if_settled(
         &mut self,
         key: &Key,
-        intent: &Stored<Intent>,
+        intent: &Versioned<Intent>,
         asked_at: Timestamp,
     ) -> Result<Resolved> {
         if let Some(recovery) = self.recovery {
             // The store may have lost that it was sent once more.
-            recovery.must_be_quiet(key.collection)?;
+            recovery.must_be_settled(key.collection)?;
         }
-        let listed_at = intent.due_at.map(|quiet_at| {
-            let quiet_at =
-                if mutated!(LateExecution) { quiet_at.min(committed_at(&intent.value, None)) } else { quiet_at };
-            if mutated!(IndexDelay) { quiet_at } else { quiet_at + self.ctx.config.index_delay }
+        let listed_at = intent.due_at.map(|settled_at| {
+            let settled_at =
+                if mutated!(LateExecution) { settled_at.min(committed_at(&intent.value, None)) } else { settled_at };
+            if mutated!(IndexDelay) { settled_at } else { settled_at + self.ctx.config.index_delay }
         });
         if let Some(listed_at) = listed_at.filter(|listed_at| *listed_at > asked_at) {
             let left = asked_at.until(listed_at) + Duration::from_millis(1);
-            // What was created shows long before it is certain that nothing was; and where another matter's run is creating it, that run is done in a moment.
+            // What was created shows long before it is certain that nothing was; and where another
+            // matter's run is creating it, that run is done in a moment.
             let waited = committed_at(&intent.value, intent.due_at).until(asked_at);
             let wait = Retry::After(left.min(waited.max(FIRST_WAIT)));
             return Err(caused(Code::SyncInDoubt, key.collection, intent.value.cause.as_deref()).retry_as(wait));
@@ -181,64 +188,72 @@ impl Driver<'_> {
         if intent.value.rounds >= MOST_ROUNDS {
             return Err(self.give_up_for_now(key, intent).await?);
         }
-        let companion = intent.value.email.as_ref().map(|digest| things::email_key(&self.order.links, digest));
+        let email_index = intent.value.email.as_ref().map(|digest| link_record::email_key(&self.order.scope, digest));
         loop {
-            let mut unit = self.releasing(key, companion.as_ref(), intent.version.clone()).await?;
-            let wait = self.ctx.config.second_look();
-            repeated::look_again_in(self.ctx, &mut unit, &self.order.links, key, intent, wait).await?;
-            if matches!(self.commit_unit(&unit).await?, Commit::Done { .. }) {
+            let mut transaction = self.releasing(key, email_index.as_ref(), intent.version.clone()).await?;
+            let wait = self.ctx.config.recheck_after();
+            duplicate_check::look_again_in(self.ctx, &mut transaction, &self.order.scope, key, intent, wait).await?;
+            if matches!(self.commit_unit(&transaction).await?, Commit::Done { .. }) {
                 self.rounds = intent.value.rounds;
                 return Ok(Resolved::Released);
             }
-            // Another run resolved it meanwhile, and the caller reads again; or it was the look's chore that was written.
-            let now = self.ctx.journal.store().get(key).await?;
+            // Another run resolved it meanwhile, and the caller reads again; or it was the look's
+            // maintenance task that was written.
+            let now = self.ctx.repository.store().get(key).await?;
             if now.is_none_or(|now| now.version != intent.version) {
                 return Ok(Resolved::Released);
             }
         }
     }
 
-    /// Gives the error of a creation that Clio did not carry out however often it was sent. Its intent stays open, so that the next run asks Clio once more before
-    /// it sends anything: that run comes when a passing cause is tried again, or when somebody asks for it.
-    async fn give_up_for_now(&mut self, key: &Key, intent: &Stored<Intent>) -> Result<Error> {
+    /// Gives the error of a creation that Clio did not carry out however often it was sent. Its
+    /// intent stays open, so that the next run asks Clio once more before it sends anything:
+    /// that run comes when a passing cause is tried again, or when somebody asks for it.
+    async fn give_up_for_now(&mut self, key: &Key, intent: &Versioned<Intent>) -> Result<Error> {
         let sent = intent.value.rounds;
         let committed_at = Some(committed_at(&intent.value, intent.due_at));
-        let mut unit = self.unit()?;
-        let thing = Thing::Intent(Intent { rounds: 0, committed_at, ..intent.value.clone() });
+        let mut transaction = self.transaction()?;
+        let link_record = LinkRecord::Intent(Intent { rounds: 0, committed_at, ..intent.value.clone() });
         // Without a due time: what it created is listed since long.
-        unit.put(key.clone(), Expect::Version(intent.version.clone()), &thing)?;
-        if self.commit_unit(&unit).await? == Commit::Conflict {
+        transaction.put(key.clone(), Expect::Version(intent.version.clone()), &link_record)?;
+        if self.commit_unit(&transaction).await? == Commit::Conflict {
             return Ok(Error::new(Code::SyncBusy).with("collection", key.collection));
         }
         Ok(caused(Code::NotCreated, key.collection, intent.value.cause.as_deref()).with("sent", sent))
     }
 
-    /// Adds a look to the commit of a link that closes a doubt without knowing what became of its request, if that may still be executed.
-    pub(crate) async fn look_after_doubt_in(&self, unit: &mut Unit, key: &Key, doubt: &Stored<Intent>) -> Result<()> {
-        let now = self.ctx.journal.store_now().await?;
+    /// Adds a look to the commit of a link that closes a doubt without knowing what became of its
+    /// request, if that may still be executed.
+    pub(crate) async fn look_after_doubt_in(
+        &self,
+        transaction: &mut Transaction,
+        key: &Key,
+        doubt: &Versioned<Intent>,
+    ) -> Result<()> {
+        let now = self.ctx.repository.store_now().await?;
         let left = doubt.due_at.map_or(Duration::ZERO, |due| now.until(due));
         if left.is_zero() {
             return Ok(());
         }
-        let wait = left + self.ctx.config.second_look();
-        repeated::look_again_in(self.ctx, unit, &self.order.links, key, doubt, wait).await
+        let wait = left + self.ctx.config.recheck_after();
+        duplicate_check::look_again_in(self.ctx, transaction, &self.order.scope, key, doubt, wait).await
     }
 
-    async fn releasing(&self, key: &Key, companion: Option<&Key>, version: Version) -> Result<Unit> {
-        let mut unit = self.unit_before_sending()?;
+    async fn releasing(&self, key: &Key, email_index: Option<&Key>, version: Version) -> Result<Transaction> {
+        let mut transaction = self.unit_before_sending()?;
         // An answer that is still to come would be taken for one about the next try.
-        self.close_question_in(&mut unit, key).await?;
-        unit.delete(key.clone(), version);
-        if let Some(companion) = companion
-            && let Some(record) = self.ctx.journal.store().get(companion).await?
+        self.close_question_in(&mut transaction, key).await?;
+        transaction.delete(key.clone(), version);
+        if let Some(email_index) = email_index
+            && let Some(record) = self.ctx.repository.store().get(email_index).await?
         {
-            unit.delete(companion.clone(), record.version);
+            transaction.delete(email_index.clone(), record.version);
         }
-        Ok(unit)
+        Ok(transaction)
     }
 
-    pub(crate) fn link(&self, clio: ClioId, how: How, notes: Vec<Note>) -> Thing {
-        Thing::Link(Link { clio, how, at: self.ctx.runtime.now(), notes })
+    pub(crate) fn link(&self, clio: ClioId, how: How, notes: Vec<Note>) -> LinkRecord {
+        LinkRecord::Link(Link { clio, how, at: self.ctx.runtime.now(), notes })
     }
 }
 

@@ -1,11 +1,13 @@
 //! One document: an invisible stub, its bytes, and the finishing PATCH that publishes it.
 //!
-//! Life of one document: `stat` (may it be sent?) → intent → POST (the stub) → PUT (the bytes, by the transport) → `stat` again
-//! (is it still the same, and still approved?) → the intent names the stub → PATCH → link.
+//! Life of one document: `stat` (may it be sent?) → intent → POST (the stub) → PUT (the bytes, by
+//! the transport) → `stat` again (is it still the same, and still approved?) → the intent names the
+//! stub → PATCH → link.
 //!
-//! Until the PATCH nothing is visible in Clio, so what fails before it needs no waiting: the next run finds the stub by its
-//! properties, asks for a new upload address and sends the bytes again. From the moment a PATCH may have been sent, that stub is the
-//! only candidate, whatever happens. A document that changed or was withdrawn meanwhile is abandoned as a stub, which Clio hides.
+//! Until the PATCH nothing is visible in Clio, so what fails before it needs no waiting: the next
+//! run finds the stub by its properties, asks for a new upload address and sends the bytes again.
+//! From the moment a PATCH may have been sent, that stub is the only candidate, whatever happens. A
+//! document that changed or was withdrawn meanwhile is abandoned as a stub, which Clio hides.
 
 use core::time::Duration;
 
@@ -19,10 +21,10 @@ use crate::domain::{
     ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp, text,
 };
 use crate::error::{Code, Error, Result, Retry};
-use crate::links::things;
-use crate::links::things::{Chosen, Decided, DocumentIntent, DocumentThing, Finishing, How, Link, Owner};
+use crate::links::link_record;
+use crate::links::link_record::{Chosen, Decided, DocumentIntent, DocumentRecord, Finishing, How, Link, Owner};
 use crate::ports::{Commit, DocumentStat, Expect, Version};
-use crate::store::{Action, AuditStatus, Stored};
+use crate::store::{Action, AuditStatus, Versioned};
 
 /// Clio may need 60 s to process an upload (FAQ); it is asked a little longer.
 const PROCESSING: Duration = Duration::from_secs(75);
@@ -48,27 +50,32 @@ struct Open {
 impl Driver<'_> {
     pub(crate) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
         let key = self.intake.key_of(document);
-        let stored = self.ctx.journal.get::<DocumentThing>(&things::document_key(&self.order.links, &key)).await?;
+        let stored =
+            self.ctx.repository.get::<DocumentRecord>(&link_record::document_key(&self.order.scope, &key)).await?;
         let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
-        let linked = stored.as_ref().is_some_and(|stored| matches!(stored.value, DocumentThing::Link(_)));
+        let linked = stored.as_ref().is_some_and(|stored| matches!(stored.value, DocumentRecord::Link(_)));
         if let Some(recovery) = self.recovery.filter(|_| !linked) {
             // The store may have lost which stub was being published, and that may still happen.
-            recovery.must_be_quiet("document")?;
+            recovery.must_be_settled("document")?;
         }
         let due_at = stored.as_ref().and_then(|stored| stored.due_at);
         let (mut open, resumed) = match stored {
-            Some(Stored { value: DocumentThing::Link(link), .. }) => {
+            Some(Versioned { value: DocumentRecord::Link(link), .. }) => {
                 return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
             }
-            Some(Stored { value: DocumentThing::Intent(intent), version, .. }) => (Open { intent, version }, true),
+            Some(Versioned { value: DocumentRecord::Intent(intent), version, .. }) => (Open { intent, version }, true),
             None => {
                 document.check()?;
                 may_be_sent(&self.ctx.intake.stat(&reference).await?)?;
                 let intent = DocumentIntent { at: self.ctx.runtime.now(), finishing: None, decision: None };
-                let mut unit = self.unit_before_sending()?;
-                let thing = DocumentThing::Intent(intent.clone());
-                let version = unit.put(things::document_key(&self.order.links, &key), Expect::Absent, &thing)?;
-                if self.commit_unit(&unit).await? == Commit::Conflict {
+                let mut transaction = self.unit_before_sending()?;
+                let link_record = DocumentRecord::Intent(intent.clone());
+                let version = transaction.put(
+                    link_record::document_key(&self.order.scope, &key),
+                    Expect::Absent,
+                    &link_record,
+                )?;
+                if self.commit_unit(&transaction).await? == Commit::Conflict {
                     return Err(Error::new(Code::SyncBusy).with("document", &key));
                 }
                 // After the store lost its tail there may be a stub all the same.
@@ -85,9 +92,10 @@ impl Driver<'_> {
             match self.find(&key, matter, &open.intent).await? {
                 Found::Finished(clio) => return self.link_document(&key, clio, How::Recovered, &open).await,
                 Found::Stub(id) => stub = Some(id),
-                // A stub whose PATCH may have been sent, and which is not to be seen any more: somebody removed or hid it.
+                // A stub whose PATCH may have been sent, and which is not to be seen any more:
+                // somebody removed or hid it.
                 Found::Nothing if open.intent.finishing.is_some() => {
-                    let intent = (things::document_key(&self.order.links, &key), open.version);
+                    let intent = (link_record::document_key(&self.order.scope, &key), open.version);
                     return Err(self.needs_review(StepKind::Document, &key, Vec::new(), intent));
                 }
                 Found::Nothing => {}
@@ -120,7 +128,8 @@ impl Driver<'_> {
                     return self.link_document(&key, finishing.stub, how, &open).await;
                 }
                 Err(error) if is_not_to_be_published(error.code()) => return self.abandon(&key, error, &open).await,
-                // The bytes once again, as the newest version of the same document. Those that an earlier run sent had all the time that Clio may take.
+                // The bytes once again, as the newest version of the same document. Those that an
+                // earlier run sent had all the time that Clio may take.
                 Err(error) if sent < MOST_VERSIONS && (is_refused(&error) || sent == 0 && is_lost(&error)) => {
                     stub = Some(finishing.stub)
                 }
@@ -129,15 +138,17 @@ impl Driver<'_> {
         }
     }
 
-    /// Before each PATCH its stub becomes, or stays, the only candidate, until that PATCH cannot be executed any more.
+    /// Before each PATCH its stub becomes, or stays, the only candidate, until that PATCH cannot be
+    /// executed any more.
     async fn note_finishing(&mut self, key: &DocumentKey, open: &mut Open, finishing: &Finishing) -> Result<()> {
         open.intent.finishing = Some(finishing.clone());
-        let mut unit = self.unit_before_sending()?;
-        let thing = DocumentThing::Intent(open.intent.clone());
+        let mut transaction = self.unit_before_sending()?;
+        let link_record = DocumentRecord::Intent(open.intent.clone());
         let expect = Expect::Version(open.version.clone());
-        let over = self.ctx.config.quiet();
-        open.version = unit.put_due(things::document_key(&self.order.links, key), expect, Some(over), &thing)?;
-        if self.commit_unit(&unit).await? == Commit::Conflict {
+        let over = self.ctx.config.late_execution_window();
+        open.version =
+            transaction.put_due(link_record::document_key(&self.order.scope, key), expect, Some(over), &link_record)?;
+        if self.commit_unit(&transaction).await? == Commit::Conflict {
             return Err(Error::new(Code::SyncBusy).with("document", key));
         }
         Ok(())
@@ -191,15 +202,16 @@ impl Driver<'_> {
                 Some(stub) => documents::new_version(stub, &new)?,
                 None => documents::create(&new)?,
             };
-            let turn = self.caller.ready().await?;
-            let failed = match self.caller.send_once(turn, &request, None).await {
+            let turn = self.client_api.ready().await?;
+            let failed = match self.client_api.send_once(turn, &request, None).await {
                 Ok(stub) if known.is_none_or(|known| known == stub.id) => return Ok(stub),
-                // A second document instead of a version of the first would be a duplicate once it is finished.
+                // A second document instead of a version of the first would be a duplicate once it
+                // is finished.
                 Ok(_) => return Err(Error::new(Code::ClioAnswerInvalid).with("reason", "another_document")),
                 Err(failed) => failed,
             };
             let perhaps = executed(&failed.failure) != Executed::No;
-            self.caller.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
+            self.client_api.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
             if perhaps && known.is_none() {
                 known = match self.find(key, matter, intent).await? {
                     Found::Stub(stub) => Some(stub),
@@ -209,28 +221,31 @@ impl Driver<'_> {
         }
     }
 
-    /// Looks for what earlier attempts left in Clio. Every property and the matter are compared again: unknown filters are ignored by Clio.
+    /// Looks for what earlier attempts left in Clio. Every property and the matter are compared
+    /// again: unknown filters are ignored by Clio.
     ///
-    /// A stub that is being finished is read by its id: lists lag behind. It is the only one, unless the store lost that another one followed it.
+    /// A stub that is being finished is read by its id: lists lag behind. It is the only one,
+    /// unless the store lost that another one followed it.
     async fn find(&mut self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Found> {
         let mut listed = Vec::new();
         if let Some(finishing) = &intent.finishing {
-            match self.caller.repeat(&documents::show(finishing.stub)).await {
+            match self.client_api.repeat(&documents::show(finishing.stub)).await {
                 Ok(document) => listed.push(document),
                 Err(failure) if failure.error.code() == Code::ClioNotFound => {}
                 Err(failure) => return Err(refused(failure)),
             }
         }
         if intent.finishing.is_none() || self.recovery.is_some() {
-            listed.extend(self.caller.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?);
+            listed.extend(self.client_api.all_pages(documents::by_upload(matter, &key.upload)).await.map_err(refused)?);
         }
         let mut ours: Vec<Document> = listed.into_iter().filter(|found| found.is_for(key, matter)).collect();
         ours.sort_by_key(|found| found.id);
         let mut finished = ours.iter().find(|found| found.fully_uploaded == Some(true)).map(|found| found.id);
         if finished.is_none() && !ours.is_empty() && self.recovery.is_some() {
-            // What looks like a stub may have been published, and a late request for another version have come after that.
+            // What looks like a stub may have been published, and a late request for another
+            // version have come after that.
             let seen = documents::published_by_upload(matter, &key.upload);
-            let seen = self.caller.all_pages(seen).await.map_err(refused)?;
+            let seen = self.client_api.all_pages(seen).await.map_err(refused)?;
             finished = seen.iter().filter(|found| found.is_for(key, matter)).map(|found| found.id).min();
         }
         Ok(match (finished, ours.first()) {
@@ -240,7 +255,8 @@ impl Driver<'_> {
         })
     }
 
-    /// The finishing PATCH, until Clio says that the document is there. Asked right before each: nothing withdrawn or changed meanwhile may be published.
+    /// The finishing PATCH, until Clio says that the document is there. Asked right before each:
+    /// nothing withdrawn or changed meanwhile may be published.
     async fn publish(&mut self, reference: &DocumentRef, open: &mut Open, finishing: &Finishing) -> Result<()> {
         let request = documents::finish(finishing.stub, &finishing.uuid)?;
         let runtime = &self.ctx.runtime;
@@ -248,7 +264,7 @@ impl Driver<'_> {
         let mut wait = PROCESSING_FIRST_WAIT;
         let mut patience = Patience::default();
         loop {
-            let turn = self.caller.ready().await?;
+            let turn = self.client_api.ready().await?;
             let now = self.ctx.intake.stat(reference).await?;
             may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn))?;
             if now.revision != finishing.revision {
@@ -256,7 +272,7 @@ impl Driver<'_> {
             }
             let not_after = runtime.monotonic() + self.ctx.config.send_window;
             self.note_finishing(&reference.key, open, finishing).await?;
-            let processing = match self.caller.send_once(turn, &request, Some(not_after)).await {
+            let processing = match self.client_api.send_once(turn, &request, Some(not_after)).await {
                 Ok(document) if self.says_published(&document, finishing).await? => return Ok(()),
                 Ok(_) => Error::new(Code::DocumentProcessing),
                 Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => refused(failed.failure),
@@ -264,22 +280,25 @@ impl Driver<'_> {
                     let refused_by_clio = failed.failure.error.code() == Code::ClioValidation;
                     let mut shown = None;
                     if refused_by_clio || executed(&failed.failure) != Executed::No {
-                        // "Finishing twice is an error", and the answer may have been lost: what counts is what Clio holds.
-                        let document = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
+                        // "Finishing twice is an error", and the answer may have been lost: what
+                        // counts is what Clio holds.
+                        let document =
+                            self.client_api.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
                         if document.is_finished(&finishing.uuid) {
                             return Ok(());
                         }
                         shown = document.uuid;
                     }
                     if refused_by_clio && shown.is_some_and(|newest| newest != finishing.uuid) {
-                        // A lost request for another version came late: ours can be neither finished nor seen any more.
+                        // A lost request for another version came late: ours can be neither
+                        // finished nor seen any more.
                         let error = refused(failed.failure).with("reason", "another_version");
                         return Err(error.retry_as(Retry::Retry));
                     }
                     if refused_by_clio && now.len == 0 {
                         return Err(Error::new(Code::DocumentEmptyRefused));
                     }
-                    self.caller.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
+                    self.client_api.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
                     continue;
                 }
             };
@@ -287,17 +306,18 @@ impl Driver<'_> {
                 self.processing_is_slow = true;
                 return Err(processing);
             }
-            self.ctx.stop.unless_told(runtime.sleep(wait)).await?;
+            self.ctx.stop.unless_stopped(runtime.sleep(wait)).await?;
             wait = (wait * 2).min(PROCESSING_LONGEST_WAIT);
         }
     }
 
-    /// Whether an answer to the finishing PATCH says that it did. One without the version says nothing, so Clio is asked what it holds.
+    /// Whether an answer to the finishing PATCH says that it did. One without the version says
+    /// nothing, so Clio is asked what it holds.
     async fn says_published(&self, answer: &Document, finishing: &Finishing) -> Result<bool> {
         if let Some(done) = answer.fully_uploaded {
             return Ok(done);
         }
-        let document = self.caller.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
+        let document = self.client_api.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;
         Ok(document.is_finished(&finishing.uuid))
     }
 
@@ -311,7 +331,7 @@ impl Driver<'_> {
         due_at: Option<Timestamp>,
     ) -> Result<StepReport> {
         let clio = chosen.clio;
-        let owned = things::is_owned(&self.ctx.journal, &self.order.links, "document", clio).await?.is_some();
+        let owned = link_record::is_owned(&self.ctx.repository, &self.order.scope, "document", clio).await?.is_some();
         let wrong = match self.named(&documents::show(clio)).await? {
             None => "not_found",
             Some(document) if document.matter_id != Some(matter) => "another_matter",
@@ -319,9 +339,9 @@ impl Driver<'_> {
             Some(document) if document.fully_uploaded != Some(true) => "not_uploaded",
             Some(_) => return self.link_document(key, clio, How::Linked, open).await,
         };
-        let value = DocumentThing::Intent(open.intent.clone());
-        let undecided = Stored { value, version: open.version.clone(), due_at };
-        let record = things::document_key(&self.order.links, key);
+        let value = DocumentRecord::Intent(open.intent.clone());
+        let undecided = Versioned { value, version: open.version.clone(), due_at };
+        let record = link_record::document_key(&self.order.scope, key);
         Err(self.take_back(StepKind::Document, key, record, undecided, chosen, wrong).await?)
     }
 
@@ -332,20 +352,31 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::DocumentLinked),
         };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
-        let mut unit = self.unit()?;
-        let link = DocumentThing::Link(Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new() });
-        unit.put(things::document_key(&self.order.links, key), Expect::Version(open.version.clone()), &link)?;
+        let mut transaction = self.transaction()?;
+        let link = DocumentRecord::Link(Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new() });
+        transaction.put(
+            link_record::document_key(&self.order.scope, key),
+            Expect::Version(open.version.clone()),
+            &link,
+        )?;
         let owner = Owner { owner: key.to_string() };
-        unit.put(things::owner_key(&self.order.links, "document", clio), Expect::Absent, &owner)?;
-        unit.audit(self.audit(action, AuditStatus::Ok, &step));
-        if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
+        transaction.put(link_record::owner_key(&self.order.scope, "document", clio), Expect::Absent, &owner)?;
+        transaction.audit(self.audit(action, AuditStatus::Ok, &step));
+        if self.commit(transaction, &step).await? {
+            Ok(step)
+        } else {
+            Err(Error::new(Code::SyncBusy).with("document", key))
+        }
     }
 
-    /// A document that was being published when the intake stopped naming it: another upload took its slot. If it is in Clio, the records say so.
+    /// A document that was being published when the intake stopped naming it: another upload took
+    /// its slot. If it is in Clio, the records say so.
     pub(crate) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
-        let record = things::document_key(&self.order.links, key);
-        let stored = self.ctx.journal.get::<DocumentThing>(&record).await?;
-        let Some(Stored { value: DocumentThing::Intent(intent), version, due_at }) = stored else { return Ok(None) };
+        let record = link_record::document_key(&self.order.scope, key);
+        let stored = self.ctx.repository.get::<DocumentRecord>(&record).await?;
+        let Some(Versioned { value: DocumentRecord::Intent(intent), version, due_at }) = stored else {
+            return Ok(None);
+        };
         // Before Clio is asked: a PATCH that is over by then is in the answer.
         let over = self.is_over(&intent, due_at).await?;
         let open = Open { intent, version };
@@ -353,9 +384,9 @@ impl Driver<'_> {
             return self.link_document(key, clio, How::Recovered, &open).await.map(Some);
         }
         if over {
-            let mut unit = self.unit()?;
-            unit.delete(record, open.version);
-            self.commit_unit(&unit).await?;
+            let mut transaction = self.transaction()?;
+            transaction.delete(record, open.version);
+            self.commit_unit(&transaction).await?;
         }
         Ok(None)
     }
@@ -365,11 +396,12 @@ impl Driver<'_> {
         if intent.finishing.is_none() {
             return Ok(true);
         }
-        let now = self.ctx.journal.store_now().await?;
+        let now = self.ctx.repository.store_now().await?;
         Ok(due_at.is_some_and(|over| over <= now))
     }
 
-    /// Leaves the stub unfinished. Once a PATCH of it may have been sent the record stays: it may be published, and Clio tells of its newest version only.
+    /// Leaves the stub unfinished. Once a PATCH of it may have been sent the record stays: it may
+    /// be published, and Clio tells of its newest version only.
     async fn abandon(&mut self, key: &DocumentKey, error: Error, open: &Open) -> Result<StepReport> {
         let stays = error.code() != Code::DocumentEmptyRefused && open.intent.finishing.is_some();
         if stays && !matches!(error.code(), Code::DocumentNotApproved | Code::DocumentNotClientUpload) {
@@ -386,12 +418,16 @@ impl Driver<'_> {
             _ => (Action::DocumentFailed, AuditStatus::Failed),
         };
         let step = StepReport::error(StepKind::Document, key, step, error);
-        let mut unit = self.unit()?;
+        let mut transaction = self.transaction()?;
         if !stays {
-            unit.delete(things::document_key(&self.order.links, key), open.version.clone());
+            transaction.delete(link_record::document_key(&self.order.scope, key), open.version.clone());
         }
-        unit.audit(self.audit(action, status, &step));
-        if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::SyncBusy).with("document", key)) }
+        transaction.audit(self.audit(action, status, &step));
+        if self.commit(transaction, &step).await? {
+            Ok(step)
+        } else {
+            Err(Error::new(Code::SyncBusy).with("document", key))
+        }
     }
 }
 
@@ -415,7 +451,8 @@ fn is_not_to_be_published(code: Code) -> bool {
     matches!(code, Code::DocumentWithdrawn | Code::DocumentChanged | Code::DocumentEmptyRefused)
 }
 
-/// Failures after which the stub is of no use: what would be uploaded to it is another document now.
+/// Failures after which the stub is of no use: what would be uploaded to it is another document
+/// now.
 fn is_final_for_now(code: Code) -> bool {
     matches!(code, Code::DocumentChanged | Code::DocumentMissing)
 }

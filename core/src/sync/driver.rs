@@ -1,6 +1,6 @@
 //! Executes a plan, step after step, and writes down what became of each.
 
-use super::known;
+use super::plan_input;
 use core::time::Duration;
 
 use super::execute::Progress;
@@ -10,13 +10,13 @@ use super::recovery::Recovery;
 use super::review::Review;
 use super::run::{Run, fallen_short};
 use crate::calls::plan_access::{self, is_forbidden, refuses_all};
-use crate::calls::{Caller, Context};
+use crate::calls::{ApiClient, Context};
 use crate::domain::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
 use crate::domain::{ClioId, FirmId, Intake, IntakeDocument};
 use crate::error::{Code, Error, Result, Retry};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::settings::FirmSettings;
-use crate::store::{Action, AuditEntry, AuditStatus, EventBody, Unit};
+use crate::store::{Action, AuditEntry, AuditStatus, EventBody, Transaction};
 
 /// One run of one matter.
 pub(crate) struct Driver<'a> {
@@ -26,13 +26,14 @@ pub(crate) struct Driver<'a> {
     pub firm: &'a FirmId,
     pub intake: &'a Intake,
     pub settings: FirmSettings,
-    pub caller: Caller<'a>,
+    pub client_api: ApiClient<'a>,
     pub run: &'a mut Run,
     pub recovery: Option<Recovery>,
     pub recovery_seen: Expect,
     /// The question that the present step raised.
     pub review: Option<(Review, (Key, Version))>,
-    /// A document waited in vain for Clio's processing: the others of this run are asked once, and left to the next run.
+    /// A document waited in vain for Clio's processing: the others of this run are asked once, and
+    /// left to the next run.
     pub processing_is_slow: bool,
     pub plan_asked: bool,
     /// How often in a row what was just released had been in doubt.
@@ -73,7 +74,7 @@ impl Driver<'_> {
             matter = matter.filter(|_| error.is_none_or(|error| error.code() != Code::LinkedRecordGone));
         }
         if let (Some(matter), true) = (matter, self.order.trigger.sends_documents()) {
-            for key in known::orphans(self.ctx, &self.order.links, self.intake).await? {
+            for key in plan_input::orphans(self.ctx, &self.order.scope, self.intake).await? {
                 if let Some(step) = self.orphan(&key, matter).await.transpose() {
                     self.settle(StepKind::Document, key.to_string(), step).await?;
                 }
@@ -128,19 +129,22 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Commits a step that changed nothing in Clio, with its audit entry and the question that it raised.
+    /// Commits a step that changed nothing in Clio, with its audit entry and the question that it
+    /// raised.
     pub(crate) async fn record(&mut self, action: Action, status: AuditStatus, step: StepReport) -> Result<StepReport> {
-        let mut unit = self.unit()?;
+        let mut transaction = self.transaction()?;
         if let Some((review, (key, version))) = self.review.take() {
-            review.put(&self.ctx.journal, &mut unit, &self.order.links).await?;
-            unit.check(key, Expect::Version(version));
+            review.put(&self.ctx.repository, &mut transaction, &self.order.scope).await?;
+            transaction.check(key, Expect::Version(version));
         }
-        unit.audit(self.audit(action, status, &step));
-        // Nobody else writes this run's record, so only a question that was answered meanwhile, or a defect, could conflict: the run ends, and is done again.
-        if self.commit(unit, &step).await? { Ok(step) } else { Err(Error::new(Code::StoreConflict)) }
+        transaction.audit(self.audit(action, status, &step));
+        // Nobody else writes this run's record, so only a question that was answered meanwhile, or
+        // a defect, could conflict: the run ends, and is done again.
+        if self.commit(transaction, &step).await? { Ok(step) } else { Err(Error::new(Code::StoreConflict)) }
     }
 
-    /// Takes a step's result into the report; a failure is written to the logs first. Gives the record in Clio, if there is one.
+    /// Takes a step's result into the report; a failure is written to the logs first. Gives the
+    /// record in Clio, if there is one.
     async fn settle(&mut self, kind: StepKind, id: String, result: Result<StepReport>) -> Result<Option<ClioId>> {
         let result = match result {
             Err(error) if self.ctx.is_of_this_process(self.firm, &error).await => return Err(error),
@@ -200,7 +204,7 @@ impl Driver<'_> {
         let steps = core::mem::take(&mut self.run.steps);
         let failed = |kind| steps.iter().any(|step| step.step == kind && step.outcome.is_failure());
         let (status, linked) = if failed(StepKind::Contact) || failed(StepKind::Matter) {
-            fallen_short(&self.ctx.journal, &self.order.links, &self.order.matter).await?
+            fallen_short(&self.ctx.repository, &self.order.scope, &self.order.matter).await?
         } else if failed(StepKind::Document) {
             (RunStatus::Partial, None)
         } else {
@@ -212,7 +216,7 @@ impl Driver<'_> {
             status,
             calls: self.run.record.calls,
             retries: self.run.record.retries,
-            survived: self.caller.survived(),
+            survived: self.client_api.survived(),
             retry_after: steps.iter().filter_map(|step| come_back(step.error.as_ref()?)).min(),
             steps,
         };
@@ -220,17 +224,17 @@ impl Driver<'_> {
         Ok((report, clio_matter))
     }
 
-    pub(crate) fn unit(&self) -> Result<Unit> {
-        let mut unit = self.ctx.journal.unit(self.firm)?;
-        self.order.fence.check(&mut unit);
-        Ok(unit)
+    pub(crate) fn transaction(&self) -> Result<Transaction> {
+        let mut transaction = self.ctx.repository.transaction(self.firm)?;
+        self.order.fence.check(&mut transaction);
+        Ok(transaction)
     }
 
     /// Commits, unless the claim was lost meanwhile, or what the run goes by has changed.
-    pub(crate) async fn commit_unit(&self, unit: &Unit) -> Result<Commit> {
-        let outcome = self.ctx.journal.commit(unit).await?;
+    pub(crate) async fn commit_unit(&self, transaction: &Transaction) -> Result<Commit> {
+        let outcome = self.ctx.repository.commit(transaction).await?;
         if outcome == Commit::Conflict {
-            if !self.order.fence.holds(&self.ctx.journal).await? {
+            if !self.order.fence.holds(&self.ctx.repository).await? {
                 return Err(Error::new(Code::LeaseLost).with("matter", &self.order.matter));
             }
             if self.is_recovery_news().await? {
@@ -265,27 +269,29 @@ impl Driver<'_> {
 
     /// Commits a step that changed something. `false`: somebody else was faster; read again.
     ///
-    /// A worker that lost its claim commits nothing; what it did in Clio is audited all the same, without the fence.
-    pub(crate) async fn commit(&mut self, unit: Unit, step: &StepReport) -> Result<bool> {
-        let entries = unit.audits().to_vec();
-        if matches!(self.run.commit_step(&self.ctx.journal, unit, step).await?, Commit::Done { .. }) {
+    /// A worker that lost its claim commits nothing; what it did in Clio is audited all the same,
+    /// without the fence.
+    pub(crate) async fn commit(&mut self, transaction: Transaction, step: &StepReport) -> Result<bool> {
+        let entries = transaction.audits().to_vec();
+        if matches!(self.run.commit_step(&self.ctx.repository, transaction, step).await?, Commit::Done { .. }) {
             return Ok(true);
         }
-        if self.order.fence.holds(&self.ctx.journal).await? {
+        if self.order.fence.holds(&self.ctx.repository).await? {
             return Ok(false);
         }
-        let mut unit = self.ctx.journal.unit(self.firm)?;
+        let mut transaction = self.ctx.repository.transaction(self.firm)?;
         let lost = Error::new(Code::LeaseLost).with("matter", &self.order.matter);
-        entries.into_iter().for_each(|entry| unit.audit(entry.with("fenced", true).error(&lost)));
-        self.ctx.journal.commit_or_conflict(&unit).await?;
+        entries.into_iter().for_each(|entry| transaction.audit(entry.with("fenced", true).error(&lost)));
+        self.ctx.repository.commit_or_conflict(&transaction).await?;
         Err(lost)
     }
 }
 
 impl Driver<'_> {
-    /// A refusal may as well mean that the firm's plan has no API access any more: then everything is refused. Asked once a run.
+    /// A refusal may as well mean that the firm's plan has no API access any more: then everything
+    /// is refused. Asked once a run.
     pub(crate) async fn plan_lost(&mut self, error: Error) -> Result<Error> {
-        if core::mem::replace(&mut self.plan_asked, true) || !matches!(refuses_all(&self.caller).await, Ok(true)) {
+        if core::mem::replace(&mut self.plan_asked, true) || !matches!(refuses_all(&self.client_api).await, Ok(true)) {
             return Ok(error);
         }
         plan_access::note_plan_lost(self.ctx, self.firm).await?;
@@ -308,7 +314,7 @@ fn about(error: Error, kind: StepKind, id: &str) -> Error {
 fn come_back(error: &Error) -> Option<Duration> {
     match error.retry() {
         Retry::After(wait) => Some(wait),
-        Retry::Retry | Retry::ProbeFirst | Retry::RefreshThenRetry if error.code() != Code::StepBlocked => {
+        Retry::Retry | Retry::LookupFirst | Retry::RefreshThenRetry if error.code() != Code::StepBlocked => {
             Some(Duration::from_secs(30))
         }
         _ => None,

@@ -1,12 +1,12 @@
 //! One run: planned, driven, and all but its end written down.
 
 use super::driver::Driver;
-use super::known;
 use super::order::{Followers, Order};
 use super::plan::{Plan, PlannedMatter};
+use super::plan_input;
 use super::recovery::{self, Recovery};
 use super::run::{Run, RunRecord};
-use crate::calls::{Caller, Context};
+use crate::calls::{ApiClient, Context};
 use crate::domain::report::StepReport;
 use crate::domain::{ClioId, FirmId, Intake, MatterId, SyncReport};
 use crate::error::{Code, Error, Failure, Result};
@@ -45,7 +45,7 @@ pub(crate) async fn execute(
     progress: Option<&dyn Progress>,
 ) -> Ended {
     let record = RunRecord::begun(order, ctx.runtime.now());
-    let mut run = Run::new(order.run.clone(), &order.links.firm, record);
+    let mut run = Run::new(order.run.clone(), &order.scope.firm, record);
     let result = match prepare(ctx, order, &mut run).await {
         Ok(prepared) => drive(ctx, order, followers, progress, &mut run, prepared).await,
         Err(error) => Err(error),
@@ -66,10 +66,10 @@ async fn drive(
         ctx,
         order,
         followers,
-        firm: &order.links.firm,
+        firm: &order.scope.firm,
         intake: &intake,
         settings,
-        caller: Caller::of_run(ctx, &order.links, order.class, &order.fence),
+        client_api: ApiClient::of_run(ctx, &order.scope, order.class, &order.fence),
         run,
         recovery,
         recovery_seen,
@@ -81,21 +81,21 @@ async fn drive(
     };
     let driven = driver.drive(&plan).await;
     // However it ends, the log tells what it cost.
-    driver.run.record.calls = driver.caller.calls();
-    driver.run.record.retries = driver.caller.retries();
-    let survived = driver.caller.survived();
+    driver.run.record.calls = driver.client_api.calls();
+    driver.run.record.retries = driver.client_api.retries();
+    let survived = driver.client_api.survived();
     driver.run.record.survived = survived.as_ref().map(Failure::from);
     driven?;
     driver.finish().await
 }
 
 async fn prepare(ctx: &Context, order: &Order, run: &mut Run) -> Result<Prepared> {
-    let firm = &order.links.firm;
+    let firm = &order.scope.firm;
     let mut intake = load_intake(ctx, firm, &order.matter).await?;
     run.client = Some(intake.client.id.clone());
-    let mut plan = known::plan(ctx, &order.links, &intake).await?;
+    let mut plan = plan_input::plan(ctx, &order.scope, &intake).await?;
     if let (PlannedMatter::Create(_), Some(case_type)) = (plan.matter, &intake.matter.case_type) {
-        let noted = note_seen(&ctx.journal, &ctx.keyring, firm, case_type.expose()).await;
+        let noted = note_seen(&ctx.repository, &ctx.keyring, firm, case_type.expose()).await;
         if let Err(error) = noted {
             tracing::debug!(%firm, code = error.code().name(), "a case type was not noted");
         }
@@ -104,8 +104,8 @@ async fn prepare(ctx: &Context, order: &Order, run: &mut Run) -> Result<Prepared
         run.documents_left = plan.documents.drain(..).any(|(_, document)| document.is_to_be_sent());
         intake.documents.clear();
     }
-    let (recovery, recovery_seen) = recovery::load(&ctx.journal, firm, ctx.config.index_delay).await?;
-    let settings = settings::load(&ctx.journal, firm).await?;
+    let (recovery, recovery_seen) = recovery::load(&ctx.repository, firm, ctx.config.index_delay).await?;
+    let settings = settings::load(&ctx.repository, firm).await?;
     Ok(Prepared { intake, plan, settings, recovery, recovery_seen })
 }
 

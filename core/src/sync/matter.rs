@@ -10,15 +10,15 @@ use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
 use crate::domain::{ClioId, Confidential, text};
 use crate::error::{Code, Error, Result};
 use crate::inbound::status;
-use crate::inbound::status::Seen;
-use crate::links::dedupe::{Probe, SentMatter};
-use crate::links::things::{How, Intent, Owner, Thing};
-use crate::links::{dedupe, intent, things};
+use crate::inbound::status::Observed;
+use crate::links::dedupe::{Lookup, SentMatter};
+use crate::links::link_record::{How, Intent, LinkRecord, Owner};
+use crate::links::{dedupe, intent, link_record};
 use crate::ports::{Expect, Version};
 use crate::settings::{Chosen, Unmapped};
-use crate::store::{Action, AuditStatus, Stored};
+use crate::store::{Action, AuditStatus, Versioned};
 
-const MOST_TURNS: usize = 4;
+const MOST_ATTEMPTS: usize = 4;
 
 impl Driver<'_> {
     pub(crate) async fn matter(&mut self, planned: PlannedMatter, client: ClioId) -> Result<StepReport> {
@@ -30,20 +30,21 @@ impl Driver<'_> {
             }
             PlannedMatter::Create(area) | PlannedMatter::Resolve(area) => area,
         };
-        let key = things::matter_key(&self.order.links, id);
+        let key = link_record::matter_key(&self.order.scope, id);
         let mut recovery = self.recovery;
-        for _ in 0..MOST_TURNS {
-            match self.ctx.journal.get::<Thing>(&key).await? {
-                Some(Stored { value: Thing::Link(link), .. }) => {
+        for _ in 0..MOST_ATTEMPTS {
+            match self.ctx.repository.get::<LinkRecord>(&key).await? {
+                Some(Versioned { value: LinkRecord::Link(link), .. }) => {
                     return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(link.clio)));
                 }
                 Some(stored) => {
-                    let answered = matches!((&stored.value, recovery), (Thing::Intent(intent), Some(recovery))
+                    let answered = matches!((&stored.value, recovery), (LinkRecord::Intent(intent), Some(recovery))
                         if recovery.is_answered_by(intent));
                     match self.resolve_matter(stored, client, area.err()).await? {
                         Resolved::Linked(step) => return Ok(step),
                         Resolved::Released => {
-                            // Clio was asked, or an admin: what the store lost is no reason to ask once more.
+                            // Clio was asked, or an admin: what the store lost is no reason to ask
+                            // once more.
                             recovery = recovery.filter(|_| !answered);
                             continue;
                         }
@@ -81,14 +82,14 @@ impl Driver<'_> {
             display_number: sent.display_number.as_deref(),
             practice_area: sent.practice_area,
         })?;
-        let key = things::matter_key(&self.order.links, &matter.id);
+        let key = link_record::matter_key(&self.order.scope, &matter.id);
         if let Some(recovery) = recovery {
             self.intend_again(recovery, &key, None, &sent, None, &Asked::default()).await?;
             return Ok(None);
         }
         match self.create(&key, None, &sent, None, &Asked::default(), &request).await? {
             Creation::Raced => Ok(None),
-            Creation::Doubt => match self.ctx.journal.get::<Thing>(&key).await? {
+            Creation::Doubt => match self.ctx.repository.get::<LinkRecord>(&key).await? {
                 Some(stored) => match self.resolve_matter(stored, client, area.err()).await? {
                     Resolved::Linked(step) => Ok(Some(step)),
                     Resolved::Released => Ok(None),
@@ -96,7 +97,7 @@ impl Driver<'_> {
                 None => Ok(None),
             },
             Creation::Created(created, intent) => {
-                self.link_matter(Seen::from(&created), How::Created, intent.version, area.err(), None).await
+                self.link_matter(Observed::from(&created), How::Created, intent.version, area.err(), None).await
             }
         }
     }
@@ -106,11 +107,11 @@ impl Driver<'_> {
     /// `doubt`: it is not known what became of the intent's request.
     async fn link_matter(
         &mut self,
-        seen: Seen,
+        seen: Observed,
         how: How,
         version: Version,
         unmapped: Option<Unmapped>,
-        doubt: Option<&Stored<Intent>>,
+        doubt: Option<&Versioned<Intent>>,
     ) -> Result<Option<StepReport>> {
         let (id, clio) = (&self.intake.matter.id, seen.clio);
         let (outcome, action) = match how {
@@ -119,22 +120,23 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::MatterLinked),
         };
         let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).noting(unmapped.map(note));
-        let key = things::matter_key(&self.order.links, id);
-        for _ in 0..MOST_TURNS {
-            let mut unit = self.unit()?;
+        let key = link_record::matter_key(&self.order.scope, id);
+        for _ in 0..MOST_ATTEMPTS {
+            let mut transaction = self.transaction()?;
             if let Some(doubt) = doubt {
-                self.look_after_doubt_in(&mut unit, &key, doubt).await?;
+                self.look_after_doubt_in(&mut transaction, &key, doubt).await?;
             }
-            unit.put(key.clone(), Expect::Version(version.clone()), &self.link(clio, how, Vec::new()))?;
+            transaction.put(key.clone(), Expect::Version(version.clone()), &self.link(clio, how, Vec::new()))?;
             let owner = Owner { owner: id.to_string() };
-            unit.put(things::owner_key(&self.order.links, "matter", clio), Expect::Absent, &owner)?;
-            status::link(&self.ctx.journal, &mut unit, &self.order.links, id, seen).await?;
-            unit.audit(self.audit(action, AuditStatus::Ok, &step));
-            if self.commit(unit, &step).await? {
+            transaction.put(link_record::owner_key(&self.order.scope, "matter", clio), Expect::Absent, &owner)?;
+            status::link(&self.ctx.repository, &mut transaction, &self.order.scope, id, seen).await?;
+            transaction.audit(self.audit(action, AuditStatus::Ok, &step));
+            if self.commit(transaction, &step).await? {
                 return Ok(Some(step));
             }
-            // Another run resolved it meanwhile; or a poll, or an early delivery, was written in this moment.
-            let now = self.ctx.journal.store().get(&key).await?;
+            // Another run resolved it meanwhile; or a poll, or an early delivery, was written in
+            // this moment.
+            let now = self.ctx.repository.store().get(&key).await?;
             if now.is_none_or(|now| now.version != version) {
                 break;
             }
@@ -145,18 +147,20 @@ impl Driver<'_> {
     /// Looks in Clio for what an open intent may have created.
     async fn resolve_matter(
         &mut self,
-        stored: Stored<Thing>,
+        stored: Versioned<LinkRecord>,
         client: ClioId,
         unmapped: Option<Unmapped>,
     ) -> Result<Resolved> {
         let id = &self.intake.matter.id;
-        let key = things::matter_key(&self.order.links, id);
-        let Stored { value: Thing::Intent(intent), version, due_at } = stored else { return Ok(Resolved::Released) };
-        let doubt = Stored { value: intent, version: version.clone(), due_at };
+        let key = link_record::matter_key(&self.order.scope, id);
+        let Versioned { value: LinkRecord::Intent(intent), version, due_at } = stored else {
+            return Ok(Resolved::Released);
+        };
+        let doubt = Versioned { value: intent, version: version.clone(), due_at };
         let intent = &doubt.value;
         if let Some(chosen) = intent.chosen().cloned() {
             let clio = chosen.clio;
-            let owned = things::is_owned(&self.ctx.journal, &self.order.links, "matter", clio).await?.is_some();
+            let owned = link_record::is_owned(&self.ctx.repository, &self.order.scope, "matter", clio).await?.is_some();
             let shown = match self.named(&matters::show(clio)).await? {
                 Some(shown) if shown.client_id == Some(client) && !owned => shown,
                 other => {
@@ -165,37 +169,37 @@ impl Driver<'_> {
                         Some(_) if owned => "belongs_to_another_record",
                         Some(_) => "another_client",
                     };
-                    let value = Thing::Intent(Intent { decision: chosen.taken_back(), ..doubt.value });
-                    let undecided = Stored { value, version, due_at };
+                    let value = LinkRecord::Intent(Intent { decision: chosen.taken_back(), ..doubt.value });
+                    let undecided = Versioned { value, version, due_at };
                     return Err(self.take_back(StepKind::Matter, id, key, undecided, chosen, wrong).await?);
                 }
             };
-            let step = self.link_matter(Seen::from(&shown), How::Linked, version, unmapped, Some(&doubt)).await?;
+            let step = self.link_matter(Observed::from(&shown), How::Linked, version, unmapped, Some(&doubt)).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentMatter = intent::open_intent(self.ctx, &key, intent).await?;
-        let asked_at = self.ctx.journal.store_now().await?;
+        let asked_at = self.ctx.repository.store_now().await?;
         let since = intent::created_after(self.ctx, intent, due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since.possible));
-        let found = self.caller.all_pages(request).await.map_err(refused)?;
+        let found = self.client_api.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
         for matter in &found {
-            let owned = things::is_owned(&self.ctx.journal, &self.order.links, "matter", matter.id).await?;
+            let owned = link_record::is_owned(&self.ctx.repository, &self.order.scope, "matter", matter.id).await?;
             if owned.is_none() && !intent.excludes(matter.id) {
                 free.push(matter);
             }
         }
         let after = intent::created_after(self.ctx, intent, due_at).await?;
-        let probe = after.probe(|after| dedupe::probe_matter(&sent, &free, after, intent.is_recovered()));
-        match if mutated!(Lookup) { Probe::Miss } else { probe } {
-            Probe::Found(clio) => {
-                let seen = found.iter().find(|matter| matter.id == clio).map(Seen::from);
-                let seen = seen.unwrap_or(Seen { clio, status: None, updated_at: None });
+        let lookup = after.lookup(|after| dedupe::lookup_matter(&sent, &free, after, intent.is_recovered()));
+        match if mutated!(Lookup) { Lookup::Miss } else { lookup } {
+            Lookup::Found(clio) => {
+                let seen = found.iter().find(|matter| matter.id == clio).map(Observed::from);
+                let seen = seen.unwrap_or(Observed { clio, status: None, updated_at: None });
                 let step = self.link_matter(seen, How::Recovered, version, unmapped, None).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
-            Probe::Review(candidates) => Err(self.needs_review(StepKind::Matter, id, candidates, (key, version))),
-            Probe::Miss => self.release_if_quiet(&key, &doubt, asked_at).await,
+            Lookup::Review(candidates) => Err(self.needs_review(StepKind::Matter, id, candidates, (key, version))),
+            Lookup::Miss => self.release_if_settled(&key, &doubt, asked_at).await,
         }
     }
 }

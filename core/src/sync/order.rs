@@ -1,8 +1,9 @@
-//! What a run is asked to do, and what it may count on. It knows of no queue: whoever orders it claims the matter, and ends the claim.
+//! What a run is asked to do, and what it may count on. It knows of no queue: whoever orders it
+//! claims the matter, and ends the claim.
 
 use crate::calls::Fence;
 use crate::calls::budget::Class;
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::domain::{ActorId, MatterId, Trigger};
 use crate::error::Result;
 use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
@@ -19,7 +20,7 @@ pub(crate) struct Order {
     pub attempt: u32,
     pub actor: ActorId,
     /// The firm, and the account that the run works for.
-    pub links: Links,
+    pub scope: AccountScope,
     /// The right to go on.
     pub fence: Fence,
 }

@@ -1,9 +1,10 @@
 //! What must be done for one matter, and what it costs: a pure function.
 //!
-//! Calls to Clio without faults: a new client with *n* documents 3 + 2n, a client that Clio has 2 + 2n, a client that is
-//! linked 1 + 2n, an added document 2, nothing changed 0. A document of more than 50 parts costs one more per further 50,
-//! and a client whose email has an international domain one more before it is linked.
-//! Whether Clio has the client is not known before it is asked, so a prediction is a range.
+//! Calls to Clio without faults: a new client with *n* documents 3 + 2n, a client that Clio has 2 +
+//! 2n, a client that is linked 1 + 2n, an added document 2, nothing changed 0. A document of more
+//! than 50 parts costs one more per further 50, and a client whose email has an international
+//! domain one more before it is linked. Whether Clio has the client is not known before it is
+//! asked, so a prediction is a range.
 
 use crate::links::LinkState;
 use serde::Serialize;
@@ -27,7 +28,8 @@ pub struct PlanInput<'a> {
     pub matter: LinkState,
     /// The records of the documents, in the intake's order.
     pub documents: &'a [LinkState],
-    /// The lengths in bytes of the documents that may be sent, in the intake's order, or why one cannot be read now.
+    /// The lengths in bytes of the documents that may be sent, in the intake's order, or why one
+    /// cannot be read now.
     pub lengths: &'a [Result<u64, Code>],
     /// The firm's settings.
     pub settings: &'a FirmSettings,
@@ -64,9 +66,11 @@ pub struct Calls {
 pub enum PlannedContact {
     /// Linked already.
     Linked(ClioId),
-    /// Linked already, and gone from Clio as far as is known: Clio is asked, and the step fails if it still is.
+    /// Linked already, and gone from Clio as far as is known: Clio is asked, and the step fails if
+    /// it still is.
     Gone(ClioId),
-    /// Another CaseHug client of the same email and name is linked: the same contact is used, unless a search by email shows another one of that name with a lower id.
+    /// Another CaseHug client of the same email and name is linked: the same contact is used,
+    /// unless a search by email shows another one of that name with a lower id.
     Share(ClioId),
     /// Search by email; link a match, else create.
     SearchThenCreate,
@@ -175,7 +179,8 @@ fn plan_document(document: &IntakeDocument, known: LinkState, len: Result<u64, C
     match known {
         LinkState::Linked(id) | LinkState::Gone(id) if may_be_sent => PlannedDocument::Linked(id),
         LinkState::Linked(id) | LinkState::Gone(id) => PlannedDocument::LinkedButWithdrawn(id),
-        // It may be in Clio already, whatever the firm says of it now. If it is not, nothing more is sent of it.
+        // It may be in Clio already, whatever the firm says of it now. If it is not, nothing more
+        // is sent of it.
         LinkState::InDoubt => PlannedDocument::Resume,
         _ if origin != DocumentOrigin::ClientUpload => PlannedDocument::Refused(origin),
         _ if status != DocumentStatus::Approved => PlannedDocument::NotApproved(status),

@@ -1,12 +1,16 @@
 //! After the store lost its tail: a restore from a backup, a failover to a replica that lagged.
 //!
-//! **Problem.** What was created in Clio since the backup has neither intent nor link any more. The next sync of such a matter would create it again.
+//! **Problem.** What was created in Clio since the backup has neither intent nor link any more. The
+//! next sync of such a matter would create it again.
 //!
-//! **Model.** The operator says since when records may be missing. From then on every *absent* record counts as an intent made at that time whose answer was
-//! lost: Clio is asked first, and a miss counts only once everything that was on its way when the store was lost has been executed or never will be. That costs one
-//! more call per contact, matter and document that is really new, until the operator ends the recovery.
+//! **Model.** The operator says since when records may be missing. From then on every *absent*
+//! record counts as an intent made at that time whose answer was lost: Clio is asked first, and a
+//! miss counts only once everything that was on its way when the store was lost has been executed
+//! or never will be. That costs one more call per contact, matter and document that is really new,
+//! until the operator ends the recovery.
 //!
-//! Nor does the store know what the host was told of matters' statuses since then: each is told once more, and all links are swept.
+//! Nor does the store know what the host was told of matters' statuses since then: each is told
+//! once more, and all links are swept.
 
 use crate::links::intent;
 use core::time::Duration;
@@ -18,12 +22,12 @@ use super::driver::Driver;
 use crate::connection::Connection;
 use crate::domain::{Actor, FirmId, SyncConfig, Timestamp};
 use crate::error::{Code, Error, Result, Retry};
-use crate::links::things::{ContactKey, Intent, Thing};
+use crate::links::link_record::{ContactKey, Intent, LinkRecord};
 use crate::ports::{Commit, Expect, Key};
-use crate::store::restore::begin_epoch;
-use crate::store::{Action, AuditEntry, AuditStatus, Chore, Journal, Unit, wake_in};
+use crate::store::restore::begin_restore_generation;
+use crate::store::{Action, AuditEntry, AuditStatus, MaintenanceTask, Repository, Transaction, schedule_now};
 
-const MOST_TURNS: usize = 8;
+const MOST_ATTEMPTS: usize = 8;
 
 /// `recovery/since`, due when everything that was on its way is over.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -43,40 +47,45 @@ fn key(firm: &FirmId) -> Key {
 
 /// Begins a recovery, or ends it.
 pub(crate) async fn recover(
-    journal: &Journal,
+    repository: &Repository,
     actor: &Actor,
     config: &SyncConfig,
     since: Option<Timestamp>,
 ) -> Result<()> {
-    let stored = journal.get::<Recovery>(&key(&actor.firm)).await?;
-    let mut unit = journal.unit(&actor.firm)?;
+    let stored = repository.get::<Recovery>(&key(&actor.firm)).await?;
+    let mut transaction = repository.transaction(&actor.firm)?;
     let entry = AuditEntry::by(&actor.id, Action::Recovery, AuditStatus::Ok);
     match since {
         Some(since) => {
             let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-            unit.put_due(key(&actor.firm), expect, Some(config.quiet()), &Recovery::since(since))?;
-            unit.audit(entry.with("since", since.to_rfc3339()));
-            begin_epoch(journal, &mut unit).await?;
-            wake_in(journal, &mut unit, Chore::Sweep).await?;
+            transaction.put_due(
+                key(&actor.firm),
+                expect,
+                Some(config.late_execution_window()),
+                &Recovery::since(since),
+            )?;
+            transaction.audit(entry.with("since", since.to_rfc3339()));
+            begin_restore_generation(repository, &mut transaction).await?;
+            schedule_now(repository, &mut transaction, MaintenanceTask::Sweep).await?;
         }
         None => {
             if let Some(stored) = stored {
-                unit.delete(key(&actor.firm), stored.version);
+                transaction.delete(key(&actor.firm), stored.version);
             }
-            unit.audit(entry.with("since", "ended"));
+            transaction.audit(entry.with("since", "ended"));
         }
     }
-    journal.commit_or_conflict(&unit).await.map(|_| ())
+    repository.commit_or_conflict(&transaction).await.map(|_| ())
 }
 
 /// The recovery that is in progress, and what a commit that goes by it expects.
 pub(crate) async fn load(
-    journal: &Journal,
+    repository: &Repository,
     firm: &FirmId,
     index_delay: Duration,
 ) -> Result<(Option<Recovery>, Expect)> {
-    let Some(stored) = journal.get::<Recovery>(&key(firm)).await? else { return Ok((None, Expect::Absent)) };
-    let now = journal.store_now().await?;
+    let Some(stored) = repository.get::<Recovery>(&key(firm)).await? else { return Ok((None, Expect::Absent)) };
+    let now = repository.store_now().await?;
     let left = |more| stored.due_at.map_or(Duration::ZERO, |due| now.until(due + more));
     let recovery = Recovery { left: left(Duration::ZERO), unlisted: left(index_delay), ..stored.value };
     Ok((Some(recovery), Expect::Version(stored.version)))
@@ -87,13 +96,14 @@ impl Recovery {
         Self { since, left: Duration::ZERO, unlisted: Duration::ZERO }
     }
 
-    /// Whether Clio was asked for all of the time that this is about when it was asked about an intent.
+    /// Whether Clio was asked for all of the time that this is about when it was asked about an
+    /// intent.
     pub(crate) fn is_answered_by(&self, intent: &Intent) -> bool {
         intent.is_recovered() && intent.clio_at.is_some_and(|since| since <= self.since)
     }
 
     /// Whether a miss may be believed.
-    pub(crate) fn must_be_quiet(&self, collection: &'static str) -> Result<()> {
+    pub(crate) fn must_be_settled(&self, collection: &'static str) -> Result<()> {
         if self.unlisted.is_zero() {
             return Ok(());
         }
@@ -103,17 +113,18 @@ impl Recovery {
 }
 
 impl Driver<'_> {
-    /// For what lets a request be sent: not if the operator said since this run began that records may be missing. A run may have waited for Clio's
-    /// budget for minutes, and knows nothing of it.
-    pub(crate) fn unit_before_sending(&self) -> Result<Unit> {
-        let mut unit = self.unit()?;
-        unit.check(key(self.firm), self.recovery_seen.clone());
-        Ok(unit)
+    /// For what lets a request be sent: not if the operator said since this run began that records
+    /// may be missing. A run may have waited for Clio's budget for minutes, and knows nothing
+    /// of it.
+    pub(crate) fn unit_before_sending(&self) -> Result<Transaction> {
+        let mut transaction = self.transaction()?;
+        transaction.check(key(self.firm), self.recovery_seen.clone());
+        Ok(transaction)
     }
 
     /// Whether a recovery began, or ended, since this run began.
     pub(crate) async fn is_recovery_news(&self) -> Result<bool> {
-        let now = self.ctx.journal.store().get(&key(self.firm)).await?;
+        let now = self.ctx.repository.store().get(&key(self.firm)).await?;
         Ok(now.map_or(Expect::Absent, |record| Expect::Version(record.version)) != self.recovery_seen)
     }
 
@@ -122,20 +133,20 @@ impl Driver<'_> {
         &mut self,
         recovery: Recovery,
         key: &Key,
-        companion: Option<&(Key, ContactKey)>,
+        email_index: Option<&(Key, ContactKey)>,
         natural: &N,
         email: Option<String>,
         asked: &Asked,
     ) -> Result<()> {
-        let store = self.ctx.journal.store();
-        for _ in 0..MOST_TURNS {
-            let grant = self.caller.grant().await?;
+        let store = self.ctx.repository.store();
+        for _ in 0..MOST_ATTEMPTS {
+            let grant = self.client_api.grant().await?;
             let connection = grant.connection.id.clone();
             let intent = Intent {
                 sealed: intent::seal_natural_key(self.ctx, key, &connection, natural).await?,
                 connection,
                 clio_at: Some(recovery.since),
-                quiet_ms: u64::try_from(recovery.left.as_millis()).unwrap_or(u64::MAX),
+                late_window_ms: u64::try_from(recovery.left.as_millis()).unwrap_or(u64::MAX),
                 committed_at: None,
                 sends: 0,
                 rounds: 0,
@@ -144,19 +155,20 @@ impl Driver<'_> {
                 decision: asked.decision(),
                 question: false,
             };
-            let mut unit = self.unit_before_sending()?;
-            unit.check(Connection::key(self.firm), Expect::Version(grant.connection_version));
-            // Without a due time if what was on its way is listed since long: a miss is believed at once.
-            let quiet_in = (!recovery.unlisted.is_zero()).then_some(recovery.left);
-            unit.put_due(key.clone(), asked.expect(), quiet_in, &Thing::Intent(intent))?;
-            if let Some((key, value)) = companion {
-                unit.put(key.clone(), Expect::Absent, value)?;
+            let mut transaction = self.unit_before_sending()?;
+            transaction.check(Connection::key(self.firm), Expect::Version(grant.connection_version));
+            // Without a due time if what was on its way is listed since long: a miss is believed at
+            // once.
+            let settled_in = (!recovery.unlisted.is_zero()).then_some(recovery.left);
+            transaction.put_due(key.clone(), asked.expect(), settled_in, &LinkRecord::Intent(intent))?;
+            if let Some((key, value)) = email_index {
+                transaction.put(key.clone(), Expect::Absent, value)?;
             }
-            if matches!(self.commit_unit(&unit).await?, Commit::Done { .. }) {
+            if matches!(self.commit_unit(&transaction).await?, Commit::Done { .. }) {
                 return Ok(());
             }
             for (key, before) in
-                [(key, asked.version.as_ref())].into_iter().chain(companion.map(|(key, _)| (key, None)))
+                [(key, asked.version.as_ref())].into_iter().chain(email_index.map(|(key, _)| (key, None)))
             {
                 if store.get(key).await?.map(|record| record.version).as_ref() != before {
                     return Ok(());

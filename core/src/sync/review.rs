@@ -1,8 +1,9 @@
 //! What only a person can decide: whether a record in Clio is the one whose answer was lost.
 //!
-//! A probe that finds something near, or several, stops its step as `needs_review`: to link a stranger's record would show one client's file to
-//! another's lawyer, to post again may make a duplicate. The candidates' ids are kept, an admin looks at them in Clio, and the decision is written into the open intent itself: the next run,
-//! and no other, acts on it.
+//! A lookup that finds something near, or several, stops its step as `needs_review`: to link a
+//! stranger's record would show one client's file to another's lawyer, to post again may make a
+//! duplicate. The candidates' ids are kept, an admin looks at them in Clio, and the decision is
+//! written into the open intent itself: the next run, and no other, acts on it.
 
 use crate::links::Decision;
 use serde::{Deserialize, Serialize};
@@ -10,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use super::driver::Driver;
 use crate::calls::{Context, refused};
 use crate::clio::ApiRequest;
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::domain::report::StepKind;
 use crate::domain::{Actor, ClientId, ClioId, DocumentKey, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::links::things;
-use crate::links::things::{Chosen, Decided, DocumentThing, Thing};
+use crate::links::link_record;
+use crate::links::link_record::{Chosen, Decided, DocumentRecord, LinkRecord};
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::store::{Action, AuditEntry, AuditStatus, Journal, Stored, Unit};
+use crate::store::{Action, AuditEntry, AuditStatus, Repository, Transaction, Versioned};
 
 const REVIEWS: &str = "review";
 
@@ -38,25 +39,31 @@ pub struct Review {
 }
 
 impl Review {
-    fn key(links: &Links, step: StepKind, id: &str) -> Key {
-        links.key(REVIEWS, format_args!("{}/{id}", step.name()))
+    fn key(scope: &AccountScope, step: StepKind, id: &str) -> Key {
+        scope.key(REVIEWS, format_args!("{}/{id}", step.name()))
     }
 
     /// Adds the question to the commit of the step that raised it.
-    pub(crate) async fn put(&self, journal: &Journal, unit: &mut Unit, links: &Links) -> Result<()> {
-        let key = Self::key(links, self.step, &self.id);
-        let Some(known) = journal.get::<Self>(&key).await? else {
-            return unit.put(key, Expect::Absent, self).map(|_| ());
+    pub(crate) async fn put(
+        &self,
+        repository: &Repository,
+        transaction: &mut Transaction,
+        scope: &AccountScope,
+    ) -> Result<()> {
+        let key = Self::key(scope, self.step, &self.id);
+        let Some(known) = repository.get::<Self>(&key).await? else {
+            return transaction.put(key, Expect::Absent, self).map(|_| ());
         };
         let mut review = self.clone();
         review.matters.extend(known.value.matters.into_iter().filter(|matter| !self.matters.contains(matter)));
-        unit.put(key, Expect::Version(known.version), &review).map(|_| ())
+        transaction.put(key, Expect::Version(known.version), &review).map(|_| ())
     }
 }
 
 impl Driver<'_> {
-    /// The error of a step that a person must decide about. `intent` is the version that Clio was asked about: should an answer be written into it before the
-    /// question is, the question would never be answered, so its commit depends on that.
+    /// The error of a step that a person must decide about. `intent` is the version that Clio was
+    /// asked about: should an answer be written into it before the question is, the question
+    /// would never be answered, so its commit depends on that.
     pub(crate) fn needs_review(
         &mut self,
         step: StepKind,
@@ -71,46 +78,48 @@ impl Driver<'_> {
         error
     }
 
-    /// Adds to the commit that settles what stands under `key` otherwise: a question about it is over. Other matters that wait for the answer are synced.
-    pub(crate) async fn close_question_in(&self, unit: &mut Unit, key: &Key) -> Result<()> {
-        let links = &self.order.links;
+    /// Adds to the commit that settles what stands under `key` otherwise: a question about it is
+    /// over. Other matters that wait for the answer are synced.
+    pub(crate) async fn close_question_in(&self, transaction: &mut Transaction, key: &Key) -> Result<()> {
+        let scope = &self.order.scope;
         let question =
-            links.key(REVIEWS, format_args!("{}/{}", key.collection, links.strip(&key.id).unwrap_or_default()));
-        let Some(Stored { value: review, version, .. }) = self.ctx.journal.get::<Review>(&question).await? else {
+            scope.key(REVIEWS, format_args!("{}/{}", key.collection, scope.strip(&key.id).unwrap_or_default()));
+        let Some(Versioned { value: review, version, .. }) = self.ctx.repository.get::<Review>(&question).await? else {
             return Ok(());
         };
         for matter in review.matters.iter().filter(|matter| **matter != self.order.matter) {
             // Nobody asks for it: it is synced if what is approved is.
             self.followers.follow(self.order, matter).await?;
         }
-        unit.delete(question, version);
+        transaction.delete(question, version);
         Ok(())
     }
 
     /// The record that an admin named, if it is there.
     pub(crate) async fn named<A>(&self, show: &ApiRequest<A>) -> Result<Option<A>> {
-        match self.caller.repeat(show).await {
+        match self.client_api.repeat(show).await {
             Ok(record) => Ok(Some(record)),
             Err(failure) if failure.error.code() == Code::ClioNotFound => Ok(None),
             Err(failure) => Err(refused(failure)),
         }
     }
 
-    /// Takes back an answer that names a record which cannot be the one: a mistyped id is somebody else's. Gives the error that says so; the question is open again.
+    /// Takes back an answer that names a record which cannot be the one: a mistyped id is somebody
+    /// else's. Gives the error that says so; the question is open again.
     pub(crate) async fn take_back<T: Serialize>(
         &mut self,
         step: StepKind,
         id: impl ToString,
         key: Key,
-        undecided: Stored<T>,
+        undecided: Versioned<T>,
         chosen: Chosen,
         wrong: &'static str,
     ) -> Result<Error> {
-        let now = self.ctx.journal.store_now().await?;
+        let now = self.ctx.repository.store_now().await?;
         let due = undecided.due_at.map(|due| now.until(due));
-        let mut unit = self.unit()?;
-        let version = unit.put_due(key.clone(), Expect::Version(undecided.version), due, &undecided.value)?;
-        if self.commit_unit(&unit).await? == Commit::Conflict {
+        let mut transaction = self.transaction()?;
+        let version = transaction.put_due(key.clone(), Expect::Version(undecided.version), due, &undecided.value)?;
+        if self.commit_unit(&transaction).await? == Commit::Conflict {
             return Err(Error::new(Code::SyncBusy).with("clio", chosen.clio));
         }
         let error = self.needs_review(step, id, chosen.among, (key, version));
@@ -128,23 +137,23 @@ pub(crate) struct Answered {
 
 /// The intent that waits, and when it is due.
 enum Waiting {
-    Thing(Key, Stored<Thing>),
-    Document(Key, Stored<DocumentThing>),
+    LinkRecord(Key, Versioned<LinkRecord>),
+    Document(Key, Versioned<DocumentRecord>),
 }
 
-async fn waiting(ctx: &Context, links: &Links, step: StepKind, id: &str) -> Result<Option<Waiting>> {
-    let thing = |key: Key| async move {
-        let stored = ctx.journal.get::<Thing>(&key).await?;
-        let open = stored.filter(|stored| matches!(stored.value, Thing::Intent(_)));
-        Ok(open.map(|stored| Waiting::Thing(key, stored)))
+async fn waiting(ctx: &Context, scope: &AccountScope, step: StepKind, id: &str) -> Result<Option<Waiting>> {
+    let link_record = |key: Key| async move {
+        let stored = ctx.repository.get::<LinkRecord>(&key).await?;
+        let open = stored.filter(|stored| matches!(stored.value, LinkRecord::Intent(_)));
+        Ok(open.map(|stored| Waiting::LinkRecord(key, stored)))
     };
     match step {
-        StepKind::Contact => thing(things::contact_key(links, &ClientId::new(id)?)).await,
-        StepKind::Matter => thing(things::matter_key(links, &MatterId::new(id)?)).await,
+        StepKind::Contact => link_record(link_record::contact_key(scope, &ClientId::new(id)?)).await,
+        StepKind::Matter => link_record(link_record::matter_key(scope, &MatterId::new(id)?)).await,
         StepKind::Document => {
-            let key = things::document_key(links, &DocumentKey::parse(id)?);
-            let stored = ctx.journal.get::<DocumentThing>(&key).await?;
-            let open = stored.filter(|stored| matches!(stored.value, DocumentThing::Intent(_)));
+            let key = link_record::document_key(scope, &DocumentKey::parse(id)?);
+            let stored = ctx.repository.get::<DocumentRecord>(&key).await?;
+            let open = stored.filter(|stored| matches!(stored.value, DocumentRecord::Intent(_)));
             Ok(open.map(|stored| Waiting::Document(key, stored)))
         }
     }
@@ -152,11 +161,11 @@ async fn waiting(ctx: &Context, links: &Links, step: StepKind, id: &str) -> Resu
 
 /// The questions that are open. Those that answered themselves are left out.
 pub(crate) async fn reviews(ctx: &Context, firm: &FirmId) -> Result<Vec<Review>> {
-    let links = Links::current(&ctx.journal, firm).await?;
+    let scope = AccountScope::current(&ctx.repository, firm).await?;
     let mut open = Vec::new();
-    for (_, stored) in ctx.journal.list::<Review>(firm, REVIEWS, &links.id("")).await? {
+    for (_, stored) in ctx.repository.list::<Review>(firm, REVIEWS, &scope.id("")).await? {
         let review = stored.value;
-        if waiting(ctx, &links, review.step, &review.id).await?.is_some() {
+        if waiting(ctx, &scope, review.step, &review.id).await?.is_some() {
             open.push(review);
         }
     }
@@ -172,59 +181,62 @@ pub(crate) async fn answer(
     decision: Decision,
 ) -> Result<Answered> {
     let firm = &actor.firm;
-    let links = Links::current(&ctx.journal, firm).await?;
-    let question = Review::key(&links, step, id);
+    let scope = AccountScope::current(&ctx.repository, firm).await?;
+    let question = Review::key(&scope, step, id);
     let unknown = || Error::new(Code::RecordUnknown).with("type", "review");
-    let Stored { value: review, version, .. } = ctx.journal.get::<Review>(&question).await?.ok_or_else(unknown)?;
-    let waiting = waiting(ctx, &links, step, id).await?.ok_or_else(unknown)?;
+    let Versioned { value: review, version, .. } =
+        ctx.repository.get::<Review>(&question).await?.ok_or_else(unknown)?;
+    let waiting = waiting(ctx, &scope, step, id).await?.ok_or_else(unknown)?;
     // Contacts of one email may be shared; anything else belongs to one record.
     if let Decision::Link { clio } = decision
         && step != StepKind::Contact
-        && things::is_owned(&ctx.journal, &links, step.name(), clio).await?.is_some()
+        && link_record::is_owned(&ctx.repository, &scope, step.name(), clio).await?.is_some()
     {
         return Err(Error::new(Code::SettingInvalid)
             .with("argument", "decision")
             .with("reason", "belongs_to_another_record"));
     }
-    let mut unit = ctx.journal.unit(firm)?;
-    // A run of one more matter may be asking it in this moment: that matter waits for the answer too.
-    unit.check(question.clone(), Expect::Version(version.clone()));
-    let now = ctx.journal.store_now().await?;
+    let mut transaction = ctx.repository.transaction(firm)?;
+    // A run of one more matter may be asking it in this moment: that matter waits for the answer
+    // too.
+    transaction.check(question.clone(), Expect::Version(version.clone()));
+    let now = ctx.repository.store_now().await?;
     match waiting {
-        Waiting::Thing(key, stored) => {
-            let Thing::Intent(mut intent) = stored.value else { return Err(unknown()) };
+        Waiting::LinkRecord(key, stored) => {
+            let LinkRecord::Intent(mut intent) = stored.value else { return Err(unknown()) };
             // The due time is written anew, and no longer tells when the intent was made.
-            intent.committed_at = Some(things::committed_at(&intent, stored.due_at));
+            intent.committed_at = Some(link_record::committed_at(&intent, stored.due_at));
             intent.decide(decision, &review.candidates);
-            // One that is quiet, and listed, since long is so without a due time.
+            // One that is settled, and listed, since long is so without a due time.
             let open = stored.due_at.filter(|due| *due + ctx.config.index_delay > now);
             let due = open.map(|due| now.until(due));
-            unit.put_due(key, Expect::Version(stored.version), due, &Thing::Intent(intent))?;
+            transaction.put_due(key, Expect::Version(stored.version), due, &LinkRecord::Intent(intent))?;
         }
         Waiting::Document(key, stored) => {
-            let DocumentThing::Intent(mut intent) = stored.value else { return Err(unknown()) };
+            let DocumentRecord::Intent(mut intent) = stored.value else { return Err(unknown()) };
             intent.decision = Some(match decision {
                 Decision::Link { clio } => Decided::Link(Chosen { clio, among: Vec::new(), not: Vec::new() }),
                 Decision::Create => Decided::Create { not: Vec::new() },
             });
             let due = stored.due_at.map(|due| now.until(due));
-            unit.put_due(key, Expect::Version(stored.version), due, &DocumentThing::Intent(intent))?;
+            transaction.put_due(key, Expect::Version(stored.version), due, &DocumentRecord::Intent(intent))?;
         }
     }
     let entry = AuditEntry::by(&actor.id, Action::Review, AuditStatus::Ok).with(step.name(), id);
-    unit.audit(match decision {
+    transaction.audit(match decision {
         Decision::Link { clio } => entry.with("decision", "link").with("clio", clio),
         Decision::Create => entry.with("decision", "create"),
     });
-    ctx.journal.commit_or_conflict(&unit).await?;
+    ctx.repository.commit_or_conflict(&transaction).await?;
     Ok(Answered { question, version, matters: review.matters })
 }
 
 /// Takes an answered question off the list, once somebody acts on the answer.
 pub(crate) async fn close_answered(ctx: &Context, firm: &FirmId, answered: Answered) -> Result<()> {
-    // Answered, and somebody acts on it: it must not be answered once more, when what is being created is another try.
-    let mut unit = ctx.journal.unit(firm)?;
-    unit.delete(answered.question, answered.version);
+    // Answered, and somebody acts on it: it must not be answered once more, when what is being
+    // created is another try.
+    let mut transaction = ctx.repository.transaction(firm)?;
+    transaction.delete(answered.question, answered.version);
     // A conflict: a run has asked anew.
-    ctx.journal.commit(&unit).await.map(|_| ())
+    ctx.repository.commit(&transaction).await.map(|_| ())
 }

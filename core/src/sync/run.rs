@@ -3,14 +3,14 @@
 use super::order::Order;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::domain::report::{Note, RunStatus, StepKind, StepOutcome, StepReport};
 use crate::domain::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Failure, Result};
 use crate::inbound::status::is_gone;
-use crate::links::things::linked_matter;
+use crate::links::link_record::linked_matter;
 use crate::ports::{Commit, Expect, Key, Version};
-use crate::store::{Journal, Unit};
+use crate::store::{Repository, Transaction};
 
 pub(crate) const RUNS: &str = "run";
 pub(crate) const RUNS_OF_MATTERS: &str = "matter-run";
@@ -140,11 +140,16 @@ impl Run {
     }
 
     /// Commits a step's result together with what it changed. On a conflict nothing is kept of it.
-    pub(crate) async fn commit_step(&mut self, journal: &Journal, mut unit: Unit, step: &StepReport) -> Result<Commit> {
+    pub(crate) async fn commit_step(
+        &mut self,
+        repository: &Repository,
+        mut transaction: Transaction,
+        step: &StepReport,
+    ) -> Result<Commit> {
         let mut record = self.record.clone();
         record.steps.push(step.into());
-        let version = self.attach(&mut unit, &record)?;
-        let outcome = journal.commit(&unit).await?;
+        let version = self.attach(&mut transaction, &record)?;
+        let outcome = repository.commit(&transaction).await?;
         if matches!(outcome, Commit::Done { .. }) {
             self.record = record;
             self.version = Some(version);
@@ -163,57 +168,65 @@ impl Run {
     }
 
     /// Adds the end of the run to its last commit.
-    pub(crate) fn attach_end(&self, unit: &mut Unit) -> Result<()> {
-        self.attach(unit, &self.record).map(|_| ())
+    pub(crate) fn attach_end(&self, transaction: &mut Transaction) -> Result<()> {
+        self.attach(transaction, &self.record).map(|_| ())
     }
 
-    fn attach(&self, unit: &mut Unit, record: &RunRecord) -> Result<Version> {
+    fn attach(&self, transaction: &mut Transaction, record: &RunRecord) -> Result<Version> {
         let expect = match &self.version {
             Some(version) => Expect::Version(version.clone()),
             None => {
                 let pointer = Key::new(&self.firm, RUNS_OF_MATTERS, format!("{}/{}", record.matter, self.id));
-                unit.put(pointer, Expect::Absent, &Pointer {})?;
+                transaction.put(pointer, Expect::Absent, &Pointer {})?;
                 Expect::Absent
             }
         };
-        unit.put(Key::new(&self.firm, RUNS, self.id.as_str()), expect, record)
+        transaction.put(Key::new(&self.firm, RUNS, self.id.as_str()), expect, record)
     }
 }
 
-/// What a run is called that did not get as far as the matter, and the matter in Clio: an earlier run may have brought it there.
+/// What a run is called that did not get as far as the matter, and the matter in Clio: an earlier
+/// run may have brought it there.
 pub(crate) async fn fallen_short(
-    journal: &Journal,
-    links: &Links,
+    repository: &Repository,
+    scope: &AccountScope,
     matter: &MatterId,
 ) -> Result<(RunStatus, Option<ClioId>)> {
-    let linked = match linked_matter(journal, links, matter).await {
+    let linked = match linked_matter(repository, scope, matter).await {
         // A link that cannot be read must not keep the end of the run from being written.
         Err(error) if error.code() == Code::StoreCorrupt => None,
         linked => linked?,
     };
     let there = match linked {
-        Some(clio) => !is_gone(journal, links, clio).await?,
+        Some(clio) => !is_gone(repository, scope, clio).await?,
         None => false,
     };
     Ok((if there { RunStatus::Partial } else { RunStatus::Failed }, linked))
 }
 
-/// Adds to a takeover's commit the end of the run that is taken over. Its process died, or stands still: nothing that it writes is taken any more.
-pub(crate) async fn end_taken_over(journal: &Journal, unit: &mut Unit, links: &Links, run: &str) -> Result<()> {
-    let key = Key::new(&links.firm, RUNS, run);
-    let stored = match journal.get::<RunRecord>(&key).await {
+/// Adds to a takeover's commit the end of the run that is taken over. Its process died, or stands
+/// still: nothing that it writes is taken any more.
+pub(crate) async fn end_taken_over(
+    repository: &Repository,
+    transaction: &mut Transaction,
+    scope: &AccountScope,
+    run: &str,
+) -> Result<()> {
+    let key = Key::new(&scope.firm, RUNS, run);
+    let stored = match repository.get::<RunRecord>(&key).await {
         // What is told of a run must not keep the matter from being synced.
         Err(error) if error.code() == Code::StoreCorrupt => return Ok(()),
         stored => stored?,
     };
     let Some(stored) = stored else {
-        // It wrote nothing yet. Should its first commit come in this moment, the takeover is built again.
-        unit.check(key, Expect::Absent);
+        // It wrote nothing yet. Should its first commit come in this moment, the takeover is built
+        // again.
+        transaction.check(key, Expect::Absent);
         return Ok(());
     };
-    let (status, _) = fallen_short(journal, links, &stored.value.matter).await?;
-    let (ended_at, failure) = (journal.runtime().now(), Failure::from(&Code::LeaseLost.into()));
+    let (status, _) = fallen_short(repository, scope, &stored.value.matter).await?;
+    let (ended_at, failure) = (repository.runtime().now(), Failure::from(&Code::LeaseLost.into()));
     let ended = RunRecord { ended_at: Some(ended_at), status: Some(status), failure: Some(failure), ..stored.value };
-    unit.put(key, Expect::Version(stored.version), &ended)?;
+    transaction.put(key, Expect::Version(stored.version), &ended)?;
     Ok(())
 }

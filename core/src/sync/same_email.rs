@@ -1,27 +1,31 @@
 //! Who of those with the client's address is the client.
 //!
-//! **Problem.** One mailbox may be two people's. In family law the other one is the opponent, and a file under the wrong contact is a breach.
+//! **Problem.** One mailbox may be two people's. In family law the other one is the opponent, and a
+//! file under the wrong contact is a breach.
 //!
-//! **Model.** An address stands for whoever is known by it: CaseHug's clients that are linked already, each in a `contact-key` record of that address, and the contacts that a search in Clio
-//! brings. The one whose name [agrees](crate::links::names) is the client. If several agree, or none does and the firm wants a link, the one with the lowest id is linked, and that is said. If none
-//! agrees the firm may also have an admin asked, or a new contact made.
+//! **Model.** An address stands for whoever is known by it: CaseHug's clients that are linked
+//! already, each in a `contact-key` record of that address, and the contacts that a search in Clio
+//! brings. The one whose name [agrees](crate::links::names) is the client. If several agree, or
+//! none does and the firm wants a link, the one with the lowest id is linked, and that is said. If
+//! none agrees the firm may also have an admin asked, or a new contact made.
 //!
-//! An admin is asked about an intent that stands for the question, and for no request (`Intent::question`). It holds no place of the address, so nobody else waits for the answer.
+//! An admin is asked about an intent that stands for the question, and for no request
+//! (`Intent::question`). It holds no place of the address, so nobody else waits for the answer.
 
 use super::contact::search_persons;
 use super::create::Asked;
 use super::driver::Driver;
-use super::known::EmailDigests;
+use super::plan_input::EmailDigests;
 use crate::calls::Context;
 use crate::clio::{Contact, contacts};
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::contact_review::known_name_agrees;
 use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
 use crate::domain::{Address, ClientId, ClioId};
 use crate::error::{Error, Result};
+use crate::links::link_record::{ContactKey, How, Intent, Link, LinkRecord};
 use crate::links::names::Name;
-use crate::links::things::{ContactKey, How, Intent, Link, Thing};
-use crate::links::{dedupe, things};
+use crate::links::{dedupe, link_record};
 use crate::ports::{Commit, Expect};
 use crate::settings::OnNameMismatch;
 use crate::store::{Action, AuditStatus};
@@ -44,8 +48,9 @@ pub(crate) enum Choice {
     Ask(Vec<ClioId>),
 }
 
-/// Goes by names and ids alone, not by who was linked first: after a restore, which loses who was, the same one must
-/// be chosen again, or the client's matters would be created once more under the other one.
+/// Goes by names and ids alone, not by who was linked first: after a restore, which loses who was,
+/// the same one must be chosen again, or the client's matters would be created once more under the
+/// other one.
 pub(crate) fn choose(candidates: &[Candidate], policy: OnNameMismatch) -> Choice {
     let several = |count: usize| (count > 1).then_some(Note::SeveralContactsMatch);
     let agreeing = candidates.iter().filter(|one| one.agrees || mutated!(NameCheck)).map(|candidate| candidate.clio);
@@ -64,25 +69,30 @@ pub(crate) fn choose(candidates: &[Candidate], policy: OnNameMismatch) -> Choice
 }
 
 /// The clients that an address is known by, and the free place beside them.
-pub(crate) struct Speakers {
+pub(crate) struct CanonicalContacts {
     pub clients: Vec<ClientId>,
     pub place: String,
 }
 
-/// The first one's place is the digest of the address itself; where names differ there may be others.
-pub(crate) async fn speakers(ctx: &Context, links: &Links, email: &EmailDigests) -> Result<Speakers> {
-    let prefix = things::email_key(links, &email.digest);
-    let found = ctx.journal.list::<ContactKey>(&links.firm, prefix.collection, &prefix.id).await?;
-    let taken: Vec<&str> = found.iter().filter_map(|(id, _)| links.strip(id)).collect();
+/// The first one's place is the digest of the address itself; where names differ there may be
+/// others.
+pub(crate) async fn canonical_contacts(
+    ctx: &Context,
+    scope: &AccountScope,
+    email: &EmailDigests,
+) -> Result<CanonicalContacts> {
+    let prefix = link_record::email_key(scope, &email.digest);
+    let found = ctx.repository.list::<ContactKey>(&scope.firm, prefix.collection, &prefix.id).await?;
+    let taken: Vec<&str> = found.iter().filter_map(|(id, _)| scope.strip(id)).collect();
     let places = (0..).map(|n| if n == 0 { email.digest.clone() } else { format!("{}.{n}", email.digest) });
     let place = places.into_iter().find(|place| !taken.contains(&place.as_str())).unwrap_or_default();
     let mut clients: Vec<ClientId> = found.into_iter().map(|(_, stored)| stored.value.client).collect();
     for digest in &email.former {
-        if let Some(stored) = ctx.journal.get::<ContactKey>(&things::email_key(links, digest)).await? {
+        if let Some(stored) = ctx.repository.get::<ContactKey>(&link_record::email_key(scope, digest)).await? {
             clients.push(stored.value.client);
         }
     }
-    Ok(Speakers { clients, place })
+    Ok(CanonicalContacts { clients, place })
 }
 
 /// What came of looking for the client among those with its address.
@@ -105,32 +115,34 @@ impl Driver<'_> {
     ) -> Result<Sought> {
         let client = &self.intake.client;
         let name = Name::new(client.first_name.expose(), client.last_name.expose());
-        let (ctx, links) = (self.ctx, &self.order.links);
-        let Speakers { clients, place } = speakers(self.ctx, links, email).await?;
+        let (ctx, scope) = (self.ctx, &self.order.scope);
+        let CanonicalContacts { clients, place } = canonical_contacts(self.ctx, scope, email).await?;
         let mut shared = Vec::new();
         for other in clients {
-            let Some(stored) = ctx.journal.get::<Thing>(&things::contact_key(links, &other)).await? else {
+            let Some(stored) = ctx.repository.get::<LinkRecord>(&link_record::contact_key(scope, &other)).await? else {
                 // Released between the two reads.
                 return Ok(Sought::Again);
             };
-            let Thing::Link(Link { clio, .. }) = stored.value else {
+            let LinkRecord::Link(Link { clio, .. }) = stored.value else {
                 self.resolve_contact(&other, stored).await?;
                 return Ok(Sought::Again);
             };
             if asked.not.contains(&clio) {
                 continue;
             }
-            shared.push((clio, known_name_agrees(&ctx.journal, &ctx.keyring, links, clio, &name).await?));
+            shared.push((clio, known_name_agrees(&ctx.repository, &ctx.keyring, scope, clio, &name).await?));
         }
-        // Asked even if one of them agrees: another one in Clio may as well, and who was linked first decides nothing.
-        let found = search_persons(&self.caller, &address.shown()).await?;
+        // Asked even if one of them agrees: another one in Clio may as well, and who was linked
+        // first decides nothing.
+        let found = search_persons(&self.client_api, &address.shown()).await?;
         let mut candidates = named(&found, &dedupe::persons_with_email(&found, &address.shown()), &name);
         candidates.retain(|candidate| !asked.not.contains(&candidate.clio));
         for (clio, agrees) in &shared {
             if candidates.iter().all(|candidate| candidate.clio != *clio) {
                 let agrees = match agrees {
                     Some(agrees) => *agrees,
-                    // Linked before names were looked at, and its address is another in Clio by now. If it is gone, that is said where it is used.
+                    // Linked before names were looked at, and its address is another in Clio by
+                    // now. If it is gone, that is said where it is used.
                     None => match self.named(&contacts::show(*clio)).await? {
                         Some(shown) => name.agrees(&Name::from(&shown)),
                         None => true,
@@ -152,7 +164,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Links a contact that is there already. `place`: of the address, if nobody of the client's name has one.
+    /// Links a contact that is there already. `place`: of the address, if nobody of the client's
+    /// name has one.
     async fn link_person(
         &mut self,
         clio: ClioId,
@@ -162,35 +175,39 @@ impl Driver<'_> {
         asked: &Asked,
         matches: usize,
     ) -> Result<Sought> {
-        let (client, links) = (&self.intake.client.id, &self.order.links);
+        let (client, scope) = (&self.intake.client.id, &self.order.scope);
         let step = StepReport::done(StepKind::Contact, client, StepOutcome::Linked, Some(clio)).noting(notes.clone());
-        let key = things::contact_key(links, client);
-        let mut unit = self.unit()?;
-        unit.put(key.clone(), asked.expect(), &self.link(clio, How::Linked, notes))?;
+        let key = link_record::contact_key(scope, client);
+        let mut transaction = self.transaction()?;
+        transaction.put(key.clone(), asked.expect(), &self.link(clio, How::Linked, notes))?;
         if asked.version.is_some() {
-            self.close_question_in(&mut unit, &key).await?;
+            self.close_question_in(&mut transaction, &key).await?;
         }
         if let Some(place) = place {
-            unit.put(things::email_key(links, place), Expect::Absent, &ContactKey { client: client.clone() })?;
-            self.own_contact(&mut unit, clio, shown, client).await?;
+            transaction.put(
+                link_record::email_key(scope, place),
+                Expect::Absent,
+                &ContactKey { client: client.clone() },
+            )?;
+            self.own_contact(&mut transaction, clio, shown, client).await?;
         }
         let entry = self.audit(Action::ContactLinked, AuditStatus::Ok, &step);
-        unit.audit(if place.is_some() { entry.with("matches", matches) } else { entry });
-        Ok(if self.commit(unit, &step).await? { Sought::Step(step) } else { Sought::Again })
+        transaction.audit(if place.is_some() { entry.with("matches", matches) } else { entry });
+        Ok(if self.commit(transaction, &step).await? { Sought::Step(step) } else { Sought::Again })
     }
 
     /// Has an admin asked which of these is the client, if any.
     async fn ask(&mut self, candidates: Vec<ClioId>, asked: &Asked) -> Result<Sought> {
         let client = &self.intake.client.id;
-        let key = things::contact_key(&self.order.links, client);
+        let key = link_record::contact_key(&self.order.scope, client);
         let version = match &asked.version {
             Some(version) => version.clone(),
             None => {
-                let connection = self.caller.grant().await?.connection.id.clone();
-                let mut unit = self.unit()?;
-                let question = Thing::Intent(Intent::question(connection, asked.decision()));
-                let version = unit.put(key.clone(), Expect::Absent, &question)?;
-                if self.commit_unit(&unit).await? == Commit::Conflict {
+                let connection = self.client_api.grant().await?.connection.id.clone();
+                let mut transaction = self.transaction()?;
+                let question = LinkRecord::Intent(Intent::question(connection, asked.decision()));
+                let version = transaction.put(key.clone(), Expect::Absent, &question)?;
+                if self.commit_unit(&transaction).await? == Commit::Conflict {
                     return Ok(Sought::Again);
                 }
                 version

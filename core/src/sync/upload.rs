@@ -1,11 +1,12 @@
-//! The bytes of a document go from the host's source to Clio's storage. Core names ranges; the transport moves them.
+//! The bytes of a document go from the host's source to Clio's storage. Core names ranges; the
+//! transport moves them.
 
 use core::time::Duration;
 
 use super::driver::Driver;
 use crate::calls::refused;
 use crate::calls::retry::Schedule;
-use crate::clio::{CallLimits, DocumentStub, Outcome, Part, PartPlan, PartTarget, UploadTarget, documents};
+use crate::clio::{CallLimits, DocumentStub, Part, PartPlan, PartTarget, SendOutcome, UploadTarget, documents};
 use crate::domain::DocumentRef;
 use crate::error::{Code, Error, Result, Retry};
 use crate::ports::DocumentSlice;
@@ -49,16 +50,17 @@ impl From<Error> for Missed {
 enum Anew {
     /// To the same address. Storage takes a part whole or not at all.
     There,
-    /// To the address of another version: some S3-like stores keep what arrived of a request that broke off, and that may come after, and so
-    /// replace, what was sent in its place.
+    /// To the address of another version: some S3-like stores keep what arrived of a request that
+    /// broke off, and that may come after, and so replace, what was sent in its place.
     Elsewhere,
 }
 
 impl Driver<'_> {
     /// Sends all bytes to the stub's addresses.
     ///
-    /// An address lives 10 minutes, and Clio names each part once. So where a part's turn came too late, all parts need a new version; fewer of them are then named
-    /// at once, half of those that arrived in time, so that a slow line is waited for.
+    /// An address lives 10 minutes, and Clio names each part once. So where a part's turn came too
+    /// late, all parts need a new version; fewer of them are then named at once, half of those
+    /// that arrived in time, so that a slow line is waited for.
     pub(crate) async fn upload(
         &mut self,
         document: &DocumentRef,
@@ -95,10 +97,11 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// The addresses of further parts. They come once: if the answer was lost, Clio refuses to name them again, and only a new version has others.
+    /// The addresses of further parts. They come once: if the answer was lost, Clio refuses to name
+    /// them again, and only a new version has others.
     async fn further_parts(&self, stub: &DocumentStub, batch: &[Part]) -> Result<Vec<PartTarget>> {
         let request = documents::add_parts(stub.id, &stub.uuid, batch)?;
-        match self.caller.repeat(&request).await.map_err(refused) {
+        match self.client_api.repeat(&request).await.map_err(refused) {
             Ok(stub) => Ok(stub.parts),
             Err(error) if error.code() == Code::ClioValidation => {
                 Err(Error::new(Code::UploadRefused).with("reason", "parts_named_before").caused_by(error))
@@ -109,7 +112,7 @@ impl Driver<'_> {
 
     /// One PUT, and again to the same address.
     async fn put(&self, target: &UploadTarget, slice: DocumentSlice, after_a_doubt: Anew) -> Result<(), Missed> {
-        let share = self.ctx.share_of(self.firm);
+        let firm_state = self.ctx.firm_state_of(self.firm);
         let mut schedule = Schedule::new();
         let mut attempt = 0;
         loop {
@@ -118,23 +121,28 @@ impl Driver<'_> {
             let limits = CallLimits { timeout, not_after: Some(self.order.fence.send_until()) };
             let failure = match self.ctx.clio.put_document(target, slice.clone(), limits).await {
                 Ok(()) => {
-                    share.quota.refund();
+                    firm_state.retry_budget.refund();
                     return Ok(());
                 }
                 Err(failure) => failure,
             };
-            // Storage's own refusal is about the address: another one is asked for, not the same again.
+            // Storage's own refusal is about the address: another one is asked for, not the same
+            // again.
             let again = failure.error.retry() != Retry::Never
                 && !matches!(failure.error.code(), Code::UploadRefused | Code::DocumentChanged);
             // The age of the run does not count: another one would begin with the first byte again.
-            if !again || attempt >= MOST_ATTEMPTS || !self.caller.has_retries_left() || !share.quota.spend() {
+            if !again
+                || attempt >= MOST_ATTEMPTS
+                || !self.client_api.has_retries_left()
+                || !firm_state.retry_budget.spend()
+            {
                 return Err(refused(failure).into());
             }
-            let in_doubt = failure.outcome == Outcome::Unknown && failure.http_status.is_none();
+            let in_doubt = failure.outcome == SendOutcome::Unknown && failure.http_status.is_none();
             let elsewhere = in_doubt && after_a_doubt == Anew::Elsewhere && !mutated!(OtherAddress);
             let wait = schedule.next_wait(&*self.ctx.runtime)?;
-            self.ctx.stop.unless_told(self.ctx.runtime.sleep(wait)).await?;
-            self.caller.note_retry(&failure.error);
+            self.ctx.stop.unless_stopped(self.ctx.runtime.sleep(wait)).await?;
+            self.client_api.note_retry(&failure.error);
             if elsewhere {
                 return Err(Missed { error: refused(failure), elsewhere });
             }

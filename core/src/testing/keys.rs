@@ -1,5 +1,6 @@
 //! The conformance suite of the [`KeyProvider`] port. It runs as tests
-//! ([`key_provider_conformance!`](crate::key_provider_conformance)), or from another language ([`run_all`]).
+//! ([`key_provider_conformance!`](crate::key_provider_conformance)), or from another language
+//! ([`run_all`]).
 
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ macro_rules! __with_key_provider_cases {
     };
 }
 
-/// Makes a module `key_provider_conformance` with one `#[tokio::test]` per case of [the suite](crate::testing::keys). The argument is a
-/// function `async fn() -> Arc<dyn KeyProvider>`.
+/// Makes a module `key_provider_conformance` with one `#[tokio::test]` per case of [the
+/// suite](crate::testing::keys). The argument is a function `async fn() -> Arc<dyn KeyProvider>`.
 #[macro_export]
 macro_rules! key_provider_conformance {
     ($open:path) => {
@@ -49,7 +50,8 @@ macro_rules! __key_provider_case_tests {
 
 macro_rules! run_all {
     (() $( $name:ident )*) => {
-        /// Runs every case on what `open` gives, one after the other. The result names all cases, in a fixed order.
+        /// Runs every case on what `open` gives, one after the other. The result names all cases,
+        /// in a fixed order.
         pub async fn run_all(open: impl AsyncFn() -> Arc<dyn KeyProvider>) -> Vec<(&'static str, Outcome)> {
             vec![$( (stringify!($name), $name(open().await.as_ref()).await) ),*]
         }

@@ -1,4 +1,5 @@
-//! Conformance suites, scripted HTTP and the virtual clock. For tests only: no stability is promised.
+//! Conformance suites, scripted HTTP and the virtual clock. For tests only: no stability is
+//! promised.
 
 pub mod http;
 pub mod keys;

@@ -1,8 +1,10 @@
-//! The [`Runtime`] port on virtual time: a test of hours takes milliseconds, and the same seed gives the same bytes.
+//! The [`Runtime`] port on virtual time: a test of hours takes milliseconds, and the same seed
+//! gives the same bytes.
 //!
-//! **The model.** The clock stands still until a sleep or [`VirtualRuntime::advance`] moves it. A sleep gives every other task a turn
-//! first, lets sleeps with an earlier deadline end before it, and then sets the clock to its own deadline. It knows nothing
-//! of the executor, so it cannot see that a task waits for real I/O: virtual time runs on meanwhile.
+//! **The model.** The clock stands still until a sleep or [`VirtualRuntime::advance`] moves it. A
+//! sleep gives every other task a turn first, lets sleeps with an earlier deadline end before it,
+//! and then sets the clock to its own deadline. It knows nothing of the executor, so it cannot see
+//! that a task waits for real I/O: virtual time runs on meanwhile.
 
 use core::fmt;
 use core::future::Future;
@@ -22,8 +24,9 @@ use crate::ports::Runtime;
 /// 2026-04-01T12:00:00Z: where every virtual clock starts.
 const START: Timestamp = Timestamp(1_775_044_800_000);
 
-/// How many turns a sleep leaves to sleeps that should end before it. They may be held by a task that does not poll them
-/// now (a `select!` that is busy in another branch), so waiting for them without a bound would never end.
+/// How many turns a sleep leaves to sleeps that should end before it. They may be held by a task
+/// that does not poll them now (a `select!` that is busy in another branch), so waiting for them
+/// without a bound would never end.
 const TURNS: u32 = 32;
 
 /// Virtual time and seeded chance. A clone reads and moves the same clock.
@@ -45,7 +48,8 @@ struct State {
 }
 
 impl VirtualRuntime {
-    /// A clock at 2026-04-01T12:00:00Z, and random bytes that are a function of the seed and of the calls so far.
+    /// A clock at 2026-04-01T12:00:00Z, and random bytes that are a function of the seed and of the
+    /// calls so far.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -66,7 +70,8 @@ impl VirtualRuntime {
         state.elapsed = state.elapsed.saturating_add(duration);
     }
 
-    /// Sets the wall clock by so much, back if negative, as a person or a time server does. The monotonic clock goes on as it was.
+    /// Sets the wall clock by so much, back if negative, as a person or a time server does. The
+    /// monotonic clock goes on as it was.
     pub fn set_wall_clock(&self, by_ms: i64) {
         self.state().ahead_ms += by_ms;
     }

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use crate::maybe_send::BoxFuture;
 use crate::ports::{Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Sent};
 
-/// Answers each request with the next line of its script, and remembers what was sent. A request beyond the script fails as not sent. A
-/// clone shares script and memory.
+/// Answers each request with the next line of its script, and remembers what was sent. A request
+/// beyond the script fails as not sent. A clone shares script and memory.
 #[derive(Clone, Default)]
 pub struct ScriptedHttp(Arc<Mutex<State>>);
 

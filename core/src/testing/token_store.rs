@@ -1,5 +1,6 @@
-//! The conformance suite of the [`TokenStore`] port. Each case uses firms of its own, so all may share one store, but that store must
-//! be empty at the start. It runs as tests ([`token_store_conformance!`](crate::token_store_conformance)), or from another language
+//! The conformance suite of the [`TokenStore`] port. Each case uses firms of its own, so all may
+//! share one store, but that store must be empty at the start. It runs as tests
+//! ([`token_store_conformance!`](crate::token_store_conformance)), or from another language
 //! ([`run_all`]).
 
 use std::sync::Arc;
@@ -27,8 +28,9 @@ macro_rules! __with_token_store_cases {
     };
 }
 
-/// Makes a module `token_store_conformance` with one `#[tokio::test]` per case of [the suite](crate::testing::token_store). The argument is a
-/// function `async fn() -> Arc<dyn TokenStore>`.
+/// Makes a module `token_store_conformance` with one `#[tokio::test]` per case of [the
+/// suite](crate::testing::token_store). The argument is a function `async fn() -> Arc<dyn
+/// TokenStore>`.
 #[macro_export]
 macro_rules! token_store_conformance {
     ($open:path) => {
@@ -52,7 +54,8 @@ macro_rules! __token_store_case_tests {
 
 macro_rules! run_all {
     (() $( $name:ident )*) => {
-        /// Runs every case on what `open` gives, one after the other. The result names all cases, in a fixed order.
+        /// Runs every case on what `open` gives, one after the other. The result names all cases,
+        /// in a fixed order.
         pub async fn run_all(open: impl AsyncFn() -> Arc<dyn TokenStore>) -> Vec<(&'static str, Outcome)> {
             vec![$( (stringify!($name), $name(open().await.as_ref()).await) ),*]
         }

@@ -1,4 +1,5 @@
-//! Who asks, what is taken of what they send, and how failures are answered: a code, a message for people, where and why, and never a cause's text.
+//! Who asks, what is taken of what they send, and how failures are answered: a code, a message for
+//! people, where and why, and never a cause's text.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -14,7 +15,8 @@ use serde::de::{DeserializeOwned, Deserializer};
 /// The user, as the authenticating proxy names them.
 pub(crate) struct Who(pub Actor);
 
-/// A service of CaseHug's own. It asks as an admin: a member who took an event away, or called one done, would keep it from the host.
+/// A service of CaseHug's own. It asks as an admin: a member who took an event away, or called one
+/// done, would keep it from the host.
 pub(crate) struct Host(pub Actor);
 
 /// A failure on its way to the caller.
@@ -95,7 +97,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        // A page of another site can have a browser send anything in its user's name, but not call it JSON.
+        // A page of another site can have a browser send anything in its user's name, but not call
+        // it JSON.
         if kind.split(';').next().map(str::trim) != Some("application/json") {
             return Err(Failed(refused("content-type", "not_json")));
         }
@@ -142,7 +145,8 @@ pub(crate) fn text<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer
     String::deserialize(deserializer)?.parse().map_err(|_| serde::de::Error::custom("not allowed"))
 }
 
-/// What the router and its extractors refuse by themselves, in plain text, is said as everything else is. Their texts may quote what was sent.
+/// What the router and its extractors refuse by themselves, in plain text, is said as everything
+/// else is. Their texts may quote what was sent.
 pub(crate) async fn say_in_json(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

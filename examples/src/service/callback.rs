@@ -1,6 +1,7 @@
 //! The way back from Clio is walked once, by a person, and kept by nobody.
 //!
-//! A browser may ask for a page before anybody wants it. Nothing is begun for that: it gets an answer without content, and asks again when the person is there.
+//! A browser may ask for a page before anybody wants it. Nothing is begun for that: it gets an
+//! answer without content, and asks again when the person is there.
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};

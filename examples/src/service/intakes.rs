@@ -1,4 +1,5 @@
-//! Intakes of several firms: `DIR/<firm>/<matter>/`. Without the firm in the path, whoever guesses another firm's matter id could have it synced to their own Clio.
+//! Intakes of several firms: `DIR/<firm>/<matter>/`. Without the firm in the path, whoever guesses
+//! another firm's matter id could have it synced to their own Clio.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

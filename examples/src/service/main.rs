@@ -1,8 +1,11 @@
-//! `service`: a small backend that embeds the SDK. OAuth callback, webhook endpoint, worker, and JSON routes for a settings page.
+//! `service`: a small backend that embeds the SDK. OAuth callback, webhook endpoint, worker, and
+//! JSON routes for a settings page.
 //!
-//! **Who asks.** A service of CaseHug's stands behind something that authenticates users and says who they are in three headers: `x-casehug-firm`, `x-casehug-user`,
-//! `x-casehug-role` (`admin` or `member`). It MUST remove them from what comes from outside. Two routes are for Clio and need none of them: the webhook's, whose
-//! URL holds a token, and the deauthorization callback, of which only the claim is taken and Clio asked.
+//! **Who asks.** A service of CaseHug's stands behind something that authenticates users and says
+//! who they are in three headers: `x-casehug-firm`, `x-casehug-user`, `x-casehug-role` (`admin` or
+//! `member`). It MUST remove them from what comes from outside. Two routes are for Clio and need
+//! none of them: the webhook's, whose URL holds a token, and the deauthorization callback, of which
+//! only the claim is taken and Clio asked.
 //!
 //! | route | |
 //! | --- | --- |
@@ -65,7 +68,8 @@ const VARIABLES: &str = "Environment, needed unless Clio is on loopback:
   CASEHUG_CLIO_SEALING_KEY    32 bytes in hex or base64, which encrypt the tokens at rest
 RUST_LOG says how much is logged on stderr: error, warn, info (the default), debug or trace.";
 
-/// Serves one CaseHug installation. Ends at SIGTERM or ctrl-c, after the steps in progress; a second signal ends it at once.
+/// Serves one CaseHug installation. Ends at SIGTERM or ctrl-c, after the steps in progress; a
+/// second signal ends it at once.
 #[derive(Debug, Parser)]
 #[command(name = "service", version, after_help = VARIABLES)]
 struct Args {
@@ -78,15 +82,16 @@ struct Args {
     /// The folder of intakes: a folder for each firm, and in it one for each matter.
     #[arg(long, value_name = "DIR")]
     intake: PathBuf,
-    /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A password is best in the variable
-    /// CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of processes.
+    /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A
+    /// password is best in the variable CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of
+    /// processes.
     #[arg(long, value_name = "FILE or URL")]
     db: database::Line,
     /// The region of Clio (us, eu, ca, au), or a host root. https, or http on loopback.
     #[arg(long, value_name = "REGION or URL")]
     clio_url: String,
-    /// The office's proxy: http://host:port, with user:password@ before the host if it asks for that. Or the variable
-    /// CASEHUG_CLIO_PROXY, which does not show in lists of processes.
+    /// The office's proxy: http://host:port, with user:password@ before the host if it asks for
+    /// that. Or the variable CASEHUG_CLIO_PROXY, which does not show in lists of processes.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// Root certificates (PEM) to trust beside Mozilla's: those of a proxy that opens TLS, say.
@@ -114,7 +119,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a request.
+/// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a
+/// request.
 fn start_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ours = tracing_subscriber::filter::filter_fn(|metadata| {
@@ -176,7 +182,7 @@ async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Erro
         runtime,
     };
     let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host, ports)
-        .settle(Duration::from_secs(args.settle))
+        .late_execution_window(Duration::from_secs(args.settle))
         .index_delay(Duration::from_secs(args.index_delay))
         .webhook_url(routes::below(public, "webhooks").parse()?)
         .build()?;

@@ -89,7 +89,8 @@ async fn connect(State(service): Shared, Who(actor): Who, Asked(how): Asked<Conn
     Ok(Redirect::to(start.authorize_url.as_str()))
 }
 
-/// Asked again, it answers the same. A browser that leaves ends nothing: the SDK finishes what it began.
+/// Asked again, it answers the same. A browser that leaves ends nothing: the SDK finishes what it
+/// began.
 async fn callback_from_clio(State(service): Shared, Who(actor): Who, RawQuery(query): RawQuery) -> Answer<Redirect> {
     service.sdk.firm(&actor).connection().finish(&query.unwrap_or_default()).await?;
     // From `/oauth/callback`: what stands before it in the public URL is not seen here.
@@ -184,13 +185,15 @@ async fn matter(State(service): Shared, Who(actor): Who, Path(matter): Path<Stri
     Ok(Json(service.sdk.firm(&actor).matters().state(&MatterId::new(matter)?).await?).into_response())
 }
 
-/// "Sync to Clio" on the matter's page. A worker does it; `GET /matters/{matter}` tells how far it is.
+/// "Sync to Clio" on the matter's page. A worker does it; `GET /matters/{matter}` tells how far it
+/// is.
 async fn sync(State(service): Shared, Who(actor): Who, Path(matter): Path<String>, _: Nothing) -> Answer<StatusCode> {
     service.sdk.firm(&actor).matters().trigger(&MatterId::new(matter)?, Trigger::Manual).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-/// CaseHug approved something. `202`: it will be synced; `204`: the firm's settings say that an approval syncs nothing.
+/// CaseHug approved something. `202`: it will be synced; `204`: the firm's settings say that an
+/// approval syncs nothing.
 async fn approved(
     State(service): Shared,
     Who(actor): Who,

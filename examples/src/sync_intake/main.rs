@@ -1,6 +1,7 @@
 //! `sync-intake`: a folder of approved intakes is synced to Clio. The first example, and a tool.
 //!
-//! It may be killed and started again at any time: what is in doubt is looked up in Clio before anything is sent again.
+//! It may be killed and started again at any time: what is in doubt is looked up in Clio before
+//! anything is sent again.
 
 mod consent;
 #[path = "../database.rs"]
@@ -51,11 +52,13 @@ struct Args {
     /// The folder: DIR/<matter id>/intake.json beside the files that it names.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["backup", "copy_to"])]
     intake: Option<PathBuf>,
-    /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A password is best in the variable
-    /// CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of processes.
+    /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A
+    /// password is best in the variable CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of
+    /// processes.
     #[arg(long, value_name = "FILE or URL")]
     db: database::Line,
-    /// The region of Clio (us, eu, ca, au), or a host root with /oauth and /api/v4 below it. https, or http on loopback.
+    /// The region of Clio (us, eu, ca, au), or a host root with /oauth and /api/v4 below it. https,
+    /// or http on loopback.
     #[arg(long, value_name = "REGION or URL", required_unless_present_any = ["backup", "copy_to"])]
     clio_url: Option<String>,
     /// The CaseHug firm.
@@ -67,41 +70,46 @@ struct Args {
     /// Ask for consent without a browser: for a Clio that redirects at once.
     #[arg(long)]
     auto_consent: bool,
-    /// Take Clio's redirect at this port of 127.0.0.1, and register http://127.0.0.1:PORT/callback with the Clio app: Clio wants the exact URL. 0 takes a free
-    /// one, which clio-sim allows.
+    /// Take Clio's redirect at this port of 127.0.0.1, and register http://127.0.0.1:PORT/callback
+    /// with the Clio app: Clio wants the exact URL. 0 takes a free one, which clio-sim allows.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     callback_port: u16,
-    /// The office's proxy: http://host:port, with user:password@ before the host if it asks for that. Or the variable
-    /// CASEHUG_CLIO_PROXY, which does not show in lists of processes.
+    /// The office's proxy: http://host:port, with user:password@ before the host if it asks for
+    /// that. Or the variable CASEHUG_CLIO_PROXY, which does not show in lists of processes.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// Root certificates (PEM) to trust beside Mozilla's: those of a proxy that opens TLS, say.
     #[arg(long, value_name = "FILE")]
     root_certificates: Option<PathBuf>,
-    /// How long Clio may still execute a request after we gave up on it. A matter in doubt is waited for; the others go on.
+    /// How long Clio may still execute a request after we gave up on it. A matter in doubt is
+    /// waited for; the others go on.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     settle: u64,
-    /// How long Clio's lists may not show yet what Clio has created. Nothing that may be there is sent again before.
+    /// How long Clio's lists may not show yet what Clio has created. Nothing that may be there is
+    /// sent again before.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     index_delay: u64,
     /// Say what would be done, with its calls, and do nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Be a worker until told to stop (ctrl-c, SIGTERM): sync what of the folder is not in Clio yet, and whatever else is triggered on this database.
+    /// Be a worker until told to stop (ctrl-c, SIGTERM): sync what of the folder is not in Clio
+    /// yet, and whatever else is triggered on this database.
     #[arg(long, conflicts_with_all = ["dry_run", "json"])]
     worker: bool,
-    /// Write the whole database into this new file, and do nothing else. Whatever uses the database may go on.
+    /// Write the whole database into this new file, and do nothing else. Whatever uses the database
+    /// may go on.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "worker"])]
     backup: Option<PathBuf>,
-    /// Copy the whole database into this one (a file or URL, as for --db), which must hold nothing, compare the two, and do nothing else. No process may
-    /// use either of them meanwhile.
+    /// Copy the whole database into this one (a file or URL, as for --db), which must hold nothing,
+    /// compare the two, and do nothing else. No process may use either of them meanwhile.
     #[arg(long, value_name = "FILE or URL", conflicts_with_all = ["dry_run", "worker", "backup"])]
     copy_to: Option<database::Line>,
     /// With --copy-to: this firm only, of which the other database must hold nothing.
     #[arg(long, value_name = "ID", requires = "copy_to")]
     copy_firm: Option<String>,
-    /// After the database was restored: whatever may have been sent to Clio since this time (RFC 3339, not later than the backup) is looked for there
-    /// before anything is created. It stays so, at a call more for each new record, until `none` ends it.
+    /// After the database was restored: whatever may have been sent to Clio since this time (RFC
+    /// 3339, not later than the backup) is looked for there before anything is created. It stays
+    /// so, at a call more for each new record, until `none` ends it.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["dry_run", "backup"])]
     recover_since: Option<String>,
     /// Print one JSON report on stdout, and nothing else there.
@@ -193,7 +201,8 @@ fn recovery(text: &str) -> casehug_clio::Result<Option<Timestamp>> {
     if text == "none" { Ok(None) } else { Timestamp::parse(text).map(Some).ok_or_else(wrong) }
 }
 
-/// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a request.
+/// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a
+/// request.
 fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));

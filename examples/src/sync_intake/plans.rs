@@ -78,7 +78,8 @@ fn hindrance(health: &Health) -> Exit {
     }
 }
 
-/// A matter of which the last that was learned is that it, or its client's contact, is gone from Clio.
+/// A matter of which the last that was learned is that it, or its client's contact, is gone from
+/// Clio.
 async fn known_to_be_gone(sdk: &Sdk, actor: &Actor, matter: &MatterId) -> Result<Option<Error>> {
     let state = sdk.firm(actor).matters().state(matter).await?;
     if state.status != MatterSyncState::Gone {

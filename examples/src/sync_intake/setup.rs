@@ -55,7 +55,8 @@ pub(crate) async fn open(
         Arc::new(ReqwestTransport::with(Arc::new(watched), runtime.clone(), network)?);
     let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())]);
     let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
-    // A doubt lasts for the send window, the time-out and `settle`; a short `settle` is for tests, where Clio answers fast.
+    // A doubt lasts for the send window, the time-out and `settle`; a short `settle` is for tests,
+    // where Clio answers fast.
     let short = settle < Duration::from_secs(30);
     let seconds = |normal, brief| Duration::from_secs(if short { brief } else { normal });
     let ports = Ports {
@@ -66,7 +67,7 @@ pub(crate) async fn open(
         runtime,
     };
     let sdk = Sdk::builder(ClioApp::new(id, secret.into())?, host.clone(), ports)
-        .settle(settle)
+        .late_execution_window(settle)
         .index_delay(index_delay)
         .request_timeout(seconds(30, 5))
         .send_window(seconds(5, 2))

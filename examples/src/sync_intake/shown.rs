@@ -1,4 +1,5 @@
-//! What is shown while the work goes on: on a terminal a line that moves, and else a line when something begins.
+//! What is shown while the work goes on: on a terminal a line that moves, and else a line when
+//! something begins.
 #![allow(clippy::print_stderr, reason = "this is a program's face")]
 
 use std::sync::Arc;
@@ -72,7 +73,8 @@ impl Shown {
         tokio::time::sleep_until(until).await;
     }
 
-    /// Does the work, and says when it stands still because Clio's calls of this minute are used up.
+    /// Does the work, and says when it stands still because Clio's calls of this minute are used
+    /// up.
     pub(crate) async fn while_it_works<T>(&self, sdk: &Sdk, actor: &Actor, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let mut waited: Option<tokio::time::Instant> = None;

@@ -1,4 +1,5 @@
-//! What people read of plans and steps. Ids, counts and fixed words; of the firm's own, the names of its practice areas.
+//! What people read of plans and steps. Ids, counts and fixed words; of the firm's own, the names
+//! of its practice areas.
 
 use casehug_clio::domain::{DocumentKey, Note, StepKind, StepOutcome, StepReport};
 use casehug_clio::settings::{Chosen, MappedBy, PracticeArea, Unmapped};

@@ -1,4 +1,5 @@
-//! Syncs matter after matter, one in doubt being put back until it can be looked at again; or has a worker do it.
+//! Syncs matter after matter, one in doubt being put back until it can be looked at again; or has a
+//! worker do it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -126,7 +127,8 @@ pub(crate) async fn sync_all(
     outcomes.into_iter().flatten().collect()
 }
 
-/// Triggers what nobody triggered yet, and works until the process is told to stop. Whoever kills it instead loses nothing.
+/// Triggers what nobody triggered yet, and works until the process is told to stop. Whoever kills
+/// it instead loses nothing.
 pub(crate) async fn be_a_worker(sdk: &Sdk, actor: &Actor, matters: Vec<Result<MatterId>>) -> Result<()> {
     for matter in matters {
         let matter = match matter {
@@ -145,7 +147,8 @@ pub(crate) async fn be_a_worker(sdk: &Sdk, actor: &Actor, matters: Vec<Result<Ma
     Ok(())
 }
 
-/// Two runs of one matter as one report: what the first one did is not forgotten because the second found it done.
+/// Two runs of one matter as one report: what the first one did is not forgotten because the second
+/// found it done.
 fn merge(earlier: SyncReport, mut later: SyncReport) -> SyncReport {
     later.calls += earlier.calls;
     for step in &mut later.steps {

@@ -1,4 +1,5 @@
-//! The example service as a process of its own, driven over HTTP, with a Clio that delivers real webhooks to it.
+//! The example service as a process of its own, driven over HTTP, with a Clio that delivers real
+//! webhooks to it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::io::{BufRead as _, BufReader};
@@ -160,7 +161,8 @@ impl Backend {
         state["clio_matter"].as_str().unwrap().parse().unwrap()
     }
 
-    /// The next durable events of a type, acknowledged, in the order in which they came; waits until there are `count`.
+    /// The next durable events of a type, acknowledged, in the order in which they came; waits
+    /// until there are `count`.
     pub async fn events(&self, kind: &str, count: usize) -> Vec<Value> {
         let mut found = Vec::new();
         let began = Instant::now();
@@ -205,7 +207,8 @@ impl Backend {
         page["items"].as_array().unwrap().iter().filter(|entry| entry["action"] == action).cloned().collect()
     }
 
-    /// Posts to a webhook URL of the service, as Clio would if the secret is that of the subscription.
+    /// Posts to a webhook URL of the service, as Clio would if the secret is that of the
+    /// subscription.
     pub async fn deliver(&self, hook: &Value, secret: &str, body: &Value) -> StatusCode {
         let token = hook["url"].as_str().unwrap().rsplit_once('/').unwrap().1;
         let body = body.to_string();

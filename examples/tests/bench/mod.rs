@@ -90,7 +90,8 @@ impl Bench {
         command
     }
 
-    /// Runs the program, at the most verbose level. Whatever it says may hold no client data, in no test.
+    /// Runs the program, at the most verbose level. Whatever it says may hold no client data, in no
+    /// test.
     pub async fn run(&self, more: &[&str]) -> (Output, Value) {
         let mut command = self.command(more);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -205,7 +206,8 @@ pub fn count_by(list: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String
     counts
 }
 
-/// Opens the authorize page as a person's browser would who allows access: gives the address that it leads to.
+/// Opens the authorize page as a person's browser would who allows access: gives the address that
+/// it leads to.
 pub fn redirect_of(authorize_url: &str) -> String {
     let (host, path) = authorize_url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();

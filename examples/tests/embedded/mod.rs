@@ -33,7 +33,7 @@ pub fn sdk(bench: &Bench, store: &(impl Store + Clone + 'static)) -> Sdk {
 /// The same in another time.
 pub fn sdk_with(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: Arc<dyn Runtime>) -> Sdk {
     builder(bench, store, runtime)
-        .settle(Duration::from_secs(1))
+        .late_execution_window(Duration::from_secs(1))
         .index_delay(Duration::from_secs(1))
         .request_timeout(Duration::from_secs(3))
         .send_window(Duration::from_secs(1))

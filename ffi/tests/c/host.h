@@ -31,7 +31,7 @@ static inline casehug_clio_config host_config(const char *clio_url, const char *
     config.sealing_key_id = "k1";
     config.sealing_key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
     config.intake_folder = intakes;
-    config.settle_seconds = 2;
+    config.late_execution_window_seconds = 2;
     config.index_delay_seconds = 2;
     return config;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casehug_clio::connection::LinkSet;
+use casehug_clio::connection::ScopeName;
 use casehug_clio::history::RunQuery;
 use casehug_clio::ports::{Commit, Expect, Key, Store as _, Version, Write};
 use casehug_clio_store_sqlite::SqliteStore;
@@ -27,7 +27,7 @@ pub(crate) async fn run(most: usize) {
     connect(&sdk).await;
     let stored = store.get(&Key::new(&admin().firm, "connection", "current")).await.unwrap().unwrap();
     let set: serde_json::Value = serde_json::from_str(&stored.body).unwrap();
-    let set: LinkSet = serde_json::from_value(set["link_set"].clone()).unwrap();
+    let set: ScopeName = serde_json::from_value(set["link_set"].clone()).unwrap();
     let mut there = 0;
     let mut first: Option<[f64; 4]> = None;
     for level in [10_000, 100_000, 1_000_000].into_iter().filter(|level| *level <= most) {
@@ -79,7 +79,7 @@ async fn timed(work: impl Future<Output = ()>) -> f64 {
 }
 
 /// The records that the sync of a matter leaves behind, as the SDK writes them.
-async fn fill(store: &SqliteStore, set: &LinkSet, matters: std::ops::Range<usize>) {
+async fn fill(store: &SqliteStore, set: &ScopeName, matters: std::ops::Range<usize>) {
     let (mut writes, set) = (Vec::new(), set.as_str());
     for n in matters {
         let (id, clio) = (format!("m{n:07}"), (1_000_000 + n).to_string());

@@ -213,7 +213,7 @@ impl Simulation {
         };
         let sdk = Sdk::builder(app, host, ports)
             .tokens(Arc::new(vault))
-            .settle(SETTLE)
+            .late_execution_window(SETTLE)
             .index_delay(INDEX_DELAY)
             .webhook_url(url::Url::parse(PUBLIC_URL).map_err(|error| error.to_string())?)
             .build();

@@ -21,7 +21,7 @@ use crate::{Outcome, root};
 /// From the lowest to the highest. A folder imports from those below it, and from its own row as long as there is no cycle.
 const LAYERS: &[&[&str]] = &[
     &["error"],
-    &["json", "lines", "maybe_send", "mutate", "nudge", "stop", "told"],
+    &["json", "lines", "maybe_send", "mutate", "notify", "stop", "failure_log"],
     &["domain"],
     &["ports"],
     &["detached", "memory"],

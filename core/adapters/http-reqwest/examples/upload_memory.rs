@@ -1,5 +1,5 @@
-//! How much memory the upload of a large document takes:
-//! `cargo run --release -p casehug-clio-http-reqwest --example upload_memory [MiB]`, 1024 if it is not said. Linux only.
+//! How much memory the upload of a large document takes: `cargo run --release -p
+//! casehug-clio-http-reqwest --example upload_memory [MiB]`, 1024 if it is not said. Linux only.
 //!
 //! The server runs in this process and the client in another one, whose peak (`VmHWM`) counts.
 

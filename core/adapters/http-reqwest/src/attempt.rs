@@ -1,11 +1,14 @@
-//! What is known of one attempt to send: whether it has a connection yet, and until when it may get one.
+//! What is known of one attempt to send: whether it has a connection yet, and until when it may get
+//! one.
 //!
-//! **Problem.** The port wants to know whether a byte of the request was written, and forbids writing after `not_after`. reqwest tells neither, and
-//! resolving a name, connecting and the TLS handshake take as long as they like between our last look at the clock and the first byte.
+//! **Problem.** The port wants to know whether a byte of the request was written, and forbids
+//! writing after `not_after`. reqwest tells neither, and resolving a name, connecting and the TLS
+//! handshake take as long as they like between our last look at the clock and the first byte.
 //!
-//! **Model.** A layer around reqwest's connector. Every request connects (no pool), in the task that sends it, so a task-local carries the
-//! attempt to the layer. Until the layer hands the connection on, nothing can have been written; it looks at the clock when it does.
-//! An attempt gets one connection: even a stack that tried again by itself could not write a request twice.
+//! **Model.** A layer around reqwest's connector. Every request connects (no pool), in the task
+//! that sends it, so a task-local carries the attempt to the layer. Until the layer hands the
+//! connection on, nothing can have been written; it looks at the clock when it does. An attempt
+//! gets one connection: even a stack that tried again by itself could not write a request twice.
 
 use std::error::Error;
 use std::future::Future;

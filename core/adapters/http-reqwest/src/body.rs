@@ -1,7 +1,8 @@
 //! A document as a request body: exactly `len` bytes, read in chunks, counted here.
 //!
-//! A body that comes out short or long must not look like success, but reqwest only sees a stream. So the stream leaves its fault where the
-//! exchange looks for it, and breaks the connection. It also leaves there that it was taken to its end: a server may answer before.
+//! A body that comes out short or long must not look like success, but reqwest only sees a stream.
+//! So the stream leaves its fault where the exchange looks for it, and breaks the connection. It
+//! also leaves there that it was taken to its end: a server may answer before.
 
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -61,7 +62,8 @@ struct State {
     ended: bool,
 }
 
-/// The body. The last chunk is held back until the end of the document was checked, so that a longer one never arrives whole.
+/// The body. The last chunk is held back until the end of the document was checked, so that a
+/// longer one never arrives whole.
 pub(crate) fn stream(reader: Box<dyn DocumentReader>, len: u64, last: bool, progress: Progress) -> reqwest::Body {
     let state = State { reader, left: len, last, progress, ended: false };
     // The reader is only `Send`; reqwest asks for `Sync`, which a mutex gives.
@@ -78,7 +80,8 @@ pub(crate) fn stream(reader: Box<dyn DocumentReader>, len: u64, last: bool, prog
     reqwest::Body::wrap_stream(SyncStream(Mutex::new(Box::pin(chunks))))
 }
 
-/// For a slice without bytes, which nobody would read: the document must really end here, if it says so.
+/// For a slice without bytes, which nobody would read: the document must really end here, if it
+/// says so.
 pub(crate) async fn require_end(mut reader: Box<dyn DocumentReader>, last: bool) -> Result<(), HttpFailure> {
     let failed = |kind| HttpFailure { kind, sent: Sent::No };
     match reader.read(&mut [0; 1]).await {

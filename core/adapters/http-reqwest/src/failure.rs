@@ -25,7 +25,8 @@ pub(crate) fn of(error: &reqwest::Error) -> HttpFailure {
     })
 }
 
-/// Whether a rustls error is among the causes. An I/O error hides the error that it carries from `source`, and may carry another I/O error.
+/// Whether a rustls error is among the causes. An I/O error hides the error that it carries from
+/// `source`, and may carry another I/O error.
 fn is_tls(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(current) = cause {

@@ -1,11 +1,14 @@
 //! The [`HttpTransport`] port on reqwest: HTTP/1.1 over rustls with ring.
 //!
-//! No redirect, no proxy but a [configured](Network) one (none from the environment), no retry, no cookie, no decompression. HTTP/1.1 only: with one request per
-//! connection at a time it is certain which requests were written. Idle connections are not reused, because a pooled connection that the server closed
-//! meanwhile makes "was anything written?" a guess; Clio allows 50 calls a minute, so a handshake per call costs little.
-//! A request counts as not sent exactly until it has its connection, TLS included.
+//! No redirect, no proxy but a [configured](Network) one (none from the environment), no retry, no
+//! cookie, no decompression. HTTP/1.1 only: with one request per connection at a time it is certain
+//! which requests were written. Idle connections are not reused, because a pooled connection that
+//! the server closed meanwhile makes "was anything written?" a guess; Clio allows 50 calls a
+//! minute, so a handshake per call costs little. A request counts as not sent exactly until it has
+//! its connection, TLS included.
 //!
-//! The transport owns a small tokio runtime, unless it is [given](ReqwestTransport::on) the host's. Its futures may be polled by any executor, and dropping one abandons the exchange.
+//! The transport owns a small tokio runtime, unless it is [given](ReqwestTransport::on) the host's.
+//! Its futures may be polled by any executor, and dropping one abandons the exchange.
 
 mod attempt;
 mod body;
@@ -43,7 +46,8 @@ enum Executor {
 }
 
 impl ReqwestTransport {
-    /// A transport that trusts Mozilla's root certificates, compiled in, so that every machine trusts the same.
+    /// A transport that trusts Mozilla's root certificates, compiled in, so that every machine
+    /// trusts the same.
     ///
     /// # Errors
     /// [`Code::RuntimeFailed`] when its threads or the TLS stack cannot be set up.
@@ -54,7 +58,8 @@ impl ReqwestTransport {
     /// As [`new`](Self::new), by the way that the office's network demands.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and [`Code::SettingInvalid`] when the proxy is no URL or a certificate none.
+    /// As [`new`](Self::new), and [`Code::SettingInvalid`] when the proxy is no URL or a
+    /// certificate none.
     pub fn with(documents: Arc<dyn DocumentBytes>, runtime: Arc<dyn Runtime>, network: &Network) -> Result<Self> {
         let failed = |part| Error::new(Code::RuntimeFailed).with("part", part);
         let mut trusted = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -79,7 +84,8 @@ impl ReqwestTransport {
             .map_err(|_| failed("client"))?;
         let executor = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            // Name resolution, and documents whose readers use tokio's blocking pool: a few that hang must not stop the rest.
+            // Name resolution, and documents whose readers use tokio's blocking pool: a few that
+            // hang must not stop the rest.
             .max_blocking_threads(16)
             .thread_name("casehug-clio-http")
             .enable_all()
@@ -88,8 +94,9 @@ impl ReqwestTransport {
         Ok(Self { client, documents, runtime, executor: Executor::Own(Some(executor)) })
     }
 
-    /// Sends on this tokio runtime instead of a thread of its own: two hand-overs between threads less for each call. The runtime MUST drive IO and time, and lives longer
-    /// than the transport is used.
+    /// Sends on this tokio runtime instead of a thread of its own: two hand-overs between threads
+    /// less for each call. The runtime MUST drive IO and time, and lives longer than the transport
+    /// is used.
     #[must_use]
     pub fn on(mut self, handle: tokio::runtime::Handle) -> Self {
         self.executor = Executor::Host(handle);

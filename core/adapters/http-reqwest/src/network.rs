@@ -7,7 +7,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-/// An explicit proxy, and root certificates to trust beside Mozilla's. Nothing is taken from the environment.
+/// An explicit proxy, and root certificates to trust beside Mozilla's. Nothing is taken from the
+/// environment.
 #[derive(Clone, Default)]
 pub struct Network {
     proxy: Option<String>,
@@ -15,8 +16,9 @@ pub struct Network {
 }
 
 impl Network {
-    /// Sends every `https` request through this proxy: `http://host:port`, with `user:password@` before the host if it asks for that. Plain `http`, which
-    /// goes to this machine's own loopback only, does not use it.
+    /// Sends every `https` request through this proxy: `http://host:port`, with `user:password@`
+    /// before the host if it asks for that. Plain `http`, which goes to this machine's own loopback
+    /// only, does not use it.
     ///
     /// # Errors
     /// [`Code::SettingInvalid`] unless it is a `http` or `https` URL.

@@ -1,4 +1,5 @@
-//! The suite is worth what it catches: a good transport spoiled in one way each, and the case that must notice it.
+//! The suite is worth what it catches: a good transport spoiled in one way each, and the case that
+//! must notice it.
 #![allow(clippy::unwrap_used)] // Tests.
 
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
-//! What shows only in a process of its own (the environment, peak memory), or on a strange executor. A test that needs a process starts this
-//! program again with a variable set, and takes the other branch there.
+//! What shows only in a process of its own (the environment, peak memory), or on a strange
+//! executor. A test that needs a process starts this program again with a variable set, and takes
+//! the other branch there.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Tests.
 
 use std::process::{Command, Output};

@@ -162,7 +162,8 @@ async fn an_explicit_proxy_is_used_for_https_and_its_refusal_is_a_connection_tha
     assert_eq!(tunnels.load(Ordering::SeqCst), 1);
 }
 
-/// The last look at the clock is after the handshake, so a slow one does not carry a request past the end of its lease.
+/// The last look at the clock is after the handshake, so a slow one does not carry a request past
+/// the end of its lease.
 #[tokio::test]
 async fn a_handshake_that_outlasts_the_last_moment_sends_nothing() {
     let server = serve(&certificate("localhost", 2100), &[&TLS13], Duration::from_millis(700)).await;
@@ -179,7 +180,8 @@ async fn a_handshake_that_outlasts_the_last_moment_sends_nothing() {
     assert_eq!(trusting.send(get(&server.url)).await.unwrap().status, 200, "the server works");
 }
 
-/// What the client offers, read from its first message: with nothing below 1.2 in it, no server can choose less.
+/// What the client offers, read from its first message: with nothing below 1.2 in it, no server can
+/// choose less.
 #[tokio::test]
 async fn no_version_below_12_and_nothing_but_http_1_is_offered() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -225,7 +227,8 @@ fn extensions(hello: &[u8]) -> Vec<(u16, Vec<u8>)> {
     all
 }
 
-/// rustls cannot speak TLS 1.1, so Python's OpenSSL serves it, at its lowest security level. Without Python this test fails.
+/// rustls cannot speak TLS 1.1, so Python's OpenSSL serves it, at its lowest security level.
+/// Without Python this test fails.
 #[tokio::test]
 async fn a_server_that_speaks_only_tls_11_is_refused() {
     const SERVER: &str = r#"
@@ -243,7 +246,8 @@ while True:
     except (ssl.SSLError, OSError) as error:
         print("REFUSED", getattr(error, "reason", ""), flush=True)
 "#;
-    // Shows that the server does speak 1.1 to who offers it; otherwise a refusal would prove nothing.
+    // Shows that the server does speak 1.1 to who offers it; otherwise a refusal would prove
+    // nothing.
     const OLD_CLIENT: &str = r#"
 import socket, ssl, sys
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

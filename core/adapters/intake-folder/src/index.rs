@@ -1,7 +1,10 @@
-//! What `intake.json` says of each document, read once for each state of the file. A sync asks for every document several times.
+//! What `intake.json` says of each document, read once for each state of the file. A sync asks for
+//! every document several times.
 //!
-//! **A withdrawn approval must be seen.** `approved` and `rejected` have one length, and a file that is changed twice within one tick of the file system's clock looks
-//! unchanged. So the times of a file that was just written prove nothing: its bytes are read and compared until it has rested for a while.
+//! **A withdrawn approval must be seen.** `approved` and `rejected` have one length, and a file
+//! that is changed twice within one tick of the file system's clock looks unchanged. So the times
+//! of a file that was just written prove nothing: its bytes are read and compared until it has
+//! rested for a while.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -17,7 +20,8 @@ use sha2::{Digest, Sha256};
 
 use crate::inside::revision;
 
-/// After this long without a change the times of a file tell whether it is changed. FAT counts two seconds as one.
+/// After this long without a change the times of a file tell whether it is changed. FAT counts two
+/// seconds as one.
 const REST: Duration = Duration::from_secs(3);
 /// Matters whose index is kept: as many as are synced at once, and some.
 const KEPT: usize = 32;

@@ -33,7 +33,8 @@ pub(crate) fn folder_inside(root: &Path, name: &str) -> Result<PathBuf, Refusal>
     }
 }
 
-/// Opens a regular file, if its real path is inside the folder, which is given by its own real path.
+/// Opens a regular file, if its real path is inside the folder, which is given by its own real
+/// path.
 pub(crate) fn open_inside(folder: &Path, path: &Path) -> Result<(File, Metadata), Refusal> {
     if !path.components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(Refusal::Outside);
@@ -42,7 +43,8 @@ pub(crate) fn open_inside(folder: &Path, path: &Path) -> Result<(File, Metadata)
     if !real.starts_with(folder) {
         return Err(Refusal::Outside);
     }
-    // Before opening, as opening some devices does something; and after it, as the name may mean another file by now.
+    // Before opening, as opening some devices does something; and after it, as the name may mean
+    // another file by now.
     if !std::fs::metadata(&real)?.is_file() {
         return Err(Refusal::NotAFile);
     }
@@ -52,7 +54,8 @@ pub(crate) fn open_inside(folder: &Path, path: &Path) -> Result<(File, Metadata)
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt as _;
-        // Should it have become a link it is not followed, and should it have become a pipe nobody waits for a writer.
+        // Should it have become a link it is not followed, and should it have become a pipe nobody
+        // waits for a writer.
         options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     }
     let file = options.open(&real)?;
@@ -60,7 +63,8 @@ pub(crate) fn open_inside(folder: &Path, path: &Path) -> Result<(File, Metadata)
     if metadata.is_file() { Ok((file, metadata)) } else { Err(Refusal::NotAFile) }
 }
 
-/// Opens a document: any file inside but `intake.json`, by whatever name, which tells of everybody in the matter.
+/// Opens a document: any file inside but `intake.json`, by whatever name, which tells of everybody
+/// in the matter.
 pub(crate) fn open_document(folder: &Path, path: &Path, intake: &Metadata) -> Result<(File, Metadata), Refusal> {
     let (file, metadata) = open_inside(folder, path)?;
     let real = folder.join(path).canonicalize()?;

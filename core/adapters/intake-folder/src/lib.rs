@@ -1,13 +1,19 @@
-//! A folder of approved intakes: `DIR/<matter id>/intake.json` beside the files that it names (docs/intake-format.md).
+//! A folder of approved intakes: `DIR/<matter id>/intake.json` beside the files that it names
+//! (docs/intake-format.md).
 //!
-//! For demos, tests and hosts that export files. It serves one firm: whoever asks, gets this folder. Every call looks at the files as they are then (`intake.json` is
-//! read once for each state of it), on the blocking pool of the tokio runtime that polls it, or in place if there is none. A matter's folder must stand in this one, and a path in
-//! `intake.json` must stay inside the matter's folder, also through symbolic links, and must be a regular file: a pipe would hang. `intake.json` itself must, too, and is no
-//! document. Errors name ids, never paths: file names are client data.
+//! For demos, tests and hosts that export files. It serves one firm: whoever asks, gets this
+//! folder. Every call looks at the files as they are then (`intake.json` is read once for each
+//! state of it), on the blocking pool of the tokio runtime that polls it, or in place if there is
+//! none. A matter's folder must stand in this one, and a path in `intake.json` must stay inside the
+//! matter's folder, also through symbolic links, and must be a regular file: a pipe would hang.
+//! `intake.json` itself must, too, and is no document. Errors name ids, never paths: file names are
+//! client data.
 //!
-//! A file's revision is a digest of its length, modification and change times and inode number. Whoever changes bytes changes these (on Unix also when the
-//! modification time is set back; two changes within one tick of the file system's clock, a few milliseconds, of equal length can look like one);
-//! hashing a gigabyte before each upload and again before publishing would cost more than the upload.
+//! A file's revision is a digest of its length, modification and change times and inode number.
+//! Whoever changes bytes changes these (on Unix also when the modification time is set back; two
+//! changes within one tick of the file system's clock, a few milliseconds, of equal length can look
+//! like one); hashing a gigabyte before each upload and again before publishing would cost more
+//! than the upload.
 
 mod index;
 mod inside;
@@ -52,8 +58,9 @@ impl FolderIntake {
         }
     }
 
-    /// The matters of the folder, by id: every folder in it. One whose name is no id is listed as that error, without the name. Whether a
-    /// listed matter has a good intake shows when it is loaded, so that a bad one is the failure of that matter.
+    /// The matters of the folder, by id: every folder in it. One whose name is no id is listed as
+    /// that error, without the name. Whether a listed matter has a good intake shows when it is
+    /// loaded, so that a bad one is the failure of that matter.
     ///
     /// # Errors
     /// [`Code::IntakeUnreadable`] when the folder itself cannot be listed.
@@ -168,7 +175,8 @@ fn read_json(matter: &MatterId, file: File) -> Result<Vec<u8>> {
     Ok(json)
 }
 
-/// Runs what may block where it stops nobody: on the pool of the runtime that polls us. `None`: it panicked.
+/// Runs what may block where it stops nobody: on the pool of the runtime that polls us. `None`: it
+/// panicked.
 async fn off_the_polling_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     match Handle::try_current() {
         Ok(runtime) => runtime.spawn_blocking(work).await.ok(),
@@ -206,7 +214,8 @@ fn unreadable(key: &DocumentKey) -> Error {
     Error::new(Code::DocumentUnreadable).with("document", key).with("reason", "io")
 }
 
-/// Reads on the blocking pool through one buffer that travels there and back. A read whose future is dropped takes the file with it.
+/// Reads on the blocking pool through one buffer that travels there and back. A read whose future
+/// is dropped takes the file with it.
 struct FileReader {
     key: DocumentKey,
     file: Option<File>,

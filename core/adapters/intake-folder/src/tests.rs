@@ -277,7 +277,8 @@ async fn the_intake_itself_is_no_document_by_whatever_name() {
         let (folder, source) = folder_with(path);
         let (matter, intake) = (folder.path().join("m1"), folder.path().join("m1/intake.json"));
         std::fs::create_dir(matter.join("sub")).unwrap();
-        // On a file system that tells cases apart these are other files; on the next one, to which the folder is copied, they are not.
+        // On a file system that tells cases apart these are other files; on the next one, to which
+        // the folder is copied, they are not.
         for name in ["INTAKE.json", "Intake.JSON"] {
             if !matter.join(name).exists() {
                 std::fs::write(matter.join(name), b"x").unwrap();

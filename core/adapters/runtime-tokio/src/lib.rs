@@ -1,7 +1,8 @@
 //! The [`Runtime`] port on tokio: the system's clocks and random source, tokio's timer.
 //!
-//! `sleep` must be polled inside a tokio runtime with time enabled, and what is spawned runs there. The monotonic clock goes on while a Linux machine is suspended
-//! (`CLOCK_BOOTTIME`), as the port asks; elsewhere it is [`std::time::Instant`], which may stand still then.
+//! `sleep` must be polled inside a tokio runtime with time enabled, and what is spawned runs there.
+//! The monotonic clock goes on while a Linux machine is suspended (`CLOCK_BOOTTIME`), as the port
+//! asks; elsewhere it is [`std::time::Instant`], which may stand still then.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,7 +1,8 @@
-//! `postgres://user:password@host:5432/database?parameter=value`: where the database is, and how it may be reached.
+//! `postgres://user:password@host:5432/database?parameter=value`: where the database is, and how it
+//! may be reached.
 //!
-//! **TLS is required off this machine**, with a certificate that is trusted and names the host; no parameter takes that away. On loopback and on Unix
-//! sockets it is used if `sslmode` asks for it.
+//! **TLS is required off this machine**, with a certificate that is trusted and names the host; no
+//! parameter takes that away. On loopback and on Unix sockets it is used if `sslmode` asks for it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -62,7 +63,8 @@ pub struct PostgresAddress {
 }
 
 impl PostgresAddress {
-    /// Reads an address, as libpq writes them: `postgres://` or `postgresql://`, several hosts parted by commas, percent escapes.
+    /// Reads an address, as libpq writes them: `postgres://` or `postgresql://`, several hosts
+    /// parted by commas, percent escapes.
     ///
     /// | parameter | |
     /// | --- | --- |
@@ -74,9 +76,10 @@ impl PostgresAddress {
     /// | `hostaddr`, `connect_timeout` (seconds; default 5), `application_name`, `target_session_attrs`, `load_balance_hosts` | as libpq has them; `target_session_attrs` is `read-write` unless it is told to be `any` |
     ///
     /// # Errors
-    /// [`SettingInvalid`](Code::SettingInvalid) with `setting` = `store` and `reason`: `not_a_url`, `unknown_parameter`, or `parameter`
-    /// with its name. [`TlsRefused`](Code::TlsRefused) with `reason` = `required`: `sslmode=disable`, and a host that is not this machine.
-    /// Nothing of the address is in an error.
+    /// [`SettingInvalid`](Code::SettingInvalid) with `setting` = `store` and `reason`: `not_a_url`,
+    /// `unknown_parameter`, or `parameter` with its name. [`TlsRefused`](Code::TlsRefused) with
+    /// `reason` = `required`: `sslmode=disable`, and a host that is not this machine. Nothing of
+    /// the address is in an error.
     pub fn parse(address: &str) -> Result<Self> {
         let (base, parameters) = split(address).ok_or_else(|| refused("not_a_url"))?;
         let mut config: tokio_postgres::Config = base.parse().map_err(|_| refused("not_a_url"))?;
@@ -157,7 +160,8 @@ fn split(address: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// Whether TLS is asked for, or asked not to be. libpq's `require`, without a check of the certificate, keeps nobody out, so it is checked.
+/// Whether TLS is asked for, or asked not to be. libpq's `require`, without a check of the
+/// certificate, keeps nobody out, so it is checked.
 fn tls_wanted(mode: &str) -> Result<Option<bool>> {
     match mode {
         "disable" => Ok(Some(false)),
@@ -167,7 +171,8 @@ fn tls_wanted(mode: &str) -> Result<Option<bool>> {
     }
 }
 
-/// Parameters that the driver knows. Others may change what the SDK rests on (`options`), and poolers refuse them.
+/// Parameters that the driver knows. Others may change what the SDK rests on (`options`), and
+/// poolers refuse them.
 fn take_over(config: &mut tokio_postgres::Config, name: &str, value: &str) -> Result<()> {
     match name {
         "host" => value.split(',').for_each(|host| {

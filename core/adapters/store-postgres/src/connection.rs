@@ -33,7 +33,8 @@ impl Connector {
         self.connect_with(self.address.config(), None).await
     }
 
-    /// A connection that says something to the server at its start, and gives what others tell until it ends.
+    /// A connection that says something to the server at its start, and gives what others tell
+    /// until it ends.
     pub(crate) async fn connect_to_hear(&self, options: &str) -> Result<(Client, UnboundedReceiver<String>), Failure> {
         let mut config = self.address.config().clone();
         config.options(options);
@@ -62,7 +63,8 @@ impl Connector {
     }
 }
 
-/// Moves bytes until the client is dropped or the server goes. What the server says beside its answers may quote rows, and is dropped.
+/// Moves bytes until the client is dropped or the server goes. What the server says beside its
+/// answers may quote rows, and is dropped.
 fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, tell: Option<UnboundedSender<String>>)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,

@@ -1,5 +1,5 @@
-//! Errors of the driver and of the server become ours here, and only here. Their texts quote SQL, rows and addresses, so only the server's five
-//! letters (SQLSTATE) are kept.
+//! Errors of the driver and of the server become ours here, and only here. Their texts quote SQL,
+//! rows and addresses, so only the server's five letters (SQLSTATE) are kept.
 
 use std::error::Error as _;
 use std::io;
@@ -27,7 +27,8 @@ impl From<tokio_postgres::Error> for Failure {
 }
 
 impl Failure {
-    /// Whether the same statement may well be answered if it is sent again at once: nothing of it happened.
+    /// Whether the same statement may well be answered if it is sent again at once: nothing of it
+    /// happened.
     pub(crate) fn is_passing(&self) -> bool {
         let Self::Refused(state) = self else { return false };
         [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(state)

@@ -1,9 +1,13 @@
-//! Telling other processes that something is due, and hearing it from them. Hints only: without them work is found at the next interval.
+//! Telling other processes that something is due, and hearing it from them. Hints only: without
+//! them work is found at the next interval.
 //!
-//! **Telling** is a statement of its own after the commit, at most five a second: a `NOTIFY` within the commit would have all commits wait for each other.
+//! **Telling** is a statement of its own after the commit, at most five a second: a `NOTIFY` within
+//! the commit would have all commits wait for each other.
 //!
-//! **Hearing** takes a connection that stays ours. Behind a pooler there is none: a `LISTEN` would stay with a connection that serves others, and they would hear
-//! it. So the connection says something of its own at its start, which poolers refuse or drop, and only if the server knows it afterwards is it listened to.
+//! **Hearing** takes a connection that stays ours. Behind a pooler there is none: a `LISTEN` would
+//! stay with a connection that serves others, and they would hear it. So the connection says
+//! something of its own at its start, which poolers refuse or drop, and only if the server knows it
+//! afterwards is it listened to.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,7 +28,8 @@ use crate::pool::{Operation, Pool};
 
 const TELL: &str = include_str!("../sql/tell.sql");
 const LISTEN: &str = "LISTEN casehug_clio";
-/// Whether what was said at the start reached the server, and this connection is the one that it was said on.
+/// Whether what was said at the start reached the server, and this connection is the one that it
+/// was said on.
 const DIRECT: &str = "SELECT current_setting('casehug_clio.direct', true)";
 /// Between two times that others are told.
 const LEAST_BETWEEN: Duration = Duration::from_millis(200);

@@ -1,13 +1,17 @@
-//! The [`Store`] port on PostgreSQL: one database for any number of processes, on any number of machines.
+//! The [`Store`] port on PostgreSQL: one database for any number of processes, on any number of
+//! machines.
 //!
-//! **Life of a call.** Every call is one statement, so one round trip and one transaction of its own: reads are a `SELECT`, and a commit is one call of
-//! a function that the schema brings. It runs as a task on the tokio runtime in which the store was opened, whatever polls the future; a future that
-//! is dropped before its answer leaves its commit unknown.
+//! **Life of a call.** Every call is one statement, so one round trip and one transaction of its
+//! own: reads are a `SELECT`, and a commit is one call of a function that the schema brings. It
+//! runs as a task on the tokio runtime in which the store was opened, whatever polls the future; a
+//! future that is dropped before its answer leaves its commit unknown.
 //!
-//! **Behind a pooler.** No statement is ever named, and no state is kept in a connection, so PgBouncer in transaction mode is as good as the server itself.
+//! **Behind a pooler.** No statement is ever named, and no state is kept in a connection, so
+//! PgBouncer in transaction mode is as good as the server itself.
 //!
-//! **Errors.** After any error of a statement its connection is closed, not used again. A commit whose answer was lost is an error, so unknown;
-//! core reads the record that only this commit writes, and knows.
+//! **Errors.** After any error of a statement its connection is closed, not used again. A commit
+//! whose answer was lost is an error, so unknown; core reads the record that only this commit
+//! writes, and knows.
 
 // The example of the README is compiled with the tests.
 #[cfg(doctest)]
@@ -48,16 +52,19 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, looks whether the database is fit, and brings the SDK's schema in it up to date if this role may. Must be called within a tokio
-    /// runtime that lives as long as the store.
+    /// Connects, looks whether the database is fit, and brings the SDK's schema in it up to date if
+    /// this role may. Must be called within a tokio runtime that lives as long as the store.
     ///
     /// # Errors
-    /// [`StoreOpenFailed`](casehug_clio::Code::StoreOpenFailed) with `reason`: `unreachable`, `timed_out`, `starting`, `too_many_connections`,
-    /// `disk_full` or `read_only` (a standby, or a database set to read only), which pass; `login`, `database_missing`, `permission`,
-    /// `schema_missing` (this role may not make it: the README says what an administrator does), `not_ours` (the schema `casehug_clio` is another
-    /// program's), `newer_schema` (made by a newer SDK, and this one is too old for it), `not_utf8`, `server_too_old` (before PostgreSQL 13),
+    /// [`StoreOpenFailed`](casehug_clio::Code::StoreOpenFailed) with `reason`: `unreachable`,
+    /// `timed_out`, `starting`, `too_many_connections`, `disk_full` or `read_only` (a standby, or a
+    /// database set to read only), which pass; `login`, `database_missing`, `permission`,
+    /// `schema_missing` (this role may not make it: the README says what an administrator does),
+    /// `not_ours` (the schema `casehug_clio` is another program's), `newer_schema` (made by a newer
+    /// SDK, and this one is too old for it), `not_utf8`, `server_too_old` (before PostgreSQL 13),
     /// `no_runtime`, or `other` with the server's `sqlstate`.
-    /// [`TlsRefused`](casehug_clio::Code::TlsRefused): the server offers no TLS, or none that can be trusted.
+    /// [`TlsRefused`](casehug_clio::Code::TlsRefused): the server offers no TLS, or none that can
+    /// be trusted.
     pub async fn open(address: PostgresAddress) -> Result<Self> {
         let runtime = Handle::try_current().map_err(|_| error::refused("no_runtime"))?;
         let pool = Arc::new(Pool::new(address)?);
@@ -66,7 +73,8 @@ impl PostgresStore {
         Ok(store)
     }
 
-    /// Ends every handle of the store: later calls fail, and connections are closed as soon as their call is answered.
+    /// Ends every handle of the store: later calls fail, and connections are closed as soon as
+    /// their call is answered.
     pub fn close(&self) {
         self.pool.close();
         self.hints.stop();

@@ -1,6 +1,8 @@
-//! The three methods of the port as SQL. The statements are files in `sql/`, so that stores in other languages run the same ones.
+//! The three methods of the port as SQL. The statements are files in `sql/`, so that stores in
+//! other languages run the same ones.
 //!
-//! All are sent by `query_typed`, which names no statement: behind a pooler a named one runs another client's, without an error.
+//! All are sent by `query_typed`, which names no statement: behind a pooler a named one runs
+//! another client's, without an error.
 
 use casehug_clio::domain::{FirmId, Timestamp};
 use casehug_clio::maybe_send::BoxFuture;
@@ -136,7 +138,8 @@ impl CommitAll {
 /// As good as due, in milliseconds.
 const DUE_NOW: i64 = 100;
 
-/// The longest `due_in`, in milliseconds: 100 million years. The sum with the clock must stay a bigint.
+/// The longest `due_in`, in milliseconds: 100 million years. The sum with the clock must stay a
+/// bigint.
 const LATEST: i64 = i64::MAX / 4;
 
 impl Operation for CommitAll {

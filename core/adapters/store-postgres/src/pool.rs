@@ -1,4 +1,5 @@
-//! A few connections, shared by all calls: taken for one operation, given back if that went well, closed otherwise.
+//! A few connections, shared by all calls: taken for one operation, given back if that went well,
+//! closed otherwise.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +18,8 @@ use crate::error::{Failure, failed};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a statement may take. A commit waits up to 10 seconds for the lock of a record.
 const ANSWER: Duration = Duration::from_secs(30);
-/// A connection is not used for longer, so that a fleet moves with its database's addresses and poolers.
+/// A connection is not used for longer, so that a fleet moves with its database's addresses and
+/// poolers.
 const OLDEST: Duration = Duration::from_secs(1800);
 /// Nor after so long without use: something on the way may have forgotten it.
 const LONGEST_REST: Duration = Duration::from_secs(240);
@@ -59,7 +61,8 @@ impl Pool {
         Ok(Self { connector: Connector::new(address)?, permits, idle: Mutex::default() })
     }
 
-    /// Sends an operation and waits for its answer. Reads are sent once more if the connection broke; a commit never is.
+    /// Sends an operation and waits for its answer. Reads are sent once more if the connection
+    /// broke; a commit never is.
     pub(crate) async fn run<O: Operation>(&self, operation: &O) -> Result<O::Answer> {
         let mut tries = 0;
         loop {
@@ -78,7 +81,8 @@ impl Pool {
 
     async fn run_once<O: Operation>(&self, operation: &O) -> Result<O::Answer, Failure> {
         let (connected, _permit) = self.take().await?;
-        // Dropped in every other case: the server ends what was begun, and nobody meets what is left of it.
+        // Dropped in every other case: the server ends what was begun, and nobody meets what is
+        // left of it.
         let answer = timeout(ANSWER, operation.run(&connected.client)).await.map_err(|_| Failure::TimedOut)??;
         self.give_back(connected);
         Ok(answer)

@@ -1,7 +1,8 @@
 //! Is the database fit, is the schema in it ours, and bringing that up to date while others work.
 //!
-//! **Migrations are safe while older processes run.** One only adds; what an older program calls stays as it was. What must go, goes in a
-//! later release, with a migration that raises `oldest`: the version that a program must know at least. One that knows less is refused at its start.
+//! **Migrations are safe while older processes run.** One only adds; what an older program calls
+//! stays as it was. What must go, goes in a later release, with a migration that raises `oldest`:
+//! the version that a program must know at least. One that knows less is refused at its start.
 
 use casehug_clio::Result;
 use tokio_postgres::{Client, IsolationLevel};
@@ -9,7 +10,8 @@ use tokio_postgres::{Client, IsolationLevel};
 use crate::error::{Failure, refused};
 use crate::pool::Pool;
 
-/// Each takes the schema from the version of its index to the next. A released one is never changed.
+/// Each takes the schema from the version of its index to the next. A released one is never
+/// changed.
 const MIGRATIONS: &[&str] = &[include_str!("../sql/0001_records.sql")];
 
 const LOOK: &str = include_str!("../sql/look.sql");
@@ -21,7 +23,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1128809299)";
 /// Whoever waits for a lock makes others wait behind it: rather fail, and be started again.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '10min'";
 
-/// `CREATE FUNCTION ... SET`, `floor` of an exact `extract`, `query_typed` of everything: what is tested is 15.
+/// `CREATE FUNCTION ... SET`, `floor` of an exact `extract`, `query_typed` of everything: what is
+/// tested is 15.
 const OLDEST_SERVER: i32 = 130_000;
 
 /// What was found in the database.
@@ -80,7 +83,8 @@ pub(crate) async fn prepare(pool: &Pool) -> Result<()> {
     prepared.await.map_err(Failure::into_open_error)
 }
 
-/// All missing migrations in one transaction. Others that begin at the same moment wait, and then find it done.
+/// All missing migrations in one transaction. Others that begin at the same moment wait, and then
+/// find it done.
 async fn migrate(client: &mut Client) -> Result<(), Failure> {
     // Each statement sees what was committed before it, whatever the database's default is.
     let transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;

@@ -1,7 +1,8 @@
 //! A backup: everything that is committed, in one new file that is whole by itself.
 //!
-//! It is written under another name (`.part`), put on the disk, and gets its own name last: a file of that name is never half a backup,
-//! which would be opened as a store and taken for what the firm had synced.
+//! It is written under another name (`.part`), put on the disk, and gets its own name last: a file
+//! of that name is never half a backup, which would be opened as a store and taken for what the
+//! firm had synced.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -13,7 +14,8 @@ use crate::connection;
 use crate::error::{failed, no_backup};
 use crate::files::{OpenFiles, beside};
 
-/// Writes the database into `target`, which must not exist. Takes as long as the disk takes; commits and reads go on.
+/// Writes the database into `target`, which must not exist. Takes as long as the disk takes;
+/// commits and reads go on.
 pub(crate) fn make(database: &Path, files: &OpenFiles, target: &Path) -> Result<()> {
     let target = absolute(target)?;
     if target.symlink_metadata().is_ok() {

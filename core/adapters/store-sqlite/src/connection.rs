@@ -1,4 +1,5 @@
-//! Opening one connection: is the file ours, is its schema known, and the settings on which the promises rest.
+//! Opening one connection: is the file ours, is its schema known, and the settings on which the
+//! promises rest.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,14 +12,17 @@ use crate::error::{is_busy, open_failed, refused};
 /// "CHCS": tells a CaseHug-Clio store from any other SQLite file.
 const APPLICATION_ID: i32 = 0x4348_4353;
 
-/// Each takes the schema from the version of its index to the next. A released one is never changed.
+/// Each takes the schema from the version of its index to the next. A released one is never
+/// changed.
 const MIGRATIONS: &[&str] = &[include_str!("../sql/0001_records.sql")];
 
-/// How long a call waits for another process that writes. Commits are small, so this is a process that hangs or a backup.
+/// How long a call waits for another process that writes. Commits are small, so this is a process
+/// that hangs or a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `synchronous=FULL` asks the disk at every commit; `fullfsync` makes macOS ask in earnest. `secure_delete` overwrites what was
-/// deleted: a dropped data key must not be found in a free page. The other two limit what a forged file could do.
+/// `synchronous=FULL` asks the disk at every commit; `fullfsync` makes macOS ask in earnest.
+/// `secure_delete` overwrites what was deleted: a dropped data key must not be found in a free
+/// page. The other two limit what a forged file could do.
 const SETTINGS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA fullfsync = ON;
@@ -38,7 +42,8 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// The schema before WAL: so the main file is never without it, and one in WAL mode that has none was parted from its log.
+/// The schema before WAL: so the main file is never without it, and one in WAL mode that has none
+/// was parted from its log.
 fn prepare(connection: &mut Connection) -> Result<()> {
     let failed = |error: rusqlite::Error| open_failed(&error);
     migrate(connection, MIGRATIONS)?;
@@ -48,7 +53,8 @@ fn prepare(connection: &mut Connection) -> Result<()> {
     number(connection, "SELECT count(*) FROM sqlite_schema").map(drop)
 }
 
-/// SQLite does not wait here as it does elsewhere: another process that opens the file is enough for "busy".
+/// SQLite does not wait here as it does elsewhere: another process that opens the file is enough
+/// for "busy".
 fn switch_to_wal(connection: &Connection) -> Result<()> {
     let patience = Instant::now() + BUSY_TIMEOUT;
     loop {
@@ -61,8 +67,9 @@ fn switch_to_wal(connection: &Connection) -> Result<()> {
     }
 }
 
-/// All missing migrations in one transaction. It takes the write lock before it looks, so that it sees no other process's migration by
-/// half, and a file that cannot be written to shows itself. A file that is not ours stays as it was.
+/// All missing migrations in one transaction. It takes the write lock before it looks, so that it
+/// sees no other process's migration by half, and a file that cannot be written to shows itself. A
+/// file that is not ours stays as it was.
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
     let failed = |error: rusqlite::Error| open_failed(&error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -102,7 +109,8 @@ fn number(connection: &Connection, sql: &str) -> Result<i32> {
     connection.query_row(sql, [], |row| row.get(0)).map_err(|error| open_failed(&error))
 }
 
-/// Moves the log into the main file, if nobody is in the way: whoever copies that file alone then misses little. Waiting would hold up commits.
+/// Moves the log into the main file, if nobody is in the way: whoever copies that file alone then
+/// misses little. Waiting would hold up commits.
 pub(crate) fn empty_the_log(connection: &Connection) {
     if connection.busy_timeout(Duration::ZERO).is_ok() {
         // What fails here fails again where somebody waits for it, at the next commit.

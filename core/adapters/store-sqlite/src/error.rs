@@ -1,4 +1,5 @@
-//! SQLite's errors become ours here, and only here. Its texts quote SQL and paths, so only its number is kept.
+//! SQLite's errors become ours here, and only here. Its texts quote SQL and paths, so only its
+//! number is kept.
 
 use casehug_clio::{Code, Error, Retry};
 use rusqlite::ffi::ErrorCode;

@@ -1,14 +1,19 @@
-//! The files of a database on the disk: creating the main one, and noticing that somebody took one away.
+//! The files of a database on the disk: creating the main one, and noticing that somebody took one
+//! away.
 //!
-//! **The problem.** Locks of POSIX belong to the process and end when *any* descriptor of the file is closed. A second copy of SQLite in
-//! our process does not see our locks: when it closes the file it takes itself for the last user, moves the log into the
-//! database, and deletes `-wal` and `-shm` under us. Our next commits go to a file without a name, and are gone at the end of the process.
+//! **The problem.** Locks of POSIX belong to the process and end when *any* descriptor of the file
+//! is closed. A second copy of SQLite in our process does not see our locks: when it closes the
+//! file it takes itself for the last user, moves the log into the database, and deletes `-wal` and
+//! `-shm` under us. Our next commits go to a file without a name, and are gone at the end of the
+//! process.
 //!
-//! **What is done.** [`OpenFiles`] keeps device and inode of `.db`, `-wal` and `-shm`, as they were when our locks were taken. While we hold
-//! them no well-behaved user, in any process, replaces these files. So a difference is proof. It is looked for before every
-//! call (then nothing is lost: the thief has moved the log into the database) and again after every commit.
+//! **What is done.** [`OpenFiles`] keeps device and inode of `.db`, `-wal` and `-shm`, as they were
+//! when our locks were taken. While we hold them no well-behaved user, in any process, replaces
+//! these files. So a difference is proof. It is looked for before every call (then nothing is lost:
+//! the thief has moved the log into the database) and again after every commit.
 //!
-//! For the same reason this module never opens an existing database: closing it would drop our own locks.
+//! For the same reason this module never opens an existing database: closing it would drop our own
+//! locks.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,15 +25,16 @@ use casehug_clio::{Code, Error, Result};
 
 use crate::error::refused;
 
-/// Names a file whatever path leads to it: device and inode, or the canonical path on Windows, where nobody can delete or replace a
-/// file that is open.
+/// Names a file whatever path leads to it: device and inode, or the canonical path on Windows,
+/// where nobody can delete or replace a file that is open.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileId(#[cfg(unix)] (u64, u64), #[cfg(not(unix))] PathBuf);
 
-/// Creates the file if it is missing, readable by its owner only, and returns its canonical path. SQLite gives `-wal` and `-shm`
-/// the mode of the main file.
+/// Creates the file if it is missing, readable by its owner only, and returns its canonical path.
+/// SQLite gives `-wal` and `-shm` the mode of the main file.
 pub(crate) fn create(path: &Path) -> Result<PathBuf> {
-    // SQLite throws a log away whose database is empty. In this order: with a new database, the log comes after it.
+    // SQLite throws a log away whose database is empty. In this order: with a new database, the log
+    // comes after it.
     let has_content = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
     if has_content(&beside(path, "-wal")) && !has_content(path) {
         return Err(refused("log_without_database"));

@@ -1,5 +1,5 @@
-//! The databases that this process has open. One store per file: two would be two writers that wait for each other's locks, and whoever
-//! opens twice has usually configured something twice.
+//! The databases that this process has open. One store per file: two would be two writers that wait
+//! for each other's locks, and whoever opens twice has usually configured something twice.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -23,13 +23,14 @@ static CLOSED: Condvar = Condvar::new();
 #[derive(Debug)]
 pub(crate) struct Registration(FileId);
 
-/// Held by the handles: tells the registry that none is left. Weak, because a store may be closed before its last handle is dropped,
-/// and then the file may have been opened anew.
+/// Held by the handles: tells the registry that none is left. Weak, because a store may be closed
+/// before its last handle is dropped, and then the file may have been opened anew.
 #[derive(Debug)]
 pub(crate) struct Closing(Weak<Registration>);
 
 impl Registration {
-    /// Takes the file. Waits if an earlier store of it is being closed; blocks, so it runs on a thread of ours.
+    /// Takes the file. Waits if an earlier store of it is being closed; blocks, so it runs on a
+    /// thread of ours.
     pub(crate) fn take(file: FileId) -> Result<Arc<Self>> {
         let mut open = open();
         loop {

@@ -1,4 +1,5 @@
-//! The three methods of the port as SQL. The statements are files in `sql/`, so that stores in other languages run the same ones.
+//! The three methods of the port as SQL. The statements are files in `sql/`, so that stores in
+//! other languages run the same ones.
 
 use casehug_clio::domain::{FirmId, Timestamp};
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Version, Write};
@@ -47,7 +48,8 @@ pub(crate) fn scan(connection: &Connection, scan: &Scan) -> Result<Vec<Record>> 
     }
 }
 
-/// Takes the write lock first (`BEGIN IMMEDIATE`), so that nothing changes between a check and the commit.
+/// Takes the write lock first (`BEGIN IMMEDIATE`), so that nothing changes between a check and the
+/// commit.
 pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<Commit> {
     Write::require_distinct_keys(writes)?;
     let sqlite = |error: rusqlite::Error| failed(&error);
@@ -64,7 +66,8 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<Co
     Ok(Commit::Done { at })
 }
 
-/// Several commits with one sync of the disk: each stands or conflicts by itself, in this order. An error is everybody's, and then none of them stands.
+/// Several commits with one sync of the disk: each stands or conflicts by itself, in this order. An
+/// error is everybody's, and then none of them stands.
 pub(crate) fn commit_group(connection: &mut Connection, group: &[Vec<Write>]) -> Result<Vec<Result<Commit>>> {
     let sqlite = |error: rusqlite::Error| failed(&error);
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;

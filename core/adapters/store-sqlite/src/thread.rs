@@ -17,7 +17,8 @@ use crate::files::{self, OpenFiles};
 use crate::registry::{Closing, Registration};
 use crate::{backup, connection, rows, statements};
 
-/// The log is moved into the main file after so long without a commit, and after so long in any case.
+/// The log is moved into the main file after so long without a commit, and after so long in any
+/// case.
 const IDLE: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -69,7 +70,8 @@ struct Served {
     backups: Vec<JoinHandle<()>>,
 }
 
-/// Opens the database on a thread of ours (recovering a long log takes time) and starts both workers.
+/// Opens the database on a thread of ours (recovering a long log takes time) and starts both
+/// workers.
 pub(crate) async fn start(path: PathBuf) -> Result<(Worker, Worker, Closing)> {
     let (reply, answer) = oneshot::channel();
     spawn("casehug-store-open", move || {
@@ -145,7 +147,8 @@ impl Served {
         }
     }
 
-    /// The next request. `None`: no handle is left. Keeps the main file from falling behind the log meanwhile.
+    /// The next request. `None`: no handle is left. Keeps the main file from falling behind the log
+    /// meanwhile.
     fn next(&mut self, requests: &Receiver<Request>) -> Option<Request> {
         while let Some(behind) = self.behind {
             match requests.recv_timeout(IDLE) {
@@ -188,7 +191,8 @@ impl Served {
         read(&self.connection)
     }
 
-    /// One sync of the disk for everything that waits. Gives who asks to close, if that came in between.
+    /// One sync of the disk for everything that waits. Gives who asks to close, if that came in
+    /// between.
     fn commit_with_those_waiting(
         &mut self,
         writes: Vec<Write>,
@@ -248,8 +252,8 @@ impl Served {
         Ok(outcome)
     }
 
-    /// The last connection to close moves the log into the database. With a log that is not the database's any more this would
-    /// overwrite what others have written since.
+    /// The last connection to close moves the log into the database. With a log that is not the
+    /// database's any more this would overwrite what others have written since.
     fn close(self) {
         let Self { connection, files, registration, behind, backups, .. } = self;
         for backup in backups {

@@ -1,4 +1,5 @@
-//! The suite of the store port on SQLite: every case on a file of its own, and all of them on one file.
+//! The suite of the store port on SQLite: every case on a file of its own, and all of them on one
+//! file.
 #![allow(clippy::unwrap_used)] // Tests.
 
 use std::sync::Arc;

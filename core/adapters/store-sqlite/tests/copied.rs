@@ -1,4 +1,5 @@
-//! A database that was copied as one file: never an empty installation, whose matters would be created in Clio once more.
+//! A database that was copied as one file: never an empty installation, whose matters would be
+//! created in Clio once more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 
 use std::fs;
@@ -77,7 +78,8 @@ async fn closing_moves_the_log_into_the_main_file_although_another_process_has_i
     other.wait().unwrap();
 }
 
-/// Version 0.1.0 wrote the schema into the log. One that was killed is opened, and its main file is hollow no longer.
+/// Version 0.1.0 wrote the schema into the log. One that was killed is opened, and its main file is
+/// hollow no longer.
 #[tokio::test]
 async fn a_database_whose_schema_is_in_the_log_only_is_a_database() {
     let folder = tempdir().unwrap();
@@ -96,7 +98,8 @@ async fn a_database_whose_schema_is_in_the_log_only_is_a_database() {
     assert_eq!(ids(&store).await, ["a"]);
 }
 
-/// As version 0.1.0 left it while it was open: WAL before the schema, so the schema stands in the log only.
+/// As version 0.1.0 left it while it was open: WAL before the schema, so the schema stands in the
+/// log only.
 fn hollow(path: &Path) -> bool {
     fs::write(path, "").unwrap();
     other_process(path, "PRAGMA journal_mode = WAL").is_some()

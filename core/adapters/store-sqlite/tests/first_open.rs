@@ -1,6 +1,8 @@
-//! Several processes open one missing file at the same moment, as a fleet does that is deployed for the first time: none is refused.
+//! Several processes open one missing file at the same moment, as a fleet does that is deployed for
+//! the first time: none is refused.
 //!
-//! The test starts this same binary again; `child` opens each path that it reads and prints what came of it.
+//! The test starts this same binary again; `child` opens each path that it reads and prints what
+//! came of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 
 use std::io::{BufRead, BufReader, Lines, Write as _};

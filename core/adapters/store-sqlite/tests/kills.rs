@@ -1,8 +1,9 @@
 //! Real processes on one file: killed in the middle of commits, racing each other, out of disk.
 //!
-//! A test starts this same binary again with `CASEHUG_STORE_CHILD=<role>`; `child` then plays the role and prints one line per
-//! acknowledged commit. SIGKILL proves that nothing acknowledged waits in the process; that the disk is asked at every commit
-//! is set in `connection.rs` and checked there.
+//! A test starts this same binary again with `CASEHUG_STORE_CHILD=<role>`; `child` then plays the
+//! role and prints one line per acknowledged commit. SIGKILL proves that nothing acknowledged waits
+//! in the process; that the disk is asked at every commit is set in `connection.rs` and checked
+//! there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 #![cfg(unix)]
 
@@ -101,7 +102,8 @@ async fn acknowledged_commits_survive_sigkill_and_no_half_commit_does() {
         killer.join().unwrap();
         println!("kill {kill} after {millis} ms: {} acknowledged", acknowledged.len() - before);
         if kill % 2 == 0 && kill + 1 < KILLS {
-            // Nobody looks: the next child, not this process, recovers the log, and may be killed while it does.
+            // Nobody looks: the next child, not this process, recovers the log, and may be killed
+            // while it does.
             continue;
         }
 
@@ -178,7 +180,8 @@ async fn fill(store: &SqliteStore) {
 async fn a_full_disk_is_an_error_with_sqlites_number_and_loses_nothing() {
     let folder = tempdir().unwrap();
     let database = folder.path().join("store.db");
-    // No file may grow beyond 512 KiB; with the signal ignored, a write beyond fails as on a full disk.
+    // No file may grow beyond 512 KiB; with the signal ignored, a write beyond fails as on a full
+    // disk.
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; ulimit -f 1024; exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
     let mut child = command(shell, "fill", "", &database);

@@ -1,5 +1,5 @@
-//! Somebody takes the log away under an open store: noticed at once, said loudly, and the database stays whole. Other processes
-//! that use the file as they may are not accused.
+//! Somebody takes the log away under an open store: noticed at once, said loudly, and the database
+//! stays whole. Other processes that use the file as they may are not accused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)] // Tests.
 #![cfg(unix)]
 
@@ -63,7 +63,8 @@ async fn a_replaced_log_stops_the_store() {
 #[tokio::test]
 async fn a_store_that_lost_its_log_does_not_overwrite_what_others_wrote_since() {
     let (_folder, path, store) = store_with(&["a", "b"]).await;
-    // The log is emptied into the database first, as a second copy of SQLite does it before it deletes the log.
+    // The log is emptied into the database first, as a second copy of SQLite does it before it
+    // deletes the log.
     let Some(_) = other_process(&path, "PRAGMA wal_checkpoint(PASSIVE)") else { return };
     for suffix in ["-wal", "-shm"] {
         fs::remove_file(beside(&path, suffix)).unwrap();
@@ -121,12 +122,14 @@ mod second_copy {
     type Exec = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_void, *mut c_void, *mut *mut c_char) -> c_int;
     type Close = unsafe extern "C" fn(*mut c_void) -> c_int;
 
-    /// What a host with a SQLite of its own might do to look into our file. `false`: there is no such library.
+    /// What a host with a SQLite of its own might do to look into our file. `false`: there is no
+    /// such library.
     pub fn reads_and_closes(path: &Path) -> bool {
         let name = if cfg!(target_os = "macos") { "libsqlite3.dylib" } else { "libsqlite3.so.0" };
         let path = CString::new(path.to_str().unwrap()).unwrap();
         let sql = CString::new("SELECT count(*) FROM records").unwrap();
-        // SAFETY: the types are those of sqlite3.h, the strings end in NUL and outlive the calls, and nothing else uses the connection.
+        // SAFETY: the types are those of sqlite3.h, the strings end in NUL and outlive the calls,
+        // and nothing else uses the connection.
         unsafe {
             let Ok(library) = Library::new(name) else { return false };
             let open: Symbol<'_, Open> = library.get(b"sqlite3_open").unwrap();

@@ -1,7 +1,8 @@
 //! Copies a database, or one firm of it, into another one, and compares the two.
 //!
-//! Rows go over as they are, with versions and due times, so that the SDK goes on where it was. Both databases must be at rest: a change while it lasts is
-//! noticed by the comparison, not taken along.
+//! Rows go over as they are, with versions and due times, so that the SDK goes on where it was.
+//! Both databases must be at rest: a change while it lasts is noticed by the comparison, not taken
+//! along.
 
 use casehug_clio::domain::FirmId;
 use casehug_clio::ports::{Row, RowKey};
@@ -12,11 +13,14 @@ use crate::OpenStore;
 /// Rows that are held at once.
 const PAGE: usize = 1000;
 
-/// Copies all firms, or one, into a database that has nothing of them; gives the number of records. Nothing of the source is changed.
+/// Copies all firms, or one, into a database that has nothing of them; gives the number of records.
+/// Nothing of the source is changed.
 ///
 /// # Errors
-/// [`CopyFailed`](Code::CopyFailed) with `reason`: `target_not_empty`; `write`, with its cause; `changed_meanwhile`: the two differ, because a process works on
-/// one of them. After the last two the target holds a part and must be emptied. [`StoreFailed`](Code::StoreFailed): one of them cannot be read.
+/// [`CopyFailed`](Code::CopyFailed) with `reason`: `target_not_empty`; `write`, with its cause;
+/// `changed_meanwhile`: the two differ, because a process works on one of them. After the last two
+/// the target holds a part and must be emptied. [`StoreFailed`](Code::StoreFailed): one of them
+/// cannot be read.
 pub async fn copy(from: &OpenStore, to: &OpenStore, firm: Option<&FirmId>) -> Result<usize> {
     if !to.rows().rows_after(firm, &RowKey::default(), 1).await?.is_empty() {
         return Err(failed("target_not_empty"));

@@ -1,6 +1,8 @@
-//! Which database the SDK keeps its records in, read from one line: `sqlite:FILE`, a plain `FILE`, or `postgres://USER@HOST/DATABASE`.
+//! Which database the SDK keeps its records in, read from one line: `sqlite:FILE`, a plain `FILE`,
+//! or `postgres://USER@HOST/DATABASE`.
 //!
-//! The one place that reads it: every example and binding comes here, so that a line means the same everywhere.
+//! The one place that reads it: every example and binding comes here, so that a line means the same
+//! everywhere.
 
 // The example of the README is compiled with the tests.
 #[cfg(doctest)]
@@ -23,7 +25,8 @@ use casehug_clio_store_sqlite::SqliteStore;
 
 pub use crate::copying::copy;
 
-/// Where the records are. Shows neither a path nor an address: the one may name a person, the other may hold a password.
+/// Where the records are. Shows neither a path nor an address: the one may name a person, the other
+/// may hold a password.
 #[derive(Clone)]
 pub struct StoreLocation(Place);
 
@@ -64,10 +67,12 @@ impl StoreLocation {
         }
     }
 
-    /// Opens it, makes it if it is a file that is missing, and brings its schema up to date. Within a tokio runtime.
+    /// Opens it, makes it if it is a file that is missing, and brings its schema up to date. Within
+    /// a tokio runtime.
     ///
     /// # Errors
-    /// Those of `SqliteStore::open` and of `PostgresStore::open`; [`SettingInvalid`](Code::SettingInvalid) with `reason` = `not_built_in`.
+    /// Those of `SqliteStore::open` and of `PostgresStore::open`;
+    /// [`SettingInvalid`](Code::SettingInvalid) with `reason` = `not_built_in`.
     pub async fn open(&self) -> Result<OpenStore> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -85,8 +90,10 @@ impl StoreLocation {
 /// Reads the line.
 ///
 /// # Errors
-/// [`SettingInvalid`](Code::SettingInvalid) with `setting` = `store` and `reason`: `empty`, `unknown_scheme` (`mysql://`, say), `not_built_in`, or those of
-/// `PostgresAddress::parse`. [`TlsRefused`](Code::TlsRefused): it asks for no TLS to another machine. Nothing of the line is in an error.
+/// [`SettingInvalid`](Code::SettingInvalid) with `setting` = `store` and `reason`: `empty`,
+/// `unknown_scheme` (`mysql://`, say), `not_built_in`, or those of `PostgresAddress::parse`.
+/// [`TlsRefused`](Code::TlsRefused): it asks for no TLS to another machine. Nothing of the line is
+/// in an error.
 impl FromStr for StoreLocation {
     type Err = Error;
 
@@ -150,7 +157,8 @@ impl OpenStore {
     /// Writes everything into a new file. A database server has its own ways, and better ones.
     ///
     /// # Errors
-    /// Those of `SqliteStore::backup`. [`BackupFailed`](Code::BackupFailed) with `reason` = `database_server`: use its tools.
+    /// Those of `SqliteStore::backup`. [`BackupFailed`](Code::BackupFailed) with `reason` =
+    /// `database_server`: use its tools.
     pub async fn backup(&self, target: impl AsRef<Path>) -> Result<()> {
         match &self.0 {
             #[cfg(feature = "sqlite")]

@@ -1,4 +1,5 @@
-//! From SQLite to PostgreSQL, from there to another database, and back: the same records, versions and due times.
+//! From SQLite to PostgreSQL, from there to another database, and back: the same records, versions
+//! and due times.
 #![allow(clippy::unwrap_used)] // Tests.
 #![cfg(all(unix, feature = "sqlite", feature = "postgres"))]
 

@@ -119,7 +119,8 @@ async fn two_clients_of_one_address_share_a_contact_however_it_is_spelled() {
     assert_eq!(world.calls(&post(CONTACTS)), 1);
 }
 
-/// What an SDK of before wrote when it linked this client: digests were of the trimmed address in lower case.
+/// What an SDK of before wrote when it linked this client: digests were of the trimmed address in
+/// lower case.
 async fn linked_before(world: &World, client: &str, clio: i64, email: &str) {
     let former = world.sdk.queue.ctx.keyring.address_digest(&firm(), &email.trim().to_lowercase()).await.unwrap();
     let set = world.connection().await.link_set.as_str().to_owned();

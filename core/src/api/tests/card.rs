@@ -17,17 +17,17 @@ async fn a_failure_leaves_the_card_when_its_matter_has_arrived_and_not_before() 
     world.connect().await.unwrap();
     world.put("m1");
     world.put("m2");
-    let told = |id: &str| Some((id.to_owned(), String::from("clio_validation")));
+    let shown = |id: &str| Some((id.to_owned(), String::from("clio_validation")));
     world.answers(|method, path, _, _| ((method, path) == ("POST", "/api/v4/matters")).then(|| refused(422)));
     let other = MatterId::new("m2").unwrap();
     for id in [&other, &matter()] {
         world.sdk.firm(&admin()).matters().sync(id).await.unwrap();
         world.runtime.advance(Duration::from_secs(1));
     }
-    assert_eq!(failure(&world).await, told("m1"));
+    assert_eq!(failure(&world).await, shown("m1"));
     world.answers_as_usual();
     world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
-    assert_eq!(failure(&world).await, told("m2"), "this one has not arrived");
+    assert_eq!(failure(&world).await, shown("m2"), "this one has not arrived");
     world.answers(|method, path, _, _| {
         let matter = serde_json::json!({ "id": 22, "status": "Open", "client": { "id": 11 } });
         ((method, path) == ("POST", "/api/v4/matters")).then(|| (201, serde_json::json!({ "data": matter })))

@@ -1,5 +1,6 @@
-//! Every doubt and every refusal says what was answered, to which of our requests, and which field or file it is about: in the report, the sync log, the audit log, the
-//! matter's state and on the card.
+//! Every doubt and every refusal says what was answered, to which of our requests, and which field
+//! or file it is about: in the report, the sync log, the audit log, the matter's state and on the
+//! card.
 
 use core::time::Duration;
 
@@ -134,7 +135,8 @@ async fn what_was_survived_stands_in_the_log_with_its_cause() {
     assert_eq!((state.status, state.last_run.unwrap().survived), (MatterSyncState::Synced, Some(survived)));
 }
 
-/// The answer to a creation was an error, and the record is found all the same: the doubt is what the log tells of, not a read that was repeated.
+/// The answer to a creation was an error, and the record is found all the same: the doubt is what
+/// the log tells of, not a read that was repeated.
 #[tokio::test]
 async fn a_doubt_that_resolves_itself_stands_in_the_log() {
     let world = connected().await;

@@ -1,4 +1,5 @@
-//! Disconnecting and reconnecting in the orders in which two admins, a worker and a slow Clio may act.
+//! Disconnecting and reconnecting in the orders in which two admins, a worker and a slow Clio may
+//! act.
 
 use core::time::Duration;
 
@@ -229,8 +230,8 @@ async fn a_run_stops_after_its_step_when_the_firm_is_disconnected_and_its_intent
     let report = running.await.unwrap().unwrap();
     assert_eq!(report.steps[0].outcome.name(), "created", "what was sent is written down");
     assert_eq!(world.calls("POST /api/v4/matters"), 0, "and nothing more is sent");
-    let things = world.stored("contact").await;
-    assert!(things.iter().all(|(_, thing)| thing["state"] == "link"), "{things:?}");
+    let records = world.stored("contact").await;
+    assert!(records.iter().all(|(_, record)| record["state"] == "link"), "{records:?}");
     world.connect().await.unwrap();
     world.work().await;
     assert_eq!(
@@ -260,13 +261,14 @@ async fn a_plan_that_loses_its_api_access_is_said_to_have_none_and_jobs_wait() {
     assert_eq!(world.health().await.advice, []);
 }
 
-/// Found by simulation (seed 86181): the mark came off, and what was parked under it stayed so.
+/// Found by simulation (seed 86181): the mark came off, and what was blocked under it stayed so.
 #[tokio::test]
 async fn jobs_go_on_when_newer_tokens_take_the_mark_off() {
     let world = World::subscribed(true).await;
     world.put("m1");
     world.runtime.advance(31 * DAY);
-    // What this process is granted arrives late. Meanwhile the lease ends, and Clio refuses the old tokens to others.
+    // What this process is granted arrives late. Meanwhile the lease ends, and Clio refuses the old
+    // tokens to others.
     let gate = world.hold("POST /oauth/token");
     let slow = world.process(HOOKS);
     let refreshing = tokio::spawn(async move { slow.firm(&admin()).settings().reload_practice_areas().await });

@@ -19,7 +19,8 @@ async fn last_step(world: &World) -> StepReport {
     report.steps.last().unwrap().clone()
 }
 
-/// The run after this answer gives it back: the question is as open as before, and nothing is linked.
+/// The run after this answer gives it back: the question is as open as before, and nothing is
+/// linked.
 async fn is_taken_back(world: &World, step: StepKind, id: &str, clio: i64, wrong: &str) {
     world.sdk.firm(&admin()).reviews().resolve(step, id, Decision::Link { clio: ClioId(clio) }).await.unwrap();
     let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
@@ -39,7 +40,8 @@ fn document(id: i64, matter: i64, done: bool) -> Option<(u16, Value)> {
     Some((200, json!({ "data": { "id": id, "matter": { "id": matter }, "latest_document_version": version } })))
 }
 
-/// Somebody removed the document that was being published. By hand they made others: 41, in another matter 42, and 43 without its bytes.
+/// Somebody removed the document that was being published. By hand they made others: 41, in another
+/// matter 42, and 43 without its bytes.
 async fn removed() -> (World, Shared) {
     let (world, documents, _) = begun().await;
     let step = last_step(&world).await;

@@ -12,7 +12,8 @@ use crate::jobs::MatterSyncState;
 use crate::ports::Runtime as _;
 use crate::settings::FirmSettings;
 
-/// The documents of one Clio, the requests that it was sent for them, and what becomes of a finishing request.
+/// The documents of one Clio, the requests that it was sent for them, and what becomes of a
+/// finishing request.
 #[derive(Default)]
 pub struct Documents {
     pub made: Vec<Value>,
@@ -109,7 +110,8 @@ async fn withdrawn_for(wait: Duration, world: &World, document: &DocumentRef, me
 async fn a_document_that_was_published_under_a_version_that_is_not_its_newest_is_not_published_twice() {
     let (world, documents, document) = begun().await;
     world.work().await;
-    // Clio carried it out; then a lost request for another version came late, and that one is all that Clio tells of.
+    // Clio carried it out; then a lost request for another version came late, and that one is all
+    // that Clio tells of.
     documents.lock().unwrap().made[0]["latest_document_version"] = version("late");
     documents.lock().unwrap().slow = false;
     withdrawn_for(Duration::from_secs(4_000), &world, &document, || {}).await;

@@ -1,4 +1,5 @@
-//! Creations in doubt: how often they are sent, what an admin decides of them, and what Clio executes long after it was given up: nothing prevents that second record, but it is told.
+//! Creations in doubt: how often they are sent, what an admin decides of them, and what Clio
+//! executes long after it was given up: nothing prevents that second record, but it is told.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
@@ -87,7 +88,7 @@ async fn sent_twice(world: &World) {
     world.events().await;
 }
 
-async fn told(world: &World) -> Vec<EventBody> {
+async fn status_event(world: &World) -> Vec<EventBody> {
     let events = world.events().await.into_iter();
     events.filter(|body| matches!(body, EventBody::SecondRecord { .. })).collect()
 }
@@ -105,18 +106,18 @@ async fn a_second_record_is_told_once() {
         sent_twice(&world).await;
         slow.lock().unwrap().execute_late(99);
         world.later(LOOK).await;
-        assert!(told(&world).await.is_empty(), "it may be another one that is just being linked");
+        assert!(status_event(&world).await.is_empty(), "it may be another one that is just being linked");
         world.later(CONFIRMED).await;
         let step = if list == CONTACTS { "contact" } else { "matter" };
         let id = if list == CONTACTS { "c1" } else { "m1" };
         let (clio, others) = (ClioId(linked), vec![ClioId(99)]);
         let event = EventBody::SecondRecord { step: step.into(), id: id.into(), clio, others };
-        assert_eq!(told(&world).await, [event]);
+        assert_eq!(status_event(&world).await, [event]);
         let audited = world.audited("second_record").await;
         assert_eq!((audited.len(), &audited[0]["details"]["others"]), (1, &json!("99")));
         assert!(world.stored("repeated").await.is_empty());
         world.later(CONFIRMED).await;
-        assert_eq!((told(&world).await.len(), world.audited("second_record").await.len()), (0, 1));
+        assert_eq!((status_event(&world).await.len(), world.audited("second_record").await.len()), (0, 1));
         assert_eq!(slow.lock().unwrap().sent.len(), 2, "nothing is changed in Clio");
     }
 }
@@ -136,7 +137,7 @@ async fn what_is_another_one_is_not_told() {
     }
     world.later(LOOK).await;
     world.later(CONFIRMED).await;
-    assert!(told(&world).await.is_empty() && world.audited("second_record").await.is_empty());
+    assert!(status_event(&world).await.is_empty() && world.audited("second_record").await.is_empty());
     assert!(world.stored("repeated").await.is_empty(), "it was looked");
 }
 
@@ -158,7 +159,7 @@ async fn a_look_waits_for_the_link_and_for_clio() {
     slow.lock().unwrap().down = false;
     world.later(Duration::from_secs(3_601)).await;
     world.later(CONFIRMED).await;
-    assert_eq!(told(&world).await.len(), 1);
+    assert_eq!(status_event(&world).await.len(), 1);
 }
 
 #[tokio::test]
@@ -169,10 +170,10 @@ async fn where_what_was_sent_is_not_known_any_more_there_is_no_look() {
     slow.lock().unwrap().execute_late(99);
     world.sdk.firm(&admin()).connection().end().await.unwrap();
     world.later(LOOK).await;
-    assert!(world.stored("repeated").await.is_empty() && told(&world).await.is_empty());
+    assert!(world.stored("repeated").await.is_empty() && status_event(&world).await.is_empty());
     world.connect().await.unwrap();
     world.later(LOOK).await;
-    assert!(told(&world).await.is_empty());
+    assert!(status_event(&world).await.is_empty());
 }
 
 #[tokio::test]
@@ -191,7 +192,7 @@ async fn however_often_it_was_sent_there_is_one_look() {
     world.events().await;
     world.later(LOOK).await;
     world.later(CONFIRMED).await;
-    assert_eq!((told(&world).await.len(), world.audited("second_record").await.len()), (1, 1));
+    assert_eq!((status_event(&world).await.len(), world.audited("second_record").await.len()), (1, 1));
     assert!(world.stored("repeated").await.is_empty());
 }
 
@@ -204,7 +205,7 @@ async fn what_another_matter_is_about_to_link_is_not_told() {
     world.later(LOOK).await;
     world.links_another("matter", 99).await;
     world.later(CONFIRMED).await;
-    assert!(told(&world).await.is_empty() && world.stored("repeated").await.is_empty());
+    assert!(status_event(&world).await.is_empty() && world.stored("repeated").await.is_empty());
 }
 
 #[tokio::test]
@@ -263,7 +264,7 @@ async fn a_doubt_that_an_admin_closed_is_looked_at_too() {
     world.events().await;
     world.later(CONFIRMED).await;
     world.later(CONFIRMED).await;
-    let told = told(&world).await;
+    let told = status_event(&world).await;
     assert!(matches!(&told[..], [EventBody::SecondRecord { others, .. }] if others == &[ClioId(99)]), "{told:?}");
 }
 

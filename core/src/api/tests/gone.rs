@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{World, admin, firm, matter, member, refused, told};
+use super::world::{World, admin, firm, matter, member, refused, status_event};
 use crate::domain::{ClioId, DocumentKey, DocumentRef, Intake, RunStatus, StepKind, StepOutcome, SyncReport, Trigger};
 use crate::error::Code;
 use crate::jobs::{MatterState, MatterSyncState};
@@ -44,7 +44,7 @@ async fn deleted() -> (World, Value) {
     world.synced().await;
     assert_eq!((state(&world).await.status, asked(&world).await.calls), (MatterSyncState::Synced, 0));
     let before = world.http.clio().matter.take();
-    let mut event = told("Open", "2026-04-02T12:00:00Z");
+    let mut event = status_event("Open", "2026-04-02T12:00:00Z");
     event["meta"]["event"] = json!("deleted");
     assert_eq!(world.deliver("matter", &event).await, 200);
     world.work().await;
@@ -149,7 +149,7 @@ async fn clios_own_status_can_be_read_whatever_became_of_its_event() {
     world.synced().await;
     let shown = serde_json::to_value(state(&world).await).unwrap();
     assert_eq!((&shown["clio_status"]["status"], &shown["status"]), (&json!("open"), &json!("synced")));
-    assert_eq!(world.deliver("matter", &told("Closed", "2026-04-02T12:00:00Z")).await, 200);
+    assert_eq!(world.deliver("matter", &status_event("Closed", "2026-04-02T12:00:00Z")).await, 200);
     world.work().await;
     let shown = state(&world).await;
     let clio = shown.clio_status.unwrap();

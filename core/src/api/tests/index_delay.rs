@@ -1,4 +1,5 @@
-//! Clio's lists show what Clio has done only after a while: until then nothing that may have been done is done again.
+//! Clio's lists show what Clio has done only after a while: until then nothing that may have been
+//! done is done again.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,8 @@ use crate::ports::Runtime as _;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A Clio that answers a creation with `status`, carries it out after `executed`, and lists it after `lag` more.
+/// A Clio that answers a creation with `status`, carries it out after `executed`, and lists it
+/// after `lag` more.
 #[derive(Clone, Copy)]
 struct Lag {
     list: &'static str,
@@ -90,7 +92,8 @@ async fn an_error_of_clios_own_is_no_proof_while_its_lists_lag() {
 #[tokio::test]
 async fn what_is_executed_as_late_as_promised_is_listed_even_later() {
     for (list, email) in [(CONTACTS, None), (CONTACTS, Some("a@b.example")), (MATTERS, None)] {
-        // Quiet is 155 s after the intent: the send window, the time-out and `settle`.
+        // Quiet is 155 s after the intent: the send window, the time-out and
+        // `late_execution_window`.
         let lag = Lag { list, email, status: 504, executed: 154 * SECOND, lag: 60 * SECOND };
         let (world, holds) = lagging(lag).await;
         world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
@@ -127,13 +130,14 @@ async fn a_clock_that_is_set_makes_no_second_contact() {
     }
 }
 
-/// A process that has heard nothing of Clio yet, and a database whose clock is set back while its creation is in doubt. Clio's clock goes right.
+/// A process that has heard nothing of Clio yet, and a database whose clock is set back while its
+/// creation is in doubt. Clio's clock goes right.
 #[tokio::test]
 async fn a_database_whose_clock_is_set_back_makes_no_second_contact() {
     let lag = Lag { list: CONTACTS, email: None, status: 504, executed: Duration::ZERO, lag: SECOND };
     let (world, holds) = lagging(lag).await;
     let sdk = world.process(HOOKS);
-    let quiet = 160 * SECOND;
+    let late_window = 160 * SECOND;
     sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
     holds.lock().unwrap()[0].0 = Timestamp(0);
     drop(sdk);
@@ -141,7 +145,7 @@ async fn a_database_whose_clock_is_set_back_makes_no_second_contact() {
     world.runtime.set_wall_clock(-hours);
     world.http.clio().ahead_ms = hours;
     for _ in 0..30 {
-        world.later(10 * quiet).await;
+        world.later(10 * late_window).await;
     }
     assert_eq!(holds.lock().unwrap().len(), 1, "sent again");
     assert_eq!(
@@ -152,7 +156,7 @@ async fn a_database_whose_clock_is_set_back_makes_no_second_contact() {
 }
 
 /// The steps' outcomes and codes.
-fn told(report: &SyncReport) -> Vec<(StepOutcome, Option<Code>)> {
+fn status_event(report: &SyncReport) -> Vec<(StepOutcome, Option<Code>)> {
     report.steps.iter().map(|step| (step.outcome, step.error.as_ref().map(|error| error.code()))).collect()
 }
 
@@ -163,12 +167,12 @@ async fn what_clio_never_carries_out_ends_in_a_report() {
         put(&world, None);
         for round in 1..=3 {
             let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
-            assert_eq!(told(&report)[0], (StepOutcome::InDoubt, Some(Code::SyncInDoubt)));
+            assert_eq!(status_event(&report)[0], (StepOutcome::InDoubt, Some(Code::SyncInDoubt)));
             assert_eq!(slow.lock().unwrap().sent.len(), round, "{status}");
             world.runtime.advance(listed);
         }
         let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
-        assert_eq!(told(&report)[0], (StepOutcome::Failed, Some(Code::NotCreated)), "{report:?}");
+        assert_eq!(status_event(&report)[0], (StepOutcome::Failed, Some(Code::NotCreated)), "{report:?}");
         assert_eq!(report.steps[0].error.as_ref().unwrap().get("sent"), Some("3"));
         assert_eq!(slow.lock().unwrap().sent.len(), 3, "{status}");
         assert_eq!(world.stored("contact").await.len(), 1, "what was sent is not forgotten");

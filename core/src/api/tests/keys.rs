@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::{join, pending, select};
 use serde_json::json;
 
-use super::world::{KEY, World, admin, matter, member, told};
+use super::world::{KEY, World, admin, matter, member, status_event};
 use crate::connection::ConnectionState;
 use crate::crypto::ConfiguredKeys;
 use crate::domain::{MatterId, RunStatus, Trigger};
@@ -118,7 +118,7 @@ async fn who_asks_a_process_with_a_wrong_key_is_told_and_another_process_does_it
 async fn a_delivery_that_meets_a_wrong_key_is_asked_for_again_and_not_lost() {
     let world = World::subscribed(true).await;
     world.synced().await;
-    let closed = told("Closed", "2026-04-02T12:00:00Z");
+    let closed = status_event("Closed", "2026-04-02T12:00:00Z");
     let wrong = wrong(&world);
     assert_eq!(wrong.deliver("matter", &closed).await, 503);
     // And what another process took in, it does not apply, nor use up a try of.

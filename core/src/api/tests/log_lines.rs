@@ -64,7 +64,10 @@ async fn a_day_without_clio_is_told_once() {
         a_day(&world).await;
     }
     let lines = log.each_once();
-    assert!(lines.iter().any(|line| line.starts_with("a chore fails") && line.contains("chore=sweep")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("a maintenance task fails") && line.contains("task=sweep")),
+        "{lines:?}"
+    );
 }
 
 #[tokio::test]
@@ -92,7 +95,7 @@ async fn records_that_cannot_be_read_are_told_once() {
     a_day(&world).await;
     let lines = log.each_once();
     assert!(lines.iter().any(|line| line.starts_with("what is due cannot be read")), "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with("a chore cannot be read")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("a maintenance task cannot be read")), "{lines:?}");
 }
 
 #[tokio::test]

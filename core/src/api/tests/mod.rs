@@ -1,4 +1,5 @@
-//! The SDK as a whole on virtual time, against a Clio of a few lines whose every answer a test may change: orders of events that real time does not bring about.
+//! The SDK as a whole on virtual time, against a Clio of a few lines whose every answer a test may
+//! change: orders of events that real time does not bring about.
 
 mod access;
 mod addresses;
@@ -14,6 +15,7 @@ mod doubts;
 mod gone;
 mod grants;
 mod index_delay;
+mod interactive;
 mod keys;
 mod log_lines;
 mod names;
@@ -28,6 +30,5 @@ mod stopping;
 mod subscriptions;
 mod texts;
 mod way_back;
-mod wishes;
 mod worker;
 mod world;

@@ -103,7 +103,8 @@ async fn two_clients_of_one_email_are_told_apart_by_name() {
     assert_eq!(world.calls(CONTACTS), asked + 2);
 }
 
-/// After a restore nobody knows who was synced first, and the client's matters are looked for under one contact.
+/// After a restore nobody knows who was synced first, and the client's matters are looked for under
+/// one contact.
 #[tokio::test]
 async fn who_is_linked_does_not_hang_on_who_came_first() {
     for mary_first in [true, false] {
@@ -181,7 +182,8 @@ async fn two_new_clients_of_one_email_get_a_contact_each_if_the_firm_says_so() {
     assert_eq!(made.lock().unwrap().sent, 2);
 }
 
-/// A Clio that creates contacts under ids from 101, answers some creations with an error after it carried them out, and lists all it holds.
+/// A Clio that creates contacts under ids from 101, answers some creations with an error after it
+/// carried them out, and lists all it holds.
 struct Held {
     holds: Vec<Value>,
     failing: Vec<u16>,

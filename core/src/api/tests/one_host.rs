@@ -1,9 +1,10 @@
-//! A region is one Clio, whether a host names it or its URL; and so it is in databases of versions that told them apart.
+//! A region is one Clio, whether a host names it or its URL; and so it is in databases of versions
+//! that told them apart.
 
 use serde_json::json;
 
 use super::world::{World, admin, firm, matter, member};
-use crate::connection::LinkSet;
+use crate::connection::ScopeName;
 use crate::domain::{ClioId, StepOutcome};
 use crate::ports::{Key, Store as _};
 
@@ -11,7 +12,7 @@ const US: &str = "https://app.clio.com";
 
 /// What a version wrote that took the URL of a region for a host of its own.
 async fn written_under_the_url(world: &World) {
-    let set = LinkSet::new("custom", "https://app.clio.com/", Some(ClioId(7)));
+    let set = ScopeName::new("custom", "https://app.clio.com/", Some(ClioId(7)));
     for collection in ["connection", "link-set"] {
         for (id, mut record) in world.stored(collection).await {
             record["region"] = json!("custom");

@@ -1,4 +1,5 @@
-//! After the store lost its tail: what is in Clio and not in the store any more is found, or asked about, never created again.
+//! After the store lost its tail: what is in Clio and not in the store any more is found, or asked
+//! about, never created again.
 
 use core::time::Duration;
 use std::sync::Arc;

@@ -96,7 +96,8 @@ async fn an_outage_of_clio_is_not_amplified() {
         assert!(report.clio_matter().is_some(), "{report:?}");
     }
     let again = world.calls("POST /api/v4/documents") - DOCUMENTS;
-    // Fifty retries, and a few more that the calls which Clio answers give back: not two for each document.
+    // Fifty retries, and a few more that the calls which Clio answers give back: not two for each
+    // document.
     assert!((50..60).contains(&again), "{again} retries");
 }
 

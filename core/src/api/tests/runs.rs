@@ -25,7 +25,8 @@ async fn a_run_that_breaks_off_tells_its_cost_and_its_cause() {
     let set = world.connection().await.link_set.as_str().to_owned();
     let store = world.store.clone();
     let mut failed_once = false;
-    // One answer is lost on the way; and while the matter is created the store loses a record's text.
+    // One answer is lost on the way; and while the matter is created the store loses a record's
+    // text.
     world.answers(move |method, path, _, _| match (method, path) {
         ("GET", "/api/v4/contacts") if !core::mem::replace(&mut failed_once, true) => Some(refused(503)),
         ("POST", "/api/v4/matters") => {
@@ -83,7 +84,8 @@ async fn an_outage_of_the_storage_is_not_amplified() {
     let again = |runs: usize| world.calls("PUT /storage") - runs * DOCUMENTS;
     assert_eq!((again(1), report.retries), (40, 40), "one run tries no more often again");
     world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
-    // Fifty retries of the firm, and some that the calls which Clio answers give back: not another forty.
+    // Fifty retries of the firm, and some that the calls which Clio answers give back: not another
+    // forty.
     assert!((50..75).contains(&again(2)), "{} retries", again(2));
 }
 
@@ -246,7 +248,8 @@ async fn the_log_is_filtered_by_the_cause_of_any_failure_of_a_run() {
     world.intake.put(&firm(), several);
     world.answers(|method, path, _, _| (method == "POST" && path == "/api/v4/documents").then(|| refused(422)));
     world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
-    // Clio refuses the contact: the matter and the first document are blocked, and the second is not to be sent.
+    // Clio refuses the contact: the matter and the first document are blocked, and the second is
+    // not to be sent.
     world.intake.put(&firm(), intake("m2", &["approved", "pending"]));
     world.answers(|_, path, _, _| (path == "/api/v4/contacts").then(|| refused(422)));
     world.sdk.firm(&admin()).matters().sync(&MatterId::new("m2").unwrap()).await.unwrap();

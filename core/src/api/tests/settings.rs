@@ -167,7 +167,8 @@ async fn the_audit_log_names_each_case_type_whose_area_was_changed() {
     );
 }
 
-/// Two admins who read the same settings: the second is told, and told what to do. In words of this place.
+/// Two admins who read the same settings: the second is told, and told what to do. In words of this
+/// place.
 #[tokio::test]
 async fn settings_that_were_changed_meanwhile_are_read_and_saved_again_by_a_person() {
     let world = connected().await;

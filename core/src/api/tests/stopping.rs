@@ -1,4 +1,5 @@
-//! Being told to stop: what waits ends at once, what works ends after its step, and nothing is held up by it afterwards.
+//! Being told to stop: what waits ends at once, what works ends after its step, and nothing is held
+//! up by it afterwards.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -12,7 +13,8 @@ use crate::history::RunQuery;
 use crate::jobs::{MatterSyncState, WorkerConfig};
 use crate::ports::Runtime as _;
 
-/// A worker that is told to stop when `when` has completed. Gives how long it takes to end from then on.
+/// A worker that is told to stop when `when` has completed. Gives how long it takes to end from
+/// then on.
 async fn worked(world: &World, when: impl Future<Output = ()>) -> Duration {
     let told = Cell::new(world.runtime.monotonic());
     let shutdown = async {
@@ -102,7 +104,7 @@ async fn an_sdk_that_is_told_to_stop_ends_what_people_wait_for_and_its_workers()
     goes_on_at_once(&world).await;
 }
 
-/// A chore, and a delivery, that wait for Clio.
+/// A maintenance task, and a delivery, that wait for Clio.
 #[tokio::test]
 async fn what_is_done_besides_is_left_as_due_as_it_was() {
     let world = World::subscribed(true).await;
@@ -110,7 +112,7 @@ async fn what_is_done_besides_is_left_as_due_as_it_was() {
     world.http.clio().retry_after = Some(100);
     world.answers(|_, path, _, _| path.starts_with("/api/v4/").then(|| refused(429)));
     // Two statuses of one second: only Clio can say.
-    let body = super::world::told("Closed", "2026-04-01T12:00:00Z");
+    let body = super::world::status_event("Closed", "2026-04-01T12:00:00Z");
     assert_eq!(world.deliver("matter", &body).await, 200);
     world.runtime.advance(Duration::from_secs(3600));
     let took = worked(&world, world.runtime.sleep(Duration::from_secs(5))).await;

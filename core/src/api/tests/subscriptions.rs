@@ -1,11 +1,12 @@
-//! Subscriptions under attack by somebody who knows their URL, and in the orders in which Clio, admins and workers may act.
+//! Subscriptions under attack by somebody who knows their URL, and in the orders in which Clio,
+//! admins and workers may act.
 
 use core::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::connection::remembers_the_dead;
-use super::world::{HOOKS, World, admin, refused, told};
+use super::world::{HOOKS, World, admin, refused, status_event};
 use crate::connection::ConnectionState;
 use crate::error::Code;
 use crate::jobs::WorkerConfig;
@@ -17,14 +18,18 @@ async fn a_handshake_of_somebody_else_never_replaces_a_confirmed_secret() {
     for names in [true, false] {
         let world = World::subscribed(names).await;
         world.synced().await;
-        assert_eq!(world.deliver("matter", &told("Pending", "2026-04-01T12:00:30Z")).await, 200, "confirmed");
-        assert_eq!(world.shake("matter", "evil").await, 200, "echoed, as the protocol wants");
-        let forged = told("Closed", "2030-01-01T00:00:00Z");
+        assert_eq!(world.deliver("matter", &status_event("Pending", "2026-04-01T12:00:30Z")).await, 200, "confirmed");
+        assert_eq!(world.handshake("matter", "evil").await, 200, "echoed, as the protocol wants");
+        let forged = status_event("Closed", "2030-01-01T00:00:00Z");
         for _ in 0..3 {
             assert_eq!(world.deliver_as("matter", "evil", &forged).await, 401);
             world.later(Duration::from_secs(13 * 3600)).await;
         }
-        assert_eq!(world.deliver("matter", &told("Open", "2026-04-01T12:10:00Z")).await, 200, "Clio's own go on");
+        assert_eq!(
+            world.deliver("matter", &status_event("Open", "2026-04-01T12:10:00Z")).await,
+            200,
+            "Clio's own go on"
+        );
         world.work().await;
         assert_eq!(world.statuses().await, ["pending", "open"]);
     }
@@ -36,11 +41,11 @@ async fn whoever_knows_the_url_cannot_use_up_the_firms_calls_nor_put_off_the_loo
     world.connect().await.unwrap();
     world.work().await;
     let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
-    world.shake("matter", &secret).await;
+    world.handshake("matter", &secret).await;
     world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
     let before = world.calls("GET /api/v4/webhooks");
     for _ in 0..1_200 {
-        world.shake("matter", "evil").await;
+        world.handshake("matter", "evil").await;
         world.deliver_as("matter", "evil", &json!({})).await;
         world.later(Duration::from_millis(500)).await;
     }
@@ -57,10 +62,10 @@ async fn a_subscription_whose_secret_cannot_be_known_is_replaced_by_one_with_ano
     world.work().await;
     // All places for candidates are taken before Clio's own comes.
     for n in 0..4 {
-        world.shake("matter", &format!("evil{n}")).await;
+        world.handshake("matter", &format!("evil{n}")).await;
     }
     let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
-    world.shake("matter", &secret).await;
+    world.handshake("matter", &secret).await;
     world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
     let before = world.token("matter");
     for _ in 0..25 {
@@ -70,7 +75,7 @@ async fn a_subscription_whose_secret_cannot_be_known_is_replaced_by_one_with_ano
     world.later(Duration::from_secs(3_700)).await;
     assert_ne!(world.token("matter"), before);
     let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
-    world.shake("matter", &secret).await;
+    world.handshake("matter", &secret).await;
     world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
     world.later(Duration::from_secs(31)).await;
     assert!(world.health().await.webhooks.unwrap().delivers);
@@ -83,8 +88,8 @@ async fn a_handshake_that_clio_takes_over_the_api_tells_which_secret_is_its_own(
     world.connect().await.unwrap();
     world.work().await;
     let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
-    world.shake("matter", "evil").await;
-    world.shake("matter", &secret).await;
+    world.handshake("matter", "evil").await;
+    world.handshake("matter", &secret).await;
     // Both replies were lost: it stays pending. Activating with the wrong one is refused.
     let mut first = true;
     world.answers(move |method, _, _, _| (method == "PUT" && core::mem::take(&mut first)).then(|| refused(422)));
@@ -93,8 +98,8 @@ async fn a_handshake_that_clio_takes_over_the_api_tells_which_secret_is_its_own(
     world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
     world.later(Duration::from_secs(31)).await;
     world.synced().await;
-    assert_eq!(world.deliver_as("matter", "evil", &told("Closed", "2026-04-01T12:10:00Z")).await, 401);
-    assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T12:10:00Z")).await, 200);
+    assert_eq!(world.deliver_as("matter", "evil", &status_event("Closed", "2026-04-01T12:10:00Z")).await, 401);
+    assert_eq!(world.deliver("matter", &status_event("Closed", "2026-04-01T12:10:00Z")).await, 200);
 }
 
 #[tokio::test]
@@ -108,7 +113,7 @@ async fn a_forbidden_subscription_for_contacts_leaves_the_one_for_matters_alone(
     world.connect().await.unwrap();
     world.work().await;
     let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
-    world.shake("matter", &secret).await;
+    world.handshake("matter", &secret).await;
     world.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
     world.later(Duration::from_secs(31)).await;
     let health = world.health().await;
@@ -258,9 +263,9 @@ async fn ended(by_this_process: bool) {
     let world = World::subscribed(true).await;
     world.synced().await;
     let (token, secret) = (world.token("matter"), world.hook("matter")["shared_secret"].as_str().unwrap().to_owned());
-    assert_eq!(world.deliver("matter", &told("Pending", "2026-04-01T12:00:30Z")).await, 200);
-    assert_eq!(world.deliver("matter", &told("Open", "2026-04-01T12:00:40Z")).await, 200, "known by now");
-    assert_eq!(world.deliver("matter", &told("Open", "2026-04-01T12:00:40Z")).await, 200, "a repetition");
+    assert_eq!(world.deliver("matter", &status_event("Pending", "2026-04-01T12:00:30Z")).await, 200);
+    assert_eq!(world.deliver("matter", &status_event("Open", "2026-04-01T12:00:40Z")).await, 200, "known by now");
+    assert_eq!(world.deliver("matter", &status_event("Open", "2026-04-01T12:00:40Z")).await, 200, "a repetition");
     world.work().await;
     assert_eq!(world.audited("webhook_received").await.len(), 2);
     remembers_the_dead(&world);
@@ -269,7 +274,7 @@ async fn ended(by_this_process: bool) {
     process.firm(&admin()).connection().end().await.unwrap();
     world.http.clio().hooks.push(hook);
     assert_eq!(world.token("matter"), token);
-    assert_eq!(world.deliver_as("matter", &secret, &told("Closed", "2026-04-01T12:10:00Z")).await, 410);
+    assert_eq!(world.deliver_as("matter", &secret, &status_event("Closed", "2026-04-01T12:10:00Z")).await, 410);
     assert_eq!(world.stored("webhook-in").await.len(), 2);
 }
 
@@ -298,7 +303,7 @@ async fn a_handshake_of_somebody_else_does_not_show_that_clio_reaches_us() {
     let world = World::new();
     world.connect().await.unwrap();
     world.work().await;
-    world.shake("matter", "evil").await;
+    world.handshake("matter", "evil").await;
     world.later(Duration::from_secs(31)).await;
     assert_eq!(world.calls("PUT "), 0);
     assert!(!world.health().await.webhooks.unwrap().delivers);
@@ -313,7 +318,7 @@ async fn a_handshake_whose_reply_was_lost_is_answered_through_the_api() {
         world.connect().await.unwrap();
         world.work().await;
         let secret = world.hook("matter")["shared_secret"].as_str().unwrap().to_owned();
-        world.shake("matter", &secret).await;
+        world.handshake("matter", &secret).await;
         world.http.clio().names_secrets = true;
         world.later(Duration::from_secs(31)).await;
         assert_eq!(world.calls("PUT "), 1);
@@ -330,7 +335,7 @@ async fn a_subscription_that_clio_does_not_activate_is_replaced() {
         world.connect().await.unwrap();
         world.work().await;
         let before = world.hook("matter");
-        world.shake("matter", before["shared_secret"].as_str().unwrap()).await;
+        world.handshake("matter", before["shared_secret"].as_str().unwrap()).await;
         world.answers(move |method, _, _, _| (method == "PUT").then(|| refused(status)));
         for _ in 0..40 {
             world.later(Duration::from_secs(31)).await;

@@ -1,4 +1,4 @@
-//! Text that nobody meant: what is refused and where it is told, and what is sent instead.
+//! Text that nobody meant: what is refused and where it is status_event, and what is sent instead.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,11 +1,12 @@
-//! Deliveries, polls and the host's own changes: what the host is told of a matter, in which order, and what it costs.
+//! Deliveries, polls and the host's own changes: what the host is told of a matter, in which order,
+//! and what it costs.
 
 use core::time::Duration;
 
 use serde_json::json;
 
 use super::connection::is_account;
-use super::world::{World, admin, firm, matter, refused, told};
+use super::world::{World, admin, firm, matter, refused, status_event};
 use crate::domain::Timestamp;
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 
@@ -21,10 +22,10 @@ fn write(collection: &'static str, id: impl Into<String>, body: impl Into<String
 async fn a_deletion_that_comes_late_does_not_undo_a_restoration() {
     let world = World::subscribed(true).await;
     world.synced().await;
-    assert_eq!(world.deliver("matter", &told("Pending", "2026-04-01T12:30:00Z")).await, 200);
+    assert_eq!(world.deliver("matter", &status_event("Pending", "2026-04-01T12:30:00Z")).await, 200);
     world.work().await;
     assert_eq!(world.statuses().await, ["pending"]);
-    let mut deleted = told("Open", "2026-04-01T12:20:00Z");
+    let mut deleted = status_event("Open", "2026-04-01T12:20:00Z");
     deleted["meta"]["event"] = json!("deleted");
     assert_eq!(world.deliver("matter", &deleted).await, 200);
     world.work().await;
@@ -48,20 +49,20 @@ async fn the_hosts_own_change_hides_what_is_older_and_nothing_else() {
     let changed = |text: &str| Timestamp::parse(text).unwrap();
     world.runtime.advance(Duration::from_secs(3600));
     world.sdk.host().record_status_change(&admin().firm, &matter(), changed("2026-04-01T12:05:00.200Z")).await.unwrap();
-    world.deliver("matter", &told("Pending", "2026-04-01T12:04:59Z")).await;
+    world.deliver("matter", &status_event("Pending", "2026-04-01T12:04:59Z")).await;
     world.work().await;
     assert_eq!(world.statuses().await, [""; 0], "older");
-    world.deliver("matter", &told("Closed", "2026-04-01T12:05:00Z")).await;
+    world.deliver("matter", &status_event("Closed", "2026-04-01T12:05:00Z")).await;
     world.work().await;
     assert_eq!(world.statuses().await, ["closed"], "Clio's times are whole seconds: this may be later");
     world.sdk.host().record_status_change(&admin().firm, &matter(), changed("2026-04-01T12:07:00Z")).await.unwrap();
-    world.deliver("matter", &told("Closed", "2026-04-01T12:09:00Z")).await;
+    world.deliver("matter", &status_event("Closed", "2026-04-01T12:09:00Z")).await;
     world.work().await;
     assert_eq!(world.statuses().await, ["closed"], "opened here, and closed again in Clio");
     // A clock that is far ahead hides nothing that is yet to come.
     world.sdk.host().record_status_change(&admin().firm, &matter(), changed("2031-01-01T00:00:00Z")).await.unwrap();
     world.runtime.advance(DAY);
-    world.deliver("matter", &told("Open", "2026-04-02T12:00:00Z")).await;
+    world.deliver("matter", &status_event("Open", "2026-04-02T12:00:00Z")).await;
     world.work().await;
     assert_eq!(world.statuses().await, ["open"]);
 }
@@ -77,7 +78,7 @@ async fn an_answer_that_was_overtaken_is_asked_for_again() {
     let slow = tokio::spawn(async move { sdk.worker(crate::jobs::WorkerConfig::default()).run_due().await.unwrap() });
     world.until_held().await;
     let other = world.process(super::world::HOOKS);
-    assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T12:10:00Z")).await, 200);
+    assert_eq!(world.deliver("matter", &status_event("Closed", "2026-04-01T12:10:00Z")).await, 200);
     other.worker(crate::jobs::WorkerConfig::default()).run_due().await.unwrap();
     world.http.clio().matter["status"] = json!("Closed");
     world.http.clio().matter["updated_at"] = json!("2026-04-01T12:10:00Z");
@@ -148,7 +149,7 @@ async fn contacts_for_which_clio_is_slow_do_not_hold_up_a_status() {
         let changed = json!({ "data": { "id": 11, "n": n }, "meta": { "event": "updated" } });
         assert_eq!(world.deliver("contact", &changed).await, 200);
     }
-    assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T13:00:00Z")).await, 200);
+    assert_eq!(world.deliver("matter", &status_event("Closed", "2026-04-01T13:00:00Z")).await, 200);
     let sdk = world.sdk.clone();
     let worker = tokio::spawn(async move {
         sdk.worker(crate::jobs::WorkerConfig::default()).run(futures_util::future::pending()).await;
@@ -172,7 +173,7 @@ async fn what_cannot_be_read_stands_in_nobodys_way() {
     world.synced().await;
     world.store.commit(&[write("chore", "later", r#"{"chore":"of_a_newer_sdk"}"#)]).await.unwrap();
     world.store.commit(&[write("webhook-in", "0", r#"{"model":"of_a_newer_sdk"}"#)]).await.unwrap();
-    assert_eq!(world.deliver("matter", &told("Closed", "2026-04-01T12:10:00Z")).await, 200);
+    assert_eq!(world.deliver("matter", &status_event("Closed", "2026-04-01T12:10:00Z")).await, 200);
     world.work().await;
     assert_eq!(world.statuses().await, ["closed"]);
     assert_eq!(world.stored("chore").await.iter().filter(|(id, _)| id == "later").count(), 1, "kept for who knows it");
@@ -185,7 +186,7 @@ async fn one_body_is_one_delivery_however_its_signature_is_written() {
     world.synced().await;
     let (secret, body) = (
         world.hook("matter")["shared_secret"].as_str().unwrap().to_owned(),
-        told("Closed", "2026-04-01T12:10:00Z").to_string(),
+        status_event("Closed", "2026-04-01T12:10:00Z").to_string(),
     );
     let mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(&body).finalize();
     let mac = mac.into_bytes();
@@ -205,7 +206,7 @@ async fn after_a_restore_no_event_has_the_id_of_another_one() {
     world.synced().await;
     let backup = world.store.backup();
     let id_of = async |status: &str, at: &str| {
-        world.deliver("matter", &told(status, at)).await;
+        world.deliver("matter", &status_event(status, at)).await;
         world.work().await;
         let event = world.sdk.host().next_events(Some(firm()), 1, Duration::ZERO).await.unwrap().remove(0);
         let id = event.id.unwrap();
@@ -240,7 +241,7 @@ async fn a_change_within_the_second_of_the_creation_is_told_with_the_link() {
     let at = "2026-04-01T12:00:00Z";
     for (first, second) in [("Open", "Closed"), ("Closed", "Open")] {
         let world = World::subscribed(true).await;
-        overtaken(&world, &[told(first, at), told(second, at)]).await;
+        overtaken(&world, &[status_event(first, at), status_event(second, at)]).await;
         assert_eq!(world.statuses().await, ["closed"], "a matter is created open");
     }
 }
@@ -248,10 +249,10 @@ async fn a_change_within_the_second_of_the_creation_is_told_with_the_link() {
 #[tokio::test]
 async fn a_deletion_that_overtakes_its_link_is_told() {
     let bare = json!({ "data": { "id": 21 }, "meta": { "event": "deleted" } });
-    let mut whole = told("Open", "2026-04-01T12:00:00Z");
+    let mut whole = status_event("Open", "2026-04-01T12:00:00Z");
     whole["meta"]["event"] = json!("deleted");
     let again = json!({ "data": { "id": 21, "n": 2 }, "meta": { "event": "deleted" } });
-    let changed = told("Open", "2026-04-01T12:00:05Z");
+    let changed = status_event("Open", "2026-04-01T12:00:05Z");
     for deliveries in [vec![bare, again.clone()], vec![changed.clone(), whole], vec![again, changed]] {
         let world = World::subscribed(true).await;
         world.answers(|method, path, _, _| {

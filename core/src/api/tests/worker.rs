@@ -417,14 +417,14 @@ async fn thousands_of_deliveries_of_another_region_stop_no_worker() {
 #[tokio::test]
 async fn a_chore_that_failed_once_is_done_by_a_worker_that_is_never_at_rest() {
     let bench = Bench::new(|http| Arc::new(http));
-    let chore = (Key::new(&second().firm, "chore", "poll"), json!({ "chore": "poll" }).to_string());
-    bench.put(true, [chore].into_iter()).await;
+    let task = (Key::new(&second().firm, "chore", "poll"), json!({ "chore": "poll" }).to_string());
+    bench.put(true, [task].into_iter()).await;
     bench.store.trouble.lock().unwrap().unread = Some((second().firm, 1));
     let worker = bench.sdk.worker(WorkerConfig::default());
     let busy = async {
         for _ in 0..50 {
             bench.world.runtime.sleep(Duration::from_millis(100)).await;
-            bench.sdk.queue.ctx.workers.nudge();
+            bench.sdk.queue.ctx.workers.notify();
         }
     };
     select(Box::pin(worker.run(pending())), Box::pin(busy)).await;

@@ -212,7 +212,7 @@ pub fn matter() -> MatterId {
 }
 
 /// A delivery about the matter.
-pub fn told(status: &str, updated_at: &str) -> Value {
+pub fn status_event(status: &str, updated_at: &str) -> Value {
     json!({ "data": { "id": 21, "etag": updated_at, "status": status, "updated_at": updated_at },
         "meta": { "event": "updated", "webhook_id": 1 } })
 }
@@ -246,7 +246,7 @@ impl World {
         let world = Self::new();
         world.http.clio().names_secrets = names_secrets;
         world.connect().await.unwrap();
-        world.shake_all().await;
+        world.handshake_all().await;
         world
     }
 
@@ -256,16 +256,16 @@ impl World {
         let settings = FirmSettings { contact_review: true, ..FirmSettings::default() };
         world.sdk.firm(&admin()).settings().save(settings.clone()).await.unwrap();
         world.connect().await.unwrap();
-        world.shake_all().await;
+        world.handshake_all().await;
         world
     }
 
-    async fn shake_all(&self) {
+    async fn handshake_all(&self) {
         self.work().await;
         let hooks = self.http.clio().hooks.clone();
         for hook in hooks {
             let secret = hook["shared_secret"].as_str().unwrap().to_owned();
-            assert_eq!(self.shake(hook["model"].as_str().unwrap(), &secret).await, 200);
+            assert_eq!(self.handshake(hook["model"].as_str().unwrap(), &secret).await, 200);
         }
         self.http.clio().hooks.iter_mut().for_each(|hook| hook["status"] = json!("enabled"));
         self.runtime.advance(Duration::from_secs(40));
@@ -303,7 +303,8 @@ impl World {
         self.store.commit(&[owner]).await.unwrap();
     }
 
-    /// The store, but for this record: somebody writes it right before a commit with such a write, once.
+    /// The store, but for this record: somebody writes it right before a commit with such a write,
+    /// once.
     pub fn meddled(&self, when: fn(&Write) -> bool, written: Key) -> Arc<dyn Store> {
         Arc::new(Meddled { store: self.store.clone(), when, written, done: AtomicBool::new(false) })
     }
@@ -337,7 +338,7 @@ impl World {
         self.hook(model)["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
     }
 
-    pub async fn shake(&self, model: &str, secret: &str) -> u16 {
+    pub async fn handshake(&self, model: &str, secret: &str) -> u16 {
         let headers = Headers::new().with("x-hook-secret", secret);
         self.sdk.handle_webhook(&self.token(model), &headers, b"{}").await.status
     }
@@ -473,7 +474,8 @@ impl World {
     }
 }
 
-/// A store in which somebody writes another record right before a commit that holds such a write, once.
+/// A store in which somebody writes another record right before a commit that holds such a write,
+/// once.
 #[derive(Debug)]
 struct Meddled {
     store: MemoryStore,

@@ -1,21 +1,28 @@
-//! Clio's request budget: one fixed window of 60 s per access token, 50 calls at peak (Clio: Rate limits).
+//! Clio's request budget: one fixed window of 60 s per access token, 50 calls at peak (Clio: Rate
+//! limits).
 //!
-//! **Problem.** Everything a firm does, in all processes, spends one window. Spending too fast provokes refusals; spending too carefully leaves a
-//! firm's documents waiting for minutes; and a person who waits must not stand behind a thousand matters in bulk.
+//! **Problem.** Everything a firm does, in all processes, spends one window. Spending too fast
+//! provokes refusals; spending too carefully leaves a firm's documents waiting for minutes; and a
+//! person who waits must not stand behind a thousand matters in bulk.
 //!
-//! **Model.** The window is a record of the store, due at its end, on the one clock that all processes share. It holds what nobody has taken yet. A process
-//! leases a few calls of it in one commit and spends them without asking again. The headers of every answer say what is really left and when the window
-//! really ends, and are believed. Spent down to zero, the window is waited out.
+//! **Model.** The window is a record of the store, due at its end, on the one clock that all
+//! processes share. It holds what nobody has taken yet. A process leases a few calls of it in one
+//! commit and spends them without asking again. The headers of every answer say what is really left
+//! and when the window really ends, and are believed. Spent down to zero, the window is waited out.
 //!
-//! **Classes.** A fifth of the window is kept for [people who wait](Class::Waiting), another fifth from [bulk](Class::Bulk); what is left of both in the
-//! window's last seconds is anyone's.
+//! **Classes.** A fifth of the window is kept for [people who wait](Class::Waiting), another fifth
+//! from [bulk](Class::Bulk); what is left of both in the window's last seconds is anyone's.
 //!
-//! **The edge.** A call that is on its way when the window ends counts in one of the two, nobody knows which. So a new window is opened only when this process's
-//! own calls have come back, or after [`DRAIN`], less what is still out.
+//! **The edge.** A call that is on its way when the window ends counts in one of the two, nobody
+//! knows which. So a new window is opened only when this process's own calls have come back, or
+//! after [`DRAIN`], less what is still out.
 //!
-//! **Failure cases.** A process that dies loses its lease for the rest of the window: too little is spent, never too much. What it was told and had not yet
-//! written is lost too, so the first guess is none: connecting [writes down](opened) what its own calls were told, and each window passes its limit on to the
-//! next. Garbled headers stall nothing for longer than a window. Clocks of hosts play no part: the end is counted from an answer's own `Date`, and kept by monotonic clocks and the store's.
+//! **Failure cases.** A process that dies loses its lease for the rest of the window: too little is
+//! spent, never too much. What it was reported and had not yet written is lost too, so the first
+//! guess is none: connecting [writes down](opened) what its own calls were reported, and each
+//! window passes its limit on to the next. Garbled headers stall nothing for longer than a window.
+//! Clocks of hosts play no part: the end is counted from an answer's own `Date`, and kept by
+//! monotonic clocks and the store's.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +34,7 @@ use crate::domain::{FirmId, Monotonic, Timestamp};
 use crate::error::Result;
 use crate::ports::{Commit, Expect, Key};
 use crate::stop::Stop;
-use crate::store::{Journal, Unit};
+use crate::store::{Repository, Transaction};
 
 /// The length of a window (Clio: Rate limits), until an answer tells its end.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -43,7 +50,7 @@ const LAST_SECONDS: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(5);
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
-/// Times are told in whole seconds: ends as near as this are one window's.
+/// Times are reported in whole seconds: ends as near as this are one window's.
 const BLUR: Duration = Duration::from_secs(5);
 
 /// Who wants to call.
@@ -81,7 +88,7 @@ impl Ledger {
         Key::new(firm, "budget", "window")
     }
 
-    fn told(rate: RateWindow) -> Self {
+    fn failures(rate: RateWindow) -> Self {
         let limit = rate.limit.clamp(1, MOST);
         Self { limit, left: rate.remaining.min(limit) }
     }
@@ -93,27 +100,28 @@ fn lasts(rate: RateWindow, clio_time: Option<Timestamp>) -> Option<Duration> {
     Some(clio_time?.until(reset).min(LONGEST))
 }
 
-/// Adds to the commit that makes a connection the window of its token, as the connection's own calls left it.
+/// Adds to the commit that makes a connection the window of its token, as the connection's own
+/// calls left it.
 ///
 /// # Errors
 /// [`Code::StoreFailed`](crate::Code::StoreFailed).
 pub(crate) async fn opened(
-    journal: &Journal,
-    unit: &mut Unit,
+    repository: &Repository,
+    transaction: &mut Transaction,
     rate: RateWindow,
     clio_time: Option<Timestamp>,
 ) -> Result<()> {
-    let key = Ledger::key(unit.firm());
-    let stored = journal.get::<Ledger>(&key).await?;
+    let key = Ledger::key(transaction.firm());
+    let stored = repository.get::<Ledger>(&key).await?;
     let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-    unit.put_due(key, expect, Some(lasts(rate, clio_time).unwrap_or(WINDOW)), &Ledger::told(rate))?;
+    transaction.put_due(key, expect, Some(lasts(rate, clio_time).unwrap_or(WINDOW)), &Ledger::failures(rate))?;
     Ok(())
 }
 
 /// A process's share of a firm's budget.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    journal: Journal,
+    repository: Repository,
     firm: FirmId,
     /// Held by the one who leases.
     gate: futures_util::lock::Mutex<()>,
@@ -123,7 +131,7 @@ pub(crate) struct Budget {
 #[derive(Debug, Default)]
 struct State {
     window: Option<Window>,
-    /// The limit that was told last.
+    /// The limit that was reported last.
     limit: Option<u64>,
     in_flight: u64,
     draining_since: Option<Monotonic>,
@@ -136,56 +144,58 @@ struct Window {
     /// Leased and not spent.
     leased: u64,
     /// The least that an answer said was left.
-    told: Option<u64>,
+    reported: Option<u64>,
 }
 
 /// The right to make one call. Given back when it is dropped: the call has come back.
 #[derive(Debug)]
-pub(crate) struct Seat(Arc<Budget>);
+pub(crate) struct InFlight(Arc<Budget>);
 
-impl Drop for Seat {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.state().in_flight -= 1;
     }
 }
 
 impl Budget {
-    pub(crate) fn new(journal: Journal, firm: FirmId) -> Self {
-        Self { journal, firm, gate: futures_util::lock::Mutex::new(()), state: Mutex::default() }
+    pub(crate) fn new(repository: Repository, firm: FirmId) -> Self {
+        Self { repository, firm, gate: futures_util::lock::Mutex::new(()), state: Mutex::default() }
     }
 
-    /// Calls of a window, and what is left of the present one: as this process was told, else as the store has it; `None`: no window is open.
+    /// Calls of a window, and what is left of the present one: as this process was reported, else
+    /// as the store has it; `None`: no window is open.
     ///
     /// # Errors
     /// [`Code::StoreFailed`](crate::Code::StoreFailed).
-    pub(crate) async fn told(&self) -> Result<(u64, Option<u64>)> {
-        let now = self.journal.runtime().monotonic();
-        let (limit, told) = {
+    pub(crate) async fn failures(&self) -> Result<(u64, Option<u64>)> {
+        let now = self.repository.runtime().monotonic();
+        let (limit, reported) = {
             let state = self.state();
-            (state.limit, state.window.filter(|window| window.ends > now).and_then(|window| window.told))
+            (state.limit, state.window.filter(|window| window.ends > now).and_then(|window| window.reported))
         };
-        let stored = self.journal.get::<Ledger>(&Ledger::key(&self.firm)).await?;
+        let stored = self.repository.get::<Ledger>(&Ledger::key(&self.firm)).await?;
         let limit = limit.or(stored.as_ref().map(|stored| stored.value.limit)).unwrap_or(LIMIT);
-        if let (None, Some(stored)) = (told, stored) {
-            let open = stored.due_at > Some(self.journal.store_now().await?);
+        if let (None, Some(stored)) = (reported, stored) {
+            let open = stored.due_at > Some(self.repository.store_now().await?);
             return Ok((limit, open.then_some(stored.value.left)));
         }
-        Ok((limit, told))
+        Ok((limit, reported))
     }
 
     /// Waits until a call may be made.
     ///
     /// # Errors
-    /// [`Code::Stopped`](crate::Code::Stopped) if it would have to wait; [`Code::StoreFailed`](crate::Code::StoreFailed).
-    pub(crate) async fn take(self: &Arc<Self>, class: Class, stop: &Stop) -> Result<Seat> {
+    /// [`Code::Stopped`](crate::Code::Stopped) if it would have to wait;
+    /// [`Code::StoreFailed`](crate::Code::StoreFailed).
+    pub(crate) async fn take(self: &Arc<Self>, class: Class, stop: &Stop) -> Result<InFlight> {
         loop {
-            if let Some(seat) = self.seat() {
-                return Ok(seat);
+            if let Some(in_flight) = self.in_flight() {
+                return Ok(in_flight);
             }
             let wait = {
                 let _alone = self.gate.lock().await;
-                if let Some(seat) = self.seat() {
-                    return Ok(seat);
+                if let Some(in_flight) = self.in_flight() {
+                    return Ok(in_flight);
                 }
                 self.lease(class).await?
             };
@@ -193,14 +203,14 @@ impl Budget {
                 if wait > LAST_SECONDS {
                     tracing::info!(seconds = wait.as_secs(), "waiting for Clio's request limit to reset");
                 }
-                stop.unless_told(self.journal.runtime().sleep(wait)).await?;
+                stop.unless_stopped(self.repository.runtime().sleep(wait)).await?;
             }
         }
     }
 
     /// Takes in the headers of an answer. `clio_time` is its `Date`.
     pub(crate) fn learn(&self, rate: RateWindow, clio_time: Option<Timestamp>) {
-        let now = self.journal.runtime().monotonic();
+        let now = self.repository.runtime().monotonic();
         let mut state = self.state();
         let known = state.window.filter(|window| window.ends > now);
         let ends = match (lasts(rate, clio_time), known) {
@@ -208,46 +218,47 @@ impl Budget {
             (None, Some(window)) => window.ends,
             (None, None) => now + WINDOW,
         };
-        let Ledger { limit, left: remaining } = Ledger::told(rate);
+        let Ledger { limit, left: remaining } = Ledger::failures(rate);
         state.limit = Some(limit);
         state.window = match known {
             Some(window) if same(ends, window.ends) => {
-                let told = window.told.map_or(remaining, |told| told.min(remaining));
-                let leased = window.leased.min(told);
-                // An end that was only guessed gives way; told ones differ by their whole seconds.
-                let ends = if window.told.is_some() { window.ends.max(ends) } else { ends };
-                Some(Window { ends, limit, leased, told: Some(told) })
+                let reported = window.reported.map_or(remaining, |reported| reported.min(remaining));
+                let leased = window.leased.min(reported);
+                // An end that was only guessed gives way; reported ones differ by their whole
+                // seconds.
+                let ends = if window.reported.is_some() { window.ends.max(ends) } else { ends };
+                Some(Window { ends, limit, leased, reported: Some(reported) })
             }
             // The answer to a call of the window before.
-            Some(window) if ends < window.ends && window.told.is_some() => Some(window),
-            _ => Some(Window { ends, limit, leased: 0, told: Some(remaining) }),
+            Some(window) if ends < window.ends && window.reported.is_some() => Some(window),
+            _ => Some(Window { ends, limit, leased: 0, reported: Some(remaining) }),
         };
     }
 
-    fn seat(self: &Arc<Self>) -> Option<Seat> {
-        let now = self.journal.runtime().monotonic();
+    fn in_flight(self: &Arc<Self>) -> Option<InFlight> {
+        let now = self.repository.runtime().monotonic();
         let mut state = self.state();
         if !mutated!(BudgetWait) {
             let window = state.window.as_mut().filter(|window| window.ends > now && window.leased > 0)?;
             window.leased -= 1;
         }
         state.in_flight += 1;
-        Some(Seat(Arc::clone(self)))
+        Some(InFlight(Arc::clone(self)))
     }
 
     /// Leases some of the window, or says when to look again.
     async fn lease(&self, class: Class) -> Result<Option<Duration>> {
         let key = Ledger::key(&self.firm);
-        let stored = self.journal.get::<Ledger>(&key).await?;
-        let store_now = self.journal.store_now().await?;
-        let now = self.journal.runtime().monotonic();
+        let stored = self.repository.get::<Ledger>(&key).await?;
+        let store_now = self.repository.store_now().await?;
+        let now = self.repository.runtime().monotonic();
         let last_limit = stored.as_ref().map(|stored| stored.value.limit);
         let ledger = stored.as_ref().and_then(|stored| {
             let left = Some(store_now.until(stored.due_at?)).filter(|left| !left.is_zero())?;
             Some((stored.value, left.min(LONGEST)))
         });
-        // `whole` is what the ledger holds; what may be leased of it now is less as long as it is not known whether the calls that are out are counted in what
-        // was told.
+        // `whole` is what the ledger holds; what may be leased of it now is less as long as it is
+        // not known whether the calls that are out are counted in what was reported.
         let (limit, whole, left, lasts) = {
             let mut state = self.state();
             let known = state.window.filter(|window| window.ends > now);
@@ -257,15 +268,15 @@ impl Budget {
             let out = state.in_flight;
             match (known, ledger) {
                 (Some(window), Some((ledger, lasts))) if same(window.ends, now + lasts) => {
-                    let told = window.told.unwrap_or(u64::MAX);
-                    // The window may have been opened under another limit than was told since.
+                    let reported = window.reported.unwrap_or(u64::MAX);
+                    // The window may have been opened under another limit than was reported since.
                     let unleased = (ledger.left + window.limit).saturating_sub(ledger.limit);
-                    let whole = if out == 0 { unleased.min(told) } else { unleased };
-                    (window.limit, whole, unleased.min(told.saturating_sub(out)), now.until(window.ends))
+                    let whole = if out == 0 { unleased.min(reported) } else { unleased };
+                    (window.limit, whole, unleased.min(reported.saturating_sub(out)), now.until(window.ends))
                 }
                 (Some(window), _) => {
-                    let told = window.told.unwrap_or(window.limit);
-                    (window.limit, told, told.saturating_sub(out), now.until(window.ends))
+                    let reported = window.reported.unwrap_or(window.limit);
+                    (window.limit, reported, reported.saturating_sub(out), now.until(window.ends))
                 }
                 (None, Some((ledger, lasts))) => (ledger.limit, ledger.left, ledger.left, lasts),
                 (None, None) => {
@@ -288,14 +299,14 @@ impl Budget {
             return Ok(Some(if soon { LOOK } else { rest.max(Duration::from_millis(1)) }));
         }
         let taken = free.min((limit / 8).max(1));
-        let mut unit = self.journal.unit(&self.firm)?;
+        let mut transaction = self.repository.transaction(&self.firm)?;
         let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-        unit.put_due(key, expect, Some(lasts), &Ledger { limit, left: whole - taken })?;
-        if matches!(self.journal.commit(&unit).await?, Commit::Done { .. }) {
+        transaction.put_due(key, expect, Some(lasts), &Ledger { limit, left: whole - taken })?;
+        if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
             let mut state = self.state();
             let ends = now + lasts;
-            let told = state.window.filter(|window| same(window.ends, ends)).and_then(|window| window.told);
-            state.window = Some(Window { ends, limit, leased: taken, told });
+            let reported = state.window.filter(|window| same(window.ends, ends)).and_then(|window| window.reported);
+            state.window = Some(Window { ends, limit, leased: taken, reported });
         }
         Ok(None)
     }

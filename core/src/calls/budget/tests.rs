@@ -13,19 +13,19 @@ const CLIO: i64 = 1_775_044_800;
 
 struct Firm {
     runtime: VirtualRuntime,
-    journal: Journal,
+    repository: Repository,
 }
 
 impl Firm {
     fn new() -> Self {
         let runtime = VirtualRuntime::new(1);
         let shared: Arc<dyn Runtime> = Arc::new(runtime.clone());
-        let journal = Journal::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
-        Self { runtime, journal }
+        let repository = Repository::new(Arc::new(MemoryStore::new(Arc::clone(&shared))), shared);
+        Self { runtime, repository }
     }
 
     fn process(&self) -> Arc<Budget> {
-        Arc::new(Budget::new(self.journal.clone(), FirmId::new("firm").unwrap()))
+        Arc::new(Budget::new(self.repository.clone(), FirmId::new("firm").unwrap()))
     }
 
     /// How long one has to wait for a call.
@@ -36,12 +36,12 @@ impl Firm {
     }
 }
 
-fn told(limit: u64, remaining: u64, ends_in: i64) -> (RateWindow, Option<Timestamp>) {
+fn failures(limit: u64, remaining: u64, ends_in: i64) -> (RateWindow, Option<Timestamp>) {
     (RateWindow { limit, remaining, reset_unix_secs: CLIO + ends_in }, Some(Timestamp(CLIO * 1000)))
 }
 
 fn learn(budget: &Budget, limit: u64, remaining: u64, ends_in: i64) {
-    let (rate, time) = told(limit, remaining, ends_in);
+    let (rate, time) = failures(limit, remaining, ends_in);
     budget.learn(rate, time);
 }
 
@@ -78,7 +78,8 @@ async fn an_end_that_was_guessed_gives_way_to_what_is_told() {
     let firm = Firm::new();
     let budget = firm.process();
     drop(budget.take(Class::Waiting, &Stop::default()).await.unwrap());
-    // Told in whole seconds, near the guess at first, and then less near: one window all the same (simulation, seed 19578).
+    // Told in whole seconds, near the guess at first, and then less near: one window all the same
+    // (simulation, seed 19578).
     learn(&budget, 12, 6, 56);
     firm.runtime.advance(Duration::from_millis(400));
     for remaining in (0..6).rev() {
@@ -155,11 +156,12 @@ async fn garbage_in_headers_stalls_nothing_for_longer_than_a_window() {
 #[tokio::test]
 async fn what_connecting_was_told_is_what_the_first_process_spends() {
     let firm = Firm::new();
-    let (rate, time) = told(12, 7, 60);
-    let mut unit = firm.journal.unit(&FirmId::new("firm").unwrap()).unwrap();
-    opened(&firm.journal, &mut unit, rate, time).await.unwrap();
-    firm.journal.commit_or_conflict(&unit).await.unwrap();
-    // Each process dies before it could write down an answer: what is left is spent once, and nothing is guessed.
+    let (rate, time) = failures(12, 7, 60);
+    let mut transaction = firm.repository.transaction(&FirmId::new("firm").unwrap()).unwrap();
+    opened(&firm.repository, &mut transaction, rate, time).await.unwrap();
+    firm.repository.commit_or_conflict(&transaction).await.unwrap();
+    // Each process dies before it could write down an answer: what is left is spent once, and
+    // nothing is guessed.
     let mut calls = 0;
     while firm.waits(&firm.process(), Class::Waiting).await == Duration::ZERO {
         calls += 1;

@@ -1,8 +1,10 @@
 //! How long to wait before trying again.
 //!
-//! `backoff` supplies the exponential intervals only: it is unmaintained (deny.toml) and draws from `rand` even when told not to, which would
-//! break replay. So its public `current_interval` is read and its own result ignored; the jitter is ours, from the
-//! [`Runtime`] port: full jitter, a uniform draw between zero and the interval, so that a thousand clients that failed together do not return together.
+//! `backoff` supplies the exponential intervals only: it is unmaintained (deny.toml) and draws from
+//! `rand` even when told not to, which would break replay. So its public `current_interval` is read
+//! and its own result ignored; the jitter is ours, from the [`Runtime`] port: full jitter, a
+//! uniform draw between zero and the interval, so that a thousand clients that failed together do
+//! not return together.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
@@ -62,14 +64,17 @@ impl Default for Schedule {
     }
 }
 
-/// What a firm's runs may spend on trying again, so that an outage is not amplified: with every attempt failing, three in four calls would be retries.
+/// What a firm's runs may spend on trying again, so that an outage is not amplified: with every
+/// attempt failing, three in four calls would be retries.
 ///
-/// A retry costs [`Quota::COST`], a success gives one back. With a Clio that fails now and then the quota is never felt; in an outage a process makes a few dozen
-/// retries and from then on one attempt per operation, until calls succeed again. An idea of the AWS SDKs' standard retry mode.
+/// A retry costs [`Quota::COST`], a success gives one back. With a Clio that fails now and then the
+/// retry budget is never felt; in an outage a process makes a few dozen retries and from then on
+/// one attempt per operation, until calls succeed again. An idea of the AWS SDKs' standard retry
+/// mode.
 #[derive(Debug)]
-pub(crate) struct Quota(AtomicU32);
+pub(crate) struct RetryBudget(AtomicU32);
 
-impl Quota {
+impl RetryBudget {
     const FULL: u32 = 500;
     const COST: u32 = 10;
 
@@ -85,7 +90,7 @@ impl Quota {
     }
 }
 
-impl Default for Quota {
+impl Default for RetryBudget {
     fn default() -> Self {
         Self(AtomicU32::new(Self::FULL))
     }
@@ -113,7 +118,8 @@ mod tests {
         for (step, most) in intervals.into_iter().enumerate() {
             let waits: Vec<u128> = clients.iter().map(|client| client[step].as_millis()).collect();
             assert!(waits.iter().all(|wait| (50..=most).contains(wait)), "step {step}");
-            // A thousand uniform draws: each tenth of the interval holds some, the last as well as the first.
+            // A thousand uniform draws: each tenth of the interval holds some, the last as well as
+            // the first.
             for tenth in 0..10 {
                 let within = |wait: &&u128| (**wait * 10 / (most + 1)) == tenth;
                 let share = waits.iter().filter(within).count();
@@ -130,14 +136,14 @@ mod tests {
 
     #[test]
     fn an_outage_uses_the_quota_up_and_successes_restore_it() {
-        let quota = Quota::default();
-        let retries = (0..1000).filter(|_| quota.spend()).count();
+        let retry_budget = RetryBudget::default();
+        let retries = (0..1000).filter(|_| retry_budget.spend()).count();
         assert_eq!(retries, 50);
-        (0..9).for_each(|_| quota.refund());
-        assert!(!quota.spend());
-        quota.refund();
-        assert!(quota.spend());
-        (0..10_000).for_each(|_| quota.refund());
-        assert_eq!((0..1000).filter(|_| quota.spend()).count(), 50, "never more than full");
+        (0..9).for_each(|_| retry_budget.refund());
+        assert!(!retry_budget.spend());
+        retry_budget.refund();
+        assert!(retry_budget.spend());
+        (0..10_000).for_each(|_| retry_budget.refund());
+        assert_eq!((0..1000).filter(|_| retry_budget.spend()).count(), 50, "never more than full");
     }
 }

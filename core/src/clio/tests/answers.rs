@@ -1,7 +1,9 @@
 //! Successes: what is read, what is tolerated, what is not.
 
 use super::{BIG, World, key};
-use crate::clio::{Contact, MatterStatus, Outcome, Page, contacts, documents, matters, practice_areas, probe, users};
+use crate::clio::{
+    Contact, MatterStatus, Page, SendOutcome, contacts, documents, lookup, matters, practice_areas, users,
+};
 use crate::domain::{ClioId, Confidential, Timestamp};
 use crate::error::Code;
 use crate::ports::Headers;
@@ -125,7 +127,7 @@ async fn people_and_practice_areas_are_read_with_what_there_is() {
     let areas = World::answering(200, list).call(&practice_areas::list()).await.unwrap().value.items;
     assert_eq!((areas[0].name.as_str(), areas[0].category.as_deref()), ("Family", Some("family")));
     assert_eq!((areas[1].name.as_str(), areas[1].category.as_deref()), ("", None));
-    World::answering(200, r#"{"data":[]}"#).call(&probe::matters()).await.unwrap();
+    World::answering(200, r#"{"data":[]}"#).call(&lookup::matters()).await.unwrap();
 }
 
 #[tokio::test]
@@ -155,8 +157,8 @@ async fn an_answer_without_what_makes_it_one_is_unreadable_and_leaves_a_write_in
             (Code::ClioAnswerInvalid, Some(reason)),
             "{body}"
         );
-        assert_eq!(failed.outcome, Outcome::Unknown, "{body}");
-        assert_eq!(failed.error.retry(), crate::Retry::ProbeFirst, "{body}");
+        assert_eq!(failed.outcome, SendOutcome::Unknown, "{body}");
+        assert_eq!(failed.error.retry(), crate::Retry::LookupFirst, "{body}");
     }
     for body in [r#"{"data":{}}"#, r#"{"data":[{}]}"#, r#"{"data":[{"id":1,"email_addresses":{"address":"a@x"}}]}"#] {
         let failed = World::answering(200, body).call(&contacts::search_email("x")).await.unwrap_err();
@@ -178,7 +180,7 @@ async fn a_success_in_another_type_is_no_success() {
         let world = World::new();
         world.http.answer(200, Headers::new().with("Content-Type", kind), r#"{"data":{"id":1}}"#);
         let failed = world.call(&matters::show(ClioId(1))).await.unwrap_err();
-        assert_eq!((failed.error.code(), failed.outcome), (code, Outcome::Unknown), "{kind}");
+        assert_eq!((failed.error.code(), failed.outcome), (code, SendOutcome::Unknown), "{kind}");
     }
     // A login page of a proxy that calls itself JSON.
     let failed = World::answering(200, "\n<!DOCTYPE html><p>log in").call(&matters::show(ClioId(1))).await.unwrap_err();

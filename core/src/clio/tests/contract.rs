@@ -1,11 +1,12 @@
-//! Every request against Clio's own OpenAPI document, which is found beside the repository (`../shared`) or not at all.
+//! Every request against Clio's own OpenAPI document, which is found beside the repository
+//! (`../shared`) or not at all.
 
 use serde_json::Value;
 
 use super::{NOW, World, key, text_of};
 use crate::clio::{
-    ApiRequest, ClioHost, NewContact, NewDocument, NewMatter, Part, Region, contacts, documents, matters,
-    practice_areas, probe, users,
+    ApiRequest, ClioHost, NewContact, NewDocument, NewMatter, Part, Region, contacts, documents, lookup, matters,
+    practice_areas, users,
 };
 use crate::domain::ClioId;
 
@@ -186,9 +187,9 @@ async fn every_request_is_one_that_clios_openapi_document_describes() {
         compare(root, documents::finish(id, "u-1").unwrap(), "/documents/{id}.json", "Document").await,
         compare(root, documents::show(id), "/documents/{id}.json", "Document").await,
         compare(root, documents::by_upload(id, &key.upload), "/documents.json", "Document").await,
-        compare(root, probe::contacts(), "/contacts.json", "Contact").await,
-        compare(root, probe::matters(), "/matters.json", "Matter").await,
-        compare(root, probe::documents(), "/documents.json", "Document").await,
+        compare(root, lookup::contacts(), "/contacts.json", "Contact").await,
+        compare(root, lookup::matters(), "/matters.json", "Matter").await,
+        compare(root, lookup::documents(), "/documents.json", "Document").await,
     ]
     .concat();
     assert!(found.is_empty(), "{found:#?}");

@@ -1,7 +1,7 @@
 use super::{BIG, LIMITS, NOW, TOKEN, World, key, text_of};
 use crate::clio::{
-    ApiRequest, NewContact, NewDocument, NewMatter, Part, Resource, contacts, documents, matters, practice_areas,
-    probe, users,
+    ApiRequest, NewContact, NewDocument, NewMatter, Part, Resource, contacts, documents, lookup, matters,
+    practice_areas, users,
 };
 use crate::domain::ClioId;
 use crate::ports::Method;
@@ -70,7 +70,7 @@ async fn reads_ask_for_their_fields_and_page_by_id() {
     ];
     assert_sent(documents::by_upload(ClioId(8), &key().upload), Method::Get, "documents.json", &by_upload, "").await;
     for (request, path) in
-        [(probe::contacts(), "contacts"), (probe::matters(), "matters"), (probe::documents(), "documents")]
+        [(lookup::contacts(), "contacts"), (lookup::matters(), "matters"), (lookup::documents(), "documents")]
     {
         assert_sent(request, Method::Get, &format!("{path}.json"), &["fields=id", "limit=1"], "").await;
     }

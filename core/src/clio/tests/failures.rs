@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{LIMITS, Still, World};
 use crate::clio::{
-    AccessToken, ApiRequest, CallError, ClioApi, ClioHost, Contact, Matter, NewContact, Outcome, Region, contacts,
+    AccessToken, ApiRequest, CallError, ClioApi, ClioHost, Contact, Matter, NewContact, Region, SendOutcome, contacts,
     documents, matters, practice_areas,
 };
 use crate::domain::ClioId;
@@ -49,7 +49,7 @@ async fn clios_own_refusals_are_told_by_status_and_end_the_request() {
     ] {
         let failed = refused(status, "application/json; charset=utf-8", API_ERROR).await;
         assert_eq!((failed.error.code(), failed.error.retry()), (code, retry), "{status}");
-        assert_eq!(failed.outcome, Outcome::Refused, "{status}");
+        assert_eq!(failed.outcome, SendOutcome::Rejected, "{status}");
         assert_eq!((failed.http_status, failed.clio_type.as_deref()), (Some(status), Some("SomeError")));
         assert_eq!(failed.error.get("http_status"), Some(status.to_string().as_str()));
         assert_eq!(failed.error.get("clio_type"), Some("SomeError"));
@@ -59,19 +59,20 @@ async fn clios_own_refusals_are_told_by_status_and_end_the_request() {
 #[tokio::test]
 async fn oauths_refusals_are_clios_own() {
     let failed = refused(401, "application/json", OAUTH_ERROR).await;
-    assert_eq!((failed.error.code(), failed.outcome), (Code::TokenRejected, Outcome::Refused));
+    assert_eq!((failed.error.code(), failed.outcome), (Code::TokenRejected, SendOutcome::Rejected));
     assert_eq!(failed.clio_type.as_deref(), Some("invalid_token"));
     let failed = refused(403, "application/json", r#"{"error":"insufficient_scope"}"#).await;
-    assert_eq!((failed.error.code(), failed.outcome), (Code::AppPermissionMissing, Outcome::Refused));
+    assert_eq!((failed.error.code(), failed.outcome), (Code::AppPermissionMissing, SendOutcome::Rejected));
 
     let world = World::new();
     world.http.answer(401, Headers::new().with("www-authenticate", "Bearer realm=\"x\", error=\"invalid_token\""), "");
     let failed = world.call(&write()).await.unwrap_err();
-    assert_eq!((failed.error.code(), failed.outcome), (Code::TokenRejected, Outcome::Refused));
+    assert_eq!((failed.error.code(), failed.outcome), (Code::TokenRejected, SendOutcome::Rejected));
     assert_eq!(failed.error.retry(), Retry::RefreshThenRetry);
 }
 
-/// Doorkeeper, the usual OAuth server of Rails applications, refuses a token with an empty page and the reason in this header only.
+/// Doorkeeper, the usual OAuth server of Rails applications, refuses a token with an empty page and
+/// the reason in this header only.
 #[tokio::test]
 async fn the_bearer_challenge_decides_before_the_bodys_type() {
     let of = |error: &str| format!(r#"Bearer realm="Doorkeeper", error="{error}", error_description="jo@example.com""#);
@@ -89,7 +90,7 @@ async fn the_bearer_challenge_decides_before_the_bodys_type() {
         let headers = Headers::new().with("content-type", kind).with("www-authenticate", challenge);
         world.http.answer(status, headers, body);
         let failed = world.call(&write()).await.unwrap_err();
-        assert_eq!((failed.error.code(), failed.outcome), (code, Outcome::Refused), "{status} {challenge} {kind}");
+        assert_eq!((failed.error.code(), failed.outcome), (code, SendOutcome::Rejected), "{status} {challenge} {kind}");
         assert!(!format!("{failed:?}").contains("example.com"));
     }
     for (status, challenge, kind, body, code) in [
@@ -103,7 +104,7 @@ async fn the_bearer_challenge_decides_before_the_bodys_type() {
         let headers = Headers::new().with("content-type", kind).with("www-authenticate", challenge);
         world.http.answer(status, headers, body);
         let failed = world.call(&write()).await.unwrap_err();
-        assert_eq!((failed.error.code(), failed.outcome), (code, Outcome::Unknown), "{status} {challenge} {kind}");
+        assert_eq!((failed.error.code(), failed.outcome), (code, SendOutcome::Unknown), "{status} {challenge} {kind}");
     }
 }
 
@@ -137,8 +138,8 @@ async fn what_stands_between_says_nothing_about_what_clio_did() {
         (504, "application/json", API_ERROR, Code::ClioUnavailable),
     ] {
         let failed = refused(status, kind, body).await;
-        assert_eq!((failed.error.code(), failed.outcome), (code, Outcome::Unknown), "{status} {kind}");
-        assert_eq!(failed.error.retry(), Retry::ProbeFirst, "a creation is looked for first: {status} {kind}");
+        assert_eq!((failed.error.code(), failed.outcome), (code, SendOutcome::Unknown), "{status} {kind}");
+        assert_eq!(failed.error.retry(), Retry::LookupFirst, "a creation is looked for first: {status} {kind}");
         assert_eq!(failed.clio_type, None);
     }
     // A read in doubt is simply read again.
@@ -155,7 +156,7 @@ async fn an_upload_that_clio_still_verifies_is_asked_for_again() {
             let finish = documents::finish(ClioId(9), "u-1").unwrap();
             let failed = World::answering(status, &body).call(&finish).await.unwrap_err();
             assert_eq!(failed.error.code(), Code::DocumentProcessing, "{kind} {status}");
-            assert_eq!(failed.outcome, Outcome::Refused);
+            assert_eq!(failed.outcome, SendOutcome::Rejected);
         }
     }
 }
@@ -173,7 +174,7 @@ async fn an_error_type_is_kept_only_if_it_is_a_plain_word() {
         let body = format!(r#"{{"error":{{"type":"{kind}","message":"x"}}}}"#);
         let failed = refused(422, "application/json", &body).await;
         assert_eq!(failed.clio_type.as_deref(), kept);
-        assert_eq!(failed.outcome, Outcome::Refused);
+        assert_eq!(failed.outcome, SendOutcome::Rejected);
     }
 }
 
@@ -252,11 +253,11 @@ async fn a_failed_exchange_says_whether_anything_was_sent() {
         assert_eq!([unsent.error.code(), perhaps.error.code(), read.error.code()], [code; 3]);
         assert_eq!(
             [unsent.outcome, perhaps.outcome, read.outcome],
-            [Outcome::NotSent, Outcome::Unknown, Outcome::Unknown]
+            [SendOutcome::NotSent, SendOutcome::Unknown, SendOutcome::Unknown]
         );
-        assert_eq!(perhaps.error.retry(), Retry::ProbeFirst, "{kind:?}");
+        assert_eq!(perhaps.error.retry(), Retry::LookupFirst, "{kind:?}");
         assert_eq!(unsent.error.retry(), read.error.retry(), "{kind:?}");
-        assert_ne!(read.error.retry(), Retry::ProbeFirst, "{kind:?}");
+        assert_ne!(read.error.retry(), Retry::LookupFirst, "{kind:?}");
         assert_eq!(unsent.http_status, None);
     }
 }
@@ -328,7 +329,7 @@ async fn a_token_that_fits_no_header_is_not_sent() {
         let world = World::new();
         let token = AccessToken::new(bad.to_owned().into());
         let failed = world.api.call(&token, &read(), LIMITS).await.unwrap_err();
-        assert_eq!((failed.error.code(), failed.outcome), (Code::TokenRejected, Outcome::NotSent));
+        assert_eq!((failed.error.code(), failed.outcome), (Code::TokenRejected, SendOutcome::NotSent));
         assert!(world.http.requests().is_empty());
     }
 }

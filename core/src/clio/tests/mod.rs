@@ -1,4 +1,5 @@
-//! Requests as they go out, answers as they may come in. Everything runs through [`ClioApi::call`] and a scripted transport.
+//! Requests as they go out, answers as they may come in. Everything runs through [`ClioApi::call`]
+//! and a scripted transport.
 
 mod answers;
 mod contract;

@@ -1,7 +1,7 @@
 //! The bytes of a document: where they go, with what, and what the storage answers.
 
 use super::{LIMITS, World, key};
-use crate::clio::{CallError, DocumentStub, NewDocument, Outcome, documents};
+use crate::clio::{CallError, DocumentStub, NewDocument, SendOutcome, documents};
 use crate::domain::{ClioId, DocumentRef, FirmId};
 use crate::error::{Code, Retry};
 use crate::ports::{DocumentSlice, Headers, HttpBody, HttpFailureKind, Method, Sent};
@@ -59,7 +59,7 @@ async fn nothing_is_sent_to_an_address_that_is_not_allowed() {
     ] {
         let (world, result) = put(url, "", 1).await;
         let failed = result.unwrap_err();
-        assert_eq!((failed.error.code(), failed.outcome), (Code::UploadUrlRefused, Outcome::NotSent), "{url}");
+        assert_eq!((failed.error.code(), failed.outcome), (Code::UploadUrlRefused, SendOutcome::NotSent), "{url}");
         assert_eq!(world.http.requests().len(), 1, "the creating POST only");
     }
 }
@@ -86,7 +86,7 @@ async fn headers_that_would_do_more_than_sign_are_refused() {
     ] {
         let (world, result) = put(GOOD_URL, &format!(r#"{{"name":"{name}","value":"{value}"}}"#), 12).await;
         let failed = result.expect_err(name);
-        assert_eq!((failed.error.code(), failed.outcome), (Code::UploadUrlRefused, Outcome::NotSent), "{name}");
+        assert_eq!((failed.error.code(), failed.outcome), (Code::UploadUrlRefused, SendOutcome::NotSent), "{name}");
         assert_eq!(world.http.requests().len(), 1);
     }
     let many = vec![r#"{"name":"x-a","value":"b"}"#; 33].join(",");
@@ -114,7 +114,7 @@ async fn a_stub_without_a_version_is_unreadable_and_in_doubt() {
     for version in ["null", "{}", r#"{"uuid":""}"#, r#"{"uuid":"a b"}"#, r#"{"uuid":"u-1","put_headers":{}}"#] {
         let (_, stub) = stub(&format!(r#"{{"data":{{"id":9,"latest_document_version":{version}}}}}"#)).await;
         let failed = stub.expect_err(version);
-        assert_eq!((failed.error.code(), failed.outcome), (Code::ClioAnswerInvalid, Outcome::Unknown), "{version}");
+        assert_eq!((failed.error.code(), failed.outcome), (Code::ClioAnswerInvalid, SendOutcome::Unknown), "{version}");
     }
     let (_, stub) = stub(r#"{"data":{"id":9,"latest_document_version":{"uuid":"u-1","put_url":""}}}"#).await;
     assert!(stub.unwrap().target.is_none(), "an empty address is none");
@@ -127,18 +127,18 @@ async fn the_storages_refusals_are_told_by_code() {
     };
     let page = "<html><Error><Code>AccessDenied</Code></html>";
     for (status, body, code, outcome) in [
-        (403, xml("AccessDenied"), Code::UploadRefused, Outcome::Refused),
-        (403, xml("SignatureDoesNotMatch"), Code::UploadRefused, Outcome::Refused),
-        (400, xml("BadDigest"), Code::UploadRefused, Outcome::Refused),
-        (400, xml("ExpiredToken"), Code::UploadRefused, Outcome::Refused),
-        (400, xml("EntityTooLarge"), Code::DocumentTooLarge, Outcome::Refused),
-        (400, xml("RequestTimeout"), Code::ClioUnavailable, Outcome::Refused),
-        (503, xml("SlowDown"), Code::ClioUnavailable, Outcome::Refused),
-        (500, String::new(), Code::ClioUnavailable, Outcome::Unknown),
-        (403, xml("of jo smith"), Code::UploadRefused, Outcome::Unknown),
-        (403, String::new(), Code::UploadRefused, Outcome::Unknown),
-        (403, page.to_owned(), Code::FirewallAnswer, Outcome::Unknown),
-        (307, xml("TemporaryRedirect"), Code::RedirectRefused, Outcome::Refused),
+        (403, xml("AccessDenied"), Code::UploadRefused, SendOutcome::Rejected),
+        (403, xml("SignatureDoesNotMatch"), Code::UploadRefused, SendOutcome::Rejected),
+        (400, xml("BadDigest"), Code::UploadRefused, SendOutcome::Rejected),
+        (400, xml("ExpiredToken"), Code::UploadRefused, SendOutcome::Rejected),
+        (400, xml("EntityTooLarge"), Code::DocumentTooLarge, SendOutcome::Rejected),
+        (400, xml("RequestTimeout"), Code::ClioUnavailable, SendOutcome::Rejected),
+        (503, xml("SlowDown"), Code::ClioUnavailable, SendOutcome::Rejected),
+        (500, String::new(), Code::ClioUnavailable, SendOutcome::Unknown),
+        (403, xml("of jo smith"), Code::UploadRefused, SendOutcome::Unknown),
+        (403, String::new(), Code::UploadRefused, SendOutcome::Unknown),
+        (403, page.to_owned(), Code::FirewallAnswer, SendOutcome::Unknown),
+        (307, xml("TemporaryRedirect"), Code::RedirectRefused, SendOutcome::Rejected),
     ] {
         let (world, stub) = stub(&stub_json(GOOD_URL, "")).await;
         world.http.answer(status, Headers::new().with("location", "https://evil.example/"), body.as_str());
@@ -162,6 +162,6 @@ async fn a_document_that_is_not_what_it_was_is_said_so() {
         world.http.fail(kind, Sent::Maybe);
         let failed = world.api.put_document(&stub.unwrap().target.unwrap(), slice(1), LIMITS).await.unwrap_err();
         assert_eq!((failed.error.code(), failed.error.retry()), (code, retry));
-        assert_eq!(failed.outcome, Outcome::Unknown);
+        assert_eq!(failed.outcome, SendOutcome::Unknown);
     }
 }

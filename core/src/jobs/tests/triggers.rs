@@ -24,9 +24,9 @@ async fn a_backfill_and_a_created_intake_are_one_run_with_documents_in_either_or
 
         bench.connected(ConnectionState::Disconnected).await;
         for trigger in order {
-            assert!(hold(&bench.journal, &bench.firm, &bench.matter, trigger, &bench.actor).await.unwrap());
+            assert!(hold(&bench.repository, &bench.firm, &bench.matter, trigger, &bench.actor).await.unwrap());
         }
-        let held = list_held(&bench.journal, &bench.firm).await.unwrap();
+        let held = list_held(&bench.repository, &bench.firm).await.unwrap();
         assert!(held[0].trigger.sends_documents(), "{order:?} is held as {:?}", held[0].trigger);
     }
 }
@@ -66,11 +66,11 @@ async fn triggers_do_not_postpone_a_takeover() {
 impl Bench {
     async fn connected(&self, state: ConnectionState) {
         let key = Connection::key(&self.firm);
-        let known = self.journal.get::<Connection>(&key).await.unwrap();
-        let mut unit = self.journal.unit(&self.firm).unwrap();
+        let known = self.repository.get::<Connection>(&key).await.unwrap();
+        let mut transaction = self.repository.transaction(&self.firm).unwrap();
         let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
-        unit.put(key, expect, &Connection { state, ..connection() }).unwrap();
-        self.journal.commit_or_conflict(&unit).await.unwrap();
+        transaction.put(key, expect, &Connection { state, ..connection() }).unwrap();
+        self.repository.commit_or_conflict(&transaction).await.unwrap();
     }
 }
 
@@ -81,7 +81,7 @@ async fn a_person_who_asks_again_wakes_a_parked_job_if_the_connection_is_usable(
     bench.connected(ConnectionState::Degraded).await;
     bench.trigger(&claims, Trigger::Approved).await;
     let claim = bench.claim(&claims).await.unwrap();
-    assert!(bench.end(&claims, &claim, Next::Park).await);
+    assert!(bench.end(&claims, &claim, Next::Block).await);
     bench.trigger(&claims, Trigger::Approved).await;
     bench.trigger(&claims, Trigger::Backfill).await;
     assert_eq!(bench.due().await, 0, "in bulk nothing is tried that failed with this connection");

@@ -1,4 +1,5 @@
-//! Connecting: the state, the exchange, what is found, what is stored, and what is left after every way to fail.
+//! Connecting: the state, the exchange, what is found, what is stored, and what is left after every
+//! way to fail.
 
 use crate::store::require_admin;
 use core::future::Future as _;
@@ -86,7 +87,8 @@ pub(crate) fn code(outcome: Result<Connection>) -> Code {
 }
 
 impl World {
-    /// Nothing of any attempt is left, apart from what belongs to the connection, and from used states: they say what came of them.
+    /// Nothing of any attempt is left, apart from what belongs to the connection, and from used
+    /// states: they say what came of them.
     async fn leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
         for state in self.store.all("connect-state").await {
@@ -176,7 +178,7 @@ async fn a_code_becomes_a_connection() {
     assert_eq!(auth.connection(&firm("firm_1")).await.unwrap(), Some(connection.clone()));
     assert_eq!(auth.connection(&firm("firm_2")).await.unwrap(), None);
 
-    let areas = PracticeAreas::load(&world.journal, &firm("firm_1")).await.unwrap().unwrap().value.areas;
+    let areas = PracticeAreas::load(&world.repository, &firm("firm_1")).await.unwrap().unwrap().value.areas;
     assert_eq!(areas.iter().map(|area| area.id.0).collect::<Vec<_>>(), [5, 1, 2], "all pages");
 
     let form = &world.clio.calls(TOKEN)[0].form;
@@ -217,7 +219,7 @@ async fn nobody_but_an_admin_of_the_firm_may_connect_and_the_refusal_is_audited(
     assert_eq!(auth.begin(&member, BACK).await.unwrap_err().code(), Code::NotAllowed);
     assert_eq!(code(auth.finish(&member, &query).await), Code::NotAllowed);
     let stranger = Actor { firm: firm("firm_2"), ..admin("usr_9") };
-    let refused = require_admin(&world.journal, &stranger, &firm("firm_1"), "settings").await.unwrap_err();
+    let refused = require_admin(&world.repository, &stranger, &firm("firm_1"), "settings").await.unwrap_err();
     assert_eq!((refused.code(), refused.get("reason")), (Code::NotAllowed, Some("another_firm")));
     let denied = || entry("denied", "refused", Some("not_allowed"));
     assert_eq!(world.audit(&firm("firm_1")).await, [denied(), denied(), denied()]);
@@ -526,7 +528,7 @@ async fn a_refresh_that_marks_the_old_connection_meanwhile_does_not_stop_a_recon
     let (other, process) = (world.clone(), world.process());
     world.clio.meanwhile(AREAS, async move {
         let of = firm("firm_1");
-        let id = Connection::load(&other.journal, &of).await.unwrap().unwrap().value.id;
+        let id = Connection::load(&other.repository, &of).await.unwrap().unwrap().value.id;
         other.vault().delete(&of, &id).await.unwrap();
         assert_eq!(process.session().token(&of).await.unwrap_err().code(), Code::ReconnectRequired);
     });
@@ -588,11 +590,12 @@ async fn dropped_after(auth: &Auth, query: &str, polls: usize) -> bool {
 }
 
 impl World {
-    /// Every consent that Clio still honours is known by the connection's tokens, and so is given back with them.
+    /// Every consent that Clio still honours is known by the connection's tokens, and so is given
+    /// back with them.
     async fn every_grant_is_known(&self) -> bool {
         let of = firm("firm_1");
         let mut known = BTreeSet::new();
-        if let Some(connection) = Connection::load(&self.journal, &of).await.unwrap() {
+        if let Some(connection) = Connection::load(&self.repository, &of).await.unwrap() {
             let id = connection.value.id;
             let sealed = self.vault().load(&of, &id).await.unwrap().unwrap();
             let tokens = self.vault().open(&of, &id, &sealed).await.unwrap();
@@ -648,7 +651,8 @@ async fn a_crash_at_any_moment_leaves_no_connection_without_tokens_and_no_grant_
             world.runtime.advance(Duration::from_secs(3600));
             fresh.look_after_grants(&firm("firm_1")).await.unwrap();
             let known = world.every_grant_is_known().await;
-            // Nobody can know what Clio answered to a process that died before it could write it down.
+            // Nobody can know what Clio answered to a process that died before it could write it
+            // down.
             let unheard = world.clio.seen.lock().unwrap().last().is_some_and(|last| last.path == TOKEN);
             assert!(known || unheard, "after {polls} polls");
             lost += usize::from(!known);

@@ -1,4 +1,5 @@
-//! Giving grants back while somebody else changes what is stored, and while Clio answers only half of what it is asked.
+//! Giving grants back while somebody else changes what is stored, and while Clio answers only half
+//! of what it is asked.
 
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -38,7 +39,8 @@ impl World {
     }
 }
 
-/// Found by simulation (118655, 135155, 243796): the grant came to be remembered when the tokens in use had been read already.
+/// Found by simulation (118655, 135155, 243796): the grant came to be remembered when the tokens in
+/// use had been read already.
 #[tokio::test]
 async fn a_grant_that_is_remembered_while_its_firm_disconnects_is_given_back() {
     for turns in 0..100 {
@@ -76,7 +78,8 @@ async fn a_grant_that_is_remembered_while_its_firm_connects_anew_is_not_forgotte
     }
 }
 
-/// The access token has ended, and Clio cannot be reached with the one that its refresh token brings, which ends by that.
+/// The access token has ended, and Clio cannot be reached with the one that its refresh token
+/// brings, which ends by that.
 fn ends_and_is_cut_off(world: &World, ended: usize, brought: usize) {
     world.clio.rotates.store(true, Ordering::Relaxed);
     world.clio.revokes_at_once.store(true, Ordering::Relaxed);
@@ -128,8 +131,8 @@ async fn a_fence_of_a_time_that_is_still_to_come_holds_nobody_up() {
     world.clio.usual.lock().unwrap().remove(DEAUTHORIZE);
     let draft = world.store.ids("connect-draft").await.remove(0);
     let due = world.store.all("connect-draft").await[0].due_at.unwrap();
-    assert!(due > world.journal.store_now().await.unwrap() + Duration::from_secs(5 * 3600), "{draft}");
+    assert!(due > world.repository.store_now().await.unwrap() + Duration::from_secs(5 * 3600), "{draft}");
     auth.look_after_grants(&firm("firm_1")).await.unwrap();
     assert!(world.clio.living().is_empty());
-    assert!(world.journal.store().get(&Key::new(&firm("firm_1"), "connect-draft", draft)).await.unwrap().is_none());
+    assert!(world.repository.store().get(&Key::new(&firm("firm_1"), "connect-draft", draft)).await.unwrap().is_none());
 }

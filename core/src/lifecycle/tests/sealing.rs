@@ -12,7 +12,7 @@ use crate::error::{Code, Result};
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryTokens;
 use crate::ports::{DataKey, Key, KeyProvider, SealContext, Store, TokenStore, WrappedKey};
-use crate::store::Journal;
+use crate::store::Repository;
 use crate::testing;
 use crate::testing::VirtualRuntime;
 
@@ -40,7 +40,7 @@ impl KeyProvider for Counting {
 struct World {
     runtime: VirtualRuntime,
     store: Arc<FaultyStore>,
-    journal: Journal,
+    repository: Repository,
     provider: Arc<Counting>,
     keyring: Keyring,
 }
@@ -48,24 +48,24 @@ struct World {
 fn world() -> World {
     let runtime = VirtualRuntime::new(1);
     let store = Arc::new(FaultyStore::new(&runtime));
-    let journal = Journal::new(store.clone(), Arc::new(runtime.clone()));
+    let repository = Repository::new(store.clone(), Arc::new(runtime.clone()));
     let provider = Arc::new(Counting(keys("a", &[("a", KEY_A)]).unwrap(), AtomicUsize::new(0)));
-    let keyring = Keyring::new(journal.clone(), provider.clone());
-    World { runtime, store, journal, provider, keyring }
+    let keyring = Keyring::new(repository.clone(), provider.clone());
+    World { runtime, store, repository, provider, keyring }
 }
 
 impl World {
     async fn connection(&self, of: &FirmId, name: &str) -> (ConnectionId, Sealer) {
         let id = ConnectionId::new(name).unwrap();
-        let mut unit = self.journal.unit(of).unwrap();
-        self.keyring.new_connection(&mut unit, &id).await.unwrap();
-        self.journal.commit_or_conflict(&unit).await.unwrap();
+        let mut transaction = self.repository.transaction(of).unwrap();
+        self.keyring.new_connection(&mut transaction, &id).await.unwrap();
+        self.repository.commit_or_conflict(&transaction).await.unwrap();
         let sealer = self.keyring.for_connection(of, &id).await.unwrap();
         (id, sealer)
     }
 
     fn ring(&self, current: &str, with: &[(&'static str, &'static str)]) -> Keyring {
-        Keyring::new(self.journal.clone(), Arc::new(keys(current, with).unwrap()))
+        Keyring::new(self.repository.clone(), Arc::new(keys(current, with).unwrap()))
     }
 }
 
@@ -186,9 +186,9 @@ async fn a_dropped_data_key_opens_nothing_any_more_but_digests_stay() {
     let of = firm("firm_1");
     let (id, _) = world.connection(&of, "con_1").await;
     let digest = world.keyring.address_digest(&of, "jane@example.com").await.unwrap();
-    let mut unit = world.journal.unit(&of).unwrap();
-    world.keyring.drop_connection(&mut unit, &id).await.unwrap();
-    world.journal.commit_or_conflict(&unit).await.unwrap();
+    let mut transaction = world.repository.transaction(&of).unwrap();
+    world.keyring.drop_connection(&mut transaction, &id).await.unwrap();
+    world.repository.commit_or_conflict(&transaction).await.unwrap();
     assert_eq!(world.keyring.for_connection(&of, &id).await.unwrap_err().code(), Code::KeyFailed);
     assert_eq!(world.ring("a", &[("a", KEY_A)]).address_digest(&of, "jane@example.com").await.unwrap(), digest);
 }

@@ -45,7 +45,7 @@ fn connection(id: ConnectionId, generation: u64) -> Connection {
         state: ConnectionState::Connected,
         advice: Vec::new(),
         region: host().name().to_owned(),
-        link_set: crate::connection::LinkSet::default(),
+        link_set: crate::connection::ScopeName::default(),
         root: host().root().to_string(),
         account: None,
         user: None,
@@ -69,16 +69,16 @@ impl World {
     /// Puts a connection with its tokens in place of whatever is there.
     async fn replace(&self, connection: Connection, name: &str) {
         let of = firm("firm_1");
-        let mut unit = self.journal.unit(&of).unwrap();
-        self.keyring().new_connection(&mut unit, &connection.id).await.unwrap();
-        self.journal.commit_or_conflict(&unit).await.unwrap();
+        let mut transaction = self.repository.transaction(&of).unwrap();
+        self.keyring().new_connection(&mut transaction, &connection.id).await.unwrap();
+        self.repository.commit_or_conflict(&transaction).await.unwrap();
         let tokens = tokens(name, self.runtime.now() + MONTH);
         self.vault().swap(&of, &connection.id, None, &tokens).await.unwrap().unwrap();
-        let before = Connection::load(&self.journal, &of).await.unwrap();
+        let before = Connection::load(&self.repository, &of).await.unwrap();
         let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
-        let mut unit = self.journal.unit(&of).unwrap();
-        unit.put(Connection::key(&of), expect, &connection).unwrap();
-        self.journal.commit_or_conflict(&unit).await.unwrap();
+        let mut transaction = self.repository.transaction(&of).unwrap();
+        transaction.put(Connection::key(&of), expect, &connection).unwrap();
+        self.repository.commit_or_conflict(&transaction).await.unwrap();
     }
 
     fn later(&self, by: Duration) -> &Self {
@@ -91,13 +91,13 @@ impl World {
     }
 
     async fn events(&self) -> Vec<EventBody> {
-        let outbox = Outbox::new(&self.journal);
+        let outbox = Outbox::new(&self.repository);
         let events = outbox.next_events(None, 10, Duration::from_secs(60), Duration::ZERO).await.unwrap();
         events.into_iter().map(|event| event.body).collect()
     }
 
     async fn state(&self) -> ConnectionState {
-        Connection::load(&self.journal, &firm("firm_1")).await.unwrap().unwrap().value.state
+        Connection::load(&self.repository, &firm("firm_1")).await.unwrap().unwrap().value.state
     }
 }
 
@@ -181,7 +181,8 @@ async fn a_token_that_lives_is_used_while_another_process_refreshes() {
     assert_eq!(world.refreshes(), 1);
 }
 
-/// The second would be refused, because Clio revokes what was used, while the good tokens are on their way to the first.
+/// The second would be refused, because Clio revokes what was used, while the good tokens are on
+/// their way to the first.
 #[tokio::test]
 async fn two_processes_a_rotating_refresh_token_and_an_answer_after_six_seconds() {
     let world = World::connected().await;
@@ -272,11 +273,11 @@ async fn a_mark_holds_for_the_tokens_that_it_judged_only() {
     assert_eq!(audit, [entry("refresh", "failed", Some("reconnect_required")), entry("refresh", "ok", None)]);
 
     // One of an older SDK does not say what it judged.
-    let mut stored = Connection::load(&world.journal, &of).await.unwrap().unwrap();
+    let mut stored = Connection::load(&world.repository, &of).await.unwrap().unwrap();
     stored.value.state = ConnectionState::ReconnectRequired;
-    let mut unit = world.journal.unit(&of).unwrap();
-    unit.put(Connection::key(&of), Expect::Version(stored.version), &stored.value).unwrap();
-    world.journal.commit_or_conflict(&unit).await.unwrap();
+    let mut transaction = world.repository.transaction(&of).unwrap();
+    transaction.put(Connection::key(&of), Expect::Version(stored.version), &stored.value).unwrap();
+    world.repository.commit_or_conflict(&transaction).await.unwrap();
     assert_eq!(code(&auth).await, Code::ReconnectRequired);
 }
 
@@ -491,7 +492,8 @@ async fn answers_that_are_no_token_are_told_apart_and_never_quoted() {
     }
 }
 
-/// What Doorkeeper and others answer and the `oauth2` crate would not take: a token under 201, an error under 200, an error in the header only.
+/// What Doorkeeper and others answer and the `oauth2` crate would not take: a token under 201, an
+/// error under 200, an error in the header only.
 #[tokio::test]
 async fn a_token_answer_is_read_by_what_it_says_and_not_by_its_status() {
     let token_answer = r#"{"access_token":"access-secret-x","token_type":"Bearer","expires_in":7200,"scope":"read write",
@@ -502,7 +504,8 @@ async fn a_token_answer_is_read_by_what_it_says_and_not_by_its_status() {
         world.later(MONTH);
         let auth = world.process();
         assert_eq!(token(&auth).await, "access-secret-x", "{status}");
-        // Its life is counted from when it was asked for: `created_at` is of a clock that is not ours.
+        // Its life is counted from when it was asked for: `created_at` is of a clock that is not
+        // ours.
         world.later(Duration::from_secs(7200 - 301));
         assert_eq!(token(&auth).await, "access-secret-x", "{status}");
         assert_eq!(world.refreshes(), 1);
@@ -610,10 +613,10 @@ async fn a_token_is_never_sent_to_another_region() {
 async fn an_envelope_put_into_another_firms_row_does_not_open() {
     let world = World::connected().await;
     let (mine, theirs) = (firm("firm_1"), firm("firm_2"));
-    let mut unit = world.journal.unit(&theirs).unwrap();
-    world.keyring().new_connection(&mut unit, &id()).await.unwrap();
-    unit.put(Connection::key(&theirs), Expect::Absent, &connection(id(), 1)).unwrap();
-    world.journal.commit_or_conflict(&unit).await.unwrap();
+    let mut transaction = world.repository.transaction(&theirs).unwrap();
+    world.keyring().new_connection(&mut transaction, &id()).await.unwrap();
+    transaction.put(Connection::key(&theirs), Expect::Absent, &connection(id(), 1)).unwrap();
+    world.repository.commit_or_conflict(&transaction).await.unwrap();
     let sealed = world.vault().load(&mine, &id()).await.unwrap().unwrap();
     let swapped = tokens("x", Timestamp(i64::MAX));
     world.vault().swap(&theirs, &id(), None, &swapped).await.unwrap().unwrap();

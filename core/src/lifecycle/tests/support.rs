@@ -1,5 +1,5 @@
-//! A small world: the memory store with faults at chosen records, virtual time, and a Clio of a few routes. Every port call yields
-//! once, so that joined futures interleave at each of them.
+//! A small world: the memory store with faults at chosen records, virtual time, and a Clio of a few
+//! routes. Every port call yields once, so that joined futures interleave at each of them.
 
 use core::fmt;
 use core::future::Future;
@@ -24,7 +24,7 @@ use crate::lifecycle::Auth;
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryStore;
 use crate::ports::*;
-use crate::store::Journal;
+use crate::store::Repository;
 use crate::testing::VirtualRuntime;
 
 /// Pending once.
@@ -129,7 +129,7 @@ impl FaultyStore {
     }
 }
 
-/// Every collection that this module, or the journal for it, writes.
+/// Every collection that this module, or the repository for it, writes.
 const COLLECTIONS: [&str; 15] = [
     "audit",
     "audit-head",
@@ -206,7 +206,8 @@ pub enum Answer {
     Fails(HttpFailureKind, Sent),
 }
 
-/// Grants `access-1`/`refresh-1` and so on, answers the API from `usual`, and once from `next` where something stands there.
+/// Grants `access-1`/`refresh-1` and so on, answers the API from `usual`, and once from `next`
+/// where something stands there.
 #[derive(Default)]
 pub struct FakeClio {
     pub seen: Mutex<Vec<Seen>>,
@@ -387,14 +388,14 @@ pub struct World {
     pub runtime: VirtualRuntime,
     pub store: Arc<FaultyStore>,
     pub clio: Arc<FakeClio>,
-    pub journal: Journal,
+    pub repository: Repository,
 }
 
 pub fn world() -> World {
     let runtime = VirtualRuntime::new(1);
     let store = Arc::new(FaultyStore::new(&runtime));
-    let journal = Journal::new(store.clone(), Arc::new(runtime.clone()));
-    World { runtime, store, clio: Arc::default(), journal }
+    let repository = Repository::new(store.clone(), Arc::new(runtime.clone()));
+    World { runtime, store, clio: Arc::default(), repository }
 }
 
 pub fn host() -> ClioHost {
@@ -416,21 +417,21 @@ impl World {
         let app = ClioApp::new("client-1", SecretString::from("client-secret")).unwrap();
         let clio = ClioApi::new(self.clio.clone(), Arc::new(self.runtime.clone()), host, "casehug-clio/test").unwrap();
         let tokens = Arc::new(StoreTokens::new(self.store.clone()));
-        Auth::new(app, clio, self.clio.clone(), self.journal.clone(), tokens, keyring)
+        Auth::new(app, clio, self.clio.clone(), self.repository.clone(), tokens, keyring)
     }
 
     pub fn keyring(&self) -> Keyring {
         let keys = ConfiguredKeys::from_text(Arc::new(self.runtime.clone()), "a", [("a", ROOT_KEY)]).unwrap();
-        Keyring::new(self.journal.clone(), Arc::new(keys))
+        Keyring::new(self.repository.clone(), Arc::new(keys))
     }
 
     pub fn vault(&self) -> TokenVault {
         let tokens = Arc::new(StoreTokens::new(self.store.clone()));
-        TokenVault::new(self.journal.clone(), self.keyring(), tokens)
+        TokenVault::new(self.repository.clone(), self.keyring(), tokens)
     }
 
     pub async fn audit(&self, of: &FirmId) -> Vec<(String, String, Option<String>)> {
-        let log = AuditLog::new(&self.journal);
+        let log = AuditLog::new(&self.repository);
         log.verify(of).await.unwrap();
         let page = log.page(of, 1, 1000).await.unwrap();
         page.into_iter().map(|entry| (entry.action, entry.status, entry.code)).collect()

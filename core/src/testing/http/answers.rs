@@ -116,7 +116,8 @@ pub async fn what_is_not_http_is_a_failure(test: &HttpUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Storage refuses an expired or wrong signature before it reads the body; that answer says what to do.
+/// Storage refuses an expired or wrong signature before it reads the body; that answer says what to
+/// do.
 pub async fn a_refusal_in_the_middle_of_an_upload_is_the_answer(test: &HttpUnderTest) -> Outcome {
     let id = test.id()?;
     let body = slice(&format!("len_{UPLOAD}"), 0, UPLOAD, true)?;

@@ -17,7 +17,8 @@ async fn arrives(test: &HttpUnderTest, document: u64, (offset, len, last): (u64,
     same_bytes(&test.got_one(&id, &what).await?, offset, len, &what)
 }
 
-/// A success here would be a lost or a wrong document in Clio. `Sent::No` is as good as `Sent::Maybe`, if it is true.
+/// A success here would be a lost or a wrong document in Clio. `Sent::No` is as good as
+/// `Sent::Maybe`, if it is true.
 async fn fails(test: &HttpUnderTest, body: HttpBody, kind: HttpFailureKind) -> Outcome {
     let (id, what) = (test.id()?, format!("{body:?}"));
     test.fails(put(test, &id, body)?, &id, &[kind], &what).await?;

@@ -1,4 +1,5 @@
-//! The documents that a transport under test serves. Another language makes its own from this description:
+//! The documents that a transport under test serves. Another language makes its own from this
+//! description:
 //!
 //! | document id | bytes |
 //! | --- | --- |
@@ -6,7 +7,8 @@
 //! | `breaks_<n>` | `n` bytes, and then reading fails |
 //! | `unopenable` | opening fails |
 //!
-//! The byte at position `p` is `p mod 251`: a prime, so that no buffer size hides a slice that begins in the wrong place.
+//! The byte at position `p` is `p mod 251`: a prime, so that no buffer size hides a slice that
+//! begins in the wrong place.
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,13 +1,16 @@
-//! The conformance suite of the [`HttpTransport`] port: one suite for every transport, those of other languages included.
+//! The conformance suite of the [`HttpTransport`] port: one suite for every transport, those of
+//! other languages included.
 //!
-//! It needs three things: the transport, which serves [the suite's documents](SuiteDocuments); the base URL of a running
-//! `http-conformance-server`, the package that misbehaves byte for byte; and a real [`Runtime`], as the faults take real time.
-//! The suite asks that server, through the transport, what reached it: a transport that says "not sent" is believed only if nothing did.
+//! It needs three things: the transport, which serves [the suite's documents](SuiteDocuments); the
+//! base URL of a running `http-conformance-server`, the package that misbehaves byte for byte; and
+//! a real [`Runtime`], as the faults take real time. The suite asks that server, through the
+//! transport, what reached it: a transport that says "not sent" is believed only if nothing did.
 //!
-//! In Rust, [`http_conformance!`](crate::http_conformance) makes one `#[tokio::test]` of each case. A host of another language calls
-//! [`run_all`] and prints what it returns.
+//! In Rust, [`http_conformance!`](crate::http_conformance) makes one `#[tokio::test]` of each case.
+//! A host of another language calls [`run_all`] and prints what it returns.
 //!
-//! What the suite cannot see is an adapter's own duty to prove: TLS versions and certificates, and that a proxy of the environment is ignored.
+//! What the suite cannot see is an adapter's own duty to prove: TLS versions and certificates, and
+//! that a proxy of the environment is ignored.
 
 mod answers;
 mod bodies;
@@ -33,7 +36,8 @@ pub use documents::{SuiteDocuments, byte_at};
 /// What a case tells: nothing, or what the transport did wrong.
 pub type Outcome = Result<(), String>;
 
-/// A second attempt that a transport makes by itself comes within this time, or the suite does not see it.
+/// A second attempt that a transport makes by itself comes within this time, or the suite does not
+/// see it.
 const SETTLE: Duration = Duration::from_millis(250);
 /// The timeout of most requests.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,7 +54,8 @@ pub struct HttpUnderTest {
 }
 
 impl HttpUnderTest {
-    /// A transport over [`SuiteDocuments`], and the base URL of a running `http-conformance-server`.
+    /// A transport over [`SuiteDocuments`], and the base URL of a running
+    /// `http-conformance-server`.
     #[must_use]
     pub fn new(transport: Arc<dyn HttpTransport>, server: Url, runtime: Arc<dyn Runtime>) -> Self {
         Self { transport, server, runtime, _guard: None }
@@ -115,7 +120,8 @@ impl HttpUnderTest {
         }
     }
 
-    /// Sends what must fail in one of these ways. A request must reach the server at most once, and not at all if the transport says so.
+    /// Sends what must fail in one of these ways. A request must reach the server at most once, and
+    /// not at all if the transport says so.
     async fn fails(
         &self,
         request: HttpRequest,
@@ -208,8 +214,8 @@ macro_rules! __with_http_cases {
     };
 }
 
-/// Makes a module `http_conformance` with one `#[tokio::test]` per case of [the suite](crate::testing::http). The argument is a
-/// function `async fn() -> HttpUnderTest`.
+/// Makes a module `http_conformance` with one `#[tokio::test]` per case of [the
+/// suite](crate::testing::http). The argument is a function `async fn() -> HttpUnderTest`.
 ///
 /// The calling crate needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
@@ -235,7 +241,8 @@ macro_rules! __http_case_tests {
 
 macro_rules! run_all {
     (() $( $module:ident: $( $name:ident )* ; )*) => {
-        /// Runs every case on what `open` gives, one after the other. The result names all cases, in a fixed order.
+        /// Runs every case on what `open` gives, one after the other. The result names all cases,
+        /// in a fixed order.
         pub async fn run_all(open: impl AsyncFn() -> HttpUnderTest) -> Vec<(&'static str, Outcome)> {
             let mut outcomes = Vec::new();
             $( $( outcomes.push((stringify!($name), $module::$name(&open().await).await)); )* )*

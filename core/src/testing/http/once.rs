@@ -32,7 +32,8 @@ pub async fn a_request_is_written_once_whatever_the_server_does(test: &HttpUnder
     .await
 }
 
-/// The trap of connection pools: a request on a pooled connection that is gone is taken for unsent and sent again.
+/// The trap of connection pools: a request on a pooled connection that is gone is taken for unsent
+/// and sent again.
 pub async fn a_request_on_a_connection_that_died_is_written_once(test: &HttpUnderTest) -> Outcome {
     for behaviour in ["second-dies", "closes-idle"] {
         for (method, body) in all_bodies()? {

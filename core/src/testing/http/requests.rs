@@ -13,7 +13,8 @@ fn bytes(body: &[u8]) -> HttpBody {
     HttpBody::Bytes(Zeroizing::new(body.to_vec()))
 }
 
-/// A signed URL is void after the slightest change of its spelling, and so is a signature over headers.
+/// A signed URL is void after the slightest change of its spelling, and so is a signature over
+/// headers.
 pub async fn method_target_headers_and_body_arrive_exactly(test: &HttpUnderTest) -> Outcome {
     let headers = [
         ("authorization", "Bearer a-b.c_d~e+f/g=="),
@@ -67,7 +68,8 @@ pub async fn nothing_is_added_but_what_the_protocol_needs(test: &HttpUnderTest) 
     Ok(())
 }
 
-/// Storage refuses a body without a length, and a length that is left out makes a stack send chunks.
+/// Storage refuses a body without a length, and a length that is left out makes a stack send
+/// chunks.
 pub async fn the_length_of_a_body_is_declared(test: &HttpUnderTest) -> Outcome {
     for method in METHODS {
         let may_have_none = matches!(method, Method::Get | Method::Delete);

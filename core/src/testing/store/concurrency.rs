@@ -1,5 +1,6 @@
-//! Cases of several users of one store. Their calls are started together and through both handles; whether they truly run at once is
-//! up to the store, so a store that needs more (several processes) adds tests of its own.
+//! Cases of several users of one store. Their calls are started together and through both handles;
+//! whether they truly run at once is up to the store, so a store that needs more (several
+//! processes) adds tests of its own.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -117,7 +118,8 @@ pub async fn a_reader_never_sees_half_a_commit(test: &StoreUnderTest) -> Outcome
     written.and(read)
 }
 
-/// Gives the other futures of a `join` a turn: with a store that is always ready they would run one after the other.
+/// Gives the other futures of a `join` a turn: with a store that is always ready they would run one
+/// after the other.
 async fn others_run() {
     let mut waited = false;
     poll_fn(|cx| {

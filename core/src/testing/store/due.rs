@@ -14,7 +14,8 @@ fn due(firm: Option<&FirmId>, collection: &'static str, limit: usize) -> Scan {
     Scan::Due { firm: firm.cloned(), collection, limit }
 }
 
-/// One clock: the time that a commit tells is the one that `due_in` was added to, in `get` and in scans.
+/// One clock: the time that a commit tells is the one that `due_in` was added to, in `get` and in
+/// scans.
 pub async fn due_is_the_time_of_the_commit_plus_due_in(test: &StoreUnderTest) -> Outcome {
     for (id, due_in) in [
         ("now", Duration::ZERO),
@@ -33,7 +34,8 @@ pub async fn due_is_the_time_of_the_commit_plus_due_in(test: &StoreUnderTest) ->
     Ok(())
 }
 
-/// A record that is due at once is found at once; one that is not due yet is found when its time has come.
+/// A record that is due at once is found at once; one that is not due yet is found when its time
+/// has come.
 pub async fn due_records_come_earliest_first_and_only_when_due(test: &StoreUnderTest) -> Outcome {
     let key_of = |id| key("due_order", id);
     done(&*test.store, &[put(&key_of("never")?, Expect::Absent, "v1", "x")]).await?;
@@ -105,7 +107,8 @@ pub async fn a_put_moves_or_clears_due_and_a_delete_ends_it(test: &StoreUnderTes
     same(&scan(&*test.store, &due(None, "due_moves", 10)).await?.len(), &1, "due again")
 }
 
-/// A clock of seconds, one in microseconds and one that stands still are all wrong; so is one that jumps back.
+/// A clock of seconds, one in microseconds and one that stands still are all wrong; so is one that
+/// jumps back.
 pub async fn the_clock_counts_milliseconds_and_goes_on(test: &StoreUnderTest) -> Outcome {
     let mut last = done(&*test.store, &[]).await?;
     is((1_600_000_000_000..4_100_000_000_000).contains(&last.0), "the clock does not count milliseconds since 1970")?;

@@ -1,4 +1,5 @@
-//! The suite is worth what it catches: stores with one fault each, and the case that must notice it.
+//! The suite is worth what it catches: stores with one fault each, and the case that must notice
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -1,12 +1,17 @@
-//! The conformance suite of the [`Store`] port: one suite for every store, those of other languages included.
+//! The conformance suite of the [`Store`] port: one suite for every store, those of other languages
+//! included.
 //!
-//! A case is an async function that answers `Err(what went wrong)` instead of panicking, so the same bodies run in two ways:
+//! A case is an async function that answers `Err(what went wrong)` instead of panicking, so the
+//! same bodies run in two ways:
 //!
-//! - in Rust, [`store_conformance!`](crate::store_conformance) makes one `#[tokio::test]` of each case;
-//! - a host of another language (a C vtable, a JavaScript object) calls [`run_all`] and prints what it returns.
+//! - in Rust, [`store_conformance!`](crate::store_conformance) makes one `#[tokio::test]` of each
+//!   case;
+//! - a host of another language (a C vtable, a JavaScript object) calls [`run_all`] and prints what
+//!   it returns.
 //!
-//! Every case has collections of its own, so all may share one store, but that store must be empty at the start. What no suite can
-//! prove from inside one process is an adapter's own duty: that a done commit survives a power cut.
+//! Every case has collections of its own, so all may share one store, but that store must be empty
+//! at the start. What no suite can prove from inside one process is an adapter's own duty: that a
+//! done commit survives a power cut.
 
 mod concurrency;
 mod due;
@@ -35,8 +40,8 @@ pub struct StoreUnderTest {
 }
 
 impl StoreUnderTest {
-    /// Two handles of one empty store: two connections or two processes if there are such, or else the same handle twice. `runtime`'s
-    /// sleep must let the store's clock go on.
+    /// Two handles of one empty store: two connections or two processes if there are such, or else
+    /// the same handle twice. `runtime`'s sleep must let the store's clock go on.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, second: Arc<dyn Store>, runtime: Arc<dyn Runtime>) -> Self {
         Self { store, second, runtime, _guard: None }
@@ -93,8 +98,8 @@ macro_rules! __with_store_cases {
     };
 }
 
-/// Makes a module `store_conformance` with one `#[tokio::test]` per case of [the suite](crate::testing::store). The argument is a
-/// function `async fn() -> StoreUnderTest`.
+/// Makes a module `store_conformance` with one `#[tokio::test]` per case of [the
+/// suite](crate::testing::store). The argument is a function `async fn() -> StoreUnderTest`.
 ///
 /// The calling crate needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
@@ -120,7 +125,8 @@ macro_rules! __store_case_tests {
 
 macro_rules! run_all {
     (() $( $module:ident: $( $name:ident )* ; )*) => {
-        /// Runs every case on a store that `open` gives, one after the other. The result names all cases, in a fixed order.
+        /// Runs every case on a store that `open` gives, one after the other. The result names all
+        /// cases, in a fixed order.
         pub async fn run_all(open: impl AsyncFn() -> StoreUnderTest) -> Vec<(&'static str, Outcome)> {
             let mut outcomes = Vec::new();
             $( $( outcomes.push((stringify!($name), $module::$name(&open().await).await)); )* )*

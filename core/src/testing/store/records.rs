@@ -1,4 +1,5 @@
-//! Cases of `get` and `commit`: expectations, all or nothing, and bytes that come back as they were.
+//! Cases of `get` and `commit`: expectations, all or nothing, and bytes that come back as they
+//! were.
 
 use super::{
     Outcome, StoreUnderTest, all_ids, at_version, commit, conflicts, done, get, is, key, put, put_new, same, scan,
@@ -57,7 +58,8 @@ pub async fn delete_needs_the_version_and_removes(test: &StoreUnderTest) -> Outc
     Ok(())
 }
 
-/// A check is a fence: nothing else of the commit happens when it does not hold, and it changes nothing itself.
+/// A check is a fence: nothing else of the commit happens when it does not hold, and it changes
+/// nothing itself.
 pub async fn checks_write_nothing_and_stop_a_commit_that_does_not_hold(test: &StoreUnderTest) -> Outcome {
     let (there, nowhere, other) = (key("check", "there")?, key("check", "nowhere")?, key("check", "other")?);
     let check = |key: &_, expect| Write::Check { key: Clone::clone(key), expect };
@@ -129,7 +131,8 @@ pub async fn a_key_twice_in_a_commit_is_refused(test: &StoreUnderTest) -> Outcom
     Ok(())
 }
 
-/// Nothing in the port bounds the number of entries of a commit; a matter of many documents writes hundreds.
+/// Nothing in the port bounds the number of entries of a commit; a matter of many documents writes
+/// hundreds.
 pub async fn a_commit_of_many_entries_is_done(test: &StoreUnderTest) -> Outcome {
     let firm = key("many", "x")?.firm;
     let mut writes = Vec::new();
@@ -148,7 +151,8 @@ pub async fn an_empty_commit_tells_the_time(test: &StoreUnderTest) -> Outcome {
     is(then.millis_since(first).abs() < 60_000, "an empty commit and the next one differ by a minute")
 }
 
-/// No trimming, no escapes, no normalisation, no canonical JSON, whatever the length. NUL is not asked for: core never writes it.
+/// No trimming, no escapes, no normalisation, no canonical JSON, whatever the length. NUL is not
+/// asked for: core never writes it.
 pub async fn bodies_come_back_byte_for_byte(test: &StoreUnderTest) -> Outcome {
     let large = "0123456789abcdé\u{1F5C4}\n".repeat(60_000);
     for (n, body) in [
@@ -177,7 +181,8 @@ pub async fn bodies_come_back_byte_for_byte(test: &StoreUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Ids that differ by case, by a trailing space or by normalisation only, wildcards and quotes, and 512 bytes.
+/// Ids that differ by case, by a trailing space or by normalisation only, wildcards and quotes, and
+/// 512 bytes.
 pub async fn ids_come_back_byte_for_byte_and_are_never_patterns(test: &StoreUnderTest) -> Outcome {
     let long = "x".repeat(512);
     let longer_by_last = format!("{}y", "x".repeat(511));

@@ -1,4 +1,5 @@
-//! One upload of a large sparse file by a process of its own, and what it cost in memory. Linux only: it reads `/proc/self/status`.
+//! One upload of a large sparse file by a process of its own, and what it cost in memory. Linux
+//! only: it reads `/proc/self/status`.
 
 use std::fs::File;
 use std::io;
@@ -14,8 +15,8 @@ use casehug_clio_runtime_tokio::TokioRuntime;
 /// What the design allows for a document of 1 GiB.
 pub const ALLOWED_KIB: u64 = 16 * 1024;
 
-/// Streams a file of so many MiB from a folder to the server. Gives how many KiB the peak of this process's memory lies above what it had before, and
-/// the time.
+/// Streams a file of so many MiB from a folder to the server. Gives how many KiB the peak of this
+/// process's memory lies above what it had before, and the time.
 pub async fn growth(server: &str, mib: u64) -> io::Result<(u64, Duration)> {
     let folder = tempfile::tempdir()?;
     let matter = folder.path().join("m");
@@ -80,7 +81,8 @@ fn put(url: &str, document: &str, len: u64) -> casehug_clio::Result<HttpRequest>
     Ok(HttpRequest { method: Method::Put, body: HttpBody::Document(slice), ..get(url)? })
 }
 
-/// A line of this process's status: its memory now (`VmRSS:`) or the most that it ever had (`VmHWM:`).
+/// A line of this process's status: its memory now (`VmRSS:`) or the most that it ever had
+/// (`VmHWM:`).
 fn status_kib(name: &str) -> io::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));

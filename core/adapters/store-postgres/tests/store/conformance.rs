@@ -1,4 +1,5 @@
-//! The suite of the store port: two stores of several connections each, on one database whose own order is English.
+//! The suite of the store port: two stores of several connections each, on one database whose own
+//! order is English.
 
 use std::sync::Arc;
 

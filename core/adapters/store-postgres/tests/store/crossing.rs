@@ -6,7 +6,8 @@ use postgres_server::Server;
 
 use crate::common::{at, check, is_done, key, open, put, put_new};
 
-/// Each checks what the other one is about to write. One after the other, the second would conflict.
+/// Each checks what the other one is about to write. One after the other, the second would
+/// conflict.
 async fn never_both(
     first: impl Fn(usize) -> Vec<Write>,
     second: impl Fn(usize) -> Vec<Write>,
@@ -46,7 +47,8 @@ async fn two_commits_that_each_check_the_version_that_the_other_replaces_are_not
     never_both(|round| commit("a", "b", round), |round| commit("b", "a", round), begin).await;
 }
 
-/// Whatever the order in a commit, records are taken in the order of their keys: nobody waits in a circle, and no error comes of it.
+/// Whatever the order in a commit, records are taken in the order of their keys: nobody waits in a
+/// circle, and no error comes of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_of_the_same_records_in_every_order_meet_no_deadlock() {
     let Some(server) = Server::shared() else { return };

@@ -89,7 +89,8 @@ fn write(rng: &mut Rng, known: &BTreeMap<Key, Version>, n: usize) -> Write {
 fn scan(rng: &mut Rng) -> Scan {
     let Key { firm, collection, id } = key(rng);
     match rng.u32(..3) {
-        // Without a limit: which of two that are due in one millisecond comes first is nobody's promise.
+        // Without a limit: which of two that are due in one millisecond comes first is nobody's
+        // promise.
         0 => Scan::Due { firm: rng.bool().then_some(firm), collection, limit: usize::MAX },
         _ => {
             let from = if rng.bool() { String::new() } else { id };

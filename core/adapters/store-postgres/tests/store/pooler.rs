@@ -1,6 +1,8 @@
-//! Four processes through Debian's PgBouncer in transaction mode, with fewer connections than processes: nobody gets another one's answer.
+//! Four processes through Debian's PgBouncer in transaction mode, with fewer connections than
+//! processes: nobody gets another one's answer.
 //!
-//! The test starts this same binary again with `CASEHUG_STORE_CHILD=<database>`; `child` then plays the process.
+//! The test starts this same binary again with `CASEHUG_STORE_CHILD=<database>`; `child` then plays
+//! the process.
 
 use std::process::{Child, Command, Stdio};
 

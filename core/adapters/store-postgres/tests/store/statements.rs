@@ -1,4 +1,5 @@
-//! What the server sees: no named statement, no scan of the whole table, and no commit that is not durable.
+//! What the server sees: no named statement, no scan of the whole table, and no commit that is not
+//! durable.
 
 use casehug_clio::domain::FirmId;
 use casehug_clio::ports::{Expect, Scan, Store as _};
@@ -6,7 +7,8 @@ use postgres_server::Server;
 
 use crate::common::{at, body, check, ids, is_done, open, put, put_new};
 
-/// The statements that were named, of all that the server has logged of a database; and how many there were.
+/// The statements that were named, of all that the server has logged of a database; and how many
+/// there were.
 fn named(log: &str) -> (Vec<&str>, usize) {
     let steps = log.lines().filter_map(|line| {
         let (_, step) = line.split_once(" ms  ")?;

@@ -37,7 +37,8 @@ async fn tls_is_refused_unless_the_server_offers_it_with_a_certificate_that_is_t
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 
-    // The password proves itself with the channel: whoever stood in the middle could not pass it on.
+    // The password proves itself with the channel: whoever stood in the middle could not pass it
+    // on.
     server.sql(&url, "CREATE ROLE over_tls LOGIN PASSWORD 'hunter2' SUPERUSER");
     server.allow("hostssl all over_tls all scram-sha-256");
     let as_role = by_name.replace("postgres@", "over_tls:hunter2@");

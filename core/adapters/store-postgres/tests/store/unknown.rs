@@ -1,4 +1,5 @@
-//! A connection that breaks: a read is asked again, a commit is unknown, and the record that only it writes tells.
+//! A connection that breaks: a read is asked again, a commit is unknown, and the record that only
+//! it writes tells.
 
 use std::sync::Arc;
 

@@ -39,7 +39,8 @@ pub async fn ids(store: &impl Store) -> Vec<String> {
     all(store).await.unwrap().into_iter().map(|record| record.key.id).collect()
 }
 
-/// Runs SQL in another process, with a copy of SQLite that is not ours. Returns what the statements yield, one row a line.
+/// Runs SQL in another process, with a copy of SQLite that is not ours. Returns what the statements
+/// yield, one row a line.
 pub fn other_process(database: &Path, sql: &str) -> Option<String> {
     const SCRIPT: &str = "
 import sqlite3, sys

@@ -4,14 +4,14 @@ use super::execute::load_intake;
 use super::plan::{self, Plan, PlanInput};
 use super::same_email;
 use crate::calls::Context;
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::contact_review::{contact_is_gone, known_name_agrees};
 use crate::domain::{Confidential, DocumentKey, DocumentRef, FirmId, Intake, MatterId};
 use crate::error::Result;
 use crate::inbound::status::is_gone;
+use crate::links::link_record::{DocumentRecord, LinkRecord};
 use crate::links::names::Name;
-use crate::links::things::{DocumentThing, Thing};
-use crate::links::{LinkState, things};
+use crate::links::{LinkState, link_record};
 use crate::settings;
 use crate::settings::PracticeAreas;
 
@@ -23,17 +23,18 @@ pub(crate) struct EmailDigests {
     pub former: Vec<String>,
 }
 
-pub(crate) async fn plan(ctx: &Context, links: &Links, intake: &Intake) -> Result<Plan> {
-    let firm = &links.firm;
-    let contact = ctx.journal.get::<Thing>(&things::contact_key(links, &intake.client.id)).await?;
-    let matter = ctx.journal.get::<Thing>(&things::matter_key(links, &intake.matter.id)).await?;
+pub(crate) async fn plan(ctx: &Context, scope: &AccountScope, intake: &Intake) -> Result<Plan> {
+    let firm = &scope.firm;
+    let contact = ctx.repository.get::<LinkRecord>(&link_record::contact_key(scope, &intake.client.id)).await?;
+    let matter = ctx.repository.get::<LinkRecord>(&link_record::matter_key(scope, &intake.matter.id)).await?;
     let (mut documents, mut lengths) = (Vec::new(), Vec::new());
-    let known = things::documents_of(&ctx.journal, links, &intake.matter.id).await?;
+    let known = link_record::documents_of(&ctx.repository, scope, &intake.matter.id).await?;
     for document in &intake.documents {
         let key = intake.key_of(document);
-        let state = DocumentThing::state(known.get(&key.to_string()));
+        let state = DocumentRecord::state(known.get(&key.to_string()));
         let document = DocumentRef { firm: firm.clone(), key };
-        // Only what would be uploaded is looked at; a file that cannot be read is the step's failure, not the plan's.
+        // Only what would be uploaded is looked at; a file that cannot be read is the step's
+        // failure, not the plan's.
         let len = match state {
             LinkState::Unknown => {
                 let stat = ctx.intake.stat(&document).await;
@@ -44,20 +45,20 @@ pub(crate) async fn plan(ctx: &Context, links: &Links, intake: &Intake) -> Resul
         documents.push(state);
         lengths.push(len);
     }
-    let areas = PracticeAreas::load(&ctx.journal, firm).await?;
-    let (mut contact, mut matter) = (Thing::state(contact.as_ref()), Thing::state(matter.as_ref()));
+    let areas = PracticeAreas::load(&ctx.repository, firm).await?;
+    let (mut contact, mut matter) = (LinkRecord::state(contact.as_ref()), LinkRecord::state(matter.as_ref()));
     if let LinkState::Linked(clio) = contact
-        && contact_is_gone(&ctx.journal, links, clio).await?.is_some()
+        && contact_is_gone(&ctx.repository, scope, clio).await?.is_some()
     {
         contact = LinkState::Gone(clio);
     }
     if let LinkState::Linked(clio) = matter
-        && is_gone(&ctx.journal, links, clio).await?
+        && is_gone(&ctx.repository, scope, clio).await?
     {
         matter = LinkState::Gone(clio);
     }
     let same_email = match contact {
-        LinkState::Unknown => same_email(ctx, links, intake).await?,
+        LinkState::Unknown => same_email(ctx, scope, intake).await?,
         _ => LinkState::Unknown,
     };
     Ok(plan::plan(&PlanInput {
@@ -67,7 +68,7 @@ pub(crate) async fn plan(ctx: &Context, links: &Links, intake: &Intake) -> Resul
         matter,
         documents: &documents,
         lengths: &lengths,
-        settings: &settings::load(&ctx.journal, firm).await?,
+        settings: &settings::load(&ctx.repository, firm).await?,
         areas: areas.as_ref().map(|stored| stored.value.areas.as_slice()),
     }))
 }
@@ -75,31 +76,31 @@ pub(crate) async fn plan(ctx: &Context, links: &Links, intake: &Intake) -> Resul
 /// What a run of this matter would do now. Makes no call to Clio and changes nothing.
 pub(crate) async fn plan_matter(ctx: &Context, firm: &FirmId, matter: &MatterId) -> Result<Plan> {
     let intake = load_intake(ctx, firm, matter).await?;
-    plan(ctx, &Links::current(&ctx.journal, firm).await?, &intake).await
+    plan(ctx, &AccountScope::current(&ctx.repository, firm).await?, &intake).await
 }
 
 /// Documents that were being published and that the intake does not name any more.
-pub(crate) async fn orphans(ctx: &Context, links: &Links, intake: &Intake) -> Result<Vec<DocumentKey>> {
+pub(crate) async fn orphans(ctx: &Context, scope: &AccountScope, intake: &Intake) -> Result<Vec<DocumentKey>> {
     let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
-    let known = things::documents_of(&ctx.journal, links, &intake.matter.id).await?;
+    let known = link_record::documents_of(&ctx.repository, scope, &intake.matter.id).await?;
     let open = known.into_iter().filter(|(key, stored)| {
-        matches!(&stored.value, DocumentThing::Intent(intent) if intent.finishing.is_some()) && !named.contains(key)
+        matches!(&stored.value, DocumentRecord::Intent(intent) if intent.finishing.is_some()) && !named.contains(key)
     });
     open.map(|(key, _)| DocumentKey::parse(&key)).collect()
 }
 
-async fn same_email(ctx: &Context, links: &Links, intake: &Intake) -> Result<LinkState> {
-    let Some(email) = email_digests(ctx, &links.firm, intake).await? else { return Ok(LinkState::Unknown) };
+async fn same_email(ctx: &Context, scope: &AccountScope, intake: &Intake) -> Result<LinkState> {
+    let Some(email) = email_digests(ctx, &scope.firm, intake).await? else { return Ok(LinkState::Unknown) };
     let client = &intake.client;
     let name = Name::new(client.first_name.expose(), client.last_name.expose());
-    for speaker in same_email::speakers(ctx, links, &email).await?.clients {
-        let thing = ctx.journal.get::<Thing>(&things::contact_key(links, &speaker)).await?;
-        match Thing::state(thing.as_ref()) {
+    for canonical in same_email::canonical_contacts(ctx, scope, &email).await?.clients {
+        let link_record = ctx.repository.get::<LinkRecord>(&link_record::contact_key(scope, &canonical)).await?;
+        match LinkRecord::state(link_record.as_ref()) {
             LinkState::Unknown => {}
             LinkState::InDoubt => return Ok(LinkState::InDoubt),
             // Of another name: Clio is asked.
             LinkState::Linked(clio) | LinkState::Gone(clio) => {
-                if known_name_agrees(&ctx.journal, &ctx.keyring, links, clio, &name).await? == Some(true) {
+                if known_name_agrees(&ctx.repository, &ctx.keyring, scope, clio, &name).await? == Some(true) {
                     return Ok(LinkState::Linked(clio));
                 }
             }

@@ -1,29 +1,29 @@
 //! What the token may read: the cheapest list call per resource, made once when a firm connects.
 //!
-//! The answers tell a missing permission of the app (a whole resource is closed) from a role of the user (a record is), and a Clio plan
-//! without API access (everything is closed).
+//! The answers tell a missing permission of the app (a whole resource is closed) from a role of the
+//! user (a record is), and a Clio plan without API access (everything is closed).
 
 use super::request::{ApiRequest, Path, Resource};
 
 /// Contacts can be listed.
 #[must_use]
 pub fn contacts() -> ApiRequest<()> {
-    probe(Resource::Contacts)
+    lookup(Resource::Contacts)
 }
 
 /// Matters can be listed.
 #[must_use]
 pub fn matters() -> ApiRequest<()> {
-    probe(Resource::Matters)
+    lookup(Resource::Matters)
 }
 
 /// Documents can be listed.
 #[must_use]
 pub fn documents() -> ApiRequest<()> {
-    probe(Resource::Documents)
+    lookup(Resource::Documents)
 }
 
-fn probe(resource: Resource) -> ApiRequest<()> {
+fn lookup(resource: Resource) -> ApiRequest<()> {
     let path = Path::new(&format!("{}.json", resource.name()));
-    ApiRequest::probe(resource, path.with("fields", "id").with("limit", "1"))
+    ApiRequest::lookup(resource, path.with("fields", "id").with("limit", "1"))
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::Serialize;
 
-use super::journal::encode;
+use super::repository::encode;
 use super::{AuditEntry, Event};
 use crate::domain::FirmId;
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::ports::{Expect, Key, Record, Version, Write};
 
 /// Records, audit entries and outbox events of one commit, all of one firm.
 #[derive(Clone, Debug)]
-pub struct Unit {
+pub struct Transaction {
     firm: FirmId,
     id: String,
     writes: Vec<Write>,
@@ -20,7 +20,7 @@ pub struct Unit {
     events: Vec<Event>,
 }
 
-impl Unit {
+impl Transaction {
     pub(crate) fn new(firm: FirmId, id: String) -> Self {
         Self { firm, id, writes: Vec::new(), audits: Vec::new(), events: Vec::new() }
     }
@@ -31,7 +31,7 @@ impl Unit {
         &self.firm
     }
 
-    /// The unit's own id; versions and audit entries derive from it.
+    /// The transaction's own id; versions and audit entries derive from it.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -61,8 +61,9 @@ impl Unit {
         Ok(version)
     }
 
-    /// Writes a record again as it is, due this long after the commit: whoever sees it next knows no more of it than this.
-    pub fn put_off(&mut self, record: &Record, wait: Duration) -> Version {
+    /// Writes a record again as it is, due this long after the commit: whoever sees it next knows
+    /// no more of it than this.
+    pub fn defer(&mut self, record: &Record, wait: Duration) -> Version {
         let version = Version(format!("{}.{}", self.id, self.writes.len()));
         self.writes.push(Write::Put {
             key: record.key.clone(),

@@ -1,4 +1,5 @@
-//! A failure that lasts is told when it begins, changes and ends, not at each look: an office's full disk must not be filled by the log of a night.
+//! A failure that lasts is told when it begins, changes and ends, not at each look: an office's
+//! full disk must not be filled by the log of a night.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,9 +8,9 @@ use crate::error::{Code, Result};
 
 /// What fails now, by name.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<BTreeMap<String, Code>>);
+pub(crate) struct FailureLog(Mutex<BTreeMap<String, Code>>);
 
-impl Told {
+impl FailureLog {
     /// Notes what came of something that is done over and over.
     pub(crate) fn note<T>(&self, name: &str, what: &'static str, outcome: &Result<T>) {
         match outcome {
@@ -25,7 +26,8 @@ impl Told {
         }
     }
 
-    /// Notes a failure, for a caller with words of its own. Gives whether it is to be told: it did not fail before, or otherwise.
+    /// Notes a failure, for a caller with words of its own. Gives whether it is to be told: it did
+    /// not fail before, or otherwise.
     pub(crate) fn is_news(&self, name: impl Into<String>, code: Code) -> bool {
         self.failing().insert(name.into(), code) != Some(code)
     }
@@ -56,15 +58,15 @@ mod tests {
         });
         let failed = |code| Err::<(), _>(Error::new(code));
         tracing::dispatcher::with_default(&dispatch, || {
-            let told = Told::default();
-            told.note("jobs", "looking for jobs", &Ok(()));
+            let failures = FailureLog::default();
+            failures.note("jobs", "looking for jobs", &Ok(()));
             for _ in 0..10_000 {
-                told.note("jobs", "looking for jobs", &failed(Code::StoreFailed));
-                told.note("other", "looking for chores", &Ok(()));
+                failures.note("jobs", "looking for jobs", &failed(Code::StoreFailed));
+                failures.note("other", "looking for maintenance tasks", &Ok(()));
             }
-            told.note("jobs", "looking for jobs", &failed(Code::StoreCorrupt));
-            told.note("jobs", "looking for jobs", &Ok(()));
-            told.note("jobs", "looking for jobs", &Ok(()));
+            failures.note("jobs", "looking for jobs", &failed(Code::StoreCorrupt));
+            failures.note("jobs", "looking for jobs", &Ok(()));
+            failures.note("jobs", "looking for jobs", &Ok(()));
         });
         assert_eq!(
             *lines.lock().unwrap(),

@@ -7,14 +7,15 @@
 //! | all lists 403 | the plan has no API access (no Clio page ties it to a plan, so it is seen here) |
 //! | anything else that is no answer | the error itself; a firewall's page says nothing about plans |
 //!
-//! The authorization code is spent by now, so what passes (an outage, a rate limit) is tried again for as long as a person before a browser may wait.
+//! The authorization code is spent by now, so what passes (an outage, a rate limit) is tried again
+//! for as long as a person before a browser may wait.
 
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::calls::retry::Schedule;
 use crate::clio::{
-    AccessToken, Answered, ApiRequest, CallError, CallLimits, ClioApi, Outcome, RateWindow, practice_areas, probe,
+    AccessToken, Answered, ApiRequest, CallError, CallLimits, ClioApi, RateWindow, SendOutcome, lookup, practice_areas,
     users,
 };
 use crate::connection::record::{ClioAccount, ClioUser, Readable};
@@ -31,7 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const MOST_PAGES: usize = 100;
 
 /// What was found.
-pub(crate) struct Survey {
+pub(crate) struct ConnectionCheck {
     pub account: Option<ClioAccount>,
     pub user: Option<ClioUser>,
     pub readable: Readable,
@@ -45,14 +46,14 @@ pub(crate) struct Survey {
 ///
 /// # Errors
 /// [`Code::PlanWithoutApi`], or what kept Clio from answering.
-pub(crate) async fn take(clio: &ClioApi, token: &AccessToken, runtime: &dyn Runtime) -> Result<Survey> {
+pub(crate) async fn take(clio: &ClioApi, token: &AccessToken, runtime: &dyn Runtime) -> Result<ConnectionCheck> {
     let asks = Asks { clio, token, runtime, rate: Mutex::default() };
     let mut advice = Vec::new();
     let who = asks.unless_forbidden(&users::who_am_i(), &mut advice).await?;
     let readable = Readable {
-        contacts: asks.unless_forbidden(&probe::contacts(), &mut advice).await?.is_some(),
-        matters: asks.unless_forbidden(&probe::matters(), &mut advice).await?.is_some(),
-        documents: asks.unless_forbidden(&probe::documents(), &mut advice).await?.is_some(),
+        contacts: asks.unless_forbidden(&lookup::contacts(), &mut advice).await?.is_some(),
+        matters: asks.unless_forbidden(&lookup::matters(), &mut advice).await?.is_some(),
+        documents: asks.unless_forbidden(&lookup::documents(), &mut advice).await?.is_some(),
     };
     if readable == (Readable { contacts: false, matters: false, documents: false }) {
         return Err(Code::PlanWithoutApi.into());
@@ -85,7 +86,7 @@ pub(crate) async fn take(clio: &ClioApi, token: &AccessToken, runtime: &dyn Runt
         advice.push(Code::AppPermissionMissing);
     }
     let rate = *asks.rate();
-    Ok(Survey { account, user, readable, advice, areas, rate })
+    Ok(ConnectionCheck { account, user, readable, advice, areas, rate })
 }
 
 struct Asks<'a> {
@@ -106,7 +107,7 @@ impl Asks<'_> {
             };
             let wait = match failure.error.retry() {
                 Retry::After(wait) if wait <= LONGEST_WAIT => wait,
-                Retry::Retry | Retry::ProbeFirst => schedule.next_wait(self.runtime).map_err(CallError::not_sent)?,
+                Retry::Retry | Retry::LookupFirst => schedule.next_wait(self.runtime).map_err(CallError::not_sent)?,
                 Retry::Never | Retry::RefreshThenRetry | Retry::After(_) => return Err(failure),
             };
             self.runtime.sleep(wait).await;
@@ -130,13 +131,15 @@ impl Asks<'_> {
         self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer, or `None` if Clio itself says that this may not be read; then `advice` tells what to correct.
+    /// The answer, or `None` if Clio itself says that this may not be read; then `advice` tells
+    /// what to correct.
     async fn unless_forbidden<A>(&self, request: &ApiRequest<A>, advice: &mut Vec<Code>) -> Result<Option<A>> {
         match self.ask(request).await {
             Ok(answered) => Ok(Some(answered.value)),
-            // Clio says one thing for both causes; a resource that cannot even be listed is closed to the app or to the plan. A 403
-            // that is not Clio's own (a proxy's) tells nothing about either.
-            Err(failure) if failure.outcome == Outcome::Refused && is_forbidden(&failure.error) => {
+            // Clio says one thing for both causes; a resource that cannot even be listed is closed
+            // to the app or to the plan. A 403 that is not Clio's own (a proxy's) tells nothing
+            // about either.
+            Err(failure) if failure.outcome == SendOutcome::Rejected && is_forbidden(&failure.error) => {
                 if !advice.contains(&Code::AppPermissionMissing) {
                     advice.push(Code::AppPermissionMissing);
                 }

@@ -1,15 +1,18 @@
-//! Reading records, and committing units whatever the store answers.
+//! Reading records, and committing transactions whatever the store answers.
 //!
-//! **Problem.** A commit can end in three ways: done, conflict, and *unknown* (the connection to the database broke).
-//! A caller that takes unknown for failure does things twice; one that takes it for success loses them.
+//! **Problem.** A commit can end in three ways: done, conflict, and *unknown* (the connection to
+//! the database broke). A caller that takes unknown for failure does things twice; one that takes
+//! it for success loses them.
 //!
-//! **Model.** Every put carries a version that nobody else mints, and an audit entry is never overwritten. So after an
-//! error the journal reads back the unit's witness (its audit entry, else its first put): our version there means that the commit landed;
-//! otherwise the *same* commit, with the same versions and expectations, is tried again. Should the first one land in between, the second
-//! conflicts, and the witness tells.
+//! **Model.** Every put carries a version that nobody else makes, and an audit entry is never
+//! overwritten. So after an error the repository reads back the transaction's commit marker (its
+//! audit entry, else its first put): our version there means that the commit landed; otherwise the
+//! *same* commit, with the same versions and expectations, is tried again. Should the first one
+//! land in between, the second conflicts, and the commit marker tells.
 //!
-//! **Hot records.** The audit chain's head and the outbox counters are read and written by the journal, not by callers. When a
-//! conflict comes from them alone, the unit is built again on their new state; any other conflict is the caller's.
+//! **Hot records.** The audit chain's head and the outbox counters are read and written by the
+//! repository, not by callers. When a conflict comes from them alone, the transaction is built
+//! again on their new state; any other conflict is the caller's.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -17,40 +20,42 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Unit, audit, outbox};
+use super::{Transaction, audit, outbox};
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
+use crate::failure_log::FailureLog;
 use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
-use crate::told::Told;
 
-/// How often one unit is built again because the chain head or a counter moved. Each time somebody else's commit succeeded.
+/// How often one transaction is built again because the chain head or a counter moved. Each time
+/// somebody else's commit succeeded.
 const MOST_REBUILDS: usize = 100;
 /// How often a commit of unknown outcome is tried again.
 const MOST_REDOS: usize = 3;
 
-/// How often a change is built again because somebody else was faster. Each time somebody else's commit succeeded.
-const MOST_TURNS: usize = 100;
+/// How often a change is built again because somebody else was faster. Each time somebody else's
+/// commit succeeded.
+const MOST_ATTEMPTS: usize = 100;
 
 /// What one try at a change came to.
 #[derive(Debug)]
-pub enum Turn<R> {
-    /// The unit is to be committed.
-    Commit(Unit, R),
+pub enum Change<R> {
+    /// The transaction is to be committed.
+    Commit(Transaction, R),
     /// There is nothing to commit.
     Leave(R),
 }
 
 /// Reads and commits typed records.
 #[derive(Clone, Debug)]
-pub struct Journal {
+pub struct Repository {
     store: Arc<dyn Store>,
     runtime: Arc<dyn Runtime>,
-    told: Arc<Told>,
+    failures: Arc<FailureLog>,
 }
 
 /// A record with its decoded body.
 #[derive(Clone, Debug)]
-pub struct Stored<T> {
+pub struct Versioned<T> {
     /// The decoded body.
     pub value: T,
     /// The version to expect when writing over it.
@@ -59,22 +64,22 @@ pub struct Stored<T> {
     pub due_at: Option<Timestamp>,
 }
 
-impl Journal {
-    /// A journal over a store.
+impl Repository {
+    /// A repository over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, runtime: Arc<dyn Runtime>) -> Self {
-        Self { store, runtime, told: Arc::default() }
+        Self { store, runtime, failures: Arc::default() }
     }
 
-    /// The runtime that mints ids and versions.
+    /// The runtime that makes ids and versions.
     #[must_use]
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.runtime
     }
 
     /// What fails now in this process, so that it is told once.
-    pub(crate) fn told(&self) -> &Told {
-        &self.told
+    pub(crate) fn failures(&self) -> &FailureLog {
+        &self.failures
     }
 
     /// The store beneath.
@@ -94,19 +99,19 @@ impl Journal {
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string())
     }
 
-    /// An empty unit for one firm.
+    /// An empty transaction for one firm.
     ///
     /// # Errors
     /// [`Code::RuntimeFailed`].
-    pub fn unit(&self, firm: &FirmId) -> Result<Unit> {
-        Ok(Unit::new(firm.clone(), self.new_id()?))
+    pub fn transaction(&self, firm: &FirmId) -> Result<Transaction> {
+        Ok(Transaction::new(firm.clone(), self.new_id()?))
     }
 
     /// The record of this key, decoded.
     ///
     /// # Errors
     /// [`Code::StoreFailed`], or [`Code::StoreCorrupt`] when the body cannot be decoded.
-    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Stored<T>>> {
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Versioned<T>>> {
         self.store.get(key).await?.map(decode).transpose()
     }
 
@@ -119,7 +124,7 @@ impl Journal {
         firm: &FirmId,
         collection: &'static str,
         prefix: &str,
-    ) -> Result<Vec<(String, Stored<T>)>> {
+    ) -> Result<Vec<(String, Versioned<T>)>> {
         const PAGE: usize = 500;
         let mut found = Vec::new();
         let mut from = prefix.to_owned();
@@ -153,22 +158,24 @@ impl Journal {
         }
     }
 
-    /// Commits everything in the unit, or nothing.
+    /// Commits everything in the transaction, or nothing.
     ///
     /// # Errors
-    /// [`Code::StoreFailed`]: unknown whether it landed, even after reading back. The unit's expectations make it safe to do the work again.
-    pub async fn commit(&self, unit: &Unit) -> Result<Commit> {
+    /// [`Code::StoreFailed`]: unknown whether it landed, even after reading back. The transaction's
+    /// expectations make it safe to do the work again.
+    pub async fn commit(&self, transaction: &Transaction) -> Result<Commit> {
         let mut seen = None;
         for _ in 0..MOST_REBUILDS {
-            let mut writes = unit.writes().to_vec();
+            let mut writes = transaction.writes().to_vec();
             let mut hot = Vec::new();
-            hot.extend(audit::append(self, unit, &mut writes).await?);
-            hot.extend(outbox::append(self, unit, &mut writes).await?);
-            // The same hot state as in the last try: the conflict is about the caller's own expectations.
+            hot.extend(audit::append(self, transaction, &mut writes).await?);
+            hot.extend(outbox::append(self, transaction, &mut writes).await?);
+            // The same hot state as in the last try: the conflict is about the caller's own
+            // expectations.
             if seen.as_ref() == Some(&hot) {
                 return Ok(Commit::Conflict);
             }
-            match self.commit_known(&writes, witness(&writes)).await? {
+            match self.commit_known(&writes, commit_marker(&writes)).await? {
                 Commit::Done { at } => return Ok(Commit::Done { at }),
                 Commit::Conflict if hot.is_empty() => return Ok(Commit::Conflict),
                 Commit::Conflict => seen = Some(hot),
@@ -177,22 +184,24 @@ impl Journal {
         Err(Error::new(Code::StoreConflict).with("reason", "chain_head_contended"))
     }
 
-    /// Changes the record of this key: `change` gets what is there and the unit to write into, and says whether the unit is to be
-    /// committed. It is asked again, with what is there then, whenever somebody else was faster.
+    /// Changes the record of this key: `change` gets what is there and the transaction to write
+    /// into, and says whether the transaction is to be committed. It is asked again, with what
+    /// is there then, whenever somebody else was faster.
     ///
     /// # Errors
-    /// Those of `change`, as [`commit`](Self::commit), and [`Code::StoreConflict`] if somebody else is faster all the time.
-    pub async fn update<T, R, F>(&self, key: &Key, change: impl Fn(Option<Stored<T>>, Unit) -> F) -> Result<R>
+    /// Those of `change`, as [`commit`](Self::commit), and [`Code::StoreConflict`] if somebody else
+    /// is faster all the time.
+    pub async fn update<T, R, F>(&self, key: &Key, change: impl Fn(Option<Versioned<T>>, Transaction) -> F) -> Result<R>
     where
         T: DeserializeOwned,
-        F: Future<Output = Result<Turn<R>>>,
+        F: Future<Output = Result<Change<R>>>,
     {
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MOST_ATTEMPTS {
             let current = self.get::<T>(key).await?;
-            match change(current, self.unit(&key.firm)?).await? {
-                Turn::Leave(result) => return Ok(result),
-                Turn::Commit(unit, result) => {
-                    if matches!(self.commit(&unit).await?, Commit::Done { .. }) {
+            match change(current, self.transaction(&key.firm)?).await? {
+                Change::Leave(result) => return Ok(result),
+                Change::Commit(transaction, result) => {
+                    if matches!(self.commit(&transaction).await?, Commit::Done { .. }) {
                         return Ok(result);
                     }
                 }
@@ -205,28 +214,28 @@ impl Journal {
     ///
     /// # Errors
     /// As [`commit`](Self::commit), and [`Code::StoreConflict`].
-    pub async fn commit_or_conflict(&self, unit: &Unit) -> Result<Timestamp> {
-        match self.commit(unit).await? {
+    pub async fn commit_or_conflict(&self, transaction: &Transaction) -> Result<Timestamp> {
+        match self.commit(transaction).await? {
             Commit::Done { at } => Ok(at),
             Commit::Conflict => Err(Error::new(Code::StoreConflict)),
         }
     }
 
-    async fn commit_known(&self, writes: &[Write], witness: Option<(Key, Version)>) -> Result<Commit> {
+    async fn commit_known(&self, writes: &[Write], commit_marker: Option<(Key, Version)>) -> Result<Commit> {
         let mut doubt = false;
         let mut last = Error::new(Code::StoreFailed);
         for attempt in 0..=MOST_REDOS {
             match self.store.commit(writes).await {
-                Ok(Commit::Conflict) if doubt && self.landed(witness.as_ref()).await? => {
+                Ok(Commit::Conflict) if doubt && self.landed(commit_marker.as_ref()).await? => {
                     return Ok(Commit::Done { at: self.store_now().await? });
                 }
                 Ok(outcome) => return Ok(outcome),
-                Err(error) if witness.is_none() || error.code() == Code::StoreTampered => return Err(error),
+                Err(error) if commit_marker.is_none() || error.code() == Code::StoreTampered => return Err(error),
                 Err(error) => {
                     doubt = true;
                     last = error;
                     self.runtime.sleep(Duration::from_millis(20 << attempt)).await;
-                    if self.landed(witness.as_ref()).await? {
+                    if self.landed(commit_marker.as_ref()).await? {
                         return Ok(Commit::Done { at: self.store_now().await? });
                     }
                 }
@@ -235,14 +244,15 @@ impl Journal {
         Err(last)
     }
 
-    async fn landed(&self, witness: Option<&(Key, Version)>) -> Result<bool> {
-        let Some((key, version)) = witness else { return Ok(false) };
+    async fn landed(&self, commit_marker: Option<&(Key, Version)>) -> Result<bool> {
+        let Some((key, version)) = commit_marker else { return Ok(false) };
         Ok(self.store.get(key).await?.is_some_and(|record| record.version == *version))
     }
 }
 
-/// The put that tells whether a commit landed: an audit entry if there is one, because nothing writes over it.
-fn witness(writes: &[Write]) -> Option<(Key, Version)> {
+/// The put that tells whether a commit landed: an audit entry if there is one, because nothing
+/// writes over it.
+fn commit_marker(writes: &[Write]) -> Option<(Key, Version)> {
     let puts = || {
         writes.iter().filter_map(|write| match write {
             Write::Put { key, version, expect, .. } => Some((key, version, expect)),
@@ -256,11 +266,11 @@ fn witness(writes: &[Write]) -> Option<(Key, Version)> {
         .map(|(key, version, _)| (key.clone(), version.clone()))
 }
 
-fn decode<T: DeserializeOwned>(record: Record) -> Result<Stored<T>> {
+fn decode<T: DeserializeOwned>(record: Record) -> Result<Versioned<T>> {
     let value = serde_json::from_str(&record.body).map_err(|error| {
         Error::new(Code::StoreCorrupt).with("collection", record.key.collection).with("column", error.column())
     })?;
-    Ok(Stored { value, version: record.version, due_at: record.due_at })
+    Ok(Versioned { value, version: record.version, due_at: record.due_at })
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<String> {

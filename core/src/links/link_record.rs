@@ -1,16 +1,17 @@
-//! The records of the things that are synced: first an intent, then a link, under one key, in the set of the Clio account (`connection/link_set.rs`).
+//! The records of the things that are synced: first an intent, then a link, under one key, in the
+//! set of the Clio account (`connection/link_set.rs`).
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Links;
+use crate::connection::AccountScope;
 use crate::domain::report::Note;
 use crate::domain::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId, Timestamp};
 use crate::error::{Failure, Result};
 use crate::ports::{Key, Order, Record, Scan, Version};
-use crate::store::{Journal, Stored};
+use crate::store::{Repository, Versioned};
 
 pub(crate) const CONTACTS: &str = "contact";
 pub(crate) const MATTERS: &str = "matter";
@@ -34,14 +35,15 @@ pub enum LinkState {
 /// `contact/<client>`, `matter/<matter>`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub(crate) enum Thing {
+pub(crate) enum LinkRecord {
     /// Being created; in doubt if nobody is at it.
     Intent(Intent),
     /// In Clio.
     Link(Link),
 }
 
-/// What is being created. The record's due time is when it is quiet: what it creates is created before that. Without one it is quiet, and listed, since long.
+/// What is being created. The record's due time is when it is settled: what it creates is created
+/// before that. Without one it is settled, and listed, since long.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Intent {
     /// The natural key exactly as it was sent, sealed.
@@ -51,8 +53,10 @@ pub(crate) struct Intent {
     /// When it was made, on Clio's clock, if any answer of Clio's had been seen by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clio_at: Option<Timestamp>,
-    /// How long after its commit it is due. So its record tells when that was, on the one clock that all processes share.
-    pub quiet_ms: u64,
+    /// How long after its commit it is due. So its record tells when that was, on the one clock
+    /// that all processes share.
+    #[serde(rename = "quiet_ms")]
+    pub late_window_ms: u64,
     /// That commit's time, once the record's due time is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committed_at: Option<Timestamp>,
@@ -70,7 +74,8 @@ pub(crate) struct Intent {
     /// What was answered to its request, if that left it in doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Box<Failure>>,
-    /// Nothing is being created: it stands for the question whether one of the contacts of an address is the client's.
+    /// Nothing is being created: it stands for the question whether one of the contacts of an
+    /// address is the client's.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub question: bool,
 }
@@ -98,7 +103,8 @@ pub enum Decision {
         /// Its id.
         clio: ClioId,
     },
-    /// None of the candidates is: create a new one, as soon as it is certain that nothing else comes.
+    /// None of the candidates is: create a new one, as soon as it is certain that nothing else
+    /// comes.
     Create,
 }
 
@@ -121,7 +127,8 @@ impl Chosen {
 }
 
 impl Intent {
-    /// Whether it stands for one that the store lost. Then what was sent is not known either: the intake may have been another when it was.
+    /// Whether it stands for one that the store lost. Then what was sent is not known either: the
+    /// intake may have been another when it was.
     pub(crate) fn is_recovered(&self) -> bool {
         self.sends == 0
     }
@@ -132,7 +139,7 @@ impl Intent {
             sealed: String::new(),
             connection,
             clio_at: None,
-            quiet_ms: 0,
+            late_window_ms: 0,
             committed_at: None,
             sends: 0,
             rounds: 0,
@@ -151,7 +158,8 @@ impl Intent {
         }
     }
 
-    /// Takes in an admin's answer about some candidates. What was said not to be it before still is not.
+    /// Takes in an admin's answer about some candidates. What was said not to be it before still is
+    /// not.
     pub(crate) fn decide(&mut self, decision: Decision, candidates: &[ClioId]) {
         let mut not = match self.decision.take() {
             Some(Decided::Create { not } | Decided::Link(Chosen { not, .. })) => not,
@@ -180,9 +188,10 @@ impl Intent {
     }
 }
 
-/// When an intent was made, on the store's clock. Its record's due time tells, unless that was written anew.
+/// When an intent was made, on the store's clock. Its record's due time tells, unless that was
+/// written anew.
 pub(crate) fn committed_at(intent: &Intent, due_at: Option<Timestamp>) -> Timestamp {
-    let due = || due_at.map(|due| due - Duration::from_millis(intent.quiet_ms));
+    let due = || due_at.map(|due| due - Duration::from_millis(intent.late_window_ms));
     intent.committed_at.or_else(due).unwrap_or(Timestamp(0))
 }
 
@@ -215,7 +224,7 @@ pub(crate) enum How {
 /// `document/<matter>/<document>/<upload>`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub(crate) enum DocumentThing {
+pub(crate) enum DocumentRecord {
     /// Being sent.
     Intent(DocumentIntent),
     /// In Clio.
@@ -258,29 +267,29 @@ pub(crate) struct Owner {
     pub owner: String,
 }
 
-pub(crate) fn contact_key(links: &Links, client: &ClientId) -> Key {
-    links.key(CONTACTS, client)
+pub(crate) fn contact_key(scope: &AccountScope, client: &ClientId) -> Key {
+    scope.key(CONTACTS, client)
 }
 
-pub(crate) fn email_key(links: &Links, digest: &str) -> Key {
-    links.key("contact-key", digest)
+pub(crate) fn email_key(scope: &AccountScope, digest: &str) -> Key {
+    scope.key("contact-key", digest)
 }
 
-pub(crate) fn matter_key(links: &Links, matter: &MatterId) -> Key {
-    links.key(MATTERS, matter)
+pub(crate) fn matter_key(scope: &AccountScope, matter: &MatterId) -> Key {
+    scope.key(MATTERS, matter)
 }
 
-pub(crate) fn document_key(links: &Links, document: &DocumentKey) -> Key {
-    links.key(DOCUMENTS, document)
+pub(crate) fn document_key(scope: &AccountScope, document: &DocumentKey) -> Key {
+    scope.key(DOCUMENTS, document)
 }
 
-pub(crate) fn owner_key(links: &Links, kind: &str, id: ClioId) -> Key {
-    links.key(OWNERS, format_args!("{kind}/{id}"))
+pub(crate) fn owner_key(scope: &AccountScope, kind: &str, id: ClioId) -> Key {
+    scope.key(OWNERS, format_args!("{kind}/{id}"))
 }
 
-impl Thing {
-    pub(crate) fn state(thing: Option<&Stored<Self>>) -> LinkState {
-        match thing.map(|stored| &stored.value) {
+impl LinkRecord {
+    pub(crate) fn state(link_record: Option<&Versioned<Self>>) -> LinkState {
+        match link_record.map(|stored| &stored.value) {
             None => LinkState::Unknown,
             Some(Self::Intent(_)) => LinkState::InDoubt,
             Some(Self::Link(link)) => LinkState::Linked(link.clio),
@@ -288,9 +297,9 @@ impl Thing {
     }
 }
 
-impl DocumentThing {
-    pub(crate) fn state(thing: Option<&Stored<Self>>) -> LinkState {
-        match thing.map(|stored| &stored.value) {
+impl DocumentRecord {
+    pub(crate) fn state(link_record: Option<&Versioned<Self>>) -> LinkState {
+        match link_record.map(|stored| &stored.value) {
             None => LinkState::Unknown,
             Some(Self::Intent(_)) => LinkState::InDoubt,
             Some(Self::Link(link)) => LinkState::Linked(link.clio),
@@ -299,23 +308,35 @@ impl DocumentThing {
 }
 
 /// The contact in Clio, once it is there.
-pub(crate) async fn linked_contact(journal: &Journal, links: &Links, client: &ClientId) -> Result<Option<ClioId>> {
-    Ok(contact_link(journal, links, client).await?.map(|link| link.clio))
+pub(crate) async fn linked_contact(
+    repository: &Repository,
+    scope: &AccountScope,
+    client: &ClientId,
+) -> Result<Option<ClioId>> {
+    Ok(contact_link(repository, scope, client).await?.map(|link| link.clio))
 }
 
 /// The same with what is known of it.
-pub(crate) async fn contact_link(journal: &Journal, links: &Links, client: &ClientId) -> Result<Option<Link>> {
-    let thing = journal.get::<Thing>(&contact_key(links, client)).await?;
-    Ok(match thing.map(|stored| stored.value) {
-        Some(Thing::Link(link)) => Some(link),
-        Some(Thing::Intent(_)) | None => None,
+pub(crate) async fn contact_link(
+    repository: &Repository,
+    scope: &AccountScope,
+    client: &ClientId,
+) -> Result<Option<Link>> {
+    let link_record = repository.get::<LinkRecord>(&contact_key(scope, client)).await?;
+    Ok(match link_record.map(|stored| stored.value) {
+        Some(LinkRecord::Link(link)) => Some(link),
+        Some(LinkRecord::Intent(_)) | None => None,
     })
 }
 
 /// The matter in Clio, once it is there.
-pub(crate) async fn linked_matter(journal: &Journal, links: &Links, matter: &MatterId) -> Result<Option<ClioId>> {
-    let thing = journal.get::<Thing>(&matter_key(links, matter)).await?;
-    Ok(match Thing::state(thing.as_ref()) {
+pub(crate) async fn linked_matter(
+    repository: &Repository,
+    scope: &AccountScope,
+    matter: &MatterId,
+) -> Result<Option<ClioId>> {
+    let link_record = repository.get::<LinkRecord>(&matter_key(scope, matter)).await?;
+    Ok(match LinkRecord::state(link_record.as_ref()) {
         LinkState::Linked(clio) | LinkState::Gone(clio) => Some(clio),
         LinkState::Unknown | LinkState::InDoubt => None,
     })
@@ -323,56 +344,57 @@ pub(crate) async fn linked_matter(journal: &Journal, links: &Links, matter: &Mat
 
 /// What is known of a matter's documents, by their keys.
 pub(crate) async fn documents_of(
-    journal: &Journal,
-    links: &Links,
+    repository: &Repository,
+    scope: &AccountScope,
     matter: &MatterId,
-) -> Result<BTreeMap<String, Stored<DocumentThing>>> {
-    let prefix = links.id(format_args!("{matter}/"));
-    let all = journal.list(&links.firm, DOCUMENTS, &prefix).await?;
-    Ok(all.into_iter().filter_map(|(id, stored)| Some((links.strip(&id)?.to_owned(), stored))).collect())
+) -> Result<BTreeMap<String, Versioned<DocumentRecord>>> {
+    let prefix = scope.id(format_args!("{matter}/"));
+    let all = repository.list(&scope.firm, DOCUMENTS, &prefix).await?;
+    Ok(all.into_iter().filter_map(|(id, stored)| Some((scope.strip(&id)?.to_owned(), stored))).collect())
 }
 
 /// The documents of a matter that are in Clio, by their keys.
 pub(crate) async fn linked_documents(
-    journal: &Journal,
-    links: &Links,
+    repository: &Repository,
+    scope: &AccountScope,
     matter: &MatterId,
 ) -> Result<BTreeMap<String, ClioId>> {
-    let linked = |stored: Stored<DocumentThing>| match stored.value {
-        DocumentThing::Link(link) => Some(link.clio),
-        DocumentThing::Intent(_) => None,
+    let linked = |stored: Versioned<DocumentRecord>| match stored.value {
+        DocumentRecord::Link(link) => Some(link.clio),
+        DocumentRecord::Intent(_) => None,
     };
-    let known = documents_of(journal, links, matter).await?;
+    let known = documents_of(repository, scope, matter).await?;
     Ok(known.into_iter().filter_map(|(key, stored)| Some((key, linked(stored)?))).collect())
 }
 
-/// Linked matters in Clio after one of them, with their places, by the text of their ids. A place of another set is none.
+/// Linked matters in Clio after one of them, with their places, by the text of their ids. A place
+/// of another set is none.
 pub(crate) async fn linked_matters(
-    journal: &Journal,
-    links: &Links,
+    repository: &Repository,
+    scope: &AccountScope,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<(String, ClioId)>> {
-    let after = after.filter(|after| links.strip(after).is_some());
-    let from = after.map_or_else(|| links.id("matter/"), |after| format!("{after}\0"));
+    let after = after.filter(|after| scope.strip(after).is_some());
+    let from = after.map_or_else(|| scope.id("matter/"), |after| format!("{after}\0"));
     // The character after the slash ends the prefix.
-    let until = Some(links.id("matter0"));
-    let firm = links.firm.clone();
+    let until = Some(scope.id("matter0"));
+    let firm = scope.firm.clone();
     let scan = Scan::Ids { firm, collection: OWNERS, from, until, order: Order::Ascending, limit };
-    let found = journal.store().scan(&scan).await?;
+    let found = repository.store().scan(&scan).await?;
     let place = |record: Record| {
-        let clio = links.strip(&record.key.id)?.strip_prefix("matter/")?.parse().ok().map(ClioId)?;
+        let clio = scope.strip(&record.key.id)?.strip_prefix("matter/")?.parse().ok().map(ClioId)?;
         Some((record.key.id, clio))
     };
     Ok(found.into_iter().filter_map(place).collect())
 }
 
 /// The connections whose data keys seal open intents, in all sets of the firm.
-pub(crate) async fn intents_sealed_with(journal: &Journal, firm: &FirmId) -> Result<Vec<ConnectionId>> {
+pub(crate) async fn intents_sealed_with(repository: &Repository, firm: &FirmId) -> Result<Vec<ConnectionId>> {
     let mut connections = Vec::new();
     for collection in [CONTACTS, MATTERS] {
-        for (_, stored) in journal.list::<Thing>(firm, collection, "").await? {
-            if let Thing::Intent(intent) = stored.value
+        for (_, stored) in repository.list::<LinkRecord>(firm, collection, "").await? {
+            if let LinkRecord::Intent(intent) = stored.value
                 && !intent.question
             {
                 connections.push(intent.connection);
@@ -383,6 +405,11 @@ pub(crate) async fn intents_sealed_with(journal: &Journal, firm: &FirmId) -> Res
 }
 
 /// Whether any link names this Clio record.
-pub(crate) async fn is_owned(journal: &Journal, links: &Links, kind: &str, id: ClioId) -> Result<Option<Version>> {
-    Ok(journal.get::<Owner>(&owner_key(links, kind, id)).await?.map(|stored| stored.version))
+pub(crate) async fn is_owned(
+    repository: &Repository,
+    scope: &AccountScope,
+    kind: &str,
+    id: ClioId,
+) -> Result<Option<Version>> {
+    Ok(repository.get::<Owner>(&owner_key(scope, kind, id)).await?.map(|stored| stored.version))
 }

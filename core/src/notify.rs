@@ -1,4 +1,5 @@
-//! Wakes the workers of this process when a trigger was committed, so that they need not wait for their next look.
+//! Wakes the workers of this process when a trigger was committed, so that they need not wait for
+//! their next look.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -7,30 +8,31 @@ use core::task::{Context, Poll, Waker};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A count of nudges, and who waits for the next.
+/// A count of notifications, and who waits for the next.
 #[derive(Debug, Default)]
-pub(crate) struct Nudge {
+pub(crate) struct Notify {
     count: AtomicU64,
     next_wait: AtomicU64,
     waiting: Mutex<BTreeMap<u64, Waker>>,
 }
 
-impl Nudge {
+impl Notify {
     /// Wakes everybody who waits.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn notify(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
         let waiting = core::mem::take(&mut *self.waiting());
         waiting.into_values().for_each(Waker::wake);
     }
 
-    /// The nudges so far: taken before looking for work, given to [`after`](Self::after), so that none is missed in between.
+    /// The notifications so far: taken before looking for work, given to [`after`](Self::after), so
+    /// that none is missed in between.
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Waits for a nudge after the `seen` ones.
+    /// Waits for a notification after the `seen` ones.
     pub(crate) fn after(&self, seen: u64) -> After<'_> {
-        After { nudge: self, seen, wait: self.next_wait.fetch_add(1, Ordering::Relaxed) }
+        After { notify: self, seen, wait: self.next_wait.fetch_add(1, Ordering::Relaxed) }
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Waker>> {
@@ -41,7 +43,7 @@ impl Nudge {
 /// One wait: one waker, the latest, whatever the executor gives; none once it is over.
 #[derive(Debug)]
 pub(crate) struct After<'a> {
-    nudge: &'a Nudge,
+    notify: &'a Notify,
     seen: u64,
     wait: u64,
 }
@@ -50,18 +52,18 @@ impl Future for After<'_> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.nudge.count() > self.seen {
+        if self.notify.count() > self.seen {
             return Poll::Ready(());
         }
-        self.nudge.waiting().insert(self.wait, context.waker().clone());
-        // A nudge between the look and the lock found nobody waiting.
-        if self.nudge.count() > self.seen { Poll::Ready(()) } else { Poll::Pending }
+        self.notify.waiting().insert(self.wait, context.waker().clone());
+        // A notification between the look and the lock found nobody waiting.
+        if self.notify.count() > self.seen { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 impl Drop for After<'_> {
     fn drop(&mut self) {
-        self.nudge.waiting().remove(&self.wait);
+        self.notify.waiting().remove(&self.wait);
     }
 }
 
@@ -80,16 +82,16 @@ mod tests {
 
     #[test]
     fn a_wait_keeps_one_waker_however_often_it_is_polled_and_none_afterwards() {
-        let nudge = Nudge::default();
+        let notify = Notify::default();
         {
-            let mut wait = pin!(nudge.after(nudge.count()));
+            let mut wait = pin!(notify.after(notify.count()));
             for _ in 0..100 {
                 // An executor may make a new waker for each poll.
                 let waker = Waker::from(Arc::new(Fresh));
                 assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             }
-            assert_eq!(nudge.waiting().len(), 1);
+            assert_eq!(notify.waiting().len(), 1);
         }
-        assert_eq!(nudge.waiting().len(), 0);
+        assert_eq!(notify.waiting().len(), 0);
     }
 }

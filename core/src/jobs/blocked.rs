@@ -1,0 +1,97 @@
+//! Jobs that wait for an admin, and their release when the firm is connected anew, newer tokens
+//! disprove its mark, or its plan gets its API access back.
+//!
+//! That commit raises the connection's generation and puts `release/blocked`, due at once, so that
+//! no crash can forget it. A worker that finds it makes every job due that was blocked under an
+//! older generation, and then deletes it. A job that is blocked in the same moment checks the
+//! connection's record in its commit: either it sees the new connection and is not blocked, or the
+//! release sees the job.
+
+use core::time::Duration;
+
+use super::job::{JOBS, Job};
+use super::quarantine::{QUARANTINE, or_quarantine};
+use crate::connection::Connection;
+use crate::error::{Code, Result};
+use crate::ports::{Commit, Expect, Order, Record, Scan};
+use crate::store::Repository;
+use crate::store::schedule::RELEASES;
+
+/// Jobs that are read at once.
+const PAGE: usize = 500;
+/// Jobs that are released in one look: other work waits for it.
+const AT_ONCE: usize = 200;
+
+/// Carries out the releases that are due. Gives whether a job became due.
+pub(crate) async fn release_due(repository: &Repository) -> Result<bool> {
+    let due = Scan::Due { firm: None, collection: RELEASES, limit: 20 };
+    let mut released = 0;
+    for record in repository.store().scan(&due).await? {
+        if released >= AT_ONCE {
+            break;
+        }
+        let outcome = release(repository, &record, AT_ONCE - released).await;
+        released += or_quarantine(repository, &record, outcome).await?.unwrap_or(0);
+    }
+    Ok(released > 0)
+}
+
+/// Releases at most so many jobs of a firm. Gives how many those are.
+async fn release(repository: &Repository, record: &Record, most: usize) -> Result<usize> {
+    let firm = &record.key.firm;
+    let generation = Connection::load(repository, firm).await?.map_or(0, |stored| stored.value.generation);
+    let (mut released, mut whole, mut unreadable) = (0, true, false);
+    let mut from = Some(String::new());
+    while let Some(start) = from.take() {
+        let scan = Scan::Ids {
+            firm: firm.clone(),
+            collection: JOBS,
+            from: start,
+            until: None,
+            order: Order::Ascending,
+            limit: PAGE,
+        };
+        let page = repository.store().scan(&scan).await?;
+        // The smallest id after the last one of this page: that id with a NUL behind it.
+        from = page.get(PAGE - 1).map(|last| format!("{}\0", last.key.id));
+        for stored in page {
+            let Ok(mut job) = serde_json::from_str::<Job>(&stored.body) else {
+                // A worker that can read it may find it blocked: the release stays for that one.
+                unreadable = true;
+                continue;
+            };
+            if job.parked.is_none_or(|parked| parked >= generation) {
+                continue;
+            }
+            if released == most {
+                let mut transaction = repository.transaction(firm)?;
+                // Behind the releases of other firms.
+                transaction.defer(record, Duration::ZERO);
+                repository.commit(&transaction).await?;
+                return Ok(released);
+            }
+            job.parked = None;
+            let mut transaction = repository.transaction(&stored.key.firm)?;
+            transaction.put_due(stored.key, Expect::Version(stored.version), Some(Duration::ZERO), &job)?;
+            // A conflict: a trigger wrote the job in this moment, and may have left it blocked.
+            // Another pass will see.
+            whole &= matches!(repository.commit(&transaction).await?, Commit::Done { .. });
+            released += 1;
+        }
+    }
+    if whole {
+        let mut transaction = repository.transaction(firm)?;
+        let failures = repository.failures();
+        if unreadable {
+            if failures.is_news(format!("parked {firm}"), Code::StoreCorrupt) {
+                tracing::error!(%firm, code = Code::StoreCorrupt.name(), "a job cannot be read, and may stay blocked");
+            }
+            transaction.defer(record, QUARANTINE);
+        } else {
+            failures.works(&format!("parked {firm}"));
+            transaction.delete(record.key.clone(), record.version.clone());
+        }
+        repository.commit(&transaction).await?;
+    }
+    Ok(released)
+}
