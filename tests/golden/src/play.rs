@@ -251,7 +251,7 @@ impl<'a> Stage<'a> {
             ("GOLDEN_STORE", path("sync.db")),
             ("GOLDEN_INTAKES", path("intakes")),
             ("GOLDEN_SEALING_KEY", settings.sealing_key.clone()),
-            ("GOLDEN_SETTLE_SECONDS", settings.settle_seconds.to_string()),
+            ("GOLDEN_LATE_EXECUTION_WINDOW_SECONDS", settings.late_execution_window_seconds.to_string()),
             ("GOLDEN_INDEX_DELAY_SECONDS", settings.index_delay_seconds.to_string()),
             ("GOLDEN_REQUEST_TIMEOUT_SECONDS", settings.request_timeout_seconds.to_string()),
             ("GOLDEN_WEBHOOK_URL", if settings.webhooks { self.hooks.clone() } else { String::new() }),

@@ -41,7 +41,7 @@ pub struct Settings {
     /// The Clio app's secret.
     pub client_secret: String,
     /// How long Clio may still execute a request that was given up on.
-    pub settle_seconds: u32,
+    pub late_execution_window_seconds: u32,
     /// How long Clio's lists may not show what it has created.
     pub index_delay_seconds: u32,
     /// For one call to Clio.
@@ -56,7 +56,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             client_secret: "casehug-dev-secret".into(),
-            settle_seconds: 1,
+            late_execution_window_seconds: 1,
             index_delay_seconds: 1,
             request_timeout_seconds: 10,
             webhooks: false,

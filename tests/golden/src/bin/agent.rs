@@ -47,7 +47,7 @@ async fn open() -> Result<Sdk> {
     let app = ClioApp::new(given("GOLDEN_CLIENT_ID"), given("GOLDEN_CLIENT_SECRET").into())?;
     let host: ClioHost = given("GOLDEN_CLIO_URL").parse()?;
     let mut builder = Sdk::builder(app, host, ports)
-        .settle(seconds("GOLDEN_SETTLE_SECONDS"))
+        .late_execution_window(seconds("GOLDEN_LATE_EXECUTION_WINDOW_SECONDS"))
         .index_delay(seconds("GOLDEN_INDEX_DELAY_SECONDS"))
         .request_timeout(seconds("GOLDEN_REQUEST_TIMEOUT_SECONDS"));
     if let Some(url) = Some(given("GOLDEN_WEBHOOK_URL")).filter(|url| !url.is_empty()) {
