@@ -346,23 +346,11 @@ impl Connect {
             },
         )?;
         let mut connection = self.describe(actor, id, &survey);
-        let mut areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
+        let areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
         let mut taken_over = None;
         if let Some(earlier) = &earlier {
-            let unknown = earlier.value.account.is_none() || connection.account.is_none();
             let shared = areas.as_ref().is_some_and(|stored| stored.value.shares_one_with(&survey.areas));
-            let scope = AccountScope::of(firm, &earlier.value);
-            let proven = unknown && (shared || self.reads_links(&scope, &tokens.access).await.map_err(failed)?);
-            match same_account(&earlier.value, &mut connection, proven) {
-                Ok(()) => connection.link_set = earlier.value.link_set.clone(),
-                // Of an account that is not known nobody could say later whether it is the same
-                // again.
-                Err(_) if separate && connection.account.is_some() => {
-                    connection.link_set =
-                        self.separate_scope(&connection, firm, &tokens.access).await.map_err(failed)?;
-                }
-                Err(refusal) => return Err(refusal),
-            }
+            self.keep_account(firm, &earlier.value, &mut connection, &tokens.access, shared, separate).await?;
             let (replaced, version) = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
             tokens.replaced = if mutated!(ReplacedGrant) { Vec::new() } else { replaced };
             taken_over = version;
@@ -372,12 +360,55 @@ impl Connect {
             stored.ok_or_else(|| failed(Code::ConnectStateExpired.into()))?;
         }
 
+        self.store_connection(actor, connection, draft, earlier, taken_over, &survey).await
+    }
+
+    /// Gives the connection the account scope of the earlier one, if both are of one account; with
+    /// `separate` one of its own else.
+    async fn keep_account(
+        &self,
+        firm: &FirmId,
+        earlier: &Connection,
+        connection: &mut Connection,
+        access: &AccessToken,
+        shared_area: bool,
+        separate: bool,
+    ) -> Result<(), Failed> {
+        let failed = |error| Failed { error, occasion: Occasion::Failed };
+        let unknown = earlier.account.is_none() || connection.account.is_none();
+        let scope = AccountScope::of(firm, earlier);
+        let proven = unknown && (shared_area || self.reads_links(&scope, access).await.map_err(failed)?);
+        match same_account(earlier, connection, proven) {
+            Ok(()) => connection.link_set = earlier.link_set.clone(),
+            // Of an account that is not known nobody could say later whether it is the same again.
+            Err(_) if separate && connection.account.is_some() => {
+                connection.link_set = self.separate_scope(connection, firm, access).await.map_err(failed)?;
+            }
+            Err(refusal) => return Err(refusal),
+        }
+        Ok(())
+    }
+
+    /// Commits the connection, unless another admin connected or disconnected the firm meanwhile.
+    async fn store_connection(
+        &self,
+        actor: &Actor,
+        mut connection: Connection,
+        draft: &Draft,
+        earlier: Option<Versioned<Connection>>,
+        taken_over: Option<String>,
+        survey: &ConnectionCheck,
+    ) -> Result<Connection, Failed> {
+        let firm = &actor.firm;
+        let failed = |error| Failed { error, occasion: Occasion::Failed };
+        let refused = |error| Failed { error, occasion: Occasion::Refused };
         let mut base = earlier;
         loop {
             connection.generation = base.as_ref().map_or(1, |base| base.value.generation + 1);
+            let areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
             let areas_base = areas.as_ref();
             let transaction =
-                self.completed(actor, &connection, draft, base.as_ref(), &taken_over, &survey, areas_base).await;
+                self.completed(actor, &connection, draft, base.as_ref(), &taken_over, survey, areas_base).await;
             // An unknown commit is not a failed one: the connection may stand, and then its token
             // is in use.
             match self.repository.commit(&transaction.map_err(failed)?).await.map_err(failed)? {
@@ -400,7 +431,6 @@ impl Connect {
             // Still the same connection: a refresh marked it, or its practice areas were loaded
             // again.
             base = now;
-            areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
         }
     }
 

@@ -147,6 +147,17 @@ struct Window {
     reported: Option<u64>,
 }
 
+/// A window that calls may be leased from.
+struct Open {
+    limit: u64,
+    /// What the ledger holds.
+    whole: u64,
+    /// What may be leased of it now: less, as long as it is not known whether the calls that are out
+    /// are counted in what was reported.
+    left: u64,
+    lasts: Duration,
+}
+
 /// The right to make one call. Given back when it is dropped: the call has come back.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Budget>);
@@ -246,6 +257,53 @@ impl Budget {
         Some(InFlight(Arc::clone(self)))
     }
 
+    /// The window as the ledger and the answers of this process show it. `None`: nothing is known,
+    /// and calls are out whose answers will tell.
+    fn open_window(&self, now: Monotonic, ledger: Option<(Ledger, Duration)>, last_limit: Option<u64>) -> Option<Open> {
+        let mut state = self.state();
+        let known = state.window.filter(|window| window.ends > now);
+        if ledger.is_some() || known.is_some() {
+            state.draining_since = None;
+        }
+        let out = state.in_flight;
+        match (known, ledger) {
+            (Some(window), Some((ledger, lasts))) if same(window.ends, now + lasts) => {
+                let reported = window.reported.unwrap_or(u64::MAX);
+                // The window may have been opened under another limit than was reported since.
+                let unleased = (ledger.left + window.limit).saturating_sub(ledger.limit);
+                let whole = if out == 0 { unleased.min(reported) } else { unleased };
+                Some(Open {
+                    limit: window.limit,
+                    whole,
+                    left: unleased.min(reported.saturating_sub(out)),
+                    lasts: now.until(window.ends),
+                })
+            }
+            (Some(window), _) => {
+                let reported = window.reported.unwrap_or(window.limit);
+                Some(Open {
+                    limit: window.limit,
+                    whole: reported,
+                    left: reported.saturating_sub(out),
+                    lasts: now.until(window.ends),
+                })
+            }
+            (None, Some((ledger, lasts))) => {
+                Some(Open { limit: ledger.limit, whole: ledger.left, left: ledger.left, lasts })
+            }
+            (None, None) => {
+                let since = *state.draining_since.get_or_insert(now);
+                if out > 0 && since.until(now) < DRAIN {
+                    return None;
+                }
+                state.draining_since = None;
+                let limit = state.limit.or(last_limit).unwrap_or(LIMIT);
+                let left = limit.saturating_sub(out);
+                Some(Open { limit, whole: left, left, lasts: WINDOW })
+            }
+        }
+    }
+
     /// Leases some of the window, or says when to look again.
     async fn lease(&self, class: Class) -> Result<Option<Duration>> {
         let key = Ledger::key(&self.firm);
@@ -257,39 +315,8 @@ impl Budget {
             let left = Some(store_now.until(stored.due_at?)).filter(|left| !left.is_zero())?;
             Some((stored.value, left.min(LONGEST)))
         });
-        // `whole` is what the ledger holds; what may be leased of it now is less as long as it is
-        // not known whether the calls that are out are counted in what was reported.
-        let (limit, whole, left, lasts) = {
-            let mut state = self.state();
-            let known = state.window.filter(|window| window.ends > now);
-            if ledger.is_some() || known.is_some() {
-                state.draining_since = None;
-            }
-            let out = state.in_flight;
-            match (known, ledger) {
-                (Some(window), Some((ledger, lasts))) if same(window.ends, now + lasts) => {
-                    let reported = window.reported.unwrap_or(u64::MAX);
-                    // The window may have been opened under another limit than was reported since.
-                    let unleased = (ledger.left + window.limit).saturating_sub(ledger.limit);
-                    let whole = if out == 0 { unleased.min(reported) } else { unleased };
-                    (window.limit, whole, unleased.min(reported.saturating_sub(out)), now.until(window.ends))
-                }
-                (Some(window), _) => {
-                    let reported = window.reported.unwrap_or(window.limit);
-                    (window.limit, reported, reported.saturating_sub(out), now.until(window.ends))
-                }
-                (None, Some((ledger, lasts))) => (ledger.limit, ledger.left, ledger.left, lasts),
-                (None, None) => {
-                    let since = *state.draining_since.get_or_insert(now);
-                    if out > 0 && since.until(now) < DRAIN {
-                        return Ok(Some(LOOK));
-                    }
-                    state.draining_since = None;
-                    let limit = state.limit.or(last_limit).unwrap_or(LIMIT);
-                    let left = limit.saturating_sub(out);
-                    (limit, left, left, WINDOW)
-                }
-            }
+        let Some(Open { limit, whole, left, lasts }) = self.open_window(now, ledger, last_limit) else {
+            return Ok(Some(LOOK));
         };
         let kept = if lasts <= LAST_SECONDS { 0 } else { class.kept(limit) };
         let free = left.saturating_sub(kept);
