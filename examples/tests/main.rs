@@ -20,6 +20,7 @@ mod large;
 mod many;
 mod matter_page;
 mod minutes;
+mod old_database;
 mod operations;
 mod postgres;
 mod processes;
