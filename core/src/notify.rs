@@ -55,7 +55,10 @@ impl Future for After<'_> {
         if self.notify.count() > self.seen {
             return Poll::Ready(());
         }
-        self.notify.waiting().insert(self.wait, context.waker().clone());
+        let mut waiting = self.notify.waiting();
+        let known = waiting.entry(self.wait).and_modify(|known| known.clone_from(context.waker()));
+        known.or_insert_with(|| context.waker().clone());
+        drop(waiting);
         // A notification between the look and the lock found nobody waiting.
         if self.notify.count() > self.seen { Poll::Ready(()) } else { Poll::Pending }
     }

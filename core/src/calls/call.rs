@@ -17,7 +17,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::budget::{Class, InFlight};
 use super::context::Context;
@@ -29,6 +29,8 @@ use crate::clio::{Answered, ApiRequest, CallError, CallLimits, SendOutcome};
 use crate::connection::{AccountScope, Connection, Grant};
 use crate::domain::Monotonic;
 use crate::error::{Code, Error, Result, Retry};
+use crate::ports::Expect;
+use crate::store::Transaction;
 
 /// Attempts of one read or one repeatable write.
 const MOST_ATTEMPTS: u32 = 4;
@@ -38,6 +40,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 const MOST_RETRIES: u32 = 40;
 /// A run older than this tries nothing again.
 const LONGEST_RUN_WITH_RETRIES: Duration = Duration::from_secs(15 * 60);
+
+/// A request that nothing else ties to the connection goes out no later after a look at it.
+const FRESH: Duration = Duration::from_millis(500);
+/// So long a grant is held whose requests follow a commit that expects the connection unchanged.
+const LONGEST_HELD: Duration = Duration::from_secs(60);
 
 /// Makes the calls of one run, or of one maintenance task of a firm, to the account whose links it
 /// works on.
@@ -52,6 +59,16 @@ pub(crate) struct ApiClient<'a> {
     calls: AtomicU32,
     retries: AtomicU32,
     survived: Mutex<Survived>,
+    held: Mutex<Option<Held>>,
+}
+
+/// A grant that was read.
+#[derive(Debug)]
+struct Held {
+    grant: Grant,
+    read_at: Monotonic,
+    /// When its connection was last seen to stand: then, or by a commit that expected it.
+    seen_at: Monotonic,
 }
 
 /// What went wrong and did not end the run.
@@ -68,6 +85,15 @@ struct Survived {
 pub(crate) struct Permit {
     pub grant: Grant,
     in_flight: InFlight,
+}
+
+impl Permit {
+    /// Makes a commit depend on the connection that the token is of: its data key must not go in
+    /// this moment, and nothing is sent for a firm that was disconnected.
+    pub(crate) fn expect_connection(&self, transaction: &mut Transaction) {
+        let version = Expect::Version(self.grant.connection_version.clone());
+        transaction.check(Connection::key(transaction.firm()), version);
+    }
 }
 
 /// A call that brought no value, and the token that it was made with.
@@ -120,6 +146,7 @@ impl<'a> ApiClient<'a> {
             calls: AtomicU32::new(0),
             retries: AtomicU32::new(0),
             survived: Mutex::default(),
+            held: Mutex::default(),
         }
     }
 
@@ -156,16 +183,51 @@ impl<'a> ApiClient<'a> {
         self.retries() < MOST_RETRIES
     }
 
-    /// A place in the budget and a token. Taken *before* an intent is committed, so that its send
-    /// window can be short.
+    /// A place in the budget and a token.
     pub(crate) async fn ready(&self) -> Result<Permit> {
+        self.permit(|held, now| held.seen_at.until(now) <= FRESH).await
+    }
+
+    /// The same for a request that follows a commit which expects the connection unchanged
+    /// ([`expect_connection`](Permit::expect_connection)): that commit is the look at it. Taken
+    /// *before* the intent is committed, so that its send window can be short.
+    pub(crate) async fn ready_to_commit(&self) -> Result<Permit> {
+        self.permit(|held, now| held.read_at.until(now) <= LONGEST_HELD).await
+    }
+
+    async fn permit(&self, stands: impl Fn(&Held, Monotonic) -> bool) -> Result<Permit> {
         let in_flight = self.firm_state.budget.take(self.class, &self.ctx.stop).await?;
         if self.fence.is_some_and(Fence::is_lost) {
             return Err(Error::new(Code::LeaseLost));
         }
-        let grant = self.grant().await?;
+        let now = self.ctx.runtime.monotonic();
+        let known = self.held().as_ref().filter(|held| stands(held, now)).map(|held| held.grant.clone());
+        let grant = match known {
+            Some(grant) => grant,
+            None => {
+                let grant = self.grant().await?;
+                *self.held() = Some(Held { grant: grant.clone(), read_at: now, seen_at: now });
+                grant
+            }
+        };
         self.require_links_of(&grant.connection)?;
         Ok(Permit { grant, in_flight })
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A commit, begun at this time, found the connection as it is held.
+    pub(crate) fn connection_stood(&self, since: Monotonic) {
+        if let Some(held) = &mut *self.held() {
+            held.seen_at = held.seen_at.max(since);
+        }
+    }
+
+    /// Something was not as expected: the next call reads connection and tokens.
+    pub(crate) fn forget_grant(&self) {
+        *self.held() = None;
     }
 
     /// A token, without a place in the budget.
@@ -245,6 +307,7 @@ impl<'a> ApiClient<'a> {
         // Whatever was tried before: a rejected token says nothing until another one was tried.
         if failure.error.retry() == Retry::RefreshThenRetry && !patience.refreshed {
             patience.refreshed = true;
+            self.forget_grant();
             let rejected = self.ctx.session.rejected(&self.scope.firm, &grant.token).await;
             rejected.map_err(|error| CallError::not_sent(self.moved(error)))?;
             self.note_retry(&failure.error);

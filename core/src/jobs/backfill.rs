@@ -137,10 +137,11 @@ fn part_key(firm: &FirmId, id: &str, part: usize) -> Key {
 pub(crate) async fn plan_backfill(ctx: &Context, firm: &FirmId, matters: &[MatterId]) -> Result<BackfillPlan> {
     let mut whole = BackfillPlan::default();
     let scope = AccountScope::current(&ctx.repository, firm).await?;
+    let settings = crate::settings::load(&ctx.repository, firm).await?;
     for matter in matters {
         match load_intake(ctx, firm, matter).await {
             Ok(intake) => {
-                let plan = plan_input::plan(ctx, &scope, &intake).await?;
+                let (plan, _) = plan_input::plan(ctx, &scope, &intake, &settings).await?;
                 whole.matters += 1;
                 whole.calls.add(plan.calls);
             }

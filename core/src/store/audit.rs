@@ -6,13 +6,14 @@
 //! is found by [`AuditLog::verify`](crate::history::AuditLog::verify). Entries are written in
 //! the same commit as what they tell of; they hold ids, codes and fixed words, never client data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Repository, Transaction};
-use crate::domain::{ActorId, Timestamp};
+use crate::domain::{ActorId, FirmId, Timestamp};
 use crate::error::{ANSWER, Code, Error, Failure, Result};
 use crate::ports::{Expect, Key, Version, Write};
 
@@ -230,20 +231,81 @@ pub(crate) struct Head {
     pub hash: String,
 }
 
+/// What this process knows of the chains' heads: what it committed last.
+///
+/// The commit expects the version that it builds on, so a memory that is too old costs a conflict,
+/// after which the head is read. Where several processes write into one chain, it is read at once for
+/// a while.
+#[derive(Debug, Default)]
+pub(crate) struct Heads(Mutex<HashMap<FirmId, Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    head: Option<(Head, Version)>,
+    /// So many commits read the head, because another process was faster.
+    reads: u8,
+}
+
+/// Commits that read the head after another process was faster.
+const READS: u8 = 8;
+/// Firms that are remembered at once.
+const MOST_FIRMS: usize = 4096;
+
+/// What a commit does to the chain.
+pub(crate) struct Chained {
+    /// The version that it builds on; empty for the first.
+    pub base: Version,
+    head: Head,
+    version: Version,
+}
+
+impl Heads {
+    /// Gives the head that is to be built on, once: whoever commits on it says what it is then.
+    fn take(&self, firm: &FirmId) -> Option<(Head, Version)> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.get_mut(firm)?;
+        if known.reads > 0 {
+            known.reads -= 1;
+            return None;
+        }
+        known.head.take()
+    }
+
+    /// The commit that made it the head is done.
+    pub(crate) fn learn(&self, firm: &FirmId, chained: Chained) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST_FIRMS && !all.contains_key(firm) {
+            all.clear();
+        }
+        all.entry(firm.clone()).or_default().head = Some((chained.head, chained.version));
+    }
+
+    /// Somebody else was faster.
+    pub(crate) fn contend(&self, firm: &FirmId) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get_mut(firm) {
+            known.reads = READS;
+        }
+    }
+}
+
 /// Adds the transaction's entries to `writes`. Returns what the chain was built on.
 pub(crate) async fn append(
     repository: &Repository,
+    heads: &Heads,
     transaction: &Transaction,
     writes: &mut Vec<Write>,
-) -> Result<Option<Version>> {
+) -> Result<Option<Chained>> {
     if transaction.audits().is_empty() {
         return Ok(None);
     }
     let key = Key::new(transaction.firm(), HEAD, "head");
-    let stored = repository.get::<Head>(&key).await?;
-    let (mut head, base) = match stored {
-        Some(stored) => (stored.value, Some(stored.version)),
-        None => (Head::default(), None),
+    let (mut head, base) = match heads.take(transaction.firm()) {
+        Some((head, version)) => (head, Some(version)),
+        None => match repository.get::<Head>(&key).await? {
+            Some(stored) => (stored.value, Some(stored.version)),
+            None => (Head::default(), None),
+        },
     };
     let at = repository.runtime().now();
     for (index, entry) in transaction.audits().iter().enumerate() {
@@ -271,8 +333,9 @@ pub(crate) async fn append(
     }
     let expect = base.clone().map_or(Expect::Absent, Expect::Version);
     let version = Version(format!("{}.head", transaction.id()));
-    writes.push(Write::Put { key, expect, version, due_in: None, body: super::encode(&head)? });
-    Ok(Some(base.unwrap_or_else(|| Version(String::new()))))
+    let body = super::encode(&head)?;
+    writes.push(Write::Put { key, expect, version: version.clone(), due_in: None, body });
+    Ok(Some(Chained { base: base.unwrap_or_else(|| Version(String::new())), head, version }))
 }
 
 pub(crate) fn id_of(seq: u64) -> String {

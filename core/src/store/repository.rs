@@ -20,6 +20,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::audit::Heads;
 use super::{Transaction, audit, outbox};
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
@@ -51,6 +52,7 @@ pub struct Repository {
     store: Arc<dyn Store>,
     runtime: Arc<dyn Runtime>,
     failures: Arc<FailureLog>,
+    heads: Arc<Heads>,
 }
 
 /// A record with its decoded body.
@@ -68,7 +70,7 @@ impl Repository {
     /// A repository over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, runtime: Arc<dyn Runtime>) -> Self {
-        Self { store, runtime, failures: Arc::default() }
+        Self { store, runtime, failures: Arc::default(), heads: Arc::default() }
     }
 
     /// The runtime that makes ids and versions.
@@ -168,15 +170,22 @@ impl Repository {
         for _ in 0..MOST_REBUILDS {
             let mut writes = transaction.writes().to_vec();
             let mut hot = Vec::new();
-            hot.extend(audit::append(self, transaction, &mut writes).await?);
+            let chained = audit::append(self, &self.heads, transaction, &mut writes).await?;
+            hot.extend(chained.as_ref().map(|chained| chained.base.clone()));
             hot.extend(outbox::append(self, transaction, &mut writes).await?);
             // The same hot state as in the last try: the conflict is about the caller's own
             // expectations.
             if seen.as_ref() == Some(&hot) {
                 return Ok(Commit::Conflict);
             }
+            if seen.is_some() {
+                self.heads.contend(transaction.firm());
+            }
             match self.commit_known(&writes, commit_marker(&writes)).await? {
-                Commit::Done { at } => return Ok(Commit::Done { at }),
+                Commit::Done { at } => {
+                    chained.into_iter().for_each(|chained| self.heads.learn(transaction.firm(), chained));
+                    return Ok(Commit::Done { at });
+                }
                 Commit::Conflict if hot.is_empty() => return Ok(Commit::Conflict),
                 Commit::Conflict => seen = Some(hot),
             }

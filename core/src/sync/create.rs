@@ -10,7 +10,6 @@ use futures_util::future::{Either, ready};
 use super::driver::Driver;
 use crate::calls::call::{Executed, Patience, executed};
 use crate::clio::ApiRequest;
-use crate::connection::Connection;
 use crate::domain::report::{Note, StepReport};
 use crate::domain::{ClioId, Timestamp};
 use crate::error::{ANSWER, Code, Error, Failure, Result, Retry};
@@ -81,7 +80,7 @@ impl Driver<'_> {
         let mut sends = 0;
         let rounds = core::mem::take(&mut self.rounds) + 1;
         loop {
-            let turn = self.client_api.ready().await?;
+            let turn = self.client_api.ready_to_commit().await?;
             sends += 1;
             let connection = turn.grant.connection.id.clone();
             let intent = Intent {
@@ -99,8 +98,7 @@ impl Driver<'_> {
             };
             let not_after = self.ctx.runtime.monotonic() + config.send_window;
             let mut transaction = self.unit_before_sending()?;
-            // What it is sealed with must not go in this moment.
-            transaction.check(Connection::key(self.firm), Expect::Version(turn.grant.connection_version.clone()));
+            turn.expect_connection(&mut transaction);
             let expect = current.clone().map_or_else(|| asked.expect(), Expect::Version);
             let version =
                 transaction.put_due(key.clone(), expect, Some(late_window), &LinkRecord::Intent(intent.clone()))?;
@@ -112,10 +110,12 @@ impl Driver<'_> {
             let sending = self.client_api.send_once(turn, request, Some(not_after));
             let sending =
                 if mutated!(IntentBeforeSend) { Either::Left(ready(sending.await)) } else { Either::Right(sending) };
+            let since = self.ctx.runtime.monotonic();
             let committed_at = match self.commit_unit(&transaction).await? {
                 Commit::Done { at } => at,
                 Commit::Conflict => return Ok(Creation::Raced),
             };
+            self.client_api.connection_stood(since);
             current = Some(version.clone());
             let failed = match sending.await {
                 Ok(answer) => {

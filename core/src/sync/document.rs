@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use super::driver::Driver;
 use super::upload::MOST_ATTEMPTS;
-use crate::calls::call::{Executed, Patience, executed};
+use crate::calls::call::{Executed, Patience, Permit, executed};
 use crate::calls::refused;
 use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
 use crate::domain::report::{StepKind, StepOutcome, StepReport};
@@ -50,8 +50,12 @@ struct Open {
 impl Driver<'_> {
     pub(crate) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
         let key = self.intake.key_of(document);
-        let stored =
-            self.ctx.repository.get::<DocumentRecord>(&link_record::document_key(&self.order.scope, &key)).await?;
+        let record = link_record::document_key(&self.order.scope, &key);
+        let stored = match self.known.contains_key(&key.to_string()) {
+            true => self.ctx.repository.get::<DocumentRecord>(&record).await?,
+            // Nobody but this run creates it: the intent's commit expects so.
+            false => None,
+        };
         let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
         let linked = stored.as_ref().is_some_and(|stored| matches!(stored.value, DocumentRecord::Link(_)));
         if let Some(recovery) = self.recovery.filter(|_| !linked) {
@@ -140,18 +144,34 @@ impl Driver<'_> {
 
     /// Before each PATCH its stub becomes, or stays, the only candidate, until that PATCH cannot be
     /// executed any more.
-    async fn note_finishing(&mut self, key: &DocumentKey, open: &mut Open, finishing: &Finishing) -> Result<()> {
-        open.intent.finishing = Some(finishing.clone());
+    ///
+    /// `false`: the connection changed, and the PATCH needs another permit.
+    async fn note_finishing(
+        &mut self,
+        key: &DocumentKey,
+        open: &mut Open,
+        finishing: &Finishing,
+        permit: &Permit,
+    ) -> Result<bool> {
+        let intent = DocumentIntent { finishing: Some(finishing.clone()), ..open.intent.clone() };
+        let record = link_record::document_key(&self.order.scope, key);
         let mut transaction = self.unit_before_sending()?;
-        let link_record = DocumentRecord::Intent(open.intent.clone());
+        permit.expect_connection(&mut transaction);
         let expect = Expect::Version(open.version.clone());
         let over = self.ctx.config.late_execution_window();
-        open.version =
-            transaction.put_due(link_record::document_key(&self.order.scope, key), expect, Some(over), &link_record)?;
+        let thing = DocumentRecord::Intent(intent.clone());
+        let version = transaction.put_due(record.clone(), expect, Some(over), &thing)?;
+        let since = self.ctx.runtime.monotonic();
         if self.commit_unit(&transaction).await? == Commit::Conflict {
-            return Err(Error::new(Code::SyncBusy).with("document", key));
+            let now = self.ctx.repository.store().get(&record).await?;
+            return match now.is_some_and(|now| now.version == open.version) {
+                true => Ok(false),
+                false => Err(Error::new(Code::SyncBusy).with("document", key)),
+            };
         }
-        Ok(())
+        self.client_api.connection_stood(since);
+        *open = Open { intent, version };
+        Ok(true)
     }
 
     /// POST and PUT: gives the stub whose bytes are in Clio's storage.
@@ -264,14 +284,16 @@ impl Driver<'_> {
         let mut wait = PROCESSING_FIRST_WAIT;
         let mut patience = Patience::default();
         loop {
-            let turn = self.client_api.ready().await?;
+            let turn = self.client_api.ready_to_commit().await?;
             let now = self.ctx.intake.stat(reference).await?;
             may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn))?;
             if now.revision != finishing.revision {
                 return Err(Error::new(Code::DocumentChanged));
             }
             let not_after = runtime.monotonic() + self.ctx.config.send_window;
-            self.note_finishing(&reference.key, open, finishing).await?;
+            if !self.note_finishing(&reference.key, open, finishing, &turn).await? {
+                continue;
+            }
             let processing = match self.client_api.send_once(turn, &request, Some(not_after)).await {
                 Ok(document) if self.says_published(&document, finishing).await? => return Ok(()),
                 Ok(_) => Error::new(Code::DocumentProcessing),

@@ -1,6 +1,6 @@
 //! Executes a plan, step after step, and writes down what became of each.
 
-use super::plan_input;
+use super::plan_input::{self, KnownDocuments};
 use core::time::Duration;
 
 use super::execute::Progress;
@@ -25,6 +25,8 @@ pub(crate) struct Driver<'a> {
     pub followers: &'a dyn Followers,
     pub firm: &'a FirmId,
     pub intake: &'a Intake,
+    /// What was known of the matter's documents when the run was planned.
+    pub known: &'a KnownDocuments,
     pub settings: FirmSettings,
     pub client_api: ApiClient<'a>,
     pub run: &'a mut Run,
@@ -74,7 +76,7 @@ impl Driver<'_> {
             matter = matter.filter(|_| error.is_none_or(|error| error.code() != Code::LinkedRecordGone));
         }
         if let (Some(matter), true) = (matter, self.order.trigger.sends_documents()) {
-            for key in plan_input::orphans(self.ctx, &self.order.scope, self.intake).await? {
+            for key in plan_input::orphans(self.known, self.intake)? {
                 if let Some(step) = self.orphan(&key, matter).await.transpose() {
                     self.settle(StepKind::Document, key.to_string(), step).await?;
                 }
@@ -234,6 +236,7 @@ impl Driver<'_> {
     pub(crate) async fn commit_unit(&self, transaction: &Transaction) -> Result<Commit> {
         let outcome = self.ctx.repository.commit(transaction).await?;
         if outcome == Commit::Conflict {
+            self.client_api.forget_grant();
             if !self.order.fence.holds(&self.ctx.repository).await? {
                 return Err(Error::new(Code::LeaseLost).with("matter", &self.order.matter));
             }

@@ -3,7 +3,7 @@
 use super::driver::Driver;
 use super::order::{Followers, Order};
 use super::plan::{Plan, PlannedMatter};
-use super::plan_input;
+use super::plan_input::{self, KnownDocuments};
 use super::recovery::{self, Recovery};
 use super::run::{Run, RunRecord};
 use crate::calls::{ApiClient, Context};
@@ -32,6 +32,7 @@ pub(crate) struct Ended {
 struct Prepared {
     intake: Intake,
     plan: Plan,
+    known: KnownDocuments,
     settings: FirmSettings,
     recovery: Option<Recovery>,
     recovery_seen: Expect,
@@ -61,13 +62,14 @@ async fn drive(
     run: &mut Run,
     prepared: Prepared,
 ) -> Result<(SyncReport, Option<ClioId>)> {
-    let Prepared { intake, plan, settings, recovery, recovery_seen } = prepared;
+    let Prepared { intake, plan, known, settings, recovery, recovery_seen } = prepared;
     let mut driver = Driver {
         ctx,
         order,
         followers,
         firm: &order.scope.firm,
         intake: &intake,
+        known: &known,
         settings,
         client_api: ApiClient::of_run(ctx, &order.scope, order.class, &order.fence),
         run,
@@ -93,7 +95,8 @@ async fn prepare(ctx: &Context, order: &Order, run: &mut Run) -> Result<Prepared
     let firm = &order.scope.firm;
     let mut intake = load_intake(ctx, firm, &order.matter).await?;
     run.client = Some(intake.client.id.clone());
-    let mut plan = plan_input::plan(ctx, &order.scope, &intake).await?;
+    let settings = settings::load(&ctx.repository, firm).await?;
+    let (mut plan, known) = plan_input::plan(ctx, &order.scope, &intake, &settings).await?;
     if let (PlannedMatter::Create(_), Some(case_type)) = (plan.matter, &intake.matter.case_type) {
         let noted = note_seen(&ctx.repository, &ctx.keyring, firm, case_type.expose()).await;
         if let Err(error) = noted {
@@ -105,8 +108,7 @@ async fn prepare(ctx: &Context, order: &Order, run: &mut Run) -> Result<Prepared
         intake.documents.clear();
     }
     let (recovery, recovery_seen) = recovery::load(&ctx.repository, firm, ctx.config.index_delay).await?;
-    let settings = settings::load(&ctx.repository, firm).await?;
-    Ok(Prepared { intake, plan, settings, recovery, recovery_seen })
+    Ok(Prepared { intake, plan, known, settings, recovery, recovery_seen })
 }
 
 /// The intake of a matter, checked.

@@ -1,5 +1,7 @@
 //! What the records say of an intake: what the planner looks at.
 
+use std::collections::BTreeMap;
+
 use super::execute::load_intake;
 use super::plan::{self, Plan, PlanInput};
 use super::same_email;
@@ -13,7 +15,8 @@ use crate::links::link_record::{DocumentRecord, LinkRecord};
 use crate::links::names::Name;
 use crate::links::{LinkState, link_record};
 use crate::settings;
-use crate::settings::PracticeAreas;
+use crate::settings::{FirmSettings, PracticeAreas};
+use crate::store::Versioned;
 
 /// What an address is looked up by.
 pub(crate) struct EmailDigests {
@@ -23,7 +26,16 @@ pub(crate) struct EmailDigests {
     pub former: Vec<String>,
 }
 
-pub(crate) async fn plan(ctx: &Context, scope: &AccountScope, intake: &Intake) -> Result<Plan> {
+/// The records of a matter's documents, by their keys.
+pub(crate) type KnownDocuments = BTreeMap<String, Versioned<DocumentRecord>>;
+
+/// The plan, and what is known of the matter's documents.
+pub(crate) async fn plan(
+    ctx: &Context,
+    scope: &AccountScope,
+    intake: &Intake,
+    settings: &FirmSettings,
+) -> Result<(Plan, KnownDocuments)> {
     let firm = &scope.firm;
     let contact = ctx.repository.get::<LinkRecord>(&link_record::contact_key(scope, &intake.client.id)).await?;
     let matter = ctx.repository.get::<LinkRecord>(&link_record::matter_key(scope, &intake.matter.id)).await?;
@@ -61,32 +73,33 @@ pub(crate) async fn plan(ctx: &Context, scope: &AccountScope, intake: &Intake) -
         LinkState::Unknown => same_email(ctx, scope, intake).await?,
         _ => LinkState::Unknown,
     };
-    Ok(plan::plan(&PlanInput {
+    let plan = plan::plan(&PlanInput {
         intake,
         contact,
         same_email,
         matter,
         documents: &documents,
         lengths: &lengths,
-        settings: &settings::load(&ctx.repository, firm).await?,
+        settings,
         areas: areas.as_ref().map(|stored| stored.value.areas.as_slice()),
-    }))
+    });
+    Ok((plan, known))
 }
 
 /// What a run of this matter would do now. Makes no call to Clio and changes nothing.
 pub(crate) async fn plan_matter(ctx: &Context, firm: &FirmId, matter: &MatterId) -> Result<Plan> {
     let intake = load_intake(ctx, firm, matter).await?;
-    plan(ctx, &AccountScope::current(&ctx.repository, firm).await?, &intake).await
+    let settings = settings::load(&ctx.repository, firm).await?;
+    Ok(plan(ctx, &AccountScope::current(&ctx.repository, firm).await?, &intake, &settings).await?.0)
 }
 
 /// Documents that were being published and that the intake does not name any more.
-pub(crate) async fn orphans(ctx: &Context, scope: &AccountScope, intake: &Intake) -> Result<Vec<DocumentKey>> {
+pub(crate) fn orphans(known: &KnownDocuments, intake: &Intake) -> Result<Vec<DocumentKey>> {
     let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
-    let known = link_record::documents_of(&ctx.repository, scope, &intake.matter.id).await?;
-    let open = known.into_iter().filter(|(key, stored)| {
+    let open = known.iter().filter(|(key, stored)| {
         matches!(&stored.value, DocumentRecord::Intent(intent) if intent.finishing.is_some()) && !named.contains(key)
     });
-    open.map(|(key, _)| DocumentKey::parse(&key)).collect()
+    open.map(|(key, _)| DocumentKey::parse(key)).collect()
 }
 
 async fn same_email(ctx: &Context, scope: &AccountScope, intake: &Intake) -> Result<LinkState> {

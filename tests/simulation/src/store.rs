@@ -209,6 +209,10 @@ impl Store for Remote {
             let guarded = self.writes_without_claim(writes);
             let done = self.inner.commit(writes).await?;
             if let Commit::Done { at } = done {
+                let expected = writes.iter().filter(|write| matches!(write, Write::Check { .. })).map(Write::key);
+                for key in expected.filter(|key| key.collection == "connection") {
+                    self.sight.saw(self.world.ran(self.node), key, self.inner.body(key).as_deref());
+                }
                 self.work.took(writes, at);
                 self.news.took(writes, at);
                 if let Some(what) = guarded {
