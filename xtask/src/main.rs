@@ -10,6 +10,7 @@ mod faces;
 mod hide;
 mod hosts;
 mod layers;
+mod scratch;
 mod simulate;
 mod test;
 mod wasm;
@@ -37,16 +38,18 @@ fn main() -> ExitCode {
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("hosts") => hosts::run_all(),
         Some("faces") => faces::faces(args.get(1).is_some_and(|flag| flag == "--check")),
+        Some("scratch") => scratch::scratch(),
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c | faces [--check] | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c | faces [--check] | scratch | intake\n  \
              bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              faces: generates every binding and page from the table of operations; --check compares only\n  \
+             scratch: adds an operation to a copy, generates its faces and calls it from every language\n  \
              dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \
              intake: copies the example intakes to out/intake, with a file of 120 MB",

@@ -3,7 +3,7 @@
 //! Clio then answers everything with 403, as it answers a missing permission or role. A run that is
 //! refused therefore asks for one record of each kind, and only if all of these are refused too,
 //! the plan is what is missing: the connection says so, and jobs are blocked under its generation
-//! (`jobs/block.rs`).
+//! (`jobs/blocked.rs`).
 //!
 //! A plan is upgraded without connecting anew, and nobody tells us. So a maintenance task asks
 //! again from time to time, until something is answered; what a person asks for meanwhile may be

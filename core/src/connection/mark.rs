@@ -7,7 +7,7 @@
 //!
 //! The commit that takes it off raises the connection's generation, as a connect does: what was
 //! blocked under the mark is released, and a run that still ends for it is not blocked any more
-//! (`jobs/block.rs`).
+//! (`jobs/blocked.rs`).
 
 use core::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Jobs that wait for an admin, and their release when the firm is connected anew, newer tokens
 //! disprove its mark, or its plan gets its API access back.
 //!
-//! That commit raises the connection's generation and puts `release/blocked`, due at once, so that
+//! That commit raises the connection's generation and puts `release/parked`, due at once, so that
 //! no crash can forget it. A worker that finds it makes every job due that was blocked under an
 //! older generation, and then deletes it. A job that is blocked in the same moment checks the
 //! connection's record in its commit: either it sees the new connection and is not blocked, or the

@@ -1,6 +1,6 @@
 //! The worker: claims due jobs and runs them, several at once, until it is told to stop.
 //!
-//! It looks for work when a trigger of this process notifications it, when a run ends, and
+//! It looks for work when a trigger of this process notifies it, when a run ends, and
 //! otherwise at a slow interval, for the triggers of other processes and for the work of the dead.
 //! Told to stop, it claims nothing more; its runs end after the step in progress, at once in a
 //! wait, and give back what is not done.
@@ -219,7 +219,7 @@ impl<'a> Worker<'a> {
         while running.next().await.is_some() {}
     }
 
-    /// What is due, but for what is being done. A firm with many due due tasks must not hide the
+    /// What is due, but for what is being done. A firm with many due tasks must not hide the
     /// others'.
     async fn due_tasks(&self, look: Look, busy: &HashSet<String>) -> Result<Vec<DueTask>> {
         let mut limit = 4 * MOST_TASKS;

@@ -155,7 +155,7 @@ impl Progress {
     }
 }
 
-/// `release/blocked`: jobs that were blocked under an older generation of the connection are due.
+/// `release/parked`: jobs that were blocked under an older generation of the connection are due.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Release {}
 
