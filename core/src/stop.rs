@@ -5,7 +5,7 @@ use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-use futures_util::future::{Either, pending, select};
+use futures_util::future::{Either, select, select_all};
 
 use crate::error::{Code, Result};
 use crate::notify::Notify;
@@ -20,13 +20,14 @@ struct Flag {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop {
     own: Arc<Flag>,
-    above: Option<Arc<Flag>>,
+    above: Vec<Arc<Flag>>,
 }
 
 impl Stop {
     /// One that ends with this one, and can be told alone.
     pub(crate) fn below(&self) -> Self {
-        Self { own: Arc::default(), above: Some(Arc::clone(&self.own)) }
+        let above = core::iter::once(&self.own).chain(&self.above).cloned().collect();
+        Self { own: Arc::default(), above }
     }
 
     pub(crate) fn tell(&self) {
@@ -46,14 +47,7 @@ impl Stop {
 
     /// Completes when it is told.
     pub(crate) async fn requested(&self) {
-        let own = self.own.wake.after(0);
-        let above = async {
-            match &self.above {
-                Some(above) => above.wake.after(0).await,
-                None => pending().await,
-            }
-        };
-        select(pin!(own), pin!(above)).await;
+        select_all(self.flags().map(|flag| Box::pin(flag.wake.after(0)))).await;
     }
 
     /// Waits, unless it is told to stop.
@@ -68,14 +62,21 @@ impl Stop {
         }
     }
 
+    /// Whether what is above goes on: this one alone was told.
+    pub(crate) fn is_told_alone(&self) -> bool {
+        self.is_told() && !self.above.iter().any(|flag| flag.told.load(Ordering::SeqCst))
+    }
+
     fn flags(&self) -> impl Iterator<Item = &Flag> {
-        core::iter::once(&*self.own).chain(self.above.as_deref())
+        core::iter::once(&*self.own).chain(self.above.iter().map(|flag| &**flag))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::future::pending;
+
     use futures_util::FutureExt as _;
 
     #[test]
@@ -84,9 +85,11 @@ mod tests {
         let (one, other) = (sdk.below(), sdk.below());
         one.tell();
         assert!(one.is_told() && !other.is_told() && !sdk.is_told());
+        assert!(one.is_told_alone() && one.below().is_told());
         assert!(other.requested().now_or_never().is_none());
         sdk.tell();
-        assert!(other.requested().now_or_never().is_some());
+        assert!(other.requested().now_or_never().is_some() && other.below().requested().now_or_never().is_some());
+        assert!(!one.is_told_alone());
         let waited = other.unless_stopped(pending::<()>()).now_or_never().unwrap();
         assert_eq!(waited.unwrap_err().code(), Code::Stopped);
     }

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// What `casehug_clio_abi` answers in the library of this header.
+#define CASEHUG_CLIO_ABI 1
+
 // The status of every function: 1, or a code of the table. 0 is never used.
 enum casehug_clio_code
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -146,6 +149,8 @@ enum casehug_clio_code
   CASEHUG_CLIO_NOT_CREATED = 6008,
   // The process was told to stop. What it had begun is given back, and another process, or this one's successor, goes on with it at once.
   CASEHUG_CLIO_STOPPED = 6009,
+  // The caller cancelled this. What is in Clio stays there, and what was begun is given back to the workers.
+  CASEHUG_CLIO_CANCELLED = 6010,
   // The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.
   CASEHUG_CLIO_STORE_FAILED = 7001,
   // Another process changed the same record at the same moment. Try again.
@@ -206,11 +211,20 @@ typedef int32_t casehug_clio_argument_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// Takes what `load` found. Valid during the callback only.
+typedef struct casehug_clio_intake_answer casehug_clio_intake_answer;
+
 // Takes the records that `get` and `scan` find. Valid during the callback only.
 typedef struct casehug_clio_records casehug_clio_records;
 
-// An open SDK. Opaque: the pointer is a number, and is never followed.
+// An open SDK, or a ticket. Opaque: the pointer is a number, and is never followed.
 typedef struct casehug_clio_sdk casehug_clio_sdk;
+
+// Takes what `stat` found. Valid during the callback only.
+typedef struct casehug_clio_stat_answer casehug_clio_stat_answer;
+
+// Takes what `wrap` made. Valid during the callback only.
+typedef struct casehug_clio_wrapped casehug_clio_wrapped;
 
 // Who asks, as the host authenticated them.
 typedef struct casehug_clio_actor {
@@ -233,6 +247,87 @@ typedef struct casehug_clio_argument {
   // Of integers and booleans.
   int64_t number;
 } casehug_clio_argument;
+
+// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not count.
+typedef struct casehug_clio_str {
+  // UTF-8. NULL means that there is none.
+  const char *data;
+  // Bytes.
+  size_t len;
+} casehug_clio_str;
+
+// Keys of the host. Functions are called on threads of the SDK, several at once. They answer 1 for
+// success, and anything else for a failure. No exception may leave a function.
+typedef struct casehug_clio_keys {
+  // `sizeof(casehug_clio_keys)`.
+  size_t size;
+  // Passed to every function.
+  void *context;
+  // Wraps the 32 bytes at `key` with the current root key, bound to `associated` (AAD, or the
+  // encryption context of a KMS), and hands the result to `casehug_clio_wrapped_set`. `key` is
+  // secret: wipe your copies.
+  int32_t (*wrap)(void *context,
+                  const uint8_t *key,
+                  struct casehug_clio_str associated,
+                  struct casehug_clio_wrapped *into);
+  // Unwraps what `wrap` made under the root key `key_id`, also an earlier one, into the 32 bytes
+  // at `key`. MUST fail if `associated` is not what it was then.
+  int32_t (*unwrap)(void *context,
+                    struct casehug_clio_str key_id,
+                    const uint8_t *blob,
+                    size_t blob_length,
+                    struct casehug_clio_str associated,
+                    uint8_t *key);
+  // May be NULL. Called once, when the SDK will never call the others again: at close, and also
+  // when opening failed.
+  void (*release)(void *context);
+} casehug_clio_keys;
+
+// Which document.
+typedef struct casehug_clio_document {
+  // The firm.
+  struct casehug_clio_str firm;
+  // The matter.
+  struct casehug_clio_str matter;
+  // The document's slot.
+  struct casehug_clio_str document;
+  // The upload in that slot.
+  struct casehug_clio_str upload;
+} casehug_clio_document;
+
+// Intakes of the host. Functions are called on threads of the SDK, several at once. They answer 1
+// for success and 2 if there is no such matter or document; anything else means that it could not
+// be read. No exception may leave a function.
+typedef struct casehug_clio_intakes {
+  // `sizeof(casehug_clio_intakes)`.
+  size_t size;
+  // Passed to every function.
+  void *context;
+  // Hands the matter as it is now to `casehug_clio_intake_set`.
+  int32_t (*load)(void *context,
+                  struct casehug_clio_str firm,
+                  struct casehug_clio_str matter,
+                  struct casehug_clio_intake_answer *into);
+  // Hands what the document is now to `casehug_clio_stat_set`. MUST look afresh: it is asked right
+  // before a document is published in Clio.
+  int32_t (*stat)(void *context,
+                  const struct casehug_clio_document *document,
+                  struct casehug_clio_stat_answer *into);
+  // Opens the document's bytes from `offset` on and sets `*reader` to whatever `read` and `close`
+  // are to be given.
+  int32_t (*open)(void *context,
+                  const struct casehug_clio_document *document,
+                  uint64_t offset,
+                  void **reader);
+  // Fills the front of `buffer` and sets `*count` to how many bytes that were; 0 at the end only.
+  // A reader is used by one thread at a time.
+  int32_t (*read)(void *context, void *reader, uint8_t *buffer, size_t capacity, size_t *count);
+  // Closes a reader: once for each that was opened, at its end or before.
+  void (*close)(void *context, void *reader);
+  // May be NULL. Called once, when the SDK will never call the others again: at close, and also
+  // when opening failed.
+  void (*release)(void *context);
+} casehug_clio_intakes;
 
 // How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later versions add are then absent.
 typedef struct casehug_clio_config {
@@ -272,15 +367,14 @@ typedef struct casehug_clio_config {
   // Where Clio is to deliver webhooks: a public https URL below which every path with one more segment reaches `casehug_clio_handle_webhook`. NULL: the
   // status of matters is polled.
   const char *webhook_url;
+  // The database in one line, in place of `sqlite_path` and of a store: `sqlite:FILE`, or
+  // `postgres://USER@HOST/DATABASE` for many processes. Copied; wipe it if it holds a password.
+  const char *store;
+  // Keys of the host, in place of `sealing_key`. NULL: none. The struct is copied.
+  const struct casehug_clio_keys *keys;
+  // Intakes of the host, in place of `intake_folder`. NULL: none. The struct is copied.
+  const struct casehug_clio_intakes *intakes;
 } casehug_clio_config;
-
-// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not count.
-typedef struct casehug_clio_str {
-  // UTF-8. NULL means that there is none.
-  const char *data;
-  // Bytes.
-  size_t len;
-} casehug_clio_str;
 
 // What to scan.
 typedef struct casehug_clio_scan {
@@ -387,7 +481,12 @@ int32_t casehug_clio_call_json(struct casehug_clio_sdk *sdk,
 // The SDK's version, e.g. `0.1.0`. Lives for ever; do not free it.
 const char *casehug_clio_version(void);
 
-// Opens the SDK. `store` NULL: SQLite at `config->sqlite_path`. Opens no connection.
+// What this library's functions and structs mean. It grows when something that was there changes its
+// meaning or goes, never for additions: compare it with `CASEHUG_CLIO_ABI` of the header you compiled
+// with, if the library is loaded apart.
+uint32_t casehug_clio_abi(void);
+
+// Opens the SDK. `store` NULL: the database that the configuration names. Opens no connection.
 //
 // # Safety
 // Pointers are NULL or valid as the header describes them.
@@ -402,6 +501,59 @@ int32_t casehug_clio_open(const struct casehug_clio_config *config,
 // `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.
 int32_t casehug_clio_close(struct casehug_clio_sdk *sdk,
                            char **error);
+
+// Makes a ticket: a second handle of the same SDK, whose calls `casehug_clio_cancel` ends. Every
+// function takes it in place of the SDK. `casehug_clio_close` gives it back and ends nothing; closing
+// the SDK closes its tickets. Refused inside a callback.
+//
+// # Safety
+// `out` and `error` are NULL or point to a place for a pointer. Any `sdk` is allowed; one that is not
+// open is an error.
+int32_t casehug_clio_ticket_new(struct casehug_clio_sdk *sdk,
+                                struct casehug_clio_sdk **out,
+                                char **error);
+
+// Ends the calls on a ticket, those in progress and later ones, with `CASEHUG_CLIO_CANCELLED`, and
+// returns at once. A call in progress ends at its next safe point: at once where it waits, else after
+// the request to Clio that was sent. It leaves no lease; what it had begun is due for workers.
+// `casehug_clio_next_events` gives what it has. May be called in a callback, and twice.
+//
+// # Safety
+// As of `casehug_clio_close`.
+int32_t casehug_clio_cancel(struct casehug_clio_sdk *ticket,
+                            char **error);
+
+// Hands over an intake (docs/intake-format.md, where `path` is of no meaning), at most 8 MiB of
+// JSON; it is copied. Answers 1, or 0 if it cannot be used; `load` then counts as failed.
+//
+// # Safety
+// `into` is what the callback was given; `json` is NULL or `len` readable bytes.
+int32_t casehug_clio_intake_set(struct casehug_clio_intake_answer *into,
+                                struct casehug_clio_str json);
+
+// Hands over what a document is: its length in bytes; its revision, which MUST change whenever the
+// bytes do and holds no client data (at most 128 bytes: a digest, a version number); its status and
+// origin by their names in an intake. Everything is copied. Answers 1, or 0 if it cannot be used;
+// `stat` then counts as failed.
+//
+// # Safety
+// `into` is what the callback was given; every text is NULL or `len` readable bytes.
+int32_t casehug_clio_stat_set(struct casehug_clio_stat_answer *into,
+                              uint64_t length,
+                              struct casehug_clio_str revision,
+                              struct casehug_clio_str status,
+                              struct casehug_clio_str origin);
+
+// Hands over a wrapped key; everything is copied. `key_id` names the root key (1 to 128 bytes of
+// `A-Z a-z 0-9 _ - . :`), `blob` is at most 64 KiB. Answers 1, or 0 if it cannot be used; `wrap`
+// then counts as failed.
+//
+// # Safety
+// `into` is what the callback was given; texts and `blob` are NULL or readable for their lengths.
+int32_t casehug_clio_wrapped_set(struct casehug_clio_wrapped *into,
+                                 struct casehug_clio_str key_id,
+                                 const uint8_t *blob,
+                                 size_t blob_length);
 
 // Pushes one record; everything is copied. `firm` with `data` NULL means the firm that was asked for. `due_at_ms`: milliseconds since
 // 1970, or a negative number for never. Answers 1, or 0 when the record is not usable; the whole answer then counts as failed.

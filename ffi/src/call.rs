@@ -116,7 +116,7 @@ unsafe fn call(
         let user = if who.is_null() { None } else { Some(unsafe { actor(who) }?) };
         let arguments = arguments()?;
         let caller = user.as_ref().map_or(Caller::Host, Caller::User);
-        open.run(open.sdk.call(caller, operation, arguments.as_bytes())).map(Some)
+        open.run(open.sdk().call(caller, operation, arguments.as_bytes())).map(Some)
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }

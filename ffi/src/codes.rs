@@ -138,6 +138,8 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_NOT_CREATED = 6008,
     /// The process was told to stop. What it had begun is given back, and another process, or this one's successor, goes on with it at once.
     CASEHUG_CLIO_STOPPED = 6009,
+    /// The caller cancelled this. What is in Clio stays there, and what was begun is given back to the workers.
+    CASEHUG_CLIO_CANCELLED = 6010,
     /// The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.
     CASEHUG_CLIO_STORE_FAILED = 7001,
     /// Another process changed the same record at the same moment. Try again.

@@ -8,6 +8,8 @@ use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
 use casehug_clio::{Error, Result};
 use casehug_clio_http_reqwest::Network;
 
+use crate::intake::casehug_clio_intakes;
+use crate::keys::casehug_clio_keys;
 use crate::log::Log;
 use crate::text::{Misuse, argument};
 
@@ -52,6 +54,13 @@ pub struct casehug_clio_config {
     /// Where Clio is to deliver webhooks: a public https URL below which every path with one more segment reaches `casehug_clio_handle_webhook`. NULL: the
     /// status of matters is polled.
     pub webhook_url: *const c_char,
+    /// The database in one line, in place of `sqlite_path` and of a store: `sqlite:FILE`, or
+    /// `postgres://USER@HOST/DATABASE` for many processes. Copied; wipe it if it holds a password.
+    pub store: *const c_char,
+    /// Keys of the host, in place of `sealing_key`. NULL: none. The struct is copied.
+    pub keys: *const casehug_clio_keys,
+    /// Intakes of the host, in place of `intake_folder`. NULL: none. The struct is copied.
+    pub intakes: *const casehug_clio_intakes,
 }
 
 /// Who asks, as the host authenticated them.
@@ -80,10 +89,11 @@ pub(crate) struct Config<'a> {
     pub client_id: &'a str,
     pub client_secret: &'a str,
     pub clio_url: &'a str,
-    pub key_id: &'a str,
-    pub key: &'a str,
-    pub intake_folder: &'a str,
+    /// Its name, and the key itself.
+    pub key: Option<(&'a str, &'a str)>,
+    pub intake_folder: Option<&'a str>,
     pub sqlite_path: Option<&'a str>,
+    pub store: Option<&'a str>,
     pub late_execution_window: Option<Duration>,
     pub index_delay: Option<Duration>,
     pub request_timeout: Option<Duration>,
@@ -92,10 +102,12 @@ pub(crate) struct Config<'a> {
     pub log: Option<Log>,
 }
 
-impl<'a> Config<'a> {
+impl casehug_clio_config {
+    /// A copy, in which later fields of an older header are absent.
+    ///
     /// # Safety
-    /// `config` is NULL or points to a configuration whose texts are NULL or NUL-terminated.
-    pub(crate) unsafe fn read(config: *const casehug_clio_config) -> Result<Self> {
+    /// `config` is NULL or points to a configuration of its stated size.
+    pub(crate) unsafe fn copied(config: *const Self) -> Result<Self> {
         if config.is_null() {
             return Err(Misuse::Null.of("config"));
         }
@@ -104,26 +116,36 @@ impl<'a> Config<'a> {
         if size < FIRST_VERSION {
             return Err(Misuse::WrongSize.of("config"));
         }
-        let mut copy = MaybeUninit::<casehug_clio_config>::zeroed();
-        let known = size.min(size_of::<casehug_clio_config>());
-        // SAFETY: so much is there by its own word, and room for it here. A field that is not there is 0, which every field may be.
-        let config = unsafe {
+        let mut copy = MaybeUninit::<Self>::zeroed();
+        let known = size.min(size_of::<Self>());
+        // SAFETY: so much is there by its own word, and room for it here. A field that is not there is 0,
+        // which every field may be.
+        Ok(unsafe {
             core::ptr::copy_nonoverlapping(config.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known);
             copy.assume_init()
-        };
+        })
+    }
+}
+
+impl<'a> Config<'a> {
+    /// # Safety
+    /// The texts of `config` are NULL or NUL-terminated, and live as long as what is given.
+    pub(crate) unsafe fn read(config: &casehug_clio_config) -> Result<Self> {
         let seconds = |seconds: u32| (seconds > 0).then(|| Duration::from_secs(seconds.into()));
         // SAFETY: each is NULL or NUL-terminated by the caller's promise.
         let text = |text, name| unsafe { argument(text, name) };
+        let optional = |value: *const c_char, name| (!value.is_null()).then(|| text(value, name)).transpose();
         Ok(Self {
             client_id: text(config.client_id, "client_id")?,
             client_secret: text(config.client_secret, "client_secret")?,
             clio_url: text(config.clio_url, "clio_url")?,
-            key_id: text(config.sealing_key_id, "sealing_key_id")?,
-            key: text(config.sealing_key, "sealing_key")?,
-            intake_folder: text(config.intake_folder, "intake_folder")?,
-            sqlite_path: (!config.sqlite_path.is_null())
-                .then(|| text(config.sqlite_path, "sqlite_path"))
-                .transpose()?,
+            key: match optional(config.sealing_key, "sealing_key")? {
+                Some(key) => Some((text(config.sealing_key_id, "sealing_key_id")?, key)),
+                None => None,
+            },
+            intake_folder: optional(config.intake_folder, "intake_folder")?,
+            sqlite_path: optional(config.sqlite_path, "sqlite_path")?,
+            store: optional(config.store, "store")?,
             late_execution_window: seconds(config.late_execution_window_seconds),
             index_delay: seconds(config.index_delay_seconds),
             request_timeout: seconds(config.request_timeout_seconds),
@@ -138,9 +160,7 @@ impl<'a> Config<'a> {
                 }
                 network
             },
-            webhook_url: (!config.webhook_url.is_null())
-                .then(|| text(config.webhook_url, "webhook_url"))
-                .transpose()?,
+            webhook_url: optional(config.webhook_url, "webhook_url")?,
             log: config.log.map(|log| Log::start(log, config.log_context, config.log_level)).transpose()?,
         })
     }

@@ -9,20 +9,24 @@ use core::ptr;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
+use ::casehug_clio_store::StoreLocation;
 use casehug_clio::clio::ClioHost;
 use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::ports::Store;
+use casehug_clio::ports::{DocumentBytes, IntakeSource, KeyProvider, Store};
 use casehug_clio::{Code, Error, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
-use casehug_clio_store_sqlite::SqliteStore;
+use tokio::runtime::Handle;
 
 use crate::config::{Config, casehug_clio_config};
 use crate::handle::{self, casehug_clio_sdk};
+use crate::host::{Functions, Host, POOL, inside_callback};
+use crate::intake::HostIntakes;
+use crate::keys::HostKeys;
 use crate::log::Log;
-use crate::store::{HostStore, POOL, casehug_clio_store, inside_callback};
+use crate::store::{HostStore, casehug_clio_store};
 use crate::text::{Misuse, give};
 
 const OK: i32 = 1;
@@ -37,7 +41,18 @@ pub extern "C" fn casehug_clio_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// Opens the SDK. `store` NULL: SQLite at `config->sqlite_path`. Opens no connection.
+/// What this library's functions and structs mean. It grows when something that was there changes its
+/// meaning or goes, never for additions: compare it with `CASEHUG_CLIO_ABI` of the header you compiled
+/// with, if the library is loaded apart.
+#[unsafe(no_mangle)]
+pub extern "C" fn casehug_clio_abi() -> u32 {
+    CASEHUG_CLIO_ABI
+}
+
+/// What `casehug_clio_abi` answers in the library of this header.
+pub const CASEHUG_CLIO_ABI: u32 = 1;
+
+/// Opens the SDK. `store` NULL: the database that the configuration names. Opens no connection.
 ///
 /// # Safety
 /// Pointers are NULL or valid as the header describes them.
@@ -63,20 +78,24 @@ pub unsafe extern "C" fn casehug_clio_open(
             .enable_all()
             .build()
             .map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))?;
-        // The store first: its `release` is called whatever is wrong with the rest.
-        let host_store = if store.is_null() {
-            None
-        } else {
-            // SAFETY: not null, and a store by the caller's promise.
-            Some(unsafe { HostStore::new(store, runtime.handle().clone()) }?)
+        // What the host implements comes first: each `release` is called whatever is wrong with the rest.
+        // SAFETY: each is NULL or what its type says, by the caller's promise.
+        let (store, config, keys, intakes) = unsafe {
+            let store = host(store, runtime.handle());
+            let config = casehug_clio_config::copied(config);
+            let tables = config.as_ref().map_or((ptr::null(), ptr::null()), |config| (config.keys, config.intakes));
+            (store, config, host(tables.0, runtime.handle()), host(tables.1, runtime.handle()))
         };
+        let (store, config) = (store?.map(HostStore::from), config?);
+        let (keys, intakes) = (keys?.map(HostKeys), intakes?.map(HostIntakes));
         if out.is_null() {
             return Err(Misuse::Null.of("out"));
         }
-        // SAFETY: NULL or a configuration, by the caller's promise.
-        let mut config = unsafe { Config::read(config) }?;
+        // SAFETY: NULL or NUL-terminated texts, by the caller's promise.
+        let mut config = unsafe { Config::read(&config) }?;
         let log = config.log.take();
-        let sdk = Log::during(log.as_ref(), || runtime.block_on(build(&config, host_store)))?;
+        let built = build(&config, store, keys, intakes);
+        let sdk = Log::during(log.as_ref(), || runtime.block_on(built))?;
         // SAFETY: not null, and writable by the caller's promise.
         unsafe { out.write(handle::register(sdk, runtime, log)) };
         Ok(None)
@@ -85,25 +104,49 @@ pub unsafe extern "C" fn casehug_clio_open(
     unsafe { answer(work, ptr::null_mut(), error) }
 }
 
-async fn build(config: &Config<'_>, store: Option<HostStore>) -> Result<Sdk> {
-    let store: Arc<dyn Store> = match (store, config.sqlite_path) {
-        (Some(store), None) => Arc::new(store),
-        (None, Some(path)) => Arc::new(SqliteStore::open(path).await?),
-        (Some(_), Some(_)) => return Err(Misuse::UnknownValue.of("sqlite_path")),
-        (None, None) => return Err(Misuse::Missing.of("store")),
-    };
+/// Takes a table of functions, if there is one.
+///
+/// # Safety
+/// `functions` is NULL or a table of its stated size.
+unsafe fn host<T: Functions>(functions: *const T, pool: &Handle) -> Result<Option<Host<T>>> {
+    // SAFETY: not null, and a table by this function's own contract.
+    (!functions.is_null()).then(|| unsafe { Host::new(functions, pool.clone()) }).transpose()
+}
+
+async fn build(
+    config: &Config<'_>,
+    store: Option<HostStore>,
+    keys: Option<HostKeys>,
+    intakes: Option<HostIntakes>,
+) -> Result<Sdk> {
     let runtime = Arc::new(TokioRuntime);
-    let intake = FolderIntake::new(config.intake_folder);
-    let host: ClioHost = config.clio_url.parse().map_err(|error: Error| error.with("argument", "clio_url"))?;
-    let keys = ConfiguredKeys::from_text(runtime.clone(), config.key_id, [(config.key_id, config.key)])?;
-    let app = ClioApp::new(config.client_id, config.client_secret.to_owned().into())?;
-    let ports = Ports {
-        transport: Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &config.network)?),
-        store,
-        keys: Arc::new(keys),
-        intake: Arc::new(intake),
-        runtime,
+    let store: Arc<dyn Store> = match (store, config.sqlite_path, config.store) {
+        (Some(store), None, None) => Arc::new(store),
+        (None, Some(path), None) => StoreLocation::file(path).open().await?.store(),
+        (None, None, Some(line)) => line.parse::<StoreLocation>()?.open().await?.store(),
+        (None, None, None) => return Err(Misuse::Missing.of("store")),
+        (_, Some(_), _) => return Err(Misuse::GivenTwice.of("sqlite_path")),
+        (..) => return Err(Misuse::GivenTwice.of("store")),
     };
+    let keys: Arc<dyn KeyProvider> = match (keys, config.key) {
+        (Some(keys), None) => Arc::new(keys),
+        (None, Some((id, key))) => Arc::new(ConfiguredKeys::from_text(runtime.clone(), id, [(id, key)])?),
+        (None, None) => return Err(Misuse::Null.of("sealing_key")),
+        (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("keys")),
+    };
+    let (intake, documents): (Arc<dyn IntakeSource>, Arc<dyn DocumentBytes>) = match (intakes, config.intake_folder) {
+        (Some(intakes), None) => (Arc::new(intakes.clone()), Arc::new(intakes)),
+        (None, Some(folder)) => {
+            let folder = FolderIntake::new(folder);
+            (Arc::new(folder.clone()), Arc::new(folder))
+        }
+        (None, None) => return Err(Misuse::Null.of("intake_folder")),
+        (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("intakes")),
+    };
+    let host: ClioHost = config.clio_url.parse().map_err(|error: Error| error.with("argument", "clio_url"))?;
+    let app = ClioApp::new(config.client_id, config.client_secret.to_owned().into())?;
+    let transport = Arc::new(ReqwestTransport::with(documents, runtime.clone(), &config.network)?);
+    let ports = Ports { transport, store, keys, intake, runtime };
     let mut builder = Sdk::builder(app, host, ports);
     if let Some(window) = config.late_execution_window {
         builder = builder.late_execution_window(window);

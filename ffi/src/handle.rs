@@ -1,5 +1,11 @@
 //! Handles: numbers in a table, dressed as pointers.
+//!
+//! A ticket is a handle, too: the same SDK, whose calls can be cancelled alone. So every function
+//! takes one, and none needs an argument more.
 
+use core::ffi::c_char;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -7,12 +13,13 @@ use casehug_clio::{Result, Sdk};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use crate::entry::answer;
+use crate::host::inside_callback;
 use crate::log::Log;
-use crate::store::inside_callback;
 use crate::text::Misuse;
 use crate::worker::Running;
 
-/// An open SDK. Opaque: the pointer is a number, and is never followed.
+/// An open SDK, or a ticket. Opaque: the pointer is a number, and is never followed.
 #[derive(Debug)]
 pub struct casehug_clio_sdk {
     _opaque: [u8; 0],
@@ -26,37 +33,94 @@ pub(crate) struct Open {
     runtime: Runtime,
     /// Dropped last: its callback is told everything, and then never called again.
     log: Option<Log>,
-    pid: u32,
     calls: Mutex<usize>,
     idle: Condvar,
 }
 
-struct Table {
-    next: usize,
-    open: BTreeMap<usize, Arc<Open>>,
+/// What a number stands for.
+#[derive(Clone)]
+struct Entry {
+    open: Arc<Open>,
+    /// Of a ticket.
+    part: Option<Arc<Sdk>>,
 }
 
-/// Handles begin where no address is, grow by a pointer's alignment and are never used again.
-static TABLE: Mutex<Table> = Mutex::new(Table { next: 4096, open: BTreeMap::new() });
+type Entries = BTreeMap<usize, Entry>;
 
-fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+/// The handles of one process. The child of a fork does not touch its parent's: their lock may be
+/// held by a thread that the child does not have.
+struct Table {
+    pid: u32,
+    entries: Mutex<Entries>,
+}
+
+/// Of the process that opened last.
+static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
+/// Handles begin where no address is, grow by a pointer's alignment and are never used again.
+static NEXT: AtomicUsize = AtomicUsize::new(4096);
+
+impl Table {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The table of this process; its error says why there is none.
+fn table() -> Result<&'static Table, Misuse> {
+    // SAFETY: NULL, or a table that lives for ever.
+    match unsafe { TABLE.load(Ordering::Acquire).as_ref() } {
+        None => Err(Misuse::StaleHandle),
+        Some(table) if table.pid == std::process::id() => Ok(table),
+        Some(_) => Err(Misuse::AfterFork),
+    }
+}
+
+/// The same, made if there is none yet.
+fn own_table() -> &'static Table {
+    loop {
+        let known = TABLE.load(Ordering::Acquire);
+        if let Ok(table) = table() {
+            return table;
+        }
+        // A parent's table stays where it is, with all that is in it.
+        let table = Box::into_raw(Box::new(Table { pid: std::process::id(), entries: Mutex::default() }));
+        if TABLE.compare_exchange(known, table, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // SAFETY: made right above, and seen by nobody.
+            drop(unsafe { Box::from_raw(table) });
+        }
+    }
+}
+
+fn enter(entry: Entry) -> *mut casehug_clio_sdk {
+    let handle = NEXT.fetch_add(align_of::<usize>(), Ordering::Relaxed);
+    own_table().entries().insert(handle, entry);
+    ptr::without_provenance_mut(handle)
 }
 
 /// A call in progress. `close` waits for it.
-pub(crate) struct Call(Arc<Open>);
+pub(crate) struct Call {
+    open: Arc<Open>,
+    part: Option<Arc<Sdk>>,
+}
+
+impl Call {
+    /// What is called.
+    pub(crate) fn sdk(&self) -> &Sdk {
+        self.part.as_ref().unwrap_or(&self.open.sdk)
+    }
+}
 
 impl core::ops::Deref for Call {
     type Target = Open;
     fn deref(&self) -> &Open {
-        &self.0
+        &self.open
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        *self.0.calls() -= 1;
-        self.0.idle.notify_all();
+        *self.open.calls() -= 1;
+        self.open.idle.notify_all();
     }
 }
 
@@ -81,12 +145,8 @@ impl Open {
 
 pub(crate) fn register(sdk: Sdk, runtime: Runtime, log: Option<Log>) -> *mut casehug_clio_sdk {
     let (sdk, worker, calls) = (Arc::new(sdk), Mutex::default(), Mutex::new(0));
-    let open = Open { sdk, worker, runtime, log, pid: std::process::id(), calls, idle: Condvar::new() };
-    let mut table = table();
-    let handle = table.next;
-    table.next += align_of::<usize>();
-    table.open.insert(handle, Arc::new(open));
-    core::ptr::without_provenance_mut(handle)
+    let open = Open { sdk, worker, runtime, log, calls, idle: Condvar::new() };
+    enter(Entry { open: Arc::new(open), part: None })
 }
 
 /// Begins a call on an open handle.
@@ -98,20 +158,27 @@ pub(crate) fn call(handle: *mut casehug_clio_sdk) -> Result<Call> {
         return Err(Misuse::Null.of("sdk"));
     }
     // The call is counted under the table's lock, so that `close` cannot miss it.
-    let table = table();
-    let open = table.open.get(&handle.addr()).ok_or_else(|| Misuse::StaleHandle.of("sdk"))?;
-    if open.pid != std::process::id() {
-        // The child of a fork has none of the parent's threads: any call would hang.
-        return Err(Misuse::AfterFork.of("sdk"));
-    }
+    let table = table().map_err(|misuse| misuse.of("sdk"))?;
+    let entries = table.entries();
+    let Entry { open, part } = entries.get(&handle.addr()).ok_or_else(|| Misuse::StaleHandle.of("sdk"))?.clone();
     *open.calls() += 1;
-    Ok(Call(Arc::clone(open)))
+    Ok(Call { open, part })
 }
 
-/// Takes a handle out of the table, waits for the calls in progress and the worker, and drops what it stands for.
+/// Takes a handle out of the table. With an SDK's go its tickets; the calls in progress and the
+/// worker are waited for, and what it stands for is dropped.
 pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
     drop(call(handle)?);
-    let Some(open) = table().open.remove(&handle.addr()) else { return Err(Misuse::StaleHandle.of("sdk")) };
+    let table = table().map_err(|misuse| misuse.of("sdk"))?;
+    let mut open = {
+        let mut entries = table.entries();
+        let entry = entries.remove(&handle.addr()).ok_or_else(|| Misuse::StaleHandle.of("sdk"))?;
+        if entry.part.is_some() {
+            return Ok(());
+        }
+        entries.retain(|_, ticket| !Arc::ptr_eq(&ticket.open, &entry.open));
+        entry.open
+    };
     let mut calls = open.calls();
     while *calls > 0 {
         calls = open.idle.wait(calls).unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +187,6 @@ pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
     // After the calls, one of which may have started it. How it ended is of no use to the host any more.
     let _ = open.stop_worker();
     // A call's own `Arc` lives a moment longer than its count. It must not be the last: the host frees its store when this returns.
-    let mut open = open;
     loop {
         match Arc::try_unwrap(open) {
             Ok(open) => {
@@ -131,4 +197,61 @@ pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
         }
         std::thread::yield_now();
     }
+}
+
+/// Makes a ticket: a second handle of the same SDK, whose calls `casehug_clio_cancel` ends. Every
+/// function takes it in place of the SDK. `casehug_clio_close` gives it back and ends nothing; closing
+/// the SDK closes its tickets. Refused inside a callback.
+///
+/// # Safety
+/// `out` and `error` are NULL or point to a place for a pointer. Any `sdk` is allowed; one that is not
+/// open is an error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn casehug_clio_ticket_new(
+    sdk: *mut casehug_clio_sdk,
+    out: *mut *mut casehug_clio_sdk,
+    error: *mut *mut c_char,
+) -> i32 {
+    if !out.is_null() {
+        // SAFETY: not null, and writable by the caller's promise.
+        unsafe { out.write(ptr::null_mut()) };
+    }
+    let work = || {
+        let call = call(sdk)?;
+        if out.is_null() {
+            return Err(Misuse::Null.of("out"));
+        }
+        let part = Some(Arc::new(call.sdk().part()));
+        // SAFETY: not null, and writable by the caller's promise.
+        unsafe { out.write(enter(Entry { open: Arc::clone(&call.open), part })) };
+        Ok(None)
+    };
+    // SAFETY: `error` is NULL or writable by the caller's promise.
+    unsafe { answer(work, ptr::null_mut(), error) }
+}
+
+/// Ends the calls on a ticket, those in progress and later ones, with `CASEHUG_CLIO_CANCELLED`, and
+/// returns at once. A call in progress ends at its next safe point: at once where it waits, else after
+/// the request to Clio that was sent. It leaves no lease; what it had begun is due for workers.
+/// `casehug_clio_next_events` gives what it has. May be called in a callback, and twice.
+///
+/// # Safety
+/// As of `casehug_clio_close`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn casehug_clio_cancel(ticket: *mut casehug_clio_sdk, error: *mut *mut c_char) -> i32 {
+    let work = || {
+        if ticket.is_null() {
+            return Err(Misuse::Null.of("ticket"));
+        }
+        let table = table().map_err(|misuse| misuse.of("ticket"))?;
+        let part = match table.entries().get(&ticket.addr()) {
+            None => return Err(Misuse::StaleHandle.of("ticket")),
+            Some(Entry { part: None, .. }) => return Err(Misuse::NotATicket.of("ticket")),
+            Some(Entry { part: Some(part), .. }) => Arc::clone(part),
+        };
+        part.stop();
+        Ok(None)
+    };
+    // SAFETY: `error` is NULL or writable by the caller's promise.
+    unsafe { answer(work, ptr::null_mut(), error) }
 }

@@ -16,6 +16,9 @@ mod codes;
 mod config;
 mod entry;
 mod handle;
+mod host;
+mod intake;
+mod keys;
 mod log;
 mod store;
 mod text;
@@ -26,7 +29,12 @@ pub use call::{casehug_clio_argument, casehug_clio_argument_kind, casehug_clio_c
 pub use codes::casehug_clio_code;
 pub use config::{casehug_clio_actor, casehug_clio_config};
 pub use entry::*;
-pub use handle::casehug_clio_sdk;
+pub use handle::{casehug_clio_cancel, casehug_clio_sdk, casehug_clio_ticket_new};
+pub use intake::{
+    casehug_clio_document, casehug_clio_intake_answer, casehug_clio_intake_set, casehug_clio_intakes,
+    casehug_clio_stat_answer, casehug_clio_stat_set,
+};
+pub use keys::{casehug_clio_keys, casehug_clio_wrapped, casehug_clio_wrapped_set};
 pub use store::{
     HostStore, casehug_clio_records, casehug_clio_records_push, casehug_clio_scan, casehug_clio_store,
     casehug_clio_write,

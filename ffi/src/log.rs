@@ -15,7 +15,7 @@ use tracing::dispatcher::with_default;
 use tracing::instrument::{WithDispatch, WithSubscriber as _};
 use tracing::{Dispatch, Level};
 
-use crate::store::Inside;
+use crate::host::Inside;
 use crate::text::Misuse;
 
 /// Lines that wait for the callback.

@@ -4,12 +4,7 @@
 //! anything is believed. A function that blocks for a minute delays its own caller and nobody else. What is not exactly one of the documented
 //! answers is an error, and an error means *unknown* (see the store port): core reads again.
 
-use core::cell::Cell;
 use core::ffi::{c_char, c_void};
-use core::fmt;
-use core::mem::size_of;
-use core::slice;
-use std::sync::Arc;
 
 use casehug_clio::domain::{FirmId, Timestamp};
 use casehug_clio::maybe_send::BoxFuture;
@@ -17,38 +12,11 @@ use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Versi
 use casehug_clio::{Code, Error, Result};
 use tokio::runtime::Handle;
 
-use crate::text::{Misuse, Owned, casehug_clio_str};
+use crate::host::{Functions, Host, OK, copy};
+use crate::text::{Owned, casehug_clio_str};
 
-/// Threads of the pool that calls the host.
-pub(crate) const POOL: usize = 8;
-const OK: i32 = 1;
 const CONFLICT: i32 = 2;
 const NEVER_DUE: i64 = -1;
-
-thread_local! {
-    static INSIDE: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Marks this thread for as long as it lives, a panic included.
-pub(crate) struct Inside;
-
-impl Inside {
-    pub(crate) fn enter() -> Self {
-        INSIDE.set(true);
-        Self
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        INSIDE.set(false);
-    }
-}
-
-/// Whether this thread is inside a callback: a call from there could wait for the pool that it occupies.
-pub(crate) fn inside_callback() -> bool {
-    INSIDE.get()
-}
 
 /// A store written in the host's language. Every function is called on threads of the SDK, several at once.
 ///
@@ -193,46 +161,29 @@ unsafe fn record(
     Ok(Record { key: Key::new(&firm, into.collection, id), version, due_at, body })
 }
 
-/// # Safety
-/// `data` is NULL or points to `len` readable bytes.
-unsafe fn copy(text: casehug_clio_str) -> Result<Option<String>, &'static str> {
-    if text.data.is_null() {
-        return Ok(None);
+impl Functions for casehug_clio_store {
+    const NAME: &'static str = "store";
+
+    fn is_whole(&self) -> bool {
+        self.get.is_some() && self.scan.is_some() && self.commit.is_some()
     }
-    if isize::try_from(text.len).is_err() {
-        return Err("length");
+
+    fn context(&self) -> *mut c_void {
+        self.context
     }
-    // SAFETY: not null, and readable by the caller's promise.
-    let bytes = unsafe { slice::from_raw_parts(text.data.cast::<u8>(), text.len) };
-    core::str::from_utf8(bytes).map(|text| Some(text.to_owned())).map_err(|_| "not_utf8")
+
+    fn release(&self) -> Option<unsafe extern "C" fn(*mut c_void)> {
+        self.release
+    }
 }
 
 /// The [`Store`] port over a host's functions.
-#[derive(Clone)]
-pub struct HostStore {
-    functions: Arc<Functions>,
-    pool: Handle,
-}
+#[derive(Clone, Debug)]
+pub struct HostStore(Host<casehug_clio_store>);
 
-struct Functions(casehug_clio_store);
-
-// SAFETY: the header asks the host for functions and a context that any thread may use at once.
-unsafe impl Send for Functions {}
-// SAFETY: as above.
-unsafe impl Sync for Functions {}
-
-impl Drop for Functions {
-    fn drop(&mut self) {
-        if let Some(release) = self.0.release {
-            // SAFETY: the host's own function and context, for the last time.
-            unsafe { release(self.0.context) };
-        }
-    }
-}
-
-impl fmt::Debug for HostStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HostStore")
+impl From<Host<casehug_clio_store>> for HostStore {
+    fn from(host: Host<casehug_clio_store>) -> Self {
+        Self(host)
     }
 }
 
@@ -243,18 +194,11 @@ impl HostStore {
     /// `SettingInvalid` for a wrong size or a missing function.
     ///
     /// # Safety
-    /// `store` points to a [`casehug_clio_store`] of its stated size, whose functions may be called on any thread until `release` was.
+    /// `store` points to a [`casehug_clio_store`] of its stated size, whose functions may be called
+    /// on any thread until `release` was.
     pub unsafe fn new(store: *const casehug_clio_store, pool: Handle) -> Result<Self> {
-        // SAFETY: `size` is the first field of every version.
-        if unsafe { (&raw const (*store).size).read() } < size_of::<casehug_clio_store>() {
-            return Err(Misuse::WrongSize.of("store"));
-        }
-        // SAFETY: at least as large as ours, by its own word.
-        let functions = Functions(unsafe { store.read() });
-        if functions.0.get.is_none() || functions.0.scan.is_none() || functions.0.commit.is_none() {
-            return Err(Misuse::Missing.of("store"));
-        }
-        Ok(Self { functions: Arc::new(functions), pool })
+        // SAFETY: by this function's own contract.
+        unsafe { Host::new(store, pool) }.map(Self)
     }
 
     /// Runs a callback on the pool.
@@ -262,12 +206,7 @@ impl HostStore {
         &self,
         work: impl FnOnce(&casehug_clio_store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let functions = Arc::clone(&self.functions);
-        let task = self.pool.spawn_blocking(move || {
-            let _inside = Inside::enter();
-            work(&functions.0)
-        });
-        task.await.unwrap_or_else(|_| Err(failed("pool")))
+        self.0.on_pool(failed, work).await
     }
 }
 

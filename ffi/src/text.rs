@@ -19,6 +19,10 @@ pub(crate) enum Misuse {
     UnknownValue,
     #[error("missing")]
     Missing,
+    #[error("given_twice")]
+    GivenTwice,
+    #[error("not_a_ticket")]
+    NotATicket,
     #[error("stale_handle")]
     StaleHandle,
     #[error("after_fork")]

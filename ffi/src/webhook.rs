@@ -56,7 +56,7 @@ pub unsafe extern "C" fn casehug_clio_handle_webhook(
             let (name, value) = unsafe { (lossy(header.name, "headers")?, lossy(header.value, "headers")?) };
             headers.push(&name, value);
         }
-        let reply = open.run(open.sdk.handle_webhook(&token, &headers, body));
+        let reply = open.run(open.sdk().handle_webhook(&token, &headers, body));
         let headers = reply.headers.iter().map(|(name, value)| json!({ "name": name, "value": value }));
         Ok(Some(json!({ "status": reply.status, "headers": headers.collect::<Vec<_>>() }).to_string()))
     };

@@ -95,6 +95,14 @@ async fn what_c_hands_over_arrives_or_is_refused_by_its_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_and_intakes_of_the_host_are_used_and_tickets_cancel() {
+    let (output, state) = run("ports", false).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let document = &state["documents"][0];
+    assert_eq!((&document["size"], &document["complete"]), (&json!(41), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_operation_is_called_from_c_and_ends_as_its_row_says() {
     let (output, _) = run("every_operation", false).await;
     let told = String::from_utf8(output.stdout).unwrap();
@@ -123,6 +131,17 @@ async fn valgrind_finds_no_wrong_access_and_no_leak() {
     assert_synced_once(&output, &state);
     let (output, _) = run("arguments", true).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn golden_scenarios_end_in_c_as_they_say() {
+    let temp = tempfile::tempdir().unwrap();
+    let agent = compile("golden_agent", &["golden_agent.c"], &[], temp.path());
+    // Cargo's own path begins with the folder of an earlier build, whose library would be taken.
+    let agent = ["env", "-u", "LD_LIBRARY_PATH", agent.to_str().unwrap()].map(String::from);
+    let failed = golden::play_all(&agent, golden::scenarios(), 12).await;
+    let told: Vec<String> = failed.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+    assert!(failed.is_empty(), "{}", told.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

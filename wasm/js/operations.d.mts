@@ -279,6 +279,11 @@ export type ErrorCode =
    */
   | 'stopped'
   /**
+   * The caller cancelled this. What is in Clio stays there, and what was begun is given back to the
+   * workers.
+   */
+  | 'cancelled'
+  /**
    * The SDK's database failed. Check its disk (reason disk_full: no room is left on it),
    * permissions and connection.
    */

@@ -79,7 +79,7 @@ impl Sdk {
             }
             work.await
         };
-        checked.instrument(span).await
+        self.unless_cancelled(checked.instrument(span)).await
     }
 
     pub(super) async fn execute_for_host<T>(
@@ -87,7 +87,8 @@ impl Sdk {
         operation: &'static Operation,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        work.instrument(tracing::debug_span!("clio_operation", name = operation.name)).await
+        let span = tracing::debug_span!("clio_operation", name = operation.name);
+        self.unless_cancelled(work.instrument(span)).await
     }
 }
 

@@ -27,7 +27,9 @@ pub struct Sdk {
     pub(super) repository: Repository,
     pub(super) auth: Auth,
     pub(super) queue: Queue,
-    webhooks: Caches,
+    webhooks: Arc<Caches>,
+    /// Made by [`Sdk::part`].
+    is_part: bool,
 }
 
 /// What the SDK needs of its host. All of it is required.
@@ -145,7 +147,7 @@ impl SdkBuilder {
             stop: Stop::default(),
         };
         let queue = Queue::new(ctx, auth.clone())?;
-        Ok(Sdk { repository, auth, queue, webhooks: Caches::default() })
+        Ok(Sdk { repository, auth, queue, webhooks: Arc::default(), is_part: false })
     }
 }
 
@@ -164,6 +166,35 @@ impl Sdk {
     /// another one.
     pub fn stop(&self) {
         self.queue.ctx.stop.tell();
+    }
+
+    /// The same SDK once more, whose calls can be cancelled alone: after [`stop`](Self::stop) on a
+    /// part its calls end at their next safe point with [`Code::Cancelled`], leave no lease, and what
+    /// they had begun is due at once for workers; further calls on it are refused the same way. What
+    /// waits ends at once; a request to Clio in progress is waited for, since dropping it would leave a
+    /// doubt. `next_events` gives what it has. Dropping a part ends nothing.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self {
+            repository: self.repository.clone(),
+            auth: self.auth.clone(),
+            queue: self.queue.below(),
+            webhooks: Arc::clone(&self.webhooks),
+            is_part: true,
+        }
+    }
+
+    /// Runs an operation, unless it is cancelled.
+    pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let is_cancelled = || self.is_part && self.queue.ctx.stop.is_told_alone();
+        if is_cancelled() {
+            return Err(Code::Cancelled.into());
+        }
+        let result = work.await;
+        match result {
+            Err(error) if error.code() == Code::Stopped && is_cancelled() => Err(Code::Cancelled.into()),
+            result => result,
+        }
     }
 
     /// A worker for the due jobs of all firms. Run it for as long as the service lives; several

@@ -104,7 +104,7 @@ fn places(code: Code) -> &'static [Place] {
         | Code::Internal => STORING,
         Code::KeyFailed => &[Connect, Sync, Card, Webhooks, Settings, Decision, Question, Opening],
         Code::StoreOpenFailed | Code::StoreLogMissing | Code::Panic => &[Opening],
-        Code::BackupFailed | Code::CopyFailed => &[Question],
+        Code::BackupFailed | Code::CopyFailed | Code::Cancelled => &[Question],
     }
 }
 

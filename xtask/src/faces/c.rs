@@ -45,8 +45,8 @@ pub(super) fn header(api: &Api) -> Result<String, String> {
         &mut header,
         "Beside the errors that a function names, each can end with `CASEHUG_CLIO_SETTING_INVALID` (a handle, a \
          pointer or an actor that is none), `CASEHUG_CLIO_REQUEST_INVALID`, `CASEHUG_CLIO_NOT_ALLOWED`, \
-         `CASEHUG_CLIO_STORE_FAILED`, `CASEHUG_CLIO_STORE_CONFLICT`, `CASEHUG_CLIO_KEY_FAILED` and \
-         `CASEHUG_CLIO_STOPPED`.",
+         `CASEHUG_CLIO_STORE_FAILED`, `CASEHUG_CLIO_STORE_CONFLICT`, `CASEHUG_CLIO_KEY_FAILED`, \
+         `CASEHUG_CLIO_STOPPED` and, on a ticket, `CASEHUG_CLIO_CANCELLED`.",
     );
     let mut group = "";
     for operation in &api.operations {

@@ -104,6 +104,32 @@ async fn an_sdk_that_is_told_to_stop_ends_what_people_wait_for_and_its_workers()
     goes_on_at_once(&world).await;
 }
 
+#[tokio::test]
+async fn a_cancelled_call_ends_alone_and_leaves_its_matter_to_workers() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    world.http.clio().retry_after = Some(100);
+    world.answers(|_, path, _, _| (path == "/api/v4/contacts").then(|| refused(429)));
+    let (actor, matter, part) = (admin(), matter(), world.sdk.part());
+    let events = part.host().next_events(None, 1, Duration::from_secs(3600));
+    let calls = join(part.firm(&actor).matters().sync(&matter), events);
+    let told = async {
+        world.runtime.sleep(Duration::from_secs(5)).await;
+        part.stop();
+        world.runtime.sleep(Duration::from_secs(2)).await;
+    };
+    let ((synced, events), ()) = match select(Box::pin(calls), Box::pin(told)).await {
+        Either::Left((done, _)) => (done, ()),
+        Either::Right(_) => panic!("it goes on"),
+    };
+    assert_eq!((synced.unwrap_err().code(), events.unwrap().len()), (Code::Cancelled, 0));
+    let refused = part.firm(&actor).matters().plan(&matter).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Cancelled);
+    assert!(world.sdk.firm(&actor).matters().plan(&matter).await.is_ok());
+    goes_on_at_once(&world).await;
+}
+
 /// A maintenance task, and a delivery, that wait for Clio.
 #[tokio::test]
 async fn what_is_done_besides_is_left_as_due_as_it_was() {
