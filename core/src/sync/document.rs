@@ -24,7 +24,7 @@ use crate::error::{Code, Error, Result, Retry};
 use crate::links::link_record;
 use crate::links::link_record::{Chosen, Decided, DocumentIntent, DocumentRecord, Finishing, How, Link, Owner};
 use crate::ports::{Commit, DocumentStat, Expect, Version};
-use crate::store::{Action, AuditStatus, Versioned};
+use crate::store::{Action, AuditStatus, Transaction, Versioned};
 
 /// Clio may need 60 s to process an upload (FAQ); it is asked a little longer.
 const PROCESSING: Duration = Duration::from_secs(75);
@@ -42,7 +42,8 @@ enum Found {
 }
 
 /// An intent and the version it is stored under.
-struct Open {
+#[derive(Clone)]
+pub(crate) struct Open {
     intent: DocumentIntent,
     version: Version,
 }
@@ -68,6 +69,10 @@ impl Driver<'_> {
                 return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
             }
             Some(Versioned { value: DocumentRecord::Intent(intent), version, .. }) => (Open { intent, version }, true),
+            None if self.announced.as_ref().is_some_and(|(announced, _)| *announced == key) => {
+                let open = self.announced.take().map(|(_, open)| open);
+                (open.ok_or(Code::Internal)?, false)
+            }
             None => {
                 document.check()?;
                 may_be_sent(&self.ctx.intake.stat(&reference).await?)?;
@@ -374,21 +379,39 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::DocumentLinked),
         };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
-        let mut transaction = self.transaction()?;
         let link = DocumentRecord::Link(Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new() });
-        transaction.put(
-            link_record::document_key(&self.order.scope, key),
-            Expect::Version(open.version.clone()),
-            &link,
-        )?;
-        let owner = Owner { owner: key.to_string() };
-        transaction.put(link_record::owner_key(&self.order.scope, "document", clio), Expect::Absent, &owner)?;
-        transaction.audit(self.audit(action, AuditStatus::Ok, &step));
-        if self.commit(transaction, &step).await? {
-            Ok(step)
-        } else {
-            Err(Error::new(Code::SyncBusy).with("document", key))
+        for with_next in [true, false] {
+            let mut transaction = self.transaction()?;
+            let record = link_record::document_key(&self.order.scope, key);
+            transaction.put(record, Expect::Version(open.version.clone()), &link)?;
+            let owner = Owner { owner: key.to_string() };
+            transaction.put(link_record::owner_key(&self.order.scope, "document", clio), Expect::Absent, &owner)?;
+            transaction.audit(self.audit(action, AuditStatus::Ok, &step));
+            let next = if with_next { self.announce_next_in(&mut transaction)? } else { None };
+            let alone = next.is_none();
+            if self.commit(transaction, &step).await? {
+                self.announced = next;
+                return Ok(step);
+            }
+            if alone {
+                break;
+            }
         }
+        Err(Error::new(Code::SyncBusy).with("document", key))
+    }
+
+    /// Adds the intent of the next upload to the commit of a link, which saves one. Whoever commits
+    /// it does so without, if it conflicts. After a restore each document is looked at by itself.
+    pub(crate) fn announce_next_in(&self, transaction: &mut Transaction) -> Result<Option<(DocumentKey, Open)>> {
+        let Some(next) = self.uploads.front().filter(|next| self.recovery.is_none() && next.check().is_ok()) else {
+            return Ok(None);
+        };
+        let key = self.intake.key_of(next);
+        let intent = DocumentIntent { at: self.ctx.runtime.now(), finishing: None, decision: None };
+        self.expect_recovery_in(transaction);
+        let record = link_record::document_key(&self.order.scope, &key);
+        let version = transaction.put(record, Expect::Absent, &DocumentRecord::Intent(intent.clone()))?;
+        Ok(Some((key, Open { intent, version })))
     }
 
     /// A document that was being published when the intake stopped naming it: another upload took

@@ -2,7 +2,9 @@
 
 use super::plan_input::{self, KnownDocuments};
 use core::time::Duration;
+use std::collections::VecDeque;
 
+use super::document::Open;
 use super::execute::Progress;
 use super::order::{Followers, Order};
 use super::plan::{Plan, PlannedContact, PlannedDocument, PlannedMatter};
@@ -12,7 +14,7 @@ use super::run::{Run, fallen_short};
 use crate::calls::plan_access::{self, is_forbidden, refuses_all};
 use crate::calls::{ApiClient, Context};
 use crate::domain::report::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport};
-use crate::domain::{ClioId, FirmId, Intake, IntakeDocument};
+use crate::domain::{ClioId, DocumentKey, FirmId, Intake, IntakeDocument};
 use crate::error::{Code, Error, Result, Retry};
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::settings::FirmSettings;
@@ -41,10 +43,17 @@ pub(crate) struct Driver<'a> {
     /// How often in a row what was just released had been in doubt.
     pub rounds: u32,
     pub progress: Option<&'a dyn Progress>,
+    /// The documents that are to be uploaded and were not begun, in their order.
+    pub uploads: VecDeque<&'a IntakeDocument>,
+    /// The intent of the next one, if the commit before had room for it.
+    pub announced: Option<(DocumentKey, Open)>,
 }
 
 impl Driver<'_> {
     pub(crate) async fn drive(&mut self, plan: &Plan) -> Result<()> {
+        let planned = self.intake.documents.iter().zip(&plan.documents);
+        let uploads = planned.filter(|(_, (_, planned))| matches!(planned, PlannedDocument::Upload { .. }));
+        self.uploads = uploads.map(|(document, _)| document).collect();
         self.ctx.stop.check()?;
         let contact = self.contact(plan.contact).await;
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
@@ -93,6 +102,9 @@ impl Driver<'_> {
     ) -> Result<()> {
         self.ctx.stop.check()?;
         let key = self.intake.key_of(document);
+        if self.uploads.front().is_some_and(|next| self.intake.key_of(next) == key) {
+            self.uploads.pop_front();
+        }
         let id = key.to_string();
         let step = |outcome, code| {
             StepReport::error(StepKind::Document, &id, outcome, about(Error::new(code), StepKind::Document, &id))

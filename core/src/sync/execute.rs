@@ -1,5 +1,7 @@
 //! One run: planned, driven, and all but its end written down.
 
+use std::collections::VecDeque;
+
 use super::driver::Driver;
 use super::order::{Followers, Order};
 use super::plan::{Plan, PlannedMatter};
@@ -80,6 +82,8 @@ async fn drive(
         plan_asked: false,
         rounds: 0,
         progress,
+        uploads: VecDeque::new(),
+        announced: None,
     };
     let driven = driver.drive(&plan).await;
     // However it ends, the log tells what it cost.

@@ -121,6 +121,7 @@ impl Driver<'_> {
         };
         let step = StepReport::done(StepKind::Matter, id, outcome, Some(clio)).noting(unmapped.map(note));
         let key = link_record::matter_key(&self.order.scope, id);
+        let mut with_next = true;
         for _ in 0..MOST_ATTEMPTS {
             let mut transaction = self.transaction()?;
             if let Some(doubt) = doubt {
@@ -131,7 +132,10 @@ impl Driver<'_> {
             transaction.put(link_record::owner_key(&self.order.scope, "matter", clio), Expect::Absent, &owner)?;
             status::link(&self.ctx.repository, &mut transaction, &self.order.scope, id, seen).await?;
             transaction.audit(self.audit(action, AuditStatus::Ok, &step));
+            let next = if with_next { self.announce_next_in(&mut transaction)? } else { None };
+            with_next = false;
             if self.commit(transaction, &step).await? {
+                self.announced = next;
                 return Ok(Some(step));
             }
             // Another run resolved it meanwhile; or a poll, or an early delivery, was written in

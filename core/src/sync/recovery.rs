@@ -118,8 +118,13 @@ impl Driver<'_> {
     /// of it.
     pub(crate) fn unit_before_sending(&self) -> Result<Transaction> {
         let mut transaction = self.transaction()?;
-        transaction.check(key(self.firm), self.recovery_seen.clone());
+        self.expect_recovery_in(&mut transaction);
         Ok(transaction)
+    }
+
+    /// Makes a commit depend on what the operator had said when this run began.
+    pub(crate) fn expect_recovery_in(&self, transaction: &mut Transaction) {
+        transaction.check(key(self.firm), self.recovery_seen.clone());
     }
 
     /// Whether a recovery began, or ended, since this run began.
