@@ -8,7 +8,8 @@ use crate::{Outcome, command, root, target};
 pub(crate) fn dist(args: &[String]) -> Outcome {
     match args {
         [language] if language == "c" => c(),
-        _ => Err(String::from("usage: cargo xtask dist c")),
+        [language] if language == "node" => crate::node::dist(),
+        _ => Err(String::from("usage: cargo xtask dist c | node")),
     }
 }
 

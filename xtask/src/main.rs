@@ -10,6 +10,7 @@ mod faces;
 mod hide;
 mod hosts;
 mod layers;
+mod node;
 mod scratch;
 mod simulate;
 mod test;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c | faces [--check] | scratch | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c, node | faces [--check] | scratch | intake\n  \
              bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
              faces: generates every binding and page from the table of operations; --check compares only\n  \
              scratch: adds an operation to a copy, generates its faces and calls it from every language\n  \
              dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
+             dist node: the npm package, in target/dist/node, and what it weighs\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \
              intake: copies the example intakes to out/intake, with a file of 120 MB",
         )),

@@ -26,7 +26,7 @@ const LANES: &[&[Step]] = &[
         ("demo", || build().and_then(|()| crate::demo::make_intake()).and_then(|()| crate::demo::show())),
         ("contract", crate::contract::contract),
     ],
-    &[("simulate", crate::simulate::few), ("wasm", crate::wasm::check), ("node", crate::wasm::node)],
+    &[("simulate", crate::simulate::few), ("wasm", crate::wasm::check), ("node", crate::node::node)],
 ];
 
 /// Tests that run beside each other, however few processors there are: most of those that take long wait.

@@ -103,7 +103,7 @@ fn places(code: Code) -> &'static [Place] {
         | Code::HostCallbackFailed
         | Code::Internal => STORING,
         Code::KeyFailed => &[Connect, Sync, Card, Webhooks, Settings, Decision, Question, Opening],
-        Code::StoreOpenFailed | Code::StoreLogMissing | Code::Panic => &[Opening],
+        Code::StoreOpenFailed | Code::StoreLogMissing | Code::LoadFailed | Code::Panic => &[Opening],
         Code::BackupFailed | Code::CopyFailed | Code::Cancelled => &[Question],
     }
 }

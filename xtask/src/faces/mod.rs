@@ -60,9 +60,8 @@ fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
         ("ffi/tests/c/every_operation.h".into(), c::calls::calls(api)?),
         ("docs/operations.md".into(), pages::operations(api)),
         ("docs/errors.md".into(), pages::errors(api)),
-        ("wasm/js/operations.mjs".into(), node::script(api)),
-        ("wasm/js/operations.d.mts".into(), types.clone()),
-        ("wasm/js/operations.d.cts".into(), types),
+        ("bindings/node/src/operations.mjs".into(), node::script(api)),
+        ("bindings/node/src/operations.d.mts".into(), types),
         ("docs/admin.md".into(), between("docs/admin.md", ACCESS, &pages::access(api))?),
     ])
 }

@@ -6,12 +6,12 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+export const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const built = process.env.CASEHUG_CLIO_NODE ?? join(root, 'target/node');
 const programs = process.env.CASEHUG_CLIO_PROGRAMS ?? join(root, 'target/debug');
 
-export const sdk = await import(join(built, 'index.mjs'));
-export const { engine } = await import(join(built, 'engine.mjs'));
+export const sdk = await import(join(built, 'dist/index.mjs'));
+export const { engine } = await import(join(built, 'dist/engine.mjs'));
 
 export const admin = { user: 'usr_1', firm: 'firm_1', role: 'admin' };
 

@@ -29,7 +29,15 @@ export interface Config {
   log?: (entry: LogEntry) => void;
   /** The least grave entries wanted. `info`: what happens. `debug`: each call. Default: `warn`. */
   logLevel?: LogLevel;
+  /**
+   * The bytes of `@casehug/clio-sync/casehug_clio.wasm`, or a module compiled of them: where that
+   * file is not beside the package, as after bundling. `@casehug/clio-sync/inline` has it inside.
+   */
+  wasm?: ArrayBuffer | ArrayBufferView | WasmModule;
 }
+
+/** `WebAssembly.Module`, where the project's libraries declare it. */
+export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } } ? Module : object;
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 

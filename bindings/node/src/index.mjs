@@ -5,7 +5,20 @@ import { Firm, Host } from './operations.mjs';
 import { SyncWorker } from './worker.mjs';
 
 export { monotonic } from './clock.mjs';
-export * from './errors.mjs';
+export {
+  AuthError,
+  CasehugClioError,
+  ClioError,
+  HostError,
+  HttpFailure,
+  InputError,
+  IntakeError,
+  InternalError,
+  NetworkError,
+  PermissionError,
+  PlanError,
+  RateLimitError,
+} from './errors.mjs';
 export { FolderIntake } from './folder-intake.mjs';
 export { NodeHttp } from './node-http.mjs';
 export * from './operations.mjs';
@@ -27,9 +40,10 @@ export class Sdk {
   }
 
   static async open(config, { store, http, intake }) {
-    const loaded = await engine();
+    const { wasm, ...settings } = config ?? {};
+    const loaded = await engine(wasm);
     // JSON leaves a function out; anything else under `log` is refused as an unknown field.
-    const json = JSON.stringify(config) ?? 'null';
+    const json = JSON.stringify(settings);
     const log = loaded.logs.begin(config?.log);
     try {
       return new Sdk(loaded, loaded.call(({ Engine }) => Engine.open(json, store, http, intake, log)), log);

@@ -327,6 +327,12 @@ export type ErrorCode =
    * what was begun, and copy again.
    */
   | 'copy_failed'
+  /**
+   * The SDK's compiled part cannot be used here (reason wasm_missing: its file is not beside the
+   * package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not
+   * belong into a page).
+   */
+  | 'load_failed'
   /** A defect of this SDK. Report the code and its context. */
   | 'internal'
   /**

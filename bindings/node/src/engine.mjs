@@ -1,33 +1,72 @@
 // Instances of the WebAssembly module, and the promises of their tasks.
 //
-// A panic leaves an instance in a state that nobody knows. So it is never used again: its promises are rejected, its timers stop, and whoever
-// opens an SDK next gets a new one. All SDKs that are open at a time share one instance.
+// A panic leaves an instance in a state that nobody knows. So it is never used again: its promises
+// are rejected, its timers stop, and whoever opens an SDK next gets a new one. All SDKs that are
+// open at a time share one instance, unless they are opened with modules of their own.
 import { randomFillSync } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 
 import { monotonic } from './clock.mjs';
-import { failure } from './errors.mjs';
+import { failure, loadFailure } from './errors.mjs';
+import { instantiate } from './glue.mjs';
 import { Logs } from './log.mjs';
+import { readWasm } from './wasm-file.mjs';
 
 const LONGEST_TIMER_MS = 3_600_000; // setTimeout fires at once beyond 2^31 ms.
 
-let compiled;
-let instances = 0;
-let current;
+/** Where the module comes from unless an SDK is opened with another: a function that gives its bytes. */
+let standard = readWasm;
+let latest;
+const modules = new WeakMap();
+const engines = new WeakMap();
 
-/** The engine in use; a new one if the last one is dead. */
-export async function engine() {
-  if (current === undefined || (await current).dead) current = create();
-  return current;
+/** From now on these bytes are the module, unless an SDK is opened with another. */
+export function useWasm(read) {
+  standard = read;
 }
 
-async function create() {
-  compiled ??= readFile(new URL('casehug_clio_wasm_bg.wasm', import.meta.url)).then((bytes) => WebAssembly.compile(bytes));
-  const module = await compiled;
-  // The generated code holds one instance per evaluation; another query is another evaluation.
-  instances += 1;
-  const bindings = await import(`./casehug_clio_wasm.js?instance=${instances}`);
-  return new Engine(bindings, bindings.initSync({ module }));
+/** The engine over this module, or over the one used last; a new one if that is dead. */
+export async function engine(wasm = latest ?? standard) {
+  refuseBrowser();
+  if (typeof wasm !== 'function' && typeof wasm !== 'object') throw loadFailure('wasm_invalid');
+  const known = engines.get(wasm);
+  if (known === undefined || (await known.catch(() => DEAD)).dead) {
+    // Whoever came first while the last one was looked at has begun one.
+    if (engines.get(wasm) === known) engines.set(wasm, create(wasm));
+  }
+  const made = await engines.get(wasm);
+  latest = wasm;
+  return made;
+}
+
+/** An engine that could not be made. */
+const DEAD = { dead: true };
+
+async function create(wasm) {
+  if (!modules.has(wasm)) modules.set(wasm, compile(wasm));
+  try {
+    return new Engine(instantiate(await modules.get(wasm)));
+  } catch (error) {
+    modules.delete(wasm);
+    throw error?.code === 'load_failed' ? error : loadFailure('wasm_invalid');
+  }
+}
+
+async function compile(wasm) {
+  if (wasm instanceof WebAssembly.Module) return wasm;
+  let bytes = wasm;
+  if (typeof wasm === 'function') {
+    try {
+      bytes = await wasm();
+    } catch {
+      throw loadFailure('wasm_missing');
+    }
+  }
+  return WebAssembly.compile(bytes);
+}
+
+/** A page shows whoever looks at it the secrets that the SDK is given. */
+function refuseBrowser() {
+  if (typeof globalThis.document === 'object' && globalThis.document !== null) throw loadFailure('browser');
 }
 
 class Engine {
@@ -38,9 +77,9 @@ class Engine {
   #timers = new Set();
   #panicError;
 
-  constructor(bindings, exports) {
+  constructor(bindings) {
     this.#bindings = bindings;
-    this.memory = exports.memory;
+    this.memory = bindings.memory;
     this.#panicError = bindings.panicError();
     bindings.start({
       schedule: (task) => queueMicrotask(() => this.#poll(task)),

@@ -1,0 +1,58 @@
+// Puts the package together: `assemble.mjs RAW OUT [--optimise]`.
+//
+// RAW is the folder of what wasm-bindgen made, OUT becomes the package: `package.json`, `dist`,
+// `sql`. ES modules are shipped as they are written, CommonJS is made of them file by file, so that
+// a stack trace of either leads to a line that somebody wrote.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants } from 'node:zlib';
+
+import { transformSync } from 'esbuild';
+
+import { factory } from './glue.mjs';
+
+const here = join(dirname(fileURLToPath(import.meta.url)), '..');
+const [raw, out, flag] = process.argv.slice(2);
+const dist = join(out, 'dist');
+const optimise = flag === '--optimise';
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+const wasm = join(dist, 'casehug_clio.wasm');
+writeWasm(join(raw, 'casehug_clio_wasm_bg.wasm'));
+write('glue.mjs', factory(readFileSync(join(raw, 'casehug_clio_wasm.js'), 'utf8')));
+for (const name of readdirSync(join(here, 'src'))) cpSync(join(here, 'src', name), join(dist, name));
+const compressed = brotliCompressSync(readFileSync(wasm), { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
+write('inline-bytes.cjs', `// The module, compressed.\nmodule.exports =\n  '${compressed.toString('base64')}';\n`);
+
+const names = readdirSync(dist);
+for (const name of names) {
+  const twin = name.replace(/\.(d\.)?mts$|\.mjs$/, (ending) => ({ '.mjs': '.cjs', '.d.mts': '.d.cts' })[ending]);
+  if (twin === name || names.includes(twin) || name === 'browser.mjs') continue;
+  const text = readFileSync(join(dist, name), 'utf8');
+  write(twin, name.endsWith('.mjs') ? common(text) : text.replace(/(from '\.[^']*)\.mjs'/g, "$1.cjs'"));
+}
+for (const name of ['README.md', 'package.json']) cpSync(join(here, name), join(out, name));
+for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(join(here, '../..', licence), join(out, licence));
+const shipped = JSON.parse(readFileSync(join(out, 'package.json'), 'utf8'));
+delete shipped.devDependencies;
+delete shipped.scripts;
+writeFileSync(join(out, 'package.json'), `${JSON.stringify(shipped, null, 2)}\n`);
+
+function write(name, text) {
+  writeFileSync(join(dist, name), text);
+}
+
+function common(text) {
+  const { code } = transformSync(text, { format: 'cjs', platform: 'node', target: 'node20' });
+  return code.replace(/(require\("\.[^"]*)\.mjs"\)/g, '$1.cjs")');
+}
+
+function writeWasm(from) {
+  if (!optimise) return cpSync(from, wasm);
+  const features = ['bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue'];
+  const options = ['-Oz', '--strip-debug', '--strip-producers', ...features.map((name) => `--enable-${name}`)];
+  return execFileSync(join(here, 'node_modules/.bin/wasm-opt'), [...options, from, '-o', wasm], { stdio: 'inherit' });
+}

@@ -1,0 +1,45 @@
+// What a TypeScript host writes; and what it must not be able to write.
+import { CasehugClioError, FolderIntake, HostError, NodeHttp, Sdk } from '@casehug/clio-sync';
+import type { Actor, Config, HttpTransport, IntakeSource, LogEntry, OutboxEvent, Scan, Store, StoredRecord, SyncReport, Write } from '@casehug/clio-sync';
+import { Sdk as Inline } from '@casehug/clio-sync/inline';
+
+const store: Store = {
+  get: () => null,
+  scan: async (scan: Scan): Promise<StoredRecord[]> => (scan.limit > 0 ? [] : []),
+  commit: (writes: Write[]) => (writes.length > 0 ? { status: 'conflict' } : { status: 'done', at: Date.now() }),
+};
+const config: Config = {
+  clientId: 'id',
+  clientSecret: 'secret',
+  clioUrl: 'us',
+  sealingKey: { id: 'k', key: '00' },
+  log: (entry: LogEntry) => console.log(entry.level, entry.message),
+};
+
+export async function host(intake: IntakeSource, http: HttpTransport): Promise<string> {
+  const sdk = await Sdk.open(config, { store, intake, http });
+  const folder = new FolderIntake('intake');
+  const other: Inline = await Sdk.open(config, { store, intake: folder, http: new NodeHttp(folder) });
+  const actor: Actor = { user: 'u', firm: 'f', role: 'admin' };
+  try {
+    const report: SyncReport = await sdk.firm(actor).matters.sync('mat_1');
+    const calls: number = report.calls;
+    const events: OutboxEvent[] = await sdk.host.nextEvents({ limit: 10, waitMs: 0 });
+    for (const { event } of events) if (event.type === 'run_finished') console.log(event.matter, event.status, calls);
+    // @ts-expect-error: a role that does not exist
+    sdk.firm({ user: 'u', firm: 'f', role: 'root' });
+    // @ts-expect-error: two ids are never beside each other
+    await sdk.host.ackEvent('f', 'id');
+    // @ts-expect-error: only `Sdk.open` makes one
+    new Sdk();
+    // @ts-expect-error: results have types
+    report.surprise;
+    return report.status;
+  } catch (error) {
+    if (error instanceof HostError && error.retry === 'never') return error.code;
+    if (error instanceof CasehugClioError) return error.kind;
+    throw error;
+  } finally {
+    await Promise.all([sdk.close(), other.close()]);
+  }
+}

@@ -1,0 +1,98 @@
+//! The npm package: putting it together, its tests, and the tarball that is handed out.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Outcome, command, root, target, wasm};
+
+fn package() -> PathBuf {
+    root().join("bindings/node")
+}
+
+/// Tests the package as its sources make it, then the tarball in projects as its users have them.
+pub(crate) fn node() -> Outcome {
+    if !is_there("node") || !is_there("npm") {
+        if std::env::var_os("CI").is_some() {
+            return Err(String::from("node or npm cannot be started"));
+        }
+        println!("SKIPPED: node or npm cannot be started; the npm package was NOT tested.");
+        return Ok(());
+    }
+    install()?;
+    let out = target().join("node");
+    assemble(&wasm::bindings(true)?, &out, None)?;
+    crate::test::build()?;
+    tests("test", &[("CASEHUG_CLIO_NODE", &out)])?;
+    dist()?;
+    tests("test/packed", &[("CASEHUG_CLIO_TARBALL", &tarball()?)])
+}
+
+/// The tarball, in `target/dist/node`, and what it weighs.
+pub(crate) fn dist() -> Outcome {
+    install()?;
+    let (folder, out) = (target().join("dist/node"), target().join("dist/node/package"));
+    std::fs::remove_dir_all(&folder).ok();
+    assemble(&wasm::bindings(false)?, &out, Some("--optimise"))?;
+    let pack = command("npm", &["pack", "--silent", "--pack-destination", &folder.to_string_lossy()])
+        .current_dir(&out)
+        .status()
+        .map_err(|error| format!("npm: {error}"))?;
+    if !pack.success() {
+        return Err(format!("npm pack: {pack}"));
+    }
+    script(&["scripts/sizes.mjs", &out.to_string_lossy(), &tarball()?.to_string_lossy()])
+}
+
+fn tarball() -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(target().join("dist/node")).map_err(|error| error.to_string())?;
+    let mut packed = entries.flatten().map(|entry| entry.path());
+    packed.find(|path| path.extension().is_some_and(|kind| kind == "tgz")).ok_or_else(|| String::from("no tarball"))
+}
+
+/// The tools that build and test it, as its lock file names them.
+fn install() -> Outcome {
+    let installed = package().join("node_modules/.package-lock.json");
+    let age = |path: &Path| path.metadata().and_then(|facts| facts.modified()).ok();
+    if age(&installed).is_some_and(|made| age(&package().join("package-lock.json")).is_some_and(|lock| lock <= made)) {
+        return Ok(());
+    }
+    println!("$ npm ci");
+    let status = command("npm", &["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(package()).status();
+    let status = status.map_err(|error| format!("npm: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("npm ci: {status}")) }
+}
+
+fn assemble(raw: &Path, out: &Path, flag: Option<&str>) -> Outcome {
+    let (raw, out) = (raw.to_string_lossy(), out.to_string_lossy());
+    let mut args = vec!["scripts/assemble.mjs", &raw, &out];
+    args.extend(flag);
+    script(&args)
+}
+
+fn script(args: &[&str]) -> Outcome {
+    let status = command("node", args).current_dir(package()).status().map_err(|error| format!("node: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("node {}: {status}", args.join(" "))) }
+}
+
+/// Runs every `*.test.mjs` of a folder.
+fn tests(folder: &str, told: &[(&str, &Path)]) -> Outcome {
+    println!("$ node --test bindings/node/{folder}");
+    let mut files: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(package().join(folder)).map_err(|error| error.to_string())?.flatten() {
+        let path = entry.path().to_string_lossy().into_owned();
+        if path.ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    let status = command("node", &["--expose-gc", "--test", "--test-reporter=spec"])
+        .args(files)
+        .envs(told.iter().copied())
+        .env("CASEHUG_CLIO_PROGRAMS", target().join("debug"))
+        .status()
+        .map_err(|error| format!("node: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("node --test {folder}: {status}")) }
+}
+
+fn is_there(program: &str) -> bool {
+    command(program, &["--version"]).output().is_ok_and(|told| told.status.success())
+}
