@@ -7,6 +7,7 @@ mod contract;
 mod demo;
 mod dist;
 mod faces;
+mod go;
 mod hide;
 mod hosts;
 mod layers;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c, node | faces [--check] | scratch | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c | go | node | faces [--check] | scratch | intake\n  \
              bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
              faces: generates every binding and page from the table of operations; --check compares only\n  \
              scratch: adds an operation to a copy, generates its faces and calls it from every language\n  \
              dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
+             dist go: the Go module with its library, in target/dist/go\n  \
              dist node: the npm package, in target/dist/node, and what it weighs\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \
              intake: copies the example intakes to out/intake, with a file of 120 MB",

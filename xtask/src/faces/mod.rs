@@ -4,6 +4,7 @@
 //! A new operation is a row and a handler in core; nothing here changes for it.
 
 mod c;
+mod go;
 mod model;
 mod node;
 mod pages;
@@ -60,6 +61,8 @@ fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
         ("ffi/tests/c/every_operation.h".into(), c::calls::calls(api)?),
         ("docs/operations.md".into(), pages::operations(api)),
         ("docs/errors.md".into(), pages::errors(api)),
+        ("bindings/go/operations.go".into(), go::operations(api)),
+        ("bindings/go/types.go".into(), go::types(api)),
         ("bindings/node/src/operations.mjs".into(), node::script(api)),
         ("bindings/node/src/operations.d.mts".into(), types),
         ("docs/admin.md".into(), between("docs/admin.md", ACCESS, &pages::access(api))?),

@@ -1,0 +1,320 @@
+package clio
+
+// #include <stdlib.h>
+// #include "bridge.h"
+import "C"
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"runtime/cgo"
+	"time"
+	"unsafe"
+)
+
+// Config says how the SDK is opened.
+type Config struct {
+	// ClientID and ClientSecret are the Clio app's.
+	ClientID, ClientSecret string
+	// Clio is a region (us, eu, ca, au), or a URL for tests and proxies.
+	Clio string
+
+	// Database is sqlite:FILE or postgres://USER@HOST/DATABASE. Or give a Store.
+	Database string
+	// Store is a database of yours.
+	Store Store
+	// SealingKey is the root key, 32 bytes as hexadecimal digits or base64, and SealingKeyID its name. Or give Keys.
+	SealingKey, SealingKeyID string
+	// Keys wraps and unwraps, as a KMS does.
+	Keys Keys
+	// IntakeFolder is a folder of intakes (docs/intake-format.md). Or give Intakes.
+	IntakeFolder string
+	// Intakes are yours.
+	Intakes Intakes
+
+	// LateExecutionWindow is how long Clio may still execute a request that was given up on: 2 minutes, unless set.
+	// Whole seconds, as the other times here.
+	LateExecutionWindow time.Duration
+	// IndexDelay is how long Clio's lists may not show what was created: 1 minute, unless set.
+	IndexDelay time.Duration
+	// RequestTimeout is for one call to Clio: 30 seconds, unless set.
+	RequestTimeout time.Duration
+	// WebhookURL is where Clio delivers; empty: the status of matters is polled.
+	WebhookURL string
+	// Proxy is http://[USER:PASSWORD@]HOST:PORT, and RootCertificates are PEM, trusted beside Mozilla's.
+	Proxy, RootCertificates string
+	// Log is told what happens, without client data. Nil: nobody.
+	Log *slog.Logger
+}
+
+// Role is what a user may do.
+type Role int
+
+// The roles.
+const (
+	// Admin is an admin of the firm.
+	Admin Role = 1
+	// Member is anybody else in it.
+	Member Role = 2
+)
+
+// Actor is who asks, as you authenticated them.
+type Actor struct {
+	User, Firm string
+	Role       Role
+}
+
+// SDK is an open SDK.
+type SDK struct {
+	handle *C.casehug_clio_sdk
+	log    cgo.Handle
+}
+
+// Firm has the operations that a user of a firm may ask for.
+type Firm caller
+
+// caller is who calls, and what.
+type caller struct {
+	sdk   *SDK
+	actor *Actor
+}
+
+// Open opens the SDK. It makes no call to Clio.
+func Open(config Config) (*SDK, error) {
+	var c C.casehug_clio_config
+	c.size = C.size_t(unsafe.Sizeof(c))
+	var texts []unsafe.Pointer
+	text := func(text string) *C.char {
+		if text == "" {
+			return nil
+		}
+		copied := C.CString(text)
+		texts = append(texts, unsafe.Pointer(copied))
+		return copied
+	}
+	defer func() {
+		for _, text := range texts {
+			C.free(text)
+		}
+	}()
+	c.client_id, c.client_secret, c.clio_url = text(config.ClientID), text(config.ClientSecret), text(config.Clio)
+	c.store, c.intake_folder = text(config.Database), text(config.IntakeFolder)
+	c.sealing_key, c.sealing_key_id = text(config.SealingKey), text(config.SealingKeyID)
+	c.proxy, c.root_certificates, c.webhook_url = text(config.Proxy), text(config.RootCertificates), text(config.WebhookURL)
+	for _, span := range []struct {
+		name string
+		from time.Duration
+		to   *C.uint32_t
+	}{
+		{"late_execution_window", config.LateExecutionWindow, &c.late_execution_window_seconds},
+		{"index_delay", config.IndexDelay, &c.index_delay_seconds},
+		{"request_timeout", config.RequestTimeout, &c.request_timeout_seconds},
+	} {
+		if span.from < 0 || span.from%time.Second != 0 || span.from > 24*time.Hour {
+			return nil, misuse(span.name, "not_whole_seconds")
+		}
+		*span.to = C.uint32_t(span.from / time.Second)
+	}
+	// The tables are in C's memory: the configuration points to them.
+	table := func(size uintptr) unsafe.Pointer {
+		table := C.calloc(1, C.size_t(size))
+		texts = append(texts, table)
+		return table
+	}
+	var store *C.casehug_clio_store
+	if config.Store != nil {
+		store = (*C.casehug_clio_store)(table(unsafe.Sizeof(*store)))
+		C.casehug_clio_go_store(store, C.uintptr_t(cgo.NewHandle(config.Store)))
+	}
+	if config.Keys != nil {
+		c.keys = (*C.casehug_clio_keys)(table(unsafe.Sizeof(*c.keys)))
+		C.casehug_clio_go_keys(c.keys, C.uintptr_t(cgo.NewHandle(config.Keys)))
+	}
+	if config.Intakes != nil {
+		c.intakes = (*C.casehug_clio_intakes)(table(unsafe.Sizeof(*c.intakes)))
+		C.casehug_clio_go_intakes(c.intakes, C.uintptr_t(cgo.NewHandle(config.Intakes)))
+	}
+	sdk := &SDK{}
+	if config.Log != nil {
+		sdk.log = cgo.NewHandle(config.Log)
+		C.casehug_clio_go_log(&c, C.uintptr_t(sdk.log), logLevel(config.Log))
+	}
+	var failure *C.char
+	if status := C.casehug_clio_open(&c, store, &sdk.handle, &failure); status != C.CASEHUG_CLIO_OK {
+		sdk.forgetLog()
+		return nil, taken(failure)
+	}
+	return sdk, nil
+}
+
+// Close waits for the calls in progress, stops the worker and closes the SDK. After it nothing of yours is called any more.
+func (s *SDK) Close() error {
+	var failure *C.char
+	if status := C.casehug_clio_close(s.handle, &failure); status != C.CASEHUG_CLIO_OK {
+		return taken(failure)
+	}
+	s.forgetLog()
+	return nil
+}
+
+func (s *SDK) forgetLog() {
+	if s.log != 0 {
+		s.log.Delete()
+		s.log = 0
+	}
+}
+
+// Firm gives the operations that this user may ask for.
+func (s *SDK) Firm(actor Actor) Firm { return Firm{sdk: s, actor: &actor} }
+
+// Host gives the operations of the service itself.
+func (s *SDK) Host() Host { return Host{caller{sdk: s}} }
+
+// Version is the library's.
+func Version() string { return C.GoString(C.casehug_clio_version()) }
+
+// Call runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for gateways. A nil actor is
+// the service itself.
+func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, arguments json.RawMessage) (json.RawMessage, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, cancelled(ctx)
+	}
+	handle := s.handle
+	var failure *C.char
+	// What can be cancelled has a ticket.
+	if ctx.Done() != nil {
+		if status := C.casehug_clio_ticket_new(s.handle, &handle, &failure); status != C.CASEHUG_CLIO_OK {
+			return nil, taken(failure)
+		}
+		ticket := handle
+		stop := context.AfterFunc(ctx, func() { C.casehug_clio_cancel(ticket, nil) })
+		defer func() {
+			stop()
+			C.casehug_clio_close(ticket, nil)
+		}()
+	}
+	var who *C.casehug_clio_actor
+	if actor != nil {
+		// In C's memory, as it points to texts there.
+		who = (*C.casehug_clio_actor)(C.calloc(1, C.size_t(unsafe.Sizeof(*who))))
+		who.user, who.firm, who.role = C.CString(actor.User), C.CString(actor.Firm), C.int32_t(actor.Role)
+		defer func() {
+			C.free(unsafe.Pointer(who.user))
+			C.free(unsafe.Pointer(who.firm))
+			C.free(unsafe.Pointer(who))
+		}()
+	}
+	if bytes.IndexByte(arguments, 0) >= 0 {
+		return nil, misuse("arguments", "nul")
+	}
+	name, json := C.CString(operation), C.CString(string(arguments))
+	defer C.free(unsafe.Pointer(name))
+	defer C.free(unsafe.Pointer(json))
+	var out *C.char
+	if status := C.casehug_clio_call_json(handle, who, name, json, &out, &failure); status != C.CASEHUG_CLIO_OK {
+		err := taken(failure)
+		if err.Code == CodeCancelled {
+			err.cause = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	defer C.casehug_clio_free(out)
+	return []byte(C.GoString(out)), nil
+}
+
+func (c caller) call(ctx context.Context, operation string, arguments map[string]any, into any) error {
+	// What is nil is null, which stands for what is left out.
+	encoded, err := json.Marshal(arguments)
+	if err != nil {
+		return misuse("arguments", "not_encodable")
+	}
+	result, err := c.sdk.Call(ctx, c.actor, operation, encoded)
+	if err != nil || into == nil {
+		return err
+	}
+	return json.Unmarshal(result, into)
+}
+
+// Reply is what to send back to Clio, without a body.
+type Reply struct {
+	Status  int
+	Headers http.Header
+}
+
+// HandleWebhook takes in what Clio posted below the webhook URL: the last segment of the path, all headers, and the raw body,
+// as they came. It answers after one durable commit; a worker applies it. The reply may hold a secret: never log it.
+func (s *SDK) HandleWebhook(token string, headers http.Header, body []byte) (Reply, error) {
+	var all []byte
+	var lengths []C.size_t
+	for name, values := range headers {
+		for _, value := range values {
+			all = append(append(all, name...), value...)
+			lengths = append(lengths, C.size_t(len(name)), C.size_t(len(value)))
+		}
+	}
+	lengths = append(lengths, 0)
+	var out, failure *C.char
+	status := C.casehug_clio_go_webhook(s.handle, data(token), C.size_t(len(token)), bytesOf(all), &lengths[0],
+		C.size_t(len(lengths)/2), bytesOf(body), C.size_t(len(body)), &out, &failure)
+	if status != C.CASEHUG_CLIO_OK {
+		return Reply{}, taken(failure)
+	}
+	defer C.casehug_clio_free(out)
+	var wire struct {
+		Status  int `json:"status"`
+		Headers []struct {
+			Name  string `json:"name"`
+			Value string `json:"value"`
+		} `json:"headers"`
+	}
+	if err := json.Unmarshal([]byte(C.GoString(out)), &wire); err != nil {
+		return Reply{}, err
+	}
+	reply := Reply{wire.Status, http.Header{}}
+	for _, header := range wire.Headers {
+		reply.Headers.Add(header.Name, header.Value)
+	}
+	return reply, nil
+}
+
+// StartWorker starts a worker on threads of the SDK: it runs what is due for all firms. An SDK has one at most.
+func (s *SDK) StartWorker() error {
+	var failure *C.char
+	if C.casehug_clio_worker_start(s.handle, &failure) != C.CASEHUG_CLIO_OK {
+		return taken(failure)
+	}
+	return nil
+}
+
+// StopWorker stops it and waits for its steps in progress. What is not done is due for other workers at once.
+func (s *SDK) StopWorker() error {
+	var failure *C.char
+	if C.casehug_clio_worker_stop(s.handle, &failure) != C.CASEHUG_CLIO_OK {
+		return taken(failure)
+	}
+	return nil
+}
+
+// taken reads an error that the library gave, and frees it.
+func taken(failure *C.char) *Error {
+	defer C.casehug_clio_free(failure)
+	err := &Error{Code: CodeInternal, Kind: KindInternal, Retry: RetryNever}
+	if failure != nil {
+		_ = json.Unmarshal([]byte(C.GoString(failure)), err)
+	}
+	return err
+}
+
+func cancelled(ctx context.Context) *Error {
+	return &Error{
+		Code: CodeCancelled, Number: int(C.CASEHUG_CLIO_CANCELLED), Kind: KindHost, Retry: RetryNever,
+		Message: "The caller cancelled this before it began.", cause: context.Cause(ctx),
+	}
+}
+
+func data(text string) unsafe.Pointer { return unsafe.Pointer(unsafe.StringData(text)) }
+
+func bytesOf(bytes []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(bytes)) }

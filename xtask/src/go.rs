@@ -1,0 +1,126 @@
+//! The Go module as it is handed out, and its tests: the sources of `bindings/go` beside the header and
+//! the library.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::hide::hide;
+use crate::{Outcome, root, target};
+
+const MODULE: &str = "github.com/casehug/clio-sync/bindings/go";
+const LIBRARY: &str = "libcasehug_clio_linux_amd64.a";
+/// Go's toolchain that the module asks for, at least: `context.AfterFunc`.
+const LEAST_MINOR: u32 = 21;
+
+/// Puts the module together around this archive of cargo's.
+pub(crate) fn assemble(archive: &Path, folder: &Path) -> Outcome {
+    let wrong = |error: std::io::Error| error.to_string();
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).map_err(wrong)?;
+    }
+    copy(&root().join("bindings/go"), folder).map_err(wrong)?;
+    let include = root().join("ffi/include");
+    copy(&include, folder).map_err(wrong)?;
+    hide(&include.join("casehug_clio.h"), archive, &folder.join(LIBRARY))
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let (path, to) = {
+            let entry = entry?;
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if path.is_dir() {
+            copy(&path, &to)?;
+        } else {
+            std::fs::copy(path, to)?;
+        }
+    }
+    Ok(())
+}
+
+/// The gate's step.
+pub(crate) fn check() -> Outcome {
+    if !is_there() {
+        println!("SKIPPED: Go 1.{LEAST_MINOR} or newer is not installed, so the Go module was not tested");
+        let in_ci = std::env::var_os("CI").is_some();
+        return if in_ci { Err(String::from("Go is needed in CI")) } else { Ok(()) };
+    }
+    crate::test::build()?;
+    let (built, module) = (target().join("debug"), target().join("gate/go"));
+    assemble(&built.join("libcasehug_clio_ffi.a"), &module)?;
+    let told = go(&module, &["run", "cmd/gofmt", "-l", "."]).output().map_err(|error| error.to_string())?;
+    if !told.stdout.is_empty() {
+        return Err(format!("gofmt: {}", String::from_utf8_lossy(&told.stdout)));
+    }
+    run(&mut go(&module, &["vet", "./..."]))?;
+    let mut tests = go(&module, &["test", "-race", "./..."]);
+    tests.env("CLIO_SIM", built.join("clio-sim")).env("GOLDEN", built.join("golden"));
+    run(tests.env("INTAKES", root().join("examples/intake")))?;
+    consumer(&module)
+}
+
+/// A program elsewhere gets the module from a proxy that is a folder, vendors it, and runs.
+fn consumer(module: &Path) -> Outcome {
+    let folder = target().join("gate/go-consumer");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+    }
+    let versions = folder.join("proxy").join(MODULE).join("@v");
+    let program = folder.join("program");
+    let write = |path: PathBuf, text: &str| std::fs::write(path, text).map_err(|error| error.to_string());
+    for made in [&versions, &program] {
+        std::fs::create_dir_all(made).map_err(|error| error.to_string())?;
+    }
+    write(versions.join("list"), "v0.1.0\n")?;
+    write(versions.join("v0.1.0.info"), "{\"Version\":\"v0.1.0\",\"Time\":\"2026-01-01T00:00:00Z\"}\n")?;
+    std::fs::copy(module.join("go.mod"), versions.join("v0.1.0.mod")).map_err(|error| error.to_string())?;
+    let zip = "import os, sys, zipfile\nroot, out, prefix = sys.argv[1:]\nwith zipfile.ZipFile(out, 'w') as made:\n    \
+               for folder, _, files in os.walk(root):\n        for file in files:\n            path = os.path.join(folder, file)\n            \
+               made.write(path, prefix + os.path.relpath(path, root))\n";
+    let prefix = format!("{MODULE}@v0.1.0/");
+    let out = versions.join("v0.1.0.zip");
+    run(Command::new("python3").args(["-c", zip]).arg(module).arg(out).arg(prefix))?;
+    write(program.join("go.mod"), &format!("module consumer\n\ngo 1.{LEAST_MINOR}\n\nrequire {MODULE} v0.1.0\n"))?;
+    write(
+        program.join("main.go"),
+        &format!(
+            "package main\n\nimport (\n\t\"fmt\"\n\n\tclio \"{MODULE}\"\n)\n\nfunc main() {{ fmt.Println(clio.Version()) }}\n"
+        ),
+    )?;
+    let offline = |arguments: &[&str]| {
+        let mut command = go(&program, arguments);
+        command.env("GOPROXY", format!("file://{}", folder.join("proxy").display())).env("GONOSUMDB", "*");
+        command.env("GOFLAGS", "-modcacherw").env("GOMODCACHE", folder.join("cache"));
+        command
+    };
+    run(&mut offline(&["mod", "tidy"]))?;
+    run(&mut offline(&["mod", "vendor"]))?;
+    let ran = offline(&["run", "-mod=vendor", "."]).output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&ran.stdout);
+    if said.trim() != env!("CARGO_PKG_VERSION") {
+        return Err(format!("the consumer says {said:?}: {}", String::from_utf8_lossy(&ran.stderr)));
+    }
+    println!("a consumer with a vendored copy runs");
+    Ok(())
+}
+
+fn is_there() -> bool {
+    let told = Command::new("go").arg("version").output();
+    let version = told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default();
+    let minor = version.split("go1.").nth(1).and_then(|rest| rest.split(['.', ' ']).next()?.parse::<u32>().ok());
+    minor.is_some_and(|minor| minor >= LEAST_MINOR)
+}
+
+fn go(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("go");
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+fn run(command: &mut Command) -> Outcome {
+    println!("$ {command:?}");
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
+}
