@@ -8,7 +8,7 @@ use core::time::Duration;
 use futures_util::future::{Either, ready};
 
 use super::driver::Driver;
-use crate::calls::call::{Executed, Patience, executed};
+use crate::calls::call::{Executed, Patience, Permit, executed};
 use crate::clio::ApiRequest;
 use crate::domain::report::{Note, StepReport};
 use crate::domain::{ClioId, Timestamp};
@@ -76,38 +76,23 @@ impl Driver<'_> {
         let config = self.ctx.config;
         let mut patience = Patience::default();
         let mut current: Option<Version> = None;
-        let late_window = config.late_execution_window();
         let mut sends = 0;
         let rounds = core::mem::take(&mut self.rounds) + 1;
         loop {
-            let turn = self.client_api.ready_to_commit().await?;
+            let permit = self.client_api.ready_to_commit().await?;
             sends += 1;
-            let connection = turn.grant.connection.id.clone();
-            let intent = Intent {
-                sealed: intent::seal_natural_key(self.ctx, key, &connection, natural).await?,
-                connection,
-                clio_at: self.ctx.clio.clio_now(),
-                late_window_ms: u64::try_from(late_window.as_millis()).unwrap_or(u64::MAX),
-                committed_at: None,
-                sends,
-                rounds,
-                email: email.clone(),
-                cause: None,
-                decision: asked.decision(),
-                question: false,
-            };
+            let intent = self.intent_to_create(key, &permit, natural, (sends, rounds), email.clone(), asked).await?;
             let not_after = self.ctx.runtime.monotonic() + config.send_window;
             let mut transaction = self.unit_before_sending()?;
-            turn.expect_connection(&mut transaction);
+            permit.expect_connection(&mut transaction);
             let expect = current.clone().map_or_else(|| asked.expect(), Expect::Version);
-            let version =
-                transaction.put_due(key.clone(), expect, Some(late_window), &LinkRecord::Intent(intent.clone()))?;
-            if let (None, Some((key, value))) = (&current, email_index) {
-                let was = if mutated!(ContactKeyAbsent) { self.ctx.repository.store().get(key).await? } else { None };
-                transaction.put(key.clone(), was.map_or(Expect::Absent, |was| Expect::Version(was.version)), value)?;
+            let (window, record) = (config.late_execution_window(), LinkRecord::Intent(intent.clone()));
+            let version = transaction.put_due(key.clone(), expect, Some(window), &record)?;
+            if let (None, Some(index)) = (&current, email_index) {
+                self.index_email(&mut transaction, index).await?;
             }
             // It begins where it is awaited.
-            let sending = self.client_api.send_once(turn, request, Some(not_after));
+            let sending = self.client_api.send_once(permit, request, Some(not_after));
             let sending =
                 if mutated!(IntentBeforeSend) { Either::Left(ready(sending.await)) } else { Either::Right(sending) };
             let since = self.ctx.runtime.monotonic();
@@ -117,42 +102,88 @@ impl Driver<'_> {
             };
             self.client_api.connection_stood(since);
             current = Some(version.clone());
+            let sent = Intent { committed_at: Some(committed_at), ..intent };
             let failed = match sending.await {
                 Ok(answer) => {
-                    let intent = Intent { committed_at: Some(committed_at), ..intent };
-                    return Ok(Creation::Created(answer, Box::new(Versioned { value: intent, version, due_at: None })));
+                    return Ok(Creation::Created(answer, Box::new(Versioned { value: sent, version, due_at: None })));
                 }
                 Err(failed) => failed,
             };
             match executed(&failed.failure) {
                 perhaps @ (Executed::Perhaps | Executed::PerhapsEnded) => {
-                    let cause = refused(failed.failure);
-                    self.client_api.note_doubt(&cause);
-                    let mut transaction = self.transaction()?;
-                    let link_record = LinkRecord::Intent(Intent {
-                        committed_at: Some(committed_at),
-                        cause: Some(Box::new(Failure::from(&cause))),
-                        ..intent
-                    });
-                    let due = match perhaps {
-                        // From now on nothing is executed any more; what was may not be listed yet.
-                        Executed::PerhapsEnded => Duration::ZERO,
-                        // Quiet when it would have been, and not a moment earlier.
-                        _ => self.ctx.repository.store_now().await?.until(committed_at + late_window),
-                    };
-                    transaction.put_due(key.clone(), Expect::Version(version), Some(due), &link_record)?;
-                    self.commit_unit(&transaction).await?;
+                    let over = matches!(perhaps, Executed::PerhapsEnded);
+                    self.leave_in_doubt(key, version, sent, refused(failed.failure), over).await?;
                     return Ok(Creation::Doubt);
                 }
                 Executed::No => {
-                    if let Err(failure) = self.client_api.wait_to_repeat(&mut patience, failed).await {
-                        let transaction = self.releasing(key, email_index.map(|(key, _)| key), version).await?;
-                        self.commit_unit(&transaction).await?;
-                        return Err(refused(failure));
-                    }
+                    let Err(failure) = self.client_api.wait_to_repeat(&mut patience, failed).await else { continue };
+                    let transaction = self.releasing(key, email_index.map(|(key, _)| key), version).await?;
+                    self.commit_unit(&transaction).await?;
+                    return Err(refused(failure));
                 }
             }
         }
+    }
+
+    /// Adds whose contact has this email: of two runs at once, one fails there.
+    async fn index_email(&self, transaction: &mut Transaction, (key, value): &(Key, ContactKey)) -> Result<()> {
+        let was = if mutated!(ContactKeyAbsent) { self.ctx.repository.store().get(key).await? } else { None };
+        transaction.put(key.clone(), was.map_or(Expect::Absent, |was| Expect::Version(was.version)), value)?;
+        Ok(())
+    }
+
+    /// What is committed before a request to create is sent.
+    async fn intent_to_create<N: serde::Serialize>(
+        &self,
+        key: &Key,
+        permit: &Permit,
+        natural: &N,
+        (sends, rounds): (u32, u32),
+        email: Option<String>,
+        asked: &Asked,
+    ) -> Result<Intent> {
+        let connection = permit.grant.connection.id.clone();
+        let late_window = self.ctx.config.late_execution_window();
+        Ok(Intent {
+            sealed: intent::seal_natural_key(self.ctx, key, &connection, natural).await?,
+            connection,
+            clio_at: self.ctx.clio.clio_now(),
+            late_window_ms: u64::try_from(late_window.as_millis()).unwrap_or(u64::MAX),
+            committed_at: None,
+            sends,
+            rounds,
+            email,
+            cause: None,
+            decision: asked.decision(),
+            question: false,
+        })
+    }
+
+    /// Commits that a request may have been executed, and why nobody knows. `over`: from now on it is
+    /// not executed any more.
+    async fn leave_in_doubt(
+        &mut self,
+        key: &Key,
+        version: Version,
+        intent: Intent,
+        cause: Error,
+        over: bool,
+    ) -> Result<()> {
+        self.client_api.note_doubt(&cause);
+        let mut transaction = self.transaction()?;
+        let due = match intent.committed_at {
+            // Settled when it would have been, and not a moment earlier.
+            Some(committed_at) if !over => {
+                let settled = committed_at + self.ctx.config.late_execution_window();
+                self.ctx.repository.store_now().await?.until(settled)
+            }
+            // What was executed may not be listed yet.
+            _ => Duration::ZERO,
+        };
+        let doubt = LinkRecord::Intent(Intent { cause: Some(Box::new(Failure::from(&cause))), ..intent });
+        transaction.put_due(key.clone(), Expect::Version(version), Some(due), &doubt)?;
+        self.commit_unit(&transaction).await?;
+        Ok(())
     }
 
     /// Releases an intent that was not found, if whatever it created had to be listed when Clio was

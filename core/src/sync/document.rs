@@ -41,6 +41,23 @@ enum Found {
     Finished(ClioId),
 }
 
+/// A document that is being sent.
+struct Sending {
+    open: Open,
+    /// An earlier run may have sent it.
+    resumed: bool,
+    /// What that one created.
+    stub: Option<ClioId>,
+}
+
+/// How a document's step begins.
+enum Begun {
+    /// It is linked already.
+    Linked(ClioId),
+    /// Its intent, whether an earlier run left it, and when that is settled.
+    Open(Open, bool, Option<Timestamp>),
+}
+
 /// An intent and the version it is stored under.
 #[derive(Clone)]
 pub(crate) struct Open {
@@ -51,44 +68,11 @@ pub(crate) struct Open {
 impl Driver<'_> {
     pub(crate) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
         let key = self.intake.key_of(document);
-        let record = link_record::document_key(&self.order.scope, &key);
-        let stored = match self.known.contains_key(&key.to_string()) {
-            true => self.ctx.repository.get::<DocumentRecord>(&record).await?,
-            // Nobody but this run creates it: the intent's commit expects so.
-            false => None,
-        };
         let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
-        let linked = stored.as_ref().is_some_and(|stored| matches!(stored.value, DocumentRecord::Link(_)));
-        if let Some(recovery) = self.recovery.filter(|_| !linked) {
-            // The store may have lost which stub was being published, and that may still happen.
-            recovery.must_be_settled("document")?;
-        }
-        let due_at = stored.as_ref().and_then(|stored| stored.due_at);
-        let (mut open, resumed) = match stored {
-            Some(Versioned { value: DocumentRecord::Link(link), .. }) => {
-                return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(link.clio)));
-            }
-            Some(Versioned { value: DocumentRecord::Intent(intent), version, .. }) => (Open { intent, version }, true),
-            None if self.announced.as_ref().is_some_and(|(announced, _)| *announced == key) => {
-                let open = self.announced.take().map(|(_, open)| open);
-                (open.ok_or(Code::Internal)?, false)
-            }
-            None => {
-                document.check()?;
-                may_be_sent(&self.ctx.intake.stat(&reference).await?)?;
-                let intent = DocumentIntent { at: self.ctx.runtime.now(), finishing: None, decision: None };
-                let mut transaction = self.unit_before_sending()?;
-                let link_record = DocumentRecord::Intent(intent.clone());
-                let version = transaction.put(
-                    link_record::document_key(&self.order.scope, &key),
-                    Expect::Absent,
-                    &link_record,
-                )?;
-                if self.commit_unit(&transaction).await? == Commit::Conflict {
-                    return Err(Error::new(Code::SyncBusy).with("document", &key));
-                }
-                // After the store lost its tail there may be a stub all the same.
-                (Open { intent, version }, self.recovery.is_some())
+        let (mut open, resumed, due_at) = match self.begin_document(document, &key, &reference).await? {
+            Begun::Open(open, resumed, due_at) => (open, resumed, due_at),
+            Begun::Linked(clio) => {
+                return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(clio)));
             }
         };
         match open.intent.decision.take() {
@@ -116,6 +100,66 @@ impl Driver<'_> {
         if let Err(error) = may {
             return self.abandon(&key, error, &open).await;
         }
+        self.send_document(document, &reference, matter, Sending { open, resumed, stub }, &stat).await
+    }
+
+    /// The document's record: linked already, or with its intent, which this run commits if there
+    /// is none.
+    async fn begin_document(
+        &mut self,
+        document: &IntakeDocument,
+        key: &DocumentKey,
+        reference: &DocumentRef,
+    ) -> Result<Begun> {
+        let record = link_record::document_key(&self.order.scope, key);
+        let stored = match self.known.contains_key(&key.to_string()) {
+            true => self.ctx.repository.get::<DocumentRecord>(&record).await?,
+            // Nobody but this run creates it: the intent's commit expects so.
+            false => None,
+        };
+        let linked = stored.as_ref().is_some_and(|stored| matches!(stored.value, DocumentRecord::Link(_)));
+        if let Some(recovery) = self.recovery.filter(|_| !linked) {
+            // The store may have lost which stub was being published, and that may still happen.
+            recovery.must_be_settled("document")?;
+        }
+        let due_at = stored.as_ref().and_then(|stored| stored.due_at);
+        let (open, resumed) = match stored {
+            Some(Versioned { value: DocumentRecord::Link(link), .. }) => {
+                return Ok(Begun::Linked(link.clio));
+            }
+            Some(Versioned { value: DocumentRecord::Intent(intent), version, .. }) => (Open { intent, version }, true),
+            None if self.announced.as_ref().is_some_and(|(announced, _)| *announced == *key) => {
+                let open = self.announced.take().map(|(_, open)| open);
+                (open.ok_or(Code::Internal)?, false)
+            }
+            None => {
+                document.check()?;
+                may_be_sent(&self.ctx.intake.stat(reference).await?)?;
+                let intent = DocumentIntent { at: self.ctx.runtime.now(), finishing: None, decision: None };
+                let mut transaction = self.unit_before_sending()?;
+                let link_record = DocumentRecord::Intent(intent.clone());
+                let version = transaction.put(record, Expect::Absent, &link_record)?;
+                if self.commit_unit(&transaction).await? == Commit::Conflict {
+                    return Err(Error::new(Code::SyncBusy).with("document", key));
+                }
+                // After the store lost its tail there may be a stub all the same.
+                (Open { intent, version }, self.recovery.is_some())
+            }
+        };
+        Ok(Begun::Open(open, resumed, due_at))
+    }
+
+    /// Sends the bytes, unless they are there, and publishes them; once more as another version of
+    /// the same document if that is refused.
+    async fn send_document(
+        &mut self,
+        document: &IntakeDocument,
+        reference: &DocumentRef,
+        matter: ClioId,
+        Sending { mut open, resumed, mut stub }: Sending,
+        stat: &DocumentStat,
+    ) -> Result<StepReport> {
+        let key = &reference.key;
         // The bytes are there already if only the PATCH was in doubt.
         let mut ready = open.intent.finishing.clone().filter(|finishing| finishing.revision == stat.revision);
         let mut sent = 0;
@@ -124,19 +168,19 @@ impl Driver<'_> {
                 Some(finishing) => finishing,
                 None => {
                     sent += 1;
-                    match self.send_bytes(document, &reference, matter, stub, &stat, &open.intent).await {
+                    match self.send_bytes(document, reference, matter, stub, stat, &open.intent).await {
                         Ok(finishing) => finishing,
-                        Err(error) if is_final_for_now(error.code()) => return self.abandon(&key, error, &open).await,
+                        Err(error) if is_final_for_now(error.code()) => return self.abandon(key, error, &open).await,
                         Err(error) => return Err(error),
                     }
                 }
             };
-            match self.publish(&reference, &mut open, &finishing).await {
+            match self.publish(reference, &mut open, &finishing).await {
                 Ok(()) => {
                     let how = if resumed && stub.is_some() { How::Recovered } else { How::Created };
-                    return self.link_document(&key, finishing.stub, how, &open).await;
+                    return self.link_document(key, finishing.stub, how, &open).await;
                 }
-                Err(error) if is_not_to_be_published(error.code()) => return self.abandon(&key, error, &open).await,
+                Err(error) if is_not_to_be_published(error.code()) => return self.abandon(key, error, &open).await,
                 // The bytes once again, as the newest version of the same document. Those that an
                 // earlier run sent had all the time that Clio may take.
                 Err(error) if sent < MOST_VERSIONS && (is_refused(&error) || sent == 0 && is_lost(&error)) => {

@@ -55,7 +55,8 @@ impl Driver<'_> {
         let uploads = planned.filter(|(_, (_, planned))| matches!(planned, PlannedDocument::Upload { .. }));
         self.uploads = uploads.map(|(document, _)| document).collect();
         self.ctx.stop.check()?;
-        let contact = self.contact(plan.contact).await;
+        // Each step on the heap: together they are too large for the stack of a small thread.
+        let contact = Box::pin(self.contact(plan.contact)).await;
         let contact = self.settle(StepKind::Contact, self.intake.client.id.to_string(), contact).await?;
         // A matter that is in Clio takes documents, whatever became of its contact.
         let contact = match (plan.contact, plan.matter) {
@@ -67,7 +68,7 @@ impl Driver<'_> {
         };
         self.ctx.stop.check()?;
         let matter = match contact {
-            Some(client) => match self.matter(plan.matter, client).await {
+            Some(client) => match Box::pin(self.matter(plan.matter, client)).await {
                 Err(error) => {
                     let error = self.gone(error, StepKind::Contact, client).await;
                     Err(self.area_gone(error, plan.matter).await)
@@ -132,7 +133,7 @@ impl Driver<'_> {
             | PlannedDocument::Resume
             | PlannedDocument::Unsendable { .. }
             | PlannedDocument::Unreadable(_) => match matter {
-                Some(matter) => match self.document(document, matter).await {
+                Some(matter) => match Box::pin(self.document(document, matter)).await {
                     Err(error) => Err(self.gone(error, StepKind::Matter, matter).await),
                     done => done,
                 },
