@@ -1,5 +1,6 @@
 //! What the JavaScript side calls. Every function gives the number of a task.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use casehug_clio::connection::ClioApp;
 use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
 use casehug_clio::jobs::WorkerConfig;
-use casehug_clio::ports::Headers;
+use casehug_clio::ports::{Headers, KeyProvider};
 use casehug_clio::{Code, Error, Ports, Result, Sdk, json};
 use js_sys::Promise;
 use serde::Deserialize;
@@ -24,6 +25,7 @@ use wasm_bindgen_futures::JsFuture;
 use crate::executor::{NOTHING, describe, spawn};
 use crate::http::{HttpObject, JsHttp};
 use crate::intake::{IntakeObject, JsIntake};
+use crate::keys::{JsKeys, KeysObject};
 use crate::log::{self, LogLevel};
 use crate::runtime::JsRuntime;
 use crate::store::{JsStore, StoreObject};
@@ -43,13 +45,21 @@ pub fn closed_error() -> String {
     describe(&Error::new(Code::SettingInvalid).with("argument", "sdk").with("reason", "closed"))
 }
 
+/// An error of this code, as a store in JavaScript found its reason. An unknown code is a defect.
+#[wasm_bindgen(js_name = describe)]
+pub fn describe_code(code: &str, reason: &str) -> String {
+    let known = [Code::StoreOpenFailed, Code::StoreLogMissing].into_iter().find(|known| known.name() == code);
+    // Errors hold fixed words only; this one comes from our own JavaScript, a few times at most.
+    describe(&Error::new(known.unwrap_or(Code::Internal)).with("reason", reason))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Config {
     client_id: String,
     client_secret: String,
     clio_url: String,
-    sealing_key: SealingKey,
+    sealing_key: Option<SealingKey>,
     late_execution_window_seconds: Option<f64>,
     index_delay_seconds: Option<f64>,
     request_timeout_seconds: Option<f64>,
@@ -62,6 +72,8 @@ struct Config {
 struct SealingKey {
     id: String,
     key: String,
+    #[serde(default)]
+    earlier: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -104,9 +116,10 @@ impl Engine {
         store: StoreObject,
         http: HttpObject,
         intake: IntakeObject,
+        keys: Option<KeysObject>,
         log: Option<u32>,
     ) -> core::result::Result<Self, String> {
-        build(config, store, http, intake, log).map_err(|error| describe(&error))
+        build(config, store, http, intake, keys, log).map_err(|error| describe(&error))
     }
 
     /// Runs an operation. `who` is the JSON of the actor, absent for the host itself; `arguments`
@@ -141,6 +154,11 @@ impl Engine {
         })
     }
 
+    /// The same SDK, whose calls can be stopped alone: they end with `cancelled`.
+    pub fn part(&self) -> Self {
+        Self { sdk: Rc::new(self.sdk.part()), log: self.log.clone() }
+    }
+
     /// Tells everything in progress to end after its step.
     pub fn stop(&self) {
         self.sdk.stop();
@@ -160,18 +178,24 @@ impl Engine {
     }
 }
 
-fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObject, log: Option<u32>) -> Result<Engine> {
+fn build(
+    config: &str,
+    store: StoreObject,
+    http: HttpObject,
+    intake: IntakeObject,
+    keys: Option<KeysObject>,
+    log: Option<u32>,
+) -> Result<Engine> {
     let invalid = |argument| Error::new(Code::SettingInvalid).with("argument", argument);
     let config: Config =
         json::read(config.as_bytes(), Code::SettingInvalid).map_err(|error| error.with("argument", "config"))?;
     let host: ClioHost = config.clio_url.parse().map_err(|error: Error| error.with("argument", "clioUrl"))?;
-    let key = &config.sealing_key;
     let runtime = Arc::new(JsRuntime);
-    let keys = ConfiguredKeys::from_text(runtime.clone(), &key.id, [(key.id.as_str(), key.key.as_str())])?;
+    let keys = key_provider(config.sealing_key, keys, runtime.clone())?;
     let ports = Ports {
         transport: Arc::new(JsHttp::new(http)?),
         store: Arc::new(JsStore::new(store)?),
-        keys: Arc::new(keys),
+        keys,
         intake: Arc::new(JsIntake::new(intake)?),
         runtime,
     };
@@ -194,6 +218,24 @@ fn build(config: &str, store: StoreObject, http: HttpObject, intake: IntakeObjec
     let log = log::to(log, config.log_level.unwrap_or(LogLevel::Warn));
     let sdk = with_default(&log, || builder.build())?;
     Ok(Engine { sdk: Rc::new(sdk), log })
+}
+
+/// One of the two: a key that is told, or keys of the host's own.
+fn key_provider(
+    told: Option<SealingKey>,
+    keys: Option<KeysObject>,
+    runtime: Arc<JsRuntime>,
+) -> Result<Arc<dyn KeyProvider>> {
+    match (told, keys) {
+        (Some(SealingKey { id, key, earlier }), None) => {
+            let current = (id.as_str(), key.as_str());
+            let earlier = earlier.iter().map(|(id, key)| (id.as_str(), key.as_str()));
+            let keys = ConfiguredKeys::from_text(runtime, &id, core::iter::once(current).chain(earlier))?;
+            Ok(Arc::new(keys))
+        }
+        (None, Some(keys)) => Ok(Arc::new(JsKeys::new(keys)?)),
+        _ => Err(Error::new(Code::SettingInvalid).with("argument", "sealingKey").with("reason", "key_or_keys")),
+    }
 }
 
 fn actor(text: &str) -> Result<Actor> {

@@ -3,7 +3,7 @@
 //! **Problem.** WebAssembly has no threads, no clock and no sockets; JavaScript objects are not `Send`; and a panic kills the whole instance, with
 //! every promise that somebody awaits left pending for ever.
 //!
-//! **Model.** The ports are JavaScript objects ([`store`], [`http`], [`intake`]); the runtime port is ours ([`runtime`]), over a handful of host functions
+//! **Model.** The ports are JavaScript objects ([`store`], [`http`], [`intake`], [`keys`]); the runtime port is ours ([`runtime`]), over a handful of host functions
 //! ([`host`]). Every call becomes a task of our own executor ([`executor`]): a number for which the JavaScript side keeps the promise. It calls
 //! [`poll`](executor::poll) in a try block, so that a panic, which arrives there as an exception, rejects all promises instead of none.
 //!
@@ -17,6 +17,7 @@ mod executor;
 mod host;
 mod http;
 mod intake;
+mod keys;
 mod log;
 mod runtime;
 mod store;

@@ -51,8 +51,13 @@ fn failed(reason: &'static str) -> Error {
     Error::new(Code::StoreFailed).with("reason", reason)
 }
 
-fn threw(_: JsValue) -> Error {
-    failed("callback_failed")
+/// The codes that a store may throw, in the property `code`.
+const THROWN: [Code; 4] = [Code::StoreFailed, Code::StoreCorrupt, Code::StoreTampered, Code::StoreLogMissing];
+
+/// What was thrown, if it names one of the port's codes; of its text nothing is kept.
+fn threw(thrown: JsValue) -> Error {
+    let named = text(&thrown, "code").and_then(|name| THROWN.into_iter().find(|code| code.name() == name));
+    named.map_or_else(|| failed("callback_failed"), |code| Error::new(code).with("reason", "host"))
 }
 
 fn wrong(field: &'static str) -> Error {

@@ -24,6 +24,7 @@ const wasm = join(dist, 'casehug_clio.wasm');
 writeWasm(join(raw, 'casehug_clio_wasm_bg.wasm'));
 write('glue.mjs', factory(readFileSync(join(raw, 'casehug_clio_wasm.js'), 'utf8')));
 for (const name of readdirSync(join(here, 'src'))) cpSync(join(here, 'src', name), join(dist, name));
+writeStatements();
 const compressed = brotliCompressSync(readFileSync(wasm), { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
 write('inline-bytes.cjs', `// The module, compressed.\nmodule.exports =\n  '${compressed.toString('base64')}';\n`);
 
@@ -48,6 +49,18 @@ function write(name, text) {
 function common(text) {
   const { code } = transformSync(text, { format: 'cjs', platform: 'node', target: 'node20' });
   return code.replace(/(require\("\.[^"]*)\.mjs"\)/g, '$1.cjs")');
+}
+
+/** The statements that the Rust adapters run: as files, and as text that needs no files. */
+function writeStatements() {
+  let text = '// The statements of the stores, as in the folder `sql`.\n';
+  for (const database of ['sqlite', 'postgres']) {
+    const from = join(here, '../../core/adapters', `store-${database}`, 'sql');
+    cpSync(from, join(out, 'sql', database), { recursive: true });
+    const statements = readdirSync(from).map((name) => [name.replace('.sql', ''), readFileSync(join(from, name), 'utf8')]);
+    text += `\nexport const ${database.toUpperCase()} = ${JSON.stringify(Object.fromEntries(statements), null, 2)};\n`;
+  }
+  write('sql.mjs', text);
 }
 
 function writeWasm(from) {

@@ -1,5 +1,5 @@
 // Types of the CaseHug-Clio SDK for Node.
-import type { ErrorCode, ErrorKind, Firm, Host, Milliseconds, Retry } from './operations.mjs';
+import type { CallOptions, CasehugId, ErrorCode, ErrorKind, Firm, Host, Milliseconds, OutboxEvent, Retry } from './operations.mjs';
 
 export * from './operations.mjs';
 
@@ -8,8 +8,11 @@ export interface Config {
   clientSecret: string;
   /** The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http` for loopback addresses only. */
   clioUrl: string;
-  /** The root key: `id` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`; `key` 32 bytes as 64 hexadecimal digits or as base64. */
-  sealingKey: { id: string; key: string };
+  /**
+   * The root key, unless the port `keys` is given. `earlier`: keys by their ids under which something
+   * may still be sealed. `id` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`; `key` 32 bytes as 64 hexadecimal digits or as base64.
+   */
+  sealingKey?: { id: string; key: string; earlier?: Record<string, string> };
   /** How long Clio may still execute a request that was given up on. Default: 120. */
   lateExecutionWindowSeconds?: number;
   /** How long Clio's lists may not show yet what Clio has created. Default: 60. */
@@ -96,6 +99,64 @@ export interface Store {
   scan(scan: Scan): Async<StoredRecord[]>;
   commit(writes: Write[]): Async<{ status: 'done'; at: number } | { status: 'conflict' }>;
 }
+
+/** Records in memory: for tests and first steps. Nothing survives the process. */
+export class MemoryStore implements Store {
+  get(key: Key): StoredRecord | undefined;
+  scan(scan: Scan): StoredRecord[];
+  commit(writes: Write[]): { status: 'done'; at: number } | { status: 'conflict' };
+}
+
+/**
+ * One SQLite file, durable at every commit, shared by any number of processes of one machine. It uses
+ * `node:sqlite` (Node 22.13 and newer, Deno) or `bun:sqlite`; a host of Node 20 brings the class of
+ * better-sqlite3. Nothing else in the process may open the file.
+ */
+export class SqliteStore implements Store {
+  private constructor();
+  /** Opens the file, and creates it (mode 0600) in a folder that exists. Rejects with `store_open_failed` and a `reason`, or with `store_log_missing`. */
+  static open(path: string, options?: { betterSqlite3?: new (path: string, options: object) => object }): Promise<SqliteStore>;
+  get(key: Key): Promise<StoredRecord | undefined>;
+  scan(scan: Scan): Promise<StoredRecord[]>;
+  commit(writes: Write[]): Promise<{ status: 'done'; at: number } | { status: 'conflict' }>;
+  /** Ends it: what waits is done first. */
+  close(): Promise<void>;
+}
+
+/** What `PostgresStore` asks of a `Pool` of pg. */
+export interface PostgresPool {
+  connect(): Promise<{
+    query(statement: any): Promise<{ rows: any[]; command: string }>;
+    release(destroy?: boolean): void;
+  }>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** PostgreSQL 13 or newer, for many processes on many machines. The pool is the host's, TLS and all, and is ended by it. */
+export class PostgresStore implements Store {
+  private constructor();
+  /** Makes the schema `casehug_clio`, or brings it up to date. Rejects with `store_open_failed` and a `reason`. */
+  static open(pool: PostgresPool): Promise<PostgresStore>;
+  get(key: Key): Promise<StoredRecord | undefined>;
+  scan(scan: Scan): Promise<StoredRecord[]>;
+  commit(writes: Write[]): Promise<{ status: 'done'; at: number } | { status: 'conflict' }>;
+}
+
+/** What a store may throw so that its reason is kept. */
+export class StoreError extends Error {
+  constructor(code: 'store_failed' | 'store_corrupt' | 'store_tampered' | 'store_log_missing');
+}
+
+/** Wraps and unwraps data keys: a KMS, which never hands out its root key. What it throws is `key_failed`; its text is dropped. */
+export interface KeyProvider {
+  /** Wraps 32 bytes, which are wiped afterwards. `context` MUST be bound: unwrapping under another one MUST fail. `keyId` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`. */
+  wrap(key: Uint8Array, context: Uint8Array): Async<{ keyId: string; blob: Uint8Array }>;
+  /** The 32 bytes, also of what an earlier root key wrapped. */
+  unwrap(wrapped: { keyId: string; blob: Uint8Array }, context: Uint8Array): Async<Uint8Array>;
+}
+
+/** The key in an environment variable, for `sealingKey`. Default: `CASEHUG_CLIO_SEALING_KEY`. One that is missing is refused at opening. */
+export function environmentKey(id: string, variable?: string): { id: string; key: string };
 
 export interface DocumentName {
   firm: string;
@@ -234,7 +295,13 @@ export class Sdk {
   private constructor();
 
   /** Opens the SDK over the host's ports. Opens no connection. */
-  static open(config: Config, ports: { store: Store; http: HttpTransport; intake: IntakeSource }): Promise<Sdk>;
+  static open(
+    config: Config,
+    ports:
+      | { store: Store; intake: IntakeSource; http: HttpTransport; keys?: KeyProvider }
+      /** With `NodeHttp` over the documents of the intake. */
+      | { store: Store; intake: IntakeSource & DocumentBytes; http?: HttpTransport; keys?: KeyProvider },
+  ): Promise<Sdk>;
 
   /** The operations that this user may ask for. */
   firm(actor: Actor): Firm;
@@ -260,7 +327,13 @@ export class Sdk {
   startWorker(config?: WorkerConfig): SyncWorker;
 
   /** Runs what is due now, one after the other; gives how many runs that were. */
-  runDue(): Promise<number>;
+  runDue(options?: CallOptions): Promise<number>;
+
+  /**
+   * The events of all firms or of one, as they come, until the signal ends it. One that is not
+   * acknowledged within a minute is given again.
+   */
+  events(options?: { firm?: CasehugId; limit?: number; signal?: AbortSignal }): AsyncGenerator<OutboxEvent & { ack(): Promise<unknown> }, void, void>;
 
   /** Tells everything in progress to end after its step, with code `stopped`. There is no way back. */
   stop(): void;
@@ -268,3 +341,9 @@ export class Sdk {
   /** Refuses new calls at once, ends workers, waits for what is in progress, and gives the memory back. */
   close(): Promise<void>;
 }
+
+/**
+ * Everything of a list that comes in pages:
+ * `for await (const run of every((after) => firm.matters.runs({ matter, after })))`.
+ */
+export function every<T>(ask: (after: string | undefined) => Promise<{ items: T[]; next: string | null }>): AsyncGenerator<T, void, void>;

@@ -1,6 +1,7 @@
 // The CaseHug-Clio SDK for Node. Types: index.d.mts.
 import { engine } from './engine.mjs';
 import { failure } from './errors.mjs';
+import { NodeHttp } from './node-http.mjs';
 import { Firm, Host } from './operations.mjs';
 import { SyncWorker } from './worker.mjs';
 
@@ -20,9 +21,26 @@ export {
   RateLimitError,
 } from './errors.mjs';
 export { FolderIntake } from './folder-intake.mjs';
+export { environmentKey } from './keys.mjs';
+export { MemoryStore } from './memory-store.mjs';
 export { NodeHttp } from './node-http.mjs';
+export { PostgresStore } from './postgres-store.mjs';
+export { SqliteStore } from './sqlite-store.mjs';
+export { StoreError } from './store-errors.mjs';
 export * from './operations.mjs';
 export { SyncWorker } from './worker.mjs';
+
+/** How long one request for events waits. */
+const LONGEST_WAIT_MS = 30_000;
+
+/** Everything of a list that comes in pages: `ask` is given where the next one begins. */
+export async function* every(ask) {
+  for (let after; after !== null; ) {
+    const { items, next } = await ask(after);
+    yield* items;
+    after = next ?? null;
+  }
+}
 
 export class Sdk {
   #engine;
@@ -36,17 +54,18 @@ export class Sdk {
     this.#engine = engine;
     this.#inner = inner;
     this.#log = log;
-    this.host = new Host((operation, args) => this.#call(null, operation, args));
+    this.host = new Host((operation, args, options) => this.#call(null, operation, args, options));
   }
 
-  static async open(config, { store, http, intake }) {
+  static async open(config, { store, intake, http, keys }) {
     const { wasm, ...settings } = config ?? {};
+    const transport = http === undefined && typeof intake?.open === 'function' ? new NodeHttp(intake) : http;
     const loaded = await engine(wasm);
     // JSON leaves a function out; anything else under `log` is refused as an unknown field.
     const json = JSON.stringify(settings);
     const log = loaded.logs.begin(config?.log);
     try {
-      return new Sdk(loaded, loaded.call(({ Engine }) => Engine.open(json, store, http, intake, log)), log);
+      return new Sdk(loaded, loaded.call(({ Engine }) => Engine.open(json, store, transport, intake, keys, log)), log);
     } catch (error) {
       loaded.logs.end(log);
       throw error;
@@ -57,7 +76,7 @@ export class Sdk {
   firm(actor) {
     // Of an actor that is missing no JSON is made, and without one it would be the host who calls.
     const who = JSON.stringify(actor) ?? 'null';
-    return new Firm((operation, args) => this.#call(who, operation, args));
+    return new Firm((operation, args, options) => this.#call(who, operation, args, options));
   }
 
   /** Takes in what Clio posted: all headers and the raw body, as they came. */
@@ -79,8 +98,25 @@ export class Sdk {
   }
 
   /** Runs what is due now; gives how many runs that were. */
-  async runDue() {
-    return this.#run((inner) => inner.runDue());
+  async runDue(options) {
+    return this.#run((inner) => inner.runDue(), options);
+  }
+
+  /** The events of all firms or of one, as they come; each is given again until it is acknowledged. */
+  async *events({ firm = null, limit = 100, signal } = {}) {
+    const ended = () => signal?.aborted === true;
+    while (!ended()) {
+      let leased;
+      try {
+        leased = await this.host.nextEvents({ firm, limit, waitMs: LONGEST_WAIT_MS }, { signal });
+      } catch (error) {
+        if (error.code === 'cancelled' && ended()) return;
+        throw error;
+      }
+      for (const event of leased) {
+        yield { ...event, ack: async () => event.id === null || this.host.ackEvent({ firm: event.firm, id: event.id }) };
+      }
+    }
   }
 
   /** Tells everything in progress to end after its step, with code `stopped`. There is no way back. */
@@ -99,20 +135,36 @@ export class Sdk {
   }
 
   /** Without a user it is the host who calls. */
-  #call(who, operation, args) {
+  #call(who, operation, args, options) {
     const json = JSON.stringify(args);
-    return this.#run((inner) => inner.call(who, operation, json));
+    return this.#run((inner) => inner.call(who, operation, json), options);
   }
 
-  async #run(start) {
+  async #run(start, { signal } = {}) {
     const inner = this.#inner;
     if (inner === undefined) throw failure(this.#engine.call(({ closedError }) => closedError()));
-    const call = this.#engine.run(() => start(inner));
+    const call = signal === undefined ? this.#engine.run(() => start(inner)) : this.#until(signal, inner, start);
     this.#running.add(call);
     try {
       return await call;
     } finally {
       this.#running.delete(call);
+    }
+  }
+
+  /** A call that ends at its next safe point once the signal says so. */
+  async #until(signal, inner, start) {
+    const part = this.#engine.call(() => inner.part());
+    const stop = () => {
+      if (!this.#engine.dead) this.#engine.call(() => part.stop());
+    };
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await this.#engine.run(() => start(part));
+    } finally {
+      signal.removeEventListener('abort', stop);
+      if (!this.#engine.dead) this.#engine.call(() => part.free());
     }
   }
 }

@@ -15,6 +15,16 @@ export type Time = string;
 /** A whole number of milliseconds. */
 export type Milliseconds = number;
 
+/** What every call takes. */
+export interface CallOptions {
+  /**
+   * Ends the call: what waits at once, what works after the step in progress, with `cancelled`. A
+   * request to Clio in progress is waited for. What was begun is due at once for workers, and calling
+   * again goes on with it.
+   */
+  signal?: AbortSignal | undefined;
+}
+
 /** The tag of a variant that a later version of the SDK added: a string that is none of the others. */
 declare enum UnknownName {
   Unknown = '(unknown)',
@@ -1734,7 +1744,7 @@ export class ConnectionOperations {
    *
    * @throws CasehugClioError with code `url_refused`, or one that every operation can end with.
    */
-  begin(redirectUri: string): Promise<ConnectStart>;
+  begin(redirectUri: string, options?: CallOptions): Promise<ConnectStart>;
 
   /**
    * As `connection.begin`, after `connection.end`, for another Clio account than before: what is
@@ -1747,7 +1757,7 @@ export class ConnectionOperations {
    * @throws CasehugClioError with code `url_refused`, `disconnect_first`, or one that every
    * operation can end with.
    */
-  beginSeparate(redirectUri: string): Promise<ConnectStart>;
+  beginSeparate(redirectUri: string, options?: CallOptions): Promise<ConnectStart>;
 
   /**
    * Ends connecting. Repeated within ten minutes by the same person, it gives the same connection
@@ -1762,7 +1772,7 @@ export class ConnectionOperations {
    * `connect_declined`, `connect_conflict`, `oauth_refused`, `account_mismatch`,
    * `plan_without_api`, `connect_failed`, or one that every operation can end with.
    */
-  finish(callbackQuery: string): Promise<ConnectionInfo>;
+  finish(callbackQuery: string, options?: CallOptions): Promise<ConnectionInfo>;
 
   /**
    * The firm's connection, without secrets; null if it was never connected.
@@ -1771,7 +1781,7 @@ export class ConnectionOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  get(): Promise<ConnectionInfo | null>;
+  get(options?: CallOptions): Promise<ConnectionInfo | null>;
 
   /**
    * Ends the firm's connection: gives back what Clio granted and removes our webhook subscriptions.
@@ -1782,7 +1792,7 @@ export class ConnectionOperations {
    *
    * @throws CasehugClioError with code `not_connected`, or one that every operation can end with.
    */
-  end(): Promise<ConnectionInfo>;
+  end(options?: CallOptions): Promise<ConnectionInfo>;
 
   /**
    * How the firm's integration stands: what a settings page shows, and what an admin should do
@@ -1792,7 +1802,7 @@ export class ConnectionOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  health(): Promise<Health>;
+  health(options?: CallOptions): Promise<Health>;
 
   /**
    * Wraps the firm's keys again with the current root key, after that was rotated. The old root key
@@ -1802,7 +1812,7 @@ export class ConnectionOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  rewrapKeys(): Promise<RewrappedKeys>;
+  rewrapKeys(options?: CallOptions): Promise<RewrappedKeys>;
 }
 
 /** The firm's operations in group `settings`. */
@@ -1816,7 +1826,7 @@ export class SettingsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  get(): Promise<FirmSettings>;
+  get(options?: CallOptions): Promise<FirmSettings>;
 
   /**
    * Replaces the firm's settings, as they were read and changed.
@@ -1828,7 +1838,7 @@ export class SettingsOperations {
    * @throws CasehugClioError with code `settings_changed`, `practice_area_gone`, `setting_invalid`,
    * `not_connected`, or one that every operation can end with.
    */
-  save(settings: FirmSettings): Promise<SettingsRevision>;
+  save(settings: FirmSettings, options?: CallOptions): Promise<SettingsRevision>;
 
   /**
    * Changes some of the firm's settings, and leaves the others as they are.
@@ -1840,7 +1850,7 @@ export class SettingsOperations {
    * @throws CasehugClioError with code `settings_changed`, `practice_area_gone`, `setting_invalid`,
    * `not_connected`, or one that every operation can end with.
    */
-  change(change: SettingsChange): Promise<SettingsRevision>;
+  change(change: SettingsChange, options?: CallOptions): Promise<SettingsRevision>;
 
   /**
    * Maps a case type to a practice area of the firm, or back to the default.
@@ -1855,7 +1865,7 @@ export class SettingsOperations {
     caseType: string;
     /** The id or the name of the practice area; null: the default again. */
     practiceArea: string | null;
-  }): Promise<SettingsRevision>;
+  }, options?: CallOptions): Promise<SettingsRevision>;
 
   /**
    * The firm's practice areas in Clio, CaseHug's case types, those that it sent lately, and what
@@ -1865,7 +1875,7 @@ export class SettingsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  mappings(): Promise<MappingPage>;
+  mappings(options?: CallOptions): Promise<MappingPage>;
 
   /**
    * Loads the firm's practice areas from Clio anew. Workers do so once a day.
@@ -1875,7 +1885,7 @@ export class SettingsOperations {
    * @throws CasehugClioError with code `not_connected`, `reconnect_required`,
    * `app_permission_missing`, or one that every operation can end with.
    */
-  reloadPracticeAreas(): Promise<PracticeArea[]>;
+  reloadPracticeAreas(options?: CallOptions): Promise<PracticeArea[]>;
 
   /**
    * The settings as a document, with practice areas by name. Audited.
@@ -1884,7 +1894,7 @@ export class SettingsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  export(): Promise<SettingsDocument>;
+  export(options?: CallOptions): Promise<SettingsDocument>;
 
   /**
    * Takes the settings of a document that `settings.export` made, here or in another firm. All or
@@ -1897,7 +1907,7 @@ export class SettingsOperations {
    * @throws CasehugClioError with code `settings_changed`, `practice_area_gone`, `setting_invalid`,
    * `not_connected`, or one that every operation can end with.
    */
-  import(document: string): Promise<SettingsRevision>;
+  import(document: string, options?: CallOptions): Promise<SettingsRevision>;
 }
 
 /** The firm's operations in group `matters`. */
@@ -1914,7 +1924,7 @@ export class MattersOperations {
    * @throws CasehugClioError with code `matter_unknown`, `intake_invalid`, `intake_unreadable`, or
    * one that every operation can end with.
    */
-  plan(matter: CasehugId): Promise<Plan>;
+  plan(matter: CasehugId, options?: CallOptions): Promise<Plan>;
 
   /**
    * Syncs one matter now, whatever its age, and waits for the end. What failed inside is in the
@@ -1928,7 +1938,7 @@ export class MattersOperations {
    * `not_connected`, `reconnect_required`, `sync_busy`, `linked_record_gone`, or one that every
    * operation can end with.
    */
-  sync(matter: CasehugId): Promise<SyncReport>;
+  sync(matter: CasehugId, options?: CallOptions): Promise<SyncReport>;
 
   /**
    * Says that there is a reason to sync a matter; a worker does it. Several triggers before its run
@@ -1944,7 +1954,7 @@ export class MattersOperations {
     matter: CasehugId;
     /** The reason. */
     trigger: Trigger;
-  }): Promise<TriggerAnswer>;
+  }, options?: CallOptions): Promise<TriggerAnswer>;
 
   /**
    * Where the sync of a matter stands.
@@ -1955,7 +1965,7 @@ export class MattersOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  state(matter: CasehugId): Promise<MatterState>;
+  state(matter: CasehugId, options?: CallOptions): Promise<MatterState>;
 
   /**
    * The matters that were triggered while the firm was disconnected. After a reconnect they wait
@@ -1965,7 +1975,7 @@ export class MattersOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  held(): Promise<HeldMatter[]>;
+  held(options?: CallOptions): Promise<HeldMatter[]>;
 
   /**
    * Has workers sync the held matters, each as far as its trigger does and whatever the settings
@@ -1976,7 +1986,7 @@ export class MattersOperations {
    * @throws CasehugClioError with code `not_connected`, `reconnect_required`, or one that every
    * operation can end with.
    */
-  releaseHeld(): Promise<MatterCount>;
+  releaseHeld(options?: CallOptions): Promise<MatterCount>;
 
   /**
    * Forgets the held matters. They can still be synced one by one.
@@ -1985,7 +1995,7 @@ export class MattersOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  discardHeld(): Promise<MatterCount>;
+  discardHeld(options?: CallOptions): Promise<MatterCount>;
 
   /**
    * Has a worker try again what a run left out. It does only what is missing.
@@ -1996,7 +2006,7 @@ export class MattersOperations {
    *
    * @throws CasehugClioError with code `record_unknown`, or one that every operation can end with.
    */
-  retry(run: string): Promise<void>;
+  retry(run: string, options?: CallOptions): Promise<void>;
 
   /**
    * Has workers try again every matter whose last run did not succeed. After an error some may have
@@ -2006,7 +2016,7 @@ export class MattersOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  retryFailed(): Promise<MatterCount>;
+  retryFailed(options?: CallOptions): Promise<MatterCount>;
 
   /**
    * Runs of the firm's matters, newest first.
@@ -2017,7 +2027,7 @@ export class MattersOperations {
    *
    * @throws CasehugClioError with code `setting_invalid`, or one that every operation can end with.
    */
-  runs(query?: RunQuery): Promise<LoggedRunPage>;
+  runs(query?: RunQuery, options?: CallOptions): Promise<LoggedRunPage>;
 }
 
 /** The firm's operations in group `reviews`. */
@@ -2031,7 +2041,7 @@ export class ReviewsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  list(): Promise<Review[]>;
+  list(options?: CallOptions): Promise<Review[]>;
 
   /**
    * Answers a question. The matter is synced again by a worker. If the chosen record turns out not
@@ -2050,7 +2060,7 @@ export class ReviewsOperations {
     id: string;
     /** The answer. */
     decision: Decision;
-  }): Promise<void>;
+  }, options?: CallOptions): Promise<void>;
 
   /**
    * After the database lost records (a restore, a failover): whatever is missing may have been
@@ -2065,7 +2075,7 @@ export class ReviewsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  beginRecovery(since: Time): Promise<void>;
+  beginRecovery(since: Time, options?: CallOptions): Promise<void>;
 
   /**
    * Ends a recovery: everything that was missing has been synced again.
@@ -2074,7 +2084,7 @@ export class ReviewsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  endRecovery(): Promise<void>;
+  endRecovery(options?: CallOptions): Promise<void>;
 }
 
 /** The firm's operations in group `backfills`. */
@@ -2090,7 +2100,7 @@ export class BackfillsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  plan(matters: CasehugId[]): Promise<BackfillPlan>;
+  plan(matters: CasehugId[], options?: CallOptions): Promise<BackfillPlan>;
 
   /**
    * Begins to sync these matters in the background, in workers.
@@ -2102,7 +2112,7 @@ export class BackfillsOperations {
    * @throws CasehugClioError with code `not_connected`, `reconnect_required`, or one that every
    * operation can end with.
    */
-  start(matters: CasehugId[]): Promise<BackfillStarted>;
+  start(matters: CasehugId[], options?: CallOptions): Promise<BackfillStarted>;
 
   /**
    * The firm's backfills, oldest first.
@@ -2111,7 +2121,7 @@ export class BackfillsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  list(): Promise<BackfillState[]>;
+  list(options?: CallOptions): Promise<BackfillState[]>;
 
   /**
    * Starts nothing more of a backfill until it is resumed.
@@ -2122,7 +2132,7 @@ export class BackfillsOperations {
    *
    * @throws CasehugClioError with code `record_unknown`, or one that every operation can end with.
    */
-  pause(id: string): Promise<BackfillState>;
+  pause(id: string, options?: CallOptions): Promise<BackfillState>;
 
   /**
    * Goes on with a backfill.
@@ -2133,7 +2143,7 @@ export class BackfillsOperations {
    *
    * @throws CasehugClioError with code `record_unknown`, or one that every operation can end with.
    */
-  resume(id: string): Promise<BackfillState>;
+  resume(id: string, options?: CallOptions): Promise<BackfillState>;
 
   /**
    * Ends a backfill: nothing more of it is started. What is in Clio stays there.
@@ -2144,7 +2154,7 @@ export class BackfillsOperations {
    *
    * @throws CasehugClioError with code `record_unknown`, or one that every operation can end with.
    */
-  cancel(id: string): Promise<BackfillState>;
+  cancel(id: string, options?: CallOptions): Promise<BackfillState>;
 }
 
 /** The firm's operations in group `contacts`. */
@@ -2159,7 +2169,7 @@ export class ContactsOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  proposals(): Promise<ProposedContact[]>;
+  proposals(options?: CallOptions): Promise<ProposedContact[]>;
 
   /**
    * Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what kept
@@ -2172,7 +2182,7 @@ export class ContactsOperations {
    * @throws CasehugClioError with code `record_unknown`, `already_decided`, `clio_conflict`,
    * `not_connected`, or one that every operation can end with.
    */
-  accept(proposal: string): Promise<void>;
+  accept(proposal: string, options?: CallOptions): Promise<void>;
 
   /**
    * Rejects a change.
@@ -2183,7 +2193,7 @@ export class ContactsOperations {
    *
    * @throws CasehugClioError with code `record_unknown`, or one that every operation can end with.
    */
-  reject(proposal: string): Promise<void>;
+  reject(proposal: string, options?: CallOptions): Promise<void>;
 
   /**
    * The client of this matter was changed in CaseHug: an admin may send that to Clio.
@@ -2195,7 +2205,7 @@ export class ContactsOperations {
    * @throws CasehugClioError with code `matter_unknown`, `intake_invalid`, `intake_unreadable`,
    * `not_synced_yet`, `not_connected`, or one that every operation can end with.
    */
-  propose(matter: CasehugId): Promise<ProposalCreated>;
+  propose(matter: CasehugId, options?: CallOptions): Promise<ProposalCreated>;
 }
 
 /** The firm's operations in group `audit`. */
@@ -2211,7 +2221,7 @@ export class AuditOperations {
    *
    * @throws CasehugClioError with code `setting_invalid`, or one that every operation can end with.
    */
-  list(query?: AuditQuery): Promise<AuditRecordPage>;
+  list(query?: AuditQuery, options?: CallOptions): Promise<AuditRecordPage>;
 
   /**
    * Audit entries as lines of JSON, exactly as they are chained. Audited.
@@ -2225,7 +2235,7 @@ export class AuditOperations {
     from: number;
     /** At most so many entries, from 100 to 5,000. */
     limit: number;
-  }): Promise<AuditExport>;
+  }, options?: CallOptions): Promise<AuditExport>;
 
   /**
    * Removes the entries from before a time, the oldest first; what remains still verifies. The SDK
@@ -2237,7 +2247,7 @@ export class AuditOperations {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  prune(before: Time): Promise<PrunedEntries>;
+  prune(before: Time, options?: CallOptions): Promise<PrunedEntries>;
 
   /**
    * Checks the whole chain.
@@ -2246,7 +2256,7 @@ export class AuditOperations {
    *
    * @throws CasehugClioError with code `store_tampered`, or one that every operation can end with.
    */
-  verify(): Promise<AuditCheck>;
+  verify(options?: CallOptions): Promise<AuditCheck>;
 }
 
 /** The operations of the service that embeds the SDK, never of a user. */
@@ -2269,7 +2279,7 @@ export class Host {
     limit: number;
     /** How long to wait for the first, in milliseconds. */
     waitMs: Milliseconds;
-  }): Promise<OutboxEvent[]>;
+  }, options?: CallOptions): Promise<OutboxEvent[]>;
 
   /**
    * Acknowledges an event: it was dealt with, and is not given again.
@@ -2284,7 +2294,7 @@ export class Host {
     firm: CasehugId;
     /** The event's id. */
     id: string;
-  }): Promise<void>;
+  }, options?: CallOptions): Promise<void>;
 
   /**
    * Takes in an event of CaseHug's own, whose signature the host has verified: it triggers what the
@@ -2296,7 +2306,7 @@ export class Host {
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  handleCasehugEvent(event: CaseHugEvent): Promise<EventHandled>;
+  handleCasehugEvent(event: CaseHugEvent, options?: CallOptions): Promise<EventHandled>;
 
   /**
    * Somebody reported that the firm deauthorized the app in Clio: Clio is asked whether it is true.
@@ -2307,7 +2317,7 @@ export class Host {
    *
    * @throws CasehugClioError with code `not_connected`, or one that every operation can end with.
    */
-  reportDeauthorization(firm: CasehugId): Promise<Deauthorization>;
+  reportDeauthorization(firm: CasehugId, options?: CallOptions): Promise<Deauthorization>;
 
   /**
    * The host applied an accepted change from Clio: it is forgotten here.
@@ -2321,7 +2331,7 @@ export class Host {
     firm: CasehugId;
     /** The proposal's id. */
     proposal: string;
-  }): Promise<void>;
+  }, options?: CallOptions): Promise<void>;
 
   /**
    * The host changed a matter's status itself: an older change in Clio that comes in later is
@@ -2338,7 +2348,7 @@ export class Host {
     matter: CasehugId;
     /** When, on the host's clock. A time that is yet to come counts as now. */
     at: Time;
-  }): Promise<void>;
+  }, options?: CallOptions): Promise<void>;
 }
 
 /** The operations that a user of a firm may ask for, by group. */

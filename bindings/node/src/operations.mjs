@@ -8,32 +8,32 @@ export class ConnectionOperations {
     this.#call = call;
   }
 
-  begin(redirectUri) {
-    return this.#call('begin_connect', { redirect_uri: redirectUri });
+  begin(redirectUri, options) {
+    return this.#call('begin_connect', { redirect_uri: redirectUri }, options);
   }
 
-  beginSeparate(redirectUri) {
-    return this.#call('begin_separate_connect', { redirect_uri: redirectUri });
+  beginSeparate(redirectUri, options) {
+    return this.#call('begin_separate_connect', { redirect_uri: redirectUri }, options);
   }
 
-  finish(callbackQuery) {
-    return this.#call('finish_connect', { callback_query: callbackQuery });
+  finish(callbackQuery, options) {
+    return this.#call('finish_connect', { callback_query: callbackQuery }, options);
   }
 
-  get() {
-    return this.#call('get_connection', {});
+  get(options) {
+    return this.#call('get_connection', {}, options);
   }
 
-  end() {
-    return this.#call('disconnect', {});
+  end(options) {
+    return this.#call('disconnect', {}, options);
   }
 
-  health() {
-    return this.#call('get_health', {});
+  health(options) {
+    return this.#call('get_health', {}, options);
   }
 
-  rewrapKeys() {
-    return this.#call('rewrap_keys', {});
+  rewrapKeys(options) {
+    return this.#call('rewrap_keys', {}, options);
   }
 }
 
@@ -45,36 +45,36 @@ export class SettingsOperations {
     this.#call = call;
   }
 
-  get() {
-    return this.#call('get_settings', {});
+  get(options) {
+    return this.#call('get_settings', {}, options);
   }
 
-  save(settings) {
-    return this.#call('save_settings', { settings });
+  save(settings, options) {
+    return this.#call('save_settings', { settings }, options);
   }
 
-  change(change) {
-    return this.#call('change_settings', { change });
+  change(change, options) {
+    return this.#call('change_settings', { change }, options);
   }
 
-  mapCaseType({ caseType, practiceArea, ...unknown } = {}) {
-    return this.#call('map_case_type', { case_type: caseType, practice_area: practiceArea, ...unknown });
+  mapCaseType({ caseType, practiceArea, ...unknown } = {}, options) {
+    return this.#call('map_case_type', { case_type: caseType, practice_area: practiceArea, ...unknown }, options);
   }
 
-  mappings() {
-    return this.#call('get_mappings', {});
+  mappings(options) {
+    return this.#call('get_mappings', {}, options);
   }
 
-  reloadPracticeAreas() {
-    return this.#call('reload_practice_areas', {});
+  reloadPracticeAreas(options) {
+    return this.#call('reload_practice_areas', {}, options);
   }
 
-  export() {
-    return this.#call('export_settings', {});
+  export(options) {
+    return this.#call('export_settings', {}, options);
   }
 
-  import(document) {
-    return this.#call('import_settings', { document });
+  import(document, options) {
+    return this.#call('import_settings', { document }, options);
   }
 }
 
@@ -86,44 +86,44 @@ export class MattersOperations {
     this.#call = call;
   }
 
-  plan(matter) {
-    return this.#call('plan_matter', { matter });
+  plan(matter, options) {
+    return this.#call('plan_matter', { matter }, options);
   }
 
-  sync(matter) {
-    return this.#call('sync_matter', { matter });
+  sync(matter, options) {
+    return this.#call('sync_matter', { matter }, options);
   }
 
-  trigger({ matter, trigger, ...unknown } = {}) {
-    return this.#call('trigger_sync', { matter, trigger, ...unknown });
+  trigger({ matter, trigger, ...unknown } = {}, options) {
+    return this.#call('trigger_sync', { matter, trigger, ...unknown }, options);
   }
 
-  state(matter) {
-    return this.#call('get_matter_state', { matter });
+  state(matter, options) {
+    return this.#call('get_matter_state', { matter }, options);
   }
 
-  held() {
-    return this.#call('list_held_matters', {});
+  held(options) {
+    return this.#call('list_held_matters', {}, options);
   }
 
-  releaseHeld() {
-    return this.#call('release_held_matters', {});
+  releaseHeld(options) {
+    return this.#call('release_held_matters', {}, options);
   }
 
-  discardHeld() {
-    return this.#call('discard_held_matters', {});
+  discardHeld(options) {
+    return this.#call('discard_held_matters', {}, options);
   }
 
-  async retry(run) {
-    await this.#call('retry_run', { run });
+  async retry(run, options) {
+    await this.#call('retry_run', { run }, options);
   }
 
-  retryFailed() {
-    return this.#call('retry_failed', {});
+  retryFailed(options) {
+    return this.#call('retry_failed', {}, options);
   }
 
-  runs(query = {}) {
-    return this.#call('list_runs', { query });
+  runs(query = {}, options) {
+    return this.#call('list_runs', { query }, options);
   }
 }
 
@@ -135,20 +135,20 @@ export class ReviewsOperations {
     this.#call = call;
   }
 
-  list() {
-    return this.#call('list_reviews', {});
+  list(options) {
+    return this.#call('list_reviews', {}, options);
   }
 
-  async resolve({ step, id, decision, ...unknown } = {}) {
-    await this.#call('resolve_review', { step, id, decision, ...unknown });
+  async resolve({ step, id, decision, ...unknown } = {}, options) {
+    await this.#call('resolve_review', { step, id, decision, ...unknown }, options);
   }
 
-  async beginRecovery(since) {
-    await this.#call('begin_recovery', { since });
+  async beginRecovery(since, options) {
+    await this.#call('begin_recovery', { since }, options);
   }
 
-  async endRecovery() {
-    await this.#call('end_recovery', {});
+  async endRecovery(options) {
+    await this.#call('end_recovery', {}, options);
   }
 }
 
@@ -160,28 +160,28 @@ export class BackfillsOperations {
     this.#call = call;
   }
 
-  plan(matters) {
-    return this.#call('plan_backfill', { matters });
+  plan(matters, options) {
+    return this.#call('plan_backfill', { matters }, options);
   }
 
-  start(matters) {
-    return this.#call('start_backfill', { matters });
+  start(matters, options) {
+    return this.#call('start_backfill', { matters }, options);
   }
 
-  list() {
-    return this.#call('list_backfills', {});
+  list(options) {
+    return this.#call('list_backfills', {}, options);
   }
 
-  pause(id) {
-    return this.#call('pause_backfill', { id });
+  pause(id, options) {
+    return this.#call('pause_backfill', { id }, options);
   }
 
-  resume(id) {
-    return this.#call('resume_backfill', { id });
+  resume(id, options) {
+    return this.#call('resume_backfill', { id }, options);
   }
 
-  cancel(id) {
-    return this.#call('cancel_backfill', { id });
+  cancel(id, options) {
+    return this.#call('cancel_backfill', { id }, options);
   }
 }
 
@@ -193,20 +193,20 @@ export class ContactsOperations {
     this.#call = call;
   }
 
-  proposals() {
-    return this.#call('list_contact_proposals', {});
+  proposals(options) {
+    return this.#call('list_contact_proposals', {}, options);
   }
 
-  async accept(proposal) {
-    await this.#call('accept_contact_proposal', { proposal });
+  async accept(proposal, options) {
+    await this.#call('accept_contact_proposal', { proposal }, options);
   }
 
-  async reject(proposal) {
-    await this.#call('reject_contact_proposal', { proposal });
+  async reject(proposal, options) {
+    await this.#call('reject_contact_proposal', { proposal }, options);
   }
 
-  propose(matter) {
-    return this.#call('propose_contact', { matter });
+  propose(matter, options) {
+    return this.#call('propose_contact', { matter }, options);
   }
 }
 
@@ -218,20 +218,20 @@ export class AuditOperations {
     this.#call = call;
   }
 
-  list(query = {}) {
-    return this.#call('list_audit', { query });
+  list(query = {}, options) {
+    return this.#call('list_audit', { query }, options);
   }
 
-  export({ from, limit, ...unknown } = {}) {
-    return this.#call('export_audit', { from, limit, ...unknown });
+  export({ from, limit, ...unknown } = {}, options) {
+    return this.#call('export_audit', { from, limit, ...unknown }, options);
   }
 
-  prune(before) {
-    return this.#call('prune_audit', { before });
+  prune(before, options) {
+    return this.#call('prune_audit', { before }, options);
   }
 
-  verify() {
-    return this.#call('verify_audit', {});
+  verify(options) {
+    return this.#call('verify_audit', {}, options);
   }
 }
 
@@ -243,28 +243,28 @@ export class Host {
     this.#call = call;
   }
 
-  nextEvents({ firm, limit, waitMs, ...unknown } = {}) {
-    return this.#call('next_events', { firm, limit, wait_ms: waitMs, ...unknown });
+  nextEvents({ firm, limit, waitMs, ...unknown } = {}, options) {
+    return this.#call('next_events', { firm, limit, wait_ms: waitMs, ...unknown }, options);
   }
 
-  async ackEvent({ firm, id, ...unknown } = {}) {
-    await this.#call('ack_event', { firm, id, ...unknown });
+  async ackEvent({ firm, id, ...unknown } = {}, options) {
+    await this.#call('ack_event', { firm, id, ...unknown }, options);
   }
 
-  handleCasehugEvent(event) {
-    return this.#call('handle_casehug_event', { event });
+  handleCasehugEvent(event, options) {
+    return this.#call('handle_casehug_event', { event }, options);
   }
 
-  reportDeauthorization(firm) {
-    return this.#call('report_deauthorization', { firm });
+  reportDeauthorization(firm, options) {
+    return this.#call('report_deauthorization', { firm }, options);
   }
 
-  async markContactApplied({ firm, proposal, ...unknown } = {}) {
-    await this.#call('mark_contact_applied', { firm, proposal, ...unknown });
+  async markContactApplied({ firm, proposal, ...unknown } = {}, options) {
+    await this.#call('mark_contact_applied', { firm, proposal, ...unknown }, options);
   }
 
-  async recordStatusChange({ firm, matter, at, ...unknown } = {}) {
-    await this.#call('record_status_change', { firm, matter, at, ...unknown });
+  async recordStatusChange({ firm, matter, at, ...unknown } = {}, options) {
+    await this.#call('record_status_change', { firm, matter, at, ...unknown }, options);
   }
 }
 

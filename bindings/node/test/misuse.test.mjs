@@ -67,7 +67,11 @@ test('what is missing or wrong at opening is named', async (t) => {
   await fails(Sdk.open(config('http://clio.example'), ports), 'url_refused');
   await fails(Sdk.open(config('not a url'), ports), 'url_refused');
   await fails(Sdk.open(config(url), { ...ports, store: { get() {}, scan() {} } }), 'setting_invalid', { port: 'store', missing: 'commit' });
-  await fails(Sdk.open(config(url), { ...ports, http: undefined }), 'setting_invalid', { port: 'http' });
+  for (const lacking of [{ http: null }, { http: undefined, intake: { load() {}, stat() {} } }]) {
+    await fails(Sdk.open(config(url), { ...ports, ...lacking }), 'setting_invalid', { port: 'http' });
+  }
+  await fails(Sdk.open({ ...config(url), sealingKey: undefined }, ports), 'setting_invalid', { argument: 'sealingKey' });
+  await fails(Sdk.open(config(url), { ...ports, keys: { wrap() {}, unwrap() {} } }), 'setting_invalid', { argument: 'sealingKey' });
   await fails(Sdk.open(config(url), { ...ports, intake: null }), 'setting_invalid', { port: 'intake' });
   const opened = await Sdk.open(config(url), ports);
   for (const actor of [undefined, {}, { ...admin, role: 'root' }, { ...admin, firm: '' }, { ...admin, more: 1 }]) {

@@ -50,7 +50,8 @@ fn method(api: &Api, operation: &Operation) -> String {
             )
         }
     };
-    let call = format!("this.#call('{}', {sent})", operation.name);
+    let parameters = if parameters.is_empty() { String::from("options") } else { format!("{parameters}, options") };
+    let call = format!("this.#call('{}', {sent}, options)", operation.name);
     if operation.result == Shape::Unit {
         return format!("\n  async {name}({parameters}) {{\n    await {call};\n  }}\n");
     }
@@ -141,14 +142,14 @@ mod tests {
 
     #[test]
     fn one_argument_stands_alone_and_several_have_names() {
-        assert_eq!(of(&[], Shape::Boolean), "doIt() { return this.#call('do_it', {}); }");
+        assert_eq!(of(&[], Shape::Boolean), "doIt(options) { return this.#call('do_it', {}, options); }");
         assert_eq!(
             of(&["redirect_uri"], Shape::Unit),
-            "async doIt(redirectUri) { await this.#call('do_it', { redirect_uri: redirectUri }); }"
+            "async doIt(redirectUri, options) { await this.#call('do_it', { redirect_uri: redirectUri }, options); }"
         );
         assert_eq!(
             of(&["firm", "wait_ms"], Shape::Boolean),
-            "doIt({ firm, waitMs, ...unknown } = {}) { return this.#call('do_it', { firm, wait_ms: waitMs, ...unknown }); }"
+            "doIt({ firm, waitMs, ...unknown } = {}, options) { return this.#call('do_it', { firm, wait_ms: waitMs, ...unknown }, options); }"
         );
     }
 }

@@ -13,8 +13,9 @@ use super::prose::wrapped;
 
 const WIDTH: usize = 100;
 /// Names that a type of the API must not take.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 13] = [
     "Array",
+    "CallOptions",
     "CasehugClioError",
     "CasehugId",
     "ClioId",
@@ -39,6 +40,16 @@ export type Time = string;
 
 /** A whole number of milliseconds. */
 export type Milliseconds = number;
+
+/** What every call takes. */
+export interface CallOptions {
+  /**
+   * Ends the call: what waits at once, what works after the step in progress, with `cancelled`. A
+   * request to Clio in progress is waited for. What was begun is due at once for workers, and calling
+   * again goes on with it.
+   */
+  signal?: AbortSignal | undefined;
+}
 
 /** The tag of a variant that a later version of the SDK added: a string that is none of the others. */
 declare enum UnknownName {
@@ -211,6 +222,10 @@ impl Writer<'_> {
                 parameters += "  }";
             }
         }
+        if !parameters.is_empty() {
+            parameters += ", ";
+        }
+        parameters += "options?: CallOptions";
         let own: Vec<String> = operation.errors.iter().map(|error| format!("`{error}`, ")).collect();
         let own = if own.is_empty() { String::new() } else { format!("{}or ", own.concat()) };
         let _ = write!(docs, "\n\n@throws CasehugClioError with code {own}one that every operation can end with.");

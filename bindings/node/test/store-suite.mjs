@@ -1,0 +1,18 @@
+// `store-suite.mjs memory | sqlite FILE | postgres URL`: the suite on an empty store, as JSON.
+import { engine, sdk } from './support.mjs';
+
+const [kind, where] = process.argv.slice(2);
+const { store, close } = await {
+  memory: async () => ({ store: new sdk.MemoryStore() }),
+  sqlite: async () => {
+    const store = await sdk.SqliteStore.open(where);
+    return { store, close: () => store.close() };
+  },
+  postgres: async () => {
+    const { default: pg } = await import('pg');
+    const pool = new pg.Pool({ connectionString: where });
+    return { store: await sdk.PostgresStore.open(pool), close: () => pool.end() };
+  },
+}[kind]();
+console.log(JSON.stringify(await (await engine()).run((bindings) => bindings.storeConformance(store))));
+await close?.();

@@ -1,0 +1,54 @@
+// The suite that every store of every language passes, on the stores of this package, in each Node
+// that has what they need; and stores that break one promise each, which it finds by name.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { MISTAKES } from './wrong-stores.mjs';
+import { engine, folder, program, root, sdk } from './support.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const nodes = Object.fromEntries(['node22', 'node24'].map((name) => [name, join(root, 'bindings/node/node_modules', name, 'bin/node')]));
+nodes.node20 = process.execPath;
+const LEAST = 29;
+
+/** The suite in a process of another runtime; what it told. */
+async function suite(runtime, ...args) {
+  const { stdout } = await promisify(execFile)(nodes[runtime], [join(here, 'store-suite.mjs'), ...args]);
+  return JSON.parse(stdout);
+}
+
+async function told(t, outcomes) {
+  assert.ok(outcomes.length >= LEAST, `${outcomes.length} cases`);
+  for (const [name, wrong] of outcomes) await t.test(name, () => assert.equal(wrong, null));
+}
+
+test('the suite on MemoryStore', async (t) => told(t, await suite('node20', 'memory')));
+
+for (const runtime of ['node22', 'node24']) {
+  test(`the suite on SqliteStore, ${runtime}`, async (t) => told(t, await suite(runtime, 'sqlite', join(folder(t), 'store.db'))));
+}
+
+test('Node 20 has no SQLite of its own, and says so', async (t) => {
+  const error = await sdk.SqliteStore.open(join(folder(t), 'store.db')).catch((thrown) => thrown);
+  if (process.getBuiltinModule?.('node:sqlite') !== undefined) return error.close();
+  assert.deepEqual([error.code, error.context.reason], ['store_open_failed', 'no_driver']);
+});
+
+test('the suite on PostgresStore', async (t) => {
+  const url = await program(t, 'postgres-for-tests');
+  assert.ok(url, 'PostgreSQL is missing: apt-get install postgresql-15');
+  await told(t, await suite('node20', 'postgres', url));
+});
+
+for (const [promise, [cases, Wrong]] of Object.entries(MISTAKES)) {
+  test(`a store that ${promise} is found by name`, async () => {
+    const loaded = await engine();
+    const outcomes = await loaded.run((bindings) => bindings.storeConformance(new Wrong()));
+    const found = outcomes.filter(([, wrong]) => wrong !== null).map(([name]) => name);
+    assert.ok(cases.some((name) => found.includes(name)), `found: ${found}`);
+  });
+}
