@@ -41,6 +41,17 @@ async fn sync_intake_on_postgresql_syncs_once_from_several_processes() {
     }
     assert_each_once(&bench.state(), 1, 3, 6, "three processes");
     assert_eq!(bench.run(&[]).await.1["calls"], 0);
+    let ask = |statement: &str| server.sql(bench.server.as_deref().unwrap(), statement);
+    let links = ask("SELECT kind, count(clio), count(linked_at) FROM casehug_clio.links GROUP BY kind ORDER BY kind");
+    assert_eq!(links, "contact|1|1\ndocument|6|6\nmatter|3|3");
+    assert_eq!(
+        ask(
+            "SELECT count(DISTINCT matter) FROM casehug_clio.sync_log WHERE status = 'succeeded' AND ended_at >= started_at"
+        ),
+        "3"
+    );
+    let audited = ask("SELECT count(*) FROM casehug_clio.audit_log WHERE action = 'matter_created' AND at < now()");
+    assert_eq!(audited, "3");
     let dump = server.sql(bench.server.as_deref().unwrap(), "SELECT * FROM casehug_clio.records");
     assert!(dump.len() > 1000);
     assert_no_client_data(dump.as_bytes(), "the database");

@@ -13,7 +13,7 @@ async fn several_that_open_an_empty_database_at_once_all_get_in() {
     for opened in join_all((0..8).map(|_| try_open(&url))).await {
         opened.unwrap();
     }
-    assert_eq!(server.sql(&url, "SELECT version FROM casehug_clio.schema_version"), "1");
+    assert_eq!(server.sql(&url, "SELECT version FROM casehug_clio.schema_version"), "2");
 }
 
 /// What the README tells an administrator to do.
@@ -33,6 +33,23 @@ async fn a_role_that_may_only_read_and_write_works_once_the_schema_is_there() {
     assert_eq!(ids(&store).await, ["a"]);
     let may = "SELECT has_schema_privilege('worker', 'casehug_clio', 'CREATE'), has_table_privilege('worker', 'casehug_clio.records', 'TRUNCATE')";
     assert_eq!(server.sql(&url, may), "f|f");
+    let may =
+        |table: &str| format!("SELECT has_table_privilege('casehug_clio_operator', 'casehug_clio.{table}', 'SELECT')");
+    let asked = ["links", "sync_log", "audit_log", "records"].map(|table| server.sql(&url, &may(table)));
+    assert_eq!(asked, ["t", "t", "t", "f"]);
+}
+
+/// The schema of the release before is taken further, and processes of that release go on.
+#[tokio::test]
+async fn a_schema_of_the_release_before_gets_its_views() {
+    let Some(server) = Server::shared() else { return };
+    let url = server.database();
+    server.sql(&url, "CREATE SCHEMA casehug_clio");
+    server.sql(&url, include_str!("../../sql/0001_records.sql"));
+    let store = open(&url).await;
+    assert!(is_done(&store, &[put_new("a", "x")]).await);
+    assert_eq!(server.sql(&url, "SELECT count(*) FROM casehug_clio.links"), "0");
+    assert_eq!(server.sql(&url, "SELECT version, oldest FROM casehug_clio.schema_version"), "2|1");
 }
 
 /// Where the application's role may not make schemas, an administrator makes an empty one for it.
