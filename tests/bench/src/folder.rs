@@ -1,4 +1,5 @@
-//! How long a dry run of a large matter takes through the folder adapter: it looks at each document, and must not read `intake.json` for each.
+//! How long a dry run of a large matter takes through the folder adapter: it looks at each
+//! document, and must not read `intake.json` for each.
 
 use std::fs;
 use std::sync::Arc;

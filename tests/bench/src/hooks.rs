@@ -1,4 +1,5 @@
-//! Taking in webhook deliveries: token, signature, parsing, one durable record, against commits of the same record alone.
+//! Taking in webhook deliveries: token, signature, parsing, one durable record, against commits of
+//! the same record alone.
 
 use std::sync::Arc;
 use std::time::Instant;

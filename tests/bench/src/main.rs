@@ -1,4 +1,5 @@
-//! What the SDK costs. Every figure is of this run, on this machine, beside what it is compared with; nothing is a test.
+//! What the SDK costs. Every figure is of this run, on this machine, beside what it is compared
+//! with; nothing is a test.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -28,7 +29,8 @@ struct Args {
 #[tokio::main]
 async fn main() {
     let args = Args::parse();
-    // The loop by hand uses reqwest itself, which this workspace builds without a TLS provider of its own.
+    // The loop by hand uses reqwest itself, which this workspace builds without a TLS provider of
+    // its own.
     rustls::crypto::ring::default_provider().install_default().unwrap();
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("ratio") {

@@ -1,4 +1,5 @@
-//! The engine against a loop written by hand, which makes the same calls to the same Clio and keeps nothing.
+//! The engine against a loop written by hand, which makes the same calls to the same Clio and keeps
+//! nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -120,7 +121,8 @@ const DOCUMENT: &[(&str, &str)] = &[(
     "id,created_at,matter{id},external_properties{name,value},latest_document_version{uuid,fully_uploaded}",
 )];
 
-/// Search, contact, matter, then POST, PUT and PATCH of each document: what anybody would write first.
+/// Search, contact, matter, then POST, PUT and PATCH of each document: what anybody would write
+/// first.
 async fn hand(bench: &Bench, names: &[String], pooled: bool) -> Duration {
     let now = bench.sim.now();
     let token = bench.sim.model().grant(now).access_token;

@@ -1,4 +1,5 @@
-//! What the simulated firm and its Clio are like. Every field has a default, so a configuration names only what differs.
+//! What the simulated firm and its Clio are like. Every field has a default, so a configuration
+//! names only what differs.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,8 @@ pub enum Level {
 pub enum Rotation {
     /// Nothing, and it answers no new one (real Clio Manage).
     Never,
-    /// A new one is answered; the old one is usable until the new access token is first used (Doorkeeper 5.5).
+    /// A new one is answered; the old one is usable until the new access token is first used
+    /// (Doorkeeper 5.5).
     OnUse,
     /// A new one is answered, and the old one is revoked at once.
     AtOnce,
@@ -56,7 +58,8 @@ pub enum Processing {
 pub struct Config {
     /// Region: `us`, `eu`, `ca` or `au`. Tokens carry it, so one of another region is refused.
     pub region: String,
-    /// What tokens, uuids and signatures are derived from. Empty: the server picks one per instance.
+    /// What tokens, uuids and signatures are derived from. Empty: the server picks one per
+    /// instance.
     pub seed: String,
     /// The developer application's id.
     pub client_id: String,
@@ -74,7 +77,8 @@ pub struct Config {
     pub code_lifetime_s: i64,
     /// What a refresh does to the refresh token that it used.
     pub rotation: Rotation,
-    /// A dead access token is refused as Doorkeeper does: an empty page, and the reason in `WWW-Authenticate` only.
+    /// A dead access token is refused as Doorkeeper does: an empty page, and the reason in
+    /// `WWW-Authenticate` only.
     pub empty_401: bool,
     /// Whether deauthorizing kills the refresh token too.
     pub deauthorize_kills_refresh: bool,
@@ -114,8 +118,8 @@ pub struct Config {
     pub default_practice_areas: bool,
     /// Life of a `put_url`, in seconds.
     pub put_url_lifetime_s: i64,
-    /// An upload that breaks off stands as an object of what arrived, as in some S3-like stores (Amazon's own: no). A
-    /// part of an upload is no object.
+    /// An upload that breaks off stands as an object of what arrived, as in some S3-like stores
+    /// (Amazon's own: no). A part of an upload is no object.
     pub truncated_objects: bool,
     /// How long Clio processes uploaded bytes, in milliseconds.
     pub processing_delay_ms: i64,
@@ -129,21 +133,22 @@ pub struct Config {
     pub no_users_permission: bool,
     /// The firm's plan has no API: every call answers 403.
     pub plan_without_api: bool,
-    /// The application's permissions by resource (`contacts`, `matters`, `documents`, `users`, `webhooks`,
-    /// `custom_fields`). Absent: write.
+    /// The application's permissions by resource (`contacts`, `matters`, `documents`, `users`,
+    /// `webhooks`, `custom_fields`). Absent: write.
     pub permissions: BTreeMap<String, Level>,
     /// What the person's role allows, by resource. Absent: write.
     pub role: BTreeMap<String, Level>,
     /// The firewall that refuses requests without a User-Agent or with a URL in it.
     pub firewall: bool,
-    /// Stay inside the OpenAPI document: leave out fields without a value, answer phone labels from the response's
-    /// own list. Off: `null` and the label as sent, as integrators report it.
+    /// Stay inside the OpenAPI document: leave out fields without a value, answer phone labels from
+    /// the response's own list. Off: `null` and the label as sent, as integrators report it.
     pub strict_contract: bool,
     /// Webhooks may point to plain `http` (for receivers on loopback).
     pub http_webhooks: bool,
     /// How long after a subscription its handshake is sent, in milliseconds.
     pub hook_handshake_delay_ms: i64,
-    /// How long after a change its delivery is sent, in milliseconds. Changed between two changes, it reorders them.
+    /// How long after a change its delivery is sent, in milliseconds. Changed between two changes,
+    /// it reorders them.
     pub hook_delay_ms: i64,
     /// How many more times each delivery is sent.
     pub hook_duplicates: u32,

@@ -1,4 +1,5 @@
-//! The simulator as a program: prints one line of JSON when it listens, then serves until it is told to stop.
+//! The simulator as a program: prints one line of JSON when it listens, then serves until it is
+//! told to stop.
 
 use std::{
     error::Error,

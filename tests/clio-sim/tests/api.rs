@@ -234,7 +234,8 @@ async fn who_am_i_names_person_and_firm() {
     assert_eq!(all.data()["groups"], json!([]));
 }
 
-/// What newer documents say than the one of May 2025, which calls a currency an object without fields.
+/// What newer documents say than the one of May 2025, which calls a currency an object without
+/// fields.
 const NEWER: &[(&str, &str)] = &[
     ("currency", "Currency_base"),
     ("responsible_staff", "User_base"),

@@ -1,4 +1,5 @@
-//! The requests that Pipedream's Clio components make: axios, JSON, the API's defaults, and a receiver that trusts the handshake.
+//! The requests that Pipedream's Clio components make: axios, JSON, the API's defaults, and a
+//! receiver that trusts the handshake.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::support::{Answer, Rig, read};
@@ -19,7 +20,8 @@ async fn send(rig: &Rig, method: &str, target: &str, body: Option<Value>) -> Ans
     read(request.send().await.unwrap()).await
 }
 
-/// The options of a drop-down list: all of `next`'s parameters are taken apart and sent again, beside a limit of its own.
+/// The options of a drop-down list: all of `next`'s parameters are taken apart and sent again,
+/// beside a limit of its own.
 #[tokio::test]
 async fn a_drop_down_list_is_read_to_its_end() {
     let rig = Rig::new().await;

@@ -1,4 +1,5 @@
-//! Contacts, matters, practice areas and webhooks: what Clio accepts, drops, refuses and finds again.
+//! Contacts, matters, practice areas and webhooks: what Clio accepts, drops, refuses and finds
+//! again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::support::{Answer, Rig, read};

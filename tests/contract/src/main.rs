@@ -1,9 +1,11 @@
-//! One port in front of clio-sim and of the validating proxy before it, for `cargo xtask test contract`.
+//! One port in front of clio-sim and of the validating proxy before it, for `cargo xtask test
+//! contract`.
 //!
-//! The SDK knows one address for OAuth and API, but only the API has a contract, and the proxy knows it without
-//! `/api/v4`. So `/api/v4/*` goes through the proxy and everything else straight to clio-sim. What the proxy finds it
-//! says in a header of the answer, which the router takes off and notes: `GET /__contract/calls` answers
-//! `[{"method", "path", "status", "violations": [{"location", "severity", "code", "message"}]}]`.
+//! The SDK knows one address for OAuth and API, but only the API has a contract, and the proxy
+//! knows it without `/api/v4`. So `/api/v4/*` goes through the proxy and everything else straight
+//! to clio-sim. What the proxy finds it says in a header of the answer, which the router takes off
+//! and notes: `GET /__contract/calls` answers `[{"method", "path", "status", "violations":
+//! [{"location", "severity", "code", "message"}]}]`.
 //!
 //! Prints one line of JSON when it listens; stops when standard input closes.
 

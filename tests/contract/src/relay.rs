@@ -1,4 +1,5 @@
-//! Sends one request on to another origin, on a connection of its own: no pool, no retry, no redirect.
+//! Sends one request on to another origin, on a connection of its own: no pool, no retry, no
+//! redirect.
 
 use std::{error::Error, fmt};
 

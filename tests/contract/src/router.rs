@@ -64,7 +64,8 @@ impl Router {
         answer.map(|answer| self.readdressed(answer))
     }
 
-    /// The answer as if it came from this port: links to further pages too, or the SDK would refuse to follow them.
+    /// The answer as if it came from this port: links to further pages too, or the SDK would refuse
+    /// to follow them.
     fn readdressed(&self, answer: Response<Bytes>) -> Response<Bytes> {
         let (mut parts, body) = answer.into_parts();
         parts.headers.remove(VIOLATIONS);

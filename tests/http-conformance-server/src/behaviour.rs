@@ -45,7 +45,8 @@ pub(crate) async fn behave(
         "close-after-head" => return Ok(Flow::Close),
         "early" => {
             wire.answer(code, &[("connection", "close")], id.as_bytes()).await?;
-            // Meanwhile the body fills both ends' buffers and stops there, so that the answer is met in the middle of the upload.
+            // Meanwhile the body fills both ends' buffers and stops there, so that the answer is
+            // met in the middle of the upload.
             tokio::time::sleep(Duration::from_millis(500)).await;
             return wire.finish().await;
         }

@@ -1,11 +1,13 @@
 //! The server of the HTTP conformance suite (`casehug_clio::testing::http`).
 //!
-//! **Problem.** Whether a client writes a request twice, believes half an answer or waits for ever shows only against a server that
-//! misbehaves exactly. An HTTP library on this side would repair what must stay broken, so this one speaks HTTP/1.1 on the bare socket.
+//! **Problem.** Whether a client writes a request twice, believes half an answer or waits for ever
+//! shows only against a server that misbehaves exactly. An HTTP library on this side would repair
+//! what must stay broken, so this one speaks HTTP/1.1 on the bare socket.
 //!
-//! **Life of a request.** Its head is read up to the blank line and noted under the id in its path *before* anything else, so that a
-//! request counts even if its body never comes. Then its [behaviour](behaviour) reads what it wants and writes what it wants.
-//! `GET /__got/<id>` tells what was noted.
+//! **Life of a request.** Its head is read up to the blank line and noted under the id in its path
+//! *before* anything else, so that a request counts even if its body never comes. Then its
+//! [behaviour](behaviour) reads what it wants and writes what it wants. `GET /__got/<id>` tells
+//! what was noted.
 
 mod behaviour;
 mod got;

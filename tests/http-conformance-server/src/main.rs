@@ -1,4 +1,5 @@
-//! The server as a program: prints its base URL, then serves until it is killed, or until standard input closes with `--exit-with-stdin`.
+//! The server as a program: prints its base URL, then serves until it is killed, or until standard
+//! input closes with `--exit-with-stdin`.
 
 use std::io::{self, Write as _};
 

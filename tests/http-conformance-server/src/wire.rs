@@ -58,7 +58,8 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        // Faults are exact to the byte only if each write is its own; without this option the last ones could wait for another.
+        // Faults are exact to the byte only if each write is its own; without this option the last
+        // ones could wait for another.
         stream.set_nodelay(true).ok();
         Self { stream, ahead: Vec::new() }
     }
@@ -80,7 +81,8 @@ impl Wire {
         }
     }
 
-    /// Reads the body and notes it, by its declared length, or, if it is chunked, up to what ends the last chunk.
+    /// Reads the body and notes it, by its declared length, or, if it is chunked, up to what ends
+    /// the last chunk.
     pub(crate) async fn read_body(&mut self, head: &Head, entry: &Entry, hashed: bool) -> io::Result<()> {
         let chunked = head.get("transfer-encoding").is_some();
         let mut left: u64 = head.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
@@ -133,8 +135,8 @@ impl Wire {
         Ok(())
     }
 
-    /// Says that nothing more comes, and goes on reading: closing with unread bytes would reset the connection, and an answer
-    /// that the client has not read yet would be lost with it.
+    /// Says that nothing more comes, and goes on reading: closing with unread bytes would reset the
+    /// connection, and an answer that the client has not read yet would be lost with it.
     pub(crate) async fn finish(&mut self) -> io::Result<Flow> {
         self.stream.shutdown().await?;
         self.wait().await

@@ -1,4 +1,5 @@
-//! PgBouncer before a server, in transaction mode: a connection of the server serves a client for one transaction only.
+//! PgBouncer before a server, in transaction mode: a connection of the server serves a client for
+//! one transaction only.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -18,7 +19,8 @@ pub struct Bouncer {
 }
 
 impl Bouncer {
-    /// Starts one before `server`, with as many connections to each of its databases. `None`: there is no PgBouncer here, which was said.
+    /// Starts one before `server`, with as many connections to each of its databases. `None`: there
+    /// is no PgBouncer here, which was said.
     ///
     /// # Panics
     /// If it does not start, or is missing under `CI=true`.

@@ -1,9 +1,13 @@
-//! A private PostgreSQL for tests: Debian's binaries, a data folder of its own, a free port on loopback, a user that is not root.
+//! A private PostgreSQL for tests: Debian's binaries, a data folder of its own, a free port on
+//! loopback, a user that is not root.
 //!
-//! One server serves all tests of a binary ([`Server::shared`]); each takes a [database](Server::database) of its own. A watchdog, a shell that waits
-//! for its standard input to end, stops the server and removes its folder when the test's process is gone, however it ended.
+//! One server serves all tests of a binary ([`Server::shared`]); each takes a
+//! [database](Server::database) of its own. A watchdog, a shell that waits for its standard input
+//! to end, stops the server and removes its folder when the test's process is gone, however it
+//! ended.
 //!
-//! Where PostgreSQL is missing, tests fail under `CI=true`, and are skipped loudly elsewhere. `apt-get install postgresql-15 pgbouncer` brings it.
+//! Where PostgreSQL is missing, tests fail under `CI=true`, and are skipped loudly elsewhere.
+//! `apt-get install postgresql-15 pgbouncer` brings it.
 #![allow(
     clippy::panic,
     clippy::expect_used,
@@ -29,7 +33,8 @@ use crate::user::User;
 /// Where Debian puts them. The newest that is there is taken.
 const BINARIES: &str = "/usr/lib/postgresql";
 
-/// The server compares text by language, unlike the SDK: a statement that forgets `COLLATE "C"` shows itself.
+/// The server compares text by language, unlike the SDK: a statement that forgets `COLLATE "C"`
+/// shows itself.
 const INITDB: &[&str] = &[
     "--auth=trust",
     "--username=postgres",
@@ -41,7 +46,8 @@ const INITDB: &[&str] = &[
     "--no-instructions",
 ];
 
-/// What a test's server differs in from Debian's. The line prefix lets [`Server::log_of`] tell databases apart.
+/// What a test's server differs in from Debian's. The line prefix lets [`Server::log_of`] tell
+/// databases apart.
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
 shared_buffers = 64MB
@@ -60,7 +66,8 @@ full_page_writes = off
 pub enum Stop {
     /// Connections are cut, transactions rolled back, everything is written.
     Fast,
-    /// As if the machine lost power, but for the disk's cache: it recovers from its log at the next start.
+    /// As if the machine lost power, but for the disk's cache: it recovers from its log at the next
+    /// start.
     Immediate,
 }
 
@@ -77,7 +84,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// The one server of this process, started when it is first asked for, without fsync. `None`: there is no PostgreSQL here, which was said.
+    /// The one server of this process, started when it is first asked for, without fsync. `None`:
+    /// there is no PostgreSQL here, which was said.
     ///
     /// # Panics
     /// If PostgreSQL does not start, or is missing under `CI=true`.
@@ -86,7 +94,8 @@ impl Server {
         SHARED.get_or_init(|| Self::start(QUICK)).as_ref()
     }
 
-    /// A server of the test's own, which may be [stopped](Self::stop). `settings` are lines of `postgresql.conf`.
+    /// A server of the test's own, which may be [stopped](Self::stop). `settings` are lines of
+    /// `postgresql.conf`.
     ///
     /// # Panics
     /// As [`shared`](Self::shared).
@@ -110,7 +119,8 @@ impl Server {
         Some(server)
     }
 
-    /// Makes a new, empty database, and gives its address: `postgres://postgres@127.0.0.1:PORT/NAME`.
+    /// Makes a new, empty database, and gives its address:
+    /// `postgres://postgres@127.0.0.1:PORT/NAME`.
     pub fn database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("CREATE DATABASE {name} STRATEGY file_copy"));
@@ -135,7 +145,8 @@ impl Server {
         &self.folder
     }
 
-    /// Runs SQL as the superuser, with `psql`, and gives the rows: columns parted by `|`. `database` may be an address.
+    /// Runs SQL as the superuser, with `psql`, and gives the rows: columns parted by `|`.
+    /// `database` may be an address.
     ///
     /// # Panics
     /// If it fails.
@@ -243,7 +254,8 @@ fn append(file: &Path, text: &str) {
     opened.and_then(|mut file| file.write_all(text.as_bytes())).expect("a file of settings");
 }
 
-/// Runs a command to its end. What it prints is shown only if it fails. To files: a server that it starts would hold a pipe open.
+/// Runs a command to its end. What it prints is shown only if it fails. To files: a server that it
+/// starts would hold a pipe open.
 pub(crate) fn quiet(command: &mut Command) {
     let printed = tempfile::tempfile().expect("a temporary file");
     let (out, err) = (printed.try_clone().expect("a file"), printed.try_clone().expect("a file"));

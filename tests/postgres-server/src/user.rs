@@ -1,4 +1,5 @@
-//! PostgreSQL and PgBouncer refuse to run as root: there they run as Debian's `postgres`, or else as `nobody`.
+//! PostgreSQL and PgBouncer refuse to run as root: there they run as Debian's `postgres`, or else
+//! as `nobody`.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,7 +1,8 @@
 //! Who may do what: the plan, the application's permissions, and the person's role, in that order.
 //!
-//! All three refuse with the same 403 (see [`super::errors`]). A client tells them apart only by trying: without API
-//! in the plan every endpoint refuses, a missing permission or role refuses one kind of record.
+//! All three refuse with the same 403 (see [`super::errors`]). A client tells them apart only by
+//! trying: without API in the plan every endpoint refuses, a missing permission or role refuses one
+//! kind of record.
 
 use super::{
     Config,

@@ -1,4 +1,5 @@
-//! The API: from a request to the record it means and back, with everything that is the same for every resource.
+//! The API: from a request to the record it means and back, with everything that is the same for
+//! every resource.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,6 @@
-//! Emails, phones, addresses and web sites of a contact: lists whose items are added, changed by `id`, and removed by
-//! `_destroy`. A client says which one is the default with one word and reads it back with another.
+//! Emails, phones, addresses and web sites of a contact: lists whose items are added, changed by
+//! `id`, and removed by `_destroy`. A client says which one is the default with one word and reads
+//! it back with another.
 
 use std::collections::BTreeMap;
 

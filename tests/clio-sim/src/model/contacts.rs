@@ -1,7 +1,8 @@
 //! Contacts: people and companies, with their addresses, phones and emails.
 //!
-//! Nothing about them is unique. A restricted person sees the contacts they created and the clients of their own
-//! matters; the others are absent, which is how a search by email can miss one that exists.
+//! Nothing about them is unique. A restricted person sees the contacts they created and the clients
+//! of their own matters; the others are absent, which is how a search by email can miss one that
+//! exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,7 +69,8 @@ impl Contact {
         short.map_or_else(|| self.name(), str::to_owned)
     }
 
-    /// A person's `name` alone becomes first, middle and last name (Clio: Contacts); beside one of those it says nothing.
+    /// A person's `name` alone becomes first, middle and last name (Clio: Contacts); beside one of
+    /// those it says nothing.
     fn infer_names(&mut self, data: &Data) {
         let Some(name) = self.texts.remove("name") else { return };
         if NAMES.iter().any(|part| data.get(*part).is_some_and(|value| !value.is_null())) {

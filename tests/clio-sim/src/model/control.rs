@@ -1,4 +1,5 @@
-//! The simulator's own endpoints under `/__sim/`: seeding, faults, configuration, and what happened.
+//! The simulator's own endpoints under `/__sim/`: seeding, faults, configuration, and what
+//! happened.
 
 use serde_json::{Map, Value, json};
 
@@ -124,8 +125,9 @@ impl Model {
         Ok(json!({"faults": self.faults.0}))
     }
 
-    /// Creates records as if the firm had had them before. A matter names its client by id, or by `client_index`, its
-    /// place among the contacts of the same seed; its practice area by id or by `practice_area_name`.
+    /// Creates records as if the firm had had them before. A matter names its client by id, or by
+    /// `client_index`, its place among the contacts of the same seed; its practice area by id or by
+    /// `practice_area_name`.
     pub(crate) fn seed_records(&mut self, now: i64, seed: &Value) -> ApiResult<Value> {
         self.unrestricted(|model| {
             let areas = model.seed_list(now, seed, "practice_areas", &[])?;

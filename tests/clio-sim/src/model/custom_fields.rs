@@ -1,4 +1,5 @@
-//! Custom fields: index and create, a permission group of their own. Their values are accepted and dropped.
+//! Custom fields: index and create, a permission group of their own. Their values are accepted and
+//! dropped.
 
 use serde_json::{Value, json};
 

@@ -1,8 +1,10 @@
 //! Webhook deliveries: what Clio posts to subscribers, and what it makes of their answers.
 //!
-//! The model decides what is due and takes the outcome; who carries it is the server's or a simulation's business. Each subscription begins with an
-//! unsigned handshake. Then changes of records become deliveries, signed over the raw body. What is not answered with 2xx, 3xx or 410 is tried again after
-//! 2, 4, 8, 16 and 32 minutes; then the event is lost and the subscription suspended (Clio: Webhooks; help centre 360050277853).
+//! The model decides what is due and takes the outcome; who carries it is the server's or a
+//! simulation's business. Each subscription begins with an unsigned handshake. Then changes of
+//! records become deliveries, signed over the raw body. What is not answered with 2xx, 3xx or 410
+//! is tried again after 2, 4, 8, 16 and 32 minutes; then the event is lost and the subscription
+//! suspended (Clio: Webhooks; help centre 360050277853).
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -52,7 +54,8 @@ impl Model {
         self.posts.values().filter(|post| !post.on_its_way).map(|post| post.due).min()
     }
 
-    /// Takes what is due, in no promised order. Each is told of once with [`delivered`](Self::delivered).
+    /// Takes what is due, in no promised order. Each is told of once with
+    /// [`delivered`](Self::delivered).
     pub fn take_deliveries(&mut self, now: i64) -> Vec<Delivery> {
         self.drop_expired_hooks(now);
         let due = self.posts.iter_mut().filter(|(_, post)| !post.on_its_way && post.due <= now);
@@ -72,7 +75,8 @@ impl Model {
         deliveries
     }
 
-    /// What became of a delivery: the answer's status and its `X-Hook-Secret`; no status without an answer.
+    /// What became of a delivery: the answer's status and its `X-Hook-Secret`; no status without an
+    /// answer.
     pub fn delivered(&mut self, now: i64, id: u64, status: Option<u16>, secret: Option<&str>) {
         let Some(post) = self.posts.get_mut(&id) else { return };
         post.on_its_way = false;

@@ -1,6 +1,8 @@
-//! Documents: a name in a matter or contact, whose bytes arrive in versions (see [`super::versions`]).
+//! Documents: a name in a matter or contact, whose bytes arrive in versions (see
+//! [`super::versions`]).
 //!
-//! A document no version of which is finished is a stub: lists hide it unless asked with `show_uncompleted`.
+//! A document no version of which is finished is a stub: lists hide it unless asked with
+//! `show_uncompleted`.
 
 use serde_json::{Map, Value, json};
 

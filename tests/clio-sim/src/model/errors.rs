@@ -1,8 +1,10 @@
-//! The four shapes of failure a Clio client meets: Clio's JSON, OAuth's JSON, storage's XML and the firewall's HTML.
+//! The four shapes of failure a Clio client meets: Clio's JSON, OAuth's JSON, storage's XML and the
+//! firewall's HTML.
 //!
-//! Clio publishes no list of error types. Those seen in the field are used where they were seen (`ArgumentError`,
-//! `NotFoundError`, `UploadNotFoundError`, `UploadTimeoutError`). Every 403 has the type `ForbiddenError`, whatever
-//! its cause, so that no client can learn to tell the causes apart by a name that Clio never promised.
+//! Clio publishes no list of error types. Those seen in the field are used where they were seen
+//! (`ArgumentError`, `NotFoundError`, `UploadNotFoundError`, `UploadTimeoutError`). Every 403 has
+//! the type `ForbiddenError`, whatever its cause, so that no client can learn to tell the causes
+//! apart by a name that Clio never promised.
 
 use serde_json::json;
 

@@ -1,8 +1,10 @@
-//! Faults: a queue of rules that decide, before a request runs, whether and when it runs and what becomes of its answer.
+//! Faults: a queue of rules that decide, before a request runs, whether and when it runs and what
+//! becomes of its answer.
 //!
-//! A rule counts the requests it matches, and acts on the `nth` and the `times - 1` after it. Every rule counts; the
-//! first that is due acts. The decision is made here, so that a simulation on a virtual clock has the same faults as
-//! the server; closing connections and waiting is left to whoever carries the answer.
+//! A rule counts the requests it matches, and acts on the `nth` and the `times - 1` after it. Every
+//! rule counts; the first that is due acts. The decision is made here, so that a simulation on a
+//! virtual clock has the same faults as the server; closing connections and waiting is left to
+//! whoever carries the answer.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +21,8 @@ pub struct Fault {
     /// The method; absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// How the path begins, for instance `/api/v4/documents` or `/manage-documents/`. Empty: any path.
+    /// How the path begins, for instance `/api/v4/documents` or `/manage-documents/`. Empty: any
+    /// path.
     #[serde(default)]
     pub path_prefix: String,
     /// The first matching request acted on, counted from 1.
@@ -84,7 +87,8 @@ impl Fault {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
-    /// Answers with that status: Clio's JSON, or a gateway's page. With `executed` the request has run all the same.
+    /// Answers with that status: Clio's JSON, or a gateway's page. With `executed` the request has
+    /// run all the same.
     Status {
         /// The status.
         status: u16,
@@ -130,7 +134,8 @@ pub enum Action {
         /// Bytes that still arrive.
         bytes: usize,
     },
-    /// Of an upload: the connection closes after that many bytes of its body, and they stand as the object.
+    /// Of an upload: the connection closes after that many bytes of its body, and they stand as the
+    /// object.
     CutUpload {
         /// Bytes that arrive.
         bytes: u64,

@@ -1,8 +1,9 @@
 //! `fields=`: what a client asks for, and the projection of a record onto it.
 //!
-//! Without `fields` a record is `id` and `etag`. One level of braces picks fields of a nested record; a nested record
-//! without braces gives its own `id` and `etag`. What has neither (the headers and parts of an upload) comes whole.
-//! Blanks around a name and commas at an end mean nothing, as Ruby splits and strips.
+//! Without `fields` a record is `id` and `etag`. One level of braces picks fields of a nested
+//! record; a nested record without braces gives its own `id` and `etag`. What has neither (the
+//! headers and parts of an upload) comes whole. Blanks around a name and commas at an end mean
+//! nothing, as Ruby splits and strips.
 
 use serde_json::{Map, Value};
 

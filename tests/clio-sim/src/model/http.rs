@@ -115,8 +115,8 @@ impl Response {
     }
 }
 
-/// A decoded query string or form, in order, as Rack reads it: of a repeated name the last value counts, unless the
-/// name ends with `[]`.
+/// A decoded query string or form, in order, as Rack reads it: of a repeated name the last value
+/// counts, unless the name ends with `[]`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query(pub Vec<(String, String)>);
 

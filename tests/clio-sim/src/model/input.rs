@@ -1,4 +1,5 @@
-//! Reading what a client sent: `{"data": {…}}`, loosely typed as Clio reads it. Unknown members are dropped silently.
+//! Reading what a client sent: `{"data": {…}}`, loosely typed as Clio reads it. Unknown members are
+//! dropped silently.
 
 use serde_json::{Map, Value};
 
@@ -58,7 +59,8 @@ pub(crate) fn flag(data: &Data, name: &str) -> Option<bool> {
     }
 }
 
-/// Rails knows these words for false, and takes every other text for true: `False`, as Python writes it, is true.
+/// Rails knows these words for false, and takes every other text for true: `False`, as Python
+/// writes it, is true.
 fn cast(text: &str) -> Option<bool> {
     const FALSE: &[&str] = &["0", "f", "F", "false", "FALSE", "off", "OFF"];
     (!text.is_empty()).then(|| !FALSE.contains(&text))

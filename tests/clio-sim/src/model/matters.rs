@@ -1,4 +1,5 @@
-//! Matters. Numbers are Clio's own unless the firm numbers by hand; status goes in lower case and comes out capitalised.
+//! Matters. Numbers are Clio's own unless the firm numbers by hand; status goes in lower case and
+//! comes out capitalised.
 
 use serde_json::{Map, Value, json};
 

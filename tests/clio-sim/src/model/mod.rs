@@ -1,8 +1,8 @@
 //! A pure model of Clio Manage: requests in, answers out.
 //!
-//! It is synchronous and deterministic. The time is an argument, tokens and uuids are derived from the seed and a
-//! counter, and document bytes never enter it. So the same model serves real HTTP (see [`crate::ClioSim`]) and a
-//! simulation on a virtual clock.
+//! It is synchronous and deterministic. The time is an argument, tokens and uuids are derived from
+//! the seed and a counter, and document bytes never enter it. So the same model serves real HTTP
+//! (see [`crate::ClioSim`]) and a simulation on a virtual clock.
 //!
 //! ```
 //! use clio_sim::{Config, model::{Model, Request}};
@@ -147,8 +147,8 @@ impl Model {
         self.faults.0.clear();
     }
 
-    /// Creates contacts, matters and practice areas as if the firm had had them before; the same JSON as
-    /// `POST /__sim/seed`. Answers their ids, or why something was refused.
+    /// Creates contacts, matters and practice areas as if the firm had had them before; the same
+    /// JSON as `POST /__sim/seed`. Answers their ids, or why something was refused.
     ///
     /// # Errors
     /// When a record is one that Clio itself would refuse.

@@ -1,5 +1,6 @@
-//! OAuth on the region's own host: consent, codes, tokens, and their end. Where Clio does not say otherwise it is as Doorkeeper, the usual OAuth server of
-//! Rails applications, has it (5.5 to 5.8).
+//! OAuth on the region's own host: consent, codes, tokens, and their end. Where Clio does not say
+//! otherwise it is as Doorkeeper, the usual OAuth server of Rails applications, has it (5.5 to
+//! 5.8).
 
 use std::collections::BTreeMap;
 
@@ -33,7 +34,8 @@ struct Token {
     grant: u64,
     expires: i64,
     live: bool,
-    /// Of an access token: the refresh token that ends when it is first used. Of a refresh token: the access token that it came with and ends with.
+    /// Of an access token: the refresh token that ends when it is first used. Of a refresh token:
+    /// the access token that it came with and ends with.
     ends: Option<String>,
 }
 

@@ -1,4 +1,5 @@
-//! Pages of a list: the cursor (default order, no `offset`) and the offset (any order, at most 10,000 records).
+//! Pages of a list: the cursor (default order, no `offset`) and the offset (any order, at most
+//! 10,000 records).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};

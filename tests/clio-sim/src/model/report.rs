@@ -1,4 +1,5 @@
-//! What a test asks afterwards: the records, the calls, and how often what was refused. Never a token, never a body.
+//! What a test asks afterwards: the records, the calls, and how often what was refused. Never a
+//! token, never a body.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +40,8 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    /// Notes a request. `code` says why storage refused; `fault` is the status a fault gave instead.
+    /// Notes a request. `code` says why storage refused; `fault` is the status a fault gave
+    /// instead.
     pub fn record(
         &mut self,
         now: i64,
@@ -114,8 +116,9 @@ impl Model {
         self.webhooks.values().map(|hook| hook.secret.clone()).collect()
     }
 
-    /// Everything that nobody but Clio and the subscriber may know: tokens, the application's secret, webhook secrets, and the last segments of webhook URLs. For tests
-    /// that look for them where they must not be.
+    /// Everything that nobody but Clio and the subscriber may know: tokens, the application's
+    /// secret, webhook secrets, and the last segments of webhook URLs. For tests that look for them
+    /// where they must not be.
     pub fn secrets(&self) -> Vec<String> {
         let hooks = self.webhooks.values().flat_map(|hook| {
             let segment = hook.url.rsplit('/').next().unwrap_or_default().to_owned();
@@ -125,7 +128,8 @@ impl Model {
         self.oauth.tokens().into_iter().chain(hooks).chain(app).collect()
     }
 
-    /// The firm's matters: id, description and status as a request writes it. For a simulation that asks often; everything is in [`state`](Self::state).
+    /// The firm's matters: id, description and status as a request writes it. For a simulation that
+    /// asks often; everything is in [`state`](Self::state).
     pub fn matters(&self) -> impl Iterator<Item = (i64, &str, &str)> {
         self.matters.values().map(|matter| (matter.stamp.id, matter.description.as_str(), matter.status.as_str()))
     }
@@ -135,7 +139,8 @@ impl Model {
         self.webhooks.values().filter(move |hook| hook.expires_at > now).map(|hook| hook.url.as_str())
     }
 
-    /// Contacts, matters and documents, and how many records were deleted over the API: what a simulation asserts of each seed.
+    /// Contacts, matters and documents, and how many records were deleted over the API: what a
+    /// simulation asserts of each seed.
     pub fn records(&self, now: i64) -> Value {
         json!({
             "contacts": self.raw_records(now, Resource::Contacts, self.contacts.keys()),

@@ -1,7 +1,8 @@
 //! Which fields each Clio record has: the table behind `fields=`.
 //!
-//! Names follow the schemas of Clio's OpenAPI document, one [`Shape`] per schema: plain fields first, then the nested
-//! records with their own shape and whether there are many. A test compares the table with that document.
+//! Names follow the schemas of Clio's OpenAPI document, one [`Shape`] per schema: plain fields
+//! first, then the nested records with their own shape and whether there are many. A test compares
+//! the table with that document.
 
 /// The fields of one kind of record.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The storage host: signed URLs, and what it does with a PUT.
 //!
-//! The body itself never reaches the model: the caller counts and digests it while reading, so a file of any size
-//! costs no memory. The checks come in the order in which real storage makes them.
+//! The body itself never reaches the model: the caller counts and digests it while reading, so a
+//! file of any size costs no memory. The checks come in the order in which real storage makes them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -73,7 +73,8 @@ impl Model {
         self.answer_storage(now, head, payload, self.config.truncated_objects)
     }
 
-    /// With `truncated` an upload that broke off stands as an object of what arrived, and is refused all the same.
+    /// With `truncated` an upload that broke off stands as an object of what arrived, and is
+    /// refused all the same.
     pub(crate) fn answer_storage(&mut self, now: i64, head: &Request, payload: &Payload, truncated: bool) -> Response {
         let mut answer = match self.store(now, head, payload, truncated) {
             Ok(answer) | Err(answer) => answer,

@@ -32,8 +32,8 @@ pub(crate) fn compact(ms: i64) -> String {
     format(ms, 0, "%Y%m%dT%H%M%SZ")
 }
 
-/// Reads an ISO 8601 instant. Without an offset it is one of the firm's zone, and a date is its first moment there.
-/// A `+` that decoding made a space is refused.
+/// Reads an ISO 8601 instant. Without an offset it is one of the firm's zone, and a date is its
+/// first moment there. A `+` that decoding made a space is refused.
 pub(crate) fn parse(text: &str, offset_minutes: i32) -> Option<i64> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at.as_millisecond());

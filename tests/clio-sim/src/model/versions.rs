@@ -1,7 +1,8 @@
 //! Versions of a document: where their bytes go, and when they count as there.
 //!
-//! A version is uploaded whole or in parts. Each target is signed on its own; finishing checks that every declared
-//! byte has arrived, that all parts but the last are large enough, and that Clio has had time to process them.
+//! A version is uploaded whole or in parts. Each target is signed on its own; finishing checks that
+//! every declared byte has arrived, that all parts but the last are large enough, and that Clio has
+//! had time to process them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};

@@ -24,9 +24,11 @@ const MIB: usize = 1024 * 1024;
 /// Room for a body that the model itself will refuse as too large.
 const BODY_SLACK: usize = 64 * 1024;
 
-/// Reads a request, lets the model run it, and carries the answer. An error closes the connection without one.
+/// Reads a request, lets the model run it, and carries the answer. An error closes the connection
+/// without one.
 pub(super) async fn carry(shared: Shared, surface: Surface, request: hyper::Request<Incoming>) -> io::Result<Answer> {
-    // A task of its own: a request that arrived whole runs whether or not the client is still there.
+    // A task of its own: a request that arrived whole runs whether or not the client is still
+    // there.
     let task = tokio::spawn(async move {
         let (parts, body) = request.into_parts();
         let mut request = head(&parts);
@@ -78,7 +80,8 @@ async fn read(mut body: Incoming, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Length and digests of a body that is read and dropped. Of one that breaks off, with `truncated`: of what arrived.
+/// Length and digests of a body that is read and dropped. Of one that breaks off, with `truncated`:
+/// of what arrived.
 async fn digest(mut body: Incoming, plan: &Plan, truncated: bool) -> io::Result<Payload> {
     let most = plan.upload.unwrap_or(u64::MAX);
     let (mut sha256, mut md5, mut len) = (Sha256::new(), Md5::new(), 0_u64);

@@ -1,8 +1,8 @@
 //! The model over real HTTP: one listener for OAuth and the API, one for storage.
 //!
-//! This is a thin shell. It reads a request, asks the model what is to happen, and does to the connection what the
-//! model decided: answer, wait, close. A request that was read completely is run in a task of its own, so it runs even
-//! when the client has gone away meanwhile.
+//! This is a thin shell. It reads a request, asks the model what is to happen, and does to the
+//! connection what the model decided: answer, wait, close. A request that was read completely is
+//! run in a task of its own, so it runs even when the client has gone away meanwhile.
 
 mod carry;
 mod hooks;
@@ -90,8 +90,8 @@ impl ClioSim {
         Self::start_on(config, Ports::default()).await
     }
 
-    /// Starts on the given ports of 127.0.0.1. Without a seed in the configuration each instance gets its own, so that
-    /// no two accept each other's tokens.
+    /// Starts on the given ports of 127.0.0.1. Without a seed in the configuration each instance
+    /// gets its own, so that no two accept each other's tokens.
     ///
     /// # Errors
     /// When a port is taken.

@@ -1,4 +1,5 @@
-//! A client for the simulator that checks every answer of the API against Clio's own OpenAPI document, if it is there.
+//! A client for the simulator that checks every answer of the API against Clio's own OpenAPI
+//! document, if it is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::{env, fs, path::PathBuf, sync::OnceLock};
@@ -7,8 +8,8 @@ use clio_sim::{ClioSim, Config};
 use reqwest::{Method, header::HeaderMap, redirect::Policy};
 use serde_json::{Value, json};
 
-/// Statuses the document does not declare everywhere, or declares in another shape: 307 and 410 are missing, 401 is
-/// really OAuth's shape, lists also answer 422, and 501 is the simulator's own.
+/// Statuses the document does not declare everywhere, or declares in another shape: 307 and 410 are
+/// missing, 401 is really OAuth's shape, lists also answer 422, and 501 is the simulator's own.
 const UNDECLARED: &[u16] = &[307, 401, 410, 500, 501, 502, 503];
 
 /// Clio's OpenAPI document, if this checkout has it.
@@ -71,8 +72,9 @@ pub async fn read(response: reqwest::Response) -> Answer {
     Answer { status, headers, text, json }
 }
 
-/// Builds a client. Another member of the workspace may have left reqwest without a TLS provider of its own (Cargo unites
-/// features), and then building a client panics, so one is installed first; a second installation is refused, which is fine.
+/// Builds a client. Another member of the workspace may have left reqwest without a TLS provider of
+/// its own (Cargo unites features), and then building a client panics, so one is installed first; a
+/// second installation is refused, which is fine.
 pub fn client(builder: reqwest::ClientBuilder) -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     builder.build().unwrap()
