@@ -1,8 +1,9 @@
 //! Programs in C, compiled by a real compiler, against the library and a simulated Clio; and the store conformance suite on the store written in C.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use casehug_clio::api::operations;
@@ -131,6 +132,45 @@ async fn valgrind_finds_no_wrong_access_and_no_leak() {
     assert_synced_once(&output, &state);
     let (output, _) = run("arguments", true).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs the quickstart, allowing access if it asks; gives the report that it prints.
+fn quickstart(program: &Path, url: &str, database: &Path) -> String {
+    let mut child = Command::new(program)
+        .env_remove("LD_LIBRARY_PATH")
+        .arg(url)
+        .arg(folder().join("../examples/intake"))
+        .arg("mat_0001")
+        .arg(database)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdin, mut last) = (child.stdin.take().unwrap(), String::new());
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        last = line.unwrap();
+        if let Some((_, url)) = last.split_once("\"authorize_url\":\"") {
+            let query = golden::consent(url.split_once('"').unwrap().0);
+            writeln!(stdin, "http://127.0.0.1:9/callback?{query}").unwrap();
+        }
+    }
+    assert!(child.wait().unwrap().success());
+    last
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readmes_quickstart_connects_and_syncs_once() {
+    let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
+    let program = std::fs::read_to_string(folder().join("tests/c/quickstart.c")).unwrap();
+    assert!(readme.contains(&format!("```c\n{program}```")), "copy tests/c/quickstart.c into the README");
+    let temp = tempfile::tempdir().unwrap();
+    let program = compile("quickstart", &["quickstart.c"], &[], temp.path());
+    let sim = ClioSim::start(Config { auto_consent: true, ..Config::default() }).await.unwrap();
+    let (url, database) = (sim.url().to_owned(), temp.path().join("quickstart.db"));
+    let both = move || ["\"calls\":7", "\"calls\":0"].map(|calls| (calls, quickstart(&program, &url, &database)));
+    for (calls, report) in tokio::task::spawn_blocking(both).await.unwrap() {
+        assert!(report.contains("\"status\":\"succeeded\"") && report.contains(calls), "{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,7 +44,7 @@ pub fn hide(header: &Path, input: &Path, output: &Path) -> Result<(), String> {
 }
 
 /// The functions that the header declares.
-fn functions(header: &str) -> BTreeSet<String> {
+pub fn functions(header: &str) -> BTreeSet<String> {
     let is_name = |char: char| char.is_ascii_alphanumeric() || char == '_';
     let code = header.lines().filter(|line| !line.trim_start().starts_with("//"));
     let calls = code.flat_map(|line| line.match_indices('(').map(move |(at, _)| &line[..at]));
@@ -54,13 +54,17 @@ fn functions(header: &str) -> BTreeSet<String> {
 
 /// What the archive defines for everybody. By readelf, which does not ask plugins.
 pub fn global_symbols(archive: &Path) -> Result<BTreeSet<String>, String> {
-    let table = succeeded("readelf", Command::new("readelf").arg("-sW").arg(archive).output())?;
+    Ok(exported(&succeeded("readelf", Command::new("readelf").arg("-sW").arg(archive).output())?))
+}
+
+/// What a table of readelf's defines for everybody.
+pub fn exported(table: &str) -> BTreeSet<String> {
     let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let defined = fields.filter_map(|fields| match fields.as_slice() {
         [_, _, _, _, "GLOBAL" | "WEAK", _, section, name, ..] if *section != "UND" => Some((*name).to_owned()),
         _ => None,
     });
-    Ok(defined.collect())
+    defined.collect()
 }
 
 fn succeeded(program: &str, output: std::io::Result<std::process::Output>) -> Result<String, String> {

@@ -10,6 +10,7 @@ mod faces;
 mod go;
 mod hide;
 mod hosts;
+mod large;
 mod layers;
 mod node;
 mod scratch;
@@ -41,10 +42,11 @@ fn main() -> ExitCode {
         Some("hosts") => hosts::run_all(),
         Some("faces") => faces::faces(args.get(1).is_some_and(|flag| flag == "--check")),
         Some("scratch") => scratch::scratch(),
+        Some("large") => large::large(),
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c | go | node | faces [--check] | scratch | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c | go | node | faces [--check] | large | scratch | intake\n  \
              bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
@@ -52,7 +54,8 @@ fn main() -> ExitCode {
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              faces: generates every binding and page from the table of operations; --check compares only\n  \
              scratch: adds an operation to a copy, generates its faces and calls it from every language\n  \
-             dist c: the C library as it is handed out, in target/dist/c: the static one shows the header's functions only\n  \
+             dist c: the C library as an install tree, in target/dist/c, and consumers of a moved copy\n  \
+             large: a document of 1 GiB through C and Go (dist c and dist go first), and the memory that it takes\n  \
              dist go: the Go module with its library, in target/dist/go\n  \
              dist node: the npm package, in target/dist/node, and what it weighs\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \

@@ -26,7 +26,8 @@ pub(crate) fn json(method: &str, url: &str, body: &str) -> Value {
 }
 
 /// Opens a page as a person's browser would who allows access: gives the query that it comes back with.
-pub(crate) fn consent(authorize_url: &str) -> String {
+#[must_use]
+pub fn consent(authorize_url: &str) -> String {
     let answer = send("GET", authorize_url, "");
     let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
     let location = location.unwrap_or_else(|| panic!("no redirect: {answer}"));

@@ -18,5 +18,6 @@ mod matching;
 mod play;
 mod scenario;
 
+pub use http::consent;
 pub use play::{play, play_all};
 pub use scenario::{Scenario, scenarios};

@@ -1,0 +1,85 @@
+/* usage: large CLIO_URL MEBIBYTES
+ *
+ * Sends a document of so many MiB, which the host makes as it is read, and prints how much memory that took at most. */
+#define _POSIX_C_SOURCE 200809L
+#include "host.h"
+
+static const casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
+static uint64_t length;
+
+static casehug_clio_str str(const char *of) { return (casehug_clio_str){ of, strlen(of) }; }
+
+static int32_t load(void *context, casehug_clio_str firm, casehug_clio_str matter, casehug_clio_intake_answer *into) {
+    char json[512];
+    (void)context, (void)firm;
+    snprintf(json, sizeof json,
+             "{\"matter\":{\"id\":\"%s\",\"title\":\"T\"},\"client\":{\"id\":\"cli_1\",\"first_name\":\"A\",\"last_name\":\"B\"},\"documents\":[{\"id\":"
+             "\"doc_1\",\"file_name\":\"a.bin\",\"content_type\":\"video/mp4\",\"status\":\"approved\",\"origin\":\"client_upload\"}]}",
+             matter.data);
+    return casehug_clio_intake_set(into, str(json));
+}
+
+static int32_t stat(void *context, const casehug_clio_document *document, casehug_clio_stat_answer *into) {
+    (void)context, (void)document;
+    return casehug_clio_stat_set(into, length, str("v1"), str("approved"), str("client_upload"));
+}
+
+static int32_t open_document(void *context, const casehug_clio_document *document, uint64_t offset, void **reader) {
+    (void)context, (void)document;
+    uint64_t *at = malloc(sizeof *at);
+    *at = offset;
+    *reader = at;
+    return CASEHUG_CLIO_OK;
+}
+
+static int32_t read_document(void *context, void *reader, uint8_t *buffer, size_t capacity, size_t *count) {
+    (void)context;
+    uint64_t *at = reader, left = length - *at;
+    *count = left < capacity ? (size_t)left : capacity;
+    memset(buffer, 'x', *count);
+    *at += *count;
+    return CASEHUG_CLIO_OK;
+}
+
+static void close_document(void *context, void *reader) {
+    (void)context;
+    free(reader);
+}
+
+/* The most memory that this process had, in KiB. */
+static long most(void) {
+    char line[256];
+    long most = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    CHECK(status != NULL, "proc");
+    while (fgets(line, sizeof line, status) != NULL) sscanf(line, "VmHWM: %ld", &most);
+    fclose(status);
+    return most;
+}
+
+int main(int argc, char **argv) {
+    CHECK(argc == 3, "usage: large CLIO_URL MEBIBYTES");
+    casehug_clio_intakes intakes = { sizeof intakes, NULL, load, stat, open_document, read_document, close_document, NULL };
+    casehug_clio_config config = host_config(argv[1], NULL);
+    config.intakes = &intakes;
+    config.request_timeout_seconds = 120;
+    casehug_clio_store store;
+    store_in_c_new(&store);
+    casehug_clio_sdk *sdk = NULL;
+    char *out = NULL, *error = NULL;
+    CHECK(casehug_clio_open(&config, &store, &sdk, &error) == CASEHUG_CLIO_OK, "%s", error);
+    host_connect(sdk, &admin);
+    long before = 0;
+    /* A small one first: what any upload needs is not what a large one needs. */
+    for (int large = 0; large < 2; large++) {
+        length = large ? (uint64_t)strtoull(argv[2], NULL, 10) << 20 : 1000;
+        before = most();
+        int32_t status = casehug_clio_sync_matter(sdk, &admin, large ? "mat_1" : "mat_2", &out, &error);
+        CHECK(status == CASEHUG_CLIO_OK && strstr(out, "\"status\":\"succeeded\"") != NULL, "%s %s", out, error);
+        casehug_clio_free(out);
+        casehug_clio_free(error);
+    }
+    printf("%ld\n", most() - before);
+    CHECK(casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK, "close");
+    return 0;
+}

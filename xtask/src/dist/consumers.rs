@@ -1,0 +1,109 @@
+//! Programs that know the moved tree only: C99 and C++17, shared and static, by pkg-config and CMake.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Outcome, target};
+
+const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-pthread"];
+const PROGRAM: &str = r#"#include <casehug_clio.h>
+#include <stdio.h>
+
+int main(void) {
+    casehug_clio_sdk *sdk = NULL;
+    char *error = NULL;
+    if (casehug_clio_abi() != CASEHUG_CLIO_ABI) return 2;
+    if (casehug_clio_open(NULL, NULL, &sdk, &error) != CASEHUG_CLIO_SETTING_INVALID || error == NULL) return 3;
+    casehug_clio_free(error);
+    puts(casehug_clio_version());
+    return 0;
+}
+"#;
+const CMAKE: &str = r"cmake_minimum_required(VERSION 3.16)
+project(consumer C CXX)
+find_package(casehug_clio 0.1 REQUIRED)
+foreach(kind casehug_clio static)
+  add_executable(with_${kind} program.c)
+  target_compile_options(with_${kind} PRIVATE -std=c99 -Wall -Wextra -pedantic -Werror)
+  target_link_libraries(with_${kind} PRIVATE casehug_clio::${kind})
+endforeach()
+";
+
+/// Copies the tree elsewhere and builds against that copy.
+pub(super) fn use_a_moved(tree: &Path) -> Outcome {
+    let folder = target().join("dist/c-consumers");
+    let wrong = |error: std::io::Error| error.to_string();
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(wrong)?;
+    }
+    fs::create_dir_all(&folder).map_err(wrong)?;
+    let moved = folder.join("moved tree");
+    said(Command::new("cp").arg("-a").arg(tree).arg(&moved))?;
+    for name in ["program.c", "program.cpp"] {
+        fs::write(folder.join(name), PROGRAM).map_err(wrong)?;
+    }
+    let lib = moved.join("lib");
+    let config = |options: &[&str]| {
+        let mut config = Command::new("pkg-config");
+        config.args(options).args(["--cflags", "--libs", "casehug_clio"]).env("PKG_CONFIG_PATH", lib.join("pkgconfig"));
+        said(&mut config).map(|flags| words(&flags))
+    };
+    let (shared, private) = (config(&[])?, config(&["--static"])?);
+    // The archive by its name: the linker would take the shared library of the same folder.
+    let archive = lib.join("libcasehug_clio.a").to_string_lossy().into_owned();
+    let of_static: Vec<String> =
+        private.into_iter().map(|flag| if flag == "-lcasehug_clio" { archive.clone() } else { flag }).collect();
+    for (compiler, standard, source) in [("cc", "-std=c99", "program.c"), ("c++", "-std=c++17", "program.cpp")] {
+        for (kind, flags) in [("shared", &shared), ("static", &of_static)] {
+            let program = folder.join(format!("{kind}-{source}.out"));
+            let mut command = Command::new(compiler);
+            command.arg(standard).args(STRICT).arg(folder.join(source)).arg("-o").arg(&program).args(flags);
+            said(&mut command)?;
+            runs(&program, &lib)?;
+        }
+    }
+    let project = folder.join("cmake");
+    fs::create_dir_all(&project).map_err(wrong)?;
+    fs::write(project.join("CMakeLists.txt"), CMAKE).map_err(wrong)?;
+    fs::write(project.join("program.c"), PROGRAM).map_err(wrong)?;
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(&project).arg("-B").arg(project.join("build"));
+    said(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", moved.display())))?;
+    said(Command::new("cmake").arg("--build").arg(project.join("build")))?;
+    for kind in ["casehug_clio", "static"] {
+        runs(&project.join("build").join(format!("with_{kind}")), &lib)?;
+    }
+    println!("consumers of a moved tree: C99 and C++17, shared and static, pkg-config and CMake");
+    Ok(())
+}
+
+/// Splits as a shell does, where a backslash takes a blank in.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut letters = line.trim().chars();
+    while let Some(letter) = letters.next() {
+        match (letter, words.last_mut()) {
+            (' ', _) => words.push(String::new()),
+            ('\\', Some(word)) => word.extend(letters.next()),
+            (letter, Some(word)) => word.push(letter),
+            (_, None) => {}
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn runs(program: &Path, lib: &Path) -> Outcome {
+    let version = said(Command::new(program).env("LD_LIBRARY_PATH", lib))?;
+    if version.trim() == env!("CARGO_PKG_VERSION") { Ok(()) } else { Err(format!("{}: {version}", program.display())) }
+}
+
+fn said(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let told = [output.stdout, output.stderr].concat();
+    Err(format!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&told)))
+}

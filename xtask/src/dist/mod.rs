@@ -1,0 +1,55 @@
+//! `cargo xtask dist`: what is handed to consumers, one language at a time.
+
+mod c;
+mod consumers;
+mod licences;
+
+use std::path::PathBuf;
+
+use crate::{Outcome, command, target};
+
+/// The oldest glibc that a program with the library runs on: RHEL 8, Debian 10, Ubuntu 18.10.
+const GLIBC: &str = "2.28";
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+/// The linker that knows old glibcs, and cargo's way to it: packages of PyPI.
+const ZIG: [&str; 2] = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
+
+pub(crate) fn dist(args: &[String]) -> Outcome {
+    match args {
+        [language] if language == "c" => c::dist(),
+        [language] if language == "go" => go(),
+        [language] if language == "node" => crate::node::dist(),
+        _ => Err(String::from("usage: cargo xtask dist c | go | node")),
+    }
+}
+
+/// The Go module with its library, in `target/dist/go`.
+fn go() -> Outcome {
+    let folder = target().join("dist/go");
+    crate::go::assemble(&build()?.join("libcasehug_clio_ffi.a"), &folder)?;
+    println!("{}", folder.display());
+    Ok(())
+}
+
+/// Builds both libraries for the oldest glibc; gives the folder that they are in.
+fn build() -> Result<PathBuf, String> {
+    let zig = target().join("zig/bin");
+    if !zig.join("cargo-zigbuild").exists() {
+        crate::run("python3", &["-m", "venv", &target().join("zig").to_string_lossy()])?;
+        let pip = zig.join("pip").to_string_lossy().into_owned();
+        crate::run(&pip, &["install", "--quiet", ZIG[0], ZIG[1]])?;
+    }
+    let path = format!("{}:{}", zig.display(), std::env::var("PATH").unwrap_or_default());
+    // Crate types told here: beside the `rlib` of the manifest cargo leaves link-time optimisation out,
+    // and the archive is three times as large.
+    let target_of = format!("{TRIPLE}.{GLIBC}");
+    let soname = format!("link-arg=-Wl,-soname,{}", c::soname());
+    let mut arguments = vec!["rustc", "--profile", "shipped", "--package", "casehug-clio-ffi", "--lib"];
+    arguments.extend(["--crate-type", "cdylib,staticlib", "--target", &target_of, "--", "-C", &soname]);
+    arguments.extend(["--print", "native-static-libs"]);
+    let status = command("cargo-zigbuild", &arguments).env("PATH", path).status().map_err(|error| error.to_string())?;
+    if !status.success() {
+        return Err(format!("cargo-zigbuild: {status}"));
+    }
+    Ok(target().join(TRIPLE).join("shipped"))
+}

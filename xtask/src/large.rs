@@ -1,0 +1,67 @@
+//! `cargo xtask large`: a document of a gigabyte through C and through Go, and the memory that it took.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::{Outcome, root, target};
+
+/// MiB of the document, and how many more than a small one it may take.
+const SIZE: &str = "1024";
+const MOST: i64 = 16;
+
+/// Runs both programs against a simulated Clio, with the libraries of `cargo xtask dist c` and `dist go`.
+pub(crate) fn large() -> Outcome {
+    crate::run("cargo", &["build", "--quiet", "--package", "clio-sim"])?;
+    let (c, go, out) = (target().join("dist/c"), target().join("dist/go"), target().join("large"));
+    std::fs::create_dir_all(&out).map_err(|error| error.to_string())?;
+    let sources = root().join("ffi/tests/c");
+    let program = out.join("large-c");
+    let mut compile = Command::new("cc");
+    compile
+        .args(["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"])
+        .arg(c.join("include"));
+    compile.args(["large.c", "store_in_c.c"].map(|source| sources.join(source))).arg(c.join("lib/libcasehug_clio.a"));
+    done(compile.args(["-lgcc_s", "-lm", "-ldl", "-o"]).arg(&program))?;
+    let of_go = out.join("large-go");
+    done(Command::new("go").args(["build", "-o"]).arg(&of_go).arg("./internal/large").current_dir(go))?;
+    measured("C", &program, None)?;
+    measured("Go", &of_go, Some(&out.join("large.db")))
+}
+
+fn measured(name: &str, program: &Path, database: Option<&Path>) -> Outcome {
+    let (mut sim, url) = simulate()?;
+    let mut command = Command::new(program);
+    command.args([&url, SIZE]);
+    if let Some(database) = database {
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", database.display()));
+        }
+        command.arg(database);
+    }
+    let output = command.stderr(Stdio::inherit()).output().map_err(|error| error.to_string());
+    let _ = sim.kill();
+    let _ = sim.wait();
+    let said = String::from_utf8_lossy(&output?.stdout).trim().to_owned();
+    let kib: i64 = said.parse().map_err(|_| format!("{name}: {said}"))?;
+    println!(
+        "{name}: {SIZE} MiB took {:.1} MiB more than a small document (goal: at most {MOST})",
+        kib as f64 / 1024.0
+    );
+    if kib <= MOST * 1024 { Ok(()) } else { Err(format!("{name} took too much")) }
+}
+
+fn simulate() -> Result<(Child, String), String> {
+    let mut sim = Command::new(target().join("debug/clio-sim"));
+    let mut sim = sim.arg("--auto-consent").stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+    let mut line = String::new();
+    let stdout = sim.stdout.take().ok_or("no output")?;
+    BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
+    let started: serde_json::Value = serde_json::from_str(&line).map_err(|error| error.to_string())?;
+    Ok((sim, started["url"].as_str().unwrap_or_default().to_owned()))
+}
+
+fn done(command: &mut Command) -> Outcome {
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
+}
