@@ -310,6 +310,12 @@ export class Sdk {
   readonly host: Host;
 
   /**
+   * Runs an operation by the name that it has in every language (`docs/operations.md`), with its
+   * arguments as they are named there: for gateways. The methods have types.
+   */
+  call(actor: Actor | 'host', operation: string, args?: object, options?: CallOptions): Promise<unknown>;
+
+  /**
    * Takes in what Clio posted to the webhook URL. Answers after one durable commit; a worker applies
    * it.
    *

@@ -79,6 +79,12 @@ export class Sdk {
     return new Firm((operation, args, options) => this.#call(who, operation, args, options));
   }
 
+  /** Runs an operation by its name in every language: for a `'host'` or an actor, with the arguments as they are there. */
+  async call(actor, operation, args = {}, options = {}) {
+    const who = actor === 'host' ? null : (JSON.stringify(actor) ?? 'null');
+    return this.#call(who, String(operation), args, options);
+  }
+
   /** Takes in what Clio posted: all headers and the raw body, as they came. */
   async handleWebhook(token, headers, body) {
     if (typeof token !== 'string') throw new TypeError('handleWebhook: the token is a string');

@@ -13,6 +13,8 @@ import { monotonic } from './clock.mjs';
 import { HttpFailure } from './errors.mjs';
 
 const CHUNK = 64 * 1024;
+/** Before another address of the host is tried: a slow one may be the only one that works. */
+const NEXT_ADDRESS_MS = 5_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class NodeHttp {
@@ -123,7 +125,7 @@ function unlessEnded(promise, signal) {
 }
 
 async function connect({ secure, host, port }, ca, signal) {
-  const plain = await opened(net.connect({ host, port, noDelay: true }), 'connect', 'connect', signal);
+  const plain = await opened(net.connect({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_MS }), 'connect', 'connect', signal);
   if (!secure) return plain;
   const trusted = ca === undefined ? undefined : [...tls.rootCertificates, ...[ca].flat()];
   const encrypted = tls.connect({

@@ -6,6 +6,7 @@ import https from 'node:https';
 import { join } from 'node:path';
 import test from 'node:test';
 
+import { documents } from './documents.mjs';
 import { FileStore, promised } from './file-store.mjs';
 import { engine, folder, program, sdk } from './support.mjs';
 
@@ -33,25 +34,6 @@ async function bound() {
   const loaded = await engine();
   return { run: (work) => loaded.run(work) };
 }
-
-/** The documents of the suite: `core/src/testing/http/documents.rs`. */
-const documents = {
-  open({ document }, offset) {
-    const [, kind, text] = /^(\w+)_(\d+)$/.exec(document) ?? [];
-    if (kind === undefined) throw new Error('unopenable');
-    const end = Math.max(Number(text), offset);
-    let position = offset;
-    return {
-      read(buffer) {
-        if (position === end && kind === 'breaks') throw new Error('broken');
-        const count = Math.min(end - position, buffer.length, 10_007);
-        for (let at = 0; at < count; at += 1) buffer[at] = (position + at) % 251;
-        position += count;
-        return count;
-      },
-    };
-  },
-};
 
 test('TLS: version, certificate and name are checked, whatever the environment says', async (t) => {
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';

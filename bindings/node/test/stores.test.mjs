@@ -1,5 +1,5 @@
-// The suite that every store of every language passes, on the stores of this package, in each Node
-// that has what they need; and stores that break one promise each, which it finds by name.
+// The suite that every store of every language passes, on the stores of this package (SQLite's is
+// in runtimes.test.mjs); and stores that break one promise each, which it finds by name.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -8,16 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { MISTAKES } from './wrong-stores.mjs';
-import { engine, folder, program, root, sdk } from './support.mjs';
+import { engine, folder, program, sdk } from './support.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const nodes = Object.fromEntries(['node22', 'node24'].map((name) => [name, join(root, 'bindings/node/node_modules', name, 'bin/node')]));
-nodes.node20 = process.execPath;
 const LEAST = 29;
 
-/** The suite in a process of another runtime; what it told. */
-async function suite(runtime, ...args) {
-  const { stdout } = await promisify(execFile)(nodes[runtime], [join(here, 'store-suite.mjs'), ...args]);
+/** The suite in a process of its own; what it told. */
+async function suite(...args) {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(here, 'store-suite.mjs'), ...args]);
   return JSON.parse(stdout);
 }
 
@@ -26,11 +24,7 @@ async function told(t, outcomes) {
   for (const [name, wrong] of outcomes) await t.test(name, () => assert.equal(wrong, null));
 }
 
-test('the suite on MemoryStore', async (t) => told(t, await suite('node20', 'memory')));
-
-for (const runtime of ['node22', 'node24']) {
-  test(`the suite on SqliteStore, ${runtime}`, async (t) => told(t, await suite(runtime, 'sqlite', join(folder(t), 'store.db'))));
-}
+test('the suite on MemoryStore', async (t) => told(t, await suite('memory')));
 
 test('Node 20 has no SQLite of its own, and says so', async (t) => {
   const error = await sdk.SqliteStore.open(join(folder(t), 'store.db')).catch((thrown) => thrown);
@@ -41,7 +35,7 @@ test('Node 20 has no SQLite of its own, and says so', async (t) => {
 test('the suite on PostgresStore', async (t) => {
   const url = await program(t, 'postgres-for-tests');
   assert.ok(url, 'PostgreSQL is missing: apt-get install postgresql-15');
-  await told(t, await suite('node20', 'postgres', url));
+  await told(t, await suite('postgres', url));
 });
 
 for (const [promise, [cases, Wrong]] of Object.entries(MISTAKES)) {

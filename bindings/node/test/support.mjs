@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const built = process.env.CASEHUG_CLIO_NODE ?? join(root, 'target/node');
-const programs = process.env.CASEHUG_CLIO_PROGRAMS ?? join(root, 'target/debug');
+export const programs = process.env.CASEHUG_CLIO_PROGRAMS ?? join(root, 'target/debug');
 
 export const sdk = await import(join(built, 'dist/index.mjs'));
 export const { engine } = await import(join(built, 'dist/engine.mjs'));

@@ -1,6 +1,7 @@
 // What a TypeScript host writes; and what it must not be able to write.
-import { CasehugClioError, FolderIntake, HostError, NodeHttp, Sdk } from '@casehug/clio-sync';
+import { CasehugClioError, FolderIntake, HostError, MemoryStore, NodeHttp, PostgresStore, Sdk, SqliteStore, environmentKey, every } from '@casehug/clio-sync';
 import type { Actor, Config, HttpTransport, IntakeSource, LogEntry, OutboxEvent, Scan, Store, StoredRecord, SyncReport, Write } from '@casehug/clio-sync';
+import { Pool } from 'pg';
 import { Sdk as Inline } from '@casehug/clio-sync/inline';
 
 const store: Store = {
@@ -16,6 +17,9 @@ const config: Config = {
   log: (entry: LogEntry) => console.log(entry.level, entry.message),
 };
 
+export const stores = async (): Promise<Store[]> => [new MemoryStore(), await SqliteStore.open('a.db'), await PostgresStore.open(new Pool())];
+export const keyed: Config = { ...config, sealingKey: environmentKey('k1') };
+
 export async function host(intake: IntakeSource, http: HttpTransport): Promise<string> {
   const sdk = await Sdk.open(config, { store, intake, http });
   const folder = new FolderIntake('intake');
@@ -26,6 +30,9 @@ export async function host(intake: IntakeSource, http: HttpTransport): Promise<s
     const calls: number = report.calls;
     const events: OutboxEvent[] = await sdk.host.nextEvents({ limit: 10, waitMs: 0 });
     for (const { event } of events) if (event.type === 'run_finished') console.log(event.matter, event.status, calls);
+    for await (const run of every((after) => sdk.firm(actor).matters.runs({ limit: 10, after: after ?? null }))) console.log(run.matter);
+    for await (const { event, ack } of sdk.events({ signal: AbortSignal.timeout(1000) })) console.log(event.type, await ack());
+    await sdk.firm(actor).connection.get({ signal: AbortSignal.timeout(1000) });
     // @ts-expect-error: a role that does not exist
     sdk.firm({ user: 'u', firm: 'f', role: 'root' });
     // @ts-expect-error: two ids are never beside each other

@@ -20,7 +20,7 @@ for (const [name, module, moduleResolution, files] of [
     const sources = Object.fromEntries(files.map((file) => [file, program]));
     const config = JSON.stringify({ compilerOptions: { ...options, module, moduleResolution }, files });
     const folder = project(t, { ...sources, 'tsconfig.json': config });
-    lend(folder, '@types/node', 'undici-types');
+    lend(folder, '@types/node', '@types/pg', 'undici-types', 'pg-types', 'pg-protocol');
     assert.equal(run(join(tools, '.bin/tsc'), ['--project', '.'], { cwd: folder }), '');
   });
 }

@@ -1,0 +1,6 @@
+// `http-suite.mjs SERVER`: the suite of the HTTP port on `NodeHttp`, as JSON.
+import { documents } from './documents.mjs';
+import { engine, sdk } from './support.mjs';
+
+const outcomes = await (await engine()).run((bindings) => bindings.httpConformance(new sdk.NodeHttp(documents), process.argv[2]));
+console.log(JSON.stringify(outcomes));
