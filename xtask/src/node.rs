@@ -23,7 +23,7 @@ pub(crate) fn node() -> Outcome {
     crate::test::build()?;
     tests("test", &[("CASEHUG_CLIO_NODE", &out)])?;
     dist()?;
-    tests("test/packed", &[("CASEHUG_CLIO_TARBALL", &tarball()?)])
+    tests("test/packed", &[("CASEHUG_CLIO_NODE", &out), ("CASEHUG_CLIO_TARBALL", &tarball()?)])
 }
 
 /// The tarball, in `target/dist/node`, and what it weighs.
