@@ -36,6 +36,12 @@ function intakesIn(folder) {
   }
 }
 
+/** How much is in Clio. */
+async function made(url) {
+  const { contacts, matters, documents } = await holds(url);
+  return contacts.length + matters.length + documents.length;
+}
+
 async function kills(times, kind, where) {
   const ends = [];
   const t = { after: (end) => ends.push(end) };
@@ -56,11 +62,11 @@ async function kills(times, kind, where) {
   let during = 0;
   for (let kill = 0; kill < times; kill += 1) {
     const child = await begin();
-    const before = (await holds(url)).documents.length;
-    await after(20 + Math.random() * 180);
+    const before = await made(url);
+    await after(50 + Math.random() * 350);
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('exit', resolve));
-    if ((await holds(url)).documents.length !== before) during += 1;
+    if ((await made(url)) !== before) during += 1;
   }
   const last = await begin();
   const counts = async () => {
@@ -71,7 +77,7 @@ async function kills(times, kind, where) {
   await after(3000);
   const found = await counts();
   last.kill('SIGKILL');
-  console.log(`${kind}: ${times} kills, ${during} while something was being sent; contacts, matters, documents: ${found}`);
+  console.log(`${kind}: ${times} kills, ${during} of workers that had created something; contacts, matters, documents: ${found}`);
   for (const end of ends) end();
   rmSync(folder, { recursive: true });
   assert.deepEqual(found, [MATTERS, MATTERS, MATTERS]);
