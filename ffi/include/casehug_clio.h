@@ -175,6 +175,8 @@ enum casehug_clio_code
   CASEHUG_CLIO_BACKUP_FAILED = 7011,
   // The database was not copied. Stop every process that uses one of the two, empty the target of what was begun, and copy again.
   CASEHUG_CLIO_COPY_FAILED = 7012,
+  // The SDK's compiled part cannot be used here (reason wasm_missing: its file is not beside the package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not belong into a page).
+  CASEHUG_CLIO_LOAD_FAILED = 7013,
   // A defect of this SDK. Report the code and its context.
   CASEHUG_CLIO_INTERNAL = 9001,
   // A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.
