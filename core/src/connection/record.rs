@@ -129,6 +129,11 @@ impl Connection {
         }
     }
 
+    /// Whether somebody ended it: what comes is held until the firm is connected anew.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state, ConnectionState::Revoking | ConnectionState::Disconnected)
+    }
+
     /// Whether it is a connection to this Clio. The origin tells: earlier versions called a region
     /// `custom` when it was named by its URL.
     pub(crate) fn is_of(&self, host: &ClioHost) -> bool {

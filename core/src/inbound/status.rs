@@ -16,7 +16,8 @@ use crate::domain::{ClioId, MatterId, Timestamp};
 use crate::error::{Code, Result};
 use crate::links::{Owner, owner_key};
 use crate::ports::{Expect, Key, Version};
-use crate::store::schedule::sweep_if_passed;
+use crate::store::restore::told_key;
+use crate::store::schedule::{poll_key, sweep_if_passed};
 use crate::store::{Event, EventBody, Repository, Transaction, Versioned, restore_generation};
 
 /// An event that overtook its link waits this long. The link is minutes away at most: after an
@@ -246,6 +247,8 @@ pub(crate) async fn link(
     matter: &MatterId,
     seen: Observed,
 ) -> Result<()> {
+    let keys = [early_key(scope, seen.clio), known_key(scope, seen.clio), told_key(&scope.firm), poll_key(&scope.firm)];
+    let repository = &repository.reading(&keys).await?;
     let key = early_key(scope, seen.clio);
     let early = repository.get::<Early>(&key).await?;
     match &early {

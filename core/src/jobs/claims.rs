@@ -52,6 +52,15 @@ pub(crate) struct Claim {
     connection: u64,
 }
 
+/// The records of a job, as they were read for one try at a claim.
+struct Found {
+    job: Job,
+    expect: Expect,
+    due_at: Option<Timestamp>,
+    claim: Option<Versioned<ClaimRecord>>,
+    lease: Option<Versioned<Lease>>,
+}
+
 /// Why a job is claimed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Why<'a> {
@@ -113,7 +122,7 @@ impl Claims {
     ) -> Result<u64> {
         let key = job_key(firm, matter);
         for _ in 0..MOST_ATTEMPTS {
-            let (mut job, expect, due_at) = self.job(firm, matter).await?;
+            let (mut job, expect, due_at) = job_of(&self.repository, firm, matter).await?;
             if !job.is_allowed(&settings::load(&self.repository, firm).await?) {
                 // Switched off since: it must not stand before one that counts.
                 job.rest();
@@ -155,90 +164,121 @@ impl Claims {
     /// Claims a job, or takes it over from a holder whose lease has ended.
     pub(crate) async fn acquire(&self, firm: &FirmId, matter: &MatterId, why: Why<'_>) -> Result<Acquired> {
         for _ in 0..MOST_ATTEMPTS {
-            let (mut job, expect, due_at) = self.job(firm, matter).await?;
-            let claim = self.repository.get::<ClaimRecord>(&claim_key(firm, matter)).await?;
-            let lease = self.repository.get::<Lease>(&lease_key(firm, matter)).await?;
-            if claim.is_some() || job.running.is_some() {
-                let now = self.repository.store_now().await?;
-                let left = left(now, lease.as_ref().and_then(|lease| lease.due_at));
-                if !left.is_zero() {
-                    if matches!(why, Why::Due(_)) {
-                        self.look_again(firm, &job, expect, left).await?;
-                    }
-                    return Ok(Acquired::Busy(left));
-                }
-            } else if let Why::Due(seen) = why
-                && !self.is_due(due_at, seen).await?
-            {
-                return Ok(Acquired::Nothing);
+            let (mut found, read) = self.find(firm, matter).await?;
+            if let Some(answer) = self.not_now(firm, &found, why).await? {
+                return Ok(answer);
             }
-            if matches!(why, Why::Due(_)) && !job.is_allowed(&settings::load(&self.repository, firm).await?) {
-                // Switched off since it was triggered: nothing leaves by itself any more.
-                job.running = None;
-                job.rest();
-                let mut transaction = self.repository.transaction(firm)?;
-                transaction.put(job_key(firm, matter), expect, &job)?;
-                // Whoever was silent for longer than its lease is given up on all the same: its end
-                // must not serve what is asked for next.
-                if let Some(claim) = claim {
-                    if let Some(run) = claim.value.run {
-                        end_taken_over(
-                            &self.repository,
-                            &mut transaction,
-                            &AccountScope::current(&self.repository, firm).await?,
-                            &run,
-                        )
-                        .await?;
-                    }
-                    transaction.delete(claim_key(firm, matter), claim.version);
-                }
-                lease.into_iter().for_each(|lease| transaction.delete(lease_key(firm, matter), lease.version));
-                self.repository.commit(&transaction).await?;
+            if matches!(why, Why::Due(_)) && !found.job.is_allowed(&settings::load(&read, firm).await?) {
+                self.put_to_rest(firm, matter, found).await?;
                 return Ok(Acquired::Nothing);
             }
             if let Why::Asked(trigger, actor) = why {
-                job.raise(trigger, actor);
-                job.parked = None;
+                found.job.raise(trigger, actor);
+                found.job.parked = None;
             }
-            let Some(actor) = job.actor.clone() else { return Ok(Acquired::Nothing) };
-            let connection = Connection::load(&self.repository, firm).await?.map(|stored| stored.value);
-            let scope = AccountScope::of_maybe(firm, connection.as_ref());
-            job.running = Some(job.generation);
-            let before = self.repository.runtime().monotonic();
-            let mut transaction = self.repository.transaction(firm)?;
-            transaction.put_due(job_key(firm, matter), expect, Some(self.lease), &job)?;
-            let run = self.repository.new_id()?;
-            let record = ClaimRecord { holder: self.holder.clone(), run: Some(run.clone()) };
-            let fence = transaction.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
-            let key = lease_key(firm, matter);
-            transaction.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
-            if let Some(run) = claim.and_then(|claim| claim.value.run)
-                && !mutated!(TakenOverRunEnds)
-            {
-                end_taken_over(&self.repository, &mut transaction, &scope, &run).await?;
-            }
-            if job.trigger.is_interactive()
-                && let Some(first) = self.repository.store().get(&first_key(firm, matter)).await?
-            {
-                transaction.delete(first.key, first.version);
-            }
-            if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
-                let fence = Fence::new(claim_key(firm, matter), fence, before + self.lease);
-                let order = Order {
-                    run,
-                    matter: matter.clone(),
-                    trigger: job.trigger,
-                    class: class_of(&job),
-                    attempt: job.failures.saturating_add(1),
-                    actor,
-                    scope,
-                    fence,
-                };
-                let connection = connection.as_ref().map_or(0, |connection| connection.generation);
-                return Ok(Acquired::Mine(Box::new(Claim { order, bulk: job.is_bulk(), connection })));
+            let Some(actor) = found.job.actor.clone() else { return Ok(Acquired::Nothing) };
+            if let Some(claim) = self.claim(firm, matter, found, &read, actor).await? {
+                return Ok(Acquired::Mine(Box::new(claim)));
             }
         }
         Err(contended(matter))
+    }
+
+    /// The three records of a job, and a repository that has read what else a claim may need.
+    async fn find(&self, firm: &FirmId, matter: &MatterId) -> Result<(Found, Repository)> {
+        let (claim, lease) = (claim_key(firm, matter), lease_key(firm, matter));
+        let more = [first_key(firm, matter), Connection::key(firm), settings::settings_key(firm)];
+        let keys = [job_key(firm, matter), claim.clone(), lease.clone()].into_iter().chain(more).collect::<Vec<_>>();
+        let read = self.repository.reading(&keys).await?;
+        let (job, expect, due_at) = job_of(&read, firm, matter).await?;
+        Ok((Found { job, expect, due_at, claim: read.get(&claim).await?, lease: read.get(&lease).await? }, read))
+    }
+
+    /// Why a job is not to be claimed now, if it is not.
+    async fn not_now(&self, firm: &FirmId, found: &Found, why: Why<'_>) -> Result<Option<Acquired>> {
+        if found.claim.is_some() || found.job.running.is_some() {
+            let now = self.repository.store_now().await?;
+            let left = left(now, found.lease.as_ref().and_then(|lease| lease.due_at));
+            if left.is_zero() {
+                return Ok(None);
+            }
+            if matches!(why, Why::Due(_)) {
+                self.look_again(firm, &found.job, found.expect.clone(), left).await?;
+            }
+            return Ok(Some(Acquired::Busy(left)));
+        }
+        Ok(match why {
+            Why::Due(seen) if !self.is_due(found.due_at, seen).await? => Some(Acquired::Nothing),
+            Why::Due(_) | Why::Asked(..) => None,
+        })
+    }
+
+    /// Switched off since it was triggered: nothing leaves by itself any more.
+    async fn put_to_rest(&self, firm: &FirmId, matter: &MatterId, found: Found) -> Result<()> {
+        let Found { mut job, expect, claim, lease, .. } = found;
+        job.running = None;
+        job.rest();
+        let mut transaction = self.repository.transaction(firm)?;
+        transaction.put(job_key(firm, matter), expect, &job)?;
+        // Whoever was silent for longer than its lease is given up on all the same: its end must
+        // not serve what is asked for next.
+        if let Some(claim) = claim {
+            if let Some(run) = claim.value.run {
+                let scope = AccountScope::current(&self.repository, firm).await?;
+                end_taken_over(&self.repository, &mut transaction, &scope, &run).await?;
+            }
+            transaction.delete(claim_key(firm, matter), claim.version);
+        }
+        lease.into_iter().for_each(|lease| transaction.delete(lease_key(firm, matter), lease.version));
+        self.repository.commit(&transaction).await.map(|_| ())
+    }
+
+    /// Commits a claim. `None`: somebody else was faster.
+    async fn claim(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        found: Found,
+        read: &Repository,
+        actor: ActorId,
+    ) -> Result<Option<Claim>> {
+        let Found { mut job, expect, claim, lease, .. } = found;
+        let connection = Connection::load(read, firm).await?.map(|stored| stored.value);
+        let scope = AccountScope::of_maybe(firm, connection.as_ref());
+        job.running = Some(job.generation);
+        let before = self.repository.runtime().monotonic();
+        let mut transaction = self.repository.transaction(firm)?;
+        transaction.put_due(job_key(firm, matter), expect, Some(self.lease), &job)?;
+        let run = self.repository.new_id()?;
+        let record = ClaimRecord { holder: self.holder.clone(), run: Some(run.clone()) };
+        let fence = transaction.put(claim_key(firm, matter), expectation(claim.as_ref()), &record)?;
+        let key = lease_key(firm, matter);
+        transaction.put_due(key, expectation(lease.as_ref()), Some(self.lease), &Lease {})?;
+        if let Some(run) = claim.and_then(|claim| claim.value.run)
+            && !mutated!(TakenOverRunEnds)
+        {
+            end_taken_over(&self.repository, &mut transaction, &scope, &run).await?;
+        }
+        if job.trigger.is_interactive()
+            && let Some(first) = read.store().get(&first_key(firm, matter)).await?
+        {
+            transaction.delete(first.key, first.version);
+        }
+        if self.repository.commit(&transaction).await? == Commit::Conflict {
+            return Ok(None);
+        }
+        let order = Order {
+            run,
+            matter: matter.clone(),
+            trigger: job.trigger,
+            class: class_of(&job),
+            attempt: job.failures.saturating_add(1),
+            actor,
+            scope,
+            fence: Fence::new(claim_key(firm, matter), fence, before + self.lease),
+        };
+        let connection = connection.as_ref().map_or(0, |connection| connection.generation);
+        Ok(Some(Claim { order, bulk: job.is_bulk(), connection }))
     }
 
     /// Extends the lease for as long as this is polled. Ends when the claim is lost.
@@ -286,9 +326,12 @@ impl Claims {
         client: Option<ClientId>,
         next: impl FnOnce(&Job) -> Next,
     ) -> Result<Option<Duration>> {
-        let (mut job, expect, _) = self.job(claim.firm(), claim.matter()).await?;
+        let (firm, matter) = (claim.firm(), claim.matter());
+        let keys = [job_key(firm, matter), lease_key(firm, matter), first_key(firm, matter)];
+        let read = self.repository.reading(&keys).await?;
+        let (mut job, expect, _) = job_of(&read, firm, matter).await?;
         let (next, connection) = match next(&job) {
-            Next::Block => match self.connection(transaction, claim.firm()).await? {
+            Next::Block => match self.connection(transaction, firm).await? {
                 // The firm was connected anew meanwhile, and its release may be over: nobody would
                 // wake the job.
                 now if now > claim.connection => (Next::Due(Duration::ZERO), None),
@@ -298,21 +341,21 @@ impl Claims {
         };
         let due = job.end(last, next, connection);
         job.client = client.or(job.client);
-        transaction.put_due(job_key(claim.firm(), claim.matter()), expect, due, &job)?;
+        transaction.put_due(job_key(firm, matter), expect, due, &job)?;
         if due.is_some_and(|due| due.is_zero())
-            && let Some(first) = self.repository.store().get(&first_key(claim.firm(), claim.matter())).await?
+            && let Some(first) = read.store().get(&first_key(firm, matter)).await?
         {
             // A person asked during the run.
             transaction.defer(&first, Duration::ZERO);
         }
-        self.release(transaction, claim).await?;
+        release(&read, transaction, claim).await?;
         Ok(due)
     }
 
     /// Adds to `transaction` that a run is given back: the job is as it was before, and due at
     /// once, for others or for this process's successor.
     pub(crate) async fn give_back(&self, transaction: &mut Transaction, claim: &Claim) -> Result<()> {
-        let (mut job, expect, _) = self.job(claim.firm(), claim.matter()).await?;
+        let (mut job, expect, _) = job_of(&self.repository, claim.firm(), claim.matter()).await?;
         job.running = None;
         transaction.put_due(job_key(claim.firm(), claim.matter()), expect, Some(Duration::ZERO), &job)?;
         if job.is_awaited() {
@@ -321,16 +364,7 @@ impl Claims {
             let key = first_key(claim.firm(), claim.matter());
             transaction.put_due(key, expectation(known.as_ref()), Some(Duration::ZERO), &first)?;
         }
-        self.release(transaction, claim).await
-    }
-
-    /// Adds to `transaction` that nobody holds the claim any more.
-    async fn release(&self, transaction: &mut Transaction, claim: &Claim) -> Result<()> {
-        claim.order.fence.remove(transaction);
-        if let Some(lease) = self.repository.store().get(&lease_key(claim.firm(), claim.matter())).await? {
-            transaction.delete(lease.key, lease.version);
-        }
-        Ok(())
+        release(&self.repository, transaction, claim).await
     }
 
     /// The generation to block under. The commit checks that the connection is still the one that
@@ -366,12 +400,21 @@ impl Claims {
             Some(due_at) => due_at <= seen || due_at <= self.repository.store_now().await?,
         })
     }
+}
 
-    async fn job(&self, firm: &FirmId, matter: &MatterId) -> Result<(Job, Expect, Option<Timestamp>)> {
-        let stored = self.repository.get::<Job>(&job_key(firm, matter)).await?;
-        let (expect, due_at) = (expectation(stored.as_ref()), stored.as_ref().and_then(|stored| stored.due_at));
-        Ok((stored.map_or_else(|| Job::new(matter), |stored| stored.value), expect, due_at))
+async fn job_of(repository: &Repository, firm: &FirmId, matter: &MatterId) -> Result<(Job, Expect, Option<Timestamp>)> {
+    let stored = repository.get::<Job>(&job_key(firm, matter)).await?;
+    let (expect, due_at) = (expectation(stored.as_ref()), stored.as_ref().and_then(|stored| stored.due_at));
+    Ok((stored.map_or_else(|| Job::new(matter), |stored| stored.value), expect, due_at))
+}
+
+/// Adds to `transaction` that nobody holds the claim any more.
+async fn release(repository: &Repository, transaction: &mut Transaction, claim: &Claim) -> Result<()> {
+    claim.order.fence.remove(transaction);
+    if let Some(lease) = repository.store().get(&lease_key(claim.firm(), claim.matter())).await? {
+        transaction.delete(lease.key, lease.version);
     }
+    Ok(())
 }
 
 fn expectation<T>(stored: Option<&Versioned<T>>) -> Expect {

@@ -9,6 +9,7 @@ use super::claims::{Acquired, Claim, Why};
 use super::held::hold;
 use super::job::{Job, LastRun, Next};
 use super::queue::Queue;
+use crate::connection::Connection;
 use crate::domain::{Actor, ClioId, MatterId, RunStatus, SyncReport, Trigger};
 use crate::error::{Code, Error, Failure, Result};
 use crate::ports::Commit;
@@ -38,10 +39,13 @@ pub(crate) async fn sync_now(
     progress: Option<&dyn Progress>,
 ) -> Result<SyncReport> {
     let ctx = &queue.ctx;
-    if hold(&ctx.repository, &actor.firm, matter, Trigger::Manual, &actor.id).await? {
+    let connection = Connection::load(&ctx.repository, &actor.firm).await?.map(|stored| stored.value);
+    if connection.as_ref().is_some_and(Connection::has_ended)
+        && hold(&ctx.repository, &actor.firm, matter, Trigger::Manual, &actor.id).await?
+    {
         return Err(Code::NotConnected.into());
     }
-    if ctx.is_elsewhere(&actor.firm).await? {
+    if connection.is_some_and(|connection| !connection.is_of(ctx.clio.host())) {
         return Err(Code::ConnectedElsewhere.into());
     }
     if let Err(error) = ctx.keyring.prove(&actor.firm).await {
@@ -51,7 +55,9 @@ pub(crate) async fn sync_now(
     }
     let deadline = ctx.runtime.monotonic() + ctx.config.lease + BUSY_WAIT;
     loop {
-        let left = match queue.claims.acquire(&actor.firm, matter, Why::Asked(Trigger::Manual, &actor.id)).await? {
+        // Boxed, as the run is: both are large, and who asks may be deep in a small stack.
+        let acquired = Box::pin(queue.claims.acquire(&actor.firm, matter, Why::Asked(Trigger::Manual, &actor.id)));
+        let left = match acquired.await? {
             Acquired::Mine(claim) => return run_claimed(queue, &claim, progress).await,
             Acquired::Busy(left) => left,
             Acquired::Nothing => return Err(Error::new(Code::Internal).with("reason", "nothing_to_claim")),
@@ -81,7 +87,7 @@ pub(crate) async fn run_claimed(queue: &Queue, claim: &Claim, progress: Option<&
 }
 
 async fn run_and_close(queue: &Queue, claim: &Claim, progress: Option<&dyn Progress>) -> Result<SyncReport> {
-    let Ended { mut run, result } = execute(&queue.ctx, &claim.order, queue, progress).await;
+    let Ended { mut run, result } = Box::pin(execute(&queue.ctx, &claim.order, queue, progress)).await;
     let result = match result {
         Ok((report, clio_matter)) => {
             let failure = report.first_failure().and_then(|step| step.error.clone());

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::connection::{Connection, ConnectionState};
+use crate::connection::Connection;
 use crate::domain::{ActorId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::Result;
 use crate::ports::{Expect, Key};
@@ -36,8 +36,7 @@ pub(crate) async fn hold(
     let key = &Key::new(firm, HELD, matter.as_str());
     let held = repository.update(key, |known: Option<Versioned<HeldMatter>>, mut transaction| async move {
         let connection = Connection::load(repository, firm).await?;
-        let ended = |state| matches!(state, ConnectionState::Revoking | ConnectionState::Disconnected);
-        let Some(connection) = connection.filter(|stored| ended(stored.value.state)) else {
+        let Some(connection) = connection.filter(|stored| stored.value.has_ended()) else {
             return Ok(Change::Leave(false));
         };
         let widest = known.as_ref().map_or(trigger, |known| known.value.trigger.max(trigger));

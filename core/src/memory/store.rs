@@ -177,6 +177,13 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(self.records().all.get_key_value(key).map(to_record)) })
     }
 
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        Box::pin(async move {
+            let records = self.records();
+            Ok(keys.iter().map(|key| records.all.get_key_value(key).map(to_record)).collect())
+        })
+    }
+
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
         Box::pin(async move { Ok(self.scan_now(scan)) })
     }

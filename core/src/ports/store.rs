@@ -1,4 +1,5 @@
-//! Persistence: three methods that any database can offer in about fifty lines.
+//! Persistence: three methods that any database can offer in about fifty lines, and two more that
+//! have a default.
 //!
 //! A record is a small text under a key, with a version that core makes and an optional due time.
 //! Everything typed (links, connections, audit, outbox) is a repository in core over these three
@@ -30,6 +31,22 @@ pub trait Store: Debug + MaybeSend + MaybeSync {
     /// # Errors
     /// [`StoreFailed`](crate::Code::StoreFailed).
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>>;
+
+    /// The records of these keys, in the same order, `None` where there is none. A key may occur
+    /// twice. They need not be of one moment: what must not change is expected in the commit. By
+    /// default one [`get`](Self::get) after the other; a store that is far away asks once.
+    ///
+    /// # Errors
+    /// [`StoreFailed`](crate::Code::StoreFailed).
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        Box::pin(async move {
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                found.push(self.get(key).await?);
+            }
+            Ok(found)
+        })
+    }
 
     /// Records of one collection.
     ///

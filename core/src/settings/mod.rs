@@ -149,7 +149,7 @@ async fn stored(repository: &Repository, firm: &FirmId) -> Result<Option<Version
     Ok(kept.map(|Versioned { value, version, due_at }| Versioned { value: value.0, version, due_at }))
 }
 
-fn settings_key(firm: &FirmId) -> Key {
+pub(crate) fn settings_key(firm: &FirmId) -> Key {
     Key::new(firm, "settings", "current")
 }
 

@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::audit::Heads;
+use super::read_ahead::ReadAhead;
 use super::{Transaction, audit, outbox};
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
@@ -115,6 +116,16 @@ impl Repository {
     /// [`Code::StoreFailed`], or [`Code::StoreCorrupt`] when the body cannot be decoded.
     pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Versioned<T>>> {
         self.store.get(key).await?.map(decode).transpose()
+    }
+
+    /// This repository with these records read in one go: each is answered from that once, when
+    /// it is asked for first. For one try at a commit whose expectations catch what is
+    /// written meanwhile.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`].
+    pub(crate) async fn reading(&self, keys: &[Key]) -> Result<Self> {
+        Ok(Self { store: Arc::new(ReadAhead::new(&self.store, keys).await?), ..self.clone() })
     }
 
     /// All records of one firm and collection whose id begins with `prefix`, ascending.

@@ -28,6 +28,6 @@ pub(crate) async fn begin_restore_generation(repository: &Repository, transactio
     transaction.put(key, expect, &FailureLog { restore_generation: repository.new_id()? }).map(|_| ())
 }
 
-fn told_key(firm: &FirmId) -> Key {
+pub(crate) fn told_key(firm: &FirmId) -> Key {
     Key::new(firm, "recovery", "told")
 }

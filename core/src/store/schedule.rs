@@ -52,7 +52,7 @@ impl MaintenanceTask {
         }
     }
 
-    fn key(self, firm: &FirmId) -> Key {
+    pub(crate) fn key(self, firm: &FirmId) -> Key {
         Key::new(firm, MAINTENANCE, self.name())
     }
 }
@@ -109,6 +109,11 @@ pub(crate) async fn schedule_within(
     Ok(())
 }
 
+/// What [`sweep_if_passed`] reads.
+pub(crate) fn poll_key(firm: &FirmId) -> Key {
+    MaintenanceTask::Poll.key(firm)
+}
+
 /// For the commit of a link to a matter that is known as of `seen`, on Clio's clock. Whoever linked
 /// it may have stood still since Clio answered, and no poll finds what was changed after that and
 /// before the poll's place: then all links are asked after.
@@ -117,7 +122,7 @@ pub(crate) async fn sweep_if_passed(
     transaction: &mut Transaction,
     seen: Timestamp,
 ) -> Result<()> {
-    let key = MaintenanceTask::Poll.key(transaction.firm());
+    let key = poll_key(transaction.firm());
     let polled = match repository.get::<Progress>(&key).await {
         // A newer SDK's: that one polls.
         Err(error) if error.code() == Code::StoreCorrupt => return Ok(()),

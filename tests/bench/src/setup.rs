@@ -44,6 +44,11 @@ impl Store for Counted {
         self.inner.get(key)
     }
 
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, casehug_clio::Result<Vec<Option<Record>>>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.get_many(keys)
+    }
+
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, casehug_clio::Result<Vec<Record>>> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.scan(scan)

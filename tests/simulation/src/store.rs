@@ -184,6 +184,20 @@ impl Store for Remote {
         })
     }
 
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        Box::pin(async move {
+            self.travel().await;
+            if self.fails() {
+                return Err(failed());
+            }
+            let found = self.inner.get_many(keys).await?;
+            for (key, found) in keys.iter().zip(&found) {
+                self.sight.saw(self.world.ran(self.node), key, found.as_ref().map(|record| record.body.as_str()));
+            }
+            Ok(found)
+        })
+    }
+
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
         Box::pin(async move {
             self.travel().await;

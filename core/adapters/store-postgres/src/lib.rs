@@ -39,7 +39,7 @@ use tokio::runtime::Handle;
 pub use crate::address::PostgresAddress;
 use crate::error::failed;
 use crate::hints::Hints;
-use crate::operations::{CommitAll, Find, Get};
+use crate::operations::{CommitAll, Find, Get, GetMany};
 use crate::pool::{Operation, Pool};
 use crate::rows::{InsertRows, RowsAfter};
 
@@ -92,6 +92,10 @@ impl PostgresStore {
 impl Store for PostgresStore {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(async { self.run(Get(key.clone())).await })
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        Box::pin(async { self.run(GetMany(keys.to_vec())).await })
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {

@@ -1,4 +1,4 @@
-//! The three methods of the port as SQL. The statements are files in `sql/`, so that stores in
+//! The methods of the port as SQL. The statements are files in `sql/`, so that stores in
 //! other languages run the same ones.
 //!
 //! All are sent by `query_typed`, which names no statement: behind a pooler a named one runs
@@ -15,6 +15,7 @@ use crate::error::Failure;
 use crate::pool::Operation;
 
 const GET: &str = include_str!("../sql/get.sql");
+const GET_MANY: &str = include_str!("../sql/get_many.sql");
 const SCAN_ASCENDING: &str = include_str!("../sql/scan_ascending.sql");
 const SCAN_DESCENDING: &str = include_str!("../sql/scan_descending.sql");
 const DUE_OF_ALL: &str = include_str!("../sql/due_of_all.sql");
@@ -42,7 +43,36 @@ impl Operation for Get {
     }
 }
 
-/// Several records.
+/// The records of several keys, in one statement.
+pub(crate) struct GetMany(pub Vec<Key>);
+
+impl Operation for GetMany {
+    type Answer = Vec<Option<Record>>;
+
+    fn may_repeat(&self) -> bool {
+        true
+    }
+
+    fn run<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, Result<Self::Answer, Failure>> {
+        Box::pin(async move {
+            let column = |of: fn(&Key) -> &str| self.0.iter().map(of).collect::<Vec<_>>();
+            let (firms, collections, ids) =
+                (column(|key| key.firm.as_str()), column(|key| key.collection), column(|key| &key.id));
+            let parameters: [Parameter<'_>; 3] =
+                [(&firms, Type::TEXT_ARRAY), (&collections, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)];
+            let mut found = vec![None; self.0.len()];
+            for row in client.query_typed(GET_MANY, &parameters).await? {
+                let place = self::column::<i64>(&row, "place")?;
+                let place = usize::try_from(place - 1).map_err(|_| odd_row())?;
+                let (key, found) = self.0.get(place).zip(found.get_mut(place)).ok_or_else(odd_row)?;
+                *found = Some(record(&row, key.collection)?);
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// Records of one collection.
 pub(crate) struct Find(pub Scan);
 
 impl Operation for Find {

@@ -107,6 +107,10 @@ impl Store for SqliteStore {
         Box::pin(self.0.reader.ask(|reply| Request::Get(key.clone(), reply)))
     }
 
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        Box::pin(self.0.reader.ask(|reply| Request::GetMany(keys.to_vec(), reply)))
+    }
+
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
         Box::pin(self.0.reader.ask(|reply| Request::Scan(scan.clone(), reply)))
     }

@@ -1,4 +1,4 @@
-//! The three methods of the port as SQL. The statements are files in `sql/`, so that stores in
+//! The methods of the port as SQL. The statements are files in `sql/`, so that stores in
 //! other languages run the same ones.
 
 use casehug_clio::domain::{FirmId, Timestamp};
@@ -22,6 +22,12 @@ const VERSION: &str = include_str!("../sql/version.sql");
 pub(crate) fn get(connection: &Connection, key: &Key) -> Result<Option<Record>> {
     let params = named_params! { ":firm": key.firm.as_str(), ":collection": key.collection, ":id": key.id };
     Ok(records(connection, GET, key.collection, params)?.pop())
+}
+
+/// One visit of the reader's thread: the statement is prepared already, and the database is in this
+/// process.
+pub(crate) fn get_many(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Record>>> {
+    keys.iter().map(|key| get(connection, key)).collect()
 }
 
 pub(crate) fn scan(connection: &Connection, scan: &Scan) -> Result<Vec<Record>> {

@@ -30,6 +30,7 @@ type Reply<T> = oneshot::Sender<Result<T>>;
 /// One call of the port, on its way to a thread.
 pub(crate) enum Request {
     Get(Key, Reply<Option<Record>>),
+    GetMany(Vec<Key>, Reply<Vec<Option<Record>>>),
     Scan(Scan, Reply<Vec<Record>>),
     Commit(Vec<Write>, Reply<Commit>),
     Backup(PathBuf, Reply<()>),
@@ -119,6 +120,9 @@ impl Served {
         while let Some(request) = self.next(requests) {
             match request {
                 Request::Get(key, reply) => drop(reply.send(self.read(|connection| statements::get(connection, &key)))),
+                Request::GetMany(keys, reply) => {
+                    drop(reply.send(self.read(|connection| statements::get_many(connection, &keys))));
+                }
                 Request::Scan(scan, reply) => {
                     drop(reply.send(self.read(|connection| statements::scan(connection, &scan))));
                 }
@@ -213,6 +217,7 @@ impl Served {
                 // The writer is asked nothing else.
                 Ok(
                     Request::Get(..)
+                    | Request::GetMany(..)
                     | Request::Scan(..)
                     | Request::Backup(..)
                     | Request::RowsAfter(..)

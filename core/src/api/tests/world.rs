@@ -489,6 +489,10 @@ impl Store for Meddled {
         self.store.get(key)
     }
 
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        self.store.get_many(keys)
+    }
+
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
         self.store.scan(scan)
     }

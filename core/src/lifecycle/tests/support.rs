@@ -156,6 +156,13 @@ impl Store for FaultyStore {
         })
     }
 
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        Box::pin(async move {
+            yield_once().await;
+            self.inner.get_many(keys).await
+        })
+    }
+
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
         Box::pin(async move {
             yield_once().await;

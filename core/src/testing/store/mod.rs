@@ -64,6 +64,7 @@ macro_rules! __with_store_cases {
             records:
                 an_absent_record_is_none
                 a_put_record_is_read_back_whole
+                many_are_read_in_the_order_of_their_keys
                 put_absent_conflicts_with_a_record
                 put_over_a_version_needs_exactly_that_version
                 delete_needs_the_version_and_removes

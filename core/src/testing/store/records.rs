@@ -1,11 +1,13 @@
 //! Cases of `get` and `commit`: expectations, all or nothing, and bytes that come back as they
 //! were.
 
+use core::time::Duration;
+
 use super::{
-    Outcome, StoreUnderTest, all_ids, at_version, commit, conflicts, done, get, is, key, put, put_new, same, scan,
-    version,
+    Outcome, StoreUnderTest, all_ids, at_version, commit, conflicts, done, firm, get, is, key, put, put_new, same,
+    scan, version,
 };
-use crate::ports::{Commit, Expect, Record, Write};
+use crate::ports::{Commit, Expect, Key, Record, Write};
 
 /// Nobody wrote it, so it is not there: `None`, and no error.
 pub async fn an_absent_record_is_none(test: &StoreUnderTest) -> Outcome {
@@ -18,6 +20,32 @@ pub async fn a_put_record_is_read_back_whole(test: &StoreUnderTest) -> Outcome {
     done(&*test.store, &[put_new(&key, "{\"n\":1}")]).await?;
     let wanted = Record { key: key.clone(), version: version("v1"), due_at: None, body: String::from("{\"n\":1}") };
     same(&get(&*test.store, &key).await?, &Some(wanted), "the record")
+}
+
+/// Each as `get` reads it: of any collection and firm, absent ones as `None`, one that is asked for
+/// twice twice, and nothing for nothing.
+pub async fn many_are_read_in_the_order_of_their_keys(test: &StoreUnderTest) -> Outcome {
+    let (first, second, absent) = (key("many_read", "b")?, key("many_read", "a")?, key("many_read", "c")?);
+    let elsewhere = key("many_read_too", "a")?;
+    let of_another_firm = Key::new(&firm("firm_many_read")?, "many_read", "a");
+    done(&*test.store, &[put_new(&first, "1"), put_new(&second, "'2' {}\u{e9}"), put_new(&elsewhere, "3")]).await?;
+    done(&*test.store, &[put_new(&of_another_firm, "4")]).await?;
+    let due = Write::Put {
+        key: elsewhere.clone(),
+        expect: at_version("v1"),
+        version: version("v2"),
+        due_in: Some(Duration::from_secs(60)),
+        body: String::from("3"),
+    };
+    done(&*test.store, &[due]).await?;
+    let keys = [&first, &absent, &of_another_firm, &second, &first, &elsewhere, &absent].map(Key::clone);
+    let found = test.store.get_many(&keys).await.map_err(|error| format!("get_many failed: {error}"))?;
+    same(&found.len(), &keys.len(), "the number of answers")?;
+    for (key, found) in keys.iter().zip(found) {
+        same(&found, &get(&*test.store, key).await?, "one of many records")?;
+    }
+    let none = test.store.get_many(&[]).await.map_err(|error| format!("get_many of nothing failed: {error}"))?;
+    same(&none.len(), &0, "the answers to no key")
 }
 
 /// `Expect::Absent` is the lock of every intent.
