@@ -27,7 +27,7 @@ pub(crate) use mapping::{resolve_defaults, same_type};
 #[cfg(feature = "schema")]
 pub(crate) use mapping_wire::{MappingWire, SeenMappingWire};
 pub use practice_areas::{PracticeArea, PracticeAreas};
-pub(crate) use seen::{list as list_seen, note as note_seen};
+pub(crate) use seen::{key as seen_key, list as list_seen, note as note_seen};
 pub(crate) use transfer::{export, import};
 
 use crate::domain::{Actor, ActorId, ClioId, FirmId, Trigger};

@@ -38,7 +38,7 @@ pub(crate) struct Seen {
     pub at: Timestamp,
 }
 
-fn key(firm: &FirmId) -> Key {
+pub(crate) fn key(firm: &FirmId) -> Key {
     Key::new(firm, "case-types", "seen")
 }
 

@@ -12,10 +12,11 @@ use crate::calls::{ApiClient, Context};
 use crate::domain::report::StepReport;
 use crate::domain::{ClioId, FirmId, Intake, MatterId, SyncReport};
 use crate::error::{Code, Error, Failure, Result};
+use crate::links::link_record;
 use crate::maybe_send::{MaybeSend, MaybeSync};
 use crate::ports::Expect;
 use crate::settings;
-use crate::settings::{FirmSettings, note_seen};
+use crate::settings::{FirmSettings, PracticeAreas, note_seen};
 
 /// Is told of each step when it ends. For progress only: what it misses is in the report.
 pub trait Progress: MaybeSend + MaybeSync {
@@ -99,6 +100,16 @@ async fn prepare(ctx: &Context, order: &Order, run: &mut Run) -> Result<Prepared
     let firm = &order.scope.firm;
     let mut intake = load_intake(ctx, firm, &order.matter).await?;
     run.client = Some(intake.client.id.clone());
+    // What is looked at first, in one read.
+    let keys = [
+        settings::settings_key(firm),
+        link_record::contact_key(&order.scope, &intake.client.id),
+        link_record::matter_key(&order.scope, &intake.matter.id),
+        PracticeAreas::key(firm),
+        settings::seen_key(firm),
+        recovery::key(firm),
+    ];
+    let ctx = &Context { repository: ctx.repository.reading(&keys).await?, ..ctx.clone() };
     let settings = settings::load(&ctx.repository, firm).await?;
     let (mut plan, known) = plan_input::plan(ctx, &order.scope, &intake, &settings).await?;
     if let (PlannedMatter::Create(_), Some(case_type)) = (plan.matter, &intake.matter.case_type) {

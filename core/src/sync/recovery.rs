@@ -41,7 +41,7 @@ pub(crate) struct Recovery {
     unlisted: Duration,
 }
 
-fn key(firm: &FirmId) -> Key {
+pub(super) fn key(firm: &FirmId) -> Key {
     Key::new(firm, "recovery", "since")
 }
 
