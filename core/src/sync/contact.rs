@@ -9,7 +9,7 @@ use super::create::{Asked, Creation, Resolved};
 use super::driver::Driver;
 use super::plan::PlannedContact;
 use super::recovery::Recovery;
-use super::same_email::{Choice, Sought, choose, named};
+use super::same_email::{Candidate, Choice, Sought, choose, named};
 use super::{duplicate_check, plan_input};
 use crate::calls::call::ApiClient;
 use crate::calls::refused;
@@ -19,7 +19,7 @@ use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
 use crate::domain::{Address, ClientId, ClioId};
 use crate::error::{Code, Error, Result};
 use crate::links::dedupe::{Lookup, SentContact};
-use crate::links::link_record::{ContactKey, How, Intent, LinkRecord, Owner};
+use crate::links::link_record::{Chosen, ContactKey, How, Intent, LinkRecord, Owner};
 use crate::links::names::Name;
 use crate::links::{dedupe, intent, link_record};
 use crate::ports::Expect;
@@ -205,73 +205,15 @@ impl Driver<'_> {
         let doubt = Versioned { value: intent, version: version.clone(), due_at };
         let intent = &doubt.value;
         if let Some(chosen) = intent.chosen().cloned() {
-            let clio = chosen.clio;
-            let shown = match self.named(&contacts::show(clio)).await? {
-                Some(shown) if shown.is_person() => shown,
-                other => {
-                    let wrong = if other.is_some() { "no_person" } else { "not_found" };
-                    let key = link_record::contact_key(&self.order.scope, client);
-                    let undecided = Versioned {
-                        value: LinkRecord::Intent(Intent { decision: chosen.taken_back(), ..doubt.value }),
-                        version,
-                        due_at,
-                    };
-                    return Err(self.take_back(StepKind::Contact, client, key, undecided, chosen, wrong).await?);
-                }
-            };
-            let found = Found { clio, shown: Some(&shown), how: How::Linked, notes: Vec::new(), matches: 1 };
-            let step = self.link_contact(client, found, &doubt, true).await?;
-            return Ok(step.map_or(Resolved::Released, Resolved::Linked));
+            return self.link_chosen_contact(client, doubt, chosen).await;
         }
         let sent: SentContact =
             intent::open_intent(self.ctx, &link_record::contact_key(&self.order.scope, client), intent).await?;
         let asked_at = self.ctx.repository.store_now().await?;
         let since = intent::created_after(self.ctx, intent, due_at).await?;
         let created = self.client_api.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
-        let mut of_email = Vec::new();
-        let mut searched = Vec::new();
-        if let Some(email) = &sent.email {
-            let name = Name::new(&sent.first_name, &sent.last_name);
-            let candidates = |contacts: &[Contact]| {
-                let all = named(contacts, &dedupe::persons_with_email(contacts, email), &name).into_iter();
-                all.filter(|candidate| !intent.excludes(candidate.clio)).collect::<Vec<_>>()
-            };
-            of_email = candidates(&created);
-            if of_email.iter().all(|candidate| !candidate.agrees) {
-                searched = search_persons(&self.client_api, email).await?;
-                let more: Vec<_> = candidates(&searched).into_iter().filter(|one| !of_email.contains(one)).collect();
-                of_email.extend(more);
-            }
-        }
-        let mut notes = Vec::new();
-        let lookup = match choose(&of_email, self.settings.on_name_mismatch) {
-            Choice::This(clio, said) => {
-                notes = said;
-                Lookup::Found(clio)
-            }
-            Choice::Ask(candidates) => Lookup::Review(candidates),
-            // It would have been found by its email, unless it was sent with another one: what was
-            // sent was lost with the intent.
-            Choice::Nobody if sent.email.is_some() && (!intent.is_recovered() || mutated!(CorrectedClient)) => {
-                Lookup::Miss
-            }
-            Choice::Nobody => {
-                let free = self.free_contacts(&created, intent).await?;
-                let after = intent::created_after(self.ctx, intent, due_at).await?;
-                after.lookup(|after| {
-                    let of_email = |contact: &&&Contact| of_email.iter().any(|one| one.clio == contact.id);
-                    let renamed = free.iter().filter(|contact| dedupe::is_after(contact.created_at, after));
-                    // Of the email and of another name: ours perhaps, if the client was called
-                    // otherwise then.
-                    match renamed.filter(of_email).map(|contact| contact.id).collect::<Vec<_>>() {
-                        renamed if renamed.is_empty() => {
-                            dedupe::lookup_contact(&sent, &free, after, intent.is_recovered())
-                        }
-                        renamed => Lookup::Review(renamed),
-                    }
-                })
-            }
-        };
+        let (of_email, searched) = self.contacts_of_email(&sent, intent, &created).await?;
+        let (lookup, notes) = self.lookup_of(&sent, &doubt, &created, &of_email).await?;
         match lookup {
             Lookup::Found(clio) => {
                 let after = intent::created_after(self.ctx, intent, due_at).await?;
@@ -299,6 +241,99 @@ impl Driver<'_> {
                 self.release_if_settled(&key, &doubt, asked_at).await
             }
         }
+    }
+
+    /// Links the contact that an admin chose, if it is still there.
+    async fn link_chosen_contact(
+        &mut self,
+        client: &ClientId,
+        doubt: Versioned<Intent>,
+        chosen: Chosen,
+    ) -> Result<Resolved> {
+        let clio = chosen.clio;
+        let shown = match self.named(&contacts::show(clio)).await? {
+            Some(shown) if shown.is_person() => shown,
+            other => {
+                let wrong = if other.is_some() { "no_person" } else { "not_found" };
+                let key = link_record::contact_key(&self.order.scope, client);
+                let undecided = Versioned {
+                    value: LinkRecord::Intent(Intent { decision: chosen.taken_back(), ..doubt.value }),
+                    version: doubt.version,
+                    due_at: doubt.due_at,
+                };
+                return Err(self.take_back(StepKind::Contact, client, key, undecided, chosen, wrong).await?);
+            }
+        };
+        let found = Found { clio, shown: Some(&shown), how: How::Linked, notes: Vec::new(), matches: 1 };
+        let step = self.link_contact(client, found, &doubt, true).await?;
+        Ok(step.map_or(Resolved::Released, Resolved::Linked))
+    }
+
+    /// Persons with the email that was sent, but for those that an admin excluded; and what had to
+    /// be searched for them beside what was created since.
+    async fn contacts_of_email(
+        &self,
+        sent: &SentContact,
+        intent: &Intent,
+        created: &[Contact],
+    ) -> Result<(Vec<Candidate>, Vec<Contact>)> {
+        let mut of_email = Vec::new();
+        let mut searched = Vec::new();
+        if let Some(email) = &sent.email {
+            let name = Name::new(&sent.first_name, &sent.last_name);
+            let candidates = |contacts: &[Contact]| {
+                let all = named(contacts, &dedupe::persons_with_email(contacts, email), &name).into_iter();
+                all.filter(|candidate| !intent.excludes(candidate.clio)).collect::<Vec<_>>()
+            };
+            of_email = candidates(created);
+            if of_email.iter().all(|candidate| !candidate.agrees) {
+                searched = search_persons(&self.client_api, email).await?;
+                let more: Vec<_> = candidates(&searched).into_iter().filter(|one| !of_email.contains(one)).collect();
+                of_email.extend(more);
+            }
+        }
+        Ok((of_email, searched))
+    }
+
+    /// What Clio shows of an intent in doubt, and what is to be noted with it.
+    async fn lookup_of(
+        &self,
+        sent: &SentContact,
+        doubt: &Versioned<Intent>,
+        created: &[Contact],
+        of_email: &[Candidate],
+    ) -> Result<(Lookup, Vec<Note>)> {
+        let intent = &doubt.value;
+        let mut notes = Vec::new();
+        let lookup = match choose(of_email, self.settings.on_name_mismatch) {
+            Choice::This(clio, said) => {
+                notes = said;
+                Lookup::Found(clio)
+            }
+            Choice::Ask(candidates) => Lookup::Review(candidates),
+            // It would have been found by its email, unless it was sent with another one: what was
+            // sent was lost with the intent.
+            Choice::Nobody if sent.email.is_some() && (!intent.is_recovered() || mutated!(CorrectedClient)) => {
+                Lookup::Miss
+            }
+            Choice::Nobody => {
+                let free = self.free_contacts(created, intent).await?;
+                let after = intent::created_after(self.ctx, intent, doubt.due_at).await?;
+                after.lookup(|after| {
+                    let of_email = |contact: &&&Contact| of_email.iter().any(|one| one.clio == contact.id);
+                    let renamed = free.iter().filter(|contact| dedupe::is_after(contact.created_at, after));
+                    // Of the email and of another name: ours perhaps, if the client was called
+                    // otherwise then.
+                    match renamed.filter(of_email).map(|contact| contact.id).collect::<Vec<_>>() {
+                        renamed if renamed.is_empty() => {
+                            dedupe::lookup_contact(sent, &free, after, intent.is_recovered())
+                        }
+                        renamed => Lookup::Review(renamed),
+                    }
+                })
+            }
+        };
+        Ok((lookup, notes))
     }
 
     /// Those that are no client's, and that no admin said to be somebody else.
