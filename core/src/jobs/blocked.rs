@@ -52,8 +52,7 @@ async fn release(repository: &Repository, record: &Record, most: usize) -> Resul
             limit: PAGE,
         };
         let page = repository.store().scan(&scan).await?;
-        // The smallest id after the last one of this page: that id with a NUL behind it.
-        from = page.get(PAGE - 1).map(|last| format!("{}\0", last.key.id));
+        from = page.get(PAGE - 1).map(|last| Scan::behind(&last.key.id));
         for stored in page {
             let Ok(mut job) = serde_json::from_str::<Job>(&stored.body) else {
                 // A worker that can read it may find it blocked: the release stays for that one.

@@ -250,6 +250,25 @@ async fn a_job_that_needs_an_admin_waits_for_a_newer_connection() {
     assert!(!release_due(&bench.repository).await.unwrap(), "once");
 }
 
+/// Found by killing workers on PostgreSQL: the second page began at a NUL, which its text does not
+/// hold, and the release of one firm with so many jobs held up the jobs of all.
+#[tokio::test]
+async fn more_jobs_than_a_page_are_released_and_listed() {
+    const MANY: usize = 501;
+    let bench = Bench::new();
+    let claims = bench.process();
+    for number in 0..MANY {
+        let matter = MatterId::new(format!("mat_{number}")).unwrap();
+        claims.trigger(&bench.firm, &matter, Trigger::Approved, &bench.actor).await.unwrap();
+    }
+    let mut transaction = bench.repository.transaction(&bench.firm).unwrap();
+    release_in(&bench.repository, &mut transaction).await.unwrap();
+    bench.repository.commit_or_conflict(&transaction).await.unwrap();
+    release_due(&bench.repository).await.unwrap();
+    assert!(!release_due(&bench.repository).await.unwrap(), "once");
+    assert_eq!(bench.repository.list::<Job>(&bench.firm, JOBS, "").await.unwrap().len(), MANY);
+}
+
 /// Found by simulation (seed 744715): the run's failure was the old connection's, and it ended just
 /// after the new one's release.
 #[tokio::test]

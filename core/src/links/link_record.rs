@@ -376,7 +376,7 @@ pub(crate) async fn linked_matters(
     limit: usize,
 ) -> Result<Vec<(String, ClioId)>> {
     let after = after.filter(|after| scope.strip(after).is_some());
-    let from = after.map_or_else(|| scope.id("matter/"), |after| format!("{after}\0"));
+    let from = after.map_or_else(|| scope.id("matter/"), Scan::behind);
     // The character after the slash ends the prefix.
     let until = Some(scope.id("matter0"));
     let firm = scope.firm.clone();

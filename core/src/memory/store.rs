@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::Timestamp;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
 use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
 
@@ -121,12 +121,16 @@ impl MemoryStore {
         Ok(Commit::Done { at })
     }
 
-    fn scan_now(&self, scan: &Scan) -> Vec<Record> {
+    fn scan_now(&self, scan: &Scan) -> Result<Vec<Record>> {
+        // Though a map would find its place, PostgreSQL does not.
+        if scan.holds_nul() {
+            return Err(Error::new(Code::StoreFailed).with("reason", "nul_in_range"));
+        }
         let records = self.records();
         match scan {
             Scan::Ids { firm, collection, from, until, order, limit } => {
                 if until.as_ref().is_some_and(|until| until <= from) {
-                    return Vec::new();
+                    return Ok(Vec::new());
                 }
                 let first = Key::new(firm, collection, from.as_str());
                 let range = records
@@ -139,7 +143,7 @@ impl MemoryStore {
                     found.reverse();
                 }
                 found.truncate(*limit);
-                found
+                Ok(found)
             }
             Scan::Due { firm, collection, limit } => {
                 let now = self.runtime.now();
@@ -152,7 +156,7 @@ impl MemoryStore {
                         found.extend(records.all.get_key_value(key).map(to_record));
                     }
                 }
-                found
+                Ok(found)
             }
         }
     }
@@ -185,7 +189,7 @@ impl Store for MemoryStore {
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
-        Box::pin(async move { Ok(self.scan_now(scan)) })
+        Box::pin(async move { self.scan_now(scan) })
     }
 
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {

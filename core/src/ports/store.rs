@@ -10,8 +10,8 @@
 //! `body` and `id` come back byte for byte. Ids are ordered by their bytes (PostgreSQL: `COLLATE
 //! "C"`). "Now" is one clock for all processes of the store: the database's.
 //!
-//! **NUL never occurs** in a body, an id or a version: core writes JSON, which escapes it. So
-//! PostgreSQL's `text`, C strings and `node:sqlite` hold them all.
+//! **NUL never occurs** in a body, an id, a version or a bound of a scan: core writes JSON, which
+//! escapes it. So PostgreSQL's `text`, C strings and `node:sqlite` hold them all.
 //!
 //! **An error means unknown.** After `Err` core reads again before it believes anything: a commit
 //! whose landing matters holds a record that nobody else writes, and that record tells.
@@ -137,6 +137,18 @@ pub enum Scan {
 }
 
 impl Scan {
+    /// The first id that may come behind this one, to go on `from`. No id holds a NUL, so that is
+    /// the id with the next character behind it.
+    pub(crate) fn behind(id: &str) -> String {
+        format!("{id}\u{1}")
+    }
+
+    /// Whether a bound holds a NUL.
+    pub(crate) fn holds_nul(&self) -> bool {
+        let Self::Ids { from, until, .. } = self else { return false };
+        from.contains('\0') || until.as_ref().is_some_and(|until| until.contains('\0'))
+    }
+
     /// Whether these can be its answer: in its range and its order. For adapters over foreign code,
     /// since a store that mixes up ids or their order would hide records from core.
     #[must_use]

@@ -146,8 +146,7 @@ impl Repository {
                 Scan::Ids { firm: firm.clone(), collection, from, until: None, order: Order::Ascending, limit: PAGE };
             let page = self.store.scan(&scan).await?;
             let full = page.len() == PAGE;
-            // The smallest id after the last one of this page: that id with a NUL behind it.
-            from = page.last().map(|record| format!("{}\0", record.key.id)).unwrap_or_default();
+            from = page.last().map(|record| Scan::behind(&record.key.id)).unwrap_or_default();
             for record in page {
                 if !record.key.id.starts_with(prefix) {
                     return Ok(found);

@@ -110,7 +110,7 @@ impl Store for Faulty {
             let mut keep = usize::MAX;
             if let Scan::Ids { until, order, limit, .. } = &mut scan {
                 match self.fault {
-                    Fault::UntilIsIncluded => *until = until.take().map(|until| until + "\0"),
+                    Fault::UntilIsIncluded => *until = until.take().map(|until| Scan::behind(&until)),
                     Fault::LimitOfOneIsIgnored if *limit == 1 => *limit = 2,
                     Fault::LimitBeforeOrder if *order == Order::Descending => {
                         *order = Order::Ascending;

@@ -80,6 +80,7 @@ macro_rules! __with_store_cases {
                 ids_are_ordered_by_their_bytes
                 a_range_includes_its_beginning_and_excludes_its_end
                 a_prefix_is_a_range
+                a_scan_goes_on_behind_its_last_id
                 a_limit_cuts_in_the_direction_of_the_scan
                 a_scan_sees_what_is_there_now
                 firms_are_isolated

@@ -77,6 +77,19 @@ pub async fn a_prefix_is_a_range(test: &StoreUnderTest) -> Outcome {
     same(&found, &wanted, "ids below p/")
 }
 
+/// As core reads one page after the other: every id once, also one that begins with another.
+pub async fn a_scan_goes_on_behind_its_last_id(test: &StoreUnderTest) -> Outcome {
+    let all = ["a", "a\u{1}", "a ", "aa", "b"];
+    put_all(test, "pages", &all).await?;
+    let (mut from, mut found) = (String::new(), Vec::new());
+    for _ in all {
+        let page = scan_for_ids(&*test.store, &range("pages", &from, None, Order::Ascending, 1)?).await?;
+        from = page.last().map(|id| Scan::behind(id)).unwrap_or_default();
+        found.extend(page);
+    }
+    same(&found, &all.map(str::to_owned).to_vec(), "pages of one id")
+}
+
 /// None, one, some, all, and a limit that does not fit into an i64.
 pub async fn a_limit_cuts_in_the_direction_of_the_scan(test: &StoreUnderTest) -> Outcome {
     put_all(test, "limit", &["a", "b", "c"]).await?;
