@@ -16,7 +16,7 @@ import (
 // ErrNotFound is what Intakes answers for a matter or a document that is not there.
 var ErrNotFound = errors.New("clio: not found")
 
-// Store is a database of yours. It is used by several goroutines at once. `clio.CheckStore` runs the conformance suite on it.
+// Store is a database of yours. It is used by several goroutines at once.
 //
 // An error means that it is unknown what happened, and the SDK reads again. A panic is the same.
 type Store interface {

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              faces: generates every binding and page from the table of operations; --check compares only\n  \
-             scratch: adds an operation to a copy, generates its faces and calls it from every language\n  \
+             scratch: adds an operation to a copy, generates its faces and calls it from C and Node\n  \
              dist c: the C library as an install tree, in target/dist/c, and consumers of a moved copy\n  \
              large: a document of 1 GiB through C and Go (dist c and dist go first), and the memory that it takes\n  \
              dist go: the Go module with its library, in target/dist/go\n  \

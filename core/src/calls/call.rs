@@ -8,10 +8,10 @@
 //! | 5xx, gateway page, time-out, reset | perhaps | a read: backoff, then again. A write: the caller decides |
 //!
 //! Retries are bounded per operation, per run, and over all runs of a firm by a [retry
-//! budget](super::retry::Quota): in an outage each run fails after its first attempts, and
+//! budget](super::retry::RetryBudget): in an outage each run fails after its first attempts, and
 //! the queue tries again at a growing interval.
 //!
-//! A *creating* request is sent through [`Caller::send_once`]: its intent must be committed anew
+//! A *creating* request is sent through [`ApiClient::send_once`]: its intent must be committed anew
 //! before every sending, so the caller loops.
 
 use core::sync::atomic::{AtomicU32, Ordering};

@@ -1,7 +1,7 @@
 //! Typed records over the store port, and what every commit may carry: audit entries, outbox
 //! events, what is due.
 //!
-//! [`Journal`] reads and commits; a [`Transaction`] collects everything that must become durable
+//! [`Repository`] reads and commits; a [`Transaction`] collects everything that must become durable
 //! together: records, audit entries, outbox events. Bodies are JSON with ids, hashes, statuses,
 //! counts and codes, never client data.
 

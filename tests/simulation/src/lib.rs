@@ -7,7 +7,7 @@
 //! fail as drawn. Then everything heals, and within a day everything approved must have arrived, once ([`check`]); the audit chain verifies; no record ever
 //! held a client's text.
 //!
-//! What is promised beyond that, and so never drawn: Clio executes a request within `settle` of our giving up on it and lists what it created within `index_delay`, and the store keeps what
+//! What is promised beyond that, and so never drawn: Clio executes a request within `late_execution_window` of our giving up on it and lists what it created within `index_delay`, and the store keeps what
 //! it acknowledged.
 #![allow(missing_docs, reason = "read by its own tests only; names say it")]
 

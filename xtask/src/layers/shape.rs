@@ -8,8 +8,8 @@ use super::source::{Source, closed};
 /// Lines of a function, from `fn` to its closing brace.
 const MOST_LINES: usize = 60;
 
-/// Methods of a type in another folder than the type's: `Type in folder`, and the fault.
-pub(super) fn strangers(sources: &[Source]) -> Vec<(String, String)> {
+/// Methods of a type in another folder than the type's.
+pub(super) fn strangers(sources: &[Source]) -> Vec<String> {
     let mut homes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for source in sources {
         for mark in ["struct ", "enum "] {
@@ -28,15 +28,14 @@ pub(super) fn strangers(sources: &[Source]) -> Vec<(String, String)> {
             let Some(home) = homes.get(name).filter(|homes| !homes.contains(&source.folder())) else { continue };
             let (folder, home) = (source.folder(), home.join(", "));
             let place = format!("{}:{}", source.module.join("/"), line_of(&source.code, at));
-            let fault = format!("{place}: {name} has methods in {folder}, and is of {home}");
-            found.push((format!("{name} in {folder}"), fault));
+            found.push(format!("{place}: {name} has methods in {folder}, and is of {home}"));
         }
     }
     found
 }
 
-/// Functions with too many lines: `file::function`, and the fault.
-pub(super) fn long(sources: &[Source]) -> Vec<(String, String)> {
+/// Functions with too many lines.
+pub(super) fn long(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources {
         for (at, name) in items(&source.code, "fn ") {
@@ -48,8 +47,7 @@ pub(super) fn long(sources: &[Source]) -> Vec<(String, String)> {
             if lines > MOST_LINES {
                 let file = source.module.join("/");
                 let line = line_of(&source.code, at);
-                let fault = format!("{file}:{line}: {name} has {lines} lines; {MOST_LINES} are the most");
-                found.push((format!("{file}::{name}"), fault));
+                found.push(format!("{file}:{line}: {name} has {lines} lines; {MOST_LINES} are the most"));
             }
         }
     }
