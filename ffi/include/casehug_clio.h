@@ -250,7 +250,8 @@ typedef struct casehug_clio_argument {
   int64_t number;
 } casehug_clio_argument;
 
-// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not count.
+// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not
+// count.
 typedef struct casehug_clio_str {
   // UTF-8. NULL means that there is none.
   const char *data;
@@ -310,19 +311,19 @@ typedef struct casehug_clio_intakes {
                   struct casehug_clio_str firm,
                   struct casehug_clio_str matter,
                   struct casehug_clio_intake_answer *into);
-  // Hands what the document is now to `casehug_clio_stat_set`. MUST look afresh: it is asked right
-  // before a document is published in Clio.
+  // Hands what the document is now to `casehug_clio_stat_set`. MUST look afresh: it is asked
+  // right before a document is published in Clio.
   int32_t (*stat)(void *context,
                   const struct casehug_clio_document *document,
                   struct casehug_clio_stat_answer *into);
-  // Opens the document's bytes from `offset` on and sets `*reader` to whatever `read` and `close`
-  // are to be given.
+  // Opens the document's bytes from `offset` on and sets `*reader` to whatever `read` and
+  // `close` are to be given.
   int32_t (*open)(void *context,
                   const struct casehug_clio_document *document,
                   uint64_t offset,
                   void **reader);
-  // Fills the front of `buffer` and sets `*count` to how many bytes that were; 0 at the end only.
-  // A reader is used by one thread at a time.
+  // Fills the front of `buffer` and sets `*count` to how many bytes that were; 0 at the end
+  // only. A reader is used by one thread at a time.
   int32_t (*read)(void *context, void *reader, uint8_t *buffer, size_t capacity, size_t *count);
   // Closes a reader: once for each that was opened, at its end or before.
   void (*close)(void *context, void *reader);
@@ -331,7 +332,8 @@ typedef struct casehug_clio_intakes {
   void (*release)(void *context);
 } casehug_clio_intakes;
 
-// How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later versions add are then absent.
+// How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later
+// versions add are then absent.
 typedef struct casehug_clio_config {
   // `sizeof(casehug_clio_config)`.
   size_t size;
@@ -339,7 +341,8 @@ typedef struct casehug_clio_config {
   const char *client_id;
   // The Clio app's client secret. Copied; wipe yours.
   const char *client_secret;
-  // The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http` for loopback addresses only.
+  // The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http`
+  // for loopback addresses only.
   const char *clio_url;
   // The name of the root key: 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`.
   const char *sealing_key_id;
@@ -347,7 +350,8 @@ typedef struct casehug_clio_config {
   const char *sealing_key;
   // The folder of intakes (docs/intake-format.md).
   const char *intake_folder;
-  // The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of this process may open it.
+  // The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of
+  // this process may open it.
   const char *sqlite_path;
   // How long Clio may still execute a request that was given up on. 0: the default, 120 s.
   uint32_t late_execution_window_seconds;
@@ -355,19 +359,24 @@ typedef struct casehug_clio_config {
   uint32_t request_timeout_seconds;
   // How long Clio's lists may not show yet what Clio has created. 0: the default, 60 s.
   uint32_t index_delay_seconds;
-  // A proxy for the way to Clio: `http://host:port`, with `user:password@` before the host if it asks for that. NULL: none; the environment is not asked.
+  // A proxy for the way to Clio: `http://host:port`, with `user:password@` before the host if it
+  // asks for that. NULL: none; the environment is not asked.
   const char *proxy;
-  // Root certificates to trust beside Mozilla's, as PEM text: those of a proxy that opens TLS, say. NULL: none.
+  // Root certificates to trust beside Mozilla's, as PEM text: those of a proxy that opens TLS,
+  // say. NULL: none.
   const char *root_certificates;
-  // Takes what the SDK of this handle tells, a line at a time, on a thread of its own: ids, counts and codes, no client data. Never called after
-  // `casehug_clio_close`, nor after an open that failed. It may block: lines that find no room meanwhile are dropped and counted. No function of the SDK may be called in it. NULL: none.
+  // Takes what the SDK of this handle tells, a line at a time, on a thread of its own: ids,
+  // counts and codes, no client data. Never called after `casehug_clio_close`, nor after an open
+  // that failed. It may block: lines that find no room meanwhile are dropped and counted. No
+  // function of the SDK may be called in it. NULL: none.
   void (*log)(void *context, int32_t level, const char *target, const char *message);
   // Passed to `log`.
   void *log_context;
-  // The least grave lines wanted. 1: errors. 2: warnings. 3: what happens. 4: each call. 0: the default, 2.
+  // The least grave lines wanted. 1: errors. 2: warnings. 3: what happens. 4: each call. 0: the
+  // default, 2.
   int32_t log_level;
-  // Where Clio is to deliver webhooks: a public https URL below which every path with one more segment reaches `casehug_clio_handle_webhook`. NULL: the
-  // status of matters is polled.
+  // Where Clio is to deliver webhooks: a public https URL below which every path with one more
+  // segment reaches `casehug_clio_handle_webhook`. NULL: the status of matters is polled.
   const char *webhook_url;
   // The database in one line, in place of `sqlite_path` and of a store: `sqlite:FILE`, or
   // `postgres://USER@HOST/DATABASE` for many processes. Copied; wipe it if it holds a password.
@@ -380,7 +389,8 @@ typedef struct casehug_clio_config {
 
 // What to scan.
 typedef struct casehug_clio_scan {
-  // 1: records of one firm with `from <= id < until`, ordered by the bytes of the id. 2: records that are due on the store's clock, earliest first.
+  // 1: records of one firm with `from <= id < until`, ordered by the bytes of the id. 2: records
+  // that are due on the store's clock, earliest first.
   int32_t kind;
   // The firm. For kind 2 `data` may be NULL: all firms.
   struct casehug_clio_str firm;
@@ -416,10 +426,13 @@ typedef struct casehug_clio_write {
   struct casehug_clio_str body;
 } casehug_clio_write;
 
-// A store written in the host's language. Every function is called on threads of the SDK, several at once.
+// A store written in the host's language. Every function is called on threads of the SDK, several
+// at once.
 //
-// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for `commit`, 2 for a conflict: an expectation did not
-// hold and nothing was written. **Anything else, 0 included, means that it is unknown what happened**, and the SDK reads again. No exception may leave a function.
+// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for
+// `commit`, 2 for a conflict: an expectation did not hold and nothing was written. **Anything
+// else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
+// exception may leave a function.
 typedef struct casehug_clio_store {
   // `sizeof(casehug_clio_store)`.
   size_t size;
@@ -435,12 +448,14 @@ typedef struct casehug_clio_store {
   int32_t (*scan)(void *context,
                   const struct casehug_clio_scan *scan,
                   struct casehug_clio_records *into);
-  // Does all writes or none, and sets `now_ms` to the store's clock (milliseconds since 1970) at the commit. `count` may be 0.
+  // Does all writes or none, and sets `now_ms` to the store's clock (milliseconds since 1970) at
+  // the commit. `count` may be 0.
   int32_t (*commit)(void *context,
                     const struct casehug_clio_write *writes,
                     size_t count,
                     int64_t *now_ms);
-  // May be NULL. Called once, when the SDK will never call the others again: at close, and also when opening failed.
+  // May be NULL. Called once, when the SDK will never call the others again: at close, and also
+  // when opening failed.
   void (*release)(void *context);
 } casehug_clio_store;
 
@@ -456,8 +471,9 @@ typedef struct casehug_clio_header {
 extern "C" {
 #endif // __cplusplus
 
-// Runs an operation. The functions of `casehug_clio_operations.h` do this with types. `actor` NULL: the embedding service itself, for
-// the operations whose access is host, and only for those. `out`: the result as JSON; `{}` where there is nothing to tell.
+// Runs an operation. The functions of `casehug_clio_operations.h` do this with types. `actor`
+// NULL: the embedding service itself, for the operations whose access is host, and only for those.
+// `out`: the result as JSON; `{}` where there is nothing to tell.
 //
 // # Safety
 // Pointers are NULL or valid as the header describes them.
@@ -469,7 +485,8 @@ int32_t casehug_clio_call(struct casehug_clio_sdk *sdk,
                           char **out,
                           char **error);
 
-// As `casehug_clio_call`, with the arguments as one JSON object. For hosts without a C compiler. NULL: no arguments.
+// As `casehug_clio_call`, with the arguments as one JSON object. For hosts without a C compiler.
+// NULL: no arguments.
 //
 // # Safety
 // Pointers are NULL or valid as the header describes them.
@@ -483,9 +500,9 @@ int32_t casehug_clio_call_json(struct casehug_clio_sdk *sdk,
 // The SDK's version, e.g. `0.1.0`. Lives for ever; do not free it.
 const char *casehug_clio_version(void);
 
-// What this library's functions and structs mean. It grows when something that was there changes its
-// meaning or goes, never for additions: compare it with `CASEHUG_CLIO_ABI` of the header you compiled
-// with, if the library is loaded apart.
+// What this library's functions and structs mean. It grows when something that was there changes
+// its meaning or goes, never for additions: compare it with `CASEHUG_CLIO_ABI` of the header you
+// compiled with, if the library is loaded apart.
 uint32_t casehug_clio_abi(void);
 
 // Opens the SDK. `store` NULL: the database that the configuration names. Opens no connection.
@@ -497,33 +514,33 @@ int32_t casehug_clio_open(const struct casehug_clio_config *config,
                           struct casehug_clio_sdk **out,
                           char **error);
 
-// Closes the SDK: waits for calls in progress on other threads, stops the worker, then calls the store's `release`. Refused inside a callback.
+// Closes the SDK: waits for calls in progress on other threads, stops the worker, then calls the
+// store's `release`. Refused inside a callback.
 //
 // # Safety
-// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.
-int32_t casehug_clio_close(struct casehug_clio_sdk *sdk,
-                           char **error);
+// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open
+// is an error.
+int32_t casehug_clio_close(struct casehug_clio_sdk *sdk, char **error);
 
 // Makes a ticket: a second handle of the same SDK, whose calls `casehug_clio_cancel` ends. Every
-// function takes it in place of the SDK. `casehug_clio_close` gives it back and ends nothing; closing
-// the SDK closes its tickets. Refused inside a callback.
+// function takes it in place of the SDK. `casehug_clio_close` gives it back and ends nothing;
+// closing the SDK closes its tickets. Refused inside a callback.
 //
 // # Safety
-// `out` and `error` are NULL or point to a place for a pointer. Any `sdk` is allowed; one that is not
-// open is an error.
+// `out` and `error` are NULL or point to a place for a pointer. Any `sdk` is allowed; one that is
+// not open is an error.
 int32_t casehug_clio_ticket_new(struct casehug_clio_sdk *sdk,
                                 struct casehug_clio_sdk **out,
                                 char **error);
 
 // Ends the calls on a ticket, those in progress and later ones, with `CASEHUG_CLIO_CANCELLED`, and
-// returns at once. A call in progress ends at its next safe point: at once where it waits, else after
-// the request to Clio that was sent. It leaves no lease; what it had begun is due for workers.
-// `casehug_clio_next_events` gives what it has. May be called in a callback, and twice.
+// returns at once. A call in progress ends at its next safe point: at once where it waits, else
+// after the request to Clio that was sent. It leaves no lease; what it had begun is due for
+// workers. `casehug_clio_next_events` gives what it has. May be called in a callback, and twice.
 //
 // # Safety
 // As of `casehug_clio_close`.
-int32_t casehug_clio_cancel(struct casehug_clio_sdk *ticket,
-                            char **error);
+int32_t casehug_clio_cancel(struct casehug_clio_sdk *ticket, char **error);
 
 // Hands over an intake (docs/intake-format.md, where `path` is of no meaning), at most 8 MiB of
 // JSON; it is copied. Answers 1, or 0 if it cannot be used; `load` then counts as failed.
@@ -534,9 +551,9 @@ int32_t casehug_clio_intake_set(struct casehug_clio_intake_answer *into,
                                 struct casehug_clio_str json);
 
 // Hands over what a document is: its length in bytes; its revision, which MUST change whenever the
-// bytes do and holds no client data (at most 128 bytes: a digest, a version number); its status and
-// origin by their names in an intake. Everything is copied. Answers 1, or 0 if it cannot be used;
-// `stat` then counts as failed.
+// bytes do and holds no client data (at most 128 bytes: a digest, a version number); its status
+// and origin by their names in an intake. Everything is copied. Answers 1, or 0 if it cannot be
+// used; `stat` then counts as failed.
 //
 // # Safety
 // `into` is what the callback was given; every text is NULL or `len` readable bytes.
@@ -557,8 +574,9 @@ int32_t casehug_clio_wrapped_set(struct casehug_clio_wrapped *into,
                                  const uint8_t *blob,
                                  size_t blob_length);
 
-// Pushes one record; everything is copied. `firm` with `data` NULL means the firm that was asked for. `due_at_ms`: milliseconds since
-// 1970, or a negative number for never. Answers 1, or 0 when the record is not usable; the whole answer then counts as failed.
+// Pushes one record; everything is copied. `firm` with `data` NULL means the firm that was asked
+// for. `due_at_ms`: milliseconds since 1970, or a negative number for never. Answers 1, or 0 when
+// the record is not usable; the whole answer then counts as failed.
 //
 // # Safety
 // `into` is what the callback was given, and every text is NULL or `len` readable bytes.
@@ -575,9 +593,11 @@ int32_t casehug_clio_records_push(struct casehug_clio_records *into,
 // `text` is NULL, or was given by the SDK and is not freed yet.
 void casehug_clio_free(char *text);
 
-// Takes in what Clio posted below `webhook_url`: the last segment of the path (`token`), all headers and the raw body, as they came; bytes that are
-// not UTF-8 are allowed. `out`: `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one durable commit; a worker
-// applies it. Whatever Clio or somebody else posted, the status of this function is `CASEHUG_CLIO_OK`. `out` may hold the secret of a handshake: never log it.
+// Takes in what Clio posted below `webhook_url`: the last segment of the path (`token`), all
+// headers and the raw body, as they came; bytes that are not UTF-8 are allowed. `out`:
+// `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one
+// durable commit; a worker applies it. Whatever Clio or somebody else posted, the status of this
+// function is `CASEHUG_CLIO_OK`. `out` may hold the secret of a handshake: never log it.
 //
 // # Safety
 // Pointers are NULL or valid as the header describes them.
@@ -590,21 +610,22 @@ int32_t casehug_clio_handle_webhook(struct casehug_clio_sdk *sdk,
                                     char **out,
                                     char **error);
 
-// Starts a worker on threads of the SDK: it runs the due syncs of all firms, applies what Clio delivered, and does what is to be done from
-// time to time. One handle has one worker at most; if it works already, nothing changes. Several handles and processes share the work.
+// Starts a worker on threads of the SDK: it runs the due syncs of all firms, applies what Clio
+// delivered, and does what is to be done from time to time. One handle has one worker at most; if
+// it works already, nothing changes. Several handles and processes share the work.
 //
 // # Safety
-// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.
-int32_t casehug_clio_worker_start(struct casehug_clio_sdk *sdk,
-                                  char **error);
+// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open
+// is an error.
+int32_t casehug_clio_worker_start(struct casehug_clio_sdk *sdk, char **error);
 
-// Stops the worker and waits for its steps in progress; what is not done is due at once for other workers. Without a worker nothing happens.
-// `casehug_clio_close` does this too. `CASEHUG_CLIO_PANIC`: the worker had ended by a defect of the SDK; it can be started again.
+// Stops the worker and waits for its steps in progress; what is not done is due at once for other
+// workers. Without a worker nothing happens. `casehug_clio_close` does this too.
+// `CASEHUG_CLIO_PANIC`: the worker had ended by a defect of the SDK; it can be started again.
 //
 // # Safety
 // As of `casehug_clio_worker_start`.
-int32_t casehug_clio_worker_stop(struct casehug_clio_sdk *sdk,
-                                 char **error);
+int32_t casehug_clio_worker_stop(struct casehug_clio_sdk *sdk, char **error);
 
 #ifdef __cplusplus
 }  // extern "C"

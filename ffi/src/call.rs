@@ -1,7 +1,8 @@
 //! Operations: two exports run them all.
 //!
-//! [`casehug_clio_call`] takes the arguments as a list, and the JSON is written here, so that nobody escapes text in C. The typed
-//! functions of `casehug_clio_operations.h` do no more than fill that list. [`casehug_clio_call_json`] takes the JSON.
+//! [`casehug_clio_call`] takes the arguments as a list, and the JSON is written here, so that
+//! nobody escapes text in C. The typed functions of `casehug_clio_operations.h` do no more than
+//! fill that list. [`casehug_clio_call_json`] takes the JSON.
 
 use core::ffi::c_char;
 use core::fmt::Write as _;
@@ -53,8 +54,9 @@ impl core::fmt::Debug for casehug_clio_argument {
     }
 }
 
-/// Runs an operation. The functions of `casehug_clio_operations.h` do this with types. `actor` NULL: the embedding service itself, for
-/// the operations whose access is host, and only for those. `out`: the result as JSON; `{}` where there is nothing to tell.
+/// Runs an operation. The functions of `casehug_clio_operations.h` do this with types. `actor`
+/// NULL: the embedding service itself, for the operations whose access is host, and only for those.
+/// `out`: the result as JSON; `{}` where there is nothing to tell.
 ///
 /// # Safety
 /// Pointers are NULL or valid as the header describes them.
@@ -74,7 +76,8 @@ pub unsafe extern "C" fn casehug_clio_call(
     unsafe { call(sdk, actor, operation, json, out, error) }
 }
 
-/// As `casehug_clio_call`, with the arguments as one JSON object. For hosts without a C compiler. NULL: no arguments.
+/// As `casehug_clio_call`, with the arguments as one JSON object. For hosts without a C compiler.
+/// NULL: no arguments.
 ///
 /// # Safety
 /// Pointers are NULL or valid as the header describes them.

@@ -1,4 +1,5 @@
-//! The codes for C: core's table, word for word. `tests/header.rs` holds the two together and writes this file when it is blessed.
+//! The codes for C: core's table, word for word. `tests/header.rs` holds the two together and
+//! writes this file when it is blessed.
 
 /// The status of every function: 1, or a code of the table. 0 is never used.
 #[repr(i32)]

@@ -13,7 +13,8 @@ use crate::keys::casehug_clio_keys;
 use crate::log::Log;
 use crate::text::{Misuse, argument};
 
-/// How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later versions add are then absent.
+/// How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later
+/// versions add are then absent.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct casehug_clio_config {
@@ -23,7 +24,8 @@ pub struct casehug_clio_config {
     pub client_id: *const c_char,
     /// The Clio app's client secret. Copied; wipe yours.
     pub client_secret: *const c_char,
-    /// The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http` for loopback addresses only.
+    /// The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http`
+    /// for loopback addresses only.
     pub clio_url: *const c_char,
     /// The name of the root key: 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`.
     pub sealing_key_id: *const c_char,
@@ -31,7 +33,8 @@ pub struct casehug_clio_config {
     pub sealing_key: *const c_char,
     /// The folder of intakes (docs/intake-format.md).
     pub intake_folder: *const c_char,
-    /// The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of this process may open it.
+    /// The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of
+    /// this process may open it.
     pub sqlite_path: *const c_char,
     /// How long Clio may still execute a request that was given up on. 0: the default, 120 s.
     pub late_execution_window_seconds: u32,
@@ -39,20 +42,25 @@ pub struct casehug_clio_config {
     pub request_timeout_seconds: u32,
     /// How long Clio's lists may not show yet what Clio has created. 0: the default, 60 s.
     pub index_delay_seconds: u32,
-    /// A proxy for the way to Clio: `http://host:port`, with `user:password@` before the host if it asks for that. NULL: none; the environment is not asked.
+    /// A proxy for the way to Clio: `http://host:port`, with `user:password@` before the host if it
+    /// asks for that. NULL: none; the environment is not asked.
     pub proxy: *const c_char,
-    /// Root certificates to trust beside Mozilla's, as PEM text: those of a proxy that opens TLS, say. NULL: none.
+    /// Root certificates to trust beside Mozilla's, as PEM text: those of a proxy that opens TLS,
+    /// say. NULL: none.
     pub root_certificates: *const c_char,
-    /// Takes what the SDK of this handle tells, a line at a time, on a thread of its own: ids, counts and codes, no client data. Never called after
-    /// `casehug_clio_close`, nor after an open that failed. It may block: lines that find no room meanwhile are dropped and counted. No function of the SDK may be called in it. NULL: none.
+    /// Takes what the SDK of this handle tells, a line at a time, on a thread of its own: ids,
+    /// counts and codes, no client data. Never called after `casehug_clio_close`, nor after an open
+    /// that failed. It may block: lines that find no room meanwhile are dropped and counted. No
+    /// function of the SDK may be called in it. NULL: none.
     pub log:
         Option<unsafe extern "C" fn(context: *mut c_void, level: i32, target: *const c_char, message: *const c_char)>,
     /// Passed to `log`.
     pub log_context: *mut c_void,
-    /// The least grave lines wanted. 1: errors. 2: warnings. 3: what happens. 4: each call. 0: the default, 2.
+    /// The least grave lines wanted. 1: errors. 2: warnings. 3: what happens. 4: each call. 0: the
+    /// default, 2.
     pub log_level: i32,
-    /// Where Clio is to deliver webhooks: a public https URL below which every path with one more segment reaches `casehug_clio_handle_webhook`. NULL: the
-    /// status of matters is polled.
+    /// Where Clio is to deliver webhooks: a public https URL below which every path with one more
+    /// segment reaches `casehug_clio_handle_webhook`. NULL: the status of matters is polled.
     pub webhook_url: *const c_char,
     /// The database in one line, in place of `sqlite_path` and of a store: `sqlite:FILE`, or
     /// `postgres://USER@HOST/DATABASE` for many processes. Copied; wipe it if it holds a password.
@@ -81,7 +89,8 @@ impl core::fmt::Debug for casehug_clio_config {
     }
 }
 
-/// As large as the struct of version 0.1.0: a program that was compiled with its header is taken as it is.
+/// As large as the struct of version 0.1.0: a program that was compiled with its header is taken as
+/// it is.
 const FIRST_VERSION: usize = offset_of!(casehug_clio_config, index_delay_seconds);
 
 /// The configuration, copied.
@@ -118,8 +127,8 @@ impl casehug_clio_config {
         }
         let mut copy = MaybeUninit::<Self>::zeroed();
         let known = size.min(size_of::<Self>());
-        // SAFETY: so much is there by its own word, and room for it here. A field that is not there is 0,
-        // which every field may be.
+        // SAFETY: so much is there by its own word, and room for it here. A field that is not there
+        // is 0, which every field may be.
         Ok(unsafe {
             core::ptr::copy_nonoverlapping(config.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known);
             copy.assume_init()

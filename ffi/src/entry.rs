@@ -1,7 +1,8 @@
 //! Opening and closing, and how every function answers.
 //!
-//! Each answers 1 (`CASEHUG_CLIO_OK`) or a code of the table, never 0. `out` takes a JSON text or a handle, `error` a JSON text with code, name, retry verdict,
-//! message and context; both may be NULL if you do not want them, and both are set in every case.
+//! Each answers 1 (`CASEHUG_CLIO_OK`) or a code of the table, never 0. `out` takes a JSON text or a
+//! handle, `error` a JSON text with code, name, retry verdict, message and context; both may be
+//! NULL if you do not want them, and both are set in every case.
 
 use core::ffi::{CStr, c_char};
 use core::panic::AssertUnwindSafe;
@@ -41,9 +42,9 @@ pub extern "C" fn casehug_clio_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// What this library's functions and structs mean. It grows when something that was there changes its
-/// meaning or goes, never for additions: compare it with `CASEHUG_CLIO_ABI` of the header you compiled
-/// with, if the library is loaded apart.
+/// What this library's functions and structs mean. It grows when something that was there changes
+/// its meaning or goes, never for additions: compare it with `CASEHUG_CLIO_ABI` of the header you
+/// compiled with, if the library is loaded apart.
 #[unsafe(no_mangle)]
 pub extern "C" fn casehug_clio_abi() -> u32 {
     CASEHUG_CLIO_ABI
@@ -78,8 +79,8 @@ pub unsafe extern "C" fn casehug_clio_open(
             .enable_all()
             .build()
             .map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))?;
-        // What the host implements comes first: each `release` is called whatever is wrong with the rest.
-        // SAFETY: each is NULL or what its type says, by the caller's promise.
+        // What the host implements comes first: each `release` is called whatever is wrong with the
+        // rest. SAFETY: each is NULL or what its type says, by the caller's promise.
         let (store, config, keys, intakes) = unsafe {
             let store = host(store, runtime.handle());
             let config = casehug_clio_config::copied(config);
@@ -164,10 +165,12 @@ async fn build(
     builder.build()
 }
 
-/// Closes the SDK: waits for calls in progress on other threads, stops the worker, then calls the store's `release`. Refused inside a callback.
+/// Closes the SDK: waits for calls in progress on other threads, stops the worker, then calls the
+/// store's `release`. Refused inside a callback.
 ///
 /// # Safety
-/// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.
+/// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open
+/// is an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn casehug_clio_close(sdk: *mut casehug_clio_sdk, error: *mut *mut c_char) -> i32 {
     // SAFETY: `error` is NULL or writable by the caller's promise.

@@ -184,9 +184,11 @@ pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
         calls = open.idle.wait(calls).unwrap_or_else(PoisonError::into_inner);
     }
     drop(calls);
-    // After the calls, one of which may have started it. How it ended is of no use to the host any more.
+    // After the calls, one of which may have started it. How it ended is of no use to the host any
+    // more.
     let _ = open.stop_worker();
-    // A call's own `Arc` lives a moment longer than its count. It must not be the last: the host frees its store when this returns.
+    // A call's own `Arc` lives a moment longer than its count. It must not be the last: the host
+    // frees its store when this returns.
     loop {
         match Arc::try_unwrap(open) {
             Ok(open) => {
@@ -200,12 +202,12 @@ pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
 }
 
 /// Makes a ticket: a second handle of the same SDK, whose calls `casehug_clio_cancel` ends. Every
-/// function takes it in place of the SDK. `casehug_clio_close` gives it back and ends nothing; closing
-/// the SDK closes its tickets. Refused inside a callback.
+/// function takes it in place of the SDK. `casehug_clio_close` gives it back and ends nothing;
+/// closing the SDK closes its tickets. Refused inside a callback.
 ///
 /// # Safety
-/// `out` and `error` are NULL or point to a place for a pointer. Any `sdk` is allowed; one that is not
-/// open is an error.
+/// `out` and `error` are NULL or point to a place for a pointer. Any `sdk` is allowed; one that is
+/// not open is an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn casehug_clio_ticket_new(
     sdk: *mut casehug_clio_sdk,
@@ -231,9 +233,9 @@ pub unsafe extern "C" fn casehug_clio_ticket_new(
 }
 
 /// Ends the calls on a ticket, those in progress and later ones, with `CASEHUG_CLIO_CANCELLED`, and
-/// returns at once. A call in progress ends at its next safe point: at once where it waits, else after
-/// the request to Clio that was sent. It leaves no lease; what it had begun is due for workers.
-/// `casehug_clio_next_events` gives what it has. May be called in a callback, and twice.
+/// returns at once. A call in progress ends at its next safe point: at once where it waits, else
+/// after the request to Clio that was sent. It leaves no lease; what it had begun is due for
+/// workers. `casehug_clio_next_events` gives what it has. May be called in a callback, and twice.
 ///
 /// # Safety
 /// As of `casehug_clio_close`.

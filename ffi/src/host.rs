@@ -99,8 +99,8 @@ impl<T: Functions> Host<T> {
     /// `SettingInvalid` for a wrong size or a missing function.
     ///
     /// # Safety
-    /// `functions` points to a table that begins with its size, and whose functions may be called on
-    /// any thread until `release` was.
+    /// `functions` points to a table that begins with its size, and whose functions may be called
+    /// on any thread until `release` was.
     pub(crate) unsafe fn new(functions: *const T, pool: Handle) -> Result<Self> {
         // SAFETY: `size` is the first field of every table.
         if unsafe { functions.cast::<usize>().read() } < size_of::<T>() {

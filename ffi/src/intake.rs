@@ -68,8 +68,8 @@ pub struct casehug_clio_intakes {
             into: *mut casehug_clio_intake_answer,
         ) -> i32,
     >,
-    /// Hands what the document is now to `casehug_clio_stat_set`. MUST look afresh: it is asked right
-    /// before a document is published in Clio.
+    /// Hands what the document is now to `casehug_clio_stat_set`. MUST look afresh: it is asked
+    /// right before a document is published in Clio.
     pub stat: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -77,8 +77,8 @@ pub struct casehug_clio_intakes {
             into: *mut casehug_clio_stat_answer,
         ) -> i32,
     >,
-    /// Opens the document's bytes from `offset` on and sets `*reader` to whatever `read` and `close`
-    /// are to be given.
+    /// Opens the document's bytes from `offset` on and sets `*reader` to whatever `read` and
+    /// `close` are to be given.
     pub open: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -87,8 +87,8 @@ pub struct casehug_clio_intakes {
             reader: *mut *mut c_void,
         ) -> i32,
     >,
-    /// Fills the front of `buffer` and sets `*count` to how many bytes that were; 0 at the end only.
-    /// A reader is used by one thread at a time.
+    /// Fills the front of `buffer` and sets `*count` to how many bytes that were; 0 at the end
+    /// only. A reader is used by one thread at a time.
     pub read: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -145,9 +145,9 @@ pub unsafe extern "C" fn casehug_clio_intake_set(into: *mut casehug_clio_intake_
 }
 
 /// Hands over what a document is: its length in bytes; its revision, which MUST change whenever the
-/// bytes do and holds no client data (at most 128 bytes: a digest, a version number); its status and
-/// origin by their names in an intake. Everything is copied. Answers 1, or 0 if it cannot be used;
-/// `stat` then counts as failed.
+/// bytes do and holds no client data (at most 128 bytes: a digest, a version number); its status
+/// and origin by their names in an intake. Everything is copied. Answers 1, or 0 if it cannot be
+/// used; `stat` then counts as failed.
 ///
 /// # Safety
 /// `into` is what the callback was given; every text is NULL or `len` readable bytes.
@@ -307,7 +307,8 @@ unsafe impl Sync for Opened {}
 impl Drop for Opened {
     fn drop(&mut self) {
         let closing = Closing { reader: self.reader, table: Arc::clone(&self.table) };
-        // If the pool takes nothing any more, it is closed right here, by the drop of what was not run.
+        // If the pool takes nothing any more, it is closed right here, by the drop of what was not
+        // run.
         self.pool.spawn_blocking(move || drop(closing));
     }
 }
@@ -350,7 +351,8 @@ impl DocumentReader for HostReader {
                 let host = &opened.table.0;
                 let read = host.read.ok_or_else(|| document_unreadable("no_function"))?;
                 let (mut count, capacity) = (0, buffer.len());
-                // SAFETY: the host's function; the buffer has so much room and lives until it returns.
+                // SAFETY: the host's function; the buffer has so much room and lives until it
+                // returns.
                 let answer =
                     unsafe { read(host.context, opened.reader, buffer.as_mut_ptr(), capacity, &raw mut count) };
                 match answer {

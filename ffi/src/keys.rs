@@ -143,7 +143,8 @@ impl KeyProvider for HostKeys {
         Box::pin(self.0.on_pool(failed, move |keys| {
             let unwrap = keys.unwrap.ok_or_else(|| failed("no_function"))?;
             let (key_id, blob, mut key) = (Owned::new(&wrapped.key_id), &wrapped.blob, DataKey([0; KEY]));
-            // SAFETY: the host's function; everything lives until it returns, and `key` has 32 bytes.
+            // SAFETY: the host's function; everything lives until it returns, and `key` has 32
+            // bytes.
             let answer = unsafe {
                 let (id, into) = (key_id.view(), key.0.as_mut_ptr());
                 unwrap(keys.context, id, blob.as_ptr(), blob.len(), associated.view(), into)

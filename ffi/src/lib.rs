@@ -1,14 +1,19 @@
-//! The C ABI of the SDK. The conventions that a C programmer needs are in `README.md` beside this folder, and in the header's comments.
+//! The C ABI of the SDK. The conventions that a C programmer needs are in `README.md` beside this
+//! folder, and in the header's comments.
 //!
-//! **Problem.** Behind a C boundary nothing is checked for us: pointers may be null, dangling or freed, text may not be UTF-8, callbacks may
-//! fail, block, answer nonsense or call back. And what happens in here must never unwind out.
+//! **Problem.** Behind a C boundary nothing is checked for us: pointers may be null, dangling or
+//! freed, text may not be UTF-8, callbacks may fail, block, answer nonsense or call back. And what
+//! happens in here must never unwind out.
 //!
-//! **Model.** A handle is a number in a table, dressed as a pointer: it is never followed, so a stale one is an error and not a crash (`handle.rs`).
-//! Every entry goes through `entry.rs`, which catches panics and turns failures into a status and a JSON text. `call.rs` runs every operation of core by its
-//! name; the typed functions of the header are written by `cargo xtask faces`. The
-//! host's store is called on a bounded pool of our own runtime, never on a thread that polls, with copies of everything (`store.rs`).
+//! **Model.** A handle is a number in a table, dressed as a pointer: it is never followed, so a
+//! stale one is an error and not a crash (`handle.rs`). Every entry goes through `entry.rs`, which
+//! catches panics and turns failures into a status and a JSON text. `call.rs` runs every operation
+//! of core by its name; the typed functions of the header are written by `cargo xtask faces`. The
+//! host's store is called on a bounded pool of our own runtime, never on a thread that polls, with
+//! copies of everything (`store.rs`).
 //!
-//! **Success is never 0.** A foreign callback that dies halfway answers 0 in several languages; a store whose failed commit counted as done would lose links.
+//! **Success is never 0.** A foreign callback that dies halfway answers 0 in several languages; a
+//! store whose failed commit counted as done would lose links.
 #![allow(non_camel_case_types, reason = "C names")]
 
 mod call;

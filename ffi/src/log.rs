@@ -1,7 +1,8 @@
 //! The log callback of one handle.
 //!
-//! Lines go through a bounded queue to a thread that does nothing but call the host: a callback that blocks holds up no sync. The thread ends, and is waited for,
-//! when the handle is closed, so that the host may then free what the callback uses.
+//! Lines go through a bounded queue to a thread that does nothing but call the host: a callback
+//! that blocks holds up no sync. The thread ends, and is waited for, when the handle is closed, so
+//! that the host may then free what the callback uses.
 
 use core::ffi::{c_char, c_void};
 use std::ffi::CString;
@@ -34,7 +35,8 @@ struct Host {
     context: *mut c_void,
 }
 
-// SAFETY: the header says that the function is called on a thread of the SDK, and the pointer is only passed on.
+// SAFETY: the header says that the function is called on a thread of the SDK, and the pointer is
+// only passed on.
 unsafe impl Send for Host {}
 
 /// Drop ends it: what was told before is still delivered.

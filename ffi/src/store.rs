@@ -1,8 +1,9 @@
 //! A store in the host's language, behind three functions.
 //!
-//! Each call is copied, handed to the blocking pool of our runtime (at most [`POOL`] threads), and its answer copied back before
-//! anything is believed. A function that blocks for a minute delays its own caller and nobody else. What is not exactly one of the documented
-//! answers is an error, and an error means *unknown* (see the store port): core reads again.
+//! Each call is copied, handed to the blocking pool of our runtime (at most [`POOL`] threads), and
+//! its answer copied back before anything is believed. A function that blocks for a minute delays
+//! its own caller and nobody else. What is not exactly one of the documented answers is an error,
+//! and an error means *unknown* (see the store port): core reads again.
 
 use core::ffi::{c_char, c_void};
 
@@ -18,10 +19,13 @@ use crate::text::{Owned, casehug_clio_str};
 const CONFLICT: i32 = 2;
 const NEVER_DUE: i64 = -1;
 
-/// A store written in the host's language. Every function is called on threads of the SDK, several at once.
+/// A store written in the host's language. Every function is called on threads of the SDK, several
+/// at once.
 ///
-/// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for `commit`, 2 for a conflict: an expectation did not
-/// hold and nothing was written. **Anything else, 0 included, means that it is unknown what happened**, and the SDK reads again. No exception may leave a function.
+/// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for
+/// `commit`, 2 for a conflict: an expectation did not hold and nothing was written. **Anything
+/// else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
+/// exception may leave a function.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct casehug_clio_store {
@@ -47,7 +51,8 @@ pub struct casehug_clio_store {
             into: *mut casehug_clio_records,
         ) -> i32,
     >,
-    /// Does all writes or none, and sets `now_ms` to the store's clock (milliseconds since 1970) at the commit. `count` may be 0.
+    /// Does all writes or none, and sets `now_ms` to the store's clock (milliseconds since 1970) at
+    /// the commit. `count` may be 0.
     pub commit: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -56,7 +61,8 @@ pub struct casehug_clio_store {
             now_ms: *mut i64,
         ) -> i32,
     >,
-    /// May be NULL. Called once, when the SDK will never call the others again: at close, and also when opening failed.
+    /// May be NULL. Called once, when the SDK will never call the others again: at close, and also
+    /// when opening failed.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 
@@ -64,7 +70,8 @@ pub struct casehug_clio_store {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct casehug_clio_scan {
-    /// 1: records of one firm with `from <= id < until`, ordered by the bytes of the id. 2: records that are due on the store's clock, earliest first.
+    /// 1: records of one firm with `from <= id < until`, ordered by the bytes of the id. 2: records
+    /// that are due on the store's clock, earliest first.
     pub kind: i32,
     /// The firm. For kind 2 `data` may be NULL: all firms.
     pub firm: casehug_clio_str,
@@ -112,8 +119,9 @@ pub struct casehug_clio_records {
     wrong: Option<&'static str>,
 }
 
-/// Pushes one record; everything is copied. `firm` with `data` NULL means the firm that was asked for. `due_at_ms`: milliseconds since
-/// 1970, or a negative number for never. Answers 1, or 0 when the record is not usable; the whole answer then counts as failed.
+/// Pushes one record; everything is copied. `firm` with `data` NULL means the firm that was asked
+/// for. `due_at_ms`: milliseconds since 1970, or a negative number for never. Answers 1, or 0 when
+/// the record is not usable; the whole answer then counts as failed.
 ///
 /// # Safety
 /// `into` is what the callback was given, and every text is NULL or `len` readable bytes.
@@ -288,11 +296,13 @@ impl Store for HostStore {
                 let texts: Vec<WriteTexts> = writes.iter().map(WriteTexts::new).collect();
                 let entries: Vec<casehug_clio_write> = texts.iter().map(WriteTexts::view).collect();
                 let mut now = i64::MIN;
-                // SAFETY: the host's function; entries, their texts and `now` live until it returns.
+                // SAFETY: the host's function; entries, their texts and `now` live until it
+                // returns.
                 let answer = unsafe { commit(store.context, entries.as_ptr(), entries.len(), &raw mut now) };
                 match answer {
                     OK if now >= 0 => Ok(Commit::Done { at: Timestamp(now) }),
-                    // Done, or so it says; without its time it cannot be used, and reading again will tell.
+                    // Done, or so it says; without its time it cannot be used, and reading again
+                    // will tell.
                     OK => Err(failed("callback_answer").with("field", "now_ms")),
                     CONFLICT => Ok(Commit::Conflict),
                     answer => Err(failed("callback_failed").with("answer", answer)),

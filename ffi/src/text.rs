@@ -38,7 +38,8 @@ impl Misuse {
     }
 }
 
-/// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not count.
+/// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not
+/// count.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct casehug_clio_str {
@@ -99,7 +100,8 @@ pub(crate) unsafe fn list<'a, T>(data: *const T, count: usize, name: &'static st
 /// # Safety
 /// `out` is NULL or points to a place for a pointer.
 pub(crate) unsafe fn give(out: *mut *mut c_char, text: Option<String>) {
-    // JSON escapes NUL, so only a defect could hold one; C then gets nothing rather than half a text.
+    // JSON escapes NUL, so only a defect could hold one; C then gets nothing rather than half a
+    // text.
     let text = text.and_then(|text| CString::new(text).ok()).map_or(ptr::null_mut(), CString::into_raw);
     if out.is_null() {
         // SAFETY: made by `into_raw` right above, or NULL.

@@ -23,9 +23,11 @@ pub struct casehug_clio_header {
     pub value: casehug_clio_str,
 }
 
-/// Takes in what Clio posted below `webhook_url`: the last segment of the path (`token`), all headers and the raw body, as they came; bytes that are
-/// not UTF-8 are allowed. `out`: `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one durable commit; a worker
-/// applies it. Whatever Clio or somebody else posted, the status of this function is `CASEHUG_CLIO_OK`. `out` may hold the secret of a handshake: never log it.
+/// Takes in what Clio posted below `webhook_url`: the last segment of the path (`token`), all
+/// headers and the raw body, as they came; bytes that are not UTF-8 are allowed. `out`:
+/// `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one
+/// durable commit; a worker applies it. Whatever Clio or somebody else posted, the status of this
+/// function is `CASEHUG_CLIO_OK`. `out` may hold the secret of a handshake: never log it.
 ///
 /// # Safety
 /// Pointers are NULL or valid as the header describes them.

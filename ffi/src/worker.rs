@@ -46,11 +46,13 @@ impl Open {
     }
 }
 
-/// Starts a worker on threads of the SDK: it runs the due syncs of all firms, applies what Clio delivered, and does what is to be done from
-/// time to time. One handle has one worker at most; if it works already, nothing changes. Several handles and processes share the work.
+/// Starts a worker on threads of the SDK: it runs the due syncs of all firms, applies what Clio
+/// delivered, and does what is to be done from time to time. One handle has one worker at most; if
+/// it works already, nothing changes. Several handles and processes share the work.
 ///
 /// # Safety
-/// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open is an error.
+/// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open
+/// is an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn casehug_clio_worker_start(sdk: *mut casehug_clio_sdk, error: *mut *mut c_char) -> i32 {
     let work = || {
@@ -61,8 +63,9 @@ pub unsafe extern "C" fn casehug_clio_worker_start(sdk: *mut casehug_clio_sdk, e
     unsafe { answer(work, ptr::null_mut(), error) }
 }
 
-/// Stops the worker and waits for its steps in progress; what is not done is due at once for other workers. Without a worker nothing happens.
-/// `casehug_clio_close` does this too. `CASEHUG_CLIO_PANIC`: the worker had ended by a defect of the SDK; it can be started again.
+/// Stops the worker and waits for its steps in progress; what is not done is due at once for other
+/// workers. Without a worker nothing happens. `casehug_clio_close` does this too.
+/// `CASEHUG_CLIO_PANIC`: the worker had ended by a defect of the SDK; it can be started again.
 ///
 /// # Safety
 /// As of `casehug_clio_worker_start`.

@@ -1,4 +1,5 @@
-//! Programs in C, compiled by a real compiler, against the library and a simulated Clio; and the store conformance suite on the store written in C.
+//! Programs in C, compiled by a real compiler, against the library and a simulated Clio; and the
+//! store conformance suite on the store written in C.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 use std::io::{BufRead as _, BufReader, Write as _};

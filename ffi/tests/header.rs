@@ -1,4 +1,5 @@
-//! The committed header and code table are what the sources say, and C and C++ compilers take the header.
+//! The committed header and code table are what the sources say, and C and C++ compilers take the
+//! header.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! The static library as it is handed out, in a program that has a SQLite of its own: each runs on its own, whatever the order of linking.
+//! The static library as it is handed out, in a program that has a SQLite of its own: each runs on
+//! its own, whatever the order of linking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 #![cfg(target_os = "linux")]
 
@@ -49,7 +50,8 @@ fn host_sqlite(source: &str, out: &Path) -> PathBuf {
     archive
 }
 
-/// Links the program with these libraries in this order and runs it: the version of the host's SQLite, and of the one that wrote the store.
+/// Links the program with these libraries in this order and runs it: the version of the host's
+/// SQLite, and of the one that wrote the store.
 fn versions(program: &Path, libraries: [&Path; 2], out: &Path) -> (String, u32) {
     run(Command::new("cc")
         .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-I"])

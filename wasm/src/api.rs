@@ -33,7 +33,8 @@ use crate::store::{JsStore, StoreObject};
 /// The shortest wait between two looks of a worker.
 const LEAST_POLL: Duration = Duration::from_millis(10);
 
-/// The error that a panic becomes, made beforehand: afterwards nothing may be asked of the instance.
+/// The error that a panic becomes, made beforehand: afterwards nothing may be asked of the
+/// instance.
 #[wasm_bindgen(js_name = panicError)]
 pub fn panic_error() -> String {
     describe(&Error::new(Code::Panic))
@@ -144,7 +145,8 @@ impl Engine {
         })
     }
 
-    /// Works on the due jobs of all firms until `stopped` settles, and what is in progress has ended.
+    /// Works on the due jobs of all firms until `stopped` settles, and what is in progress has
+    /// ended.
     pub fn work(&self, config: &str, stopped: Promise) -> u32 {
         let (sdk, config) = (Rc::clone(&self.sdk), worker_config(config));
         self.run(async move {

@@ -1,10 +1,12 @@
 //! Tasks, polled by JavaScript.
 //!
-//! A task is a future under a number. Waking it asks the host to call [`poll`] with that number soon; several wakes before that are one. When the
-//! future is done the host is given its result. A panic leaves [`poll`] as a JavaScript exception; what is then in this module is of no use any
+//! A task is a future under a number. Waking it asks the host to call [`poll`] with that number
+//! soon; several wakes before that are one. When the future is done the host is given its result. A
+//! panic leaves [`poll`] as a JavaScript exception; what is then in this module is of no use any
 //! more, and the host drops the whole instance.
 //!
-//! What a task tells goes to the log of whoever started it ([`log`](crate::log)), also when it starts others.
+//! What a task tells goes to the log of whoever started it ([`log`](crate::log)), also when it
+//! starts others.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -71,7 +71,8 @@ pub(crate) fn with<T>(call: impl FnOnce(&Host) -> Result<T, JsValue>) -> Result<
     })
 }
 
-/// Awaits what a function of the host returned: a promise, or a plain value as `node:sqlite` gives. A thrown value comes back as it is.
+/// Awaits what a function of the host returned: a promise, or a plain value as `node:sqlite` gives.
+/// A thrown value comes back as it is.
 pub(crate) async fn settled(returned: Result<JsValue, JsValue>) -> Result<JsValue, JsValue> {
     JsFuture::from(Promise::resolve(&returned?)).await
 }

@@ -50,7 +50,8 @@ impl JsHttp {
     }
 }
 
-/// Tells JavaScript when nobody waits for the answer any more. After the answer that changes nothing.
+/// Tells JavaScript when nobody waits for the answer any more. After the answer that changes
+/// nothing.
 struct Abandon(AbortController);
 
 impl Drop for Abandon {
@@ -124,7 +125,8 @@ fn response(answer: &JsValue, most: u64) -> Result<HttpResponse, HttpFailure> {
     Ok(HttpResponse { status, headers, body: body.to_vec().into() })
 }
 
-/// What was thrown: `HttpFailure` of `js/index.d.ts`. Anything else may have happened after the request was written.
+/// What was thrown: `HttpFailure` of `js/index.d.ts`. Anything else may have happened after the
+/// request was written.
 fn failure(thrown: &JsValue) -> HttpFailure {
     let kind = match text(thrown, "kind").as_deref() {
         Some("connect") => HttpFailureKind::Connect,

@@ -1,5 +1,6 @@
-//! The intake port over a JavaScript object. An intake crosses as the text of its documented format and is parsed by core, which refuses what JavaScript's own
-//! parser would let pass: repeated keys, unknown statuses.
+//! The intake port over a JavaScript object. An intake crosses as the text of its documented format
+//! and is parsed by core, which refuses what JavaScript's own parser would let pass: repeated keys,
+//! unknown statuses.
 
 use core::fmt;
 

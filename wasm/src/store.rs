@@ -1,7 +1,8 @@
 //! The store port over a JavaScript object.
 //!
-//! `get`, `scan` and `commit` may return promises or plain values. An exception, a rejection or an answer of another shape than asked for is an
-//! error, and an error means *unknown* (see the port): core reads again.
+//! `get`, `scan` and `commit` may return promises or plain values. An exception, a rejection or an
+//! answer of another shape than asked for is an error, and an error means *unknown* (see the port):
+//! core reads again.
 
 use core::fmt;
 
@@ -117,7 +118,8 @@ impl Store for JsStore {
             Write::require_distinct_keys(writes)?;
             let answer = settled(self.0.commit(writes.iter().map(write_object).collect())).await.map_err(threw)?;
             match text(&answer, "status").as_deref() {
-                // Done, or so it says; without its time it cannot be used, and reading again will tell.
+                // Done, or so it says; without its time it cannot be used, and reading again will
+                // tell.
                 Some("done") => {
                     let at = integer(&answer, "at").filter(|at| *at >= 0).ok_or_else(|| wrong("at"))?;
                     Ok(Commit::Done { at: Timestamp(at) })

@@ -1,4 +1,5 @@
-//! `bindgen WASM FOLDER`: makes the JavaScript around a compiled module. A program of its own, because only one step needs what it is built from.
+//! `bindgen WASM FOLDER`: makes the JavaScript around a compiled module. A program of its own,
+//! because only one step needs what it is built from.
 #![allow(clippy::print_stderr, reason = "a command's face")]
 
 use std::process::ExitCode;

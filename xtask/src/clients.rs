@@ -1,4 +1,5 @@
-//! `cargo xtask clients`: other people's clients against clio-sim, beside the demo. Outside the gate: it needs PyPI.
+//! `cargo xtask clients`: other people's clients against clio-sim, beside the demo. Outside the
+//! gate: it needs PyPI.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -16,7 +16,8 @@ pub(crate) struct Clio {
 impl Clio {
     pub(crate) fn start() -> Result<Self, String> {
         let clio = Self { program: Program::start("clio-sim", &["--auto-consent", "--exit-with-stdin"])? };
-        // Off peak Clio allows more than 50 calls a minute; the demo should not wait for the next window.
+        // Off peak Clio allows more than 50 calls a minute; the demo should not wait for the next
+        // window.
         clio.post("/__sim/config", &json!({ "rate_limit": 300 }))?;
         Ok(clio)
     }
@@ -47,7 +48,8 @@ impl Clio {
     }
 }
 
-/// A program of this workspace that serves: it prints `{"url": …}` when it listens, and stops when it is dropped.
+/// A program of this workspace that serves: it prints `{"url": …}` when it listens, and stops when
+/// it is dropped.
 pub(crate) struct Program {
     child: Child,
     pub url: String,

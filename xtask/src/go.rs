@@ -1,5 +1,5 @@
-//! The Go module as it is handed out, and its tests: the sources of `bindings/go` beside the header and
-//! the library.
+//! The Go module as it is handed out, and its tests: the sources of `bindings/go` beside the header
+//! and the library.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

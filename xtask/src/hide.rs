@@ -1,15 +1,19 @@
 //! A static library that shows nothing but the functions of its header.
 //!
-//! **The problem.** The archive that cargo makes has 15,000 global symbols, among them all of SQLite's. A host that has a SQLite of its own is linked to ours, or
-//! the SDK to the host's, as the order on the linker's command line will have it, without a word. Hiding them when the host links is too late.
+//! **The problem.** The archive that cargo makes has 15,000 global symbols, among them all of
+//! SQLite's. A host that has a SQLite of its own is linked to ours, or the SDK to the host's, as
+//! the order on the linker's command line will have it, without a word. Hiding them when the host
+//! links is too late.
 //!
-//! **What is done.** All objects become one (`ld -r`), from what the header's functions reach; then every other symbol is made local to it.
+//! **What is done.** All objects become one (`ld -r`), from what the header's functions reach; then
+//! every other symbol is made local to it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-/// Makes `output` from the archive `input` with the functions of `header` as its only global symbols. Needs GNU binutils.
+/// Makes `output` from the archive `input` with the functions of `header` as its only global
+/// symbols. Needs GNU binutils.
 pub fn hide(header: &Path, input: &Path, output: &Path) -> Result<(), String> {
     let header = std::fs::read_to_string(header).map_err(|error| format!("{}: {error}", header.display()))?;
     let wanted = functions(&header);
@@ -28,7 +32,8 @@ pub fn hide(header: &Path, input: &Path, output: &Path) -> Result<(), String> {
         .arg(input)
         .output();
     succeeded("ld", link)?;
-    // std's objects carry LLVM bitcode. Where binutils have LLVM's plugin they look at that, and see no symbols.
+    // std's objects carry LLVM bitcode. Where binutils have LLVM's plugin they look at that, and
+    // see no symbols.
     let mut objcopy = Command::new("objcopy");
     objcopy.args(["--remove-section=.llvmbc", "--remove-section=.llvmcmd", "--strip-debug"]);
     objcopy.args(wanted.iter().map(|name| format!("--keep-global-symbol={name}")));

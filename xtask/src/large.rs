@@ -1,4 +1,5 @@
-//! `cargo xtask large`: a document of a gigabyte through C and through Go, and the memory that it took.
+//! `cargo xtask large`: a document of a gigabyte through C and through Go, and the memory that it
+//! took.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -10,7 +11,8 @@ use crate::{Outcome, root, target};
 const SIZE: &str = "1024";
 const MOST: i64 = 16;
 
-/// Runs both programs against a simulated Clio, with the libraries of `cargo xtask dist c` and `dist go`.
+/// Runs both programs against a simulated Clio, with the libraries of `cargo xtask dist c` and
+/// `dist go`.
 pub(crate) fn large() -> Outcome {
     crate::run("cargo", &["build", "--quiet", "--package", "clio-sim"])?;
     let (c, go, out) = (target().join("dist/c"), target().join("dist/go"), target().join("large"));

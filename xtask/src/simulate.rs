@@ -1,4 +1,5 @@
-//! The deterministic simulation, and the proof that it notices: with each safeguard switched off, it must fail.
+//! The deterministic simulation, and the proof that it notices: with each safeguard switched off,
+//! it must fail.
 
 use std::process::Command;
 
@@ -22,7 +23,8 @@ pub(crate) fn few() -> Outcome {
     simulate(&["--seeds".to_owned(), FEW.to_owned()])
 }
 
-/// Switches off one safeguard after the other, or those whose name contains `only`: the simulation must notice.
+/// Switches off one safeguard after the other, or those whose name contains `only`: the simulation
+/// must notice.
 pub(crate) fn mutate(only: Option<&str>) -> Outcome {
     let folder = target().join("mutate");
     let mut build = command("cargo", &["build", "--quiet", "--profile", "simulate", "--package", "simulation"]);

@@ -1,7 +1,8 @@
 //! What CI runs, and what a developer runs.
 //!
-//! Steps are in lanes, which run beside each other: what waits for time-outs and processes leaves the processors to what computes. A lane's steps share one folder
-//! of cargo's, which one cargo at a time may use. What a step says is shown when it is through, whole.
+//! Steps are in lanes, which run beside each other: what waits for time-outs and processes leaves
+//! the processors to what computes. A lane's steps share one folder of cargo's, which one cargo at
+//! a time may use. What a step says is shown when it is through, whole.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,8 @@ const LANES: &[&[Step]] = &[
     &[("simulate", crate::simulate::few), ("wasm", crate::wasm::check), ("node", crate::node::node)],
 ];
 
-/// Tests that run beside each other, however few processors there are: most of those that take long wait.
+/// Tests that run beside each other, however few processors there are: most of those that take long
+/// wait.
 const THREADS: usize = 8;
 
 /// Runs one step, or all.

@@ -25,7 +25,8 @@ pub(crate) fn check() -> Outcome {
     Ok(())
 }
 
-/// Compiles the module, with the functions of tests if asked for, and makes the JavaScript around it. Gives their folder.
+/// Compiles the module, with the functions of tests if asked for, and makes the JavaScript around
+/// it. Gives their folder.
 pub(crate) fn bindings(testing: bool) -> Result<PathBuf, String> {
     let mut args = vec!["build", "--quiet", "--profile", "wasm", "--package", "casehug-clio-wasm"];
     if testing {
@@ -46,7 +47,8 @@ fn rustup_has_target() -> bool {
     *ADDED.get_or_init(|| run("rustup", &["target", "add", TARGET]).is_ok())
 }
 
-/// Runs cargo for the target: rustup's where it can be had, else Debian's compiler with the standard library from source. Gives the folder of what it made.
+/// Runs cargo for the target: rustup's where it can be had, else Debian's compiler with the
+/// standard library from source. Gives the folder of what it made.
 fn cargo(args: &[&str]) -> Result<PathBuf, String> {
     if rustup_has_target() {
         let mut all = args.to_vec();

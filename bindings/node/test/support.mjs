@@ -1,4 +1,5 @@
 // What the tests share: the package under test, the programs it meets, and a host.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,4 +68,14 @@ export async function connect(opened) {
   const { authorize_url: page } = await opened.firm(admin).connection.begin('http://127.0.0.1:9/callback');
   const answer = await fetch(page, { redirect: 'manual' });
   return opened.firm(admin).connection.finish(new URL(answer.headers.get('location')).search.slice(1));
+}
+
+/** Asks until the answer is good. */
+export async function until(ask, good) {
+  for (let turn = 0; turn < 300; turn += 1) {
+    const answer = await ask();
+    if (good(answer)) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return assert.fail('it was waited for in vain');
 }

@@ -7,19 +7,9 @@ import test from 'node:test';
 import express from 'express';
 import fastify from 'fastify';
 
-import { admin, clio, connect, holds, open, root, sdk, simulate } from './support.mjs';
+import { admin, clio, connect, holds, open, root, sdk, simulate, until } from './support.mjs';
 
 const examples = join(root, 'examples/intake');
-
-/** Asks until the answer is good. */
-async function until(ask, good) {
-  for (let turn = 0; turn < 300; turn += 1) {
-    const answer = await ask();
-    if (good(answer)) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return assert.fail('it was waited for in vain');
-}
 
 /** Each listens on a free port, and hands what comes to the SDK that is opened later. */
 const SERVERS = {

@@ -4,20 +4,10 @@ import { join } from 'node:path';
 import test from 'node:test';
 
 import { FileStore } from './file-store.mjs';
-import { admin, clio, connect, folder, holds, open, root, simulate } from './support.mjs';
+import { admin, clio, connect, folder, holds, open, root, simulate, until } from './support.mjs';
 
 const examples = join(root, 'examples/intake');
 const store = (t) => new FileStore(join(folder(t), 'store.jsonl'));
-
-/** Asks until the answer is good. */
-async function until(ask, good) {
-  for (let turn = 0; turn < 300; turn += 1) {
-    const answer = await ask();
-    if (good(answer)) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return assert.fail('it was waited for in vain');
-}
 
 test('a worker syncs what CaseHug triggers, until it is stopped', async (t) => {
   const url = await clio(t);

@@ -169,10 +169,10 @@ impl Sdk {
     }
 
     /// The same SDK once more, whose calls can be cancelled alone: after [`stop`](Self::stop) on a
-    /// part its calls end at their next safe point with [`Code::Cancelled`], leave no lease, and what
-    /// they had begun is due at once for workers; further calls on it are refused the same way. What
-    /// waits ends at once; a request to Clio in progress is waited for, since dropping it would leave a
-    /// doubt. `next_events` gives what it has. Dropping a part ends nothing.
+    /// part its calls end at their next safe point with [`Code::Cancelled`], leave no lease, and
+    /// what they had begun is due at once for workers; further calls on it are refused the same
+    /// way. What waits ends at once; a request to Clio in progress is waited for, since dropping it
+    /// would leave a doubt. `next_events` gives what it has. Dropping a part ends nothing.
     #[must_use]
     pub fn part(&self) -> Self {
         Self {

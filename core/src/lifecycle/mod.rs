@@ -1,6 +1,7 @@
 //! The life of a firm's connection: connecting, disconnecting, and what either leaves behind. The
 //! only place that may touch all of the features.
 
+mod account;
 pub(crate) mod attempt;
 pub(crate) mod callback;
 pub(crate) mod connect;

@@ -2,10 +2,10 @@
 //! in Clio.
 //!
 //! A case type leads where, in this order, the firm mapped it; the firm mapped what stands before a
-//! dash in it; its default is; the default of what stands before that dash is. A default has what is
-//! one of CaseHug's eight practice areas (`family_law`), or a common case type of the table below.
-//! CaseHug's area then becomes one of the firm's areas in Clio: by name ignoring case, else by
-//! Clio's `category`, the lowest id of several. That is found once, when the list is loaded, and
+//! dash in it; its default is; the default of what stands before that dash is. A default has what
+//! is one of CaseHug's eight practice areas (`family_law`), or a common case type of the table
+//! below. CaseHug's area then becomes one of the firm's areas in Clio: by name ignoring case, else
+//! by Clio's `category`, the lowest id of several. That is found once, when the list is loaded, and
 //! kept by id. Names are the firm's own and change; categories are Clio's fixed words (Clio:
 //! Practice Areas).
 

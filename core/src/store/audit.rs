@@ -234,8 +234,8 @@ pub(crate) struct Head {
 /// What this process knows of the chains' heads: what it committed last.
 ///
 /// The commit expects the version that it builds on, so a memory that is too old costs a conflict,
-/// after which the head is read. Where several processes write into one chain, it is read at once for
-/// a while.
+/// after which the head is read. Where several processes write into one chain, it is read at once
+/// for a while.
 #[derive(Debug, Default)]
 pub(crate) struct Heads(Mutex<HashMap<FirmId, Known>>);
 

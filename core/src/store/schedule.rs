@@ -2,8 +2,8 @@
 //!
 //! A maintenance task is one record, due when it is to be done. Who finds it moves its due time
 //! behind a lease, does it, and writes when it is due next. A crash in between repeats it, so each
-//! may be done twice. [`schedule_now`] makes one due at once, in the commit of what made it necessary;
-//! woken while it is being done, it is done again.
+//! may be done twice. [`schedule_now`] makes one due at once, in the commit of what made it
+//! necessary; woken while it is being done, it is done again.
 
 use core::time::Duration;
 

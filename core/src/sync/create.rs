@@ -159,8 +159,8 @@ impl Driver<'_> {
         })
     }
 
-    /// Commits that a request may have been executed, and why nobody knows. `over`: from now on it is
-    /// not executed any more.
+    /// Commits that a request may have been executed, and why nobody knows. `over`: from now on it
+    /// is not executed any more.
     async fn leave_in_doubt(
         &mut self,
         key: &Key,

@@ -1,6 +1,8 @@
-//! An agent: a process in some language that has the SDK open and does what it is told, a line at a time.
+//! An agent: a process in some language that has the SDK open and does what it is told, a line at a
+//! time.
 //!
-//! The fields of a line are separated by tabs. `README.md` describes the lines and the environment that it is started with.
+//! The fields of a line are separated by tabs. `README.md` describes the lines and the environment
+//! that it is started with.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

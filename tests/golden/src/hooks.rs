@@ -1,4 +1,5 @@
-//! The HTTP server of a host: what is posted to it goes to the agent, raw, and what the agent answers goes back.
+//! The HTTP server of a host: what is posted to it goes to the agent, raw, and what the agent
+//! answers goes back.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +20,8 @@ pub(crate) fn serve(agent: &Shared) -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Some(agent) = agent.upgrade() else { return };
-            // One at a time: the agent is one, too. A broken connection is the sender's trouble, who sends again.
+            // One at a time: the agent is one, too. A broken connection is the sender's trouble,
+            // who sends again.
             let _ = stream.and_then(|stream| one(stream, &agent));
         }
     });

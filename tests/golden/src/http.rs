@@ -1,4 +1,5 @@
-//! As much of HTTP as a browser at the consent page, and the door to clio-sim's control endpoints, need.
+//! As much of HTTP as a browser at the consent page, and the door to clio-sim's control endpoints,
+//! need.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -25,7 +26,8 @@ pub(crate) fn json(method: &str, url: &str, body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{url}: {error}: {body}"))
 }
 
-/// Opens a page as a person's browser would who allows access: gives the query that it comes back with.
+/// Opens a page as a person's browser would who allows access: gives the query that it comes back
+/// with.
 #[must_use]
 pub fn consent(authorize_url: &str) -> String {
     let answer = send("GET", authorize_url, "");

@@ -1,4 +1,5 @@
-//! `golden [--only NAME] AGENT [ARGUMENT…]`: plays the scenarios through an agent, and says how each ended.
+//! `golden [--only NAME] AGENT [ARGUMENT…]`: plays the scenarios through an agent, and says how
+//! each ended.
 #![allow(clippy::print_stdout, reason = "a command's face")]
 
 use std::process::ExitCode;

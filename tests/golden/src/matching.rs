@@ -1,10 +1,12 @@
-//! Whether an answer is what a scenario expects, and the names that a scenario gives to what it cannot know beforehand.
+//! Whether an answer is what a scenario expects, and the names that a scenario gives to what it
+//! cannot know beforehand.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// Named values: `<run>` takes what stands in its place the first time, and stands for it from then on.
+/// Named values: `<run>` takes what stands in its place the first time, and stands for it from then
+/// on.
 #[derive(Debug, Default)]
 pub(crate) struct Names(BTreeMap<String, Value>);
 
@@ -35,8 +37,9 @@ impl Names {
 
     /// Compares, and learns names. The error says where they differ.
     ///
-    /// Objects may have more fields than expected, lists may not be longer. `<any>` is anything but null, `<absent>` nothing or
-    /// null; `{"$has": [..]}` is a list with at least these items, in any order; `{"$count": n}` a list of so many.
+    /// Objects may have more fields than expected, lists may not be longer. `<any>` is anything but
+    /// null, `<absent>` nothing or null; `{"$has": [..]}` is a list with at least these items, in
+    /// any order; `{"$count": n}` a list of so many.
     pub(crate) fn compare(&mut self, expected: &Value, got: &Value) -> Result<(), String> {
         let mut learnt = Self(self.0.clone());
         learnt.at("", expected, got)?;

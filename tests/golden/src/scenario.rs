@@ -1,4 +1,5 @@
-//! What stands in a scenario's file. Unknown keys are refused: a misspelt expectation would never fail.
+//! What stands in a scenario's file. Unknown keys are refused: a misspelt expectation would never
+//! fail.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

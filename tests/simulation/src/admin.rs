@@ -1,4 +1,5 @@
-//! What admins do about the connection: connect, disconnect, come back; and what must hold of a firm that is disconnected.
+//! What admins do about the connection: connect, disconnect, come back; and what must hold of a
+//! firm that is disconnected.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -37,7 +38,8 @@ struct Known {
     ended: Option<(Duration, Duration)>,
     /// When an admin last came back from Clio's consent page.
     returned: Option<Duration>,
-    /// Grows whenever an admin decides otherwise: nobody goes on with what an earlier decision asked for.
+    /// Grows whenever an admin decides otherwise: nobody goes on with what an earlier decision
+    /// asked for.
     decisions: u64,
     /// The access token that a code was last exchanged for.
     exchanged: Option<String>,
@@ -71,14 +73,16 @@ impl Ties {
         known.heard.extend(token);
     }
 
-    /// Whether the firm has been told at this time that it is disconnected, and nobody has begun to connect since that was asked for.
+    /// Whether the firm has been told at this time that it is disconnected, and nobody has begun to
+    /// connect since that was asked for.
     #[must_use]
     pub fn are_cut(&self, now: Duration) -> bool {
         let known = lock(&self.0);
         known.ended.is_some_and(|(called, answered)| answered < now && known.returned.is_none_or(|at| at < called))
     }
 
-    /// After a restore nobody knows any more what was decided, nor what was granted since the backup.
+    /// After a restore nobody knows any more what was decided, nor what was granted since the
+    /// backup.
     pub fn forget(&self) {
         let mut known = lock(&self.0);
         (known.ended, known.decisions) = (None, known.decisions + 1);
@@ -172,7 +176,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// An admin comes back from Clio, whatever goes wrong meanwhile, until it works or another admin decides otherwise.
+    /// An admin comes back from Clio, whatever goes wrong meanwhile, until it works or another
+    /// admin decides otherwise.
     pub(crate) fn reconnect(&self) -> Result<(), String> {
         self.nothing_is_left_unless_it_says_so()?;
         let (host, admin, asking) = (self.host()?, self.admin()?, Arc::clone(&self.asking));
@@ -227,7 +232,8 @@ impl Simulation {
         body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default()
     }
 
-    /// Once a firm is disconnected, Clio honours none of its tokens and delivers nothing to us, unless the connection's record says otherwise.
+    /// Once a firm is disconnected, Clio honours none of its tokens and delivers nothing to us,
+    /// unless the connection's record says otherwise.
     pub(crate) fn nothing_is_left_unless_it_says_so(&self) -> Result<(), String> {
         let record = self.connection_record();
         if record["state"] != "disconnected" {
@@ -244,7 +250,8 @@ impl Simulation {
         let id = record["id"].as_str().unwrap_or_default();
         // None: nobody heard that it had been connected, and so nobody knows which grant it is.
         let Some(place) = known.grants.iter().position(|grant| grant.connection == id) else { return Ok(()) };
-        // Those that it replaced as well, back to one of which the audit log says that it could not be given back.
+        // Those that it replaced as well, back to one of which the audit log says that it could not
+        // be given back.
         let told = self.told_unrevoked();
         let known_ones = known.grants[..place].iter().rev();
         let replaced = known_ones.take_while(|grant| !told.contains(&grant.connection)).count();
@@ -258,7 +265,8 @@ impl Simulation {
         if let Some(url) = ours.next() {
             return Err(format!("disconnected, and this subscription is left: {url}"));
         }
-        // Of a refresh token whose replacement was lost on its way nobody can give back what it became.
+        // Of a refresh token whose replacement was lost on its way nobody can give back what it
+        // became.
         if self.scenario.rotation == Rotation::AtOnce {
             return Ok(());
         }
@@ -272,7 +280,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// The firm disconnects in the end. Of every grant that somebody heard of nothing is left, whatever became of its attempt.
+    /// The firm disconnects in the end. Of every grant that somebody heard of nothing is left,
+    /// whatever became of its attempt.
     pub(crate) fn nothing_is_left_after_a_disconnect(&self) -> Result<(), String> {
         let connected = |event: &Event| matches!(event, Event::Reconnect);
         let simple = self.scenario.rotation != Rotation::AtOnce && !self.scenario.refresh_outlives;

@@ -1,4 +1,5 @@
-//! A firm with a backlog: how well its request budget is used, and how long a person waits meanwhile.
+//! A firm with a backlog: how well its request budget is used, and how long a person waits
+//! meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,8 @@ fn matter(id: String, client: usize, documents: usize) -> Matter {
     Matter { id, client, documents: (0..documents).map(document).collect(), edits: 0 }
 }
 
-/// `matters` matters of as many new clients with three documents each are to be synced; some time later there is one more, which somebody waits for.
+/// `matters` matters of as many new clients with three documents each are to be synced; some time
+/// later there is one more, which somebody waits for.
 ///
 /// # Errors
 /// What does not hold.

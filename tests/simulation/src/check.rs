@@ -20,7 +20,8 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     let is = |holds: bool, what: &dyn Fn() -> String| if holds { Ok(()) } else { Err(what()) };
     is(state["deletions"] == 0, &|| format!("{} deletions", state["deletions"]))?;
 
-    // One contact per person whom CaseHug can tell apart: by email, else by client; by client, if the firm wants them told apart by name.
+    // One contact per person whom CaseHug can tell apart: by email, else by client; by client, if
+    // the firm wants them told apart by name.
     let by_name = scenario.on_name_mismatch != OnNameMismatch::Link;
     let mut people: BTreeMap<String, usize> = BTreeMap::new();
     for matter in &scenario.matters {
@@ -92,7 +93,8 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     is(documents.is_empty(), &|| format!("documents that nobody asked for: {documents:?}"))
 }
 
-/// Each link of ours has one audit entry that says how it came about, and no second record is told. Not to be asked after a restore, which takes entries away.
+/// Each link of ours has one audit entry that says how it came about, and no second record is told.
+/// Not to be asked after a restore, which takes entries away.
 ///
 /// # Errors
 /// What the log lacks or has twice.
@@ -124,7 +126,8 @@ pub fn audit_tells_of_every_link_once(records: &[(Key, String)]) -> Result<(), S
     Ok(())
 }
 
-/// The sync log says of every run how it ended, whatever became of its process: only the run of a claim has no end yet.
+/// The sync log says of every run how it ended, whatever became of its process: only the run of a
+/// claim has no end yet.
 ///
 /// # Errors
 /// A run that never ends.

@@ -90,7 +90,8 @@ impl Simulation {
             match self
                 .wait(async move { host.firm(&admin).reviews().resolve(review.step, &review.id, decision).await })?
             {
-                // It answered itself, or is just being looked up again: asked again, if it still is a question.
+                // It answered itself, or is just being looked up again: asked again, if it still is
+                // a question.
                 Err(error) if !matches!(error.code(), Code::StoreConflict | Code::RecordUnknown) => {
                     return Err(format!("{error:?}"));
                 }
@@ -100,7 +101,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// An admin looks after the connection, and wants done what was asked for while there was none. Gives what is still to come.
+    /// An admin looks after the connection, and wants done what was asked for while there was none.
+    /// Gives what is still to come.
     fn reconnect_if_needed(&self) -> Result<Vec<String>, String> {
         if Arc::strong_count(&self.asking) > 1 {
             return Ok(vec![String::from("somebody waits to be heard")]);
@@ -116,11 +118,13 @@ impl Simulation {
                 self.connect()?;
             }
             Some(ConnectionState::ReconnectRequired) => {
-                // Clio replaced a refresh token and nobody heard of it; or the database is of a time before a disconnect.
+                // Clio replaced a refresh token and nobody heard of it; or the database is of a
+                // time before a disconnect.
                 let revoked = self.restored && self.scenario.has(|event| matches!(event, Event::Disconnect));
                 let replaced = match self.scenario.rotation {
                     Rotation::AtOnce => true,
-                    // Nobody uses an access token that is not in the database; but the database may be an older one.
+                    // Nobody uses an access token that is not in the database; but the database may
+                    // be an older one.
                     Rotation::OnUse => self.restored,
                     Rotation::Never => false,
                 };

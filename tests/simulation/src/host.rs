@@ -1,4 +1,5 @@
-//! The rest of what a host provides, with what can happen to it: CaseHug's data is out of reach for a moment, and so is the key service.
+//! The rest of what a host provides, with what can happen to it: CaseHug's data is out of reach for
+//! a moment, and so is the key service.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,14 +1,18 @@
-//! The deterministic simulation: engine, queue and worker over real ports of this workspace's core, a model of Clio, virtual time, one seed.
+//! The deterministic simulation: engine, queue and worker over real ports of this workspace's core,
+//! a model of Clio, virtual time, one seed.
 //!
-//! **Problem.** A duplicate needs a lost answer *and* a crash *and* an index that lags, in one order of a million. Real tests meet that order once a year;
-//! this one draws a few thousand orders a second, and a seed that failed fails again.
+//! **Problem.** A duplicate needs a lost answer *and* a crash *and* an index that lags, in one
+//! order of a million. Real tests meet that order once a year; this one draws a few thousand orders
+//! a second, and a seed that failed fails again.
 //!
-//! **Life of a seed.** [`Scenario`](scenario::Scenario) draws who and what and when. For ten virtual minutes, [requests](net), [commits](store), processes and clocks
-//! fail as drawn. Then everything heals, and within a day everything approved must have arrived, once ([`check`]); the audit chain verifies; no record ever
-//! held a client's text.
+//! **Life of a seed.** [`Scenario`](scenario::Scenario) draws who and what and when. For ten
+//! virtual minutes, [requests](net), [commits](store), processes and clocks fail as drawn. Then
+//! everything heals, and within a day everything approved must have arrived, once ([`check`]); the
+//! audit chain verifies; no record ever held a client's text.
 //!
-//! What is promised beyond that, and so never drawn: Clio executes a request within `late_execution_window` of our giving up on it and lists what it created within `index_delay`, and the store keeps what
-//! it acknowledged.
+//! What is promised beyond that, and so never drawn: Clio executes a request within
+//! `late_execution_window` of our giving up on it and lists what it created within `index_delay`,
+//! and the store keeps what it acknowledged.
 #![allow(missing_docs, reason = "read by its own tests only; names say it")]
 
 pub mod admin;
@@ -428,8 +432,8 @@ impl Simulation {
         self.world.crash(node);
     }
 
-    /// The operator's way: stop everything, restore, say since when, start, trigger what was approved. Workers that only stand still meanwhile go on with what they
-    /// knew.
+    /// The operator's way: stop everything, restore, say since when, start, trigger what was
+    /// approved. Workers that only stand still meanwhile go on with what they knew.
     fn restore(&mut self, dies: bool) -> Result<(), String> {
         let Some((at, backup)) = self.backup.clone() else { return Ok(()) };
         let nodes = 0..self.scenario.nodes;

@@ -1,4 +1,5 @@
-//! A firm over weeks: what becomes of its webhook subscription, and what the host knows meanwhile. Nothing fails but what is asked for.
+//! A firm over weeks: what becomes of its webhook subscription, and what the host knows meanwhile.
+//! Nothing fails but what is asked for.
 
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ impl std::fmt::Debug for Firm {
 }
 
 impl Firm {
-    /// Connected and synced. `handshake_delay_ms`: how long Clio takes before it sends the handshake.
+    /// Connected and synced. `handshake_delay_ms`: how long Clio takes before it sends the
+    /// handshake.
     ///
     /// # Errors
     /// What does not hold.

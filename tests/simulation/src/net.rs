@@ -1,7 +1,7 @@
 //! HTTP to the model of Clio, with everything that can happen on the way.
 //!
-//! A request that was sent is a task of nobody's node: it is executed even if its sender dies. Faults are drawn per request; none is drawn once
-//! [`Faults::heal`] was called.
+//! A request that was sent is a task of nobody's node: it is executed even if its sender dies.
+//! Faults are drawn per request; none is drawn once [`Faults::heal`] was called.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +46,8 @@ pub struct Faults {
     pub rate: f64,
     /// Nobody but a session refreshes, under leases as long as they are meant to be.
     pub only_sessions_refresh: bool,
-    /// No request is late, one process makes them all, and nobody takes away what is known of the window: Clio never has to refuse a call for being too many.
+    /// No request is late, one process makes them all, and nobody takes away what is known of the
+    /// window: Clio never has to refuse a call for being too many.
     pub careful: bool,
 }
 
@@ -264,7 +265,8 @@ impl Network {
             }
             _ => None,
         };
-        // The process stands still between its intent and its request; somebody else may take over meanwhile.
+        // The process stands still between its intent and its request; somebody else may take over
+        // meanwhile.
         if self.faults.happens_rarely(&self.world) {
             self.world.pause(self.node, self.world.between(ms, Duration::from_secs(400)));
         }

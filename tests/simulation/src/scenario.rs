@@ -91,7 +91,8 @@ pub enum Event {
         matter: usize,
         document: usize,
     },
-    /// Somebody corrects the client's first name and the matter's title; and the last name, and the email, if nobody else has it.
+    /// Somebody corrects the client's first name and the matter's title; and the last name, and the
+    /// email, if nobody else has it.
     Edit {
         matter: usize,
         last_name: bool,
@@ -101,7 +102,8 @@ pub enum Event {
     Backfill,
     /// The database is copied.
     Backup,
-    /// Everything dies, or all workers stand still; the copy becomes the database, and the operator says so.
+    /// Everything dies, or all workers stand still; the copy becomes the database, and the operator
+    /// says so.
     Restore {
         dies: bool,
     },
@@ -155,7 +157,8 @@ pub struct Scenario {
     pub fault_rate: f64,
     /// Whether the firm has the first client's contact in Clio already.
     pub known: bool,
-    /// Whether that address is two people's there: the contact with the lower id is somebody else's, the other one has the client's name.
+    /// Whether that address is two people's there: the contact with the lower id is somebody
+    /// else's, the other one has the client's name.
     pub namesake: bool,
     /// What the firm wants if nobody of a client's email has the client's name.
     pub on_name_mismatch: OnNameMismatch,
@@ -167,11 +170,13 @@ pub struct Scenario {
     pub rotation: Rotation,
     /// So long a token answer takes at most.
     pub slow_tokens: Duration,
-    /// Whether processes stand still between Clio's answer to a refresh and its save, often beyond their lease.
+    /// Whether processes stand still between Clio's answer to a refresh and its save, often beyond
+    /// their lease.
     pub late_saves: bool,
     /// Whether a dead access token is refused with an empty page.
     pub empty_401: bool,
-    /// Whether a refresh token works on when its access token was deauthorized. Not if they are replaced: who then dies between refresh and commit cannot know of the new one.
+    /// Whether a refresh token works on when its access token was deauthorized. Not if they are
+    /// replaced: who then dies between refresh and commit cannot know of the new one.
     pub refresh_outlives: bool,
     pub events: Vec<(Duration, Event)>,
 }
@@ -292,7 +297,8 @@ impl Scenario {
         if world.chance(0.2) {
             events.push((at(TROUBLE), Event::Revoke));
         }
-        // Whoever refreshes stands still, and beyond the end of its lease another process needs a token.
+        // Whoever refreshes stands still, and beyond the end of its lease another process needs a
+        // token.
         if self.late_saves {
             let (revoked, calls) = (at(TROUBLE / 2), self.nodes + 1);
             events.push((revoked, Event::Revoke));

@@ -1,4 +1,5 @@
-//! The store port with everything that can happen on the way to a database: time, failures, and commits of which nobody knows.
+//! The store port with everything that can happen on the way to a database: time, failures, and
+//! commits of which nobody knows.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -124,7 +125,8 @@ impl Remote {
         self.world.sleep(self.world.between(Duration::ZERO, 8 * ms)).await;
     }
 
-    /// The fence, seen from outside: what a run writes, only the holder of its matter's claim may write.
+    /// The fence, seen from outside: what a run writes, only the holder of its matter's claim may
+    /// write.
     fn writes_without_claim(&self, writes: &[Write]) -> Option<String> {
         let mut holder = lock(&self.holder);
         let mut claimed = None;

@@ -1,7 +1,9 @@
-//! Virtual time, and an executor that does nothing by itself: which task goes on, and when, is a function of the seed.
+//! Virtual time, and an executor that does nothing by itself: which task goes on, and when, is a
+//! function of the seed.
 //!
-//! **Model.** Tasks belong to nodes. A node may be crashed (its tasks are dropped where they stand) or paused (they are not polled until its time has
-//! come; what they sent goes on). When no task can go on, the clock moves to the next timer.
+//! **Model.** Tasks belong to nodes. A node may be crashed (its tasks are dropped where they stand)
+//! or paused (they are not polled until its time has come; what they sent goes on). When no task
+//! can go on, the clock moves to the next timer.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -226,7 +228,8 @@ impl World {
         lock(&self.state).dying = None;
     }
 
-    /// Polls no task of the node until this much later, or until then if it stands still for longer already.
+    /// Polls no task of the node until this much later, or until then if it stands still for longer
+    /// already.
     pub fn pause(&self, node: Node, length: Duration) {
         let mut state = lock(&self.state);
         let (now, until) = (state.now, state.now + length);
@@ -244,7 +247,8 @@ impl World {
         state.now.saturating_sub(state.stood.get(&node).copied().unwrap_or_default())
     }
 
-    /// What somebody asks for. `None`: they leave, sooner or later, and do not hear what becomes of it.
+    /// What somebody asks for. `None`: they leave, sooner or later, and do not hear what becomes of
+    /// it.
     pub async fn asked<T>(&self, work: impl Future<Output = T>, leaves: bool) -> Option<T> {
         if !leaves {
             return Some(work.await);
@@ -267,7 +271,8 @@ impl World {
         Sleep { world: self.clone(), until: self.now().saturating_add(length), timer: None }
     }
 
-    /// Completes at the first look that finds something. A look that finds nothing would change nothing, so nobody is woken for it: most of a seed's time is spent idle.
+    /// Completes at the first look that finds something. A look that finds nothing would change
+    /// nothing, so nobody is woken for it: most of a seed's time is spent idle.
     #[must_use]
     pub fn look(&self, looking: Looking) -> Look {
         Look { world: self.clone(), looking, timer: None }
@@ -347,7 +352,8 @@ impl World {
 }
 
 impl State {
-    /// Whoever looks now is woken if there is something. Else they look next when there may be: until somebody is woken, nothing comes up.
+    /// Whoever looks now is woken if there is something. Else they look next when there may be:
+    /// until somebody is woken, nothing comes up.
     fn look(&mut self, number: u64, end: Duration) -> Option<Waker> {
         let now = self.now;
         let (waker, looking) = self.lookers.remove(&(now, number))?;
@@ -480,7 +486,8 @@ impl NodeRuntime {
         Self { world: world.clone(), node, ahead_ms: Arc::default(), looking: None }
     }
 
-    /// The same node, with something to look for whenever it sleeps for exactly as long as it waits between two looks.
+    /// The same node, with something to look for whenever it sleeps for exactly as long as it waits
+    /// between two looks.
     #[must_use]
     pub fn looking(&self, looking: Looking) -> Self {
         Self { looking: Some(looking), ..self.clone() }

@@ -27,7 +27,8 @@ fn a_backlog_uses_the_whole_budget_provokes_no_refusal_and_lets_people_pass() {
         assert!(backlog.windows.iter().all(|window| window.refused == 0), "no 429: {:?}", backlog.windows);
         longest = longest.max(backlog.waited);
     }
-    // Eight calls of up to half a second; in the window's last ten seconds nothing is kept for anyone, and the person waits for the next.
+    // Eight calls of up to half a second; in the window's last ten seconds nothing is kept for
+    // anyone, and the person waits for the next.
     assert!(longest < Duration::from_secs(15), "{longest:?}");
 }
 
@@ -40,7 +41,8 @@ fn what_is_approved_passes_a_backfill() {
             backlog.waited.as_secs_f64(),
             backlog.took.as_secs()
         );
-        // As for a person: eight calls of up to half a second, and at worst the end of the window before.
+        // As for a person: eight calls of up to half a second, and at worst the end of the window
+        // before.
         assert!(backlog.waited < Duration::from_secs(15), "{:?}", backlog.waited);
     }
 }

@@ -21,7 +21,8 @@ fn a_subscription_is_renewed_long_before_its_end_and_goes_on_to_deliver() {
     firm.set_status("closed");
     firm.pass(HOUR / 2);
     assert_eq!((firm.told().unwrap(), firm.audited("webhook_applied")), ("closed", 1), "told by a delivery");
-    // A small share: a poll an hour, a sweep and the practice areas a day, a look every twelve hours.
+    // A small share: a poll an hour, a sweep and the practice areas a day, a look every twelve
+    // hours.
     assert!(polls < 70 * 24 + 2 * 71, "{polls}");
 }
 

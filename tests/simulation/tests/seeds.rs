@@ -1,7 +1,9 @@
-//! A few seeds, those that failed once, and what the simulation promises of itself. Many seeds: `cargo xtask simulate`.
+//! A few seeds, those that failed once, and what the simulation promises of itself. Many seeds:
+//! `cargo xtask simulate`.
 
-/// Seeds that failed while the engine or the simulation was written. What a seed means changes with both, so each bug also has a test of its own where it was mended; the
-/// seeds are kept because they are full of trouble.
+/// Seeds that failed while the engine or the simulation was written. What a seed means changes with
+/// both, so each bug also has a test of its own where it was mended; the seeds are kept because
+/// they are full of trouble.
 const FAILED: &[u64] = &[
     101, 138, 291, 789, 866, 931, 1033, 1225, 1371, 1420, 1565, 1648, 1884, 1915, 1931, 1984, 2211, 2213, 2361, 2512,
     2540, 2557, 2740, 3048, 3549, 3554, 3635, 3664, 4199, 5122, 5172, 5706, 6267, 7222, 7391, 9679, 10636, 12548,

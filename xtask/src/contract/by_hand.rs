@@ -149,7 +149,8 @@ fn documents(caller: &Caller<'_>) -> Outcome {
     caller.delete(&one)
 }
 
-/// A refusal of every kind that Clio has; what a fault makes up is what clio-sim answers in that case.
+/// A refusal of every kind that Clio has; what a fault makes up is what clio-sim answers in that
+/// case.
 fn refusals(caller: &Caller<'_>) -> Outcome {
     let none = &Value::Null;
     caller.refused(400, &[], "GET", "/contacts.json?fields=id,nothing", none)?;

@@ -19,9 +19,9 @@ pub(super) fn find() -> Result<Option<Value>, String> {
 
 /// The document, and no property that it does not name.
 ///
-/// OpenAPI lets an object have properties that its schema does not mention, so a misspelt name would be valid. Closed
-/// means `additionalProperties: false` on every object; the parts of an `allOf` are put together first, as each part
-/// alone would refuse the properties of the others.
+/// OpenAPI lets an object have properties that its schema does not mention, so a misspelt name
+/// would be valid. Closed means `additionalProperties: false` on every object; the parts of an
+/// `allOf` are put together first, as each part alone would refuse the properties of the others.
 pub(super) fn closed(mut document: Value) -> Value {
     let parts = document["components"]["schemas"].clone();
     close(&mut document, &parts);

@@ -127,8 +127,9 @@ fn explain(calls: &[Value], exceptions: &mut [Exception]) -> Vec<Violation> {
     unexplained
 }
 
-/// Every answer that came back is one that clio-sim gave. Prism answers by itself what it cannot read or pass on, and
-/// says nothing of a violation then. `lost` is the status that a fault put in the place of clio-sim's own.
+/// Every answer that came back is one that clio-sim gave. Prism answers by itself what it cannot
+/// read or pass on, and says nothing of a violation then. `lost` is the status that a fault put in
+/// the place of clio-sim's own.
 pub(super) fn nothing_answered_by_prism(calls: &[Value], of_clio: &Value, lost: u16) -> Outcome {
     let given = of_clio["calls"].as_array().map_or(&[][..], Vec::as_slice);
     let given: Vec<_> = given.iter().filter_map(|call| line(call, "/api/v4")).collect();

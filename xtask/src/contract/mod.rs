@@ -1,10 +1,13 @@
-//! Everything that the SDK and clio-sim say to each other, checked against Clio's own OpenAPI document by Prism.
+//! Everything that the SDK and clio-sim say to each other, checked against Clio's own OpenAPI
+//! document by Prism.
 //!
-//! sync-intake → router → Prism → clio-sim. Prism proxies and says of every exchange what the document does not allow,
-//! in both directions; the router (`tests/contract`) notes it. What is found must be on the list of exceptions, where
-//! Clio's guide and schema contradict each other, and every exception must be found.
+//! sync-intake → router → Prism → clio-sim. Prism proxies and says of every exchange what the
+//! document does not allow, in both directions; the router (`tests/contract`) notes it. What is
+//! found must be on the list of exceptions, where Clio's guide and schema contradict each other,
+//! and every exception must be found.
 //!
-//! A check that cannot fail proves nothing, so wrong requests and wrong answers go first, and each must be reported.
+//! A check that cannot fail proves nothing, so wrong requests and wrong answers go first, and each
+//! must be reported.
 
 mod by_hand;
 mod document;

@@ -12,7 +12,8 @@ use crate::{root, target};
 /// What Prism 5.14 needs.
 const NODE: (u32, &str) = (18, "Node 18.20 or newer, with npm");
 
-/// Installs Prism below `target`, unless it is there. `None`, loudly, where that is impossible; in CI that is a failure.
+/// Installs Prism below `target`, unless it is there. `None`, loudly, where that is impossible; in
+/// CI that is a failure.
 pub(super) fn install() -> Result<Option<PathBuf>, String> {
     match try_install() {
         Ok(program) => Ok(Some(program)),

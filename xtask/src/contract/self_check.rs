@@ -1,4 +1,5 @@
-//! Can the check fail? Requests and answers that are wrong on purpose; each must be reported where it is wrong.
+//! Can the check fail? Requests and answers that are wrong on purpose; each must be reported where
+//! it is wrong.
 
 use serde_json::{Value, json};
 
@@ -91,7 +92,8 @@ fn cases() -> Vec<Wrong> {
             Some(json!({ "kind": "status", "status": 418 })),
             ("response", ""),
         ),
-        // One that clio-sim has: to the 501 of what it does not simulate Prism would give an answer of its own.
+        // One that clio-sim has: to the 501 of what it does not simulate Prism would give an answer
+        // of its own.
         case("a call of an unknown path", get("/practice_areas_with_categories.json"), None, ("request", "")),
     ]
 }

@@ -17,10 +17,11 @@ pub(super) fn demo(bench: &Bench, db: &Path) -> Outcome {
     demo::examples(&bench.clio, &bench.router.url, db)
 }
 
-/// The example intakes by another installation, with answers lost at a gateway, so that the SDK looks for what it may
-/// have created, and with refusals that it recovers from.
+/// The example intakes by another installation, with answers lost at a gateway, so that the SDK
+/// looks for what it may have created, and with refusals that it recovers from.
 pub(super) fn failures(bench: &Bench, db: &Path) -> Outcome {
-    // Records of the first installation that are so young resemble those in doubt, and a person would have to decide.
+    // Records of the first installation that are so young resemble those in doubt, and a person
+    // would have to decide.
     bench.clio.post("/__sim/clock", &json!({ "advance_ms": 3_600_000 }))?;
     let lost = json!({ "kind": "status", "status": LOST, "html": true, "executed": true });
     let refused = |status: u16| json!({ "kind": "status", "status": status, "retry_after": "1" });

@@ -10,12 +10,13 @@ use crate::{Outcome, root, target};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What rustc says a static library needs (`--print native-static-libs`), as zig links it.
 const PRIVATE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
-/// What the shared library is to weigh, and what it may: 8.3 MB were measured with SQLite, PostgreSQL
-/// and TLS.
+/// What the shared library is to weigh, and what it may: 8.3 MB were measured with SQLite,
+/// PostgreSQL and TLS.
 const GOAL_BYTES: u64 = 6 * 1024 * 1024;
 const MOST_BYTES: u64 = 8_600_000;
 
-/// The name that programs ask the loader for. Until 1.0 a minor version may break: it is part of it.
+/// The name that programs ask the loader for. Until 1.0 a minor version may break: it is part of
+/// it.
 pub(super) fn soname() -> String {
     let mut parts = VERSION.split('.');
     let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

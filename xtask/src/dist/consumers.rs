@@ -1,4 +1,5 @@
-//! Programs that know the moved tree only: C99 and C++17, shared and static, by pkg-config and CMake.
+//! Programs that know the moved tree only: C99 and C++17, shared and static, by pkg-config and
+//! CMake.
 
 use std::fs;
 use std::path::Path;

@@ -40,8 +40,8 @@ fn build() -> Result<PathBuf, String> {
         crate::run(&pip, &["install", "--quiet", ZIG[0], ZIG[1]])?;
     }
     let path = format!("{}:{}", zig.display(), std::env::var("PATH").unwrap_or_default());
-    // Crate types told here: beside the `rlib` of the manifest cargo leaves link-time optimisation out,
-    // and the archive is three times as large.
+    // Crate types told here: beside the `rlib` of the manifest cargo leaves link-time optimisation
+    // out, and the archive is three times as large.
     let target_of = format!("{TRIPLE}.{GLIBC}");
     let soname = format!("link-arg=-Wl,-soname,{}", c::soname());
     let mut arguments = vec!["rustc", "--profile", "shipped", "--package", "casehug-clio-ffi", "--lib"];

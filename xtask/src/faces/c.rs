@@ -1,6 +1,8 @@
-//! `ffi/include/casehug_clio_operations.h`: a typed function for every operation, over one export of the library.
+//! `ffi/include/casehug_clio_operations.h`: a typed function for every operation, over one export
+//! of the library.
 //!
-//! A function fills a list of arguments and nothing else: no JSON is written in C, so no text is escaped there.
+//! A function fills a list of arguments and nothing else: no JSON is written in C, so no text is
+//! escaped there.
 
 use core::fmt::Write as _;
 
@@ -192,7 +194,8 @@ fn result(api: &Api, shape: &Shape) -> String {
     }
 }
 
-/// No line ends in a backslash, which would take the next one in: a line is broken between words, and no word of ours ends so.
+/// No line ends in a backslash, which would take the next one in: a line is broken between words,
+/// and no word of ours ends so.
 fn comment(text: &mut String, prose: &str) {
     for line in wrapped(prose, WIDTH) {
         let _ = writeln!(text, "{}", format!("// {}", line.trim_end_matches('\\')).trim_end());

@@ -1,5 +1,5 @@
-//! Go: methods with a context, and structs, in `bindings/go`. What is by hand there opens the SDK and
-//! crosses into C.
+//! Go: methods with a context, and structs, in `bindings/go`. What is by hand there opens the SDK
+//! and crosses into C.
 
 use core::fmt::Write as _;
 use std::collections::BTreeSet;

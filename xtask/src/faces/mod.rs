@@ -1,7 +1,7 @@
 //! Everything that is generated from the table of operations: bindings, headers and pages.
 //!
-//! `cargo xtask faces` writes; `cargo xtask faces --check` compares, byte for byte, and is a step of the tests.
-//! A new operation is a row and a handler in core; nothing here changes for it.
+//! `cargo xtask faces` writes; `cargo xtask faces --check` compares, byte for byte, and is a step
+//! of the tests. A new operation is a row and a handler in core; nothing here changes for it.
 
 mod c;
 mod go;

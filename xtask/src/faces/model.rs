@@ -1,5 +1,6 @@
-//! The API as the writers see it: operations, types and errors, with everything resolved that JSON Schema
-//! leaves open. It is `api/operations.json` too, so its JSON is for readers outside this project.
+//! The API as the writers see it: operations, types and errors, with everything resolved that JSON
+//! Schema leaves open. It is `api/operations.json` too, so its JSON is for readers outside this
+//! project.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,8 @@ pub(crate) enum Type {
     },
     /// One of these strings; later versions may add some.
     Enum { docs: String, values: Vec<Value> },
-    /// An object whose field `tag` says which fields it has besides; later versions may add variants.
+    /// An object whose field `tag` says which fields it has besides; later versions may add
+    /// variants.
     Union { docs: String, tag: String, variants: Vec<Variant> },
 }
 

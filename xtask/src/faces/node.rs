@@ -1,8 +1,8 @@
 //! Node: the methods in JavaScript. Their types are in [`typescript`](super::typescript).
 //!
 //! One argument is passed by itself, several as one object with their names in camel case: two ids
-//! beside each other are exchanged unseen. Keys inside of data keep the names that they have in every
-//! language.
+//! beside each other are exchanged unseen. Keys inside of data keep the names that they have in
+//! every language.
 
 use core::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! `docs/operations.md`, `docs/errors.md`, and the table of who may do what in the guide for administrators.
+//! `docs/operations.md`, `docs/errors.md`, and the table of who may do what in the guide for
+//! administrators.
 
 use core::fmt::Write as _;
 

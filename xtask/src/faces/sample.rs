@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::model::{Api, Field, Shape, Type};
 
-/// A value that core can read. `name` is that of the argument or field: ids of CaseHug's are those of the examples.
+/// A value that core can read. `name` is that of the argument or field: ids of CaseHug's are those
+/// of the examples.
 pub(super) fn value(api: &Api, name: &str, shape: &Shape) -> Value {
     match shape {
         Shape::Unit => json!({}),

@@ -1,8 +1,8 @@
 //! The types of Node's methods, for ESM and CommonJS alike.
 //!
-//! **What later versions may add.** An enumeration or a union in a result has room for values that this
-//! version does not know, so that a program must have an answer to them. In arguments there is no room: a
-//! mistyped word must not compile.
+//! **What later versions may add.** An enumeration or a union in a result has room for values that
+//! this version does not know, so that a program must have an answer to them. In arguments there is
+//! no room: a mistyped word must not compile.
 
 use core::fmt::Write as _;
 use std::collections::BTreeSet;

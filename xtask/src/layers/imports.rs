@@ -2,7 +2,8 @@
 
 use super::source::Source;
 
-/// Every folder that the code names, with the line: by `crate::…`, and by as many `super::…` as lead to the crate's root.
+/// Every folder that the code names, with the line: by `crate::…`, and by as many `super::…` as
+/// lead to the crate's root.
 pub(super) fn of(source: &Source) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (number, rest) in statements(&source.code) {

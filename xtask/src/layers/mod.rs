@@ -1,4 +1,5 @@
-//! `cargo xtask test layers`: core is laid out in layers (`docs/architecture.md`), and nothing runs back up.
+//! `cargo xtask test layers`: core is laid out in layers (`docs/architecture.md`), and nothing runs
+//! back up.
 //!
 //! Judged is what ships: the code of `core/src` without its tests. It fails on
 //!
@@ -18,7 +19,8 @@ use std::path::Path;
 use self::source::Source;
 use crate::{Outcome, root};
 
-/// From the lowest to the highest. A folder imports from those below it, and from its own row as long as there is no cycle.
+/// From the lowest to the highest. A folder imports from those below it, and from its own row as
+/// long as there is no cycle.
 const LAYERS: &[&[&str]] = &[
     &["error"],
     &["json", "lines", "maybe_send", "mutate", "notify", "stop", "failure_log"],

@@ -1,8 +1,10 @@
-//! What of a Rust file counts: its code, without comments, strings and tests. Lines stay where they are.
+//! What of a Rust file counts: its code, without comments, strings and tests. Lines stay where they
+//! are.
 
 /// One file of core: the modules that lead to it, and its code.
 pub(super) struct Source {
-    /// `["store", "journal"]` for `store/journal.rs`, `["store"]` for `store/mod.rs`, none for `lib.rs`.
+    /// `["store", "journal"]` for `store/journal.rs`, `["store"]` for `store/mod.rs`, none for
+    /// `lib.rs`.
     pub module: Vec<String>,
     pub code: String,
 }
@@ -19,7 +21,8 @@ impl Source {
         Some(Self { module: module[..named].to_vec(), code: without_tests(&code_of(text)) })
     }
 
-    /// The folder, or the file's own name where it lies beside the folders. The crate's root: an empty one.
+    /// The folder, or the file's own name where it lies beside the folders. The crate's root: an
+    /// empty one.
     pub(super) fn folder(&self) -> &str {
         self.module.first().map_or("", String::as_str)
     }

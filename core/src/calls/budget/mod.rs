@@ -152,8 +152,8 @@ struct Open {
     limit: u64,
     /// What the ledger holds.
     whole: u64,
-    /// What may be leased of it now: less, as long as it is not known whether the calls that are out
-    /// are counted in what was reported.
+    /// What may be leased of it now: less, as long as it is not known whether the calls that are
+    /// out are counted in what was reported.
     left: u64,
     lasts: Duration,
 }

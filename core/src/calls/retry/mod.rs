@@ -67,10 +67,10 @@ impl Default for Schedule {
 /// What a firm's runs may spend on trying again, so that an outage is not amplified: with every
 /// attempt failing, three in four calls would be retries.
 ///
-/// A retry costs [`RetryBudget::COST`], a success gives one back. With a Clio that fails now and then the
-/// retry budget is never felt; in an outage a process makes a few dozen retries and from then on
-/// one attempt per operation, until calls succeed again. An idea of the AWS SDKs' standard retry
-/// mode.
+/// A retry costs [`RetryBudget::COST`], a success gives one back. With a Clio that fails now and
+/// then the retry budget is never felt; in an outage a process makes a few dozen retries and from
+/// then on one attempt per operation, until calls succeed again. An idea of the AWS SDKs' standard
+/// retry mode.
 #[derive(Debug)]
 pub(crate) struct RetryBudget(AtomicU32);
 

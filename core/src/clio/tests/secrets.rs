@@ -52,8 +52,9 @@ async fn neither_log_nor_debug_nor_error_shows_a_secret_or_a_client() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let world = World::new();
-    // Where a line is logged first on another thread while a subscriber comes, tracing may take this
-    // one for not interested (tracing-core 0.1): the place exists now, and all are asked again.
+    // Where a line is logged first on another thread while a subscriber comes, tracing may take
+    // this one for not interested (tracing-core 0.1): the place exists now, and all are asked
+    // again.
     world.http.json(200, r#"{"data":[]}"#);
     world.call(&contacts::search_email("x@example.com")).await.unwrap();
     tracing::callsite::rebuild_interest_cache();

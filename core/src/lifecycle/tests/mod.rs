@@ -2,6 +2,7 @@
 
 mod another_account;
 mod connect;
+mod crashes;
 mod give_back;
 mod sealing;
 mod session;
