@@ -271,8 +271,8 @@ impl Driver<'_> {
                 Some(stub) => documents::new_version(stub, &new)?,
                 None => documents::create(&new)?,
             };
-            let turn = self.client_api.ready().await?;
-            let failed = match self.client_api.send_once(turn, &request, None).await {
+            let permit = self.client_api.ready().await?;
+            let failed = match self.client_api.send_once(permit, &request, None).await {
                 Ok(stub) if known.is_none_or(|known| known == stub.id) => return Ok(stub),
                 // A second document instead of a version of the first would be a duplicate once it
                 // is finished.
@@ -333,17 +333,17 @@ impl Driver<'_> {
         let mut wait = PROCESSING_FIRST_WAIT;
         let mut patience = Patience::default();
         loop {
-            let turn = self.client_api.ready_to_commit().await?;
+            let permit = self.client_api.ready_to_commit().await?;
             let now = self.ctx.intake.stat(reference).await?;
             may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn))?;
             if now.revision != finishing.revision {
                 return Err(Error::new(Code::DocumentChanged));
             }
             let not_after = runtime.monotonic() + self.ctx.config.send_window;
-            if !self.note_finishing(&reference.key, open, finishing, &turn).await? {
+            if !self.note_finishing(&reference.key, open, finishing, &permit).await? {
                 continue;
             }
-            let processing = match self.client_api.send_once(turn, &request, Some(not_after)).await {
+            let processing = match self.client_api.send_once(permit, &request, Some(not_after)).await {
                 Ok(document) if self.says_published(&document, finishing).await? => return Ok(()),
                 Ok(_) => Error::new(Code::DocumentProcessing),
                 Err(failed) if failed.failure.error.code() == Code::DocumentProcessing => refused(failed.failure),
