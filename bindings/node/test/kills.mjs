@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 
 import { admin, clio, connect, holds, open, sdk } from './support.mjs';
 
-const MATTERS = 500;
+
+const FIRMS = 150;
 
 async function storeOf(kind, where) {
   if (kind === 'sqlite') return sdk.SqliteStore.open(join(where, 'store.db'));
@@ -25,8 +26,8 @@ async function work(kind, where, url, intakes) {
   console.log('works');
 }
 
-function intakesIn(folder) {
-  for (let number = 0; number < MATTERS; number += 1) {
+function intakesIn(folder, matters) {
+  for (let number = 0; number < matters; number += 1) {
     const matter = `mat_${number}`;
     mkdirSync(join(folder, matter), { recursive: true });
     writeFileSync(join(folder, matter, 'a.txt'), `document ${number}`);
@@ -43,15 +44,19 @@ async function made(url) {
 }
 
 async function kills(times, kind, where) {
+  // Enough for every worker to have work left, and more than a page of the store.
+  const matters = Math.max(501, 12 * times);
   const ends = [];
   const t = { after: (end) => ends.push(end) };
   const folder = mkdtempSync(join(tmpdir(), 'casehug-clio-kills-'));
   const url = await clio(t, { rate_limit: 1_000_000 });
-  intakesIn(folder);
+  intakesIn(folder, matters);
   const store = await storeOf(kind, where);
   const setup = await open(url, store, folder);
-  await connect(setup);
-  for (let number = 0; number < MATTERS; number += 1) await setup.firm(admin).matters.trigger({ matter: `mat_${number}`, trigger: 'approved' });
+  // A killed worker takes its share of a firm's calls with it, an eighth of a minute's: many firms, or most workers would wait.
+  const actors = Array.from({ length: FIRMS }, (_, firm) => ({ ...admin, firm: `firm_${firm}` }));
+  for (const actor of actors) await connect(setup, actor);
+  for (let number = 0; number < matters; number += 1) await setup.firm(actors[number % FIRMS]).matters.trigger({ matter: `mat_${number}`, trigger: 'approved' });
   await setup.close();
   await store.close?.();
   const begin = async () => {
@@ -63,7 +68,7 @@ async function kills(times, kind, where) {
   for (let kill = 0; kill < times; kill += 1) {
     const child = await begin();
     const before = await made(url);
-    await after(50 + Math.random() * 350);
+    await after(50 + Math.random() * 550);
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('exit', resolve));
     if ((await made(url)) !== before) during += 1;
@@ -73,14 +78,14 @@ async function kills(times, kind, where) {
     const { contacts, matters, documents } = await holds(url);
     return [contacts, matters, documents.filter((document) => document.fully_uploaded ?? true)].map((list) => list.length);
   };
-  for (let turn = 0; turn < 120 && (await counts())[2] < MATTERS; turn += 1) await after(1000);
+  for (let turn = 0; turn < 120 && (await counts())[2] < matters; turn += 1) await after(1000);
   await after(3000);
   const found = await counts();
   last.kill('SIGKILL');
   console.log(`${kind}: ${times} kills, ${during} of workers that had created something; contacts, matters, documents: ${found}`);
   for (const end of ends) end();
   rmSync(folder, { recursive: true });
-  assert.deepEqual(found, [MATTERS, MATTERS, MATTERS]);
+  assert.deepEqual(found, [matters, matters, matters]);
   process.exit(0);
 }
 

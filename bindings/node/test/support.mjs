@@ -64,10 +64,10 @@ export function open(clioUrl, store, intakes, more = {}) {
 }
 
 /** Connects the firm, as a browser would. */
-export async function connect(opened) {
-  const { authorize_url: page } = await opened.firm(admin).connection.begin('http://127.0.0.1:9/callback');
+export async function connect(opened, actor = admin) {
+  const { authorize_url: page } = await opened.firm(actor).connection.begin('http://127.0.0.1:9/callback');
   const answer = await fetch(page, { redirect: 'manual' });
-  return opened.firm(admin).connection.finish(new URL(answer.headers.get('location')).search.slice(1));
+  return opened.firm(actor).connection.finish(new URL(answer.headers.get('location')).search.slice(1));
 }
 
 /** Asks until the answer is good. */
