@@ -1,12 +1,12 @@
 //! PgBouncer before a server, in transaction mode: a connection of the server serves a client for
 //! one transaction only.
 
-use std::net::TcpStream;
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Server, free_port, missing, user};
+use crate::{Server, missing, ports, user};
 
 /// Where Debian puts it.
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
@@ -30,7 +30,23 @@ impl Bouncer {
             missing("PgBouncer", "pgbouncer");
             return None;
         }
-        let port = free_port();
+        // Another program may take the port between the look and the start.
+        let tries = (0..5).map(|_| Self::start_on(ports::free(), server, connections));
+        let mut told = String::new();
+        for tried in tries {
+            match tried {
+                Ok(bouncer) => return Some(bouncer),
+                Err(log) => told = log,
+            }
+        }
+        panic!("pgbouncer does not start: {told}");
+    }
+
+    /// Starts it, and waits until a question passes through it to the server.
+    ///
+    /// # Errors
+    /// What it printed, if it ended or did not answer.
+    fn start_on(port: u16, server: &Server, connections: u32) -> Result<Self, String> {
         let users = server.secret_file(&format!("users-{port}.txt"), "\"postgres\" \"\"\n");
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
@@ -39,15 +55,24 @@ impl Bouncer {
             users.display(),
         );
         let settings = server.secret_file(&format!("bouncer-{port}.ini"), &settings);
+        let log = server.secret_file(&format!("bouncer-{port}.log"), "");
         let mut command = user::run_as(PROGRAM, server.user);
         command.arg("--quiet").arg(settings).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
-        let process = command.stderr(Stdio::null()).spawn().expect("pgbouncer");
-        let patience = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < patience, "pgbouncer does not answer");
+        let process = command.stderr(fs::File::create(&log).expect("a log")).spawn().expect("pgbouncer");
+        let mut bouncer = Self { port, process };
+        let patience = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < patience {
+            let ended = bouncer.process.try_wait().is_ok_and(|status| status.is_some());
+            // Its own answer, not that of a stranger on the port: a stranger has no such database.
+            if !ended && server.answers(port) {
+                return Ok(bouncer);
+            }
+            if ended {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Some(Self { port, process })
+        Err(fs::read_to_string(log).unwrap_or_default())
     }
 
     /// The address of a database of the server, through this.

@@ -16,11 +16,11 @@
 )]
 
 mod bouncer;
+mod ports;
 mod user;
 
 use std::fs;
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -108,14 +108,21 @@ impl Server {
         let user = user::not_root();
         let folder = tempfile::Builder::new().prefix("casehug-pg-").tempdir().expect("a temporary folder").keep();
         user::own(&folder, user);
-        let port = free_port();
         let data = folder.join("data");
         quiet(user::run_as(binaries.join("initdb"), user).arg("--pgdata").arg(&data).args(INITDB));
-        let socket = format!("port = {port}\nunix_socket_directories = '{}'\n", folder.display());
-        append(&data.join("postgresql.conf"), &[SETTINGS, &socket, settings].concat());
+        let sockets = format!("unix_socket_directories = '{}'\n", folder.display());
+        append(&data.join("postgresql.conf"), &[SETTINGS, &sockets, settings].concat());
         let watchdog = watch(&binaries, &folder, user);
-        let server = Self { binaries, folder, port, user, databases: AtomicU32::new(0), _watchdog: watchdog };
-        server.start_again();
+        let mut server = Self { binaries, folder, port: 0, user, databases: AtomicU32::new(0), _watchdog: watchdog };
+        // Another program may take the port between the look and the start.
+        for tries_left in (0..5).rev() {
+            server.port = ports::free();
+            append(&data.join("postgresql.conf"), &format!("port = {}\n", server.port));
+            match run_to_end(&mut server.start_command()) {
+                Ok(()) => break,
+                Err(told) => assert!(tries_left > 0, "PostgreSQL does not start: {told}"),
+            }
+        }
         Some(server)
     }
 
@@ -209,8 +216,34 @@ impl Server {
 
     /// Starts it after a [stop](Self::stop), and returns when it takes connections.
     pub fn start_again(&self) {
-        let log = self.folder.join("log");
-        quiet(self.pg_ctl().args(["start", "--wait", "--log"]).arg(log));
+        quiet(&mut self.start_command());
+    }
+
+    /// Whether a question that comes to a port of loopback reaches a server with our databases.
+    pub(crate) fn answers(&self, port: u16) -> bool {
+        let mut psql = Command::new(self.binaries.join("psql"));
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+            "-c",
+            "SHOW data_directory",
+        ]);
+        let output = psql.args(["-p", &port.to_string()]).output().expect("psql");
+        output.status.success() && output.stdout.starts_with(self.folder.as_os_str().as_encoded_bytes())
+    }
+
+    fn start_command(&self) -> Command {
+        let mut command = self.pg_ctl();
+        command.args(["start", "--wait", "--log"]).arg(self.folder.join("log"));
+        command
     }
 
     fn pg_ctl(&self) -> Command {
@@ -244,27 +277,29 @@ fn watch(binaries: &Path, folder: &Path, user: Option<User>) -> Child {
     shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sh")
 }
 
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    listener.expect("a free port").port()
-}
-
 fn append(file: &Path, text: &str) {
     let opened = fs::OpenOptions::new().append(true).open(file);
     opened.and_then(|mut file| file.write_all(text.as_bytes())).expect("a file of settings");
 }
 
-/// Runs a command to its end. What it prints is shown only if it fails. To files: a server that it
-/// starts would hold a pipe open.
+/// Runs a command to its end. What it prints is shown only if it fails.
 pub(crate) fn quiet(command: &mut Command) {
-    let printed = tempfile::tempfile().expect("a temporary file");
+    if let Err(told) = run_to_end(command) {
+        panic!("{told}");
+    }
+}
+
+/// Runs a command to its end; an error tells the command and what it printed. To files: a server
+/// that it starts would hold a pipe open.
+fn run_to_end(command: &mut Command) -> Result<(), String> {
+    let mut printed = tempfile::tempfile().expect("a temporary file");
     let (out, err) = (printed.try_clone().expect("a file"), printed.try_clone().expect("a file"));
     let status = command.stdin(Stdio::null()).stdout(out).stderr(err).current_dir("/").status();
-    if !status.as_ref().is_ok_and(std::process::ExitStatus::success) {
-        let mut text = String::new();
-        let mut printed = printed;
-        let _ = std::io::Seek::rewind(&mut printed);
-        let _ = std::io::Read::read_to_string(&mut printed, &mut text);
-        panic!("{command:?}: {status:?}\n{text}");
+    if status.as_ref().is_ok_and(std::process::ExitStatus::success) {
+        return Ok(());
     }
+    let mut text = String::new();
+    // What cannot be read is missing in the message only.
+    let _ = printed.rewind().and_then(|()| printed.read_to_string(&mut text));
+    Err(format!("{command:?}: {status:?}\n{text}"))
 }
