@@ -55,7 +55,7 @@ test('TLS: version, certificate and name are checked, whatever the environment s
     return server.address().port;
   };
   const get = (http, host, port) =>
-    http.send({ method: 'GET', url: `https://${host}:${port}/`, headers: [], body: null, timeoutMs: 5000, notAfter: null, maxResponse: 100 });
+    http.send({ method: 'GET', url: `https://${host}:${port}/`, headers: [], body: null, timeoutMs: 60_000, notAfter: null, maxResponse: 100 });
   const refused = (call) => assert.rejects(call, { kind: 'tls', sent: 'no' });
   const trusting = new sdk.NodeHttp(documents, { ca });
   const modern = await serve({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });

@@ -70,9 +70,9 @@ export async function connect(opened, actor = admin) {
   return opened.firm(actor).connection.finish(new URL(answer.headers.get('location')).search.slice(1));
 }
 
-/** Asks until the answer is good. */
+/** Asks until the answer is good: for two minutes, as the machine may have much else to do. */
 export async function until(ask, good) {
-  for (let turn = 0; turn < 300; turn += 1) {
+  for (let turn = 0; turn < 2400; turn += 1) {
     const answer = await ask();
     if (good(answer)) return answer;
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -40,6 +40,6 @@ test('closing ends the workers, and stopping what is in progress', async (t) => 
   const other = await open(url, store(t), examples);
   const waiting = other.host.nextEvents({ limit: 1, waitMs: 60_000 });
   other.stop();
-  await Promise.race([waiting.catch((error) => assert.equal(error.code, 'stopped')), new Promise((_, reject) => setTimeout(reject, 10_000, 'late').unref())]);
+  await Promise.race([waiting.catch((error) => assert.equal(error.code, 'stopped')), new Promise((_, reject) => setTimeout(reject, 50_000, 'late').unref())]);
   await other.close();
 });

@@ -1,6 +1,7 @@
 // The quickstarts of the README, as they are written, in clean projects.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,9 +13,25 @@ import { lend, project, tools } from './projects.mjs';
 const readme = readFileSync(join(root, 'bindings/node/README.md'), 'utf8');
 const block = (title) => readme.split(`\`\`\`js\n// ${title}\n`)[1].split('```')[0];
 
+/**
+ * A port that nobody has: below those that the system gives out by itself, as another test might
+ * get one of them before the program asks for it.
+ */
+async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer();
+    const free = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+    if (free) {
+      await new Promise((resolve) => server.close(resolve));
+      return port;
+    }
+  }
+}
+
 /** Runs it as a person would who allows access; what it printed last. */
 async function quickstart(t, text, more) {
-  const folder = project(t, { 'quickstart.mjs': text });
+  const folder = project(t, { 'quickstart.mjs': text.replaceAll('8093', `${await freePort()}`) });
   lend(folder, ...more.packages);
   cpSync(join(root, 'examples/intake'), join(folder, 'intake'), { recursive: true });
   const secrets = { CLIO_CLIENT_ID: 'casehug-dev', CLIO_CLIENT_SECRET: 'casehug-dev-secret', CASEHUG_CLIO_SEALING_KEY: '6f1c'.repeat(16) };
