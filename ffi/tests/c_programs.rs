@@ -8,9 +8,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use casehug_clio::api::operations;
-use casehug_clio::testing::store::{StoreUnderTest, run_all};
 use casehug_clio_ffi::{HostStore, casehug_clio_store};
 use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_testkit::store::{StoreUnderTest, run_all};
 use clio_sim::{ClioSim, Config};
 use serde_json::{Value, json};
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casehug_clio::ports::{Runtime as _, Store};
-use casehug_clio::testing::http::HttpUnderTest;
-use casehug_clio::testing::store::StoreUnderTest;
-use casehug_clio::testing::{http, store};
 use casehug_clio::{Code, Error};
+use casehug_clio_testkit::http::HttpUnderTest;
+use casehug_clio_testkit::store::StoreUnderTest;
+use casehug_clio_testkit::{http, store};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 

@@ -78,7 +78,7 @@ fn kills(times: &str, only: Option<&str>) -> Outcome {
         .iter()
         .filter(|(name, _)| only.is_none_or(|only| only == *name))
     {
-        let test = ["test", "--package", "casehug-clio-examples", "--test", "end_to_end", test, "--", "--nocapture"];
+        let test = ["test", "--package", "casehug-clio-examples", "--test", "acceptance", test, "--", "--nocapture"];
         let status = command("cargo", &test).env("CASEHUG_KILLS", times).status().map_err(|error| error.to_string())?;
         if !status.success() {
             return Err(format!("kills: {status}"));
@@ -91,7 +91,7 @@ fn kills(times: &str, only: Option<&str>) -> Outcome {
 /// Has so many workers sync so many matters of one firm on PostgreSQL.
 fn fleet(size: &[String]) -> Outcome {
     let size = if size.is_empty() { String::from("8 300") } else { size.join(" ") };
-    let test = ["test", "--package", "casehug-clio-examples", "--test", "end_to_end", "many::", "--", "--nocapture"];
+    let test = ["test", "--package", "casehug-clio-examples", "--test", "acceptance", "many::", "--", "--nocapture"];
     let status = command("cargo", &test).env("CASEHUG_FLEET", size).status().map_err(|error| error.to_string())?;
     if status.success() { Ok(()) } else { Err(format!("fleet: {status}")) }
 }

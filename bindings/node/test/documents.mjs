@@ -1,4 +1,4 @@
-/** The documents of the suite: `core/src/testing/http/documents.rs`. */
+/** The documents of the suite: `core/testkit/src/http/documents.rs`. */
 export const documents = {
   open({ document }, offset) {
     const [, kind, text] = /^(\w+)_(\d+)$/.exec(document) ?? [];

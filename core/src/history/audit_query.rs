@@ -291,7 +291,7 @@ mod tests {
     use crate::domain::Role;
     use crate::memory::MemoryStore;
     use crate::ports::Runtime;
-    use crate::testing::VirtualRuntime;
+    use crate::testkit::VirtualRuntime;
     use std::sync::Arc;
 
     #[tokio::test]

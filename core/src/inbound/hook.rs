@@ -243,7 +243,7 @@ pub(crate) fn same(one: &SecretString, other: &SecretString) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::VirtualRuntime;
+    use crate::testkit::VirtualRuntime;
 
     #[test]
     fn a_token_names_its_firm_and_an_altered_one_another_subscription() {

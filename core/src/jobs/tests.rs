@@ -16,7 +16,7 @@ use crate::ports::{Commit, Runtime as _, Scan};
 use crate::settings;
 use crate::settings::FirmSettings;
 use crate::store::{Repository, release_in};
-use crate::testing::VirtualRuntime;
+use crate::testkit::VirtualRuntime;
 
 mod triggers;
 

@@ -207,8 +207,8 @@ impl fmt::Debug for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::VirtualRuntime;
-    use crate::testing::store::StoreUnderTest;
+    use crate::testkit::VirtualRuntime;
+    use crate::testkit::store::StoreUnderTest;
 
     async fn open() -> StoreUnderTest {
         let runtime = Arc::new(VirtualRuntime::new(1));

@@ -9,8 +9,8 @@
 //! | [`IntakeSource`] | the firm's approved intakes | a folder, [memory](crate::memory) |
 //! | [`Runtime`] | clocks, sleep, randomness | `casehug-clio-runtime-tokio`, Node, virtual time |
 //!
-//! The contracts are written as MUST and MUST NOT; the conformance suites of feature `testing` hold
-//! every implementation to them. All methods take `&self` and may be called concurrently. A method
+//! The contracts are written as MUST and MUST NOT; the suites of `casehug-clio-testkit` hold every
+//! implementation to them. All methods take `&self` and may be called concurrently. A method
 //! that fails returns an error; it MUST NOT panic.
 
 mod http;

@@ -139,7 +139,8 @@ pub enum Scan {
 impl Scan {
     /// The first id that may come behind this one, to go on `from`. No id holds a NUL, so that is
     /// the id with the next character behind it.
-    pub(crate) fn behind(id: &str) -> String {
+    #[must_use]
+    pub fn behind(id: &str) -> String {
         format!("{id}\u{1}")
     }
 

@@ -369,7 +369,7 @@ mod tests {
     use crate::domain::{Actor, ActorId, Role};
     use crate::memory::MemoryStore;
     use crate::ports::{Runtime, Store as _};
-    use crate::testing::VirtualRuntime;
+    use crate::testkit::VirtualRuntime;
     use std::sync::Arc;
 
     const LEASE: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! The server of the HTTP conformance suite (`casehug_clio::testing::http`).
+//! The server of the HTTP conformance suite (`casehug_clio_testkit::http`).
 //!
 //! **Problem.** Whether a client writes a request twice, believes half an answer or waits for ever
 //! shows only against a server that misbehaves exactly. An HTTP library on this side would repair

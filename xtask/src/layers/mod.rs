@@ -65,8 +65,6 @@ fn read(folder: &Path) -> Result<Vec<Source>, String> {
             }
         }
     }
-    // The suites that hosts run over their ports are no layer.
-    sources.retain(|source| source.folder() != "testing");
     sources.sort_by(|one, other| one.module.cmp(&other.module));
     Ok(sources)
 }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use casehug_clio::testing::http::{HttpUnderTest, SuiteDocuments};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_testkit::http::{HttpUnderTest, SuiteDocuments};
 use http_conformance_server::Server;
 
 fn transport() -> ReqwestTransport {
@@ -24,7 +24,7 @@ mod on_a_thread_of_its_own {
         over(transport()).await
     }
 
-    casehug_clio::http_conformance!(open);
+    casehug_clio_testkit::http_conformance!(open);
 }
 
 mod on_the_hosts_runtime {
@@ -34,5 +34,5 @@ mod on_the_hosts_runtime {
         over(transport().on(tokio::runtime::Handle::current())).await
     }
 
-    casehug_clio::http_conformance!(open);
+    casehug_clio_testkit::http_conformance!(open);
 }

@@ -10,9 +10,9 @@ use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{
     Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method, Sent,
 };
-use casehug_clio::testing::http::{HttpUnderTest, SuiteDocuments, run, run_all};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_testkit::http::{HttpUnderTest, SuiteDocuments, run, run_all};
 use http_conformance_server::Server;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

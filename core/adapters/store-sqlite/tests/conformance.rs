@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use casehug_clio::testing::store::{StoreUnderTest, run_all};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store_sqlite::SqliteStore;
+use casehug_clio_testkit::store::{StoreUnderTest, run_all};
 
 async fn open() -> StoreUnderTest {
     let folder = tempfile::tempdir().unwrap();
@@ -14,7 +14,7 @@ async fn open() -> StoreUnderTest {
     StoreUnderTest::new(store.clone(), Arc::new((*store).clone()), Arc::new(TokioRuntime)).keeping(folder)
 }
 
-casehug_clio::store_conformance!(open);
+casehug_clio_testkit::store_conformance!(open);
 
 #[tokio::test]
 async fn all_cases_run_on_one_file() {

@@ -23,7 +23,7 @@ use crate::ports::{
     Commit, Expect, HttpFailure, HttpRequest, HttpResponse, HttpTransport, Key, Record, Runtime as _, Scan, Store,
     Version, Write,
 };
-use crate::testing::VirtualRuntime;
+use crate::testkit::VirtualRuntime;
 
 /// A store in memory that has trouble.
 #[derive(Clone, Debug)]

@@ -25,7 +25,7 @@ use crate::ports::{
 };
 use crate::settings::FirmSettings;
 use crate::store::EventBody;
-use crate::testing::VirtualRuntime;
+use crate::testkit::VirtualRuntime;
 
 pub const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const HERE: &str = "http://127.0.0.1:4400";

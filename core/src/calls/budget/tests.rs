@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::memory::MemoryStore;
 use crate::ports::Runtime;
-use crate::testing::VirtualRuntime;
+use crate::testkit::VirtualRuntime;
 
 /// 2026-04-01T12:00:00Z on Clio's clock, which is not ours.
 const CLIO: i64 = 1_775_044_800;

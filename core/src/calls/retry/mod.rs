@@ -99,7 +99,7 @@ impl Default for RetryBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::VirtualRuntime;
+    use crate::testkit::VirtualRuntime;
 
     /// The waits of one client after another that all failed together.
     fn waits(seed: u64, clients: usize) -> Vec<Vec<Duration>> {

@@ -10,7 +10,7 @@ use crate::clio::{
 use crate::domain::ClioId;
 use crate::error::{Code, Error, Retry};
 use crate::ports::{Headers, HttpFailureKind, Method, Sent};
-use crate::testing::ScriptedHttp;
+use crate::testkit::ScriptedHttp;
 
 const API_ERROR: &str = r#"{"error":{"type":"SomeError","message":"for jo@example.com"}}"#;
 const OAUTH_ERROR: &str = r#"{"error":"invalid_token","error_description":"for jo@example.com"}"#;

@@ -19,7 +19,7 @@ use crate::domain::{DocumentId, DocumentKey, MatterId, Monotonic, Timestamp, Upl
 use crate::error::Result;
 use crate::maybe_send::BoxFuture;
 use crate::ports::{HttpRequest, Runtime};
-use crate::testing::{ScriptedHttp, body_of};
+use crate::testkit::{ScriptedHttp, body_of};
 
 /// 2026-04-01T12:00:00Z
 const NOW: Timestamp = Timestamp(1_775_044_800_000);

@@ -13,8 +13,8 @@ use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryTokens;
 use crate::ports::{DataKey, Key, KeyProvider, SealContext, Store, TokenStore, WrappedKey};
 use crate::store::Repository;
-use crate::testing;
-use crate::testing::VirtualRuntime;
+use crate::testkit;
+use crate::testkit::VirtualRuntime;
 
 const KEY_A: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const KEY_B: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
@@ -274,8 +274,8 @@ crate::token_store_conformance!(store_tokens);
 
 #[tokio::test]
 async fn the_suites_name_their_cases_for_other_languages() {
-    let outcomes = testing::token_store::run_all(store_tokens).await;
+    let outcomes = testkit::token_store::run_all(store_tokens).await;
     assert!(outcomes.len() == 7 && outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
-    let outcomes = testing::keys::run_all(configured_keys).await;
+    let outcomes = testkit::keys::run_all(configured_keys).await;
     assert!(outcomes.len() == 5 && outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
 }

@@ -25,7 +25,7 @@ use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryStore;
 use crate::ports::*;
 use crate::store::Repository;
-use crate::testing::VirtualRuntime;
+use crate::testkit::VirtualRuntime;
 
 /// Pending once.
 pub struct Yield(bool);

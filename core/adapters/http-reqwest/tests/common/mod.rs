@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use casehug_clio::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use casehug_clio::ports::{DocumentSlice, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, Method, Sent};
-use casehug_clio::testing::http::SuiteDocuments;
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_testkit::http::SuiteDocuments;
 
 pub fn transport(roots: &[Vec<u8>]) -> ReqwestTransport {
     let network = roots.iter().fold(Network::default(), |network, root| network.root_certificate(root));

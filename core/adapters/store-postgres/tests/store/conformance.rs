@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use casehug_clio::testing::store::{StoreUnderTest, run_all};
 use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_testkit::store::{StoreUnderTest, run_all};
 use postgres_server::{Bouncer, Server};
 
 use crate::common::open;

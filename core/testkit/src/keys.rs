@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::error::Code;
-use crate::ports::{DataKey, KeyProvider, SealContext, WrappedKey};
+use casehug_clio::error::Code;
+use casehug_clio::ports::{DataKey, KeyProvider, SealContext, WrappedKey};
 
 /// What a case tells: nothing, or what was not as it must be.
 pub type Outcome = Result<(), String>;
@@ -26,7 +26,7 @@ macro_rules! __with_key_provider_cases {
 }
 
 /// Makes a module `key_provider_conformance` with one `#[tokio::test]` per case of [the
-/// suite](crate::testing::keys). The argument is a function `async fn() -> Arc<dyn KeyProvider>`.
+/// suite](crate::keys). The argument is a function `async fn() -> Arc<dyn KeyProvider>`.
 #[macro_export]
 macro_rules! key_provider_conformance {
     ($open:path) => {
@@ -42,8 +42,8 @@ macro_rules! key_provider_conformance {
 macro_rules! __key_provider_case_tests {
     (($open:path) $( $name:ident )*) => { $(
         #[tokio::test]
-        async fn $name() -> $crate::testing::keys::Outcome {
-            $crate::testing::keys::$name($open().await.as_ref()).await
+        async fn $name() -> $crate::testkit::keys::Outcome {
+            $crate::testkit::keys::$name($open().await.as_ref()).await
         }
     )* };
 }

@@ -3,7 +3,7 @@
 
 use super::documents::{same_bytes, slice};
 use super::{HttpUnderTest, Outcome, each, same};
-use crate::ports::{HttpBody, HttpFailureKind, HttpRequest, Method};
+use casehug_clio::ports::{HttpBody, HttpFailureKind, HttpRequest, Method};
 
 fn put(test: &HttpUnderTest, id: &str, body: HttpBody) -> Result<HttpRequest, String> {
     Ok(HttpRequest { method: Method::Put, body, ..test.get("ok", id)? })

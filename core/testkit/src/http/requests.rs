@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::documents::sha256;
 use super::{HttpUnderTest, Outcome, each, is, same};
-use crate::ports::{Headers, HttpBody, HttpRequest, Method};
+use casehug_clio::ports::{Headers, HttpBody, HttpRequest, Method};
 
 const METHODS: [Method; 5] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
 

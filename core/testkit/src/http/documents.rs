@@ -13,10 +13,10 @@
 use sha2::{Digest as _, Sha256};
 
 use super::Outcome;
-use crate::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
-use crate::error::{Code, Error, Result};
-use crate::maybe_send::BoxFuture;
-use crate::ports::{DocumentBytes, DocumentReader, DocumentSlice, HttpBody};
+use casehug_clio::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
+use casehug_clio::error::{Code, Error, Result};
+use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentSlice, HttpBody};
 
 /// The largest piece that a reader gives: never a whole buffer, so that a transport must ask again.
 const PIECE: u64 = 10_007;

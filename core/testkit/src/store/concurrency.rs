@@ -12,7 +12,7 @@ use futures_util::future::{join, join_all};
 use super::{
     Outcome, StoreUnderTest, all_ids, at_version, commit, done, get, is, key, put, put_due, put_new, same, scan,
 };
-use crate::ports::{Commit, Expect, Scan, Store};
+use casehug_clio::ports::{Commit, Expect, Scan, Store};
 
 /// No caches and no replicas: what one handle has committed the other one reads.
 pub async fn a_second_handle_sees_every_earlier_commit(test: &StoreUnderTest) -> Outcome {
@@ -85,7 +85,7 @@ pub async fn no_update_is_lost_in_a_race(test: &StoreUnderTest) -> Outcome {
     same(&sum.as_deref(), &Some("40"), "the sum of 40 additions")
 }
 
-async fn add_one(store: &dyn Store, counter: &crate::ports::Key, new: &str) -> Result<bool, String> {
+async fn add_one(store: &dyn Store, counter: &casehug_clio::ports::Key, new: &str) -> Result<bool, String> {
     let found = get(store, counter).await?.ok_or("the counter is gone")?;
     others_run().await;
     let sum = found.body.parse::<u32>().map_err(|_| "the counter is not a number")? + 1;

@@ -17,7 +17,7 @@ fn the_readme_shows_the_program_that_is_tested() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let (_, block) = readme.split_once("```rust\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    let program = include_str!("../src/quickstart.rs");
+    let program = include_str!("../../examples/src/quickstart.rs");
     let (_, program) = program.split_once("face\")]\n\n").unwrap();
     assert_eq!(block, program, "copy examples/src/quickstart.rs, without its head, into the README");
 }

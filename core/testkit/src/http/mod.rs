@@ -27,7 +27,7 @@ use futures_util::future::try_join_all;
 use serde::Deserialize;
 use url::Url;
 
-use crate::ports::{
+use casehug_clio::ports::{
     Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method, Runtime, Sent,
 };
 
@@ -215,7 +215,7 @@ macro_rules! __with_http_cases {
 }
 
 /// Makes a module `http_conformance` with one `#[tokio::test]` per case of [the
-/// suite](crate::testing::http). The argument is a function `async fn() -> HttpUnderTest`.
+/// suite](crate::http). The argument is a function `async fn() -> HttpUnderTest`.
 ///
 /// The calling crate needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
@@ -233,8 +233,8 @@ macro_rules! http_conformance {
 macro_rules! __http_case_tests {
     (($open:path) $( $module:ident: $( $name:ident )* ; )*) => { $( $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() -> $crate::testing::http::Outcome {
-            $crate::testing::http::case::$name(&$open().await).await
+        async fn $name() -> $crate::testkit::http::Outcome {
+            $crate::testkit::http::case::$name(&$open().await).await
         }
     )* )* };
 }

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use super::super::VirtualRuntime;
 use super::{StoreUnderTest, run_all};
-use crate::domain::Timestamp;
-use crate::error::Result;
-use crate::maybe_send::BoxFuture;
-use crate::memory::MemoryStore;
-use crate::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Write};
-use crate::testing::VirtualRuntime;
+use casehug_clio::domain::Timestamp;
+use casehug_clio::error::Result;
+use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::memory::MemoryStore;
+use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::{ConnectionId, FirmId};
-use crate::ports::{SealedTokens, Swap, TokenStore, Version};
+use casehug_clio::domain::{ConnectionId, FirmId};
+use casehug_clio::ports::{SealedTokens, Swap, TokenStore, Version};
 
 /// What a case tells: nothing, or what was not as it must be.
 pub type Outcome = Result<(), String>;
@@ -29,7 +29,7 @@ macro_rules! __with_token_store_cases {
 }
 
 /// Makes a module `token_store_conformance` with one `#[tokio::test]` per case of [the
-/// suite](crate::testing::token_store). The argument is a function `async fn() -> Arc<dyn
+/// suite](crate::token_store). The argument is a function `async fn() -> Arc<dyn
 /// TokenStore>`.
 #[macro_export]
 macro_rules! token_store_conformance {
@@ -46,8 +46,8 @@ macro_rules! token_store_conformance {
 macro_rules! __token_store_case_tests {
     (($open:path) $( $name:ident )*) => { $(
         #[tokio::test]
-        async fn $name() -> $crate::testing::token_store::Outcome {
-            $crate::testing::token_store::$name($open().await.as_ref()).await
+        async fn $name() -> $crate::testkit::token_store::Outcome {
+            $crate::testkit::token_store::$name($open().await.as_ref()).await
         }
     )* };
 }

@@ -7,7 +7,7 @@ use super::{
     Outcome, StoreUnderTest, all_ids, at_version, commit, conflicts, done, firm, get, is, key, put, put_new, same,
     scan, version,
 };
-use crate::ports::{Commit, Expect, Key, Record, Write};
+use casehug_clio::ports::{Commit, Expect, Key, Record, Write};
 
 /// Nobody wrote it, so it is not there: `None`, and no error.
 pub async fn an_absent_record_is_none(test: &StoreUnderTest) -> Outcome {

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
-use crate::maybe_send::BoxFuture;
-use crate::ports::{Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Sent};
+use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::ports::{
+    Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Sent,
+};
 
 /// Answers each request with the next line of its script, and remembers what was sent. A request
 /// beyond the script fails as not sent. A clone shares script and memory.

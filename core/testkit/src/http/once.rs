@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use super::documents::slice;
 use super::{HttpUnderTest, Outcome, each, is, same};
-use crate::domain::Monotonic;
-use crate::ports::{HttpBody, HttpFailureKind, HttpRequest, Method, Sent};
+use casehug_clio::domain::Monotonic;
+use casehug_clio::ports::{HttpBody, HttpFailureKind, HttpRequest, Method, Sent};
 
 fn all_bodies() -> Result<[(Method, HttpBody); 4], String> {
     Ok([

@@ -32,7 +32,7 @@ fn intakes() -> PathBuf {
 fn database() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("old.db");
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/written-by-2746229.sqlite");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/acceptance/data/written-by-2746229.sqlite");
     std::fs::copy(kept, &copy).unwrap();
     (folder, copy)
 }

@@ -24,8 +24,8 @@ use core::time::Duration;
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::domain::{FirmId, Timestamp};
-use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
+use casehug_clio::domain::{FirmId, Timestamp};
+use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
 
 /// What a case tells: nothing, or what the store did wrong.
 pub type Outcome = Result<(), String>;
@@ -101,7 +101,7 @@ macro_rules! __with_store_cases {
 }
 
 /// Makes a module `store_conformance` with one `#[tokio::test]` per case of [the
-/// suite](crate::testing::store). The argument is a function `async fn() -> StoreUnderTest`.
+/// suite](crate::store). The argument is a function `async fn() -> StoreUnderTest`.
 ///
 /// The calling crate needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
@@ -119,8 +119,8 @@ macro_rules! store_conformance {
 macro_rules! __store_case_tests {
     (($open:path) $( $module:ident: $( $name:ident )* ; )*) => { $( $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() -> $crate::testing::store::Outcome {
-            $crate::testing::store::case::$name(&$open().await).await
+        async fn $name() -> $crate::testkit::store::Outcome {
+            $crate::testkit::store::case::$name(&$open().await).await
         }
     )* )* };
 }

@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::{
     Outcome, StoreUnderTest, at_version, done, firm, get, is, key, put, put_due, same, scan, scan_for_ids, version,
 };
-use crate::domain::FirmId;
-use crate::ports::{Expect, Key, Scan, Write};
+use casehug_clio::domain::FirmId;
+use casehug_clio::ports::{Expect, Key, Scan, Write};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -3,7 +3,7 @@
 use super::{
     Outcome, StoreUnderTest, all_ids, at_version, done, firm, get, key, put, put_new, same, scan, scan_for_ids, version,
 };
-use crate::ports::{Key, Order, Scan, Write};
+use casehug_clio::ports::{Key, Order, Scan, Write};
 
 fn range(
     collection: &'static str,

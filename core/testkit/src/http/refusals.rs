@@ -2,7 +2,7 @@
 #![allow(missing_docs)] // The names say it.
 
 use super::{HttpUnderTest, Outcome, each};
-use crate::ports::{Headers, HttpFailureKind, HttpRequest};
+use casehug_clio::ports::{Headers, HttpFailureKind, HttpRequest};
 
 async fn urls_are_refused(test: &HttpUnderTest, urls: &[String]) -> Outcome {
     each(urls, async |url| {

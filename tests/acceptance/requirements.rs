@@ -49,7 +49,7 @@ fn is_test(sources: &str, name: &str) -> bool {
 
 fn all_sources() -> String {
     let mut text = String::new();
-    for folder in ["examples/tests", "core", "tests"] {
+    for folder in ["core", "tests"] {
         sources(&root().join(folder), &mut text);
     }
     text

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::documents::slice;
 use super::{HttpUnderTest, Outcome, each, is, same};
-use crate::ports::{HttpFailureKind, HttpRequest, Method, Sent};
+use casehug_clio::ports::{HttpFailureKind, HttpRequest, Method, Sent};
 
 /// Longer than the sockets of both ends can take without the server reading.
 const UPLOAD: u64 = 24 * 1024 * 1024;

@@ -1,5 +1,5 @@
-//! The example programs and the SDK, end to end: real processes, real HTTP, real SQLite, a
-//! simulated Clio.
+//! Acceptance: the example programs and the SDK as a firm meets them, with real processes, real
+//! HTTP, real SQLite and PostgreSQL, and a simulated Clio. `faq.rs` goes through the FAQ.
 //!
 //! One program, because linking one takes seconds: each file is a module of it.
 
