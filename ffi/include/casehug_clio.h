@@ -225,6 +225,9 @@ typedef struct casehug_clio_sdk casehug_clio_sdk;
 // Takes what `stat` found. Valid during the callback only.
 typedef struct casehug_clio_stat_answer casehug_clio_stat_answer;
 
+// Takes what `load` found. Valid during the callback only.
+typedef struct casehug_clio_tokens_answer casehug_clio_tokens_answer;
+
 // Takes what `wrap` made. Valid during the callback only.
 typedef struct casehug_clio_wrapped casehug_clio_wrapped;
 
@@ -258,6 +261,110 @@ typedef struct casehug_clio_str {
   // Bytes.
   size_t len;
 } casehug_clio_str;
+
+// What to scan.
+typedef struct casehug_clio_scan {
+  // 1: records of one firm with `from <= id < until`, ordered by the bytes of the id. 2: records
+  // that are due on the store's clock, earliest first.
+  int32_t kind;
+  // The firm. For kind 2 `data` may be NULL: all firms.
+  struct casehug_clio_str firm;
+  // The collection.
+  struct casehug_clio_str collection;
+  // The first id, inclusive.
+  struct casehug_clio_str from;
+  // The first id that is no longer wanted; `data` NULL: to the end of the collection.
+  struct casehug_clio_str until;
+  // 1: highest id first.
+  int32_t descending;
+  // At most so many.
+  uint64_t limit;
+} casehug_clio_scan;
+
+// One entry of a commit. A key occurs at most once in it.
+typedef struct casehug_clio_write {
+  // 1: put the whole record. 2: delete it. 3: check only, write nothing.
+  int32_t kind;
+  // The firm.
+  struct casehug_clio_str firm;
+  // The collection.
+  struct casehug_clio_str collection;
+  // The id.
+  struct casehug_clio_str id;
+  // The version that must be there; `data` NULL: no record may be there.
+  struct casehug_clio_str expect;
+  // Put only: the new version.
+  struct casehug_clio_str version;
+  // Put only: due this many milliseconds after the store's clock; -1: never.
+  int64_t due_in_ms;
+  // Put only: the body. May hold NUL bytes; returned byte for byte.
+  struct casehug_clio_str body;
+} casehug_clio_write;
+
+// A store written in the host's language. Every function is called on threads of the SDK, several
+// at once.
+//
+// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for
+// `commit`, 2 for a conflict: an expectation did not hold and nothing was written. **Anything
+// else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
+// exception may leave a function. `casehug_clio_check_store` finds what they do wrong.
+typedef struct casehug_clio_store {
+  // `sizeof(casehug_clio_store)`.
+  size_t size;
+  // Passed to every function.
+  void *context;
+  // Pushes the record of this key into `into`, if there is one.
+  int32_t (*get)(void *context,
+                 struct casehug_clio_str firm,
+                 struct casehug_clio_str collection,
+                 struct casehug_clio_str id,
+                 struct casehug_clio_records *into);
+  // Pushes the records that the scan asks for, in its order.
+  int32_t (*scan)(void *context,
+                  const struct casehug_clio_scan *scan,
+                  struct casehug_clio_records *into);
+  // Does all writes or none, and sets `now_ms` to the store's clock (milliseconds since 1970) at
+  // the commit. `count` may be 0.
+  int32_t (*commit)(void *context,
+                    const struct casehug_clio_write *writes,
+                    size_t count,
+                    int64_t *now_ms);
+  // May be NULL. Called once, when the SDK will never call the others again: at close, and also
+  // when opening failed.
+  void (*release)(void *context);
+} casehug_clio_store;
+
+// A vault of the host: one sealed envelope for each connection, beside the store. It never sees a
+// token in plain. Functions are called on threads of the SDK, several at once.
+//
+// They answer 1 for success and, for `compare_and_swap`, 2 for a conflict. **Anything else, 0
+// included, means that it is unknown what happened**, and the SDK loads again. No exception may
+// leave a function. `casehug_clio_check_tokens` finds what they do wrong.
+typedef struct casehug_clio_tokens {
+  // `sizeof(casehug_clio_tokens)`.
+  size_t size;
+  // Passed to every function.
+  void *context;
+  // Hands the envelope of this connection to `casehug_clio_tokens_set`, if there is one. MUST
+  // see every earlier successful swap of any process.
+  int32_t (*load)(void *context,
+                  struct casehug_clio_str firm,
+                  struct casehug_clio_str connection,
+                  struct casehug_clio_tokens_answer *into);
+  // Replaces the envelope if its version is still `expected` (`data` NULL: there is none yet).
+  // Success MUST mean durable.
+  int32_t (*compare_and_swap)(void *context,
+                              struct casehug_clio_str firm,
+                              struct casehug_clio_str connection,
+                              struct casehug_clio_str expected,
+                              struct casehug_clio_str version,
+                              struct casehug_clio_str envelope);
+  // Removes the envelope, whatever its version. Removing what is not there succeeds.
+  int32_t (*remove)(void *context, struct casehug_clio_str firm, struct casehug_clio_str connection);
+  // May be NULL. Called once, when the SDK will never call the others again: at close, and also
+  // when opening failed.
+  void (*release)(void *context);
+} casehug_clio_tokens;
 
 // Keys of the host. Functions are called on threads of the SDK, several at once. They answer 1 for
 // success, and anything else for a failure. No exception may leave a function.
@@ -385,79 +492,10 @@ typedef struct casehug_clio_config {
   const struct casehug_clio_keys *keys;
   // Intakes of the host, in place of `intake_folder`. NULL: none. The struct is copied.
   const struct casehug_clio_intakes *intakes;
+  // A vault of the host for the sealed tokens, in place of the store. NULL: none. The struct is
+  // copied.
+  const struct casehug_clio_tokens *tokens;
 } casehug_clio_config;
-
-// What to scan.
-typedef struct casehug_clio_scan {
-  // 1: records of one firm with `from <= id < until`, ordered by the bytes of the id. 2: records
-  // that are due on the store's clock, earliest first.
-  int32_t kind;
-  // The firm. For kind 2 `data` may be NULL: all firms.
-  struct casehug_clio_str firm;
-  // The collection.
-  struct casehug_clio_str collection;
-  // The first id, inclusive.
-  struct casehug_clio_str from;
-  // The first id that is no longer wanted; `data` NULL: to the end of the collection.
-  struct casehug_clio_str until;
-  // 1: highest id first.
-  int32_t descending;
-  // At most so many.
-  uint64_t limit;
-} casehug_clio_scan;
-
-// One entry of a commit. A key occurs at most once in it.
-typedef struct casehug_clio_write {
-  // 1: put the whole record. 2: delete it. 3: check only, write nothing.
-  int32_t kind;
-  // The firm.
-  struct casehug_clio_str firm;
-  // The collection.
-  struct casehug_clio_str collection;
-  // The id.
-  struct casehug_clio_str id;
-  // The version that must be there; `data` NULL: no record may be there.
-  struct casehug_clio_str expect;
-  // Put only: the new version.
-  struct casehug_clio_str version;
-  // Put only: due this many milliseconds after the store's clock; -1: never.
-  int64_t due_in_ms;
-  // Put only: the body. May hold NUL bytes; returned byte for byte.
-  struct casehug_clio_str body;
-} casehug_clio_write;
-
-// A store written in the host's language. Every function is called on threads of the SDK, several
-// at once.
-//
-// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for
-// `commit`, 2 for a conflict: an expectation did not hold and nothing was written. **Anything
-// else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
-// exception may leave a function.
-typedef struct casehug_clio_store {
-  // `sizeof(casehug_clio_store)`.
-  size_t size;
-  // Passed to every function.
-  void *context;
-  // Pushes the record of this key into `into`, if there is one.
-  int32_t (*get)(void *context,
-                 struct casehug_clio_str firm,
-                 struct casehug_clio_str collection,
-                 struct casehug_clio_str id,
-                 struct casehug_clio_records *into);
-  // Pushes the records that the scan asks for, in its order.
-  int32_t (*scan)(void *context,
-                  const struct casehug_clio_scan *scan,
-                  struct casehug_clio_records *into);
-  // Does all writes or none, and sets `now_ms` to the store's clock (milliseconds since 1970) at
-  // the commit. `count` may be 0.
-  int32_t (*commit)(void *context,
-                    const struct casehug_clio_write *writes,
-                    size_t count,
-                    int64_t *now_ms);
-  // May be NULL. Called once, when the SDK will never call the others again: at close, and also
-  // when opening failed.
-  void (*release)(void *context);
-} casehug_clio_store;
 
 // A header of an HTTP request, as it came.
 typedef struct casehug_clio_header {
@@ -496,6 +534,31 @@ int32_t casehug_clio_call_json(struct casehug_clio_sdk *sdk,
                                const char *arguments,
                                char **out,
                                char **error);
+
+// Checks a store of yours against everything that the SDK relies on, in a test of yours. `store`
+// is empty and of nobody else; `second` is another connection to the same records, or NULL. Takes
+// seconds, and leaves records behind.
+//
+// With `CASEHUG_CLIO_OK` `*out` is a JSON array of `{"case","wrong"}`: the name of each promise,
+// and what was found, or null if it is kept. What only a power cut shows is not checked. `release`
+// of both is called before it returns.
+//
+// # Safety
+// `store` and `second` are NULL or stores as the header describes them; `out` and `error` are NULL
+// or point to a place for a pointer.
+int32_t casehug_clio_check_store(const struct casehug_clio_store *store,
+                                 const struct casehug_clio_store *second,
+                                 char **out,
+                                 char **error);
+
+// The same for a vault: `tokens` is empty and of nobody else. `release` is called before it
+// returns.
+//
+// # Safety
+// As of `casehug_clio_check_store`.
+int32_t casehug_clio_check_tokens(const struct casehug_clio_tokens *tokens,
+                                  char **out,
+                                  char **error);
 
 // The SDK's version, e.g. `0.1.0`. Lives for ever; do not free it.
 const char *casehug_clio_version(void);
@@ -592,6 +655,15 @@ int32_t casehug_clio_records_push(struct casehug_clio_records *into,
 // # Safety
 // `text` is NULL, or was given by the SDK and is not freed yet.
 void casehug_clio_free(char *text);
+
+// Hands over an envelope and its version, byte for byte as they were swapped in; both are copied.
+// Answers 1, or 0 if they cannot be used; `load` then counts as failed.
+//
+// # Safety
+// `into` is what the callback was given; texts are NULL or readable for their lengths.
+int32_t casehug_clio_tokens_set(struct casehug_clio_tokens_answer *into,
+                                struct casehug_clio_str version,
+                                struct casehug_clio_str envelope);
 
 // Takes in what Clio posted below `webhook_url`: the last segment of the path (`token`), all
 // headers and the raw body, as they came; bytes that are not UTF-8 are allowed. `out`:

@@ -12,6 +12,7 @@ use crate::intake::casehug_clio_intakes;
 use crate::keys::casehug_clio_keys;
 use crate::log::Log;
 use crate::text::{Misuse, argument};
+use crate::tokens::casehug_clio_tokens;
 
 /// How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later
 /// versions add are then absent.
@@ -69,6 +70,9 @@ pub struct casehug_clio_config {
     pub keys: *const casehug_clio_keys,
     /// Intakes of the host, in place of `intake_folder`. NULL: none. The struct is copied.
     pub intakes: *const casehug_clio_intakes,
+    /// A vault of the host for the sealed tokens, in place of the store. NULL: none. The struct is
+    /// copied.
+    pub tokens: *const casehug_clio_tokens,
 }
 
 /// Who asks, as the host authenticated them.

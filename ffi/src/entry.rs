@@ -19,7 +19,7 @@ use casehug_clio::{Code, Error, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::config::{Config, casehug_clio_config};
 use crate::handle::{self, casehug_clio_sdk};
@@ -29,6 +29,7 @@ use crate::keys::HostKeys;
 use crate::log::Log;
 use crate::store::{HostStore, casehug_clio_store};
 use crate::text::{Misuse, give};
+use crate::tokens::HostTokens;
 
 const OK: i32 = 1;
 
@@ -72,30 +73,30 @@ pub unsafe extern "C" fn casehug_clio_open(
         if inside_callback() {
             return Err(Misuse::InsideCallback.of("open"));
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .max_blocking_threads(POOL)
-            .thread_name("casehug-clio")
-            .enable_all()
-            .build()
-            .map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))?;
+        let runtime = threads()?;
         // What the host implements comes first: each `release` is called whatever is wrong with the
         // rest. SAFETY: each is NULL or what its type says, by the caller's promise.
-        let (store, config, keys, intakes) = unsafe {
-            let store = host(store, runtime.handle());
-            let config = casehug_clio_config::copied(config);
-            let tables = config.as_ref().map_or((ptr::null(), ptr::null()), |config| (config.keys, config.intakes));
-            (store, config, host(tables.0, runtime.handle()), host(tables.1, runtime.handle()))
+        let (store, config, keys, intakes, tokens) = unsafe {
+            let (store, config) = (host(store, runtime.handle()), casehug_clio_config::copied(config));
+            let none = (ptr::null(), ptr::null(), ptr::null());
+            let tables = config.as_ref().map_or(none, |config| (config.keys, config.intakes, config.tokens));
+            let keys = host(tables.0, runtime.handle());
+            (store, config, keys, host(tables.1, runtime.handle()), host(tables.2, runtime.handle()))
         };
         let (store, config) = (store?.map(HostStore::from), config?);
-        let (keys, intakes) = (keys?.map(HostKeys), intakes?.map(HostIntakes));
+        let hosts = Hosts {
+            store,
+            keys: keys?.map(HostKeys),
+            intakes: intakes?.map(HostIntakes),
+            tokens: tokens?.map(HostTokens),
+        };
         if out.is_null() {
             return Err(Misuse::Null.of("out"));
         }
         // SAFETY: NULL or NUL-terminated texts, by the caller's promise.
         let mut config = unsafe { Config::read(&config) }?;
         let log = config.log.take();
-        let built = build(&config, store, keys, intakes);
+        let built = build(&config, hosts);
         let sdk = Log::during(log.as_ref(), || runtime.block_on(built))?;
         // SAFETY: not null, and writable by the caller's promise.
         unsafe { out.write(handle::register(sdk, runtime, log)) };
@@ -105,21 +106,32 @@ pub unsafe extern "C" fn casehug_clio_open(
     unsafe { answer(work, ptr::null_mut(), error) }
 }
 
+/// Two threads that poll, and a pool for what the host implements.
+pub(crate) fn threads() -> Result<Runtime> {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    threads.worker_threads(2).max_blocking_threads(POOL).thread_name("casehug-clio").enable_all();
+    threads.build().map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))
+}
+
 /// Takes a table of functions, if there is one.
 ///
 /// # Safety
 /// `functions` is NULL or a table of its stated size.
-unsafe fn host<T: Functions>(functions: *const T, pool: &Handle) -> Result<Option<Host<T>>> {
+pub(crate) unsafe fn host<T: Functions>(functions: *const T, pool: &Handle) -> Result<Option<Host<T>>> {
     // SAFETY: not null, and a table by this function's own contract.
     (!functions.is_null()).then(|| unsafe { Host::new(functions, pool.clone()) }).transpose()
 }
 
-async fn build(
-    config: &Config<'_>,
+/// What the host implements.
+struct Hosts {
     store: Option<HostStore>,
     keys: Option<HostKeys>,
     intakes: Option<HostIntakes>,
-) -> Result<Sdk> {
+    tokens: Option<HostTokens>,
+}
+
+async fn build(config: &Config<'_>, hosts: Hosts) -> Result<Sdk> {
+    let Hosts { store, keys, intakes, tokens } = hosts;
     let runtime = Arc::new(TokioRuntime);
     let store: Arc<dyn Store> = match (store, config.sqlite_path, config.store) {
         (Some(store), None, None) => Arc::new(store),
@@ -149,6 +161,9 @@ async fn build(
     let transport = Arc::new(ReqwestTransport::with(documents, runtime.clone(), &config.network)?);
     let ports = Ports { transport, store, keys, intake, runtime };
     let mut builder = Sdk::builder(app, host, ports);
+    if let Some(tokens) = tokens {
+        builder = builder.tokens(Arc::new(tokens));
+    }
     if let Some(window) = config.late_execution_window {
         builder = builder.late_execution_window(window);
     }

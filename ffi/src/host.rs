@@ -20,6 +20,8 @@ pub(crate) const POOL: usize = 8;
 /// What a function answers that succeeded. Never 0, which a function that died halfway answers in
 /// several languages.
 pub(crate) const OK: i32 = 1;
+/// What a function answers where something else is there than was expected.
+pub(crate) const CONFLICT: i32 = 2;
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };

@@ -17,6 +17,7 @@
 #![allow(non_camel_case_types, reason = "C names")]
 
 mod call;
+mod check;
 mod codes;
 mod config;
 mod entry;
@@ -27,10 +28,12 @@ mod keys;
 mod log;
 mod store;
 mod text;
+mod tokens;
 mod webhook;
 mod worker;
 
 pub use call::{casehug_clio_argument, casehug_clio_argument_kind, casehug_clio_call, casehug_clio_call_json};
+pub use check::{casehug_clio_check_store, casehug_clio_check_tokens};
 pub use codes::casehug_clio_code;
 pub use config::{casehug_clio_actor, casehug_clio_config};
 pub use entry::*;
@@ -45,5 +48,6 @@ pub use store::{
     casehug_clio_write,
 };
 pub use text::{casehug_clio_free, casehug_clio_str};
+pub use tokens::{casehug_clio_tokens, casehug_clio_tokens_answer, casehug_clio_tokens_set};
 pub use webhook::{casehug_clio_handle_webhook, casehug_clio_header};
 pub use worker::{casehug_clio_worker_start, casehug_clio_worker_stop};

@@ -13,10 +13,9 @@ use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Versi
 use casehug_clio::{Code, Error, Result};
 use tokio::runtime::Handle;
 
-use crate::host::{Functions, Host, OK, copy};
+use crate::host::{CONFLICT, Functions, Host, OK, copy};
 use crate::text::{Owned, casehug_clio_str};
 
-const CONFLICT: i32 = 2;
 const NEVER_DUE: i64 = -1;
 
 /// A store written in the host's language. Every function is called on threads of the SDK, several
@@ -25,7 +24,7 @@ const NEVER_DUE: i64 = -1;
 /// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for
 /// `commit`, 2 for a conflict: an expectation did not hold and nothing was written. **Anything
 /// else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
-/// exception may leave a function.
+/// exception may leave a function. `casehug_clio_check_store` finds what they do wrong.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct casehug_clio_store {

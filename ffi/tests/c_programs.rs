@@ -46,7 +46,7 @@ fn compile(name: &str, sources: &[&str], more: &[&str], out: &Path) -> PathBuf {
 async fn run(name: &str, valgrind: bool) -> (Output, Value) {
     let sim = ClioSim::start(Config { auto_consent: true, rate_limit: 1_000_000, ..Config::default() }).await.unwrap();
     let temp = tempfile::tempdir().unwrap();
-    let program = compile(name, &[&format!("{name}.c"), "store_in_c.c"], &[], temp.path());
+    let program = compile(name, &[&format!("{name}.c"), "memory_store.c"], &[], temp.path());
     let mut command = Command::new(if valgrind { Path::new("valgrind") } else { &program });
     if valgrind {
         command.args(["--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite", "--quiet"]);
@@ -54,6 +54,8 @@ async fn run(name: &str, valgrind: bool) -> (Output, Value) {
     }
     // Cargo's own path begins with the folder of an earlier build, whose library would be taken.
     command.env_remove("LD_LIBRARY_PATH");
+    // A database that only looks like one in memory is a file, here.
+    command.current_dir(temp.path());
     command.arg(sim.url()).arg(folder().join("../examples/intake")).arg("mat_0001");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let now = sim.now();
@@ -71,7 +73,7 @@ fn assert_synced_once(output: &Output, state: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_c_program_with_a_store_in_c_syncs_one_intake() {
+async fn a_c_program_with_a_memory_store_syncs_one_intake() {
     let (output, state) = run("sync_one", false).await;
     assert_synced_once(&output, &state);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "mat_0001: 7 calls\nmat_0001: 0 calls\n");
@@ -188,12 +190,12 @@ async fn golden_scenarios_end_in_c_as_they_say() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_written_in_c_passes_the_conformance_suite() {
     let temp = tempfile::tempdir().unwrap();
-    let shared = compile("libstore_in_c.so", &["store_in_c.c"], &["-shared", "-fPIC"], temp.path());
+    let shared = compile("libmemory_store.so", &["memory_store.c"], &["-shared", "-fPIC"], temp.path());
     // SAFETY: our own library, kept loaded to the end of the test.
     let library = unsafe { libloading::Library::new(shared) }.unwrap();
     // SAFETY: the function has this signature.
     let new: libloading::Symbol<'_, unsafe extern "C" fn(*mut casehug_clio_store)> =
-        unsafe { library.get(b"store_in_c_new") }.unwrap();
+        unsafe { library.get(b"memory_store_new") }.unwrap();
     let open = || {
         let mut functions = std::mem::MaybeUninit::uninit();
         // SAFETY: the function fills it.

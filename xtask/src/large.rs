@@ -23,7 +23,7 @@ pub(crate) fn large() -> Outcome {
     compile
         .args(["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"])
         .arg(c.join("include"));
-    compile.args(["large.c", "store_in_c.c"].map(|source| sources.join(source))).arg(c.join("lib/libcasehug_clio.a"));
+    compile.args(["large.c", "memory_store.c"].map(|source| sources.join(source))).arg(c.join("lib/libcasehug_clio.a"));
     done(compile.args(["-lgcc_s", "-lm", "-ldl", "-o"]).arg(&program))?;
     let of_go = out.join("large-go");
     done(Command::new("go").args(["build", "-o"]).arg(&of_go).arg("./internal/large").current_dir(go))?;

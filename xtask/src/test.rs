@@ -24,6 +24,7 @@ const LANES: &[&[Step]] = &[
         ("lint", || run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         ("shipping", ships),
         ("unit", unit),
+        ("stores", crate::dist::check_stores),
         ("go", crate::go::check),
         ("demo", || build().and_then(|()| crate::demo::make_intake()).and_then(|()| crate::demo::show())),
         ("contract", crate::contract::contract),

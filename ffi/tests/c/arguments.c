@@ -39,7 +39,7 @@ int main(int argc, char **argv) {
     CHECK(argc == 4, "usage: arguments CLIO_URL INTAKE_DIR MATTER");
     casehug_clio_config config = host_config(argv[1], argv[2]);
     casehug_clio_store store;
-    store_in_c_new(&store);
+    memory_store_new(&store);
     char *out = NULL, *error = NULL, *got = NULL;
     int32_t status = casehug_clio_open(&config, &store, &sdk, &error);
     CHECK(status == CASEHUG_CLIO_OK, "%s", error);

@@ -26,7 +26,7 @@ int main(int argc, char **argv) {
     casehug_clio_config config = host_config(argv[1], argv[2]);
     const casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
     casehug_clio_store store;
-    store_in_c_new(&store);
+    memory_store_new(&store);
     casehug_clio_sdk *sdk = NULL;
     char *error = NULL;
     CHECK(casehug_clio_open(&config, &store, &sdk, &error) == CASEHUG_CLIO_OK, "%s", error);

@@ -1,7 +1,7 @@
 /* What the programs share: checks, a configuration, and a browser of five lines. */
 #ifndef HOST_H
 #define HOST_H
-#include "store_in_c.h"
+#include "memory_store.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

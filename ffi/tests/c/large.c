@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
     config.intakes = &intakes;
     config.request_timeout_seconds = 120;
     casehug_clio_store store;
-    store_in_c_new(&store);
+    memory_store_new(&store);
     casehug_clio_sdk *sdk = NULL;
     char *out = NULL, *error = NULL;
     CHECK(casehug_clio_open(&config, &store, &sdk, &error) == CASEHUG_CLIO_OK, "%s", error);

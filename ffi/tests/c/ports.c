@@ -81,6 +81,32 @@ static void close_document(void *context, void *reader) {
     COUNT(closed);
 }
 
+/* A vault with room for one envelope. */
+static struct { char version[256], envelope[8192]; int swaps; } vault;
+
+static int32_t load_tokens(void *context, casehug_clio_str firm, casehug_clio_str connection, casehug_clio_tokens_answer *into) {
+    (void)context, (void)firm, (void)connection;
+    casehug_clio_str version = { vault.version, strlen(vault.version) }, envelope = { vault.envelope, strlen(vault.envelope) };
+    if (mood == ZERO) return 0;
+    return version.len == 0 || casehug_clio_tokens_set(into, version, envelope) ? CASEHUG_CLIO_OK : -1;
+}
+
+static int32_t swap_tokens(void *context, casehug_clio_str firm, casehug_clio_str connection, casehug_clio_str expected, casehug_clio_str version, casehug_clio_str envelope) {
+    (void)context, (void)firm, (void)connection;
+    if (expected.data == NULL ? vault.version[0] != 0 : strcmp(expected.data, vault.version) != 0) return 2;
+    CHECK(version.len < sizeof vault.version && envelope.len < sizeof vault.envelope, "room");
+    strcpy(vault.version, version.data);
+    strcpy(vault.envelope, envelope.data);
+    vault.swaps++;
+    return CASEHUG_CLIO_OK;
+}
+
+static int32_t remove_tokens(void *context, casehug_clio_str firm, casehug_clio_str connection) {
+    (void)context, (void)firm, (void)connection;
+    vault.version[0] = 0;
+    return CASEHUG_CLIO_OK;
+}
+
 static void release(void *context) { COUNT(*(int *)context); }
 
 static int32_t got;
@@ -103,6 +129,8 @@ int main(int argc, char **argv) {
     int key_releases = 0, intake_releases = 0;
     casehug_clio_keys keys = { sizeof keys, &mood, wrap, unwrap, NULL };
     casehug_clio_intakes intakes = { sizeof intakes, &intake_releases, load, stat, open_document, read_document, close_document, release };
+    int vault_releases = 0;
+    casehug_clio_tokens tokens = { sizeof tokens, &vault_releases, load_tokens, swap_tokens, remove_tokens, release };
     casehug_clio_config config = host_config(argv[1], argv[2]);
     casehug_clio_sdk *sdk = NULL, *ticket = NULL, *other = NULL;
     char *out = NULL, *error = NULL;
@@ -122,16 +150,18 @@ int main(int argc, char **argv) {
     half.context = &key_releases;
     config.keys = &half;
     casehug_clio_store store;
-    store_in_c_new(&store);
+    memory_store_new(&store);
     status = casehug_clio_open(&config, &store, &sdk, &error);
     refused("half a table", status, error, "missing");
-    CHECK(key_releases == 1 && intake_releases == 2 && store_in_c_released() == 1, "released");
+    CHECK(key_releases == 1 && intake_releases == 2 && memory_store_released() == 1, "released");
     config.keys = &keys;
 
-    store_in_c_new(&store);
+    config.tokens = &tokens;
+    memory_store_new(&store);
     status = casehug_clio_open(&config, &store, &sdk, &error);
     CHECK(status == CASEHUG_CLIO_OK, "%s", error);
     host_connect(sdk, &admin);
+    CHECK(vault.swaps >= 1 && strstr(vault.envelope, "access") == NULL, "sealed tokens are in the vault");
 
     /* Everything through the host. */
     status = casehug_clio_sync_matter(sdk, &admin, "mat_1", &out, &error);
@@ -144,6 +174,10 @@ int main(int argc, char **argv) {
     /* A host that fails: a code, never a success. */
     status = casehug_clio_plan_matter(sdk, &admin, "mat_9", NULL, &error);
     CHECK(status == CASEHUG_CLIO_MATTER_UNKNOWN, "%d %s", (int)status, error);
+    casehug_clio_free(error);
+    mood = ZERO;
+    status = casehug_clio_sync_matter(sdk, &admin, "mat_1", &out, &error);
+    CHECK(status != CASEHUG_CLIO_OK && out == NULL, "%s", out);
     casehug_clio_free(error);
     mood = MISSING;
     status = casehug_clio_plan_matter(sdk, &admin, "mat_1", &out, &error);
@@ -189,7 +223,7 @@ int main(int argc, char **argv) {
     if (child == 0) {
         casehug_clio_sdk *own = NULL;
         casehug_clio_store empty;
-        store_in_c_new(&empty);
+        memory_store_new(&empty);
         if (casehug_clio_plan_matter(sdk, &admin, "mat_1", NULL, NULL) != CASEHUG_CLIO_SETTING_INVALID) _exit(1);
         if (casehug_clio_cancel(other, NULL) != CASEHUG_CLIO_SETTING_INVALID || casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK) _exit(2);
         if (casehug_clio_open(&config, &empty, &own, NULL) != CASEHUG_CLIO_OK || own == sdk) _exit(3);
@@ -200,6 +234,7 @@ int main(int argc, char **argv) {
     CHECK(waitpid(child, &how, 0) == child && how == 0, "in the child: %d", how);
 
     CHECK(casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK && intake_releases == 3, "released: %d", intake_releases);
+    CHECK(vault_releases == 1, "released: %d", vault_releases);
     status = casehug_clio_cancel(other, &error);
     refused("tickets end with their SDK", status, error, "stale_handle");
     return 0;

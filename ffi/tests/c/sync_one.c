@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
     config.log_level = 4;
     casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
     casehug_clio_store store;
-    store_in_c_new(&store);
+    memory_store_new(&store);
     casehug_clio_sdk *sdk = NULL;
     char *out = NULL, *error = NULL;
     int32_t status = casehug_clio_open(&config, &store, &sdk, &error);
@@ -50,9 +50,9 @@ int main(int argc, char **argv) {
     sync_matter(sdk, &admin, argv[3], "7");
     sync_matter(sdk, &admin, argv[3], "0");
 
-    CHECK(store_in_c_released() == 0, "released too early");
+    CHECK(memory_store_released() == 0, "released too early");
     CHECK(casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK, "close");
-    CHECK(store_in_c_released() == 1, "release is called once");
+    CHECK(memory_store_released() == 1, "release is called once");
     told.closed = 1;
     CHECK(told.lines >= 7 && told.foreign == 0 && told.named == 0, "%d lines", told.lines);
     return 0;

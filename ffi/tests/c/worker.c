@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
     CHECK(argc == 4, "usage: worker CLIO_URL INTAKE_DIR MATTER");
     casehug_clio_config config = host_config(argv[1], argv[2]);
     casehug_clio_store store;
-    store_in_c_new(&store);
+    memory_store_new(&store);
     casehug_clio_sdk *sdk = NULL;
     char *error = NULL;
     CHECK(casehug_clio_open(&config, &store, &sdk, &error) == CASEHUG_CLIO_OK, "%s", error);
@@ -50,6 +50,6 @@ int main(int argc, char **argv) {
     CHECK(casehug_clio_worker_start(sdk, &error) == CASEHUG_CLIO_OK, "again: %s", error);
     CHECK(is_synced(sdk, "mat_0002", 300), "the next worker does it");
     CHECK(casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK, "close ends the worker");
-    CHECK(store_in_c_released() == 1, "and nobody uses the store any more");
+    CHECK(memory_store_released() == 1, "and nobody uses the store any more");
     return 0;
 }

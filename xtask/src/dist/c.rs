@@ -1,9 +1,9 @@
 //! The C library as an install tree: `target/dist/c` can be moved anywhere.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{GLIBC, build, consumers, licences};
+use super::{GLIBC, build, consumers, licences, stores};
 use crate::hide::{self, hide};
 use crate::{Outcome, root, target};
 
@@ -25,20 +25,38 @@ pub(super) fn soname() -> String {
 
 /// Builds the tree, checks what is in it, and has consumers use a copy that was moved.
 pub(super) fn dist() -> Outcome {
-    let (built, folder) = (build()?, target().join("dist/c"));
+    let (built, folder, header) = (build()?, target().join("dist/c"), root().join("ffi/include/casehug_clio.h"));
+    let whole = lay(&built, &folder)?;
+    hide(&header, &built.join("libcasehug_clio_ffi.a"), &folder.join("lib/libcasehug_clio.a"))?;
+    let licences = licences::of("casehug-clio-ffi")?;
+    fs::write(folder.join("LICENCES.txt"), licences).map_err(|error| error.to_string())?;
+    check(&whole, &header)?;
+    stores::check(&consumers::use_a_moved(&folder)?, &target().join("dist/c-stores"))?;
+    println!("{}", folder.display());
+    Ok(())
+}
+
+/// The gate's step: the same tree around cargo's shared library, for the stores in C.
+pub(crate) fn check_stores() -> Outcome {
+    crate::test::build()?;
+    let tree = target().join("gate/c");
+    lay(&target().join("debug"), &tree)?;
+    stores::check(&tree, &target().join("gate/c-stores"))
+}
+
+/// Lays a tree with headers, the shared library and what finds it; gives the library's place.
+fn lay(built: &Path, folder: &Path) -> Result<PathBuf, String> {
     let wrong = |error: std::io::Error| error.to_string();
     if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(wrong)?;
+        fs::remove_dir_all(folder).map_err(wrong)?;
     }
     let (lib, include) = (folder.join("lib"), folder.join("include"));
     for made in [&lib.join("pkgconfig"), &lib.join("cmake/casehug_clio"), &include] {
         fs::create_dir_all(made).map_err(wrong)?;
     }
-    let headers = root().join("ffi/include");
     for header in ["casehug_clio.h", "casehug_clio_operations.h"] {
-        fs::copy(headers.join(header), include.join(header)).map_err(wrong)?;
+        fs::copy(root().join("ffi/include").join(header), include.join(header)).map_err(wrong)?;
     }
-    hide(&headers.join("casehug_clio.h"), &built.join("libcasehug_clio_ffi.a"), &lib.join("libcasehug_clio.a"))?;
     let whole = lib.join(format!("libcasehug_clio.so.{VERSION}"));
     fs::copy(built.join("libcasehug_clio_ffi.so"), &whole).map_err(wrong)?;
     link(&format!("libcasehug_clio.so.{VERSION}"), &lib.join(soname()))?;
@@ -47,12 +65,7 @@ pub(super) fn dist() -> Outcome {
     write("lib/pkgconfig/casehug_clio.pc", pkg_config())?;
     write("lib/cmake/casehug_clio/casehug_clioConfig.cmake", cmake())?;
     write("lib/cmake/casehug_clio/casehug_clioConfigVersion.cmake", cmake_version())?;
-    write("LICENCES.txt", licences::of("casehug-clio-ffi")?)?;
-
-    check(&whole, &headers.join("casehug_clio.h"))?;
-    consumers::use_a_moved(&folder)?;
-    println!("{}", folder.display());
-    Ok(())
+    Ok(whole)
 }
 
 fn link(to: &str, at: &Path) -> Outcome {

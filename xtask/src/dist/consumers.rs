@@ -2,7 +2,7 @@
 //! CMake.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{Outcome, target};
@@ -31,8 +31,8 @@ foreach(kind casehug_clio static)
 endforeach()
 ";
 
-/// Copies the tree elsewhere and builds against that copy.
-pub(super) fn use_a_moved(tree: &Path) -> Outcome {
+/// Copies the tree elsewhere and builds against that copy, whose place it gives.
+pub(super) fn use_a_moved(tree: &Path) -> Result<PathBuf, String> {
     let folder = target().join("dist/c-consumers");
     let wrong = |error: std::io::Error| error.to_string();
     if folder.exists() {
@@ -76,7 +76,7 @@ pub(super) fn use_a_moved(tree: &Path) -> Outcome {
         runs(&project.join("build").join(format!("with_{kind}")), &lib)?;
     }
     println!("consumers of a moved tree: C99 and C++17, shared and static, pkg-config and CMake");
-    Ok(())
+    Ok(moved)
 }
 
 /// Splits as a shell does, where a backslash takes a blank in.
@@ -100,7 +100,7 @@ fn runs(program: &Path, lib: &Path) -> Outcome {
     if version.trim() == env!("CARGO_PKG_VERSION") { Ok(()) } else { Err(format!("{}: {version}", program.display())) }
 }
 
-fn said(command: &mut Command) -> Result<String, String> {
+pub(super) fn said(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -3,8 +3,11 @@
 mod c;
 mod consumers;
 mod licences;
+mod stores;
 
 use std::path::PathBuf;
+
+pub(crate) use c::check_stores;
 
 use crate::{Outcome, command, target};
 

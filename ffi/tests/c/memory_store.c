@@ -1,6 +1,6 @@
-/* A store written in C. The three methods are what a host writes over its own database. */
+/* A store in memory: the shortest that keeps every promise but the one of durability. */
 #define _POSIX_C_SOURCE 200809L
-#include "store_in_c.h"
+#include "memory_store.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -142,9 +142,9 @@ static void release(void *context) {
     __atomic_add_fetch(&released, 1, __ATOMIC_SEQ_CST);
 }
 
-int store_in_c_released(void) { return __atomic_load_n(&released, __ATOMIC_SEQ_CST); }
+int memory_store_released(void) { return __atomic_load_n(&released, __ATOMIC_SEQ_CST); }
 
-void store_in_c_new(casehug_clio_store *store) {
+void memory_store_new(casehug_clio_store *store) {
     struct store *context = calloc(1, sizeof *context);
     pthread_mutex_init(&context->lock, NULL);
     memset(store, 0, sizeof *store);
