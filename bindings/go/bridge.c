@@ -42,6 +42,24 @@ void casehug_clio_go_keys(casehug_clio_keys *keys, uintptr_t context) {
     *keys = functions;
 }
 
+static int32_t load_tokens(void *context, casehug_clio_str firm, casehug_clio_str connection, casehug_clio_tokens_answer *into) {
+    return casehugClioLoadTokens((uintptr_t)context, firm, connection, into);
+}
+
+static int32_t swap_tokens(void *context, casehug_clio_str firm, casehug_clio_str connection, casehug_clio_str expected,
+                           casehug_clio_str version, casehug_clio_str envelope) {
+    return casehugClioSwapTokens((uintptr_t)context, firm, connection, expected, version, envelope);
+}
+
+static int32_t remove_tokens(void *context, casehug_clio_str firm, casehug_clio_str connection) {
+    return casehugClioRemoveTokens((uintptr_t)context, firm, connection);
+}
+
+void casehug_clio_go_tokens(casehug_clio_tokens *tokens, uintptr_t context) {
+    casehug_clio_tokens functions = { sizeof functions, (void *)context, load_tokens, swap_tokens, remove_tokens, release };
+    *tokens = functions;
+}
+
 static int32_t load(void *context, casehug_clio_str firm, casehug_clio_str matter, casehug_clio_intake_answer *into) {
     return casehugClioLoad((uintptr_t)context, firm, matter, into);
 }
@@ -86,6 +104,10 @@ void casehug_clio_go_log(casehug_clio_config *config, uintptr_t context, int32_t
 int casehug_clio_go_push(casehug_clio_records *into, const void *firm, size_t firm_length, const void *id, size_t id_length,
                          const void *version, size_t version_length, int64_t due, const void *body, size_t body_length) {
     return casehug_clio_records_push(into, text(firm, firm_length), text(id, id_length), text(version, version_length), due, text(body, body_length));
+}
+
+int casehug_clio_go_tokens_set(casehug_clio_tokens_answer *into, const void *version, size_t version_length, const void *envelope, size_t envelope_length) {
+    return casehug_clio_tokens_set(into, text(version, version_length), text(envelope, envelope_length));
 }
 
 int casehug_clio_go_wrapped(casehug_clio_wrapped *into, const void *id, size_t id_length, const void *blob, size_t blob_length) {

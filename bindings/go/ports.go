@@ -18,7 +18,8 @@ var ErrNotFound = errors.New("clio: not found")
 
 // Store is a database of yours. It is used by several goroutines at once.
 //
-// An error means that it is unknown what happened, and the SDK reads again. A panic is the same.
+// An error means that it is unknown what happened, and the SDK reads again. A panic is the same. Package sqlstore has one for
+// database/sql; CheckStore finds what is wrong with yours.
 type Store interface {
 	// Get is the record of this key; nil if there is none. It MUST see every earlier successful commit of any process.
 	Get(ctx context.Context, key Key) (*Record, error)
@@ -76,6 +77,22 @@ type Write struct {
 	Version, Body string
 	DueIn         *time.Duration
 }
+
+// Tokens is a vault of yours for the sealed tokens of connections, which never sees one in plain. It is used by several
+// goroutines at once.
+//
+// An error means that it is unknown what happened, and the SDK loads again. A panic is the same.
+type Tokens interface {
+	// Load is the envelope of this connection; nil if there is none. It MUST see every earlier successful swap of any process.
+	Load(ctx context.Context, firm, connection string) (*SealedTokens, error)
+	// CompareAndSwap replaces the envelope if its version is still expected; nil: there is none yet. Success MUST mean durable.
+	CompareAndSwap(ctx context.Context, firm, connection string, expected *string, sealed SealedTokens) (ok bool, err error)
+	// Delete removes the envelope, whatever its version. Deleting what is not there succeeds.
+	Delete(ctx context.Context, firm, connection string) error
+}
+
+// SealedTokens is an envelope, kept byte for byte, and its version.
+type SealedTokens struct{ Version, Envelope string }
 
 // Keys wraps data keys with a root key that never leaves it.
 type Keys interface {
@@ -198,6 +215,46 @@ func casehugClioCommit(handle C.uintptr_t, list *C.casehug_clio_write, count C.s
 			return answerConflict
 		}
 		*now = C.int64_t(at.UnixMilli())
+		return answerOK
+	})
+}
+
+//export casehugClioLoadTokens
+func casehugClioLoadTokens(handle C.uintptr_t, firm, connection C.casehug_clio_str, into *C.casehug_clio_tokens_answer) C.int32_t {
+	return guarded(func(ctx context.Context) C.int32_t {
+		sealed, err := cgo.Handle(handle).Value().(Tokens).Load(ctx, text(firm), text(connection))
+		if err != nil {
+			return answerUnknown
+		}
+		if sealed != nil && C.casehug_clio_go_tokens_set(into, data(sealed.Version), C.size_t(len(sealed.Version)),
+			data(sealed.Envelope), C.size_t(len(sealed.Envelope))) != 1 {
+			return answerUnknown
+		}
+		return answerOK
+	})
+}
+
+//export casehugClioSwapTokens
+func casehugClioSwapTokens(handle C.uintptr_t, firm, connection, expected, version, envelope C.casehug_clio_str) C.int32_t {
+	return guarded(func(ctx context.Context) C.int32_t {
+		sealed := SealedTokens{text(version), text(envelope)}
+		ok, err := cgo.Handle(handle).Value().(Tokens).CompareAndSwap(ctx, text(firm), text(connection), optionalText(expected), sealed)
+		switch {
+		case err != nil:
+			return answerUnknown
+		case !ok:
+			return answerConflict
+		}
+		return answerOK
+	})
+}
+
+//export casehugClioRemoveTokens
+func casehugClioRemoveTokens(handle C.uintptr_t, firm, connection C.casehug_clio_str) C.int32_t {
+	return guarded(func(ctx context.Context) C.int32_t {
+		if cgo.Handle(handle).Value().(Tokens).Delete(ctx, text(firm), text(connection)) != nil {
+			return answerUnknown
+		}
 		return answerOK
 	})
 }

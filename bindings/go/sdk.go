@@ -26,6 +26,8 @@ type Config struct {
 	Database string
 	// Store is a database of yours.
 	Store Store
+	// Tokens is a vault of yours for the sealed tokens; nil: they are in the database.
+	Tokens Tokens
 	// SealingKey is the root key, 32 bytes as hexadecimal digits or base64, and SealingKeyID its name. Or give Keys.
 	SealingKey, SealingKeyID string
 	// Keys wraps and unwraps, as a KMS does.
@@ -132,6 +134,10 @@ func Open(config Config) (*SDK, error) {
 	if config.Keys != nil {
 		c.keys = (*C.casehug_clio_keys)(table(unsafe.Sizeof(*c.keys)))
 		C.casehug_clio_go_keys(c.keys, C.uintptr_t(cgo.NewHandle(config.Keys)))
+	}
+	if config.Tokens != nil {
+		c.tokens = (*C.casehug_clio_tokens)(table(unsafe.Sizeof(*c.tokens)))
+		C.casehug_clio_go_tokens(c.tokens, C.uintptr_t(cgo.NewHandle(config.Tokens)))
 	}
 	if config.Intakes != nil {
 		c.intakes = (*C.casehug_clio_intakes)(table(unsafe.Sizeof(*c.intakes)))

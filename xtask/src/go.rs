@@ -55,10 +55,24 @@ pub(crate) fn check() -> Outcome {
         return Err(format!("gofmt: {}", String::from_utf8_lossy(&told.stdout)));
     }
     run(&mut go(&module, &["vet", "./..."]))?;
-    let mut tests = go(&module, &["test", "-race", "./..."]);
+    let mut tests = go(&module, &["test", "-race", "-parallel", "16", "./..."]);
     tests.env("CLIO_SIM", built.join("clio-sim")).env("GOLDEN", built.join("golden"));
     run(tests.env("INTAKES", root().join("examples/intake")))?;
+    stores(&module)?;
     consumer(&module)
+}
+
+/// The store of `database/sql`, tested with a driver that is pinned there and not in the module.
+fn stores(module: &Path) -> Outcome {
+    let folder = root().join("tests/go-stores");
+    // Its go.mod names the place in the workspace; cargo's folder may be elsewhere.
+    let work = target().join("gate/go-stores.work");
+    let uses = format!("go 1.24.0\n\nuse (\n\t{:?}\n\t{:?}\n)\n", folder.display(), module.display());
+    std::fs::write(&work, uses).map_err(|error| error.to_string())?;
+    for arguments in [&["vet", "./..."][..], &["test", "./..."]] {
+        run(go(&folder, arguments).env("GOWORK", &work))?;
+    }
+    Ok(())
 }
 
 /// A program elsewhere gets the module from a proxy that is a folder, vendors it, and runs.
