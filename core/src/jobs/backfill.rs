@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claims::Claims;
 use super::job::{Job, job_key};
-use super::quarantine::or_quarantine;
+use super::quarantine::{PassedOver, or_quarantine};
 use crate::domain::{Actor, ActorId, FirmId, MatterId, RunStatus, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key, Scan};
@@ -224,7 +224,12 @@ fn audit(actor: &ActorId, id: &str, word: &'static str) -> AuditEntry {
 }
 
 /// Looks after the backfills that are due.
-pub(crate) async fn feed_due(repository: &Repository, claims: &Claims, progress: &ProgressFeed) -> Result<()> {
+pub(crate) async fn feed_due(
+    repository: &Repository,
+    claims: &Claims,
+    progress: &ProgressFeed,
+    passed: &mut PassedOver<'_>,
+) -> Result<()> {
     let due = Scan::Due { firm: None, collection: BACKFILLS, limit: 20 };
     for record in repository.store().scan(&due).await? {
         let fed = async {
@@ -235,7 +240,7 @@ pub(crate) async fn feed_due(repository: &Repository, claims: &Claims, progress:
                 None => Ok(()),
             }
         };
-        or_quarantine(repository, &record, fed.await).await?;
+        passed.unless(or_quarantine(repository, &record, fed.await).await)?;
     }
     Ok(())
 }

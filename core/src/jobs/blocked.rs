@@ -10,7 +10,7 @@
 use core::time::Duration;
 
 use super::job::{JOBS, Job};
-use super::quarantine::{QUARANTINE, or_quarantine};
+use super::quarantine::{PassedOver, QUARANTINE, or_quarantine};
 use crate::connection::Connection;
 use crate::error::{Code, Result};
 use crate::ports::{Commit, Expect, Order, Record, Scan};
@@ -23,7 +23,7 @@ const PAGE: usize = 500;
 const AT_ONCE: usize = 200;
 
 /// Carries out the releases that are due. Gives whether a job became due.
-pub(crate) async fn release_due(repository: &Repository) -> Result<bool> {
+pub(crate) async fn release_due(repository: &Repository, passed: &mut PassedOver<'_>) -> Result<bool> {
     let due = Scan::Due { firm: None, collection: RELEASES, limit: 20 };
     let mut released = 0;
     for record in repository.store().scan(&due).await? {
@@ -31,7 +31,7 @@ pub(crate) async fn release_due(repository: &Repository) -> Result<bool> {
             break;
         }
         let outcome = release(repository, &record, AT_ONCE - released).await;
-        released += or_quarantine(repository, &record, outcome).await?.unwrap_or(0);
+        released += passed.unless(or_quarantine(repository, &record, outcome).await)?.unwrap_or(0);
     }
     Ok(released > 0)
 }

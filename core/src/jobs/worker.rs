@@ -25,13 +25,14 @@ use super::claims::{Acquired, Claim, Why};
 use super::execution::run_claimed;
 use super::job::{FIRST, First, JOBS, Job, first_key};
 use super::maintenance::{due_maintenance, run_task};
-use super::quarantine::or_quarantine;
+use super::quarantine::{PassedOver, or_quarantine};
 use super::queue::Queue;
 use super::slots::{Slot, Slots};
 use crate::clio::HookModel;
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::inbound::model_of;
+use crate::maybe_send::BoxFuture;
 use crate::ports::{Record, Scan};
 
 /// The widest look at what is due.
@@ -42,6 +43,8 @@ const DEFERRAL: Duration = Duration::from_secs(30);
 const DEFER_TOGETHER: usize = 100;
 /// Between two looks that the store asks for.
 const LEAST_BETWEEN_HINTS: Duration = Duration::from_millis(100);
+/// Polls from one look at what makes jobs due to the next, while nothing is done.
+const POLLS_IF_IDLE: u32 = 3;
 /// Firms whose deliveries are applied at once, and maintenance tasks that are done at once.
 const MOST_TASKS: usize = 8;
 
@@ -54,7 +57,9 @@ pub struct WorkerConfig {
     /// Runs of one firm at once. A firm's runs share its request budget, so more than a few gain
     /// nothing. Default 4, of which bulk runs hold three at most.
     pub per_firm: usize,
-    /// The longest wait before it looks for work of other processes. Default 1 s.
+    /// The longest wait before it looks for work of other processes, less up to a tenth by chance:
+    /// processes that were started together do not ask the database together. Backfills and the
+    /// releases of blocked jobs have three times as long while nothing is done. Default 1 s.
     pub poll: Duration,
 }
 
@@ -204,7 +209,7 @@ impl<'a> Worker<'a> {
             let woken = async {
                 select(pin!(self.queue.ctx.workers.after(seen)), pin!(self.queue.ctx.stop.requested())).await;
             };
-            let (mut woken, tick) = (pin!(woken), self.queue.ctx.runtime.sleep(self.config.poll));
+            let (mut woken, tick) = (pin!(woken), self.tick());
             let idle = select(woken.as_mut(), tick);
             let ended =
                 async { if running.is_empty() { futures_util::future::pending().await } else { running.next().await } };
@@ -278,13 +283,21 @@ impl<'a> Worker<'a> {
         let mut stop = pin!(self.queue.ctx.stop.requested());
         let mut running = FuturesUnordered::new();
         let mut slots = Slots::new(self.config);
+        let (mut told, mut looked_at_all) = (None, self.queue.ctx.runtime.monotonic());
+        // A poll less than that, and a half for chance.
+        let patience = self.config.poll * (POLLS_IF_IDLE * 2 - 1) / 2;
         loop {
             let seen = self.queue.ctx.workers.count();
+            let now = self.queue.ctx.runtime.monotonic();
+            let idle = told == Some(seen) && running.is_empty() && looked_at_all.until(now) < patience;
+            if !idle {
+                (told, looked_at_all) = (Some(seen), now);
+            }
             let (mut claims, mut ended) = (Vec::new(), Vec::new());
             {
                 // However long the look takes, the runs go on meanwhile, and their heartbeats with
                 // them.
-                let mut look = pin!(self.claim_due(&mut slots, &mut claims));
+                let mut look = pin!(self.claim_due(!idle, &mut slots, &mut claims));
                 let looked = loop {
                     match select(look.as_mut(), pin!(next_end(&mut running))).await {
                         Either::Left((looked, _)) => break looked,
@@ -298,8 +311,7 @@ impl<'a> Worker<'a> {
             let look_again = async {
                 // Where a run ended during the look there is room again.
                 if ended.is_empty() {
-                    select(pin!(self.queue.ctx.workers.after(seen)), self.queue.ctx.runtime.sleep(self.config.poll))
-                        .await;
+                    select(pin!(self.queue.ctx.workers.after(seen)), self.tick()).await;
                 }
             };
             match select(stop.as_mut(), select(pin!(next_end(&mut running)), pin!(look_again))).await {
@@ -315,19 +327,20 @@ impl<'a> Worker<'a> {
     /// For hosts that call on a schedule of their own.
     ///
     /// # Errors
-    /// [`Code::StoreFailed`](crate::Code::StoreFailed).
+    /// What failed, [`Code::StoreFailed`](crate::Code::StoreFailed) for example, after everything
+    /// else was run.
     pub async fn run_due(&self) -> Result<usize> {
         let mut runs = 0;
-        let mut failed = HashSet::new();
+        let (mut failed, mut failure) = (HashSet::new(), None);
         while !self.queue.ctx.stop.is_told() {
             // All of it: a look releases a part, and finds nothing to run if the firm's settings
-            // forbid that part.
-            while release_due(&self.queue.ctx.repository).await? {}
+            // forbid that part. What fails is told by the look below.
+            let mut passed = PassedOver::new(self.queue.ctx.runtime.as_ref());
+            while release_due(&self.queue.ctx.repository, &mut passed).await? {}
             let mut claims = Vec::new();
             let mut one = Slots::new(WorkerConfig { concurrency: 1, ..self.config });
-            let looked = self.claim_due(&mut one, &mut claims).await;
-            if claims.is_empty() {
-                looked?;
+            if let Err(error) = self.claim_due(true, &mut one, &mut claims).await {
+                failure.get_or_insert(error);
             }
             let idle = claims.is_empty();
             for claim in claims {
@@ -337,7 +350,7 @@ impl<'a> Worker<'a> {
             let mut due_tasks = self.due_tasks(Look::Deliveries, &failed).await?;
             due_tasks.extend(self.due_tasks(Look::Maintenance, &failed).await?);
             if idle && due_tasks.is_empty() {
-                return Ok(runs);
+                return failure.map_or(Ok(runs), Err);
             }
             for task in due_tasks {
                 let (name, done) = self.run_due_task(task).await;
@@ -346,7 +359,7 @@ impl<'a> Worker<'a> {
                 }
             }
         }
-        Ok(runs)
+        failure.map_or(Ok(runs), Err)
     }
 
     async fn run_claimed(&self, claim: Claim) -> Slot {
@@ -366,26 +379,46 @@ impl<'a> Worker<'a> {
         Slot::of(&claim)
     }
 
+    /// The longest wait before a look that nobody asked for.
+    fn tick(&self) -> BoxFuture<'static, ()> {
+        let (runtime, poll) = (&self.queue.ctx.runtime, self.config.poll);
+        let mut chance = [0];
+        // Without chance it looks in step with the others.
+        let _ = runtime.random(&mut chance);
+        runtime.sleep(poll - poll / 10 * u32::from(chance[0]) / 255)
+    }
+
     /// Claims due jobs for which there is room. What was claimed before a failure is claimed, and
-    /// must be run.
-    async fn claim_due(&self, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
+    /// must be run. `all`: also looks for what makes jobs due.
+    async fn claim_due(&self, all: bool, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
         if slots.free() == 0 {
             return Ok(());
         }
-        let repository = &self.queue.ctx.repository;
-        if release_due(repository).await? {
-            // There may be more of it.
-            self.queue.ctx.workers.notify();
+        let (ctx, mut passed) = (&self.queue.ctx, PassedOver::new(self.queue.ctx.runtime.as_ref()));
+        if all {
+            let released = release_due(&ctx.repository, &mut passed).await;
+            if passed.unless(released.map(Some))?.unwrap_or(false) {
+                // There may be more of it.
+                ctx.workers.notify();
+            }
+            let fed = feed_due(&ctx.repository, &self.queue.claims, &ctx.progress, &mut passed).await;
+            passed.unless(fed.map(Some))?;
         }
-        feed_due(repository, &self.queue.claims, &self.queue.ctx.progress).await?;
         // Who is waited for is first.
         for collection in [FIRST, JOBS] {
-            self.claim_due_of(collection, slots, claims).await?;
+            let claimed = self.claim_due_of(collection, slots, claims, &mut passed).await;
+            passed.unless(claimed.map(Some))?;
         }
-        Ok(())
+        passed.end()
     }
 
-    async fn claim_due_of(&self, collection: &'static str, slots: &mut Slots, claims: &mut Vec<Claim>) -> Result<()> {
+    async fn claim_due_of(
+        &self,
+        collection: &'static str,
+        slots: &mut Slots,
+        claims: &mut Vec<Claim>,
+        passed: &mut PassedOver<'_>,
+    ) -> Result<()> {
         let repository = &self.queue.ctx.repository;
         let mut limit = 2 * self.config.concurrency;
         loop {
@@ -399,11 +432,14 @@ impl<'a> Worker<'a> {
                 }
                 // Nothing that is first is bulk.
                 let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
+                if passed.has(&record) {
+                    continue;
+                }
                 if !slots.has_room(&record.key.firm, bulk) {
                     waiting.push(record);
                     continue;
                 }
-                match self.claim(&record).await? {
+                match passed.due(&record, self.claim(&record).await)?.unwrap_or(Due::Aside) {
                     Due::Here(Acquired::Mine(claim)) => {
                         slots.take(&Slot::of(&claim));
                         claims.push(*claim);
@@ -481,7 +517,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Claims what a due record stands for: a job, or who is first.
-    async fn claim(&self, record: &Record) -> Result<Due> {
+    async fn claim(&self, record: &Record) -> Result<Option<Due>> {
         let firm = &record.key.firm;
         let tried = async {
             if !self.queue.ctx.works_for(firm).await? {
@@ -492,7 +528,7 @@ impl<'a> Worker<'a> {
             let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
             self.queue.claims.acquire(firm, &matter, seen).await.map(Due::Here)
         };
-        Ok(or_quarantine(&self.queue.ctx.repository, record, tried.await).await?.unwrap_or(Due::Aside))
+        or_quarantine(&self.queue.ctx.repository, record, tried.await).await
     }
 }
 

@@ -267,6 +267,33 @@ async fn what_cannot_be_read_is_put_off_and_holds_up_no_other_firm() {
 }
 
 #[tokio::test]
+async fn what_the_store_fails_on_for_one_firm_holds_up_no_other_firm() {
+    for of_third in ["release", "backfill", "job-first", "job"] {
+        let bench = Bench::new(|http| Arc::new(http));
+        let key = |n| Key::new(&third().firm, of_third, format!("c{n}"));
+        let body = |n| match of_third {
+            "backfill" => json!({ "status": "running", "actor": "usr_1", "started_at": 0, "total": 1, "next": 0,
+                "running": [], "succeeded": 0, "failed": 0 })
+            .to_string(),
+            _ => job(&format!("c{n}"), "approved", None),
+        };
+        // More than a look takes along.
+        bench.put(true, (0..50).map(|n| (key(n), body(n)))).await;
+        bench.store.trouble.lock().unwrap().unread = Some((third().firm, usize::MAX));
+        bench.trigger(&second(), "b1").await;
+        bench.work(30).await;
+        assert!(bench.was_run(&second(), "b1").await, "{of_third}");
+        // For a host that calls on a schedule of its own.
+        bench.trigger(&second(), "b2").await;
+        let told = bench.sdk.worker(WorkerConfig::default()).run_due().await;
+        assert!(told.is_ok() || told.is_err_and(|error| error.code() == Code::StoreFailed));
+        assert!(bench.was_run(&second(), "b2").await, "{of_third}, on a schedule");
+        bench.world.runtime.advance(Duration::from_secs(3600));
+        assert_eq!(bench.due(of_third).await, 50, "nothing is lost");
+    }
+}
+
+#[tokio::test]
 async fn a_release_goes_on_past_a_job_that_cannot_be_read_and_is_not_forgotten() {
     let bench = Bench::new(|http| Arc::new(http));
     let jobs = [("b1", "telepathy"), ("b2", "approved")];
