@@ -50,23 +50,28 @@ impl JsHttp {
     }
 }
 
-/// Tells JavaScript when nobody waits for the answer any more. After the answer that changes
-/// nothing.
-struct Abandon(AbortController);
+/// Tells JavaScript when nobody waits for the answer any more.
+struct Abandon {
+    controller: AbortController,
+    answered: bool,
+}
 
 impl Drop for Abandon {
     fn drop(&mut self) {
-        let _ = self.0.abort();
+        // Aborting makes an error with a stack trace, which nobody would look at after the answer.
+        if !self.answered {
+            let _ = self.controller.abort();
+        }
     }
 }
 
 impl HttpTransport for JsHttp {
     fn send<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
         Box::pin(async move {
-            let exchange = Abandon(AbortController::new());
-            let sending = self.0.send(request_object(&request), exchange.0.signal());
-            let answer = settled(sending).await.map_err(|thrown| failure(&thrown))?;
-            response(&answer, request.max_response)
+            let mut exchange = Abandon { controller: AbortController::new(), answered: false };
+            let answer = settled(self.0.send(request_object(&request), exchange.controller.signal())).await;
+            exchange.answered = true;
+            response(&answer.map_err(|thrown| failure(&thrown))?, request.max_response)
         })
     }
 }

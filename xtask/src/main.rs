@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::all(args.get(1).map(String::as_str)),
         Some("simulate") => simulate::simulate(&args[1..]),
+        Some("bench") if args.get(1).is_some_and(|name| name == "node") => node::bench(&args[2..]),
         Some("bench") => {
             let mut arguments = vec!["run", "--quiet", "--profile", "bench", "--package", "bench", "--"];
             arguments.extend(args[1..].iter().map(String::as_str));
@@ -46,8 +47,8 @@ fn main() -> ExitCode {
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME] | hosts | dist c | go | node | faces [--check] | large | scratch | intake\n  \
-             bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | node [NAME]] | hosts | dist c | go | node | faces [--check] | large | scratch | intake\n  \
+             bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \

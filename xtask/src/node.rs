@@ -42,6 +42,17 @@ pub(crate) fn dist() -> Outcome {
     script(&["scripts/sizes.mjs", &out.to_string_lossy(), &tarball()?.to_string_lossy()])
 }
 
+/// Measures the package as it is handed out, beside native Rust.
+pub(crate) fn bench(names: &[String]) -> Outcome {
+    dist()?;
+    let mut arguments = vec!["run", "--quiet", "--profile", "bench", "--package", "bench", "--", "node"];
+    arguments.extend(names.iter().map(String::as_str));
+    let package = target().join("dist/node/package");
+    let status = command("cargo", &arguments).env("CASEHUG_CLIO_NODE", package).status();
+    let status = status.map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("bench node: {status}")) }
+}
+
 fn tarball() -> Result<PathBuf, String> {
     let entries = std::fs::read_dir(target().join("dist/node")).map_err(|error| error.to_string())?;
     let mut packed = entries.flatten().map(|entry| entry.path());

@@ -16,6 +16,8 @@ const CHUNK = 64 * 1024;
 /** Before another address of the host is tried: a slow one may be the only one that works. */
 const NEXT_ADDRESS_MS = 5_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** Why an exchange is over that nobody waits for. Made once: an error costs a stack trace. */
+const OVER = new HttpFailure('lost', 'maybe');
 
 export class NodeHttp {
   #documents;
@@ -34,7 +36,7 @@ export class NodeHttp {
     let ended;
     const end = (kind) => {
       ended ??= kind;
-      ending.abort();
+      ending.abort(OVER);
     };
     const abandon = () => end('lost');
     const timer = setTimeout(() => end('timeout'), Math.min(request.timeoutMs, LONGEST_TIMER_MS));
@@ -59,7 +61,7 @@ export class NodeHttp {
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abandon);
-      ending.abort();
+      ending.abort(OVER);
       socket?.destroy();
       // A reader that cannot be closed is the host's affair.
       Promise.resolve(reader?.close?.()).catch(() => {});
@@ -78,13 +80,13 @@ export class NodeHttp {
 
 /** `https`, or `http` to this machine's own loopback; no user name or password in it. */
 function allowed(text) {
-  const refused = new HttpFailure('refused', 'no');
-  if (!URL.canParse(text)) throw refused;
+  const refused = () => new HttpFailure('refused', 'no');
+  if (!URL.canParse(text)) throw refused();
   const url = new URL(text);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const loopback = host === 'localhost' || host === '::1' || (net.isIPv4(host) && host.startsWith('127.'));
   const scheme = url.protocol === 'https:' || (url.protocol === 'http:' && loopback);
-  if (!scheme || url.username !== '' || url.password !== '') throw refused;
+  if (!scheme || url.username !== '' || url.password !== '') throw refused();
   // As it was given: a cursor of Clio's is followed byte for byte.
   const path = text.slice(text.indexOf('/', url.protocol.length + 2)).split('#')[0];
   return { secure: url.protocol === 'https:', host, port: url.port || (url.protocol === 'https:' ? 443 : 80), authority: url.host, path };
@@ -117,7 +119,7 @@ function requireInTime({ notAfter }) {
 /** What the promise gives, unless the exchange ends first: foreign code may wait for ever. */
 function unlessEnded(promise, signal) {
   return new Promise((resolve, reject) => {
-    const end = () => reject(new HttpFailure('lost', 'maybe'));
+    const end = () => reject(OVER);
     if (signal.aborted) end();
     signal.addEventListener('abort', end, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
@@ -142,9 +144,13 @@ async function connect({ secure, host, port }, ca, signal) {
 
 function opened(socket, event, kind, signal) {
   const done = new Promise((resolve, reject) => {
-    socket.once(event, () => resolve(socket));
-    socket.on('error', () => reject(new HttpFailure(kind, 'no')));
-    socket.once('close', () => reject(new HttpFailure(kind, 'no')));
+    const failed = () => reject(new HttpFailure(kind, 'no'));
+    socket.once(event, () => {
+      // Whoever uses it then learns of an error there; without a listener it would end the process.
+      socket.off('error', failed).off('close', failed).on('error', () => {});
+      resolve(socket);
+    });
+    socket.once('error', failed).once('close', failed);
   });
   return unlessEnded(done, signal).catch((error) => {
     socket.destroy();

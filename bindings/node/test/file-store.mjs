@@ -7,6 +7,8 @@ const nameOf = ({ firm, collection, id }) => JSON.stringify([firm, collection, i
 const byBytes = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 export class FileStore {
+  /** How far its clock is ahead, in milliseconds: what is leased ends sooner. */
+  ahead = 0;
   #records = new Map();
   #file;
 
@@ -23,7 +25,7 @@ export class FileStore {
     let found = [...this.#records.values()].filter(({ collection }) => collection === scan.collection);
     if (scan.firm !== null) found = found.filter(({ firm }) => firm === scan.firm);
     if (scan.kind === 'due') {
-      const now = Date.now();
+      const now = Date.now() + this.ahead;
       found = found.filter(({ dueAt }) => dueAt !== null && dueAt <= now).sort((a, b) => a.dueAt - b.dueAt);
     } else {
       const inRange = ({ id }) => byBytes(id, scan.from) >= 0 && (scan.until === null || byBytes(id, scan.until) < 0);
@@ -36,7 +38,7 @@ export class FileStore {
   commit(writes) {
     const holds = (write) => (this.get(write)?.version ?? null) === write.expect;
     if (!writes.every(holds)) return { status: 'conflict' };
-    const at = Date.now();
+    const at = Date.now() + this.ahead;
     const changes = writes
       .filter(({ kind }) => kind !== 'check')
       .map(({ kind, firm, collection, id, version, dueInMs, body }) =>

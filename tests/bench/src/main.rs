@@ -11,6 +11,7 @@ mod approval;
 mod folder;
 mod growth;
 mod hooks;
+mod node;
 mod ratio;
 mod setup;
 
@@ -19,8 +20,13 @@ use clap::Parser;
 /// Measures the SDK.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth.
+    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; node has to be asked for.
     only: Option<String>,
+    /// Of `node`, the npm package, only this: start, syncs, large, flat.
+    of_node: Option<String>,
+    /// What a process that `node` starts is told.
+    #[arg(hide = true)]
+    told: Vec<String>,
     /// The largest number of linked matters.
     #[arg(long, default_value_t = 1_000_000)]
     most: usize,
@@ -32,6 +38,12 @@ async fn main() {
     // The loop by hand uses reqwest itself, which this workspace builds without a TLS provider of
     // its own.
     rustls::crypto::ring::default_provider().install_default().unwrap();
+    if args.only.as_deref() == Some("node") {
+        return match args.of_node.as_deref() {
+            Some("natively") => node::natively(&args.told).await,
+            only => node::run(only).await,
+        };
+    }
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("ratio") {
         // As in a service: in a task, not in `main`.

@@ -121,22 +121,7 @@ impl Bench {
 
     /// An approved intake of a new client.
     pub(crate) fn matter(&self, id: &str, documents: usize, len: usize) {
-        let listed: Vec<_> = (0..documents)
-            .map(|n| {
-                json!({ "id": format!("d{n}"), "file_name": format!("d{n}.pdf"), "content_type": "application/pdf",
-                        "status": "approved", "origin": "client_upload" })
-            })
-            .collect();
-        let intake = json!({ "matter": { "id": id, "title": format!("Doe v. Roe {id}"), "case_type": "family_law" },
-            "client": { "id": format!("c-{id}"), "first_name": "Ana", "last_name": format!("Doe {id}"), "email": format!("{id}@{id}.test") },
-            "documents": listed });
-        let intake = Intake::from_json(intake.to_string().as_bytes()).unwrap();
-        let firm = admin().firm;
-        let keys: Vec<_> = intake.documents.iter().map(|document| intake.key_of(document)).collect();
-        self.intakes.put(&firm, intake);
-        for key in keys {
-            self.intakes.put_bytes(&DocumentRef { firm: firm.clone(), key }, vec![b'x'; len]);
-        }
+        put_matter(&self.intakes, id, documents, len);
     }
 
     pub(crate) fn sdk(&self, store: Arc<dyn Store>) -> (Sdk, Watched) {
@@ -155,25 +140,53 @@ impl Bench {
         intake: I,
         webhook_url: Option<&str>,
     ) -> (Sdk, Watched) {
-        let runtime = Arc::new(TokioRuntime);
-        let inner = Arc::new(
-            ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())
-                .unwrap()
-                .on(tokio::runtime::Handle::current()),
-        );
-        let watched = Watched { inner, calls: Arc::default(), nanos: Arc::default() };
-        let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
-        let ports = Ports {
-            transport: Arc::new(watched.clone()),
-            store,
-            keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()),
-            intake: Arc::new(intake),
-            runtime,
-        };
-        let sdk = Sdk::builder(app, ClioHost::custom(self.sim.url().parse().unwrap()).unwrap(), ports);
-        let sdk = webhook_url.into_iter().fold(sdk, |sdk, url| sdk.webhook_url(url.parse().unwrap()));
-        (sdk.build().unwrap(), watched)
+        sdk_at(self.sim.url(), store, intake, webhook_url)
     }
+}
+
+/// An approved intake of a new client.
+pub(crate) fn put_matter(intakes: &MemoryIntake, id: &str, documents: usize, len: usize) {
+    let listed: Vec<_> = (0..documents)
+        .map(|n| {
+            json!({ "id": format!("d{n}"), "file_name": format!("d{n}.pdf"), "content_type": "application/pdf",
+                    "status": "approved", "origin": "client_upload" })
+        })
+        .collect();
+    let intake = json!({ "matter": { "id": id, "title": format!("Doe v. Roe {id}"), "case_type": "family_law" },
+        "client": { "id": format!("c-{id}"), "first_name": "Ana", "last_name": format!("Doe {id}"), "email": format!("{id}@{id}.test") },
+        "documents": listed });
+    let intake = Intake::from_json(intake.to_string().as_bytes()).unwrap();
+    let firm = admin().firm;
+    let keys: Vec<_> = intake.documents.iter().map(|document| intake.key_of(document)).collect();
+    intakes.put(&firm, intake);
+    for key in keys {
+        intakes.put_bytes(&DocumentRef { firm: firm.clone(), key }, vec![b'x'; len]);
+    }
+}
+
+/// An SDK over a simulated Clio that may run in another process.
+pub(crate) fn sdk_at<I: IntakeSource + DocumentBytes + Clone + 'static>(
+    clio: &str,
+    store: Arc<dyn Store>,
+    intake: I,
+    webhook_url: Option<&str>,
+) -> (Sdk, Watched) {
+    let runtime = Arc::new(TokioRuntime);
+    let inner = Arc::new(
+        ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap().on(tokio::runtime::Handle::current()),
+    );
+    let watched = Watched { inner, calls: Arc::default(), nanos: Arc::default() };
+    let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
+    let ports = Ports {
+        transport: Arc::new(watched.clone()),
+        store,
+        keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()),
+        intake: Arc::new(intake),
+        runtime,
+    };
+    let sdk = Sdk::builder(app, ClioHost::custom(clio.parse().unwrap()).unwrap(), ports);
+    let sdk = webhook_url.into_iter().fold(sdk, |sdk, url| sdk.webhook_url(url.parse().unwrap()));
+    (sdk.build().unwrap(), watched)
 }
 
 pub(crate) fn admin() -> Actor {
