@@ -19,6 +19,7 @@ mod kills;
 mod large;
 mod many;
 mod matter_page;
+mod metrics;
 mod minutes;
 mod old_database;
 mod operations;

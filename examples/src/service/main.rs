@@ -25,6 +25,7 @@ mod callback;
 #[path = "../database.rs"]
 mod database;
 mod intakes;
+mod metrics;
 #[path = "../network.rs"]
 mod network;
 mod routes;
@@ -46,12 +47,15 @@ use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clap::Parser;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 use url::Url;
 
 use crate::intakes::FirmIntakes;
+use crate::metrics::Metrics;
 
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
@@ -79,6 +83,9 @@ struct Args {
     /// How Clio and browsers reach it: https, or http on loopback. By default what it listens on.
     #[arg(long, value_name = "URL")]
     public_url: Option<Url>,
+    /// Where `GET /metrics` is answered, for Prometheus. By default nowhere.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
     /// The folder of intakes: a folder for each firm, and in it one for each matter.
     #[arg(long, value_name = "DIR")]
     intake: PathBuf,
@@ -108,8 +115,9 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    start_logging();
-    match run(&args).await {
+    let metrics = Metrics::new();
+    start_logging(&metrics);
+    match run(&args, &metrics).await {
         Ok(()) => ExitCode::SUCCESS,
         // As it is said to people: a `Result` of `main` would print the debug form.
         Err(error) => {
@@ -121,22 +129,29 @@ async fn main() -> ExitCode {
 
 /// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a
 /// request.
-fn start_logging() {
+fn start_logging(metrics: &Metrics) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ours = tracing_subscriber::filter::filter_fn(|metadata| {
         metadata.target().starts_with("casehug_clio") || metadata.target().starts_with("service")
     });
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(filter).with(ours).with(lines).init();
+    // What is counted does not depend on what is logged.
+    let counted = metrics.clone().with_filter(Targets::new().with_target("casehug_clio", Level::DEBUG));
+    tracing_subscriber::registry().with(lines.with_filter(filter).with_filter(ours)).with(counted).init();
 }
 
-async fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(args.listen).await?;
     let public = match &args.public_url {
         Some(url) => url.clone(),
         None => format!("http://{}", listener.local_addr()?).parse()?,
     };
-    let sdk = Arc::new(open(args, &public).await?);
+    let sdk = Arc::new(open(args, &public, metrics).await?);
+    if let Some(address) = args.metrics {
+        let numbers = TcpListener::bind(address).await?;
+        tracing::info!(metrics = %numbers.local_addr()?, "counting");
+        tokio::spawn(axum::serve(numbers, metrics.routes()).into_future());
+    }
     tracing::info!(listening = %listener.local_addr()?, "ready");
     let worker = tokio::spawn({
         let sdk = Arc::clone(&sdk);
@@ -161,7 +176,7 @@ async fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Error>> {
+async fn open(args: &Args, public: &Url, metrics: &Metrics) -> Result<Sdk, Box<dyn std::error::Error>> {
     let about = |error: Error| error.with("setting", "clio_url");
     let host: ClioHost = args.clio_url.parse().map_err(about)?;
     // `custom` takes http for loopback addresses only.
@@ -176,7 +191,7 @@ async fn open(args: &Args, public: &Url) -> Result<Sdk, Box<dyn std::error::Erro
     let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &network)?),
-        store: database::location(&args.db.0)?.open().await?.store(),
+        store: metrics.counting(database::location(&args.db.0)?.open().await?.store()),
         keys: Arc::new(keys),
         intake: Arc::new(intake),
         runtime,

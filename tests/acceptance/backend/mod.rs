@@ -44,6 +44,7 @@ impl Backend {
             .arg("--db")
             .arg(bench.database("service.db"))
             .args(["--clio-url", bench.sim.url(), "--settle", "1", "--index-delay", "1", "--listen", listen])
+            .args(["--metrics", "127.0.0.1:0"])
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -54,6 +55,7 @@ impl Backend {
         let address = loop {
             let line = lines.next().unwrap().unwrap();
             first += &line;
+            first.push('\n');
             if let Some((_, address)) = line.split_once("listening=") {
                 break address.trim().to_owned();
             }
@@ -146,6 +148,15 @@ impl Backend {
             self.get("/status", ADMIN).await.1["webhooks"]["delivers"] == json!(true)
         })
         .await;
+    }
+
+    /// What it counted, as Prometheus reads it.
+    pub async fn metrics(&self) -> String {
+        let log = self.log.lock().unwrap().clone();
+        let address = log.split("metrics=").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap().to_owned();
+        let text = self.http.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap();
+        self.seen.lock().unwrap().push_str(&text);
+        text
     }
 
     /// Syncs a matter and waits for it. Gives Clio's id.
