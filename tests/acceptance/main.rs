@@ -29,6 +29,7 @@ mod quickstart;
 mod requirements;
 mod routes;
 mod service;
+mod shards;
 mod stopping;
 mod tools;
 mod way_back;

@@ -1,5 +1,5 @@
 //! Which database the SDK keeps its records in, read from one line: `sqlite:FILE`, a plain `FILE`,
-//! or `postgres://USER@HOST/DATABASE`.
+//! `postgres://USER@HOST/DATABASE`, or `shards:FILE` for several of them.
 //!
 //! The one place that reads it: every example and binding comes here, so that a line means the same
 //! everywhere.
@@ -10,6 +10,7 @@
 mod readme {}
 
 mod copying;
+mod shards;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,8 +23,10 @@ use casehug_clio::{Code, Error, Result};
 use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 #[cfg(feature = "sqlite")]
 use casehug_clio_store_sqlite::SqliteStore;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use crate::copying::copy;
+use crate::shards::Shards;
 
 /// Where the records are. Shows neither a path nor an address: the one may name a person, the other
 /// may hold a password.
@@ -35,6 +38,8 @@ enum Place {
     File(PathBuf),
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresAddress>),
+    /// A file that names several, and the password of those without one.
+    Shards(PathBuf, Option<SecretString>),
 }
 
 impl StoreLocation {
@@ -50,6 +55,7 @@ impl StoreLocation {
         match self.0 {
             #[cfg(feature = "postgres")]
             Place::Postgres(address) => Self(Place::Postgres(Box::new(address.with_password(password)))),
+            Place::Shards(file, _) => Self(Place::Shards(file, Some(password.to_owned().into()))),
             Place::File(_) => {
                 let _ = password;
                 self
@@ -64,7 +70,12 @@ impl StoreLocation {
             Place::File(path) => Some(path),
             #[cfg(feature = "postgres")]
             Place::Postgres(_) => None,
+            Place::Shards(..) => None,
         }
+    }
+
+    pub(crate) fn is_shards(&self) -> bool {
+        matches!(self.0, Place::Shards(..))
     }
 
     /// Opens it, makes it if it is a file that is missing, and brings its schema up to date. Within
@@ -72,7 +83,9 @@ impl StoreLocation {
     ///
     /// # Errors
     /// Those of `SqliteStore::open` and of `PostgresStore::open`;
-    /// [`SettingInvalid`](Code::SettingInvalid) with `reason` = `not_built_in`.
+    /// [`SettingInvalid`](Code::SettingInvalid) with `reason` = `not_built_in`, or one of a file of
+    /// shards: `shards_unreadable`, `shards_not_valid`, `shards_unknown_database`,
+    /// `shards_in_shards`.
     pub async fn open(&self) -> Result<OpenStore> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -82,6 +95,10 @@ impl StoreLocation {
             #[cfg(feature = "postgres")]
             Place::Postgres(address) => {
                 Ok(OpenStore(Opened::Postgres(PostgresStore::open(PostgresAddress::clone(address)).await?)))
+            }
+            Place::Shards(file, password) => {
+                let password = password.as_ref().map(ExposeSecret::expose_secret);
+                Ok(OpenStore(Opened::Shards(Arc::new(Shards::open(file, password).await?))))
             }
         }
     }
@@ -103,6 +120,9 @@ impl FromStr for StoreLocation {
             return Ok(Self(Place::Postgres(Box::new(PostgresAddress::parse(line)?))));
             #[cfg(not(feature = "postgres"))]
             return Err(refused("not_built_in"));
+        }
+        if let Some(file) = line.strip_prefix("shards:").filter(|file| !file.is_empty()) {
+            return Ok(Self(Place::Shards(PathBuf::from(file), None)));
         }
         let file = line.strip_prefix("sqlite:").unwrap_or(line);
         if file.is_empty() {
@@ -131,6 +151,7 @@ enum Opened {
     Sqlite(SqliteStore),
     #[cfg(feature = "postgres")]
     Postgres(PostgresStore),
+    Shards(Arc<Shards>),
 }
 
 impl OpenStore {
@@ -142,15 +163,17 @@ impl OpenStore {
             Opened::Sqlite(store) => Arc::new(store.clone()),
             #[cfg(feature = "postgres")]
             Opened::Postgres(store) => Arc::new(store.clone()),
+            Opened::Shards(shards) => Arc::clone(shards) as Arc<dyn Store>,
         }
     }
 
-    fn rows(&self) -> &dyn Rows {
+    pub(crate) fn rows(&self) -> &dyn Rows {
         match &self.0 {
             #[cfg(feature = "sqlite")]
             Opened::Sqlite(store) => store,
             #[cfg(feature = "postgres")]
             Opened::Postgres(store) => store,
+            Opened::Shards(shards) => shards.as_ref(),
         }
     }
 
@@ -158,7 +181,7 @@ impl OpenStore {
     ///
     /// # Errors
     /// Those of `SqliteStore::backup`. [`BackupFailed`](Code::BackupFailed) with `reason` =
-    /// `database_server`: use its tools.
+    /// `database_server`: use its tools; `several_databases`: back each up by itself.
     pub async fn backup(&self, target: impl AsRef<Path>) -> Result<()> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -167,6 +190,10 @@ impl OpenStore {
             Opened::Postgres(_) => {
                 let _ = target;
                 Err(Error::new(Code::BackupFailed).with("reason", "database_server"))
+            }
+            Opened::Shards(_) => {
+                let _ = target;
+                Err(Error::new(Code::BackupFailed).with("reason", "several_databases"))
             }
         }
     }
@@ -178,6 +205,7 @@ impl OpenStore {
             Opened::Sqlite(store) => store.close().await,
             #[cfg(feature = "postgres")]
             Opened::Postgres(store) => store.close(),
+            Opened::Shards(shards) => shards.close().await,
         }
     }
 }

@@ -1,0 +1,116 @@
+//! Several databases as one store.
+#![allow(clippy::unwrap_used)] // Tests.
+#![cfg(all(unix, feature = "sqlite", feature = "postgres"))]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use casehug_clio::Code;
+use casehug_clio::domain::FirmId;
+use casehug_clio::ports::{Commit, Expect, Key, Scan, Version, Write};
+use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_store::{OpenStore, StoreLocation};
+use casehug_clio_testkit::store::{StoreUnderTest, run_all};
+use postgres_server::Server;
+
+async fn open(line: &str) -> OpenStore {
+    line.parse::<StoreLocation>().unwrap().open().await.unwrap()
+}
+
+/// A file by which firm `of_b` is in the second database and all others are in the first.
+fn plan(folder: &Path, databases: [&str; 2], of_b: &str) -> String {
+    let file = folder.join("shards.json");
+    let text = format!(
+        r#"{{ "databases": {{ "a": "{}", "b": "{}" }}, "firms": {{ "{of_b}": "b" }}, "others": "a" }}"#,
+        databases[0], databases[1]
+    );
+    std::fs::write(&file, text).unwrap();
+    format!("shards:{}", file.display())
+}
+
+fn put(firm: &str, id: &str, due_in: Option<Duration>) -> Write {
+    let key = Key::new(&FirmId::new(firm).unwrap(), "job", id);
+    Write::Put { key, expect: Expect::Absent, version: Version(String::from("v1")), due_in, body: String::from("{}") }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_pass_the_suite_of_one_store() {
+    let Some(server) = Server::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let line = plan(folder.path(), [&server.database(), &server.database()], "firm_conformance");
+    let (first, second) = (open(&line).await, open(&line).await);
+    let under_test = async || StoreUnderTest::new(first.store(), second.store(), Arc::new(TokioRuntime));
+    for (name, outcome) in run_all(under_test).await {
+        assert_eq!(outcome, Ok(()), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_due_comes_from_all_of_them_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+    let store = open(&plan(folder.path(), [&file("a.db"), &file("b.db")], "firm_b")).await.store();
+    for (firm, id) in [("firm_a", "1"), ("firm_b", "2"), ("firm_a", "3"), ("firm_b", "4")] {
+        let done = store.commit(&[put(firm, id, Some(Duration::ZERO))]).await.unwrap();
+        assert!(matches!(done, Commit::Done { .. }));
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    let due = async |limit| {
+        let due = store.scan(&Scan::Due { firm: None, collection: "job", limit }).await.unwrap();
+        due.into_iter().map(|record| record.key.id).collect::<Vec<_>>()
+    };
+    assert_eq!(due(10).await, ["1", "2", "3", "4"]);
+    assert_eq!(due(3).await, ["1", "2", "3"]);
+    let across = [put("firm_a", "5", None), put("firm_b", "5", None)];
+    assert_eq!(store.commit(&across).await.unwrap_err().get("reason"), Some("several_databases"));
+}
+
+#[tokio::test]
+async fn a_firm_with_records_in_another_database_is_refused_until_they_are_in_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+    let before = open(&plan(folder.path(), [&file("a.db"), &file("b.db")], "firm_b")).await;
+    for firm in ["firm_a", "firm_b"] {
+        before.store().commit(&[put(firm, "1", None)]).await.unwrap();
+    }
+    before.close().await;
+    // The file was changed, and the records were not moved.
+    let changed = open(&plan(folder.path(), [&file("a.db"), &file("b.db")], "firm_a")).await;
+    for firm in ["firm_a", "firm_b"] {
+        let error = changed.store().commit(&[put(firm, "2", None)]).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.get("reason")),
+            (Code::StoreFailed, Some("firm_in_another_database")),
+            "{firm}"
+        );
+    }
+    let fresh = changed.store().commit(&[put("firm_c", "1", None)]).await.unwrap();
+    assert!(matches!(fresh, Commit::Done { .. }), "another firm goes on");
+    changed.close().await;
+    // The addresses were swapped.
+    let swapped = open(&plan(folder.path(), [&file("b.db"), &file("a.db")], "firm_b")).await;
+    assert!(swapped.store().commit(&[put("firm_a", "2", None)]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_meant_is_refused_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shards.json");
+    for (text, reason) in [
+        ("{", "shards_not_valid"),
+        (r#"{ "databases": {}, "others": "hunter2" }"#, "shards_unknown_database"),
+        (r#"{ "databases": { "a": "mysql://u:hunter2@h/d" }, "others": "a" }"#, "unknown_scheme"),
+        (r#"{ "databases": { "a": "shards:hunter2" }, "others": "a" }"#, "shards_in_shards"),
+        (r#"{ "databases": { "a": "x.db" }, "firms": { "f": "hunter2" }, "others": "a" }"#, "shards_unknown_database"),
+        (r#"{ "databases": { "a": "x.db" }, "others": "a", "hunter2": 1 }"#, "shards_not_valid"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let location: StoreLocation = format!("shards:{}", file.display()).parse().unwrap();
+        let error = location.open().await.unwrap_err();
+        assert_eq!((error.code(), error.get("reason")), (Code::SettingInvalid, Some(reason)), "{text}");
+        assert!(!format!("{error} {error:?} {location:?}").contains("hunter2"));
+    }
+    let missing: StoreLocation = "shards:/nowhere/shards.json".parse().unwrap();
+    assert_eq!(missing.open().await.unwrap_err().get("reason"), Some("shards_unreadable"));
+}

@@ -1,0 +1,55 @@
+//! Firms in two databases by configuration, and one that moves.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use postgres_server::Server;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, intake};
+
+/// Has a file say that these firms are in database `b`.
+fn plan(bench: &Bench, [a, b]: [&str; 2], firms: &[&str]) {
+    let firms: Value =
+        firms.iter().map(|firm| ((*firm).to_owned(), json!("b"))).collect::<serde_json::Map<_, _>>().into();
+    let plan = json!({ "databases": { "a": a, "b": b }, "firms": firms, "others": "a" });
+    std::fs::write(bench.folder.path().join("shards.json"), plan.to_string()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn firms_live_in_two_databases_and_one_moves_from_one_to_the_other() {
+    let Some(server) = Server::shared() else { return };
+    let (a, b) = (server.database(), server.database());
+    let bench = Bench::new().await;
+    let line = format!("shards:{}", bench.folder.path().join("shards.json").display());
+    let bench = Bench { server: Some(line), ..bench };
+    plan(&bench, [&a, &b], &["firm_2"]);
+    bench.matter("m1", &intake("m1", "c1", Some("zyx.qwertz@example.test"), &["d1"]));
+    for firm in ["firm_1", "firm_2"] {
+        let (output, _) = bench.run(&["--firm", firm]).await;
+        assert!(output.status.success(), "{firm}");
+    }
+    let firms =
+        |database: &str| server.sql(database, "SELECT string_agg(DISTINCT firm, ' ') FROM casehug_clio.records");
+    assert_eq!((firms(&a).as_str(), firms(&b).as_str()), ("firm_1", "firm_2"));
+
+    // The file was changed before the records were moved: nothing is created anew.
+    plan(&bench, [&a, &b], &["firm_1", "firm_2"]);
+    let before = bench.state();
+    let (output, report) = bench.run(&["--firm", "firm_1"]).await;
+    assert!(!output.status.success());
+    assert_eq!(report["error"]["context"]["reason"], "firm_in_another_database", "{report}");
+    for of in ["contacts", "matters", "documents"] {
+        assert_eq!(bench.state()[of], before[of]);
+    }
+
+    // Moved as docs/running.md says.
+    let mut copying = bench.command_on(&a);
+    copying.args(["--copy-to", &b, "--copy-firm", "firm_1"]);
+    assert!(tokio::task::spawn_blocking(move || copying.output().unwrap()).await.unwrap().status.success());
+    server.sql(&a, "DELETE FROM casehug_clio.records WHERE firm = 'firm_1'");
+    let (output, report) = bench.run(&["--firm", "firm_1"]).await;
+    assert!(output.status.success(), "{report}");
+    assert_eq!((firms(&a).as_str(), firms(&b).as_str()), ("", "firm_1 firm_2"));
+    for of in ["contacts", "matters", "documents"] {
+        assert_eq!(bench.state()[of].as_array().unwrap().len(), before[of].as_array().unwrap().len(), "nothing twice");
+    }
+}
