@@ -13,6 +13,7 @@ mod hosts;
 mod large;
 mod layers;
 mod node;
+mod python;
 mod scratch;
 mod simulate;
 mod test;
@@ -47,18 +48,19 @@ fn main() -> ExitCode {
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | node [NAME]] | hosts | dist c | go | node | faces [--check] | large | scratch | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | node [NAME]] | hosts | dist c | go | node | python | faces [--check] | large | scratch | intake\n  \
              bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              faces: generates every binding and page from the table of operations; --check compares only\n  \
-             scratch: adds an operation to a copy, generates its faces and calls it from C and Node\n  \
+             scratch: adds an operation to a copy, generates its faces and calls it from C, Node and Python\n  \
              dist c: the C library as an install tree, in target/dist/c, and consumers of a moved copy\n  \
              large: a document of 1 GiB through C and Go (dist c and dist go first), and the memory that it takes\n  \
              dist go: the Go module with its library, in target/dist/go\n  \
              dist node: the npm package, in target/dist/node, and what it weighs\n  \
+             dist python: the wheel, in target/dist/python, used in a clean environment, and what it weighs\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \
              intake: copies the example intakes to out/intake, with a file of 120 MB",
         )),

@@ -1,5 +1,5 @@
 //! Proof that a new operation needs no line outside core: one is added to a copy of the workspace,
-//! the faces are generated there, and C and Node call it against the simulated Clio.
+//! the faces are generated there, and C, Node and Python call it against the simulated Clio.
 
 use std::path::Path;
 use std::process::Command;
@@ -46,12 +46,14 @@ const FACES: &[(&str, &str)] = &[
     ("ffi/include/casehug_clio_operations.h", "casehug_clio_scratch_matter("),
     ("bindings/node/src/operations.d.mts", "scratch("),
     ("bindings/go/operations.go", ") Scratch("),
+    ("bindings/python/src/casehug_clio/operations.py", "def scratch("),
 ];
 
 /// What then calls every operation, by language.
 const CALLS: &[(&str, &[&str])] = &[
     ("C", &["test", "--quiet", "--package", "casehug-clio-ffi", "--test", "c_programs", "every_operation"]),
     ("Node", &["xtask", "test", "node"]),
+    ("Python", &["xtask", "test", "python"]),
 ];
 
 pub(crate) fn scratch() -> Outcome {

@@ -26,6 +26,7 @@ const LANES: &[&[Step]] = &[
         ("unit", unit),
         ("stores", crate::dist::check_stores),
         ("go", crate::go::check),
+        ("python", crate::python::check),
         ("demo", || build().and_then(|()| crate::demo::make_intake()).and_then(|()| crate::demo::show())),
         ("contract", crate::contract::contract),
     ],
@@ -102,7 +103,7 @@ pub(crate) fn build() -> Outcome {
 
 /// Whether what ships compiles without the features that only tests bring.
 fn ships() -> Outcome {
-    let packages = ["examples", "ffi", "store-postgres"].map(|name| format!("casehug-clio-{name}"));
+    let packages = ["examples", "ffi", "store-postgres", "uniffi"].map(|name| format!("casehug-clio-{name}"));
     let mut arguments = vec!["check", "--quiet", "--package", "clio-sim"];
     packages.iter().for_each(|package| arguments.extend(["--package", package]));
     run("cargo", &arguments)

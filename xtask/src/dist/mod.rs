@@ -3,6 +3,7 @@
 mod c;
 mod consumers;
 mod licences;
+mod python;
 mod stores;
 
 use std::path::PathBuf;
@@ -22,7 +23,8 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
         [language] if language == "c" => c::dist(),
         [language] if language == "go" => go(),
         [language] if language == "node" => crate::node::dist(),
-        _ => Err(String::from("usage: cargo xtask dist c | go | node")),
+        [language] if language == "python" => python::dist(),
+        _ => Err(String::from("usage: cargo xtask dist c | go | node | python")),
     }
 }
 
@@ -34,8 +36,14 @@ fn go() -> Outcome {
     Ok(())
 }
 
-/// Builds both libraries for the oldest glibc; gives the folder that they are in.
+/// Builds C's libraries; gives the folder that they are in.
 fn build() -> Result<PathBuf, String> {
+    let soname = format!("link-arg=-Wl,-soname,{}", c::soname());
+    zigbuild("casehug-clio-ffi", "cdylib,staticlib", &["-C", &soname, "--print", "native-static-libs"])
+}
+
+/// Builds a package's library for the oldest glibc; gives the folder that it is in.
+fn zigbuild(package: &str, crate_types: &str, options: &[&str]) -> Result<PathBuf, String> {
     let zig = target().join("zig/bin");
     if !zig.join("cargo-zigbuild").exists() {
         crate::run("python3", &["-m", "venv", &target().join("zig").to_string_lossy()])?;
@@ -46,10 +54,9 @@ fn build() -> Result<PathBuf, String> {
     // Crate types told here: beside the `rlib` of the manifest cargo leaves link-time optimisation
     // out, and the archive is three times as large.
     let target_of = format!("{TRIPLE}.{GLIBC}");
-    let soname = format!("link-arg=-Wl,-soname,{}", c::soname());
-    let mut arguments = vec!["rustc", "--profile", "shipped", "--package", "casehug-clio-ffi", "--lib"];
-    arguments.extend(["--crate-type", "cdylib,staticlib", "--target", &target_of, "--", "-C", &soname]);
-    arguments.extend(["--print", "native-static-libs"]);
+    let mut arguments = vec!["rustc", "--profile", "shipped", "--package", package, "--lib"];
+    arguments.extend(["--crate-type", crate_types, "--target", &target_of, "--"]);
+    arguments.extend(options);
     let status = command("cargo-zigbuild", &arguments).env("PATH", path).status().map_err(|error| error.to_string())?;
     if !status.success() {
         return Err(format!("cargo-zigbuild: {status}"));

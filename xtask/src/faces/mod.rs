@@ -9,11 +9,14 @@ mod model;
 mod node;
 mod pages;
 mod prose;
+mod python;
 mod read;
 mod sample;
 mod typescript;
 
 use std::path::PathBuf;
+
+use sha2::{Digest as _, Sha256};
 
 use crate::{Outcome, command};
 
@@ -55,6 +58,9 @@ pub(crate) fn faces(check: bool) -> Outcome {
 fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
     let json = serde_json::to_string_pretty(api).map_err(|error| error.to_string())? + "\n";
     let types = typescript::declarations(api)?;
+    // What a face and its library compare, so that two of different builds refuse each other.
+    let digest: String = Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect();
+    let in_python = |name: &str| PathBuf::from("bindings/python/src/casehug_clio").join(name);
     Ok(vec![
         ("api/operations.json".into(), json),
         ("ffi/include/casehug_clio_operations.h".into(), c::header(api)?),
@@ -65,6 +71,12 @@ fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
         ("bindings/go/types.go".into(), go::types(api)),
         ("bindings/node/src/operations.mjs".into(), node::script(api)),
         ("bindings/node/src/operations.d.mts".into(), types),
+        (in_python("errors.py"), python::errors(api)),
+        (in_python("operations.py"), python::operations(api)),
+        (in_python("types.py"), python::types(api)),
+        (in_python("_version.py"), python::version(api, &digest)),
+        (in_python("_read.py"), python::readers(api)),
+        ("bindings/uniffi/src/operations.rs".into(), python::digest(&digest)),
         ("docs/admin.md".into(), between("docs/admin.md", ACCESS, &pages::access(api))?),
     ])
 }

@@ -94,7 +94,7 @@ pub(super) fn declarations(api: &Api) -> Result<String, String> {
 }
 
 /// The types that results hold.
-fn results(api: &Api) -> BTreeSet<&str> {
+pub(super) fn results(api: &Api) -> BTreeSet<&str> {
     let mut found = BTreeSet::new();
     let mut left: Vec<&Shape> = api.operations.iter().map(|operation| &operation.result).collect();
     while let Some(shape) = left.pop() {

@@ -1,0 +1,134 @@
+"""A CaseHug-like service on FastAPI: connect, approve, status, and Clio's webhooks.
+
+Run it with `uvicorn fastapi_service:app`, after setting CLIO_CLIENT_ID, CLIO_CLIENT_SECRET, CLIO_URL (us, eu, ca,
+au), CLIO_DATABASE, CLIO_SEALING_KEY, CLIO_INTAKES and PUBLIC_URL. Each worker process opens an SDK of its own, in
+its lifespan: after the fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+
+import casehug_clio as clio
+from casehug_clio import types
+
+LOG = logging.getLogger("service")
+
+
+def config() -> clio.Config:
+    """From the environment."""
+    given = os.environ
+    return clio.Config(
+        client_id=given["CLIO_CLIENT_ID"],
+        client_secret=given["CLIO_CLIENT_SECRET"],
+        clio=given["CLIO_URL"],
+        database=given["CLIO_DATABASE"],
+        sealing_key=given["CLIO_SEALING_KEY"],
+        sealing_key_id="k1",
+        intake_folder=given["CLIO_INTAKES"],
+        webhook_url=f"{given['PUBLIC_URL']}/clio/hooks",
+    )
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+    """Opens the SDK, works for all firms, and listens to what happens."""
+    async with await clio.AsyncSdk.open(config()) as sdk:
+        app.state.sdk = sdk
+        sdk.start_worker()
+        listening = asyncio.create_task(listen(sdk))
+        yield
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def listen(sdk: clio.AsyncSdk) -> None:
+    """Tells who waits what became of a matter; here the log."""
+    async for event in sdk.events():
+        match event.event:
+            case types.EventBodyRunFinished(matter=matter, status=status):
+                LOG.info("matter %s: %s", matter, status)
+            case types.EventBodyReconnectRequired():
+                LOG.warning("firm %s has to connect again", event.firm)
+            case _:
+                pass
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+def actor(
+    user: Annotated[str, Header()], firm: Annotated[str, Header()], role: Annotated[str, Header()]
+) -> clio.Actor:
+    """Stands for your own login: the session says who asks, never the request."""
+    return clio.Actor(user, firm, clio.Role(role))
+
+
+def asked(request: Request, who: Annotated[clio.Actor, Depends(actor)]) -> clio.AsyncFirm:
+    """What this user may ask for."""
+    sdk: clio.AsyncSdk = request.app.state.sdk
+    return sdk.firm(who)
+
+
+Firm = Annotated[clio.AsyncFirm, Depends(asked)]
+
+STATUS = {
+    "auth": 409,
+    "permission": 403,
+    "plan": 402,
+    "input": 422,
+    "rate_limit": 429,
+    "network": 502,
+    "clio": 502,
+    "host": 503,
+}
+
+
+@app.exception_handler(clio.CasehugClioError)
+async def failed(_: Request, error: clio.CasehugClioError) -> JSONResponse:
+    """The error as it is: it holds no client data, and its message is for a firm's administrator."""
+    return JSONResponse({"code": error.code, "message": error.message}, STATUS.get(error.kind, 500))
+
+
+@app.get("/clio/connect")
+async def connect(firm: Firm) -> dict[str, str]:
+    """The page to which an admin's browser goes."""
+    start = await firm.connection.begin(f"{os.environ['PUBLIC_URL']}/clio/callback")
+    return {"page": start.authorize_url}
+
+
+@app.get("/clio/callback")
+async def callback(request: Request, firm: Firm) -> RedirectResponse:
+    """Where Clio sends the browser back to."""
+    await firm.connection.finish(request.url.query)
+    return RedirectResponse("/settings/integrations", 303)
+
+
+@app.post("/matters/{matter}/approve", status_code=202)
+async def approve(matter: str, firm: Firm) -> dict[str, bool]:
+    """The intake was approved: it is synced by a worker, in this process or another."""
+    answer = await firm.matters.trigger(matter=matter, trigger=types.Trigger.APPROVED)
+    return {"accepted": answer.accepted}
+
+
+@app.get("/matters/{matter}")
+async def status(matter: str, firm: Firm) -> dict[str, str | None]:
+    """Where the matter stands."""
+    state = await firm.matters.state(matter)
+    return {"status": state.status, "clio": state.clio_url}
+
+
+@app.post("/clio/hooks/{token}")
+async def hook(token: str, request: Request) -> Response:
+    """What Clio posts: headers and body go on as they came."""
+    sdk: clio.AsyncSdk = request.app.state.sdk
+    reply = await sdk.handle_webhook(token, request.headers.raw, await request.body())
+    return Response(status_code=reply.status, headers=dict(reply.headers))

@@ -1,0 +1,114 @@
+"""A store of your own on `sqlite3`: copy it, and change what your database wants otherwise.
+
+The SDK's own `sqlite:FILE` does the same without Python. Where a host keeps its own tables in SQLite, this
+keeps the SDK's records beside them, through the one SQLite library that Python has loaded: two
+libraries that open one file in one process destroy it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from casehug_clio.ports import Check, Conflict, Delete, Done, Key, Put, Record, Scan, ScanIds, Write
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS clio_records (
+    firm TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
+    version TEXT NOT NULL, due_at INTEGER, body TEXT NOT NULL,
+    PRIMARY KEY (firm, collection, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS clio_records_due ON clio_records (collection, due_at) WHERE due_at IS NOT NULL;
+"""
+# What a column holds, less any clock.
+_MOST = 2**62
+
+
+class SqliteStore:
+    """One connection for each thread: SQLite's own locks keep them apart."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._connection().executescript(SCHEMA)
+
+    def _connection(self) -> sqlite3.Connection:
+        opened: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if opened is None:
+            # No transactions but those that are begun here.
+            opened = sqlite3.connect(self._path, timeout=10, isolation_level=None)
+            # Done means durable.
+            opened.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            self._local.connection = opened
+        return opened
+
+    def get(self, key: Key) -> Record | None:
+        found = self._select(
+            "firm = ? AND collection = ? AND id = ?", key.firm, key.collection, key.id
+        )
+        return found[0] if found else None
+
+    def scan(self, scan: Scan) -> Sequence[Record]:
+        values: list[str | int]
+        if isinstance(scan, ScanIds):
+            where = "firm = ? AND collection = ? AND id >= ?"
+            values = [scan.firm, scan.collection, scan.first]
+            if scan.until is not None:
+                where += " AND id < ?"
+                values.append(scan.until)
+            where += " ORDER BY id DESC" if scan.descending else " ORDER BY id"
+        else:
+            where, values = "collection = ? AND due_at <= ?", [scan.collection, _now()]
+            if scan.firm is not None:
+                where += " AND firm = ?"
+                values.append(scan.firm)
+            where += " ORDER BY due_at"
+        return self._select(f"{where} LIMIT ?", *values, scan.limit)
+
+    def commit(self, writes: Sequence[Write]) -> Done | Conflict:
+        connection = self._connection()
+        # The one writer at a time, from here on.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if not all(self._holds(write) for write in writes):
+                connection.execute("ROLLBACK")
+                return Conflict()
+            now = _now()
+            for write in writes:
+                key = (write.key.firm, write.key.collection, write.key.id)
+                if isinstance(write, Put):
+                    due = None if write.due_in_ms is None else now + min(write.due_in_ms, _MOST)
+                    row = (*key, write.version, due, write.body)
+                    connection.execute(
+                        "INSERT OR REPLACE INTO clio_records VALUES (?, ?, ?, ?, ?, ?)", row
+                    )
+                elif isinstance(write, Delete):
+                    connection.execute(
+                        "DELETE FROM clio_records WHERE firm = ? AND collection = ? AND id = ?", key
+                    )
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return Done(now)
+
+    def _holds(self, write: Put | Delete | Check) -> bool:
+        found = self.get(write.key)
+        return (None if found is None else found.version) == write.expect
+
+    def _select(self, where: str, *values: Any) -> list[Record]:
+        columns = "SELECT firm, collection, id, version, body, due_at FROM clio_records WHERE "
+        # Read to its end: an open cursor keeps an old snapshot.
+        rows = self._connection().execute(columns + where, values).fetchall()
+        return [
+            Record(Key(firm, collection, id), version, body, due)
+            for firm, collection, id, version, body, due in rows
+        ]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,280 @@
+"""The open SDK, for blocking programs and for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import weakref
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, cast
+
+from ._call import FAILURES, AsyncCaller, Call, Caller, Cancellation, begin, fail, finished, wait
+from ._config import Actor, Config, native_actor, opened
+from ._load import native
+from .operations import AsyncFirm, AsyncHost, Firm, Host
+from .types import OutboxEvent
+
+Text = str | bytes
+Headers = Mapping[str, str] | Iterable[tuple[Text, Text]]
+"""As the server gives them: a mapping, or pairs in any number."""
+
+_OPEN: weakref.WeakSet[native.Engine] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReply:
+    """What to send back to Clio, without a body. It may hold a secret: never log it."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(repr=False)
+
+
+class _Base:
+    """What both have."""
+
+    def __init__(self, engine: native.Engine) -> None:
+        """Use `open`."""
+        self._engine = engine
+
+    def _webhook(self, token: str, headers: Headers, body: bytes) -> Call:
+        posted = [
+            native.Header(name=_bytes(name), value=_bytes(value)) for name, value in _pairs(headers)
+        ]
+        try:
+            return self._engine.handle_webhook(token, posted, bytes(body))
+        except FAILURES as failure:
+            fail(failure)
+
+    def _start_worker(
+        self, concurrency: int | None, per_firm: int | None, poll: timedelta | None
+    ) -> None:
+        poll_ms = None if poll is None else round(poll / timedelta(milliseconds=1))
+        settings = native.WorkerSettings(
+            concurrency=concurrency, per_firm=per_firm, poll_ms=poll_ms
+        )
+        try:
+            self._engine.start_worker(settings)
+        except FAILURES as failure:
+            fail(failure)
+
+    def _stop_worker(self) -> Call:
+        try:
+            return self._engine.stop_worker()
+        except FAILURES as failure:
+            fail(failure)
+
+    def _close(self) -> None:
+        try:
+            self._engine.close()
+        except FAILURES as failure:
+            fail(failure)
+        _OPEN.discard(self._engine)
+
+
+class Sdk(_Base):
+    """The SDK for blocking programs. May be used by several threads at once."""
+
+    @classmethod
+    def open(cls, config: Config) -> Sdk:
+        """Opens the SDK. Makes no call to Clio. Open it after a fork, never before."""
+        return cls(_open(config))
+
+    def firm(
+        self,
+        actor: Actor,
+        *,
+        cancellation: Cancellation | None = None,
+        timeout: timedelta | None = None,
+    ) -> Firm:
+        """The operations that this user may ask for.
+
+        cancellation: Ends calls from another thread.
+
+        timeout: Ends a call that takes longer, at its next safe point, with `cancelled`.
+        """
+        seconds = None if timeout is None else timeout.total_seconds()
+        return Firm(Caller(self._engine, native_actor(actor), cancellation, seconds))
+
+    def host(self, *, cancellation: Cancellation | None = None) -> Host:
+        """The operations of the service itself."""
+        return Host(Caller(self._engine, None, cancellation))
+
+    def call(self, actor: Actor | None, operation: str, arguments: str) -> Any:
+        """Runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for
+        gateways. No actor: the service itself.
+        """
+        who = None if actor is None else native_actor(actor)
+        return wait(begin(self._engine, who, operation, arguments))
+
+    def events(
+        self, *, firm: str | None = None, cancellation: Cancellation | None = None
+    ) -> Iterator[OutboxEvent]:
+        """Waits for events, one after the other, for ever. Asking for the next one acknowledges the
+        last one; what is left in between (`break`, an error) comes again.
+        """
+        host = self.host(cancellation=cancellation)
+        while True:
+            for event in host.next_events(firm=firm, limit=100, wait_ms=30_000):
+                yield event
+                if event.id is not None:
+                    host.ack_event(firm=event.firm, id=event.id)
+
+    def handle_webhook(self, token: str, headers: Headers, body: bytes) -> WebhookReply:
+        """Takes in what Clio posted below `webhook_url`: the last segment of the path, all headers,
+        and the raw body, as they came. Answers after one durable commit; a worker applies it.
+        """
+        return _reply(wait(self._webhook(token, headers, body)))
+
+    def start_worker(
+        self,
+        *,
+        concurrency: int | None = None,
+        per_firm: int | None = None,
+        poll: timedelta | None = None,
+    ) -> None:
+        """Starts a worker on threads of the SDK: it runs what is due for all firms. There is one at
+        most; if one works already, nothing changes.
+
+        concurrency: Runs at once; 16, unless set.
+
+        per_firm: Runs of one firm at once; 4, unless set.
+
+        poll: The longest wait before it looks for work of other processes; 1 second, unless set.
+        """
+        self._start_worker(concurrency, per_firm, poll)
+
+    def stop_worker(self) -> None:
+        """Stops it and waits for its steps in progress. What is not done is due for other workers at
+        once.
+        """
+        wait(self._stop_worker())
+
+    def close(self) -> None:
+        """Ends what is in progress at its next safe point, with `stopped`, and closes the SDK. After it
+        nothing of yours is called any more.
+        """
+        self._close()
+
+    def __enter__(self) -> Sdk:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncSdk(_Base):
+    """The SDK for asyncio. The loop is never blocked: operations run on threads of the SDK.
+
+    A task that is cancelled (`asyncio.timeout`, `wait_for`, a `TaskGroup`) cancels its call, which ends
+    at its next safe point by itself: nothing is sent twice, no lease is left, and what was begun is
+    due for workers.
+    """
+
+    @classmethod
+    async def open(cls, config: Config) -> AsyncSdk:
+        """Opens the SDK. Makes no call to Clio. Open it after a fork, never before."""
+        return cls(await asyncio.to_thread(_open, config))
+
+    def firm(self, actor: Actor) -> AsyncFirm:
+        """The operations that this user may ask for."""
+        return AsyncFirm(AsyncCaller(self._engine, native_actor(actor)))
+
+    def host(self) -> AsyncHost:
+        """The operations of the service itself."""
+        return AsyncHost(AsyncCaller(self._engine, None))
+
+    async def call(self, actor: Actor | None, operation: str, arguments: str) -> Any:
+        """Runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for
+        gateways. No actor: the service itself.
+        """
+        who = None if actor is None else native_actor(actor)
+        return await finished(begin(self._engine, who, operation, arguments))
+
+    async def events(self, *, firm: str | None = None) -> AsyncIterator[OutboxEvent]:
+        """Waits for events, one after the other, for ever. Asking for the next one acknowledges the
+        last one; what is left in between (`break`, an error) comes again.
+        """
+        host = self.host()
+        while True:
+            for event in await host.next_events(firm=firm, limit=100, wait_ms=30_000):
+                yield event
+                if event.id is not None:
+                    await host.ack_event(firm=event.firm, id=event.id)
+
+    async def handle_webhook(self, token: str, headers: Headers, body: bytes) -> WebhookReply:
+        """Takes in what Clio posted below `webhook_url`: the last segment of the path, all headers,
+        and the raw body, as they came. Answers after one durable commit; a worker applies it.
+        """
+        return _reply(await finished(self._webhook(token, headers, body)))
+
+    def start_worker(
+        self,
+        *,
+        concurrency: int | None = None,
+        per_firm: int | None = None,
+        poll: timedelta | None = None,
+    ) -> None:
+        """As of `Sdk.start_worker`."""
+        self._start_worker(concurrency, per_firm, poll)
+
+    async def stop_worker(self) -> None:
+        """As of `Sdk.stop_worker`."""
+        await finished(self._stop_worker())
+
+    async def close(self) -> None:
+        """As of `Sdk.close`."""
+        await asyncio.to_thread(self._close)
+
+    async def __aenter__(self) -> AsyncSdk:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _open(config: Config) -> native.Engine:
+    try:
+        engine = opened(config)
+    except FAILURES as failure:
+        fail(failure)
+    _OPEN.add(engine)
+    return engine
+
+
+def _pairs(headers: Headers) -> Iterable[tuple[Text, Text]]:
+    if isinstance(headers, Mapping):
+        return list(cast("Mapping[str, str]", headers).items())
+    return headers
+
+
+def _bytes(text: Text) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+
+
+def _reply(wire: Any) -> WebhookReply:
+    headers = [(str(header["name"]), str(header["value"])) for header in wire["headers"]]
+    return WebhookReply(int(wire["status"]), headers)
+
+
+@atexit.register
+def _close_all() -> None:
+    # Threads of the library must not meet an interpreter that is being taken down.
+    for engine in list(_OPEN):
+        try:
+            engine.close()
+        except FAILURES:
+            # The child of a fork: it is its parent's.
+            pass

@@ -1,0 +1,105 @@
+"""`kills.py TIMES sqlite|postgres`: kills workers (SIGKILL) while they sync, and counts what is in
+Clio then. The gate kills a few, `test_kills.py`. The same file is the worker, when it is started with `work`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from datetime import timedelta
+from pathlib import Path
+
+from support import config, connect, holds, made, program, simulated, write_intakes
+
+import casehug_clio as clio
+
+
+def actors(firms: int) -> list[clio.Actor]:
+    return [clio.Actor("usr_1", f"firm_{firm}", clio.Role.ADMIN) for firm in range(firms)]
+
+
+def opened(url: str, folder: Path, database: str) -> clio.Sdk:
+    return clio.Sdk.open(
+        config(url, folder, database=database, intake_folder=str(folder / "intake"))
+    )
+
+
+def work(url: str, folder: str, database: str) -> None:
+    sdk = opened(url, Path(folder), database)
+    sdk.start_worker(poll=timedelta(milliseconds=50), concurrency=6, per_firm=6)
+    print("works", flush=True)
+    time.sleep(3600)
+
+
+def total(url: str) -> int:
+    state = holds(url)
+    return sum(len(state[kind]) for kind in ("contacts", "matters", "documents"))
+
+
+@contextlib.contextmanager
+def databases(kind: str, folder: Path) -> Generator[str, None, None]:
+    if kind == "sqlite":
+        yield f"sqlite:{folder / 'clio.db'}"
+    else:
+        with program("postgres-for-tests") as url:
+            yield url
+
+
+def kills(times: int, kind: str) -> int:
+    """Gives how many of the killed had created something since they were started."""
+    # Enough for every worker to have work left. A killed worker takes its share of a firm's calls with
+    # it: many firms, or most workers would wait.
+    matters, firms, during = max(60, 12 * times), min(150, 3 * times), 0
+    with (
+        tempfile.TemporaryDirectory() as made_folder,
+        simulated(rate_limit=1_000_000) as url,
+        databases(kind, Path(made_folder)) as database,
+    ):
+        folder = Path(made_folder)
+        write_intakes(folder / "intake", matters)
+        with opened(url, folder, database) as sdk:
+            for actor in actors(firms):
+                connect(sdk, actor)
+            for number in range(matters):
+                firm = sdk.firm(actors(firms)[number % firms])
+                firm.matters.trigger(matter=f"mat_{number}", trigger=clio.types.Trigger.APPROVED)
+
+        def start() -> subprocess.Popen[str]:
+            command = [sys.executable, __file__, "work", url, str(folder), database]
+            worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "works\n"
+            worker.stdout.close()
+            return worker
+
+        for _ in range(times):
+            worker, before = start(), total(url)
+            time.sleep(random.uniform(0.05, 0.6))
+            worker.kill()
+            worker.wait()
+            during += total(url) != before
+        last = start()
+        end = time.monotonic() + 180
+        while made(url)[2] < matters and time.monotonic() < end:
+            time.sleep(0.5)
+        # Whatever is sent twice would come now.
+        time.sleep(3)
+        last.kill()
+        last.wait()
+        assert made(url) == (matters, matters, matters), made(url)
+    return during
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "work":
+        work(*sys.argv[2:])
+    else:
+        found = kills(int(sys.argv[1]), sys.argv[2])
+        print(
+            f"{sys.argv[2]}: {sys.argv[1]} kills, {found} of workers that had created something; 0 duplicates"
+        )

@@ -1,0 +1,262 @@
+"""Stores, keys and intakes in Python; and whatever may end one of their methods."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+from unittest import mock
+
+import pytest
+from memory_store import MemoryStore
+from office import Broken, Kms, Office, Vault
+from support import ADMIN, config, connect, made
+
+import casehug_clio as clio
+from casehug_clio._load import native
+from casehug_clio.testing import check_tokens
+
+SECRET = "Ada Byron, born 1815"
+
+
+def own(url: str, folder: Path, **more: Any) -> clio.Config:
+    """A configuration with everything of the host's own."""
+    ports: dict[str, Any] = {
+        "store": MemoryStore(),
+        "keys": Kms(),
+        "tokens": Vault(),
+        "intakes": Office(),
+        **more,
+    }
+    without = {"database": None, "sealing_key": None, "sealing_key_id": None, "intake_folder": None}
+    return config(url, folder, **without, **ports)
+
+
+def test_a_host_with_everything_of_its_own_syncs_once(url: str, tmp_path: Path) -> None:
+    with clio.Sdk.open(own(url, tmp_path)) as sdk:
+        connect(sdk)
+        report = sdk.firm(ADMIN).matters.sync("mat_1")
+        assert report.status == clio.types.RunStatus.SUCCEEDED
+        assert sdk.firm(ADMIN).matters.sync("mat_1").calls == 0
+        with pytest.raises(clio.errors.InputError) as none:
+            sdk.firm(ADMIN).matters.sync("none")
+        assert none.value.code == clio.Code.MATTER_UNKNOWN
+    assert made(url) == (1, 1, 1)
+
+
+def interrupted(kind: type[BaseException]) -> Callable[[], object]:
+    def method() -> object:
+        raise kind(SECRET)
+
+    return method
+
+
+INTERRUPTIONS = [KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit, ValueError]
+
+
+@pytest.mark.parametrize("kind", INTERRUPTIONS)
+@pytest.mark.parametrize("method", ["get", "scan", "commit"])
+def test_a_store_that_is_interrupted_counts_as_failed(
+    url: str,
+    tmp_path: Path,
+    method: str,
+    kind: type[BaseException],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken = Broken(MemoryStore(), method, interrupted(kind))
+    with clio.Sdk.open(own(url, tmp_path, store=broken)) as sdk:
+        with pytest.raises(clio.errors.HostError) as failed:
+            if method == "scan":
+                sdk.firm(ADMIN).audit.list()
+            else:
+                sdk.firm(ADMIN).connection.begin("http://127.0.0.1:9/callback")
+    assert failed.value.code == clio.Code.STORE_FAILED
+    assert failed.value.context["reason"] == "callback_failed"
+    assert SECRET not in str(failed.value) + failed.value.to_json() + caplog.text
+    assert kind.__name__ in caplog.text
+
+
+@pytest.mark.parametrize("kind", INTERRUPTIONS)
+@pytest.mark.parametrize("method", ["wrap", "unwrap"])
+def test_keys_that_are_interrupted_count_as_failed(
+    url: str, tmp_path: Path, method: str, kind: type[BaseException]
+) -> None:
+    store, keys, vault = MemoryStore(), Kms(), Vault()
+    if method == "unwrap":
+        with clio.Sdk.open(own(url, tmp_path, store=store, tokens=vault, keys=keys)) as sdk:
+            connect(sdk)
+    broken = Broken(keys, method, interrupted(kind))
+    with clio.Sdk.open(own(url, tmp_path, store=store, tokens=vault, keys=broken)) as sdk:
+        with pytest.raises(clio.errors.HostError) as failed:
+            if method == "wrap":
+                connect(sdk)
+            else:
+                sdk.firm(ADMIN).settings.reload_practice_areas()
+    assert failed.value.code == clio.Code.KEY_FAILED
+    assert SECRET not in str(failed.value) + failed.value.to_json()
+
+
+@pytest.mark.parametrize("kind", INTERRUPTIONS)
+@pytest.mark.parametrize("method", ["load", "compare_and_swap", "delete"])
+def test_a_vault_that_is_interrupted_counts_as_failed(
+    url: str, tmp_path: Path, method: str, kind: type[BaseException]
+) -> None:
+    broken = Broken(Vault(), method, interrupted(kind))
+    found = [checked for checked in check_tokens(cast(Any, broken)) if checked.wrong is not None]
+    assert found and SECRET not in repr(found)
+    if method == "compare_and_swap":
+        with clio.Sdk.open(own(url, tmp_path, tokens=broken)) as sdk:
+            with pytest.raises(clio.errors.HostError) as failed:
+                connect(sdk)
+        assert failed.value.code == clio.Code.STORE_FAILED
+
+
+@pytest.mark.parametrize("kind", INTERRUPTIONS)
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [
+        ("load", "intake_unreadable"),
+        ("stat", "document_unreadable"),
+        ("open", "document_unreadable"),
+    ],
+)
+def test_intakes_that_are_interrupted_count_as_failed(
+    url: str, tmp_path: Path, method: str, code: str, kind: type[BaseException]
+) -> None:
+    broken = Broken(Office(), method, interrupted(kind))
+    assert told(url, tmp_path, broken) == code
+
+
+@pytest.mark.parametrize("kind", INTERRUPTIONS)
+@pytest.mark.parametrize("method", ["read", "close"])
+def test_readers_that_are_interrupted_count_as_failed(
+    url: str, tmp_path: Path, method: str, kind: type[BaseException]
+) -> None:
+    office = Office()
+
+    class Opening(Office):
+        def open(self, document: Any, offset: int) -> Any:
+            return Broken(office.open(document, offset), method, interrupted(kind))
+
+    # Reading is over when a reader is closed: what closing says changes nothing.
+    assert told(url, tmp_path, Opening()) == ("document_unreadable" if method == "read" else None)
+
+
+def told(url: str, folder: Path, intakes: object) -> str | None:
+    """The code with which a sync over these intakes ends."""
+    with clio.Sdk.open(own(url, folder, intakes=intakes)) as sdk:
+        connect(sdk)
+        try:
+            report = sdk.firm(ADMIN).matters.sync("mat_1")
+        except clio.CasehugClioError as error:
+            assert SECRET not in str(error) + error.to_json()
+            return error.code
+        errors = [step.error for step in report.steps if step.error is not None]
+        assert SECRET not in repr(report)
+        return errors[0].code if errors else None
+
+
+def test_a_store_that_answers_nothing_has_not_committed(url: str, tmp_path: Path) -> None:
+    with clio.Sdk.open(
+        own(url, tmp_path, store=Broken(MemoryStore(), "commit", lambda: None))
+    ) as sdk:
+        with pytest.raises(clio.errors.HostError) as failed:
+            connect(sdk)
+    assert failed.value.code == clio.Code.STORE_FAILED
+
+
+@pytest.mark.parametrize(
+    "answer", [clio.ports.Done(-1), clio.ports.Done(2**80), clio.ports.Done(cast(int, "now"))]
+)
+def test_a_store_s_clock_is_looked_at(url: str, tmp_path: Path, answer: object) -> None:
+    with clio.Sdk.open(
+        own(url, tmp_path, store=Broken(MemoryStore(), "commit", lambda: answer))
+    ) as sdk:
+        with pytest.raises(clio.errors.HostError) as failed:
+            connect(sdk)
+    assert failed.value.code == clio.Code.STORE_FAILED
+
+
+def test_a_call_inside_a_port_is_refused_at_once(url: str, tmp_path: Path) -> None:
+    opened: list[clio.Sdk] = []
+    reasons: set[str] = set()
+
+    def again() -> object:
+        for call in (
+            lambda: opened[0].firm(ADMIN).connection.get(),
+            lambda: opened[0].close(),
+            lambda: opened[0].start_worker(),
+            lambda: opened[0].handle_webhook("t", [], b""),
+            lambda: clio.Sdk.open(own(url, tmp_path)),
+        ):
+            with pytest.raises(clio.errors.InputError) as refused:
+                call()
+            reasons.add(refused.value.context["reason"])
+        return None
+
+    with clio.Sdk.open(own(url, tmp_path, store=Broken(MemoryStore(), "get", again))) as sdk:
+        opened.append(sdk)
+        assert sdk.firm(ADMIN).connection.get() is None
+    assert reasons == {"call_inside_callback"}
+
+
+def test_the_log_holds_no_client_and_no_secret(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "casehug_clio")
+    with clio.Sdk.open(own(url, tmp_path)) as sdk:
+        connect(sdk)
+        sdk.firm(ADMIN).matters.sync("mat_1")
+    assert "resource=contacts" in caplog.text
+    assert "Byron" not in caplog.text and "casehug-dev-secret" not in caplog.text
+
+
+def test_a_logger_that_raises_hurts_nothing(url: str, tmp_path: Path) -> None:
+    class Raising(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise SystemExit(SECRET)
+
+    logger = logging.Logger("raising", logging.DEBUG)
+    logger.addHandler(Raising())
+    with clio.Sdk.open(own(url, tmp_path, logger=logger)) as sdk:
+        connect(sdk)
+        assert sdk.firm(ADMIN).matters.sync("mat_1").status == clio.types.RunStatus.SUCCEEDED
+
+
+def raw(trait: type[object]) -> object:
+    """An object as UniFFI calls it, without our own net: every method is interrupted."""
+
+    def method(*_: object) -> object:
+        raise KeyboardInterrupt(SECRET)
+
+    return type(
+        "Raw", (trait,), {name: method for name in vars(trait) if not name.startswith("_")}
+    )()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("port", ["store", "tokens", "keys", "intakes"])
+def test_what_the_generated_code_does_not_catch_is_no_success(
+    url: str, tmp_path: Path, port: str
+) -> None:
+    # Of a record or an enum an all-zero answer is no value: UniFFI 0.32.2 hands that over.
+    opened, ports = own(url, tmp_path), native.Ports
+    traits = {
+        "store": native.HostStore,
+        "tokens": native.HostTokens,
+        "keys": native.HostKeys,
+        "intakes": native.HostIntakes,
+    }
+    with mock.patch.object(
+        native, "Ports", lambda **given: ports(**cast(Any, {**given, port: raw(traits[port])}))
+    ):
+        sdk = clio.Sdk.open(opened)
+    with sdk, pytest.raises(clio.errors.CasehugClioError) as failed:
+        connect(sdk)
+        report = sdk.firm(ADMIN).matters.sync("mat_1")
+        raise next(
+            clio.errors.HostError({"code": step.error.code}) for step in report.steps if step.error
+        )
+    assert failed.value.code in ("store_failed", "key_failed", "intake_unreadable")

@@ -1,0 +1,76 @@
+"""The suite that every store of every language passes, on stores in Python; and stores that break
+one promise each, which it finds by name.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from memory_store import WRONG, MemoryStore
+from office import Kms, Vault
+from psycopg_pool import ConnectionPool
+from support import ROOT, program
+
+from casehug_clio.ports import SealedTokens, Store
+from casehug_clio.testing import check_keys, check_store, check_tokens
+
+sys.path.append(str(ROOT / "bindings/python/examples"))
+
+from postgres_store import PostgresStore
+from sqlite_store import SqliteStore
+
+
+def suite(store: Store, second: Store | None = None) -> dict[str, str | None]:
+    """Each case, and what the store did wrong."""
+    return {checked.case: checked.wrong for checked in check_store(store, second)}
+
+
+def passes(store: Store, second: Store | None = None) -> None:
+    outcomes = suite(store, second)
+    assert len(outcomes) >= 30
+    assert {case: wrong for case, wrong in outcomes.items() if wrong is not None} == {}
+
+
+def test_a_store_in_memory_passes() -> None:
+    passes(MemoryStore())
+
+
+def test_a_store_on_sqlite3_passes(tmp_path: Path) -> None:
+    path = str(tmp_path / "store.db")
+    passes(SqliteStore(path), SqliteStore(path))
+
+
+def test_a_store_on_psycopg_passes() -> None:
+    with program("postgres-for-tests") as url:
+        assert url, "PostgreSQL is missing: apt-get install postgresql"
+        with ConnectionPool(url, max_size=8, kwargs={"prepare_threshold": None}) as pool:
+            passes(PostgresStore(pool.connection))
+
+
+@pytest.mark.parametrize("promise", WRONG)
+def test_a_store_that_breaks_a_promise_is_found_by_name(promise: str) -> None:
+    case, wrong = WRONG[promise]
+    found = {case for case, outcome in suite(wrong()).items() if outcome is not None}
+    assert case in found
+
+
+def test_a_vault_and_keys_pass() -> None:
+    for outcomes in (check_tokens(Vault()), check_keys(Kms())):
+        assert len(outcomes) >= 3
+        assert [checked for checked in outcomes if checked.wrong is not None] == []
+
+
+def test_a_vault_that_overwrites_is_found_by_name() -> None:
+    class Overwrites(Vault):
+        def compare_and_swap(
+            self, firm: str, connection: str, expected: str | None, sealed: SealedTokens
+        ) -> bool:
+            known = self.load(firm, connection)
+            return super().compare_and_swap(
+                firm, connection, None if known is None else known.version, sealed
+            )
+
+    wrong = [checked.case for checked in check_tokens(Overwrites()) if checked.wrong is not None]
+    assert any("swap" in case or "conflict" in case for case in wrong), wrong

@@ -1,0 +1,348 @@
+//! The open SDK.
+//!
+//! In the child of a fork nothing of its parent's works: the threads are not there, and a lock may
+//! be held by one of them. Every method looks at the process first, and what the child drops is
+//! forgotten.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use casehug_clio::api::Caller;
+use casehug_clio::clio::ClioHost;
+use casehug_clio::connection::ClioApp;
+use casehug_clio::crypto::ConfiguredKeys;
+use casehug_clio::jobs::WorkerConfig;
+use casehug_clio::ports::{DocumentBytes, Headers, IntakeSource, KeyProvider, Store};
+use casehug_clio::{Code, Error, Result, Sdk};
+use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_intake_folder::FolderIntake;
+use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_store::StoreLocation;
+use futures_util::FutureExt as _;
+use serde_json::json;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::call::{Call, Slot};
+use crate::config::{Actor, Config, Header, Ports, WorkerSettings};
+use crate::failure::{Failure, Misuse};
+use crate::host::{Host, POOL, inside_callback};
+use crate::intakes::IntakePort;
+use crate::keys::KeyPort;
+use crate::log::Log;
+use crate::store::StorePort;
+use crate::tokens::TokenPort;
+
+/// An open SDK.
+#[derive(uniffi::Object)]
+pub struct Engine {
+    pid: u32,
+    open: Mutex<Option<Open>>,
+}
+
+struct Open {
+    sdk: Arc<Sdk>,
+    worker: Option<Running>,
+    calls: Arc<Calls>,
+    /// Dropped after the SDK: it waits for methods of the host that are still running.
+    runtime: Runtime,
+    /// Dropped last: it is told everything, and then never called again.
+    log: Option<Log>,
+}
+
+/// A worker, from its start until it is waited for.
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// How many calls are in progress.
+#[derive(Default)]
+struct Calls {
+    count: Mutex<usize>,
+    none: Condvar,
+}
+
+impl Calls {
+    fn count(&self) -> MutexGuard<'_, usize> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for_none(&self) {
+        let mut count = self.count();
+        while *count > 0 {
+            count = self.none.wait(count).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Counts a call while it lives.
+struct Counted(Arc<Calls>);
+
+impl Counted {
+    fn new(calls: &Arc<Calls>) -> Self {
+        *calls.count() += 1;
+        Self(Arc::clone(calls))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        *self.0.count() -= 1;
+        self.0.none.notify_all();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Open {
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        match &self.log {
+            Some(log) => self.runtime.spawn(log.take_lines_of(work)),
+            None => self.runtime.spawn(work),
+        }
+    }
+
+    /// Begins a call. A panic is its error, and ends nothing else.
+    fn call(&self, part: Option<Arc<Sdk>>, work: impl Future<Output = Result<String>> + Send + 'static) -> Arc<Call> {
+        let (slot, counted) = (Arc::new(Slot::default()), Counted::new(&self.calls));
+        let call = Arc::new(Call::new(Arc::clone(&slot), part));
+        self.spawn(async move {
+            let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+                // A payload whose own drop panics must not get out either.
+                std::mem::forget(panic);
+                Err(Error::new(Code::Panic))
+            });
+            slot.fill(outcome.map_err(Failure::from));
+            drop(counted);
+        });
+        call
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(open) = open else { return };
+        if self.pid != std::process::id() {
+            // Its threads are the parent's; waiting for them would never end.
+            std::mem::forget(open);
+            return;
+        }
+        // Nobody closed it. Whatever thread this is, it does not wait: what was in progress ends as
+        // in a crash, and is taken up again.
+        let Open { sdk, worker, runtime, log, .. } = open;
+        sdk.stop();
+        drop((worker, sdk));
+        runtime.shutdown_background();
+        std::mem::forget(log);
+    }
+}
+
+impl Engine {
+    /// What is open, if this process opened it and this is no method of the host.
+    fn open(&self) -> Result<MutexGuard<'_, Option<Open>>> {
+        if self.pid != std::process::id() {
+            return Err(Misuse::AfterFork.of("sdk"));
+        }
+        if inside_callback() {
+            return Err(Misuse::InsideCallback.of("sdk"));
+        }
+        Ok(self.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Open) -> Result<T>) -> Result<T, Failure> {
+        let mut open = self.open()?;
+        let open = open.as_mut().ok_or_else(|| Misuse::Closed.of("sdk"))?;
+        work(open).map_err(Failure::from)
+    }
+}
+
+#[uniffi::export]
+impl Engine {
+    /// Opens the SDK. Makes no call to Clio.
+    ///
+    /// # Errors
+    /// `setting_invalid` naming the argument, or how the database cannot be opened.
+    #[uniffi::constructor]
+    pub fn new(config: Config, ports: Ports) -> Result<Arc<Self>, Failure> {
+        if inside_callback() {
+            return Err(Misuse::InsideCallback.of("open").into());
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(POOL)
+            .thread_name("casehug-clio")
+            .enable_all()
+            .build()
+            .map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))?;
+        let log = ports.log.clone().map(|log| Log::start(log, config.log_level)).transpose()?;
+        let built = build(config, ports, runtime.handle().clone());
+        let sdk = match &log {
+            Some(log) => runtime.block_on(log.take_lines_of(built)),
+            None => runtime.block_on(built),
+        }?;
+        let open = Open { sdk: Arc::new(sdk), worker: None, calls: Arc::default(), runtime, log };
+        Ok(Arc::new(Self { pid: std::process::id(), open: Mutex::new(Some(open)) }))
+    }
+
+    /// Begins an operation. No actor: the embedding service itself.
+    ///
+    /// # Errors
+    /// `setting_invalid`: closed, after a fork, inside a method of the host, or no such actor.
+    pub fn call(&self, actor: Option<Actor>, operation: String, arguments: String) -> Result<Arc<Call>, Failure> {
+        self.with(|open| {
+            let actor = actor.map(Actor::read).transpose()?;
+            let part = Arc::new(open.sdk.part());
+            let called = Arc::clone(&part);
+            Ok(open.call(Some(part), async move {
+                let caller = actor.as_ref().map_or(Caller::Host, Caller::User);
+                called.call(caller, &operation, arguments.as_bytes()).await
+            }))
+        })
+    }
+
+    /// Begins to take in what Clio posted. Its result: `{"status","headers":[{"name","value"}]}`.
+    ///
+    /// # Errors
+    /// As of [`Engine::call`], with an actor.
+    pub fn handle_webhook(&self, token: String, headers: Vec<Header>, body: Vec<u8>) -> Result<Arc<Call>, Failure> {
+        self.with(|open| {
+            let mut posted = Headers::new();
+            for header in headers {
+                // What is not UTF-8 is no header that means anything.
+                posted
+                    .push(&String::from_utf8_lossy(&header.name), String::from_utf8_lossy(&header.value).into_owned());
+            }
+            let sdk = Arc::clone(&open.sdk);
+            Ok(open.call(None, async move {
+                let reply = sdk.handle_webhook(&token, &posted, &body).await;
+                let headers = reply.headers.iter().map(|(name, value)| json!({ "name": name, "value": value }));
+                Ok(json!({ "status": reply.status, "headers": headers.collect::<Vec<_>>() }).to_string())
+            }))
+        })
+    }
+
+    /// Starts a worker on threads of the SDK, unless one works already.
+    ///
+    /// # Errors
+    /// `setting_invalid`: closed, after a fork or inside a method of the host.
+    pub fn start_worker(&self, settings: WorkerSettings) -> Result<(), Failure> {
+        self.with(|open| {
+            if open.worker.as_ref().is_some_and(|running| !running.task.is_finished()) {
+                return Ok(());
+            }
+            let (stop, told) = oneshot::channel();
+            let (sdk, config) = (Arc::clone(&open.sdk), WorkerConfig::from(settings));
+            let task = open.spawn(async move {
+                let shutdown = async {
+                    // A sender that is gone says the same.
+                    let _ = told.await;
+                };
+                sdk.worker(config).run(shutdown).await;
+            });
+            open.worker = Some(Running { stop, task });
+            Ok(())
+        })
+    }
+
+    /// Begins to stop the worker, and ends when its steps in progress did.
+    ///
+    /// # Errors
+    /// As of [`Engine::start_worker`].
+    pub fn stop_worker(&self) -> Result<Arc<Call>, Failure> {
+        self.with(|open| {
+            let running = open.worker.take();
+            Ok(open.call(None, async move {
+                if let Some(Running { stop, task }) = running {
+                    // A worker that has ended already does not hear it.
+                    let _ = stop.send(());
+                    task.await.map_err(|_| Error::new(Code::Panic).with("source", "worker"))?;
+                }
+                Ok(String::from("{}"))
+            }))
+        })
+    }
+
+    /// Closes the SDK: ends what is in progress at its next safe point, with `stopped`, and waits
+    /// for it. After it nothing of the host is called any more. A closed one stays closed.
+    ///
+    /// # Errors
+    /// `setting_invalid`: after a fork or inside a method of the host.
+    pub fn close(&self) -> Result<(), Failure> {
+        let open = self.open()?.take();
+        let Some(Open { sdk, worker, calls, runtime, log }) = open else { return Ok(()) };
+        sdk.stop();
+        calls.wait_for_none();
+        if let Some(Running { stop, task }) = worker {
+            let _ = stop.send(());
+            // How it ended is of no use to the host any more.
+            let _ = runtime.block_on(task);
+        }
+        drop(sdk);
+        drop(runtime);
+        drop(log);
+        Ok(())
+    }
+}
+
+async fn build(config: Config, ports: Ports, pool: Handle) -> Result<Sdk> {
+    let runtime = Arc::new(TokioRuntime);
+    let store: Arc<dyn Store> = match (ports.store, &config.database) {
+        (Some(object), None) => Arc::new(StorePort(Host { object, pool: pool.clone() })),
+        (None, Some(line)) => line.parse::<StoreLocation>()?.open().await?.store(),
+        (None, None) => return Err(Misuse::Missing.of("store")),
+        (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("store")),
+    };
+    let tokens = ports.tokens.map(|object| Arc::new(TokenPort(Host { object, pool: pool.clone() })));
+    let keys: Arc<dyn KeyProvider> = match (ports.keys, &config.sealing_key) {
+        (Some(object), None) => Arc::new(KeyPort(Host { object, pool: pool.clone() })),
+        (None, Some(key)) => {
+            let id = config.sealing_key_id.as_deref().ok_or_else(|| Misuse::Missing.of("sealing_key_id"))?;
+            Arc::new(ConfiguredKeys::from_text(runtime.clone(), id, [(id, key.as_str())])?)
+        }
+        (None, None) => return Err(Misuse::Missing.of("sealing_key")),
+        (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("keys")),
+    };
+    let (intake, documents): (Arc<dyn IntakeSource>, Arc<dyn DocumentBytes>) =
+        match (ports.intakes, &config.intake_folder) {
+            (Some(object), None) => {
+                let intakes = IntakePort(Host { object, pool });
+                (Arc::new(intakes.clone()), Arc::new(intakes))
+            }
+            (None, Some(folder)) => {
+                let folder = FolderIntake::new(folder);
+                (Arc::new(folder.clone()), Arc::new(folder))
+            }
+            (None, None) => return Err(Misuse::Missing.of("intake_folder")),
+            (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("intakes")),
+        };
+    let host: ClioHost = config.clio.parse().map_err(|error: Error| error.with("argument", "clio"))?;
+    let transport = Arc::new(ReqwestTransport::with(documents, runtime.clone(), &config.network()?)?);
+    let app = ClioApp::new(&config.client_id, config.client_secret.into())?;
+    let mut builder = Sdk::builder(app, host, casehug_clio::Ports { transport, store, keys, intake, runtime });
+    if let Some(tokens) = tokens {
+        builder = builder.tokens(tokens);
+    }
+    let span = |ms: Option<u64>| ms.map(std::time::Duration::from_millis);
+    if let Some(window) = span(config.late_execution_window_ms) {
+        builder = builder.late_execution_window(window);
+    }
+    if let Some(delay) = span(config.index_delay_ms) {
+        builder = builder.index_delay(delay);
+    }
+    if let Some(timeout) = span(config.request_timeout_ms) {
+        builder = builder.request_timeout(timeout);
+    }
+    if let Some(url) = &config.webhook_url {
+        let url = url.parse().map_err(|_| Error::new(Code::UrlRefused).with("argument", "webhook_url"))?;
+        builder = builder.webhook_url(url);
+    }
+    builder.build()
+}
