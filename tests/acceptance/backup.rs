@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use crate::bench::{Bench, intake};
 use casehug_clio_store_sqlite::SqliteStore;
+use postgres_server::Server;
 
 fn back_up(db: &Path, file: &Path) -> Output {
     let mut tool = Command::new(env!("CARGO_BIN_EXE_sync-intake"));
@@ -42,16 +43,40 @@ fn a_mistyped_database_is_not_made_and_backed_up_empty() {
 async fn after_a_restore_what_was_sent_meanwhile_is_found_and_not_sent_again() {
     let bench = Bench::new().await;
     let (db, backup) = (bench.folder.path().join("sync.db"), bench.folder.path().join("backup.db"));
+    let restore = || {
+        assert!(back_up(&db, &backup).status.success());
+        || {
+            std::fs::rename(&backup, &db).unwrap();
+            for beside in ["sync.db-wal", "sync.db-shm"] {
+                std::fs::remove_file(bench.folder.path().join(beside)).ok();
+            }
+        }
+    };
+    sync_more_and_go_back(&bench, restore).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_of_postgres_what_was_sent_meanwhile_is_found_and_not_sent_again() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.database();
+    let bench = Bench { server: Some(database.clone()), ..Bench::new().await };
+    let restore = || {
+        let dumped = server.dump(&database, "casehug_clio");
+        let database = database.clone();
+        move || server.restore(&database, "casehug_clio", &dumped)
+    };
+    sync_more_and_go_back(&bench, restore).await;
+}
+
+/// `back_up` makes a backup and gives what restores it.
+async fn sync_more_and_go_back<R: FnOnce()>(bench: &Bench, back_up: impl FnOnce() -> R) {
     bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
     assert!(bench.run(&[]).await.0.status.success());
-    assert!(back_up(&db, &backup).status.success());
+    let restore = back_up();
     let saved_at = "2020-01-01T00:00:00Z";
     bench.matter("m2", &intake("m2", "c2", None, &["d1"]));
     assert!(bench.run(&[]).await.0.status.success());
-    std::fs::rename(&backup, &db).unwrap();
-    for beside in ["sync.db-wal", "sync.db-shm"] {
-        std::fs::remove_file(bench.folder.path().join(beside)).ok();
-    }
+    restore();
     let (output, report) = bench.run(&["--recover-since", "yesterday"]).await;
     assert_eq!((output.status.code(), &report["error"]["path"]), (Some(1), &serde_json::json!("recover_since")));
     let (output, report) = bench.run(&["--recover-since", saved_at]).await;
@@ -61,5 +86,4 @@ async fn after_a_restore_what_was_sent_meanwhile_is_found_and_not_sent_again() {
         assert_eq!(state[records].as_array().unwrap().len(), 2, "{records}: {report}");
     }
     assert!(bench.run(&["--recover-since", "none"]).await.0.status.success());
-    bench.sim.stop();
 }

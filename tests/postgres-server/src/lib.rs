@@ -166,6 +166,29 @@ impl Server {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Writes a schema and what is in it to a file, with `pg_dump`, and gives its path.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn dump(&self, database: &str, schema: &str) -> PathBuf {
+        let file = self.secret_file(&format!("{schema}.sql"), "");
+        let mut dump = Command::new(self.binaries.join("pg_dump"));
+        dump.arg("-n").arg(schema).arg("-f").arg(&file).arg(database);
+        quiet(&mut dump);
+        file
+    }
+
+    /// Puts a schema back as it was when it was [written](Self::dump), whatever is there now.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn restore(&self, database: &str, schema: &str, file: &Path) {
+        self.sql(database, &format!("DROP SCHEMA {schema} CASCADE"));
+        let mut psql = Command::new(self.binaries.join("psql"));
+        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-f"]).arg(file).arg(database);
+        quiet(&mut psql);
+    }
+
     /// What the server has logged of one database.
     pub fn log_of(&self, database: &str) -> String {
         let name = database.rsplit('/').next().unwrap_or(database);
