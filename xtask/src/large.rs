@@ -1,5 +1,5 @@
-//! `cargo xtask large`: a document of a gigabyte through C and through Go, and the memory that it
-//! took.
+//! `cargo xtask large`: a document of a gigabyte through C, Go and Python, and the memory that
+//! it took.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::{Outcome, root, target};
 const SIZE: &str = "1024";
 const MOST: i64 = 16;
 
-/// Runs both programs against a simulated Clio, with the libraries of `cargo xtask dist c` and
-/// `dist go`.
+/// Runs each program against a simulated Clio, with the libraries of `cargo xtask dist c`, `dist go`
+/// and `dist python`.
 pub(crate) fn large() -> Outcome {
     crate::run("cargo", &["build", "--quiet", "--package", "clio-sim"])?;
     let (c, go, out) = (target().join("dist/c"), target().join("dist/go"), target().join("large"));
@@ -27,13 +27,15 @@ pub(crate) fn large() -> Outcome {
     done(compile.args(["-lgcc_s", "-lm", "-ldl", "-o"]).arg(&program))?;
     let of_go = out.join("large-go");
     done(Command::new("go").args(["build", "-o"]).arg(&of_go).arg("./internal/large").current_dir(go))?;
-    measured("C", &program, None)?;
-    measured("Go", &of_go, Some(&out.join("large.db")))
+    measured("C", &mut Command::new(&program), None)?;
+    measured("Go", &mut Command::new(&of_go), Some(&out.join("large-go.db")))?;
+    let mut python = Command::new("python3");
+    python.arg(root().join("bindings/python/bench/large.py")).env("PYTHONPATH", target().join("dist/python/package"));
+    measured("Python", &mut python, Some(&out.join("large-python.db")))
 }
 
-fn measured(name: &str, program: &Path, database: Option<&Path>) -> Outcome {
+fn measured(name: &str, command: &mut Command, database: Option<&Path>) -> Outcome {
     let (mut sim, url) = simulate()?;
-    let mut command = Command::new(program);
     command.args([&url, SIZE]);
     if let Some(database) = database {
         for end in ["", "-wal", "-shm"] {

@@ -42,8 +42,8 @@ pub(crate) fn check() -> Outcome {
     done(tests.env("CASEHUG_CLIO_PROGRAMS", target().join("debug")))
 }
 
-/// Puts the package together in this folder: its sources, the library, and UniFFI's module over it.
-/// The library has its symbols still.
+/// Puts the package together in this folder: its sources, the library, and UniFFI's module over it,
+/// which is read from the library that was built for tests: one for shipping has no symbols.
 pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
     if folder.exists() {
@@ -54,7 +54,7 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
     let native = package.join("_native");
     fs::copy(library, native.join(LIBRARY)).map_err(wrong)?;
     let mut bindgen = Command::new(target().join("debug/casehug-clio-bindgen"));
-    done(bindgen.arg("python").arg(library).arg(&native))
+    done(bindgen.arg("python").arg(target().join("debug").join(LIBRARY)).arg(&native))
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

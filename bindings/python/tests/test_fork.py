@@ -64,6 +64,9 @@ def test_a_child_is_refused_at_once_and_opens_its_own(
                 getattr(refused.value, "context", None) or vars(refused.value)
             )
         pending.cancel()
+        with pytest.raises(clio.errors.HostError) as inherited:
+            clio.Sdk.open(config(url, tmp_path))
+        assert inherited.value.context["reason"] == "after_fork"
         own = config(url, tmp_path, database=None, store=MemoryStore())
         with clio.Sdk.open(own) as opened:
             connect(opened, clio.Actor("usr_9", "firm_9", clio.Role.ADMIN))

@@ -1,7 +1,11 @@
 //! The databases that this process has open. One store per file: two would be two writers that wait
 //! for each other's locks, and whoever opens twice has usually configured something twice.
+//!
+//! The child of a fork inherits this table, and SQLite's own of the locks that it believes to hold,
+//! which are its parent's. So it is refused every file that its parent had open.
 
 use std::collections::BTreeMap;
+use std::process::id;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use casehug_clio::Result;
@@ -16,7 +20,8 @@ enum State {
     Closing,
 }
 
-static OPEN: Mutex<BTreeMap<FileId, State>> = Mutex::new(BTreeMap::new());
+/// With the process that opened it.
+static OPEN: Mutex<BTreeMap<FileId, (u32, State)>> = Mutex::new(BTreeMap::new());
 static CLOSED: Condvar = Condvar::new();
 
 /// The file's place in the registry, held by both threads until they have closed their connections.
@@ -36,11 +41,13 @@ impl Registration {
         loop {
             match open.get(&file) {
                 None => break,
-                Some(State::InUse) => return Err(refused("already_open")),
-                Some(State::Closing) => open = CLOSED.wait(open).unwrap_or_else(PoisonError::into_inner),
+                // Who is closing it is not here, and would be waited for without an end.
+                Some((process, _)) if *process != id() => return Err(refused("after_fork")),
+                Some((_, State::InUse)) => return Err(refused("already_open")),
+                Some((_, State::Closing)) => open = CLOSED.wait(open).unwrap_or_else(PoisonError::into_inner),
             }
         }
-        open.insert(file.clone(), State::InUse);
+        open.insert(file.clone(), (id(), State::InUse));
         Ok(Arc::new(Self(file)))
     }
 }
@@ -55,7 +62,7 @@ impl Drop for Closing {
     fn drop(&mut self) {
         if let Some(registration) = self.0.upgrade() {
             // The lock ends here: should this be the last reference, its drop takes it again.
-            open().insert(registration.0.clone(), State::Closing);
+            open().insert(registration.0.clone(), (id(), State::Closing));
         }
     }
 }
@@ -67,6 +74,6 @@ impl Drop for Registration {
     }
 }
 
-fn open() -> MutexGuard<'static, BTreeMap<FileId, State>> {
+fn open() -> MutexGuard<'static, BTreeMap<FileId, (u32, State)>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
