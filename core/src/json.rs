@@ -28,15 +28,25 @@ const LONGEST_KEY: usize = 40;
 /// `wrong_type`, `value_not_allowed`. No value is told, and of unknown keys only those that could
 /// be one of ours misspelt.
 pub fn read<T: DeserializeOwned>(json: &[u8], code: Code) -> Result<T> {
-    let refused = |error: &serde_json::Error, path: String, reason| {
-        let refused = Error::new(code).with("path", path).with("reason", reason);
-        refused.with("line", error.line()).with("column", error.column())
-    };
-    check(json).map_err(|(error, path, reason)| refused(&error, path, reason))?;
-    if json.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Error::new(code).with("path", ".").with("reason", "not_an_object"));
+    require_object(json, code)?;
+    typed(json).map_err(|(error, path)| refused(code, &error, path, reason(&error)))
+}
+
+// What is the same for every type is apart, as `read` is compiled for each of them.
+
+fn require_object(json: &[u8], code: Code) -> Result<(), Error> {
+    check(json).map_err(|(error, path, reason)| refused(code, &error, path, reason))?;
+    match json.trim_ascii_start().first() {
+        Some(b'{') => Ok(()),
+        _ => Err(Error::new(code).with("path", ".").with("reason", "not_an_object")),
     }
-    typed(json).map_err(|(error, path)| refused(&error, path, reason(&error)))
+}
+
+#[cold]
+#[inline(never)]
+fn refused(code: Code, error: &serde_json::Error, path: String, reason: &'static str) -> Error {
+    let refused = Error::new(code).with("path", path).with("reason", reason);
+    refused.with("line", error.line()).with("column", error.column())
 }
 
 /// Whether it is JSON, with no key twice in one object. Else where, and why.
@@ -54,15 +64,19 @@ pub(crate) fn check(json: &[u8]) -> Result<(), (serde_json::Error, String, &'sta
 /// Its value. Else where it is not of the type.
 pub(crate) fn typed<T: DeserializeOwned>(json: &[u8]) -> Result<T, (serde_json::Error, String)> {
     let mut reader = serde_json::Deserializer::from_slice(json);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let mut path = shown(error.path().iter());
-        let error = error.into_inner();
-        // What is missing has no place of its own.
-        if let Some(field) = error.to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-            path = if path == "." { field.to_owned() } else { format!("{path}.{field}") };
-        }
-        (error, path)
-    })
+    serde_path_to_error::deserialize(&mut reader).map_err(located)
+}
+
+#[cold]
+#[inline(never)]
+fn located(error: serde_path_to_error::Error<serde_json::Error>) -> (serde_json::Error, String) {
+    let mut path = shown(error.path().iter());
+    let error = error.into_inner();
+    // What is missing has no place of its own.
+    if let Some(field) = error.to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        path = if path == "." { field.to_owned() } else { format!("{path}.{field}") };
+    }
+    (error, path)
 }
 
 fn shown<'a>(segments: impl Iterator<Item = &'a Segment>) -> String {

@@ -10,16 +10,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
-use super::table::{Access, Operation};
+use super::table::{Access, Gate};
 use super::{Caller, Firm, Host, Sdk, operations};
 use crate::domain::Actor;
 use crate::error::{Code, Error, Result};
 use crate::json;
+use crate::maybe_send::BoxFuture;
 use crate::store::require_admin;
 
 impl<'a> Caller<'a> {
     /// The user, of an operation that is done for one.
-    pub(super) fn actor(self, operation: &Operation) -> Result<&'a Actor> {
+    pub(super) fn actor(self, operation: Gate) -> Result<&'a Actor> {
         match self {
             Self::User(actor) => Ok(actor),
             Self::Host => Err(refused(operation, "no_user")),
@@ -27,7 +28,7 @@ impl<'a> Caller<'a> {
     }
 
     /// Nothing that a user sends reaches an operation of the host.
-    pub(super) fn require_host(self, operation: &Operation) -> Result<()> {
+    pub(super) fn require_host(self, operation: Gate) -> Result<()> {
         match self {
             Self::Host => Ok(()),
             Self::User(_) => Err(refused(operation, "host_only")),
@@ -35,7 +36,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-fn refused(operation: &Operation, reason: &'static str) -> Error {
+fn refused(operation: Gate, reason: &'static str) -> Error {
     Error::new(Code::NotAllowed).with("operation", operation.name).with("reason", reason)
 }
 
@@ -66,12 +67,7 @@ impl Sdk {
         operations::call(self, caller, operation, arguments).await
     }
 
-    pub(super) async fn execute<T>(
-        &self,
-        operation: &'static Operation,
-        actor: &Actor,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
+    pub(super) async fn execute<T>(&self, operation: Gate, actor: &Actor, work: BoxFuture<'_, Result<T>>) -> Result<T> {
         let span = tracing::debug_span!("clio_operation", name = operation.name, firm = %actor.firm);
         let checked = async {
             if operation.access == Access::Admin {
@@ -82,11 +78,7 @@ impl Sdk {
         self.unless_cancelled(checked.instrument(span)).await
     }
 
-    pub(super) async fn execute_for_host<T>(
-        &self,
-        operation: &'static Operation,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
+    pub(super) async fn execute_for_host<T>(&self, operation: Gate, work: BoxFuture<'_, Result<T>>) -> Result<T> {
         let span = tracing::debug_span!("clio_operation", name = operation.name);
         self.unless_cancelled(work.instrument(span)).await
     }

@@ -22,6 +22,7 @@ use crate::history::{AuditExport, AuditQuery, LogPage, LoggedRun, RunQuery};
 use crate::jobs::{BackfillPlan, BackfillState, HeldMatter, MatterState};
 use crate::lifecycle::ConnectStart;
 use crate::links::Decision;
+use crate::maybe_send::BoxFuture;
 use crate::settings::{FirmSettings, PracticeArea, SettingsChange};
 use crate::store::{AuditRecord, OutboxEvent};
 use crate::sync::{Plan, Review};
