@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::{Outcome, command, root, target, wasm};
 
+/// The last that Node 20 can load.
+const BETTER_SQLITE3: &str = "better-sqlite3@12.11.1";
+
 fn package() -> PathBuf {
     root().join("bindings/node")
 }
@@ -21,7 +24,10 @@ pub(crate) fn node() -> Outcome {
     let out = target().join("node");
     assemble(&wasm::bindings(true)?, &out, None)?;
     crate::test::build()?;
-    tests("test", &[("CASEHUG_CLIO_NODE", &out)])?;
+    let mut told = vec![("CASEHUG_CLIO_NODE", out.as_path())];
+    let driver = better_sqlite3()?;
+    told.extend(driver.as_deref().map(|driver| ("CASEHUG_CLIO_BETTER_SQLITE3", driver)));
+    tests("test", &told)?;
     dist()?;
     tests("test/packed", &[("CASEHUG_CLIO_NODE", &out), ("CASEHUG_CLIO_TARBALL", &tarball()?)])
 }
@@ -70,6 +76,43 @@ fn install() -> Outcome {
     let status = command("npm", &["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(package()).status();
     let status = status.map_err(|error| format!("npm: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("npm ci: {status}")) }
+}
+
+/// The SQLite of hosts of Node 20: its folder. Compiled here, as nobody hands it out compiled, and
+/// without optimisation, which would take a minute.
+fn better_sqlite3() -> Result<Option<PathBuf>, String> {
+    let told = |program: &str, args: &[&str]| {
+        let output = command(program, args).output().map_err(|error| format!("{program}: {error}"))?;
+        Ok::<_, String>(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+    };
+    let node = told("node", &["--print", "path.resolve(process.execPath, '../..')"])?;
+    let compile = told("npm", &["root", "--global"])?.join("npm/node_modules/node-gyp/bin/node-gyp.js");
+    if !node.join("include/node/node.h").exists() || !compile.exists() {
+        println!(
+            "No headers or no compiler of Node in {}: SqliteStore is NOT tested with better-sqlite3.",
+            node.display()
+        );
+        return Ok(None);
+    }
+    let folder = target().join("better-sqlite3");
+    let driver = folder.join("node_modules/better-sqlite3");
+    if !driver.join("build/Debug/better_sqlite3.node").exists() {
+        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        let (compile, headers) = (compile.to_string_lossy(), format!("--nodedir={}", node.display()));
+        let install =
+            ["install", "--prefix", ".", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", BETTER_SQLITE3];
+        for (program, args, at) in
+            [("npm", &install[..], &folder), ("node", &[&compile, "rebuild", "--debug", "--silent", &headers], &driver)]
+        {
+            println!("$ {program} {}", args.join(" "));
+            let status = command(program, args).current_dir(at).status();
+            let status = status.map_err(|error| format!("{program}: {error}"))?;
+            if !status.success() {
+                return Err(format!("{BETTER_SQLITE3}: {program}: {status}"));
+            }
+        }
+    }
+    Ok(Some(driver))
 }
 
 fn assemble(raw: &Path, out: &Path, flag: Option<&str>) -> Outcome {

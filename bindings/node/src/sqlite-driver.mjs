@@ -28,7 +28,8 @@ function node(database) {
       };
     },
     close: () => database.close(),
-    number: (error) => error?.errcode & 0xff,
+    // Deno's `exec` gives SQLite's text only.
+    number: (error) => (error?.errcode ?? TEXTS[error?.message]) & 0xff,
   };
 }
 
@@ -67,6 +68,18 @@ function bun(database) {
 /** SQLite's numbers of the errors that are told apart. */
 const NUMBERS = { PERM: 3, BUSY: 5, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPEN: 14, NOTADB: 26 };
 export const { BUSY } = NUMBERS;
+
+/** SQLite's own texts of those numbers. */
+const TEXTS = {
+  'access permission denied': 3,
+  'database is locked': 5,
+  'attempt to write a readonly database': 8,
+  'disk I/O error': 10,
+  'database disk image is malformed': 11,
+  'database or disk is full': 13,
+  'unable to open database file': 14,
+  'file is not a database': 26,
+};
 
 /** The reason for which a file could not be opened. */
 export function reasonOf(number) {

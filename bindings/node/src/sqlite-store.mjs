@@ -12,7 +12,8 @@ import { create, identity, OpenFiles } from './sqlite-files.mjs';
 import { openFailed, requireWithoutNul, StoreError } from './store-errors.mjs';
 
 const APPLICATION_ID = 0x43484353; // "CHCS"
-const MIGRATIONS = [SQL['0001_records']];
+/** In the order of their numbers. */
+const MIGRATIONS = Object.keys(SQL).filter((name) => /^\d{4}_/.test(name)).sort().map((name) => SQL[name]);
 const PATIENCE_MS = 10_000;
 const MOST_TOGETHER = 64;
 

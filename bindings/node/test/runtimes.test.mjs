@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import test from 'node:test';
+import test, { describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -28,15 +28,18 @@ async function told(t, printed, least) {
   for (const [name, wrong] of outcomes) await t.test(name, () => assert.equal(wrong, null));
 }
 
-for (const runtime of Object.keys(RUNTIMES)) {
-  test(`the HTTP suite, ${runtime}`, async (t) => {
-    await told(t, await run(runtime, 'http-suite.mjs', await program(t, 'http-conformance-server')), 29);
-  });
+// Two at a time: most of what they do is waiting.
+describe('in every runtime', { concurrency: 2 }, () => {
+  for (const runtime of Object.keys(RUNTIMES)) {
+    test(`the HTTP suite, ${runtime}`, async (t) => {
+      await told(t, await run(runtime, 'http-suite.mjs', await program(t, 'http-conformance-server')), 29);
+    });
 
-  test(`the suite on SqliteStore, ${runtime}`, async (t) => {
-    await told(t, await run(runtime, 'store-suite.mjs', 'sqlite', join(folder(t), 'store.db')), 29);
-  });
-}
+    test(`the suite on SqliteStore, ${runtime}`, async (t) => {
+      await told(t, await run(runtime, 'store-suite.mjs', 'sqlite', join(folder(t), 'store.db')), 29);
+    });
+  }
+});
 
 test('the golden scenarios, node24', async () => {
   const [node] = RUNTIMES.node24;

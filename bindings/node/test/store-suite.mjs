@@ -1,11 +1,15 @@
 // `store-suite.mjs memory | sqlite FILE | postgres URL`: the suite on an empty store, as JSON.
+import { createRequire } from 'node:module';
+
 import { engine, sdk } from './support.mjs';
 
 const [kind, where] = process.argv.slice(2);
 const { store, close } = await {
   memory: async () => ({ store: new sdk.MemoryStore() }),
   sqlite: async () => {
-    const store = await sdk.SqliteStore.open(where);
+    // The folder of better-sqlite3, to be used instead of the runtime's own SQLite.
+    const given = process.env.BETTER_SQLITE3;
+    const store = await sdk.SqliteStore.open(where, given === undefined ? {} : { betterSqlite3: createRequire(import.meta.url)(given) });
     return { store, close: () => store.close() };
   },
   postgres: async () => {

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import test from 'node:test';
+import test, { describe } from 'node:test';
+import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -14,8 +15,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const LEAST = 30;
 
 /** The suite in a process of its own; what it told. */
-async function suite(...args) {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(here, 'store-suite.mjs'), ...args]);
+async function suite(kind, where = '', env = {}) {
+  const args = [join(here, 'store-suite.mjs'), kind, where];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env } });
   return JSON.parse(stdout);
 }
 
@@ -32,17 +34,45 @@ test('Node 20 has no SQLite of its own, and says so', async (t) => {
   assert.deepEqual([error.code, error.context.reason], ['store_open_failed', 'no_driver']);
 });
 
+const betterSqlite3 = process.env.CASEHUG_CLIO_BETTER_SQLITE3;
+if (betterSqlite3 !== undefined) {
+  test('the suite on SqliteStore, with better-sqlite3 on this Node', async (t) => {
+    await told(t, await suite('sqlite', join(folder(t), 'store.db'), { BETTER_SQLITE3: betterSqlite3 }));
+  });
+}
+
 test('the suite on PostgresStore', async (t) => {
   const url = await program(t, 'postgres-for-tests');
   assert.ok(url, 'PostgreSQL is missing: apt-get install postgresql-15');
   await told(t, await suite('postgres', url));
 });
 
-for (const [promise, [cases, Wrong]] of Object.entries(MISTAKES)) {
-  test(`a store that ${promise} is found by name`, async () => {
-    const loaded = await engine();
-    const outcomes = await loaded.run((bindings) => bindings.storeConformance(new Wrong()));
-    const found = outcomes.filter(([, wrong]) => wrong !== null).map(([name]) => name);
-    assert.ok(cases.some((name) => found.includes(name)), `found: ${found}`);
-  });
-}
+test('PostgresStore hears at once of what another one makes due, and not of its own', async (t) => {
+  const { default: pg } = await import('pg');
+  const url = await program(t, 'postgres-for-tests');
+  const pools = [new pg.Pool({ connectionString: url }), new pg.Pool({ connectionString: url })];
+  const [one, other] = await Promise.all(pools.map((pool) => sdk.PostgresStore.open(pool)));
+  const due = (id) => [{ kind: 'put', firm: 'firm_1', collection: 'due', id, expect: null, version: 'v1', dueInMs: 0, body: '{}' }];
+  // What may have been told before it listened counts as told.
+  await one.dueElsewhere();
+  const told = one.dueElsewhere();
+  await other.commit(due('others'));
+  await told;
+  const quiet = one.dueElsewhere();
+  await one.commit(due('own'));
+  assert.equal(await Promise.race([quiet, after(500, 'quiet')]), 'quiet');
+  await one.close();
+  await Promise.all(pools.map((pool) => pool.end()));
+});
+
+// At once: most of what they do is waiting.
+describe('stores that break one promise each', { concurrency: true }, () => {
+  for (const [promise, [cases, Wrong]] of Object.entries(MISTAKES)) {
+    test(`a store that ${promise} is found by name`, async () => {
+      const loaded = await engine();
+      const outcomes = await loaded.run((bindings) => bindings.storeConformance(new Wrong()));
+      const found = outcomes.filter(([, wrong]) => wrong !== null).map(([name]) => name);
+      assert.ok(cases.some((name) => found.includes(name)), `found: ${found}`);
+    });
+  }
+});

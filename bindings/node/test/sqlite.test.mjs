@@ -1,0 +1,58 @@
+// What a file of SqliteStore promises, with the SQLite of each runtime: every commit that was
+// answered is on the disk, and processes of all of them share one file.
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { folder, root } from './support.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const tools = join(root, 'bindings/node/node_modules');
+const COMMITS = 40;
+const betterSqlite3 = process.env.CASEHUG_CLIO_BETTER_SQLITE3;
+const DRIVERS = {
+  node22: [join(tools, 'node22/bin/node')],
+  node24: [join(tools, 'node24/bin/node')],
+  bun: [join(tools, '.bin/bun')],
+  deno: [join(tools, '.bin/deno'), 'run', '--allow-all'],
+  ...(betterSqlite3 && { 'better-sqlite3': [process.execPath] }),
+};
+
+async function write(driver, path, count, name, env = {}) {
+  const [program, ...before] = DRIVERS[driver];
+  const given = driver === 'better-sqlite3' ? { BETTER_SQLITE3: betterSqlite3 } : {};
+  const args = [...before, join(here, 'sqlite-writer.mjs'), path, String(count), name];
+  return JSON.parse((await promisify(execFile)(program, args, { env: { ...process.env, ...given, ...env } })).stdout);
+}
+
+test('every commit is synced before it is answered, with each driver', async (t) => {
+  const library = join(folder(t), 'syncs.so');
+  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', library, join(here, 'syncs.c'), '-ldl']);
+  for (const driver of Object.keys(DRIVERS)) {
+    await t.test(driver, async (t) => {
+      const made = folder(t);
+      const [path, notes] = [join(made, 'store.db'), join(made, 'syncs')];
+      // Twice: one driver went on with NORMAL at the second opening.
+      for (const round of [1, 2]) {
+        const before = statSync(notes, { throwIfNoEntry: false })?.size ?? 0;
+        await write(driver, path, COMMITS, `round_${round}`, { LD_PRELOAD: library, SYNCS: notes });
+        const syncs = statSync(notes).size - before;
+        assert.ok(syncs >= COMMITS, `${syncs} syncs for ${COMMITS} commits, opening ${round}`);
+      }
+    });
+  }
+});
+
+test('processes of all drivers count up one record, and no count is lost', async (t) => {
+  const path = join(folder(t), 'store.db');
+  const drivers = Object.keys(DRIVERS);
+  const told = await Promise.all(drivers.map((driver) => write(driver, path, COMMITS, driver)));
+  t.diagnostic(`${drivers}: others were first ${told.map(({ conflicts }) => conflicts)} times`);
+  const [program] = DRIVERS.node24;
+  const { stdout } = await promisify(execFile)(program, [join(here, 'sqlite-reader.mjs'), path, 'shared', ...drivers]);
+  assert.deepEqual(JSON.parse(stdout), [drivers.length * COMMITS, ...drivers.map(() => COMMITS)].map(String));
+});
