@@ -46,10 +46,11 @@ pub fn closed_error() -> String {
     describe(&Error::new(Code::SettingInvalid).with("argument", "sdk").with("reason", "closed"))
 }
 
-/// An error of this code, as a store in JavaScript found its reason. An unknown code is a defect.
+/// An error of this code, as JavaScript found its reason. An unknown code is a defect.
 #[wasm_bindgen(js_name = describe)]
 pub fn describe_code(code: &str, reason: &str) -> String {
-    let known = [Code::StoreOpenFailed, Code::StoreLogMissing].into_iter().find(|known| known.name() == code);
+    let known =
+        [Code::StoreOpenFailed, Code::StoreLogMissing, Code::Cancelled].into_iter().find(|known| known.name() == code);
     // Errors hold fixed words only; this one comes from our own JavaScript, a few times at most.
     describe(&Error::new(known.unwrap_or(Code::Internal)).with("reason", reason))
 }

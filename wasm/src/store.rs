@@ -29,6 +29,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     fn commit(this: &StoreObject, writes: Array) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = dueElsewhere)]
+    fn due_elsewhere(this: &StoreObject) -> Result<JsValue, JsValue>;
 }
 
 /// The [`Store`] port over a JavaScript object.
@@ -126,6 +129,19 @@ impl Store for JsStore {
                 }
                 Some("conflict") => Ok(Commit::Conflict),
                 _ => Err(wrong("status")),
+            }
+        })
+    }
+
+    fn due_elsewhere(&self) -> BoxFuture<'_, ()> {
+        if !field(&self.0, "dueElsewhere").is_some_and(|value| value.is_function()) {
+            return Box::pin(core::future::pending());
+        }
+        let hint = self.0.due_elsewhere();
+        Box::pin(async move {
+            // A store that cannot tell is one that does not: workers look at intervals.
+            if settled(hint).await.is_err() {
+                core::future::pending::<()>().await;
             }
         })
     }

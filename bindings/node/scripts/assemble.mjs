@@ -1,7 +1,7 @@
 // Puts the package together: `assemble.mjs RAW OUT [--optimise]`.
 //
 // RAW is the folder of what wasm-bindgen made, OUT becomes the package: `package.json`, `dist`,
-// `sql`. ES modules are shipped as they are written, CommonJS is made of them file by file, so that
+// `sql`, `docs`. ES modules are shipped as they are written, CommonJS is made of them file by file, so that
 // a stack trace of either leads to a line that somebody wrote.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -36,6 +36,8 @@ for (const name of names) {
   write(twin, name.endsWith('.mjs') ? common(text) : text.replace(/(from '\.[^']*)\.mjs'/g, "$1.cjs'"));
 }
 for (const name of ['README.md', 'package.json']) cpSync(join(here, name), join(out, name));
+// What the README and the types refer to.
+for (const page of ['clio-app', 'errors', 'intake-format', 'operations']) cpSync(join(here, '../../docs', `${page}.md`), join(out, 'docs', `${page}.md`));
 for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(join(here, '../..', licence), join(out, licence));
 const shipped = JSON.parse(readFileSync(join(out, 'package.json'), 'utf8'));
 delete shipped.devDependencies;

@@ -98,6 +98,11 @@ export interface Store {
   get(key: Key): Async<StoredRecord | null | undefined>;
   scan(scan: Scan): Async<StoredRecord[]>;
   commit(writes: Write[]): Async<{ status: 'done'; at: number } | { status: 'conflict' }>;
+  /**
+   * Fulfilled when another process may have made something due, counted from this call on. A hint,
+   * which may come late, for nothing or never: workers look at intervals all the same.
+   */
+  dueElsewhere?(): Promise<void>;
 }
 
 /** Records in memory: for tests and first steps. Nothing survives the process. */
@@ -132,7 +137,10 @@ export interface PostgresPool {
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** PostgreSQL 13 or newer, for many processes on many machines. The pool is the host's, TLS and all, and is ended by it. */
+/**
+ * PostgreSQL 13 or newer, for many processes on many machines. The pool is the host's, TLS and all, and is ended by it.
+ * Of a pool of pg itself, a worker takes one more connection, on which it hears at once of what other processes make due.
+ */
 export class PostgresStore implements Store {
   private constructor();
   /** Makes the schema `casehug_clio`, or brings it up to date. Rejects with `store_open_failed` and a `reason`. */
@@ -140,6 +148,9 @@ export class PostgresStore implements Store {
   get(key: Key): Promise<StoredRecord | undefined>;
   scan(scan: Scan): Promise<StoredRecord[]>;
   commit(writes: Write[]): Promise<{ status: 'done'; at: number } | { status: 'conflict' }>;
+  dueElsewhere(): Promise<void>;
+  /** Ends the connection on which a worker hears from other processes. */
+  close(): Promise<void>;
 }
 
 /** What a store may throw so that its reason is kept. */
@@ -322,11 +333,13 @@ export class Sdk {
    * @param token - The last segment of the path.
    * @param headers - All of them: Node's `request.rawHeaders`, or `Headers`.
    * @param body - The bytes as they came, not parsed and written anew: they are signed.
+   * @param options - `signal`: what is given up on rejects with `cancelled`; answer with 503, and Clio delivers again.
    */
   handleWebhook(
     token: string,
     headers: readonly string[] | Iterable<readonly [name: string, value: string]>,
     body: Uint8Array,
+    options?: CallOptions,
   ): Promise<WebhookReply>;
 
   /** Starts a worker for the due jobs of all firms. Several share the work, here or in other processes. */

@@ -86,11 +86,16 @@ export class Sdk {
   }
 
   /** Takes in what Clio posted: all headers and the raw body, as they came. */
-  async handleWebhook(token, headers, body) {
+  async handleWebhook(token, headers, body, options) {
     if (typeof token !== 'string') throw new TypeError('handleWebhook: the token is a string');
     if (!(body instanceof Uint8Array)) throw new TypeError('handleWebhook: the body is a Uint8Array of the bytes as they came');
     const pairs = JSON.stringify(pairsOf(headers));
-    return this.#run((inner) => inner.handleWebhook(token, pairs, body));
+    const cancelled = () => failure(this.#engine.call(({ describe }) => describe('cancelled', 'signal')));
+    if (options?.signal?.aborted) throw cancelled();
+    const reply = await this.#run((inner) => inner.handleWebhook(token, pairs, body), options);
+    // It was not taken in, and nobody is told to deliver it again.
+    if (reply.status === 503 && options?.signal?.aborted) throw cancelled();
+    return reply;
   }
 
   /** Works on the due jobs of all firms until it is stopped. */

@@ -5,10 +5,12 @@
 // connection after an error is closed, and never met by somebody else's statement.
 import { randomBytes } from 'node:crypto';
 
+import { Hints } from './postgres-hints.mjs';
 import { POSTGRES as SQL } from './sql.mjs';
 import { openFailed, requireWithoutNul, StoreError } from './store-errors.mjs';
 
-const MIGRATIONS = [SQL['0001_records']];
+/** In the order of their numbers. */
+const MIGRATIONS = Object.keys(SQL).filter((name) => /^\d{4}_/.test(name)).sort().map((name) => SQL[name]);
 const OLDEST_SERVER = 130_000;
 const ANSWER_MS = 30_000;
 const DUE_NOW_MS = 100;
@@ -21,10 +23,12 @@ export class PostgresStore {
   #pool;
   #own = randomBytes(8).toString('hex');
   #telling;
+  #hints;
 
   /** Only `PostgresStore.open` makes one. */
   constructor(pool) {
     this.#pool = pool;
+    this.#hints = new Hints(pool, this.#own);
   }
 
   static async open(pool) {
@@ -62,6 +66,16 @@ export class PostgresStore {
     if (at === null) return { status: 'conflict' };
     if (due.some((ms) => ms !== null && ms <= DUE_NOW_MS)) this.#tell();
     return { status: 'done', at: Number(at) };
+  }
+
+  /** Fulfilled when another process may have made something due. */
+  dueElsewhere() {
+    return this.#hints.heard();
+  }
+
+  /** Ends the connection on which a worker hears from other processes. The pool is the host's. */
+  async close() {
+    await this.#hints.close();
   }
 
   async #rows(name, values) {

@@ -54,6 +54,9 @@ test('a signal that was given before, and one that comes too late', async (t) =>
   assert.equal(await opened.firm(admin).connection.get({ signal: late.signal }), null);
   late.abort();
   assert.equal(await opened.firm(admin).connection.get(), null);
+  const webhook = (options) => opened.handleWebhook('nobody', [], new Uint8Array(), options);
+  await assert.rejects(webhook({ signal: AbortSignal.abort() }), { code: 'cancelled', kind: refused.kind });
+  assert.equal((await webhook({ signal: new AbortController().signal })).status, 404);
   await opened.close();
 });
 

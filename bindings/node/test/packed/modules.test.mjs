@@ -99,6 +99,13 @@ test('bundled by vite for a server', (t) => {
   assert.equal(run('node', ['dist/out.mjs'], { cwd: folder }), PRINTED);
 });
 
+test('compiled by bun into one program', (t) => {
+  const folder = project(t, { 'in.mjs': esm('@casehug/clio-sync/inline') });
+  run(join(tools, '.bin/bun'), ['build', '--compile', 'in.mjs', '--outfile', 'program'], { cwd: folder });
+  rmSync(join(folder, 'node_modules'), { recursive: true });
+  assert.equal(run(join(folder, 'program'), [], { cwd: folder }), PRINTED);
+});
+
 test('publint and attw find nothing', (t) => {
   const folder = project(t, {});
   const strict = ['run', '--strict', join(folder, 'node_modules/@casehug/clio-sync')];

@@ -22,11 +22,20 @@ export function run(program, args, options = {}) {
 
 /** A project with these files and the tarball, without the network: the package depends on nothing. */
 export function project(t, files, more = {}) {
+  return made(t, files, more, 'npm', ['install', '--offline', '--no-audit', '--no-fund', '--no-save', tarball]);
+}
+
+/** The same, as a user of Bun installs it. */
+export function installedByBun(t, files) {
+  return made(t, files, {}, join(tools, '.bin/bun'), ['add', '--no-summary', tarball]);
+}
+
+function made(t, files, more, installer, args) {
   const folder = mkdtempSync(join(tmpdir(), 'casehug-clio-project-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const manifest = { name: 'project', private: true, ...more };
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
-  run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--no-save', tarball], { cwd: folder });
+  run(installer, args, { cwd: folder });
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);

@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import { cpSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'node:test';
 
 import { clio, program, root } from '../support.mjs';
-import { lend, project, tools } from './projects.mjs';
+import { installedByBun, lend, project, tools } from './projects.mjs';
 
 const readme = readFileSync(join(root, 'bindings/node/README.md'), 'utf8');
+const intake = readme.split('```json\n')[1].split('```')[0];
 const block = (title) => readme.split(`\`\`\`js\n// ${title}\n`)[1].split('```')[0];
 
 /**
@@ -29,14 +30,23 @@ async function freePort() {
   }
 }
 
+const PRINTED = 'succeeded, 5 calls to Clio';
+const RUNTIMES = {
+  'Node 24': [join(tools, 'node24/bin/node')],
+  Bun: [join(tools, '.bin/bun')],
+  Deno: [join(tools, '.bin/deno'), 'run', '--allow-all', '--no-prompt'],
+};
+
 /** Runs it as a person would who allows access; what it printed last. */
-async function quickstart(t, text, more) {
-  const folder = project(t, { 'quickstart.mjs': text.replaceAll('8093', `${await freePort()}`) });
+async function quickstart(t, text, more, [program, ...before] = RUNTIMES['Node 24']) {
+  const folder = (more.project ?? project)(t, { 'quickstart.mjs': text.replaceAll('8093', `${await freePort()}`) });
   lend(folder, ...more.packages);
-  cpSync(join(root, 'examples/intake'), join(folder, 'intake'), { recursive: true });
+  mkdirSync(join(folder, 'intake/mat_0001'), { recursive: true });
+  writeFileSync(join(folder, 'intake/mat_0001/intake.json'), intake);
+  writeFileSync(join(folder, 'intake/mat_0001/letter.txt'), 'Dear Sir');
   const secrets = { CLIO_CLIENT_ID: 'casehug-dev', CLIO_CLIENT_SECRET: 'casehug-dev-secret', CASEHUG_CLIO_SEALING_KEY: '6f1c'.repeat(16) };
   const env = { PATH: process.env.PATH, CLIO_URL: await clio(t), ...secrets, ...more.env };
-  const child = spawn(join(tools, 'node24/bin/node'), ['quickstart.mjs'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, [...before, 'quickstart.mjs'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
   let last;
   for await (const line of createInterface({ input: child.stdout })) {
     last = line;
@@ -45,9 +55,12 @@ async function quickstart(t, text, more) {
   return last;
 }
 
-test('the quickstart with SQLite', async (t) => {
-  assert.equal(await quickstart(t, block('quickstart.mjs'), { packages: [] }), 'succeeded, 7 calls to Clio');
-});
+for (const [name, runtime] of Object.entries(RUNTIMES)) {
+  test(`the quickstart with SQLite, ${name}`, async (t) => {
+    const more = { packages: [], ...(name === 'Bun' && { project: installedByBun }) };
+    assert.equal(await quickstart(t, block('quickstart.mjs'), more, runtime), PRINTED);
+  });
+}
 
 test('the quickstart with PostgreSQL', async (t) => {
   const lines = block('postgres').trim().split('\n');
@@ -57,5 +70,5 @@ test('the quickstart with PostgreSQL', async (t) => {
     .replace('await store.close()', 'await pool.end()');
   const packages = ['pg', 'pg-pool', 'pg-protocol', 'pg-types', 'pg-connection-string', 'pgpass'];
   const env = { DATABASE_URL: await program(t, 'postgres-for-tests') };
-  assert.equal(await quickstart(t, text, { packages, env }), 'succeeded, 7 calls to Clio');
+  assert.equal(await quickstart(t, text, { packages, env }), PRINTED);
 });

@@ -1,0 +1,85 @@
+// Hearing from other processes that something is due. Hints only: without them work is found at the
+// next interval.
+//
+// It takes a connection of its own, made as the host's pool makes them. Behind a pooler there is
+// none: a `LISTEN` would stay with a connection that serves others. So the connection says something
+// of its own at its start, which poolers refuse or drop, and is listened to only if the server knows
+// it afterwards.
+import { setTimeout as after } from 'node:timers/promises';
+
+const DIRECT = "SELECT current_setting('casehug_clio.direct', true) AS direct";
+const CONNECT_MS = 10_000;
+const NEXT_TRY_MS = 5_000;
+/** A startup parameter that a pooler does not know. */
+const PROTOCOL_VIOLATION = '08P01';
+
+export class Hints {
+  #pool;
+  #own;
+  #heard;
+  #listening;
+  #client;
+  #closed = false;
+
+  constructor(pool, own) {
+    this.#pool = pool;
+    this.#own = own;
+  }
+
+  /** Fulfilled when another store has told something after this call. */
+  async heard() {
+    this.#listening ??= this.#listen();
+    if (this.#heard === undefined) {
+      let tell;
+      const told = new Promise((resolve) => (tell = resolve));
+      this.#heard = { told, tell };
+    }
+    return this.#heard.told;
+  }
+
+  async close() {
+    this.#closed = true;
+    await this.#client?.end().catch(() => {});
+  }
+
+  async #listen() {
+    // Another pool than pg's own, which tells nothing of how it connects.
+    if (typeof this.#pool.Client !== 'function') return;
+    while (!this.#closed) {
+      const pooled = await this.#listenOnce().catch((error) => error?.code === PROTOCOL_VIOLATION);
+      if (pooled) return;
+      // Of each process another wait, so that they do not all come back at once.
+      await after(NEXT_TRY_MS * (1 + Math.random()), undefined, { ref: false });
+    }
+  }
+
+  /** Listens until the connection ends. Whether it is a pooler's. */
+  async #listenOnce() {
+    const { Client, options } = this.#pool;
+    const client = new Client({ ...options, options: `-c casehug_clio.direct=${this.#own}`, connectionTimeoutMillis: CONNECT_MS });
+    this.#client = client;
+    const ended = new Promise((resolve) => client.once('end', resolve).on('error', resolve));
+    try {
+      await client.connect();
+      // A program that has nothing else to do may end.
+      client.unref?.();
+      const { rows } = await client.query(DIRECT);
+      if (rows[0]?.direct !== this.#own) return true;
+      client.on('notification', ({ payload }) => {
+        if (payload !== this.#own) this.#tell();
+      });
+      await client.query('LISTEN casehug_clio');
+      // Whatever was told while nobody listened.
+      this.#tell();
+      await ended;
+      return false;
+    } finally {
+      client.end().catch(() => {});
+    }
+  }
+
+  #tell() {
+    this.#heard?.tell();
+    this.#heard = undefined;
+  }
+}
