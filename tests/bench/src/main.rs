@@ -12,6 +12,7 @@ mod folder;
 mod growth;
 mod hooks;
 mod node;
+mod postgres;
 mod ratio;
 mod setup;
 
@@ -20,7 +21,8 @@ use clap::Parser;
 /// Measures the SDK.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; node has to be asked for.
+    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; node and
+    /// postgres have to be asked for.
     only: Option<String>,
     /// Of `node`, the npm package, only this: start, syncs, large, flat.
     of_node: Option<String>,
@@ -43,6 +45,9 @@ async fn main() {
             Some("natively") => node::natively(&args.told).await,
             only => node::run(only).await,
         };
+    }
+    if args.only.as_deref() == Some("postgres") {
+        return postgres::run().await;
     }
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("ratio") {

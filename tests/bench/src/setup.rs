@@ -199,10 +199,15 @@ pub(crate) fn matter(id: &str) -> MatterId {
 
 /// Connects as a person would who allows access.
 pub(crate) async fn connect(sdk: &Sdk) {
-    let start = sdk.firm(&admin()).connection().begin("http://127.0.0.1:9/callback").await.unwrap();
+    connect_as(sdk, &admin()).await;
+}
+
+/// The same for another firm.
+pub(crate) async fn connect_as(sdk: &Sdk, admin: &Actor) {
+    let start = sdk.firm(admin).connection().begin("http://127.0.0.1:9/callback").await.unwrap();
     let browser =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).user_agent("browser").build().unwrap();
     let answer = browser.get(start.authorize_url.as_str()).timeout(Duration::from_secs(10)).send().await.unwrap();
     let location = answer.headers()["location"].to_str().unwrap().to_owned();
-    sdk.firm(&admin()).connection().finish(location.split_once('?').unwrap().1).await.unwrap();
+    sdk.firm(admin).connection().finish(location.split_once('?').unwrap().1).await.unwrap();
 }
