@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 
 import { FileStore } from './file-store.mjs';
-import { admin, clio, connect, folder, holds, open, root, simulate, until } from './support.mjs';
+import { admin, clio, connect, folder, holds, open, root, sdk, until } from './support.mjs';
 
 const examples = join(root, 'examples/intake');
 const store = (t) => new FileStore(join(folder(t), 'store.jsonl'));
@@ -42,4 +42,20 @@ test('closing ends the workers, and stopping what is in progress', async (t) => 
   other.stop();
   await Promise.race([waiting.catch((error) => assert.equal(error.code, 'stopped')), new Promise((_, reject) => setTimeout(reject, 50_000, 'late').unref())]);
   await other.close();
+});
+
+test('a worker that looks every ten minutes works at once when its store tells of another process', async (t) => {
+  const url = await clio(t);
+  const shared = new sdk.MemoryStore();
+  let tell;
+  const hinting = { get: (key) => shared.get(key), scan: (scan) => shared.scan(scan), commit: (writes) => shared.commit(writes), dueElsewhere: () => new Promise((resolve) => (tell = resolve)) };
+  const [working, other] = [await open(url, hinting, examples), await open(url, shared, examples)];
+  await connect(other);
+  const worker = working.startWorker({ pollSeconds: 600 });
+  await until(() => tell, (told) => told !== undefined);
+  await other.firm(admin).matters.trigger({ matter: 'mat_0001', trigger: 'manual' });
+  tell();
+  await until(() => other.firm(admin).matters.state('mat_0001'), ({ clio_matter: matter }) => matter !== null);
+  await worker.stop();
+  await Promise.all([working.close(), other.close()]);
 });
