@@ -13,6 +13,7 @@ mod growth;
 mod hooks;
 mod node;
 mod postgres;
+mod python;
 mod ratio;
 mod setup;
 
@@ -21,8 +22,8 @@ use clap::Parser;
 /// Measures the SDK.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; node and
-    /// postgres have to be asked for.
+    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; node,
+    /// postgres and python have to be asked for.
     only: Option<String>,
     /// Of `node`, the npm package, only this: start, syncs, large, flat.
     of_node: Option<String>,
@@ -48,6 +49,9 @@ async fn main() {
     }
     if args.only.as_deref() == Some("postgres") {
         return postgres::run().await;
+    }
+    if args.only.as_deref() == Some("python") {
+        return python::run().await;
     }
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("ratio") {

@@ -60,7 +60,7 @@ fn script(package: &Path, runtime: &Runtime, name: &str, args: &[&str]) -> Value
     ran(command.args(runtime.before).arg(package.join("bench").join(name)).args(args))
 }
 
-fn ran(command: &mut Command) -> Value {
+pub(crate) fn ran(command: &mut Command) -> Value {
     // Clio runs on the other threads meanwhile.
     let output = tokio::task::block_in_place(|| command.stderr(Stdio::inherit()).output()).unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
@@ -68,11 +68,11 @@ fn ran(command: &mut Command) -> Value {
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{command:?}: {error}: {told}"))
 }
 
-fn number(told: &Value, name: &str) -> f64 {
+pub(crate) fn number(told: &Value, name: &str) -> f64 {
     told[name].as_f64().unwrap_or_else(|| panic!("{name} in {told}"))
 }
 
-async fn clio() -> Bench {
+pub(crate) async fn clio() -> Bench {
     Bench::new(Config { rate_limit: 1_000_000_000, ..Config::default() }).await
 }
 
