@@ -587,7 +587,8 @@ int32_t casehug_clio_close(struct casehug_clio_sdk *sdk, char **error);
 
 // Makes a ticket: a second handle of the same SDK, whose calls `casehug_clio_cancel` ends. Every
 // function takes it in place of the SDK. `casehug_clio_close` gives it back and ends nothing;
-// closing the SDK closes its tickets. Refused inside a callback.
+// closing the SDK closes its tickets, after the calls on them have ended. Refused inside a
+// callback.
 //
 // # Safety
 // `out` and `error` are NULL or point to a place for a pointer. Any `sdk` is allowed; one that is

@@ -208,10 +208,7 @@ pub(crate) unsafe fn answer(
     });
     let (status, value, failure) = match result {
         Ok(value) => (OK, value, None),
-        Err(error) => {
-            let failure = serde_json::to_value(&error).unwrap_or_default();
-            (i32::from(error.code().number()), None, Some(failure.to_string()))
-        }
+        Err(error) => (i32::from(error.code().number()), None, serde_json::to_string(&error).ok()),
     };
     // SAFETY: by this function's own contract.
     unsafe {

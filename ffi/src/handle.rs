@@ -33,8 +33,16 @@ pub(crate) struct Open {
     runtime: Runtime,
     /// Dropped last: its callback is told everything, and then never called again.
     log: Option<Log>,
-    calls: Mutex<usize>,
+    calls: Mutex<Calls>,
     idle: Condvar,
+}
+
+/// Calls in progress, and whether somebody waits for their end: to wake nobody would be most of
+/// what a short call costs.
+#[derive(Default)]
+struct Calls {
+    running: usize,
+    closing: bool,
 }
 
 /// What a number stands for.
@@ -97,10 +105,11 @@ fn enter(entry: Entry) -> *mut casehug_clio_sdk {
     ptr::without_provenance_mut(handle)
 }
 
-/// A call in progress. `close` waits for it.
+/// A call in progress. `close` waits for it, and for its `open`, which is dropped last: `part` holds
+/// the host's store, too.
 pub(crate) struct Call {
-    open: Arc<Open>,
     part: Option<Arc<Sdk>>,
+    open: Arc<Open>,
 }
 
 impl Call {
@@ -119,8 +128,11 @@ impl core::ops::Deref for Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        *self.open.calls() -= 1;
-        self.open.idle.notify_all();
+        let mut calls = self.open.calls();
+        calls.running -= 1;
+        if calls.closing {
+            self.open.idle.notify_all();
+        }
     }
 }
 
@@ -138,13 +150,13 @@ impl Open {
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, usize> {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 pub(crate) fn register(sdk: Sdk, runtime: Runtime, log: Option<Log>) -> *mut casehug_clio_sdk {
-    let (sdk, worker, calls) = (Arc::new(sdk), Mutex::default(), Mutex::new(0));
+    let (sdk, worker, calls) = (Arc::new(sdk), Mutex::default(), Mutex::default());
     let open = Open { sdk, worker, runtime, log, calls, idle: Condvar::new() };
     enter(Entry { open: Arc::new(open), part: None })
 }
@@ -161,29 +173,37 @@ pub(crate) fn call(handle: *mut casehug_clio_sdk) -> Result<Call> {
     let table = table().map_err(|misuse| misuse.of("sdk"))?;
     let entries = table.entries();
     let Entry { open, part } = entries.get(&handle.addr()).ok_or_else(|| Misuse::StaleHandle.of("sdk"))?.clone();
-    *open.calls() += 1;
+    {
+        let mut calls = open.calls();
+        // Of a ticket, which stays for as long as a call on it may have to be cancelled.
+        if calls.closing {
+            return Err(Misuse::StaleHandle.of("sdk"));
+        }
+        calls.running += 1;
+    }
     Ok(Call { open, part })
 }
 
-/// Takes a handle out of the table. With an SDK's go its tickets; the calls in progress and the
-/// worker are waited for, and what it stands for is dropped.
+/// Takes a handle out of the table. Of an SDK the calls in progress and the worker are waited for;
+/// then its tickets go, and what it stands for is dropped.
 pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
     drop(call(handle)?);
     let table = table().map_err(|misuse| misuse.of("sdk"))?;
     let mut open = {
-        let mut entries = table.entries();
-        let entry = entries.remove(&handle.addr()).ok_or_else(|| Misuse::StaleHandle.of("sdk"))?;
+        let entry = table.entries().remove(&handle.addr()).ok_or_else(|| Misuse::StaleHandle.of("sdk"))?;
         if entry.part.is_some() {
             return Ok(());
         }
-        entries.retain(|_, ticket| !Arc::ptr_eq(&ticket.open, &entry.open));
         entry.open
     };
     let mut calls = open.calls();
-    while *calls > 0 {
+    calls.closing = true;
+    while calls.running > 0 {
         calls = open.idle.wait(calls).unwrap_or_else(PoisonError::into_inner);
     }
     drop(calls);
+    // Until here the calls on them could be cancelled.
+    table.entries().retain(|_, ticket| !Arc::ptr_eq(&ticket.open, &open));
     // After the calls, one of which may have started it. How it ended is of no use to the host any
     // more.
     let _ = open.stop_worker();
@@ -203,7 +223,8 @@ pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
 
 /// Makes a ticket: a second handle of the same SDK, whose calls `casehug_clio_cancel` ends. Every
 /// function takes it in place of the SDK. `casehug_clio_close` gives it back and ends nothing;
-/// closing the SDK closes its tickets. Refused inside a callback.
+/// closing the SDK closes its tickets, after the calls on them have ended. Refused inside a
+/// callback.
 ///
 /// # Safety
 /// `out` and `error` are NULL or point to a place for a pointer. Any `sdk` is allowed; one that is
@@ -246,12 +267,12 @@ pub unsafe extern "C" fn casehug_clio_cancel(ticket: *mut casehug_clio_sdk, erro
             return Err(Misuse::Null.of("ticket"));
         }
         let table = table().map_err(|misuse| misuse.of("ticket"))?;
-        let part = match table.entries().get(&ticket.addr()) {
+        // Under the table's lock: nothing of the SDK may be held here when `close` has returned.
+        match table.entries().get(&ticket.addr()) {
             None => return Err(Misuse::StaleHandle.of("ticket")),
             Some(Entry { part: None, .. }) => return Err(Misuse::NotATicket.of("ticket")),
-            Some(Entry { part: Some(part), .. }) => Arc::clone(part),
-        };
-        part.stop();
+            Some(Entry { part: Some(part), .. }) => part.stop(),
+        }
         Ok(None)
     };
     // SAFETY: `error` is NULL or writable by the caller's promise.

@@ -2,6 +2,10 @@
 //! store conformance suite on the store written in C.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+// The same calls that `cargo xtask sanitize` makes.
+#[path = "../../xtask/src/positions.rs"]
+mod positions;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -104,6 +108,25 @@ async fn keys_and_intakes_of_the_host_are_used_and_tickets_cancel() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let document = &state["documents"][0];
     assert_eq!((&document["size"], &document["complete"]), (&json!(41), &json!(true)));
+}
+
+#[test]
+fn something_wrong_in_each_position_of_each_function_is_an_answer() {
+    let temp = tempfile::tempdir().unwrap();
+    let header = |name: &str| std::fs::read_to_string(folder().join("include").join(name)).unwrap();
+    let headers = header("casehug_clio.h") + &header("casehug_clio_operations.h");
+    let (calls, functions) = positions::calls(&headers).unwrap();
+    assert_eq!(functions, operations().len() + 19, "the functions of casehug_clio.h, and one for each operation");
+    std::fs::write(temp.path().join("every_argument.h"), calls).unwrap();
+    let here = format!("-I{}", temp.path().display());
+    let program = compile("every_argument", &["every_argument.c", "memory_store.c"], &[&here], temp.path());
+    let mut command = Command::new(program);
+    command.env_remove("LD_LIBRARY_PATH").arg("http://127.0.0.1:9").arg(temp.path()).arg("mat_0001");
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}\n{told}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    let calls: usize = told.split(' ').next().unwrap().parse().unwrap();
+    assert!(calls > 850, "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

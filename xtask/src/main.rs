@@ -13,7 +13,9 @@ mod hosts;
 mod large;
 mod layers;
 mod node;
+mod positions;
 mod python;
+mod sanitize;
 mod scratch;
 mod simulate;
 mod test;
@@ -43,12 +45,13 @@ fn main() -> ExitCode {
         Some("mutate") => simulate::mutate(args.get(1).map(String::as_str)),
         Some("hosts") => hosts::run_all(),
         Some("faces") => faces::faces(args.get(1).is_some_and(|flag| flag == "--check")),
+        Some("sanitize") => sanitize::sanitize(args.get(1).map(String::as_str)),
         Some("scratch") => scratch::scratch(),
         Some("large") => large::large(),
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | node [NAME]] | hosts | dist c | go | node | python | faces [--check] | large | scratch | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | node [NAME]] | hosts | dist c | go | node | python | faces [--check] | large | sanitize [address | thread] | scratch | intake\n  \
              bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres: round trips, wake-up, a full queue, idle firms; python: syncs of the wheel beside native Rust (dist python first)\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
              faces: generates every binding and page from the table of operations; --check compares only\n  \
              scratch: adds an operation to a copy, generates its faces and calls it from C, Node and Python\n  \
              dist c: the C library as an install tree, in target/dist/c, and consumers of a moved copy\n  \
+             sanitize: the C library under AddressSanitizer and ThreadSanitizer (nightly, minutes)\n  \
              large: a document of 1 GiB through C, Go and Python (dist c, go and python first), and the memory that it takes\n  \
              dist go: the Go module with its library, in target/dist/go\n  \
              dist node: the npm package, in target/dist/node, and what it weighs\n  \

@@ -1,0 +1,95 @@
+//! `cargo xtask sanitize`: the C library built with AddressSanitizer under the C programs and the
+//! golden scenarios, and with ThreadSanitizer under 64 threads.
+//!
+//! Needs the nightly toolchain with `rust-src`. Both are builds of their own, in `target/sanitize`;
+//! each takes minutes. AddressSanitizer sees Rust, SQLite and the programs in C; std comes as it is.
+//! ThreadSanitizer sees Rust with std, and no C: the test brings a store in Rust.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::clio::Clio;
+use crate::{Outcome, positions, root, target};
+
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+/// Programs that are given a Clio, a folder of intakes and a matter.
+const PROGRAMS: [&str; 6] = ["every_argument", "sync_one", "misuse", "worker", "arguments", "ports"];
+
+pub(crate) fn sanitize(only: Option<&str>) -> Outcome {
+    match only {
+        None => address().and_then(|()| thread()),
+        Some("address") => address(),
+        Some("thread") => thread(),
+        Some(_) => Err(String::from("usage: cargo xtask sanitize [address | thread]")),
+    }
+}
+
+fn cargo(sanitizer: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.arg("+nightly").args(arguments).args(["--quiet", "--package", "casehug-clio-ffi", "--target", TRIPLE]);
+    command.env("RUSTFLAGS", format!("-Zsanitizer={sanitizer} -Cdebuginfo=line-tables-only"));
+    command.env("CARGO_INCREMENTAL", "0").env("CARGO_TARGET_DIR", target().join("sanitize").join(sanitizer));
+    // Set by the cargo that runs this: the other toolchain is asked for by its name.
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env_remove("LD_LIBRARY_PATH").current_dir(root());
+    command
+}
+
+fn address() -> Outcome {
+    let mut build = cargo("address", &["rustc", "--lib", "--crate-type", "staticlib"]);
+    done(build.env("CFLAGS", "-fsanitize=address -fno-omit-frame-pointer"))?;
+    let out = target().join("sanitize/address/c");
+    std::fs::create_dir_all(&out).map_err(|error| error.to_string())?;
+    let include = root().join("ffi/include");
+    let header = |name: &str| std::fs::read_to_string(include.join(name)).map_err(|error| error.to_string());
+    let (calls, _) = positions::calls(&(header("casehug_clio.h")? + &header("casehug_clio_operations.h")?))?;
+    std::fs::write(out.join("every_argument.h"), calls).map_err(|error| error.to_string())?;
+    for name in PROGRAMS {
+        let (program, clio) = (compile(name, &out)?, Clio::start()?);
+        clio.post("/__sim/config", &serde_json::json!({ "rate_limit": 1_000_000 }))?;
+        let mut command = Command::new(program);
+        command.arg(clio.url()).arg(root().join("examples/intake")).arg("mat_0001").current_dir(&out);
+        done(&mut command)?;
+    }
+    let agent = compile("golden_agent", &out)?;
+    crate::run("cargo", &["build", "--quiet", "--package", "golden"])?;
+    done(Command::new(target().join("debug/golden")).arg(agent).current_dir(&out))?;
+    println!("AddressSanitizer: {} programs and the golden scenarios, without a report", PROGRAMS.len());
+    Ok(())
+}
+
+/// Compiles a program with gcc's instrumentation; it is linked with the runtime of Rust's.
+fn compile(name: &str, out: &Path) -> Result<PathBuf, String> {
+    let (sources, program) = (root().join("ffi/tests/c"), out.join(name));
+    let mut objects = Vec::new();
+    for source in [name, "memory_store"] {
+        let object = out.join(format!("{source}.o"));
+        let mut compile = Command::new("gcc");
+        compile.args(["-std=c99", "-g", "-fsanitize=address", "-fno-omit-frame-pointer", "-pthread", "-c", "-I"]);
+        compile.arg(root().join("ffi/include")).arg("-I").arg(out).arg(sources.join(format!("{source}.c")));
+        done(compile.arg("-o").arg(&object))?;
+        objects.push(object);
+    }
+    let sysroot =
+        Command::new("rustc").args(["+nightly", "--print", "sysroot"]).env_remove("RUSTUP_TOOLCHAIN").output();
+    let sysroot = sysroot.map_err(|error| error.to_string())?.stdout;
+    let sysroot = Path::new(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib").join(TRIPLE).join("lib");
+    let library = target().join("sanitize/address").join(TRIPLE).join("debug/libcasehug_clio_ffi.a");
+    let mut link = Command::new("gcc");
+    link.args(&objects).arg("-Wl,--whole-archive").arg(sysroot.join("librustc-nightly_rt.asan.a"));
+    link.arg("-Wl,--no-whole-archive").arg(library).args("-lgcc_s -lpthread -lm -ldl -lrt -rdynamic -o".split(' '));
+    done(link.arg(&program))?;
+    Ok(program)
+}
+
+fn thread() -> Outcome {
+    let mut test = cargo("thread", &["test", "-Zbuild-std", "--test", "threads"]);
+    done(test.env("TSAN_OPTIONS", "halt_on_error=1"))?;
+    println!("ThreadSanitizer: 64 threads on one handle, without a report");
+    Ok(())
+}
+
+fn done(command: &mut Command) -> Outcome {
+    println!("$ {command:?}");
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
+}
