@@ -42,6 +42,11 @@ pub(super) fn of(package: &str) -> Result<String, String> {
     let mut page = format!(
         "The library contains these packages, and SQLite, which is in the public domain. Itself: MIT or Apache-2.0.\n\n{list}"
     );
+    if list.contains("MPL-2.0") {
+        // Section 3.2 of that licence.
+        page += "\nThe source of the packages under MPL-2.0 is unchanged, and published in Rust's package registry under these \
+                 names and versions. The licence: https://mozilla.org/MPL/2.0/\n";
+    }
     for (text, of) in texts {
         let _ = write!(page, "\n{}\n{}\n\n{text}\n", "-".repeat(80), of.join(", "));
     }
