@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/cgo"
+	"sync"
 	"time"
 	"unsafe"
 )
@@ -73,6 +74,37 @@ type Actor struct {
 type SDK struct {
 	handle *C.casehug_clio_sdk
 	log    cgo.Handle
+	// Tickets that no call has and none was cancelled on.
+	idle    sync.Mutex
+	tickets []*C.casehug_clio_sdk
+}
+
+// mostIdle is how many tickets are kept for later calls.
+const mostIdle = 64
+
+// ticket gives one that is used by nobody else.
+func (s *SDK) ticket() (ticket *C.casehug_clio_sdk, err *Error) {
+	s.idle.Lock()
+	if last := len(s.tickets) - 1; last >= 0 {
+		ticket, s.tickets = s.tickets[last], s.tickets[:last]
+	}
+	s.idle.Unlock()
+	var failure *C.char
+	if ticket == nil && C.casehug_clio_ticket_new(s.handle, &ticket, &failure) != C.CASEHUG_CLIO_OK {
+		return nil, taken(failure)
+	}
+	return ticket, nil
+}
+
+// giveBack takes a ticket after its call.
+func (s *SDK) giveBack(ticket *C.casehug_clio_sdk, cancelled bool) {
+	s.idle.Lock()
+	defer s.idle.Unlock()
+	if cancelled || len(s.tickets) == mostIdle {
+		C.casehug_clio_close(ticket, nil)
+		return
+	}
+	s.tickets = append(s.tickets, ticket)
 }
 
 // Firm has the operations that a user of a firm may ask for.
@@ -192,15 +224,13 @@ func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, argument
 	var failure *C.char
 	// What can be cancelled has a ticket.
 	if ctx.Done() != nil {
-		if status := C.casehug_clio_ticket_new(s.handle, &handle, &failure); status != C.CASEHUG_CLIO_OK {
-			return nil, taken(failure)
+		ticket, err := s.ticket()
+		if err != nil {
+			return nil, err
 		}
-		ticket := handle
+		handle = ticket
 		stop := context.AfterFunc(ctx, func() { C.casehug_clio_cancel(ticket, nil) })
-		defer func() {
-			stop()
-			C.casehug_clio_close(ticket, nil)
-		}()
+		defer func() { s.giveBack(ticket, !stop()) }()
 	}
 	var who *C.casehug_clio_actor
 	if actor != nil {

@@ -1,6 +1,7 @@
 //! `cargo xtask demo` and `cargo xtask test`: set up what they need, then run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's face")]
 
+mod bench;
 mod clients;
 mod clio;
 mod contract;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some("test") => test::all(args.get(1).map(String::as_str)),
         Some("simulate") => simulate::simulate(&args[1..]),
         Some("bench") if args.get(1).is_some_and(|name| name == "node") => node::bench(&args[2..]),
+        Some("bench") if args.get(1).is_some_and(|name| name == "bindings") => bench::bindings(),
         Some("bench") => {
             let mut arguments = vec!["run", "--quiet", "--profile", "bench", "--package", "bench", "--"];
             arguments.extend(args[1..].iter().map(String::as_str));
@@ -52,7 +54,7 @@ fn main() -> ExitCode {
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
             "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | node [NAME]] | hosts | dist c | go | node | python | faces [--check] | large | sanitize [address | thread] | scratch | intake\n  \
-             bench: ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres: round trips, wake-up, a full queue, idle firms; python: syncs of the wheel beside native Rust (dist python first)\n  \
+             bench: bindings (C and Go beside Rust), ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres: round trips, wake-up, a full queue, idle firms; python: syncs of the wheel beside native Rust (dist python first)\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \

@@ -8,9 +8,11 @@
 )]
 
 mod approval;
+mod bindings;
 mod folder;
 mod growth;
 mod hooks;
+mod native;
 mod node;
 mod postgres;
 mod python;
@@ -22,25 +24,38 @@ use clap::Parser;
 /// Measures the SDK.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; node,
-    /// postgres and python have to be asked for.
+    /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; bindings,
+    /// node, postgres and python have to be asked for.
     only: Option<String>,
     /// Of `node`, the npm package, only this: start, syncs, large, flat.
     of_node: Option<String>,
     /// What a process that `node` starts is told.
     #[arg(hide = true)]
     told: Vec<String>,
+    /// Of `bindings`, the programs in C and in Go, which `cargo xtask bench bindings` builds.
+    #[arg(long, num_args = 2, value_names = ["C", "GO"])]
+    programs: Vec<String>,
     /// The largest number of linked matters.
     #[arg(long, default_value_t = 1_000_000)]
     most: usize,
 }
 
-#[tokio::main]
-async fn main() {
-    let args = Args::parse();
+fn main() {
     // The loop by hand uses reqwest itself, which this workspace builds without a TLS provider of
     // its own.
     rustls::crypto::ring::default_provider().install_default().unwrap();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|first| first == "native" || first == "bare") {
+        return native::play(&words);
+    }
+    tokio::runtime::Runtime::new().unwrap().block_on(measure(Args::parse()));
+}
+
+async fn measure(args: Args) {
+    if args.only.as_deref() == Some("bindings") {
+        let [c, go] = args.programs.as_slice() else { panic!("cargo xtask bench bindings builds the programs") };
+        return bindings::run(c, go).await;
+    }
     if args.only.as_deref() == Some("node") {
         return match args.of_node.as_deref() {
             Some("natively") => node::natively(&args.told).await,
