@@ -153,8 +153,13 @@ mod tests {
             let path = entry.unwrap().path();
             if path.is_dir() && !path.ends_with("target") && !path.ends_with("node_modules") {
                 crates(&path, found);
-            } else if path.ends_with("Cargo.toml") && fs::read_to_string(&path).unwrap().contains("autotests = false") {
-                found.push(path.with_file_name("tests"));
+            } else if path.ends_with("Cargo.toml") {
+                let crate_ = fs::read_to_string(&path).unwrap();
+                if let Some((_, test)) = crate_.split_once("[[test]]").filter(|_| crate_.contains("autotests = false"))
+                {
+                    let main = test.split("path = \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+                    found.push(path.with_file_name(main).parent().unwrap().to_path_buf());
+                }
             }
         }
     }
