@@ -11,6 +11,10 @@
 //!
 //! Core's unit tests compile these files too (`core/src/lib.rs`), as a crate cannot depend on one
 //! that depends on it and still share its types. Hence their paths begin with `casehug_clio`.
+#![cfg_attr(
+    target_family = "wasm",
+    allow(clippy::arc_with_non_send_sync, reason = "one source for all targets; there, one thread")
+)]
 
 pub mod http;
 pub mod keys;

@@ -122,29 +122,17 @@ impl Bench {
     }
 
     async fn trigger(&self, actor: &Actor, id: &str) {
-        self.world.runtime.advance(Duration::from_millis(1));
-        assert!(
-            self.sdk
-                .firm(actor)
-                .matters()
-                .trigger(&MatterId::new(id).unwrap(), Trigger::Approved)
-                .await
-                .unwrap()
-                .accepted
-        );
+        self.trigger_as(Trigger::Approved, actor, id).await;
     }
 
     async fn ask(&self, actor: &Actor, id: &str) {
+        self.trigger_as(Trigger::Manual, actor, id).await;
+    }
+
+    async fn trigger_as(&self, trigger: Trigger, actor: &Actor, id: &str) {
         self.world.runtime.advance(Duration::from_millis(1));
-        assert!(
-            self.sdk
-                .firm(actor)
-                .matters()
-                .trigger(&MatterId::new(id).unwrap(), Trigger::Manual)
-                .await
-                .unwrap()
-                .accepted
-        );
+        let answer = self.sdk.firm(actor).matters().trigger(&MatterId::new(id).unwrap(), trigger).await;
+        assert!(answer.unwrap().accepted);
     }
 
     /// How many records of a collection are due.
