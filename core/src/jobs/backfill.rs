@@ -34,8 +34,8 @@ const PARTS: &str = "backfill-part";
 const WIDTH: usize = 4;
 /// Matters of one part record.
 const PART: usize = 200;
-/// How often a worker looks.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often a worker looks: at every poll, which by chance comes up to a tenth early.
+const LOOK: Duration = Duration::from_millis(900);
 
 /// What a backfill would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -31,7 +31,7 @@ pub(crate) async fn release_due(repository: &Repository, passed: &mut PassedOver
             break;
         }
         let outcome = release(repository, &record, AT_ONCE - released).await;
-        released += passed.unless(or_quarantine(repository, &record, outcome).await)?.unwrap_or(0);
+        released += passed.unless(or_quarantine(repository, &record, outcome).await)?.flatten().unwrap_or(0);
     }
     Ok(released > 0)
 }

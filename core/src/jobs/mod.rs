@@ -42,6 +42,7 @@ pub(crate) mod blocked;
 pub(crate) mod claims;
 pub(crate) mod execution;
 pub(crate) mod held;
+mod idle;
 pub(crate) mod job;
 pub(crate) mod maintenance;
 pub(crate) mod quarantine;

@@ -36,8 +36,8 @@ impl<'a> PassedOver<'a> {
         self.keys.contains(&record.key)
     }
 
-    /// What came of a due record; `None` in place of a failure, as long as there is patience.
-    pub(crate) fn due<T>(&mut self, record: &Record, outcome: Result<Option<T>>) -> Result<Option<T>> {
+    /// What came of a due record; as [`unless`](Self::unless).
+    pub(crate) fn due<T>(&mut self, record: &Record, outcome: Result<T>) -> Result<Option<T>> {
         if outcome.is_err() {
             self.keys.insert(record.key.clone());
         }
@@ -45,16 +45,16 @@ impl<'a> PassedOver<'a> {
     }
 
     /// `None` in place of a failure, as long as there is patience.
-    pub(crate) fn unless<T>(&mut self, outcome: Result<Option<T>>) -> Result<Option<T>> {
-        let error = match outcome {
-            Err(error) if error.code() != Code::Stopped => error,
-            other => return other,
-        };
-        if self.began.until(self.runtime.monotonic()) > PATIENCE {
-            return Err(error);
+    pub(crate) fn unless<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.code() == Code::Stopped => Err(error),
+            Err(error) if self.began.until(self.runtime.monotonic()) > PATIENCE => Err(error),
+            Err(error) => {
+                self.first.get_or_insert(error);
+                Ok(None)
+            }
         }
-        self.first.get_or_insert(error);
-        Ok(None)
     }
 
     /// # Errors

@@ -23,6 +23,7 @@ use super::backfill::feed_due;
 use super::blocked::release_due;
 use super::claims::{Acquired, Claim, Why};
 use super::execution::run_claimed;
+use super::idle::Idle;
 use super::job::{FIRST, First, JOBS, Job, first_key};
 use super::maintenance::{due_maintenance, run_task};
 use super::quarantine::{PassedOver, or_quarantine};
@@ -43,8 +44,6 @@ const DEFERRAL: Duration = Duration::from_secs(30);
 const DEFER_TOGETHER: usize = 100;
 /// Between two looks that the store asks for.
 const LEAST_BETWEEN_HINTS: Duration = Duration::from_millis(100);
-/// Polls from one look at what makes jobs due to the next, while nothing is done.
-const POLLS_IF_IDLE: u32 = 3;
 /// Firms whose deliveries are applied at once, and maintenance tasks that are done at once.
 const MOST_TASKS: usize = 8;
 
@@ -114,7 +113,8 @@ impl DueTask {
 enum Due {
     /// This SDK's: so it could be claimed, or not.
     Here(Acquired),
-    /// Of a firm that is another SDK's, or whose keys do not open here: it is left alone.
+    /// Of a firm that is another SDK's, or whose keys do not open here, or the store fails on it: it
+    /// is left alone.
     Elsewhere,
     /// Unreadable, and quarantined; or written all the time.
     Aside,
@@ -283,21 +283,20 @@ impl<'a> Worker<'a> {
         let mut stop = pin!(self.queue.ctx.stop.requested());
         let mut running = FuturesUnordered::new();
         let mut slots = Slots::new(self.config);
-        let (mut told, mut looked_at_all) = (None, self.queue.ctx.runtime.monotonic());
-        // A poll less than that, and a half for chance.
-        let patience = self.config.poll * (POLLS_IF_IDLE * 2 - 1) / 2;
+        let (mut told, mut idle) = (0, Idle::new(self.queue.ctx.runtime.monotonic(), self.config.poll));
         loop {
             let seen = self.queue.ctx.workers.count();
             let now = self.queue.ctx.runtime.monotonic();
-            let idle = told == Some(seen) && running.is_empty() && looked_at_all.until(now) < patience;
-            if !idle {
-                (told, looked_at_all) = (Some(seen), now);
+            if seen != told || !running.is_empty() {
+                idle.is_active(now);
             }
+            told = seen;
+            let all = idle.looks_at_all(now);
             let (mut claims, mut ended) = (Vec::new(), Vec::new());
             {
                 // However long the look takes, the runs go on meanwhile, and their heartbeats with
                 // them.
-                let mut look = pin!(self.claim_due(!idle, &mut slots, &mut claims));
+                let mut look = pin!(self.claim_due(all, &mut slots, &mut claims));
                 let looked = loop {
                     match select(look.as_mut(), pin!(next_end(&mut running))).await {
                         Either::Left((looked, _)) => break looked,
@@ -305,6 +304,9 @@ impl<'a> Worker<'a> {
                     }
                 };
                 self.queue.ctx.repository.failures().note("jobs", "looking for jobs", &looked);
+            }
+            if !claims.is_empty() {
+                idle.is_active(now);
             }
             running.extend(claims.into_iter().map(|claim| self.run_claimed(claim)));
             ended.iter().for_each(|slot| slots.leave(slot));
@@ -334,21 +336,30 @@ impl<'a> Worker<'a> {
         let (mut failed, mut failure) = (HashSet::new(), None);
         while !self.queue.ctx.stop.is_told() {
             // All of it: a look releases a part, and finds nothing to run if the firm's settings
-            // forbid that part. What fails is told by the look below.
-            let mut passed = PassedOver::new(self.queue.ctx.runtime.as_ref());
-            while release_due(&self.queue.ctx.repository, &mut passed).await? {}
+            // forbid that part.
+            let released = async {
+                let mut passed = PassedOver::new(self.queue.ctx.runtime.as_ref());
+                while release_due(&self.queue.ctx.repository, &mut passed).await? {}
+                passed.end()
+            };
+            let released = released.await;
             let mut claims = Vec::new();
             let mut one = Slots::new(WorkerConfig { concurrency: 1, ..self.config });
-            if let Err(error) = self.claim_due(true, &mut one, &mut claims).await {
-                failure.get_or_insert(error);
-            }
+            let claimed = self.claim_due(true, &mut one, &mut claims).await;
             let idle = claims.is_empty();
             for claim in claims {
                 self.run_claimed(claim).await;
                 runs += 1;
             }
-            let mut due_tasks = self.due_tasks(Look::Deliveries, &failed).await?;
-            due_tasks.extend(self.due_tasks(Look::Maintenance, &failed).await?);
+            let mut due_tasks = Vec::new();
+            let mut looked = Ok(());
+            for look in [Look::Deliveries, Look::Maintenance] {
+                match self.due_tasks(look, &failed).await {
+                    Ok(found) => due_tasks.extend(found),
+                    Err(error) => looked = Err(error),
+                }
+            }
+            failure = failure.or(released.and(claimed).and(looked).err());
             if idle && due_tasks.is_empty() {
                 return failure.map_or(Ok(runs), Err);
             }
@@ -385,7 +396,7 @@ impl<'a> Worker<'a> {
         let mut chance = [0];
         // Without chance it looks in step with the others.
         let _ = runtime.random(&mut chance);
-        runtime.sleep(poll - poll / 10 * u32::from(chance[0]) / 255)
+        runtime.sleep(poll - poll / (10 * 255) * u32::from(chance[0]))
     }
 
     /// Claims due jobs for which there is room. What was claimed before a failure is claimed, and
@@ -397,17 +408,17 @@ impl<'a> Worker<'a> {
         let (ctx, mut passed) = (&self.queue.ctx, PassedOver::new(self.queue.ctx.runtime.as_ref()));
         if all {
             let released = release_due(&ctx.repository, &mut passed).await;
-            if passed.unless(released.map(Some))?.unwrap_or(false) {
+            if passed.unless(released)?.unwrap_or(false) {
                 // There may be more of it.
                 ctx.workers.notify();
             }
             let fed = feed_due(&ctx.repository, &self.queue.claims, &ctx.progress, &mut passed).await;
-            passed.unless(fed.map(Some))?;
+            passed.unless(fed)?;
         }
         // Who is waited for is first.
         for collection in [FIRST, JOBS] {
             let claimed = self.claim_due_of(collection, slots, claims, &mut passed).await;
-            passed.unless(claimed.map(Some))?;
+            passed.unless(claimed)?;
         }
         passed.end()
     }
@@ -432,14 +443,11 @@ impl<'a> Worker<'a> {
                 }
                 // Nothing that is first is bulk.
                 let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
-                if passed.has(&record) {
-                    continue;
-                }
-                if !slots.has_room(&record.key.firm, bulk) {
+                if passed.has(&record) || !slots.has_room(&record.key.firm, bulk) {
                     waiting.push(record);
                     continue;
                 }
-                match passed.due(&record, self.claim(&record).await)?.unwrap_or(Due::Aside) {
+                match passed.due(&record, self.claim(&record).await)?.unwrap_or(Due::Elsewhere) {
                     Due::Here(Acquired::Mine(claim)) => {
                         slots.take(&Slot::of(&claim));
                         claims.push(*claim);
@@ -517,7 +525,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Claims what a due record stands for: a job, or who is first.
-    async fn claim(&self, record: &Record) -> Result<Option<Due>> {
+    async fn claim(&self, record: &Record) -> Result<Due> {
         let firm = &record.key.firm;
         let tried = async {
             if !self.queue.ctx.works_for(firm).await? {
@@ -528,7 +536,7 @@ impl<'a> Worker<'a> {
             let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
             self.queue.claims.acquire(firm, &matter, seen).await.map(Due::Here)
         };
-        or_quarantine(&self.queue.ctx.repository, record, tried.await).await
+        Ok(or_quarantine(&self.queue.ctx.repository, record, tried.await).await?.unwrap_or(Due::Aside))
     }
 }
 

@@ -47,6 +47,11 @@ struct OfResource {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfOperation {
+    operation: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Warning {
     level: &'static str,
     code: String,
@@ -70,11 +75,6 @@ pub(crate) struct Metrics {
     store_durations: Durations<Of>,
     warnings: Family<Warning, Counter>,
     registry: Arc<Registry>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfOperation {
-    operation: String,
 }
 
 fn histogram() -> Histogram {

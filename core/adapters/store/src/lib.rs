@@ -155,6 +155,17 @@ enum Opened {
 }
 
 impl OpenStore {
+    /// The same, for a call.
+    pub(crate) fn as_store(&self) -> &dyn Store {
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Opened::Sqlite(store) => store,
+            #[cfg(feature = "postgres")]
+            Opened::Postgres(store) => store,
+            Opened::Shards(shards) => shards.as_ref(),
+        }
+    }
+
     /// The store, as the SDK's builder wants it.
     #[must_use]
     pub fn store(&self) -> Arc<dyn Store> {

@@ -1,8 +1,8 @@
 //! Several databases, each with firms of its own: where one database is too small for all, or firms
 //! must lie apart.
 //!
-//! A file says which database a firm is in. Nothing of the SDK spans firms, so each call goes to one
-//! database; only a look at what is due asks all, and merges.
+//! A file says which database a firm is in. Nothing of the SDK spans firms, so each call goes to
+//! one database; only a look at what is due asks all, and merges.
 //!
 //! **A firm must never be in two.** What one of them does not know would be created in Clio again.
 //! So before a firm is used for the first time, the other databases are asked whether they have
@@ -114,7 +114,9 @@ impl Shards {
     /// What is due of all firms, earliest first. Each database goes by its own clock.
     async fn due_of_all(&self, scan: &Scan, limit: usize) -> Result<Vec<Record>> {
         let mut due = Vec::new();
-        for found in join_all(self.databases.iter().map(|database| async { database.store().scan(scan).await })).await {
+        for found in
+            join_all(self.databases.iter().map(|database| async { database.as_store().scan(scan).await })).await
+        {
             due.extend(found?);
         }
         due.sort_by_key(|record| record.due_at);
@@ -123,23 +125,16 @@ impl Shards {
     }
 }
 
-/// The key that an entry of a commit is about.
-fn key_of(write: &Write) -> &Key {
-    match write {
-        Write::Put { key, .. } | Write::Delete { key, .. } | Write::Check { key, .. } => key,
-    }
-}
-
 impl Store for Shards {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
-        Box::pin(async move { self.of(&key.firm).await?.store().get(key).await })
+        Box::pin(async move { self.of(&key.firm).await?.as_store().get(key).await })
     }
 
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
         Box::pin(async move {
             let Some(first) = keys.first() else { return Ok(Vec::new()) };
             if keys.iter().all(|key| key.firm == first.firm) {
-                return self.of(&first.firm).await?.store().get_many(keys).await;
+                return self.of(&first.firm).await?.as_store().get_many(keys).await;
             }
             let mut records = Vec::new();
             for key in keys {
@@ -153,7 +148,7 @@ impl Store for Shards {
         Box::pin(async move {
             match scan {
                 Scan::Ids { firm, .. } | Scan::Due { firm: Some(firm), .. } => {
-                    self.of(firm).await?.store().scan(scan).await
+                    self.of(firm).await?.as_store().scan(scan).await
                 }
                 Scan::Due { firm: None, limit, .. } => self.due_of_all(scan, *limit).await,
             }
@@ -164,23 +159,24 @@ impl Store for Shards {
         Box::pin(async move {
             let Some(first) = writes.first() else {
                 // It tells the time.
-                return self.databases[self.others].store().commit(writes).await;
+                return self.databases[self.others].as_store().commit(writes).await;
             };
-            let place = self.place(key_of(first).firm.as_str());
+            let place = self.place(first.key().firm.as_str());
             for write in writes {
-                self.of(&key_of(write).firm).await?;
-                if self.place(key_of(write).firm.as_str()) != place {
+                self.of(&write.key().firm).await?;
+                if self.place(write.key().firm.as_str()) != place {
                     return Err(Error::new(Code::StoreFailed).with("reason", "several_databases"));
                 }
             }
-            self.databases[place].store().commit(writes).await
+            self.databases[place].as_store().commit(writes).await
         })
     }
 
     fn due_elsewhere(&self) -> BoxFuture<'_, ()> {
-        let stores: Vec<_> = self.databases.iter().map(OpenStore::store).collect();
+        // Each counts from now on.
+        let hints: Vec<_> = self.databases.iter().map(|database| database.as_store().due_elsewhere()).collect();
         Box::pin(async move {
-            select_all(stores.iter().map(|store| store.due_elsewhere())).await;
+            select_all(hints).await;
         })
     }
 }

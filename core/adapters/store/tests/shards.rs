@@ -114,3 +114,23 @@ async fn a_file_that_cannot_be_meant_is_refused_and_never_shown() {
     let missing: StoreLocation = "shards:/nowhere/shards.json".parse().unwrap();
     assert_eq!(missing.open().await.unwrap_err().get("reason"), Some("shards_unreadable"));
 }
+
+/// The hint counts from the call on, whichever database it comes from.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_process_makes_due_in_any_of_them_is_told() {
+    let Some(server) = Server::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let line = plan(folder.path(), [&server.database(), &server.database()], "firm_b");
+    let (here, elsewhere) = (open(&line).await.store(), open(&line).await.store());
+    for firm in ["firm_a", "firm_b"] {
+        // Both databases tell first that they are listened to.
+        while tokio::time::timeout(Duration::from_secs(2), here.due_elsewhere()).await.is_ok() {}
+        let hint = here.due_elsewhere();
+        assert!(matches!(
+            elsewhere.commit(&[put(firm, "1", Some(Duration::ZERO))]).await.unwrap(),
+            Commit::Done { .. }
+        ));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(tokio::time::timeout(Duration::from_secs(20), hint).await.is_ok(), "{firm}");
+    }
+}

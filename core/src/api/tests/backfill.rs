@@ -7,6 +7,7 @@ use serde_json::json;
 use super::world::{HOOKS, World, admin, firm};
 use crate::domain::{DocumentRef, Intake, MatterId};
 use crate::jobs::{BackfillStatus, WorkerConfig};
+use crate::ports::Runtime as _;
 use crate::store::EventBody;
 
 fn ids(matters: usize) -> Vec<MatterId> {
@@ -56,6 +57,27 @@ async fn a_plan_counts_what_is_left_of_the_window_as_any_process_was_told_it() {
     put(&world, &matters, 1);
     let plan = other.firm(&admin()).backfills().plan(matters.clone()).await.unwrap();
     assert_eq!((plan.calls.most, plan.lasts_ms), (50, 60_000));
+}
+
+/// A worker at rest looks for backfills at every third poll only; one that goes on is not at rest.
+#[tokio::test]
+async fn a_backfill_goes_on_at_every_poll_though_its_matters_end_at_once() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.work().await;
+    // Without an intake each ends at once; four are in the queue at a time.
+    let id = world.sdk.firm(&admin()).backfills().start(ids(40)).await.unwrap().id;
+    let began = world.runtime.now();
+    let done = async {
+        while world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0).status != BackfillStatus::Done {
+            world.runtime.sleep(Duration::from_millis(500)).await;
+        }
+    };
+    world.sdk.worker(WorkerConfig::default()).run(done).await;
+    let state = world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0);
+    assert_eq!((state.id, state.failed), (id, 40));
+    let took = world.runtime.now().millis_since(began);
+    assert!(took < 12_000, "{took} ms for ten handfuls");
 }
 
 #[tokio::test]

@@ -154,3 +154,10 @@ async fn what_is_done_besides_is_left_as_due_as_it_was() {
     heir.worker(WorkerConfig::default()).run_due().await.unwrap();
     assert_eq!(world.statuses().await, ["closed"]);
 }
+
+#[tokio::test]
+async fn a_worker_that_never_polls_stops_when_it_is_told() {
+    let world = World::new();
+    let config = WorkerConfig { poll: Duration::MAX, ..WorkerConfig::default() };
+    world.sdk.worker(config).run(world.runtime.sleep(Duration::from_secs(1))).await;
+}
