@@ -2,14 +2,16 @@
 // next interval.
 //
 // It takes a connection of its own, made as the host's pool makes them. Behind a pooler there is
-// none: a `LISTEN` would stay with a connection that serves others. So the connection says something
-// of its own at its start, which poolers refuse or drop, and is listened to only if the server knows
-// it afterwards.
+// none: a `LISTEN` would stay with a connection that serves others. So the connection says
+// something of its own at its start, which poolers refuse or drop, and is listened to only if the
+// server knows it afterwards.
 import { setTimeout as after } from 'node:timers/promises';
 
 const DIRECT = "SELECT current_setting('casehug_clio.direct', true) AS direct";
 const CONNECT_MS = 10_000;
 const NEXT_TRY_MS = 5_000;
+/** It rests most of the time, and what lies between may forget it without a word. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
 /** A startup parameter that a pooler does not know. */
 const PROTOCOL_VIOLATION = '08P01';
 
@@ -56,7 +58,11 @@ export class Hints {
   /** Listens until the connection ends. Whether it is a pooler's. */
   async #listenOnce() {
     const { Client, options } = this.#pool;
-    const client = new Client({ ...options, options: `-c casehug_clio.direct=${this.#own}`, connectionTimeoutMillis: CONNECT_MS });
+    // The pool hides its password from whoever lists its options.
+    const client = new Client({ ...options, password: options.password, ...KEEP_ALIVE, connectionTimeoutMillis: CONNECT_MS });
+    // Beside what the host says itself, in its options or in its connection string.
+    const start = client.connectionParameters;
+    start.options = [start.options, `-c casehug_clio.direct=${this.#own}`].filter(Boolean).join(' ');
     this.#client = client;
     const ended = new Promise((resolve) => client.once('end', resolve).on('error', resolve));
     try {

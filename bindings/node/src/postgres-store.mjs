@@ -4,6 +4,7 @@
 // Every call is one statement without a name, and so one transaction, right behind any pooler. A
 // connection after an error is closed, and never met by somebody else's statement.
 import { randomBytes } from 'node:crypto';
+import { setTimeout as after } from 'node:timers/promises';
 
 import { Hints } from './postgres-hints.mjs';
 import { POSTGRES as SQL } from './sql.mjs';
@@ -23,6 +24,7 @@ export class PostgresStore {
   #pool;
   #own = randomBytes(8).toString('hex');
   #telling;
+  #toTell = false;
   #hints;
 
   /** Only `PostgresStore.open` makes one. */
@@ -96,12 +98,20 @@ export class PostgresStore {
     }
   }
 
-  /** Hints for other processes, at most five a second. Nothing is lost with one. */
+  /** Tells other processes: at most five times a second, and what comes in between with the next. */
   #tell() {
-    this.#telling ??= once(this.#pool, SQL.tell, [this.#own])
-      .catch(() => {})
-      .then(() => new Promise((resolve) => setTimeout(resolve, LEAST_BETWEEN_MS).unref()))
-      .then(() => (this.#telling = undefined));
+    this.#toTell = true;
+    this.#telling ??= this.#tellOn();
+  }
+
+  async #tellOn() {
+    while (this.#toTell) {
+      this.#toTell = false;
+      // Nothing is lost with a hint.
+      await once(this.#pool, SQL.tell, [this.#own]).catch(() => {});
+      await after(LEAST_BETWEEN_MS, undefined, { ref: false });
+    }
+    this.#telling = undefined;
   }
 }
 

@@ -47,24 +47,6 @@ test('the suite on PostgresStore', async (t) => {
   await told(t, await suite('postgres', url));
 });
 
-test('PostgresStore hears at once of what another one makes due, and not of its own', async (t) => {
-  const { default: pg } = await import('pg');
-  const url = await program(t, 'postgres-for-tests');
-  const pools = [new pg.Pool({ connectionString: url }), new pg.Pool({ connectionString: url })];
-  const [one, other] = await Promise.all(pools.map((pool) => sdk.PostgresStore.open(pool)));
-  const due = (id) => [{ kind: 'put', firm: 'firm_1', collection: 'due', id, expect: null, version: 'v1', dueInMs: 0, body: '{}' }];
-  // What may have been told before it listened counts as told.
-  await one.dueElsewhere();
-  const told = one.dueElsewhere();
-  await other.commit(due('others'));
-  await told;
-  const quiet = one.dueElsewhere();
-  await one.commit(due('own'));
-  assert.equal(await Promise.race([quiet, after(500, 'quiet')]), 'quiet');
-  await one.close();
-  await Promise.all(pools.map((pool) => pool.end()));
-});
-
 // At once: most of what they do is waiting.
 describe('stores that break one promise each', { concurrency: true }, () => {
   for (const [promise, [cases, Wrong]] of Object.entries(MISTAKES)) {

@@ -111,17 +111,37 @@ impl Shards {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is due of all firms, earliest first. Each database goes by its own clock.
-    async fn due_of_all(&self, scan: &Scan, limit: usize) -> Result<Vec<Record>> {
-        let mut due = Vec::new();
-        for found in
-            join_all(self.databases.iter().map(|database| async { database.as_store().scan(scan).await })).await
-        {
-            due.extend(found?);
+    /// What is due of all firms, earliest first. Each database goes by its own clock. One that does
+    /// not answer holds up the others only while they have nothing.
+    async fn due_of_all(&self, collection: &'static str, limit: usize) -> Result<Vec<Record>> {
+        let looks = (0..self.databases.len()).map(|at| self.due_at_home(at, collection, limit));
+        let (mut due, mut failure) = (Vec::new(), None);
+        for found in join_all(looks).await {
+            match found {
+                Ok(found) => due.extend(found),
+                Err(error) => failure = Some(error),
+            }
         }
         due.sort_by_key(|record| record.due_at);
         due.truncate(limit);
-        Ok(due)
+        failure.filter(|_| due.is_empty()).map_or(Ok(due), Err)
+    }
+
+    /// What is due in one database of the firms that are at home in it: refused firms, however much
+    /// is due of them, hide nothing.
+    async fn due_at_home(&self, at: usize, collection: &'static str, limit: usize) -> Result<Vec<Record>> {
+        let mut wide = limit;
+        loop {
+            let scan = Scan::Due { firm: None, collection, limit: wide };
+            let mut due = self.databases[at].as_store().scan(&scan).await?;
+            let all = due.len() < wide;
+            due.retain(|record| self.place(record.key.firm.as_str()) == at);
+            if all || due.len() >= limit {
+                due.truncate(limit);
+                return Ok(due);
+            }
+            wide = wide.saturating_mul(4);
+        }
     }
 }
 
@@ -150,7 +170,7 @@ impl Store for Shards {
                 Scan::Ids { firm, .. } | Scan::Due { firm: Some(firm), .. } => {
                     self.of(firm).await?.as_store().scan(scan).await
                 }
-                Scan::Due { firm: None, limit, .. } => self.due_of_all(scan, *limit).await,
+                Scan::Due { firm: None, collection, limit } => self.due_of_all(collection, *limit).await,
             }
         })
     }

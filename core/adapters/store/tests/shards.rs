@@ -1,5 +1,5 @@
 //! Several databases as one store.
-#![allow(clippy::unwrap_used)] // Tests.
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests.
 #![cfg(all(unix, feature = "sqlite", feature = "postgres"))]
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use casehug_clio::ports::{Commit, Expect, Key, Scan, Version, Write};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store::{OpenStore, StoreLocation};
 use casehug_clio_testkit::store::{StoreUnderTest, run_all};
-use postgres_server::Server;
+use postgres_server::{Server, Stop};
 
 async fn open(line: &str) -> OpenStore {
     line.parse::<StoreLocation>().unwrap().open().await.unwrap()
@@ -91,6 +91,39 @@ async fn a_firm_with_records_in_another_database_is_refused_until_they_are_in_on
     // The addresses were swapped.
     let swapped = open(&plan(folder.path(), [&file("b.db"), &file("a.db")], "firm_b")).await;
     assert!(swapped.store().commit(&[put("firm_a", "2", None)]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_refused_firm_hides_nothing_however_much_of_it_is_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+    let before = open(&plan(folder.path(), [&file("a.db"), &file("b.db")], "firm_b")).await;
+    let of_a: Vec<Write> = (0..500).map(|n| put("firm_a", &format!("{n}"), Some(Duration::ZERO))).collect();
+    before.store().commit(&of_a).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    before.store().commit(&[put("firm_c", "later", Some(Duration::ZERO))]).await.unwrap();
+    before.close().await;
+    let changed = open(&plan(folder.path(), [&file("a.db"), &file("b.db")], "firm_a")).await.store();
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    let due = changed.scan(&Scan::Due { firm: None, collection: "job", limit: 10 }).await.unwrap();
+    assert_eq!(due.iter().map(|record| record.key.id.as_str()).collect::<Vec<_>>(), ["later"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_holds_up_no_firm_of_another_one() {
+    let (Some(server), Some(other)) = (Server::shared(), Server::start("")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let line = plan(folder.path(), [&server.database(), &other.database()], "firm_b");
+    let store = open(&line).await.store();
+    store.commit(&[put("firm_a", "1", Some(Duration::ZERO))]).await.unwrap();
+    store.commit(&[put("firm_b", "1", None)]).await.unwrap();
+    other.stop(Stop::Fast);
+    let scan = Scan::Due { firm: None, collection: "job", limit: 10 };
+    assert_eq!(store.scan(&scan).await.unwrap().len(), 1);
+    let Commit::Done { .. } = store.commit(&[put("firm_a", "2", None)]).await.unwrap() else { panic!("a conflict") };
+    assert!(store.commit(&[put("firm_b", "2", None)]).await.is_err());
+    let nothing = Scan::Due { firm: None, collection: "other", limit: 10 };
+    assert!(store.scan(&nothing).await.is_err(), "that one is away is told where nothing else is to do");
 }
 
 #[tokio::test]
