@@ -26,9 +26,14 @@ impl Slot {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whoever waits on a thread has it now; whoever awaits it, after [`Slot::wake`].
     pub(crate) fn fill(&self, outcome: Outcome) {
         *self.outcome() = Some(outcome);
         self.filled.notify_all();
+    }
+
+    /// Calls the host's continuations, which may block: Python's takes its global lock.
+    pub(crate) fn wake(&self) {
         self.wakes.notify_waiters();
     }
 }

@@ -34,12 +34,40 @@ use crate::keys::KeyPort;
 use crate::log::Log;
 use crate::store::StorePort;
 use crate::tokens::TokenPort;
+use crate::waking::{Waking, inside_continuation};
 
 /// An open SDK.
 #[derive(uniffi::Object)]
 pub struct Engine {
     pid: u32,
     open: Mutex<Option<Open>>,
+    closed: Closed,
+}
+
+/// Whether a close has ended, for those that began later.
+#[derive(Default)]
+struct Closed {
+    is: Mutex<bool>,
+    told: Condvar,
+}
+
+impl Closed {
+    fn wait(&self) {
+        let mut is = self.is.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*is {
+            is = self.told.wait(is).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Tells it, however the close ends.
+struct Closing<'a>(&'a Closed);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        *self.0.is.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.told.notify_all();
+    }
 }
 
 struct Open {
@@ -48,6 +76,7 @@ struct Open {
     calls: Arc<Calls>,
     /// Dropped after the SDK: it waits for methods of the host that are still running.
     runtime: Runtime,
+    waking: Waking,
     /// Dropped last: it is told everything, and then never called again.
     log: Option<Log>,
 }
@@ -112,7 +141,7 @@ impl Open {
     /// Begins a call. A panic is its error, and ends nothing else.
     fn call(&self, part: Option<Arc<Sdk>>, work: impl Future<Output = Result<String>> + Send + 'static) -> Arc<Call> {
         let (slot, counted) = (Arc::new(Slot::default()), Counted::new(&self.calls));
-        let call = Arc::new(Call::new(Arc::clone(&slot), part));
+        let (call, waking) = (Arc::new(Call::new(Arc::clone(&slot), part)), self.waking.sender());
         self.spawn(async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
                 // A payload whose own drop panics must not get out either.
@@ -120,6 +149,8 @@ impl Open {
                 Err(Error::new(Code::Panic))
             });
             slot.fill(outcome.map_err(Failure::from));
+            // Its thread is there until the senders are dropped.
+            let _ = waking.send(slot);
             drop(counted);
         });
         call
@@ -137,11 +168,14 @@ impl Drop for Engine {
         }
         // Nobody closed it. Whatever thread this is, it does not wait: what was in progress ends as
         // in a crash, and is taken up again.
-        let Open { sdk, worker, runtime, log, .. } = open;
+        let Open { sdk, worker, runtime, waking, log, .. } = open;
         sdk.stop();
         drop((worker, sdk));
         runtime.shutdown_background();
-        std::mem::forget(log);
+        drop(waking);
+        if let Some(log) = log {
+            log.leave();
+        }
     }
 }
 
@@ -188,8 +222,9 @@ impl Engine {
             Some(log) => runtime.block_on(log.take_lines_of(built)),
             None => runtime.block_on(built),
         }?;
-        let open = Open { sdk: Arc::new(sdk), worker: None, calls: Arc::default(), runtime, log };
-        Ok(Arc::new(Self { pid: std::process::id(), open: Mutex::new(Some(open)) }))
+        let (sdk, waking) = (Arc::new(sdk), Waking::start()?);
+        let open = Open { sdk, worker: None, calls: Arc::default(), runtime, waking, log };
+        Ok(Arc::new(Self { pid: std::process::id(), open: Mutex::new(Some(open)), closed: Closed::default() }))
     }
 
     /// Begins an operation. No actor: the embedding service itself.
@@ -271,13 +306,21 @@ impl Engine {
     }
 
     /// Closes the SDK: ends what is in progress at its next safe point, with `stopped`, and waits
-    /// for it. After it nothing of the host is called any more. A closed one stays closed.
+    /// for it, as everybody does who closes it as well. After it nothing of the host is called any
+    /// more. A closed one stays closed.
     ///
     /// # Errors
     /// `setting_invalid`: after a fork or inside a method of the host.
     pub fn close(&self) -> Result<(), Failure> {
         let open = self.open()?.take();
-        let Some(Open { sdk, worker, calls, runtime, log }) = open else { return Ok(()) };
+        let Some(Open { sdk, worker, calls, runtime, waking, log }) = open else {
+            // Whoever closes waits for this thread, if it is the one that wakes.
+            if !inside_continuation() {
+                self.closed.wait();
+            }
+            return Ok(());
+        };
+        let _closing = Closing(&self.closed);
         sdk.stop();
         calls.wait_for_none();
         if let Some(Running { stop, task }) = worker {
@@ -287,6 +330,7 @@ impl Engine {
         }
         drop(sdk);
         drop(runtime);
+        waking.end();
         drop(log);
         Ok(())
     }

@@ -26,6 +26,7 @@ mod log;
 mod operations;
 mod store;
 mod tokens;
+mod waking;
 
 pub use call::Call;
 pub use check::{Checked, check_keys, check_store, check_tokens};

@@ -71,7 +71,7 @@ enum Line {
     End,
 }
 
-/// Drop ends it: what was told before is still delivered.
+/// Drop ends it and waits: what was told before is still delivered.
 pub(crate) struct Log {
     dispatch: Dispatch,
     lines: SyncSender<Line>,
@@ -104,13 +104,18 @@ impl Log {
     pub(crate) fn take_lines_of<F: Future>(&self, work: F) -> WithDispatch<F> {
         work.with_subscriber(self.dispatch.clone())
     }
+
+    /// Does not wait for the thread: it ends when whoever may still tell it something is gone.
+    pub(crate) fn leave(mut self) {
+        self.thread = None;
+    }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        // An error says that the thread has ended already.
-        let _ = self.lines.send(Line::End);
         if let Some(thread) = self.thread.take() {
+            // An error says that the thread has ended already.
+            let _ = self.lines.send(Line::End);
             let _ = thread.join();
         }
     }
