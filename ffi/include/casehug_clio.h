@@ -253,8 +253,8 @@ typedef struct casehug_clio_argument {
   int64_t number;
 } casehug_clio_argument;
 
-// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not
-// count.
+// Text with its length. What the SDK gives holds no NUL byte, and one follows it that `len` does
+// not count.
 typedef struct casehug_clio_str {
   // UTF-8. NULL means that there is none.
   const char *data;
@@ -297,7 +297,7 @@ typedef struct casehug_clio_write {
   struct casehug_clio_str version;
   // Put only: due this many milliseconds after the store's clock; -1: never.
   int64_t due_in_ms;
-  // Put only: the body. May hold NUL bytes; returned byte for byte.
+  // Put only: the body, JSON without NUL bytes. Returned byte for byte.
   struct casehug_clio_str body;
 } casehug_clio_write;
 
@@ -307,7 +307,8 @@ typedef struct casehug_clio_write {
 // The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for
 // `commit`, 2 for a conflict: an expectation did not hold and nothing was written. **Anything
 // else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
-// exception may leave a function. `casehug_clio_check_store` finds what they do wrong.
+// exception may leave a function: it would end the process. `casehug_clio_check_store` finds what
+// they do wrong.
 typedef struct casehug_clio_store {
   // `sizeof(casehug_clio_store)`.
   size_t size;
@@ -330,7 +331,7 @@ typedef struct casehug_clio_store {
                     size_t count,
                     int64_t *now_ms);
   // May be NULL. Called once, when the SDK will never call the others again: at close, and also
-  // when opening failed.
+  // when opening failed or was refused.
   void (*release)(void *context);
 } casehug_clio_store;
 
@@ -362,7 +363,7 @@ typedef struct casehug_clio_tokens {
   // Removes the envelope, whatever its version. Removing what is not there succeeds.
   int32_t (*remove)(void *context, struct casehug_clio_str firm, struct casehug_clio_str connection);
   // May be NULL. Called once, when the SDK will never call the others again: at close, and also
-  // when opening failed.
+  // when opening failed or was refused.
   void (*release)(void *context);
 } casehug_clio_tokens;
 
@@ -389,7 +390,7 @@ typedef struct casehug_clio_keys {
                     struct casehug_clio_str associated,
                     uint8_t *key);
   // May be NULL. Called once, when the SDK will never call the others again: at close, and also
-  // when opening failed.
+  // when opening failed or was refused.
   void (*release)(void *context);
 } casehug_clio_keys;
 
@@ -435,7 +436,7 @@ typedef struct casehug_clio_intakes {
   // Closes a reader: once for each that was opened, at its end or before.
   void (*close)(void *context, void *reader);
   // May be NULL. Called once, when the SDK will never call the others again: at close, and also
-  // when opening failed.
+  // when opening failed or was refused.
   void (*release)(void *context);
 } casehug_clio_intakes;
 
@@ -541,7 +542,8 @@ int32_t casehug_clio_call_json(struct casehug_clio_sdk *sdk,
 //
 // With `CASEHUG_CLIO_OK` `*out` is a JSON array of `{"case","wrong"}`: the name of each promise,
 // and what was found, or null if it is kept. What only a power cut shows is not checked. `release`
-// of both is called before it returns.
+// of both is called before it returns, once each, also when checking is refused; a `second` with
+// the functions and the context of `store` is the same store.
 //
 // # Safety
 // `store` and `second` are NULL or stores as the header describes them; `out` and `error` are NULL
@@ -552,7 +554,7 @@ int32_t casehug_clio_check_store(const struct casehug_clio_store *store,
                                  char **error);
 
 // The same for a vault: `tokens` is empty and of nobody else. `release` is called before it
-// returns.
+// returns, also when checking is refused.
 //
 // # Safety
 // As of `casehug_clio_check_store`.

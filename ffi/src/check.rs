@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use crate::entry::{answer, host, threads};
-use crate::host::inside_callback;
+use crate::host::{Table, inside_callback};
 use crate::store::{HostStore, casehug_clio_store};
 use crate::text::Misuse;
 use crate::tokens::{HostTokens, casehug_clio_tokens};
@@ -29,7 +29,8 @@ struct Checked {
 ///
 /// With `CASEHUG_CLIO_OK` `*out` is a JSON array of `{"case","wrong"}`: the name of each promise,
 /// and what was found, or null if it is kept. What only a power cut shows is not checked. `release`
-/// of both is called before it returns.
+/// of both is called before it returns, once each, also when checking is refused; a `second` with
+/// the functions and the context of `store` is the same store.
 ///
 /// # Safety
 /// `store` and `second` are NULL or stores as the header describes them; `out` and `error` are NULL
@@ -42,12 +43,18 @@ pub unsafe extern "C" fn casehug_clio_check_store(
     error: *mut *mut c_char,
 ) -> i32 {
     let work = || {
+        // Both are taken first: each `release` is called whatever else is wrong. SAFETY: each is
+        // NULL or a store, by the caller's promise.
+        let (first, mut second) = unsafe { (Table::take(store), Table::take(second)) };
+        if let (Ok(Some(first)), Ok(second)) = (&first, &mut second)
+            && let Some(twin) = second.take_if(|second| second.0.is(&first.0))
+        {
+            // It is released with the first.
+            core::mem::forget(twin);
+        }
         let runtime = own_threads()?;
-        // Both are taken first: each `release` is called whatever is wrong with the other. SAFETY:
-        // each is NULL or a store, by the caller's promise.
-        let (first, second) = unsafe { (host(store, runtime.handle()), host(second, runtime.handle())) };
-        let first = HostStore::from(first?.ok_or_else(|| Misuse::Null.of("store"))?);
-        let second = second?.map_or_else(|| first.clone(), HostStore::from);
+        let first = HostStore::from(host(first, runtime.handle())?.ok_or_else(|| Misuse::Null.of("store"))?);
+        let second = host(second, runtime.handle())?.map_or_else(|| first.clone(), HostStore::from);
         let (first, second): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(first), Arc::new(second));
         let open = async || store::StoreUnderTest::new(Arc::clone(&first), Arc::clone(&second), Arc::new(TokioRuntime));
         told(runtime.block_on(store::run_all(open)))
@@ -57,7 +64,7 @@ pub unsafe extern "C" fn casehug_clio_check_store(
 }
 
 /// The same for a vault: `tokens` is empty and of nobody else. `release` is called before it
-/// returns.
+/// returns, also when checking is refused.
 ///
 /// # Safety
 /// As of `casehug_clio_check_store`.
@@ -68,9 +75,10 @@ pub unsafe extern "C" fn casehug_clio_check_tokens(
     error: *mut *mut c_char,
 ) -> i32 {
     let work = || {
-        let runtime = own_threads()?;
         // SAFETY: NULL or a vault, by the caller's promise.
-        let tokens = unsafe { host(tokens, runtime.handle()) }?.ok_or_else(|| Misuse::Null.of("tokens"))?;
+        let tokens = unsafe { Table::take(tokens) };
+        let runtime = own_threads()?;
+        let tokens = host(tokens, runtime.handle())?.ok_or_else(|| Misuse::Null.of("tokens"))?;
         let tokens: Arc<dyn TokenStore> = Arc::new(HostTokens(tokens));
         told(runtime.block_on(token_store::run_all(async || Arc::clone(&tokens))))
     };

@@ -23,7 +23,7 @@ use tokio::runtime::{Handle, Runtime};
 
 use crate::config::{Config, casehug_clio_config};
 use crate::handle::{self, casehug_clio_sdk};
-use crate::host::{Functions, Host, POOL, inside_callback};
+use crate::host::{Functions, Host, POOL, Table, inside_callback};
 use crate::intake::HostIntakes;
 use crate::keys::HostKeys;
 use crate::log::Log;
@@ -70,25 +70,25 @@ pub unsafe extern "C" fn casehug_clio_open(
         unsafe { out.write(ptr::null_mut()) };
     }
     let work = || {
+        // What the host implements comes first: each `release` is called whatever is wrong with the
+        // rest. SAFETY: each is NULL or what its type says, by the caller's promise.
+        let (store, config, keys, intakes, tokens) = unsafe {
+            let (store, config) = (Table::take(store), casehug_clio_config::copied(config));
+            let none = (ptr::null(), ptr::null(), ptr::null());
+            let tables = config.as_ref().map_or(none, |config| (config.keys, config.intakes, config.tokens));
+            (store, config, Table::take(tables.0), Table::take(tables.1), Table::take(tables.2))
+        };
         if inside_callback() {
             return Err(Misuse::InsideCallback.of("open"));
         }
         let runtime = threads()?;
-        // What the host implements comes first: each `release` is called whatever is wrong with the
-        // rest. SAFETY: each is NULL or what its type says, by the caller's promise.
-        let (store, config, keys, intakes, tokens) = unsafe {
-            let (store, config) = (host(store, runtime.handle()), casehug_clio_config::copied(config));
-            let none = (ptr::null(), ptr::null(), ptr::null());
-            let tables = config.as_ref().map_or(none, |config| (config.keys, config.intakes, config.tokens));
-            let keys = host(tables.0, runtime.handle());
-            (store, config, keys, host(tables.1, runtime.handle()), host(tables.2, runtime.handle()))
-        };
-        let (store, config) = (store?.map(HostStore::from), config?);
+        let pool = runtime.handle();
+        let (store, config) = (host(store, pool)?.map(HostStore::from), config?);
         let hosts = Hosts {
             store,
-            keys: keys?.map(HostKeys),
-            intakes: intakes?.map(HostIntakes),
-            tokens: tokens?.map(HostTokens),
+            keys: host(keys, pool)?.map(HostKeys),
+            intakes: host(intakes, pool)?.map(HostIntakes),
+            tokens: host(tokens, pool)?.map(HostTokens),
         };
         if out.is_null() {
             return Err(Misuse::Null.of("out"));
@@ -113,13 +113,9 @@ pub(crate) fn threads() -> Result<Runtime> {
     threads.build().map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))
 }
 
-/// Takes a table of functions, if there is one.
-///
-/// # Safety
-/// `functions` is NULL or a table of its stated size.
-pub(crate) unsafe fn host<T: Functions>(functions: *const T, pool: &Handle) -> Result<Option<Host<T>>> {
-    // SAFETY: not null, and a table by this function's own contract.
-    (!functions.is_null()).then(|| unsafe { Host::new(functions, pool.clone()) }).transpose()
+/// What calls the functions that were taken, if there are any.
+pub(crate) fn host<T: Functions>(taken: Result<Option<Table<T>>>, pool: &Handle) -> Result<Option<Host<T>>> {
+    taken?.map(|table| Host::new(table, pool)).transpose()
 }
 
 /// What the host implements.

@@ -45,12 +45,13 @@ struct Calls {
     closing: bool,
 }
 
-/// What a number stands for.
+/// What a number stands for. Its `open` is dropped last: `close` waits for it, and `part` holds the
+/// host's store, too.
 #[derive(Clone)]
 struct Entry {
-    open: Arc<Open>,
     /// Of a ticket.
     part: Option<Arc<Sdk>>,
+    open: Arc<Open>,
 }
 
 type Entries = BTreeMap<usize, Entry>;

@@ -58,8 +58,30 @@ pub(crate) trait Functions: Copy + 'static {
     fn release(&self) -> Option<unsafe extern "C" fn(*mut c_void)>;
 }
 
-/// A table that is released with its last user.
+/// A table that is released with its last user, whether or not it could be used.
 pub(crate) struct Table<T: Functions>(pub T);
+
+impl<T: Functions> Table<T> {
+    /// Takes the host's functions, if there are any; from here on `release` is called exactly once.
+    ///
+    /// # Errors
+    /// `SettingInvalid` for a wrong size: nothing of the table is known then, `release` included.
+    ///
+    /// # Safety
+    /// `functions` is NULL or points to a table that begins with its size, and whose functions may
+    /// be called on any thread until `release` was.
+    pub(crate) unsafe fn take(functions: *const T) -> Result<Option<Self>> {
+        if functions.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: not null, and `size` is the first field of every table.
+        if unsafe { functions.cast::<usize>().read() } < size_of::<T>() {
+            return Err(Misuse::WrongSize.of(T::NAME));
+        }
+        // SAFETY: at least as large as ours, by its own word.
+        Ok(Some(Self(unsafe { functions.read() })))
+    }
+}
 
 // SAFETY: the header asks the host for functions and a context that any thread may use at once.
 unsafe impl<T: Functions> Send for Table<T> {}
@@ -95,25 +117,14 @@ impl<T: Functions> fmt::Debug for Host<T> {
 }
 
 impl<T: Functions> Host<T> {
-    /// Takes the host's functions; from here on `release` is called exactly once, whatever happens.
-    ///
     /// # Errors
-    /// `SettingInvalid` for a wrong size or a missing function.
-    ///
-    /// # Safety
-    /// `functions` points to a table that begins with its size, and whose functions may be called
-    /// on any thread until `release` was.
-    pub(crate) unsafe fn new(functions: *const T, pool: Handle) -> Result<Self> {
-        // SAFETY: `size` is the first field of every table.
-        if unsafe { functions.cast::<usize>().read() } < size_of::<T>() {
-            return Err(Misuse::WrongSize.of(T::NAME));
+    /// `SettingInvalid` for a missing function.
+    pub(crate) fn new(table: Table<T>, pool: &Handle) -> Result<Self> {
+        if table.0.is_whole() {
+            Ok(Self { table: Arc::new(table), pool: pool.clone() })
+        } else {
+            Err(Misuse::Missing.of(T::NAME))
         }
-        // SAFETY: at least as large as ours, by its own word.
-        let table = Table(unsafe { functions.read() });
-        if !table.0.is_whole() {
-            return Err(Misuse::Missing.of(T::NAME));
-        }
-        Ok(Self { table: Arc::new(table), pool })
     }
 
     /// Runs a callback on the pool. `failed` makes the error of a callback that never came to its

@@ -101,7 +101,7 @@ pub struct casehug_clio_intakes {
     /// Closes a reader: once for each that was opened, at its end or before.
     pub close: Option<unsafe extern "C" fn(context: *mut c_void, reader: *mut c_void)>,
     /// May be NULL. Called once, when the SDK will never call the others again: at close, and also
-    /// when opening failed.
+    /// when opening failed or was refused.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 

@@ -56,7 +56,7 @@ pub struct casehug_clio_keys {
         ) -> i32,
     >,
     /// May be NULL. Called once, when the SDK will never call the others again: at close, and also
-    /// when opening failed.
+    /// when opening failed or was refused.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 

@@ -13,8 +13,8 @@ use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Versi
 use casehug_clio::{Code, Error, Result};
 use tokio::runtime::Handle;
 
-use crate::host::{CONFLICT, Functions, Host, OK, copy};
-use crate::text::{Owned, casehug_clio_str};
+use crate::host::{CONFLICT, Functions, Host, OK, Table, copy};
+use crate::text::{Misuse, Owned, casehug_clio_str};
 
 const NEVER_DUE: i64 = -1;
 
@@ -24,7 +24,8 @@ const NEVER_DUE: i64 = -1;
 /// The answers of `get`, `scan` and `commit` are 1 for success (`commit`: durable) and, for
 /// `commit`, 2 for a conflict: an expectation did not hold and nothing was written. **Anything
 /// else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
-/// exception may leave a function. `casehug_clio_check_store` finds what they do wrong.
+/// exception may leave a function: it would end the process. `casehug_clio_check_store` finds what
+/// they do wrong.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct casehug_clio_store {
@@ -61,7 +62,7 @@ pub struct casehug_clio_store {
         ) -> i32,
     >,
     /// May be NULL. Called once, when the SDK will never call the others again: at close, and also
-    /// when opening failed.
+    /// when opening failed or was refused.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 
@@ -104,7 +105,7 @@ pub struct casehug_clio_write {
     pub version: casehug_clio_str,
     /// Put only: due this many milliseconds after the store's clock; -1: never.
     pub due_in_ms: i64,
-    /// Put only: the body. May hold NUL bytes; returned byte for byte.
+    /// Put only: the body, JSON without NUL bytes. Returned byte for byte.
     pub body: casehug_clio_str,
 }
 
@@ -184,6 +185,20 @@ impl Functions for casehug_clio_store {
     }
 }
 
+impl casehug_clio_store {
+    /// Whether both are the same functions with the same context: one store, which is released
+    /// once.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let parts = |store: &Self| {
+            let release = store.release.map_or(0, |release| release as usize);
+            let scan = store.scan.map_or(0, |scan| scan as usize);
+            let commit = store.commit.map_or(0, |commit| commit as usize);
+            [store.context.addr(), store.get.map_or(0, |get| get as usize), scan, commit, release]
+        };
+        parts(self) == parts(other)
+    }
+}
+
 /// The [`Store`] port over a host's functions.
 #[derive(Clone, Debug)]
 pub struct HostStore(Host<casehug_clio_store>);
@@ -205,7 +220,8 @@ impl HostStore {
     /// on any thread until `release` was.
     pub unsafe fn new(store: *const casehug_clio_store, pool: Handle) -> Result<Self> {
         // SAFETY: by this function's own contract.
-        unsafe { Host::new(store, pool) }.map(Self)
+        let table = unsafe { Table::take(store) }?.ok_or_else(|| Misuse::Null.of("store"))?;
+        Host::new(table, &pool).map(Self)
     }
 
     /// Runs a callback on the pool.

@@ -38,8 +38,8 @@ impl Misuse {
     }
 }
 
-/// Text with its length. What the SDK gives is also followed by a NUL byte that `len` does not
-/// count.
+/// Text with its length. What the SDK gives holds no NUL byte, and one follows it that `len` does
+/// not count.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct casehug_clio_str {
@@ -53,7 +53,7 @@ impl casehug_clio_str {
     pub(crate) const NONE: Self = Self { data: ptr::null(), len: 0 };
 }
 
-/// Owned text that C may read while it lives: NUL-terminated, also when it holds NUL bytes.
+/// Owned text that C may read while it lives, NUL-terminated.
 pub(crate) struct Owned(Vec<u8>);
 
 impl Owned {

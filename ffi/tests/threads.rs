@@ -21,14 +21,24 @@ use casehug_clio_ffi::{
 
 const THREADS: usize = 64;
 const ROUNDS: usize = 12;
+/// How often an SDK is closed while so many threads take tickets and give them back.
+const CLOSES: usize = 100;
+const TICKETS: usize = 4;
 const OK: i32 = 1;
 
 /// Firm, collection and id; version, due time and body.
 type Records = BTreeMap<[String; 3], (String, i64, String)>;
 
+/// What the store was asked for.
+#[derive(Default)]
+struct Seen {
+    scans: AtomicUsize,
+    released: AtomicUsize,
+}
+
 struct Memory {
     records: Mutex<Records>,
-    released: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
 }
 
 fn text(text: casehug_clio_str) -> Option<String> {
@@ -72,6 +82,7 @@ unsafe extern "C" fn scan(
     into: *mut casehug_clio_records,
 ) -> i32 {
     let (memory, scan) = unsafe { (&*context.cast::<Memory>(), &*scan) };
+    memory.seen.scans.fetch_add(1, Ordering::SeqCst);
     let (firm, until, now) = (text(scan.firm), text(scan.until), now());
     let (collection, from) = (text(scan.collection).unwrap(), text(scan.from).unwrap_or_default());
     let records = memory.records.lock().unwrap();
@@ -121,7 +132,9 @@ unsafe extern "C" fn commit(
 
 unsafe extern "C" fn release(context: *mut c_void) {
     let memory = unsafe { Box::from_raw(context.cast::<Memory>()) };
-    memory.released.fetch_add(1, Ordering::SeqCst);
+    // A close that does not wait for it returns meanwhile.
+    std::thread::sleep(Duration::from_millis(5));
+    memory.seen.released.fetch_add(1, Ordering::SeqCst);
 }
 
 /// A handle that threads share. It is a number.
@@ -129,8 +142,8 @@ unsafe extern "C" fn release(context: *mut c_void) {
 struct Handle(*mut casehug_clio_sdk);
 unsafe impl Send for Handle {}
 
-fn open(released: &Arc<AtomicUsize>) -> Handle {
-    let memory = Box::new(Memory { records: Mutex::default(), released: Arc::clone(released) });
+fn open(seen: &Arc<Seen>) -> Handle {
+    let memory = Box::new(Memory { records: Mutex::default(), seen: Arc::clone(seen) });
     let store = casehug_clio_store {
         size: size_of::<casehug_clio_store>(),
         context: Box::into_raw(memory).cast(),
@@ -220,14 +233,23 @@ fn turn(sdk: Handle, thread: usize, allowed: &[Code]) {
     }
 }
 
+/// Tries until it holds; far longer than it may take on a busy machine is a failure.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn sixty_four_threads_share_a_handle_until_one_of_them_closes_it() {
-    let released = Arc::default();
-    let sdk = open(&released);
+    let seen = Arc::<Seen>::default();
+    let sdk = open(&seen);
     let together = Arc::new(Barrier::new(THREADS));
     let threads: Vec<_> = (0..THREADS)
         .map(|thread| {
-            let together = Arc::clone(&together);
+            let (together, seen) = (Arc::clone(&together), Arc::clone(&seen));
             std::thread::spawn(move || {
                 let sdk = sdk;
                 together.wait();
@@ -239,6 +261,7 @@ fn sixty_four_threads_share_a_handle_until_one_of_them_closes_it() {
                 // In the midst of the others' calls. Only one closes it.
                 if thread == THREADS / 2 {
                     assert_eq!(unsafe { casehug_clio_close(sdk.0, ptr::null_mut()) }, OK);
+                    assert_eq!(seen.released.load(Ordering::SeqCst), 1, "when close returned");
                 }
                 let over = [
                     Code::CASEHUG_CLIO_CANCELLED,
@@ -250,35 +273,65 @@ fn sixty_four_threads_share_a_handle_until_one_of_them_closes_it() {
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    assert_eq!(released.load(Ordering::SeqCst), 1);
+    assert_eq!(seen.released.load(Ordering::SeqCst), 1);
     assert_eq!(
         call(sdk, None, c"next_events", c"{\"limit\":1,\"wait_ms\":0}"),
         Code::CASEHUG_CLIO_SETTING_INVALID as i32
     );
 }
 
+/// A ticket that is given back meanwhile holds the store, too.
+#[test]
+fn the_store_is_released_when_close_returns_however_tickets_come_and_go() {
+    for round in 0..CLOSES {
+        let seen = Arc::default();
+        let sdk = open(&seen);
+        let together = Arc::new(Barrier::new(TICKETS + 1));
+        let threads: Vec<_> = (0..TICKETS)
+            .map(|_| {
+                let together = Arc::clone(&together);
+                std::thread::spawn(move || {
+                    let sdk = sdk;
+                    together.wait();
+                    while let Some(ticket) = ticket(sdk) {
+                        unsafe { casehug_clio_close(ticket.0, ptr::null_mut()) };
+                    }
+                })
+            })
+            .collect();
+        together.wait();
+        assert_eq!(unsafe { casehug_clio_close(sdk.0, ptr::null_mut()) }, OK);
+        assert_eq!(seen.released.load(Ordering::SeqCst), 1, "round {round}");
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
+
 #[test]
 fn a_call_on_a_ticket_can_be_cancelled_while_the_sdk_closes() {
-    let released = Arc::default();
-    let sdk = open(&released);
+    let seen = Arc::<Seen>::default();
+    let sdk = open(&seen);
     let waits = ticket(sdk).unwrap();
     let began = Instant::now();
     let waiting = std::thread::spawn(move || {
         let waits = waits;
         call(waits, None, c"next_events", c"{\"limit\":1,\"wait_ms\":60000}")
     });
-    std::thread::sleep(Duration::from_millis(300));
+    eventually("the call looks for events", || seen.scans.load(Ordering::SeqCst) > 0);
     let closing = std::thread::spawn(move || {
         let sdk = sdk;
         unsafe { casehug_clio_close(sdk.0, ptr::null_mut()) }
     });
-    std::thread::sleep(Duration::from_millis(300));
     // What begins now is refused; what waits can be ended.
-    assert_eq!(call(waits, None, c"next_events", c"{}"), Code::CASEHUG_CLIO_SETTING_INVALID as i32);
+    eventually("calls are refused", || {
+        let status = call(waits, None, c"next_events", c"{\"limit\":1,\"wait_ms\":0}");
+        assert!(status == OK || status == Code::CASEHUG_CLIO_SETTING_INVALID as i32, "{status}");
+        status != OK
+    });
+    assert!(!waiting.is_finished() && !closing.is_finished());
     assert_eq!(unsafe { casehug_clio_cancel(waits.0, ptr::null_mut()) }, OK);
     let status = waiting.join().unwrap();
     assert!(status == OK || status == Code::CASEHUG_CLIO_CANCELLED as i32, "{status}");
     assert_eq!(closing.join().unwrap(), OK);
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(45), "{:?}", began.elapsed());
     assert_eq!(unsafe { casehug_clio_cancel(waits.0, ptr::null_mut()) }, Code::CASEHUG_CLIO_SETTING_INVALID as i32);
 }

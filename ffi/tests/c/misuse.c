@@ -12,7 +12,30 @@ static const casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
 static casehug_clio_store good;
 static casehug_clio_sdk *sdk;
 static enum { WELL, ZERO, GARBAGE, BAD_UTF8, TOO_MANY, NO_TIME, SLOW, CALLS_BACK } mood;
-static int32_t called_back[4];
+static int32_t called_back[7];
+static casehug_clio_config config;
+
+/* A store and a vault that know nothing; how often each was released is in its context. */
+static int32_t no_get(void *context, casehug_clio_str firm, casehug_clio_str collection, casehug_clio_str id, casehug_clio_records *into) {
+    return (void)context, (void)firm, (void)collection, (void)id, (void)into, 0;
+}
+static int32_t no_scan(void *context, const casehug_clio_scan *scan, casehug_clio_records *into) {
+    return (void)context, (void)scan, (void)into, 0;
+}
+static int32_t no_commit(void *context, const casehug_clio_write *writes, size_t count, int64_t *now_ms) {
+    return (void)context, (void)writes, (void)count, (void)now_ms, 0;
+}
+static int32_t no_load(void *context, casehug_clio_str firm, casehug_clio_str id, casehug_clio_tokens_answer *into) {
+    return (void)context, (void)firm, (void)id, (void)into, 0;
+}
+static int32_t no_swap(void *context, casehug_clio_str firm, casehug_clio_str id, casehug_clio_str expected, casehug_clio_str version, casehug_clio_str text) {
+    return (void)context, (void)firm, (void)id, (void)expected, (void)version, (void)text, 0;
+}
+static int32_t no_remove(void *context, casehug_clio_str firm, casehug_clio_str id) { return (void)context, (void)firm, (void)id, 0; }
+static void counted(void *context) { __atomic_add_fetch((int *)context, 1, __ATOMIC_SEQ_CST); }
+static int released[3], times;
+static const casehug_clio_store UNUSABLE = { sizeof UNUSABLE, &released[0], no_get, no_scan, no_commit, counted };
+static const casehug_clio_tokens VAULT = { sizeof VAULT, &released[1], no_load, no_swap, no_remove, counted };
 
 static int32_t get(void *context, casehug_clio_str firm, casehug_clio_str collection, casehug_clio_str id, casehug_clio_records *into) {
     casehug_clio_str none = { NULL, 0 }, one = { "1", 1 }, bad = { "\xff\xfe", 2 };
@@ -30,6 +53,11 @@ static int32_t get(void *context, casehug_clio_str firm, casehug_clio_str collec
         called_back[1] = casehug_clio_plan_matter(sdk, &admin, "mat_0001", NULL, NULL);
         called_back[2] = casehug_clio_version() != NULL;
         called_back[3] = casehug_clio_worker_stop(sdk, NULL);
+        if (times++ > 0) break;
+        config.tokens = &VAULT;
+        called_back[4] = casehug_clio_open(&config, &UNUSABLE, &(casehug_clio_sdk *){ NULL }, NULL);
+        called_back[5] = casehug_clio_check_store(&UNUSABLE, NULL, NULL, NULL);
+        called_back[6] = casehug_clio_check_tokens(&VAULT, NULL, NULL);
         break;
     default: break;
     }
@@ -68,7 +96,7 @@ static void *sync_on_a_thread(void *matter) {
 int main(int argc, char **argv) {
     CHECK(argc == 4, "usage: misuse CLIO_URL INTAKE_DIR MATTER");
     const char *matter = argv[3];
-    casehug_clio_config config = host_config(argv[1], argv[2]);
+    config = host_config(argv[1], argv[2]);
     char *out = NULL, *error = NULL;
     int32_t status;
 
@@ -209,6 +237,9 @@ int main(int argc, char **argv) {
     CHECK(called_back[1] == CASEHUG_CLIO_SETTING_INVALID, "a call inside a callback: %d", called_back[1]);
     CHECK(called_back[2] == 1, "harmless functions work");
     CHECK(called_back[3] == CASEHUG_CLIO_SETTING_INVALID, "a wait inside a callback: %d", called_back[3]);
+    for (int i = 4; i < 7; i++) CHECK(called_back[i] == CASEHUG_CLIO_SETTING_INVALID, "%d: %d", i, called_back[i]);
+    /* What they were given is released all the same. */
+    CHECK(released[0] == 2 && released[1] == 2, "released %d and %d times", released[0], released[1]);
 
     /* Slow callbacks, and several threads on one matter: once in Clio. What the failing store left is taken over when its lease ends. */
     mood = SLOW;
@@ -224,6 +255,19 @@ int main(int argc, char **argv) {
 
     CHECK(casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK, "close");
     CHECK(memory_store_released() == ++releases, "released once");
+
+    /* One store that is given as two is still one. */
+    casehug_clio_store twin = UNUSABLE;
+    const casehug_clio_store *seconds[3] = { NULL, &UNUSABLE, &twin };
+    for (int i = 0; i < 3; i++) {
+        released[0] = 0;
+        CHECK(casehug_clio_check_store(&UNUSABLE, seconds[i], &out, NULL) == CASEHUG_CLIO_OK, "a store that fails is checked");
+        casehug_clio_free(out);
+        CHECK(released[0] == 1, "%d: released %d times", i, released[0]);
+    }
+    twin.context = &released[2];
+    CHECK(casehug_clio_check_store(&UNUSABLE, &twin, NULL, NULL) == CASEHUG_CLIO_OK, "two stores");
+    CHECK(released[0] == 2 && released[2] == 1, "each is released");
     expect("closed twice", casehug_clio_close(sdk, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
     expect("used after close", casehug_clio_sync_matter(sdk, &admin, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "stale_handle");
     return 0;
