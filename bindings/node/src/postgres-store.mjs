@@ -37,7 +37,7 @@ export class PostgresStore {
     // A connection that breaks while nobody uses it is replaced, and no reason to end the process.
     pool.on('error', () => {});
     try {
-      await prepare(pool);
+      await lent(pool, prepare);
     } catch (error) {
       if (error instanceof Refused) throw await openFailed(error.message);
       throw await openFailed('not_connected');
@@ -115,21 +115,42 @@ export class PostgresStore {
   }
 }
 
-/** One statement on a connection that goes back to the pool only if it was answered. */
-async function once(pool, text, values) {
+/** A connection for this work, which goes back to the pool only if the work succeeded. */
+async function lent(pool, work) {
   const client = await pool.connect();
-  let timer;
+  // One that is lost meanwhile fails its statement. Without a listener it ends the process, too.
+  const lost = () => {};
+  client.on('error', lost);
   let failed = true;
   try {
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(Object.assign(new Error('late'), { code: 'late' })), ANSWER_MS);
-    });
-    const answer = await Promise.race([client.query({ text, values, types: AS_TEXT }), late]);
+    const outcome = await work(client);
     failed = false;
-    return answer;
+    return outcome;
+  } finally {
+    client.release(failed);
+    // One that is thrown away may tell of its loss after this.
+    if (!failed) client.off('error', lost);
+  }
+}
+
+/** One statement. It is given up when a connection or its answer is late: a pool may never give one. */
+async function once(pool, text, values) {
+  let timer;
+  let isLate = false;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      isLate = true;
+      reject(Object.assign(new Error('late'), { code: 'late' }));
+    }, ANSWER_MS);
+  });
+  const answer = (client) => {
+    if (isLate) throw new Error('nobody waits');
+    return Promise.race([client.query({ text, values, types: AS_TEXT }), late]);
+  };
+  try {
+    return await Promise.race([lent(pool, answer), late]);
   } finally {
     clearTimeout(timer);
-    client.release(failed);
   }
 }
 
@@ -156,18 +177,11 @@ async function reached(client) {
 }
 
 /** Brings the schema up to date. A role that may only use it finds that nothing has to be done. */
-async function prepare(pool) {
-  const client = await pool.connect();
-  let failed = true;
-  try {
-    const found = await look(client);
-    const done = found.ours && (await reached(client)) >= MIGRATIONS.length;
-    if (!done && !found.schema && !found.mayCreate) throw new Refused('schema_missing');
-    if (!done) await migrate(client);
-    failed = false;
-  } finally {
-    client.release(failed);
-  }
+async function prepare(client) {
+  const found = await look(client);
+  const done = found.ours && (await reached(client)) >= MIGRATIONS.length;
+  if (!done && !found.schema && !found.mayCreate) throw new Refused('schema_missing');
+  if (!done) await migrate(client);
 }
 
 /** All missing migrations in one transaction. Others that begin at the same moment wait, and then find it done. */

@@ -49,6 +49,25 @@ async function hears(one, other, id) {
   await told;
 }
 
+test('a connection that is lost in the midst of a statement fails that statement, and ends nothing', async (t) => {
+  const [url] = await server(t);
+  const pool = new pg.Pool({ connectionString: url });
+  const lose = (client) => setImmediate(() => client.connection.stream.destroy(new Error('lost')));
+  pool.on('acquire', lose);
+  await assert.rejects(sdk.PostgresStore.open(pool), { code: 'store_open_failed' });
+  pool.off('acquire', lose);
+  const store = await sdk.PostgresStore.open(pool);
+  t.after(async () => {
+    await store.close();
+    await pool.end();
+  });
+  pool.on('acquire', lose);
+  await assert.rejects(store.commit(due('lost')), { code: 'store_failed' });
+  await assert.rejects(store.get({ firm: 'firm_1', collection: 'due', id: 'lost' }), { code: 'store_failed' });
+  pool.off('acquire', lose);
+  assert.equal((await store.commit(due('kept'))).status, 'done');
+});
+
 test('it hears at once of what another one makes due, and not of its own', async (t) => {
   const [url] = await server(t);
   const [one, other] = [await open(t, { connectionString: url }), await open(t, { connectionString: url })];
