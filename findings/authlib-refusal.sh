@@ -1,8 +1,9 @@
 #!/bin/sh
-# Authlib 1.6.6 (PyPI), requests client.
-# A token endpoint refuses a refresh with 429 and a JSON body that holds no member "error", as a gateway's often does.
+# Authlib 1.6.6 (PyPI), requests client. A token endpoint refuses a refresh with 429 and a JSON body
+# that holds no member "error", as a gateway's often does.
 # Expected: an exception, and a session that keeps its tokens.
-# Seen: refresh_token() answers the refusal's body as the token, and the session has lost its access token.
+# Seen: refresh_token() answers the refusal's body as the token, and the session has lost its access
+# token.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,5 +1,6 @@
 #!/bin/sh
-# clio-manage-api-client 0.1.5 (PyPI): creates a matter in a practice area, as Clio's API takes it: practice_area={"id": 5}.
+# clio-manage-api-client 0.1.5 (PyPI): creates a matter in a practice area, as Clio's API takes it:
+# practice_area={"id": 5}.
 # Expected: {"practice_area": {"id": 5}} in the request, or an error before anything is sent.
 # Seen: the client's own validation fails, and the text of its error is sent as the value.
 set -eu

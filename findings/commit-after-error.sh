@@ -1,6 +1,6 @@
 #!/bin/sh
-# PGlite 0.5.14 (npm) and psycopg 3.3.2 (PyPI), on PGlite's PostgreSQL.
-# A transaction inserts a row; a later statement in it fails, and the caller catches that. Then it commits.
+# PGlite 0.5.14 (npm) and psycopg 3.3.2 (PyPI), on PGlite's PostgreSQL. A transaction inserts a row;
+# a later statement in it fails, and the caller catches that. Then it commits.
 # Expected: transaction() rejects, commit() raises: PostgreSQL answers ROLLBACK to such a COMMIT.
 # Seen: both end normally, and no row is there.
 set -eu

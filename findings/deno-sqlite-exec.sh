@@ -1,7 +1,9 @@
 #!/bin/sh
 # Deno 2.9.6: the error of `DatabaseSync.exec` of node:sqlite.
-# Expected: as in Node, and as Deno's own `prepare(…).run()`, `errcode` 5 (SQLITE_BUSY) where another connection holds the lock.
-# Seen: `exec` has no `errcode` and no `errstr`; only the text tells a file that is locked from one that is broken.
+# Expected: as in Node, and as Deno's own `prepare(…).run()`, `errcode` 5 (SQLITE_BUSY) where
+# another connection holds the lock.
+# Seen: `exec` has no `errcode` and no `errstr`; only the text tells a file that is locked from one
+# that is broken.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,5 +1,6 @@
 #!/bin/sh
-# modernc.org/sqlite 1.40.1 (Go): one Exec with two statements of one parameter each, and the arguments 1 and 2.
+# modernc.org/sqlite 1.40.1 (Go): one Exec with two statements of one parameter each, and the
+# arguments 1 and 2.
 # Expected: rows 1 and 2, or an error (mattn/go-sqlite3 stores 1 and 2).
 # Seen: no error, and 1 is stored twice; 2 is stored nowhere.
 set -eu

@@ -1,7 +1,9 @@
 #!/bin/sh
-# moto 5.1.18 (PyPI), its S3 server: PUTs to a presigned address with a Content-MD5 of other bytes, and with one that is no digest.
+# moto 5.1.18 (PyPI), its S3 server: PUTs to a presigned address with a Content-MD5 of other bytes,
+# and with one that is no digest.
 # Expected: 400 BadDigest and 400 InvalidDigest, and no object, as Amazon's S3 answers.
-# Seen: 200 twice, and the object is there. A client's check of damaged uploads cannot be tested with it.
+# Seen: 200 twice, and the object is there. A client's check of damaged uploads cannot be tested
+# with it.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,8 +1,10 @@
 #!/bin/sh
 # oauth2 5.0.0 (Rust): what it makes of a token endpoint's answers.
-# Expected: a token under 201 is a token (RFC 6749 says 200, RFC 9110 says that a client treats an unknown 2xx as 200), or an
-# error that names the status; {"error": …} under 200 is the server's refusal.
-# Seen: both are "Parse", with a message about a missing field that says nothing of the status or of the refusal.
+# Expected: a token under 201 is a token (RFC 6749 says 200, RFC 9110 says that a client treats an
+# unknown 2xx as 200), or an error that names the status; {"error": …} under 200 is the server's
+# refusal.
+# Seen: both are "Parse", with a message about a missing field that says nothing of the status or of
+# the refusal.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

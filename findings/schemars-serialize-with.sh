@@ -1,8 +1,10 @@
 #!/bin/sh
-# schemars 1.2.3 with serde 1 (Rust): a Duration that `#[serde(serialize_with)]` writes as milliseconds, and the derived schema
-# of what is serialized.
-# Expected: a compile error, as `#[serde(with)]` gives, or a schema without a type: the function may write anything.
-# Seen: the schema of Duration itself, {secs, nanos}. The JSON that serde writes does not fit the schema of its own type.
+# schemars 1.2.3 with serde 1 (Rust): a Duration that `#[serde(serialize_with)]` writes as
+# milliseconds, and the derived schema of what is serialized.
+# Expected: a compile error, as `#[serde(with)]` gives, or a schema without a type: the function may
+# write anything.
+# Seen: the schema of Duration itself, {secs, nanos}. The JSON that serde writes does not fit the
+# schema of its own type.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,5 +1,5 @@
-//! The numbers that the example service gives to Prometheus: each that the documentation names, true,
-//! and without client data.
+//! The numbers that the example service gives to Prometheus: each that the documentation names,
+//! true, and without client data.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use clio_sim::{Action, Config, Fault};

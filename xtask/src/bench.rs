@@ -1,5 +1,5 @@
-//! `cargo xtask bench bindings`: builds native Rust, and the programs in C and in Go on the library,
-//! alike, and measures them.
+//! `cargo xtask bench bindings`: builds native Rust, and the programs in C and in Go on the
+//! library, alike, and measures them.
 
 use std::process::Command;
 

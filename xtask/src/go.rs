@@ -43,9 +43,7 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 /// The gate's step.
 pub(crate) fn check() -> Outcome {
     if !is_there() {
-        println!("SKIPPED: Go 1.{LEAST_MINOR} or newer is not installed, so the Go module was not tested");
-        let in_ci = std::env::var_os("CI").is_some();
-        return if in_ci { Err(String::from("Go is needed in CI")) } else { Ok(()) };
+        return crate::skipped(&format!("Go 1.{LEAST_MINOR} or newer is not installed; the Go module was NOT tested"));
     }
     crate::test::build()?;
     let (built, module) = (target().join("debug"), target().join("gate/go"));

@@ -11,8 +11,8 @@ use crate::{Outcome, root, target};
 const SIZE: &str = "1024";
 const MOST: i64 = 16;
 
-/// Runs each program against a simulated Clio, with the libraries of `cargo xtask dist c`, `dist go`
-/// and `dist python`.
+/// Runs each program against a simulated Clio, with the libraries of `cargo xtask dist c`, `dist
+/// go` and `dist python`.
 pub(crate) fn large() -> Outcome {
     crate::run("cargo", &["build", "--quiet", "--package", "clio-sim"])?;
     let (c, go, out) = (target().join("dist/c"), target().join("dist/go"), target().join("large"));

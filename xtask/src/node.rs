@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Outcome, command, root, target, wasm};
+use crate::{Outcome, command, root, skipped, target, wasm};
 
 /// The last that Node 20 can load.
 const BETTER_SQLITE3: &str = "better-sqlite3@12.11.1";
+
+const LEAST_NODE: u32 = 20;
 
 fn package() -> PathBuf {
     root().join("bindings/node")
@@ -13,23 +15,33 @@ fn package() -> PathBuf {
 
 /// Tests the package as its sources make it, then the tarball in projects as its users have them.
 pub(crate) fn node() -> Outcome {
-    if !is_there("node") || !is_there("npm") {
-        if std::env::var_os("CI").is_some() {
-            return Err(String::from("node or npm cannot be started"));
-        }
-        println!("SKIPPED: node or npm cannot be started; the npm package was NOT tested.");
-        return Ok(());
+    if let Err(reason) = requires() {
+        return skipped(&format!("{reason}; the npm package was NOT tested"));
     }
-    install()?;
-    let out = target().join("node");
-    assemble(&wasm::bindings(true)?, &out, None)?;
-    crate::test::build()?;
+    let out = for_tests()?;
     let mut told = vec![("CASEHUG_CLIO_NODE", out.as_path())];
     let driver = better_sqlite3()?;
     told.extend(driver.as_deref().map(|driver| ("CASEHUG_CLIO_BETTER_SQLITE3", driver)));
     tests("test", &told)?;
     dist()?;
     tests("test/packed", &[("CASEHUG_CLIO_NODE", &out), ("CASEHUG_CLIO_TARBALL", &tarball()?)])
+}
+
+/// The package with the functions that only tests need, and the programs that its tests start.
+fn for_tests() -> Result<PathBuf, String> {
+    install()?;
+    let out = target().join("node");
+    assemble(&wasm::bindings(true)?, &out, None)?;
+    crate::test::build()?;
+    Ok(out)
+}
+
+/// Workers in Rust and in Node on one PostgreSQL: `WORKERS MATTERS` of one firm.
+pub(crate) fn fleet(size: &str) -> Outcome {
+    requires()?;
+    let out = for_tests()?;
+    let test = package().join("test/fleet.test.mjs").to_string_lossy().into_owned();
+    run_tests("fleet", &[test], &[("CASEHUG_CLIO_NODE", &out), ("CASEHUG_FLEET", Path::new(size))])
 }
 
 /// The tarball, in `target/dist/node`, and what it weighs.
@@ -89,11 +101,7 @@ fn better_sqlite3() -> Result<Option<PathBuf>, String> {
     let compile = told("npm", &["root", "--global"])?.join("npm/node_modules/node-gyp/bin/node-gyp.js");
     if !node.join("include/node/node.h").exists() || !compile.exists() {
         let missing = format!("Node's headers or node-gyp are missing in {}", node.display());
-        if std::env::var_os("CI").is_some() {
-            return Err(missing);
-        }
-        println!("SKIPPED: {missing}; SqliteStore was NOT tested with better-sqlite3.");
-        return Ok(None);
+        return skipped(&format!("{missing}; SqliteStore was NOT tested with better-sqlite3")).map(|()| None);
     }
     let folder = target().join("better-sqlite3");
     let driver = folder.join("node_modules/better-sqlite3");
@@ -139,15 +147,29 @@ fn tests(folder: &str, told: &[(&str, &Path)]) -> Outcome {
         }
     }
     files.sort_unstable();
+    run_tests(folder, &files, told)
+}
+
+fn run_tests(name: &str, files: &[String], told: &[(&str, &Path)]) -> Outcome {
     let status = command("node", &["--expose-gc", "--test", "--test-reporter=spec"])
         .args(files)
         .envs(told.iter().copied())
         .env("CASEHUG_CLIO_PROGRAMS", target().join("debug"))
         .status()
         .map_err(|error| format!("node: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("node --test {folder}: {status}")) }
+    if status.success() { Ok(()) } else { Err(format!("node --test {name}: {status}")) }
 }
 
-fn is_there(program: &str) -> bool {
-    command(program, &["--version"]).output().is_ok_and(|told| told.status.success())
+/// Node as old as its users may have it, or newer, and npm.
+fn requires() -> Outcome {
+    let told = |program| {
+        let told = command(program, &["--version"]).output().ok().filter(|told| told.status.success());
+        told.map(|told| String::from_utf8_lossy(&told.stdout).trim().trim_start_matches('v').to_owned())
+    };
+    let found = told("node").unwrap_or_else(|| String::from("none"));
+    let major = found.split('.').next().and_then(|major| major.parse::<u32>().ok()).unwrap_or(0);
+    if major < LEAST_NODE || told("npm").is_none() {
+        return Err(format!("Node {LEAST_NODE} or newer with npm is needed, and Node {found} was found"));
+    }
+    Ok(())
 }

@@ -2,8 +2,8 @@
 //! golden scenarios, and with ThreadSanitizer under 64 threads.
 //!
 //! Needs the nightly toolchain with `rust-src`. Both are builds of their own, in `target/sanitize`;
-//! each takes minutes. AddressSanitizer sees Rust, SQLite and the programs in C; std comes as it is.
-//! ThreadSanitizer sees Rust with std, and no C: the test brings a store in Rust.
+//! each takes minutes. AddressSanitizer sees Rust, SQLite and the programs in C; std comes as it
+//! is. ThreadSanitizer sees Rust with std, and no C: the test brings a store in Rust.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

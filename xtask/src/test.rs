@@ -165,6 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_step() {
+        let readme = fs::read_to_string(root().join("README.md")).unwrap();
+        for (name, _) in super::LANES.iter().copied().flatten() {
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
     fn no_file_of_tests_is_left_out_of_its_program() {
         let mut folders = Vec::new();
         crates(&root(), &mut folders);

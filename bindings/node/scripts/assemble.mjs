@@ -1,8 +1,8 @@
 // Puts the package together: `assemble.mjs RAW OUT [--optimise]`.
 //
 // RAW is the folder of what wasm-bindgen made, OUT becomes the package: `package.json`, `dist`,
-// `sql`, `docs`. ES modules are shipped as they are written, CommonJS is made of them file by file, so that
-// a stack trace of either leads to a line that somebody wrote.
+// `sql`, `docs`. ES modules are shipped as they are written, CommonJS is made of them file by file,
+// so that a stack trace of either leads to a line that somebody wrote.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,8 +1,8 @@
 // The monotonic clock of the SDK, in milliseconds.
 //
 // It bounds how long a request may still be sent, so it must go on while the machine is suspended.
-// `performance.now()` stands still then; `os.uptime()` goes on, but is coarse. Where the two part by
-// more than a second, the machine was suspended. The uptime is read from a file: it is asked for
+// `performance.now()` stands still then; `os.uptime()` goes on, but is coarse. Where the two part
+// by more than a second, the machine was suspended. The uptime is read from a file: it is asked for
 // once a second, and when the wall clock went otherwise than the fine one, as in a suspension.
 import { uptime } from 'node:os';
 

@@ -13,7 +13,10 @@ import { readWasm } from './wasm-file.mjs';
 
 const LONGEST_TIMER_MS = 3_600_000; // setTimeout fires at once beyond 2^31 ms.
 
-/** Where the module comes from unless an SDK is opened with another: a function that gives its bytes. */
+/**
+ * Where the module comes from unless an SDK is opened with another: a function that gives its
+ * bytes.
+ */
 let standard = readWasm;
 let latest;
 const modules = new WeakMap();

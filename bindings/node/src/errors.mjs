@@ -2,7 +2,10 @@
 
 const BRAND = Symbol.for('@casehug/clio-sync/error');
 
-/** A failure of the SDK: `code`, `number`, `kind`, `retry`, `context` and `path` are those of every language. */
+/**
+ * A failure of the SDK: `code`, `number`, `kind`, `retry`, `context` and `path` are those of every
+ * language.
+ */
 export class CasehugClioError extends Error {
   constructor(json) {
     const { message, retry_after_ms: retryAfterMs, ...fields } = JSON.parse(json);
@@ -11,7 +14,9 @@ export class CasehugClioError extends Error {
     if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
   }
 
-  /** Also of another copy of this package: a process may hold it as an ES module and as CommonJS. */
+  /**
+   * Also of another copy of this package: a process may hold it as an ES module and as CommonJS.
+   */
   static [Symbol.hasInstance](value) {
     const name = typeof value === 'object' && value !== null ? value[BRAND] : undefined;
     return name !== undefined && (this.prototype[BRAND] === 'CasehugClioError' || this.prototype[BRAND] === name);
@@ -68,7 +73,10 @@ export function loadFailure(reason) {
   return failure(JSON.stringify({ ...LOAD_FAILED, context: { reason } }));
 }
 
-/** What a transport throws when there is no complete answer. `sent` is `'no'` only if no byte of the request was written. */
+/**
+ * What a transport throws when there is no complete answer. `sent` is `'no'` only if no byte of the
+ * request was written.
+ */
 export class HttpFailure extends Error {
   constructor(kind, sent) {
     super(kind);

@@ -1,4 +1,5 @@
-// A folder of intakes (docs/intake-format.md), as an intake source and as the documents of a transport.
+// A folder of intakes (docs/intake-format.md), as an intake source and as the documents of a
+// transport.
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
@@ -86,9 +87,11 @@ export class FolderIntake {
       const folder = await realpath(join(this.#root, matter));
       const real = await realpath(join(folder, path));
       if (!real.startsWith(folder + sep)) throw new IntakeError(missing);
-      // Before opening, as opening some devices does something; and after it, as the name may mean another file by now.
+      // Before opening, as opening some devices does something; and after it, as the name may mean
+      // another file by now.
       if (!(await stat(real)).isFile()) throw new IntakeError(broken);
-      // Should it have become a link it is not followed, and should it have become a pipe nobody waits for a writer.
+      // Should it have become a link it is not followed, and should it have become a pipe nobody
+      // waits for a writer.
       file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       if (!(await file.stat()).isFile()) throw new IntakeError(broken);
       return file;

@@ -6,11 +6,15 @@ export * from './operations.mjs';
 export interface Config {
   clientId: string;
   clientSecret: string;
-  /** The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http` for loopback addresses only. */
+  /**
+   * The region of Clio, `us`, `eu`, `ca` or `au`; or for tests and proxies a host root, `http` for
+   * loopback addresses only.
+   */
   clioUrl: string;
   /**
-   * The root key, unless the port `keys` is given. `earlier`: keys by their ids under which something
-   * may still be sealed. `id` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`; `key` 32 bytes as 64 hexadecimal digits or as base64.
+   * The root key, unless the port `keys` is given. `earlier`: keys by their ids under which
+   * something may still be sealed. `id` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`; `key` 32 bytes
+   * as 64 hexadecimal digits or as base64.
    */
   sealingKey?: { id: string; key: string; earlier?: Record<string, string> };
   /** How long Clio may still execute a request that was given up on. Default: 120. */
@@ -79,20 +83,26 @@ export interface StoredRecord {
 }
 
 export type Scan =
-  /** `from <= id < until`, ordered by the UTF-8 bytes of the id (not as JavaScript compares strings). */
+  /**
+   * `from <= id < until`, ordered by the UTF-8 bytes of the id (not as JavaScript compares
+   * strings).
+   */
   | { kind: 'ids'; firm: string; collection: string; from: string; until: string | null; descending: boolean; limit: number }
   /** `dueAt <= now` on the store's clock, earliest first; `firm` null: of all firms. */
   | { kind: 'due'; firm: string | null; collection: string; limit: number };
 
-/** `expect`: the version that must be there, null: no record. A key occurs at most once in a commit. */
+/**
+ * `expect`: the version that must be there, null: no record. A key occurs at most once in a commit.
+ */
 export type Write =
   | (Key & { kind: 'put'; expect: string | null; version: string; dueInMs: number | null; body: string })
   | (Key & { kind: 'delete'; expect: string })
   | (Key & { kind: 'check'; expect: string | null });
 
 /**
- * Persistence. `commit` does all writes or none; `done` means durable, and `at` is the store's clock, to which `dueInMs` was added. An exception, or
- * anything but the documented answers, means that it is unknown what happened: the SDK reads again.
+ * Persistence. `commit` does all writes or none; `done` means durable, and `at` is the store's
+ * clock, to which `dueInMs` was added. An exception, or anything but the documented answers, means
+ * that it is unknown what happened: the SDK reads again.
  */
 export interface Store {
   get(key: Key): Async<StoredRecord | null | undefined>;
@@ -113,13 +123,17 @@ export class MemoryStore implements Store {
 }
 
 /**
- * One SQLite file, durable at every commit, shared by any number of processes of one machine. It uses
+ * One SQLite file, durable at every commit, shared by any number of processes of one machine. It
+ * uses
  * `node:sqlite` (Node 22.13 and newer, Deno) or `bun:sqlite`; a host of Node 20 brings the class of
  * better-sqlite3. Nothing else in the process may open the file.
  */
 export class SqliteStore implements Store {
   private constructor();
-  /** Opens the file, and creates it (mode 0600) in a folder that exists. Rejects with `store_open_failed` and a `reason`, or with `store_log_missing`. */
+  /**
+   * Opens the file, and creates it (mode 0600) in a folder that exists. Rejects with
+   * `store_open_failed` and a `reason`, or with `store_log_missing`.
+   */
   static open(path: string, options?: { betterSqlite3?: new (path: string, options: object) => object }): Promise<SqliteStore>;
   get(key: Key): Promise<StoredRecord | undefined>;
   scan(scan: Scan): Promise<StoredRecord[]>;
@@ -138,12 +152,16 @@ export interface PostgresPool {
 }
 
 /**
- * PostgreSQL 13 or newer, for many processes on many machines. The pool is the host's, TLS and all, and is ended by it.
- * Of a pool of pg itself, a worker takes one more connection, on which it hears at once of what other processes make due.
+ * PostgreSQL 13 or newer, for many processes on many machines. The pool is the host's, TLS and all,
+ * and is ended by it. Of a pool of pg itself, a worker takes one more connection, on which it hears
+ * at once of what other processes make due.
  */
 export class PostgresStore implements Store {
   private constructor();
-  /** Makes the schema `casehug_clio`, or brings it up to date. Rejects with `store_open_failed` and a `reason`. */
+  /**
+   * Makes the schema `casehug_clio`, or brings it up to date. Rejects with `store_open_failed` and
+   * a `reason`.
+   */
   static open(pool: PostgresPool): Promise<PostgresStore>;
   get(key: Key): Promise<StoredRecord | undefined>;
   scan(scan: Scan): Promise<StoredRecord[]>;
@@ -158,15 +176,24 @@ export class StoreError extends Error {
   constructor(code: 'store_failed' | 'store_corrupt' | 'store_tampered' | 'store_log_missing');
 }
 
-/** Wraps and unwraps data keys: a KMS, which never hands out its root key. What it throws is `key_failed`; its text is dropped. */
+/**
+ * Wraps and unwraps data keys: a KMS, which never hands out its root key. What it throws is
+ * `key_failed`; its text is dropped.
+ */
 export interface KeyProvider {
-  /** Wraps 32 bytes, which are wiped afterwards. `context` MUST be bound: unwrapping under another one MUST fail. `keyId` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`. */
+  /**
+   * Wraps 32 bytes, which are wiped afterwards. `context` MUST be bound: unwrapping under another
+   * one MUST fail. `keyId` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`.
+   */
   wrap(key: Uint8Array, context: Uint8Array): Async<{ keyId: string; blob: Uint8Array }>;
   /** The 32 bytes, also of what an earlier root key wrapped. */
   unwrap(wrapped: { keyId: string; blob: Uint8Array }, context: Uint8Array): Async<Uint8Array>;
 }
 
-/** The key in an environment variable, for `sealingKey`. Default: `CASEHUG_CLIO_SEALING_KEY`. One that is missing is refused at opening. */
+/**
+ * The key in an environment variable, for `sealingKey`. Default: `CASEHUG_CLIO_SEALING_KEY`. One
+ * that is missing is refused at opening.
+ */
 export function environmentKey(id: string, variable?: string): { id: string; key: string };
 
 export interface DocumentName {
@@ -181,7 +208,10 @@ export interface HttpRequest {
   /** Holds signatures and client data: never log it. */
   url: string;
   headers: [string, string][];
-  /** Bytes; or bytes of a document, which the transport reads itself: exactly `len` from `offset`, and nothing after them if `last`. */
+  /**
+   * Bytes; or bytes of a document, which the transport reads itself: exactly `len` from `offset`,
+   * and nothing after them if `last`.
+   */
   body: Uint8Array | (DocumentName & { offset: number; len: number; last: boolean }) | null;
   /** For the whole exchange. */
   timeoutMs: number;
@@ -197,7 +227,10 @@ export interface HttpResponse {
   body: Uint8Array;
 }
 
-/** Sends one request, written at most once; throws `HttpFailure`. The whole contract: `core/src/ports/http.rs`. Settle when `signal` aborts. */
+/**
+ * Sends one request, written at most once; throws `HttpFailure`. The whole contract:
+ * `core/src/ports/http.rs`. Settle when `signal` aborts.
+ */
 export interface HttpTransport {
   send(request: HttpRequest, signal: AbortSignal): Async<HttpResponse>;
 }
@@ -205,7 +238,10 @@ export interface HttpTransport {
 export interface IntakeSource {
   /** The text of the intake (docs/intake-format.md); may throw `IntakeError`. */
   load(firm: string, matter: string): Async<string>;
-  /** The document as it is now, read afresh. `revision` changes whenever the bytes do and holds no client data. */
+  /**
+   * The document as it is now, read afresh. `revision` changes whenever the bytes do and holds no
+   * client data.
+   */
   stat(document: DocumentName): Async<{ len: number; revision: string; status: string; origin: string }>;
 }
 
@@ -301,7 +337,10 @@ export interface WebhookReply {
   headers: [name: string, value: string][];
 }
 
-/** An open SDK. Every method rejects with `CasehugClioError`, if not with `TypeError` for what a type forbids. */
+/**
+ * An open SDK. Every method rejects with `CasehugClioError`, if not with `TypeError` for what a
+ * type forbids.
+ */
 export class Sdk {
   private constructor();
 
@@ -317,7 +356,10 @@ export class Sdk {
   /** The operations that this user may ask for. */
   firm(actor: Actor): Firm;
 
-  /** The operations of the service that embeds the SDK. A user's request must not choose their arguments unchecked. */
+  /**
+   * The operations of the service that embeds the SDK. A user's request must not choose their
+   * arguments unchecked.
+   */
   readonly host: Host;
 
   /**
@@ -327,13 +369,14 @@ export class Sdk {
   call(actor: Actor | 'host', operation: string, args?: object, options?: CallOptions): Promise<unknown>;
 
   /**
-   * Takes in what Clio posted to the webhook URL. Answers after one durable commit; a worker applies
-   * it.
+   * Takes in what Clio posted to the webhook URL. Answers after one durable commit; a worker
+   * applies it.
    *
    * @param token - The last segment of the path.
    * @param headers - All of them: Node's `request.rawHeaders`, or `Headers`.
    * @param body - The bytes as they came, not parsed and written anew: they are signed.
-   * @param options - `signal`: what is given up on rejects with `cancelled`; answer with 503, and Clio delivers again.
+   * @param options - `signal`: what is given up on rejects with `cancelled`; answer with 503, and
+   * Clio delivers again.
    */
   handleWebhook(
     token: string,
@@ -342,7 +385,10 @@ export class Sdk {
     options?: CallOptions,
   ): Promise<WebhookReply>;
 
-  /** Starts a worker for the due jobs of all firms. Several share the work, here or in other processes. */
+  /**
+   * Starts a worker for the due jobs of all firms. Several share the work, here or in other
+   * processes.
+   */
   startWorker(config?: WorkerConfig): SyncWorker;
 
   /** Runs what is due now, one after the other; gives how many runs that were. */
@@ -354,10 +400,15 @@ export class Sdk {
    */
   events(options?: { firm?: CasehugId; limit?: number; signal?: AbortSignal }): AsyncGenerator<OutboxEvent & { ack(): Promise<unknown> }, void, void>;
 
-  /** Tells everything in progress to end after its step, with code `stopped`. There is no way back. */
+  /**
+   * Tells everything in progress to end after its step, with code `stopped`. There is no way back.
+   */
   stop(): void;
 
-  /** Refuses new calls at once, ends workers, waits for what is in progress, and gives the memory back. */
+  /**
+   * Refuses new calls at once, ends workers, waits for what is in progress, and gives the memory
+   * back.
+   */
   close(): Promise<void>;
 }
 

@@ -79,7 +79,10 @@ export class Sdk {
     return new Firm((operation, args, options) => this.#call(who, operation, args, options));
   }
 
-  /** Runs an operation by its name in every language: for a `'host'` or an actor, with the arguments as they are there. */
+  /**
+   * Runs an operation by its name in every language: for a `'host'` or an actor, with the arguments
+   * as they are there.
+   */
   async call(actor, operation, args = {}, options = {}) {
     const who = actor === 'host' ? null : (JSON.stringify(actor) ?? 'null');
     return this.#call(who, String(operation), args, options);
@@ -113,7 +116,9 @@ export class Sdk {
     return this.#run((inner) => inner.runDue(), options);
   }
 
-  /** The events of all firms or of one, as they come; each is given again until it is acknowledged. */
+  /**
+   * The events of all firms or of one, as they come; each is given again until it is acknowledged.
+   */
   async *events({ firm = null, limit = 100, signal } = {}) {
     const ended = () => signal?.aborted === true;
     while (!ended()) {
@@ -130,12 +135,17 @@ export class Sdk {
     }
   }
 
-  /** Tells everything in progress to end after its step, with code `stopped`. There is no way back. */
+  /**
+   * Tells everything in progress to end after its step, with code `stopped`. There is no way back.
+   */
   stop() {
     if (this.#inner !== undefined && !this.#engine.dead) this.#engine.call(() => this.#inner.stop());
   }
 
-  /** Refuses new calls at once, ends workers, waits for what is in progress, and gives the memory back. */
+  /**
+   * Refuses new calls at once, ends workers, waits for what is in progress, and gives the memory
+   * back.
+   */
   async close() {
     const inner = this.#inner;
     this.#inner = undefined;

@@ -1,9 +1,11 @@
 // The HTTP port on `node:http` and `node:https`.
 //
-// A connection per request, made here and handed to Node when it stands, TLS included: until then it is certain that nothing was written, and only
-// then is it decided whether the request may still be sent. No redirect, no proxy, no retry, no cookie, no decompression: `node:http` has none.
+// A connection per request, made here and handed to Node when it stands, TLS included: until then
+// it is certain that nothing was written, and only then is it decided whether the request may still
+// be sent. No redirect, no proxy, no retry, no cookie, no decompression: `node:http` has none.
 //
-// A document goes out of one buffer that is used again, counted here: `node:http` hangs on a body that is too short and lets one pass that is too long.
+// A document goes out of one buffer that is used again, counted here: `node:http` hangs on a body
+// that is too short and lets one pass that is too long.
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
@@ -23,7 +25,10 @@ export class NodeHttp {
   #documents;
   #ca;
 
-  /** `documents.open(document, offset)` gives a reader; `ca`: PEM certificates to trust besides Node's. */
+  /**
+   * `documents.open(document, offset)` gives a reader; `ca`: PEM certificates to trust besides
+   * Node's.
+   */
   constructor(documents, { ca } = {}) {
     this.#documents = documents;
     this.#ca = ca;
@@ -216,7 +221,10 @@ async function read(incoming, most) {
   return { status: incoming.statusCode, headers, body: Buffer.concat(chunks) };
 }
 
-/** Writes exactly `len` bytes. The last chunk is held back until the end of the document was checked, so that a longer one never arrives whole. */
+/**
+ * Writes exactly `len` bytes. The last chunk is held back until the end of the document was
+ * checked, so that a longer one never arrives whole.
+ */
 async function upload(outgoing, reader, { len, last }, progress, signal) {
   const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, len));
   let left = len;

@@ -1,5 +1,5 @@
-// The store on PostgreSQL, over a `Pool` of `pg` that the host made: for many processes, Rust's among
-// them. Tables, statements and the function that commits are the same files.
+// The store on PostgreSQL, over a `Pool` of `pg` that the host made: for many processes, Rust's
+// among them. Tables, statements and the function that commits are the same files.
 //
 // Every call is one statement without a name, and so one transaction, right behind any pooler. A
 // connection after an error is closed, and never met by somebody else's statement.
@@ -17,7 +17,9 @@ const ANSWER_MS = 30_000;
 const DUE_NOW_MS = 100;
 const LEAST_BETWEEN_MS = 200;
 const MOST_TRIES = 5;
-/** PostgreSQL's own text of every value: what the host set for its own queries changes nothing here. */
+/**
+ * PostgreSQL's own text of every value: what the host set for its own queries changes nothing here.
+ */
 const AS_TEXT = { getTypeParser: () => (text) => text };
 
 export class PostgresStore {
@@ -85,7 +87,10 @@ export class PostgresStore {
     return rows.map(({ firm, id, version, due_at: dueAt, body }) => ({ firm, id, version, dueAt: dueAt === null ? null : Number(dueAt), body }));
   }
 
-  /** A statement that was refused in passing is sent again; one that may have been done, if it only reads. */
+  /**
+   * A statement that was refused in passing is sent again; one that may have been done, if it only
+   * reads.
+   */
   async #run(name, values, reads) {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -98,7 +103,9 @@ export class PostgresStore {
     }
   }
 
-  /** Tells other processes: at most five times a second, and what comes in between with the next. */
+  /**
+   * Tells other processes: at most five times a second, and what comes in between with the next.
+   */
   #tell() {
     this.#toTell = true;
     this.#telling ??= this.#tellOn();
@@ -133,7 +140,9 @@ async function lent(pool, work) {
   }
 }
 
-/** One statement. It is given up when a connection or its answer is late: a pool may never give one. */
+/**
+ * One statement. It is given up when a connection or its answer is late: a pool may never give one.
+ */
 async function once(pool, text, values) {
   let timer;
   let isLate = false;
@@ -184,7 +193,10 @@ async function prepare(client) {
   if (!done) await migrate(client);
 }
 
-/** All missing migrations in one transaction. Others that begin at the same moment wait, and then find it done. */
+/**
+ * All missing migrations in one transaction. Others that begin at the same moment wait, and then
+ * find it done.
+ */
 async function migrate(client) {
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
   await client.query("SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '10min'");

@@ -1,5 +1,5 @@
-// The SQLite of the runtime behind one face: `node:sqlite` (Node 22.13 and newer, Deno), `bun:sqlite`,
-// or the class of better-sqlite3, which a host of Node 20 brings.
+// The SQLite of the runtime behind one face: `node:sqlite` (Node 22.13 and newer, Deno),
+// `bun:sqlite`, or the class of better-sqlite3, which a host of Node 20 brings.
 //
 // Whole numbers come as BigInt from all three: a `number` rounds what is larger, or throws.
 

@@ -2,8 +2,8 @@
 // machine, Rust's among them: the tables and statements are the same files.
 //
 // Everything runs on this thread, and nothing waits on it: whoever finds the file locked comes back
-// a little later. Commits that come in together share one transaction and one sync of the disk; each
-// still stands or conflicts by itself.
+// a little later. Commits that come in together share one transaction and one sync of the disk;
+// each still stands or conflicts by itself.
 import { setTimeout as after } from 'node:timers/promises';
 
 import { SQLITE as SQL } from './sql.mjs';
@@ -17,7 +17,9 @@ const MIGRATIONS = Object.keys(SQL).filter((name) => /^\d{4}_/.test(name)).sort(
 const PATIENCE_MS = 10_000;
 const MOST_TOGETHER = 64;
 
-/** As in the Rust adapter. `synchronous` is said although it is the default: one driver changes it. */
+/**
+ * As in the Rust adapter. `synchronous` is said although it is the default: one driver changes it.
+ */
 const SETTINGS = `
   PRAGMA synchronous = FULL;
   PRAGMA fullfsync = ON;
@@ -115,7 +117,9 @@ export class SqliteStore {
     this.#working = undefined;
   }
 
-  /** All of them in one transaction, without a pause in which anybody else could use the connection. */
+  /**
+   * All of them in one transaction, without a pause in which anybody else could use the connection.
+   */
   #transact(together) {
     this.#database.exec('BEGIN IMMEDIATE');
     try {
@@ -185,7 +189,10 @@ class Refused extends Error {
   }
 }
 
-/** The schema before WAL: so the main file is never without it, and one in WAL mode that has none was parted from its log. */
+/**
+ * The schema before WAL: so the main file is never without it, and one in WAL mode that has none
+ * was parted from its log.
+ */
 async function prepare(database) {
   const patiently = async (work) => {
     for (const end = performance.now() + PATIENCE_MS; ; await after(2 + Math.random() * 6)) {

@@ -1,4 +1,5 @@
-// The suites that every port of every language passes, on the store and the transport in JavaScript; and TLS, which they cannot see.
+// The suites that every port of every language passes, on the store and the transport in
+// JavaScript; and TLS, which they cannot see.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

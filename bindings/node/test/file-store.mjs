@@ -1,4 +1,5 @@
-// A store written in JavaScript: records in memory, every commit one line at the end of a file, durable before it counts.
+// A store written in JavaScript: records in memory, every commit one line at the end of a file,
+// durable before it counts.
 //
 // Its functions give plain values, as those of `node:sqlite` do; `promised` makes promises of them.
 import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';

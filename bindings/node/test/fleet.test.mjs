@@ -1,6 +1,8 @@
-// Workers in Rust and in Node on one PostgreSQL and one firm: one refresh, one run of a matter at a time, one budget, each record once.
+// Workers in Rust and in Node on one PostgreSQL and one firm: one refresh, one run of a matter at a
+// time, one budget, each record once.
 //
-// `CASEHUG_FLEET="WORKERS MATTERS"` says how many; half of the workers are of each language. The file is the Node worker, when it is started with `work`.
+// `CASEHUG_FLEET="WORKERS MATTERS"` says how many; half of the workers are of each language. The
+// file is the Node worker, when it is started with `work`.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// `kills.mjs TIMES sqlite FOLDER | postgres URL`: kills workers (SIGKILL) while they sync, and counts what is in Clio then.
+// `kills.mjs TIMES sqlite FOLDER | postgres URL`: kills workers (SIGKILL) while they sync, and
+// counts what is in Clio then.
 //
 // Not in the gate: some minutes. The same file is the worker, when it is started with `work`.
 import assert from 'node:assert/strict';
@@ -53,7 +54,8 @@ async function kills(times, kind, where) {
   intakesIn(folder, matters);
   const store = await storeOf(kind, where);
   const setup = await open(url, store, folder);
-  // A killed worker takes its share of a firm's calls with it, an eighth of a minute's: many firms, or most workers would wait.
+  // A killed worker takes its share of a firm's calls with it, an eighth of a minute's: many firms,
+  // or most workers would wait.
   const actors = Array.from({ length: FIRMS }, (_, firm) => ({ ...admin, firm: `firm_${firm}` }));
   for (const actor of actors) await connect(setup, actor);
   for (let number = 0; number < matters; number += 1) await setup.firm(actors[number % FIRMS]).matters.trigger({ matter: `mat_${number}`, trigger: 'approved' });

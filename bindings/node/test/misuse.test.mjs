@@ -1,4 +1,5 @@
-// What a host may do wrong, and what a panic does: a clear error each time, and a process that lives.
+// What a host may do wrong, and what a panic does: a clear error each time, and a process that
+// lives.
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';

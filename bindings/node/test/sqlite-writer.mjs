@@ -1,5 +1,5 @@
-// `sqlite-writer.mjs FILE COUNT NAME`: counts up one record that all processes share, so many times,
-// and after each time notes that in a record of its own. Prints how often others were first.
+// `sqlite-writer.mjs FILE COUNT NAME`: counts up one record that all processes share, so many
+// times, and after each time notes that in a record of its own. Prints how often others were first.
 //
 // `BETTER_SQLITE3`: the folder of that package, to be used instead of the runtime's own SQLite.
 import { createRequire } from 'node:module';

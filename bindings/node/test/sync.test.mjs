@@ -10,8 +10,9 @@ import { admin, clio, connect, engine, folder, holds, open, root, sdk } from './
 const examples = join(root, 'examples/intake');
 
 /**
- * What this process can reach, in bytes. How much it holds beside that depends on when the collector
- * ran and what the compiler of WebAssembly keeps, and so on the machine: `cargo xtask bench node`.
+ * What this process can reach, in bytes. How much it holds beside that depends on when the
+ * collector ran and what the compiler of WebAssembly keeps, and so on the machine: `cargo xtask
+ * bench node`.
  */
 function live() {
   globalThis.gc();

@@ -113,8 +113,8 @@ impl DueTask {
 enum Due {
     /// This SDK's: so it could be claimed, or not.
     Here(Acquired),
-    /// Of a firm that is another SDK's, or whose keys do not open here, or the store fails on it: it
-    /// is left alone.
+    /// Of a firm that is another SDK's, or whose keys do not open here, or the store fails on it:
+    /// it is left alone.
     Elsewhere,
     /// Unreadable, and quarantined; or written all the time.
     Aside,

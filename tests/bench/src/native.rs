@@ -26,8 +26,8 @@ pub(crate) const FIRM: &str = "firm_1";
 /// What the bare function reaches.
 static BARE: OnceLock<(Runtime, Sdk, Actor)> = OnceLock::new();
 
-/// A C function around `Sdk::call`, with no more than text in and out: no table of handles, no guard
-/// against panics, and of a user nothing but whether there is one.
+/// A C function around `Sdk::call`, with no more than text in and out: no table of handles, no
+/// guard against panics, and of a user nothing but whether there is one.
 extern "C" fn bare(of_user: bool, operation: *const c_char, arguments: *const c_char) -> *mut c_char {
     let (runtime, sdk, actor) = BARE.get().unwrap();
     // SAFETY: texts that the caller holds.

@@ -11,6 +11,7 @@ use clio_sim::Config;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
+use crate::processor;
 use crate::setup::{Bench, admin, connect, matter, put_matter, sdk_at};
 
 const DOCUMENTS: usize = 1;
@@ -154,19 +155,11 @@ pub(crate) async fn natively(told: &[String]) {
         stream::iter(&ids[matters..]).for_each_concurrent(at_once, sync).await;
         let (began, before) = (Instant::now(), processor());
         stream::iter(&ids[..matters]).for_each_concurrent(at_once, sync).await;
-        (began.elapsed().as_secs_f64(), processor() - before)
+        (began.elapsed().as_secs_f64(), (processor() - before).as_secs_f64())
     });
     let (seconds, processor) = ran.await.unwrap();
     let matters = matters as f64;
     println!("{}", json!({ "per_second": matters / seconds, "processor_ms": processor * 1000.0 / matters }));
-}
-
-/// The seconds of processor time that this process has had, where Linux tells.
-fn processor() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-    (ticks(11) + ticks(12)) / 100.0
 }
 
 async fn large(package: &Path, runtimes: &[Runtime]) {

@@ -14,8 +14,8 @@ use clio_sim::Config;
 use futures_util::{StreamExt as _, stream};
 use postgres_server::Server;
 
-use crate::percentile;
 use crate::setup::{Bench, admin, connect, connect_as, matter};
+use crate::{percentile, processor};
 
 const MATTERS: usize = 50;
 const TRIGGERS: usize = 300;
@@ -145,15 +145,14 @@ fn peer(server: &Server, waiting: usize) -> String {
     std::fs::write(&script, include_str!("graphile.mjs")).unwrap();
     let run = |program: &str, args: &[&str]| {
         let output = Command::new(program).args(args).current_dir(folder.path()).output();
-        output.ok().filter(|output| output.status.success())
+        let output = output.map_err(|error| format!("{program}: {error}"))?;
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(said(&output.stdout)) } else { Err(said(&output.stderr)) }
     };
     let seconds = COUNTED.as_secs().to_string();
     let told = run("npm", &["install", "--no-audit", "--no-fund", PEER])
         .and_then(|_| run("node", &["graphile.mjs", &server.database(), &waiting.to_string(), &seconds]));
-    told.map_or_else(
-        || String::from("not measured: no Node or npm here"),
-        |told| String::from_utf8_lossy(&told.stdout).trim().to_owned(),
-    )
+    told.unwrap_or_else(|reason| format!("not measured: {reason}"))
 }
 
 fn firm(n: usize) -> Actor {
@@ -180,13 +179,4 @@ async fn idle(server: &Server) {
         IDLE.as_secs()
     );
     bench.sim.stop();
-}
-
-/// The processor time of this process.
-fn processor() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let after = stat.rsplit_once(')').unwrap().1;
-    let ticks: u64 = after.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-    // Linux counts in hundredths of a second.
-    Duration::from_millis(ticks * 10)
 }

@@ -41,8 +41,8 @@ fn what_is_approved_passes_a_backfill() {
             backlog.waited.as_secs_f64(),
             backlog.took.as_secs()
         );
-        // Its poll, and with three documents some fourteen calls of up to half a second; before them
-        // at worst the last ten seconds of a window, in which nothing is kept for anyone.
+        // Its poll, and with three documents some fourteen calls of up to half a second; before
+        // them at worst the last ten seconds of a window, in which nothing is kept for anyone.
         assert!(backlog.waited < Duration::from_secs(18), "{:?}", backlog.waited);
     }
 }

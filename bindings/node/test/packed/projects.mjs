@@ -20,7 +20,9 @@ export function run(program, args, options = {}) {
   }
 }
 
-/** A project with these files and the tarball, without the network: the package depends on nothing. */
+/**
+ * A project with these files and the tarball, without the network: the package depends on nothing.
+ */
 export function project(t, files, more = {}) {
   return made(t, files, more, 'npm', ['install', '--offline', '--no-audit', '--no-fund', '--no-save', tarball]);
 }

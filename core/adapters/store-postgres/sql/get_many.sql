@@ -1,4 +1,5 @@
--- Keys are given as columns. `place` is the number of a key among them, from 1; a key of no record has no row.
+-- Keys are given as columns. `place` is the number of a key among them, from 1; a key of no record
+-- has no row.
 SELECT given.place, r.firm, r.id, r.version, r.due_at, r.body
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS given(firm, collection, id, place)
 JOIN casehug_clio.records AS r

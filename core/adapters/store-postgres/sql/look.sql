@@ -1,4 +1,5 @@
--- What a program must know before it uses the database. Reads the catalogue only: nothing of it may be missing.
+-- What a program must know before it uses the database. Reads the catalogue only: nothing of it may
+-- be missing.
 SELECT current_setting('server_version_num')::integer AS server,
        getdatabaseencoding() AS encoding,
        current_setting('transaction_read_only') = 'on' AS read_only,

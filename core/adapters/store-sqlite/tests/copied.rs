@@ -65,7 +65,7 @@ async fn closing_moves_the_log_into_the_main_file_although_another_process_has_i
     python.args(["-c", hold]).arg(&path);
     python.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let Ok(mut other) = python.spawn() else {
-        eprintln!("SKIPPED: python3 is not there, so no other process has the database open");
+        crate::common::skipped("python3 is not there, so no other process has the database open");
         return;
     };
     let mut line = String::new();
@@ -88,7 +88,7 @@ async fn a_database_whose_schema_is_in_the_log_only_is_a_database() {
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/0001_records.sql");
     let mut python = std::process::Command::new("python3");
     let Ok(status) = python.args(["-c", killed]).arg(&path).arg(schema).status() else {
-        eprintln!("SKIPPED: python3 is not there");
+        crate::common::skipped("python3 is not there");
         return;
     };
     assert!(status.success());

@@ -100,7 +100,7 @@ async fn other_processes_may_open_read_write_and_close_at_any_time() {
 async fn a_second_copy_of_sqlite_in_this_process_is_noticed_before_anything_is_lost() {
     let (_folder, path, store) = store_with(&["a", "b"]).await;
     if !second_copy::reads_and_closes(&path) {
-        eprintln!("SKIPPED: no shared library of SQLite on this machine");
+        crate::common::skipped("no shared library of SQLite on this machine");
         return;
     }
     assert!(!beside(&path, "-wal").exists(), "the second copy no longer deletes the log: is the hazard gone?");

@@ -1,6 +1,6 @@
-//! `postgres-for-tests [--pooler]`: starts a server, prints the URL of a fresh database, and ends with
-//! its standard input; with a pooler, also the URL of the database through PgBouncer. For tests in
-//! other languages.
+//! `postgres-for-tests [--pooler]`: starts a server, prints the URL of a fresh database, and ends
+//! with its standard input; with a pooler, also the URL of the database through PgBouncer. For
+//! tests in other languages.
 #![allow(clippy::print_stdout, reason = "a command's face")]
 
 use std::io::Read as _;
