@@ -1,4 +1,5 @@
-/* What C adds to the header: functions that Go's callbacks are put into, and texts whose parts cgo passes apart. */
+/* What C adds to the header: functions that Go's callbacks are put into, and texts whose parts cgo
+ * passes apart. */
 #ifndef CASEHUG_CLIO_GO_BRIDGE_H
 #define CASEHUG_CLIO_GO_BRIDGE_H
 #include "casehug_clio.h"

@@ -14,9 +14,10 @@ type Checked struct {
 	Wrong string `json:"wrong"`
 }
 
-// CheckStore checks a store of yours against everything that the SDK relies on, in a test of yours; one subtest for each Checked
-// names what is wrong. The store is empty, and nobody else's; second is another handle of the same records (another pool), or
-// nil. It takes seconds and leaves records behind. What only a power cut shows is not checked.
+// CheckStore checks a store of yours against everything that the SDK relies on, in a test of yours;
+// one subtest for each Checked names what is wrong. The store is empty, and nobody else's; second
+// is another handle of the same records (another pool), or nil. It takes seconds and leaves records
+// behind. What only a power cut shows is not checked.
 func CheckStore(store, second Store) ([]Checked, error) {
 	if store == nil {
 		return nil, misuse("store", "missing")

@@ -18,14 +18,16 @@ var ErrNotFound = errors.New("clio: not found")
 
 // Store is a database of yours. It is used by several goroutines at once.
 //
-// An error means that it is unknown what happened, and the SDK reads again. A panic is the same. Package sqlstore has one for
-// database/sql; CheckStore finds what is wrong with yours.
+// An error means that it is unknown what happened, and the SDK reads again. A panic is the same.
+// Package sqlstore has one for database/sql; CheckStore finds what is wrong with yours.
 type Store interface {
-	// Get is the record of this key; nil if there is none. It MUST see every earlier successful commit of any process.
+	// Get is the record of this key; nil if there is none. It MUST see every earlier successful
+	// commit of any process.
 	Get(ctx context.Context, key Key) (*Record, error)
 	// Scan gives the records that the scan asks for, in its order.
 	Scan(ctx context.Context, scan Scan) ([]Record, error)
-	// Commit does all writes or none. Success MUST mean durable. now is the store's clock at the commit; there may be no writes.
+	// Commit does all writes or none. Success MUST mean durable. now is the store's clock at the
+	// commit; there may be no writes.
 	Commit(ctx context.Context, writes []Write) (now time.Time, ok bool, err error)
 }
 
@@ -42,8 +44,8 @@ type Record struct {
 
 // Scan says which records are wanted, Limit at most.
 type Scan struct {
-	// Due: those that are due on the store's clock, earliest first, of one firm, or of all if Firm is empty. Else those of one
-	// firm with From <= id < Until, by id.
+	// Due: those that are due on the store's clock, earliest first, of one firm, or of all if Firm
+	// is empty. Else those of one firm with From <= id < Until, by id.
 	Due              bool
 	Firm, Collection string
 	From             string
@@ -70,22 +72,24 @@ const (
 type Write struct {
 	Kind WriteKind
 	Key
-	// Expect is the version that must be there; nil: no record may be there. If it does not hold, nothing is written and the
-	// commit is not ok.
+	// Expect is the version that must be there; nil: no record may be there. If it does not hold,
+	// nothing is written and the commit is not ok.
 	Expect *string
 	// Version and Body are what Put writes, due DueIn after the store's clock; nil: never.
 	Version, Body string
 	DueIn         *time.Duration
 }
 
-// Tokens is a vault of yours for the sealed tokens of connections, which never sees one in plain. It is used by several
-// goroutines at once.
+// Tokens is a vault of yours for the sealed tokens of connections, which never sees one in plain.
+// It is used by several goroutines at once.
 //
 // An error means that it is unknown what happened, and the SDK loads again. A panic is the same.
 type Tokens interface {
-	// Load is the envelope of this connection; nil if there is none. It MUST see every earlier successful swap of any process.
+	// Load is the envelope of this connection; nil if there is none. It MUST see every earlier
+	// successful swap of any process.
 	Load(ctx context.Context, firm, connection string) (*SealedTokens, error)
-	// CompareAndSwap replaces the envelope if its version is still expected; nil: there is none yet. Success MUST mean durable.
+	// CompareAndSwap replaces the envelope if its version is still expected; nil: there is none
+	// yet. Success MUST mean durable.
 	CompareAndSwap(ctx context.Context, firm, connection string, expected *string, sealed SealedTokens) (ok bool, err error)
 	// Delete removes the envelope, whatever its version. Deleting what is not there succeeds.
 	Delete(ctx context.Context, firm, connection string) error
@@ -108,15 +112,16 @@ type Intakes interface {
 	Load(ctx context.Context, firm, matter string) ([]byte, error)
 	// Stat is what the document is now. It MUST look afresh.
 	Stat(ctx context.Context, document Document) (DocumentStat, error)
-	// Open opens the document's bytes from offset on. They are read piece by piece, and never held whole.
+	// Open opens the document's bytes from offset on. They are read piece by piece, and never held
+	// whole.
 	Open(ctx context.Context, document Document, offset int64) (io.ReadCloser, error)
 }
 
 // Document names one.
 type Document struct{ Firm, Matter, Document, Upload string }
 
-// DocumentStat is what a document is: Revision changes whenever its bytes do and holds no client data; Status and Origin are
-// named as in an intake.
+// DocumentStat is what a document is: Revision changes whenever its bytes do and holds no client
+// data; Status and Origin are named as in an intake.
 type DocumentStat struct {
 	Length                   uint64
 	Revision, Status, Origin string

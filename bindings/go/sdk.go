@@ -29,7 +29,8 @@ type Config struct {
 	Store Store
 	// Tokens is a vault of yours for the sealed tokens; nil: they are in the database.
 	Tokens Tokens
-	// SealingKey is the root key, 32 bytes as hexadecimal digits or base64, and SealingKeyID its name. Or give Keys.
+	// SealingKey is the root key, 32 bytes as hexadecimal digits or base64, and SealingKeyID its
+	// name. Or give Keys.
 	SealingKey, SealingKeyID string
 	// Keys wraps and unwraps, as a KMS does.
 	Keys Keys
@@ -38,8 +39,8 @@ type Config struct {
 	// Intakes are yours.
 	Intakes Intakes
 
-	// LateExecutionWindow is how long Clio may still execute a request that was given up on: 2 minutes, unless set.
-	// Whole seconds, as the other times here.
+	// LateExecutionWindow is how long Clio may still execute a request that was given up on: 2
+	// minutes, unless set. Whole seconds, as the other times here.
 	LateExecutionWindow time.Duration
 	// IndexDelay is how long Clio's lists may not show what was created: 1 minute, unless set.
 	IndexDelay time.Duration
@@ -47,7 +48,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// WebhookURL is where Clio delivers; empty: the status of matters is polled.
 	WebhookURL string
-	// Proxy is http://[USER:PASSWORD@]HOST:PORT, and RootCertificates are PEM, trusted beside Mozilla's.
+	// Proxy is http://[USER:PASSWORD@]HOST:PORT, and RootCertificates are PEM, trusted beside
+	// Mozilla's.
 	Proxy, RootCertificates string
 	// Log is told what happens, without client data. Nil: nobody.
 	Log *slog.Logger
@@ -116,7 +118,7 @@ type caller struct {
 	actor *Actor
 }
 
-// Open opens the SDK. It makes no call to Clio.
+// Open opens the SDK and its database. It makes no call to Clio.
 func Open(config Config) (*SDK, error) {
 	var c C.casehug_clio_config
 	c.size = C.size_t(unsafe.Sizeof(c))
@@ -188,7 +190,8 @@ func Open(config Config) (*SDK, error) {
 	return sdk, nil
 }
 
-// Close waits for the calls in progress, stops the worker and closes the SDK. After it nothing of yours is called any more.
+// Close waits for the calls in progress, stops the worker and closes the SDK. After it nothing of
+// yours is called any more. A call whose context you end is soon over.
 func (s *SDK) Close() error {
 	var failure *C.char
 	if status := C.casehug_clio_close(s.handle, &failure); status != C.CASEHUG_CLIO_OK {
@@ -214,8 +217,8 @@ func (s *SDK) Host() Host { return Host{caller{sdk: s}} }
 // Version is the library's.
 func Version() string { return C.GoString(C.casehug_clio_version()) }
 
-// Call runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for gateways. A nil actor is
-// the service itself.
+// Call runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for
+// gateways. A nil actor is the service itself.
 func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, arguments json.RawMessage) (json.RawMessage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, cancelled(ctx)
@@ -280,8 +283,9 @@ type Reply struct {
 	Headers http.Header
 }
 
-// HandleWebhook takes in what Clio posted below the webhook URL: the last segment of the path, all headers, and the raw body,
-// as they came. It answers after one durable commit; a worker applies it. The reply may hold a secret: never log it.
+// HandleWebhook takes in what Clio posted below the webhook URL: the last segment of the path, all
+// headers, and the raw body, as they came. It answers after one durable commit; a worker applies
+// it. The reply may hold a secret: never log it.
 func (s *SDK) HandleWebhook(token string, headers http.Header, body []byte) (Reply, error) {
 	var all []byte
 	var lengths []C.size_t
@@ -316,7 +320,8 @@ func (s *SDK) HandleWebhook(token string, headers http.Header, body []byte) (Rep
 	return reply, nil
 }
 
-// StartWorker starts a worker on threads of the SDK: it runs what is due for all firms. An SDK has one at most.
+// StartWorker starts a worker on threads of the SDK: it runs what is due for all firms. An SDK has
+// one at most.
 func (s *SDK) StartWorker() error {
 	var failure *C.char
 	if C.casehug_clio_worker_start(s.handle, &failure) != C.CASEHUG_CLIO_OK {
@@ -325,7 +330,8 @@ func (s *SDK) StartWorker() error {
 	return nil
 }
 
-// StopWorker stops it and waits for its steps in progress. What is not done is due for other workers at once.
+// StopWorker stops it and waits for its steps in progress. What is not done is due for other
+// workers at once.
 func (s *SDK) StopWorker() error {
 	var failure *C.char
 	if C.casehug_clio_worker_stop(s.handle, &failure) != C.CASEHUG_CLIO_OK {

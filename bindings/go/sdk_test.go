@@ -141,6 +141,38 @@ func TestEverythingOfTheHostIsUsed(t *testing.T) {
 	}
 }
 
+func TestAFileOfShardsIsADatabase(t *testing.T) {
+	folder := t.TempDir()
+	shards := filepath.Join(folder, "shards.json")
+	file := func(name string) string { return filepath.Join(folder, name) }
+	text := fmt.Sprintf(`{"databases":{"a":%q,"b":%q},"firms":{"firm_1":"b"},"others":"a"}`, file("a.db"), file("b.db"))
+	if err := os.WriteFile(shards, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := config(t, "http://127.0.0.1:9")
+	config.Database = "shards:" + shards
+	sdk, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sdk.Close()
+	if _, err := sdk.Firm(admin).Connection().Begin(context.Background(), "http://127.0.0.1:9/callback"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.db", "b.db"} {
+		if _, err := os.Stat(file(name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Remove(shards); err != nil {
+		t.Fatal(err)
+	}
+	var failed *Error
+	if _, err := Open(config); !errors.As(err, &failed) || failed.Code != CodeSettingInvalid || failed.Path != "store" {
+		t.Fatal(err)
+	}
+}
+
 func TestErrorsAreFoundByTheirFields(t *testing.T) {
 	sdk := connected(t, config(t, simulate(t)))
 	for _, one := range []struct {

@@ -1,7 +1,7 @@
 /* usage: check_store FILE
  *
- * Checks the store of this folder, on a file that is not there yet, against everything that the SDK relies on. Run it with your
- * tests, and have your own store opened here. */
+ * Checks the store of this folder, on a file that is not there yet, against everything that the SDK
+ * relies on. Run it with your tests, and have your own store opened here. */
 #include "store_in_c.h"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* A store for the CaseHug-Clio SDK on SQLite, to be copied: put your own database where SQLite is.
  *
- * What it promises (casehug_clio.h says more): a commit does all of its writes or none, and what is said to be done survives a
- * power cut; every read sees every earlier commit of any process; ids are ordered by their bytes; one clock for all processes.
- * `check_store.c` finds what is wrong with it. What a function does not know for sure it calls unknown, and the SDK reads again. */
+ * What it promises (casehug_clio.h says more): a commit does all of its writes or none, and what is
+ * said to be done survives a power cut; every read sees every earlier commit of any process; ids
+ * are ordered by their bytes; one clock for all processes. `check_store.c` finds what is wrong with
+ * it. What a function does not know for sure it calls unknown, and the SDK reads again. */
 #define _POSIX_C_SOURCE 200809L
 #include "store_in_c.h"
 
@@ -16,7 +17,8 @@ enum { PUT = 1, REMOVE = 2 }; /* 3 is a check, which writes nothing */
 
 typedef casehug_clio_str str;
 
-/* ?1 firm, ?2 collection, ?3 id, ?4 the expected version, ?5 version, ?6 due, ?7 body; scans: ?3 from, ?4 until, ?8 limit. */
+/* ?1 firm, ?2 collection, ?3 id, ?4 the expected version, ?5 version, ?6 due, ?7 body; scans: ?3
+ * from, ?4 until, ?8 limit. */
 enum { GET, UP, DOWN, DUE, INSERT, REPLACE, DELETE, EXPECTED, STATEMENTS };
 #define FOUND "SELECT firm, id, version, due, body FROM clio_records WHERE "
 #define RANGE FOUND "firm = ?1 AND collection = ?2 AND id >= ?3 AND (?4 IS NULL OR id < ?4) ORDER BY id "
@@ -60,7 +62,8 @@ static sqlite3_stmt *ready(struct store *store, int which, str firm, str collect
 
 static str column(sqlite3_stmt *statement, int index) {
     str text;
-    text.data = (const char *)sqlite3_column_text(statement, index); /* first: it may change the length */
+    /* First: it may change the length. */
+    text.data = (const char *)sqlite3_column_text(statement, index);
     text.len = (size_t)sqlite3_column_bytes(statement, index);
     return text;
 }

@@ -200,6 +200,20 @@ async fn the_readmes_quickstart_connects_and_syncs_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_shards_is_a_database() {
+    let temp = tempfile::tempdir().unwrap();
+    let program = compile("quickstart", &["quickstart.c"], &[], temp.path());
+    let sim = ClioSim::start(Config { auto_consent: true, ..Config::default() }).await.unwrap();
+    let [a, b, file] = ["a.db", "b.db", "shards.json"].map(|name| temp.path().join(name));
+    let shards = json!({"databases": {"a": a, "b": b}, "firms": {"firm_1": "b"}, "others": "a"});
+    std::fs::write(&file, shards.to_string()).unwrap();
+    let (url, line) = (sim.url().to_owned(), PathBuf::from(format!("shards:{}", file.display())));
+    let report = tokio::task::spawn_blocking(move || quickstart(&program, &url, &line)).await.unwrap();
+    assert!(report.contains("\"status\":\"succeeded\""), "{report}");
+    assert!(a.exists() && b.exists(), "both are opened");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn golden_scenarios_end_in_c_as_they_say() {
     let temp = tempfile::tempdir().unwrap();
     let agent = compile("golden_agent", &["golden_agent.c"], &[], temp.path());

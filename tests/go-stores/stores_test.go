@@ -1,4 +1,5 @@
-// Package stores runs the store of database/sql through the conformance suite, on a driver that the module itself must not need.
+// Package stores runs the store of database/sql through the conformance suite, on a driver that the
+// module itself must not need.
 package stores
 
 import (

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::{Outcome, root, run, target};
+use crate::{Outcome, done, root, run, target};
 
 /// Where cargo puts what the profile `bench` builds.
 const BUILT: &str = "release";
@@ -23,9 +23,4 @@ pub(crate) fn bindings() -> Outcome {
     crate::go::assemble(&built.join("libcasehug_clio_ffi.a"), &module)?;
     done(Command::new("go").args(["build", "-o"]).arg(&go).arg("./internal/bench").current_dir(&module))?;
     done(Command::new(built.join("bench")).args(["bindings", "--programs"]).arg(c).arg(go))
-}
-
-fn done(command: &mut Command) -> Outcome {
-    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::clio::Clio;
-use crate::{Outcome, command, demo, root, target};
+use crate::{Outcome, command, demo, done, root, target};
 
 const SCRIPT: &str = "tests/clients/clio_manage_api_client.py";
 const PINNED: &str = "tests/clients/requirements.txt";
@@ -27,9 +27,7 @@ pub(crate) fn clients() -> Outcome {
     let tokens = clio.post("/__sim/tokens", &json!({}))?;
     let token = tokens["access_token"].as_str().unwrap_or_default();
     let mut client = command(&python.to_string_lossy(), &[SCRIPT]);
-    let status = client.env("CLIO_URL", clio.url()).env("CLIO_TOKEN", token).status();
-    let status = status.map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err(format!("{SCRIPT}: {status}")) }
+    done(client.env("CLIO_URL", clio.url()).env("CLIO_TOKEN", token))
 }
 
 /// A Python with the pinned packages, below `target`.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::hide::hide;
-use crate::{Outcome, root, target};
+use crate::{Outcome, done, root, said, target};
 
 const MODULE: &str = "github.com/casehug/clio-sync/bindings/go";
 const LIBRARY: &str = "libcasehug_clio_linux_amd64.a";
@@ -48,14 +48,14 @@ pub(crate) fn check() -> Outcome {
     crate::test::build()?;
     let (built, module) = (target().join("debug"), target().join("gate/go"));
     assemble(&built.join("libcasehug_clio_ffi.a"), &module)?;
-    let told = go(&module, &["run", "cmd/gofmt", "-l", "."]).output().map_err(|error| error.to_string())?;
-    if !told.stdout.is_empty() {
-        return Err(format!("gofmt: {}", String::from_utf8_lossy(&told.stdout)));
+    let told = said(&mut go(&module, &["run", "cmd/gofmt", "-l", "."]))?;
+    if !told.is_empty() {
+        return Err(format!("gofmt: {told}"));
     }
-    run(&mut go(&module, &["vet", "./..."]))?;
+    done(&mut go(&module, &["vet", "./..."]))?;
     let mut tests = go(&module, &["test", "-race", "-parallel", "16", "./..."]);
     tests.env("CLIO_SIM", built.join("clio-sim")).env("GOLDEN", built.join("golden"));
-    run(tests.env("INTAKES", root().join("examples/intake")))?;
+    done(tests.env("INTAKES", root().join("examples/intake")))?;
     stores(&module)?;
     consumer(&module)
 }
@@ -68,7 +68,7 @@ fn stores(module: &Path) -> Outcome {
     let uses = format!("go 1.24.0\n\nuse (\n\t{:?}\n\t{:?}\n)\n", folder.display(), module.display());
     std::fs::write(&work, uses).map_err(|error| error.to_string())?;
     for arguments in [&["vet", "./..."][..], &["test", "./..."]] {
-        run(go(&folder, arguments).env("GOWORK", &work))?;
+        done(go(&folder, arguments).env("GOWORK", &work))?;
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ fn consumer(module: &Path) -> Outcome {
                made.write(path, prefix + os.path.relpath(path, root))\n";
     let prefix = format!("{MODULE}@v0.1.0/");
     let out = versions.join("v0.1.0.zip");
-    run(Command::new("python3").args(["-c", zip]).arg(module).arg(out).arg(prefix))?;
+    done(Command::new("python3").args(["-c", zip]).arg(module).arg(out).arg(prefix))?;
     write(program.join("go.mod"), &format!("module consumer\n\ngo 1.{LEAST_MINOR}\n\nrequire {MODULE} v0.1.0\n"))?;
     write(
         program.join("main.go"),
@@ -107,12 +107,11 @@ fn consumer(module: &Path) -> Outcome {
         command.env("GOFLAGS", "-modcacherw").env("GOMODCACHE", folder.join("cache"));
         command
     };
-    run(&mut offline(&["mod", "tidy"]))?;
-    run(&mut offline(&["mod", "vendor"]))?;
-    let ran = offline(&["run", "-mod=vendor", "."]).output().map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&ran.stdout);
-    if said.trim() != env!("CARGO_PKG_VERSION") {
-        return Err(format!("the consumer says {said:?}: {}", String::from_utf8_lossy(&ran.stderr)));
+    done(&mut offline(&["mod", "tidy"]))?;
+    done(&mut offline(&["mod", "vendor"]))?;
+    let told = said(&mut offline(&["run", "-mod=vendor", "."]))?;
+    if told.trim() != env!("CARGO_PKG_VERSION") {
+        return Err(format!("the consumer says {told:?}"));
     }
     println!("a consumer with a vendored copy runs");
     Ok(())
@@ -129,10 +128,4 @@ fn go(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("go");
     command.args(arguments).current_dir(folder);
     command
-}
-
-fn run(command: &mut Command) -> Outcome {
-    println!("$ {command:?}");
-    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::{Outcome, root, target};
+use crate::{Outcome, done, root, target};
 
 /// MiB of the document, and how many more than a small one it may take.
 const SIZE: &str = "1024";
@@ -63,9 +63,4 @@ fn simulate() -> Result<(Child, String), String> {
     BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
     let started: serde_json::Value = serde_json::from_str(&line).map_err(|error| error.to_string())?;
     Ok((sim, started["url"].as_str().unwrap_or_default().to_owned()))
-}
-
-fn done(command: &mut Command) -> Outcome {
-    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }

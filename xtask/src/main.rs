@@ -97,10 +97,7 @@ fn kills(times: &str, only: Option<&str>) -> Outcome {
         .filter(|(name, _)| only.is_none_or(|only| only == *name))
     {
         let test = ["test", "--package", "casehug-clio-examples", "--test", "acceptance", test, "--", "--nocapture"];
-        let status = command("cargo", &test).env("CASEHUG_KILLS", times).status().map_err(|error| error.to_string())?;
-        if !status.success() {
-            return Err(format!("kills: {status}"));
-        }
+        done(command("cargo", &test).env("CASEHUG_KILLS", times))?;
         found = true;
     }
     if found { Ok(()) } else { Err(String::from("no such database")) }
@@ -111,8 +108,8 @@ fn kills(times: &str, only: Option<&str>) -> Outcome {
 fn fleet(size: &[String]) -> Outcome {
     let size = if size.is_empty() { String::from("8 300") } else { size.join(" ") };
     let test = ["test", "--package", "casehug-clio-examples", "--test", "acceptance", "many::", "--", "--nocapture"];
-    let status = command("cargo", &test).env("CASEHUG_FLEET", &size).status().map_err(|error| error.to_string())?;
-    if status.success() { node::fleet(&size) } else { Err(format!("fleet: {status}")) }
+    done(command("cargo", &test).env("CASEHUG_FLEET", &size))?;
+    node::fleet(&size)
 }
 
 /// The root of the workspace.
@@ -132,9 +129,31 @@ pub(crate) fn command(program: &str, args: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command in the workspace's root to its end.
 pub(crate) fn run(program: &str, args: &[&str]) -> Outcome {
-    println!("$ {program} {}", args.join(" "));
-    let status = command(program, args).status().map_err(|error| format!("{program}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{program} {}: {status}", args.join(" "))) }
+    done(&mut command(program, args))
+}
+
+/// Names a command and runs it to its end.
+pub(crate) fn done(command: &mut Command) -> Outcome {
+    let name = named(command);
+    println!("$ {name}");
+    let status = command.status().map_err(|error| format!("{name}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{name}: {status}")) }
+}
+
+/// Runs a command to its end; gives what it said. One that fails says it in the error.
+pub(crate) fn said(command: &mut Command) -> Result<String, String> {
+    let name = named(command);
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let told = [output.stdout, output.stderr].concat();
+    Err(format!("{name}: {}: {}", output.status, String::from_utf8_lossy(&told)))
+}
+
+fn named(command: &Command) -> String {
+    let words = core::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

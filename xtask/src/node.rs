@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Outcome, command, root, skipped, target, wasm};
+use crate::{Outcome, command, done, root, skipped, target, wasm};
 
 /// The last that Node 20 can load.
 const BETTER_SQLITE3: &str = "better-sqlite3@12.11.1";
@@ -50,13 +50,8 @@ pub(crate) fn dist() -> Outcome {
     let (folder, out) = (target().join("dist/node"), target().join("dist/node/package"));
     std::fs::remove_dir_all(&folder).ok();
     assemble(&wasm::bindings(false)?, &out, Some("--optimise"))?;
-    let pack = command("npm", &["pack", "--silent", "--pack-destination", &folder.to_string_lossy()])
-        .current_dir(&out)
-        .status()
-        .map_err(|error| format!("npm: {error}"))?;
-    if !pack.success() {
-        return Err(format!("npm pack: {pack}"));
-    }
+    let pack = ["pack", "--silent", "--pack-destination", &folder.to_string_lossy()];
+    done(command("npm", &pack).current_dir(&out))?;
     script(&["scripts/sizes.mjs", &out.to_string_lossy(), &tarball()?.to_string_lossy()])
 }
 
@@ -66,9 +61,7 @@ pub(crate) fn bench(names: &[String]) -> Outcome {
     let mut arguments = vec!["run", "--quiet", "--profile", "bench", "--package", "bench", "--", "node"];
     arguments.extend(names.iter().map(String::as_str));
     let package = target().join("dist/node/package");
-    let status = command("cargo", &arguments).env("CASEHUG_CLIO_NODE", package).status();
-    let status = status.map_err(|error| format!("cargo: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("bench node: {status}")) }
+    done(command("cargo", &arguments).env("CASEHUG_CLIO_NODE", package))
 }
 
 fn tarball() -> Result<PathBuf, String> {
@@ -84,10 +77,7 @@ fn install() -> Outcome {
     if age(&installed).is_some_and(|made| age(&package().join("package-lock.json")).is_some_and(|lock| lock <= made)) {
         return Ok(());
     }
-    println!("$ npm ci");
-    let status = command("npm", &["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(package()).status();
-    let status = status.map_err(|error| format!("npm: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("npm ci: {status}")) }
+    done(command("npm", &["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(package()))
 }
 
 /// The SQLite of hosts of Node 20: its folder. Compiled here, as nobody hands it out compiled, and
@@ -113,12 +103,7 @@ fn better_sqlite3() -> Result<Option<PathBuf>, String> {
         for (program, args, at) in
             [("npm", &install[..], &folder), ("node", &[&compile, "rebuild", "--debug", "--silent", &headers], &driver)]
         {
-            println!("$ {program} {}", args.join(" "));
-            let status = command(program, args).current_dir(at).status();
-            let status = status.map_err(|error| format!("{program}: {error}"))?;
-            if !status.success() {
-                return Err(format!("{BETTER_SQLITE3}: {program}: {status}"));
-            }
+            done(command(program, args).current_dir(at))?;
         }
     }
     Ok(Some(driver))
@@ -132,8 +117,7 @@ fn assemble(raw: &Path, out: &Path, flag: Option<&str>) -> Outcome {
 }
 
 fn script(args: &[&str]) -> Outcome {
-    let status = command("node", args).current_dir(package()).status().map_err(|error| format!("node: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("node {}: {status}", args.join(" "))) }
+    done(command("node", args).current_dir(package()))
 }
 
 /// Runs every `*.test.mjs` of a folder.

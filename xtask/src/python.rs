@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, root, target};
+use crate::{Outcome, done, root, target};
 
 /// The library, as the module that UniFFI writes calls it.
 pub(crate) const LIBRARY: &str = "libcasehug_clio_uniffi.so";
@@ -110,10 +110,4 @@ impl Venv {
         }
         command
     }
-}
-
-pub(crate) fn done(command: &mut Command) -> Outcome {
-    println!("$ {command:?}");
-    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::clio::Clio;
-use crate::{Outcome, positions, root, target};
+use crate::{Outcome, done, positions, root, said, target};
 
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// Programs that are given a Clio, a folder of intakes and a matter.
@@ -69,10 +69,8 @@ fn compile(name: &str, out: &Path) -> Result<PathBuf, String> {
         done(compile.arg("-o").arg(&object))?;
         objects.push(object);
     }
-    let sysroot =
-        Command::new("rustc").args(["+nightly", "--print", "sysroot"]).env_remove("RUSTUP_TOOLCHAIN").output();
-    let sysroot = sysroot.map_err(|error| error.to_string())?.stdout;
-    let sysroot = Path::new(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib").join(TRIPLE).join("lib");
+    let sysroot = said(Command::new("rustc").args(["+nightly", "--print", "sysroot"]).env_remove("RUSTUP_TOOLCHAIN"))?;
+    let sysroot = Path::new(sysroot.trim()).join("lib/rustlib").join(TRIPLE).join("lib");
     let library = target().join("sanitize/address").join(TRIPLE).join("debug/libcasehug_clio_ffi.a");
     let mut link = Command::new("gcc");
     link.args(&objects).arg("-Wl,--whole-archive").arg(sysroot.join("librustc-nightly_rt.asan.a"));
@@ -86,10 +84,4 @@ fn thread() -> Outcome {
     done(test.env("TSAN_OPTIONS", "halt_on_error=1"))?;
     println!("ThreadSanitizer: 64 threads on one handle, without a report");
     Ok(())
-}
-
-fn done(command: &mut Command) -> Outcome {
-    println!("$ {command:?}");
-    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }

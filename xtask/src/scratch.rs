@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Outcome, command, root, target};
+use crate::{Outcome, command, done, root, target};
 
 /// The handler and its result type, at the end of the module of a group.
 const HANDLER: &str = r#"
@@ -106,9 +106,6 @@ fn insert(path: &Path, place: Option<&str>, text: &str) -> Outcome {
 
 /// Runs cargo in the copy, with a folder of its own for what it builds.
 fn in_copy(copy: &Path, args: &[&str]) -> Outcome {
-    println!("$ cargo {}", args.join(" "));
     let target = target().join("scratch/target");
-    let status = Command::new("cargo").args(args).current_dir(copy).env("CARGO_TARGET_DIR", target).status();
-    let status = status.map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err(format!("cargo {}: {status}", args.join(" "))) }
+    done(Command::new("cargo").args(args).current_dir(copy).env("CARGO_TARGET_DIR", target))
 }

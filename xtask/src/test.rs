@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::{Outcome, command, run, target};
+use crate::{Outcome, command, done, run, said, target};
 
 type Step = (&'static str, fn() -> Outcome);
 
@@ -112,24 +112,17 @@ fn ships() -> Outcome {
 fn unit() -> Outcome {
     build()?;
     crate::demo::make_intake()?;
-    println!("$ cargo test --quiet --workspace");
     let mut tests = command("cargo", &["test", "--quiet", "--workspace"]);
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         tests.env("RUST_TEST_THREADS", THREADS.to_string());
     }
-    let status = tests.status().map_err(|error| format!("cargo: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("cargo test: {status}")) }
+    done(&mut tests)
 }
 
 /// Core's dependency tree must not gain a runtime, an HTTP stack or a database.
 fn core_is_pure() -> Outcome {
-    let tree = command("cargo", &["tree", "--package", "casehug-clio", "--edges", "normal", "--prefix", "none"])
-        .output()
-        .map_err(|error| error.to_string())?;
-    if !tree.status.success() {
-        return Err(String::from("cargo tree failed"));
-    }
-    let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+    let arguments = ["tree", "--package", "casehug-clio", "--edges", "normal", "--prefix", "none"];
+    let tree = said(&mut command("cargo", &arguments))?;
     let banned = ["tokio ", "reqwest ", "hyper ", "rusqlite ", "libsqlite3-sys ", "tokio-postgres ", "sqlx "];
     match tree.lines().find(|line| banned.iter().any(|name| line.starts_with(name))) {
         Some(line) => Err(format!("core depends on {line}")),

@@ -17,18 +17,25 @@ import (
 func main() {
 	ctx := context.Background()
 	sdk, err := clio.Open(clio.Config{
-		ClientID: "casehug-dev", ClientSecret: "casehug-dev-secret", // yours: from Clio's developer portal
-		Clio:         os.Args[1],                                                                                  // in production: "us", "eu", "ca" or "au"
-		IntakeFolder: os.Args[2],                                                                                  // yours: implement clio.Intakes over your own storage
-		Database:     os.Args[4],                                                                                  // or postgres://USER@HOST/DATABASE, or implement clio.Store
-		SealingKey:   "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248", SealingKeyID: "2026-11", // yours: from a KMS
+		// Yours: from Clio's developer portal.
+		ClientID: "casehug-dev", ClientSecret: "casehug-dev-secret",
+		// In production: "us", "eu", "ca" or "au".
+		Clio: os.Args[1],
+		// Yours: implement clio.Intakes over your own storage.
+		IntakeFolder: os.Args[2],
+		// Or postgres://USER@HOST/DATABASE, or implement clio.Store.
+		Database: os.Args[4],
+		// Yours: from a KMS.
+		SealingKeyID: "2026-11",
+		SealingKey:   "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248",
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer sdk.Close()
 
-	// Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI with a query string.
+	// Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI
+	// with a query string.
 	firm := sdk.Firm(clio.Actor{User: "usr_1", Firm: "firm_1", Role: clio.Admin})
 	if known, err := firm.Connection().Get(ctx); err == nil && known == nil {
 		start, err := firm.Connection().Begin(ctx, "http://127.0.0.1:9/callback")

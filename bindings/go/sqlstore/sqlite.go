@@ -1,7 +1,9 @@
-// Package sqlstore keeps the SDK's records in a database of yours, through database/sql and the driver that you use already.
+// Package sqlstore keeps the SDK's records in a database of yours, through database/sql and the
+// driver that you use already.
 //
-// It is for a host that wants them in its own SQLite file. A file that nobody else opens is simpler as Config.Database
-// "sqlite:FILE", and PostgreSQL as "postgres://USER@HOST/DATABASE": both are built in.
+// It is for a host that wants them in its own SQLite file. A file that nobody else opens is simpler
+// as Config.Database "sqlite:FILE", and PostgreSQL as "postgres://USER@HOST/DATABASE": both are
+// built in.
 package sqlstore
 
 import (
@@ -20,7 +22,8 @@ import (
 // SQLite is a store in a SQLite file, in the table casehug_clio_records. It implements clio.Store.
 type SQLite struct {
 	db *sql.DB
-	// In a process, commits come one after the other: SQLite lets one write, and whoever is refused waits for longer than needed.
+	// In a process, commits come one after the other: SQLite lets one write, and whoever is refused
+	// waits for longer than needed.
 	lock sync.Mutex
 }
 
@@ -30,12 +33,14 @@ const schema = `CREATE TABLE IF NOT EXISTS casehug_clio_records (
 
 const index = `CREATE INDEX IF NOT EXISTS casehug_clio_due ON casehug_clio_records (collection, due) WHERE due IS NOT NULL`
 
-// The settings of a connection. Some drivers begin with others, and a data source's name may ask for others, or be misspelt: so
-// they are said on every connection that is used. 2 is FULL: what is said to be done survives a power cut.
+// The settings of a connection. Some drivers begin with others, and a data source's name may ask
+// for others, or be misspelt: so they are said on every connection that is used. 2 is FULL: what is
+// said to be done survives a power cut.
 var settings = []string{"PRAGMA busy_timeout = 10000", "PRAGMA synchronous = 2", "PRAGMA fullfsync = 1"}
 
-// OpenSQLite makes the table, if it is not there yet. The file is set to WAL. The pool must open a file, and with one SQLite
-// only: two drivers (or any two copies of SQLite) in a process lose commits of a file that both open.
+// OpenSQLite makes the table, if it is not there yet. The file is set to WAL. The pool must open a
+// file, and with one SQLite only: two drivers (or any two copies of SQLite) in a process lose
+// commits of a file that both open.
 func OpenSQLite(ctx context.Context, db *sql.DB) (*SQLite, error) {
 	store := &SQLite{db: db}
 	return store, store.with(ctx, func(conn *sql.Conn) error {
@@ -55,25 +60,46 @@ func OpenSQLite(ctx context.Context, db *sql.DB) (*SQLite, error) {
 	})
 }
 
-// with gives a connection that is set up. One with an open transaction never goes back to the pool, where the next borrower
-// would write into it.
-func (s *SQLite) with(ctx context.Context, work func(*sql.Conn) error) error {
+// with gives a connection that is set up. One with an open transaction never goes back to the pool,
+// where the next borrower would write into it.
+func (s *SQLite) with(ctx context.Context, work func(*sql.Conn) error) (err error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	panicked := true
+	defer func() {
+		var left *leftOpen
+		switch {
+		case panicked:
+			// Nobody waits for it: after a query that panicked, database/sql lets nobody close the
+			// connection.
+			go discard(conn)
+		case errors.As(err, &left):
+			discard(conn)
+		default:
+			conn.Close()
+		}
+	}()
 	for _, setting := range settings {
-		if _, err := conn.ExecContext(ctx, setting); err != nil {
+		if _, err = conn.ExecContext(ctx, setting); err != nil {
+			panicked = false
 			return err
 		}
 	}
 	err = work(conn)
-	var left *leftOpen
-	if errors.As(err, &left) {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
+	panicked = false
 	return err
+}
+
+// discard ends a connection whose transaction may be open.
+func discard(conn *sql.Conn) {
+	defer func() {
+		// The driver's, which may have panicked before.
+		_ = recover()
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}()
+	_, _ = conn.ExecContext(context.Background(), "ROLLBACK")
 }
 
 // leftOpen is a transaction that may still be open.
@@ -92,7 +118,8 @@ func (s *SQLite) Get(ctx context.Context, key clio.Key) (*clio.Record, error) {
 	return &found[0], nil
 }
 
-// Scan implements clio.Store. Ids are compared by their bytes, as SQLite does unless told otherwise.
+// Scan implements clio.Store. Ids are compared by their bytes, as SQLite does unless told
+// otherwise.
 func (s *SQLite) Scan(ctx context.Context, scan clio.Scan) ([]clio.Record, error) {
 	limit := int64(min(scan.Limit, math.MaxInt64))
 	if scan.Due {
@@ -138,7 +165,8 @@ func (s *SQLite) Commit(ctx context.Context, writes []clio.Write) (at time.Time,
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	err = s.with(ctx, func(conn *sql.Conn) error {
-		// Not BeginTx, which most drivers begin as a reader: two that read and then write would fail each other at once.
+		// Not BeginTx, which most drivers begin as a reader: two that read and then write would
+		// fail each other at once.
 		if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 			return &leftOpen{err}
 		}
@@ -193,5 +221,6 @@ func apply(ctx context.Context, conn *sql.Conn, write clio.Write, at time.Time) 
 	return changed == 1, err
 }
 
-// now is the clock of all processes of the file, in milliseconds since 1970: they are on one machine.
+// now is the clock of all processes of the file, in milliseconds since 1970: they are on one
+// machine.
 func now() int64 { return time.Now().UnixMilli() }

@@ -1,6 +1,7 @@
 /* usage: arguments CLIO_URL INTAKE_DIR MATTER
  *
- * What C hands over arrives as it was meant, and what is refused is named by its path, never by its value. */
+ * What C hands over arrives as it was meant, and what is refused is named by its path, never by its
+ * value. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

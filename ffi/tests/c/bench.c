@@ -1,7 +1,7 @@
 /* usage: bench CLIO_URL INTAKE_DIR DATABASE USER QUERY
  *
- * For `cargo xtask bench bindings`. Each line of the input is answered with the nanoseconds that it took: `empty COUNT`, `text COUNT`,
- * `sync MATTER`. */
+ * For `cargo xtask bench bindings`. Each line of the input is answered with the nanoseconds that it
+ * took: `empty COUNT`, `text COUNT`, `sync MATTER`. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

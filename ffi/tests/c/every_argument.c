@@ -1,8 +1,9 @@
 /* usage: every_argument CLIO_URL INTAKE_DIR MATTER
  *
- * Calls every function with something wrong in each position, one at a time: each answers, and nothing is freed twice, lost or
- * followed. The calls are made from the headers (xtask/src/positions.rs). What C's own rules forbid is not done: an address that
- * is none, for anything but a handle. */
+ * Calls every function with something wrong in each position, one at a time: each answers, and
+ * nothing is freed twice, lost or followed. The calls are made from the headers
+ * (xtask/src/positions.rs). What C's own rules forbid is not done: an address that is none, for
+ * anything but a handle. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

@@ -1,6 +1,7 @@
 /* usage: every_operation CLIO_URL INTAKE_DIR MATTER
  *
- * Calls the function of every operation once, as an admin or as the host, and prints what each answered. */
+ * Calls the function of every operation once, as an admin or as the host, and prints what each
+ * answered. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

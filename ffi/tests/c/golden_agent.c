@@ -1,4 +1,5 @@
-/* The agent of C (tests/golden/README.md): opens the SDK as the environment says, then does what the lines of its standard input say. */
+/* The agent of C (tests/golden/README.md): opens the SDK as the environment says, then does what
+ * the lines of its standard input say. */
 #define _POSIX_C_SOURCE 200809L
 #include "casehug_clio.h"
 

@@ -1,6 +1,7 @@
 /* usage: large CLIO_URL MEBIBYTES
  *
- * Sends a document of so many MiB, which the host makes as it is read, and prints how much memory that took at most. */
+ * Sends a document of so many MiB, which the host makes as it is read, and prints how much memory
+ * that took at most. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

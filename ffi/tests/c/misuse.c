@@ -1,6 +1,7 @@
 /* usage: misuse CLIO_URL INTAKE_DIR MATTER
  *
- * Everything that a host may do wrong: each is a status and a text, never a crash, a hang or a loss. */
+ * Everything that a host may do wrong: each is a status and a text, never a crash, a hang or a
+ * loss. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 
@@ -110,7 +111,8 @@ int main(int argc, char **argv) {
     memory_store_new(&store);
     expect("small config", casehug_clio_open(&wrong, &store, &none, &error), CASEHUG_CLIO_SETTING_INVALID, error, "wrong_size");
     CHECK(memory_store_released() == ++releases, "released although opening failed");
-    /* A program that was compiled with the header of 0.1.0: what stands behind its struct is not read. */
+    /* A program that was compiled with the header of 0.1.0: what stands behind its struct is not
+     * read. */
     casehug_clio_config older = config;
     older.size = offsetof(casehug_clio_config, index_delay_seconds);
     older.log_level = 99;
@@ -241,7 +243,8 @@ int main(int argc, char **argv) {
     /* What they were given is released all the same. */
     CHECK(released[0] == 2 && released[1] == 2, "released %d and %d times", released[0], released[1]);
 
-    /* Slow callbacks, and several threads on one matter: once in Clio. What the failing store left is taken over when its lease ends. */
+    /* Slow callbacks, and several threads on one matter: once in Clio. What the failing store left
+     * is taken over when its lease ends. */
     mood = SLOW;
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, sync_on_a_thread, (void *)matter) == 0, "thread");

@@ -1,6 +1,7 @@
 /* usage: own_sqlite CLIO_URL INTAKE_DIR STORE
  *
- * A host with a SQLite of its own in the same program. Prints that one's version; the store tells which one wrote it. */
+ * A host with a SQLite of its own in the same program. Prints that one's version; the store tells
+ * which one wrote it. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

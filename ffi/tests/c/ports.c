@@ -1,6 +1,7 @@
 /* usage: ports CLIO_URL INTAKE_DIR MATTER
  *
- * Keys and intakes of the host, tickets that cancel, and what each function does with a host that fails. */
+ * Keys and intakes of the host, tickets that cancel, and what each function does with a host that
+ * fails. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

@@ -16,17 +16,19 @@ int main(int argc, char **argv) {
     config.size = sizeof config;
     config.client_id = "casehug-dev"; /* yours: from Clio's developer portal */
     config.client_secret = "casehug-dev-secret";
-    config.clio_url = argv[1];      /* in production: "us", "eu", "ca" or "au" */
+    config.clio_url = argv[1]; /* in production: "us", "eu", "ca" or "au" */
     config.intake_folder = argv[2]; /* yours: `intakes`, functions over your own storage */
-    config.store = argv[4];         /* or postgres://USER@HOST/DATABASE, or a casehug_clio_store of yours */
+    config.store = argv[4]; /* or postgres://USER@HOST/DATABASE, or a casehug_clio_store */
+    /* Yours: from a KMS, or `keys`. */
     config.sealing_key_id = "2026-11";
-    config.sealing_key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248"; /* yours: from a KMS, or `keys` */
+    config.sealing_key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
 
     casehug_clio_sdk *sdk = NULL;
     char *out = NULL, *error = NULL;
     done(casehug_clio_open(&config, NULL, &sdk, &error), NULL, error);
 
-    /* Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI with a query string. */
+    /* Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI
+     * with a query string. */
     casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
     int32_t status = casehug_clio_get_connection(sdk, &admin, &out, &error);
     if (strcmp(done(status, out, error), "null") == 0) {

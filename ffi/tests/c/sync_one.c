@@ -1,6 +1,7 @@
 /* usage: sync_one CLIO_URL INTAKE_DIR MATTER
  *
- * Opens the SDK with a store written in C, connects a firm, and syncs one intake twice: the second time no call is made. */
+ * Opens the SDK with a store written in C, connects a firm, and syncs one intake twice: the second
+ * time no call is made. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

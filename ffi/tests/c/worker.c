@@ -1,6 +1,7 @@
 /* usage: worker CLIO_URL INTAKE_DIR MATTER
  *
- * A worker on the SDK's threads does what was triggered, from its start to its stop, or to the close. */
+ * A worker on the SDK's threads does what was triggered, from its start to its stop, or to the
+ * close. */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
 

@@ -15,7 +15,8 @@ typedef int change(struct wrong *wrong, casehug_clio_write *write);
 struct mistake {
     const char *promise, *found_by;
     change *entry;
-    int one_by_one, range_is_closed, ignores_case;
+    int one_by_one, range_is_closed;
+    const char *up; /* instead of the store's own */
 };
 
 /* Kept to the end of the commit. */
@@ -75,25 +76,27 @@ static int due_since_1970(struct wrong *wrong, casehug_clio_write *write) {
     return 1;
 }
 
-static int one_firm(struct wrong *wrong, casehug_clio_write *write) { return write->firm = kept(wrong, "one", 3), 1; }
+#define UNCASED RANGE "COLLATE NOCASE LIMIT ?8"
+#define PREFIXED FOUND "substr(firm, 1, length(?1)) = ?1 AND collection = ?2 AND id >= ?3 AND (?4 IS NULL OR id < ?4) ORDER BY id LIMIT ?8"
 
 static const struct mistake MISTAKES[] = {
-    { "takes any version for the one that was expected", "put_over_a_version_needs_exactly_that_version", any_version, 0, 0, 0 },
-    { "overwrites what should have been absent", "put_absent_conflicts_with_a_record", overwrite, 0, 0, 0 },
-    { "does not look at checks", "checks_write_nothing_and_stop_a_commit_that_does_not_hold", no_checks, 0, 0, 0 },
-    { "commits entry by entry", "a_conflict_in_the_last_entry_undoes_all_before_it", NULL, 1, 0, 0 },
-    { "forgets deletions", "delete_needs_the_version_and_removes", no_deletions, 0, 0, 0 },
-    { "trims its texts", "bodies_come_back_byte_for_byte", trimmed, 0, 0, 0 },
-    { "compares ids without regard to case", "ids_are_ordered_by_their_bytes", NULL, 0, 0, 1 },
-    { "gives the end of a range too", "a_range_includes_its_beginning_and_excludes_its_end", NULL, 0, 1, 0 },
-    { "calls all due that has a time", "due_records_come_earliest_first_and_only_when_due", due_at_once, 0, 0, 0 },
-    { "takes due times for times since 1970", "due_is_the_time_of_the_commit_plus_due_in", due_since_1970, 0, 0, 0 },
-    { "mixes firms", "firms_are_isolated", one_firm, 0, 0, 0 },
+    { "takes any version for the one that was expected", "put_over_a_version_needs_exactly_that_version", any_version, 0, 0, NULL },
+    { "overwrites what should have been absent", "put_absent_conflicts_with_a_record", overwrite, 0, 0, NULL },
+    { "does not look at checks", "checks_write_nothing_and_stop_a_commit_that_does_not_hold", no_checks, 0, 0, NULL },
+    { "commits entry by entry", "a_conflict_in_the_last_entry_undoes_all_before_it", NULL, 1, 0, NULL },
+    { "forgets deletions", "delete_needs_the_version_and_removes", no_deletions, 0, 0, NULL },
+    { "trims its texts", "bodies_come_back_byte_for_byte", trimmed, 0, 0, NULL },
+    { "compares ids without regard to case", "ids_are_ordered_by_their_bytes", NULL, 0, 0, UNCASED },
+    { "gives the end of a range too", "a_range_includes_its_beginning_and_excludes_its_end", NULL, 0, 1, NULL },
+    { "calls all due that has a time", "due_records_come_earliest_first_and_only_when_due", due_at_once, 0, 0, NULL },
+    { "takes due times for times since 1970", "due_is_the_time_of_the_commit_plus_due_in", due_since_1970, 0, 0, NULL },
+    { "mixes firms whose names begin alike", "firms_are_isolated", NULL, 0, 0, PREFIXED },
 };
 enum { MANY = sizeof MISTAKES / sizeof *MISTAKES };
 
 static int32_t wrong_commit(void *context, const casehug_clio_write *writes, size_t count, int64_t *now) {
-    struct wrong call = *(struct wrong *)context; /* with texts of its own: commits run beside each other */
+    /* With texts of its own: commits run beside each other. */
+    struct wrong call = *(struct wrong *)context;
     casehug_clio_write *changed = calloc(count + 1, sizeof *changed);
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
@@ -110,9 +113,7 @@ static int32_t wrong_commit(void *context, const casehug_clio_write *writes, siz
 }
 
 static int32_t wrong_get(void *context, str firm, str collection, str id, casehug_clio_records *into) {
-    const struct wrong *wrong = context;
-    const str one = { "one", 3 };
-    return get(wrong->store, wrong->mistake->entry == one_firm ? one : firm, collection, id, into);
+    return get(((struct wrong *)context)->store, firm, collection, id, into);
 }
 
 static int32_t wrong_scan(void *context, const casehug_clio_scan *asked, casehug_clio_records *into) {
@@ -134,10 +135,9 @@ static int wrong_open(casehug_clio_store *store, const struct mistake *mistake, 
     if (wrong == NULL || !store_in_c_open(store, file)) return 0;
     wrong->mistake = mistake;
     wrong->store = store->context;
-    if (mistake->ignores_case) {
-        static const char UNCASED[] = RANGE "COLLATE NOCASE LIMIT ?8";
+    if (mistake->up != NULL) {
         sqlite3_finalize(wrong->store->statements[UP]);
-        if (sqlite3_prepare_v2(wrong->store->db, UNCASED, -1, &wrong->store->statements[UP], NULL) != SQLITE_OK) return 0;
+        if (sqlite3_prepare_v2(wrong->store->db, mistake->up, -1, &wrong->store->statements[UP], NULL) != SQLITE_OK) return 0;
     }
     const casehug_clio_store functions = { sizeof functions, wrong, wrong_get, wrong_scan, wrong_commit, wrong_release };
     *store = functions;
@@ -145,6 +145,9 @@ static int wrong_open(casehug_clio_store *store, const struct mistake *mistake, 
 }
 
 static const char *folder;
+
+/* A mistake that most cases are wrong with is found by none of them. */
+enum { MOST = 8 };
 
 /* NULL if the mistake was found by its name. */
 static void *missed(void *mistake_) {
@@ -154,7 +157,9 @@ static void *missed(void *mistake_) {
     snprintf(file, sizeof file, "%s/%s.db", folder, mistake->found_by);
     if (!wrong_open(&store, mistake, file) || casehug_clio_check_store(&store, NULL, &out, NULL) != CASEHUG_CLIO_OK) return mistake_;
     snprintf(pattern, sizeof pattern, "{\"case\":\"%s\",\"wrong\":\"", mistake->found_by);
-    int found = strstr(out, pattern) != NULL;
+    int found = strstr(out, pattern) != NULL, wrong = 0;
+    for (const char *at = out; (at = strstr(at, "\"wrong\":\"")) != NULL; at++) wrong++;
+    found = found && wrong <= MOST;
     if (!found) fprintf(stderr, "%s\n", out);
     casehug_clio_free(out);
     return found ? NULL : mistake_;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, target};
+use crate::{Outcome, said, target};
 
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-pthread"];
 const PROGRAM: &str = r#"#include <casehug_clio.h>
@@ -98,13 +98,4 @@ fn words(line: &str) -> Vec<String> {
 fn runs(program: &Path, lib: &Path) -> Outcome {
     let version = said(Command::new(program).env("LD_LIBRARY_PATH", lib))?;
     if version.trim() == env!("CARGO_PKG_VERSION") { Ok(()) } else { Err(format!("{}: {version}", program.display())) }
-}
-
-pub(super) fn said(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let told = [output.stdout, output.stderr].concat();
-    Err(format!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&told)))
 }

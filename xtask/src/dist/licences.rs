@@ -7,12 +7,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::TRIPLE;
-use crate::command;
+use crate::{command, said};
 
 /// Every crate that the package links, with its licence's name and texts; equal texts once.
 pub(super) fn of(package: &str) -> Result<String, String> {
     let tree = ["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"];
-    let tree = said(&[&tree[..], &["--target", TRIPLE]].concat())?;
+    let tree = said(&mut command("cargo", &[&tree[..], &["--target", TRIPLE]].concat()))?;
     let linked: BTreeSet<(&str, &str)> = tree
         .lines()
         .filter_map(|line| {
@@ -20,8 +20,8 @@ pub(super) fn of(package: &str) -> Result<String, String> {
             Some((words.next()?, words.next()?.trim_start_matches('v')))
         })
         .collect();
-    let metadata: Value =
-        serde_json::from_str(&said(&["metadata", "--format-version=1"])?).map_err(|error| error.to_string())?;
+    let metadata: Value = serde_json::from_str(&said(&mut command("cargo", &["metadata", "--format-version=1"]))?)
+        .map_err(|error| error.to_string())?;
     let (mut list, mut texts) = (String::new(), BTreeMap::<String, Vec<String>>::new());
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let text = |key: &str| package[key].as_str().unwrap_or_default();
@@ -51,12 +51,4 @@ pub(super) fn of(package: &str) -> Result<String, String> {
         let _ = write!(page, "\n{}\n{}\n\n{text}\n", "-".repeat(80), of.join(", "));
     }
     Ok(page)
-}
-
-fn said(arguments: &[&str]) -> Result<String, String> {
-    let output = command("cargo", arguments).output().map_err(|error| format!("cargo: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }

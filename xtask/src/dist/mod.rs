@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 pub(crate) use c::check_stores;
 
-use crate::{Outcome, command, target};
+use crate::{Outcome, command, done, target};
 
 /// The oldest glibc that a program with the library runs on: RHEL 8, Debian 10, Ubuntu 18.10.
 const GLIBC: &str = "2.28";
@@ -57,9 +57,6 @@ fn zigbuild(package: &str, crate_types: &str, options: &[&str]) -> Result<PathBu
     let mut arguments = vec!["rustc", "--profile", "shipped", "--package", package, "--lib"];
     arguments.extend(["--crate-type", crate_types, "--target", &target_of, "--"]);
     arguments.extend(options);
-    let status = command("cargo-zigbuild", &arguments).env("PATH", path).status().map_err(|error| error.to_string())?;
-    if !status.success() {
-        return Err(format!("cargo-zigbuild: {status}"));
-    }
+    done(command("cargo-zigbuild", &arguments).env("PATH", path))?;
     Ok(target().join(TRIPLE).join("shipped"))
 }

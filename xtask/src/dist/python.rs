@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{GLIBC, TRIPLE, licences, zigbuild};
-use crate::python::{LIBRARY, Venv, assemble, done, sources};
-use crate::{Outcome, target};
+use crate::python::{LIBRARY, Venv, assemble, sources};
+use crate::{Outcome, done, said, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the wheel is to weigh.
@@ -127,7 +127,7 @@ fn weigh(wheel: &Path, library: &Path) -> Outcome {
     let mb = |bytes: u64| bytes as f64 / 1_048_576.0;
     let weight = bytes(wheel)?;
     println!(
-        "{}: {:.2} MB (goal: {:.0}), with a library of {:.2} MB for {TRIPLE}",
+        "{}: {:.2} MiB (goal: {:.0}), with a library of {:.2} MiB for {TRIPLE}",
         wheel.display(),
         mb(weight),
         mb(GOAL_BYTES),
@@ -138,13 +138,4 @@ fn weigh(wheel: &Path, library: &Path) -> Outcome {
 
 fn tools() -> Result<Venv, String> {
     Venv::new("wheel", &sources().join("scripts/requirements.txt"))
-}
-
-fn said(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let told = [output.stdout, output.stderr].concat();
-    Err(format!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&told)))
 }

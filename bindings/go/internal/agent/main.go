@@ -1,5 +1,5 @@
-// The agent of Go (tests/golden/README.md): opens the SDK as the environment says, then does what the lines of its standard
-// input say.
+// The agent of Go (tests/golden/README.md): opens the SDK as the environment says, then does what
+// the lines of its standard input say.
 package main
 
 import (

@@ -1,6 +1,7 @@
-// For `cargo xtask bench bindings`: each line of the input is answered with the nanoseconds that it took: `empty COUNT`, `text COUNT`,
-// `sync MATTER`. Its context can be cancelled, as a server's can. `bare-empty` and `bare-text` are the least that Go adds to a C
-// function: a call through cgo, and encoding/json of the same arguments and results.
+// For `cargo xtask bench bindings`: each line of the input is answered with the nanoseconds that it
+// took: `empty COUNT`, `text COUNT`, `sync MATTER`. Its context can be cancelled, as a server's
+// can. `bare-empty` and `bare-text` are the least that Go adds to a C function: a call through cgo,
+// and encoding/json of the same arguments and results.
 //
 // usage: bench CLIO_URL INTAKE_DIR DATABASE USER QUERY
 package main

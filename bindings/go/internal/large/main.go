@@ -1,4 +1,5 @@
-// Sends a document of so many MiB, which is made as it is read, and prints how many KiB of memory that took at most.
+// Sends a document of so many MiB, which is made as it is read, and prints how many KiB of memory
+// that took at most.
 //
 // usage: large CLIO_URL MEBIBYTES DATABASE
 package main

@@ -1,0 +1,39 @@
+package clio
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestNothingPrintsSecretsOrDataOfPeople(t *testing.T) {
+	const secret = "Ada Secret"
+	for _, one := range []struct {
+		value any
+		shown string
+	}{
+		{Config{ClientID: "app", ClientSecret: secret, Database: secret, SealingKey: secret, Proxy: secret}, "app"},
+		{Reply{Status: 299, Headers: http.Header{"X-Hook-Secret": {secret}}}, "299"},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			for _, holder := range []any{one.value, []any{one.value}, struct{ In any }{one.value}} {
+				printed := fmt.Sprintf(verb, holder)
+				if strings.Contains(printed, secret) || strings.Contains(printed, fmt.Sprintf("%x", secret)) {
+					t.Errorf("%s: %s", verb, printed)
+				}
+			}
+		}
+		if printed := fmt.Sprintf("%+v", one.value); !strings.Contains(printed, one.shown) {
+			t.Errorf("%s is not in %s", one.shown, printed)
+		}
+		var told bytes.Buffer
+		slog.New(slog.NewTextHandler(&told, nil)).Info("it", "value", one.value)
+		slog.New(slog.NewJSONHandler(&told, nil)).Info("it", "value", one.value)
+		if strings.Contains(told.String(), secret) {
+			t.Errorf("%s", told.String())
+		}
+	}
+}
