@@ -1553,15 +1553,15 @@ type SeenMapping struct {
 	Why *Unmapped `json:"why,omitempty"`
 }
 
-// SettingsChange: Some of the settings: what is null stays as it is. Case types are mapped one by
-// one, by [SettingsOperations.MapCaseType].
+// SettingsChange: Some of the settings: what is left out stays as it is. Case types are mapped one
+// by one, by [SettingsOperations.MapCaseType].
 type SettingsChange struct {
 	// See `case_number_as_display_number`.
 	CaseNumberAsDisplayNumber *bool `json:"case_number_as_display_number,omitempty"`
 	// See `contact_review`.
 	ContactReview *bool `json:"contact_review,omitempty"`
-	// See `fallback_area`; `Some(None)`, in JSON `null`: none.
-	FallbackArea *ClioID `json:"fallback_area,omitempty"`
+	// See `fallback_area`; [Clear] takes it away.
+	FallbackArea *Change[ClioID] `json:"fallback_area,omitempty"`
 	// See `on_name_mismatch`.
 	OnNameMismatch *OnNameMismatch `json:"on_name_mismatch,omitempty"`
 	// See `revision`: that which was read.

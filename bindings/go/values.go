@@ -14,6 +14,19 @@ type Milliseconds int64
 // Duration is the same as Go has it.
 func (m Milliseconds) Duration() time.Duration { return time.Duration(m) * time.Millisecond }
 
+// Change is what becomes of something that there may be none of: [To] gives it a value, [Clear] takes
+// it away. A Change that is nil leaves it as it is.
+type Change[T any] struct{ to *T }
+
+// To is the change to this value.
+func To[T any](value T) *Change[T] { return &Change[T]{&value} }
+
+// Clear is the change to none.
+func Clear[T any]() *Change[T] { return &Change[T]{} }
+
+// MarshalJSON writes the value, or null.
+func (c Change[T]) MarshalJSON() ([]byte, error) { return json.Marshal(c.to) }
+
 // notNil is the list, empty if there is none: JSON's null is no list.
 func notNil[T any](list []T) []T {
 	if list == nil {

@@ -37,7 +37,7 @@ pub(crate) fn check() -> Outcome {
     let python = venv.path("python").to_string_lossy().into_owned();
     run("pyright", &["--pythonpath", &python])?;
     let mut tests = venv.program("python");
-    tests.args(["-m", "pytest", "-p", "no:cacheprovider", "-n", WORKERS]).current_dir(sources());
+    tests.args(["-m", "pytest", "-p", "no:cacheprovider", "-rs", "-n", WORKERS]).current_dir(sources());
     tests.env("PYTHONPATH", &package).env("PYTHONDONTWRITEBYTECODE", "1");
     done(tests.env("CASEHUG_CLIO_PROGRAMS", target().join("debug")))
 }

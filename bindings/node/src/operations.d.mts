@@ -1570,7 +1570,7 @@ export interface SeenMapping {
 }
 
 /**
- * Some of the settings: what is null stays as it is. Case types are mapped one by one, by
+ * Some of the settings: what is left out stays as it is. Case types are mapped one by one, by
  * `map_case_type`.
  */
 export interface SettingsChange {
@@ -1578,7 +1578,7 @@ export interface SettingsChange {
   case_number_as_display_number?: boolean | null;
   /** See `contact_review`. */
   contact_review?: boolean | null;
-  /** See `fallback_area`; `Some(None)`, in JSON `null`: none. */
+  /** See `fallback_area`; `null` takes it away. */
   fallback_area?: ClioId | null;
   /** See `on_name_mismatch`. */
   on_name_mismatch?: OnNameMismatch | null;

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, Request, Response
@@ -21,6 +22,9 @@ import casehug_clio as clio
 from casehug_clio import types
 
 LOG = logging.getLogger("service")
+LEAST_WAIT = timedelta(seconds=1)
+STATUSES: dict[tuple[str, str], str] = {}
+"""Stands for your own table of matters: their status, by firm and id."""
 
 
 def config() -> clio.Config:
@@ -51,15 +55,32 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
 
 
 async def listen(sdk: clio.AsyncSdk) -> None:
-    """Tells who waits what became of a matter; here the log."""
-    async for event in sdk.events():
-        match event.event:
-            case types.EventBodyRunFinished(matter=matter, status=status):
-                LOG.info("matter %s: %s", matter, status)
-            case types.EventBodyReconnectRequired():
-                LOG.warning("firm %s has to connect again", event.firm)
-            case _:
-                pass
+    """Listens for as long as the service runs: a database that is away for a while ends nothing."""
+    wait = LEAST_WAIT
+    while True:
+        try:
+            async for event in sdk.events():
+                tell(event)
+                wait = LEAST_WAIT
+        except Exception:
+            # What was not acknowledged comes again after a minute.
+            LOG.exception("listening to events again in %s", wait)
+            await asyncio.sleep(wait.total_seconds())
+            wait = min(2 * wait, timedelta(minutes=1))
+
+
+def tell(event: types.OutboxEvent) -> None:
+    """Tells who waits what happened: here the log, and what is shown of matters."""
+    match event.event:
+        case types.EventBodyRunFinished(matter=matter, status=status):
+            LOG.info("matter %s: %s", matter, status)
+        case types.EventBodyMatterStatus(matter=matter, status=status):
+            # Where your own matters are stored.
+            STATUSES[event.firm, matter] = status
+        case types.EventBodyReconnectRequired():
+            LOG.warning("firm %s has to connect again", event.firm)
+        case _:
+            pass
 
 
 app = FastAPI(lifespan=lifespan)
@@ -120,10 +141,13 @@ async def approve(matter: str, firm: Firm) -> dict[str, bool]:
 
 
 @app.get("/matters/{matter}")
-async def status(matter: str, firm: Firm) -> dict[str, str | None]:
+async def status(
+    matter: str, firm: Firm, who: Annotated[clio.Actor, Depends(actor)]
+) -> dict[str, str | None]:
     """Where the matter stands."""
     state = await firm.matters.state(matter)
-    return {"status": state.status, "clio": state.clio_url}
+    open_or_closed = STATUSES.get((who.firm, matter))
+    return {"sync": state.status, "status": open_or_closed, "clio": state.clio_url}
 
 
 @app.post("/clio/hooks/{token}")

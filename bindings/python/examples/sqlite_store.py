@@ -7,10 +7,11 @@ libraries that open one file in one process destroy it.
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import sqlite3
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from casehug_clio.ports import Check, Conflict, Delete, Done, Key, Put, Record, Scan, ScanIds, Write
@@ -28,28 +29,42 @@ _MOST = 2**62
 
 
 class SqliteStore:
-    """One connection for each thread: SQLite's own locks keep them apart."""
+    """As many connections as are used at once, whatever threads come and go: SQLite's own locks keep
+    them apart.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._local = threading.local()
-        self._connection().executescript(SCHEMA)
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        with self._connection() as opened:
+            opened.executescript(SCHEMA)
 
-    def _connection(self) -> sqlite3.Connection:
-        opened: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if opened is None:
-            # No transactions but those that are begun here.
-            opened = sqlite3.connect(self._path, timeout=10, isolation_level=None)
+    @contextlib.contextmanager
+    def _connection(self) -> Generator[sqlite3.Connection, None, None]:
+        try:
+            opened = self._idle.get_nowait()
+        except queue.Empty:
+            # No transactions but those that are begun here. One thread at a time has it.
+            opened = sqlite3.connect(
+                self._path, timeout=10, isolation_level=None, check_same_thread=False
+            )
             # Done means durable.
             opened.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-            self._local.connection = opened
-        return opened
+        try:
+            yield opened
+        finally:
+            if opened.in_transaction:
+                opened.execute("ROLLBACK")
+            self._idle.put(opened)
+
+    def close(self) -> None:
+        """Closes what is idle: call it after the SDK's `close`."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
 
     def get(self, key: Key) -> Record | None:
-        found = self._select(
-            "firm = ? AND collection = ? AND id = ?", key.firm, key.collection, key.id
-        )
-        return found[0] if found else None
+        with self._connection() as opened:
+            return _get(opened, key)
 
     def scan(self, scan: Scan) -> Sequence[Record]:
         values: list[str | int]
@@ -66,15 +81,14 @@ class SqliteStore:
                 where += " AND firm = ?"
                 values.append(scan.firm)
             where += " ORDER BY due_at"
-        return self._select(f"{where} LIMIT ?", *values, scan.limit)
+        with self._connection() as opened:
+            return _select(opened, f"{where} LIMIT ?", *values, scan.limit)
 
     def commit(self, writes: Sequence[Write]) -> Done | Conflict:
-        connection = self._connection()
-        # The one writer at a time, from here on.
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if not all(self._holds(write) for write in writes):
-                connection.execute("ROLLBACK")
+        with self._connection() as opened:
+            # The one writer at a time, from here on. What does not come to COMMIT is rolled back.
+            opened.execute("BEGIN IMMEDIATE")
+            if not all(_holds(opened, write) for write in writes):
                 return Conflict()
             now = _now()
             for write in writes:
@@ -82,32 +96,36 @@ class SqliteStore:
                 if isinstance(write, Put):
                     due = None if write.due_in_ms is None else now + min(write.due_in_ms, _MOST)
                     row = (*key, write.version, due, write.body)
-                    connection.execute(
+                    opened.execute(
                         "INSERT OR REPLACE INTO clio_records VALUES (?, ?, ?, ?, ?, ?)", row
                     )
                 elif isinstance(write, Delete):
-                    connection.execute(
+                    opened.execute(
                         "DELETE FROM clio_records WHERE firm = ? AND collection = ? AND id = ?", key
                     )
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+            opened.execute("COMMIT")
         return Done(now)
 
-    def _holds(self, write: Put | Delete | Check) -> bool:
-        found = self.get(write.key)
-        return (None if found is None else found.version) == write.expect
 
-    def _select(self, where: str, *values: Any) -> list[Record]:
-        columns = "SELECT firm, collection, id, version, body, due_at FROM clio_records WHERE "
-        # Read to its end: an open cursor keeps an old snapshot.
-        rows = self._connection().execute(columns + where, values).fetchall()
-        return [
-            Record(Key(firm, collection, id), version, body, due)
-            for firm, collection, id, version, body, due in rows
-        ]
+def _holds(opened: sqlite3.Connection, write: Put | Delete | Check) -> bool:
+    found = _get(opened, write.key)
+    return (None if found is None else found.version) == write.expect
+
+
+def _get(opened: sqlite3.Connection, key: Key) -> Record | None:
+    where = "firm = ? AND collection = ? AND id = ?"
+    found = _select(opened, where, key.firm, key.collection, key.id)
+    return found[0] if found else None
+
+
+def _select(opened: sqlite3.Connection, where: str, *values: Any) -> list[Record]:
+    columns = "SELECT firm, collection, id, version, body, due_at FROM clio_records WHERE "
+    # Read to its end: an open cursor keeps an old snapshot.
+    rows = opened.execute(columns + where, values).fetchall()
+    return [
+        Record(Key(firm, collection, id), version, body, due)
+        for firm, collection, id, version, body, due in rows
+    ]
 
 
 def _now() -> int:

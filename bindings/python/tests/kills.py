@@ -14,7 +14,7 @@ from collections.abc import Generator
 from datetime import timedelta
 from pathlib import Path
 
-from support import config, connect, holds, made, program, simulated, write_intakes
+from support import config, connect, holds, made, postgres, simulated, write_intakes
 
 import casehug_clio as clio
 
@@ -46,7 +46,7 @@ def databases(kind: str, folder: Path) -> Generator[str, None, None]:
     if kind == "sqlite":
         yield f"sqlite:{folder / 'clio.db'}"
     else:
-        with program("postgres-for-tests") as url:
+        with postgres() as url:
             yield url
 
 

@@ -15,6 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 import casehug_clio as clio
 
 T = TypeVar("T")
@@ -39,6 +41,18 @@ def program(name: str, *arguments: str) -> Iterator[str]:
         child.stdin.close()
         child.stdout.close()
         child.wait()
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """A fresh PostgreSQL; gives its URL. Where it is missing, CI fails, and others hear it."""
+    with program("postgres-for-tests") as url:
+        if not url:
+            told = "PostgreSQL is missing: apt-get install postgresql"
+            if "CI" in os.environ:
+                pytest.fail(told)
+            pytest.skip(told)
+        yield url
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import ast
 import json
 import multiprocessing
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -193,10 +194,43 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
 
 
 def test_a_library_of_another_build_is_refused() -> None:
-    with pytest.raises(clio.LoadError, match=r"0\.0\.9.*0\.1\.0"):
+    with pytest.raises(clio.LoadError, match=r"0\.1\.0.*operations 0000.* of 0\.0\.9"):
         _load.check("0.0.9", "0" * 64)
     with pytest.raises(clio.LoadError):
         _load.check(clio.__version__, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("native", "told"),
+    [
+        (
+            "class InternalError(Exception): pass\nraise InternalError('checksum mismatch')",
+            "checksum mismatch",
+        ),
+        ("raise AttributeError('undefined symbol: uniffi_x')", "undefined symbol: uniffi_x"),
+        ("def version(): raise RuntimeError('buffer')", "buffer"),
+        ("def version(): return '0.0.9'\ndef operations_digest(): return '1' * 64", "0.0.9"),
+        (
+            "raise OSError('libcasehug_clio_uniffi.so: cannot open shared object file')",
+            "x86_64 with glibc 2.28",
+        ),
+    ],
+)
+def test_a_module_of_another_build_says_what_was_found(
+    tmp_path: Path, native: str, told: str
+) -> None:
+    package = tmp_path / "casehug_clio"
+    shutil.copytree(Path(clio.__file__).parent, package)
+    (package / "_native/casehug_clio_uniffi.py").write_text(native)
+    program = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; import casehug_clio"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    last = ended.stderr.strip().splitlines()[-1]
+    assert "LoadError" in last and told in last and f"casehug-clio {clio.__version__}" in last
+    assert "x86_64 with glibc 2.28" in last
+    if "glibc" not in told:
+        assert f"library beside it is {clio.__version__}" in last
 
 
 def test_without_a_library_the_platforms_are_named(tmp_path: Path) -> None:

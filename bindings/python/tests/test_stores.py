@@ -4,16 +4,21 @@ one promise each, which it finds by name.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from memory_store import WRONG, MemoryStore
 from office import Kms, Vault
 from psycopg_pool import ConnectionPool
-from support import ROOT, program
+from support import ROOT, config, connect, postgres
 
-from casehug_clio.ports import SealedTokens, Store
+import casehug_clio as clio
+from casehug_clio.ports import Key, SealedTokens, Store
 from casehug_clio.testing import check_keys, check_store, check_tokens
 
 sys.path.append(str(ROOT / "bindings/python/examples"))
@@ -42,11 +47,40 @@ def test_a_store_on_sqlite3_passes(tmp_path: Path) -> None:
     passes(SqliteStore(path), SqliteStore(path))
 
 
+def test_threads_that_end_leave_no_connection_behind(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "store.db"))
+
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = files()
+    for _ in range(20):
+        thread = threading.Thread(target=store.get, args=[Key("firm", "collection", "id")])
+        thread.start()
+        thread.join()
+    assert files() <= before
+    store.close()
+    assert files() < before
+
+
+def test_the_file_of_shards_says_where_a_firm_is(url: str, tmp_path: Path) -> None:
+    databases = {name: f"sqlite:{tmp_path / name}.db" for name in ("a", "b")}
+    plan = {"databases": databases, "firms": {"firm_2": "b"}, "others": "a"}
+    (tmp_path / "shards.json").write_text(json.dumps(plan))
+    with clio.Sdk.open(config(url, tmp_path, database=f"shards:{tmp_path}/shards.json")) as sdk:
+        for firm in ("firm_1", "firm_2"):
+            connect(sdk, clio.Actor("usr_1", firm, clio.Role.ADMIN))
+    for name, firm in (("a", "firm_1"), ("b", "firm_2")):
+        with contextlib.closing(sqlite3.connect(tmp_path / f"{name}.db")) as opened:
+            assert opened.execute("SELECT DISTINCT firm FROM records").fetchall() == [(firm,)]
+
+
 def test_a_store_on_psycopg_passes() -> None:
-    with program("postgres-for-tests") as url:
-        assert url, "PostgreSQL is missing: apt-get install postgresql"
-        with ConnectionPool(url, max_size=8, kwargs={"prepare_threshold": None}) as pool:
-            passes(PostgresStore(pool.connection))
+    with (
+        postgres() as url,
+        ConnectionPool(url, max_size=8, kwargs={"prepare_threshold": None}) as pool,
+    ):
+        passes(PostgresStore(pool.connection))
 
 
 @pytest.mark.parametrize("promise", WRONG)

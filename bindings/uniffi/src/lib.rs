@@ -49,6 +49,12 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
+/// The same for who cannot use the rest, being of another build: NUL-terminated, and never changed.
+#[unsafe(no_mangle)]
+pub extern "C" fn casehug_clio_uniffi_version() -> *const core::ffi::c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
 /// The digest of the table of operations that this library was built with. A face compares it with
 /// its own: nothing else would notice that the two are of different builds.
 #[uniffi::export]

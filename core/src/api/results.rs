@@ -73,19 +73,19 @@ pub struct ProposedContact {
     pub clio: ClioId,
     /// First name.
     #[serde(serialize_with = "shown")]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("x-confidential" = true)))]
     pub first_name: Confidential,
     /// Last name.
     #[serde(serialize_with = "shown")]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("x-confidential" = true)))]
     pub last_name: Confidential,
     /// All email addresses.
     #[serde(serialize_with = "all_shown")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>", extend("x-confidential" = true)))]
     pub emails: Vec<Confidential>,
     /// All phone numbers.
     #[serde(serialize_with = "all_shown")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>", extend("x-confidential" = true)))]
     pub phones: Vec<Confidential>,
     /// When it came up, on the host's clock.
     pub since: Timestamp,

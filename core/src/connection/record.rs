@@ -87,6 +87,7 @@ pub struct ClioAccount {
     /// Its id.
     pub id: ClioId,
     /// The firm's name in Clio.
+    #[cfg_attr(feature = "schema", schemars(extend("x-confidential" = true)))]
     pub name: String,
 }
 
@@ -97,8 +98,10 @@ pub struct ClioUser {
     /// Their id.
     pub id: ClioId,
     /// Their name.
+    #[cfg_attr(feature = "schema", schemars(extend("x-confidential" = true)))]
     pub name: String,
     /// Their address.
+    #[cfg_attr(feature = "schema", schemars(extend("x-confidential" = true)))]
     pub email: String,
 }
 

@@ -99,7 +99,7 @@ pub(crate) struct Connect {
 pub struct ConnectStart {
     /// Clio's consent page. MUST only be given to the browser of the actor who began.
     #[serde(serialize_with = "as_text")]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("x-confidential" = true)))]
     pub authorize_url: Url,
     /// When the attempt ends, on the store's clock.
     pub expires_at: Timestamp,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use super::{FirmSettings, OnNameMismatch};
 use crate::domain::ClioId;
 
-/// Some of the settings: what is `None` stays as it is. Case types are mapped one by one, by
+/// Some of the settings: what is left out stays as it is. Case types are mapped one by one, by
 /// [`map_case_type`](crate::api::SettingsOperations::map_case_type).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -28,8 +28,9 @@ pub struct SettingsChange {
     /// See [`FirmSettings::on_name_mismatch`].
     #[serde(default, deserialize_with = "given")]
     pub on_name_mismatch: Option<OnNameMismatch>,
-    /// See [`FirmSettings::fallback_area`]; `Some(None)`, in JSON `null`: none.
+    /// See [`FirmSettings::fallback_area`]; `Some(None)` takes it away.
     #[serde(default, deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(extend("x-null-clears" = true)))]
     pub fallback_area: Option<Option<ClioId>>,
 }
 

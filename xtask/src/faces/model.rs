@@ -64,6 +64,17 @@ pub(crate) struct Field {
     pub shape: Shape,
     /// Whether it must be there; what is not required may be absent or null.
     pub required: bool,
+    /// Whether absent and null differ: absent leaves as it is what null takes away.
+    #[serde(skip_serializing_if = "is_false")]
+    pub null_clears: bool,
+    /// Whether it holds data of people or a secret, which no face prints unasked.
+    #[serde(skip_serializing_if = "is_false")]
+    pub confidential: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A value of an enumeration.

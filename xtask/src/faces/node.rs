@@ -120,8 +120,14 @@ mod tests {
     use crate::faces::model::Field;
 
     fn operation(arguments: &[&str], result: Shape) -> Operation {
-        let field =
-            |name: &&str| Field { name: (*name).to_owned(), docs: String::new(), shape: Shape::String, required: true };
+        let field = |name: &&str| Field {
+            name: (*name).to_owned(),
+            docs: String::new(),
+            shape: Shape::String,
+            required: true,
+            null_clears: false,
+            confidential: false,
+        };
         Operation {
             name: String::from("do_it"),
             group: String::from("host"),

@@ -80,6 +80,7 @@ fn rows(page: &mut String, fields: &[Field]) {
 
 fn shape_of(field: &Field) -> String {
     match (&field.shape, field.required) {
+        (Shape::Optional(inner), false) if field.null_clears => format!("{} or null, optional", shape(inner)),
         (Shape::Optional(inner), false) => format!("{}, optional", shape(inner)),
         (Shape::Optional(inner), true) => format!("{} or null", shape(inner)),
         (other, false) => format!("{}, optional", shape(other)),

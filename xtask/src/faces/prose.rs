@@ -1,11 +1,15 @@
 //! Rust's documentation as plain prose: no links, no words of Rust, one paragraph a line.
 
-/// ``[`X`](path)`` becomes `` `X` ``, `None` becomes null, lines of one paragraph are joined. Sentences on `Debug` are for Rust only.
+/// JSON's word for what takes a value away; a face that has another one puts it there.
+pub(super) const NULL: &str = "`null`";
+
+/// ``[`X`](path)`` becomes `` `X` ``, `None` and `Some(None)` become null, lines of one paragraph are joined. Sentences on `Debug` are for Rust only.
 pub(super) fn plain(docs: &str) -> String {
     let paragraphs = docs.split("\n\n").map(|paragraph| {
         let joined = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
         let sentences = joined.split_inclusive(". ").filter(|sentence| !sentence.contains("`Debug`"));
-        let text = unlinked(sentences.collect::<String>().trim()).replace("`None`", "null");
+        let text =
+            unlinked(sentences.collect::<String>().trim()).replace("`None`", "null").replace("`Some(None)`", NULL);
         text.replace(", which `Debug` leaves out", "")
     });
     paragraphs.filter(|paragraph| !paragraph.is_empty()).collect::<Vec<_>>().join("\n\n")

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::model::{Api, ErrorCode, Field, Operation, Shape, Type, Value, Variant};
 use super::prose::plain;
+use super::typescript::results;
 
 type Read<T> = Result<T, String>;
 
@@ -46,7 +47,8 @@ fn operation(json: &Json) -> Read<Operation> {
     let argument = |argument: &Json| {
         let name = text(&argument["name"])?;
         let shape = shape(&schema["properties"][&name]).map_err(|reason| format!("argument {name}: {reason}"))?;
-        Ok(Field { docs: plain(&text(&argument["docs"])?), required: required.contains(&name), shape, name })
+        let docs = plain(&text(&argument["docs"])?);
+        Ok(Field { docs, required: required.contains(&name), shape, name, null_clears: false, confidential: false })
     };
     let arguments = list(&json["arguments"])?.iter().map(argument).collect::<Read<Vec<_>>>();
     let result = match &json["result_schema"] {
@@ -126,6 +128,8 @@ fn fields(schema: &Json, but: Option<&str>) -> Read<Vec<Field>> {
             docs: docs(schema),
             required: required.contains(name) || schema["x-required"] == true,
             shape,
+            null_clears: schema["x-null-clears"] == true,
+            confidential: schema["x-confidential"] == true,
         })
     };
     properties.iter().filter(|(name, _)| Some(name.as_str()) != but).map(field).collect()
@@ -163,8 +167,16 @@ fn shape(schema: &Json) -> Read<Shape> {
     })
 }
 
-/// Every name that is referred to exists, and every error.
+/// Every error that is named exists, and what is for arguments is in none but these.
 fn check(api: &Api) -> Read<()> {
+    for name in results(api) {
+        // What is given has a value or none: there is nothing to take away.
+        if let Some(Type::Object { fields, .. }) = api.types.get(name)
+            && let Some(field) = fields.iter().find(|field| field.null_clears)
+        {
+            return Err(format!("type {name}: null takes {} away, and it is a result", field.name));
+        }
+    }
     for operation in &api.operations {
         for error in &operation.errors {
             if api.errors.iter().all(|known| known.name != *error) {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import sys
 import threading
+from pathlib import Path
 
 from ._version import DIGEST, VERSION
 
@@ -21,25 +23,48 @@ def _here() -> str:
     return f"{sys.platform} on {platform.machine()} with {libc}, Python {platform.python_version()}"
 
 
+def _found() -> str:
+    """What the library says of itself."""
+    path = Path(__file__).parent / "_native" / "libcasehug_clio_uniffi.so"
+    try:
+        told = ctypes.CDLL(str(path)).casehug_clio_uniffi_version
+    except (OSError, AttributeError):
+        return "does not say its version"
+    told.restype = ctypes.c_char_p
+    return f"is {told().decode()}"
+
+
+def _another(error: object) -> LoadError:
+    return LoadError(
+        f"This package is casehug-clio {VERSION} with operations {DIGEST[:12]}, and the library beside it "
+        f"{_found()}: {error}. Install casehug-clio anew, alone in its folder: there are wheels for {PLATFORMS}."
+    )
+
+
 try:
     from ._native import casehug_clio_uniffi as native
-except (ImportError, OSError, AttributeError) as error:
+except (ImportError, OSError) as error:
     raise LoadError(
         f"casehug-clio {VERSION} has a library for {PLATFORMS}; this is {_here()}. "
         "Install the wheel of your platform, or build one: cargo xtask dist python."
     ) from error
+except Exception as error:
+    # The generated module compares function by function, and fails with an AttributeError (one is not
+    # there) or an InternalError of its own.
+    raise _another(error) from error
 
 
 def check(version: str, digest: str) -> None:
     """Refuses a library of another build: nothing else would compare the two."""
     if (version, digest) != (VERSION, DIGEST):
-        raise LoadError(
-            f"The library is {version} with operations {digest[:12]}, and this package is "
-            f"{VERSION} with {DIGEST[:12]}. Install casehug-clio anew."
-        )
+        raise _another(f"operations {digest[:12]} of {version}")
 
 
-check(native.version(), native.operations_digest())
+try:
+    _told = native.version(), native.operations_digest()
+except Exception as error:
+    raise _another(error) from error
+check(*_told)
 
 
 def _renew_locks() -> None:

@@ -30,6 +30,11 @@ def guarded(name: str, work: Callable[[], _T]) -> _T:
         raise native.HostFailure.Failed() from None
 
 
+def _bytes(value: object) -> bytes:
+    """Refuses a number, of which `bytes` would make that many zeros."""
+    return memoryview(value).tobytes()  # type: ignore[arg-type]
+
+
 def _key(key: native.StoreKey) -> ports.Key:
     return ports.Key(key.firm, key.collection, key.id)
 
@@ -141,14 +146,14 @@ class KeysTrait(native.HostKeys):
     def wrap(self, key: bytes, associated: bytes) -> native.WrappedBlob:
         def work() -> native.WrappedBlob:
             wrapped = self._keys.wrap(key, associated)
-            return native.WrappedBlob(key_id=wrapped.key_id, blob=bytes(wrapped.blob))
+            return native.WrappedBlob(key_id=wrapped.key_id, blob=_bytes(wrapped.blob))
 
         return guarded("Keys.wrap", work)
 
     def unwrap(self, key_id: str, blob: bytes, associated: bytes) -> native.UnwrappedKey:
         def work() -> native.UnwrappedKey:
             return native.UnwrappedKey(
-                key=bytes(self._keys.unwrap(ports.WrappedKey(key_id, blob), associated))
+                key=_bytes(self._keys.unwrap(ports.WrappedKey(key_id, blob), associated))
             )
 
         return guarded("Keys.unwrap", work)
@@ -163,7 +168,7 @@ class IntakesTrait(native.HostIntakes):
     def load(self, firm: str, matter: str) -> native.IntakeText:
         def work() -> native.IntakeText:
             json = self._intakes.load(firm, matter)
-            return native.IntakeText(json=json if isinstance(json, str) else bytes(json).decode())
+            return native.IntakeText(json=json if isinstance(json, str) else _bytes(json).decode())
 
         return guarded("Intakes.load", work)
 
@@ -196,7 +201,7 @@ class ReaderTrait(native.HostReader):
         self._reader = reader
 
     def read(self, most: int) -> native.Chunk:
-        return guarded("Reader.read", lambda: native.Chunk(bytes=bytes(self._reader.read(most))))
+        return guarded("Reader.read", lambda: native.Chunk(bytes=_bytes(self._reader.read(most))))
 
     def close(self) -> native.ReaderClosed:
         def work() -> native.ReaderClosed:

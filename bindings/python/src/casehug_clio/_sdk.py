@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import weakref
+import os
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +22,8 @@ Text = str | bytes
 Headers = Mapping[str, str] | Iterable[tuple[Text, Text]]
 """As the server gives them: a mapping, or pairs in any number."""
 
-_OPEN: weakref.WeakSet[native.Engine] = weakref.WeakSet()
+# Until they are closed, also those that the program itself let go of: their workers go on.
+_OPEN: set[native.Engine] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class _Base:
             native.Header(name=_bytes(name), value=_bytes(value)) for name, value in _pairs(headers)
         ]
         try:
-            return self._engine.handle_webhook(token, posted, bytes(body))
+            return self._engine.handle_webhook(token, posted, memoryview(body).tobytes())
         except FAILURES as failure:
             fail(failure)
 
@@ -67,11 +69,7 @@ class _Base:
             fail(failure)
 
     def _close(self) -> None:
-        try:
-            self._engine.close()
-        except FAILURES as failure:
-            fail(failure)
-        _OPEN.discard(self._engine)
+        _close(self._engine)
 
 
 class Sdk(_Base):
@@ -180,8 +178,15 @@ class AsyncSdk(_Base):
 
     @classmethod
     async def open(cls, config: Config) -> AsyncSdk:
-        """Opens the SDK. Makes no call to Clio. Open it after a fork, never before."""
-        return cls(await asyncio.to_thread(_open, config))
+        """Opens the SDK. Makes no call to Clio. Open it after a fork, never before. If the task is
+        cancelled meanwhile, what was opened is closed again.
+        """
+        opening = _Opening(config)
+        try:
+            return cls(await asyncio.to_thread(opening.run))
+        except asyncio.CancelledError:
+            opening.leave()
+            raise
 
     def firm(self, actor: Actor) -> AsyncFirm:
         """The operations that this user may ask for."""
@@ -254,6 +259,40 @@ def _open(config: Config) -> native.Engine:
     return engine
 
 
+def _close(engine: native.Engine) -> None:
+    try:
+        engine.close()
+    except FAILURES as failure:
+        fail(failure)
+    _OPEN.discard(engine)
+
+
+class _Opening:
+    """Opens on a thread for a task that may have left when it is done: nobody else could close it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._engine: native.Engine | None = None
+        self._is_left = False
+
+    def run(self) -> native.Engine:
+        engine = _open(self._config)
+        with self._lock:
+            self._engine = engine
+            is_left = self._is_left
+        if is_left:
+            _close(engine)
+        return engine
+
+    def leave(self) -> None:
+        with self._lock:
+            self._is_left = True
+            engine = self._engine
+        if engine is not None:
+            threading.Thread(target=_close, args=[engine]).start()
+
+
 def _pairs(headers: Headers) -> Iterable[tuple[Text, Text]]:
     if isinstance(headers, Mapping):
         return list(cast("Mapping[str, str]", headers).items())
@@ -278,3 +317,8 @@ def _close_all() -> None:
         except FAILURES:
             # The child of a fork: it is its parent's.
             pass
+
+
+if hasattr(os, "register_at_fork"):
+    # What a child inherits is its parent's to close.
+    os.register_at_fork(after_in_child=_OPEN.clear)

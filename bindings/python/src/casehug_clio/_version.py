@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "9a4651f5cc0fd3cde0bfef55f99598ea1900aa6fa080877a0da832b58d4a5b35"
+DIGEST = "7a22b67450d9152c5c995ca80571cd2aaf406c822b5691d953674a3c10db1f08"
 """SHA-256 of api/operations.json."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 _T = TypeVar("_T")
 
@@ -27,6 +27,15 @@ class OpenEnum(str, Enum):
 
     def __str__(self) -> str:
         return str(self._value_)
+
+
+class Clear(Enum):
+    """Takes a value away, where None leaves it as it is."""
+
+    CLEAR = "clear"
+
+
+CLEAR: Final = Clear.CLEAR
 
 
 def time(text: Any) -> datetime:
@@ -59,6 +68,8 @@ def encode(arguments: Mapping[str, object]) -> str:
 
 
 def _plain(value: object) -> object:
+    if value is CLEAR:
+        return None
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("a time needs a zone: datetime.now(timezone.utc)")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, NewType
 
+from ._wire import CLEAR as CLEAR
+from ._wire import Clear as Clear
 from ._wire import OpenEnum
 
 ClioId = NewType("ClioId", str)
@@ -396,7 +398,7 @@ class ClioAccount:
     id: ClioId
     """Its id."""
 
-    name: str
+    name: str = field(repr=False)
     """The firm's name in Clio."""
 
 
@@ -419,13 +421,13 @@ class ClioStatus:
 class ClioUser:
     """A user in Clio."""
 
-    email: str
+    email: str = field(repr=False)
     """Their address."""
 
     id: ClioId
     """Their id."""
 
-    name: str
+    name: str = field(repr=False)
     """Their name."""
 
 
@@ -433,7 +435,7 @@ class ClioUser:
 class ConnectStart:
     """Where to send the admin's browser."""
 
-    authorize_url: str
+    authorize_url: str = field(repr=False)
     """Clio's consent page. MUST only be given to the browser of the actor who began."""
 
     expires_at: datetime
@@ -1253,19 +1255,19 @@ class ProposedContact:
     direction: Direction
     """Which way it would go."""
 
-    emails: list[str]
+    emails: list[str] = field(repr=False)
     """All email addresses."""
 
-    first_name: str
+    first_name: str = field(repr=False)
     """First name."""
 
     id: str
     """Names it, and these values of it."""
 
-    last_name: str
+    last_name: str = field(repr=False)
     """Last name."""
 
-    phones: list[str]
+    phones: list[str] = field(repr=False)
     """All phone numbers."""
 
     since: datetime
@@ -1414,7 +1416,7 @@ class SeenMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsChange:
-    """Some of the settings: what is None stays as it is. Case types are mapped one by one, by
+    """Some of the settings: what is left out stays as it is. Case types are mapped one by one, by
     `settings.map_case_type`.
     """
 
@@ -1424,8 +1426,8 @@ class SettingsChange:
     contact_review: bool | None = None
     """See `contact_review`."""
 
-    fallback_area: ClioId | None = None
-    """See `fallback_area`; `Some(None)`, in JSON `None`: none."""
+    fallback_area: ClioId | Clear | None = None
+    """See `fallback_area`; `CLEAR` takes it away."""
 
     on_name_mismatch: OnNameMismatch | None = None
     """See `on_name_mismatch`."""
@@ -1834,7 +1836,7 @@ class EventBodyBackfillProgress:
 class EventBodyUnknown:
     """A variant that a later version added."""
 
-    raw: abc.Mapping[str, Any]
+    raw: abc.Mapping[str, Any] = field(repr=False)
     """The whole, as it came."""
 
 

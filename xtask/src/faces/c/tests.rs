@@ -6,7 +6,7 @@ use super::super::model::{Value, Variant};
 use super::*;
 
 fn field(name: &str, shape: Shape, required: bool) -> Field {
-    Field { name: name.into(), docs: "What it is.".into(), shape, required }
+    Field { name: name.into(), docs: "What it is.".into(), shape, required, null_clears: false, confidential: false }
 }
 
 fn api(arguments: Vec<Field>) -> Api {

@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use super::{HEAD, docstring, item, plain_name, prose, python};
 use crate::faces::model::{Api, Field, Shape, Type, Variant};
 use crate::faces::node::pascal;
+use crate::faces::prose::NULL;
 use crate::faces::typescript::results;
 
 /// `types.py`.
@@ -15,7 +16,7 @@ pub(crate) fn types(api: &Api) -> String {
          from __future__ import annotations\n\n\
          from collections import abc\nfrom dataclasses import dataclass, field\n\
          from datetime import datetime\nfrom typing import Any, ClassVar, NewType\n\n\
-         from ._wire import OpenEnum\n\nClioId = NewType(\"ClioId\", str)\n\"\"\"An id of Clio's: a decimal string.\"\"\"\n"
+         from ._wire import CLEAR as CLEAR\nfrom ._wire import Clear as Clear\nfrom ._wire import OpenEnum\n\nClioId = NewType(\"ClioId\", str)\n\"\"\"An id of Clio's: a decimal string.\"\"\"\n"
     );
     // A union names its variants, which have to be there before it.
     let (unions, others): (Vec<_>, Vec<_>) =
@@ -47,7 +48,7 @@ pub(crate) fn types(api: &Api) -> String {
                     let _ = write!(
                         text,
                         "\n\n@dataclass(frozen=True, slots=True, kw_only=True)\nclass {name}Unknown:\n    \"\"\"A variant that a later version \
-                         added.\"\"\"\n\n    raw: abc.Mapping[str, Any]\n    \"\"\"The whole, as it came.\"\"\"\n"
+                         added.\"\"\"\n\n    raw: abc.Mapping[str, Any] = field(repr=False)\n    \"\"\"The whole, as it came.\"\"\"\n"
                     );
                     names.push(format!("{name}Unknown"));
                 }
@@ -80,6 +81,10 @@ fn dataclass(
             default = match &field.shape {
                 Shape::Array(_) if is_result => format!(" = field(default_factory=list[{}])", item(&field.shape)),
                 Shape::Map(_) if is_result => format!(" = field(default_factory=dict[str, {}])", item(&field.shape)),
+                Shape::Optional(inner) if field.null_clears => {
+                    shape = format!("{} | Clear | None", python(inner, is_result));
+                    String::from(" = None")
+                }
                 Shape::Optional(_) => String::from(" = None"),
                 _ => {
                     shape += " | None";
@@ -87,8 +92,16 @@ fn dataclass(
                 }
             };
         }
+        if field.confidential {
+            default = match default.strip_prefix(" = ") {
+                None => String::from(" = field(repr=False)"),
+                Some(value) if value.starts_with("field(") => default.replace("field(", "field(repr=False, "),
+                Some(value) => format!(" = field(default={value}, repr=False)"),
+            };
+        }
         let _ = writeln!(text, "\n    {}: {shape}{default}", plain_name(&field.name));
-        text += &docstring(&prose(api, &field.docs), 1);
+        let docs = if field.null_clears { field.docs.replace(NULL, "`CLEAR`") } else { field.docs.clone() };
+        text += &docstring(&prose(api, &docs), 1);
     }
     text
 }
