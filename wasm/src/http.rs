@@ -4,7 +4,7 @@ use core::fmt;
 
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{
-    Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Sent,
+    Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Sent,
 };
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -101,6 +101,7 @@ fn request_object(request: &HttpRequest) -> JsValue {
         ("url", request.url.as_str().into()),
         ("headers", pairs(request.headers.iter())),
         ("body", body),
+        ("connection", if request.connection == HttpConnection::Own { "own" } else { "kept" }.into()),
         ("timeoutMs", JsValue::from_f64(request.timeout.as_millis() as f64)),
         ("notAfter", not_after.unwrap_or(JsValue::NULL)),
         ("maxResponse", JsValue::from_f64(request.max_response as f64)),

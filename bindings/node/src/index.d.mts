@@ -213,6 +213,11 @@ export interface HttpRequest {
    * and nothing after them if `last`.
    */
   body: Uint8Array | (DocumentName & { offset: number; len: number; last: boolean }) | null;
+  /**
+   * `own`: on a connection that is made for it and serves nothing else. `kept`: on any, also one
+   * that an earlier request left open; a second execution of it does no harm.
+   */
+  connection: 'own' | 'kept';
   /** For the whole exchange. */
   timeoutMs: number;
   /** On the clock of `monotonic()`: writing must not begin later. */

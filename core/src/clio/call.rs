@@ -14,7 +14,9 @@ use super::token::AccessToken;
 use super::upload::UploadTarget;
 use crate::domain::{Monotonic, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::ports::{DocumentSlice, Headers, HttpBody, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
+use crate::ports::{
+    DocumentSlice, Headers, HttpBody, HttpConnection, HttpRequest, HttpResponse, HttpTransport, Method, Runtime,
+};
 
 /// The API version that this crate is written for. Without it Clio uses a default that moves (Clio:
 /// API versioning policy).
@@ -189,6 +191,7 @@ impl ClioApi {
             url,
             headers,
             body,
+            connection: request.connection(),
             timeout: limits.timeout,
             not_after: limits.not_after,
             max_response: request.max_response,
@@ -235,6 +238,7 @@ impl ClioApi {
             url,
             headers,
             body: HttpBody::Document(slice),
+            connection: HttpConnection::Kept,
             timeout: limits.timeout,
             not_after: limits.not_after,
             max_response: MAX_STORAGE_ANSWER,

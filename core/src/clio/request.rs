@@ -13,7 +13,7 @@ use super::decode::Unreadable;
 use super::host::ClioHost;
 use crate::domain::ClioId;
 use crate::error::{Code, Error, Result};
-use crate::ports::Method;
+use crate::ports::{HttpConnection, Method};
 
 /// Everything but the unreserved characters of RFC 3986. Clio reads braces and commas of `fields`
 /// literally and encoded; its own `next` links carry them encoded, and so do we: a literal brace is
@@ -118,6 +118,12 @@ impl<A> ApiRequest<A> {
     #[must_use]
     pub fn idempotent(&self) -> bool {
         self.idempotent
+    }
+
+    /// What creates a record goes on a connection of its own, so that it is known whether it was
+    /// written. A second stub of a document is never seen.
+    pub(super) fn connection(&self) -> HttpConnection {
+        if self.idempotent || self.resource == Resource::Documents { HttpConnection::Kept } else { HttpConnection::Own }
     }
 
     pub(super) fn url(&self, host: &ClioHost) -> Url {

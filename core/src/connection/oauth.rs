@@ -34,7 +34,7 @@ use crate::clio::{AccessToken, Bearer, ClioHost};
 use crate::domain::{Monotonic, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
-use crate::ports::{Headers, HttpBody, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
+use crate::ports::{Headers, HttpBody, HttpConnection, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
 
 /// What is asked, as it stands in logs.
 const TOKEN: &str = "POST /oauth/token";
@@ -181,6 +181,7 @@ impl OAuth {
             url,
             headers: headers.with("user-agent", crate::clio::USER_AGENT),
             body: HttpBody::Bytes(Zeroizing::new(body)),
+            connection: HttpConnection::Own,
             timeout: TIMEOUT,
             not_after,
             max_response: MAX_ANSWER,

@@ -5,6 +5,10 @@
 //!   proxy.
 //! - Not start writing after [`HttpRequest::not_after`]; then fail with
 //!   [`HttpFailureKind::NotAfter`] and [`Sent::No`].
+//! - Send a request with [`HttpConnection::Own`] on a connection that is made for it and serves
+//!   nothing else. One with [`HttpConnection::Kept`] may go on a connection that an earlier request
+//!   left open; its [`not_after`](HttpRequest::not_after) is looked at when it begins.
+//! - Close a kept connection that was idle for some seconds, sooner than any server does.
 //! - Report [`Sent::No`] only if no byte of the request was written. In doubt: [`Sent::Maybe`].
 //! - Honour [`HttpRequest::timeout`] over the whole exchange, and read at most
 //!   [`HttpRequest::max_response`] bytes of body.
@@ -69,6 +73,15 @@ impl Method {
     }
 }
 
+/// Which connection a request goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpConnection {
+    /// One of its own: it is exactly known whether the request was written, and when.
+    Own,
+    /// Any to the same host: a second execution of the request does no harm.
+    Kept,
+}
+
 /// One request. `Debug` shows method, host and sizes only.
 #[derive(Clone)]
 pub struct HttpRequest {
@@ -81,6 +94,8 @@ pub struct HttpRequest {
     pub headers: Headers,
     /// The body.
     pub body: HttpBody,
+    /// Which connection it may go on.
+    pub connection: HttpConnection,
     /// For the whole exchange, the last byte of the answer included.
     pub timeout: Duration,
     /// The last moment at which writing may begin, on the runtime's monotonic clock.

@@ -22,8 +22,8 @@ mod store;
 mod token_store;
 
 pub use http::{
-    DocumentSlice, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method,
-    Sent,
+    DocumentSlice, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse,
+    HttpTransport, Method, Sent,
 };
 pub use intake::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
 pub use keys::{DataKey, KeyProvider, SealContext, WrappedKey};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use casehug_clio::connection::ConnectionState;
 use casehug_clio::domain::Actor;
-use casehug_clio::ports::{Headers, HttpBody, HttpRequest, Method};
+use casehug_clio::ports::{Headers, HttpBody, HttpConnection, HttpRequest, Method};
 use casehug_clio::{Code, Error, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,6 +51,7 @@ async fn ask_for_consent(setup: &Setup, authorize: Url, redirect: &str) -> Resul
         url,
         headers: Headers::new().with("user-agent", "sync-intake"),
         body: HttpBody::Empty,
+        connection: HttpConnection::Own,
         timeout: Duration::from_secs(20),
         not_after: None,
         max_response: 1024 * 1024,

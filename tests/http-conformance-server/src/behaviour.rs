@@ -14,6 +14,7 @@
 //! | `close-after-head`, `close-after-all` | no answer |
 //! | `cut-head`, `cut-body`, `cut-chunks` | closes in the middle of the answer |
 //! | `second-dies` | `ok` for the first request of a connection; takes the second one and closes |
+//! | `says-goodbye` | `ok` with `connection: close`, and closes |
 //! | `closes-idle` | `ok`, and closes without having announced it |
 //! | `silent`, `trickle-head`, `trickle-body` | no answer; one that takes longer than anybody waits |
 //! | `garbage`, `two-lengths` | not HTTP; an answer whose end is ambiguous |
@@ -81,6 +82,10 @@ pub(crate) async fn behave(
         "cut-body" => partly(wire, b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nok").await,
         "cut-chunks" => partly(wire, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n").await,
         "second-dies" if number == 1 => wire.answer(200, &[], id.as_bytes()).await,
+        "says-goodbye" => {
+            wire.answer(200, &[("connection", "close")], id.as_bytes()).await?;
+            wire.finish().await
+        }
         "closes-idle" => {
             wire.answer(200, &[], id.as_bytes()).await?;
             tokio::time::sleep(Duration::from_millis(50)).await;

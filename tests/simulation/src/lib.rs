@@ -49,7 +49,7 @@ use admin::{Sight, Ties};
 use check::ClientData;
 use hooks::{Doors, PUBLIC_URL, Told, lock};
 use host::Reached;
-use net::{Clio, Faults, INDEX_DELAY, Network, OUTSIDE, SETTLE};
+use net::{Clio, Faults, INDEX_DELAY, Kept, Network, OUTSIDE, SETTLE};
 use scenario::{Event, Scenario, TROUBLE};
 use store::{Dues, Remote, Vault};
 use world::{Node, NodeRuntime, World};
@@ -184,6 +184,7 @@ impl Simulation {
             late_saves: self.scenario.late_saves,
             ties: self.ties.clone(),
             sight: Sight::default(),
+            kept: Kept::default(),
         };
         let remote = Remote {
             node,

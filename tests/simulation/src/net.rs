@@ -14,8 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryIntake;
 use casehug_clio::ports::{
-    DocumentBytes as _, DocumentSlice, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse,
-    HttpTransport, Runtime as _, Sent,
+    DocumentBytes as _, DocumentSlice, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest,
+    HttpResponse, HttpTransport, Runtime as _, Sent,
 };
 use clio_sim::model::{Model, Payload, Plan, Request, Response};
 use futures_channel::oneshot;
@@ -156,6 +156,25 @@ pub struct Network {
     pub late_saves: bool,
     pub ties: Ties,
     pub sight: Sight,
+    pub kept: Kept,
+}
+
+/// When a connection to each host was used last. It is kept for some seconds, for what may go on
+/// it.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<BTreeMap<String, Duration>>>);
+
+impl Kept {
+    const IDLE: Duration = Duration::from_secs(4);
+
+    fn is_there(&self, request: &HttpRequest, now: Duration) -> bool {
+        let used = lock(&self.0).get(request.url.authority()).copied();
+        request.connection == HttpConnection::Kept && used.is_some_and(|used| now.saturating_sub(used) < Self::IDLE)
+    }
+
+    fn used(&self, host: String, now: Duration) {
+        lock(&self.0).insert(host, now);
+    }
 }
 
 /// So much of a lease is left at least when its request is sent.
@@ -270,14 +289,29 @@ impl Network {
         if self.faults.happens_rarely(&self.world) {
             self.world.pause(self.node, self.world.between(ms, Duration::from_secs(400)));
         }
+        let is_late = || request.not_after.is_some_and(|not_after| self.runtime.monotonic() >= not_after);
+        let may_go_on_any = request.connection == HttpConnection::Kept;
+        // On its own connection it is known later.
+        if may_go_on_any && is_late() {
+            return Err(lost(HttpFailureKind::NotAfter, Sent::No));
+        }
         // Resolving, connecting, a handshake.
-        self.world.sleep(self.world.between(ms, 80 * ms)).await;
+        let connecting = self.world.between(ms, 80 * ms);
+        if self.kept.is_there(&request, self.world.now()) {
+            // The server closed it meanwhile, or closes it now: whoever sends cannot tell.
+            if let Fate::Unreachable = fate {
+                fate = Fate::LostRequest;
+            }
+        } else {
+            self.world.sleep(connecting).await;
+        }
         if let Fate::Unreachable = fate {
             return Err(lost(HttpFailureKind::Connect, Sent::No));
         }
-        if request.not_after.is_some_and(|not_after| self.runtime.monotonic() >= not_after) {
+        if !may_go_on_any && is_late() {
             return Err(lost(HttpFailureKind::NotAfter, Sent::No));
         }
+        let host = may_go_on_any.then(|| request.url.authority().to_owned());
         let left = |world: &World| (started + timeout).saturating_sub(world.now()).max(ms);
         match fate {
             Fate::LostRequest => {
@@ -313,6 +347,9 @@ impl Network {
             _ => {}
         }
         let answer = answer.await.map_err(|_| lost(HttpFailureKind::Other, Sent::Maybe))?;
+        if let Some(host) = host {
+            self.kept.used(host, self.world.now());
+        }
         if exchanges && let Fate::Fine = fate {
             self.ties.exchanged(&answer.body);
         }

@@ -5,10 +5,13 @@
 //! writing after `not_after`. reqwest tells neither, and resolving a name, connecting and the TLS
 //! handshake take as long as they like between our last look at the clock and the first byte.
 //!
-//! **Model.** A layer around reqwest's connector. Every request connects (no pool), in the task
-//! that sends it, so a task-local carries the attempt to the layer. Until the layer hands the
+//! **Model.** A layer around the connector of the client that keeps no connection. Every request
+//! connects, in the task that sends it, so a task-local carries the attempt to the layer. Until the layer hands the
 //! connection on, nothing can have been written; it looks at the clock when it does. An attempt
 //! gets one connection: even a stack that tried again by itself could not write a request twice.
+//!
+//! The client that keeps connections has no such layer: of a request that goes there it is only
+//! known that nothing was written when it failed to connect, or was never begun.
 
 use std::error::Error;
 use std::future::Future;
@@ -34,13 +37,15 @@ tokio::task_local! {
 #[derive(Clone)]
 pub(crate) struct Attempt {
     phase: Arc<AtomicU8>,
+    own: bool,
     not_after: Option<Monotonic>,
     runtime: Arc<dyn Runtime>,
 }
 
 impl Attempt {
-    pub(crate) fn new(not_after: Option<Monotonic>, runtime: Arc<dyn Runtime>) -> Self {
-        Self { phase: Arc::new(AtomicU8::new(NEW)), not_after, runtime }
+    /// `own`: on a connection of its own.
+    pub(crate) fn new(own: bool, not_after: Option<Monotonic>, runtime: Arc<dyn Runtime>) -> Self {
+        Self { phase: Arc::new(AtomicU8::new(NEW)), own, not_after, runtime }
     }
 
     /// Fails if writing may not begin any more.
@@ -61,6 +66,7 @@ impl Attempt {
     /// What a failure means, now that it is known how far the attempt came.
     pub(crate) fn explain(&self, failure: HttpFailure) -> HttpFailure {
         match self.phase.load(Ordering::Acquire) {
+            NEW if !self.own => failure,
             TOO_LATE => HttpFailure { kind: HttpFailureKind::NotAfter, sent: Sent::No },
             CONNECTED => HttpFailure { sent: Sent::Maybe, ..failure },
             _ => HttpFailure { sent: Sent::No, ..failure },

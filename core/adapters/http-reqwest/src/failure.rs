@@ -12,17 +12,16 @@ pub(crate) fn maybe_sent(kind: HttpFailureKind) -> HttpFailure {
     HttpFailure { kind, sent: Sent::Maybe }
 }
 
-/// What failed. Whether anything was written, only [the attempt](crate::attempt) knows.
+/// What failed. Nothing was written if no connection came to be; of all else only [the
+/// attempt](crate::attempt) knows.
 pub(crate) fn of(error: &reqwest::Error) -> HttpFailure {
     if error.is_builder() {
         return not_sent(HttpFailureKind::Refused);
     }
-    maybe_sent(match () {
-        () if error.is_connect() && is_tls(error) => HttpFailureKind::Tls,
-        () if error.is_connect() => HttpFailureKind::Connect,
-        () if error.is_timeout() => HttpFailureKind::Timeout,
-        () => HttpFailureKind::Lost,
-    })
+    if error.is_connect() {
+        return not_sent(if is_tls(error) { HttpFailureKind::Tls } else { HttpFailureKind::Connect });
+    }
+    maybe_sent(if error.is_timeout() { HttpFailureKind::Timeout } else { HttpFailureKind::Lost })
 }
 
 /// Whether a rustls error is among the causes. An I/O error hides the error that it carries from

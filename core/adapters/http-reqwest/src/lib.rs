@@ -2,10 +2,13 @@
 //!
 //! No redirect, no proxy but a [configured](Network) one (none from the environment), no retry, no
 //! cookie, no decompression. HTTP/1.1 only: with one request per connection at a time it is certain
-//! which requests were written. Idle connections are not reused, because a pooled connection that
-//! the server closed meanwhile makes "was anything written?" a guess; Clio allows 50 calls a
-//! minute, so a handshake per call costs little. A request counts as not sent exactly until it has
-//! its connection, TLS included.
+//! which requests were written.
+//!
+//! Two clients. One keeps no connection: what must be written at most once counts as not sent
+//! exactly until it has its connection, TLS included. The other keeps them for some seconds, for
+//! what may be repeated: on a kept connection that the server closes in that moment "was anything
+//! written?" is a guess, so there every failure after connecting is "perhaps". What was handed over
+//! and not written it sends again by itself, on another connection (decision 002).
 //!
 //! The transport owns a small tokio runtime, unless it is [given](ReqwestTransport::on) the host's.
 //! Its futures may be polled by any executor, and dropping one abandons the exchange.
@@ -18,12 +21,13 @@ mod network;
 pub use network::Network;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{
-    DocumentBytes, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method,
-    Runtime,
+    DocumentBytes, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse,
+    HttpTransport, Method, Runtime,
 };
 use casehug_clio::{Code, Error, Result};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
@@ -31,11 +35,24 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 /// Sends requests with reqwest.
 #[derive(Debug)]
 pub struct ReqwestTransport {
-    client: reqwest::Client,
+    clients: Clients,
     documents: Arc<dyn DocumentBytes>,
     runtime: Arc<dyn Runtime>,
     executor: Executor,
 }
+
+/// One for each kind of connection.
+#[derive(Clone, Debug)]
+struct Clients {
+    own: reqwest::Client,
+    kept: reqwest::Client,
+}
+
+/// Before any server closes an idle connection: Node's close after five seconds, others later.
+const IDLE: Duration = Duration::from_secs(4);
+/// Idle connections to one host: a worker syncs so many matters of a firm at once, and as many
+/// documents.
+const MOST_IDLE: usize = 8;
 
 /// What drives the exchanges.
 #[derive(Debug)]
@@ -70,18 +87,19 @@ impl ReqwestTransport {
             .map_err(|_| failed("tls"))?
             .with_root_certificates(trusted)
             .with_no_client_auth();
-        let client = network
-            .apply(reqwest::Client::builder())?
-            .tls_backend_preconfigured(tls)
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(0)
-            .connector_layer(attempt::Guard)
-            .tcp_nodelay(true)
-            .referer(false)
-            .build()
-            .map_err(|_| failed("client"))?;
+        let builder = || -> Result<reqwest::ClientBuilder> {
+            Ok(network
+                .apply(reqwest::Client::builder())?
+                .tls_backend_preconfigured(tls.clone())
+                .http1_only()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .tcp_nodelay(true)
+                .referer(false))
+        };
+        let own = builder()?.pool_max_idle_per_host(0).connector_layer(attempt::Guard).build();
+        let kept = builder()?.pool_max_idle_per_host(MOST_IDLE).pool_idle_timeout(IDLE).build();
+        let clients = Clients { own: own.map_err(|_| failed("client"))?, kept: kept.map_err(|_| failed("client"))? };
         let executor = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             // Name resolution, and documents whose readers use tokio's blocking pool: a few that
@@ -91,7 +109,7 @@ impl ReqwestTransport {
             .enable_all()
             .build()
             .map_err(|_| failed("threads"))?;
-        Ok(Self { client, documents, runtime, executor: Executor::Own(Some(executor)) })
+        Ok(Self { clients, documents, runtime, executor: Executor::Own(Some(executor)) })
     }
 
     /// Sends on this tokio runtime instead of a thread of its own: two hand-overs between threads
@@ -124,7 +142,7 @@ impl HttpTransport for ReqwestTransport {
                 Executor::Host(handle) => handle,
             };
             let exchange = Exchange {
-                client: self.client.clone(),
+                clients: self.clients.clone(),
                 documents: Arc::clone(&self.documents),
                 runtime: Arc::clone(&self.runtime),
             };
@@ -144,7 +162,7 @@ impl<T> Drop for Abandon<T> {
 }
 
 struct Exchange {
-    client: reqwest::Client,
+    clients: Clients,
     documents: Arc<dyn DocumentBytes>,
     runtime: Arc<dyn Runtime>,
 }
@@ -155,7 +173,8 @@ impl Exchange {
             return Err(failure::not_sent(HttpFailureKind::Refused));
         }
         let headers = headers_of(&request)?;
-        let attempt = attempt::Attempt::new(request.not_after, Arc::clone(&self.runtime));
+        let own = request.connection == HttpConnection::Own;
+        let attempt = attempt::Attempt::new(own, request.not_after, Arc::clone(&self.runtime));
         attempt.in_time()?;
         let (timeout, exchange) = (request.timeout, self.exchange(request, headers, &attempt));
         let outcome = tokio::time::timeout(timeout, exchange).await;
@@ -180,7 +199,11 @@ impl Exchange {
         let (body, progress) = self.body(request.body).await?;
         // Opening the document took time.
         attempt.in_time()?;
-        let builder = self.client.request(method, request.url).headers(headers);
+        let client = match request.connection {
+            HttpConnection::Own => &self.clients.own,
+            HttpConnection::Kept => &self.clients.kept,
+        };
+        let builder = client.request(method, request.url).headers(headers);
         let sending = match body {
             Some(body) => builder.body(body),
             None => builder,

@@ -8,7 +8,8 @@ use std::time::Duration;
 use casehug_clio::domain::DocumentId;
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{
-    Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method, Sent,
+    Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method,
+    Sent,
 };
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -33,6 +34,7 @@ enum Fault {
     SaysNotSent,
     SaysMaybeSent,
     IgnoresNotAfter,
+    SharesAllConnections,
     FollowsRedirects,
     FailsOnErrorStatus,
     LosesAnswerHeaders,
@@ -62,6 +64,7 @@ const NOTICED: &[(Fault, &str)] = &[
     (Fault::SaysNotSent, "a_request_is_written_once_whatever_the_server_does"),
     (Fault::SaysMaybeSent, "a_refused_connection_is_not_sent"),
     (Fault::IgnoresNotAfter, "a_request_after_its_last_moment_is_not_sent"),
+    (Fault::SharesAllConnections, "a_connection_of_its_own_serves_nothing_else"),
     (Fault::FollowsRedirects, "a_redirect_is_an_answer_and_is_not_followed"),
     (Fault::FailsOnErrorStatus, "every_status_is_an_answer"),
     (Fault::LosesAnswerHeaders, "the_headers_of_the_answer_come_back"),
@@ -120,6 +123,7 @@ impl Faulty {
                 }
             }
             Fault::IgnoresNotAfter => request.not_after = None,
+            Fault::SharesAllConnections => request.connection = HttpConnection::Kept,
             Fault::IgnoresTheLimit => request.max_response = u64::MAX,
             Fault::LimitIsExclusive => request.max_response = request.max_response.saturating_sub(1),
             Fault::IgnoresTheTimeout => request.timeout = Duration::from_secs(60),
@@ -210,7 +214,7 @@ async fn open(fault: Fault) -> HttpUnderTest {
 #[tokio::test]
 async fn without_a_fault_every_case_passes_and_run_all_names_it() {
     let outcomes = run_all(async || open(Fault::None).await).await;
-    assert_eq!(outcomes.len(), 30);
+    assert_eq!(outcomes.len(), 32);
     for (case, outcome) in outcomes {
         assert_eq!(outcome, Ok(()), "{case}");
     }

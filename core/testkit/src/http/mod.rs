@@ -28,7 +28,8 @@ use serde::Deserialize;
 use url::Url;
 
 use casehug_clio::ports::{
-    Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method, Runtime, Sent,
+    Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method,
+    Runtime, Sent,
 };
 
 pub use documents::{SuiteDocuments, byte_at};
@@ -87,6 +88,7 @@ impl HttpUnderTest {
             url: Url::parse(url).map_err(|error| format!("{url}: {error}"))?,
             headers: Headers::new(),
             body: HttpBody::Empty,
+            connection: HttpConnection::Own,
             timeout: TIMEOUT,
             not_after: None,
             max_response: MAX_RESPONSE,
@@ -153,6 +155,8 @@ impl HttpUnderTest {
 /// A request as the server tells it.
 #[derive(Debug, Deserialize)]
 struct Got {
+    /// Which connection it came on.
+    connection: u64,
     method: String,
     target: String,
     headers: Vec<(String, String)>,
@@ -191,6 +195,8 @@ macro_rules! __with_http_cases {
             once:
                 a_request_is_written_once_whatever_the_server_does
                 a_request_on_a_connection_that_died_is_written_once
+                a_connection_that_was_closed_while_idle_is_not_used_again
+                a_connection_of_its_own_serves_nothing_else
                 a_refused_connection_is_not_sent
                 a_request_after_its_last_moment_is_not_sent;
             answers:

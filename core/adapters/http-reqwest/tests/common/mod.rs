@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casehug_clio::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
-use casehug_clio::ports::{DocumentSlice, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, Method, Sent};
+use casehug_clio::ports::{
+    DocumentSlice, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, Method, Sent,
+};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_testkit::http::SuiteDocuments;
@@ -24,6 +26,7 @@ pub fn get(url: &str) -> HttpRequest {
         url: url.parse().unwrap(),
         headers: Headers::new(),
         body: HttpBody::Empty,
+        connection: HttpConnection::Own,
         timeout: Duration::from_secs(5),
         not_after: None,
         max_response: 1000,

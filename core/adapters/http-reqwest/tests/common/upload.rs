@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use casehug_clio::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
-use casehug_clio::ports::{DocumentSlice, Headers, HttpBody, HttpRequest, HttpTransport as _, Method};
+use casehug_clio::ports::{DocumentSlice, Headers, HttpBody, HttpConnection, HttpRequest, HttpTransport as _, Method};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -65,6 +65,7 @@ fn get(url: &str) -> casehug_clio::Result<HttpRequest> {
         url: url.parse().map_err(|_| casehug_clio::Code::SettingInvalid)?,
         headers: Headers::new(),
         body: HttpBody::Empty,
+        connection: HttpConnection::Kept,
         timeout: Duration::from_secs(600),
         not_after: None,
         max_response: 10_000,
