@@ -1,13 +1,13 @@
 // The HTTP port on `node:http` and `node:https`.
 //
-// A connection per request, made here and handed to Node when it stands, TLS included: until then
-// it is certain that nothing was written, and only then is it decided whether the request may still
-// be sent. No redirect, no proxy, no retry, no cookie, no decompression: `node:http` has none.
+// Connections are made here and handed to Node when they stand, TLS included. A request that must be
+// written at most once has one of its own: until it stands it is certain that nothing was written,
+// and only then is it decided whether the request may still be sent. Others share connections, which
+// an agent keeps for some seconds. No redirect, no proxy, no retry, no cookie, no decompression: `node:http` has none.
 //
 // A document goes out of one buffer that is used again, counted here: `node:http` hangs on a body
 // that is too short and lets one pass that is too long.
 import http from 'node:http';
-import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
 
@@ -17,13 +17,34 @@ import { HttpFailure } from './errors.mjs';
 const CHUNK = 64 * 1024;
 /** Before another address of the host is tried: a slow one may be the only one that works. */
 const NEXT_ADDRESS_MS = 5_000;
+/** Before any server closes an idle connection: Node's close after five seconds, others later. */
+const IDLE_MS = 4_000;
+/** Idle connections to one host. */
+const MOST_IDLE = 8;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Why an exchange is over that nobody waits for. Made once: an error costs a stack trace. */
 const OVER = new HttpFailure('lost', 'maybe');
 
+/** Keeps connections; to make one, it asks the request. */
+class Keeping extends http.Agent {
+  constructor() {
+    super({ keepAlive: true, maxFreeSockets: MOST_IDLE, timeout: IDLE_MS });
+  }
+
+  createConnection({ opened }, done) {
+    opened().then((socket) => done(null, socket), done);
+  }
+
+  getName({ origin }) {
+    return origin;
+  }
+}
+
 export class NodeHttp {
   #documents;
   #ca;
+  /** Deno 2.9 sends a request again by itself when a kept connection is lost: there none is kept. */
+  #keeping = 'Deno' in globalThis ? undefined : new Keeping();
 
   /**
    * `documents.open(document, offset)` gives a reader; `ca`: PEM certificates to trust besides
@@ -56,13 +77,18 @@ export class NodeHttp {
         reader = await unlessEnded(this.#open(request.body), ending.signal);
         if (request.body.len === 0 && request.body.last) await unlessEnded(requireEnd(reader), ending.signal);
       }
-      socket = await connect(url, this.#ca, ending.signal);
+      const opened = () => connect(url, this.#ca, ending.signal);
+      let way = { agent: this.#keeping, origin: url.origin, opened };
+      if (request.connection !== 'kept' || this.#keeping === undefined) {
+        socket = await opened();
+        way = { createConnection: () => socket };
+      }
       requireInTime(request);
       sent = 'maybe';
-      return await exchange({ request, url, headers, socket, reader, signal: ending.signal });
+      return await exchange({ request, url, headers, way, reader, signal: ending.signal });
     } catch (error) {
       const failure = error instanceof HttpFailure ? error : new HttpFailure('lost', sent);
-      throw new HttpFailure(ended ?? failure.kind, sent);
+      throw new HttpFailure(ended ?? failure.kind, ended === undefined && failure.sent === 'no' ? 'no' : sent);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abandon);
@@ -94,7 +120,7 @@ function allowed(text) {
   if (!scheme || url.username !== '' || url.password !== '') throw refused();
   // As it was given: a cursor of Clio's is followed byte for byte.
   const path = text.slice(text.indexOf('/', url.protocol.length + 2)).split('#')[0];
-  return { secure: url.protocol === 'https:', host, port: url.port || (url.protocol === 'https:' ? 443 : 80), authority: url.host, path };
+  return { secure: url.protocol === 'https:', origin: url.origin, host, port: url.port || (url.protocol === 'https:' ? 443 : 80), authority: url.host, path };
 }
 
 function checked({ method, headers, body }) {
@@ -163,15 +189,16 @@ function opened(socket, event, kind, signal) {
   });
 }
 
-function exchange({ request, url, headers, socket, reader, signal }) {
+function exchange({ request, url, headers, way, reader, signal }) {
   const streamed = reader !== undefined && request.body.len > 0;
   const progress = { whole: !streamed, over: false };
-  const outgoing = (url.secure ? https : http).request({
+  // Of a connection that stands, TLS and all, `node:http` asks nothing.
+  const outgoing = http.request({
     method: request.method,
     path: url.path,
     headers: { ...headers, host: url.authority },
-    createConnection: () => socket,
     maxHeaderSize: CHUNK,
+    ...way,
   });
   const answered = new Promise((resolve, reject) => {
     outgoing.once('response', (incoming) => {
@@ -180,9 +207,11 @@ function exchange({ request, url, headers, socket, reader, signal }) {
       if (status >= 200 && status < 300 && !progress.whole) reject(new HttpFailure('lost', 'maybe'));
       else read(incoming, request.maxResponse).then(resolve, reject);
     });
-    outgoing.on('error', () => {
+    outgoing.on('error', (error) => {
       // While an answer is being read, its own end tells.
-      if (outgoing.res === null || outgoing.res === undefined) reject(new HttpFailure('lost', 'maybe'));
+      if (outgoing.res !== null && outgoing.res !== undefined) return;
+      // One of ours says that there is no connection.
+      reject(error instanceof HttpFailure ? error : new HttpFailure('lost', 'maybe'));
     });
     outgoing.once('close', () => {
       if (outgoing.res === null || outgoing.res === undefined) reject(new HttpFailure('lost', 'maybe'));
@@ -196,10 +225,19 @@ function exchange({ request, url, headers, socket, reader, signal }) {
       });
     }
   });
-  return unlessEnded(answered, signal).finally(() => {
-    progress.over = true;
-    outgoing.destroy();
-  });
+  return unlessEnded(answered, signal).then(
+    (answer) => {
+      progress.over = true;
+      // An answer that came before all was sent leaves a connection on which nothing can follow.
+      if (!outgoing.writableFinished) outgoing.destroy();
+      return answer;
+    },
+    (error) => {
+      progress.over = true;
+      outgoing.destroy();
+      throw error;
+    },
+  );
 }
 
 async function read(incoming, most) {

@@ -32,7 +32,14 @@ async function told(t, printed, least) {
 describe('in every runtime', { concurrency: 2 }, () => {
   for (const runtime of Object.keys(RUNTIMES)) {
     test(`the HTTP suite, ${runtime}`, async (t) => {
-      await told(t, await run(runtime, 'http-suite.mjs', await program(t, 'http-conformance-server')), 29);
+      await told(t, await run(runtime, 'http-suite.mjs', await program(t, 'http-conformance-server')), 32);
+    });
+
+    test(`connections are shared by what may be repeated, and closed soon, ${runtime}`, async () => {
+      // Five requests on one, one on its own, then the first one again; and none is left.
+      const keeps = { kept: 1, own: 1, again: 0, left: 0 };
+      const makes = { kept: 5, own: 1, again: 1, left: 0 };
+      assert.deepEqual(JSON.parse(await run(runtime, 'kept.mjs')), runtime === 'deno' ? makes : keeps);
     });
 
     test(`the suite on SqliteStore, ${runtime}`, async (t) => {
