@@ -17,6 +17,15 @@ func TestNothingPrintsSecretsOrDataOfPeople(t *testing.T) {
 	}{
 		{Config{ClientID: "app", ClientSecret: secret, Database: secret, SealingKey: secret, Proxy: secret}, "app"},
 		{Reply{Status: 299, Headers: http.Header{"X-Hook-Secret": {secret}}}, "299"},
+		{ClioAccount{ID: "299", Name: secret}, "299"},
+		{ClioUser{ID: "299", Name: secret, Email: secret}, "299"},
+		{ConnectStart{AuthorizeURL: secret}, "ExpiresAt"},
+		{ConnectionHealth{Region: "eu", Account: pointer(ClioID("299")), AccountName: pointer(secret), UserEmail: pointer(secret)}, "299"},
+		{ConnectionInfo{Account: &ClioAccount{ID: "299", Name: secret}, User: &ClioUser{Name: secret}}, "299"},
+		{Health{Connection: &ConnectionHealth{Region: "eu", UserEmail: pointer(secret)}, DueJobs: 299}, "299"},
+		{ProposedContact{
+			ID: "p_299", FirstName: secret, LastName: secret, Emails: []string{secret}, Phones: []string{secret},
+		}, "p_299"},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			for _, holder := range []any{one.value, []any{one.value}, struct{ In any }{one.value}} {
@@ -37,3 +46,5 @@ func TestNothingPrintsSecretsOrDataOfPeople(t *testing.T) {
 		}
 	}
 }
+
+func pointer[T any](value T) *T { return &value }

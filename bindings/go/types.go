@@ -4,6 +4,8 @@ package clio
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -536,6 +538,16 @@ type ClioAccount struct {
 	Name string `json:"name"`
 }
 
+// Format prints what is no data of people and no secret, with every verb.
+func (v ClioAccount) Format(into fmt.State, _ rune) {
+	shown(into, "ClioAccount",
+		"ID", v.ID,
+	)
+}
+
+// LogValue prints what is no data of people and no secret.
+func (v ClioAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
 // ClioStatus: What Clio said last of a matter, as far as it was heard.
 type ClioStatus struct {
 	// When its status was changed, on Clio's clock; of one that is gone, the last change before
@@ -557,6 +569,16 @@ type ClioUser struct {
 	Name string `json:"name"`
 }
 
+// Format prints what is no data of people and no secret, with every verb.
+func (v ClioUser) Format(into fmt.State, _ rune) {
+	shown(into, "ClioUser",
+		"ID", v.ID,
+	)
+}
+
+// LogValue prints what is no data of people and no secret.
+func (v ClioUser) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
 // ConnectStart: Where to send the admin's browser.
 type ConnectStart struct {
 	// Clio's consent page. MUST only be given to the browser of the actor who began.
@@ -564,6 +586,16 @@ type ConnectStart struct {
 	// When the attempt ends, on the store's clock.
 	ExpiresAt time.Time `json:"expires_at"`
 }
+
+// Format prints what is no data of people and no secret, with every verb.
+func (v ConnectStart) Format(into fmt.State, _ rune) {
+	shown(into, "ConnectStart",
+		"ExpiresAt", v.ExpiresAt,
+	)
+}
+
+// LogValue prints what is no data of people and no secret.
+func (v ConnectStart) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // ConnectionHealth: The connection on the card.
 type ConnectionHealth struct {
@@ -584,6 +616,21 @@ type ConnectionHealth struct {
 	// Whose authorization it is.
 	UserEmail *string `json:"user_email"`
 }
+
+// Format prints what is no data of people and no secret, with every verb.
+func (v ConnectionHealth) Format(into fmt.State, _ rune) {
+	shown(into, "ConnectionHealth",
+		"Account", v.Account,
+		"ConnectedAt", v.ConnectedAt,
+		"ConnectedBy", v.ConnectedBy,
+		"Region", v.Region,
+		"TokenExpiresAt", v.TokenExpiresAt,
+		"Unrevoked", v.Unrevoked,
+	)
+}
+
+// LogValue prints what is no data of people and no secret.
+func (v ConnectionHealth) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // ConnectionInfo: A firm's connection to one Clio account, without secrets.
 type ConnectionInfo struct {
@@ -610,6 +657,9 @@ type ConnectionInfo struct {
 	// The person whose authorization this is. null as with the account.
 	User *ClioUser `json:"user"`
 }
+
+// LogValue prints what is no data of people and no secret.
+func (v ConnectionInfo) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // ConnectionState: Whether a connection works.
 type ConnectionState string
@@ -1085,6 +1135,9 @@ type Health struct {
 	Webhooks *WebhookHealth `json:"webhooks"`
 }
 
+// LogValue prints what is no data of people and no secret.
+func (v Health) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
 // HeldMatter: A matter that was triggered while the firm was disconnected.
 type HeldMatter struct {
 	// Who triggered last.
@@ -1450,6 +1503,21 @@ type ProposedContact struct {
 	// When it came up, on the host's clock.
 	Since time.Time `json:"since"`
 }
+
+// Format prints what is no data of people and no secret, with every verb.
+func (v ProposedContact) Format(into fmt.State, _ rune) {
+	shown(into, "ProposedContact",
+		"Accepted", v.Accepted,
+		"Client", v.Client,
+		"Clio", v.Clio,
+		"Direction", v.Direction,
+		"ID", v.ID,
+		"Since", v.Since,
+	)
+}
+
+// LogValue prints what is no data of people and no secret.
+func (v ProposedContact) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // PrunedEntries: Audit entries were removed.
 type PrunedEntries struct {

@@ -1,5 +1,7 @@
 //! How a firm's integration is: what a settings page shows, and what an admin should do next.
 
+use core::fmt;
+
 use serde::Serialize;
 
 use super::{Sdk, card_words};
@@ -68,8 +70,8 @@ impl From<Code> for Advice {
     }
 }
 
-/// The connection on the card.
-#[derive(Clone, Debug, Serialize)]
+/// The connection on the card. `Debug` leaves out names and addresses.
+#[derive(Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConnectionHealth {
     /// The region.
@@ -77,8 +79,10 @@ pub struct ConnectionHealth {
     /// The account's id.
     pub account: Option<ClioId>,
     /// The firm's name in Clio.
+    #[cfg_attr(feature = "schema", schemars(extend("x-confidential" = true)))]
     pub account_name: Option<String>,
     /// Whose authorization it is.
+    #[cfg_attr(feature = "schema", schemars(extend("x-confidential" = true)))]
     pub user_email: Option<String>,
     /// When it was connected, on the host's clock.
     pub connected_at: Timestamp,
@@ -88,6 +92,19 @@ pub struct ConnectionHealth {
     pub token_expires_at: Option<Timestamp>,
     /// What Clio may still honour after a disconnect, and what to do to be sure.
     pub unrevoked: Option<Advice>,
+}
+
+impl fmt::Debug for ConnectionHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionHealth")
+            .field("region", &self.region)
+            .field("account", &self.account)
+            .field("connected_at", &self.connected_at)
+            .field("connected_by", &self.connected_by)
+            .field("token_expires_at", &self.token_expires_at)
+            .field("unrevoked", &self.unrevoked)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How status comes back, on the card.

@@ -89,7 +89,7 @@ fn method(api: &Api, class: &str, operation: &Operation) -> String {
 
 /// `types.go`.
 pub(super) fn types(api: &Api) -> String {
-    let mut text = format!("{HEAD}\nimport (\n\t\"encoding/json\"\n\t\"time\"\n)\n");
+    let mut text = format!("{HEAD}\nimport (\n\t\"encoding/json\"\n\t\"fmt\"\n\t\"log/slog\"\n\t\"time\"\n)\n");
     text += &comment("The codes of errors. Later versions may add some.", "");
     text += "const (\n";
     for error in &api.errors {
@@ -186,7 +186,44 @@ fn structure(api: &Api, named: &str, docs: &str, fields: &[Field]) -> String {
         };
         let _ = writeln!(text, "\t{} {shape} `json:\"{}{left_out}\"`", exported(&field.name), field.name);
     }
-    text + "}\n"
+    text + "}\n" + &printed(api, named, fields)
+}
+
+/// How a type with data of people or a secret is printed: with its other fields, as core's is. slog
+/// may print as JSON, so it is told of types that hold such a one, too.
+fn printed(api: &Api, named: &str, fields: &[Field]) -> String {
+    let mut text = String::new();
+    if fields.iter().any(|field| field.confidential) {
+        text += "\n// Format prints what is no data of people and no secret, with every verb.\n";
+        let _ = writeln!(text, "func (v {named}) Format(into fmt.State, _ rune) {{\n\tshown(into, {named:?},");
+        for field in fields.iter().filter(|field| !field.confidential) {
+            let name = exported(&field.name);
+            let _ = writeln!(text, "\t\t{name:?}, v.{name},");
+        }
+        text += "\t)\n}\n";
+    }
+    if is_confidential(api, fields) {
+        text += "\n// LogValue prints what is no data of people and no secret.\n";
+        let body = "{ return slog.StringValue(fmt.Sprintf(\"%+v\", v)) }";
+        let _ = writeln!(text, "func (v {named}) LogValue() slog.Value {body}");
+    }
+    text
+}
+
+fn is_confidential(api: &Api, fields: &[Field]) -> bool {
+    fields.iter().any(|field| field.confidential || holds_confidential(api, &field.shape))
+}
+
+fn holds_confidential(api: &Api, shape: &Shape) -> bool {
+    match shape {
+        Shape::Array(inner) | Shape::Map(inner) | Shape::Optional(inner) => holds_confidential(api, inner),
+        Shape::Named(name) => match api.types.get(name) {
+            Some(Type::Object { fields, .. }) => is_confidential(api, fields),
+            Some(Type::Union { variants, .. }) => variants.iter().any(|one| is_confidential(api, &one.fields)),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// What is not required is a pointer, too.

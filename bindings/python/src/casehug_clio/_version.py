@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "7a22b67450d9152c5c995ca80571cd2aaf406c822b5691d953674a3c10db1f08"
+DIGEST = "3f75183e2c15766e13da27368d65bc3d406cda97af5c22504521b2c3f378e262"
 """SHA-256 of api/operations.json."""

@@ -449,7 +449,7 @@ class ConnectionHealth:
     account: ClioId | None
     """The account's id."""
 
-    account_name: str | None
+    account_name: str | None = field(repr=False)
     """The firm's name in Clio."""
 
     connected_at: datetime
@@ -467,7 +467,7 @@ class ConnectionHealth:
     unrevoked: Advice | None
     """What Clio may still honour after a disconnect, and what to do to be sure."""
 
-    user_email: str | None
+    user_email: str | None = field(repr=False)
     """Whose authorization it is."""
 
 

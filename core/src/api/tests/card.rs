@@ -80,3 +80,16 @@ async fn a_plan_that_answers_a_person_has_api_access_at_once() {
     assert_ne!(last.failure.unwrap().code, "plan_without_api", "released");
     assert_eq!(world.health().await.state, "connected", "subscriptions are looked after again");
 }
+
+#[tokio::test]
+async fn the_card_is_printed_without_names_and_addresses() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    let card = world.health().await;
+    let printed = format!("{card:?}");
+    let connection = card.connection.unwrap();
+    for hidden in [connection.account_name.unwrap(), connection.user_email.unwrap()] {
+        assert!(!hidden.is_empty() && !printed.contains(&hidden), "{printed}");
+    }
+    assert!(printed.contains("connected_by"), "{printed}");
+}
