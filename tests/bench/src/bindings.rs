@@ -104,7 +104,7 @@ pub(crate) async fn run(c: &str, go: &str) {
     println!(
         "## Through C and through Go, median of {ROUNDS} rounds\n\nText: {sent} bytes in, an audit entry out; {CALLS} calls \
          a round. A sync is of a new client with {DOCUMENTS} documents of {LEN} bytes, on SQLite; {MATTERS} a round. In \
-         brackets: to the bare function in C, and to that and the least of Go; a sync to native Rust.\n"
+         brackets, the median of the rounds' own ratios: to the bare function in C, and to that and the least of Go; a sync to native Rust.\n"
     );
     println!("| | native Rust | bare C | C | bare Go | Go | goals |\n| --- | --- | --- | --- | --- | --- | --- |");
     for row in &ROWS {
