@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::clio::Clio;
-use crate::{Outcome, root, run, target};
+use crate::{Outcome, copy, root, run, target};
 
 /// The example intakes, in a copy in which one file is large: that is not kept in the repository.
 const INTAKE: &str = "out/intake";
@@ -65,22 +65,8 @@ pub(crate) fn examples(clio: &Clio, url: &str, db: &Path) -> Outcome {
 /// Copies the example intakes, and makes the large file.
 pub(crate) fn make_intake() -> Outcome {
     let to = root().join(INTAKE);
-    let made = copy(&root().join("examples/intake"), &to).and_then(|()| make_large_file(&to.join(LARGE.0)));
+    let made = copy(&root().join("examples/intake"), &to, &[LARGE.0]).and_then(|()| make_large_file(&to.join(LARGE.0)));
     made.map_err(|error| format!("{INTAKE}: {error}"))
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to)?;
-        } else if !to.ends_with(LARGE.0) {
-            std::fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }
 
 fn make_large_file(path: &Path) -> std::io::Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::hide::hide;
-use crate::{Outcome, done, root, said, target};
+use crate::{Outcome, copy, done, root, said, target};
 
 const MODULE: &str = "github.com/casehug/clio-sync/bindings/go";
 const LIBRARY: &str = "libcasehug_clio_linux_amd64.a";
@@ -18,26 +18,10 @@ pub(crate) fn assemble(archive: &Path, folder: &Path) -> Outcome {
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(wrong)?;
     }
-    copy(&root().join("bindings/go"), folder).map_err(wrong)?;
+    copy(&root().join("bindings/go"), folder, &[]).map_err(wrong)?;
     let include = root().join("ffi/include");
-    copy(&include, folder).map_err(wrong)?;
+    copy(&include, folder, &[]).map_err(wrong)?;
     hide(&include.join("casehug_clio.h"), archive, &folder.join(LIBRARY))
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let (path, to) = {
-            let entry = entry?;
-            (entry.path(), to.join(entry.file_name()))
-        };
-        if path.is_dir() {
-            copy(&path, &to)?;
-        } else {
-            std::fs::copy(path, to)?;
-        }
-    }
-    Ok(())
 }
 
 /// The gate's step.

@@ -22,7 +22,7 @@ mod simulate;
 mod test;
 mod wasm;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Why a command failed.
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
              large: a document of 1 GiB through C, Go and Python (dist c, go and python first), and the memory that it takes\n  \
              dist go: the Go module with its library, in target/dist/go\n  \
              dist node: the npm package, in target/dist/node, and what it weighs\n  \
-             dist python: the wheel, in target/dist/python, used in a clean environment, and what it weighs\n  \
+             dist python: the wheel and the sdist, in target/dist/python, used in clean environments, and what they weigh\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \
              intake: copies the example intakes to out/intake, with a file of 120 MB",
         )),
@@ -156,4 +156,22 @@ pub(crate) fn said(command: &mut Command) -> Result<String, String> {
 fn named(command: &Command) -> String {
     let words = core::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// Copies a folder, without what has one of these names.
+pub(crate) fn copy(from: &Path, to: &Path, but: &[&str]) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if but.iter().any(|name| path.ends_with(name)) {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &to, but)?;
+        } else {
+            std::fs::copy(path, to)?;
+        }
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, done, root, target};
+use crate::{Outcome, copy, done, root, target};
 
 /// The library, as the module that UniFFI writes calls it.
 pub(crate) const LIBRARY: &str = "libcasehug_clio_uniffi.so";
@@ -50,30 +50,11 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
         fs::remove_dir_all(folder).map_err(wrong)?;
     }
     let package = folder.join("casehug_clio");
-    copy(&sources().join("src/casehug_clio"), &package).map_err(wrong)?;
+    copy(&sources().join("src/casehug_clio"), &package, &["__pycache__"]).map_err(wrong)?;
     let native = package.join("_native");
     fs::copy(library, native.join(LIBRARY)).map_err(wrong)?;
     let mut bindgen = Command::new(target().join("debug/casehug-clio-bindgen"));
     done(bindgen.arg("python").arg(target().join("debug").join(LIBRARY)).arg(&native))
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let (path, to) = {
-            let entry = entry?;
-            (entry.path(), to.join(entry.file_name()))
-        };
-        if path.ends_with("__pycache__") {
-            continue;
-        }
-        if path.is_dir() {
-            copy(&path, &to)?;
-        } else {
-            fs::copy(path, to)?;
-        }
-    }
-    Ok(())
 }
 
 /// A virtual environment in the target folder with what a file of requirements names.

@@ -8,8 +8,8 @@ use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use casehug_clio_uniffi::{
-    Actor, Call, CommitAnswer, Config, Engine, FoundRecord, FoundRecords, HostFailure, HostStore, LogLevel, Ports,
-    Role, StoreKey, StoreScan, StoreWrite,
+    Actor, Call, CommitAnswer, Config, Engine, FoundRecord, FoundRecords, HostFailure, HostLog, HostStore, LineTaken,
+    LogLevel, Ports, Role, StoreKey, StoreScan, StoreWrite,
 };
 
 /// Holds nothing; a read says that it was begun and then waits to be released.
@@ -37,6 +37,10 @@ impl HostStore for Gate {
 
 /// An open engine, what says that the store was asked, and what releases it when it is dropped.
 fn opened() -> (Arc<Engine>, Receiver<()>, Sender<()>) {
+    opened_with(None)
+}
+
+fn opened_with(log: Option<Arc<dyn HostLog>>) -> (Arc<Engine>, Receiver<()>, Sender<()>) {
     let ((begun, asked), (release, released)) = (channel(), channel());
     let config = Config {
         client_id: "id".to_owned(),
@@ -55,7 +59,7 @@ fn opened() -> (Arc<Engine>, Receiver<()>, Sender<()>) {
         log_level: LogLevel::Error,
     };
     let store = Some(Arc::new(Gate { begun, released: Mutex::new(released) }) as Arc<dyn HostStore>);
-    let ports = Ports { store, tokens: None, keys: None, intakes: None, log: None };
+    let ports = Ports { store, tokens: None, keys: None, intakes: None, log };
     (Engine::new(config, ports).unwrap(), asked, release)
 }
 
@@ -148,4 +152,29 @@ fn a_continuation_may_close() {
         closed.recv_timeout(Duration::from_secs(10)).unwrap();
     }
     engine.close().unwrap();
+}
+
+/// Takes every line.
+struct Lines;
+
+impl HostLog for Lines {
+    fn line(&self, _: LogLevel, _: String, _: String) -> Result<LineTaken, HostFailure> {
+        Ok(LineTaken { taken: true })
+    }
+}
+
+#[test]
+fn an_engine_that_nobody_closes_lets_go_of_the_log() {
+    let log = Arc::new(Lines);
+    let held = Arc::downgrade(&log);
+    let (engine, asked, release) = opened_with(Some(log));
+    let call = begin(&engine);
+    asked.recv_timeout(Duration::from_secs(10)).unwrap();
+    drop((call, engine, release));
+    // Its thread has it, until everybody who could tell it something is gone.
+    let gone = (0..1000).any(|_| {
+        sleep(Duration::from_millis(10));
+        held.upgrade().is_none()
+    });
+    assert!(gone);
 }

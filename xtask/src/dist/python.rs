@@ -1,4 +1,5 @@
-//! The wheel: one for every Python 3 on this platform, and programs that know only the wheel.
+//! The wheel: one for every Python 3 on this platform, the sdist that builds one elsewhere, and
+//! programs that know only these.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,11 +68,35 @@ pub(super) fn dist() -> Outcome {
     fs::write(&licences, licences::of("casehug-clio-uniffi")?).map_err(wrong)?;
     let tag = format!("py3-none-manylinux_{}_x86_64", GLIBC.replace('.', "_"));
     let mut pack = Command::new("python3");
-    pack.arg(sources().join("scripts/wheel.py")).arg(&package).args([VERSION, &tag]).arg(&licences).arg(&folder);
+    pack.arg(sources().join("scripts/pack.py")).arg(&package).args([VERSION, &tag]).arg(&licences).arg(&folder);
     let wheel = PathBuf::from(said(&mut pack)?.trim());
     look(&wheel, &tag)?;
-    use_it(&wheel, &folder)?;
-    weigh(&wheel, &library)
+    use_it(&wheel, &folder.join("consumer"))?;
+    weigh(&wheel, &library)?;
+    sdist(&package, &licences, &folder)
+}
+
+/// What builds a wheel where cargo is, and nothing of this workspace.
+fn sdist(package: &Path, licences: &Path, folder: &Path) -> Outcome {
+    let mut pack = Command::new("python3");
+    pack.arg(sources().join("scripts/sdist.py")).arg(package).arg(VERSION).arg(licences).arg(folder);
+    let sdist = PathBuf::from(said(&mut pack)?.trim());
+    let (tools, out) = (tools()?, folder.join("built"));
+    done(tools.program("twine").args(["check", "--strict"]).arg(&sdist))?;
+    if out.exists() {
+        fs::remove_dir_all(&out).map_err(|error| error.to_string())?;
+    }
+    let mut build = tools.program("python");
+    build.args(["-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-index", "--wheel-dir"]);
+    // The crates are here: what a manifest or the lock file names beyond them would be missed.
+    build.arg(&out).arg(&sdist).env("CARGO_TARGET_DIR", target()).env("CARGO_NET_OFFLINE", "true");
+    done(&mut build)?;
+    let mut made = fs::read_dir(&out).map_err(|error| error.to_string())?.flatten();
+    let wheel = made.next().ok_or("the sdist built no wheel")?.path();
+    use_it(&wheel, &folder.join("consumer-of-sdist"))?;
+    let bytes = fs::metadata(&sdist).map_err(|error| error.to_string())?.len();
+    println!("{}: {} KB, builds {}", sdist.display(), bytes / 1024, wheel.display());
+    Ok(())
 }
 
 /// What an index and an installer would refuse.
@@ -87,34 +112,33 @@ fn look(wheel: &Path, tag: &str) -> Outcome {
 }
 
 /// A program in an environment that has nothing else.
-fn use_it(wheel: &Path, folder: &Path) -> Outcome {
+fn use_it(wheel: &Path, clean: &Path) -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
-    let clean = folder.join("consumer");
     if clean.exists() {
-        fs::remove_dir_all(&clean).map_err(wrong)?;
+        fs::remove_dir_all(clean).map_err(wrong)?;
     }
-    done(Command::new("python3").args(["-m", "venv"]).arg(&clean))?;
+    done(Command::new("python3").args(["-m", "venv"]).arg(clean))?;
     let python = clean.join("bin/python");
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"];
     done(Command::new(&python).args(install).arg(wheel))?;
     let program = clean.join("program.py");
     fs::write(&program, CONSUMER).map_err(wrong)?;
     let mut run = Command::new(&python);
-    run.arg("-W").arg("error").arg(&program).current_dir(&clean).env_remove("PYTHONPATH");
+    run.arg("-W").arg("error").arg(&program).current_dir(clean).env_remove("PYTHONPATH");
     done(&mut run)?;
     let tools = tools()?;
     done(tools.program("mypy").arg("--strict").arg("--python-executable").arg(&python).arg(&program))?;
     fs::write(clean.join("pyrightconfig.json"), r#"{"include": ["program.py"], "typeCheckingMode": "strict"}"#)
         .map_err(wrong)?;
-    done(tools.program("pyright").arg("--project").arg(&clean).arg("--pythonpath").arg(&python))?;
+    done(tools.program("pyright").arg("--project").arg(clean).arg("--pythonpath").arg(&python))?;
     // The module was written for the library of tests: the two are of one build if this holds.
     let same = "from casehug_clio._native import casehug_clio_uniffi as n; n._uniffi_check_api_checksums(n._UniffiLib)";
-    done(Command::new(&python).args(["-c", same]).current_dir(&clean).env_remove("PYTHONPATH"))?;
+    done(Command::new(&python).args(["-c", same]).current_dir(clean).env_remove("PYTHONPATH"))?;
     println!("a program in a clean environment runs, and is well typed for mypy and pyright (strict)");
     let import = "import time; began = time.perf_counter(); import casehug_clio; print(time.perf_counter() - began)";
     let mut times = Vec::new();
     for _ in 0..5 {
-        let told = said(Command::new(&python).args(["-c", import]).current_dir(&clean).env_remove("PYTHONPATH"))?;
+        let told = said(Command::new(&python).args(["-c", import]).current_dir(clean).env_remove("PYTHONPATH"))?;
         times.push(told.trim().parse::<f64>().map_err(|error| error.to_string())?);
     }
     let best = times.iter().copied().fold(f64::INFINITY, f64::min);

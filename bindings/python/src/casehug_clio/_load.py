@@ -25,7 +25,8 @@ def _here() -> str:
 
 def _found() -> str:
     """What the library says of itself."""
-    path = Path(__file__).parent / "_native" / "libcasehug_clio_uniffi.so"
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    path = Path(__file__).parent / f"_native/libcasehug_clio_uniffi.{suffix}"
     try:
         told = ctypes.CDLL(str(path)).casehug_clio_uniffi_version
     except (OSError, AttributeError):
@@ -46,7 +47,7 @@ try:
 except (ImportError, OSError) as error:
     raise LoadError(
         f"casehug-clio {VERSION} has a library for {PLATFORMS}; this is {_here()}. "
-        "Install the wheel of your platform, or build one: cargo xtask dist python."
+        "Elsewhere the sdist builds one, with cargo: pip install --no-binary casehug-clio casehug-clio."
     ) from error
 except Exception as error:
     # The generated module compares function by function, and fails with an AttributeError (one is not

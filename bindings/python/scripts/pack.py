@@ -1,4 +1,4 @@
-"""`wheel.py PACKAGE_FOLDER VERSION TAG LICENCES OUT_FOLDER`: packs what `cargo xtask dist python` has put
+"""`pack.py PACKAGE_FOLDER VERSION TAG LICENCES OUT_FOLDER`: packs what `cargo xtask dist python` has put
 together. The same input gives the same bytes. Prints the wheel's path.
 """
 
@@ -10,11 +10,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    raise SystemExit("Python 3.11 or newer packs the wheel")
-
 ROOT = Path(__file__).parents[3]
 # The oldest time that a zip can name.
 MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -22,6 +17,10 @@ MOMENT = (1980, 1, 1, 0, 0, 0)
 
 def metadata(version: str) -> str:
     """What an index shows of the package."""
+    if sys.version_info < (3, 11):
+        raise SystemExit("Python 3.11 or newer packs the wheel")
+    import tomllib
+
     project = tomllib.loads((ROOT / "bindings/python/pyproject.toml").read_text())["project"]
     lines = [
         "Metadata-Version: 2.4",
@@ -40,18 +39,24 @@ def metadata(version: str) -> str:
     return "\n".join(lines) + "\n\n" + (ROOT / "bindings/python" / project["readme"]).read_text()
 
 
-def pack(folder: Path, version: str, tag: str, licences: Path, out: Path) -> Path:
+def licences(whole: Path) -> dict[str, bytes]:
+    """By name: ours, and those of what is in the library."""
+    ours = {name: (ROOT / name).read_bytes() for name in ("LICENSE-APACHE", "LICENSE-MIT")}
+    return {**ours, "LICENCES.txt": whole.read_bytes()}
+
+
+def pack(folder: Path, tag: str, licences: dict[str, bytes], metadata: str, out: Path) -> Path:
     """Writes the wheel."""
+    version = metadata.split("\nVersion: ", 1)[1].split("\n", 1)[0]
     info = f"casehug_clio-{version}.dist-info"
     files = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
-    for name in ("LICENSE-APACHE", "LICENSE-MIT"):
-        files[f"{info}/licenses/{name}"] = (ROOT / name).read_bytes()
-    files[f"{info}/licenses/LICENCES.txt"] = licences.read_bytes()
-    files[f"{info}/METADATA"] = metadata(version).encode()
+    for name, text in licences.items():
+        files[f"{info}/licenses/{name}"] = text
+    files[f"{info}/METADATA"] = metadata.encode()
     wheel = (
         f"Wheel-Version: 1.0\nGenerator: casehug-clio xtask\nRoot-Is-Purelib: false\nTag: {tag}\n"
     )
@@ -64,7 +69,7 @@ def pack(folder: Path, version: str, tag: str, licences: Path, out: Path) -> Pat
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, MOMENT)
-            entry.external_attr = (0o755 if name.endswith(".so") else 0o644) << 16
+            entry.external_attr = (0o755 if name.endswith((".so", ".dylib")) else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             made.writestr(entry, content)
     return path
@@ -76,5 +81,5 @@ def digest(content: bytes) -> str:
 
 
 if __name__ == "__main__":
-    folder, version, tag, licences, out = sys.argv[1:]
-    print(pack(Path(folder), version, tag, Path(licences), Path(out)))
+    folder, version, tag, whole, out = sys.argv[1:]
+    print(pack(Path(folder), tag, licences(Path(whole)), metadata(version), Path(out)))
