@@ -11,6 +11,7 @@ mod faces;
 mod go;
 mod hide;
 mod hosts;
+mod kotlin;
 mod large;
 mod layers;
 mod node;
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              faces: generates every binding and page from the table of operations; --check compares only\n  \
-             scratch: adds an operation to a copy, generates its faces and calls it from C, Node and Python\n  \
+             scratch: adds an operation to a copy, generates its faces and calls it from C, Node, Python and Kotlin\n  \
              dist c: the C library as an install tree, in target/dist/c, and consumers of a moved copy\n  \
              sanitize: the C library under AddressSanitizer and ThreadSanitizer (nightly, minutes)\n  \
              large: a document of 1 GiB through C, Go and Python (dist c, go and python first), and the memory that it takes\n  \

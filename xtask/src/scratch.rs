@@ -1,5 +1,5 @@
 //! Proof that a new operation needs no line outside core: one is added to a copy of the workspace,
-//! the faces are generated there, and C, Node and Python call it against the simulated Clio.
+//! the faces are generated there, and C, Node, Python and Kotlin call it against the simulated Clio.
 
 use std::path::Path;
 use std::process::Command;
@@ -47,6 +47,7 @@ const FACES: &[(&str, &str)] = &[
     ("bindings/node/src/operations.d.mts", "scratch("),
     ("bindings/go/operations.go", ") Scratch("),
     ("bindings/python/src/casehug_clio/operations.py", "def scratch("),
+    ("bindings/kotlin/src/main/kotlin/com/casehug/clio/Operations.kt", "fun scratch("),
 ];
 
 /// What then calls every operation, by language.
@@ -54,6 +55,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("C", &["test", "--quiet", "--package", "casehug-clio-ffi", "--test", "c_programs", "every_operation"]),
     ("Node", &["xtask", "test", "node"]),
     ("Python", &["xtask", "test", "python"]),
+    ("Kotlin", &["xtask", "test", "kotlin"]),
 ];
 
 pub(crate) fn scratch() -> Outcome {

@@ -30,7 +30,12 @@ const LANES: &[&[Step]] = &[
         ("demo", || build().and_then(|()| crate::demo::make_intake()).and_then(|()| crate::demo::show())),
         ("contract", crate::contract::contract),
     ],
-    &[("simulate", crate::simulate::few), ("wasm", crate::wasm::check), ("node", crate::node::node)],
+    &[
+        ("simulate", crate::simulate::few),
+        ("wasm", crate::wasm::check),
+        ("node", crate::node::node),
+        ("kotlin", crate::kotlin::check),
+    ],
 ];
 
 /// Tests that run beside each other, however few processors there are: most of those that take long

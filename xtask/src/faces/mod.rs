@@ -5,6 +5,7 @@
 
 mod c;
 mod go;
+mod kotlin;
 mod model;
 mod node;
 mod pages;
@@ -61,6 +62,7 @@ fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
     // What a face and its library compare, so that two of different builds refuse each other.
     let digest: String = Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect();
     let in_python = |name: &str| PathBuf::from("bindings/python/src/casehug_clio").join(name);
+    let in_kotlin = |name: &str| PathBuf::from("bindings/kotlin/src/main/kotlin/com/casehug/clio").join(name);
     Ok(vec![
         ("api/operations.json".into(), json),
         ("ffi/include/casehug_clio_operations.h".into(), c::header(api)?),
@@ -69,6 +71,13 @@ fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
         ("docs/errors.md".into(), pages::errors(api)),
         ("bindings/go/operations.go".into(), go::operations(api)),
         ("bindings/go/types.go".into(), go::types(api)),
+        (in_kotlin("BlockingOperations.kt"), kotlin::operations(api, kotlin::Waits::Blocking)),
+        (in_kotlin("Errors.kt"), kotlin::errors(api)),
+        (in_kotlin("Operations.kt"), kotlin::operations(api, kotlin::Waits::Suspended)),
+        (in_kotlin("Version.kt"), kotlin::version(api, &digest)),
+        (in_kotlin("types/Json.kt"), kotlin::json(api)),
+        (in_kotlin("types/Types.kt"), kotlin::types(api)),
+        ("bindings/kotlin/src/test/kotlin/com/casehug/clio/Dispatch.kt".into(), kotlin::dispatch(api)),
         ("bindings/node/src/operations.mjs".into(), node::script(api)),
         ("bindings/node/src/operations.d.mts".into(), types),
         (in_python("errors.py"), python::errors(api)),

@@ -1,0 +1,82 @@
+package com.casehug.clio
+
+import com.casehug.clio.examples.PostgresStore
+import com.casehug.clio.examples.SqliteStore
+import com.casehug.clio.ports.SealedTokens
+import com.casehug.clio.testing.Checked
+import com.casehug.clio.testing.checkKeys
+import com.casehug.clio.testing.checkStore
+import com.casehug.clio.testing.checkTokens
+import java.net.URI
+import java.nio.file.Path
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.DynamicTest
+import org.junit.jupiter.api.DynamicTest.dynamicTest
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.TestFactory
+import org.junit.jupiter.api.io.TempDir
+import org.postgresql.ds.PGSimpleDataSource
+
+/**
+ * The suite that every store of every language passes, on stores in Kotlin; and stores that break
+ * one promise each, which it finds by name.
+ */
+class StoresTest {
+    private fun passes(outcomes: List<Checked>, cases: Int) {
+        assertTrue(outcomes.size >= cases, "$outcomes")
+        assertEquals(emptyList<Checked>(), outcomes.filter { it.wrong != null })
+    }
+
+    @Test
+    fun `a store in memory passes`() = passes(checkStore(MemoryStore()), 30)
+
+    @Test
+    fun `a store on sqlite-jdbc passes`(@TempDir folder: Path) {
+        val path = folder.resolve("store.db").toString()
+        passes(checkStore(SqliteStore(path), SqliteStore(path)), 30)
+    }
+
+    @Test
+    fun `a store on pgjdbc passes`() = program("postgres-for-tests") { url ->
+        assertTrue(url.isNotEmpty(), "PostgreSQL is missing: apt-get install postgresql")
+        passes(checkStore(PostgresStore(source(url))), 30)
+    }
+
+    @TestFactory
+    fun `a store that breaks a promise is found by name`(): List<DynamicTest> = WRONG.map { (promise, wrong) ->
+        dynamicTest(promise) {
+            val (case, store) = wrong
+            val found = checkStore(store()).filter { it.wrong != null }.map { it.case }
+            assertTrue(case in found, "$found")
+        }
+    }
+
+    @Test
+    fun `a vault and keys pass`() {
+        passes(checkTokens(Vault()), 3)
+        passes(checkKeys(Kms()), 3)
+    }
+
+    @Test
+    fun `a vault that overwrites is found by name`() {
+        val overwrites = object : Vault() {
+            override fun compareAndSwap(firm: String, connection: String, expected: String?, sealed: SealedTokens) =
+                super.compareAndSwap(firm, connection, load(firm, connection)?.version, sealed)
+        }
+        val wrong = checkTokens(overwrites).filter { it.wrong != null }.map { it.case }
+        assertTrue(wrong.any { "swap" in it || "conflict" in it }, "$wrong")
+    }
+}
+
+private fun source(url: String): PGSimpleDataSource {
+    val place = URI(url)
+    return PGSimpleDataSource().apply {
+        serverNames = arrayOf(place.host)
+        portNumbers = intArrayOf(place.port)
+        databaseName = place.path.trim('/')
+        user = place.userInfo
+        // A pooler may stand in between.
+        prepareThreshold = 0
+    }
+}

@@ -1,0 +1,107 @@
+//! The Kotlin package: putting it together around the library, and its tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Outcome, root, target};
+
+/// The library, as UniFFI's module calls it, and where JNA looks for it in a jar.
+pub(crate) const LIBRARY: &str = "libcasehug_clio_uniffi.so";
+pub(crate) const PLACE: &str = "src/main/resources/linux-x86-64";
+
+pub(crate) fn sources() -> PathBuf {
+    root().join("bindings/kotlin")
+}
+
+/// The gate's step.
+pub(crate) fn check() -> Outcome {
+    if let Err(reason) = is_there() {
+        println!("SKIPPED: the Kotlin package was NOT tested: {reason}");
+        let in_ci = std::env::var_os("CI").is_some();
+        return if in_ci { Err(format!("JDK 17 and Maven are needed in CI: {reason}")) } else { Ok(()) };
+    }
+    crate::test::build()?;
+    let project = target().join("gate/kotlin");
+    assemble(&target().join("debug").join(LIBRARY), &project)?;
+    maven(&project, &["test"])
+}
+
+/// Puts the project together in this folder: its sources, the library, and UniFFI's module over it,
+/// which is read from the library that was built for tests: one for shipping has no symbols.
+pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
+    let wrong = |error: std::io::Error| error.to_string();
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(wrong)?;
+    }
+    copy(&sources(), folder).map_err(wrong)?;
+    let place = folder.join(PLACE);
+    fs::create_dir_all(&place).map_err(wrong)?;
+    fs::copy(library, place.join(LIBRARY)).map_err(wrong)?;
+    let mut bindgen = Command::new(target().join("debug/casehug-clio-bindgen"));
+    bindgen.arg("kotlin").arg(target().join("debug").join(LIBRARY));
+    done(bindgen.arg(folder.join("src/main/kotlin")))
+}
+
+/// Runs Maven in a project that was put together: with what it fetched before, or else from its
+/// registry.
+pub(crate) fn maven(project: &Path, arguments: &[&str]) -> Outcome {
+    let wrong = |error: std::io::Error| error.to_string();
+    let wanted = fs::read_to_string(project.join("pom.xml")).map_err(wrong)? + &arguments.join(" ");
+    let mark = target().join("maven").join(project.file_name().unwrap_or_default());
+    let is_fetched = fs::read_to_string(&mark).is_ok_and(|known| known == wanted);
+    let mut maven = Command::new("mvn");
+    maven.args(["--batch-mode", "--no-transfer-progress", "--quiet"]).current_dir(project);
+    if is_fetched {
+        maven.arg("--offline");
+    }
+    maven.arg(format!("-Dprograms={}", target().join("debug").display()));
+    maven.arg(format!("-Droot={}", root().display()));
+    done(maven.args(arguments))?;
+    fs::create_dir_all(mark.parent().unwrap_or(project)).map_err(wrong)?;
+    fs::write(&mark, wanted).map_err(wrong)
+}
+
+/// Whether there are a compiler of Java's, 17 or newer, and Maven.
+fn is_there() -> Outcome {
+    let told = Command::new("javac").arg("-version").output().map_err(|error| format!("javac: {error}"))?;
+    let version = String::from_utf8_lossy(&[told.stdout, told.stderr].concat()).trim().to_owned();
+    let major = version.split(['.', ' ']).nth(1).and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < 17) {
+        return Err(format!("{version}, where JDK 17 or newer is needed"));
+    }
+    Command::new("mvn").arg("--version").output().map(drop).map_err(|error| format!("mvn: {error}"))
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let (path, to) = {
+            let entry = entry?;
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if path.is_dir() {
+            copy(&path, &to)?;
+        } else {
+            fs::copy(path, to)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn done(command: &mut Command) -> Outcome {
+    println!("$ {command:?}");
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_has_the_workspace_s_version() {
+        let pom = fs::read_to_string(sources().join("pom.xml")).unwrap();
+        assert!(pom.contains(&format!("<version>{}</version>\n  <name>", env!("CARGO_PKG_VERSION"))));
+    }
+}
