@@ -92,6 +92,9 @@ fn built(api: &Api, of: &str, fields: &[Field], is_result: bool) -> String {
             (false, Shape::Map(inner)) if is_result => {
                 format!("o[{key:?}].mapOrEmpty {{ {} }}", read(api, inner, "it"))
             }
+            (false, Shape::Optional(inner)) if field.null_clears => {
+                format!("o[{key:?}]?.let {{ given -> Change(given.optional {{ {} }}) }}", read(api, inner, "it"))
+            }
             (false, Shape::Optional(inner)) => read_optional(api, inner, &format!("o[{key:?}]")),
             (false, shape) => read_optional(api, shape, &format!("o[{key:?}]")),
         };
@@ -151,7 +154,10 @@ fn entries(api: &Api, fields: &[Field], is_result: bool, indent: &str) -> String
             Shape::Optional(inner) => inner,
             shape => shape,
         };
-        let _ = if field.required || has_default {
+        let _ = if field.null_clears {
+            let value = format!("it.value.orNull {{ value -> {} }}", written(api, inner, "value"));
+            writeln!(text, "{indent}    {name}?.let {{ put({key:?}, {value}) }}")
+        } else if field.required || has_default {
             writeln!(text, "{indent}    put({key:?}, {})", written(api, &field.shape, &name))
         } else {
             writeln!(text, "{indent}    {name}?.let {{ put({key:?}, {}) }}", written(api, inner, "it"))

@@ -6,32 +6,8 @@ use std::collections::BTreeSet;
 use super::{HEAD, kdoc, kotlin, name, prose};
 use crate::faces::model::{Api, Field, Shape, Type, Variant};
 use crate::faces::node::pascal;
+use crate::faces::prose::NULL;
 use crate::faces::typescript::results;
-
-/// Texts that are ids, codes and fixed words. All other texts are left out of `toString`, those of
-/// later versions as well.
-const SHOWN: &[&str] = &[
-    "action",
-    "actor",
-    "backfill",
-    "code",
-    "context",
-    "details",
-    "id",
-    "key",
-    "kind",
-    "matter_step",
-    "origin",
-    "outcome",
-    "path",
-    "proposal",
-    "region",
-    "retry",
-    "run",
-    "state",
-    "status",
-    "step",
-];
 
 /// `Types.kt`.
 pub(crate) fn types(api: &Api) -> String {
@@ -129,12 +105,13 @@ fn data_class(api: &Api, of: &str, fields: &[Field], is_result: bool, union: Opt
     }
     let mut text = format!("public data class {of}(\n");
     for field in fields {
-        text += &kdoc(&prose(api, &field.docs), 1);
+        let docs = if field.null_clears { field.docs.replace(NULL, "[Change.clear]") } else { field.docs.clone() };
+        text += &kdoc(&prose(api, &docs), 1);
         let (shape, default) = declared(field, is_result);
         let _ = writeln!(text, "    val {}: {shape}{default},", name(&field.name));
     }
     let _ = write!(text, "){base}");
-    let hides = fields.iter().any(|field| !is_shown(field));
+    let hides = fields.iter().any(|field| field.confidential);
     if !hides && !builds {
         return text + "\n";
     }
@@ -142,7 +119,7 @@ fn data_class(api: &Api, of: &str, fields: &[Field], is_result: bool, union: Opt
     if hides {
         let shown = |field: &Field| {
             let name = name(&field.name);
-            if is_shown(field) { format!("{name}=${{{name}}}") } else { format!("{name}=…") }
+            if field.confidential { format!("{name}=…") } else { format!("{name}=${{{name}}}") }
         };
         let shown: Vec<String> = fields.iter().map(shown).collect();
         let _ = write!(
@@ -188,20 +165,9 @@ pub(super) fn declared(field: &Field, is_result: bool) -> (String, &'static str)
         _ if field.required => (shape, ""),
         Shape::Array(_) if is_result => (shape, " = emptyList()"),
         Shape::Map(_) if is_result => (shape, " = emptyMap()"),
+        Shape::Optional(inner) if field.null_clears => (format!("Change<{}>?", kotlin(inner)), " = null"),
         Shape::Optional(_) => (shape, " = null"),
         _ => (shape + "?", " = null"),
-    }
-}
-
-fn is_shown(field: &Field) -> bool {
-    !is_text(&field.shape) || SHOWN.contains(&field.name.as_str())
-}
-
-fn is_text(shape: &Shape) -> bool {
-    match shape {
-        Shape::String => true,
-        Shape::Array(inner) | Shape::Map(inner) | Shape::Optional(inner) => is_text(inner),
-        _ => false,
     }
 }
 
@@ -228,21 +194,21 @@ mod tests {
     use super::*;
 
     fn field(name: &str, shape: Shape, required: bool) -> Field {
-        Field { name: name.into(), docs: String::from("What it is."), shape, required }
+        let docs = String::from("What it is.");
+        Field { name: name.into(), docs, shape, required, null_clears: false, confidential: name.ends_with("name") }
     }
 
     #[test]
-    fn a_text_is_hidden_unless_it_is_known_to_be_no_client_s() {
+    fn what_is_confidential_is_not_shown() {
         let api = Api { version: String::new(), operations: Vec::new(), types: Default::default(), errors: Vec::new() };
         let fields = [
             field("id", Shape::String, true),
             field("last_name", Shape::String, true),
-            field("emails", Shape::Array(Box::new(Shape::String)), true),
             field("count", Shape::Integer, true),
         ];
         let class = data_class(&api, "Person", &fields, true, None, false);
-        assert!(class.contains("\"Person(id=${id}, lastName=…, emails=…, count=${count})\""), "{class}");
-        let class = data_class(&api, "Plain", &fields[3..], true, None, false);
+        assert!(class.contains("\"Person(id=${id}, lastName=…, count=${count})\""), "{class}");
+        let class = data_class(&api, "Plain", &fields[2..], true, None, false);
         assert!(!class.contains("toString"), "{class}");
     }
 
@@ -252,5 +218,7 @@ mod tests {
         assert_eq!(declared(&field("a", list(), false), true), (String::from("List<Long>"), " = emptyList()"));
         assert_eq!(declared(&field("a", list(), false), false), (String::from("List<Long>?"), " = null"));
         assert_eq!(declared(&field("a", Shape::Time, true), false), (String::from("Instant"), ""));
+        let cleared = Field { null_clears: true, ..field("a", Shape::Optional(Box::new(Shape::ClioId)), false) };
+        assert_eq!(declared(&cleared, false), (String::from("Change<ClioId>?"), " = null"));
     }
 }

@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "9a4651f5cc0fd3cde0bfef55f99598ea1900aa6fa080877a0da832b58d4a5b35"
+internal const val DIGEST = "3f75183e2c15766e13da27368d65bc3d406cda97af5c22504521b2c3f378e262"

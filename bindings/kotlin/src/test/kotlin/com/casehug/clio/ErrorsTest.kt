@@ -1,5 +1,6 @@
 package com.casehug.clio
 
+import com.casehug.clio.types.Change
 import com.casehug.clio.types.ClioAccount
 import com.casehug.clio.types.ClioId
 import com.casehug.clio.types.ConnectStart
@@ -8,10 +9,12 @@ import com.casehug.clio.types.Direction
 import com.casehug.clio.types.EventBody
 import com.casehug.clio.types.ProposedContact
 import com.casehug.clio.types.RunStatus
+import com.casehug.clio.types.SettingsChange
 import com.casehug.clio.types.StepKind
 import com.casehug.clio.types.Trigger
 import com.casehug.clio.types.json
 import com.casehug.clio.types.readEventBody
+import com.casehug.clio.types.readSettingsChange
 import java.io.ByteArrayInputStream
 import java.io.ByteArrayOutputStream
 import java.io.ObjectInputStream
@@ -156,6 +159,16 @@ class ErrorsTest {
         assertEquals(wire, (event as EventBody.Unknown).json())
         assertEquals("later", RunStatus.of("later").value)
         assertSame(RunStatus.SUCCEEDED, RunStatus.of("succeeded"))
+    }
+
+    @Test
+    fun `what is left out and what is cleared differ`() {
+        fun json(change: Change<ClioId>?) = SettingsChange(revision = 1, fallbackArea = change).json()
+        assertEquals("""{"revision":1}""", json(null).toString())
+        for (change in listOf(Change.clear(), Change.to(ClioId("7")))) {
+            assertEquals(change, readSettingsChange(json(change)).fallbackArea)
+        }
+        assertEquals("""{"fallback_area":null,"revision":1}""", json(Change.clear()).toString())
     }
 
     @Test

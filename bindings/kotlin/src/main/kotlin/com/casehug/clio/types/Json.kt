@@ -1093,7 +1093,7 @@ internal fun readSettingsChange(j: JsonElement): SettingsChange {
     return SettingsChange(
         caseNumberAsDisplayNumber = o["case_number_as_display_number"].optional { it.boolean() },
         contactReview = o["contact_review"].optional { it.boolean() },
-        fallbackArea = o["fallback_area"].optional { ClioId(it.text()) },
+        fallbackArea = o["fallback_area"]?.let { given -> Change(given.optional { ClioId(it.text()) }) },
         onNameMismatch = o["on_name_mismatch"].optional { OnNameMismatch.of(it.text()) },
         revision = o.required("revision").long(),
         syncWhenApproved = o["sync_when_approved"].optional { it.boolean() },
@@ -1104,7 +1104,7 @@ internal fun readSettingsChange(j: JsonElement): SettingsChange {
 internal fun SettingsChange.json(): JsonObject = buildJsonObject {
     caseNumberAsDisplayNumber?.let { put("case_number_as_display_number", JsonPrimitive(it)) }
     contactReview?.let { put("contact_review", JsonPrimitive(it)) }
-    fallbackArea?.let { put("fallback_area", JsonPrimitive(it.value)) }
+    fallbackArea?.let { put("fallback_area", it.value.orNull { value -> JsonPrimitive(value.value) }) }
     onNameMismatch?.let { put("on_name_mismatch", JsonPrimitive(it.value)) }
     put("revision", JsonPrimitive(revision))
     syncWhenApproved?.let { put("sync_when_approved", JsonPrimitive(it)) }

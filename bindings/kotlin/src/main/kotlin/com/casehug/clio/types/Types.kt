@@ -179,10 +179,7 @@ public data class Advice(
     val code: String,
     /** What to do. */
     val message: String,
-) {
-    override fun toString(): String =
-        "Advice(code=${code}, message=…)"
-}
+)
 
 /** The audit chain is whole. */
 public data class AuditCheck(
@@ -199,10 +196,7 @@ public data class AuditExport(
     val ndjson: String,
     /** Ask for the next piece from here; null: that was all. */
     val next: Long?,
-) {
-    override fun toString(): String =
-        "AuditExport(ndjson=…, next=${next})"
-}
+)
 
 /** Which entries are asked for. Newest first. */
 public data class AuditQuery(
@@ -221,9 +215,6 @@ public data class AuditQuery(
     /** Written before this time. */
     val until: Instant? = null,
 ) {
-    override fun toString(): String =
-        "AuditQuery(action=${action}, actor=${actor}, after=…, limit=${limit}, since=${since}, status=${status}, until=${until})"
-
     /** Builds one in Java. */
     public class Builder() {
         private var built: AuditQuery = AuditQuery()
@@ -274,10 +265,7 @@ public data class AuditRecord(
     val seq: Long,
     /** `name`. */
     val status: String,
-) {
-    override fun toString(): String =
-        "AuditRecord(action=${action}, actor=${actor}, at=${at}, code=${code}, details=${details}, id=${id}, prev=…, seq=${seq}, status=${status})"
-}
+)
 
 /** A page of something. */
 public data class AuditRecordPage(
@@ -285,10 +273,7 @@ public data class AuditRecordPage(
     val items: List<AuditRecord>,
     /** Ask for the next page with this; null: that was all. */
     val next: String?,
-) {
-    override fun toString(): String =
-        "AuditRecordPage(items=${items}, next=…)"
-}
+)
 
 /** How it ended. */
 public class AuditStatus private constructor(value: String) : OpenEnum(value) {
@@ -462,10 +447,7 @@ public data class CaseHugEvent(
     val id: String,
     /** What happened: `document.approved`, say. */
     val type: String,
-) {
-    override fun toString(): String =
-        "CaseHugEvent(createdAt=${createdAt}, data=${data}, firmId=${firmId}, id=${id}, type=…)"
-}
+)
 
 /** A firm's account in Clio. */
 public data class ClioAccount(
@@ -823,9 +805,6 @@ public data class EventData(
     /** The matter's id, where it stands alone. */
     val matterId: String? = null,
 ) {
-    override fun toString(): String =
-        "EventData(id=${id}, matter=${matter}, matterId=…)"
-
     /** Builds one in Java. */
     public class Builder() {
         private var built: EventData = EventData()
@@ -916,10 +895,7 @@ public data class Failure(
     val retry: String,
     /** Not before this much time has passed. */
     val retryAfterMs: Long? = null,
-) {
-    override fun toString(): String =
-        "Failure(code=${code}, context=${context}, kind=${kind}, message=…, number=${number}, path=${path}, retry=${retry}, retryAfterMs=${retryAfterMs})"
-}
+)
 
 /** A failed run. */
 public data class FailureHealth(
@@ -1090,10 +1066,7 @@ public data class LoggedRunPage(
     val items: List<LoggedRun>,
     /** Ask for the next page with this; null: that was all. */
     val next: String?,
-) {
-    override fun toString(): String =
-        "LoggedRunPage(items=${items}, next=…)"
-}
+)
 
 /** One step of a run. */
 public data class LoggedStep(
@@ -1193,10 +1166,7 @@ public data class Mapping(
     val to: MappedTo,
     /** Why it leads nowhere. */
     val why: Unmapped? = null,
-) {
-    override fun toString(): String =
-        "Mapping(by=${by}, caseType=…, id=${id}, name=…, own=${own}, to=${to}, why=${why})"
-}
+)
 
 /** For a settings page. */
 public data class MappingPage(
@@ -1249,10 +1219,7 @@ public data class MatterState(
     val secondRecords: List<SecondRecord>,
     /** In one word. */
     val status: MatterSyncState,
-) {
-    override fun toString(): String =
-        "MatterState(clioContact=${clioContact}, clioContactGone=${clioContactGone}, clioContactNotes=${clioContactNotes}, clioDocuments=${clioDocuments}, clioMatter=${clioMatter}, clioStatus=${clioStatus}, clioUrl=…, lastRun=${lastRun}, parked=${parked}, secondRecords=${secondRecords}, status=${status})"
-}
+)
 
 /** The status of a matter. Clio writes it capitalised in answers and in lower case in requests. */
 public class MatterStatus private constructor(value: String) : OpenEnum(value) {
@@ -1433,10 +1400,7 @@ public data class Plan(
     val noPracticeArea: Unmapped? = null,
     /** The practice area that the matter would get. */
     val practiceArea: PlannedArea? = null,
-) {
-    override fun toString(): String =
-        "Plan(calls=${calls}, clio=${clio}, clioContact=${clioContact}, contact=…, documents=${documents}, matterStep=${matterStep}, noPracticeArea=${noPracticeArea}, practiceArea=${practiceArea})"
-}
+)
 
 /** A practice area, and what chose it. */
 public data class PlannedArea(
@@ -1482,10 +1446,7 @@ public data class PracticeArea(
      * it was first seen, and kept by id since.
      */
     val standsFor: List<CaseHugArea>,
-) {
-    override fun toString(): String =
-        "PracticeArea(category=…, id=${id}, name=…, standsFor=${standsFor})"
-}
+)
 
 /** A proposal for an admin. */
 public data class ProposalCreated(
@@ -1575,9 +1536,6 @@ public data class RunQuery(
     /** Begun before this time. */
     val until: Instant? = null,
 ) {
-    override fun toString(): String =
-        "RunQuery(after=…, cause=${cause}, limit=${limit}, matter=${matter}, since=${since}, status=${status}, until=${until})"
-
     /** Builds one in Java. */
     public class Builder() {
         private var built: RunQuery = RunQuery()
@@ -1668,13 +1626,10 @@ public data class SeenMapping(
     val to: MappedTo,
     /** Why it leads nowhere. */
     val why: Unmapped? = null,
-) {
-    override fun toString(): String =
-        "SeenMapping(by=${by}, caseType=…, id=${id}, name=…, own=${own}, seenAt=${seenAt}, to=${to}, why=${why})"
-}
+)
 
 /**
- * Some of the settings: what is null stays as it is. Case types are mapped one by one, by
+ * Some of the settings: what is left out stays as it is. Case types are mapped one by one, by
  * `settings.mapCaseType`.
  */
 public data class SettingsChange(
@@ -1682,8 +1637,8 @@ public data class SettingsChange(
     val caseNumberAsDisplayNumber: Boolean? = null,
     /** See `contact_review`. */
     val contactReview: Boolean? = null,
-    /** See `fallback_area`; `Some(None)`, in JSON `null`: none. */
-    val fallbackArea: ClioId? = null,
+    /** See `fallback_area`; [Change.clear] takes it away. */
+    val fallbackArea: Change<ClioId>? = null,
     /** See `on_name_mismatch`. */
     val onNameMismatch: OnNameMismatch? = null,
     /** See `revision`: that which was read. */
@@ -1704,7 +1659,7 @@ public data class SettingsChange(
         public fun contactReview(contactReview: Boolean?): Builder = apply { built = built.copy(contactReview = contactReview) }
 
         /** See [SettingsChange.fallbackArea]. */
-        public fun fallbackArea(fallbackArea: ClioId?): Builder = apply { built = built.copy(fallbackArea = fallbackArea) }
+        public fun fallbackArea(fallbackArea: Change<ClioId>?): Builder = apply { built = built.copy(fallbackArea = fallbackArea) }
 
         /** See [SettingsChange.onNameMismatch]. */
         public fun onNameMismatch(onNameMismatch: OnNameMismatch?): Builder = apply { built = built.copy(onNameMismatch = onNameMismatch) }
@@ -1724,10 +1679,7 @@ public data class SettingsChange(
 public data class SettingsDocument(
     /** The document, JSON for people. */
     val document: String,
-) {
-    override fun toString(): String =
-        "SettingsDocument(document=…)"
-}
+)
 
 /** The settings were saved. */
 public data class SettingsRevision(
