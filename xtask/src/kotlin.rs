@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, root, target};
+use crate::{Outcome, copy, root, target};
 
 /// The library, as UniFFI's module calls it, and where JNA looks for it in a jar.
 pub(crate) const LIBRARY: &str = "libcasehug_clio_uniffi.so";
@@ -34,7 +34,7 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(wrong)?;
     }
-    copy(&sources(), folder).map_err(wrong)?;
+    copy(&sources(), folder, &[]).map_err(wrong)?;
     let place = folder.join(PLACE);
     fs::create_dir_all(&place).map_err(wrong)?;
     fs::copy(library, place.join(LIBRARY)).map_err(wrong)?;
@@ -71,22 +71,6 @@ fn is_there() -> Outcome {
         return Err(format!("{version}, where JDK 17 or newer is needed"));
     }
     Command::new("mvn").arg("--version").output().map(drop).map_err(|error| format!("mvn: {error}"))
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let (path, to) = {
-            let entry = entry?;
-            (entry.path(), to.join(entry.file_name()))
-        };
-        if path.is_dir() {
-            copy(&path, &to)?;
-        } else {
-            fs::copy(path, to)?;
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn done(command: &mut Command) -> Outcome {
