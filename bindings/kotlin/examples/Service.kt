@@ -1,0 +1,139 @@
+package com.casehug.clio.examples
+
+import com.casehug.clio.Actor
+import com.casehug.clio.AuthException
+import com.casehug.clio.CasehugClioException
+import com.casehug.clio.Config
+import com.casehug.clio.Firm
+import com.casehug.clio.InputException
+import com.casehug.clio.NotPermittedException
+import com.casehug.clio.Role
+import com.casehug.clio.Sdk
+import com.casehug.clio.types.EventBody
+import com.casehug.clio.types.Trigger
+import io.ktor.http.ContentType
+import io.ktor.http.HttpStatusCode
+import io.ktor.server.application.Application
+import io.ktor.server.application.ApplicationCall
+import io.ktor.server.application.ApplicationStopped
+import io.ktor.server.engine.embeddedServer
+import io.ktor.server.netty.Netty
+import io.ktor.server.request.header
+import io.ktor.server.request.queryString
+import io.ktor.server.request.receive
+import io.ktor.server.response.respond
+import io.ktor.server.response.respondRedirect
+import io.ktor.server.response.respondText
+import io.ktor.server.routing.RoutingContext
+import io.ktor.server.routing.get
+import io.ktor.server.routing.post
+import io.ktor.server.routing.routing
+import io.ktor.util.toMap
+import kotlinx.coroutines.launch
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+
+private val log = System.getLogger("service")
+
+private fun given(name: String): String = checkNotNull(System.getenv(name)) { "$name is not set" }
+
+/**
+ * A CaseHug-like service on Ktor: connect, approve, status, and Clio's webhooks. Set CLIO_CLIENT_ID,
+ * CLIO_CLIENT_SECRET, CLIO_URL (us, eu, ca, au), CLIO_DATABASE, CLIO_SEALING_KEY, CLIO_INTAKES, PORT and
+ * PUBLIC_URL.
+ */
+public fun main() {
+    val config = Config(
+        clientId = given("CLIO_CLIENT_ID"),
+        clientSecret = given("CLIO_CLIENT_SECRET"),
+        clio = given("CLIO_URL"),
+        database = given("CLIO_DATABASE"),
+        sealingKey = given("CLIO_SEALING_KEY"),
+        sealingKeyId = "k1",
+        intakeFolder = given("CLIO_INTAKES"),
+        webhookUrl = "${given("PUBLIC_URL")}/clio/hooks",
+    )
+    val sdk = Sdk.open(config)
+    sdk.startWorker()
+    val server = embeddedServer(Netty, port = given("PORT").toInt(), host = "127.0.0.1") { service(sdk) }
+    server.monitor.subscribe(ApplicationStopped) { sdk.close() }
+    server.start(wait = true)
+}
+
+/** Tells who waits what became of a matter; here the log. */
+private suspend fun listen(sdk: Sdk) = sdk.events().collect { event ->
+    when (val body = event.event) {
+        is EventBody.RunFinished -> log.log(System.Logger.Level.INFO, "matter ${body.matter}: ${body.status}")
+        EventBody.ReconnectRequired -> log.log(System.Logger.Level.WARNING, "firm ${event.firm} has to connect again")
+        else -> Unit
+    }
+}
+
+private fun Application.service(sdk: Sdk) {
+    // Ends with the application, and its wait with it.
+    launch { listen(sdk) }
+    routing {
+        get("/clio/connect") {
+            // The page to which an admin's browser goes.
+            answer(sdk) { firm ->
+                val start = firm.connection.begin("${given("PUBLIC_URL")}/clio/callback")
+                json("page" to JsonPrimitive(start.authorizeUrl))
+            }
+        }
+        get("/clio/callback") {
+            // Where Clio sends the browser back to.
+            answer(sdk) { firm ->
+                firm.connection.finish(call.request.queryString())
+                call.respondRedirect("/settings/integrations")
+            }
+        }
+        post("/matters/{matter}/approve") {
+            // The intake was approved: it is synced by a worker, in this process or another.
+            answer(sdk) { firm ->
+                val answer = firm.matters.trigger(matter = call.parameters["matter"].orEmpty(), trigger = Trigger.APPROVED)
+                json("accepted" to JsonPrimitive(answer.accepted), status = HttpStatusCode.Accepted)
+            }
+        }
+        get("/matters/{matter}") {
+            // Where the matter stands.
+            answer(sdk) { firm ->
+                val state = firm.matters.state(call.parameters["matter"].orEmpty())
+                json("status" to JsonPrimitive(state.status.value), "clio" to JsonPrimitive(state.clioUrl))
+            }
+        }
+        post("/clio/hooks/{token}") {
+            // What Clio posts: headers and body go on as they came.
+            val token = call.parameters["token"].orEmpty()
+            val reply = sdk.handleWebhook(token, call.request.headers.toMap(), call.receive<ByteArray>())
+            reply.headers.forEach { (name, value) -> call.response.headers.append(name, value) }
+            call.respond(HttpStatusCode.fromValue(reply.status))
+        }
+    }
+}
+
+/** Stands for your own login: the session says who asks, never the request. */
+private fun actor(call: ApplicationCall): Actor = Actor(
+    call.request.header("user").orEmpty(),
+    call.request.header("firm").orEmpty(),
+    if (call.request.header("role") == "admin") Role.ADMIN else Role.MEMBER,
+)
+
+/** Errors as they are: they hold no client data, and their advice is for a firm's administrator. */
+private suspend fun RoutingContext.answer(sdk: Sdk, work: suspend (Firm) -> Unit) {
+    try {
+        work(sdk.firm(actor(call)))
+    } catch (failed: CasehugClioException) {
+        val status = when (failed) {
+            is AuthException -> HttpStatusCode.Conflict
+            is NotPermittedException -> HttpStatusCode.Forbidden
+            is InputException -> HttpStatusCode.UnprocessableEntity
+            else -> HttpStatusCode.BadGateway
+        }
+        json("code" to JsonPrimitive(failed.code), "message" to JsonPrimitive(failed.advice), status = status)
+    }
+}
+
+private suspend fun RoutingContext.json(
+    vararg fields: Pair<String, JsonPrimitive>,
+    status: HttpStatusCode = HttpStatusCode.OK,
+) = call.respondText(JsonObject(mapOf(*fields)).toString(), ContentType.Application.Json, status)

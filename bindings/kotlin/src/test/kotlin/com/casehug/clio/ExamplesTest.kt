@@ -1,0 +1,87 @@
+package com.casehug.clio
+
+import java.net.ServerSocket
+import java.nio.file.Files
+import java.nio.file.Path
+import java.util.concurrent.TimeUnit
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.jsonArray
+import kotlinx.serialization.json.jsonObject
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+private val ASKS_ADMIN = arrayOf("user", "usr_1", "firm", "firm_1", "role", "admin")
+private val ASKS_MEMBER = arrayOf("user", "usr_2", "firm", "firm_1", "role", "member")
+
+/** The README's quickstart, and the Ktor service on a real server, against the simulated Clio. */
+class ExamplesTest {
+    @Test
+    fun `the quickstart of the README syncs once`(@TempDir folder: Path): Unit = simulated { url ->
+        val kotlin = ROOT.resolve("bindings/kotlin")
+        val quickstart = Files.readString(kotlin.resolve("examples/Quickstart.kt"))
+        assertTrue("```kotlin\n$quickstart```" in Files.readString(kotlin.resolve("README.md")), "they differ")
+        for (calls in listOf("7 calls", "0 calls")) {
+            val command = java("QuickstartKt", url, INTAKES.toString(), "mat_0001", folder.resolve("clio.db").toString())
+            val run = ProcessBuilder(command).start()
+            val said = StringBuilder()
+            run.inputReader().forEachLine { line ->
+                said.appendLine(line)
+                if (line.startsWith("http")) {
+                    run.outputWriter().apply {
+                        write("$CALLBACK?${consent(line)}\n")
+                        flush()
+                    }
+                }
+            }
+            assertEquals(0, run.waitFor(), "$said${run.errorReader().readText()}")
+            assertTrue("succeeded: $calls" in said, "$said")
+        }
+    }
+
+    @Test
+    fun `a service connects, syncs and hears of changes`(@TempDir folder: Path): Unit =
+        simulated(""","http_webhooks":true""") { url ->
+            val port = ServerSocket(0).use { it.localPort }
+            val here = "http://127.0.0.1:$port"
+            val builder = ProcessBuilder(java("com.casehug.clio.examples.ServiceKt"))
+            builder.environment() += mapOf(
+                "CLIO_CLIENT_ID" to "casehug-dev", "CLIO_CLIENT_SECRET" to "casehug-dev-secret", "CLIO_URL" to url,
+                "CLIO_DATABASE" to "sqlite:${folder.resolve("clio.db")}", "CLIO_SEALING_KEY" to KEY,
+                "CLIO_INTAKES" to INTAKES.toString(), "PORT" to "$port", "PUBLIC_URL" to here,
+            )
+            val log = folder.resolve("service.log").toFile()
+            val server = builder.redirectErrorStream(true).redirectOutput(log).start()
+            try {
+                uses(url, here)
+            } catch (failed: Throwable) {
+                throw AssertionError(log.readText(), failed)
+            } finally {
+                server.destroy()
+                assertTrue(server.waitFor(30, TimeUnit.SECONDS))
+            }
+            // Java's own status after SIGTERM, for which the hooks ran.
+            assertEquals(143, server.exitValue(), log.readText())
+        }
+
+    private fun uses(url: String, here: String) {
+        fun matter(): JsonObject =
+            Json.parseToJsonElement(get("$here/matters/mat_0001", *ASKS_MEMBER).body()).jsonObject
+        until({ runCatching { matter() }.getOrNull() }) { it != null }
+        assertEquals("not_synced", matter().required("status").text())
+        assertEquals(422, post("$here/matters/..x/approve", "", *ASKS_MEMBER).statusCode())
+        assertEquals(403, get("$here/clio/connect", *ASKS_MEMBER).statusCode())
+        val page = Json.parseToJsonElement(get("$here/clio/connect", *ASKS_ADMIN).body()).jsonObject.required("page").text()
+        val landed = get("$here/clio/callback?${consent(page)}", *ASKS_ADMIN)
+        assertEquals(302, landed.statusCode(), landed.body())
+        assertEquals("""{"accepted":true}""", post("$here/matters/mat_0001/approve", "", *ASKS_MEMBER).body())
+        val synced = until(::matter) { it.required("status").text() == "synced" }
+        assertEquals(listOf(1, 1), made(url).take(2))
+        val number = synced.required("clio").text().substringAfterLast('/')
+        until({ holds(url).required("webhooks").jsonArray }) { it.isNotEmpty() }
+        simulate(url, "edit", """{"resource":"matters","id":$number,"data":{"status":"closed"}}""")
+        assertEquals(404, post("$here/clio/hooks/nobody", "{}").statusCode())
+    }
+}
