@@ -12,6 +12,7 @@ mod bindings;
 mod folder;
 mod growth;
 mod hooks;
+mod line;
 mod native;
 mod node;
 mod postgres;
@@ -27,7 +28,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 struct Args {
     /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; bindings,
-    /// node, postgres and python have to be asked for.
+    /// line, node, postgres and python have to be asked for.
     only: Option<String>,
     /// Of `node`, the npm package, only this: start, syncs, large, flat.
     of_node: Option<String>,
@@ -69,6 +70,9 @@ async fn measure(args: Args) {
     }
     if args.only.as_deref() == Some("python") {
         return python::run().await;
+    }
+    if args.only.as_deref() == Some("line") {
+        return line::run().await;
     }
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("ratio") {

@@ -121,50 +121,57 @@ const DOCUMENT: &[(&str, &str)] = &[(
     "id,created_at,matter{id},external_properties{name,value},latest_document_version{uuid,fully_uploaded}",
 )];
 
-/// Search, contact, matter, then POST, PUT and PATCH of each document: what anybody would write
-/// first.
 async fn hand(bench: &Bench, names: &[String], pooled: bool) -> Duration {
     let now = bench.sim.now();
     let token = bench.sim.model().grant(now).access_token;
-    let token = token.as_str();
     let client = reqwest::Client::builder().user_agent("by-hand");
     let client = if pooled { client } else { client.pool_max_idle_per_host(0) };
     let client = client.build().unwrap();
     let root = format!("{}/api/v4", bench.sim.url().trim_end_matches('/'));
-    let bytes = vec![b'x'; LEN];
     let began = Instant::now();
     for id in names {
-        let email = format!("{id}@{id}.test");
-        let search = client.get(format!("{root}/contacts.json")).query(CONTACT);
-        let search =
-            search.query(&[("type", "Person"), ("limit", "200"), ("order", "id(asc)"), ("query", email.as_str())]);
-        answer(search.bearer_auth(token)).await;
-        let contact = json!({ "data": { "type": "Person", "first_name": "Ana", "last_name": format!("Doe {id}"),
-            "email_addresses": [{ "name": "Home", "address": email, "default_email": true }] } });
-        let contact =
-            answer(client.post(format!("{root}/contacts.json")).query(CONTACT).bearer_auth(token).json(&contact)).await;
-        let body =
-            json!({ "data": { "client": { "id": contact["data"]["id"] }, "description": format!("Doe v. Roe {id}") } });
-        let matter =
-            answer(client.post(format!("{root}/matters.json")).query(MATTER).bearer_auth(token).json(&body)).await;
-        for n in 0..DOCUMENTS {
-            let property = |name: &str, value: String| json!({ "name": name, "value": value });
-            let body = json!({ "data": { "name": format!("d{n}.pdf"), "parent": { "id": matter["data"]["id"], "type": "Matter" },
-                "external_properties": [property("matter", id.clone()), property("document", format!("d{n}")), property("upload", "u".into())] } });
-            let stub =
-                answer(client.post(format!("{root}/documents.json")).query(STUB).bearer_auth(token).json(&body)).await;
-            let version = &stub["data"]["latest_document_version"];
-            let mut put = client.put(version["put_url"].as_str().unwrap()).body(bytes.clone());
-            for header in version["put_headers"].as_array().unwrap() {
-                put = put.header(header["name"].as_str().unwrap(), header["value"].as_str().unwrap());
-            }
-            assert!(put.send().await.unwrap().status().is_success());
-            let body = json!({ "data": { "uuid": version["uuid"], "fully_uploaded": true } });
-            let patch = client.patch(format!("{root}/documents/{}.json", stub["data"]["id"])).query(DOCUMENT);
-            answer(patch.bearer_auth(token).json(&body)).await;
-        }
+        one_by_hand(&client, &root, &token, id, DOCUMENTS, LEN).await;
     }
     began.elapsed()
+}
+
+/// Search, contact, matter, then POST, PUT and PATCH of each document: what anybody would write
+/// first.
+pub(crate) async fn one_by_hand(
+    client: &reqwest::Client,
+    root: &str,
+    token: &str,
+    id: &str,
+    documents: usize,
+    len: usize,
+) {
+    let email = format!("{id}@{id}.test");
+    let search = client.get(format!("{root}/contacts.json")).query(CONTACT);
+    let search = search.query(&[("type", "Person"), ("limit", "200"), ("order", "id(asc)"), ("query", email.as_str())]);
+    answer(search.bearer_auth(token)).await;
+    let contact = json!({ "data": { "type": "Person", "first_name": "Ana", "last_name": format!("Doe {id}"),
+        "email_addresses": [{ "name": "Home", "address": email, "default_email": true }] } });
+    let contact =
+        answer(client.post(format!("{root}/contacts.json")).query(CONTACT).bearer_auth(token).json(&contact)).await;
+    let body =
+        json!({ "data": { "client": { "id": contact["data"]["id"] }, "description": format!("Doe v. Roe {id}") } });
+    let matter = answer(client.post(format!("{root}/matters.json")).query(MATTER).bearer_auth(token).json(&body)).await;
+    for n in 0..documents {
+        let property = |name: &str, value: String| json!({ "name": name, "value": value });
+        let body = json!({ "data": { "name": format!("d{n}.pdf"), "parent": { "id": matter["data"]["id"], "type": "Matter" },
+            "external_properties": [property("matter", id.to_owned()), property("document", format!("d{n}")), property("upload", "u".into())] } });
+        let stub =
+            answer(client.post(format!("{root}/documents.json")).query(STUB).bearer_auth(token).json(&body)).await;
+        let version = &stub["data"]["latest_document_version"];
+        let mut put = client.put(version["put_url"].as_str().unwrap()).body(vec![b'x'; len]);
+        for header in version["put_headers"].as_array().unwrap() {
+            put = put.header(header["name"].as_str().unwrap(), header["value"].as_str().unwrap());
+        }
+        assert!(put.send().await.unwrap().status().is_success());
+        let body = json!({ "data": { "uuid": version["uuid"], "fully_uploaded": true } });
+        let patch = client.patch(format!("{root}/documents/{}.json", stub["data"]["id"])).query(DOCUMENT);
+        answer(patch.bearer_auth(token).json(&body)).await;
+    }
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Value {

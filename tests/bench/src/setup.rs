@@ -92,7 +92,7 @@ impl HttpTransport for Watched {
 pub(crate) struct Bench {
     pub sim: ClioSim,
     pub folder: tempfile::TempDir,
-    intakes: MemoryIntake,
+    pub intakes: MemoryIntake,
 }
 
 impl Bench {
@@ -176,9 +176,30 @@ pub(crate) fn sdk_at<I: IntakeSource + DocumentBytes + Clone + 'static>(
         ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap().on(tokio::runtime::Handle::current()),
     );
     let watched = Watched { inner, calls: Arc::default(), nanos: Arc::default() };
+    (built(clio, store, intake, Arc::new(watched.clone()), webhook_url), watched)
+}
+
+/// The same over a transport of one's own.
+pub(crate) fn sdk_over(
+    clio: &str,
+    store: Arc<dyn Store>,
+    intake: MemoryIntake,
+    transport: Arc<dyn HttpTransport>,
+) -> Sdk {
+    built(clio, store, intake, transport, None)
+}
+
+fn built<I: IntakeSource + 'static>(
+    clio: &str,
+    store: Arc<dyn Store>,
+    intake: I,
+    transport: Arc<dyn HttpTransport>,
+    webhook_url: Option<&str>,
+) -> Sdk {
+    let runtime = Arc::new(TokioRuntime);
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     let ports = Ports {
-        transport: Arc::new(watched.clone()),
+        transport,
         store,
         keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()),
         intake: Arc::new(intake),
@@ -186,7 +207,7 @@ pub(crate) fn sdk_at<I: IntakeSource + DocumentBytes + Clone + 'static>(
     };
     let sdk = Sdk::builder(app, ClioHost::custom(clio.parse().unwrap()).unwrap(), ports);
     let sdk = webhook_url.into_iter().fold(sdk, |sdk, url| sdk.webhook_url(url.parse().unwrap()));
-    (sdk.build().unwrap(), watched)
+    sdk.build().unwrap()
 }
 
 pub(crate) fn admin() -> Actor {
@@ -205,9 +226,24 @@ pub(crate) async fn connect(sdk: &Sdk) {
 /// The same for another firm.
 pub(crate) async fn connect_as(sdk: &Sdk, admin: &Actor) {
     let start = sdk.firm(admin).connection().begin("http://127.0.0.1:9/callback").await.unwrap();
+    finish(sdk, admin, start.authorize_url.as_str()).await;
+}
+
+/// Connects an SDK that reaches Clio by another way than the admin's browser, which goes there
+/// itself.
+pub(crate) async fn connect_at(sdk: &Sdk, clio: &str) {
+    let start = sdk.firm(&admin()).connection().begin("http://127.0.0.1:9/callback").await.unwrap();
+    let mut url: url::Url = clio.parse().unwrap();
+    let asked: url::Url = start.authorize_url.as_str().parse().unwrap();
+    url.set_path(asked.path());
+    url.set_query(asked.query());
+    finish(sdk, &admin(), url.as_str()).await;
+}
+
+async fn finish(sdk: &Sdk, admin: &Actor, authorize_url: &str) {
     let browser =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).user_agent("browser").build().unwrap();
-    let answer = browser.get(start.authorize_url.as_str()).timeout(Duration::from_secs(10)).send().await.unwrap();
+    let answer = browser.get(authorize_url).timeout(Duration::from_secs(10)).send().await.unwrap();
     let location = answer.headers()["location"].to_str().unwrap().to_owned();
     sdk.firm(admin).connection().finish(location.split_once('?').unwrap().1).await.unwrap();
 }
