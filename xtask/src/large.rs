@@ -1,4 +1,4 @@
-//! `cargo xtask large`: a document of a gigabyte through C, Go and Python, and the memory that
+//! `cargo xtask large`: a document of a gigabyte through C, Go, Python and Kotlin, and the memory that
 //! it took.
 
 use std::io::{BufRead as _, BufReader};
@@ -31,7 +31,20 @@ pub(crate) fn large() -> Outcome {
     measured("Go", &mut Command::new(&of_go), Some(&out.join("large-go.db")))?;
     let mut python = Command::new("python3");
     python.arg(root().join("bindings/python/bench/large.py")).env("PYTHONPATH", target().join("dist/python/package"));
-    measured("Python", &mut python, Some(&out.join("large-python.db")))
+    measured("Python", &mut python, Some(&out.join("large-python.db")))?;
+    measured("Kotlin", &mut kotlin("Large")?, Some(&out.join("large-kotlin.db")))
+}
+
+/// A program of `bindings/kotlin/bench`, which `cargo xtask dist kotlin` built. Java's heap is there
+/// from the beginning: what it takes is none of the library's.
+fn kotlin(program: &str) -> Result<Command, String> {
+    let consumer = target().join("dist/kotlin/consumers/kotlin/target");
+    let others = std::fs::read_to_string(consumer.join("classpath")).map_err(|error| error.to_string())?;
+    let mut java = Command::new("java");
+    java.args(["-Xms96m", "-Xmx96m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC", "-cp"]);
+    java.arg(format!("{}:{}", consumer.join("classes").display(), others.trim()));
+    java.arg(format!("com.casehug.clio.bench.{program}Kt"));
+    Ok(java)
 }
 
 fn measured(name: &str, command: &mut Command, database: Option<&Path>) -> Outcome {

@@ -15,8 +15,8 @@ mod hooks;
 mod line;
 mod native;
 mod node;
+mod package;
 mod postgres;
-mod python;
 mod ratio;
 mod setup;
 
@@ -28,7 +28,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 struct Args {
     /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; bindings,
-    /// line, node, postgres and python have to be asked for.
+    /// kotlin, line, node, postgres and python have to be asked for.
     only: Option<String>,
     /// Of `node`, the npm package, only this: start, syncs, large, flat.
     of_node: Option<String>,
@@ -68,8 +68,11 @@ async fn measure(args: Args) {
     if args.only.as_deref() == Some("postgres") {
         return postgres::run().await;
     }
+    if args.only.as_deref() == Some("kotlin") {
+        return package::run(package::Package::Kotlin).await;
+    }
     if args.only.as_deref() == Some("python") {
-        return python::run().await;
+        return package::run(package::Package::Python).await;
     }
     if args.only.as_deref() == Some("line") {
         return line::run().await;

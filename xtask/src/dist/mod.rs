@@ -2,6 +2,7 @@
 
 mod c;
 mod consumers;
+mod kotlin;
 mod licences;
 mod python;
 mod stores;
@@ -22,9 +23,10 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
     match args {
         [language] if language == "c" => c::dist(),
         [language] if language == "go" => go(),
+        [language] if language == "kotlin" => kotlin::dist(),
         [language] if language == "node" => crate::node::dist(),
         [language] if language == "python" => python::dist(),
-        _ => Err(String::from("usage: cargo xtask dist c | go | node | python")),
+        _ => Err(String::from("usage: cargo xtask dist c | go | kotlin | node | python")),
     }
 }
 
