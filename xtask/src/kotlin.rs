@@ -24,7 +24,24 @@ pub(crate) fn check() -> Outcome {
     crate::test::build()?;
     let project = target().join("gate/kotlin");
     assemble(&target().join("debug").join(LIBRARY), &project)?;
-    maven(&project, &["test"])
+    maven(&project, &["test"])?;
+    let tests = ran(&project.join("target/surefire-reports")).map_err(|error| error.to_string())?;
+    println!("{tests} tests passed");
+    if tests == 0 { Err(String::from("no test ran")) } else { Ok(()) }
+}
+
+/// How many tests the reports tell of: Maven itself is quiet.
+fn ran(reports: &Path) -> std::io::Result<u32> {
+    let mut tests = 0;
+    for entry in fs::read_dir(reports)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "xml") {
+            let report = fs::read_to_string(path)?;
+            let count = report.split(" tests=\"").nth(1).and_then(|rest| rest.split('"').next());
+            tests += count.and_then(|count| count.parse::<u32>().ok()).unwrap_or_default();
+        }
+    }
+    Ok(tests)
 }
 
 /// Puts the project together in this folder: its sources, the library, and UniFFI's module over it,
