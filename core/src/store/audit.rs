@@ -289,10 +289,11 @@ impl Heads {
     }
 }
 
-/// Adds the transaction's entries to `writes`. Returns what the chain was built on.
+/// Adds the transaction's entries to `writes`: to the head that this process knows, or, without
+/// `heads`, to the store's. Returns what the chain was built on.
 pub(crate) async fn append(
     repository: &Repository,
-    heads: &Heads,
+    heads: Option<&Heads>,
     transaction: &Transaction,
     writes: &mut Vec<Write>,
 ) -> Result<Option<Chained>> {
@@ -300,7 +301,7 @@ pub(crate) async fn append(
         return Ok(None);
     }
     let key = Key::new(transaction.firm(), HEAD, "head");
-    let (mut head, base) = match heads.take(transaction.firm()) {
+    let (mut head, base) = match heads.and_then(|heads| heads.take(transaction.firm())) {
         Some((head, version)) => (head, Some(version)),
         None => match repository.get::<Head>(&key).await? {
             Some(stored) => (stored.value, Some(stored.version)),

@@ -13,6 +13,8 @@ pub(crate) mod read_ahead;
 mod repository;
 pub(crate) mod restore;
 pub(crate) mod schedule;
+#[cfg(test)]
+mod tests;
 pub(crate) mod transaction;
 
 pub(crate) use access::require_admin;

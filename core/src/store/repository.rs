@@ -180,7 +180,10 @@ impl Repository {
         for _ in 0..MOST_REBUILDS {
             let mut writes = transaction.writes().to_vec();
             let mut hot = Vec::new();
-            let chained = audit::append(self, &self.heads, transaction, &mut writes).await?;
+            // What this process knows of the chain may be older than what it has just built on: an
+            // answer may come late.
+            let known = seen.is_none().then_some(&*self.heads);
+            let chained = audit::append(self, known, transaction, &mut writes).await?;
             hot.extend(chained.as_ref().map(|chained| chained.base.clone()));
             hot.extend(outbox::append(self, transaction, &mut writes).await?);
             // The same hot state as in the last try: the conflict is about the caller's own

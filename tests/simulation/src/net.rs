@@ -269,7 +269,6 @@ impl Network {
         if asks_for_tokens && !exchanges {
             Vault::refreshes(&self.refreshing);
         }
-        let _refresh = (asks_for_tokens && !exchanges).then(|| self.refreshes_alone(started));
         if creates(&request) && self.ties.are_cut(started) && !self.sight.is_fresh(self.world.ran(self.node)) {
             self.world.violated(|| format!("disconnected, and node {} creates: {}", self.node, request.url.path()));
         }
@@ -311,6 +310,8 @@ impl Network {
         if !may_go_on_any && is_late() {
             return Err(lost(HttpFailureKind::NotAfter, Sent::No));
         }
+        // What comes too late is not sent.
+        let _refresh = (asks_for_tokens && !exchanges).then(|| self.refreshes_alone(self.world.now()));
         let host = may_go_on_any.then(|| request.url.authority().to_owned());
         let left = |world: &World| (started + timeout).saturating_sub(world.now()).max(ms);
         match fate {
