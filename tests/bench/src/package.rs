@@ -27,9 +27,8 @@ impl Package {
             }
             Self::Kotlin => {
                 let consumer = target.join("dist/kotlin/consumers/kotlin/target");
-                let others = std::fs::read_to_string(consumer.join("classpath")).unwrap();
                 let mut java = Command::new("java");
-                java.arg("-cp").arg(format!("{}:{}", consumer.join("classes").display(), others.trim()));
+                java.arg("-cp").arg(format!("{0}/classes:{0}/jars/*", consumer.display()));
                 java.arg("com.casehug.clio.bench.SyncsKt");
                 java
             }

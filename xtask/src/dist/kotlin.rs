@@ -172,11 +172,10 @@ fn forget() -> Outcome {
 /// A project that finds the artifact in the repository alone, and runs.
 fn use_it(consumer: &Path, main: &str) -> Outcome {
     let mut build = Command::new("mvn");
-    build.args(["--batch-mode", "--no-transfer-progress", "--quiet", "compile", "dependency:build-classpath"]);
-    done(build.arg("-Dmdep.outputFile=target/classpath").current_dir(consumer))?;
-    let others = fs::read_to_string(consumer.join("target/classpath")).map_err(|error| error.to_string())?;
+    build.args(["--batch-mode", "--no-transfer-progress", "--quiet", "compile", "dependency:copy-dependencies"]);
+    done(build.arg("-DoutputDirectory=target/jars").current_dir(consumer))?;
     let mut run = Command::new("java");
-    run.arg("-cp").arg(format!("target/classes:{}", others.trim())).arg(main).current_dir(consumer);
+    run.args(["-cp", "target/classes:target/jars/*", main]).current_dir(consumer);
     let told = run.output().map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&told.stdout);
     if !told.status.success() || said.trim() != VERSION {
