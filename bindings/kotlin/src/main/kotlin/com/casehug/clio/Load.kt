@@ -16,6 +16,7 @@ import com.sun.jna.NativeLibrary
 import com.sun.jna.Platform
 import com.sun.jna.Pointer
 import com.sun.jna.Structure
+import java.io.IOException
 
 /** The library cannot be used: there is none for this platform, or it is of another build. */
 public class LoadException internal constructor(message: String, cause: Throwable? = null) :
@@ -26,10 +27,11 @@ internal object Library {
     private const val COMPONENT = "casehug_clio_uniffi"
     private const val PLATFORMS = "Linux on x86_64 with glibc 2.28 or newer"
 
+    /** Where UniFFI's module looks as well. */
+    private const val OVERRIDE = "uniffi.component.$COMPONENT.libraryOverride"
+
     private val failure: LoadException? by lazy {
-        // Where UniFFI's module looks as well.
-        val name = System.getProperty("uniffi.component.$COMPONENT.libraryOverride") ?: COMPONENT
-        runCatching { load(name) }.exceptionOrNull()?.let { it as? LoadException ?: unusable(it) }
+        runCatching { load(System.getProperty(OVERRIDE) ?: unpacked()) }.exceptionOrNull()?.let { it as? LoadException ?: unusable(it) }
     }
 
     /** Does nothing the second time. */
@@ -43,6 +45,14 @@ internal object Library {
         // JNA asks for it when a callback first goes to the library, which the next line does.
         keepThreads()
         uniffiEnsureInitialized()
+    }
+
+    /** The jar's own library: by its name alone, one on the system's path would be taken before it. */
+    private fun unpacked(): String = try {
+        val file = Native.extractFromResourcePath(COMPONENT, Library::class.java.classLoader)
+        file.absolutePath.also { System.setProperty(OVERRIDE, it) }
+    } catch (_: IOException) {
+        COMPONENT
     }
 
     /** What the library of this name says of itself, before anything else of it is used. */

@@ -184,6 +184,18 @@ class ErrorsTest {
     }
 
     @Test
+    fun `a library on the system's path is not taken for the jar's`(@TempDir folder: Path) {
+        // A library, of the same name, that is none of ours.
+        val other = Path.of(com.sun.jna.NativeLibrary.getInstance("m").file.path).toRealPath()
+        java.nio.file.Files.copy(other, folder.resolve("libcasehug_clio_uniffi.so"))
+        val builder = ProcessBuilder(java("com.casehug.clio.ErrorsTestKt")).redirectErrorStream(true)
+        builder.environment()["LD_LIBRARY_PATH"] = folder.toString()
+        val child = builder.start()
+        val said = child.inputReader().readText()
+        assertTrue("InputException" in said && "LoadException" !in said, said)
+    }
+
+    @Test
     fun `without a library the platforms are named`() {
         val program = java("-Duniffi.component.casehug_clio_uniffi.libraryOverride=nowhere", "com.casehug.clio.ErrorsTestKt")
         val child = ProcessBuilder(program).redirectErrorStream(true).start()
@@ -199,7 +211,7 @@ fun main() {
     repeat(2) {
         try {
             BlockingSdk.open(Config("a", "b", "us"))
-        } catch (refused: LoadException) {
+        } catch (refused: RuntimeException) {
             println(refused)
         }
     }
