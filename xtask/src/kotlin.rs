@@ -61,12 +61,12 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
 }
 
 /// Runs Maven in a project that was put together: with what it fetched before, or else from its
-/// registry.
+/// registry. To deploy, even into a folder, it has to be online.
 pub(crate) fn maven(project: &Path, arguments: &[&str]) -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
     let wanted = fs::read_to_string(project.join("pom.xml")).map_err(wrong)? + &arguments.join(" ");
     let mark = target().join("maven").join(project.file_name().unwrap_or_default());
-    let is_fetched = fs::read_to_string(&mark).is_ok_and(|known| known == wanted);
+    let is_fetched = fs::read_to_string(&mark).is_ok_and(|known| known == wanted) && !wanted.ends_with("deploy");
     let mut maven = Command::new("mvn");
     maven.args(["--batch-mode", "--no-transfer-progress", "--quiet"]).current_dir(project);
     if is_fetched {
