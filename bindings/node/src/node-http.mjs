@@ -77,7 +77,19 @@ export class NodeHttp {
         reader = await unlessEnded(this.#open(request.body), ending.signal);
         if (request.body.len === 0 && request.body.last) await unlessEnded(requireEnd(reader), ending.signal);
       }
-      const opened = () => connect(url, this.#ca, ending.signal);
+      const opened = async () => {
+        // Until it stands nothing was written, and then it may be too late.
+        sent = 'no';
+        const made = await connect(url, this.#ca, ending.signal);
+        try {
+          requireInTime(request);
+        } catch (late) {
+          made.destroy();
+          throw late;
+        }
+        sent = 'maybe';
+        return made;
+      };
       let way = { agent: this.#keeping, origin: url.origin, opened };
       if (request.connection !== 'kept' || this.#keeping === undefined) {
         socket = await opened();

@@ -4,11 +4,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
+import net from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 
 import { documents } from './documents.mjs';
 import { FileStore, promised } from './file-store.mjs';
+import { monotonic } from '../src/clock.mjs';
 import { engine, folder, program, sdk } from './support.mjs';
 
 /** One subtest per case that is told. */
@@ -55,8 +57,8 @@ test('TLS: version, certificate and name are checked, whatever the environment s
     t.after(() => server.close());
     return server.address().port;
   };
-  const get = (http, host, port) =>
-    http.send({ method: 'GET', url: `https://${host}:${port}/`, headers: [], body: null, timeoutMs: 60_000, notAfter: null, maxResponse: 100 });
+  const get = (http, host, port, more) =>
+    http.send({ method: 'GET', url: `https://${host}:${port}/`, headers: [], body: null, connection: 'kept', timeoutMs: 60_000, notAfter: null, maxResponse: 100, ...more });
   const refused = (call) => assert.rejects(call, { kind: 'tls', sent: 'no' });
   const trusting = new sdk.NodeHttp(documents, { ca });
   const modern = await serve({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
@@ -66,5 +68,19 @@ test('TLS: version, certificate and name are checked, whatever the environment s
   await refused(get(trusting, '127.0.0.1', modern)); // Not a name of this certificate.
   const old = await serve({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
   await refused(get(trusting, 'localhost', old));
+  assert.equal(requests, 1);
+  // A way on which a handshake takes longer than the request may wait.
+  const slow = net.createServer((near) => {
+    near.on('error', () => {});
+    setTimeout(() => near.pipe(net.connect(modern, '127.0.0.1').on('error', () => {})).pipe(near), 700);
+  });
+  await new Promise((resolve) => slow.listen(0, '127.0.0.1', resolve));
+  t.after(() => slow.close());
+  for (const connection of ['own', 'kept']) {
+    const slowly = (more) => get(trusting, 'localhost', slow.address().port, { connection, ...more });
+    await assert.rejects(slowly({ notAfter: monotonic() + 300 }), { kind: 'not_after', sent: 'no' });
+    await assert.rejects(slowly({ timeoutMs: 300 }), { kind: 'timeout', sent: 'no' });
+  }
+  await new Promise((resolve) => setTimeout(resolve, 600));
   assert.equal(requests, 1);
 });

@@ -7,7 +7,7 @@
 //! the same commit as what they tell of; they hold ids, codes and fixed words, never client data.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -235,7 +235,8 @@ pub(crate) struct Head {
 ///
 /// The commit expects the version that it builds on, so a memory that is too old costs a conflict,
 /// after which the head is read. Where several processes write into one chain, it is read at once
-/// for a while.
+/// for a while. Commits of one process take turns: whoever has to read the head would lose to those
+/// who know it, again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Heads(Mutex<HashMap<FirmId, Known>>);
 
@@ -244,6 +245,7 @@ struct Known {
     head: Option<(Head, Version)>,
     /// So many commits read the head, because another process was faster.
     reads: u8,
+    turn: Arc<futures_util::lock::Mutex<()>>,
 }
 
 /// Commits that read the head after another process was faster.
@@ -260,6 +262,15 @@ pub(crate) struct Chained {
 }
 
 impl Heads {
+    /// Held while a commit builds on the chain.
+    pub(crate) fn turn(&self, firm: &FirmId) -> Arc<futures_util::lock::Mutex<()>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST_FIRMS && !all.contains_key(firm) {
+            all.clear();
+        }
+        Arc::clone(&all.entry(firm.clone()).or_default().turn)
+    }
+
     /// Gives the head that is to be built on, once: whoever commits on it says what it is then.
     fn take(&self, firm: &FirmId) -> Option<(Head, Version)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -274,10 +285,9 @@ impl Heads {
     /// The commit that made it the head is done.
     pub(crate) fn learn(&self, firm: &FirmId, chained: Chained) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST_FIRMS && !all.contains_key(firm) {
-            all.clear();
+        if let Some(known) = all.get_mut(firm) {
+            known.head = Some((chained.head, chained.version));
         }
-        all.entry(firm.clone()).or_default().head = Some((chained.head, chained.version));
     }
 
     /// Somebody else was faster.

@@ -176,12 +176,16 @@ impl Repository {
     /// [`Code::StoreFailed`]: unknown whether it landed, even after reading back. The transaction's
     /// expectations make it safe to do the work again.
     pub async fn commit(&self, transaction: &Transaction) -> Result<Commit> {
+        let turn = (!transaction.audits().is_empty()).then(|| self.heads.turn(transaction.firm()));
+        let _turn = match &turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
         let mut seen = None;
         for _ in 0..MOST_REBUILDS {
             let mut writes = transaction.writes().to_vec();
             let mut hot = Vec::new();
-            // What this process knows of the chain may be older than what it has just built on: an
-            // answer may come late.
+            // Another process was faster: what this one knows is older.
             let known = seen.is_none().then_some(&*self.heads);
             let chained = audit::append(self, known, transaction, &mut writes).await?;
             hot.extend(chained.as_ref().map(|chained| chained.base.clone()));

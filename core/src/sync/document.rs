@@ -382,10 +382,11 @@ impl Driver<'_> {
         }
     }
 
-    /// Whether an answer to the finishing PATCH says that it did. One without the version says
-    /// nothing, so Clio is asked what it holds.
+    /// Whether an answer to the finishing PATCH says that it did. One without the version, or of
+    /// another document, says nothing, so Clio is asked what it holds.
     async fn says_published(&self, answer: &Document, finishing: &Finishing) -> Result<bool> {
-        if let Some(done) = answer.fully_uploaded {
+        let of_this = answer.id == finishing.stub && answer.uuid.as_ref() == Some(&finishing.uuid);
+        if let Some(done) = answer.fully_uploaded.filter(|_| of_this) {
             return Ok(done);
         }
         let document = self.client_api.repeat(&documents::show(finishing.stub)).await.map_err(refused)?;

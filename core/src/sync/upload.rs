@@ -102,7 +102,9 @@ impl Driver<'_> {
     async fn further_parts(&self, stub: &DocumentStub, batch: &[Part]) -> Result<Vec<PartTarget>> {
         let request = documents::add_parts(stub.id, &stub.uuid, batch)?;
         match self.client_api.repeat(&request).await.map_err(refused) {
-            Ok(stub) => Ok(stub.parts),
+            Ok(named) if named.id == stub.id && named.uuid == stub.uuid => Ok(named.parts),
+            // Bytes must not go where another document's belong.
+            Ok(_) => Err(Error::new(Code::ClioAnswerInvalid).with("reason", "another_document")),
             Err(error) if error.code() == Code::ClioValidation => {
                 Err(Error::new(Code::UploadRefused).with("reason", "parts_named_before").caused_by(error))
             }

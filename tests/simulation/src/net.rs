@@ -288,12 +288,7 @@ impl Network {
         if self.faults.happens_rarely(&self.world) {
             self.world.pause(self.node, self.world.between(ms, Duration::from_secs(400)));
         }
-        let is_late = || request.not_after.is_some_and(|not_after| self.runtime.monotonic() >= not_after);
         let may_go_on_any = request.connection == HttpConnection::Kept;
-        // On its own connection it is known later.
-        if may_go_on_any && is_late() {
-            return Err(lost(HttpFailureKind::NotAfter, Sent::No));
-        }
         // Resolving, connecting, a handshake.
         let connecting = self.world.between(ms, 80 * ms);
         if self.kept.is_there(&request, self.world.now()) {
@@ -307,7 +302,7 @@ impl Network {
         if let Fate::Unreachable = fate {
             return Err(lost(HttpFailureKind::Connect, Sent::No));
         }
-        if !may_go_on_any && is_late() {
+        if request.not_after.is_some_and(|not_after| self.runtime.monotonic() >= not_after) {
             return Err(lost(HttpFailureKind::NotAfter, Sent::No));
         }
         // What comes too late is not sent.

@@ -10,8 +10,10 @@
 //! connection on, nothing can have been written; it looks at the clock when it does. An attempt
 //! gets one connection: even a stack that tried again by itself could not write a request twice.
 //!
-//! The client that keeps connections has no such layer: of a request that goes there it is only
-//! known that nothing was written when it failed to connect, or was never begun.
+//! The client that keeps connections has the layer, too, for the look at the clock. But there a
+//! request may go on a kept connection while one that was begun for it is still connecting. So of
+//! such a request it is only known that nothing was written when reqwest says that it failed to
+//! connect.
 
 use std::error::Error;
 use std::future::Future;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
+use crate::failure;
 use casehug_clio::domain::Monotonic;
 use casehug_clio::ports::{HttpFailure, HttpFailureKind, Runtime, Sent};
 use tower_layer::Layer;
@@ -66,7 +69,10 @@ impl Attempt {
     /// What a failure means, now that it is known how far the attempt came.
     pub(crate) fn explain(&self, failure: HttpFailure) -> HttpFailure {
         match self.phase.load(Ordering::Acquire) {
-            NEW if !self.own => failure,
+            TOO_LATE if failure == failure::not_sent(HttpFailureKind::Connect) => {
+                failure::not_sent(HttpFailureKind::NotAfter)
+            }
+            _ if !self.own => failure,
             TOO_LATE => HttpFailure { kind: HttpFailureKind::NotAfter, sent: Sent::No },
             CONNECTED => HttpFailure { sent: Sent::Maybe, ..failure },
             _ => HttpFailure { sent: Sent::No, ..failure },
@@ -74,7 +80,8 @@ impl Attempt {
     }
 
     fn begin(&self) -> bool {
-        self.phase.compare_exchange(NEW, CONNECTING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        let begun = self.phase.compare_exchange(NEW, CONNECTING, Ordering::AcqRel, Ordering::Acquire);
+        begun.is_ok() || !self.own
     }
 
     /// The connection is there: whether it may be used.

@@ -50,6 +50,9 @@ struct Clients {
 
 /// Before any server closes an idle connection: Node's close after five seconds, others later.
 const IDLE: Duration = Duration::from_secs(4);
+/// Then a connection that was to be kept has failed, and nothing was written; one of its own has
+/// the request's whole time.
+const CONNECT: Duration = Duration::from_secs(10);
 /// Idle connections to one host: a worker syncs so many matters of a firm at once, and as many
 /// documents.
 const MOST_IDLE: usize = 8;
@@ -98,7 +101,8 @@ impl ReqwestTransport {
                 .referer(false))
         };
         let own = builder()?.pool_max_idle_per_host(0).connector_layer(attempt::Guard).build();
-        let kept = builder()?.pool_max_idle_per_host(MOST_IDLE).pool_idle_timeout(IDLE).build();
+        let kept = builder()?.pool_max_idle_per_host(MOST_IDLE).pool_idle_timeout(IDLE);
+        let kept = kept.connector_layer(attempt::Guard).connect_timeout(CONNECT).build();
         let clients = Clients { own: own.map_err(|_| failed("client"))?, kept: kept.map_err(|_| failed("client"))? };
         let executor = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

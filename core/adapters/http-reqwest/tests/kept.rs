@@ -105,7 +105,7 @@ async fn a_server_that_closes_at_random_moments_gets_nothing_twice_and_leaves_no
     // Around the moment at which the next request is written.
     let (url, seen) = server(Some(|| u64::from(fastrand::u16(0..600)))).await;
     let transport = transport(&[]);
-    let (mut lost, mut not_sent) = (0, 0);
+    let (mut lost, mut unsent) = (0, Vec::new());
     for number in 0..600 {
         let connection = if number % 8 == 0 { HttpConnection::Own } else { HttpConnection::Kept };
         let path = format!("/{number}");
@@ -120,10 +120,15 @@ async fn a_server_that_closes_at_random_moments_gets_nothing_twice_and_leaves_no
                     written <= usize::from(failure.sent == Sent::Maybe),
                     "{failure:?}, and written {written} times"
                 );
-                if failure.sent == Sent::Maybe { lost += 1 } else { not_sent += 1 }
+                if failure.sent == Sent::Maybe { lost += 1 } else { unsent.push(path) }
             }
         }
         tokio::time::sleep(Duration::from_micros(u64::from(fastrand::u16(0..600)))).await;
     }
-    println!("of 525 requests on kept connections {lost} were lost, {not_sent} not sent");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let paths = seen.paths.lock().unwrap();
+    assert!(paths.values().all(|written| *written == 1), "written later: {paths:?}");
+    assert!(!unsent.iter().any(|path| paths.contains_key(path)), "not sent, and there: {unsent:?}");
+    assert!(lost > 0, "no server closed at a bad moment");
+    println!("of 525 requests on kept connections {lost} were lost, {} not sent", unsent.len());
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::common::{failure, get, put, transport};
 use casehug_clio::Code;
 use casehug_clio::domain::Monotonic;
-use casehug_clio::ports::{HttpFailureKind, HttpRequest, HttpTransport as _, Runtime as _, Sent};
+use casehug_clio::ports::{HttpConnection, HttpFailureKind, HttpRequest, HttpTransport as _, Runtime as _, Sent};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_testkit::http::SuiteDocuments;
@@ -169,9 +169,11 @@ async fn a_handshake_that_outlasts_the_last_moment_sends_nothing() {
     let server = serve(&certificate("localhost", 2100), &[&TLS13], Duration::from_millis(700)).await;
     let trusting = transport(std::slice::from_ref(&server.der));
     let soon = Monotonic(TokioRuntime.monotonic().0 + Duration::from_millis(300));
-    for request in [get(&server.url), put(&server.url, "len_100000", 100_000)] {
-        let late = trusting.send(HttpRequest { not_after: Some(soon), ..request }).await.unwrap_err();
-        assert_eq!(late, failure(HttpFailureKind::NotAfter, Sent::No));
+    for connection in [HttpConnection::Own, HttpConnection::Kept] {
+        for request in [get(&server.url), put(&server.url, "len_100000", 100_000)] {
+            let late = trusting.send(HttpRequest { not_after: Some(soon), connection, ..request }).await.unwrap_err();
+            assert_eq!(late, failure(HttpFailureKind::NotAfter, Sent::No));
+        }
     }
     let impatient = HttpRequest { timeout: Duration::from_millis(300), ..get(&server.url) };
     assert_eq!(trusting.send(impatient).await.unwrap_err(), failure(HttpFailureKind::Timeout, Sent::No));
