@@ -41,6 +41,7 @@ def test_data_of_people_and_the_state_of_a_connect_are_not_shown(sdk: clio.Sdk) 
         "ClioAccount",
         "ClioUser",
         "ConnectStart",
+        "ConnectionHealth",
         "ProposedContact",
     }
     unknown = types.EventBodyUnknown(raw={"event": "later", "name": "Ada Byron"})
