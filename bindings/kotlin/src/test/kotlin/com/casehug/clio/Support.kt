@@ -128,9 +128,9 @@ internal inline fun <T> connected(url: String, folder: Path, use: (BlockingSdk) 
         use(sdk)
     }
 
-/** Asks until the answer is good. */
+/** Asks until the answer is good: for two minutes, as the machine may have much else to do. */
 internal fun <T> until(ask: () -> T, good: (T) -> Boolean): T {
-    val end = System.nanoTime() + Duration.ofSeconds(30).toNanos()
+    val end = System.nanoTime() + Duration.ofSeconds(120).toNanos()
     while (System.nanoTime() < end) {
         val answer = ask()
         if (good(answer)) {
