@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, copy, root, target};
+use crate::uniffi::{LIBRARY, for_tests, module};
+use crate::{Outcome, copy, done, root, skipped, target};
 
-/// The library, as UniFFI's module calls it, and where JNA looks for it in a jar.
-pub(crate) const LIBRARY: &str = "libcasehug_clio_uniffi.so";
+/// Where JNA looks for the library in a jar.
 pub(crate) const PLACE: &str = "src/main/resources/linux-x86-64";
 
 pub(crate) fn sources() -> PathBuf {
@@ -17,13 +17,12 @@ pub(crate) fn sources() -> PathBuf {
 /// The gate's step.
 pub(crate) fn check() -> Outcome {
     if let Err(reason) = is_there() {
-        println!("SKIPPED: the Kotlin package was NOT tested: {reason}");
-        let in_ci = std::env::var_os("CI").is_some();
-        return if in_ci { Err(format!("JDK 17 and Maven are needed in CI: {reason}")) } else { Ok(()) };
+        let needs = "JDK 17 and Maven are needed";
+        return skipped(&format!("{needs}; the Kotlin package was NOT tested: {reason}"));
     }
     crate::test::build()?;
     let project = target().join("gate/kotlin");
-    assemble(&target().join("debug").join(LIBRARY), &project)?;
+    assemble(&for_tests(), &project)?;
     maven(&project, &["test"])?;
     let tests = ran(&project.join("target/surefire-reports")).map_err(|error| error.to_string())?;
     println!("{tests} tests passed");
@@ -44,8 +43,7 @@ fn ran(reports: &Path) -> std::io::Result<u32> {
     Ok(tests)
 }
 
-/// Puts the project together in this folder: its sources, the library, and UniFFI's module over it,
-/// which is read from the library that was built for tests: one for shipping has no symbols.
+/// Puts the project together in this folder: its sources, the library, and UniFFI's module over it.
 pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
     if folder.exists() {
@@ -55,9 +53,7 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
     let place = folder.join(PLACE);
     fs::create_dir_all(&place).map_err(wrong)?;
     fs::copy(library, place.join(LIBRARY)).map_err(wrong)?;
-    let mut bindgen = Command::new(target().join("debug/casehug-clio-bindgen"));
-    bindgen.arg("kotlin").arg(target().join("debug").join(LIBRARY));
-    done(bindgen.arg(folder.join("src/main/kotlin")))
+    module("kotlin", &folder.join("src/main/kotlin"))
 }
 
 /// Runs Maven in a project that was put together: with what it fetched before, or else from its
@@ -88,12 +84,6 @@ fn is_there() -> Outcome {
         return Err(format!("{version}, where JDK 17 or newer is needed"));
     }
     Command::new("mvn").arg("--version").output().map(drop).map_err(|error| format!("mvn: {error}"))
-}
-
-pub(crate) fn done(command: &mut Command) -> Outcome {
-    println!("$ {command:?}");
-    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }
 
 #[cfg(test)]

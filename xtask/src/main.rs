@@ -21,6 +21,7 @@ mod sanitize;
 mod scratch;
 mod simulate;
 mod test;
+mod uniffi;
 mod wasm;
 
 use std::path::{Path, PathBuf};

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{GLIBC, TRIPLE, licences, zigbuild};
-use crate::kotlin::{LIBRARY, PLACE, assemble, done, maven, sources};
-use crate::{Outcome, copy, target};
+use super::{GLIBC, TRIPLE, licences, uniffi_library};
+use crate::kotlin::{PLACE, assemble, maven, sources};
+use crate::uniffi::LIBRARY;
+use crate::{Outcome, copy, done, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the jar is to weigh.
@@ -122,9 +123,7 @@ public final class Program {
 
 pub(super) fn dist() -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
-    let arguments = ["build", "--quiet", "--package", "casehug-clio-uniffi", "--package", "casehug-clio-bindgen"];
-    crate::run("cargo", &arguments)?;
-    let built = zigbuild("casehug-clio-uniffi", "cdylib", &[])?.join(LIBRARY);
+    let built = uniffi_library()?;
     let folder = target().join("dist/kotlin");
     let (project, repository) = (folder.join("project"), folder.join("repository"));
     assemble(&built, &project)?;

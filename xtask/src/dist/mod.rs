@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 pub(crate) use c::check_stores;
 
+use crate::uniffi::LIBRARY;
 use crate::{Outcome, command, done, target};
 
 /// The oldest glibc that a program with the library runs on: RHEL 8, Debian 10, Ubuntu 18.10.
@@ -42,6 +43,15 @@ fn go() -> Outcome {
 fn build() -> Result<PathBuf, String> {
     let soname = format!("link-arg=-Wl,-soname,{}", c::soname());
     zigbuild("casehug-clio-ffi", "cdylib,staticlib", &["-C", &soname, "--print", "native-static-libs"])
+}
+
+/// Builds the library that Python and Kotlin carry, and what writes their modules over it.
+fn uniffi_library() -> Result<PathBuf, String> {
+    crate::run(
+        "cargo",
+        &["build", "--quiet", "--package", "casehug-clio-uniffi", "--package", "casehug-clio-bindgen"],
+    )?;
+    Ok(zigbuild("casehug-clio-uniffi", "cdylib", &[])?.join(LIBRARY))
 }
 
 /// Builds a package's library for the oldest glibc; gives the folder that it is in.

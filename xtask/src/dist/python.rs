@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{GLIBC, TRIPLE, licences, zigbuild};
-use crate::python::{LIBRARY, Venv, assemble, sources};
+use super::{GLIBC, TRIPLE, licences, uniffi_library};
+use crate::python::{Venv, assemble, sources};
+use crate::uniffi::LIBRARY;
 use crate::{Outcome, done, said, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -57,9 +58,7 @@ asyncio.run(main())
 
 pub(super) fn dist() -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
-    let arguments = ["build", "--quiet", "--package", "casehug-clio-uniffi", "--package", "casehug-clio-bindgen"];
-    crate::run("cargo", &arguments)?;
-    let built = zigbuild("casehug-clio-uniffi", "cdylib", &[])?.join(LIBRARY);
+    let built = uniffi_library()?;
     let (folder, package) = (target().join("dist/python"), target().join("dist/python/package"));
     assemble(&built, &package)?;
     let library = package.join("casehug_clio/_native").join(LIBRARY);

@@ -43,17 +43,11 @@ pub(super) fn operations(api: &Api) -> String {
 
 fn method(api: &Api, class: &str, operation: &Operation) -> String {
     let name = exported(&operation.method);
-    let who = match operation.access.as_str() {
-        "admin" => "a firm admin",
-        "host" => "the service itself",
-        _ => "any user of the firm",
-    };
-    let effect = operation.effect.replace('_', " ").replace("calls clio", "calls Clio");
     let mut docs = format!("{name}: {}", prose(api, &operation.docs));
     for argument in &operation.arguments {
         let _ = write!(docs, "\n\n{}: {}", parameter(&argument.name), prose(api, &argument.docs));
     }
-    let _ = write!(docs, "\n\nAccess: {who}. Effect: {effect}.");
+    let _ = write!(docs, "\n\n{}", operation.who_and_what());
     if !operation.errors.is_empty() {
         let errors = operation.errors.iter().map(|error| format!("[Code{}]", exported(error)));
         let _ = write!(docs, " Errors of its own: {}.", errors.collect::<Vec<_>>().join(", "));

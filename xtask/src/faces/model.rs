@@ -38,6 +38,19 @@ pub(crate) struct Operation {
     pub errors: Vec<String>,
 }
 
+impl Operation {
+    /// Who may ask for it, and what it does, in words.
+    pub(super) fn who_and_what(&self) -> String {
+        let who = match self.access.as_str() {
+            "admin" => "a firm admin",
+            "host" => "the service itself",
+            _ => "any user of the firm",
+        };
+        let effect = self.effect.replace('_', " ").replace("calls clio", "calls Clio");
+        format!("Access: {who}. Effect: {effect}.")
+    }
+}
+
 /// A type that several places refer to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -200,13 +200,7 @@ impl Writer<'_> {
     }
 
     fn method(&self, page: &mut String, operation: &Operation) {
-        let who = match operation.access.as_str() {
-            "admin" => "a firm admin",
-            "host" => "the service itself",
-            _ => "any user of the firm",
-        };
-        let effect = operation.effect.replace('_', " ").replace("calls clio", "calls Clio");
-        let mut docs = format!("{}\n\nAccess: {who}. Effect: {effect}.", self.prose(&operation.docs));
+        let mut docs = format!("{}\n\n{}", self.prose(&operation.docs), operation.who_and_what());
         let mut parameters = String::new();
         match operation.arguments.as_slice() {
             [] => {}

@@ -69,14 +69,8 @@ pub(crate) fn operations(api: &Api, waits: Waits) -> String {
 }
 
 fn method(api: &Api, operation: &Operation, waits: Waits) -> String {
-    let who = match operation.access.as_str() {
-        "admin" => "a firm admin",
-        "host" => "the service itself",
-        _ => "any user of the firm",
-    };
-    let effect = operation.effect.replace('_', " ").replace("calls clio", "calls Clio");
     let mut docs = prose(api, &operation.docs);
-    let _ = write!(docs, "\n\nAccess: {who}. Effect: {effect}.");
+    let _ = write!(docs, "\n\n{}", operation.who_and_what());
     if !operation.errors.is_empty() {
         let codes: Vec<String> = operation.errors.iter().map(|code| format!("`{code}`")).collect();
         let _ = write!(docs, " Errors of its own: {}.", codes.join(", "));

@@ -55,17 +55,11 @@ fn of_kind(is_async: bool, name: &str) -> String {
 }
 
 fn method(api: &Api, operation: &Operation, is_async: bool) -> String {
-    let who = match operation.access.as_str() {
-        "admin" => "a firm admin",
-        "host" => "the service itself",
-        _ => "any user of the firm",
-    };
-    let effect = operation.effect.replace('_', " ").replace("calls clio", "calls Clio");
     let mut docs = prose(api, &operation.docs);
     for argument in &operation.arguments {
         let _ = write!(docs, "\n\n{}: {}", plain_name(&argument.name), prose(api, &argument.docs));
     }
-    let _ = write!(docs, "\n\nAccess: {who}. Effect: {effect}.");
+    let _ = write!(docs, "\n\n{}", operation.who_and_what());
     if !operation.errors.is_empty() {
         let _ = write!(docs, " Errors of its own: {}.", operation.errors.join(", "));
     }
