@@ -1,7 +1,8 @@
 #!/bin/sh
 # JNA 5.19.1 (Maven Central), Java 17, cc. A native thread calls Java three times. Its initializer
 # says that the thread stays attached until it ends.
-# Expected: one and the same Java thread for all three, or an error where the initializer comes too late.
+# Expected: one and the same Java thread for all three, or an error where the initializer comes too
+# late.
 # Seen: three threads, one after the other, if the callback had been handed over before.
 set -eu
 dir=$(mktemp -d)

@@ -14,8 +14,8 @@ type Milliseconds int64
 // Duration is the same as Go has it.
 func (m Milliseconds) Duration() time.Duration { return time.Duration(m) * time.Millisecond }
 
-// Change is what becomes of something that there may be none of: [To] gives it a value, [Clear] takes
-// it away. A Change that is nil leaves it as it is.
+// Change is what becomes of something that there may be none of: [To] gives it a value, [Clear]
+// takes it away. A Change that is nil leaves it as it is.
 type Change[T any] struct{ to *T }
 
 // To is the change to this value.

@@ -106,8 +106,8 @@ fn enter(entry: Entry) -> *mut casehug_clio_sdk {
     ptr::without_provenance_mut(handle)
 }
 
-/// A call in progress. `close` waits for it, and for its `open`, which is dropped last: `part` holds
-/// the host's store, too.
+/// A call in progress. `close` waits for it, and for its `open`, which is dropped last: `part`
+/// holds the host's store, too.
 pub(crate) struct Call {
     part: Option<Arc<Sdk>>,
     open: Arc<Open>,

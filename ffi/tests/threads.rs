@@ -1,6 +1,6 @@
-//! Sixty-four threads on one handle, with everything that a host may do at once: calls, tickets that
-//! others cancel, webhooks, a worker that starts and stops, and in the end a close in the midst of
-//! it. `cargo xtask sanitize` runs it under ThreadSanitizer.
+//! Sixty-four threads on one handle, with everything that a host may do at once: calls, tickets
+//! that others cancel, webhooks, a worker that starts and stops, and in the end a close in the
+//! midst of it. `cargo xtask sanitize` runs it under ThreadSanitizer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![allow(clippy::undocumented_unsafe_blocks, reason = "a host, in a few lines")]
 

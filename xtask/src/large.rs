@@ -1,5 +1,5 @@
-//! `cargo xtask large`: a document of a gigabyte through C, Go, Python and Kotlin, and the memory that
-//! it took.
+//! `cargo xtask large`: a document of a gigabyte through C, Go, Python and Kotlin, and the memory
+//! that it took.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -35,8 +35,8 @@ pub(crate) fn large() -> Outcome {
     measured("Kotlin", &mut kotlin("Large"), Some(&out.join("large-kotlin.db")))
 }
 
-/// A program of `bindings/kotlin/bench`, which `cargo xtask dist kotlin` built. Java's heap is there
-/// from the beginning: what it takes is none of the library's.
+/// A program of `bindings/kotlin/bench`, which `cargo xtask dist kotlin` built. Java's heap is
+/// there from the beginning: what it takes is none of the library's.
 fn kotlin(program: &str) -> Command {
     let consumer = target().join("dist/kotlin/consumers/kotlin/target");
     let mut java = Command::new("java");

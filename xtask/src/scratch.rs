@@ -1,5 +1,6 @@
 //! Proof that a new operation needs no line outside core: one is added to a copy of the workspace,
-//! the faces are generated there, and C, Node, Python and Kotlin call it against the simulated Clio.
+//! the faces are generated there, and C, Node, Python and Kotlin call it against the simulated
+//! Clio.
 
 use std::path::Path;
 use std::process::Command;

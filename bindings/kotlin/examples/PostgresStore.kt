@@ -75,8 +75,8 @@ public class PostgresStore(private val source: DataSource) : Store {
         var isDone = false
         try {
             val answer = connection.writeAll(writes)
-            // What is thrown above rolls back and goes on to the SDK: the driver's commit() ends normally
-            // after a statement's error that somebody caught, with nothing stored.
+            // What is thrown above rolls back and goes on to the SDK: the driver's commit() ends
+            // normally after a statement's error that somebody caught, with nothing stored.
             if (answer is Done) {
                 connection.commit()
                 isDone = true

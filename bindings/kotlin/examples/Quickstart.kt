@@ -17,7 +17,7 @@ suspend fun main(arguments: Array<String>) {
     Sdk.open(config).use { sdk ->
         val firm = sdk.firm(Actor("usr_1", "firm_1", Role.ADMIN))
 
-        // Connect, once per firm: an admin's browser goes to Clio and comes back to your redirect URI.
+        // Connect, once per firm: an admin's browser goes to Clio and back to your redirect URI.
         if (firm.connection.get() == null) {
             val start = firm.connection.begin("http://127.0.0.1:9/callback")
             println("Open this page, allow access, and paste the address that you land on:")

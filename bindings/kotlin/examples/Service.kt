@@ -38,9 +38,9 @@ private val log = System.getLogger("service")
 private fun given(name: String): String = checkNotNull(System.getenv(name)) { "$name is not set" }
 
 /**
- * A CaseHug-like service on Ktor: connect, approve, status, and Clio's webhooks. Set CLIO_CLIENT_ID,
- * CLIO_CLIENT_SECRET, CLIO_URL (us, eu, ca, au), CLIO_DATABASE, CLIO_SEALING_KEY, CLIO_INTAKES, PORT and
- * PUBLIC_URL.
+ * A CaseHug-like service on Ktor: connect, approve, status, and Clio's webhooks. Set
+ * CLIO_CLIENT_ID, CLIO_CLIENT_SECRET, CLIO_URL (us, eu, ca, au), CLIO_DATABASE, CLIO_SEALING_KEY,
+ * CLIO_INTAKES, PORT and PUBLIC_URL.
  */
 public fun main() {
     val config = Config(

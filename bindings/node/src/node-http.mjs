@@ -1,9 +1,10 @@
 // The HTTP port on `node:http` and `node:https`.
 //
-// Connections are made here and handed to Node when they stand, TLS included. A request that must be
-// written at most once has one of its own: until it stands it is certain that nothing was written,
-// and only then is it decided whether the request may still be sent. Others share connections, which
-// an agent keeps for some seconds. No redirect, no proxy, no retry, no cookie, no decompression: `node:http` has none.
+// Connections are made here and handed to Node when they stand, TLS included. A request that must
+// be written at most once has one of its own: until it stands it is certain that nothing was
+// written, and only then is it decided whether the request may still be sent. Others share
+// connections, which an agent keeps for some seconds. No redirect, no proxy, no retry, no cookie,
+// no decompression: `node:http` has none.
 //
 // A document goes out of one buffer that is used again, counted here: `node:http` hangs on a body
 // that is too short and lets one pass that is too long.
@@ -43,7 +44,9 @@ class Keeping extends http.Agent {
 export class NodeHttp {
   #documents;
   #ca;
-  /** Deno 2.9 sends a request again by itself when a kept connection is lost: there none is kept. */
+  /**
+   * Deno 2.9 sends a request again by itself when a kept connection is lost: there none is kept.
+   */
   #keeping = 'Deno' in globalThis ? undefined : new Keeping();
 
   /**

@@ -29,8 +29,8 @@ _MOST = 2**62
 
 
 class SqliteStore:
-    """As many connections as are used at once, whatever threads come and go: SQLite's own locks keep
-    them apart.
+    """As many connections as are used at once, whatever threads come and go: SQLite's own locks
+    keep them apart.
     """
 
     def __init__(self, path: str) -> None:

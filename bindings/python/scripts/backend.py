@@ -1,4 +1,4 @@
-"""Builds a wheel from the sdist, in which `sdist.py` puts this: with cargo, for the platform it runs on."""
+"""Builds a wheel from the sdist, in which `sdist.py` puts this: with cargo, for this platform."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""`pack.py PACKAGE_FOLDER VERSION TAG LICENCES OUT_FOLDER`: packs what `cargo xtask dist python` has put
-together. The same input gives the same bytes. Prints the wheel's path.
+"""`pack.py PACKAGE_FOLDER VERSION TAG LICENCES OUT_FOLDER`: packs what `cargo xtask dist python`
+has put together. The same input gives the same bytes. Prints the wheel's path.
 """
 
 from __future__ import annotations

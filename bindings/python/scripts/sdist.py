@@ -1,5 +1,6 @@
-"""`sdist.py PACKAGE_FOLDER VERSION LICENCES OUT_FOLDER`: packs what builds the wheel elsewhere: the package,
-the crates that its library needs, without their tests, and a lock file of these. Prints its path.
+"""`sdist.py PACKAGE_FOLDER VERSION LICENCES OUT_FOLDER`: packs what builds the wheel elsewhere:
+the package, the crates that its library needs, without their tests, and a lock file of these.
+Prints its path.
 """
 
 from __future__ import annotations

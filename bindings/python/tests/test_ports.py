@@ -57,8 +57,8 @@ def interrupted(kind: type[BaseException]) -> Callable[[], object]:
     return method
 
 
-# What the generated code does not catch reaches the library as success with an all-zero answer (UniFFI
-# 0.32.2). Our own net catches it; without that, it must be no success either.
+# What the generated code does not catch reaches the library as success with an all-zero answer
+# (UniFFI 0.32.2). Our own net catches it; without that, it must be no success either.
 INTERRUPTIONS = [
     *((kind, True) for kind in (KeyboardInterrupt, SystemExit, asyncio.CancelledError)),
     *((kind, True) for kind in (GeneratorExit, ValueError)),

@@ -160,8 +160,8 @@ pub(super) fn dist() -> Outcome {
     weigh(&repository.join("com/casehug/casehug-clio").join(VERSION), &library)
 }
 
-/// Takes the artifact out of Maven's own copies: one of this version, but of an earlier build, would
-/// be taken for it.
+/// Takes the artifact out of Maven's own copies: one of this version, but of an earlier build,
+/// would be taken for it.
 fn forget() -> Outcome {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let known = home.join(".m2/repository/com/casehug/casehug-clio");

@@ -50,8 +50,8 @@ except (ImportError, OSError) as error:
         "Elsewhere the sdist builds one, with cargo: pip install --no-binary casehug-clio casehug-clio."
     ) from error
 except Exception as error:
-    # The generated module compares function by function, and fails with an AttributeError (one is not
-    # there) or an InternalError of its own.
+    # The generated module compares function by function, and fails with an AttributeError (one is
+    # not there) or an InternalError of its own.
     raise _another(error) from error
 
 

@@ -268,7 +268,7 @@ def _close(engine: native.Engine) -> None:
 
 
 class _Opening:
-    """Opens on a thread for a task that may have left when it is done: nobody else could close it."""
+    """Opens on a thread for a task that may be gone when it is done: nobody else could close it."""
 
     def __init__(self, config: Config) -> None:
         self._config = config

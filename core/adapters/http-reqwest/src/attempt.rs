@@ -6,9 +6,10 @@
 //! handshake take as long as they like between our last look at the clock and the first byte.
 //!
 //! **Model.** A layer around the connector of the client that keeps no connection. Every request
-//! connects, in the task that sends it, so a task-local carries the attempt to the layer. Until the layer hands the
-//! connection on, nothing can have been written; it looks at the clock when it does. An attempt
-//! gets one connection: even a stack that tried again by itself could not write a request twice.
+//! connects, in the task that sends it, so a task-local carries the attempt to the layer. Until the
+//! layer hands the connection on, nothing can have been written; it looks at the clock when it
+//! does. An attempt gets one connection: even a stack that tried again by itself could not write a
+//! request twice.
 //!
 //! The client that keeps connections has the layer, too, for the look at the clock. But there a
 //! request may go on a kept connection while one that was begun for it is still connecting. So of

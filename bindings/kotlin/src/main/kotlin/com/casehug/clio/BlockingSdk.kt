@@ -9,8 +9,8 @@ import java.time.Duration
  * at once.
  *
  * A thread that is interrupted while it waits cancels its call, waits until that has ended at its
- * next safe point, and gets `cancelled`; its interrupt stays set. On a virtual thread a waiting call
- * pins its carrier.
+ * next safe point, and gets `cancelled`; its interrupt stays set. On a virtual thread a waiting
+ * call pins its carrier.
  */
 public class BlockingSdk internal constructor(internal val engine: Engine) : AutoCloseable {
     public companion object {
@@ -42,8 +42,8 @@ public class BlockingSdk internal constructor(internal val engine: Engine) : Aut
         finishedHere(begin(engine, actor?.native(), plain(operation), plain(arguments))).toString()
 
     /**
-     * Waits for events, one after the other, for ever. Asking for the next one acknowledges the last
-     * one; what is left in between (`break`, an exception) comes again after a minute.
+     * Waits for events, one after the other, for ever. Asking for the next one acknowledges the
+     * last one; what is left in between (`break`, an exception) comes again after a minute.
      */
     @JvmOverloads
     public fun events(firm: String? = null, cancellation: Cancellation? = null): Iterable<OutboxEvent> = Iterable {

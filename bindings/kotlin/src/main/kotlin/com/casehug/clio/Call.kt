@@ -52,10 +52,13 @@ internal class BlockingCaller(
 internal fun begin(engine: Engine, actor: NativeActor?, operation: String, arguments: String): Call =
     crossing { engine.call(actor, operation, arguments) }
 
-/** Waits without a thread. A coroutine that is cancelled cancels the call and does not wait for it. */
+/**
+ * Waits without a thread. A coroutine that is cancelled cancels the call and does not wait for it.
+ */
 internal suspend fun finished(call: Call): JsonElement {
     try {
-        // Whoever waits goes on in its own context, and never on the library's thread that wakes it.
+        // Whoever waits goes on in its own context, and never on the library's thread that wakes
+        // it.
         val json = crossing { withContext(Dispatchers.Default) { call.finished() } }
         return Json.parseToJsonElement(json)
     } catch (cancelled: CancellationException) {

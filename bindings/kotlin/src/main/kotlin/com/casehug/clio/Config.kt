@@ -72,7 +72,9 @@ public data class Config(
     val proxy: String? = null,
     /** PEM, trusted beside Mozilla's. */
     val rootCertificates: String? = null,
-    /** Is told what happens, without client data; `System.Logger` "com.casehug.clio", unless set. */
+    /**
+     * Is told what happens, without client data; `System.Logger` "com.casehug.clio", unless set.
+     */
     val log: Log = SystemLog,
 ) {
     override fun toString(): String = "Config(clientId=$clientId, clio=$clio)"

@@ -47,7 +47,9 @@ internal object Library {
         uniffiEnsureInitialized()
     }
 
-    /** The jar's own library: by its name alone, one on the system's path would be taken before it. */
+    /**
+     * The jar's own library: by its name alone, one on the system's path would be taken before it.
+     */
     private fun unpacked(): String = try {
         val file = Native.extractFromResourcePath(COMPONENT, Library::class.java.classLoader)
         file.absolutePath.also { System.setProperty(OVERRIDE, it) }
@@ -92,9 +94,9 @@ internal object Library {
     )
 
     /**
-     * A thread of the library that calls the host stays attached to Java until it ends. Without this it
-     * would be attached for each call anew, and one that is called while it is in a call would be
-     * detached in the middle of it.
+     * A thread of the library that calls the host stays attached to Java until it ends. Without
+     * this it would be attached for each call anew, and one that is called while it is in a call
+     * would be detached in the middle of it.
      */
     private fun keepThreads() {
         val threads = CallbackThreadInitializer(true, false, "casehug-clio")

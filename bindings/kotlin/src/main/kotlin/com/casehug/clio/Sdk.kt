@@ -27,17 +27,18 @@ public class WebhookReply internal constructor(
  * The SDK for coroutines; [BlockingSdk] is the one for Java and for threads. May be used by many
  * coroutines and threads at once, and blocks none of them: operations run on threads of the SDK.
  *
- * A coroutine that is cancelled (`withTimeout`, a scope that ends) cancels its call and does not wait
- * for it. The call ends at its next safe point by itself: nothing is sent twice, no lease is left, and
- * what was begun is due for workers.
+ * A coroutine that is cancelled (`withTimeout`, a scope that ends) cancels its call and does not
+ * wait for it. The call ends at its next safe point by itself: nothing is sent twice, no lease is
+ * left, and what was begun is due for workers.
  */
 public class Sdk internal constructor(internal val engine: Engine) : AutoCloseable {
     public companion object {
         /**
-         * Opens the SDK. Makes no call to Clio, but opens the database: call it on a thread that may
-         * wait.
+         * Opens the SDK. Makes no call to Clio, but opens the database: call it on a thread that
+         * may wait.
          *
-         * @throws LoadException if there is no library for this platform, or it is of another build.
+         * @throws LoadException if there is no library for this platform, or it is of another
+         * build.
          * @throws CasehugClioException naming the argument, or how the database cannot be opened.
          */
         @JvmStatic
@@ -62,8 +63,8 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
 
     /**
      * Waits for events, one after the other, for ever. What the collector is through with is
-     * acknowledged; an event at which it stops or fails comes again after a minute. Behind `buffer` or
-     * `flowOn` an event counts as done when it is buffered.
+     * acknowledged; an event at which it stops or fails comes again after a minute. Behind `buffer`
+     * or `flowOn` an event counts as done when it is buffered.
      */
     public fun events(firm: String? = null): Flow<OutboxEvent> = flow {
         val host = host()
@@ -76,31 +77,36 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
     }
 
     /**
-     * Takes in what Clio posted below the webhook URL: the last segment of the path, all headers, and
-     * the raw body, as they came. Answers after one durable commit; a worker applies it.
+     * Takes in what Clio posted below the webhook URL: the last segment of the path, all headers,
+     * and the raw body, as they came. Answers after one durable commit; a worker applies it.
      */
     public suspend fun handleWebhook(token: String, headers: Map<String, List<String>>, body: ByteArray): WebhookReply =
         reply(finished(webhook(engine, token, headers, body)))
 
     /**
-     * Starts a worker on threads of the SDK: it runs what is due for all firms. There is one at most;
-     * if one works already, nothing changes.
+     * Starts a worker on threads of the SDK: it runs what is due for all firms. There is one at
+     * most; if one works already, nothing changes.
      *
      * @param concurrency Runs at once; 16, unless set.
      * @param perFirm Runs of one firm at once; 4, unless set.
-     * @param poll The longest wait before it looks for work of other processes; 1 second, unless set.
+     * @param poll The longest wait before it looks for work of other processes; 1 second, unless
+     * set.
      */
     public fun startWorker(concurrency: Int? = null, perFirm: Int? = null, poll: Duration? = null): Unit =
         start(engine, concurrency, perFirm, poll)
 
-    /** Stops it and waits for its steps in progress. What is not done is due for other workers at once. */
+    /**
+     * Stops it and waits for its steps in progress. What is not done is due for other workers at
+     * once.
+     */
     public suspend fun stopWorker() {
         finished(crossing { engine.stopWorker() })
     }
 
     /**
-     * Ends what is in progress at its next safe point, with `stopped`, waits for that on this thread,
-     * and closes the SDK. After it nothing of yours is called any more. A closed one stays closed.
+     * Ends what is in progress at its next safe point, with `stopped`, waits for that on this
+     * thread, and closes the SDK. After it nothing of yours is called any more. A closed one stays
+     * closed.
      */
     override fun close(): Unit = crossing { engine.shutDown() }
 }

@@ -66,7 +66,9 @@ internal inline fun <T> JsonElement?.mapOrEmpty(read: (JsonElement) -> T): Map<S
 internal inline fun <T : Any> T?.orNull(write: (T) -> JsonElement): JsonElement =
     if (this == null) JsonNull else write(this)
 
-/** JSON as text that UTF-8 can hold: half a letter is written with its number, for core to refuse. */
+/**
+ * JSON as text that UTF-8 can hold: half a letter is written with its number, for core to refuse.
+ */
 internal fun encode(json: JsonElement): String = whole(json.toString()) { "\\u%04x".format(it.code) }
 
 /** The text with half letters replaced. */

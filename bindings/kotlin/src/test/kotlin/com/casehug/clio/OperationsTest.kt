@@ -101,7 +101,9 @@ private fun required(type: JsonObject): Map<String, JsonElement> =
         name to sample(field.required("shape"), name)
     }
 
-/** Whether a result, which went through its type and back, is what its shape says, all the way down. */
+/**
+ * Whether a result, which went through its type and back, is what its shape says, all the way down.
+ */
 private fun isOf(shape: JsonElement, value: JsonElement): Boolean {
     if (shape is JsonPrimitive) {
         return when (shape.content) {

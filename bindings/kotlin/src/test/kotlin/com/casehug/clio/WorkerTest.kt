@@ -41,8 +41,8 @@ class WorkerTest {
                 matters.trigger(matter = "mat_0001", trigger = Trigger.APPROVED)
                 matters.trigger(matter = "mat_0002", trigger = Trigger.APPROVED)
                 val two = withTimeout(30_000) { sdk.events().filter(::isFinished).take(2).toList() }
-                // The collector was through with the first; the second comes again in a minute, which a
-                // list of what is left does not wait for.
+                // The collector was through with the first; the second comes again in a minute,
+                // which a list of what is left does not wait for.
                 assertNotEquals(two[0].id, two[1].id)
                 sdk.host().ackEvent(firm = two[1].firm, id = checkNotNull(two[1].id))
                 sdk.stopWorker()

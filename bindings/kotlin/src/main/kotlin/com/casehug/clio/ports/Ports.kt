@@ -94,9 +94,9 @@ public data object Conflict : CommitAnswer
  * `commit()` normally though nothing was stored, after a statement whose error was caught (pgjdbc
  * does): let exceptions through.
  *
- * Ports are called on threads of the SDK, several at once. Whatever they throw, `Error`s included, is
- * taken for a failure and its text is dropped, since nobody knows what it quotes; only the name of
- * its class is logged. Within a method no function of the SDK may be called: it answers
+ * Ports are called on threads of the SDK, several at once. Whatever they throw, `Error`s included,
+ * is taken for a failure and its text is dropped, since nobody knows what it quotes; only the name
+ * of its class is logged. Within a method no function of the SDK may be called: it answers
  * `call_inside_callback`.
  */
 public interface Store {
@@ -129,8 +129,8 @@ public interface TokenStore {
     public fun load(firm: String, connection: String): SealedTokens?
 
     /**
-     * Replaces the envelope if its version is still `expected`; null: there is none yet. False: it is
-     * not, and nothing was changed. True MUST mean durable.
+     * Replaces the envelope if its version is still `expected`; null: there is none yet. False: it
+     * is not, and nothing was changed. True MUST mean durable.
      */
     public fun compareAndSwap(firm: String, connection: String, expected: String?, sealed: SealedTokens): Boolean
 
@@ -178,8 +178,8 @@ public interface Intakes {
     public fun stat(document: Document): DocumentStat
 
     /**
-     * The document's bytes from `offset` on. They are read piece by piece, by one thread at a time, and
-     * never held whole. Closed once, at its end or before.
+     * The document's bytes from `offset` on. They are read piece by piece, by one thread at a time,
+     * and never held whole. Closed once, at its end or before.
      */
     public fun open(document: Document, offset: Long): InputStream
 }

@@ -24,8 +24,8 @@ public data class Checked(
 )
 
 /**
- * Checks a store: it is empty, and nobody else's. Takes seconds, and leaves records behind. What only
- * a power cut shows is not checked.
+ * Checks a store: it is empty, and nobody else's. Takes seconds, and leaves records behind. What
+ * only a power cut shows is not checked.
  *
  * @param second Another connection to the same records.
  */
