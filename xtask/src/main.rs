@@ -55,14 +55,14 @@ fn main() -> ExitCode {
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | node [NAME]] | hosts | dist c | go | kotlin | node | python | faces [--check] | large | sanitize [address | thread] | scratch | intake\n  \
+            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | line | postgres | bindings | python | kotlin | node [NAME]] | hosts | dist c | go | kotlin | node | python | faces [--check] | large | sanitize [address | thread] | scratch | intake\n  \
              bench: bindings (C and Go beside Rust), ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres: round trips, wake-up, a full queue, idle firms; python, kotlin: syncs of the package beside native Rust (dist python or kotlin first)\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
              faces: generates every binding and page from the table of operations; --check compares only\n  \
-             scratch: adds an operation to a copy, generates its faces and calls it from C, Node, Python and Kotlin\n  \
+             scratch: adds an operation to a copy, generates its faces and calls it from C, Go, Node, Python and Kotlin\n  \
              dist c: the C library as an install tree, in target/dist/c, and consumers of a moved copy\n  \
              sanitize: the C library under AddressSanitizer and ThreadSanitizer (nightly, minutes)\n  \
              large: a document of 1 GiB through C, Go, Python and Kotlin (dist c, go, python and kotlin first), and the memory that it takes\n  \

@@ -97,9 +97,11 @@ export class NodeHttp {
       if (request.connection !== 'kept' || this.#keeping === undefined) {
         socket = await opened();
         way = { createConnection: () => socket };
+      } else {
+        requireInTime(request);
+        // Unless it has to connect; and then it goes on that connection and no other.
+        sent = 'maybe';
       }
-      requireInTime(request);
-      sent = 'maybe';
       return await exchange({ request, url, headers, way, reader, signal: ending.signal });
     } catch (error) {
       const failure = error instanceof HttpFailure ? error : new HttpFailure('lost', sent);

@@ -34,7 +34,7 @@ const PARTS: &str = "backfill-part";
 const WIDTH: usize = 4;
 /// Matters of one part record.
 const PART: usize = 200;
-/// How often a worker looks: at every poll, which by chance comes up to a tenth early.
+/// How often a worker looks: at every poll of a second, which by chance comes up to a tenth early.
 const LOOK: Duration = Duration::from_millis(900);
 
 /// What a backfill would do.

@@ -1,8 +1,8 @@
 //! HTTP: send one request, return one response.
 //!
 //! **MUST.**
-//! - Write a request **at most once**: no retry of its own (reqwest: `retry::never()`), none in a
-//!   proxy.
+//! - Write a request **at most once**: no retry of its own of what may have been written (reqwest:
+//!   `retry::never()`), none in a proxy.
 //! - Not start writing after [`HttpRequest::not_after`]; then fail with
 //!   [`HttpFailureKind::NotAfter`] and [`Sent::No`].
 //! - Send a request with [`HttpConnection::Own`] on a connection that is made for it and serves

@@ -262,7 +262,8 @@ pub(crate) struct Chained {
 }
 
 impl Heads {
-    /// Held while a commit builds on the chain.
+    /// Held while a commit builds on the chain. After [`MOST_FIRMS`] others it is another one: that
+    /// costs a conflict.
     pub(crate) fn turn(&self, firm: &FirmId) -> Arc<futures_util::lock::Mutex<()>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST_FIRMS && !all.contains_key(firm) {

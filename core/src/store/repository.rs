@@ -17,6 +17,8 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use futures_util::future::{Either, select};
+use futures_util::lock::OwnedMutexGuard;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -31,6 +33,8 @@ use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Ver
 /// How often one transaction is built again because the chain head or a counter moved. Each time
 /// somebody else's commit succeeded.
 const MOST_REBUILDS: usize = 100;
+/// So long a commit waits for others of this process.
+const LONGEST_TURN: Duration = Duration::from_secs(1);
 /// How often a commit of unknown outcome is tried again.
 const MOST_REDOS: usize = 3;
 
@@ -176,16 +180,12 @@ impl Repository {
     /// [`Code::StoreFailed`]: unknown whether it landed, even after reading back. The transaction's
     /// expectations make it safe to do the work again.
     pub async fn commit(&self, transaction: &Transaction) -> Result<Commit> {
-        let turn = (!transaction.audits().is_empty()).then(|| self.heads.turn(transaction.firm()));
-        let _turn = match &turn {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        };
+        let _turn = self.turn(transaction).await;
         let mut seen = None;
         for _ in 0..MOST_REBUILDS {
             let mut writes = transaction.writes().to_vec();
             let mut hot = Vec::new();
-            // Another process was faster: what this one knows is older.
+            // Somebody else was faster: what this process knows is older.
             let known = seen.is_none().then_some(&*self.heads);
             let chained = audit::append(self, known, transaction, &mut writes).await?;
             hot.extend(chained.as_ref().map(|chained| chained.base.clone()));
@@ -208,6 +208,23 @@ impl Repository {
             }
         }
         Err(Error::new(Code::StoreConflict).with("reason", "chain_head_contended"))
+    }
+
+    /// Whose turn it is to build on the firm's audit chain, for a commit that does. Without it there
+    /// are conflicts, which are overcome: so nobody waits for long for a commit whose store hangs,
+    /// or whose future is not polled.
+    async fn turn(&self, transaction: &Transaction) -> Option<OwnedMutexGuard<()>> {
+        if transaction.audits().is_empty() {
+            return None;
+        }
+        let turn = self.heads.turn(transaction.firm());
+        if let Some(turn) = turn.try_lock_owned() {
+            return Some(turn);
+        }
+        match select(turn.lock_owned(), self.runtime.sleep(LONGEST_TURN)).await {
+            Either::Left((turn, _)) => Some(turn),
+            Either::Right(_) => None,
+        }
     }
 
     /// Changes the record of this key: `change` gets what is there and the transaction to write

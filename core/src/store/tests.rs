@@ -1,13 +1,14 @@
 //! Several commits of one process at once.
 #![allow(clippy::unwrap_used)]
 
+use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, pending, poll_immediate};
 
 use super::{Action, AuditEntry, AuditStatus, Repository};
-use crate::domain::{ActorId, FirmId};
+use crate::domain::{ActorId, FirmId, Monotonic, Timestamp};
 use crate::error::Result;
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryStore;
@@ -45,23 +46,71 @@ impl Store for Slow {
     }
 }
 
+/// No time passes in it.
+#[derive(Debug)]
+struct Timeless(VirtualRuntime);
+
+impl Runtime for Timeless {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(pending())
+    }
+
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        self.0.spawn(work);
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<()> {
+        self.0.random(out)
+    }
+}
+
+fn slow() -> (Arc<dyn Runtime>, Arc<Slow>) {
+    let runtime: Arc<dyn Runtime> = Arc::new(VirtualRuntime::new(1));
+    let inner = MemoryStore::new(Arc::clone(&runtime));
+    (runtime, Arc::new(Slow { inner, commits: AtomicUsize::new(0) }))
+}
+
+async fn audited(repository: Repository) -> Commit {
+    let mut transaction = repository.transaction(&FirmId::new("firm_1").unwrap()).unwrap();
+    let actor = ActorId::new("usr_1").unwrap();
+    transaction.audit(AuditEntry::by(&actor, Action::Settings, AuditStatus::Ok));
+    repository.commit(&transaction).await.unwrap()
+}
+
+fn is_done(outcome: &Commit) -> bool {
+    matches!(outcome, Commit::Done { .. })
+}
+
 #[tokio::test]
 async fn commits_of_one_process_take_turns_on_the_audit_chain() {
-    let runtime: Arc<dyn Runtime> = Arc::new(VirtualRuntime::new(1));
-    let store = Arc::new(Slow { inner: MemoryStore::new(Arc::clone(&runtime)), commits: AtomicUsize::new(0) });
+    let (_, store) = slow();
+    let runtime: Arc<dyn Runtime> = Arc::new(Timeless(VirtualRuntime::new(2)));
     let one = Repository::new(store.clone(), Arc::clone(&runtime));
     let other = Repository::new(store.clone(), runtime);
-    let audited = |repository: Repository| async move {
-        let mut transaction = repository.transaction(&FirmId::new("firm_1").unwrap()).unwrap();
-        let actor = ActorId::new("usr_1").unwrap();
-        transaction.audit(AuditEntry::by(&actor, Action::Settings, AuditStatus::Ok));
-        repository.commit(&transaction).await.unwrap()
-    };
-    let is_done = |outcome: &Commit| matches!(outcome, Commit::Done { .. });
     let all = join_all((0..16).map(|_| audited(one.clone()))).await;
     assert!(all.iter().all(is_done));
     assert_eq!(store.commits.load(Ordering::Relaxed), 16, "none is in vain");
     // With another process there are conflicts, and each is overcome.
     let all = join_all((0..32).map(|n| audited(if n % 2 == 0 { one.clone() } else { other.clone() }))).await;
     assert!(all.iter().all(is_done));
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_polls_holds_up_the_others_for_a_moment_only() {
+    let (runtime, store) = slow();
+    let repository = Repository::new(store, Arc::clone(&runtime));
+    let mut left = Box::pin(audited(repository.clone()));
+    assert!(poll_immediate(&mut left).await.is_none());
+    let began = runtime.monotonic();
+    assert!(is_done(&audited(repository.clone()).await));
+    assert_eq!(began.until(runtime.monotonic()), Duration::from_secs(1));
+    assert!(is_done(&left.await));
 }

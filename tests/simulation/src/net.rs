@@ -175,6 +175,10 @@ impl Kept {
     fn used(&self, host: String, now: Duration) {
         lock(&self.0).insert(host, now);
     }
+
+    fn lost(&self, host: &str) {
+        lock(&self.0).remove(host);
+    }
 }
 
 /// So much of a lease is left at least when its request is sent.
@@ -288,7 +292,6 @@ impl Network {
         if self.faults.happens_rarely(&self.world) {
             self.world.pause(self.node, self.world.between(ms, Duration::from_secs(400)));
         }
-        let may_go_on_any = request.connection == HttpConnection::Kept;
         // Resolving, connecting, a handshake.
         let connecting = self.world.between(ms, 80 * ms);
         if self.kept.is_there(&request, self.world.now()) {
@@ -307,7 +310,7 @@ impl Network {
         }
         // What comes too late is not sent.
         let _refresh = (asks_for_tokens && !exchanges).then(|| self.refreshes_alone(self.world.now()));
-        let host = may_go_on_any.then(|| request.url.authority().to_owned());
+        let host = (request.connection == HttpConnection::Kept).then(|| request.url.authority().to_owned());
         let left = |world: &World| (started + timeout).saturating_sub(world.now()).max(ms);
         match fate {
             Fate::LostRequest => {
@@ -482,7 +485,11 @@ impl HttpTransport for Network {
     fn send<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, Result<HttpResponse, HttpFailure>> {
         let refreshes = request.url.path() == "/oauth/token" && !exchanges_a_code(&request);
         Box::pin(async move {
+            let host = request.url.authority().to_owned();
             let answer = self.exchange(request).await;
+            if answer.is_err() {
+                self.kept.lost(&host);
+            }
             let brings =
                 |body: &[u8]| serde_json::from_slice::<Value>(body).is_ok_and(|it| it["access_token"].is_string());
             if refreshes && !answer.as_ref().is_ok_and(|answer| brings(&answer.body)) {

@@ -312,13 +312,8 @@ def _reply(wire: Any) -> WebhookReply:
 def _close_all() -> None:
     # Threads of the library must not meet an interpreter that is being taken down.
     for engine in list(_OPEN):
-        try:
-            engine.close()
-        except FAILURES:
-            # The child of a fork: it is its parent's.
-            pass
+        engine.close()
 
 
-if hasattr(os, "register_at_fork"):
-    # What a child inherits is its parent's to close.
-    os.register_at_fork(after_in_child=_OPEN.clear)
+# What a child inherits is its parent's to close.
+os.register_at_fork(after_in_child=_OPEN.clear)

@@ -70,19 +70,17 @@ impl Attempt {
     /// What a failure means, now that it is known how far the attempt came.
     pub(crate) fn explain(&self, failure: HttpFailure) -> HttpFailure {
         match self.phase.load(Ordering::Acquire) {
-            TOO_LATE if failure == failure::not_sent(HttpFailureKind::Connect) => {
+            TOO_LATE if self.own || failure == failure::not_sent(HttpFailureKind::Connect) => {
                 failure::not_sent(HttpFailureKind::NotAfter)
             }
             _ if !self.own => failure,
-            TOO_LATE => HttpFailure { kind: HttpFailureKind::NotAfter, sent: Sent::No },
             CONNECTED => HttpFailure { sent: Sent::Maybe, ..failure },
             _ => HttpFailure { sent: Sent::No, ..failure },
         }
     }
 
     fn begin(&self) -> bool {
-        let begun = self.phase.compare_exchange(NEW, CONNECTING, Ordering::AcqRel, Ordering::Acquire);
-        begun.is_ok() || !self.own
+        !self.own || self.phase.compare_exchange(NEW, CONNECTING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// The connection is there: whether it may be used.

@@ -155,7 +155,7 @@ enum Opened {
 }
 
 impl OpenStore {
-    /// The same, for a call.
+    /// To call it.
     pub(crate) fn as_store(&self) -> &dyn Store {
         match &self.0 {
             #[cfg(feature = "sqlite")]

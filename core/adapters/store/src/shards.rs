@@ -24,6 +24,8 @@ use crate::{OpenStore, StoreLocation, refused};
 
 /// Firms whose place is remembered. More are asked for again.
 const REMEMBERED: usize = 100_000;
+/// Records of one look at one database.
+const WIDEST: usize = 2_000;
 
 /// The file.
 #[derive(Deserialize)]
@@ -111,8 +113,9 @@ impl Shards {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is due of all firms, earliest first. Each database goes by its own clock. One that does
-    /// not answer holds up the others only while they have nothing.
+    /// What is due of all firms, earliest first. Each database goes by its own clock. One that
+    /// refuses its answer is told of only when the others have nothing; one that is silent delays
+    /// each look until its time is up.
     async fn due_of_all(&self, collection: &'static str, limit: usize) -> Result<Vec<Record>> {
         let looks = (0..self.databases.len()).map(|at| self.due_at_home(at, collection, limit));
         let (mut due, mut failure) = (Vec::new(), None);
@@ -127,8 +130,8 @@ impl Shards {
         failure.filter(|_| due.is_empty()).map_or(Ok(due), Err)
     }
 
-    /// What is due in one database of the firms that are at home in it: refused firms, however much
-    /// is due of them, hide nothing.
+    /// What is due in one database of the firms that are at home in it. What is due of others hides
+    /// nothing, up to [`WIDEST`] records of it.
     async fn due_at_home(&self, at: usize, collection: &'static str, limit: usize) -> Result<Vec<Record>> {
         let mut wide = limit;
         loop {
@@ -136,11 +139,11 @@ impl Shards {
             let mut due = self.databases[at].as_store().scan(&scan).await?;
             let all = due.len() < wide;
             due.retain(|record| self.place(record.key.firm.as_str()) == at);
-            if all || due.len() >= limit {
+            if all || due.len() >= limit || wide >= WIDEST {
                 due.truncate(limit);
                 return Ok(due);
             }
-            wide = wide.saturating_mul(4);
+            wide = wide.saturating_mul(4).min(WIDEST);
         }
     }
 }

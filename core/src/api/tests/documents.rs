@@ -209,6 +209,34 @@ async fn an_answer_that_leaves_the_version_out_publishes_nothing() {
     assert_eq!(world.calls("PATCH /api/v4/documents/31"), 3, "Clio carried out the third");
 }
 
+/// As a connection may bring it that is used again.
+#[tokio::test]
+async fn the_answer_of_another_document_or_version_publishes_nothing() {
+    let finished = |uuid| json!({ "uuid": uuid, "fully_uploaded": true });
+    for (id, uuid) in [(32, "v31"), (31, "other")] {
+        let (world, documents, _) = begun().await;
+        documents.lock().unwrap().slow = false;
+        let clio = Arc::clone(&documents);
+        let mut asked = 0;
+        world.answers(move |method, path, _, body| {
+            asked += u32::from(method == "PATCH");
+            match method {
+                "PATCH" if asked == 1 => {
+                    Some((200, json!({ "data": { "id": id, "latest_document_version": finished(uuid) } })))
+                }
+                _ => answer(&clio, method, path, body),
+            }
+        });
+        let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+        assert_eq!(report.status, RunStatus::Succeeded, "{report:?}");
+        assert_eq!(documents.lock().unwrap().made[0]["latest_document_version"], {
+            let mut whole = version("v31");
+            whole["fully_uploaded"] = json!(true);
+            whole
+        });
+    }
+}
+
 #[tokio::test]
 async fn one_document_waits_for_clios_processing_and_the_others_of_the_run_are_asked_once() {
     const COUNT: usize = 10;
