@@ -58,9 +58,29 @@ async fn a_callback_is_not_answered_ahead_of_time_and_asked_twice_answers_the_sa
     let (first, second) = tokio::join!(get(ADMIN), get(ADMIN));
     assert_eq!((first.0, second.0), (StatusCode::SEE_OTHER, StatusCode::SEE_OTHER));
     assert_eq!(get(ADMIN).await.0, StatusCode::SEE_OTHER);
-    let (status, refused) = get(OTHER_ADMIN).await;
+    let programs = ("accept", "application/json");
+    let (status, refused) = asked(&service, Method::GET, &path, OTHER_ADMIN, programs).await;
     assert_eq!((status, &refused["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("connect_state_unknown")));
     assert_eq!(bench.state()["oauth"]["grants"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_ends_at_the_settings_page_and_a_program_at_the_answer() {
+    let bench = bench().await;
+    let service = Backend::start(&bench);
+    let path = back(&service).await;
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let ends = async |accept: &str, who: Who| {
+        let request = http.get(format!("http://{}{path}", service.address())).header("accept", accept);
+        let request = request.header("x-casehug-firm", who.0).header("x-casehug-user", who.1);
+        let answer = request.header("x-casehug-role", who.2).send().await.unwrap();
+        answer.headers().get("location").map(|location| location.to_str().unwrap().to_owned())
+    };
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    assert_eq!(ends(browser, ADMIN).await.as_deref(), Some("../settings/integrations?connected=1"));
+    assert_eq!(ends("*/*", ADMIN).await.as_deref(), Some("../status"));
+    let refused = ends(browser, OTHER_ADMIN).await;
+    assert_eq!(refused.as_deref(), Some("../settings/integrations?error=connect_state_unknown"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -150,8 +150,10 @@ fn each_route_of_the_service_is_exercised_here() {
     assert_eq!(exercised.len(), TABLE.len(), "each once");
     assert_eq!(routes_of(SOURCE), exercised);
     assert_eq!(SOURCE.matches(".route(").count(), SOURCE.matches("\n        .route(\"").count(), "read as lines");
+    // What browsers ask for is exercised in `web_routes.rs`.
+    let source = SOURCE.replacen(".merge(web::routes(service.demo_sign_in))", "", 1);
     for other in [".nest(", ".merge(", ".fallback(", ".route_service(", "any("] {
-        assert!(!SOURCE.contains(other), "{other} makes routes that are not read here");
+        assert!(!source.contains(other), "{other} makes routes that are not read here");
     }
 }
 

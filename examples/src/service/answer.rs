@@ -89,10 +89,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Host {
     }
 }
 
-/// The body as JSON: whole, known, and each field once.
-pub(crate) struct Sent<T>(pub T);
+/// The body as the bytes of what says to be JSON.
+pub(crate) struct JsonBytes(pub Bytes);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
+impl<S: Send + Sync> FromRequest<S> for JsonBytes {
     type Rejection = Failed;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
@@ -102,7 +102,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
         if kind.split(';').next().map(str::trim) != Some("application/json") {
             return Err(Failed(refused("content-type", "not_json")));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|_| refused(".", "too_large"))?;
+        Bytes::from_request(request, state).await.map(Self).map_err(|_| refused(".", "too_large").into())
+    }
+}
+
+/// The body as JSON: whole, known, and each field once.
+pub(crate) struct Sent<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        let JsonBytes(body) = JsonBytes::from_request(request, state).await?;
         Ok(Self(json::read(&body, Code::RequestInvalid)?))
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use casehug_clio::Result;
 use casehug_clio::domain::{DocumentRef, FirmId, Intake, MatterId};
 use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
+use casehug_clio::{Code, Result};
 use casehug_clio_intake_folder::FolderIntake;
 
 /// One folder for each firm.
@@ -28,6 +28,17 @@ impl FirmIntakes {
     fn of(&self, firm: &FirmId) -> FolderIntake {
         let mut firms = self.firms.lock().unwrap_or_else(PoisonError::into_inner);
         firms.entry(firm.clone()).or_insert_with(|| FolderIntake::new(self.root.join(firm.as_str()))).clone()
+    }
+
+    /// The firm's matters, by id. None for a firm without a folder; a folder whose name is no id is
+    /// left out.
+    pub(crate) async fn matters(&self, firm: &FirmId) -> Result<Vec<MatterId>> {
+        let (folder, intakes) = (self.root.join(firm.as_str()), self.of(firm));
+        let list = move || match folder.exists() {
+            true => Ok(intakes.matters()?.into_iter().filter_map(Result::ok).collect()),
+            false => Ok(Vec::new()),
+        };
+        tokio::task::spawn_blocking(list).await.map_err(|_| Code::IntakeUnreadable)?
     }
 }
 

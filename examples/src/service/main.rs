@@ -1,5 +1,5 @@
-//! `service`: a small backend that embeds the SDK. OAuth callback, webhook endpoint, worker, and
-//! JSON routes for a settings page.
+//! `service`: a small backend that embeds the SDK. OAuth callback, webhook endpoint, worker, the
+//! settings page with the integration card, and JSON routes.
 //!
 //! **Who asks.** A service of CaseHug's stands behind something that authenticates users and says
 //! who they are in three headers: `x-casehug-firm`, `x-casehug-user`, `x-casehug-role` (`admin` or
@@ -12,6 +12,9 @@
 //! | `GET /connect`, `GET /oauth/callback` | connect the firm |
 //! | `POST /disconnect`, `POST /deauthorized/{firm}` | end it, here or in Clio |
 //! | `POST /webhooks/{token}` | what Clio delivers |
+//! | `GET /`, `/settings/integrations`, `/matters`, `/assets/{file}` | the pages |
+//! | `POST /api/{operation}`, `GET /api/me` | every operation by its name in `docs/operations.md`, with arguments and result in JSON; role `host` for the host's own |
+//! | `GET`, `POST /sign-in` | with `--demo-sign-in`: who one is |
 //! | `GET /status` | the card: state, account, what to do next |
 //! | `GET`, `PUT`, `PATCH /settings`; `GET /mappings`; `PUT /mappings/{case type}`; `GET`, `PUT /settings/export` | settings |
 //! | `POST /matters/{matter}/sync`, `/approved`; `GET /matters/{matter}` | syncing |
@@ -31,6 +34,7 @@ mod network;
 mod routes;
 #[path = "../signals.rs"]
 mod signals;
+mod web;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,10 +56,11 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
-use url::Url;
+use url::{Host, Url};
 
 use crate::intakes::FirmIntakes;
 use crate::metrics::Metrics;
+use crate::routes::Service;
 
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
@@ -110,6 +115,10 @@ struct Args {
     /// How long Clio's lists may not show yet what Clio has created.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     index_delay: u64,
+    /// Lets whoever opens the pages choose who they are: Ada, an admin of `firm_demo`, or Max, a
+    /// member. On loopback only.
+    #[arg(long)]
+    demo_sign_in: bool,
 }
 
 #[tokio::main]
@@ -146,7 +155,12 @@ async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::E
         Some(url) => url.clone(),
         None => format!("http://{}", listener.local_addr()?).parse()?,
     };
-    let sdk = Arc::new(open(args, &public, metrics).await?);
+    if args.demo_sign_in && !(args.listen.ip().is_loopback() && is_loopback(&public)) {
+        let refused = Error::new(Code::SettingInvalid).with("setting", "demo_sign_in");
+        return Err(refused.with("reason", "not_on_loopback").into());
+    }
+    let intakes = FirmIntakes::new(args.intake.clone());
+    let sdk = Arc::new(open(args, intakes.clone(), &public, metrics).await?);
     if let Some(address) = args.metrics {
         let numbers = TcpListener::bind(address).await?;
         tracing::info!(metrics = %numbers.local_addr()?, "counting");
@@ -157,7 +171,7 @@ async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::E
         let sdk = Arc::clone(&sdk);
         async move { sdk.worker(WorkerConfig::default()).run(std::future::pending()).await }
     });
-    let app = routes::all(Arc::clone(&sdk), &public);
+    let app = routes::all(Service::new(Arc::clone(&sdk), intakes, &public, args.demo_sign_in));
     let (closed, closing) = tokio::sync::oneshot::channel();
     let told_to_stop = async move {
         signals::told_to_stop().await;
@@ -176,7 +190,21 @@ async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::E
     Ok(())
 }
 
-async fn open(args: &Args, public: &Url, metrics: &Metrics) -> Result<Sdk, Box<dyn std::error::Error>> {
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+async fn open(
+    args: &Args,
+    intake: FirmIntakes,
+    public: &Url,
+    metrics: &Metrics,
+) -> Result<Sdk, Box<dyn std::error::Error>> {
     let about = |error: Error| error.with("setting", "clio_url");
     let host: ClioHost = args.clio_url.parse().map_err(about)?;
     // `custom` takes http for loopback addresses only.
@@ -186,7 +214,6 @@ async fn open(args: &Args, public: &Url, metrics: &Metrics) -> Result<Sdk, Box<d
     let key = setting(SEALING_KEY, loopback, DEV_KEY)?;
     let runtime = Arc::new(TokioRuntime);
     let network = network::network(args.proxy.as_deref(), args.root_certificates.as_deref())?;
-    let intake = FirmIntakes::new(args.intake.clone());
     let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())]);
     let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
     let ports = Ports {

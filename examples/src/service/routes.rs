@@ -23,26 +23,44 @@ use url::Url;
 
 use crate::answer::{Answer, Asked, Host, Nothing, Sent, Who, refused, say_in_json, text};
 use crate::callback::by_a_person;
+use crate::intakes::FirmIntakes;
+use crate::web;
+use crate::web::origin::from_our_pages;
+use crate::web::pages::wants_a_page;
+use crate::web::sign_in::as_chosen;
 
 /// Nothing that is sent here is larger.
 const MOST_BODY: usize = 1024 * 1024;
 
+/// What every route may use.
 #[derive(Clone)]
-struct Service {
-    sdk: Arc<Sdk>,
-    callback: Arc<str>,
+pub(crate) struct Service {
+    pub sdk: Arc<Sdk>,
+    pub intakes: FirmIntakes,
+    /// Where Clio sends browsers back to.
+    pub callback: Arc<str>,
+    /// Scheme, host and port of the public URL: the `Origin` of our own pages.
+    pub origin: Arc<str>,
+    /// Whether users are chosen on a page.
+    pub demo_sign_in: bool,
 }
 
-type Shared = State<Service>;
+pub(crate) type Shared = State<Service>;
+
+impl Service {
+    pub(crate) fn new(sdk: Arc<Sdk>, intakes: FirmIntakes, public: &Url, demo_sign_in: bool) -> Self {
+        let callback = below(public, "oauth/callback").into();
+        Self { sdk, intakes, callback, origin: public.origin().ascii_serialization().into(), demo_sign_in }
+    }
+}
 
 /// A path below the public URL, which may have a path of its own.
 pub(crate) fn below(public: &Url, path: &str) -> String {
     format!("{}/{path}", public.as_str().trim_end_matches('/'))
 }
 
-pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
-    let callback = below(public, "oauth/callback");
-    Router::new()
+pub(crate) fn all(service: Service) -> Router {
+    let mut routes = Router::new()
         .route("/connect", get(connect))
         .route("/oauth/callback", get(callback_from_clio).layer(middleware::from_fn(by_a_person)))
         .route("/disconnect", post(disconnect))
@@ -66,11 +84,16 @@ pub(crate) fn all(sdk: Arc<Sdk>, public: &Url) -> Router {
         .route("/matters/{matter}/status-changed", post(status_changed))
         .route("/events", get(events))
         .route("/events/ack", post(ack))
+        .merge(web::routes(service.demo_sign_in))
         .layer(middleware::map_response(say_in_json))
+        .layer(middleware::from_fn_with_state(service.clone(), from_our_pages))
         // Its replies are the SDK's own, and have no body.
         .route("/webhooks/{token}", post(webhook))
-        .layer(DefaultBodyLimit::max(MOST_BODY))
-        .with_state(Service { sdk, callback: callback.into() })
+        .layer(DefaultBodyLimit::max(MOST_BODY));
+    if service.demo_sign_in {
+        routes = routes.layer(middleware::from_fn_with_state(service.clone(), as_chosen));
+    }
+    routes.with_state(service)
 }
 
 #[derive(Deserialize)]
@@ -91,10 +114,19 @@ async fn connect(State(service): Shared, Who(actor): Who, Asked(how): Asked<Conn
 
 /// Asked again, it answers the same. A browser that leaves ends nothing: the SDK finishes what it
 /// began.
-async fn callback_from_clio(State(service): Shared, Who(actor): Who, RawQuery(query): RawQuery) -> Answer<Redirect> {
-    service.sdk.firm(&actor).connection().finish(&query.unwrap_or_default()).await?;
+async fn callback_from_clio(
+    State(service): Shared,
+    Who(actor): Who,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<Redirect> {
+    let finished = service.sdk.firm(&actor).connection().finish(&query.unwrap_or_default()).await;
     // From `/oauth/callback`: what stands before it in the public URL is not seen here.
-    Ok(Redirect::to("../status"))
+    if !wants_a_page(&headers) {
+        return Ok(finished.map(|_| Redirect::to("../status"))?);
+    }
+    let how = finished.map_or_else(|error| format!("error={}", error.code().name()), |_| String::from("connected=1"));
+    Ok(Redirect::to(&format!("../settings/integrations?{how}")))
 }
 
 async fn disconnect(State(service): Shared, Who(actor): Who, _: Nothing) -> Answer<Json<Value>> {

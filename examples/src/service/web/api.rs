@@ -1,0 +1,65 @@
+//! `POST /api/{operation}`: one route for all operations of the SDK's table, none of them by hand.
+//! Who may call which is in the table too, and checked by the SDK.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use casehug_clio::api::{Caller, operations};
+use casehug_clio::domain::{Actor, Role};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, JsonBytes, Who, refused};
+use crate::routes::Shared;
+
+/// A user, or a service of CaseHug's own: `x-casehug-role: host`, for which the other two headers
+/// are not asked for.
+pub(crate) enum Asking {
+    User(Actor),
+    Host,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asking {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        if parts.headers.get("x-casehug-role").is_some_and(|role| role == "host") {
+            return Ok(Self::Host);
+        }
+        Who::from_request_parts(parts, state).await.map(|Who(actor)| Self::User(actor))
+    }
+}
+
+/// The body holds the operation's arguments, the answer its result, as `api/operations.json`
+/// describes them. An operation without a result answers `{}`.
+pub(crate) async fn call(
+    State(service): Shared,
+    asking: Asking,
+    Path(operation): Path<String>,
+    JsonBytes(arguments): JsonBytes,
+) -> Answer<Response> {
+    if !operations().iter().any(|known| known.name == operation) {
+        let unknown = refused("operation", "unknown");
+        return Ok((StatusCode::NOT_FOUND, Json(json!({ "error": unknown }))).into_response());
+    }
+    let caller = match &asking {
+        Asking::User(actor) => Caller::User(actor),
+        Asking::Host => Caller::Host,
+    };
+    let result = service.sdk.call(caller, &operation, &arguments).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], result).into_response())
+}
+
+/// Who is signed in.
+pub(crate) async fn me(Who(actor): Who) -> Response {
+    let told: Json<Value> = Json(json!({ "firm": actor.firm, "user": actor.id, "role": named(actor.role) }));
+    ([(header::CACHE_CONTROL, "no-store")], told).into_response()
+}
+
+pub(crate) const fn named(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "admin",
+        Role::Member => "member",
+    }
+}
