@@ -43,13 +43,17 @@ public class BlockingSdk internal constructor(internal val engine: Engine) : Aut
 
     /**
      * Waits for events, one after the other, for ever. Asking for the next one acknowledges the
-     * last one; what is left in between (`break`, an exception) comes again after a minute.
+     * last one; what is left in between (`break`, an exception) comes again after a minute. A
+     * thread that is interrupted, and a cancellation, end it with `cancelled`.
      */
     @JvmOverloads
     public fun events(firm: String? = null, cancellation: Cancellation? = null): Iterable<OutboxEvent> = Iterable {
         val host = host(cancellation = cancellation)
         iterator {
             while (true) {
+                if (Thread.currentThread().isInterrupted) {
+                    throw Told.CANCELLED.exception()
+                }
                 for (event in host.nextEvents(firm = firm, limit = EVENTS, waitMs = EVENTS_WAIT_MS)) {
                     yield(event)
                     event.id?.let { host.ackEvent(firm = event.firm, id = it) }

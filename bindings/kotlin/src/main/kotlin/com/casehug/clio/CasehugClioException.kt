@@ -89,7 +89,7 @@ public open class CasehugClioException internal constructor(private val wire: St
 internal enum class Told(private val wire: String) {
     CANCELLED(
         """{"code":"cancelled","number":6010,"kind":"host","retry":"never",""" +
-            """"message":"The caller cancelled this before it began."}""",
+            """"message":"The caller cancelled this."}""",
     ),
     PANIC(
         """{"code":"panic","number":9002,"kind":"internal","retry":"never",""" +

@@ -7,7 +7,10 @@ import com.sun.net.httpserver.HttpServer
 import java.net.InetSocketAddress
 import java.nio.file.Path
 import java.time.Duration
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executors
+import java.util.concurrent.TimeUnit
+import kotlin.concurrent.thread
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.filter
@@ -75,6 +78,19 @@ class WorkerTest {
             sdk.stopWorker()
         }
     }
+
+    @Test
+    fun `an interrupt ends a thread that waits for events`(@TempDir folder: Path): Unit =
+        BlockingSdk.open(config("us", folder)).use { sdk ->
+            val ended = CompletableFuture<Pair<String, Boolean>>()
+            val listener = thread {
+                val code = thrown<HostException> { sdk.events().forEach { _ -> } }.code
+                ended.complete(code to Thread.currentThread().isInterrupted)
+            }
+            Thread.sleep(300)
+            listener.interrupt()
+            assertEquals(Code.CANCELLED to true, ended.get(60, TimeUnit.SECONDS))
+        }
 
     @Test
     fun `a status comes back by a webhook`(@TempDir folder: Path): Unit = simulated(""","http_webhooks":true""") { url ->
