@@ -77,5 +77,5 @@ public class BlockingSdk internal constructor(internal val engine: Engine) : Aut
     }
 
     /** As of [Sdk.close]. */
-    override fun close(): Unit = crossing { engine.shutDown() }
+    override fun close(): Unit = closed(engine)
 }

@@ -8,6 +8,7 @@ import com.casehug.clio.ports.LogLevel
 import com.casehug.clio.ports.Store
 import com.casehug.clio.ports.TokenStore
 import java.time.Duration
+import java.util.concurrent.ConcurrentHashMap
 import com.casehug.clio.native.Actor as NativeActor
 import com.casehug.clio.native.Config as NativeConfig
 import com.casehug.clio.native.LogLevel as NativeLevel
@@ -183,5 +184,14 @@ internal fun opened(config: Config): Engine {
         intakes = config.intakes?.let { IntakesTrait(it, log) },
         log = LogTrait(log),
     )
-    return crossing { Engine(native, ports) }
+    return crossing { Engine(native, ports) }.also(OPEN::add)
+}
+
+/** Until they are closed, also those that the program let go of: their workers go on. */
+private val OPEN: MutableSet<Engine> = ConcurrentHashMap.newKeySet()
+
+/** Closes the library's part. */
+internal fun closed(engine: Engine) {
+    crossing { engine.shutDown() }
+    OPEN.remove(engine)
 }

@@ -106,9 +106,10 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
     /**
      * Ends what is in progress at its next safe point, with `stopped`, waits for that on this
      * thread, and closes the SDK. After it nothing of yours is called any more. A closed one stays
-     * closed.
+     * closed. Until it is closed, an SDK and its worker go on, also if nobody holds it; they keep no
+     * program from ending.
      */
-    override fun close(): Unit = crossing { engine.shutDown() }
+    override fun close(): Unit = closed(engine)
 }
 
 internal fun webhook(engine: Engine, token: String, headers: Map<String, List<String>>, body: ByteArray): Call {
