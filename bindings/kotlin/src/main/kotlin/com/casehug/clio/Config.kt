@@ -144,7 +144,7 @@ internal object SystemLog : Log {
     private fun LogLevel.java() = System.Logger.Level.valueOf(name)
 }
 
-private fun ms(span: Duration?): ULong? = span?.let {
+internal fun ms(span: Duration?): ULong? = span?.let {
     require(!it.isNegative) { "a span of time is not negative" }
     it.coerceAtMost(Duration.ofDays(36_500)).toMillis().toULong()
 }

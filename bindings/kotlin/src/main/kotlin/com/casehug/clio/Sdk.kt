@@ -39,6 +39,7 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
          *
          * @throws LoadException if there is no library for this platform, or it is of another
          * build.
+         * @throws IllegalArgumentException if a span of time of the configuration is negative.
          * @throws CasehugClioException naming the argument, or how the database cannot be opened.
          */
         @JvmStatic
@@ -91,6 +92,7 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
      * @param perFirm Runs of one firm at once; 4, unless set.
      * @param poll The longest wait before it looks for work of other processes; 1 second, unless
      * set.
+     * @throws IllegalArgumentException for a number below 1, and a negative span of time.
      */
     public fun startWorker(concurrency: Int? = null, perFirm: Int? = null, poll: Duration? = null): Unit =
         start(engine, concurrency, perFirm, poll)
@@ -132,6 +134,5 @@ internal fun start(engine: Engine, concurrency: Int?, perFirm: Int?, poll: Durat
         require(it > 0) { "a number of runs is at least 1" }
         it.toUInt()
     }
-    val pollMs = poll?.toMillis()?.coerceAtLeast(0)?.toULong()
-    crossing { engine.startWorker(WorkerSettings(count(concurrency), count(perFirm), pollMs)) }
+    crossing { engine.startWorker(WorkerSettings(count(concurrency), count(perFirm), ms(poll))) }
 }

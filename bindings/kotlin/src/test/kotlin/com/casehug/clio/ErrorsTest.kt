@@ -20,6 +20,7 @@ import java.io.ByteArrayOutputStream
 import java.io.ObjectInputStream
 import java.io.ObjectOutputStream
 import java.nio.file.Path
+import java.time.Duration
 import java.time.Instant
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.Json
@@ -133,6 +134,17 @@ class ErrorsTest {
     }
 
     @Test
+    @Test
+    fun `a negative span or number is refused`(@TempDir folder: Path) {
+        val back = Duration.ofMillis(-1)
+        thrown<IllegalArgumentException> { BlockingSdk.open(config("us", folder).copy(requestTimeout = back)) }
+        BlockingSdk.open(config("us", folder)).use { sdk ->
+            thrown<IllegalArgumentException> { sdk.startWorker(poll = back) }
+            thrown<IllegalArgumentException> { sdk.startWorker(concurrency = 0) }
+            thrown<IllegalArgumentException> { sdk.startWorker(perFirm = -1) }
+        }
+    }
+
     fun `secrets and clients are not shown`(@TempDir folder: Path) {
         val now = Instant.EPOCH
         val one = ClioId("1")
