@@ -31,7 +31,7 @@ internal object Library {
     private const val OVERRIDE = "uniffi.component.$COMPONENT.libraryOverride"
 
     private val failure: LoadException? by lazy {
-        runCatching { load(System.getProperty(OVERRIDE) ?: unpacked()) }.exceptionOrNull()?.let { it as? LoadException ?: unusable(it) }
+        runCatching { open() }.exceptionOrNull()?.let { it as? LoadException ?: unusable(it) }
     }
 
     /** Does nothing the second time. */
@@ -39,20 +39,28 @@ internal object Library {
         failure?.let { throw LoadException(it.message.orEmpty(), it) }
     }
 
-    private fun load(name: String) {
+    private fun open() {
+        val given = System.getProperty(OVERRIDE)
+        val name = given ?: unpacked()
         val (version, digest) = found(name)
         check(version, digest)
-        // JNA asks for it when a callback first goes to the library, which the next line does.
-        keepThreads()
-        uniffiEnsureInitialized()
+        System.setProperty(OVERRIDE, name)
+        try {
+            // JNA asks for it when a callback first goes to the library, which the next line does.
+            keepThreads()
+            uniffiEnsureInitialized()
+        } finally {
+            if (given == null) {
+                System.clearProperty(OVERRIDE)
+            }
+        }
     }
 
     /**
      * The jar's own library: by its name alone, one on the system's path would be taken before it.
      */
     private fun unpacked(): String = try {
-        val file = Native.extractFromResourcePath(COMPONENT, Library::class.java.classLoader)
-        file.absolutePath.also { System.setProperty(OVERRIDE, it) }
+        Native.extractFromResourcePath(COMPONENT, Library::class.java.classLoader).absolutePath
     } catch (_: IOException) {
         COMPONENT
     }

@@ -29,6 +29,7 @@ import kotlinx.serialization.json.jsonObject
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNotEquals
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -134,7 +135,6 @@ class ErrorsTest {
     }
 
     @Test
-    @Test
     fun `a negative span or number is refused`(@TempDir folder: Path) {
         val back = Duration.ofMillis(-1)
         thrown<IllegalArgumentException> { BlockingSdk.open(config("us", folder).copy(requestTimeout = back)) }
@@ -145,6 +145,7 @@ class ErrorsTest {
         }
     }
 
+    @Test
     fun `secrets and clients are not shown`(@TempDir folder: Path) {
         val now = Instant.EPOCH
         val one = ClioId("1")
@@ -189,6 +190,8 @@ class ErrorsTest {
         assertTrue("0.0.9" in refused.message.orEmpty() && VERSION in refused.message.orEmpty(), refused.message)
         thrown<LoadException> { Library.check(VERSION, "0".repeat(64)) }
         Library.load()
+        // What is told to UniFFI is no setting of the process.
+        assertNull(System.getProperty("uniffi.component.casehug_clio_uniffi.libraryOverride"))
         assertEquals(VERSION to DIGEST, Library.found("casehug_clio_uniffi"))
         // A library, but none of ours.
         val other = thrown<LoadException> { Library.found("m") }
