@@ -32,13 +32,16 @@ private const val MOST = 1L shl 62
  */
 public class PostgresStore(private val source: DataSource) : Store {
     init {
-        source.connection.use {
+        source.inTransaction {
+            // Two that create the same at once fail, `IF NOT EXISTS` or not.
+            it.run("SELECT pg_advisory_xact_lock(hashtextextended('clio_records', 0))")
             it.run(
                 "CREATE TABLE IF NOT EXISTS clio_records (firm text COLLATE \"C\" NOT NULL, collection text COLLATE \"C\" NOT NULL, " +
                     "id text COLLATE \"C\" NOT NULL, version text NOT NULL, due_at bigint, body text NOT NULL, " +
                     "PRIMARY KEY (firm, collection, id))",
             )
             it.run("CREATE INDEX IF NOT EXISTS clio_records_due ON clio_records (collection, due_at) WHERE due_at IS NOT NULL")
+            true to Unit
         }
     }
 
@@ -70,24 +73,31 @@ public class PostgresStore(private val source: DataSource) : Store {
         }
     }
 
-    override fun commit(writes: List<Write>): CommitAnswer = source.connection.use { connection ->
-        connection.autoCommit = false
-        var isDone = false
-        try {
-            val answer = connection.writeAll(writes)
-            // What is thrown above rolls back and goes on to the SDK: the driver's commit() ends
-            // normally after a statement's error that somebody caught, with nothing stored.
-            if (answer is Done) {
-                connection.commit()
-                isDone = true
-            }
-            answer
-        } finally {
-            if (!isDone) {
-                connection.rollback()
-            }
-            connection.autoCommit = true
+    override fun commit(writes: List<Write>): CommitAnswer = source.inTransaction { connection ->
+        val answer = connection.writeAll(writes)
+        (answer is Done) to answer
+    }
+}
+
+/** Commits if the work says so; gives what it gives beside. The pool gets what it lent. */
+private fun <T> DataSource.inTransaction(work: (Connection) -> Pair<Boolean, T>): T = connection.use { connection ->
+    val was = connection.autoCommit
+    connection.autoCommit = false
+    var isDone = false
+    try {
+        val (isGood, answer) = work(connection)
+        // What is thrown above rolls back and goes on to the SDK: the driver's commit() ends
+        // normally after a statement's error that somebody caught, with nothing stored.
+        if (isGood) {
+            connection.commit()
+            isDone = true
         }
+        answer
+    } finally {
+        if (!isDone) {
+            connection.rollback()
+        }
+        connection.autoCommit = was
     }
 }
 

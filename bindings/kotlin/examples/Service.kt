@@ -10,6 +10,8 @@ import com.casehug.clio.NotPermittedException
 import com.casehug.clio.Role
 import com.casehug.clio.Sdk
 import com.casehug.clio.types.EventBody
+import com.casehug.clio.types.MatterStatus
+import com.casehug.clio.types.OutboxEvent
 import com.casehug.clio.types.Trigger
 import io.ktor.http.ContentType
 import io.ktor.http.HttpStatusCode
@@ -29,6 +31,13 @@ import io.ktor.server.routing.get
 import io.ktor.server.routing.post
 import io.ktor.server.routing.routing
 import io.ktor.util.toMap
+import java.util.concurrent.ConcurrentHashMap
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.launch
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
@@ -60,10 +69,35 @@ public fun main() {
     server.start(wait = true)
 }
 
-/** Tells who waits what became of a matter; here the log. */
-private suspend fun listen(sdk: Sdk) = sdk.events().collect { event ->
+/** Stands for your own table of matters: their status, by firm and id. */
+internal val statuses = ConcurrentHashMap<Pair<String, String>, MatterStatus>()
+
+/** Listens for as long as the service runs: a database that is away for a while ends nothing. */
+internal suspend fun listen(leastWait: Duration, events: () -> Flow<OutboxEvent>) {
+    var wait = leastWait
+    while (true) {
+        try {
+            events().collect {
+                tell(it)
+                wait = leastWait
+            }
+        } catch (ended: CancellationException) {
+            throw ended
+        } catch (failed: Exception) {
+            // What was not acknowledged comes again after a minute.
+            log.log(System.Logger.Level.WARNING, "listening to events again in $wait", failed)
+            delay(wait)
+            wait = minOf(wait * 2, 1.minutes)
+        }
+    }
+}
+
+/** Tells who waits what happened: here the log, and what is shown of matters. */
+private fun tell(event: OutboxEvent) {
     when (val body = event.event) {
         is EventBody.RunFinished -> log.log(System.Logger.Level.INFO, "matter ${body.matter}: ${body.status}")
+        // Where your own matters are stored.
+        is EventBody.MatterStatus -> statuses[event.firm to body.matter] = body.status
         EventBody.ReconnectRequired -> log.log(System.Logger.Level.WARNING, "firm ${event.firm} has to connect again")
         else -> Unit
     }
@@ -71,7 +105,7 @@ private suspend fun listen(sdk: Sdk) = sdk.events().collect { event ->
 
 private fun Application.service(sdk: Sdk) {
     // Ends with the application, and its wait with it.
-    launch { listen(sdk) }
+    launch { listen(1.seconds) { sdk.events() } }
     routing {
         get("/clio/connect") {
             // The page to which an admin's browser goes.
@@ -97,8 +131,13 @@ private fun Application.service(sdk: Sdk) {
         get("/matters/{matter}") {
             // Where the matter stands.
             answer(sdk) { firm ->
-                val state = firm.matters.state(call.parameters["matter"].orEmpty())
-                json("status" to JsonPrimitive(state.status.value), "clio" to JsonPrimitive(state.clioUrl))
+                val matter = call.parameters["matter"].orEmpty()
+                val state = firm.matters.state(matter)
+                json(
+                    "sync" to JsonPrimitive(state.status.value),
+                    "clio" to JsonPrimitive(state.clioUrl),
+                    "status" to JsonPrimitive(statuses[actor(call).firm to matter]?.value),
+                )
             }
         }
         post("/clio/hooks/{token}") {

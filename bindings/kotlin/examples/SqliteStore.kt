@@ -14,6 +14,7 @@ import com.casehug.clio.ports.Write
 import java.sql.Connection
 import java.sql.DriverManager
 import java.sql.PreparedStatement
+import java.util.concurrent.ConcurrentLinkedQueue
 
 private const val COLUMNS = "SELECT firm, collection, id, version, body, due_at FROM clio_records WHERE "
 private const val BY_KEY = "firm = ? AND collection = ? AND id = ?"
@@ -29,34 +30,47 @@ private const val MOST = 1L shl 62
  * loaded: two libraries that open one file in one process destroy it, and two class loaders that
  * each load the driver are two libraries.
  *
- * One connection for each thread: SQLite's own locks keep them apart.
+ * As many connections as are used at once, whatever threads come and go: SQLite's own locks keep
+ * them apart.
  */
-public class SqliteStore(private val path: String) : Store {
-    private val own = ThreadLocal.withInitial(::opened)
+public class SqliteStore(private val path: String) : Store, AutoCloseable {
+    private val idle = ConcurrentLinkedQueue<Connection>()
 
     init {
-        own.get().createStatement().use {
-            it.executeUpdate(
+        connected { connection ->
+            connection.run(
                 "CREATE TABLE IF NOT EXISTS clio_records (firm TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL, " +
                     "version TEXT NOT NULL, due_at INTEGER, body TEXT NOT NULL, PRIMARY KEY (firm, collection, id)) WITHOUT ROWID",
             )
-            it.executeUpdate(
+            connection.run(
                 "CREATE INDEX IF NOT EXISTS clio_records_due ON clio_records (collection, due_at) WHERE due_at IS NOT NULL",
             )
         }
     }
 
-    private fun opened(): Connection = DriverManager.getConnection("jdbc:sqlite:$path").also { made ->
-        made.createStatement().use {
-            it.execute("PRAGMA busy_timeout = 10000")
-            it.execute("PRAGMA journal_mode = WAL")
-            // Done means durable.
-            it.execute("PRAGMA synchronous = FULL")
+    /** One thread at a time has a connection. Closing one rolls back what is open on it. */
+    private fun <T> connected(work: (Connection) -> T): T {
+        val known = idle.poll()
+        val connection = known ?: DriverManager.getConnection("jdbc:sqlite:$path")
+        var isWhole = false
+        try {
+            if (known == null) {
+                connection.run("PRAGMA busy_timeout = 10000")
+                connection.run("PRAGMA journal_mode = WAL")
+                // Done means durable.
+                connection.run("PRAGMA synchronous = FULL")
+            }
+            return work(connection).also { isWhole = true }
+        } finally {
+            if (isWhole) idle.add(connection) else connection.close()
         }
     }
 
+    /** Closes what is idle: call it after the SDK's `close`. */
+    override fun close(): Unit = generateSequence(idle::poll).forEach(Connection::close)
+
     override fun get(key: Key): Record? =
-        own.get().records(BY_KEY, key.firm, key.collection, key.id).firstOrNull()
+        connected { it.records(BY_KEY, key.firm, key.collection, key.id).firstOrNull() }
 
     override fun scan(scan: Scan): List<Record> {
         val values = ArrayList<Any>()
@@ -81,29 +95,22 @@ public class SqliteStore(private val path: String) : Store {
                 where.append(" ORDER BY due_at")
             }
         }
-        return own.get().records("$where LIMIT ?", *values.toTypedArray(), scan.limit())
+        return connected { it.records("$where LIMIT ?", *values.toTypedArray(), scan.limit()) }
     }
 
-    override fun commit(writes: List<Write>): CommitAnswer {
-        val connection = own.get()
+    override fun commit(writes: List<Write>): CommitAnswer = connected { connection ->
         // The one writer at a time, from here on. The driver's own transactions begin deferred.
         connection.run("BEGIN IMMEDIATE")
-        var isOpen = true
-        try {
-            if (!writes.all { connection.holds(it) }) {
-                return Conflict
-            }
+        if (writes.all { connection.holds(it) }) {
             val now = System.currentTimeMillis()
             for (write in writes) {
                 connection.write(write, now)
             }
             connection.run("COMMIT")
-            isOpen = false
-            return Done(now)
-        } finally {
-            if (isOpen) {
-                connection.run("ROLLBACK")
-            }
+            Done(now)
+        } else {
+            connection.run("ROLLBACK")
+            Conflict
         }
     }
 }

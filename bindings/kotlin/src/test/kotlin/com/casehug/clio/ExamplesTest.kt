@@ -1,10 +1,22 @@
 package com.casehug.clio
 
+import com.casehug.clio.examples.listen
+import com.casehug.clio.examples.statuses
+import com.casehug.clio.types.ClioId
+import com.casehug.clio.types.EventBody
+import com.casehug.clio.types.MatterStatus
+import com.casehug.clio.types.OutboxEvent
 import java.net.ServerSocket
 import java.nio.file.Files
 import java.nio.file.Path
+import java.time.Instant
 import java.util.concurrent.TimeUnit
+import kotlin.time.Duration.Companion.milliseconds
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
@@ -26,18 +38,22 @@ class ExamplesTest {
         for (calls in listOf("7 calls", "0 calls")) {
             val command = java("QuickstartKt", url, INTAKES.toString(), "mat_0001", folder.resolve("clio.db").toString())
             val run = ProcessBuilder(command).start()
-            val said = StringBuilder()
-            run.inputReader().forEachLine { line ->
-                said.appendLine(line)
-                if (line.startsWith("http")) {
-                    run.outputWriter().apply {
-                        write("$CALLBACK?${consent(line)}\n")
-                        flush()
+            try {
+                val said = StringBuilder()
+                run.inputReader().forEachLine { line ->
+                    said.appendLine(line)
+                    if (line.startsWith("http")) {
+                        run.outputWriter().apply {
+                            write("$CALLBACK?${consent(line)}\n")
+                            flush()
+                        }
                     }
                 }
+                assertEquals(0, run.waitFor(), "$said${run.errorReader().readText()}")
+                assertTrue("succeeded: $calls" in said, "$said")
+            } finally {
+                run.destroyForcibly()
             }
-            assertEquals(0, run.waitFor(), "$said${run.errorReader().readText()}")
-            assertTrue("succeeded: $calls" in said, "$said")
         }
     }
 
@@ -60,28 +76,50 @@ class ExamplesTest {
                 throw AssertionError(log.readText(), failed)
             } finally {
                 server.destroy()
-                assertTrue(server.waitFor(30, TimeUnit.SECONDS))
+                assertTrue(server.waitFor(120, TimeUnit.SECONDS))
             }
             // Java's own status after SIGTERM, for which the hooks ran.
             assertEquals(143, server.exitValue(), log.readText())
         }
 
+    @Test
+    fun `a service listens on after an error`() {
+        var times = 0
+        val body = EventBody.MatterStatus(ClioId("7"), "mat_1", MatterStatus.CLOSED, Instant.EPOCH)
+        // Fails, gives an event, fails, and then ends.
+        val events = flow {
+            times += 1
+            if (times == 4) {
+                throw CancellationException()
+            }
+            if (times == 2) {
+                emit(OutboxEvent(body, "firm_9", "1"))
+            }
+            error("the database is away")
+        }
+        thrown<CancellationException> { runBlocking { listen(1.milliseconds) { events } } }
+        assertEquals(MatterStatus.CLOSED to 4, statuses["firm_9" to "mat_1"] to times)
+    }
+
     private fun uses(url: String, here: String) {
         fun matter(): JsonObject =
             Json.parseToJsonElement(get("$here/matters/mat_0001", *ASKS_MEMBER).body()).jsonObject
         until({ runCatching { matter() }.getOrNull() }) { it != null }
-        assertEquals("not_synced", matter().required("status").text())
+        assertEquals("not_synced", matter().required("sync").text())
         assertEquals(422, post("$here/matters/..x/approve", "", *ASKS_MEMBER).statusCode())
         assertEquals(403, get("$here/clio/connect", *ASKS_MEMBER).statusCode())
         val page = Json.parseToJsonElement(get("$here/clio/connect", *ASKS_ADMIN).body()).jsonObject.required("page").text()
         val landed = get("$here/clio/callback?${consent(page)}", *ASKS_ADMIN)
         assertEquals(302, landed.statusCode(), landed.body())
         assertEquals("""{"accepted":true}""", post("$here/matters/mat_0001/approve", "", *ASKS_MEMBER).body())
-        val synced = until(::matter) { it.required("status").text() == "synced" }
+        val synced = until(::matter) { it.required("sync").text() == "synced" }
+        assertEquals(JsonNull, synced["status"])
         assertEquals(listOf(1, 1), made(url).take(2))
         val number = synced.required("clio").text().substringAfterLast('/')
         until({ holds(url).required("webhooks").jsonArray }) { it.isNotEmpty() }
         simulate(url, "edit", """{"resource":"matters","id":$number,"data":{"status":"closed"}}""")
+        // Clio's webhook, a worker's look, an event, and the host's own matter.
+        until(::matter) { found -> found["status"].optional { it.text() } == "closed" }
         assertEquals(404, post("$here/clio/hooks/nobody", "{}").statusCode())
     }
 }

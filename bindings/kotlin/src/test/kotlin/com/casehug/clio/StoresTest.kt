@@ -2,13 +2,17 @@ package com.casehug.clio
 
 import com.casehug.clio.examples.PostgresStore
 import com.casehug.clio.examples.SqliteStore
+import com.casehug.clio.ports.Key
 import com.casehug.clio.ports.SealedTokens
 import com.casehug.clio.testing.Checked
 import com.casehug.clio.testing.checkKeys
 import com.casehug.clio.testing.checkStore
 import com.casehug.clio.testing.checkTokens
 import java.net.URI
+import java.nio.file.Files
 import java.nio.file.Path
+import java.util.concurrent.CompletableFuture
+import kotlin.concurrent.thread
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.DynamicTest
@@ -34,13 +38,31 @@ class StoresTest {
     @Test
     fun `a store on sqlite-jdbc passes`(@TempDir folder: Path) {
         val path = folder.resolve("store.db").toString()
-        passes(checkStore(SqliteStore(path), SqliteStore(path)), 30)
+        SqliteStore(path).use { first -> SqliteStore(path).use { passes(checkStore(first, it), 30) } }
+    }
+
+    @Test
+    fun `threads that end leave no connection behind`(@TempDir folder: Path) {
+        val path = folder.toRealPath().resolve("store.db")
+        fun files(): Int = Files.list(Path.of("/proc/self/fd")).use { all ->
+            all.filter { one -> runCatching { Files.readSymbolicLink(one) == path }.getOrDefault(false) }.count().toInt()
+        }
+        val store = SqliteStore(path.toString())
+        repeat(20) {
+            thread { store.get(Key("firm", "collection", "id")) }.join()
+        }
+        assertEquals(1, files())
+        store.close()
+        assertEquals(0, files())
     }
 
     @Test
     fun `a store on pgjdbc passes`() = program("postgres-for-tests") { url ->
         assertTrue(url.isNotEmpty(), "PostgreSQL is missing: apt-get install postgresql")
-        passes(checkStore(PostgresStore(source(url))), 30)
+        // Several processes that open it for the first time at once.
+        val opening = List(8) { CompletableFuture.supplyAsync { PostgresStore(source(url)) } }
+        val (first, second) = opening.map { it.get() }
+        passes(checkStore(first, second), 30)
     }
 
     @TestFactory
@@ -69,7 +91,8 @@ class StoresTest {
     }
 }
 
-private fun source(url: String): PGSimpleDataSource {
+/** A database of PostgreSQL's, for JDBC. */
+internal fun source(url: String): PGSimpleDataSource {
     val place = URI(url)
     return PGSimpleDataSource().apply {
         serverNames = arrayOf(place.host)
