@@ -76,13 +76,19 @@ private fun call(sdk: BlockingSdk, name: String, who: String, text: String, isSu
             if (isSuspended) runBlocking { byName(sdk.suspending(), asked, name, values) } else byName(sdk, asked, name, values)
         }
         val refused = result.exceptionOrNull()
-        if (refused !is IllegalArgumentException && refused !is DateTimeException) {
+        if (refused == null || !isOfArguments(refused)) {
             return checkNotNull(result.getOrThrow())
         }
     }
     val json = if (isSuspended) runBlocking { sdk.suspending().call(actor, name, text) } else sdk.call(actor, name, text)
     return Json.parseToJsonElement(json)
 }
+
+/** Whether an argument could not be read, before any method was called; and no result. */
+private fun isOfArguments(refused: Throwable): Boolean =
+    (refused is IllegalArgumentException || refused is DateTimeException) &&
+        generateSequence<Throwable>(refused) { it.cause }.flatMap { it.stackTrace.asSequence() }
+            .none { it.fileName == "Operations.kt" || it.fileName == "BlockingOperations.kt" }
 
 private fun fits(operation: JsonObject, values: JsonObject, actor: Actor?): Boolean {
     val declared = operation.required("arguments").jsonArray.map { it.jsonObject }

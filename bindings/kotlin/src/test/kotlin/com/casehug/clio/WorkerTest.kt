@@ -43,7 +43,7 @@ class WorkerTest {
                 val matters = sdk.firm(ADMIN).matters
                 matters.trigger(matter = "mat_0001", trigger = Trigger.APPROVED)
                 matters.trigger(matter = "mat_0002", trigger = Trigger.APPROVED)
-                val two = withTimeout(30_000) { sdk.events().filter(::isFinished).take(2).toList() }
+                val two = withTimeout(120_000) { sdk.events().filter(::isFinished).take(2).toList() }
                 // The collector was through with the first; the second comes again in a minute,
                 // which a list of what is left does not wait for.
                 assertNotEquals(two[0].id, two[1].id)
@@ -63,7 +63,7 @@ class WorkerTest {
             runBlocking {
                 val job = launch { sdk.events().first() }
                 delay(200)
-                withTimeout(5_000) { job.cancelAndJoin() }
+                withTimeout(EVENTS_WAIT_MS * 2 / 3) { job.cancelAndJoin() }
             }
         }
 
