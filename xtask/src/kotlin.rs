@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::uniffi::{LIBRARY, for_tests, module};
-use crate::{Outcome, copy, done, root, skipped, target};
+use crate::{Outcome, copy, done, root, said, skipped, target};
 
 /// Where JNA looks for the library in a jar.
 pub(crate) const PLACE: &str = "src/main/resources/linux-x86-64";
@@ -49,7 +49,7 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(wrong)?;
     }
-    copy(&sources(), folder, &[]).map_err(wrong)?;
+    copy(&sources(), folder, &["target"]).map_err(wrong)?;
     let place = folder.join(PLACE);
     fs::create_dir_all(&place).map_err(wrong)?;
     fs::copy(library, place.join(LIBRARY)).map_err(wrong)?;
@@ -57,20 +57,27 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
 }
 
 /// Runs Maven in a project that was put together: with what it fetched before, or else from its
-/// registry. To deploy, even into a folder, it has to be online.
+/// registry. To deploy, even into a folder, it has to be online. What it fetched is not here but
+/// with the user, and may be gone: a run that fails before any test ran is done again, online.
 pub(crate) fn maven(project: &Path, arguments: &[&str]) -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
     let wanted = fs::read_to_string(project.join("pom.xml")).map_err(wrong)? + &arguments.join(" ");
     let mark = target().join("maven").join(project.file_name().unwrap_or_default());
     let is_fetched = fs::read_to_string(&mark).is_ok_and(|known| known == wanted) && !wanted.ends_with("deploy");
-    let mut maven = Command::new("mvn");
-    maven.args(["--batch-mode", "--no-transfer-progress", "--quiet"]).current_dir(project);
+    let run = |offline: &[&str]| {
+        let mut maven = Command::new("mvn");
+        maven.args(["--batch-mode", "--no-transfer-progress", "--quiet"]).args(offline).current_dir(project);
+        maven.arg(format!("-Dprograms={}", target().join("debug").display()));
+        maven.arg(format!("-Droot={}", root().display()));
+        done(maven.args(arguments))
+    };
     if is_fetched {
-        maven.arg("--offline");
+        match run(&["--offline"]) {
+            Err(_) if !project.join("target/surefire-reports").exists() => fs::remove_file(&mark).map_err(wrong)?,
+            ended => return ended,
+        }
     }
-    maven.arg(format!("-Dprograms={}", target().join("debug").display()));
-    maven.arg(format!("-Droot={}", root().display()));
-    done(maven.args(arguments))?;
+    run(&[])?;
     fs::create_dir_all(mark.parent().unwrap_or(project)).map_err(wrong)?;
     fs::write(&mark, wanted).map_err(wrong)
 }
@@ -83,7 +90,7 @@ fn is_there() -> Outcome {
     if major.is_none_or(|major| major < 17) {
         return Err(format!("{version}, where JDK 17 or newer is needed"));
     }
-    Command::new("mvn").arg("--version").output().map(drop).map_err(|error| format!("mvn: {error}"))
+    said(Command::new("mvn").arg("--version")).map(drop)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ const SIZE: &str = "1024";
 const MOST: i64 = 16;
 
 /// Runs each program against a simulated Clio, with the libraries of `cargo xtask dist c`, `dist
-/// go` and `dist python`.
+/// go`, `dist python` and `dist kotlin`.
 pub(crate) fn large() -> Outcome {
     crate::run("cargo", &["build", "--quiet", "--package", "clio-sim"])?;
     let (c, go, out) = (target().join("dist/c"), target().join("dist/go"), target().join("large"));
@@ -32,18 +32,12 @@ pub(crate) fn large() -> Outcome {
     let mut python = Command::new("python3");
     python.arg(root().join("bindings/python/bench/large.py")).env("PYTHONPATH", target().join("dist/python/package"));
     measured("Python", &mut python, Some(&out.join("large-python.db")))?;
-    measured("Kotlin", &mut kotlin("Large"), Some(&out.join("large-kotlin.db")))
-}
-
-/// A program of `bindings/kotlin/bench`, which `cargo xtask dist kotlin` built. Java's heap is
-/// there from the beginning: what it takes is none of the library's.
-fn kotlin(program: &str) -> Command {
+    // Java's heap is there from the beginning: what it takes is none of the library's.
     let consumer = target().join("dist/kotlin/consumers/kotlin/target");
     let mut java = Command::new("java");
     java.args(["-Xms96m", "-Xmx96m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC", "-cp"]);
-    java.arg(format!("{0}/classes:{0}/jars/*", consumer.display()));
-    java.arg(format!("com.casehug.clio.bench.{program}Kt"));
-    java
+    java.arg(format!("{0}/classes:{0}/jars/*", consumer.display())).arg("com.casehug.clio.bench.LargeKt");
+    measured("Kotlin", &mut java, Some(&out.join("large-kotlin.db")))
 }
 
 fn measured(name: &str, command: &mut Command, database: Option<&Path>) -> Outcome {

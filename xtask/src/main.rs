@@ -67,7 +67,7 @@ fn main() -> ExitCode {
              sanitize: the C library under AddressSanitizer and ThreadSanitizer (nightly, minutes)\n  \
              large: a document of 1 GiB through C, Go, Python and Kotlin (dist c, go, python and kotlin first), and the memory that it takes\n  \
              dist go: the Go module with its library, in target/dist/go\n  \
-             dist kotlin: a Maven repository, in target/dist/kotlin, used by a Kotlin and a Java project, and what it weighs\n  \
+             dist kotlin: a Maven repository, in target/dist/kotlin/repository, used by a Kotlin and a Java project, and what it weighs\n  \
              dist node: the npm package, in target/dist/node, and what it weighs\n  \
              dist python: the wheel and the sdist, in target/dist/python, used in clean environments, and what they weigh\n  \
              mutate: switches off one safeguard after the other, and the simulation must notice\n  \

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{GLIBC, build, consumers, licences, stores};
+use super::{GLIBC, build, bytes, consumers, licences, mib, stores};
 use crate::hide::{self, hide};
 use crate::{Outcome, root, target};
 
@@ -100,15 +100,15 @@ fn check(shared: &Path, header: &Path) -> Outcome {
     if floor > number(GLIBC) {
         return Err(format!("it needs glibc {floor:?}, not {GLIBC}"));
     }
-    let bytes = fs::metadata(shared).map_err(|error| error.to_string())?.len();
+    let weight = bytes(shared)?;
     println!(
         "{}: {:.2} MiB (goal: {:.0}), {} functions, glibc {floor:?}",
         soname(),
-        bytes as f64 / 1_048_576.0,
-        GOAL_BYTES as f64 / 1_048_576.0,
+        mib(weight),
+        mib(GOAL_BYTES),
         shown.len()
     );
-    if bytes > MOST_BYTES { Err(String::from("the shared library is too large")) } else { Ok(()) }
+    if weight > MOST_BYTES { Err(String::from("the shared library is too large")) } else { Ok(()) }
 }
 
 fn pkg_config() -> String {

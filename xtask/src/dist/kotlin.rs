@@ -5,10 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{GLIBC, TRIPLE, licences, uniffi_library};
+use super::{GLIBC, TRIPLE, bytes, licences, mib, package};
 use crate::kotlin::{PLACE, assemble, maven, sources};
-use crate::uniffi::LIBRARY;
-use crate::{Outcome, copy, done, target};
+use crate::{Outcome, copy, done, said, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the jar is to weigh.
@@ -123,12 +122,9 @@ public final class Program {
 
 pub(super) fn dist() -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
-    let built = uniffi_library()?;
     let folder = target().join("dist/kotlin");
     let (project, repository) = (folder.join("project"), folder.join("repository"));
-    assemble(&built, &project)?;
-    let library = project.join(PLACE).join(LIBRARY);
-    done(Command::new("strip").arg("--strip-all").arg(&library))?;
+    let library = package(assemble, &project, PLACE)?;
     let meta = project.join("src/main/resources/META-INF/casehug-clio");
     fs::create_dir_all(&meta).map_err(wrong)?;
     fs::write(meta.join("LICENCES.txt"), licences::of("casehug-clio-uniffi")?).map_err(wrong)?;
@@ -160,11 +156,11 @@ pub(super) fn dist() -> Outcome {
     weigh(&repository.join("com/casehug/casehug-clio").join(VERSION), &library)
 }
 
-/// Takes the artifact out of Maven's own copies: one of this version, but of an earlier build,
-/// would be taken for it.
+/// Takes this version of the artifact out of Maven's own copies: one of an earlier build would be
+/// taken for it.
 fn forget() -> Outcome {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let known = home.join(".m2/repository/com/casehug/casehug-clio");
+    let known = home.join(".m2/repository/com/casehug/casehug-clio").join(VERSION);
     if known.exists() { fs::remove_dir_all(known).map_err(|error| error.to_string()) } else { Ok(()) }
 }
 
@@ -175,30 +171,27 @@ fn use_it(consumer: &Path, main: &str) -> Outcome {
     done(build.arg("-DoutputDirectory=target/jars").current_dir(consumer))?;
     let mut run = Command::new("java");
     run.args(["-cp", "target/classes:target/jars/*", main]).current_dir(consumer);
-    let told = run.output().map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&told.stdout);
-    if !told.status.success() || said.trim() != VERSION {
-        return Err(format!("{}: {said:?}: {}", consumer.display(), String::from_utf8_lossy(&told.stderr)));
+    let said = said(&mut run)?;
+    if said.trim() != VERSION {
+        return Err(format!("{}: {said:?}", consumer.display()));
     }
     println!("{}: runs", consumer.display());
     Ok(())
 }
 
 fn weigh(artifact: &Path, library: &Path) -> Outcome {
-    let bytes = |path: &Path| fs::metadata(path).map(|facts| facts.len()).map_err(|error| error.to_string());
-    let mb = |bytes: u64| bytes as f64 / 1_048_576.0;
     for end in ["-sources.jar", "-javadoc.jar", ".pom"] {
         let part = artifact.join(format!("casehug-clio-{VERSION}{end}"));
-        println!("{}: {:.2} MB", part.display(), mb(bytes(&part)?));
+        println!("{}: {:.2} MiB", part.display(), mib(bytes(&part)?));
     }
     let jar = artifact.join(format!("casehug-clio-{VERSION}.jar"));
     let weight = bytes(&jar)?;
     println!(
-        "{}: {:.2} MB (goal: {:.0}), with a library of {:.2} MB for {TRIPLE}, glibc {GLIBC}",
+        "{}: {:.2} MiB (goal: {:.0}), with a library of {:.2} MiB for {TRIPLE}, glibc {GLIBC}",
         jar.display(),
-        mb(weight),
-        mb(GOAL_BYTES),
-        mb(bytes(library)?)
+        mib(weight),
+        mib(GOAL_BYTES),
+        mib(bytes(library)?)
     );
     if weight > GOAL_BYTES { Err(String::from("the jar is too large")) } else { Ok(()) }
 }

@@ -7,7 +7,8 @@ mod licences;
 mod python;
 mod stores;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 pub(crate) use c::check_stores;
 
@@ -45,13 +46,25 @@ fn build() -> Result<PathBuf, String> {
     zigbuild("casehug-clio-ffi", "cdylib,staticlib", &["-C", &soname, "--print", "native-static-libs"])
 }
 
-/// Builds the library that Python and Kotlin carry, and what writes their modules over it.
-fn uniffi_library() -> Result<PathBuf, String> {
+/// Builds the library that Python and Kotlin carry, and puts a package together around it in this
+/// folder; gives the library's file in it, without what only debuggers read.
+fn package(assemble: fn(&Path, &Path) -> Outcome, folder: &Path, place: &str) -> Result<PathBuf, String> {
     crate::run(
         "cargo",
         &["build", "--quiet", "--package", "casehug-clio-uniffi", "--package", "casehug-clio-bindgen"],
     )?;
-    Ok(zigbuild("casehug-clio-uniffi", "cdylib", &[])?.join(LIBRARY))
+    assemble(&zigbuild("casehug-clio-uniffi", "cdylib", &[])?.join(LIBRARY), folder)?;
+    let library = folder.join(place).join(LIBRARY);
+    done(Command::new("strip").arg("--strip-all").arg(&library))?;
+    Ok(library)
+}
+
+fn bytes(path: &Path) -> Result<u64, String> {
+    std::fs::metadata(path).map(|facts| facts.len()).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
 }
 
 /// Builds a package's library for the oldest glibc; gives the folder that it is in.

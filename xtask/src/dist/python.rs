@@ -5,9 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{GLIBC, TRIPLE, licences, uniffi_library};
+use super::{GLIBC, TRIPLE, bytes, licences, mib, package};
 use crate::python::{Venv, assemble, sources};
-use crate::uniffi::LIBRARY;
 use crate::{Outcome, done, said, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -58,21 +57,18 @@ asyncio.run(main())
 
 pub(super) fn dist() -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
-    let built = uniffi_library()?;
-    let (folder, package) = (target().join("dist/python"), target().join("dist/python/package"));
-    assemble(&built, &package)?;
-    let library = package.join("casehug_clio/_native").join(LIBRARY);
-    done(Command::new("strip").arg("--strip-all").arg(&library))?;
+    let (folder, made) = (target().join("dist/python"), target().join("dist/python/package"));
+    let library = package(assemble, &made, "casehug_clio/_native")?;
     let licences = folder.join("LICENCES.txt");
     fs::write(&licences, licences::of("casehug-clio-uniffi")?).map_err(wrong)?;
     let tag = format!("py3-none-manylinux_{}_x86_64", GLIBC.replace('.', "_"));
     let mut pack = Command::new("python3");
-    pack.arg(sources().join("scripts/pack.py")).arg(&package).args([VERSION, &tag]).arg(&licences).arg(&folder);
+    pack.arg(sources().join("scripts/pack.py")).arg(&made).args([VERSION, &tag]).arg(&licences).arg(&folder);
     let wheel = PathBuf::from(said(&mut pack)?.trim());
     look(&wheel, &tag)?;
     use_it(&wheel, &folder.join("consumer"))?;
     weigh(&wheel, &library)?;
-    sdist(&package, &licences, &folder)
+    sdist(&made, &licences, &folder)
 }
 
 /// What builds a wheel where cargo is, and nothing of this workspace.
@@ -93,8 +89,7 @@ fn sdist(package: &Path, licences: &Path, folder: &Path) -> Outcome {
     let mut made = fs::read_dir(&out).map_err(|error| error.to_string())?.flatten();
     let wheel = made.next().ok_or("the sdist built no wheel")?.path();
     use_it(&wheel, &folder.join("consumer-of-sdist"))?;
-    let bytes = fs::metadata(&sdist).map_err(|error| error.to_string())?.len();
-    println!("{}: {} KB, builds {}", sdist.display(), bytes / 1024, wheel.display());
+    println!("{}: {} KiB, builds {}", sdist.display(), bytes(&sdist)? / 1024, wheel.display());
     Ok(())
 }
 
@@ -146,15 +141,13 @@ fn use_it(wheel: &Path, clean: &Path) -> Outcome {
 }
 
 fn weigh(wheel: &Path, library: &Path) -> Outcome {
-    let bytes = |path: &Path| fs::metadata(path).map(|facts| facts.len()).map_err(|error| error.to_string());
-    let mb = |bytes: u64| bytes as f64 / 1_048_576.0;
     let weight = bytes(wheel)?;
     println!(
         "{}: {:.2} MiB (goal: {:.0}), with a library of {:.2} MiB for {TRIPLE}",
         wheel.display(),
-        mb(weight),
-        mb(GOAL_BYTES),
-        mb(bytes(library)?)
+        mib(weight),
+        mib(GOAL_BYTES),
+        mib(bytes(library)?)
     );
     if weight > GOAL_BYTES { Err(String::from("the wheel is too large")) } else { Ok(()) }
 }
