@@ -31,6 +31,7 @@ mod routes;
 mod service;
 mod shards;
 mod stopping;
+mod stream;
 mod tools;
 mod way_back;
 mod worker;

@@ -14,6 +14,7 @@
 //! | `POST /webhooks/{token}` | what Clio delivers |
 //! | `GET /`, `/settings/integrations`, `/matters`, `/assets/{file}` | the pages |
 //! | `POST /api/{operation}`, `GET /api/me` | every operation by its name in `docs/operations.md`, with arguments and result in JSON; role `host` for the host's own |
+//! | `GET /api/stream` | what changed, as server-sent events |
 //! | `GET`, `POST /sign-in` | with `--demo-sign-in`: who one is |
 //! | `GET /status` | the card: state, account, what to do next |
 //! | `GET`, `PUT`, `PATCH /settings`; `GET /mappings`; `PUT /mappings/{case type}`; `GET`, `PUT /settings/export` | settings |
@@ -51,6 +52,7 @@ use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clap::Parser;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -61,6 +63,7 @@ use url::{Host, Url};
 use crate::intakes::FirmIntakes;
 use crate::metrics::Metrics;
 use crate::routes::Service;
+use crate::web::stream::{Streams, stopped};
 
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
@@ -171,18 +174,20 @@ async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::E
         let sdk = Arc::clone(&sdk);
         async move { sdk.worker(WorkerConfig::default()).run(std::future::pending()).await }
     });
-    let app = routes::all(Service::new(Arc::clone(&sdk), intakes, &public, args.demo_sign_in));
-    let (closed, closing) = tokio::sync::oneshot::channel();
+    let (stop, stopping) = watch::channel(false);
+    let streams = Streams::new(stopping.clone());
+    let app = routes::all(Service::new(Arc::clone(&sdk), intakes, &public, args.demo_sign_in, streams));
     let told_to_stop = async move {
         signals::told_to_stop().await;
         tracing::info!("told to stop");
         sdk.stop();
-        let _ = closed.send(());
+        // Who listens to a stream is not waited for.
+        let _ = stop.send(true);
     };
     let serve = axum::serve(listener, app).with_graceful_shutdown(told_to_stop);
     // A client that says nothing on an open connection keeps nobody from ending.
     let patience = async {
-        let _ = closing.await;
+        stopped(&mut stopping.clone()).await;
         tokio::time::sleep(CLOSING).await;
     };
     tokio::select! { served = serve => served?, () = patience => {} }

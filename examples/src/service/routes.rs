@@ -28,6 +28,7 @@ use crate::web;
 use crate::web::origin::from_our_pages;
 use crate::web::pages::wants_a_page;
 use crate::web::sign_in::as_chosen;
+use crate::web::stream::Streams;
 
 /// Nothing that is sent here is larger.
 const MOST_BODY: usize = 1024 * 1024;
@@ -43,14 +44,16 @@ pub(crate) struct Service {
     pub origin: Arc<str>,
     /// Whether users are chosen on a page.
     pub demo_sign_in: bool,
+    /// Who is told of changes.
+    pub streams: Streams,
 }
 
 pub(crate) type Shared = State<Service>;
 
 impl Service {
-    pub(crate) fn new(sdk: Arc<Sdk>, intakes: FirmIntakes, public: &Url, demo_sign_in: bool) -> Self {
+    pub(crate) fn new(sdk: Arc<Sdk>, intakes: FirmIntakes, public: &Url, demo_sign_in: bool, streams: Streams) -> Self {
         let callback = below(public, "oauth/callback").into();
-        Self { sdk, intakes, callback, origin: public.origin().ascii_serialization().into(), demo_sign_in }
+        Self { sdk, intakes, callback, origin: public.origin().ascii_serialization().into(), demo_sign_in, streams }
     }
 }
 

@@ -7,9 +7,11 @@
 
 mod api;
 mod assets;
+mod digest;
 pub(crate) mod origin;
 pub(crate) mod pages;
 pub(crate) mod sign_in;
+pub(crate) mod stream;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -23,6 +25,7 @@ pub(crate) fn routes(demo_sign_in: bool) -> Router<Service> {
         .route("/matters", get(pages::matters))
         .route("/assets/{file}", get(assets::asset))
         .route("/api/me", get(api::me))
+        .route("/api/stream", get(stream::stream))
         .route("/api/{operation}", post(api::call));
     match demo_sign_in {
         true => routes.route("/sign-in", get(sign_in::page).post(sign_in::choose)),

@@ -1,0 +1,141 @@
+//! `GET /api/stream`: tells a page what of its firm changed, so that it asks again. Server-sent
+//! events; never client data.
+//!
+//! One look at the firm serves all who listen in this process, and there is none while nobody does.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use casehug_clio::Sdk;
+use casehug_clio::domain::FirmId;
+use futures_util::{StreamExt as _, stream};
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
+
+use crate::answer::{Answer, Who, refused};
+use crate::routes::Shared;
+use crate::web::digest::{Digest, PARTS};
+
+/// Streams of one firm in this process. A browser's tabs share one.
+const MOST_OF_A_FIRM: usize = 64;
+const EVERY: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// After how long a browser asks again when a stream ended.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Changes that wait for a slow listener; who lags behind further is told that all changed.
+const WAITING: usize = 16;
+
+type Change = Vec<&'static str>;
+
+/// Who listens to a firm.
+struct Heard {
+    sender: broadcast::Sender<Change>,
+    /// Becomes true after the first look. What changes from then on is told, so what a page reads
+    /// before may be old.
+    looked: watch::Receiver<bool>,
+}
+
+struct Listener {
+    changes: broadcast::Receiver<Change>,
+    looked: watch::Receiver<bool>,
+}
+
+/// Who listens, by firm.
+#[derive(Clone)]
+pub(crate) struct Streams {
+    firms: Arc<Mutex<BTreeMap<FirmId, Heard>>>,
+    /// Becomes true when the service is told to stop.
+    stop: watch::Receiver<bool>,
+}
+
+impl Streams {
+    pub(crate) fn new(stop: watch::Receiver<bool>) -> Self {
+        Self { firms: Arc::default(), stop }
+    }
+
+    /// Begins to listen. `None`: as many as may do.
+    fn listen(&self, sdk: &Arc<Sdk>, firm: &FirmId) -> casehug_clio::Result<Option<Listener>> {
+        let mut firms = self.firms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Heard { sender, looked }) = firms.get(firm) {
+            let more = sender.receiver_count() < MOST_OF_A_FIRM;
+            return Ok(more.then(|| Listener { changes: sender.subscribe(), looked: looked.clone() }));
+        }
+        let digest = Digest::new(firm)?;
+        let ((sender, changes), (done, looked)) = (broadcast::channel(WAITING), watch::channel(false));
+        firms.insert(firm.clone(), Heard { sender: sender.clone(), looked: looked.clone() });
+        tokio::spawn(self.clone().tell(Arc::clone(sdk), firm.clone(), digest, sender, done));
+        Ok(Some(Listener { changes, looked }))
+    }
+
+    async fn tell(
+        mut self,
+        sdk: Arc<Sdk>,
+        firm: FirmId,
+        mut digest: Digest,
+        sender: broadcast::Sender<Change>,
+        looked: watch::Sender<bool>,
+    ) {
+        while !self.forgotten(&firm, &sender) {
+            let changed = digest.look(&sdk).await;
+            looked.send_replace(true);
+            if !changed.is_empty() {
+                // Nobody may be there any more.
+                let _ = sender.send(changed);
+            }
+            tokio::select! { () = tokio::time::sleep(EVERY) => {}, () = stopped(&mut self.stop) => return }
+        }
+    }
+
+    /// Whether nobody listens any more; then the next who does begins anew.
+    fn forgotten(&self, firm: &FirmId, sender: &broadcast::Sender<Change>) -> bool {
+        let mut firms = self.firms.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = sender.receiver_count() == 0;
+        if over {
+            firms.remove(firm);
+        }
+        over
+    }
+}
+
+/// Completes when the service is told to stop.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// `hello` first: a page asks for everything then, since nothing of what happened before is told.
+pub(crate) async fn stream(State(service): Shared, Who(actor): Who) -> Answer<Response> {
+    let Some(Listener { changes, mut looked }) = service.streams.listen(&service.sdk, &actor.firm)? else {
+        let many = json!({ "error": refused("stream", "too_many") });
+        return Ok((StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "10")], Json(many)).into_response());
+    };
+    let hello = async move {
+        let _ = looked.wait_for(|looked| *looked).await;
+        Ok(Event::default().event("hello").retry(AGAIN).data("{}"))
+    };
+    let told = stream::unfold(changes, |mut changes| async move {
+        let event = said(changes.recv().await)?;
+        Some((Ok::<_, Infallible>(event), changes))
+    });
+    let mut stop = service.streams.stop.clone();
+    let events = stream::once(hello).chain(told).take_until(async move { stopped(&mut stop).await });
+    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
+    // Not to be collected by a proxy.
+    Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], stream).into_response())
+}
+
+fn said(told: Result<Change, RecvError>) -> Option<Event> {
+    let what = match told {
+        Ok(what) => what,
+        Err(RecvError::Lagged(_)) => PARTS.to_vec(),
+        Err(RecvError::Closed) => return None,
+    };
+    Some(Event::default().event("changed").data(json!({ "what": what }).to_string()))
+}
