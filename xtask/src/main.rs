@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's face")]
 
 mod bench;
+mod card;
 mod clients;
 mod clio;
 mod contract;
@@ -33,6 +34,7 @@ pub(crate) type Outcome = Result<(), String>;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.first().map(String::as_str) {
+        Some("card") => card::card(),
         Some("demo") => demo::demo(),
         Some("test") => test::all(args.get(1).map(String::as_str)),
         Some("simulate") => simulate::simulate(&args[1..]),
@@ -55,8 +57,9 @@ fn main() -> ExitCode {
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | line | postgres | bindings | python | kotlin | node [NAME]] | hosts | dist c | go | kotlin | node | python | faces [--check] | large | sanitize [address | thread] | scratch | intake\n  \
+            "usage: cargo xtask card | demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | line | postgres | bindings | python | kotlin | node [NAME]] | hosts | dist c | go | kotlin | node | python | faces [--check] | large | sanitize [address | thread] | scratch | intake\n  \
              bench: bindings (C and Go beside Rust), ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres: round trips, wake-up, a full queue, idle firms; python, kotlin: syncs of the package beside native Rust (dist python or kotlin first)\n  \
+             card: compiles the integration card, bindings/node/card, with TypeScript\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \

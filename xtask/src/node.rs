@@ -19,6 +19,7 @@ pub(crate) fn node() -> Outcome {
         return skipped(&format!("{reason}; the npm package was NOT tested"));
     }
     let out = for_tests()?;
+    crate::card::is_compiled()?;
     let mut told = vec![("CASEHUG_CLIO_NODE", out.as_path())];
     let driver = better_sqlite3()?;
     told.extend(driver.as_deref().map(|driver| ("CASEHUG_CLIO_BETTER_SQLITE3", driver)));
@@ -71,7 +72,7 @@ fn tarball() -> Result<PathBuf, String> {
 }
 
 /// The tools that build and test it, as its lock file names them.
-fn install() -> Outcome {
+pub(crate) fn install() -> Outcome {
     let installed = package().join("node_modules/.package-lock.json");
     let age = |path: &Path| path.metadata().and_then(|facts| facts.modified()).ok();
     if age(&installed).is_some_and(|made| age(&package().join("package-lock.json")).is_some_and(|lock| lock <= made)) {
@@ -145,7 +146,7 @@ fn run_tests(name: &str, files: &[String], told: &[(&str, &Path)]) -> Outcome {
 }
 
 /// Node as old as its users may have it, or newer, and npm.
-fn requires() -> Outcome {
+pub(crate) fn requires() -> Outcome {
     let told = |program| {
         let told = command(program, &["--version"]).output().ok().filter(|told| told.status.success());
         told.map(|told| String::from_utf8_lossy(&told.stdout).trim().trim_start_matches('v').to_owned())

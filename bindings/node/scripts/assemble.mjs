@@ -35,6 +35,7 @@ for (const name of names) {
   const text = readFileSync(join(dist, name), 'utf8');
   write(twin, name.endsWith('.mjs') ? common(text) : text.replace(/(from '\.[^']*)\.mjs'/g, "$1.cjs'"));
 }
+writeCard();
 for (const name of ['README.md', 'package.json']) cpSync(join(here, name), join(out, name));
 // What the README and the types refer to.
 for (const page of ['clio-app', 'errors', 'intake-format', 'operations']) cpSync(join(here, '../../docs', `${page}.md`), join(out, 'docs', `${page}.md`));
@@ -51,6 +52,18 @@ function write(name, text) {
 function common(text) {
   const { code } = transformSync(text, { format: 'cjs', platform: 'node', target: 'node20' });
   return code.replace(/(require\("\.[^"]*)\.mjs"\)/g, '$1.cjs")');
+}
+
+/** The integration card, for browsers: as committed, with declarations made of its sources. */
+function writeCard() {
+  const to = join(dist, 'card');
+  cpSync(join(here, 'card/dist'), to, { recursive: true });
+  const declare = ['--project', join(here, 'card'), '--declaration', '--emitDeclarationOnly', '--outDir', to];
+  execFileSync(join(here, 'node_modules/.bin/tsc'), declare, { stdio: 'inherit' });
+  for (const name of readdirSync(to).filter((name) => name.endsWith('.d.ts'))) {
+    const text = readFileSync(join(to, name), 'utf8');
+    writeFileSync(join(to, name), text.replaceAll("'../../src/operations.mjs'", "'../operations.mjs'"));
+  }
 }
 
 /** The statements that the Rust adapters run: as files, and as text that needs no files. */

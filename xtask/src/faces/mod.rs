@@ -4,6 +4,7 @@
 //! of the tests. A new operation is a row and a handler in core; nothing here changes for it.
 
 mod c;
+mod card;
 mod go;
 mod kotlin;
 mod model;
@@ -78,6 +79,7 @@ fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
         (in_kotlin("types/Json.kt"), kotlin::json(api)),
         (in_kotlin("types/Types.kt"), kotlin::types(api)),
         ("bindings/kotlin/src/test/kotlin/com/casehug/clio/Dispatch.kt".into(), kotlin::dispatch(api)),
+        ("bindings/node/card/src/operations.ts".into(), card::operations(api)),
         ("bindings/node/src/operations.mjs".into(), node::script(api)),
         ("bindings/node/src/operations.d.mts".into(), types),
         (in_python("errors.py"), python::errors(api)),

@@ -238,7 +238,7 @@ impl Writer<'_> {
     }
 }
 
-fn shape(of: &Shape) -> String {
+pub(super) fn shape(of: &Shape) -> String {
     match of {
         Shape::Unit => String::from("void"),
         Shape::Boolean => String::from("boolean"),
@@ -257,7 +257,7 @@ fn shape(of: &Shape) -> String {
 }
 
 /// A comment before a declaration, after an empty line; nothing of nothing.
-fn comment(docs: &str, indent: usize) -> String {
+pub(super) fn comment(docs: &str, indent: usize) -> String {
     if docs.is_empty() {
         return String::new();
     }

@@ -69,6 +69,21 @@ test('a page is refused, at run time and when it is bundled for one', (t) => {
   assert.ok(!built.includes('node:'));
 });
 
+test('the card is loaded where there is no page, and bundled for one without the engine', (t) => {
+  const entry = '@casehug/clio-sync/card';
+  const folder = project(t, {
+    'server.mjs': `import * as card from '${entry}';\nconsole.log(Object.keys(card).join());`,
+    'page.mjs': `import '${entry}';`,
+    'vite.config.mjs': "export default { build: { rollupOptions: { input: 'page.mjs' } }, logLevel: 'error' };",
+  });
+  assert.equal(run('node', ['server.mjs'], { cwd: folder }), 'IntegrationCard,SyncButton\n');
+  const built = run(join(tools, '.bin/esbuild'), ['page.mjs', '--bundle', '--minify', '--format=esm', '--platform=browser'], { cwd: folder });
+  assert.match(built, /casehug-clio-card/);
+  assert.ok(!/node:|\.wasm|sealingKey/.test(built));
+  run(join(tools, '.bin/vite'), ['build'], { cwd: folder });
+  assert.ok(readdirSync(join(folder, 'dist/assets')).some((name) => name.endsWith('.js')));
+});
+
 for (const format of ['esm', 'cjs']) {
   test(`bundled by esbuild as ${format}`, (t) => {
     const folder = project(t, { 'in.mjs': format === 'esm' ? esm('@casehug/clio-sync/inline') : cjs('@casehug/clio-sync/inline') });
@@ -110,5 +125,7 @@ test('publint and attw find nothing', (t) => {
   const folder = project(t, {});
   const strict = ['run', '--strict', join(folder, 'node_modules/@casehug/clio-sync')];
   run(join(tools, '.bin/publint'), strict, { cwd: root });
-  run(join(tools, '.bin/attw'), [tarball, '--exclude-entrypoints', './casehug_clio.wasm'], { cwd: folder });
+  run(join(tools, '.bin/attw'), [tarball, '--exclude-entrypoints', './casehug_clio.wasm', './card'], { cwd: folder });
+  // For pages and their bundlers: ES modules only.
+  run(join(tools, '.bin/attw'), [tarball, '--entrypoints', './card', '--profile', 'esm-only'], { cwd: folder });
 });

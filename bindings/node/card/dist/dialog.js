@@ -1,0 +1,19 @@
+// Asks before something that cannot be taken back, and says what it does.
+import { h, fresh } from './dom.js';
+/** Whether the person said yes. Escape and closing are a no. */
+export function ask(within, question) {
+    return new Promise((resolve) => {
+        const [title, text] = [fresh('title'), fresh('text')];
+        const keep = h('button', { type: 'button', class: 'quiet', onclick: () => dialog.close() }, question.keep ?? 'Keep it');
+        const act = h('button', { type: 'button', class: 'danger', onclick: () => dialog.close('yes') }, question.action);
+        const dialog = h('dialog', { 'aria-labelledby': title, 'aria-describedby': text }, h('h3', { id: title }, question.title), h('div', { id: text }, question.text.map((line) => h('p', {}, line))), h('div', { class: 'actions' }, keep, act));
+        dialog.addEventListener('close', () => {
+            resolve(dialog.returnValue === 'yes');
+            dialog.remove();
+        });
+        within.append(dialog);
+        dialog.showModal();
+        // Enter by mistake changes nothing.
+        keep.focus();
+    });
+}

@@ -1,0 +1,63 @@
+// Builds elements. Text becomes text nodes and nothing else: a client's name cannot be markup here.
+/** An element with these attributes and children. */
+export function h(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+        if (typeof value === 'function')
+            element.addEventListener(name.slice(2), value);
+        else if (value !== null && value !== undefined && value !== false) {
+            element.setAttribute(name, value === true ? '' : String(value));
+        }
+    }
+    append(element, children);
+    return element;
+}
+function append(parent, children) {
+    for (const child of children) {
+        if (Array.isArray(child))
+            append(parent, child);
+        else if (child instanceof Node)
+            parent.append(child);
+        else if (child !== null && child !== undefined && child !== false)
+            parent.append(String(child));
+    }
+}
+/** Replaces what an element holds. What had the focus gets it again, found by its `data-key`. */
+export function fill(parent, ...children) {
+    const root = parent.getRootNode();
+    const focused = root instanceof ShadowRoot || root instanceof Document ? root.activeElement : null;
+    const key = focused && parent.contains(focused) ? focused.getAttribute('data-key') : null;
+    parent.replaceChildren();
+    append(parent, children);
+    if (key === null)
+        return;
+    const again = parent.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (again instanceof HTMLElement)
+        again.focus({ preventScroll: true });
+}
+const SVG = 'http://www.w3.org/2000/svg';
+/** A drawing for the eye only, of one path in a square of 24. */
+export function icon(path, name = 'icon') {
+    const svg = document.createElementNS(SVG, 'svg');
+    svg.setAttribute('viewBox', '0 0 24 24');
+    svg.setAttribute('class', name);
+    svg.setAttribute('aria-hidden', 'true');
+    const line = document.createElementNS(SVG, 'path');
+    line.setAttribute('d', path);
+    svg.append(line);
+    return svg;
+}
+let ids = 0;
+/** An id that no other element of this page has. */
+export function fresh(name) {
+    ids += 1;
+    return `clio-${name}-${ids}`;
+}
+/** Gives a file to the person. */
+export function download(name, type, text) {
+    const url = URL.createObjectURL(new Blob([text], { type }));
+    const link = h('a', { href: url, download: name });
+    link.click();
+    // The browser has begun by then; at once, some would not have.
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

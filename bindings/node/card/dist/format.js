@@ -1,0 +1,50 @@
+// Times and numbers as the person's browser writes them, and small pieces that views share.
+import { h, icon } from './dom.js';
+const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const numbers = new Intl.NumberFormat();
+export const count = (of) => numbers.format(of);
+/** `1 matter`, `2 matters`. */
+export const several = (of, one, many = `${one}s`) => `${count(of)} ${of === 1 ? one : many}`;
+/** A moment, readable, with the exact one for machines. */
+export function moment(at) {
+    const when = new Date(at);
+    const text = Number.isNaN(when.getTime()) ? at : dateTime.format(when);
+    return h('time', { datetime: at, title: at }, text);
+}
+/** When something ends that lasts so long from now, without a day if that is today. */
+export function endOf(ms) {
+    const end = new Date(Date.now() + ms);
+    return end.toDateString() === new Date().toDateString() ? timeOnly.format(end) : dateTime.format(end);
+}
+/** A length of time in the largest unit that fits. */
+export function lasting(ms) {
+    if (ms < 60_000)
+        return several(Math.max(1, Math.round(ms / 1000)), 'second');
+    if (ms < 3_600_000)
+        return several(Math.round(ms / 60_000), 'minute');
+    return several(Math.round(ms / 360_000) / 10, 'hour');
+}
+const SHAPES = {
+    good: 'M5 12.5l4.5 4.5L19 7.5',
+    fair: 'M12 6v7.5m0 3.5v.5',
+    bad: 'M7 7l10 10M17 7L7 17',
+    calm: 'M6 12h12',
+};
+/** A status in words, with a sign beside the colour for those who do not see that. */
+export function badge({ text, tone }) {
+    return h('span', { class: `badge ${tone}` }, icon(SHAPES[tone]), text);
+}
+/** Names and values; what has no value is left out. */
+export function facts(of) {
+    const there = of.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== '');
+    return h('dl', { class: 'facts' }, there.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+}
+/** What to do, with the code that support asks for. */
+export function advice(message, code, tone = 'fair') {
+    return h('div', { class: `note ${tone}` }, icon(SHAPES[tone]), h('p', {}, message, ' ', h('code', {}, code)));
+}
+/** There is nothing, and why that is fine. */
+export function empty(title, text) {
+    return h('div', { class: 'empty' }, icon('M4 7h16v12H4zM4 7l3-3h10l3 3M9 12h6'), h('strong', {}, title), h('p', {}, text));
+}

@@ -1,0 +1,161 @@
+// What changed in the firm, as the host's stream tells it: one stream for all tabs of a browser.
+//
+// A browser gives a host six HTTP/1.1 connections; with a stream for each tab the seventh would not
+// even load. The tab that holds a lock reads the stream and passes on what it says; when it closes,
+// the lock goes to another. Without locks (an old browser, a page without TLS) each tab reads.
+import { read } from './events.js';
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
+const streams = new Map();
+/** Listens to the stream at a URL, for a firm; the answer ends that. */
+export function listen(url, firm, listener) {
+    const name = `casehug-clio ${new URL(url, location.href).href} ${firm}`;
+    let stream = streams.get(name);
+    if (!stream) {
+        stream = new Stream(url, name, () => streams.delete(name));
+        streams.set(name, stream);
+    }
+    return stream.add(listener);
+}
+class Stream {
+    #url;
+    #name;
+    #forget;
+    #listeners = new Set();
+    #channel = null;
+    #stop = new AbortController();
+    #reads = false;
+    #live = false;
+    constructor(url, name, forget) {
+        this.#url = url;
+        this.#name = name;
+        this.#forget = forget;
+    }
+    add(listener) {
+        this.#listeners.add(listener);
+        if (this.#listeners.size === 1)
+            this.#begin();
+        listener.live(this.#live);
+        return () => {
+            this.#listeners.delete(listener);
+            if (this.#listeners.size > 0)
+                return;
+            this.#end();
+            this.#forget();
+        };
+    }
+    #begin() {
+        addEventListener('pagehide', this.#leave);
+        addEventListener('pageshow', this.#return);
+        this.#join();
+    }
+    #end() {
+        removeEventListener('pagehide', this.#leave);
+        removeEventListener('pageshow', this.#return);
+        this.#part();
+    }
+    /** A page that is only put away keeps neither the lock nor the connection. */
+    #leave = () => this.#part();
+    #return = (event) => {
+        if (event.persisted)
+            this.#join();
+    };
+    #join() {
+        const stop = new AbortController();
+        this.#stop = stop;
+        if (!navigator.locks || typeof BroadcastChannel !== 'function') {
+            void this.#read(stop.signal);
+            return;
+        }
+        this.#channel = new BroadcastChannel(this.#name);
+        this.#channel.onmessage = ({ data }) => this.#hear(data);
+        this.#channel.postMessage({ kind: 'who' });
+        navigator.locks
+            .request(this.#name, { signal: stop.signal }, () => this.#read(stop.signal))
+            // Aborted while it waited for the lock.
+            .catch(() => undefined);
+    }
+    #part() {
+        this.#stop.abort();
+        this.#channel?.close();
+        this.#channel = null;
+        this.#reads = false;
+        this.#turn(false);
+    }
+    #hear(message) {
+        if (this.#reads) {
+            if (message.kind === 'who')
+                this.#say({ kind: 'live', live: this.#live });
+            return;
+        }
+        if (message.kind === 'changed')
+            this.#changed(message.what);
+        if (message.kind === 'live')
+            this.#turn(message.live);
+    }
+    /** Reads the stream for all tabs until it is told to stop. */
+    async #read(stop) {
+        this.#reads = true;
+        let pause = FIRST_PAUSE_MS;
+        while (!stop.aborted) {
+            const opened = () => {
+                pause = FIRST_PAUSE_MS;
+                this.#turn(true);
+                this.#say({ kind: 'live', live: true });
+                // Nobody told of what changed while nobody listened.
+                this.#changed(null);
+                this.#say({ kind: 'changed', what: null });
+            };
+            const event = (name, data) => {
+                if (name !== 'changed')
+                    return;
+                const what = topics(data);
+                this.#changed(what);
+                this.#say({ kind: 'changed', what });
+            };
+            await read(this.#url, { opened, event }, stop);
+            if (stop.aborted)
+                return;
+            this.#turn(false);
+            this.#say({ kind: 'live', live: false });
+            await waited(pause * (0.75 + Math.random() / 2), stop);
+            pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+            // A host without a stream, or one that is away: it is asked now and then instead.
+            if (!stop.aborted)
+                this.#changed(null);
+            this.#say({ kind: 'changed', what: null });
+        }
+    }
+    #say(message) {
+        this.#channel?.postMessage(message);
+    }
+    #changed(what) {
+        for (const listener of this.#listeners)
+            listener.changed(what);
+    }
+    #turn(live) {
+        this.#live = live;
+        for (const listener of this.#listeners)
+            listener.live(live);
+    }
+}
+/** What a later host says otherwise means: anything. */
+function topics(data) {
+    try {
+        const { what } = JSON.parse(data);
+        return Array.isArray(what) ? what.map(String) : null;
+    }
+    catch {
+        return null;
+    }
+}
+function waited(ms, stop) {
+    return new Promise((resolve) => {
+        const done = () => {
+            clearTimeout(timer);
+            resolve();
+        };
+        const timer = setTimeout(done, ms);
+        stop.addEventListener('abort', done, { once: true });
+    });
+}

@@ -1,0 +1,89 @@
+// The host's routes. No token is ever here: the host knows the person by its own session.
+import type { Failure } from '../../src/operations.mjs';
+import type { Operations } from './operations.js';
+
+/** Who looks at the card. */
+export interface Person {
+  firm: string;
+  user: string;
+  role: 'admin' | 'member';
+}
+
+/** What went wrong, as it is shown. */
+export class CardError extends Error {
+  readonly code: string;
+  readonly number: number | null;
+  readonly where: string | null;
+
+  constructor(message: string, code: string, more: { number?: number | null; where?: string | null } = {}) {
+    super(message);
+    this.name = 'CardError';
+    this.code = code;
+    this.number = more.number ?? null;
+    this.where = more.where ?? null;
+  }
+}
+
+/** Long enough for what waits for Clio; a route that hangs must not leave a button disabled. */
+const LONGEST_MS = 120_000;
+
+/** The operations of the host's routes: `POST {base}/{operation}`. */
+export class Api {
+  readonly base: string;
+
+  constructor(base: string) {
+    this.base = base.replace(/\/+$/, '');
+  }
+
+  /** Calls an operation. */
+  async call<Name extends keyof Operations>(
+    name: Name,
+    ...sent: Operations[Name]['sent'] extends Record<string, never> ? [] : [Operations[Name]['sent']]
+  ): Promise<Operations[Name]['answer']> {
+    const body = JSON.stringify(sent[0] ?? {});
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    return (await this.#ask(name, { method: 'POST', headers, body })) as Operations[Name]['answer'];
+  }
+
+  /** Who is signed in. */
+  async me(): Promise<Person> {
+    return (await this.#ask('me', { headers: { accept: 'application/json' } })) as Person;
+  }
+
+  async #ask(name: string, request: RequestInit): Promise<unknown> {
+    let response: Response;
+    let text: string;
+    try {
+      const signal = AbortSignal.timeout(LONGEST_MS);
+      response = await fetch(`${this.base}/${name}`, { credentials: 'same-origin', cache: 'no-store', signal, ...request });
+      text = await response.text();
+    } catch {
+      throw new CardError(
+        'CaseHug did not answer. Check your network connection; what is shown may be out of date.',
+        'no_answer',
+      );
+    }
+    const answer = read(text);
+    if (response.ok && answer !== undefined) return answer;
+    throw failed(response.status, answer);
+  }
+}
+
+function read(text: string): unknown {
+  if (text === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function failed(status: number, answer: unknown): CardError {
+  const error = (answer as { error?: Partial<Failure> } | null | undefined)?.error;
+  if (typeof error?.code === 'string') {
+    const message = error.message || 'It could not be done.';
+    return new CardError(message, error.code, { number: error.number ?? null, where: error.path ?? null });
+  }
+  if (status === 401) return new CardError('You are no longer signed in to CaseHug. Sign in, and open this page again.', 'signed_out');
+  return new CardError('CaseHug answered something unexpected. If it goes on, report the code.', `http_${status}`);
+}

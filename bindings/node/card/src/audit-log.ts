@@ -1,0 +1,112 @@
+// The audit log: filter, verify the chain, export.
+import type { Action, AuditRecord, AuditStatus } from '../../src/operations.mjs';
+import { download, fill, h, type Child } from './dom.js';
+import { badge, count, empty, moment } from './format.js';
+import { Pages, dayBegins, filters } from './pages.js';
+import { View } from './view.js';
+import { ACTIONS, actionName, auditWord, plain } from './words.js';
+
+const STATUSES: Readonly<Record<AuditStatus, string>> = { ok: 'OK', refused: 'Refused', failed: 'Failed', noted: 'Noted' };
+const PAGE = 50;
+/** Entries of one piece of an export. */
+const PIECE = 5_000;
+
+export class AuditLogView extends View {
+  readonly topics = ['audit'];
+  readonly #said = h('p', { class: 'note good', role: 'status', hidden: true });
+  readonly #filter = filters(
+    [
+      ['action', 'Action', ACTIONS],
+      ['status', 'Status', STATUSES],
+      ['actor', 'By user'],
+      ['since', 'From', 'day'],
+      ['until', 'To', 'day'],
+    ],
+    () => void this.#pages.restart().catch((error: unknown) => this.card.fail(error)),
+  );
+  readonly #pages = new Pages<AuditRecord>(
+    PAGE,
+    (after, limit) => {
+      const { action, status, actor, since, until } = this.#filter.chosen();
+      return this.card.api.call('list_audit', {
+        query: {
+          after,
+          limit,
+          action: (action as Action | undefined) ?? null,
+          status: (status as AuditStatus | undefined) ?? null,
+          actor: actor ?? null,
+          since: dayBegins(since),
+          until: dayBegins(until, 1),
+        },
+      });
+    },
+    (records) => table(records),
+  );
+  #built = false;
+
+  protected async load(): Promise<void> {
+    await this.#pages.reload();
+    if (this.#built) return;
+    this.#built = true;
+    fill(
+      this.element,
+      h('h3', {}, 'Audit log'),
+      h('p', { class: 'lead' }, 'Every operation is logged with timestamp, action, status, and error details. Each entry carries the hash of the one before, so a change or removal is noticed.'),
+      this.#filter.element,
+      h(
+        'div',
+        { class: 'actions' },
+        this.button('Verify', 'verify', () => this.#verify()),
+        this.button('Export', 'export', () => this.#export()),
+        h('button', { type: 'button', class: 'quiet', onclick: () => print() }, 'Print'),
+      ),
+      this.#said,
+      this.#pages.element,
+    );
+  }
+
+  async #verify(): Promise<void> {
+    this.#said.hidden = true;
+    const { entries } = await this.card.api.call('verify_audit');
+    this.#said.textContent = `The log is whole: ${count(entries)} entries, each linked to the one before.`;
+    this.#said.hidden = false;
+  }
+
+  /** All entries as they are chained, in pieces that the host can hold. */
+  async #export(): Promise<string> {
+    let text = '';
+    for (let from: number | null = 1; from !== null; ) {
+      const piece: { ndjson: string; next: number | null } = await this.card.api.call('export_audit', { from, limit: PIECE });
+      text += piece.ndjson;
+      from = piece.next;
+    }
+    download(`casehug-clio-audit-${new Date().toISOString().slice(0, 10)}.ndjson`, 'application/x-ndjson', text);
+    return `${count(text.split('\n').length - 1)} entries exported.`;
+  }
+}
+
+function table(records: readonly AuditRecord[]): Child {
+  if (records.length === 0) return empty('No entries', 'Nothing of that kind was logged.');
+  const heads = ['Time', 'Action', 'Status', 'By', 'Details'];
+  return h(
+    'table',
+    { class: 'rows audit', role: 'table' },
+    h('caption', { class: 'sr' }, 'Audit entries, newest first'),
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))),
+    h('tbody', { role: 'rowgroup' }, records.map(row)),
+  );
+}
+
+function row(of: AuditRecord): HTMLElement {
+  const cell = (label: string, ...children: Child[]): HTMLElement => h('td', { role: 'cell', 'data-label': label }, h('div', {}, children));
+  const known = Object.entries(of.details ?? {}).map(([name, value]) => h('span', { class: 'pair' }, `${plain(name)} `, h('code', {}, value), ' '));
+  return h(
+    'tr',
+    { role: 'row', 'data-seq': of.seq },
+    cell('Time', moment(of.at)),
+    cell('Action', actionName(of.action)),
+    cell('Status', badge(auditWord(of.status))),
+    cell('By', of.actor),
+    cell('Details', of.code && [h('code', { class: 'code' }, of.code), ' '], known),
+  );
+}

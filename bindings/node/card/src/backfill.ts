@@ -1,0 +1,160 @@
+// Older matters in bulk: what it would take, how far it is, pause, resume and cancel.
+import type { BackfillState } from '../../src/operations.mjs';
+import { fill, fresh, h, type Child } from './dom.js';
+import { badge, count, empty, endOf, lasting, moment, several } from './format.js';
+import { View } from './view.js';
+import { backfillWord } from './words.js';
+
+export class BackfillView extends View {
+  readonly topics = ['backfills'];
+  readonly #list = h('div', {});
+  readonly #plan = h('div', { role: 'status' });
+  readonly #matters = h('textarea', { id: fresh('matters'), rows: 4, spellcheck: 'false', autocomplete: 'off' });
+  #shown = '';
+  #built = false;
+
+  protected async load(): Promise<void> {
+    const backfills = await this.card.api.call('list_backfills');
+    if (!this.#built) this.#build();
+    const shown = JSON.stringify(backfills);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    fill(
+      this.#list,
+      backfills.length === 0
+        ? empty('No backfill yet', 'Older matters are synced in the background, behind all other work.')
+        : h('ul', { class: 'cards' }, [...backfills].reverse().map((backfill) => this.#backfill(backfill))),
+    );
+  }
+
+  #build(): void {
+    this.#built = true;
+    this.#matters.addEventListener('input', () => this.#plan.replaceChildren());
+    fill(
+      this.element,
+      h('h3', {}, 'Older matters'),
+      h('p', { class: 'lead' }, 'Matters that existed before the integration can be synced too. Open any matter in CaseHug and click “Sync to Clio”, or send many at once from here.'),
+      h(
+        'div',
+        { class: 'panel' },
+        h('div', { class: 'field' }, h('label', { for: this.#matters.id }, 'Matter ids, one a line'), this.#matters),
+        h(
+          'div',
+          { class: 'actions' },
+          this.card.matters && this.button('All matters that are not synced', 'all', () => this.#all(), 'quiet'),
+          this.button('Plan', 'plan', () => this.#show()),
+        ),
+        this.#plan,
+      ),
+      this.#list,
+    );
+  }
+
+  #chosen(): string[] {
+    return [...new Set(this.#matters.value.split(/[\s,;]+/).filter((id) => id !== ''))];
+  }
+
+  /** The host knows its matters; which of them are not in Clio yet the SDK knows. */
+  async #all(): Promise<string> {
+    const ids = await this.#listed();
+    const states = await inTurns(ids, 4, (matter) => this.card.api.call('get_matter_state', { matter }));
+    const missing = ids.filter((_, at) => states[at]?.status === 'not_synced');
+    this.#matters.value = missing.join('\n');
+    this.#plan.replaceChildren();
+    return `${several(missing.length, 'matter')} of ${count(ids.length)} not synced yet.`;
+  }
+
+  async #listed(): Promise<string[]> {
+    const response = await fetch(this.card.matters ?? '', { headers: { accept: 'application/json' }, credentials: 'same-origin' });
+    const { matters } = (await response.json()) as { matters: { id: string }[] };
+    return matters.map(({ id }) => id);
+  }
+
+  /** What it would take. Nothing is sent yet. */
+  async #show(): Promise<string | void> {
+    const matters = this.#chosen();
+    if (matters.length === 0) return 'Enter at least one matter.';
+    const plan = await this.card.api.call('plan_backfill', { matters });
+    const { least, most } = plan.calls;
+    const start = async (): Promise<string> => {
+      await this.card.api.call('start_backfill', { matters });
+      this.#matters.value = '';
+      this.#plan.replaceChildren();
+      return 'The backfill began.';
+    };
+    fill(
+      this.#plan,
+      h('h4', {}, 'Plan'),
+      h(
+        'ul',
+        {},
+        h('li', {}, `${several(plan.matters, 'matter')} to sync`),
+        plan.unreadable > 0 && h('li', { class: 'warn' }, `${several(plan.unreadable, 'matter')} without a readable intake: they will fail`),
+        h('li', {}, least === most ? `${several(most, 'call')} to Clio` : `${count(least)} to ${several(most, 'call')} to Clio`),
+        h('li', {}, plan.lasts_ms > 0 ? `Takes ${lasting(plan.lasts_ms)} or more; done at about ${endOf(plan.lasts_ms)}` : 'Done within a minute'),
+      ),
+      this.admin
+        ? h('div', { class: 'actions' }, this.button('Start backfill', 'start', start, 'primary'))
+        : h('p', { class: 'hint' }, 'A firm admin can start it.'),
+    );
+    return undefined;
+  }
+
+  #backfill(of: BackfillState): Child {
+    const done = of.succeeded + of.failed;
+    const id = fresh('progress');
+    return h(
+      'li',
+      { class: 'panel', 'data-backfill': of.id },
+      h(
+        'div',
+        { class: 'line' },
+        badge(backfillWord(of.status)),
+        h('strong', { class: 'of' }, several(of.total, 'matter')),
+        h('span', { class: 'hint' }, 'started ', moment(of.started_at), ` by ${of.actor}`),
+      ),
+      h('label', { for: id }, `${count(done)} of ${count(of.total)} done${of.failed > 0 ? `, ${count(of.failed)} failed at first` : ''}`),
+      h('progress', { id, max: Math.max(of.total, 1), value: done }),
+      this.admin && this.#controls(of),
+    );
+  }
+
+  #controls(of: BackfillState): Child {
+    const { api } = this.card;
+    const pause = async (): Promise<string> => {
+      await api.call('pause_backfill', { id: of.id });
+      return 'Paused. What was begun is finished.';
+    };
+    const resume = async (): Promise<string> => {
+      await api.call('resume_backfill', { id: of.id });
+      return 'The backfill goes on.';
+    };
+    const cancel = async (): Promise<string | void> => {
+      const yes = await this.card.ask({
+        title: 'Cancel this backfill?',
+        text: ['Nothing more of it is started. What is in Clio stays there, and what is being synced is finished.'],
+        action: 'Cancel the backfill',
+        keep: 'Go on',
+      });
+      if (!yes) return undefined;
+      await api.call('cancel_backfill', { id: of.id });
+      return 'Cancelled. What is in Clio stays there.';
+    };
+    const button = { running: ['Pause', pause], paused: ['Resume', resume] } as const;
+    const first = button[of.status as keyof typeof button];
+    if (!first) return null;
+    return h(
+      'div',
+      { class: 'actions' },
+      this.button(first[0], `turn ${of.id}`, first[1]),
+      this.button('Cancel', `cancel ${of.id}`, cancel, 'danger quiet'),
+    );
+  }
+}
+
+/** Asks for many things, some at a time. */
+async function inTurns<From, To>(from: readonly From[], most: number, ask: (of: From) => Promise<To>): Promise<To[]> {
+  const answers: To[] = [];
+  for (let at = 0; at < from.length; at += most) answers.push(...(await Promise.all(from.slice(at, at + most).map(ask))));
+  return answers;
+}

@@ -1,0 +1,78 @@
+// Reads a stream of server-sent events until it ends, however it ends.
+//
+// `EventSource` does not do: it gives up for good at an answer such as 503, which is what a restart
+// behind a proxy looks like, and does not notice a connection that is silently gone.
+
+/** The server says something every 15 s; after three that did not come, nobody is there. */
+const SILENCE_MS = 50_000;
+
+export interface Reader {
+  /** The server accepted, and what it says from now on arrives. */
+  opened(): void;
+  /** An event came. */
+  event(name: string, data: string): void;
+}
+
+/** Resolves when the stream ends, fails or falls silent; rejects never. */
+export async function read(url: string, reader: Reader, stop: AbortSignal): Promise<void> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  stop.addEventListener('abort', end);
+  let silence = setTimeout(end, SILENCE_MS);
+  try {
+    const response = await fetch(url, {
+      headers: { accept: 'text/event-stream' },
+      credentials: 'same-origin',
+      cache: 'no-store',
+      signal: ended.signal,
+    });
+    if (!response.ok || !response.body) return;
+    reader.opened();
+    const lines = new Lines(reader);
+    const decoder = new TextDecoder();
+    const body = response.body.getReader();
+    for (;;) {
+      const { done, value } = await body.read();
+      if (done) return;
+      clearTimeout(silence);
+      silence = setTimeout(end, SILENCE_MS);
+      lines.take(decoder.decode(value, { stream: true }));
+    }
+  } catch {
+    // Ended: whoever asked begins anew.
+  } finally {
+    clearTimeout(silence);
+    stop.removeEventListener('abort', end);
+    end();
+  }
+}
+
+/** Puts events together from pieces of text. */
+class Lines {
+  readonly #reader: Reader;
+  #rest = '';
+  #name = '';
+  #data: string[] = [];
+
+  constructor(reader: Reader) {
+    this.#reader = reader;
+  }
+
+  take(text: string): void {
+    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#line(line);
+  }
+
+  #line(line: string): void {
+    if (line === '') {
+      if (this.#data.length > 0) this.#reader.event(this.#name || 'message', this.#data.join('\n'));
+      this.#name = '';
+      this.#data = [];
+      return;
+    }
+    const [, field = '', value = ''] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
+    if (field === 'event') this.#name = value;
+    if (field === 'data') this.#data.push(value);
+  }
+}

@@ -1,0 +1,245 @@
+// `<casehug-clio-card>`: the Clio card of Settings → Integrations.
+import { CardError, type Person } from './api.js';
+import { CardBase } from './base.js';
+import { ask } from './dialog.js';
+import { fill, fresh, h, icon } from './dom.js';
+import { badge } from './format.js';
+import { CONNECT_FAILURES } from './operations.js';
+import { ConnectionView } from './connection.js';
+import type { Card, View } from './view.js';
+import { connectionWord } from './words.js';
+
+type Made = new (card: Card) => View;
+
+/** A view is loaded when it is first shown: most people look at the connection only. */
+interface Tab {
+  name: string;
+  label: string;
+  admin?: true;
+  load(): Promise<Made>;
+}
+
+const TABS: readonly Tab[] = [
+  { name: 'connection', label: 'Connection', load: () => Promise.resolve(ConnectionView) },
+  { name: 'settings', label: 'Settings', admin: true, load: async () => (await import('./settings.js')).SettingsView },
+  { name: 'mapping', label: 'Practice areas', admin: true, load: async () => (await import('./mapping.js')).MappingView },
+  { name: 'sync-log', label: 'Sync log', load: async () => (await import('./sync-log.js')).SyncLogView },
+  { name: 'audit-log', label: 'Audit log', admin: true, load: async () => (await import('./audit-log.js')).AuditLogView },
+  { name: 'reviews', label: 'Questions', admin: true, load: async () => (await import('./reviews.js')).ReviewsView },
+  { name: 'contacts', label: 'Contact changes', admin: true, load: async () => (await import('./contacts.js')).ContactsView },
+  { name: 'backfill', label: 'Older matters', load: async () => (await import('./backfill.js')).BackfillView },
+];
+
+/** Several changes within this time are one. */
+const CALM_MS = 100;
+
+export class IntegrationCard extends CardBase {
+  static readonly observedAttributes = ['view'];
+  readonly #views = new Map<string, View>();
+  readonly #state = h('span', { class: 'state' });
+  readonly #live = h('span', { class: 'live' });
+  readonly #counts = new Map<string, HTMLElement>();
+  readonly #said = h('p', { class: 'said', role: 'status' });
+  readonly #failed = h('div', { class: 'failed', role: 'alert' });
+  readonly #tabs = h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Clio integration' });
+  readonly #panel = h('div', { class: 'panels' });
+  #card: Card | null = null;
+  #current = '';
+  #changed = new Set<string>();
+  #everything = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  connectedCallback(): void {
+    document.addEventListener('visibilitychange', this.#seen);
+    void this.#begin();
+  }
+
+  disconnectedCallback(): void {
+    document.removeEventListener('visibilitychange', this.#seen);
+    clearTimeout(this.#timer);
+    this.leave();
+    this.#views.clear();
+    this.#card = null;
+    this.#current = '';
+  }
+
+  attributeChangedCallback(_name: string, _before: string | null, view: string | null): void {
+    if (this.#card && view) void this.#open(view);
+  }
+
+  async #begin(): Promise<void> {
+    const { api } = this;
+    fill(this.root, this.#frame());
+    try {
+      const listener = { changed: (what: readonly string[] | null) => this.#note(what), live: (live: boolean) => this.#turn(live) };
+      const me = await this.join(api, listener);
+      if (!me) return;
+      this.#card = this.#made(me);
+      this.#list(me);
+      this.#returned();
+      await Promise.all([this.#open(this.getAttribute('view') ?? 'connection'), this.#head()]);
+    } catch (error) {
+      this.#fail(error);
+      fill(this.#panel, h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => void this.#begin() }, 'Try again')));
+    }
+  }
+
+  #frame(): HTMLElement {
+    const title = fresh('title');
+    return h(
+      'article',
+      { class: 'card', 'aria-labelledby': title },
+      h(
+        'header',
+        {},
+        h('span', { class: 'mark' }, icon('M9 15l6-6M10.5 6.5l1-1a4.2 4.2 0 0 1 6 6l-1 1M13.5 17.5l-1 1a4.2 4.2 0 0 1-6-6l1-1')),
+        h('div', { class: 'title' }, h('h2', { id: title }, 'Clio'), h('p', { class: 'hint' }, 'Contacts, matters and documents of approved intakes')),
+        this.#state,
+        this.#live,
+      ),
+      this.#tabs,
+      this.#failed,
+      this.#said,
+      this.#panel,
+    );
+  }
+
+  #made(me: Person): Card {
+    const callback = this.getAttribute('callback') || '/oauth/callback';
+    const matters = this.getAttribute('matters');
+    return {
+      api: this.api,
+      me,
+      callback: new URL(callback, document.baseURI).href,
+      matters: matters && new URL(matters, document.baseURI).href,
+      say: (text) => this.#say(text),
+      fail: (error) => this.#fail(error),
+      ask: (question) => ask(this.root, question),
+      open: (view) => void this.#open(view, true),
+      refresh: () => this.#note(null),
+    };
+  }
+
+  #list(me: Person): void {
+    const shown = TABS.filter((tab) => !tab.admin || me.role === 'admin');
+    const buttons = shown.map((tab) => {
+      const count = h('span', { class: 'count', hidden: true });
+      this.#counts.set(tab.name, count);
+      const id = `tab-${tab.name}`;
+      return h('button', { type: 'button', role: 'tab', id, 'aria-controls': 'panel', 'data-view': tab.name, onclick: () => void this.#open(tab.name) }, tab.label, count);
+    });
+    fill(this.#tabs, buttons);
+    this.#tabs.onkeydown = (event) => this.#steer(event, buttons);
+  }
+
+  /** Arrow keys go from tab to tab, as a list of tabs should. */
+  #steer(event: KeyboardEvent, tabs: readonly HTMLElement[]): void {
+    const at = tabs.findIndex((tab) => tab.dataset['view'] === this.#current);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    const tab = to === undefined ? undefined : tabs.at(to % tabs.length);
+    if (!tab) return;
+    event.preventDefault();
+    tab.focus();
+    void this.#open(tab.dataset['view'] ?? '');
+  }
+
+  async #open(name: string, focus = false): Promise<void> {
+    const card = this.#card;
+    const tab = TABS.find((known) => known.name === name && (!known.admin || card?.me.role === 'admin')) ?? TABS[0];
+    if (!card || !tab || tab.name === this.#current) return;
+    this.#current = tab.name;
+    this.#failed.replaceChildren();
+    this.#said.textContent = '';
+    for (const button of this.#tabs.querySelectorAll<HTMLElement>('[role=tab]')) {
+      const selected = button.dataset['view'] === tab.name;
+      button.setAttribute('aria-selected', String(selected));
+      button.tabIndex = selected ? 0 : -1;
+      if (selected && focus) button.focus();
+    }
+    try {
+      const view = this.#views.get(tab.name) ?? new (await tab.load())(card);
+      this.#views.set(tab.name, view);
+      if (this.#current !== tab.name) return;
+      const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${tab.name}`, tabindex: 0 };
+      fill(this.#panel, h('div', panel, view.element));
+      await view.refresh();
+    } catch (error) {
+      this.#current = '';
+      this.#fail(error);
+    }
+  }
+
+  /** The state beside the title, and how many things wait for an answer. */
+  async #head(): Promise<void> {
+    const card = this.#card;
+    if (!card) return;
+    const { api, me } = card;
+    const health = await api.call('get_health');
+    fill(this.#state, badge(connectionWord(health.state)));
+    if (me.role !== 'admin') return;
+    const [reviews, changes] = await Promise.all([api.call('list_reviews'), api.call('list_contact_proposals')]);
+    this.#count('reviews', reviews.length);
+    this.#count('contacts', changes.filter(({ accepted }) => !accepted).length);
+  }
+
+  #count(view: string, of: number): void {
+    const count = this.#counts.get(view);
+    if (!count) return;
+    count.hidden = of === 0;
+    fill(count, of, h('span', { class: 'sr' }, ' open'));
+  }
+
+  #note(what: readonly string[] | null): void {
+    if (what) for (const topic of what) this.#changed.add(topic);
+    else this.#everything = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#catchUp(), CALM_MS);
+  }
+
+  /** Shows what changed; a page that nobody sees waits until somebody does. */
+  #catchUp(): void {
+    if (document.hidden || (!this.#everything && this.#changed.size === 0)) return;
+    const [everything, changed] = [this.#everything, this.#changed];
+    this.#everything = false;
+    this.#changed = new Set();
+    const concerns = (topics: readonly string[]): boolean => everything || topics.some((topic) => changed.has(topic));
+    const view = this.#views.get(this.#current);
+    if (view && concerns(view.topics)) void view.refresh();
+    if (concerns(['health', 'connection', 'reviews', 'contacts'])) void this.#head().catch(() => undefined);
+  }
+
+  readonly #seen = (): void => this.#catchUp();
+
+  #turn(live: boolean): void {
+    this.#live.classList.toggle('on', live);
+    fill(this.#live, live ? 'Live' : 'Waiting for CaseHug…');
+  }
+
+  #say(text: string): void {
+    this.#failed.replaceChildren();
+    this.#said.textContent = text;
+  }
+
+  #fail(error: unknown): void {
+    this.#said.textContent = '';
+    const known = error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
+    const close = h('button', { type: 'button', class: 'quiet small', onclick: () => this.#failed.replaceChildren() }, 'Dismiss');
+    const code = known.number === null ? known.code : `${known.code} (${known.number})`;
+    fill(
+      this.#failed,
+      h('div', { class: 'note bad' }, icon('M12 6v7.5m0 3.5v.5'), h('p', {}, known.message, ' ', h('code', {}, code), known.where && [' at ', h('code', {}, known.where)]), close),
+    );
+  }
+
+  /** Back from Clio: how it ended stands in the address, and is said once. */
+  #returned(): void {
+    const here = new URL(location.href);
+    const [connected, code] = [here.searchParams.get('connected'), here.searchParams.get('error')];
+    if (connected === null && code === null) return;
+    here.searchParams.delete('connected');
+    here.searchParams.delete('error');
+    history.replaceState(history.state, '', here);
+    if (code === null) this.#say('Connected to Clio.');
+    else this.#fail(new CardError(CONNECT_FAILURES[code] ?? 'The firm was not connected. Begin again.', code));
+  }
+}

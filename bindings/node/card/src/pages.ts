@@ -1,0 +1,116 @@
+// A list that is read page by page, with a filter; both logs are one.
+import { fill, fresh, h, type Child } from './dom.js';
+
+interface Page<Item> {
+  items: Item[];
+  next: string | null;
+}
+
+/** Of a filter: its name, its label, and what can be chosen; without choices it is typed. */
+export type Filter = readonly [name: string, label: string, choices?: Readonly<Record<string, string>> | 'day'];
+
+/** What is chosen of a filter, by name; what is left open is not there. */
+export type Chosen = Readonly<Record<string, string>>;
+
+const TYPED_MS = 300;
+
+/** The controls of a filter. `changed` is called when the person has chosen. */
+export function filters(of: readonly Filter[], changed: () => void): { element: HTMLFormElement; chosen: () => Chosen } {
+  let typing: ReturnType<typeof setTimeout> | undefined;
+  const later = (): void => {
+    clearTimeout(typing);
+    typing = setTimeout(changed, TYPED_MS);
+  };
+  const fields = of.map(([name, label, choices]) => {
+    const id = fresh(name);
+    const control =
+      choices === 'day'
+        ? h('input', { type: 'date', id, name, onchange: changed })
+        : choices
+          ? h('select', { id, name, onchange: changed }, h('option', { value: '' }, 'All'), Object.entries(choices).map(([value, text]) => h('option', { value }, text)))
+          : h('input', { type: 'search', id, name, autocomplete: 'off', oninput: later });
+    return h('div', { class: 'field' }, h('label', { for: id }, label), control);
+  });
+  const element = h('form', { class: 'filters', role: 'search', onsubmit: (event) => event.preventDefault() }, fields);
+  const chosen = (): Chosen => {
+    const entries = [...new FormData(element)].map(([name, value]) => [name, String(value).trim()] as const);
+    return Object.fromEntries(entries.filter(([, value]) => value !== ''));
+  };
+  return { element, chosen };
+}
+
+/** The time at which a day begins here, or the one after it. */
+export function dayBegins(day: string | undefined, after = 0): string | null {
+  if (!day) return null;
+  const begin = new Date(`${day}T00:00`);
+  begin.setDate(begin.getDate() + after);
+  return Number.isNaN(begin.getTime()) ? null : begin.toISOString();
+}
+
+/** Shows pages one below the other. Loaded anew, it shows as many items as before. */
+export class Pages<Item> {
+  readonly element = h('div', {});
+  readonly #read: (after: string | null, limit: number) => Promise<Page<Item>>;
+  readonly #show: (items: readonly Item[]) => Child;
+  readonly #size: number;
+  #items: Item[] = [];
+  #next: string | null = null;
+  #shown = '';
+  #turn = 0;
+
+  constructor(size: number, read: (after: string | null, limit: number) => Promise<Page<Item>>, show: (items: readonly Item[]) => Child) {
+    this.#size = size;
+    this.#read = read;
+    this.#show = show;
+  }
+
+  /** Reads from the beginning. */
+  async reload(most = Math.min(Math.max(this.#items.length, this.#size), 500)): Promise<void> {
+    this.#turn += 1;
+    const turn = this.#turn;
+    const { items, next } = await this.#whole(null, most);
+    // The filter was changed meanwhile.
+    if (turn !== this.#turn) return;
+    this.#items = items;
+    this.#next = next;
+    this.#draw();
+  }
+
+  /** Begins anew, as after a change of the filter. */
+  async restart(): Promise<void> {
+    this.#items = [];
+    await this.reload();
+  }
+
+  /** A page may be empty although there is more: then the next is read too. */
+  async #whole(after: string | null, limit: number): Promise<Page<Item>> {
+    let page = await this.#read(after, limit);
+    for (let passes = 0; page.items.length === 0 && page.next !== null && passes < 20; passes += 1) {
+      page = await this.#read(page.next, limit);
+    }
+    return page;
+  }
+
+  async more(): Promise<void> {
+    const turn = this.#turn;
+    const { items, next } = await this.#whole(this.#next, this.#size);
+    if (turn !== this.#turn) return;
+    this.#items = [...this.#items, ...items];
+    this.#next = next;
+    this.#draw();
+  }
+
+  /** Draws anew although nothing came: something that is shown beside the items changed. */
+  redraw(): void {
+    this.#shown = '';
+    this.#draw();
+  }
+
+  #draw(): void {
+    const shown = JSON.stringify([this.#items, this.#next]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    const more = h('button', { type: 'button', 'data-key': 'more', onclick: () => void this.more().catch(() => undefined) }, 'Show more');
+    fill(this.element, this.#show(this.#items), this.#next !== null && h('div', { class: 'actions more' }, more));
+  }
+}

@@ -1,0 +1,74 @@
+// Questions that need a person: is this record in Clio the one that is meant?
+import type { Decision, Review } from '../../src/operations.mjs';
+import { fill, fresh, h, type Child } from './dom.js';
+import { empty, moment } from './format.js';
+import { View } from './view.js';
+
+const QUESTIONS: Readonly<Record<string, string>> = {
+  contact: 'Which contact in Clio is this client?',
+  matter: 'Is one of these in Clio this matter?',
+  document: 'Is one of these in Clio this document?',
+};
+
+const NONE: Readonly<Record<string, string>> = {
+  contact: 'None of these: create a new contact',
+  matter: 'None of these: create a new matter',
+  document: 'None of these: send the document again',
+};
+
+export class ReviewsView extends View {
+  readonly topics = ['reviews'];
+  #shown = '';
+
+  protected async load(): Promise<void> {
+    const reviews = await this.card.api.call('list_reviews');
+    const shown = JSON.stringify(reviews);
+    // An answer that is being chosen stays.
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    fill(
+      this.element,
+      h('h3', {}, 'Questions'),
+      h('p', { class: 'lead' }, 'It could not be told by itself whether a record in Clio is the one that is meant. Look at it in Clio, then answer; the sync goes on by itself.'),
+      reviews.length === 0
+        ? empty('No open questions', 'When a person has to decide, the question is here.')
+        : h('ul', { class: 'cards' }, reviews.map((review) => this.#question(review))),
+    );
+  }
+
+  #question(review: Review): Child {
+    const name = fresh('answer');
+    const key = `${review.step} ${review.id}`;
+    const choice = (value: string, label: string): Child => {
+      const id = fresh('choice');
+      return h('div', { class: 'option' }, h('input', { type: 'radio', id, name, value }), h('label', { for: id }, label));
+    };
+    const form: HTMLFormElement = h(
+      'form',
+      { onsubmit: (event) => event.preventDefault() },
+      h(
+        'fieldset',
+        {},
+        h('legend', {}, QUESTIONS[review.step] ?? 'Is one of these in Clio the one that is meant?'),
+        review.candidates.map((clio) => choice(clio, `No. ${clio} in Clio`)),
+        choice('', NONE[review.step] ?? 'None of these'),
+      ),
+      h('div', { class: 'actions' }, this.button('Answer', `answer ${key}`, () => this.#answer(review, form, name), 'primary')),
+    );
+    return h(
+      'li',
+      { class: 'panel' },
+      h('p', { class: 'hint' }, h('code', {}, review.id), ' · since ', moment(review.since)),
+      h('p', { class: 'hint' }, `Waiting for the answer: ${review.matters.join(', ')}`),
+      form,
+    );
+  }
+
+  async #answer({ step, id }: Review, form: HTMLFormElement, name: string): Promise<string> {
+    const chosen = new FormData(form).get(name);
+    if (chosen === null) return 'Choose an answer first.';
+    const decision: Decision = chosen === '' ? { answer: 'create' } : { answer: 'link', clio: String(chosen) };
+    await this.card.api.call('resolve_review', { step, id, decision });
+    return 'Answered. The matter is synced again.';
+  }
+}

@@ -1,0 +1,44 @@
+// What a run did, step by step.
+import type { Failure, LoggedRun, LoggedStep } from '../../src/operations.mjs';
+import { h, type Child } from './dom.js';
+import { badge, facts, moment } from './format.js';
+import { noteName, outcomeWord, plain, stepName } from './words.js';
+
+/** Steps, circumstances and codes of a run. */
+export function details(run: LoggedRun): Child {
+  return [
+    facts([
+      ['Started', moment(run.started_at)],
+      ['Ended', run.ended_at ? moment(run.ended_at) : 'Not yet'],
+      ['Attempt', run.attempt],
+      ['Retries within', run.retries],
+      ['Run', h('code', {}, run.run)],
+    ]),
+    run.steps.length > 0 ? h('ul', { class: 'steps' }, run.steps.map(step)) : h('p', { class: 'hint' }, 'No step was begun.'),
+    run.failure && circumstances('Why', run.failure),
+    run.survived && circumstances('Went on after', run.survived),
+  ];
+}
+
+function step(of: LoggedStep): Child {
+  return h(
+    'li',
+    {},
+    badge(outcomeWord(of.outcome)),
+    ' ',
+    h('span', {}, `${stepName(of.step)} `, h('code', {}, of.id), of.clio && ` → no. ${of.clio} in Clio`),
+    of.notes.map((note) => h('p', { class: 'hint' }, noteName(note))),
+    of.second_records.length > 0 && h('p', { class: 'hint' }, `The same is in Clio as no. ${of.second_records.join(', ')}.`),
+    of.failure && h('p', { class: 'cause' }, of.failure.message, ' ', h('code', {}, of.failure.code), context(of.failure)),
+  );
+}
+
+function circumstances(title: string, of: Failure): Child {
+  return h('div', { class: 'cause' }, h('strong', {}, `${title}: `), of.message, ' ', h('code', {}, of.code), context(of));
+}
+
+/** Ids, numbers and fixed words, for whoever is asked for help. */
+function context({ context: known }: Failure): Child {
+  const entries = Object.entries(known);
+  return entries.length > 0 && facts(entries.map(([name, value]) => [plain(name), h('code', {}, value)] as const));
+}

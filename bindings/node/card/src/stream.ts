@@ -1,0 +1,176 @@
+// What changed in the firm, as the host's stream tells it: one stream for all tabs of a browser.
+//
+// A browser gives a host six HTTP/1.1 connections; with a stream for each tab the seventh would not
+// even load. The tab that holds a lock reads the stream and passes on what it says; when it closes,
+// the lock goes to another. Without locks (an old browser, a page without TLS) each tab reads.
+import { read } from './events.js';
+
+/** `changed`: what of the firm changed; null: anything may have. `live`: whether changes arrive. */
+export interface Listener {
+  changed(what: readonly string[] | null): void;
+  live(live: boolean): void;
+}
+
+type Message = { kind: 'changed'; what: string[] | null } | { kind: 'live'; live: boolean } | { kind: 'who' };
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
+
+const streams = new Map<string, Stream>();
+
+/** Listens to the stream at a URL, for a firm; the answer ends that. */
+export function listen(url: string, firm: string, listener: Listener): () => void {
+  const name = `casehug-clio ${new URL(url, location.href).href} ${firm}`;
+  let stream = streams.get(name);
+  if (!stream) {
+    stream = new Stream(url, name, () => streams.delete(name));
+    streams.set(name, stream);
+  }
+  return stream.add(listener);
+}
+
+class Stream {
+  readonly #url: string;
+  readonly #name: string;
+  readonly #forget: () => void;
+  readonly #listeners = new Set<Listener>();
+  #channel: BroadcastChannel | null = null;
+  #stop = new AbortController();
+  #reads = false;
+  #live = false;
+
+  constructor(url: string, name: string, forget: () => void) {
+    this.#url = url;
+    this.#name = name;
+    this.#forget = forget;
+  }
+
+  add(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    if (this.#listeners.size === 1) this.#begin();
+    listener.live(this.#live);
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      this.#end();
+      this.#forget();
+    };
+  }
+
+  #begin(): void {
+    addEventListener('pagehide', this.#leave);
+    addEventListener('pageshow', this.#return);
+    this.#join();
+  }
+
+  #end(): void {
+    removeEventListener('pagehide', this.#leave);
+    removeEventListener('pageshow', this.#return);
+    this.#part();
+  }
+
+  /** A page that is only put away keeps neither the lock nor the connection. */
+  readonly #leave = (): void => this.#part();
+
+  readonly #return = (event: PageTransitionEvent): void => {
+    if (event.persisted) this.#join();
+  };
+
+  #join(): void {
+    const stop = new AbortController();
+    this.#stop = stop;
+    if (!navigator.locks || typeof BroadcastChannel !== 'function') {
+      void this.#read(stop.signal);
+      return;
+    }
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data);
+    this.#channel.postMessage({ kind: 'who' } satisfies Message);
+    navigator.locks
+      .request(this.#name, { signal: stop.signal }, () => this.#read(stop.signal))
+      // Aborted while it waited for the lock.
+      .catch(() => undefined);
+  }
+
+  #part(): void {
+    this.#stop.abort();
+    this.#channel?.close();
+    this.#channel = null;
+    this.#reads = false;
+    this.#turn(false);
+  }
+
+  #hear(message: Message): void {
+    if (this.#reads) {
+      if (message.kind === 'who') this.#say({ kind: 'live', live: this.#live });
+      return;
+    }
+    if (message.kind === 'changed') this.#changed(message.what);
+    if (message.kind === 'live') this.#turn(message.live);
+  }
+
+  /** Reads the stream for all tabs until it is told to stop. */
+  async #read(stop: AbortSignal): Promise<void> {
+    this.#reads = true;
+    let pause = FIRST_PAUSE_MS;
+    while (!stop.aborted) {
+      const opened = (): void => {
+        pause = FIRST_PAUSE_MS;
+        this.#turn(true);
+        this.#say({ kind: 'live', live: true });
+        // Nobody told of what changed while nobody listened.
+        this.#changed(null);
+        this.#say({ kind: 'changed', what: null });
+      };
+      const event = (name: string, data: string): void => {
+        if (name !== 'changed') return;
+        const what = topics(data);
+        this.#changed(what);
+        this.#say({ kind: 'changed', what });
+      };
+      await read(this.#url, { opened, event }, stop);
+      if (stop.aborted) return;
+      this.#turn(false);
+      this.#say({ kind: 'live', live: false });
+      await waited(pause * (0.75 + Math.random() / 2), stop);
+      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+      // A host without a stream, or one that is away: it is asked now and then instead.
+      if (!stop.aborted) this.#changed(null);
+      this.#say({ kind: 'changed', what: null });
+    }
+  }
+
+  #say(message: Message): void {
+    this.#channel?.postMessage(message);
+  }
+
+  #changed(what: string[] | null): void {
+    for (const listener of this.#listeners) listener.changed(what);
+  }
+
+  #turn(live: boolean): void {
+    this.#live = live;
+    for (const listener of this.#listeners) listener.live(live);
+  }
+}
+
+/** What a later host says otherwise means: anything. */
+function topics(data: string): string[] | null {
+  try {
+    const { what } = JSON.parse(data) as { what?: unknown };
+    return Array.isArray(what) ? what.map(String) : null;
+  } catch {
+    return null;
+  }
+}
+
+function waited(ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    stop.addEventListener('abort', done, { once: true });
+  });
+}

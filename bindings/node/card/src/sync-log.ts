@@ -1,0 +1,120 @@
+// The sync log: every run of a matter, why it failed, when it is tried again, and Retry.
+import type { ErrorKind, LoggedRun } from '../../src/operations.mjs';
+import { fill, h, type Child } from './dom.js';
+import { badge, empty, moment, several } from './format.js';
+import { Pages, dayBegins, filters } from './pages.js';
+import { details } from './run-details.js';
+import { View } from './view.js';
+import { CAUSES, causeName, runWord, triggerName } from './words.js';
+
+const STATUSES = { succeeded: 'Synced', partial: 'Partly synced', failed: 'Failed' };
+const PAGE = 25;
+
+export class SyncLogView extends View {
+  readonly topics = ['runs'];
+  readonly #open = new Set<string>();
+  readonly #filter = filters(
+    [
+      ['status', 'Status', STATUSES],
+      ['cause', 'Cause', CAUSES],
+      ['matter', 'Matter'],
+      ['since', 'From', 'day'],
+      ['until', 'To', 'day'],
+    ],
+    () => void this.#pages.restart().catch((error: unknown) => this.card.fail(error)),
+  );
+  readonly #pages = new Pages<LoggedRun>(
+    PAGE,
+    (after, limit) => {
+      const { status, cause, matter, since, until } = this.#filter.chosen();
+      return this.card.api.call('list_runs', {
+        query: {
+          after,
+          limit,
+          status: status ?? null,
+          cause: (cause as ErrorKind | undefined) ?? null,
+          matter: matter ?? null,
+          since: dayBegins(since),
+          until: dayBegins(until, 1),
+        },
+      });
+    },
+    (runs) => this.#list(runs),
+  );
+  #built = false;
+
+  protected async load(): Promise<void> {
+    await this.#pages.reload();
+    if (this.#built) return;
+    this.#built = true;
+    fill(
+      this.element,
+      h('h3', {}, 'Sync log'),
+      h('p', { class: 'lead' }, 'Failed syncs are logged with error details. Expired tokens are auto-refreshed and rate limits auto-retried; what remains is retried from here.'),
+      this.#filter.element,
+      h(
+        'div',
+        { class: 'actions' },
+        this.button('Retry all failed', 'retry-all', () => this.#retryAll()),
+        h('button', { type: 'button', class: 'quiet', onclick: () => print() }, 'Print'),
+      ),
+      this.#pages.element,
+    );
+  }
+
+  async #retryAll(): Promise<string> {
+    const { matters } = await this.card.api.call('retry_failed');
+    return matters === 0 ? 'No matter’s last sync failed.' : `${several(matters, 'matter')} will be tried again.`;
+  }
+
+  #list(runs: readonly LoggedRun[]): Child {
+    if (runs.length === 0) {
+      const filtered = Object.keys(this.#filter.chosen()).length > 0;
+      return filtered
+        ? empty('Nothing of that kind', 'Choose something else above to see more of the log.')
+        : empty('Nothing was synced yet', 'Approve an intake, or click “Sync to Clio” on a matter.');
+    }
+    return h('ol', { class: 'log', 'aria-label': 'Runs, newest first' }, runs.map((run) => this.#run(run)));
+  }
+
+  #run(run: LoggedRun): HTMLElement {
+    const status = run.status ?? 'running';
+    const more = h('div', { class: 'more-of', id: `run-${run.run}` }, details(run));
+    const shown = this.#open.has(run.run);
+    more.hidden = !shown;
+    const toggle = h(
+      'button',
+      { type: 'button', class: 'quiet small', 'data-key': `details ${run.run}`, 'aria-expanded': String(shown), 'aria-controls': more.id },
+      'Details',
+      h('span', { class: 'sr' }, ` of ${run.matter}`),
+    );
+    toggle.addEventListener('click', () => {
+      more.hidden = !more.hidden;
+      toggle.setAttribute('aria-expanded', String(!more.hidden));
+      if (more.hidden) this.#open.delete(run.run);
+      else this.#open.add(run.run);
+    });
+    const retry = async (): Promise<string> => {
+      await this.card.api.call('retry_run', { run: run.run });
+      return `${run.matter} will be tried again.`;
+    };
+    const failed = run.status === 'failed' || run.status === 'partial';
+    const label = ['Retry', h('span', { class: 'sr' }, ` ${run.matter}`)];
+    return h(
+      'li',
+      { 'data-run': run.run },
+      h(
+        'div',
+        { class: 'line' },
+        badge(runWord(status)),
+        h('strong', { class: 'of' }, run.matter),
+        h('span', { class: 'hint' }, moment(run.ended_at ?? run.started_at), ` · ${triggerName(run.trigger)} · ${run.actor} · ${several(run.calls, 'call')}`),
+        h('span', { class: 'actions' }, toggle, failed && this.button(label, `retry ${run.run}`, retry, 'small')),
+      ),
+      run.failure &&
+        h('p', { class: 'cause' }, h('strong', {}, `${causeName(run.failure.kind)}: `), run.failure.message, ' ', h('code', {}, run.failure.code)),
+      run.next_attempt_at && h('p', { class: 'hint' }, 'Next attempt: ', moment(run.next_attempt_at)),
+      more,
+    );
+  }
+}

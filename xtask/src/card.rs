@@ -1,0 +1,52 @@
+//! The integration card: compiled by TypeScript. What was compiled is committed, so
+//! that the service can carry it without Node.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Outcome, command, done, node, root, target};
+
+fn folder() -> PathBuf {
+    root().join("bindings/node/card")
+}
+
+/// Writes what TypeScript makes of the card's sources.
+pub(crate) fn card() -> Outcome {
+    node::requires()?;
+    node::install()?;
+    let out = folder().join("dist");
+    let _ = std::fs::remove_dir_all(&out);
+    compile(&out)
+}
+
+/// Whether what is committed is what TypeScript makes of the sources.
+pub(crate) fn is_compiled() -> Outcome {
+    let (out, committed) = (target().join("card"), folder().join("dist"));
+    let _ = std::fs::remove_dir_all(&out);
+    compile(&out)?;
+    let (made, known) = (files(&out)?, files(&committed)?);
+    let differs = made.iter().chain(&known).find(|file| !made.contains(file) || !known.contains(file));
+    match differs {
+        Some((name, _)) => Err(format!("bindings/node/card/dist/{name} is stale; run `cargo xtask card`")),
+        None => Ok(()),
+    }
+}
+
+fn compile(out: &Path) -> Outcome {
+    let arguments = ["--project", "card", "--outDir", &out.to_string_lossy()];
+    done(command("node_modules/.bin/tsc", &arguments).current_dir(root().join("bindings/node")))
+}
+
+/// Names and texts, in order.
+fn files(folder: &Path) -> Result<Vec<(String, String)>, String> {
+    let read = || -> std::io::Result<_> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((name, std::fs::read_to_string(path)?));
+        }
+        files.sort();
+        Ok(files)
+    };
+    read().map_err(|error| format!("{}: {error}", folder.display()))
+}
