@@ -132,7 +132,7 @@ impl Page<'_> {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · CaseHug</title>\n\
              <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"{root}assets/page.css\">\n\
-             <link rel=\"stylesheet\" href=\"{root}assets/card.css\">\n{scripts}</head>\n<body>\n\
+             {scripts}</head>\n<body>\n\
              {}<main>\n{main}\n</main>\n</body>\n</html>\n",
             self.header()
         );
