@@ -8,6 +8,7 @@ mod documents;
 mod faults;
 mod model;
 mod oauth;
+mod page;
 mod pipedream;
 mod rails;
 mod records;

@@ -32,6 +32,7 @@ mod http;
 mod input;
 mod matters;
 mod oauth;
+mod page;
 mod paging;
 mod practice_areas;
 mod rate;
@@ -185,6 +186,9 @@ impl Model {
 
     /// Runs a request to the API, to OAuth or to the simulator itself, faults aside.
     pub fn handle(&mut self, now: i64, request: &Request) -> Response {
+        if let Some(page) = page::page(request) {
+            return page;
+        }
         if request.path.starts_with("/__sim/") {
             return self.handle_control(now, request);
         }
