@@ -14,8 +14,13 @@ pub(crate) struct Clio {
 }
 
 impl Clio {
+    /// One whose consent page allows access by itself.
     pub(crate) fn start() -> Result<Self, String> {
-        let clio = Self { program: Program::start("clio-sim", &["--auto-consent", "--exit-with-stdin"])? };
+        Self::with(&["--auto-consent"])
+    }
+
+    pub(crate) fn with(args: &[&str]) -> Result<Self, String> {
+        let clio = Self { program: Program::start("clio-sim", &[args, &["--exit-with-stdin"]].concat())? };
         // Off peak Clio allows more than 50 calls a minute; the demo should not wait for the next
         // window.
         clio.post("/__sim/config", &json!({ "rate_limit": 300 }))?;
@@ -85,10 +90,17 @@ impl Drop for Program {
 /// What a request came back with.
 pub(crate) struct Answer {
     pub status: u16,
+    head: String,
     pub body: String,
 }
 
 impl Answer {
+    /// The first header of this name, in small letters.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        fields.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     /// The body; `null` where it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
@@ -126,7 +138,7 @@ pub(crate) fn request(
     let answer = exchange().map_err(|error| format!("{origin}: {error}"))?;
     let parsed = answer.split_once("\r\n\r\n").and_then(|(head, body)| {
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some(Answer { status, body: body.to_owned() })
+        Some(Answer { status, head: head.to_owned(), body: body.to_owned() })
     });
     parsed.ok_or_else(|| format!("{origin}: no answer to {method} {target}"))
 }

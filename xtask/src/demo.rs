@@ -30,15 +30,7 @@ pub(crate) fn show() -> Outcome {
 /// Syncs the example intakes twice to `clio`, which answers at `url`, with a new database.
 pub(crate) fn examples(clio: &Clio, url: &str, db: &Path) -> Outcome {
     forget(db);
-    clio.post(
-        "/__sim/seed",
-        &json!({ "contacts": [
-            { "type": "Person", "first_name": "Mirembe", "last_name": "Okafor", "email_addresses": [
-                { "name": "Work", "address": "mirembe@okafor-consulting.example", "default_email": true },
-                { "name": "Home", "address": "M.Okafor@Example.ORG" }] },
-            { "type": "Person", "first_name": "Paul", "last_name": "Marsh", "email_addresses": [
-                { "name": "Work", "address": "paul.marsh@example.com", "default_email": true }] }] }),
-    )?;
+    some_contacts(clio)?;
     println!("\n== a dry run: what would be sent, with its calls\n");
     sync(url, db, &["--dry-run"])?;
     println!("\n== the first run\n");
@@ -62,11 +54,30 @@ pub(crate) fn examples(clio: &Clio, url: &str, db: &Path) -> Outcome {
     Ok(())
 }
 
+/// Contacts that the firm has in Clio before anything is synced; two of them are clients of the
+/// example intakes.
+pub(crate) fn some_contacts(clio: &Clio) -> Outcome {
+    clio.post(
+        "/__sim/seed",
+        &json!({ "contacts": [
+            { "type": "Person", "first_name": "Mirembe", "last_name": "Okafor", "email_addresses": [
+                { "name": "Work", "address": "mirembe@okafor-consulting.example", "default_email": true },
+                { "name": "Home", "address": "M.Okafor@Example.ORG" }] },
+            { "type": "Person", "first_name": "Paul", "last_name": "Marsh", "email_addresses": [
+                { "name": "Work", "address": "paul.marsh@example.com", "default_email": true }] }] }),
+    )
+    .map(|_| ())
+}
+
 /// Copies the example intakes, and makes the large file.
 pub(crate) fn make_intake() -> Outcome {
-    let to = root().join(INTAKE);
+    make_intake_in(INTAKE)
+}
+
+pub(crate) fn make_intake_in(folder: &str) -> Outcome {
+    let to = root().join(folder);
     let made = copy(&root().join("examples/intake"), &to, &[LARGE.0]).and_then(|()| make_large_file(&to.join(LARGE.0)));
-    made.map_err(|error| format!("{INTAKE}: {error}"))
+    made.map_err(|error| format!("{folder}: {error}"))
 }
 
 fn make_large_file(path: &Path) -> std::io::Result<()> {

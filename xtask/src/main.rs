@@ -24,6 +24,7 @@ mod simulate;
 mod test;
 mod uniffi;
 mod wasm;
+mod web_demo;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.first().map(String::as_str) {
         Some("card") => card::card(),
+        Some("demo") if args.get(1).is_some_and(|flag| flag == "--web") => {
+            web_demo::demo(args.get(2).map(String::as_str))
+        }
         Some("demo") => demo::demo(),
         Some("test") => test::all(args.get(1).map(String::as_str)),
         Some("simulate") => simulate::simulate(&args[1..]),
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
              bench: bindings (C and Go beside Rust), ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres: round trips, wake-up, a full queue, idle firms; python, kotlin: syncs of the package beside native Rust (dist python or kotlin first)\n  \
              card: compiles the integration card, bindings/node/card, with TypeScript\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
+             demo: the example intakes, synced twice to a simulated Clio; --web: pages of CaseHug and of the simulated Clio to play with, until ctrl-c; --check: connects, syncs and ends\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
              hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \

@@ -27,7 +27,7 @@ const LANES: &[&[Step]] = &[
         ("stores", crate::dist::check_stores),
         ("go", crate::go::check),
         ("python", crate::python::check),
-        ("demo", || build().and_then(|()| crate::demo::make_intake()).and_then(|()| crate::demo::show())),
+        ("demo", demos),
         ("contract", crate::contract::contract),
     ],
     &[
@@ -122,6 +122,13 @@ fn unit() -> Outcome {
         tests.env("RUST_TEST_THREADS", THREADS.to_string());
     }
     done(&mut tests)
+}
+
+fn demos() -> Outcome {
+    build()?;
+    crate::demo::make_intake()?;
+    crate::demo::show()?;
+    crate::web_demo::check()
 }
 
 /// Core's dependency tree must not gain a runtime, an HTTP stack or a database.

@@ -13,7 +13,7 @@
 //! | `POST /disconnect`, `POST /deauthorized/{firm}` | end it, here or in Clio |
 //! | `POST /webhooks/{token}` | what Clio delivers |
 //! | `GET /`, `/settings/integrations`, `/matters`, `/assets/{file}` | the pages |
-//! | `POST /api/{operation}`, `GET /api/me` | every operation by its name in `docs/operations.md`, with arguments and result in JSON; role `host` for the host's own |
+//! | `POST /api/{operation}`, `GET /api/me`, `/api/matters` | every operation by its name in `docs/operations.md`, with arguments and result in JSON; role `host` for the host's own; who is signed in; the ids of the firm's matters |
 //! | `GET /api/stream` | what changed, as server-sent events |
 //! | `GET`, `POST /sign-in` | with `--demo-sign-in`: who one is |
 //! | `GET /status` | the card: state, account, what to do next |
@@ -122,6 +122,9 @@ struct Args {
     /// member. On loopback only.
     #[arg(long)]
     demo_sign_in: bool,
+    /// Stop when standard input closes, too: when the program that started it ends.
+    #[arg(long)]
+    exit_with_stdin: bool,
 }
 
 #[tokio::main]
@@ -177,8 +180,9 @@ async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::E
     let (stop, stopping) = watch::channel(false);
     let streams = Streams::new(stopping.clone());
     let app = routes::all(Service::new(Arc::clone(&sdk), intakes, &public, args.demo_sign_in, streams));
+    let exit_with_stdin = args.exit_with_stdin;
     let told_to_stop = async move {
-        signals::told_to_stop().await;
+        tokio::select! { () = signals::told_to_stop() => {}, () = stdin_closed(), if exit_with_stdin => {} }
         tracing::info!("told to stop");
         sdk.stop();
         // Who listens to a stream is not waited for.
@@ -193,6 +197,16 @@ async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::E
     tokio::select! { served = serve => served?, () = patience => {} }
     worker.await?;
     Ok(())
+}
+
+/// In a thread of its own: a read that waits would hold the runtime's end.
+async fn stdin_closed() {
+    let (closed, closing) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = closed.send(());
+    });
+    let _ = closing.await;
 }
 
 fn is_loopback(url: &Url) -> bool {

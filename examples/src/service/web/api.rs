@@ -57,6 +57,13 @@ pub(crate) async fn me(Who(actor): Who) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], told).into_response()
 }
 
+/// The firm's matters in CaseHug, for "all that are not synced": their ids and nothing more.
+pub(crate) async fn matters(State(service): Shared, Who(actor): Who) -> Answer<Response> {
+    let matters = service.intakes.matters(&actor.firm).await?;
+    let listed: Vec<Value> = matters.iter().map(|matter| json!({ "id": matter })).collect();
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({ "matters": listed }))).into_response())
+}
+
 pub(crate) const fn named(role: Role) -> &'static str {
     match role {
         Role::Admin => "admin",

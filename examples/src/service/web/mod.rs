@@ -25,6 +25,7 @@ pub(crate) fn routes(demo_sign_in: bool) -> Router<Service> {
         .route("/matters", get(pages::matters))
         .route("/assets/{file}", get(assets::asset))
         .route("/api/me", get(api::me))
+        .route("/api/matters", get(api::matters))
         .route("/api/stream", get(stream::stream))
         .route("/api/{operation}", post(api::call));
     match demo_sign_in {

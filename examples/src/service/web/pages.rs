@@ -67,7 +67,8 @@ pub(crate) async fn settings_at_the_root(State(service): Shared, Visitor(actor):
 
 fn settings_page(service: &Service, actor: &Actor, root: &str) -> Response {
     let card = format!(
-        "<h1>Settings → Integrations</h1>\n<casehug-clio-card api=\"{root}api/\" callback=\"{}\"></casehug-clio-card>",
+        "<h1>Settings → Integrations</h1>\n<casehug-clio-card api=\"{root}api/\" \
+         callback=\"{}\" matters=\"{root}api/matters\"></casehug-clio-card>",
         Text(&service.callback)
     );
     Page { title: "Integrations", root, actor: Some(actor), demo: service.demo_sign_in, script: None }.with(&card)
