@@ -1,9 +1,14 @@
-//! The integration card: compiled by TypeScript. What was compiled is committed, so
-//! that the service can carry it without Node.
+//! The integration card: compiled by TypeScript, and tested in a browser against the service and
+//! clio-sim.
+//!
+//! What was compiled is committed, so that the service can carry it without Node.
 
 use std::path::{Path, PathBuf};
 
-use crate::{Outcome, command, done, node, root, target};
+use crate::{Outcome, command, done, node, root, skipped, target};
+
+/// Where distributions have it.
+const BROWSERS: &[&str] = &["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 fn folder() -> PathBuf {
     root().join("bindings/node/card")
@@ -29,6 +34,18 @@ pub(crate) fn is_compiled() -> Outcome {
         Some((name, _)) => Err(format!("bindings/node/card/dist/{name} is stale; run `cargo xtask card`")),
         None => Ok(()),
     }
+}
+
+/// Tests the card in a browser.
+pub(crate) fn check() -> Outcome {
+    let browser = BROWSERS.iter().map(Path::new).find(|path| path.exists());
+    let (Some(browser), Ok(())) = (browser, node::requires()) else {
+        return skipped("Chromium (Debian's package chromium) or Node is missing; the integration card was NOT tested");
+    };
+    node::install()?;
+    is_compiled()?;
+    crate::test::build()?;
+    node::tests("test/browser", &[("CASEHUG_CLIO_BROWSER", browser)])
 }
 
 fn compile(out: &Path) -> Outcome {

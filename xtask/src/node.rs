@@ -122,7 +122,7 @@ fn script(args: &[&str]) -> Outcome {
 }
 
 /// Runs every `*.test.mjs` of a folder.
-fn tests(folder: &str, told: &[(&str, &Path)]) -> Outcome {
+pub(crate) fn tests(folder: &str, told: &[(&str, &Path)]) -> Outcome {
     println!("$ node --test bindings/node/{folder}");
     let mut files: Vec<String> = Vec::new();
     for entry in std::fs::read_dir(package().join(folder)).map_err(|error| error.to_string())?.flatten() {

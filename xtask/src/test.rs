@@ -34,6 +34,7 @@ const LANES: &[&[Step]] = &[
         ("simulate", crate::simulate::few),
         ("wasm", crate::wasm::check),
         ("node", crate::node::node),
+        ("card", crate::card::check),
         ("kotlin", crate::kotlin::check),
     ],
 ];

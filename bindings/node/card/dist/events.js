@@ -19,7 +19,6 @@ export async function read(url, reader, stop) {
         });
         if (!response.ok || !response.body)
             return;
-        reader.opened();
         const lines = new Lines(reader);
         const decoder = new TextDecoder();
         const body = response.body.getReader();
@@ -59,7 +58,7 @@ class Lines {
     #line(line) {
         if (line === '') {
             if (this.#data.length > 0)
-                this.#reader.event(this.#name || 'message', this.#data.join('\n'));
+                this.#reader(this.#name || 'message', this.#data.join('\n'));
             this.#name = '';
             this.#data = [];
             return;

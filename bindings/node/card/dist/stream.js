@@ -98,22 +98,20 @@ class Stream {
         this.#reads = true;
         let pause = FIRST_PAUSE_MS;
         while (!stop.aborted) {
-            const opened = () => {
-                pause = FIRST_PAUSE_MS;
-                this.#turn(true);
-                this.#say({ kind: 'live', live: true });
-                // Nobody told of what changed while nobody listened.
-                this.#changed(null);
-                this.#say({ kind: 'changed', what: null });
-            };
             const event = (name, data) => {
-                if (name !== 'changed')
+                if (name === 'hello') {
+                    pause = FIRST_PAUSE_MS;
+                    this.#turn(true);
+                    this.#say({ kind: 'live', live: true });
+                }
+                // `hello`: from here on changes are told. What happened before nobody told of.
+                if (name !== 'hello' && name !== 'changed')
                     return;
-                const what = topics(data);
+                const what = name === 'hello' ? null : topics(data);
                 this.#changed(what);
                 this.#say({ kind: 'changed', what });
             };
-            await read(this.#url, { opened, event }, stop);
+            await read(this.#url, event, stop);
             if (stop.aborted)
                 return;
             this.#turn(false);

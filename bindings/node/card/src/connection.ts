@@ -25,7 +25,7 @@ export class ConnectionView extends View {
       this.element,
       h('h3', {}, 'Connection'),
       h('p', { class: 'lead' }, LEADS[health.state] ?? connectionWord(health.state).text),
-      health.advice.map(({ message, code }) => advice(message, code, health.state === 'reconnect_required' ? 'bad' : 'fair')),
+      health.advice.filter(({ code }) => code !== 'not_connected').map(({ message, code }) => advice(message, code, health.state === 'reconnect_required' ? 'bad' : 'fair')),
       this.#account(health),
       this.#buttons(health),
       this.#held(held),

@@ -6,12 +6,8 @@
 /** The server says something every 15 s; after three that did not come, nobody is there. */
 const SILENCE_MS = 50_000;
 
-export interface Reader {
-  /** The server accepted, and what it says from now on arrives. */
-  opened(): void;
-  /** An event came. */
-  event(name: string, data: string): void;
-}
+/** Takes an event: its name and its data. */
+export type Reader = (name: string, data: string) => void;
 
 /** Resolves when the stream ends, fails or falls silent; rejects never. */
 export async function read(url: string, reader: Reader, stop: AbortSignal): Promise<void> {
@@ -27,7 +23,6 @@ export async function read(url: string, reader: Reader, stop: AbortSignal): Prom
       signal: ended.signal,
     });
     if (!response.ok || !response.body) return;
-    reader.opened();
     const lines = new Lines(reader);
     const decoder = new TextDecoder();
     const body = response.body.getReader();
@@ -66,7 +61,7 @@ class Lines {
 
   #line(line: string): void {
     if (line === '') {
-      if (this.#data.length > 0) this.#reader.event(this.#name || 'message', this.#data.join('\n'));
+      if (this.#data.length > 0) this.#reader(this.#name || 'message', this.#data.join('\n'));
       this.#name = '';
       this.#data = [];
       return;

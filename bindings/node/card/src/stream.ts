@@ -114,21 +114,19 @@ class Stream {
     this.#reads = true;
     let pause = FIRST_PAUSE_MS;
     while (!stop.aborted) {
-      const opened = (): void => {
-        pause = FIRST_PAUSE_MS;
-        this.#turn(true);
-        this.#say({ kind: 'live', live: true });
-        // Nobody told of what changed while nobody listened.
-        this.#changed(null);
-        this.#say({ kind: 'changed', what: null });
-      };
       const event = (name: string, data: string): void => {
-        if (name !== 'changed') return;
-        const what = topics(data);
+        if (name === 'hello') {
+          pause = FIRST_PAUSE_MS;
+          this.#turn(true);
+          this.#say({ kind: 'live', live: true });
+        }
+        // `hello`: from here on changes are told. What happened before nobody told of.
+        if (name !== 'hello' && name !== 'changed') return;
+        const what = name === 'hello' ? null : topics(data);
         this.#changed(what);
         this.#say({ kind: 'changed', what });
       };
-      await read(this.#url, { opened, event }, stop);
+      await read(this.#url, event, stop);
       if (stop.aborted) return;
       this.#turn(false);
       this.#say({ kind: 'live', live: false });

@@ -1,0 +1,72 @@
+// What a person sees first: how much is loaded, how soon it is there, and under which policy.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { clio, connect, integrations, person, picture, service, shown, view } from './harness.mjs';
+
+const POLICY = /default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'/;
+const MOST_BYTES = 100_000;
+
+test('the first view is small and soon there, from this host only', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  await shown(page);
+  const loaded = [];
+  page.on('response', (response) => loaded.push(response));
+  const ready = [];
+  // The first time fills the machine's caches; the browser's are emptied.
+  const session = await page.context().newCDPSession(page);
+  await session.send('Network.enable');
+  await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+  for (let turn = 0; turn < 5; turn += 1) {
+    loaded.length = 0;
+    const began = performance.now();
+    await page.goto(`${url}/settings/integrations`, { waitUntil: 'commit' });
+    await page.locator('casehug-clio-card').getByText('Connect your firm to Clio').waitFor();
+    ready.push(performance.now() - began);
+  }
+  const sizes = await Promise.all(
+    loaded.filter((response) => !response.url().endsWith('/stream')).map(async (response) => {
+      const { responseBodySize, responseHeadersSize } = await response.request().sizes();
+      return { name: new URL(response.url()).pathname, bytes: responseBodySize + responseHeadersSize };
+    }),
+  );
+  const bytes = sizes.reduce((sum, of) => sum + of.bytes, 0);
+  const least = Math.min(...ready);
+  console.log(`first view: ${sizes.length} answers, ${bytes} bytes, ready after ${least.toFixed(0)} ms (best of ${ready.length}: ${ready.map((ms) => ms.toFixed(0)).join(', ')})`);
+  assert.ok(bytes < MOST_BYTES, JSON.stringify(sizes));
+  assert.deepEqual([...new Set(loaded.map((response) => new URL(response.url()).origin))], [url]);
+  const [document] = loaded;
+  assert.match(document.headers()['content-security-policy'], POLICY);
+  assert.ok(!/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/.test(await document.text()));
+});
+
+test('not connected: it says what connecting brings, and who may', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  const card = await shown(page);
+  await card.getByRole('button', { name: 'Connect to Clio' }).waitFor();
+  await card.getByText('CaseHug never sees your Clio password').waitFor();
+  await picture(card, 'not-connected');
+  const member = await integrations(await person(t, url, 'Max'), url);
+  await member.getByText('Any firm admin can manage the connection').waitFor();
+  assert.equal(await member.getByRole('button').count(), 0);
+});
+
+test('a member sees no admin controls', async (t) => {
+  const { url } = await service(t, await clio(t));
+  await connect(await person(t, url), url);
+  const page = await person(t, url, 'Max');
+  const card = await integrations(page, url);
+  await card.getByText('Lindqvist & Moreau LLP').waitFor();
+  assert.deepEqual(await card.getByRole('tab').allInnerTexts(), ['Connection', 'Sync log', 'Older matters']);
+  for (const name of ['Sync log', 'Older matters']) {
+    await view(card, name);
+    for (const control of ['Disconnect', 'Reconnect', 'Start backfill', 'Cancel', 'Save settings']) {
+      assert.equal(await card.getByRole('button', { name: control }).count(), 0, `${control} in ${name}`);
+    }
+  }
+  // The card is no guard: the host is.
+  const refused = await page.request.post(`${url}/api/get_settings`, { data: {} });
+  assert.equal(refused.status(), 403);
+});

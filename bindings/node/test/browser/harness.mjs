@@ -1,0 +1,213 @@
+// What the browser tests share: clio-sim, the service and a browser, as `cargo xtask demo --web` has
+// them.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '../../../..');
+const programs = process.env.CASEHUG_CLIO_PROGRAMS ?? join(root, 'target/debug');
+const browserPath = process.env.CASEHUG_CLIO_BROWSER ?? '/usr/bin/chromium';
+/** Pictures are taken by every run, and those of the docs replaced when that is asked for. */
+const pictures = process.env.CASEHUG_CLIO_PICTURES ?? join(root, 'target/pictures');
+
+/** A machine that has much else to do makes everything slow. */
+export const PATIENCE = Number(process.env.CASEHUG_CLIO_PATIENCE ?? 60) * 1000;
+
+let launched;
+
+async function browser() {
+  launched ??= chromium.launch({ executablePath: browserPath, headless: true });
+  return launched;
+}
+after(async () => (await launched)?.close());
+
+const ends = new WeakMap();
+
+/** Does this after the test, what was begun last first: a page leaves before its host is stopped. */
+function atEnd(t, end) {
+  if (!ends.has(t)) {
+    const all = [];
+    ends.set(t, all);
+    t.after(async () => {
+      for (const one of all.reverse()) await one();
+    });
+  }
+  ends.get(t).push(end);
+}
+
+/** A folder that goes with the test. */
+function folder(t) {
+  const made = mkdtempSync(join(tmpdir(), 'casehug-clio-card-'));
+  atEnd(t, () => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+/** A simulated Clio that asks for consent: its address. */
+export async function clio(t, more = {}) {
+  const child = spawn(join(programs, 'clio-sim'), ['--exit-with-stdin'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  atEnd(t, () => child.kill());
+  const lines = createInterface({ input: child.stdout });
+  const { url } = JSON.parse((await lines[Symbol.asyncIterator]().next()).value);
+  await simulate(url, 'config', { rate_limit: 1000, account_name: 'Lindqvist & Moreau LLP', ...more });
+  return url;
+}
+
+/** Tells the simulated Clio something. */
+export async function simulate(url, what, body) {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/__sim/${what}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  assert.ok(answer.ok, `${what}: ${answer.status}`);
+  return answer.json();
+}
+
+export async function holds(url) {
+  return (await fetch(`${url}/__sim/state`)).json();
+}
+
+/** The example intakes of a firm, without the one whose file is made by another step. */
+export function intakes(t, change = () => {}) {
+  const made = join(folder(t), 'firm_demo');
+  mkdirSync(made);
+  for (const name of readdirSync(join(root, 'examples/intake'))) {
+    if (name === 'mat_0006') continue;
+    cpSync(join(root, 'examples/intake', name), join(made, name), { recursive: true });
+    const path = join(made, name, 'intake.json');
+    if (!existsSync(path)) continue;
+    const intake = JSON.parse(readFileSync(path, 'utf8'));
+    change(intake);
+    writeFileSync(path, JSON.stringify(intake));
+  }
+  return dirname(made);
+}
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** The service over this Clio: its address, and ways to stop it and to start it again. */
+export async function service(t, clioUrl, { intake = intakes(t), port = 0 } = {}) {
+  const db = join(folder(t), 'clio.db');
+  const args = ['--listen', `127.0.0.1:${port}`, '--intake', intake, '--db', db, '--clio-url', clioUrl];
+  args.push('--settle', '2', '--index-delay', '2', '--demo-sign-in');
+  let child;
+  const start = async () => {
+    child = spawn(join(programs, 'service'), args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, RUST_LOG: 'info' } });
+    const said = [];
+    for await (const line of createInterface({ input: child.stderr })) {
+      said.push(line);
+      const [, address] = /listening=(\S+)/.exec(line) ?? [];
+      if (!address) continue;
+      child.stderr.resume();
+      return `http://${address}`;
+    }
+    throw new Error(`the service ended:\n${said.join('\n')}`);
+  };
+  const stop = () => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill();
+    return ended;
+  };
+  atEnd(t, () => child.kill('SIGKILL'));
+  return { url: await start(), start, stop };
+}
+
+/** Messages of pages that are no errors of theirs: the browser's own words for an answer. */
+const ANSWERS = /^Failed to load resource/;
+
+/**
+ * A person at a browser of their own: Ada, an admin, or Max, a member. `tolerates`: the service is
+ * away or refuses in this test, and the browser says so.
+ */
+export async function person(t, url, who = 'Ada', { tolerates = false, ...context } = {}) {
+  const opened = await (await browser()).newContext({
+    locale: 'en-US',
+    timezoneId: 'America/New_York',
+    viewport: { width: 1080, height: 860 },
+    ...context,
+  });
+  opened.setDefaultTimeout(PATIENCE);
+  const errors = [];
+  opened.on('page', (page) => {
+    page.on('pageerror', (error) => errors.push(`${error.stack}`));
+    page.on('console', (message) => {
+      const text = message.text();
+      if (message.type() === 'error' && !(tolerates && ANSWERS.test(text))) errors.push(text);
+    });
+  });
+  atEnd(t, async () => {
+    await opened.close();
+    assert.deepEqual(errors, []);
+  });
+  const page = await opened.newPage();
+  await page.goto(`${url}/sign-in`);
+  await page.getByRole('button', { name: new RegExp(`^${who}`) }).click();
+  await page.waitForURL(`${url}/settings/integrations`);
+  return page;
+}
+
+/** Settings → Integrations, with the card loaded. */
+export async function integrations(page, url) {
+  await page.goto(`${url}/settings/integrations`);
+  return shown(page);
+}
+
+export async function shown(page) {
+  const card = page.locator('casehug-clio-card');
+  await card.getByRole('tab', { name: 'Connection' }).waitFor();
+  return card;
+}
+
+/** Opens a view of the card. */
+export async function view(card, name) {
+  await card.getByRole('tab', { name }).click();
+  await card.getByRole('tabpanel', { name }).getByRole('heading', { level: 3 }).waitFor();
+}
+
+/** Connects by Clio's consent page. */
+export async function connect(page, url, label = 'Connect to Clio') {
+  const card = await integrations(page, url);
+  await card.getByRole('button', { name: label, exact: true }).click();
+  await page.getByRole('button', { name: 'Allow access' }).click();
+  await page.waitForURL(/settings\/integrations/);
+  await state(card, 'Connected');
+  return card;
+}
+
+/** Waits for the word beside the card's title. */
+export async function state(card, word) {
+  await card.locator('header .badge').filter({ hasText: new RegExp(`^${word}$`) }).waitFor();
+}
+
+/** An operation as the page would call it, in the person's name. */
+export function call(page, url, operation, sent = {}) {
+  return page.request.post(`${url}/api/${operation}`, { data: sent, headers: { 'content-type': 'application/json' } }).then((answer) => answer.json());
+}
+
+/** Asks until the answer is good. */
+export async function until(ask, good, about = 'it') {
+  const end = Date.now() + PATIENCE;
+  for (;;) {
+    const answer = await ask();
+    if (good(answer)) return answer;
+    assert.ok(Date.now() < end, `${about} was waited for in vain: ${JSON.stringify(answer)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** A picture of the card, for the docs. */
+export async function picture(of, name) {
+  mkdirSync(pictures, { recursive: true });
+  await of.screenshot({ path: join(pictures, `${name}.png`), animations: 'disabled', caret: 'hide' });
+}
