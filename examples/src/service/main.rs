@@ -14,6 +14,7 @@
 //! | `POST /webhooks/{token}` | what Clio delivers |
 //! | `GET /`, `/settings/integrations`, `/matters`, `/assets/{file}` | the pages |
 //! | `POST /api/{operation}`, `GET /api/me`, `/api/matters` | every operation by its name in `docs/operations.md`, with arguments and result in JSON; role `host` for the host's own; who is signed in; the ids of the firm's matters |
+//! | `GET /openapi.json` | these routes as an OpenAPI 3.1 document |
 //! | `GET /api/stream` | what changed, as server-sent events |
 //! | `GET`, `POST /sign-in` | with `--demo-sign-in`: who one is |
 //! | `GET /status` | the card: state, account, what to do next |

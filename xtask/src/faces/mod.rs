@@ -9,6 +9,7 @@ mod go;
 mod kotlin;
 mod model;
 mod node;
+mod openapi;
 mod pages;
 mod prose;
 mod python;
@@ -65,6 +66,7 @@ fn files(api: &model::Api) -> Result<Vec<(PathBuf, String)>, String> {
     let in_python = |name: &str| PathBuf::from("bindings/python/src/casehug_clio").join(name);
     let in_kotlin = |name: &str| PathBuf::from("bindings/kotlin/src/main/kotlin/com/casehug/clio").join(name);
     Ok(vec![
+        ("api/openapi.json".into(), openapi::document(api)?),
         ("api/operations.json".into(), json),
         ("ffi/include/casehug_clio_operations.h".into(), c::header(api)?),
         ("ffi/tests/c/every_operation.h".into(), c::calls::calls(api)?),

@@ -24,6 +24,7 @@ pub(crate) fn routes(demo_sign_in: bool) -> Router<Service> {
         .route("/settings/integrations", get(pages::settings))
         .route("/matters", get(pages::matters))
         .route("/assets/{file}", get(assets::asset))
+        .route("/openapi.json", get(api::description))
         .route("/api/me", get(api::me))
         .route("/api/matters", get(api::matters))
         .route("/api/stream", get(stream::stream))
