@@ -34,5 +34,7 @@ mod stopping;
 mod stream;
 mod tools;
 mod way_back;
+mod web_api;
+mod web_pages;
 mod worker;
 mod writes;

@@ -150,7 +150,7 @@ fn each_route_of_the_service_is_exercised_here() {
     assert_eq!(exercised.len(), TABLE.len(), "each once");
     assert_eq!(routes_of(SOURCE), exercised);
     assert_eq!(SOURCE.matches(".route(").count(), SOURCE.matches("\n        .route(\"").count(), "read as lines");
-    // What browsers ask for is exercised in `web_routes.rs`.
+    // What browsers ask for is exercised in `web_api.rs` and `web_pages.rs`.
     let source = SOURCE.replacen(".merge(web::routes(service.demo_sign_in))", "", 1);
     for other in [".nest(", ".merge(", ".fallback(", ".route_service(", "any("] {
         assert!(!source.contains(other), "{other} makes routes that are not read here");
@@ -166,9 +166,9 @@ struct Answer {
 
 /// firm_1, connected and in the middle of its work: a matter synced, a status and a contact changed
 /// in Clio, events to be read.
-struct Scene {
-    bench: Bench,
-    service: Backend,
+pub struct Scene {
+    pub bench: Bench,
+    pub service: Backend,
     http: reqwest::Client,
     run: String,
     event: String,
@@ -177,7 +177,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let bench = Bench::with(Config { rate_limit: 1_000_000, http_webhooks: true, ..Config::default() }).await;
         bench.matter("m1", &intake("m1", "c1", Some(EMAIL), &["d1"]));
         let service = Backend::start(&bench);
@@ -217,7 +217,7 @@ impl Scene {
         ids.chain([self.run.clone(), "usr_1".into(), "usr_3".into()]).collect()
     }
 
-    async fn fill(&self, text: &str) -> String {
+    pub async fn fill(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, value) in [
             ("firm", "firm_1"),

@@ -36,6 +36,10 @@ impl Backend {
 
     /// Port 0 takes a free one.
     pub fn start_on(bench: &Bench, listen: &str) -> Self {
+        Self::start_with(bench, &["--listen", listen])
+    }
+
+    pub fn start_with(bench: &Bench, more: &[&str]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         std::fs::create_dir_all(bench.intakes()).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_service"))
@@ -43,8 +47,9 @@ impl Backend {
             .arg(bench.firms())
             .arg("--db")
             .arg(bench.database("service.db"))
-            .args(["--clio-url", bench.sim.url(), "--settle", "1", "--index-delay", "1", "--listen", listen])
+            .args(["--clio-url", bench.sim.url(), "--settle", "1", "--index-delay", "1"])
             .args(["--metrics", "127.0.0.1:0"])
+            .args(more)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -73,6 +78,11 @@ impl Backend {
         Self { child, url: format!("http://{address}"), http, log, seen: Mutex::default() }
     }
 
+    /// Scheme, host and port.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
@@ -90,6 +100,13 @@ impl Backend {
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// As a program or a browser asks that says nothing but this.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> reqwest::Response {
+        let request = self.http.request(method, format!("{}{path}", self.url)).body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.send().await.unwrap()
     }
 
     pub async fn raw(&self, method: Method, path: &str, who: Who, body: Option<Value>) -> reqwest::Response {
