@@ -11,7 +11,7 @@ use clio_sim::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const SOURCE: &str = include_str!("../../examples/src/service/routes.rs");
+const SOURCE: &str = include_str!("../../examples/src/service/routes/mod.rs");
 const EMAIL: &str = "c1@zyx.qwertz.example";
 
 /// Who is heard. Everybody else gets 403.
