@@ -40,7 +40,9 @@ class PostgresStore:
         self, connection: Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
     ) -> None:
         self._connection = connection
-        with connection() as opened:
+        with connection() as opened, opened.transaction():
+            # Two that create the same at once fail, `IF NOT EXISTS` or not.
+            opened.execute("SELECT pg_advisory_xact_lock(hashtextextended('clio_records', 0))")
             opened.execute(SCHEMA)
 
     def get(self, key: Key) -> Record | None:

@@ -9,6 +9,7 @@ import json
 import sqlite3
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,8 +80,13 @@ def test_a_store_on_psycopg_passes() -> None:
     with (
         postgres() as url,
         ConnectionPool(url, max_size=8, kwargs={"prepare_threshold": None}) as pool,
+        ThreadPoolExecutor(8) as threads,
     ):
-        passes(PostgresStore(pool.connection))
+        pool.wait()
+        # Several processes that open it for the first time at once.
+        opening = [threads.submit(PostgresStore, pool.connection) for _ in range(8)]
+        first, second, *_ = [opened.result() for opened in opening]
+        passes(first, second)
 
 
 @pytest.mark.parametrize("promise", WRONG)
