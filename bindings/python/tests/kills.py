@@ -1,5 +1,6 @@
-"""`kills.py TIMES sqlite|postgres`: kills workers (SIGKILL) while they sync, and counts what is in
-Clio then. The gate kills a few, `test_kills.py`. The same file is the worker, when it is started with `work`.
+"""`kills.py TIMES sqlite|postgres|own:sqlite|own:postgres`: kills workers (SIGKILL) while they sync,
+and counts what is in Clio then. `own:` are the stores in Python. The gate kills a few,
+`test_kills.py`. The same file is the worker, when it is started with `work`.
 """
 
 from __future__ import annotations
@@ -11,29 +12,55 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from support import config, connect, holds, made, postgres, simulated, write_intakes
+from psycopg_pool import ConnectionPool
+from support import ROOT, config, connect, holds, made, postgres, simulated, until, write_intakes
 
 import casehug_clio as clio
+from casehug_clio.ports import Store
+
+sys.path.append(str(ROOT / "bindings/python/examples"))
+
+from postgres_store import PostgresStore
+from sqlite_store import SqliteStore
 
 
 def actors(firms: int) -> list[clio.Actor]:
     return [clio.Actor("usr_1", f"firm_{firm}", clio.Role.ADMIN) for firm in range(firms)]
 
 
-def opened(url: str, folder: Path, database: str) -> clio.Sdk:
-    return clio.Sdk.open(
-        config(url, folder, database=database, intake_folder=str(folder / "intake"))
-    )
+@contextlib.contextmanager
+def own(place: str) -> Generator[Store, None, None]:
+    """A store in Python."""
+    if place.startswith("sqlite:"):
+        with contextlib.closing(SqliteStore(place.removeprefix("sqlite:"))) as store:
+            yield store
+    else:
+        with ConnectionPool(place, max_size=8, kwargs={"prepare_threshold": None}) as pool:
+            yield PostgresStore(pool.connection)
+
+
+@contextlib.contextmanager
+def opened(url: str, folder: Path, database: str) -> Generator[clio.Sdk, None, None]:
+    given = config(url, folder, intake_folder=str(folder / "intake"))
+    place = database.removeprefix("own:")
+    with contextlib.ExitStack() as after:
+        if place == database:
+            given = replace(given, database=database)
+        else:
+            given = replace(given, database=None, store=after.enter_context(own(place)))
+        yield after.enter_context(clio.Sdk.open(given))
 
 
 def work(url: str, folder: str, database: str) -> None:
-    sdk = opened(url, Path(folder), database)
-    sdk.start_worker(poll=timedelta(milliseconds=50), concurrency=6, per_firm=6)
-    print("works", flush=True)
-    time.sleep(3600)
+    with opened(url, Path(folder), database) as sdk:
+        sdk.start_worker(poll=timedelta(milliseconds=50), concurrency=6, per_firm=6)
+        print("works", flush=True)
+        time.sleep(3600)
 
 
 def total(url: str) -> int:
@@ -43,11 +70,11 @@ def total(url: str) -> int:
 
 @contextlib.contextmanager
 def databases(kind: str, folder: Path) -> Generator[str, None, None]:
-    if kind == "sqlite":
-        yield f"sqlite:{folder / 'clio.db'}"
+    if kind.endswith("sqlite"):
+        yield f"{kind}:{folder / 'clio.db'}"
     else:
         with postgres() as url:
-            yield url
+            yield kind.removesuffix("postgres") + url
 
 
 def kills(times: int, kind: str) -> int:
@@ -77,8 +104,11 @@ def kills(times: int, kind: str) -> int:
             worker.stdout.close()
             return worker
 
-        for _ in range(times):
+        for number in range(times):
             worker, before = start(), total(url)
+            if number % 2 == 0:
+                # However slow the machine is: half of them are in the middle of it.
+                until(partial(total, url), before.__ne__, seconds=120)
             time.sleep(random.uniform(0.05, 0.6))
             worker.kill()
             worker.wait()
