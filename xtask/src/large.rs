@@ -11,33 +11,60 @@ use crate::{Outcome, done, root, target};
 const SIZE: &str = "1024";
 const MOST: i64 = 16;
 
-/// Runs each program against a simulated Clio, with the libraries of `cargo xtask dist c`, `dist
-/// go`, `dist python` and `dist kotlin`.
-pub(crate) fn large() -> Outcome {
+/// What makes a language's program, or a file for it in this folder.
+type Program = fn(&Path) -> Result<Command, String>;
+
+const PROGRAMS: [(&str, Program); 4] = [("c", of_c), ("go", of_go), ("python", of_python), ("kotlin", of_kotlin)];
+
+/// Runs each program, or that of one language, against a simulated Clio, with the libraries of
+/// `cargo xtask dist c`, `dist go`, `dist python` and `dist kotlin`.
+pub(crate) fn large(only: Option<&str>) -> Outcome {
+    let asked: Vec<_> = PROGRAMS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)).collect();
+    if asked.is_empty() {
+        return Err(String::from("usage: cargo xtask large [c | go | python | kotlin]"));
+    }
     crate::run("cargo", &["build", "--quiet", "--package", "clio-sim"])?;
-    let (c, go, out) = (target().join("dist/c"), target().join("dist/go"), target().join("large"));
+    let out = target().join("large");
     std::fs::create_dir_all(&out).map_err(|error| error.to_string())?;
-    let sources = root().join("ffi/tests/c");
-    let program = out.join("large-c");
+    asked.into_iter().try_for_each(|(name, program)| {
+        // C's has its store in memory.
+        let database = (*name != "c").then(|| out.join(format!("{name}.db")));
+        measured(name, &mut program(&out)?, database.as_deref())
+    })
+}
+
+fn of_c(out: &Path) -> Result<Command, String> {
+    let (c, sources, program) = (target().join("dist/c"), root().join("ffi/tests/c"), out.join("large-c"));
     let mut compile = Command::new("cc");
     compile
         .args(["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"])
         .arg(c.join("include"));
     compile.args(["large.c", "memory_store.c"].map(|source| sources.join(source))).arg(c.join("lib/libcasehug_clio.a"));
     done(compile.args(["-lgcc_s", "-lm", "-ldl", "-o"]).arg(&program))?;
-    let of_go = out.join("large-go");
-    done(Command::new("go").args(["build", "-o"]).arg(&of_go).arg("./internal/large").current_dir(go))?;
-    measured("C", &mut Command::new(&program), None)?;
-    measured("Go", &mut Command::new(&of_go), Some(&out.join("large-go.db")))?;
+    Ok(Command::new(program))
+}
+
+fn of_go(out: &Path) -> Result<Command, String> {
+    let program = out.join("large-go");
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&program).arg("./internal/large");
+    done(build.current_dir(target().join("dist/go")))?;
+    Ok(Command::new(program))
+}
+
+fn of_python(_: &Path) -> Result<Command, String> {
     let mut python = Command::new("python3");
     python.arg(root().join("bindings/python/bench/large.py")).env("PYTHONPATH", target().join("dist/python/package"));
-    measured("Python", &mut python, Some(&out.join("large-python.db")))?;
-    // Java's heap is there from the beginning: what it takes is none of the library's.
+    Ok(python)
+}
+
+/// Java's heap is there from the beginning: what it takes is none of the library's.
+fn of_kotlin(_: &Path) -> Result<Command, String> {
     let consumer = target().join("dist/kotlin/consumers/kotlin/target");
     let mut java = Command::new("java");
     java.args(["-Xms96m", "-Xmx96m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC", "-cp"]);
     java.arg(format!("{0}/classes:{0}/jars/*", consumer.display())).arg("com.casehug.clio.bench.LargeKt");
-    measured("Kotlin", &mut java, Some(&out.join("large-kotlin.db")))
+    Ok(java)
 }
 
 fn measured(name: &str, command: &mut Command, database: Option<&Path>) -> Outcome {
