@@ -168,7 +168,7 @@ pub(super) async fn get_health(sdk: &Sdk, actor: &Actor) -> Result<Health> {
     let key = sdk.queue.ctx.keyring.prove(firm).await;
     advice.extend(key.as_ref().err().map(Error::code));
     let token_expires_at = sdk.auth.token_ends(firm).await.unwrap_or(None);
-    let budget = sdk.queue.ctx.firm_state_of(firm).budget.failures().await?;
+    let budget = sdk.queue.ctx.firm_state_of(firm).budget.limit_and_left().await?;
     let second_records = match &connection {
         Some(_) => {
             second_records_of_account(&sdk.repository, &AccountScope::current(&sdk.repository, firm).await?).await?

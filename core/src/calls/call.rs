@@ -185,18 +185,29 @@ impl<'a> ApiClient<'a> {
 
     /// A place in the budget and a token.
     pub(crate) async fn ready(&self) -> Result<Permit> {
-        self.permit(|held, now| held.seen_at.until(now) <= FRESH).await
+        self.permit(self.place().await?, |held, now| held.seen_at.until(now) <= FRESH).await
     }
 
     /// The same for a request that follows a commit which expects the connection unchanged
     /// ([`expect_connection`](Permit::expect_connection)): that commit is the look at it. Taken
     /// *before* the intent is committed, so that its send window can be short.
     pub(crate) async fn ready_to_commit(&self) -> Result<Permit> {
-        self.permit(|held, now| held.read_at.until(now) <= LONGEST_HELD).await
+        self.permit(self.place().await?, |held, now| held.read_at.until(now) <= LONGEST_HELD).await
     }
 
-    async fn permit(&self, stands: impl Fn(&Held, Monotonic) -> bool) -> Result<Permit> {
-        let in_flight = self.firm_state.budget.take(self.class, &self.ctx.stop).await?;
+    /// As [`ready`](Self::ready), if there is a place now.
+    pub(crate) async fn ready_now(&self) -> Result<Option<Permit>> {
+        match self.firm_state.budget.take_now(self.class).await? {
+            Some(in_flight) => self.permit(in_flight, |held, now| held.seen_at.until(now) <= FRESH).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn place(&self) -> Result<InFlight> {
+        self.firm_state.budget.take(self.class, &self.ctx.stop).await
+    }
+
+    async fn permit(&self, in_flight: InFlight, stands: impl Fn(&Held, Monotonic) -> bool) -> Result<Permit> {
         if self.fence.is_some_and(Fence::is_lost) {
             return Err(Error::new(Code::LeaseLost));
         }

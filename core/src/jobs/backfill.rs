@@ -148,7 +148,7 @@ pub(crate) async fn plan_backfill(ctx: &Context, firm: &FirmId, matters: &[Matte
             Err(_) => whole.unreadable += 1,
         }
     }
-    let (limit, left) = ctx.firm_state_of(firm).budget.failures().await?;
+    let (limit, left) = ctx.firm_state_of(firm).budget.limit_and_left().await?;
     // The last call is made in a window of its own only if those before it are full.
     let later = u64::from(whole.calls.most).saturating_sub(left.unwrap_or(limit));
     whole.lasts_ms = later.div_ceil(limit.max(1)) * 60_000;

@@ -11,11 +11,14 @@
 
 use core::time::Duration;
 
+use futures_util::future::join;
+
+use super::ahead::Prepared;
 use super::driver::Driver;
 use super::upload::MOST_ATTEMPTS;
 use crate::calls::call::{Executed, Patience, Permit, executed};
 use crate::calls::refused;
-use crate::clio::{Document, DocumentStub, NewDocument, PartPlan, documents};
+use crate::clio::{ApiRequest, Document, DocumentStub, NewDocument, PartPlan, documents};
 use crate::domain::report::{StepKind, StepOutcome, StepReport};
 use crate::domain::{
     ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp, text,
@@ -23,8 +26,8 @@ use crate::domain::{
 use crate::error::{Code, Error, Result, Retry};
 use crate::links::link_record;
 use crate::links::link_record::{Chosen, Decided, DocumentIntent, DocumentRecord, Finishing, How, Link, Owner};
-use crate::ports::{Commit, DocumentStat, Expect, Version};
-use crate::store::{Action, AuditStatus, Transaction, Versioned};
+use crate::ports::{Commit, DocumentStat, Expect, Key, Version};
+use crate::store::{Action, AuditStatus, Versioned};
 
 /// Clio may need 60 s to process an upload (FAQ); it is asked a little longer.
 const PROCESSING: Duration = Duration::from_secs(75);
@@ -61,8 +64,8 @@ enum Begun {
 /// An intent and the version it is stored under.
 #[derive(Clone)]
 pub(crate) struct Open {
-    intent: DocumentIntent,
-    version: Version,
+    pub intent: DocumentIntent,
+    pub version: Version,
 }
 
 impl Driver<'_> {
@@ -128,25 +131,32 @@ impl Driver<'_> {
                 return Ok(Begun::Linked(link.clio));
             }
             Some(Versioned { value: DocumentRecord::Intent(intent), version, .. }) => (Open { intent, version }, true),
-            None if self.announced.as_ref().is_some_and(|(announced, _)| *announced == *key) => {
-                let open = self.announced.take().map(|(_, open)| open);
-                (open.ok_or(Code::Internal)?, false)
-            }
-            None => {
-                document.check()?;
-                may_be_sent(&self.ctx.intake.stat(reference).await?)?;
-                let intent = DocumentIntent { at: self.ctx.runtime.now(), finishing: None, decision: None };
-                let mut transaction = self.unit_before_sending()?;
-                let link_record = DocumentRecord::Intent(intent.clone());
-                let version = transaction.put(record, Expect::Absent, &link_record)?;
-                if self.commit_unit(&transaction).await? == Commit::Conflict {
-                    return Err(Error::new(Code::SyncBusy).with("document", key));
-                }
-                // After the store lost its tail there may be a stub all the same.
-                (Open { intent, version }, self.recovery.is_some())
-            }
+            None => match self.announced.iter().position(|(announced, _)| announced == key) {
+                Some(at) => (self.announced.swap_remove(at).1, false),
+                None => self.intend(key, record, reference, document).await?,
+            },
         };
         Ok(Begun::Open(open, resumed, due_at))
+    }
+
+    /// Commits the document's intent. Gives whether there may be a stub all the same.
+    async fn intend(
+        &self,
+        key: &DocumentKey,
+        record: Key,
+        reference: &DocumentRef,
+        document: &IntakeDocument,
+    ) -> Result<(Open, bool)> {
+        document.check()?;
+        may_be_sent(&self.ctx.intake.stat(reference).await?)?;
+        let intent = DocumentIntent { at: self.ctx.runtime.now(), finishing: None, decision: None };
+        let mut transaction = self.unit_before_sending()?;
+        let version = transaction.put(record, Expect::Absent, &DocumentRecord::Intent(intent.clone()))?;
+        if self.commit_unit(&transaction).await? == Commit::Conflict {
+            return Err(Error::new(Code::SyncBusy).with("document", key));
+        }
+        // After the store lost its tail there may be one.
+        Ok((Open { intent, version }, self.recovery.is_some()))
     }
 
     /// Sends the bytes, unless they are there, and publishes them; once more as another version of
@@ -223,7 +233,8 @@ impl Driver<'_> {
         Ok(true)
     }
 
-    /// POST and PUT: gives the stub whose bytes are in Clio's storage.
+    /// POST and PUT: gives the stub whose bytes are in Clio's storage. Meanwhile the next
+    /// document's stub is made (`ahead.rs`).
     async fn send_bytes(
         &mut self,
         document: &IntakeDocument,
@@ -233,13 +244,32 @@ impl Driver<'_> {
         stat: &DocumentStat,
         intent: &DocumentIntent,
     ) -> Result<Finishing> {
-        let mut known = known;
+        let key = &reference.key;
+        let (mut known, mut addressed) = (known, None);
+        match self.take_ahead(key, stat) {
+            Some(Prepared::Addressed(stub)) => addressed = Some(stub),
+            Some(Prepared::Stub(stub)) => known = known.or(Some(stub)),
+            Some(Prepared::Perhaps) => known = self.stub_of(key, matter, intent).await?,
+            None => {}
+        }
         let mut parts = PartPlan::new(stat.len);
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let stub = self.open_stub(document, &reference.key, matter, known, &parts, intent).await?;
-            match self.upload(reference, &stub, stat.len, &parts).await {
+            let stub = match addressed.take() {
+                Some(stub) => stub,
+                None => self.open_stub(document, key, matter, known, &parts, intent).await?,
+            };
+            let sent = if parts.is_multipart() {
+                // Its parts are named by calls of their own.
+                self.upload(reference, &stub, stat.len, &parts).await
+            } else {
+                let uploading = self.upload(reference, &stub, stat.len, &parts);
+                let (sent, ahead) = join(Box::pin(uploading), Box::pin(self.open_ahead(matter))).await;
+                self.ahead = ahead.or(self.ahead.take());
+                sent
+            };
+            match sent {
                 Ok(()) => return Ok(Finishing { stub: stub.id, uuid: stub.uuid, revision: stat.revision.clone() }),
                 // Another address for the same stub.
                 Err(broken) if broken.elsewhere && attempt < MOST_ATTEMPTS => {
@@ -253,7 +283,7 @@ impl Driver<'_> {
 
     /// A stub to upload to: a new one, or a new version of a known one.
     async fn open_stub(
-        &mut self,
+        &self,
         document: &IntakeDocument,
         key: &DocumentKey,
         matter: ClioId,
@@ -261,16 +291,10 @@ impl Driver<'_> {
         parts: &PartPlan,
         intent: &DocumentIntent,
     ) -> Result<DocumentStub> {
-        let name = text::file_name(document.file_name.expose());
-        let new =
-            NewDocument { name: &name, content_type: &document.content_type, matter, key, parts: parts.first_batch() };
         let mut known = known;
         let mut patience = Patience::default();
         loop {
-            let request = match known {
-                Some(stub) => documents::new_version(stub, &new)?,
-                None => documents::create(&new)?,
-            };
+            let request = stub_request(document, key, matter, known, parts)?;
             let permit = self.client_api.ready().await?;
             let failed = match self.client_api.send_once(permit, &request, None).await {
                 Ok(stub) if known.is_none_or(|known| known == stub.id) => return Ok(stub),
@@ -282,12 +306,17 @@ impl Driver<'_> {
             let perhaps = executed(&failed.failure) != Executed::No;
             self.client_api.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
             if perhaps && known.is_none() {
-                known = match self.find(key, matter, intent).await? {
-                    Found::Stub(stub) => Some(stub),
-                    Found::Nothing | Found::Finished(_) => None,
-                };
+                known = self.stub_of(key, matter, intent).await?;
             }
         }
+    }
+
+    /// The stub of a document that nobody has finished yet, if there is one.
+    async fn stub_of(&self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Option<ClioId>> {
+        Ok(match self.find(key, matter, intent).await? {
+            Found::Stub(stub) => Some(stub),
+            Found::Nothing | Found::Finished(_) => None,
+        })
     }
 
     /// Looks for what earlier attempts left in Clio. Every property and the matter are compared
@@ -295,7 +324,7 @@ impl Driver<'_> {
     ///
     /// A stub that is being finished is read by its id: lists lag behind. It is the only one,
     /// unless the store lost that another one followed it.
-    async fn find(&mut self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Found> {
+    async fn find(&self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Found> {
         let mut listed = Vec::new();
         if let Some(finishing) = &intent.finishing {
             match self.client_api.repeat(&documents::show(finishing.stub)).await {
@@ -432,10 +461,10 @@ impl Driver<'_> {
             let owner = Owner { owner: key.to_string() };
             transaction.put(link_record::owner_key(&self.order.scope, "document", clio), Expect::Absent, &owner)?;
             transaction.audit(self.audit(action, AuditStatus::Ok, &step));
-            let next = if with_next { self.announce_next_in(&mut transaction)? } else { None };
-            let alone = next.is_none();
+            let next = if with_next { self.announce_next_in(&mut transaction)? } else { Vec::new() };
+            let alone = next.is_empty();
             if self.commit(transaction, &step).await? {
-                self.announced = next;
+                self.announced.extend(next);
                 return Ok(step);
             }
             if alone {
@@ -443,20 +472,6 @@ impl Driver<'_> {
             }
         }
         Err(Error::new(Code::SyncBusy).with("document", key))
-    }
-
-    /// Adds the intent of the next upload to the commit of a link, which saves one. Whoever commits
-    /// it does so without, if it conflicts. After a restore each document is looked at by itself.
-    pub(crate) fn announce_next_in(&self, transaction: &mut Transaction) -> Result<Option<(DocumentKey, Open)>> {
-        let Some(next) = self.uploads.front().filter(|next| self.recovery.is_none() && next.check().is_ok()) else {
-            return Ok(None);
-        };
-        let key = self.intake.key_of(next);
-        let intent = DocumentIntent { at: self.ctx.runtime.now(), finishing: None, decision: None };
-        self.expect_recovery_in(transaction);
-        let record = link_record::document_key(&self.order.scope, &key);
-        let version = transaction.put(record, Expect::Absent, &DocumentRecord::Intent(intent.clone()))?;
-        Ok(Some((key, Open { intent, version })))
     }
 
     /// A document that was being published when the intake stopped naming it: another upload took
@@ -521,8 +536,25 @@ impl Driver<'_> {
     }
 }
 
+/// The request for a stub: a new one, or a new version of a known one.
+pub(super) fn stub_request(
+    document: &IntakeDocument,
+    key: &DocumentKey,
+    matter: ClioId,
+    known: Option<ClioId>,
+    parts: &PartPlan,
+) -> Result<ApiRequest<DocumentStub>> {
+    let name = text::file_name(document.file_name.expose());
+    let new =
+        NewDocument { name: &name, content_type: &document.content_type, matter, key, parts: parts.first_batch() };
+    match known {
+        Some(stub) => documents::new_version(stub, &new),
+        None => documents::create(&new),
+    }
+}
+
 /// Whether a document may leave, as it is now.
-fn may_be_sent(stat: &DocumentStat) -> Result<()> {
+pub(super) fn may_be_sent(stat: &DocumentStat) -> Result<()> {
     check_approval(stat.origin, stat.status)
 }
 

@@ -4,6 +4,7 @@ use super::plan_input::{self, KnownDocuments};
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use super::ahead::Ahead;
 use super::document::Open;
 use super::execute::Progress;
 use super::order::{Followers, Order};
@@ -45,8 +46,10 @@ pub(crate) struct Driver<'a> {
     pub progress: Option<&'a dyn Progress>,
     /// The documents that are to be uploaded and were not begun, in their order.
     pub uploads: VecDeque<&'a IntakeDocument>,
-    /// The intent of the next one, if the commit before had room for it.
-    pub announced: Option<(DocumentKey, Open)>,
+    /// Intents of the next ones, committed with what was done before.
+    pub announced: Vec<(DocumentKey, Open)>,
+    /// What was done for the next one while the bytes of another were on their way.
+    pub ahead: Option<Ahead>,
 }
 
 impl Driver<'_> {

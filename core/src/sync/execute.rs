@@ -84,7 +84,8 @@ async fn drive(
         rounds: 0,
         progress,
         uploads: VecDeque::new(),
-        announced: None,
+        announced: Vec::new(),
+        ahead: None,
     };
     let driven = driver.drive(&plan).await;
     // However it ends, the log tells what it cost.

@@ -132,10 +132,10 @@ impl Driver<'_> {
             transaction.put(link_record::owner_key(&self.order.scope, "matter", clio), Expect::Absent, &owner)?;
             status::link(&self.ctx.repository, &mut transaction, &self.order.scope, id, seen).await?;
             transaction.audit(self.audit(action, AuditStatus::Ok, &step));
-            let next = if with_next { self.announce_next_in(&mut transaction)? } else { None };
+            let next = if with_next { self.announce_next_in(&mut transaction)? } else { Vec::new() };
             with_next = false;
             if self.commit(transaction, &step).await? {
-                self.announced = next;
+                self.announced.extend(next);
                 return Ok(Some(step));
             }
             // Another run resolved it meanwhile; or a poll, or an early delivery, was written in

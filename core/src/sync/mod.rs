@@ -51,6 +51,7 @@
 //! our giving up on it and lists what it created within `index_delay`, and the store does not lose
 //! what it acknowledged.
 
+mod ahead;
 pub(crate) mod contact;
 pub(crate) mod create;
 pub(crate) mod document;

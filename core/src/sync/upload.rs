@@ -62,7 +62,7 @@ impl Driver<'_> {
     /// late, all parts need a new version; fewer of them are then named at once, half of those
     /// that arrived in time, so that a slow line is waited for.
     pub(crate) async fn upload(
-        &mut self,
+        &self,
         document: &DocumentRef,
         stub: &DocumentStub,
         len: u64,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use casehug_clio::history::RunQuery;
 use casehug_clio::jobs::MatterSyncState;
 use casehug_clio::settings::OnNameMismatch;
 
@@ -43,16 +44,13 @@ fn matter(id: String, client: usize, documents: usize) -> Matter {
     Matter { id, client, documents: (0..documents).map(document).collect(), edits: 0 }
 }
 
-/// `matters` matters of as many new clients with three documents each are to be synced; some time
-/// later there is one more, which somebody waits for.
-///
-/// # Errors
-/// What does not hold.
-pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backlog, String> {
+/// A firm of one process and so many matters, each of a new client with three documents, in a
+/// window of 50 calls of which nothing is spent yet.
+fn begin(matters: usize) -> Result<Simulation, String> {
     let world = World::new(1);
     let scenario = Scenario {
-        clients: (0..=matters).map(|n| Client::new(n, None)).collect(),
-        matters: (0..=matters).map(|n| matter(format!("m{n}"), n, 3)).collect(),
+        clients: (0..matters).map(|n| Client::new(n, None)).collect(),
+        matters: (0..matters).map(|n| matter(format!("m{n}"), n, 3)).collect(),
         nodes: 1,
         fault_rate: 0.0,
         known: false,
@@ -74,6 +72,16 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
     // The window that connecting has used is over.
     let pause = simulation.world.now() + Duration::from_secs(70);
     simulation.world.run_until(pause, || false);
+    Ok(simulation)
+}
+
+/// `matters` matters of as many new clients with three documents each are to be synced; some time
+/// later there is one more, which somebody waits for.
+///
+/// # Errors
+/// What does not hold.
+pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backlog, String> {
+    let mut simulation = begin(matters + 1)?;
     let begun = simulation.world.now();
     let before = simulation.clio.windows().len();
     let sdk = simulation.up.get(&0).cloned().ok_or("no node")?;
@@ -118,4 +126,44 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
     let windows = simulation.clio.windows().into_values().skip(before).collect();
     simulation.crash(HOST);
     Ok(Backlog { windows, waited, took })
+}
+
+/// When the matters of a backlog were in Clio as a whole.
+#[derive(Debug)]
+pub struct Finished {
+    /// Runs that began in the first minute.
+    pub begun: usize,
+    /// Those of them that ended in it.
+    pub complete: usize,
+    /// On average, after the first run began.
+    pub mean: Duration,
+    /// The last one.
+    pub last: Duration,
+}
+
+/// `matters` matters that are approved at once.
+///
+/// # Errors
+/// What does not hold.
+pub fn approved_at_once(matters: usize) -> Result<Finished, String> {
+    let mut simulation = begin(matters)?;
+    let sdk = simulation.up.get(&0).cloned().ok_or("no node")?;
+    let admin = simulation.admin()?;
+    (0..matters).try_for_each(|one| simulation.trigger(one))?;
+    simulation.heal()?;
+    simulation.verify()?;
+    let query = RunQuery { limit: 500, ..RunQuery::default() };
+    let runs = simulation.wait(async move { sdk.firm(&admin).matters().runs(query.clone()).await })?;
+    let runs = runs.map_err(|error| format!("{error:?}"))?.items;
+    let first = runs.iter().map(|run| run.started_at).min().ok_or("no run")?;
+    let ends: Vec<Duration> = runs.iter().filter_map(|run| Some(first.until(run.ended_at?))).collect();
+    let minute = Duration::from_secs(60);
+    let finished = Finished {
+        begun: runs.iter().filter(|run| first.until(run.started_at) < minute).count(),
+        complete: ends.iter().filter(|end| **end < minute).count(),
+        mean: ends.iter().sum::<Duration>() / u32::try_from(ends.len()).map_err(|_| "too many")?.max(1),
+        last: ends.into_iter().max().unwrap_or_default(),
+    };
+    simulation.crash(HOST);
+    Ok(finished)
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use simulation::backlog::{Work, run};
+use simulation::backlog::{Work, approved_at_once, run};
 
 #[test]
 fn a_backlog_uses_the_whole_budget_provokes_no_refusal_and_lets_people_pass() {
@@ -45,4 +45,10 @@ fn what_is_approved_passes_a_backfill() {
         // them at worst the last ten seconds of a window, in which nothing is kept for anyone.
         assert!(backlog.waited < Duration::from_secs(18), "{:?}", backlog.waited);
     }
+}
+
+#[test]
+fn a_matter_that_was_begun_is_finished_before_the_next() {
+    let finished = approved_at_once(20).unwrap_or_else(|what| panic!("{what}"));
+    println!("twenty matters under 50 calls a minute: {finished:?}");
 }

@@ -71,7 +71,7 @@ pub async fn begun() -> (World, Shared, DocumentRef) {
 }
 
 /// The same with more; the first is given.
-async fn begun_with(count: usize) -> (World, Shared, DocumentRef) {
+pub async fn begun_with(count: usize) -> (World, Shared, DocumentRef) {
     let world = World::subscribed(true).await;
     let documents = Shared::default();
     let clio = Arc::clone(&documents);

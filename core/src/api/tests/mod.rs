@@ -3,6 +3,7 @@
 
 mod access;
 mod addresses;
+mod ahead;
 mod audit;
 mod backfill;
 mod card;

@@ -88,7 +88,7 @@ impl Ledger {
         Key::new(firm, "budget", "window")
     }
 
-    fn failures(rate: RateWindow) -> Self {
+    fn reported(rate: RateWindow) -> Self {
         let limit = rate.limit.clamp(1, MOST);
         Self { limit, left: rate.remaining.min(limit) }
     }
@@ -114,7 +114,7 @@ pub(crate) async fn opened(
     let key = Ledger::key(transaction.firm());
     let stored = repository.get::<Ledger>(&key).await?;
     let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
-    transaction.put_due(key, expect, Some(lasts(rate, clio_time).unwrap_or(WINDOW)), &Ledger::failures(rate))?;
+    transaction.put_due(key, expect, Some(lasts(rate, clio_time).unwrap_or(WINDOW)), &Ledger::reported(rate))?;
     Ok(())
 }
 
@@ -178,7 +178,7 @@ impl Budget {
     ///
     /// # Errors
     /// [`Code::StoreFailed`](crate::Code::StoreFailed).
-    pub(crate) async fn failures(&self) -> Result<(u64, Option<u64>)> {
+    pub(crate) async fn limit_and_left(&self) -> Result<(u64, Option<u64>)> {
         let now = self.repository.runtime().monotonic();
         let (limit, reported) = {
             let state = self.state();
@@ -219,6 +219,21 @@ impl Budget {
         }
     }
 
+    /// The right to make a call now, if there is one.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`](crate::Code::StoreFailed).
+    pub(crate) async fn take_now(self: &Arc<Self>, class: Class) -> Result<Option<InFlight>> {
+        if let Some(in_flight) = self.in_flight() {
+            return Ok(Some(in_flight));
+        }
+        let _alone = self.gate.lock().await;
+        match self.in_flight() {
+            None if self.lease(class).await?.is_none() => Ok(self.in_flight()),
+            in_flight => Ok(in_flight),
+        }
+    }
+
     /// Takes in the headers of an answer. `clio_time` is its `Date`.
     pub(crate) fn learn(&self, rate: RateWindow, clio_time: Option<Timestamp>) {
         let now = self.repository.runtime().monotonic();
@@ -229,7 +244,7 @@ impl Budget {
             (None, Some(window)) => window.ends,
             (None, None) => now + WINDOW,
         };
-        let Ledger { limit, left: remaining } = Ledger::failures(rate);
+        let Ledger { limit, left: remaining } = Ledger::reported(rate);
         state.limit = Some(limit);
         state.window = match known {
             Some(window) if same(ends, window.ends) => {

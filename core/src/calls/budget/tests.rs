@@ -36,12 +36,12 @@ impl Firm {
     }
 }
 
-fn failures(limit: u64, remaining: u64, ends_in: i64) -> (RateWindow, Option<Timestamp>) {
+fn reported(limit: u64, remaining: u64, ends_in: i64) -> (RateWindow, Option<Timestamp>) {
     (RateWindow { limit, remaining, reset_unix_secs: CLIO + ends_in }, Some(Timestamp(CLIO * 1000)))
 }
 
 fn learn(budget: &Budget, limit: u64, remaining: u64, ends_in: i64) {
-    let (rate, time) = failures(limit, remaining, ends_in);
+    let (rate, time) = reported(limit, remaining, ends_in);
     budget.learn(rate, time);
 }
 
@@ -156,7 +156,7 @@ async fn garbage_in_headers_stalls_nothing_for_longer_than_a_window() {
 #[tokio::test]
 async fn what_connecting_was_told_is_what_the_first_process_spends() {
     let firm = Firm::new();
-    let (rate, time) = failures(12, 7, 60);
+    let (rate, time) = reported(12, 7, 60);
     let mut transaction = firm.repository.transaction(&FirmId::new("firm").unwrap()).unwrap();
     opened(&firm.repository, &mut transaction, rate, time).await.unwrap();
     firm.repository.commit_or_conflict(&transaction).await.unwrap();
@@ -173,4 +173,17 @@ async fn what_connecting_was_told_is_what_the_first_process_spends() {
         assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO, "call {call}");
     }
     assert!(firm.waits(&budget, Class::Waiting).await > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_nothing_is_made_now_or_not_at_all() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    for call in 0..40 {
+        assert!(budget.take_now(Class::Live).await.unwrap().is_some(), "call {call}");
+    }
+    let before = firm.runtime.monotonic();
+    assert!(budget.take_now(Class::Live).await.unwrap().is_none(), "the rest is kept for people");
+    assert_eq!(before, firm.runtime.monotonic());
+    assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO);
 }
