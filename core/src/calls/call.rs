@@ -19,7 +19,7 @@ use core::time::Duration;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::budget::{Class, InFlight};
+use super::budget::{Class, InFlight, InRun};
 use super::context::Context;
 use super::fence::Fence;
 use super::firm_state::FirmState;
@@ -55,6 +55,8 @@ pub(crate) struct ApiClient<'a> {
     class: Class,
     scope: &'a AccountScope,
     firm_state: Arc<FirmState>,
+    /// Its place among the runs that share the budget, if it is a run's.
+    in_run: Option<InRun>,
     began: Monotonic,
     calls: AtomicU32,
     retries: AtomicU32,
@@ -129,9 +131,17 @@ pub(crate) fn executed(failure: &CallError) -> Executed {
 }
 
 impl<'a> ApiClient<'a> {
-    /// For a run.
-    pub(crate) fn of_run(ctx: &'a Context, scope: &'a AccountScope, class: Class, fence: &'a Fence) -> Self {
-        Self { fence: Some(fence), ..Self::of_firm(ctx, scope, class) }
+    /// For a run, which expects to make so many calls.
+    pub(crate) fn of_run(
+        ctx: &'a Context,
+        scope: &'a AccountScope,
+        class: Class,
+        fence: &'a Fence,
+        expected: u32,
+    ) -> Self {
+        let of_firm = Self::of_firm(ctx, scope, class);
+        let in_run = Some(of_firm.firm_state.budget.begin_run(class, expected));
+        Self { fence: Some(fence), in_run, ..of_firm }
     }
 
     /// For what is done for a whole firm, outside of a run.
@@ -142,6 +152,7 @@ impl<'a> ApiClient<'a> {
             class,
             scope,
             firm_state: ctx.firm_state_of(&scope.firm),
+            in_run: None,
             began: ctx.runtime.monotonic(),
             calls: AtomicU32::new(0),
             retries: AtomicU32::new(0),
@@ -197,14 +208,14 @@ impl<'a> ApiClient<'a> {
 
     /// As [`ready`](Self::ready), if there is a place now.
     pub(crate) async fn ready_now(&self) -> Result<Option<Permit>> {
-        match self.firm_state.budget.take_now(self.class).await? {
+        match self.firm_state.budget.take_now(self.class, self.in_run.as_ref()).await? {
             Some(in_flight) => self.permit(in_flight, |held, now| held.seen_at.until(now) <= FRESH).await.map(Some),
             None => Ok(None),
         }
     }
 
     async fn place(&self) -> Result<InFlight> {
-        self.firm_state.budget.take(self.class, &self.ctx.stop).await
+        self.firm_state.budget.take(self.class, self.in_run.as_ref(), &self.ctx.stop).await
     }
 
     async fn permit(&self, in_flight: InFlight, stands: impl Fn(&Held, Monotonic) -> bool) -> Result<Permit> {

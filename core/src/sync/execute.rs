@@ -74,7 +74,7 @@ async fn drive(
         intake: &intake,
         known: &known,
         settings,
-        client_api: ApiClient::of_run(ctx, &order.scope, order.class, &order.fence),
+        client_api: ApiClient::of_run(ctx, &order.scope, order.class, &order.fence, plan.calls.most),
         run,
         recovery,
         recovery_seen,

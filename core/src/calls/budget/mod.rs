@@ -13,6 +13,11 @@
 //! **Classes.** A fifth of the window is kept for [people who wait](Class::Waiting), another fifth
 //! from [bulk](Class::Bulk); what is left of both in the window's last seconds is anyone's.
 //!
+//! **Depth first.** A run says how many calls it expects to make ([`InRun`]). Of the runs of a class
+//! in this process, the one that needs the fewest more has them before the others: a matter that
+//! was begun is complete in Clio before others have their halves there, and a small one waits for
+//! no giant. In the window's last seconds this does not hold either, so no call goes unused.
+//!
 //! **The edge.** A call that is on its way when the window ends counts in one of the two, nobody
 //! knows which. So a new window is opened only when this process's own calls have come back, or
 //! after [`DRAIN`], less what is still out.
@@ -25,13 +30,16 @@
 //! monotonic clocks and the store's.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::select;
 use serde::{Deserialize, Serialize};
 
 use crate::clio::RateWindow;
 use crate::domain::{FirmId, Monotonic, Timestamp};
 use crate::error::Result;
+use crate::notify::Notify;
 use crate::ports::{Commit, Expect, Key};
 use crate::stop::Stop;
 use crate::store::{Repository, Transaction};
@@ -126,6 +134,7 @@ pub(crate) struct Budget {
     /// Held by the one who leases.
     gate: futures_util::lock::Mutex<()>,
     state: Mutex<State>,
+    run_ended: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -135,6 +144,25 @@ struct State {
     limit: Option<u64>,
     in_flight: u64,
     draining_since: Option<Monotonic>,
+    /// The calls that runs in progress still expect to make.
+    runs: BTreeMap<u64, Expected>,
+    next_run: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    class: Class,
+    calls: u64,
+}
+
+impl State {
+    /// What runs of its class still need that are nearer to their end, or as near and older.
+    fn needed_before(&self, run: Option<&InRun>) -> u64 {
+        let Some((number, of_this)) = run.and_then(|run| self.runs.get_key_value(&run.number)) else { return 0 };
+        let others = self.runs.iter().filter(|(_, other)| other.class == of_this.class);
+        let nearer = others.filter(|(other, expected)| (expected.calls, *other) < (of_this.calls, number));
+        nearer.map(|(_, expected)| expected.calls).sum()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +171,8 @@ struct Window {
     limit: u64,
     /// Leased and not spent.
     leased: u64,
+    /// What no process had leased when this one last looked.
+    rest: u64,
     /// The least that an answer said was left.
     reported: Option<u64>,
 }
@@ -158,6 +188,36 @@ struct Open {
     lasts: Duration,
 }
 
+/// A run's place among those that share a budget. Given back when it is dropped: the run is over.
+#[derive(Debug)]
+pub(crate) struct InRun {
+    budget: Arc<Budget>,
+    number: u64,
+}
+
+impl Drop for InRun {
+    fn drop(&mut self) {
+        self.budget.state().runs.remove(&self.number);
+        self.budget.run_ended.notify();
+    }
+}
+
+/// Whether a call may be made.
+enum Place {
+    Now(InFlight),
+    /// What is left is other runs'. So long at most.
+    AfterOthers(Duration),
+    /// Nothing is leased.
+    None,
+}
+
+/// When to look again.
+enum Wait {
+    For(Duration),
+    /// For the end of another run; so long at most.
+    ForOthers(Duration),
+}
+
 /// The right to make one call. Given back when it is dropped: the call has come back.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Budget>);
@@ -170,7 +230,17 @@ impl Drop for InFlight {
 
 impl Budget {
     pub(crate) fn new(repository: Repository, firm: FirmId) -> Self {
-        Self { repository, firm, gate: futures_util::lock::Mutex::new(()), state: Mutex::default() }
+        let gate = futures_util::lock::Mutex::new(());
+        Self { repository, firm, gate, state: Mutex::default(), run_ended: Notify::default() }
+    }
+
+    /// A run begins, which expects to make so many calls.
+    pub(crate) fn begin_run(self: &Arc<Self>, class: Class, calls: u32) -> InRun {
+        let mut state = self.state();
+        let number = state.next_run;
+        state.next_run += 1;
+        state.runs.insert(number, Expected { class, calls: calls.into() });
+        InRun { budget: Arc::clone(self), number }
     }
 
     /// Calls of a window, and what is left of the present one: as this process was reported, else
@@ -198,23 +268,21 @@ impl Budget {
     /// # Errors
     /// [`Code::Stopped`](crate::Code::Stopped) if it would have to wait;
     /// [`Code::StoreFailed`](crate::Code::StoreFailed).
-    pub(crate) async fn take(self: &Arc<Self>, class: Class, stop: &Stop) -> Result<InFlight> {
+    pub(crate) async fn take(self: &Arc<Self>, class: Class, run: Option<&InRun>, stop: &Stop) -> Result<InFlight> {
         loop {
-            if let Some(in_flight) = self.in_flight() {
-                return Ok(in_flight);
-            }
-            let wait = {
-                let _alone = self.gate.lock().await;
-                if let Some(in_flight) = self.in_flight() {
-                    return Ok(in_flight);
+            let ended = self.run_ended.count();
+            let runtime = self.repository.runtime();
+            match self.look(class, run).await? {
+                Ok(in_flight) => return Ok(in_flight),
+                Err(Wait::For(wait)) => {
+                    if wait > LAST_SECONDS {
+                        tracing::info!(seconds = wait.as_secs(), "waiting for Clio's request limit to reset");
+                    }
+                    stop.unless_stopped(runtime.sleep(wait)).await?;
                 }
-                self.lease(class).await?
-            };
-            if let Some(wait) = wait {
-                if wait > LAST_SECONDS {
-                    tracing::info!(seconds = wait.as_secs(), "waiting for Clio's request limit to reset");
+                Err(Wait::ForOthers(wait)) => {
+                    stop.unless_stopped(select(self.run_ended.after(ended), runtime.sleep(wait))).await?;
                 }
-                stop.unless_stopped(self.repository.runtime().sleep(wait)).await?;
             }
         }
     }
@@ -223,14 +291,28 @@ impl Budget {
     ///
     /// # Errors
     /// [`Code::StoreFailed`](crate::Code::StoreFailed).
-    pub(crate) async fn take_now(self: &Arc<Self>, class: Class) -> Result<Option<InFlight>> {
-        if let Some(in_flight) = self.in_flight() {
-            return Ok(Some(in_flight));
-        }
-        let _alone = self.gate.lock().await;
-        match self.in_flight() {
-            None if self.lease(class).await?.is_none() => Ok(self.in_flight()),
-            in_flight => Ok(in_flight),
+    pub(crate) async fn take_now(self: &Arc<Self>, class: Class, run: Option<&InRun>) -> Result<Option<InFlight>> {
+        Ok(self.look(class, run).await?.ok())
+    }
+
+    /// A place, or when to look again.
+    async fn look(self: &Arc<Self>, class: Class, run: Option<&InRun>) -> Result<Result<InFlight, Wait>> {
+        loop {
+            match self.place(class, run) {
+                Place::Now(in_flight) => return Ok(Ok(in_flight)),
+                Place::AfterOthers(wait) => return Ok(Err(Wait::ForOthers(wait))),
+                Place::None => {}
+            }
+            let _alone = self.gate.lock().await;
+            // Whoever was here before may have leased more than it needs.
+            match self.place(class, run) {
+                Place::Now(in_flight) => return Ok(Ok(in_flight)),
+                Place::AfterOthers(wait) => return Ok(Err(Wait::ForOthers(wait))),
+                Place::None => {}
+            }
+            if let Some(wait) = self.lease(class, run).await? {
+                return Ok(Err(wait));
+            }
         }
     }
 
@@ -253,23 +335,36 @@ impl Budget {
                 // An end that was only guessed gives way; reported ones differ by their whole
                 // seconds.
                 let ends = if window.reported.is_some() { window.ends.max(ends) } else { ends };
-                Some(Window { ends, limit, leased, reported: Some(reported) })
+                let rest = window.rest.min(reported - leased);
+                Some(Window { ends, limit, leased, rest, reported: Some(reported) })
             }
             // The answer to a call of the window before.
             Some(window) if ends < window.ends && window.reported.is_some() => Some(window),
-            _ => Some(Window { ends, limit, leased: 0, reported: Some(remaining) }),
+            _ => Some(Window { ends, limit, leased: 0, rest: remaining, reported: Some(remaining) }),
         };
     }
 
-    fn in_flight(self: &Arc<Self>) -> Option<InFlight> {
+    /// A call of what this process has leased.
+    fn place(self: &Arc<Self>, class: Class, run: Option<&InRun>) -> Place {
         let now = self.repository.runtime().monotonic();
         let mut state = self.state();
+        let needed = state.needed_before(run);
         if !mutated!(BudgetWait) {
-            let window = state.window.as_mut().filter(|window| window.ends > now && window.leased > 0)?;
+            let Some(window) = state.window.as_mut().filter(|window| window.ends > now && window.leased > 0) else {
+                return Place::None;
+            };
+            let lasts = now.until(window.ends);
+            let free = window.leased + window.rest.saturating_sub(class.kept(window.limit));
+            if free <= needed && lasts > LAST_SECONDS {
+                return Place::AfterOthers(lasts - LAST_SECONDS);
+            }
             window.leased -= 1;
         }
+        if let Some(expected) = run.and_then(|run| state.runs.get_mut(&run.number)) {
+            expected.calls = expected.calls.saturating_sub(1);
+        }
         state.in_flight += 1;
-        Some(InFlight(Arc::clone(self)))
+        Place::Now(InFlight(Arc::clone(self)))
     }
 
     /// The window as the ledger and the answers of this process show it. `None`: nothing is known,
@@ -320,7 +415,7 @@ impl Budget {
     }
 
     /// Leases some of the window, or says when to look again.
-    async fn lease(&self, class: Class) -> Result<Option<Duration>> {
+    async fn lease(&self, class: Class, run: Option<&InRun>) -> Result<Option<Wait>> {
         let key = Ledger::key(&self.firm);
         let stored = self.repository.get::<Ledger>(&key).await?;
         let store_now = self.repository.store_now().await?;
@@ -331,14 +426,18 @@ impl Budget {
             Some((stored.value, left.min(LONGEST)))
         });
         let Some(Open { limit, whole, left, lasts }) = self.open_window(now, ledger, last_limit) else {
-            return Ok(Some(LOOK));
+            return Ok(Some(Wait::For(LOOK)));
         };
         let kept = if lasts <= LAST_SECONDS { 0 } else { class.kept(limit) };
         let free = left.saturating_sub(kept);
         if free == 0 {
             let rest = if left > 0 { lasts.saturating_sub(LAST_SECONDS) } else { lasts };
             let soon = whole > left && whole > kept;
-            return Ok(Some(if soon { LOOK } else { rest.max(Duration::from_millis(1)) }));
+            return Ok(Some(Wait::For(if soon { LOOK } else { rest.max(Duration::from_millis(1)) })));
+        }
+        // Of a window that nobody has opened somebody must: until then it has no end.
+        if lasts > LAST_SECONDS && whole < limit && free <= self.state().needed_before(run) {
+            return Ok(Some(Wait::ForOthers(lasts - LAST_SECONDS)));
         }
         let taken = free.min((limit / 8).max(1));
         let mut transaction = self.repository.transaction(&self.firm)?;
@@ -348,7 +447,7 @@ impl Budget {
             let mut state = self.state();
             let ends = now + lasts;
             let reported = state.window.filter(|window| same(window.ends, ends)).and_then(|window| window.reported);
-            state.window = Some(Window { ends, limit, leased: taken, reported });
+            state.window = Some(Window { ends, limit, leased: taken, rest: left - taken, reported });
         }
         Ok(None)
     }

@@ -31,7 +31,7 @@ impl Firm {
     /// How long one has to wait for a call.
     async fn waits(&self, budget: &Arc<Budget>, class: Class) -> Duration {
         let before = self.runtime.monotonic();
-        drop(budget.take(class, &Stop::default()).await.unwrap());
+        drop(budget.take(class, None, &Stop::default()).await.unwrap());
         before.until(self.runtime.monotonic())
     }
 }
@@ -77,7 +77,7 @@ async fn what_an_answer_says_is_believed() {
 async fn an_end_that_was_guessed_gives_way_to_what_is_told() {
     let firm = Firm::new();
     let budget = firm.process();
-    drop(budget.take(Class::Waiting, &Stop::default()).await.unwrap());
+    drop(budget.take(Class::Waiting, None, &Stop::default()).await.unwrap());
     // Told in whole seconds, near the guess at first, and then less near: one window all the same
     // (simulation, seed 19578).
     learn(&budget, 12, 6, 56);
@@ -127,7 +127,7 @@ async fn people_who_wait_have_a_reserve_and_its_rest_goes_to_bulk_at_the_end() {
 async fn a_call_on_its_way_over_the_edge_is_counted_in_the_new_window() {
     let firm = Firm::new();
     let budget = firm.process();
-    let out = budget.take(Class::Waiting, &Stop::default()).await.unwrap();
+    let out = budget.take(Class::Waiting, None, &Stop::default()).await.unwrap();
     firm.runtime.advance(Duration::from_secs(61));
     assert_eq!(firm.waits(&budget, Class::Waiting).await, DRAIN, "waited for it");
     for _ in 0..48 {
@@ -180,10 +180,44 @@ async fn a_call_that_waits_for_nothing_is_made_now_or_not_at_all() {
     let firm = Firm::new();
     let budget = firm.process();
     for call in 0..40 {
-        assert!(budget.take_now(Class::Live).await.unwrap().is_some(), "call {call}");
+        assert!(budget.take_now(Class::Live, None).await.unwrap().is_some(), "call {call}");
     }
     let before = firm.runtime.monotonic();
-    assert!(budget.take_now(Class::Live).await.unwrap().is_none(), "the rest is kept for people");
+    assert!(budget.take_now(Class::Live, None).await.unwrap().is_none(), "the rest is kept for people");
     assert_eq!(before, firm.runtime.monotonic());
     assert_eq!(firm.waits(&budget, Class::Waiting).await, Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_run_that_is_near_its_end_has_what_it_needs_before_the_others() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    let [giant, small] = [100, 40].map(|calls| budget.begin_run(Class::Live, calls));
+    let bulk = budget.begin_run(Class::Bulk, 5);
+    let now = async |run| budget.take_now(Class::Live, Some(run)).await.unwrap().is_some();
+    assert!(!now(&giant).await, "forty are not kept for people: the small one's");
+    for call in 0..20 {
+        assert!(now(&small).await, "call {call}");
+    }
+    assert!(!now(&giant).await);
+    assert!(budget.take_now(Class::Bulk, Some(&bulk)).await.unwrap().is_some(), "classes have their own order");
+    assert!(budget.take_now(Class::Live, None).await.unwrap().is_some(), "and what is no run has none");
+    // It needs no more than that.
+    let waited = async {
+        let before = firm.runtime.monotonic();
+        drop(budget.take(Class::Live, Some(&giant), &Stop::default()).await.unwrap());
+        before.until(firm.runtime.monotonic())
+    };
+    drop(small);
+    assert_eq!(waited.await, Duration::ZERO);
+}
+
+#[tokio::test]
+async fn in_the_last_seconds_no_call_is_left_unused_for_another_run() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    let (_other, run) = (budget.begin_run(Class::Live, 50), budget.begin_run(Class::Live, 60));
+    let before = firm.runtime.monotonic();
+    drop(budget.take(Class::Live, Some(&run), &Stop::default()).await.unwrap());
+    assert_eq!(before.until(firm.runtime.monotonic()), Duration::from_secs(50));
 }
