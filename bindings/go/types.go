@@ -1118,8 +1118,8 @@ type Health struct {
 	// `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked,
 	// and it does no work for the firm. Others may.
 	Key string `json:"key"`
-	// The last run that did not, unless it was disproved since: by a success of its matter; or by
-	// any, if it was the connection or the plan that failed it.
+	// The last run that did not, of the newest thousand, unless it was disproved since: by a
+	// success of its matter; or by any, if it was the connection or the plan that failed it.
 	LastFailure *FailureHealth `json:"last_failure"`
 	// When a run last succeeded, on the host's clock.
 	LastSuccess *time.Time `json:"last_success"`

@@ -1075,8 +1075,8 @@ export interface Health {
    */
   key: string;
   /**
-   * The last run that did not, unless it was disproved since: by a success of its matter; or by
-   * any, if it was the connection or the plan that failed it.
+   * The last run that did not, of the newest thousand, unless it was disproved since: by a success
+   * of its matter; or by any, if it was the connection or the plan that failed it.
    */
   last_failure: FailureHealth | null;
   /** When a run last succeeded, on the host's clock. */

@@ -16,8 +16,10 @@ use crate::ports::Scan;
 
 /// Due jobs are counted up to this.
 const MOST_COUNTED: usize = 1_000;
-/// Failed runs of each kind that are looked at for one that still counts.
-const MOST_FAILURES: usize = 50;
+/// Failed runs that are looked at for one that still counts, and the newest runs among which they are
+/// looked for: a page asks for the card often, and a log is long.
+const MOST_FAILURES: usize = 100;
+const MOST_RUNS: usize = 1_000;
 
 /// The state of a firm's integration. It holds no secret.
 #[derive(Clone, Debug, Serialize)]
@@ -47,8 +49,8 @@ pub struct Health {
     pub held_matters: usize,
     /// When a run last succeeded, on the host's clock.
     pub last_success: Option<Timestamp>,
-    /// The last run that did not, unless it was disproved since: by a success of its matter; or by
-    /// any, if it was the connection or the plan that failed it.
+    /// The last run that did not, of the newest thousand, unless it was disproved since: by a
+    /// success of its matter; or by any, if it was the connection or the plan that failed it.
     pub last_failure: Option<FailureHealth>,
     /// What is in Clio more than once: which of them stays is for a person to decide.
     pub second_records: Vec<SecondRecord>,
@@ -209,13 +211,7 @@ pub(super) async fn get_health(sdk: &Sdk, actor: &Actor) -> Result<Health> {
 /// The newest run that did not succeed, and that nothing has disproved since.
 async fn last_failure(sdk: &Sdk, firm: &FirmId, success: Option<&LoggedRun>) -> Result<Option<LoggedRun>> {
     let log = SyncLog { repository: &sdk.repository };
-    let mut failed = Vec::new();
-    for status in [RunStatus::Failed, RunStatus::Partial] {
-        let query = RunQuery { status: Some(status), limit: MOST_FAILURES, ..RunQuery::default() };
-        failed.extend(log.query(firm, &query).await?.items);
-    }
-    failed.sort_by_key(|run| core::cmp::Reverse(run.started_at));
-    for run in failed {
+    for run in log.unsuccessful(firm, MOST_RUNS, MOST_FAILURES).await? {
         let is = |kinds: &[ErrorKind]| {
             run.failure.as_ref().is_some_and(|failure| kinds.iter().any(|kind| kind.name() == failure.kind))
         };

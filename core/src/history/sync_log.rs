@@ -139,12 +139,25 @@ impl SyncLog<'_> {
     }
 
     pub(crate) async fn query(&self, firm: &FirmId, query: &RunQuery) -> Result<LogPage<LoggedRun>> {
-        let mut page = self.page(firm, query).await?;
+        let mut page = self.page(firm, query, MOST_LOOKED_AT, |run| query.takes(run)).await?;
         self.add_second_records(firm, &mut page.items).await?;
         Ok(page)
     }
 
-    async fn page(&self, firm: &FirmId, query: &RunQuery) -> Result<LogPage<LoggedRun>> {
+    /// Those of the newest `looked_at` runs that did not succeed, newest first, up to `limit`.
+    pub(crate) async fn unsuccessful(&self, firm: &FirmId, looked_at: usize, limit: usize) -> Result<Vec<LoggedRun>> {
+        let query = RunQuery { limit, ..RunQuery::default() };
+        let takes = |run: &LoggedRun| matches!(run.status, Some(RunStatus::Failed | RunStatus::Partial));
+        Ok(self.page(firm, &query, looked_at, takes).await?.items)
+    }
+
+    async fn page(
+        &self,
+        firm: &FirmId,
+        query: &RunQuery,
+        most: usize,
+        takes: impl Fn(&LoggedRun) -> bool,
+    ) -> Result<LogPage<LoggedRun>> {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(MOST) };
         let prefix = query.matter.as_ref().map_or_else(String::new, |matter| format!("{matter}/"));
         let collection = if query.matter.is_some() { RUNS_OF_MATTERS } else { RUNS };
@@ -178,8 +191,8 @@ impl SyncLog<'_> {
                     Some(_) => self.read(firm, &id).await?,
                     None => Some(logged(id.clone(), decode(&record.body)?)),
                 };
-                page.items.extend(run.filter(|run| query.takes(run)));
-                if page.items.len() == limit || looked_at == MOST_LOOKED_AT {
+                page.items.extend(run.filter(&takes));
+                if page.items.len() == limit || looked_at == most {
                     page.next = Some(id);
                     return Ok(page);
                 }

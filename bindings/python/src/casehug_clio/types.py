@@ -750,8 +750,8 @@ class Health:
     """
 
     last_failure: FailureHealth | None
-    """The last run that did not, unless it was disproved since: by a success of its matter; or by any,
-    if it was the connection or the plan that failed it.
+    """The last run that did not, of the newest thousand, unless it was disproved since: by a success
+    of its matter; or by any, if it was the connection or the plan that failed it.
     """
 
     last_success: datetime | None

@@ -1,10 +1,16 @@
 //! What the card stops saying once it is not true any more.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use std::sync::Arc;
 
-use super::world::{World, admin, matter, member, refused};
+use super::world::{World, admin, firm, matter, member, refused};
 use crate::domain::{MatterId, Trigger};
+use crate::error::Result;
 use crate::jobs::MatterSyncState;
+use crate::maybe_send::BoxFuture;
+use crate::memory::MemoryStore;
+use crate::ports::{Commit, Expect, Key, Record, Scan, Store, Version, Write};
 
 async fn failure(world: &World) -> Option<(String, String)> {
     let failure = world.health().await.last_failure?;
@@ -34,6 +40,56 @@ async fn a_failure_leaves_the_card_when_its_matter_has_arrived_and_not_before() 
     });
     world.sdk.firm(&admin()).matters().sync(&other).await.unwrap();
     assert_eq!(failure(&world).await, None);
+}
+
+/// A store that counts the records that it gives.
+#[derive(Debug)]
+struct Counted {
+    store: MemoryStore,
+    given: AtomicUsize,
+}
+
+impl Store for Counted {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
+        self.given.fetch_add(1, Ordering::Relaxed);
+        self.store.get(key)
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
+        Box::pin(async move {
+            let found = self.store.scan(scan).await?;
+            self.given.fetch_add(found.len(), Ordering::Relaxed);
+            Ok(found)
+        })
+    }
+
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
+        self.store.commit(writes)
+    }
+}
+
+/// Pages ask for it often.
+#[tokio::test]
+async fn the_card_reads_a_part_of_a_long_log_and_no_more() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.synced().await;
+    let run = world.stored("run").await.pop().unwrap().1;
+    for number in 0..3_000 {
+        let write = Write::Put {
+            key: Key::new(&firm(), "run", format!("{number:08x}-0000-7000-8000-000000000000")),
+            expect: Expect::Absent,
+            version: Version("1".into()),
+            due_in: None,
+            body: run.to_string(),
+        };
+        world.store.commit(&[write]).await.unwrap();
+    }
+    let store = Arc::new(Counted { store: world.store.clone(), given: AtomicUsize::new(0) });
+    let health = world.process_on(store.clone()).firm(&admin()).connection().health().await.unwrap();
+    assert!(health.last_success.is_some() && health.last_failure.is_none());
+    let given = store.given.load(Ordering::Relaxed);
+    assert!((1_000..1_150).contains(&given), "{given}");
 }
 
 #[tokio::test]

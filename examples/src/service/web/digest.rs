@@ -15,8 +15,12 @@ use serde::Serialize;
 /// The newest runs: an older one does not change any more, unless many are at work at once.
 const RUNS: usize = 50;
 
+/// The card is read at every change, and so often beside: that a job became due, say, nothing else
+/// tells. It costs more than the logs, of which the newest page is read.
+const CARD_EVERY: u32 = 5;
+
 /// Everything is read so often, whether or not something says that it changed.
-const THOROUGH_EVERY: u32 = 15;
+const ALL_EVERY: u32 = 15;
 
 /// What a page can show, and what it looked like last.
 pub(crate) struct Digest {
@@ -40,8 +44,11 @@ impl Digest {
     /// another one than before, once.
     pub(crate) async fn look(&mut self, sdk: &Sdk) -> Vec<&'static str> {
         let first = self.looks == 0;
-        let mut changed = self.look_at_what_every_change_touches(sdk).await;
-        if !changed.is_empty() || self.looks.is_multiple_of(THOROUGH_EVERY) {
+        let mut changed = self.look_at_logs(sdk).await;
+        if !changed.is_empty() || self.looks.is_multiple_of(CARD_EVERY) {
+            changed.append(&mut self.look_at_the_card(sdk).await);
+        }
+        if !changed.is_empty() || self.looks.is_multiple_of(ALL_EVERY) {
             changed.append(&mut self.look_at_the_rest(sdk).await);
         }
         self.looks = self.looks.wrapping_add(1);
@@ -52,17 +59,22 @@ impl Digest {
         if first { Vec::new() } else { changed }
     }
 
-    async fn look_at_what_every_change_touches(&mut self, sdk: &Sdk) -> Vec<&'static str> {
+    /// Where nearly every change leaves something.
+    async fn look_at_logs(&mut self, sdk: &Sdk) -> Vec<&'static str> {
         let firm = sdk.firm(&self.actor);
         let newest = RunQuery { limit: RUNS, ..RunQuery::default() };
         let last = AuditQuery { limit: 1, ..AuditQuery::default() };
         let now = [
             ("audit", hashed(&firm.audit().list(last.clone()).await)),
             ("backfills", hashed(&firm.backfills().list().await)),
-            ("health", hashed(&firm.connection().health().await)),
             ("runs", hashed(&firm.matters().runs(newest.clone()).await)),
         ];
         self.keep(now)
+    }
+
+    async fn look_at_the_card(&mut self, sdk: &Sdk) -> Vec<&'static str> {
+        let health = hashed(&sdk.firm(&self.actor).connection().health().await);
+        self.keep([("health", health)])
     }
 
     async fn look_at_the_rest(&mut self, sdk: &Sdk) -> Vec<&'static str> {

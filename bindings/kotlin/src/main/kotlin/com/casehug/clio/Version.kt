@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "3f75183e2c15766e13da27368d65bc3d406cda97af5c22504521b2c3f378e262"
+internal const val DIGEST = "fe15d7193996634da715f9a654aef468d3cbb4686763d49193547b1910ba28a4"

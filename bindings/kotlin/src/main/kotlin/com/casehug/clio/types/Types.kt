@@ -971,8 +971,8 @@ public data class Health(
      */
     val key: String,
     /**
-     * The last run that did not, unless it was disproved since: by a success of its matter; or by
-     * any, if it was the connection or the plan that failed it.
+     * The last run that did not, of the newest thousand, unless it was disproved since: by a
+     * success of its matter; or by any, if it was the connection or the plan that failed it.
      */
     val lastFailure: FailureHealth?,
     /** When a run last succeeded, on the host's clock. */
