@@ -1,5 +1,5 @@
 import { download, fill, h } from './dom.js';
-import { badge, count, empty, moment } from './format.js';
+import { badge, count, empty, moment, pair } from './format.js';
 import { Pages, dayBegins, filters } from './pages.js';
 import { View } from './view.js';
 import { ACTIONS, actionName, auditWord, plain } from './words.js';
@@ -65,6 +65,6 @@ function table(records) {
 }
 function row(of) {
     const cell = (label, ...children) => h('td', { role: 'cell', 'data-label': label }, h('div', {}, children));
-    const known = Object.entries(of.details ?? {}).map(([name, value]) => h('span', { class: 'pair' }, `${plain(name)} `, h('code', {}, value), ' '));
+    const known = Object.entries(of.details ?? {}).map(([name, value]) => pair(plain(name), value));
     return h('tr', { role: 'row', 'data-seq': of.seq }, cell('Time', moment(of.at)), cell('Action', actionName(of.action)), cell('Status', badge(auditWord(of.status))), cell('By', of.actor), cell('Details', of.code && [h('code', { class: 'code' }, of.code), ' '], known));
 }

@@ -24,7 +24,7 @@ export class BackfillView extends View {
     #build() {
         this.#built = true;
         this.#matters.addEventListener('input', () => this.#plan.replaceChildren());
-        fill(this.element, h('h3', {}, 'Older matters'), h('p', { class: 'lead' }, 'Matters that existed before the integration can be synced too. Open any matter in CaseHug and click “Sync to Clio”, or send many at once from here.'), h('div', { class: 'panel' }, h('div', { class: 'field' }, h('label', { for: this.#matters.id }, 'Matter ids, one a line'), this.#matters), h('div', { class: 'actions' }, this.card.matters && this.button('All matters that are not synced', 'all', () => this.#all(), 'quiet'), this.button('Plan', 'plan', () => this.#show())), this.#plan), this.#list);
+        fill(this.element, h('h3', {}, 'Older matters'), h('p', { class: 'lead' }, 'Matters that existed before the integration can be synced too. Open any matter in CaseHug and click “Sync to Clio”, or send many at once from here.'), h('div', { class: 'panel' }, h('div', { class: 'field' }, h('label', { for: this.#matters.id }, 'Matter ids, one a line'), this.#matters), h('div', { class: 'actions' }, this.card.matters && this.button('All matters that are not synced', 'all', () => this.#all()), this.button('Plan', 'plan', () => this.#show(), 'primary')), this.#plan), this.#list);
     }
     #chosen() {
         return [...new Set(this.#matters.value.split(/[\s,;]+/).filter((id) => id !== ''))];

@@ -26,7 +26,6 @@ export class ContactsView extends View {
         };
         const name = [of.first_name, of.last_name].join(' ').trim();
         return h('li', { class: 'panel' }, h('div', { class: 'line' }, badge({ text: here ? 'Changed in Clio' : 'Changed in CaseHug', tone: 'calm' }), h('strong', { class: 'of' }, name || of.client), h('span', { class: 'hint' }, 'since ', moment(of.since))), facts([
-            ['Name', name],
             ['Email', of.emails.join(', ')],
             ['Phone', of.phones.join(', ')],
             ['Client', h('code', {}, of.client)],

@@ -40,6 +40,10 @@ export function facts(of) {
     const there = of.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== '');
     return h('dl', { class: 'facts' }, there.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
 }
+/** A name and its value in a line of several. */
+export function pair(name, value) {
+    return h('span', { class: 'pair' }, `${name} `, h('code', {}, value), ' ');
+}
 /** What to do, with the code that support asks for. */
 export function advice(message, code, tone = 'fair') {
     return h('div', { class: `note ${tone}` }, icon(SHAPES[tone]), h('p', {}, message, ' ', h('code', {}, code)));

@@ -14,6 +14,8 @@ const WHY = {
     no_such_practice_area: 'Your firm has no such practice area in Clio',
     practice_areas_not_known: 'Known after the firm is connected',
 };
+/** Case types without own mapping that are shown at first: CaseHug's practice areas. */
+const FEW = 8;
 export class MappingView extends View {
     topics = ['settings', 'mappings', 'connection'];
     #find = h('input', { type: 'search', id: fresh('find'), 'data-key': 'find', autocomplete: 'off' });
@@ -22,6 +24,7 @@ export class MappingView extends View {
     #chosen = h('select', { id: fresh('area') });
     #page = null;
     #built = false;
+    #all = false;
     async load() {
         const page = await this.card.api.call('get_mappings');
         if (!this.#built)
@@ -52,12 +55,18 @@ export class MappingView extends View {
         const seen = new Set(page.seen.map(({ case_type }) => case_type.toLowerCase()));
         const found = (of) => of.case_type.toLowerCase().includes(wanted);
         const others = page.mappings.filter((of) => found(of) && !seen.has(of.case_type.toLowerCase()));
+        // Most of the names that have a default are never looked at.
+        const few = wanted === '' && !this.#all ? others.filter((of, at) => of.own || at < FEW) : others;
         const lately = page.seen.filter(found);
-        fill(this.#list, !page.practice_areas_known && h('div', { class: 'note calm' }, h('p', {}, 'Your firm’s practice areas are known once it is connected.')), lately.length > 0 && [h('h4', {}, 'Seen lately'), this.#table(lately, page)], others.length > 0 && [h('h4', {}, lately.length > 0 ? 'All others' : 'Case types'), this.#table(others, page)], lately.length + others.length === 0 && empty('No such case type', 'Map it below, and it leads to the practice area of your choice.'));
+        fill(this.#list, !page.practice_areas_known && h('div', { class: 'note calm' }, h('p', {}, 'Your firm’s practice areas are known once it is connected.')), lately.length > 0 && [h('h4', {}, 'Seen lately'), this.#table(lately, page)], others.length > 0 && [h('h4', {}, lately.length > 0 ? 'Others' : 'Case types'), this.#table(few, page)], few.length < others.length && h('div', { class: 'actions more' }, h('button', { type: 'button', onclick: () => this.#showAll() }, `Show all ${others.length}`)), lately.length + others.length === 0 && empty('No such case type', 'Map it below, and it leads to the practice area of your choice.'));
+    }
+    #showAll() {
+        this.#all = true;
+        this.#show();
     }
     #table(mappings, page) {
         const heads = ['Case type', 'Clio practice area', 'Chosen by'];
-        return h('table', { class: 'rows', role: 'table' }, h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))), h('tbody', { role: 'rowgroup' }, mappings.map((of) => this.#row(of, page))));
+        return h('table', { class: 'rows mapping', role: 'table' }, h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))), h('tbody', { role: 'rowgroup' }, mappings.map((of) => this.#row(of, page))));
     }
     #row(of, page) {
         const key = of.case_type;

@@ -1,5 +1,5 @@
 import { h } from './dom.js';
-import { badge, facts, moment } from './format.js';
+import { badge, facts, moment, pair } from './format.js';
 import { noteName, outcomeWord, plain, stepName } from './words.js';
 /** Steps, circumstances and codes of a run. */
 export function details(run) {
@@ -8,11 +8,11 @@ export function details(run) {
             ['Started', moment(run.started_at)],
             ['Ended', run.ended_at ? moment(run.ended_at) : 'Not yet'],
             ['Attempt', run.attempt],
-            ['Retries within', run.retries],
+            ['Retries', run.retries],
             ['Run', h('code', {}, run.run)],
         ]),
         run.steps.length > 0 ? h('ul', { class: 'steps' }, run.steps.map(step)) : h('p', { class: 'hint' }, 'No step was begun.'),
-        run.failure && circumstances('Why', run.failure),
+        run.failure && !run.steps.some(({ failure }) => failure?.code === run.failure?.code) && circumstances('Why', run.failure),
         run.survived && circumstances('Went on after', run.survived),
     ];
 }
@@ -22,8 +22,10 @@ function step(of) {
 function circumstances(title, of) {
     return h('div', { class: 'cause' }, h('strong', {}, `${title}: `), of.message, ' ', h('code', {}, of.code), context(of));
 }
-/** Ids, numbers and fixed words, for whoever is asked for help. */
+/** What the line above says already. */
+const SAID = ['step', 'matter', 'client', 'document'];
+/** Numbers and fixed words, for whoever is asked for help. */
 function context({ context: known }) {
-    const entries = Object.entries(known);
-    return entries.length > 0 && facts(entries.map(([name, value]) => [plain(name), h('code', {}, value)]));
+    const entries = Object.entries(known).filter(([name]) => !SAID.includes(name));
+    return entries.length > 0 && h('div', {}, entries.map(([name, value]) => pair(plain(name), value)));
 }

@@ -1,6 +1,6 @@
 /** A code that has no words of its own. */
 export const plain = (code) => {
-    const text = code.replaceAll('_', ' ');
+    const text = code.replaceAll('_', ' ').replace(/^http /, 'HTTP ');
     return text.charAt(0).toUpperCase() + text.slice(1);
 };
 const word = (from) => (code) => from[code] ?? { text: plain(code), tone: 'calm' };
@@ -122,4 +122,4 @@ export const ACTIONS = {
 };
 export const actionName = name(ACTIONS);
 export const stepName = name({ contact: 'Contact', matter: 'Matter', document: 'Document' });
-export const regionName = name({ us: 'United States', eu: 'Europe', ca: 'Canada', au: 'Australia', custom: 'Own address' });
+export const regionName = name({ us: 'United States', eu: 'Europe', ca: 'Canada', au: 'Australia', custom: 'Custom host' });

@@ -1,7 +1,7 @@
 // The audit log: filter, verify the chain, export.
 import type { Action, AuditRecord, AuditStatus } from '../../src/operations.mjs';
 import { download, fill, h, type Child } from './dom.js';
-import { badge, count, empty, moment } from './format.js';
+import { badge, count, empty, moment, pair } from './format.js';
 import { Pages, dayBegins, filters } from './pages.js';
 import { View } from './view.js';
 import { ACTIONS, actionName, auditWord, plain } from './words.js';
@@ -99,7 +99,7 @@ function table(records: readonly AuditRecord[]): Child {
 
 function row(of: AuditRecord): HTMLElement {
   const cell = (label: string, ...children: Child[]): HTMLElement => h('td', { role: 'cell', 'data-label': label }, h('div', {}, children));
-  const known = Object.entries(of.details ?? {}).map(([name, value]) => h('span', { class: 'pair' }, `${plain(name)} `, h('code', {}, value), ' '));
+  const known = Object.entries(of.details ?? {}).map(([name, value]) => pair(plain(name), value));
   return h(
     'tr',
     { role: 'row', 'data-seq': of.seq },

@@ -41,8 +41,8 @@ export class BackfillView extends View {
         h(
           'div',
           { class: 'actions' },
-          this.card.matters && this.button('All matters that are not synced', 'all', () => this.#all(), 'quiet'),
-          this.button('Plan', 'plan', () => this.#show()),
+          this.card.matters && this.button('All matters that are not synced', 'all', () => this.#all()),
+          this.button('Plan', 'plan', () => this.#show(), 'primary'),
         ),
         this.#plan,
       ),

@@ -45,7 +45,6 @@ export class ContactsView extends View {
         h('span', { class: 'hint' }, 'since ', moment(of.since)),
       ),
       facts([
-        ['Name', name],
         ['Email', of.emails.join(', ')],
         ['Phone', of.phones.join(', ')],
         ['Client', h('code', {}, of.client)],

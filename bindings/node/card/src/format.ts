@@ -49,6 +49,11 @@ export function facts(of: readonly (readonly [string, Child])[]): HTMLDListEleme
   return h('dl', { class: 'facts' }, there.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
 }
 
+/** A name and its value in a line of several. */
+export function pair(name: string, value: string): HTMLElement {
+  return h('span', { class: 'pair' }, `${name} `, h('code', {}, value), ' ');
+}
+
 /** What to do, with the code that support asks for. */
 export function advice(message: string, code: string, tone: 'fair' | 'bad' | 'calm' = 'fair'): HTMLElement {
   return h('div', { class: `note ${tone}` }, icon(SHAPES[tone]), h('p', {}, message, ' ', h('code', {}, code)));

@@ -33,6 +33,9 @@ const TABS: readonly Tab[] = [
 /** Several changes within this time are one. */
 const CALM_MS = 100;
 
+/** What was done is old after that, and may not be true any more. */
+const SAID_MS = 10_000;
+
 export class IntegrationCard extends CardBase {
   static readonly observedAttributes = ['view'];
   readonly #views = new Map<string, View>();
@@ -48,6 +51,7 @@ export class IntegrationCard extends CardBase {
   #changed = new Set<string>();
   #everything = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #saying: ReturnType<typeof setTimeout> | undefined;
 
   connectedCallback(): void {
     document.addEventListener('visibilitychange', this.#seen);
@@ -57,6 +61,7 @@ export class IntegrationCard extends CardBase {
   disconnectedCallback(): void {
     document.removeEventListener('visibilitychange', this.#seen);
     clearTimeout(this.#timer);
+    clearTimeout(this.#saying);
     this.leave();
     this.#views.clear();
     this.#card = null;
@@ -77,7 +82,11 @@ export class IntegrationCard extends CardBase {
       this.#card = this.#made(me);
       this.#list(me);
       this.#returned();
-      await Promise.all([this.#open(this.getAttribute('view') ?? 'connection'), this.#head()]);
+      const head = this.#head();
+      await this.#open(this.getAttribute('view') ?? 'connection');
+      // For whoever measures a page.
+      performance.mark('casehug-clio-card');
+      await head;
     } catch (error) {
       this.#fail(error);
       fill(this.#panel, h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => void this.#begin() }, 'Try again')));
@@ -147,9 +156,9 @@ export class IntegrationCard extends CardBase {
     const card = this.#card;
     const tab = TABS.find((known) => known.name === name && (!known.admin || card?.me.role === 'admin')) ?? TABS[0];
     if (!card || !tab || tab.name === this.#current) return;
+    // What is said belongs to the view that is left; at first, to the way back from Clio.
+    if (this.#current !== '') this.#say('');
     this.#current = tab.name;
-    this.#failed.replaceChildren();
-    this.#said.textContent = '';
     for (const button of this.#tabs.querySelectorAll<HTMLElement>('[role=tab]')) {
       const selected = button.dataset['view'] === tab.name;
       button.setAttribute('aria-selected', String(selected));
@@ -216,8 +225,10 @@ export class IntegrationCard extends CardBase {
   }
 
   #say(text: string): void {
+    clearTimeout(this.#saying);
     this.#failed.replaceChildren();
     this.#said.textContent = text;
+    this.#saying = setTimeout(() => this.#said.replaceChildren(), SAID_MS);
   }
 
   #fail(error: unknown): void {

@@ -19,6 +19,9 @@ const WHY: Readonly<Record<string, string>> = {
   practice_areas_not_known: 'Known after the firm is connected',
 };
 
+/** Case types without own mapping that are shown at first: CaseHug's practice areas. */
+const FEW = 8;
+
 export class MappingView extends View {
   readonly topics = ['settings', 'mappings', 'connection'];
   readonly #find = h('input', { type: 'search', id: fresh('find'), 'data-key': 'find', autocomplete: 'off' });
@@ -27,6 +30,7 @@ export class MappingView extends View {
   readonly #chosen = h('select', { id: fresh('area') });
   #page: MappingPage | null = null;
   #built = false;
+  #all = false;
 
   protected async load(): Promise<void> {
     const page = await this.card.api.call('get_mappings');
@@ -69,21 +73,29 @@ export class MappingView extends View {
     const seen = new Set(page.seen.map(({ case_type }) => case_type.toLowerCase()));
     const found = (of: Mapping): boolean => of.case_type.toLowerCase().includes(wanted);
     const others = page.mappings.filter((of) => found(of) && !seen.has(of.case_type.toLowerCase()));
+    // Most of the names that have a default are never looked at.
+    const few = wanted === '' && !this.#all ? others.filter((of, at) => of.own || at < FEW) : others;
     const lately = page.seen.filter(found);
     fill(
       this.#list,
       !page.practice_areas_known && h('div', { class: 'note calm' }, h('p', {}, 'Your firm’s practice areas are known once it is connected.')),
       lately.length > 0 && [h('h4', {}, 'Seen lately'), this.#table(lately, page)],
-      others.length > 0 && [h('h4', {}, lately.length > 0 ? 'All others' : 'Case types'), this.#table(others, page)],
+      others.length > 0 && [h('h4', {}, lately.length > 0 ? 'Others' : 'Case types'), this.#table(few, page)],
+      few.length < others.length && h('div', { class: 'actions more' }, h('button', { type: 'button', onclick: () => this.#showAll() }, `Show all ${others.length}`)),
       lately.length + others.length === 0 && empty('No such case type', 'Map it below, and it leads to the practice area of your choice.'),
     );
+  }
+
+  #showAll(): void {
+    this.#all = true;
+    this.#show();
   }
 
   #table(mappings: readonly Mapping[], page: MappingPage): HTMLElement {
     const heads = ['Case type', 'Clio practice area', 'Chosen by'];
     return h(
       'table',
-      { class: 'rows', role: 'table' },
+      { class: 'rows mapping', role: 'table' },
       h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))),
       h('tbody', { role: 'rowgroup' }, mappings.map((of) => this.#row(of, page))),
     );

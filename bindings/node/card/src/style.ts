@@ -76,6 +76,8 @@ legend { padding: 0; font-weight: 600; margin-bottom: 0.25rem; }
 .option { display: flex; gap: 0.7rem; align-items: flex-start; }
 .option .hint { max-width: 60ch; }
 .filters { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0.75rem; align-items: end; }
+.filters > button { justify-self: start; }
+form { display: grid; gap: 0.75rem; }
 .actions { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center; }
 .more { justify-content: center; }
 
@@ -99,7 +101,7 @@ legend { padding: 0; font-weight: 600; margin-bottom: 0.25rem; }
 .empty .icon { width: 2rem; height: 2rem; stroke-width: 1.4; }
 .empty strong { color: var(--ink); }
 
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); gap: 0.75rem 1.5rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.75rem 1.5rem; }
 .facts dt { color: var(--soft); font-size: 0.8125rem; }
 .line { display: flex; flex-wrap: wrap; gap: 0.35rem 0.6rem; align-items: center; }
 .line .actions { margin-inline-start: auto; }
@@ -111,17 +113,26 @@ legend { padding: 0; font-weight: 600; margin-bottom: 0.25rem; }
 .rows th, .rows td { padding: 0.5rem 0.6rem 0.5rem 0; border-top: 1px solid var(--line); text-align: start; vertical-align: top; font-weight: 400; }
 .rows thead th { border-top: 0; color: var(--soft); font-size: 0.8125rem; }
 .rows tbody th { font-weight: 550; }
-.audit td:nth-child(1), .audit td:nth-child(3) { white-space: nowrap; }
+.audit td:not(:last-child) { white-space: nowrap; }
+.mapping { table-layout: fixed; }
+.panel > [role=status]:empty { margin-top: -0.6rem; }
 .pair { display: inline-block; margin-inline-end: 0.5rem; color: var(--soft); font-size: 0.8125rem; }
 .choose { display: flex; gap: 0.5rem; }
-progress { width: 100%; height: 0.75rem; accent-color: var(--accent); }
+progress { appearance: none; width: 100%; height: 0.7rem; border: 0; border-radius: 999px; overflow: hidden; background: var(--calm-bg); }
+progress::-webkit-progress-bar { background: var(--calm-bg); }
+progress::-webkit-progress-value { background: var(--accent); border-radius: 999px; }
+progress::-moz-progress-bar { background: var(--accent); }
 
 dialog { max-width: min(28rem, calc(100vw - 2rem)); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem; background: var(--page); color: var(--ink); box-shadow: 0 12px 40px rgb(0 0 0 / 25%); }
 dialog::backdrop { background: rgb(10 15 20 / 50%); }
 dialog > div { display: grid; gap: 0.6rem; margin-top: 0.75rem; }
-dialog > .actions { display: flex; justify-content: flex-end; margin-top: 1.25rem; }
+dialog > .filters > button { justify-self: start; }
+form { display: grid; gap: 0.75rem; }
+.actions { display: flex; justify-content: flex-end; margin-top: 1.25rem; }
 
 .sync { display: grid; gap: 0.25rem; justify-items: start; font-size: 0.875rem; }
+.sync .line { flex-wrap: nowrap; }
+.sync button { white-space: nowrap; }
 
 @container card (max-width: 36rem) {
   header, .panels > div { padding: 1rem; }
@@ -131,6 +142,7 @@ dialog > .actions { display: flex; justify-content: flex-end; margin-top: 1.25re
   .rows tr { padding: 0.6rem 0; border-top: 1px solid var(--line); display: grid; gap: 0.25rem; }
   .rows td[data-label]::before { content: attr(data-label); display: block; color: var(--soft); font-size: 0.75rem; }
   .line .actions { margin-inline-start: 0; }
+  .audit td:not(:last-child) { white-space: normal; }
 }
 @media (prefers-reduced-motion: no-preference) { button, [role=tab] { transition: background-color 0.12s, color 0.12s; } }
 @media (forced-colors: active) { .badge, .note, .panel { border: 1px solid; } }

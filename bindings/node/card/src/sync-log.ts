@@ -99,6 +99,7 @@ export class SyncLogView extends View {
       return `${run.matter} will be tried again.`;
     };
     const failed = run.status === 'failed' || run.status === 'partial';
+    const asks = run.failure?.code === 'needs_review';
     const label = ['Retry', h('span', { class: 'sr' }, ` ${run.matter}`)];
     return h(
       'li',
@@ -112,7 +113,15 @@ export class SyncLogView extends View {
         h('span', { class: 'actions' }, toggle, failed && this.button(label, `retry ${run.run}`, retry, 'small')),
       ),
       run.failure &&
-        h('p', { class: 'cause' }, h('strong', {}, `${causeName(run.failure.kind)}: `), run.failure.message, ' ', h('code', {}, run.failure.code)),
+        h(
+          'p',
+          { class: 'cause' },
+          h('strong', {}, asks ? 'A question: ' : `${causeName(run.failure.kind)}: `),
+          run.failure.message,
+          ' ',
+          h('code', {}, run.failure.code),
+          asks && this.admin && [' ', h('button', { type: 'button', class: 'quiet small', onclick: () => this.card.open('reviews') }, 'Answer it')],
+        ),
       run.next_attempt_at && h('p', { class: 'hint' }, 'Next attempt: ', moment(run.next_attempt_at)),
       more,
     );

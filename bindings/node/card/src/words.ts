@@ -24,7 +24,7 @@ type Known<Open extends string> = Readonly<Record<Names<Open>, string>>;
 
 /** A code that has no words of its own. */
 export const plain = (code: string): string => {
-  const text = code.replaceAll('_', ' ');
+  const text = code.replaceAll('_', ' ').replace(/^http /, 'HTTP ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
@@ -162,4 +162,4 @@ export const actionName = name(ACTIONS);
 
 export const stepName = name({ contact: 'Contact', matter: 'Matter', document: 'Document' });
 
-export const regionName = name({ us: 'United States', eu: 'Europe', ca: 'Canada', au: 'Australia', custom: 'Own address' });
+export const regionName = name({ us: 'United States', eu: 'Europe', ca: 'Canada', au: 'Australia', custom: 'Custom host' });

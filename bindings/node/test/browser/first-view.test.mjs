@@ -20,10 +20,11 @@ test('the first view is small and soon there, from this host only', async (t) =>
   await session.send('Network.setCacheDisabled', { cacheDisabled: true });
   for (let turn = 0; turn < 5; turn += 1) {
     loaded.length = 0;
-    const began = performance.now();
-    await page.goto(`${url}/settings/integrations`, { waitUntil: 'commit' });
+    await page.goto(`${url}/settings/integrations`);
     await page.locator('casehug-clio-card').getByText('Connect your firm to Clio').waitFor();
-    ready.push(performance.now() - began);
+    await page.waitForFunction(() => performance.getEntriesByName('casehug-clio-card').length > 0);
+    // Since the browser began to go there; what waiting and asking take here is not in it.
+    ready.push(await page.evaluate(() => performance.getEntriesByName('casehug-clio-card')[0].startTime));
   }
   const sizes = await Promise.all(
     loaded.filter((response) => !response.url().endsWith('/stream')).map(async (response) => {

@@ -37,10 +37,13 @@ function atEnd(t, end) {
     const all = [];
     ends.set(t, all);
     t.after(async () => {
-      for (const one of all.reverse()) await one();
+      const ended = [];
+      for (const one of all.reverse()) ended.push(await one().then(() => null, (error) => error));
+      const failed = ended.find((error) => error !== null);
+      if (failed) throw failed;
     });
   }
-  ends.get(t).push(end);
+  ends.get(t).push(async () => end());
 }
 
 /** A folder that goes with the test. */
@@ -56,7 +59,7 @@ export async function clio(t, more = {}) {
   atEnd(t, () => child.kill());
   const lines = createInterface({ input: child.stdout });
   const { url } = JSON.parse((await lines[Symbol.asyncIterator]().next()).value);
-  await simulate(url, 'config', { rate_limit: 1000, account_name: 'Lindqvist & Moreau LLP', ...more });
+  await simulate(url, 'config', { rate_limit: 1000, http_webhooks: true, account_name: 'Lindqvist & Moreau LLP', ...more });
   return url;
 }
 
@@ -201,13 +204,25 @@ export async function until(ask, good, about = 'it') {
   for (;;) {
     const answer = await ask();
     if (good(answer)) return answer;
-    assert.ok(Date.now() < end, `${about} was waited for in vain: ${JSON.stringify(answer)}`);
+    assert.ok(Date.now() < end, `${about} was waited for in vain: ${JSON.stringify(answer)?.slice(0, 400)}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-/** A picture of the card, for the docs. */
-export async function picture(of, name) {
+/** A picture for the docs, `height`: only so much from the top. */
+export async function picture(of, name, height) {
   mkdirSync(pictures, { recursive: true });
-  await of.screenshot({ path: join(pictures, `${name}.png`), animations: 'disabled', caret: 'hide' });
+  const clip = height && { clip: { x: 0, y: 0, width: 1080, height } };
+  const png = await of.screenshot({ animations: 'disabled', caret: 'hide', ...clip });
+  const page = await (await (await browser()).newContext()).newPage();
+  const webp = await page.evaluate(async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes]));
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    canvas.getContext('2d').drawImage(image, 0, 0);
+    const blob = await canvas.convertToBlob({ type: 'image/webp', quality: 0.8 });
+    return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(''));
+  }, png.toString('base64'));
+  await page.context().close();
+  writeFileSync(join(pictures, `${name}.webp`), Buffer.from(webp, 'base64'));
 }

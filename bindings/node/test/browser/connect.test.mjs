@@ -1,0 +1,133 @@
+// The connection: by Clio's consent page, declined, ended, and connected again.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { call, clio, connect, holds, integrations, person, picture, service, shown, simulate, state, until, view } from './harness.mjs';
+
+test('Ada connects by Clio’s consent page, and the card says to whom, since when and by whom', async (t) => {
+  const clioUrl = await clio(t);
+  const { url } = await service(t, clioUrl);
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await card.getByText('Connected to Clio.').waitFor();
+  assert.equal(new URL(page.url()).search, '', 'how it ended is said once, and not again after a reload');
+  for (const text of ['Lindqvist & Moreau LLP', 'by usr_ada', 'Custom host', 'Within seconds, by webhooks']) {
+    await card.getByText(text).first().waitFor();
+  }
+  await page.reload();
+  await state(await shown(page), 'Connected');
+  await card.getByText('Lindqvist & Moreau LLP').waitFor();
+  assert.equal(await card.getByText('Connected to Clio.').count(), 0);
+  await picture(card, 'connection');
+});
+
+test('access declined in Clio: nothing is connected, and the card says so', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  const card = await integrations(page, url);
+  await card.getByRole('button', { name: 'Connect to Clio' }).click();
+  await page.getByRole('button', { name: 'Deny' }).click();
+  await page.waitForURL(/settings\/integrations/);
+  await card.getByRole('alert').getByText('Access was declined in Clio. Nothing was connected.').waitFor();
+  await card.getByRole('alert').getByText('connect_declined').waitFor();
+  await state(card, 'Not connected');
+});
+
+test('How do I disconnect? Settings → Integrations → Disconnect on the Clio card', async (t) => {
+  const clioUrl = await clio(t);
+  const { url } = await service(t, clioUrl);
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  const before = await holds(clioUrl);
+  await card.getByRole('button', { name: 'Disconnect' }).click();
+  const dialog = card.getByRole('dialog', { name: 'Disconnect Clio?' });
+  await dialog.getByText('This revokes tokens and deactivates. Existing data is preserved in both systems.').waitFor();
+  await picture(page, 'disconnect', 700);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await state(card, 'Connected');
+  await card.getByRole('button', { name: 'Disconnect' }).click();
+  await dialog.getByRole('button', { name: 'Disconnect' }).click();
+  await state(card, 'Disconnected');
+  await card.getByRole('status').getByText('Disconnected. Existing data is preserved in both systems.').waitFor();
+  const after = await holds(clioUrl);
+  assert.equal(after.oauth.live_access_tokens, 0);
+  assert.equal(after.webhooks.length, 0);
+  for (const kind of ['contacts', 'matters', 'documents']) assert.equal(after[kind].length, before[kind].length, kind);
+  const { items } = await call(page, url, 'list_runs', { query: {} });
+  assert.equal(items.length, 1, 'the log stays');
+});
+
+test('What happens if I reconnect? Matters keep their links, nothing is duplicated, and what waited leaves when an admin says so', async (t) => {
+  const clioUrl = await clio(t);
+  const { url } = await service(t, clioUrl);
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  await call(page, url, 'disconnect');
+  await state(card, 'Disconnected');
+  await call(page, url, 'trigger_sync', { matter: 'mat_0002', trigger: 'approved' });
+  await card.getByText('1 matter triggered while disconnected').waitFor();
+  await connect(page, url, 'Reconnect');
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  assert.equal((await holds(clioUrl)).matters.length, 1, 'no duplicate');
+  await card.getByRole('button', { name: 'Sync them now' }).click();
+  await card.getByText('1 matter will be synced.').waitFor();
+  await until(() => holds(clioUrl), ({ matters }) => matters.length === 2, 'the held matter');
+  await card.getByText('1 matter triggered while disconnected').waitFor({ state: 'detached' });
+});
+
+test('Clio no longer accepts the authorization: the card says what to do, and reconnecting mends it', async (t) => {
+  const clioUrl = await clio(t);
+  const { url } = await service(t, clioUrl);
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await simulate(clioUrl, 'revoke', { access: true, refresh: true });
+  await call(page, url, 'trigger_sync', { matter: 'mat_0001', trigger: 'manual' });
+  await state(card, 'Reconnect required');
+  await card.getByText('Nothing is sent until a firm admin reconnects.').waitFor();
+  await card.getByText('A firm admin must reconnect in Settings, Integrations').first().waitFor();
+  await picture(card, 'reconnect-required');
+  await connect(page, url, 'Reconnect');
+  await until(() => holds(clioUrl), ({ matters }) => matters.length === 1, 'the matter that waited');
+});
+
+test('another Clio account is asked for with its consequences', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await call(page, url, 'disconnect');
+  await card.getByRole('button', { name: 'Connect another account' }).click();
+  const dialog = card.getByRole('dialog', { name: 'Connect another Clio account?' });
+  await dialog.getByText('Your matters count as not synced yet in that account.').waitFor();
+  await dialog.getByRole('button', { name: 'Connect another account' }).click();
+  await page.getByRole('button', { name: 'Allow access' }).waitFor();
+});
+
+test('Is there an audit log? Every operation with timestamp, action, status and error details, in Settings → Integrations', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  const member = await person(t, url, 'Max');
+  await call(member, url, 'get_settings');
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  await view(card, 'Audit log');
+  const rows = card.getByRole('table', { name: 'Audit entries' }).getByRole('row');
+  const denied = rows.filter({ hasText: 'Access denied' });
+  await denied.first().waitFor();
+  for (const text of ['2026', 'Refused', 'usr_max', 'not_allowed']) assert.match(await denied.first().innerText(), new RegExp(text));
+  await picture(card, 'audit-log');
+  await card.getByLabel('Action').selectOption({ label: 'Connected' });
+  await until(() => rows.count(), (count) => count === 2, 'the filter');
+  await card.getByLabel('By user').fill('nobody');
+  await card.getByText('Nothing of that kind was logged.').waitFor();
+  await card.getByLabel('By user').fill('');
+  await card.getByRole('button', { name: 'Verify' }).click();
+  await card.getByText(/The log is whole: \d+ entries, each linked to the one before/).waitFor();
+  const [download] = await Promise.all([page.waitForEvent('download'), card.getByRole('button', { name: 'Export' }).click()]);
+  const stream = await download.createReadStream();
+  const lines = (await stream.toArray()).join('').trimEnd().split('\n').map((line) => JSON.parse(line));
+  assert.ok(lines.length >= 5 && lines.every(({ prev }, at) => (prev === '') === (at === 0)), 'the whole chain');
+  assert.match(download.suggestedFilename(), /^casehug-clio-audit-\d{4}-\d\d-\d\d\.ndjson$/);
+});

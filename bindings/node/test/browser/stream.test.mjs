@@ -1,0 +1,85 @@
+// Changes arrive without a reload: one stream for all tabs of a browser, which may stop and come back.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { call, clio, connect, freePort, person, service, shown, until } from './harness.mjs';
+
+const TABS = 8;
+
+/** What is asked of the service's stream by this browser. */
+function streams(context) {
+  const asked = [];
+  context.on('request', (request) => {
+    if (new URL(request.url()).pathname === '/api/stream') asked.push(request);
+  });
+  return asked;
+}
+
+test(`${TABS} tabs share one stream, all are told, and another tab takes over`, async (t) => {
+  const { url } = await service(t, await clio(t));
+  const first = await person(t, url);
+  await connect(first, url);
+  await first.goto('about:blank');
+  const asked = streams(first.context());
+  const tabs = [];
+  for (let tab = 0; tab < TABS; tab += 1) {
+    const page = await first.context().newPage();
+    await page.goto(`${url}/settings/integrations`);
+    const card = await shown(page);
+    await card.getByText('Live').waitFor();
+    tabs.push({ page, card });
+  }
+  assert.equal(asked.length, 1, 'more than six would leave no connection for anything else');
+  await call(first, url, 'disconnect');
+  for (const { page, card } of tabs) {
+    await page.bringToFront();
+    await card.getByText('The firm is disconnected.').waitFor();
+  }
+  const [leader] = tabs.splice(0, 1);
+  await leader.page.close();
+  await until(() => asked.length, (count) => count === 2, 'another tab');
+  await call(first, url, 'trigger_sync', { matter: 'mat_0001', trigger: 'approved' });
+  for (const { page, card } of tabs) {
+    await page.bringToFront();
+    await card.getByText('1 matter triggered while disconnected').waitFor();
+  }
+});
+
+test('the stream stops with the service and comes back with it; what changed meanwhile is shown', async (t) => {
+  const host = await service(t, await clio(t), { port: await freePort() });
+  const page = await person(t, host.url, 'Ada', { tolerates: true });
+  const card = await connect(page, host.url);
+  await card.getByText('Live').waitFor();
+  await host.stop();
+  await card.getByText('Waiting for CaseHug…').waitFor();
+  await card.getByText('Lindqvist & Moreau LLP').waitFor();
+  await card.getByRole('button', { name: 'Disconnect' }).click();
+  await card.getByRole('dialog').getByRole('button', { name: 'Disconnect' }).click();
+  await card.getByRole('alert').getByText('CaseHug did not answer.').waitFor();
+  await host.start();
+  await card.getByText('Live').waitFor();
+  await call(page, host.url, 'disconnect');
+  await card.getByText('The firm is disconnected.').waitFor();
+});
+
+test('a browser without locks reads a stream for each tab', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  await page.addInitScript(() => Object.defineProperty(navigator, 'locks', { value: undefined }));
+  await page.reload();
+  const card = await shown(page);
+  await card.getByText('Live').waitFor();
+  await connect(page, url);
+  await call(page, url, 'disconnect');
+  await card.getByText('The firm is disconnected.').waitFor();
+});
+
+test('a host without a stream is asked now and then', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url, 'Ada', { tolerates: true });
+  await page.route('**/api/stream', (route) => route.fulfill({ status: 404, body: '' }));
+  const card = await connect(page, url);
+  await call(page, url, 'disconnect');
+  await card.getByText('The firm is disconnected.').waitFor();
+  await card.getByText('Waiting for CaseHug…').waitFor();
+});
