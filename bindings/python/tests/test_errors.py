@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,18 @@ def test_a_wrong_configuration_names_the_argument(
     with pytest.raises(errors.InputError) as raised:
         clio.Sdk.open(config("us", tmp_path, **more))
     assert argument in (raised.value.path, raised.value.context.get("field"))
+
+
+def test_a_negative_span_or_number_is_refused(sdk: clio.Sdk, url: str, tmp_path: Path) -> None:
+    back = timedelta(milliseconds=-1)
+    with pytest.raises(ValueError, match="span"):
+        clio.Sdk.open(config(url, tmp_path, request_timeout=back))
+    with pytest.raises(ValueError, match="span"):
+        sdk.start_worker(poll=back)
+    with pytest.raises(ValueError, match="runs"):
+        sdk.start_worker(concurrency=0)
+    with pytest.raises(ValueError, match="runs"):
+        sdk.start_worker(per_firm=-1)
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:

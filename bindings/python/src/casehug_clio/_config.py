@@ -93,7 +93,9 @@ class Config:
     """Is told what happens, without client data, at the level that it has when the SDK is opened."""
 
 
-def _ms(span: timedelta | None) -> int | None:
+def ms(span: timedelta | None) -> int | None:
+    if span is not None and span < timedelta(0):
+        raise ValueError("a span of time is not negative")
     return None if span is None else round(span / timedelta(milliseconds=1))
 
 
@@ -109,9 +111,9 @@ def opened(config: Config) -> native.Engine:
             sealing_key=config.sealing_key,
             intake_folder=config.intake_folder,
             webhook_url=config.webhook_url,
-            late_execution_window_ms=_ms(config.late_execution_window),
-            index_delay_ms=_ms(config.index_delay),
-            request_timeout_ms=_ms(config.request_timeout),
+            late_execution_window_ms=ms(config.late_execution_window),
+            index_delay_ms=ms(config.index_delay),
+            request_timeout_ms=ms(config.request_timeout),
             proxy=config.proxy,
             root_certificates=config.root_certificates,
             log_level=_ports.level_of(config.logger),

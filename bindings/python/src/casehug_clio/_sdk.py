@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from ._call import FAILURES, AsyncCaller, Call, Caller, Cancellation, begin, fail, finished, wait
-from ._config import Actor, Config, native_actor, opened
+from ._config import Actor, Config, ms, native_actor, opened
 from ._load import native
 from .operations import AsyncFirm, AsyncHost, Firm, Host
 from .types import OutboxEvent
@@ -53,9 +53,10 @@ class _Base:
     def _start_worker(
         self, concurrency: int | None, per_firm: int | None, poll: timedelta | None
     ) -> None:
-        poll_ms = None if poll is None else round(poll / timedelta(milliseconds=1))
+        if any(count is not None and count < 1 for count in (concurrency, per_firm)):
+            raise ValueError("a number of runs is at least 1")
         settings = native.WorkerSettings(
-            concurrency=concurrency, per_firm=per_firm, poll_ms=poll_ms
+            concurrency=concurrency, per_firm=per_firm, poll_ms=ms(poll)
         )
         try:
             self._engine.start_worker(settings)
@@ -77,7 +78,10 @@ class Sdk(_Base):
 
     @classmethod
     def open(cls, config: Config) -> Sdk:
-        """Opens the SDK. Makes no call to Clio. Open it after a fork, never before."""
+        """Opens the SDK. Makes no call to Clio. Open it after a fork, never before.
+
+        Raises `ValueError` if a span of time of the configuration is negative.
+        """
         return cls(_open(config))
 
     def firm(
@@ -141,6 +145,8 @@ class Sdk(_Base):
         per_firm: Runs of one firm at once; 4, unless set.
 
         poll: The longest wait before it looks for work of other processes; 1 second, unless set.
+
+        Raises `ValueError` for a number below 1, and a negative span of time.
         """
         self._start_worker(concurrency, per_firm, poll)
 
