@@ -21,10 +21,12 @@ use crate::ports::Method;
 pub(super) const FIELDS: &str =
     "id,created_at,matter{id},external_properties{name,value},latest_document_version{uuid,fully_uploaded}";
 /// What is asked for when a document is created for a single PUT.
-pub(super) const STUB_FIELDS: &str = "id,latest_document_version{uuid,put_url,put_headers}";
+pub(super) const STUB_FIELDS: &str =
+    "id,matter{id},external_properties{name,value},latest_document_version{uuid,put_url,put_headers}";
 /// What is asked for when parts are named. Clio expands one level of braces only; a part's default
 /// fields are number, address and headers.
-pub(super) const PARTS_FIELDS: &str = "id,latest_document_version{uuid,multiparts}";
+pub(super) const PARTS_FIELDS: &str =
+    "id,matter{id},external_properties{name,value},latest_document_version{uuid,multiparts}";
 
 const MATTER_PROPERTY: &str = "casehug_matter_id";
 const DOCUMENT_PROPERTY: &str = "casehug_document_id";
@@ -62,15 +64,7 @@ impl Document {
     /// not tell is no contradiction; the properties name CaseHug's own.
     #[must_use]
     pub fn is_for(&self, key: &DocumentKey, matter: ClioId) -> bool {
-        let has = |name: &str, value: &str| {
-            let text =
-                |text: &Option<Confidential>, wanted: &str| text.as_ref().is_some_and(|text| text.expose() == wanted);
-            self.properties.iter().any(|property| text(&property.name, name) && text(&property.value, value))
-        };
-        self.matter_id.is_none_or(|found| found == matter)
-            && has(MATTER_PROPERTY, key.matter.as_str())
-            && has(DOCUMENT_PROPERTY, key.document.as_str())
-            && has(UPLOAD_PROPERTY, key.upload.as_str())
+        self.matter_id.is_none_or(|found| found == matter) && are_of(&self.properties, key)
     }
 
     /// Whether this version is complete. Answers the question that an error on finishing leaves
@@ -79,6 +73,16 @@ impl Document {
     pub fn is_finished(&self, uuid: &str) -> bool {
         self.fully_uploaded == Some(true) && self.uuid.as_deref() == Some(uuid)
     }
+}
+
+fn are_of(properties: &[Property], key: &DocumentKey) -> bool {
+    let text = |text: &Option<Confidential>, wanted: &str| text.as_ref().is_some_and(|text| text.expose() == wanted);
+    let has = |name: &str, value: &str| {
+        properties.iter().any(|property| text(&property.name, name) && text(&property.value, value))
+    };
+    has(MATTER_PROPERTY, key.matter.as_str())
+        && has(DOCUMENT_PROPERTY, key.document.as_str())
+        && has(UPLOAD_PROPERTY, key.upload.as_str())
 }
 
 /// A document that waits for its bytes.
@@ -93,6 +97,19 @@ pub struct DocumentStub {
     pub target: Option<UploadTarget>,
     /// Where the parts go that this request named.
     pub parts: Vec<PartTarget>,
+    matter_id: Option<ClioId>,
+    properties: Vec<Property>,
+}
+
+impl DocumentStub {
+    /// Whether an answer is of another document than `key` in `matter`: one that came for another
+    /// request on the same connection, say. Bytes must not go where that one's belong. What Clio
+    /// leaves out contradicts nothing.
+    #[must_use]
+    pub fn is_of_another(&self, key: &DocumentKey, matter: ClioId) -> bool {
+        self.matter_id.is_some_and(|found| found != matter)
+            || !self.properties.is_empty() && !are_of(&self.properties, key)
+    }
 }
 
 /// Where one part goes.
@@ -172,6 +189,8 @@ impl TryFrom<Shown> for DocumentStub {
             uuid: version.uuid.filter(usable).ok_or("uuid")?,
             target: UploadTarget::new(version.put_url, version.put_headers),
             parts: version.multiparts.into_iter().filter_map(part).collect(),
+            matter_id: shown.matter.and_then(|matter| matter.id),
+            properties: shown.external_properties,
         })
     }
 }

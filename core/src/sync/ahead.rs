@@ -72,9 +72,11 @@ impl Driver<'_> {
         let permit = self.client_api.ready_now().await.ok()??;
         let at = self.ctx.runtime.monotonic();
         match self.client_api.send_once(permit, &request, None).await {
-            Ok(stub) => Some(Ahead { key, made: Some(Made { stub, revision: stat.revision, at }) }),
+            Ok(stub) if !stub.is_of_another(&key, matter) => {
+                Some(Ahead { key, made: Some(Made { stub, revision: stat.revision, at }) })
+            }
             Err(failed) if executed(&failed.failure) == Executed::No => None,
-            Err(_) => Some(Ahead { key, made: None }),
+            Ok(_) | Err(_) => Some(Ahead { key, made: None }),
         }
     }
 

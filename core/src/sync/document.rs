@@ -297,7 +297,9 @@ impl Driver<'_> {
             let request = stub_request(document, key, matter, known, parts)?;
             let permit = self.client_api.ready().await?;
             let failed = match self.client_api.send_once(permit, &request, None).await {
-                Ok(stub) if known.is_none_or(|known| known == stub.id) => return Ok(stub),
+                Ok(stub) if known.is_none_or(|known| known == stub.id) && !stub.is_of_another(key, matter) => {
+                    return Ok(stub);
+                }
                 // A second document instead of a version of the first would be a duplicate once it
                 // is finished.
                 Ok(_) => return Err(Error::new(Code::ClioAnswerInvalid).with("reason", "another_document")),

@@ -237,6 +237,35 @@ async fn the_answer_of_another_document_or_version_publishes_nothing() {
     }
 }
 
+/// Bytes that went to its address would be in another person's folder.
+#[tokio::test]
+async fn the_address_of_another_document_gets_no_bytes() {
+    let other = |matter: i64, upload: &str| {
+        let property = |name: &str, value: &str| json!({ "name": name, "value": value });
+        json!({ "id": 99, "matter": { "id": matter }, "latest_document_version": version("other"), "external_properties": [
+            property("casehug_matter_id", "m1"), property("casehug_document_id", "d1"), property("casehug_upload_id", upload)] })
+    };
+    for stub in [other(22, "d1"), other(21, "d9")] {
+        let (world, documents, _) = begun().await;
+        documents.lock().unwrap().slow = false;
+        let (clio, mut first) = (Arc::clone(&documents), Some(stub));
+        world.answers(move |method, path, _, body| {
+            let usual = answer(&clio, method, path, body);
+            match (method, path) {
+                ("POST", "/api/v4/documents") => first.take().map(|stub| (201, json!({ "data": stub }))).or(usual),
+                _ => usual,
+            }
+        });
+        let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+        let error = report.first_failure().unwrap().error.clone().unwrap();
+        assert_eq!((error.code(), error.get("reason")), (Code::ClioAnswerInvalid, Some("another_document")));
+        assert_eq!(world.calls("PUT /put"), 0);
+        // The stub that was made meanwhile is found.
+        let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+        assert_eq!((report.status, documents.lock().unwrap().made.len()), (RunStatus::Succeeded, 1), "{report:?}");
+    }
+}
+
 #[tokio::test]
 async fn one_document_waits_for_clios_processing_and_the_others_of_the_run_are_asked_once() {
     const COUNT: usize = 10;
