@@ -126,9 +126,7 @@ progress::-moz-progress-bar { background: var(--accent); }
 dialog { max-width: min(28rem, calc(100vw - 2rem)); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem; background: var(--page); color: var(--ink); box-shadow: 0 12px 40px rgb(0 0 0 / 25%); }
 dialog::backdrop { background: rgb(10 15 20 / 50%); }
 dialog > div { display: grid; gap: 0.6rem; margin-top: 0.75rem; }
-dialog > .filters > button { justify-self: start; }
-form { display: grid; gap: 0.75rem; }
-.actions { display: flex; justify-content: flex-end; margin-top: 1.25rem; }
+dialog > .actions { display: flex; justify-content: flex-end; margin-top: 1.25rem; }
 
 .sync { display: grid; gap: 0.25rem; justify-items: start; font-size: 0.875rem; }
 .sync .line { flex-wrap: nowrap; }

@@ -141,10 +141,10 @@ test('a backfill is planned with its calls and its end, shows how far it is, and
   await running.getByRole('button', { name: 'Pause' }).click();
   await running.getByText('Paused').waitFor();
   await running.getByRole('button', { name: 'Resume' }).waitFor();
-  await picture(card, 'backfill');
   await running.getByRole('button', { name: 'Resume' }).click();
   await running.getByText('Running').waitFor();
   await until(() => running.locator('progress').evaluate((bar) => bar.value), (done) => done > 0, 'progress without a reload');
+  await picture(card, 'backfill');
   await running.getByRole('button', { name: 'Cancel' }).click();
   const dialog = card.getByRole('dialog', { name: 'Cancel this backfill?' });
   await dialog.getByText('What is in Clio stays there').waitFor();
