@@ -31,25 +31,28 @@ class ProcessesTest {
         writeIntakes(folder.resolve("intake"), MATTERS)
         BlockingSdk.open(shared(url, folder, database)).use { sdk ->
             FIRMS.forEach { connect(sdk, it) }
-            repeat(MATTERS) { sdk.firm(FIRMS[it % FIRMS.size]).matters.trigger("mat_$it", Trigger.APPROVED) }
-        }
-        // So that there is work left for each.
-        slow(url, 200)
-        val first = works(url, folder, database)
-        val second = works(url, folder, database)
-        try {
-            until({ made(url) }) { it[2] > 0 }
-            first.destroyForcibly().waitFor()
-            assertTrue(made(url)[2] < MATTERS, "nothing was left to do")
-            simulate(url, "faults", "[]")
-            until({ made(url) }) { it[2] >= MATTERS }
-            // Whatever is sent twice would come now.
-            Thread.sleep(3_000)
-            assertEquals(List(3) { MATTERS }, made(url))
-            second.outputStream.close()
-            assertEquals(0, second.waitFor())
-        } finally {
-            listOf(first, second).forEach { it.destroyForcibly() }
+            fun trigger(numbers: IntRange) = numbers.forEach {
+                sdk.firm(FIRMS[it % FIRMS.size]).matters.trigger("mat_$it", Trigger.APPROVED)
+            }
+            trigger(0 until MATTERS / 2)
+            // So that it is killed while it works.
+            slow(url, 500)
+            val first = works(url, folder, database)
+            val second = works(url, folder, database)
+            try {
+                until({ made(url) }) { it[1] > 0 }
+                trigger(MATTERS / 2 until MATTERS)
+                first.destroyForcibly().waitFor()
+                simulate(url, "faults", "[]")
+                until({ made(url) }) { it[2] >= MATTERS }
+                // Whatever is sent twice would come now.
+                Thread.sleep(3_000)
+                assertEquals(List(3) { MATTERS }, made(url))
+                second.outputStream.close()
+                assertEquals(0, second.waitFor())
+            } finally {
+                listOf(first, second).forEach { it.destroyForcibly() }
+            }
         }
     }
 
