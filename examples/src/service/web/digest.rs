@@ -2,7 +2,7 @@
 //! and its hash compared.
 //!
 //! The outbox (`next_events`) cannot tell it: an event is leased to one reader, CaseHug itself, and
-//! a page that took one would keep it from there (docs/decisions).
+//! a page that took one would keep it from there (decision 024).
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -63,7 +63,8 @@ mod tests {
             (&[("origin", "http://host.example")], true, Some("origin")),
             (&[("origin", OURS), ("origin", "https://evil.example")], false, Some("origin")),
         ] {
-            assert_eq!(judged(pairs, reads), expected, "{pairs:?}");
+            let about: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            assert_eq!(judged(pairs, reads), expected, "{}", about.join(", "));
         }
     }
 }
