@@ -67,3 +67,23 @@ fn files(folder: &Path) -> Result<Vec<(String, String)>, String> {
     };
     read().map_err(|error| format!("{}: {error}", folder.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::root;
+
+    #[test]
+    fn the_guide_shows_every_picture_and_none_that_is_missing() {
+        let guide = fs::read_to_string(root().join("docs/admin.md")).unwrap();
+        let mut shown: Vec<&str> =
+            guide.split("](pictures/").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+        let pictures = fs::read_dir(root().join("docs/pictures")).unwrap();
+        let mut kept: Vec<String> =
+            pictures.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        shown.sort_unstable();
+        kept.sort_unstable();
+        assert_eq!(shown, kept);
+    }
+}
