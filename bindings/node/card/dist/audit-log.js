@@ -16,7 +16,7 @@ export class AuditLogView extends View {
         ['actor', 'By user'],
         ['since', 'From', 'day'],
         ['until', 'To', 'day'],
-    ], () => void this.#pages.restart().catch((error) => this.card.fail(error)));
+    ], () => this.#pages.restart());
     #pages = new Pages(PAGE, (after, limit) => {
         const { action, status, actor, since, until } = this.#filter.chosen();
         return this.card.api.call('list_audit', {
@@ -30,7 +30,7 @@ export class AuditLogView extends View {
                 until: dayBegins(until, 1),
             },
         });
-    }, (records) => table(records));
+    }, (records) => table(records), (error) => this.card.fail(error));
     #built = false;
     async load() {
         await this.#pages.reload();

@@ -5,18 +5,8 @@ import { ask } from './dialog.js';
 import { fill, fresh, h, icon } from './dom.js';
 import { badge } from './format.js';
 import { CONNECT_FAILURES } from './operations.js';
-import { ConnectionView } from './connection.js';
+import { TabList, tab } from './tabs.js';
 import { connectionWord } from './words.js';
-const TABS = [
-    { name: 'connection', label: 'Connection', load: () => Promise.resolve(ConnectionView) },
-    { name: 'settings', label: 'Settings', admin: true, load: async () => (await import('./settings.js')).SettingsView },
-    { name: 'mapping', label: 'Practice areas', admin: true, load: async () => (await import('./mapping.js')).MappingView },
-    { name: 'sync-log', label: 'Sync log', load: async () => (await import('./sync-log.js')).SyncLogView },
-    { name: 'audit-log', label: 'Audit log', admin: true, load: async () => (await import('./audit-log.js')).AuditLogView },
-    { name: 'reviews', label: 'Questions', admin: true, load: async () => (await import('./reviews.js')).ReviewsView },
-    { name: 'contacts', label: 'Contact changes', admin: true, load: async () => (await import('./contacts.js')).ContactsView },
-    { name: 'backfill', label: 'Older matters', load: async () => (await import('./backfill.js')).BackfillView },
-];
 /** Several changes within this time are one. */
 const CALM_MS = 100;
 /** What was done is old after that, and may not be true any more. */
@@ -26,10 +16,9 @@ export class IntegrationCard extends CardBase {
     #views = new Map();
     #state = h('span', { class: 'state' });
     #live = h('span', { class: 'live' });
-    #counts = new Map();
     #said = h('p', { class: 'said', role: 'status' });
     #failed = h('div', { class: 'failed', role: 'alert' });
-    #tabs = h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Clio integration' });
+    #tabs = new TabList((name) => void this.#open(name));
     #panel = h('div', { class: 'panels' });
     #card = null;
     #current = '';
@@ -63,13 +52,13 @@ export class IntegrationCard extends CardBase {
             if (!me)
                 return;
             this.#card = this.#made(me);
-            this.#list(me);
+            this.#tabs.show(me);
             this.#returned();
-            const head = this.#head();
+            // A view says itself what it could not load.
+            this.#head().catch(() => undefined);
             await this.#open(this.getAttribute('view') ?? 'connection');
             // For whoever measures a page.
             performance.mark('casehug-clio-card');
-            await head;
         }
         catch (error) {
             this.#fail(error);
@@ -78,7 +67,7 @@ export class IntegrationCard extends CardBase {
     }
     #frame() {
         const title = fresh('title');
-        return h('article', { class: 'card', 'aria-labelledby': title }, h('header', {}, h('span', { class: 'mark' }, icon('M9 15l6-6M10.5 6.5l1-1a4.2 4.2 0 0 1 6 6l-1 1M13.5 17.5l-1 1a4.2 4.2 0 0 1-6-6l1-1')), h('div', { class: 'title' }, h('h2', { id: title }, 'Clio'), h('p', { class: 'hint' }, 'Contacts, matters and documents of approved intakes')), this.#state, this.#live), this.#tabs, this.#failed, this.#said, this.#panel);
+        return h('article', { class: 'card', 'aria-labelledby': title }, h('header', {}, h('span', { class: 'mark' }, icon('M9 15l6-6M10.5 6.5l1-1a4.2 4.2 0 0 1 6 6l-1 1M13.5 17.5l-1 1a4.2 4.2 0 0 1-6-6l1-1')), h('div', { class: 'title' }, h('h2', { id: title }, 'Clio'), h('p', { class: 'hint' }, 'Contacts, matters and documents of approved intakes')), this.#state, this.#live), this.#tabs.element, this.#failed, this.#said, this.#panel);
     }
     #made(me) {
         const callback = this.getAttribute('callback') || '/oauth/callback';
@@ -95,50 +84,22 @@ export class IntegrationCard extends CardBase {
             refresh: () => this.#note(null),
         };
     }
-    #list(me) {
-        const shown = TABS.filter((tab) => !tab.admin || me.role === 'admin');
-        const buttons = shown.map((tab) => {
-            const count = h('span', { class: 'count', hidden: true });
-            this.#counts.set(tab.name, count);
-            const id = `tab-${tab.name}`;
-            return h('button', { type: 'button', role: 'tab', id, 'aria-controls': 'panel', 'data-view': tab.name, onclick: () => void this.#open(tab.name) }, tab.label, count);
-        });
-        fill(this.#tabs, buttons);
-        this.#tabs.onkeydown = (event) => this.#steer(event, buttons);
-    }
-    /** Arrow keys go from tab to tab, as a list of tabs should. */
-    #steer(event, tabs) {
-        const at = tabs.findIndex((tab) => tab.dataset['view'] === this.#current);
-        const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
-        const tab = to === undefined ? undefined : tabs.at(to % tabs.length);
-        if (!tab)
-            return;
-        event.preventDefault();
-        tab.focus();
-        void this.#open(tab.dataset['view'] ?? '');
-    }
     async #open(name, focus = false) {
         const card = this.#card;
-        const tab = TABS.find((known) => known.name === name && (!known.admin || card?.me.role === 'admin')) ?? TABS[0];
-        if (!card || !tab || tab.name === this.#current)
+        const chosen = card && tab(name, card.me);
+        if (!chosen || chosen.name === this.#current)
             return;
         // What is said belongs to the view that is left; at first, to the way back from Clio.
         if (this.#current !== '')
             this.#say('');
-        this.#current = tab.name;
-        for (const button of this.#tabs.querySelectorAll('[role=tab]')) {
-            const selected = button.dataset['view'] === tab.name;
-            button.setAttribute('aria-selected', String(selected));
-            button.tabIndex = selected ? 0 : -1;
-            if (selected && focus)
-                button.focus();
-        }
+        this.#current = chosen.name;
+        this.#tabs.select(chosen.name, focus);
         try {
-            const view = this.#views.get(tab.name) ?? new (await tab.load())(card);
-            this.#views.set(tab.name, view);
-            if (this.#current !== tab.name)
+            const view = this.#views.get(chosen.name) ?? new (await chosen.load())(card);
+            this.#views.set(chosen.name, view);
+            if (this.#current !== chosen.name)
                 return;
-            const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${tab.name}`, tabindex: 0 };
+            const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${chosen.name}`, tabindex: 0 };
             fill(this.#panel, h('div', panel, view.element));
             await view.refresh();
         }
@@ -158,15 +119,8 @@ export class IntegrationCard extends CardBase {
         if (me.role !== 'admin')
             return;
         const [reviews, changes] = await Promise.all([api.call('list_reviews'), api.call('list_contact_proposals')]);
-        this.#count('reviews', reviews.length);
-        this.#count('contacts', changes.filter(({ accepted }) => !accepted).length);
-    }
-    #count(view, of) {
-        const count = this.#counts.get(view);
-        if (!count)
-            return;
-        count.hidden = of === 0;
-        fill(count, of, h('span', { class: 'sr' }, ' open'));
+        this.#tabs.count('reviews', reviews.length);
+        this.#tabs.count('contacts', changes.filter(({ accepted }) => !accepted).length);
     }
     #note(what) {
         if (what)

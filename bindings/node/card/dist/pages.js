@@ -38,14 +38,17 @@ export class Pages {
     #read;
     #show;
     #size;
+    #fail;
     #items = [];
     #next = null;
     #shown = '';
     #turn = 0;
-    constructor(size, read, show) {
+    /** `read` asks for a page, `show` shows all items, `fail` says why more could not be read. */
+    constructor(size, read, show, fail) {
         this.#size = size;
         this.#read = read;
         this.#show = show;
+        this.#fail = fail;
     }
     /** Reads from the beginning. */
     async reload(most = Math.min(Math.max(this.#items.length, this.#size), 500)) {
@@ -60,9 +63,9 @@ export class Pages {
         this.#draw();
     }
     /** Begins anew, as after a change of the filter. */
-    async restart() {
+    restart() {
         this.#items = [];
-        await this.reload();
+        this.reload().catch(this.#fail);
     }
     /** A page may be empty although there is more: then the next is read too. */
     async #whole(after, limit) {
@@ -72,7 +75,7 @@ export class Pages {
         }
         return page;
     }
-    async more() {
+    async #more() {
         const turn = this.#turn;
         const { items, next } = await this.#whole(this.#next, this.#size);
         if (turn !== this.#turn)
@@ -81,17 +84,12 @@ export class Pages {
         this.#next = next;
         this.#draw();
     }
-    /** Draws anew although nothing came: something that is shown beside the items changed. */
-    redraw() {
-        this.#shown = '';
-        this.#draw();
-    }
     #draw() {
         const shown = JSON.stringify([this.#items, this.#next]);
         if (shown === this.#shown)
             return;
         this.#shown = shown;
-        const more = h('button', { type: 'button', 'data-key': 'more', onclick: () => void this.more().catch(() => undefined) }, 'Show more');
+        const more = h('button', { type: 'button', 'data-key': 'more', onclick: () => void this.#more().catch(this.#fail) }, 'Show more');
         fill(this.element, this.#show(this.#items), this.#next !== null && h('div', { class: 'actions more' }, more));
     }
 }

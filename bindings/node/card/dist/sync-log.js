@@ -15,7 +15,7 @@ export class SyncLogView extends View {
         ['matter', 'Matter'],
         ['since', 'From', 'day'],
         ['until', 'To', 'day'],
-    ], () => void this.#pages.restart().catch((error) => this.card.fail(error)));
+    ], () => this.#pages.restart());
     #pages = new Pages(PAGE, (after, limit) => {
         const { status, cause, matter, since, until } = this.#filter.chosen();
         return this.card.api.call('list_runs', {
@@ -29,7 +29,7 @@ export class SyncLogView extends View {
                 until: dayBegins(until, 1),
             },
         });
-    }, (runs) => this.#list(runs));
+    }, (runs) => this.#list(runs), (error) => this.card.fail(error));
     #built = false;
     async load() {
         await this.#pages.reload();

@@ -43,7 +43,7 @@ export class View {
     #broken(error) {
         const message = error instanceof CardError ? error.message : 'It could not be shown.';
         const code = error instanceof CardError ? error.code : 'internal';
-        const again = h('button', { type: 'button', onclick: () => void this.refresh() }, 'Try again');
+        const again = h('button', { type: 'button', onclick: () => this.card.refresh() }, 'Try again');
         this.element.replaceChildren(h('div', { class: 'empty', role: 'alert' }, h('p', {}, message, ' ', h('code', {}, code)), again));
     }
     /**

@@ -22,7 +22,7 @@ export class AuditLogView extends View {
       ['since', 'From', 'day'],
       ['until', 'To', 'day'],
     ],
-    () => void this.#pages.restart().catch((error: unknown) => this.card.fail(error)),
+    () => this.#pages.restart(),
   );
   readonly #pages = new Pages<AuditRecord>(
     PAGE,
@@ -41,6 +41,7 @@ export class AuditLogView extends View {
       });
     },
     (records) => table(records),
+    (error) => this.card.fail(error),
   );
   #built = false;
 

@@ -5,30 +5,9 @@ import { ask } from './dialog.js';
 import { fill, fresh, h, icon } from './dom.js';
 import { badge } from './format.js';
 import { CONNECT_FAILURES } from './operations.js';
-import { ConnectionView } from './connection.js';
+import { TabList, tab } from './tabs.js';
 import type { Card, View } from './view.js';
 import { connectionWord } from './words.js';
-
-type Made = new (card: Card) => View;
-
-/** A view is loaded when it is first shown: most people look at the connection only. */
-interface Tab {
-  name: string;
-  label: string;
-  admin?: true;
-  load(): Promise<Made>;
-}
-
-const TABS: readonly Tab[] = [
-  { name: 'connection', label: 'Connection', load: () => Promise.resolve(ConnectionView) },
-  { name: 'settings', label: 'Settings', admin: true, load: async () => (await import('./settings.js')).SettingsView },
-  { name: 'mapping', label: 'Practice areas', admin: true, load: async () => (await import('./mapping.js')).MappingView },
-  { name: 'sync-log', label: 'Sync log', load: async () => (await import('./sync-log.js')).SyncLogView },
-  { name: 'audit-log', label: 'Audit log', admin: true, load: async () => (await import('./audit-log.js')).AuditLogView },
-  { name: 'reviews', label: 'Questions', admin: true, load: async () => (await import('./reviews.js')).ReviewsView },
-  { name: 'contacts', label: 'Contact changes', admin: true, load: async () => (await import('./contacts.js')).ContactsView },
-  { name: 'backfill', label: 'Older matters', load: async () => (await import('./backfill.js')).BackfillView },
-];
 
 /** Several changes within this time are one. */
 const CALM_MS = 100;
@@ -41,10 +20,9 @@ export class IntegrationCard extends CardBase {
   readonly #views = new Map<string, View>();
   readonly #state = h('span', { class: 'state' });
   readonly #live = h('span', { class: 'live' });
-  readonly #counts = new Map<string, HTMLElement>();
   readonly #said = h('p', { class: 'said', role: 'status' });
   readonly #failed = h('div', { class: 'failed', role: 'alert' });
-  readonly #tabs = h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Clio integration' });
+  readonly #tabs = new TabList((name) => void this.#open(name));
   readonly #panel = h('div', { class: 'panels' });
   #card: Card | null = null;
   #current = '';
@@ -80,13 +58,13 @@ export class IntegrationCard extends CardBase {
       const me = await this.join(api, listener);
       if (!me) return;
       this.#card = this.#made(me);
-      this.#list(me);
+      this.#tabs.show(me);
       this.#returned();
-      const head = this.#head();
+      // A view says itself what it could not load.
+      this.#head().catch(() => undefined);
       await this.#open(this.getAttribute('view') ?? 'connection');
       // For whoever measures a page.
       performance.mark('casehug-clio-card');
-      await head;
     } catch (error) {
       this.#fail(error);
       fill(this.#panel, h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => void this.#begin() }, 'Try again')));
@@ -106,7 +84,7 @@ export class IntegrationCard extends CardBase {
         this.#state,
         this.#live,
       ),
-      this.#tabs,
+      this.#tabs.element,
       this.#failed,
       this.#said,
       this.#panel,
@@ -129,47 +107,19 @@ export class IntegrationCard extends CardBase {
     };
   }
 
-  #list(me: Person): void {
-    const shown = TABS.filter((tab) => !tab.admin || me.role === 'admin');
-    const buttons = shown.map((tab) => {
-      const count = h('span', { class: 'count', hidden: true });
-      this.#counts.set(tab.name, count);
-      const id = `tab-${tab.name}`;
-      return h('button', { type: 'button', role: 'tab', id, 'aria-controls': 'panel', 'data-view': tab.name, onclick: () => void this.#open(tab.name) }, tab.label, count);
-    });
-    fill(this.#tabs, buttons);
-    this.#tabs.onkeydown = (event) => this.#steer(event, buttons);
-  }
-
-  /** Arrow keys go from tab to tab, as a list of tabs should. */
-  #steer(event: KeyboardEvent, tabs: readonly HTMLElement[]): void {
-    const at = tabs.findIndex((tab) => tab.dataset['view'] === this.#current);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
-    const tab = to === undefined ? undefined : tabs.at(to % tabs.length);
-    if (!tab) return;
-    event.preventDefault();
-    tab.focus();
-    void this.#open(tab.dataset['view'] ?? '');
-  }
-
   async #open(name: string, focus = false): Promise<void> {
     const card = this.#card;
-    const tab = TABS.find((known) => known.name === name && (!known.admin || card?.me.role === 'admin')) ?? TABS[0];
-    if (!card || !tab || tab.name === this.#current) return;
+    const chosen = card && tab(name, card.me);
+    if (!chosen || chosen.name === this.#current) return;
     // What is said belongs to the view that is left; at first, to the way back from Clio.
     if (this.#current !== '') this.#say('');
-    this.#current = tab.name;
-    for (const button of this.#tabs.querySelectorAll<HTMLElement>('[role=tab]')) {
-      const selected = button.dataset['view'] === tab.name;
-      button.setAttribute('aria-selected', String(selected));
-      button.tabIndex = selected ? 0 : -1;
-      if (selected && focus) button.focus();
-    }
+    this.#current = chosen.name;
+    this.#tabs.select(chosen.name, focus);
     try {
-      const view = this.#views.get(tab.name) ?? new (await tab.load())(card);
-      this.#views.set(tab.name, view);
-      if (this.#current !== tab.name) return;
-      const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${tab.name}`, tabindex: 0 };
+      const view = this.#views.get(chosen.name) ?? new (await chosen.load())(card);
+      this.#views.set(chosen.name, view);
+      if (this.#current !== chosen.name) return;
+      const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${chosen.name}`, tabindex: 0 };
       fill(this.#panel, h('div', panel, view.element));
       await view.refresh();
     } catch (error) {
@@ -187,15 +137,8 @@ export class IntegrationCard extends CardBase {
     fill(this.#state, badge(connectionWord(health.state)));
     if (me.role !== 'admin') return;
     const [reviews, changes] = await Promise.all([api.call('list_reviews'), api.call('list_contact_proposals')]);
-    this.#count('reviews', reviews.length);
-    this.#count('contacts', changes.filter(({ accepted }) => !accepted).length);
-  }
-
-  #count(view: string, of: number): void {
-    const count = this.#counts.get(view);
-    if (!count) return;
-    count.hidden = of === 0;
-    fill(count, of, h('span', { class: 'sr' }, ' open'));
+    this.#tabs.count('reviews', reviews.length);
+    this.#tabs.count('contacts', changes.filter(({ accepted }) => !accepted).length);
   }
 
   #note(what: readonly string[] | null): void {

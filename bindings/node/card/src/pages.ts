@@ -53,15 +53,23 @@ export class Pages<Item> {
   readonly #read: (after: string | null, limit: number) => Promise<Page<Item>>;
   readonly #show: (items: readonly Item[]) => Child;
   readonly #size: number;
+  readonly #fail: (error: unknown) => void;
   #items: Item[] = [];
   #next: string | null = null;
   #shown = '';
   #turn = 0;
 
-  constructor(size: number, read: (after: string | null, limit: number) => Promise<Page<Item>>, show: (items: readonly Item[]) => Child) {
+  /** `read` asks for a page, `show` shows all items, `fail` says why more could not be read. */
+  constructor(
+    size: number,
+    read: (after: string | null, limit: number) => Promise<Page<Item>>,
+    show: (items: readonly Item[]) => Child,
+    fail: (error: unknown) => void,
+  ) {
     this.#size = size;
     this.#read = read;
     this.#show = show;
+    this.#fail = fail;
   }
 
   /** Reads from the beginning. */
@@ -77,9 +85,9 @@ export class Pages<Item> {
   }
 
   /** Begins anew, as after a change of the filter. */
-  async restart(): Promise<void> {
+  restart(): void {
     this.#items = [];
-    await this.reload();
+    this.reload().catch(this.#fail);
   }
 
   /** A page may be empty although there is more: then the next is read too. */
@@ -91,7 +99,7 @@ export class Pages<Item> {
     return page;
   }
 
-  async more(): Promise<void> {
+  async #more(): Promise<void> {
     const turn = this.#turn;
     const { items, next } = await this.#whole(this.#next, this.#size);
     if (turn !== this.#turn) return;
@@ -100,17 +108,11 @@ export class Pages<Item> {
     this.#draw();
   }
 
-  /** Draws anew although nothing came: something that is shown beside the items changed. */
-  redraw(): void {
-    this.#shown = '';
-    this.#draw();
-  }
-
   #draw(): void {
     const shown = JSON.stringify([this.#items, this.#next]);
     if (shown === this.#shown) return;
     this.#shown = shown;
-    const more = h('button', { type: 'button', 'data-key': 'more', onclick: () => void this.more().catch(() => undefined) }, 'Show more');
+    const more = h('button', { type: 'button', 'data-key': 'more', onclick: () => void this.#more().catch(this.#fail) }, 'Show more');
     fill(this.element, this.#show(this.#items), this.#next !== null && h('div', { class: 'actions more' }, more));
   }
 }

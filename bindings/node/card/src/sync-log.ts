@@ -21,7 +21,7 @@ export class SyncLogView extends View {
       ['since', 'From', 'day'],
       ['until', 'To', 'day'],
     ],
-    () => void this.#pages.restart().catch((error: unknown) => this.card.fail(error)),
+    () => this.#pages.restart(),
   );
   readonly #pages = new Pages<LoggedRun>(
     PAGE,
@@ -40,6 +40,7 @@ export class SyncLogView extends View {
       });
     },
     (runs) => this.#list(runs),
+    (error) => this.card.fail(error),
   );
   #built = false;
 

@@ -72,7 +72,7 @@ export abstract class View {
   #broken(error: unknown): void {
     const message = error instanceof CardError ? error.message : 'It could not be shown.';
     const code = error instanceof CardError ? error.code : 'internal';
-    const again = h('button', { type: 'button', onclick: () => void this.refresh() }, 'Try again');
+    const again = h('button', { type: 'button', onclick: () => this.card.refresh() }, 'Try again');
     this.element.replaceChildren(h('div', { class: 'empty', role: 'alert' }, h('p', {}, message, ' ', h('code', {}, code)), again));
   }
 

@@ -83,3 +83,17 @@ test('a host without a stream is asked now and then', async (t) => {
   await card.getByText('The firm is disconnected.').waitFor();
   await card.getByText('Waiting for CaseHug…').waitFor();
 });
+
+test('a host that refuses at first: the card says why, with the code, and is there when asked again', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url, 'Ada', { tolerates: true });
+  const error = { code: 'store_failed', number: 7001, kind: 'host', retry: 'retry', message: 'The SDK’s database failed.', context: {} };
+  await page.route('**/api/get_health', (route) => route.fulfill({ status: 503, json: { error } }));
+  await page.reload();
+  const card = page.locator('casehug-clio-card');
+  await card.getByRole('alert').getByText('The SDK’s database failed.').first().waitFor();
+  await card.getByText('store_failed').waitFor();
+  await page.unroute('**/api/get_health');
+  await card.getByRole('button', { name: 'Try again' }).click();
+  await card.getByText('Connect your firm to Clio').waitFor();
+});

@@ -105,7 +105,8 @@ test('hostile names are shown as text', async (t) => {
   await row(page, 'mat_0001').getByText(hostile).first().waitFor();
   await row(page, 'mat_0001').getByRole('button', { name: 'Sync to Clio' }).click();
   await row(page, 'mat_0001').getByText('Synced', { exact: true }).waitFor();
-  const [contact] = (await holds(clioUrl)).contacts;
+  // What listens for contacts is set up by a worker.
+  const { contacts: [contact] } = await until(() => holds(clioUrl), ({ webhooks }) => webhooks.length >= 2, 'the subscription');
   await simulate(clioUrl, 'edit', { resource: 'contacts', id: contact.id, data: { last_name: hostile } });
   await integrations(page, url);
   for (const name of await card.getByRole('tab').allInnerTexts()) {
@@ -115,4 +116,19 @@ test('hostile names are shown as text', async (t) => {
   }
   assert.notEqual(await page.title(), 'hacked');
   assert.equal(await page.locator('img').count(), 0);
+});
+
+test('a long log is read page by page, and a change keeps what was read', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  for (let run = 0; run < 27; run += 1) await call(page, url, 'sync_matter', { matter: 'mat_0008' });
+  await view(card, 'Sync log');
+  const runs = card.locator('[data-run]');
+  await until(() => runs.count(), (count) => count === 25, 'the first page');
+  await card.getByRole('button', { name: 'Show more' }).click();
+  await until(() => runs.count(), (count) => count === 27, 'all');
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  await runs.filter({ hasText: 'mat_0001' }).waitFor();
+  assert.ok((await runs.count()) >= 27);
 });
