@@ -184,8 +184,11 @@ impl<'a> Worker<'a> {
                 break;
             }
             let now = self.queue.ctx.runtime.monotonic();
-            let looked = self.due_tasks(look, &busy).await;
+            let (looked, ended) = meanwhile(self.due_tasks(look, &busy), &mut running).await;
             self.queue.ctx.repository.failures().note(look.name(), look.name(), &looked);
+            // Where one ended during the look there is room again.
+            let has_room = !ended.is_empty();
+            ended.into_iter().for_each(|task| leave(task, &mut busy, &mut defer));
             match looked {
                 // By the clock: a worker that is woken all the time never comes to a tick. And
                 // behind all others: however many cannot be done, they hide nothing.
@@ -209,16 +212,11 @@ impl<'a> Worker<'a> {
             let woken = async {
                 select(pin!(self.queue.ctx.workers.after(seen)), pin!(self.queue.ctx.stop.requested())).await;
             };
-            let (mut woken, tick) = (pin!(woken), self.tick());
-            let idle = select(woken.as_mut(), tick);
-            let ended =
-                async { if running.is_empty() { futures_util::future::pending().await } else { running.next().await } };
-            match select(pin!(ended), idle).await {
-                Either::Left((Some((name, true)), _)) => {
-                    busy.remove(&name);
-                }
-                Either::Left((Some((name, false)), _)) => defer.push(name),
-                Either::Left((None, _)) | Either::Right(_) => {}
+            if !has_room
+                && let Either::Left((task, _)) =
+                    select(pin!(next_end(&mut running)), select(pin!(woken), self.tick())).await
+            {
+                leave(task, &mut busy, &mut defer);
             }
         }
         while running.next().await.is_some() {}
@@ -292,19 +290,9 @@ impl<'a> Worker<'a> {
             }
             told = seen;
             let all = idle.looks_at_all(now);
-            let (mut claims, mut ended) = (Vec::new(), Vec::new());
-            {
-                // However long the look takes, the runs go on meanwhile, and their heartbeats with
-                // them.
-                let mut look = pin!(self.claim_due(all, &mut slots, &mut claims));
-                let looked = loop {
-                    match select(look.as_mut(), pin!(next_end(&mut running))).await {
-                        Either::Left((looked, _)) => break looked,
-                        Either::Right((slot, _)) => ended.push(slot),
-                    }
-                };
-                self.queue.ctx.repository.failures().note("jobs", "looking for jobs", &looked);
-            }
+            let mut claims = Vec::new();
+            let (looked, ended) = meanwhile(self.claim_due(all, &mut slots, &mut claims), &mut running).await;
+            self.queue.ctx.repository.failures().note("jobs", "looking for jobs", &looked);
             if !claims.is_empty() {
                 idle.is_active(now);
             }
@@ -540,10 +528,34 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// The slot of the next run that ends; never, while there is none.
-async fn next_end(running: &mut FuturesUnordered<impl Future<Output = Slot>>) -> Slot {
+/// A task that came to its end, or to nothing.
+fn leave((name, done): (String, bool), busy: &mut HashSet<String>, defer: &mut Vec<String>) {
+    if done {
+        busy.remove(&name);
+    } else {
+        defer.push(name);
+    }
+}
+
+/// The end of the next of these; never, while there is none.
+async fn next_end<T>(running: &mut FuturesUnordered<impl Future<Output = T>>) -> T {
     match running.next().await {
-        Some(slot) => slot,
+        Some(ended) => ended,
         None => futures_util::future::pending().await,
+    }
+}
+
+/// A look, and the ends of what goes on meanwhile, however long it takes: runs with their
+/// heartbeats, tasks that others wait for.
+async fn meanwhile<L, T>(
+    look: impl Future<Output = L>,
+    running: &mut FuturesUnordered<impl Future<Output = T>>,
+) -> (L, Vec<T>) {
+    let (mut look, mut ended) = (pin!(look), Vec::new());
+    loop {
+        match select(look.as_mut(), pin!(next_end(running))).await {
+            Either::Left((looked, _)) => return (looked, ended),
+            Either::Right((end, _)) => ended.push(end),
+        }
     }
 }

@@ -39,6 +39,8 @@ struct Trouble {
     unread: Option<(FirmId, usize)>,
     /// Scans of this collection fail.
     unscanned: Option<&'static str>,
+    /// Scans of this collection are not answered.
+    unanswered: Option<&'static str>,
     /// How long each commit takes.
     slow: Duration,
     /// Another process made something due, and the worker has not been told yet.
@@ -58,10 +60,14 @@ impl Store for Troubled {
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
-        if let Scan::Due { collection, .. } = scan
-            && self.trouble.lock().unwrap().unscanned == Some(collection)
-        {
-            return Box::pin(async { Err(Code::StoreFailed.into()) });
+        if let Scan::Due { collection, .. } = scan {
+            let trouble = self.trouble.lock().unwrap();
+            if trouble.unscanned == Some(collection) {
+                return Box::pin(async { Err(Code::StoreFailed.into()) });
+            }
+            if trouble.unanswered == Some(collection) {
+                return Box::pin(pending());
+            }
         }
         self.store.scan(scan)
     }
@@ -444,6 +450,29 @@ async fn a_chore_that_failed_once_is_done_by_a_worker_that_is_never_at_rest() {
     };
     select(Box::pin(worker.run(pending())), Box::pin(busy)).await;
     assert_eq!(bench.due("chore").await, 0);
+}
+
+#[tokio::test]
+async fn a_chore_in_progress_goes_on_while_the_worker_looks_for_more() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let world = &bench.world;
+    connect(&bench.sdk, &first()).await;
+    world.put("m1");
+    bench.sdk.firm(&first()).matters().sync(&matter()).await.unwrap();
+    world.runtime.advance(Duration::from_secs(3_600));
+    let gate = world.hold("GET /api/v4/matters");
+    let worker = bench.sdk.worker(WorkerConfig::default());
+    let script = async {
+        world.until_held().await;
+        bench.store.trouble.lock().unwrap().unanswered = Some("chore");
+        bench.sdk.queue.ctx.workers.notify();
+        world.runtime.sleep(Duration::from_secs(1)).await;
+        drop(gate);
+        world.runtime.sleep(Duration::from_secs(5)).await;
+        assert_eq!(world.calls("GET /api/v4/matters/21"), 1, "the sweep's next call");
+    };
+    let ended = select(Box::pin(worker.run(pending())), Box::pin(script)).await;
+    assert!(matches!(ended, Either::Right(_)), "the worker does not end by itself");
 }
 
 #[tokio::test]
