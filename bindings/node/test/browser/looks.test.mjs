@@ -25,7 +25,7 @@ async function busy(t) {
   await call(page, url, 'sync_matter', { matter: 'mat_0005' });
   await call(page, url, 'sync_matter', { matter: 'mat_0001' });
   await call(page, url, 'start_backfill', { matters: ['mat_0002', 'mat_0004'] });
-  return url;
+  return { url, clioUrl };
 }
 
 /** What axe finds: each finding with where it is. */
@@ -38,7 +38,7 @@ async function findings(page) {
 }
 
 test('axe finds nothing serious in any view, light and dark, with the policy and without it', async (t) => {
-  const url = await busy(t);
+  const { url, clioUrl } = await busy(t);
   for (const [colorScheme, bypassCSP] of [['light', false], ['light', true], ['dark', true]]) {
     const page = await person(t, url, 'Ada', { colorScheme, bypassCSP });
     const card = await integrations(page, url);
@@ -50,11 +50,14 @@ test('axe finds nothing serious in any view, light and dark, with the policy and
     await page.goto(`${url}/matters`);
     await page.getByText('Synced', { exact: true }).first().waitFor();
     assert.deepEqual(await findings(page), [], `matters, ${colorScheme}`);
+    await page.goto(`${clioUrl}/__sim/`);
+    await page.getByRole('cell', { name: 'Okafor dissolution' }).waitFor();
+    assert.deepEqual(await findings(page), [], `clio-sim, ${colorScheme}`);
   }
 });
 
 test('320 pixels wide, and at 200 %, nothing is cut off and nothing has to be scrolled sideways', async (t) => {
-  const url = await busy(t);
+  const { url } = await busy(t);
   for (const viewport of [{ width: 320, height: 700 }, { width: 540, height: 430 }]) {
     const page = await person(t, url, 'Ada', { viewport, deviceScaleFactor: viewport.width === 320 ? 1 : 2 });
     const card = await integrations(page, url);
@@ -97,7 +100,7 @@ test('everything is reached by the keyboard, and what has the focus keeps it whe
 });
 
 test('on paper the log stands whole, with its details and without controls', async (t) => {
-  const url = await busy(t);
+  const { url } = await busy(t);
   const page = await person(t, url);
   const card = await integrations(page, url);
   await view(card, 'Sync log');

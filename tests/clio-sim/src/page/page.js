@@ -85,7 +85,7 @@ async function look() {
   try {
     const state = await (await fetch("/__sim/state")).json();
     byId("account").textContent = state.account.name;
-    byId("counts").textContent = `${state.calls.total} calls, ${state.webhooks.length} webhook subscriptions.`;
+    byId("counts").textContent = `${state.calls.total} calls, webhook subscriptions: ${state.webhooks.length}.`;
     Object.keys(columns).forEach((kind) => show(kind, state));
     byId("problem").textContent = "";
   } catch {
