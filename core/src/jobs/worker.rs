@@ -50,10 +50,10 @@ const MOST_TASKS: usize = 8;
 /// How a worker works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Runs at once. Default 16. Bulk runs (backfill, retries of all that failed) hold three
+    /// Runs at once; 0 counts as 1. Default 16. Bulk runs (backfill, retries of all that failed) hold three
     /// quarters of them at most, unless there is only one.
     pub concurrency: usize,
-    /// Runs of one firm at once. A firm's runs share its request budget, so more than a few gain
+    /// Runs of one firm at once; 0 counts as 1. A firm's runs share its request budget, so more than a few gain
     /// nothing. Default 4, of which bulk runs hold three at most.
     pub per_firm: usize,
     /// The longest wait before it looks for work of other processes, less up to a tenth by chance:
@@ -130,7 +130,9 @@ pub struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     pub(crate) fn new(queue: &'a Queue, config: WorkerConfig) -> Self {
-        Self { queue, config }
+        // With none a worker would wait for ever, and say nothing.
+        let (concurrency, per_firm) = (config.concurrency.max(1), config.per_firm.max(1));
+        Self { queue, config: WorkerConfig { concurrency, per_firm, ..config } }
     }
 
     /// Works until `shutdown` completes, or the SDK is [told to stop](crate::Sdk::stop), and the

@@ -531,6 +531,14 @@ async fn told_to_stop_a_worker_ends_its_run_and_begins_no_other() {
 }
 
 #[tokio::test]
+async fn a_worker_of_no_runs_at_once_runs_one() {
+    let bench = Bench::new(|http| Arc::new(http));
+    bench.trigger(&first(), "m1").await;
+    let none = WorkerConfig { concurrency: 0, per_firm: 0, ..WorkerConfig::default() };
+    assert_eq!(bench.sdk.worker(none).run_due().await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn a_worker_claims_no_more_than_it_can_run_at_once() {
     let bench = Bench::new(|_| Arc::new(Silent));
     for n in 1..=5 {
