@@ -1,6 +1,8 @@
 // A list that is read page by page, with a filter; both logs are one.
 import { fill, fresh, h } from './dom.js';
 const TYPED_MS = 300;
+/** Items that are read anew at once. */
+const MOST = 500;
 /** The controls of a filter. `changed` is called when the person has chosen. */
 export function filters(of, changed) {
     let typing;
@@ -42,7 +44,12 @@ export class Pages {
     #items = [];
     #next = null;
     #shown = '';
+    /** Which choice of the filter it is; an answer for an earlier one is dropped. */
     #turn = 0;
+    /** The turn in which a next page is being read: a second click is one too many. */
+    #adding = null;
+    /** One reading at a time, so that none undoes another. */
+    #last = Promise.resolve();
     /** `read` asks for a page, `show` shows all items, `fail` says why more could not be read. */
     constructor(size, read, show, fail) {
         this.#size = size;
@@ -50,21 +57,25 @@ export class Pages {
         this.#show = show;
         this.#fail = fail;
     }
-    /** Reads from the beginning. */
-    async reload(most = Math.min(Math.max(this.#items.length, this.#size), 500)) {
-        this.#turn += 1;
-        const turn = this.#turn;
-        const { items, next } = await this.#whole(null, most);
-        // The filter was changed meanwhile.
-        if (turn !== this.#turn)
-            return;
-        this.#items = items;
-        this.#next = next;
-        this.#draw();
+    /** Reads from the beginning, after a next page that is being read. */
+    reload() {
+        return this.#inTurn(async (current) => {
+            if (!current())
+                return;
+            const most = Math.min(Math.max(this.#items.length, this.#size), MOST);
+            const { items, next } = await this.#whole(null, most);
+            if (!current())
+                return;
+            this.#items = items;
+            this.#next = next;
+            this.#draw();
+        });
     }
-    /** Begins anew, as after a change of the filter. */
+    /** Begins anew, as after a change of the filter, whatever is being read. */
     restart() {
+        this.#turn += 1;
         this.#items = [];
+        this.#last = Promise.resolve();
         this.reload().catch(this.#fail);
     }
     /** A page may be empty although there is more: then the next is read too. */
@@ -75,14 +86,33 @@ export class Pages {
         }
         return page;
     }
+    #inTurn(read) {
+        const turn = this.#turn;
+        const done = this.#last.then(() => read(() => turn === this.#turn));
+        this.#last = done.catch(() => undefined);
+        return done;
+    }
     async #more() {
         const turn = this.#turn;
-        const { items, next } = await this.#whole(this.#next, this.#size);
-        if (turn !== this.#turn)
+        if (this.#adding === turn)
             return;
-        this.#items = [...this.#items, ...items];
-        this.#next = next;
-        this.#draw();
+        this.#adding = turn;
+        try {
+            await this.#inTurn(async (current) => {
+                if (!current() || this.#next === null)
+                    return;
+                const { items, next } = await this.#whole(this.#next, this.#size);
+                if (!current())
+                    return;
+                this.#items = [...this.#items, ...items];
+                this.#next = next;
+                this.#draw();
+            });
+        }
+        finally {
+            if (this.#adding === turn)
+                this.#adding = null;
+        }
     }
     #draw() {
         const shown = JSON.stringify([this.#items, this.#next]);

@@ -14,6 +14,9 @@ export type Chosen = Readonly<Record<string, string>>;
 
 const TYPED_MS = 300;
 
+/** Items that are read anew at once. */
+const MOST = 500;
+
 /** The controls of a filter. `changed` is called when the person has chosen. */
 export function filters(of: readonly Filter[], changed: () => void): { element: HTMLFormElement; chosen: () => Chosen } {
   let typing: ReturnType<typeof setTimeout> | undefined;
@@ -57,7 +60,12 @@ export class Pages<Item> {
   #items: Item[] = [];
   #next: string | null = null;
   #shown = '';
+  /** Which choice of the filter it is; an answer for an earlier one is dropped. */
   #turn = 0;
+  /** The turn in which a next page is being read: a second click is one too many. */
+  #adding: number | null = null;
+  /** One reading at a time, so that none undoes another. */
+  #last: Promise<void> = Promise.resolve();
 
   /** `read` asks for a page, `show` shows all items, `fail` says why more could not be read. */
   constructor(
@@ -72,21 +80,24 @@ export class Pages<Item> {
     this.#fail = fail;
   }
 
-  /** Reads from the beginning. */
-  async reload(most = Math.min(Math.max(this.#items.length, this.#size), 500)): Promise<void> {
-    this.#turn += 1;
-    const turn = this.#turn;
-    const { items, next } = await this.#whole(null, most);
-    // The filter was changed meanwhile.
-    if (turn !== this.#turn) return;
-    this.#items = items;
-    this.#next = next;
-    this.#draw();
+  /** Reads from the beginning, after a next page that is being read. */
+  reload(): Promise<void> {
+    return this.#inTurn(async (current) => {
+      if (!current()) return;
+      const most = Math.min(Math.max(this.#items.length, this.#size), MOST);
+      const { items, next } = await this.#whole(null, most);
+      if (!current()) return;
+      this.#items = items;
+      this.#next = next;
+      this.#draw();
+    });
   }
 
-  /** Begins anew, as after a change of the filter. */
+  /** Begins anew, as after a change of the filter, whatever is being read. */
   restart(): void {
+    this.#turn += 1;
     this.#items = [];
+    this.#last = Promise.resolve();
     this.reload().catch(this.#fail);
   }
 
@@ -99,13 +110,29 @@ export class Pages<Item> {
     return page;
   }
 
+  #inTurn(read: (current: () => boolean) => Promise<void>): Promise<void> {
+    const turn = this.#turn;
+    const done = this.#last.then(() => read(() => turn === this.#turn));
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
   async #more(): Promise<void> {
     const turn = this.#turn;
-    const { items, next } = await this.#whole(this.#next, this.#size);
-    if (turn !== this.#turn) return;
-    this.#items = [...this.#items, ...items];
-    this.#next = next;
-    this.#draw();
+    if (this.#adding === turn) return;
+    this.#adding = turn;
+    try {
+      await this.#inTurn(async (current) => {
+        if (!current() || this.#next === null) return;
+        const { items, next } = await this.#whole(this.#next, this.#size);
+        if (!current()) return;
+        this.#items = [...this.#items, ...items];
+        this.#next = next;
+        this.#draw();
+      });
+    } finally {
+      if (this.#adding === turn) this.#adding = null;
+    }
   }
 
   #draw(): void {
