@@ -4,14 +4,26 @@ const EVERY_MS = 1000;
 // As a request writes them; Clio shows them with a capital letter.
 const STATUSES = ["open", "pending", "closed"];
 
+// Why the last change did not succeed; it is shown until another does.
+let refused = "";
+
 const byId = (id) => document.getElementById(id);
 
-async function edit(matter, status) {
-  await fetch("/__sim/edit", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ resource: "matters", id: matter.id, data: { status } }),
-  });
+async function edit(matter, select) {
+  const status = select.value;
+  refused = "";
+  try {
+    const answer = await fetch("/__sim/edit", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ resource: "matters", id: matter.id, data: { status } }),
+    });
+    if (!answer.ok) refused = `The status was not changed: the simulator answered ${answer.status}.`;
+  } catch {
+    refused = "The status was not changed: the simulator does not answer.";
+  }
+  // What it was, until the simulator says otherwise.
+  if (refused) select.value = select.dataset.shown.toLowerCase();
   await look();
 }
 
@@ -20,7 +32,7 @@ function statusOf(matter, cell) {
   if (!select) {
     select = document.createElement("select");
     select.append(...STATUSES.map((status) => new Option(status[0].toUpperCase() + status.slice(1), status)));
-    select.addEventListener("change", () => edit(matter, select.value));
+    select.addEventListener("change", () => edit(matter, select));
     cell.append(select);
   }
   select.setAttribute("aria-label", `Status of ${matter.display_number}`);
@@ -81,15 +93,19 @@ function show(kind, state) {
   rows.forEach((row) => row.remove());
 }
 
+function say(problem) {
+  byId("problem").textContent = problem;
+}
+
 async function look() {
   try {
     const state = await (await fetch("/__sim/state")).json();
     byId("account").textContent = state.account.name;
     byId("counts").textContent = `${state.calls.total} calls, webhook subscriptions: ${state.webhooks.length}.`;
     Object.keys(columns).forEach((kind) => show(kind, state));
-    byId("problem").textContent = "";
+    say(refused);
   } catch {
-    byId("problem").textContent = "The simulator does not answer.";
+    say("The simulator does not answer.");
   }
 }
 
