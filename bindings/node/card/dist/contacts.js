@@ -24,14 +24,15 @@ export class ContactsView extends View {
             await this.card.api.call('reject_contact_proposal', { proposal: of.id });
             return 'Rejected. Nothing was changed.';
         };
-        const name = [of.first_name, of.last_name].join(' ').trim();
-        return h('li', { class: 'panel' }, h('div', { class: 'line' }, badge({ text: here ? 'Changed in Clio' : 'Changed in CaseHug', tone: 'calm' }), h('strong', { class: 'of' }, name || of.client), h('span', { class: 'hint' }, 'since ', moment(of.since))), facts([
+        const name = [of.first_name, of.last_name].join(' ').trim() || of.client;
+        const whose = () => h('span', { class: 'sr' }, `: ${name}`);
+        return h('li', { class: 'panel' }, h('div', { class: 'line' }, badge({ text: here ? 'Changed in Clio' : 'Changed in CaseHug', tone: 'calm' }), h('strong', { class: 'of' }, name), h('span', { class: 'hint' }, 'since ', moment(of.since))), facts([
             ['Email', of.emails.join(', ')],
             ['Phone', of.phones.join(', ')],
             ['Client', h('code', {}, of.client)],
             ['Contact in Clio', `no. ${of.clio}`],
         ]), of.accepted
             ? h('p', { class: 'hint' }, 'Accepted. It is not applied yet.')
-            : h('div', { class: 'actions' }, this.button(here ? 'Accept into CaseHug' : 'Accept and send to Clio', `accept ${of.id}`, accept, 'primary'), this.button('Reject', `reject ${of.id}`, reject, 'quiet')));
+            : h('div', { class: 'actions' }, this.button([here ? 'Accept into CaseHug' : 'Accept and send to Clio', whose()], `accept ${of.id}`, accept, 'primary'), this.button(['Reject', whose()], `reject ${of.id}`, reject, 'quiet')));
     }
 }

@@ -22,6 +22,8 @@ export class MappingView extends View {
     #list = h('div', {});
     /** The practice area of another case type. */
     #chosen = h('select', { id: fresh('area') });
+    /** What is chosen and not saved yet, by case type: it stays when the list is shown anew. */
+    #choosing = new Map();
     #page = null;
     #built = false;
     #all = false;
@@ -29,7 +31,6 @@ export class MappingView extends View {
         const page = await this.card.api.call('get_mappings');
         if (!this.#built)
             this.#build();
-        // A choice that is not saved yet stays.
         if (JSON.stringify(page) === JSON.stringify(this.#page))
             return;
         this.#page = page;
@@ -72,10 +73,18 @@ export class MappingView extends View {
         const key = of.case_type;
         const chosen = of.own && of.id ? of.id : '';
         const select = h('select', { 'aria-label': `Practice area of ${of.case_type}`, 'data-key': `area ${key}` }, this.#areas(of, page));
-        const save = this.button('Save', `save ${key}`, () => this.#map(of.case_type, select.value || null), 'primary small');
-        save.hidden = true;
+        // A practice area that is gone meanwhile cannot be chosen any more.
+        const choosing = this.#choosing.get(key);
+        if (choosing !== undefined && [...select.options].some(({ value }) => value === choosing))
+            select.value = choosing;
+        const save = this.button(['Save', h('span', { class: 'sr' }, ` ${key}`)], `save ${key}`, () => this.#map(of.case_type, select.value || null), 'primary small');
+        save.hidden = select.value === chosen;
         select.addEventListener('change', () => {
             save.hidden = select.value === chosen;
+            if (save.hidden)
+                this.#choosing.delete(key);
+            else
+                this.#choosing.set(key, select.value);
         });
         const leads = of.by ? (BY[of.by] ?? plain(of.by)) : of.to === 'missing' ? 'No longer in Clio' : (WHY[of.why ?? ''] ?? 'Without one');
         return h('tr', { role: 'row' }, h('th', { role: 'rowheader', scope: 'row' }, of.case_type), h('td', { role: 'cell', 'data-label': 'Clio practice area' }, h('span', { class: 'choose' }, select, save)), h('td', { role: 'cell', 'data-label': 'Chosen by', class: of.by ? '' : 'warn' }, leads));
@@ -91,6 +100,7 @@ export class MappingView extends View {
     }
     async #map(case_type, practice_area) {
         await this.card.api.call('map_case_type', { case_type, practice_area });
+        this.#choosing.delete(case_type);
         this.#page = null;
         return practice_area === null ? `“${case_type}” goes by its default again.` : `“${case_type}” is mapped.`;
     }
@@ -101,7 +111,7 @@ export class MappingView extends View {
         const chosen = this.#chosen;
         const map = async () => {
             if (typed.value.trim() === '' || chosen.value === '')
-                return 'Enter a case type and choose a practice area.';
+                return this.card.say('Enter a case type and choose a practice area.', 'calm');
             const said = await this.#map(typed.value.trim(), chosen.value);
             typed.value = '';
             return said;

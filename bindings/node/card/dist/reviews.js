@@ -14,10 +14,11 @@ const NONE = {
 export class ReviewsView extends View {
     topics = ['reviews'];
     #shown = '';
+    /** Answers that are chosen and not sent yet, by question: a new question takes none away. */
+    #chosen = new Map();
     async load() {
         const reviews = await this.card.api.call('list_reviews');
         const shown = JSON.stringify(reviews);
-        // An answer that is being chosen stays.
         if (shown === this.#shown)
             return;
         this.#shown = shown;
@@ -30,17 +31,18 @@ export class ReviewsView extends View {
         const key = `${review.step} ${review.id}`;
         const choice = (value, label) => {
             const id = fresh('choice');
-            return h('div', { class: 'option' }, h('input', { type: 'radio', id, name, value }), h('label', { for: id }, label));
+            return h('div', { class: 'option' }, h('input', { type: 'radio', id, name, value, checked: this.#chosen.get(key) === value, 'data-key': `choice ${key} ${value}`, onchange: () => this.#chosen.set(key, value) }), h('label', { for: id }, label));
         };
-        const form = h('form', { onsubmit: (event) => event.preventDefault() }, h('fieldset', {}, h('legend', {}, QUESTIONS[review.step] ?? 'Is one of these in Clio the one that is meant?'), review.candidates.map((clio) => choice(clio, `No. ${clio} in Clio`)), choice('', NONE[review.step] ?? 'None of these')), h('div', { class: 'actions' }, this.button('Answer', `answer ${key}`, () => this.#answer(review, form, name), 'primary')));
+        const form = h('form', { onsubmit: (event) => event.preventDefault() }, h('fieldset', {}, h('legend', {}, QUESTIONS[review.step] ?? 'Is one of these in Clio the one that is meant?'), review.candidates.map((clio) => choice(clio, `No. ${clio} in Clio`)), choice('', NONE[review.step] ?? 'None of these')), h('div', { class: 'actions' }, this.button(['Answer', h('span', { class: 'sr' }, ` for ${review.id}`)], `answer ${key}`, () => this.#answer(review, key), 'primary')));
         return h('li', { class: 'panel' }, h('p', { class: 'hint' }, h('code', {}, review.id), ' · since ', moment(review.since)), h('p', { class: 'hint' }, `Waiting for the answer: ${review.matters.join(', ')}`), form);
     }
-    async #answer({ step, id }, form, name) {
-        const chosen = new FormData(form).get(name);
-        if (chosen === null)
-            return 'Choose an answer first.';
-        const decision = chosen === '' ? { answer: 'create' } : { answer: 'link', clio: String(chosen) };
+    async #answer({ step, id }, key) {
+        const chosen = this.#chosen.get(key);
+        if (chosen === undefined)
+            return this.card.say('Choose an answer first.', 'calm');
+        const decision = chosen === '' ? { answer: 'create' } : { answer: 'link', clio: chosen };
         await this.card.api.call('resolve_review', { step, id, decision });
+        this.#chosen.delete(key);
         return 'Answered. The matter is synced again.';
     }
 }

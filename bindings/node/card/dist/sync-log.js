@@ -72,7 +72,11 @@ export class SyncLogView extends View {
         const failed = run.status === 'failed' || run.status === 'partial';
         const asks = run.failure?.code === 'needs_review';
         const label = ['Retry', h('span', { class: 'sr' }, ` ${run.matter}`)];
-        return h('li', { 'data-run': run.run }, h('div', { class: 'line' }, badge(runWord(status)), h('strong', { class: 'of' }, run.matter), h('span', { class: 'hint' }, moment(run.ended_at ?? run.started_at), ` · ${triggerName(run.trigger)} · ${run.actor} · ${several(run.calls, 'call')}`), h('span', { class: 'actions' }, toggle, failed && this.button(label, `retry ${run.run}`, retry, 'small'))), run.failure &&
+        return h('li', { 'data-run': run.run }, h('div', { class: 'line' }, badge(runWord(status)), notable(run) && badge({ text: 'Has notes', tone: 'fair' }), h('strong', { class: 'of' }, run.matter), h('span', { class: 'hint' }, moment(run.ended_at ?? run.started_at), ` · ${triggerName(run.trigger)} · ${run.actor} · ${several(run.calls, 'call')}`), h('span', { class: 'actions' }, toggle, failed && this.button(label, `retry ${run.run}`, retry, 'small'))), run.failure &&
             h('p', { class: 'cause' }, h('strong', {}, asks ? 'A question: ' : `${causeName(run.failure.kind)}: `), run.failure.message, ' ', h('code', {}, run.failure.code), asks && this.admin && [' ', h('button', { type: 'button', class: 'quiet small', onclick: () => this.card.open('reviews') }, 'Answer it')]), run.next_attempt_at && h('p', { class: 'hint' }, 'Next attempt: ', moment(run.next_attempt_at)), more);
     }
+}
+/** Whether a step of it says something that a person should look at; the details say what. */
+function notable(run) {
+    return run.steps.some(({ notes, second_records: twice }) => notes.length + twice.length > 0);
 }

@@ -33,7 +33,8 @@ export class ContactsView extends View {
       await this.card.api.call('reject_contact_proposal', { proposal: of.id });
       return 'Rejected. Nothing was changed.';
     };
-    const name = [of.first_name, of.last_name].join(' ').trim();
+    const name = [of.first_name, of.last_name].join(' ').trim() || of.client;
+    const whose = (): Child => h('span', { class: 'sr' }, `: ${name}`);
     return h(
       'li',
       { class: 'panel' },
@@ -41,7 +42,7 @@ export class ContactsView extends View {
         'div',
         { class: 'line' },
         badge({ text: here ? 'Changed in Clio' : 'Changed in CaseHug', tone: 'calm' }),
-        h('strong', { class: 'of' }, name || of.client),
+        h('strong', { class: 'of' }, name),
         h('span', { class: 'hint' }, 'since ', moment(of.since)),
       ),
       facts([
@@ -55,8 +56,8 @@ export class ContactsView extends View {
         : h(
             'div',
             { class: 'actions' },
-            this.button(here ? 'Accept into CaseHug' : 'Accept and send to Clio', `accept ${of.id}`, accept, 'primary'),
-            this.button('Reject', `reject ${of.id}`, reject, 'quiet'),
+            this.button([here ? 'Accept into CaseHug' : 'Accept and send to Clio', whose()], `accept ${of.id}`, accept, 'primary'),
+            this.button(['Reject', whose()], `reject ${of.id}`, reject, 'quiet'),
           ),
     );
   }

@@ -28,6 +28,8 @@ export class MappingView extends View {
   readonly #list = h('div', {});
   /** The practice area of another case type. */
   readonly #chosen = h('select', { id: fresh('area') });
+  /** What is chosen and not saved yet, by case type: it stays when the list is shown anew. */
+  readonly #choosing = new Map<string, string>();
   #page: MappingPage | null = null;
   #built = false;
   #all = false;
@@ -35,7 +37,6 @@ export class MappingView extends View {
   protected async load(): Promise<void> {
     const page = await this.card.api.call('get_mappings');
     if (!this.#built) this.#build();
-    // A choice that is not saved yet stays.
     if (JSON.stringify(page) === JSON.stringify(this.#page)) return;
     this.#page = page;
     const was = this.#chosen.value;
@@ -105,10 +106,15 @@ export class MappingView extends View {
     const key = of.case_type;
     const chosen = of.own && of.id ? of.id : '';
     const select = h('select', { 'aria-label': `Practice area of ${of.case_type}`, 'data-key': `area ${key}` }, this.#areas(of, page));
-    const save = this.button('Save', `save ${key}`, () => this.#map(of.case_type, select.value || null), 'primary small');
-    save.hidden = true;
+    // A practice area that is gone meanwhile cannot be chosen any more.
+    const choosing = this.#choosing.get(key);
+    if (choosing !== undefined && [...select.options].some(({ value }) => value === choosing)) select.value = choosing;
+    const save = this.button(['Save', h('span', { class: 'sr' }, ` ${key}`)], `save ${key}`, () => this.#map(of.case_type, select.value || null), 'primary small');
+    save.hidden = select.value === chosen;
     select.addEventListener('change', () => {
       save.hidden = select.value === chosen;
+      if (save.hidden) this.#choosing.delete(key);
+      else this.#choosing.set(key, select.value);
     });
     const leads = of.by ? (BY[of.by] ?? plain(of.by)) : of.to === 'missing' ? 'No longer in Clio' : (WHY[of.why ?? ''] ?? 'Without one');
     return h(
@@ -132,6 +138,7 @@ export class MappingView extends View {
 
   async #map(case_type: string, practice_area: string | null): Promise<string> {
     await this.card.api.call('map_case_type', { case_type, practice_area });
+    this.#choosing.delete(case_type);
     this.#page = null;
     return practice_area === null ? `“${case_type}” goes by its default again.` : `“${case_type}” is mapped.`;
   }
@@ -141,8 +148,8 @@ export class MappingView extends View {
     const name = fresh('name');
     const typed = h('input', { type: 'text', id: name, autocomplete: 'off', maxlength: 200 });
     const chosen = this.#chosen;
-    const map = async (): Promise<string> => {
-      if (typed.value.trim() === '' || chosen.value === '') return 'Enter a case type and choose a practice area.';
+    const map = async (): Promise<string | void> => {
+      if (typed.value.trim() === '' || chosen.value === '') return this.card.say('Enter a case type and choose a practice area.', 'calm');
       const said = await this.#map(typed.value.trim(), chosen.value);
       typed.value = '';
       return said;

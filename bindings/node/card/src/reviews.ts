@@ -19,11 +19,12 @@ const NONE: Readonly<Record<string, string>> = {
 export class ReviewsView extends View {
   readonly topics = ['reviews'];
   #shown = '';
+  /** Answers that are chosen and not sent yet, by question: a new question takes none away. */
+  readonly #chosen = new Map<string, string>();
 
   protected async load(): Promise<void> {
     const reviews = await this.card.api.call('list_reviews');
     const shown = JSON.stringify(reviews);
-    // An answer that is being chosen stays.
     if (shown === this.#shown) return;
     this.#shown = shown;
     fill(
@@ -41,9 +42,9 @@ export class ReviewsView extends View {
     const key = `${review.step} ${review.id}`;
     const choice = (value: string, label: string): Child => {
       const id = fresh('choice');
-      return h('div', { class: 'option' }, h('input', { type: 'radio', id, name, value }), h('label', { for: id }, label));
+      return h('div', { class: 'option' }, h('input', { type: 'radio', id, name, value, checked: this.#chosen.get(key) === value, 'data-key': `choice ${key} ${value}`, onchange: () => this.#chosen.set(key, value) }), h('label', { for: id }, label));
     };
-    const form: HTMLFormElement = h(
+    const form = h(
       'form',
       { onsubmit: (event) => event.preventDefault() },
       h(
@@ -53,7 +54,7 @@ export class ReviewsView extends View {
         review.candidates.map((clio) => choice(clio, `No. ${clio} in Clio`)),
         choice('', NONE[review.step] ?? 'None of these'),
       ),
-      h('div', { class: 'actions' }, this.button('Answer', `answer ${key}`, () => this.#answer(review, form, name), 'primary')),
+      h('div', { class: 'actions' }, this.button(['Answer', h('span', { class: 'sr' }, ` for ${review.id}`)], `answer ${key}`, () => this.#answer(review, key), 'primary')),
     );
     return h(
       'li',
@@ -64,11 +65,12 @@ export class ReviewsView extends View {
     );
   }
 
-  async #answer({ step, id }: Review, form: HTMLFormElement, name: string): Promise<string> {
-    const chosen = new FormData(form).get(name);
-    if (chosen === null) return 'Choose an answer first.';
-    const decision: Decision = chosen === '' ? { answer: 'create' } : { answer: 'link', clio: String(chosen) };
+  async #answer({ step, id }: Review, key: string): Promise<string | void> {
+    const chosen = this.#chosen.get(key);
+    if (chosen === undefined) return this.card.say('Choose an answer first.', 'calm');
+    const decision: Decision = chosen === '' ? { answer: 'create' } : { answer: 'link', clio: chosen };
     await this.card.api.call('resolve_review', { step, id, decision });
+    this.#chosen.delete(key);
     return 'Answered. The matter is synced again.';
   }
 }

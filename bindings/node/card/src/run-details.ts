@@ -27,7 +27,7 @@ function step(of: LoggedStep): Child {
     badge(outcomeWord(of.outcome)),
     ' ',
     h('span', {}, `${stepName(of.step)} `, h('code', {}, of.id), of.clio && ` → no. ${of.clio} in Clio`),
-    of.notes.map((note) => h('p', { class: 'hint' }, noteName(note))),
+    of.notes.map((note) => h('p', { class: 'hint' }, noteName(note), ' ', h('code', {}, note))),
     of.second_records.length > 0 && h('p', { class: 'hint' }, `The same is in Clio as no. ${of.second_records.join(', ')}.`),
     of.failure && h('p', { class: 'cause' }, of.failure.message, ' ', h('code', {}, of.failure.code), context(of.failure)),
   );

@@ -109,6 +109,7 @@ export class SyncLogView extends View {
         'div',
         { class: 'line' },
         badge(runWord(status)),
+        notable(run) && badge({ text: 'Has notes', tone: 'fair' }),
         h('strong', { class: 'of' }, run.matter),
         h('span', { class: 'hint' }, moment(run.ended_at ?? run.started_at), ` · ${triggerName(run.trigger)} · ${run.actor} · ${several(run.calls, 'call')}`),
         h('span', { class: 'actions' }, toggle, failed && this.button(label, `retry ${run.run}`, retry, 'small')),
@@ -127,4 +128,9 @@ export class SyncLogView extends View {
       more,
     );
   }
+}
+
+/** Whether a step of it says something that a person should look at; the details say what. */
+function notable(run: LoggedRun): boolean {
+  return run.steps.some(({ notes, second_records: twice }) => notes.length + twice.length > 0);
 }
