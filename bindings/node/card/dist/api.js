@@ -11,8 +11,13 @@ export class CardError extends Error {
         this.where = more.where ?? null;
     }
 }
+/** Nobody is signed in any more; nothing is asked until the page is shown again. */
+export const SIGNED_OUT = 'signed_out';
+export const signedOut = () => new CardError('You are no longer signed in to CaseHug. Sign in, and open this page again.', SIGNED_OUT);
+export const isSignedOut = (error) => error instanceof CardError && error.code === SIGNED_OUT;
 /** Long enough for what waits for Clio; a route that hangs must not leave a button disabled. */
 const LONGEST_MS = 120_000;
+const READS = { headers: { accept: 'application/json' } };
 /** The operations of the host's routes: `POST {base}/{operation}`. */
 export class Api {
     base;
@@ -23,18 +28,25 @@ export class Api {
     async call(name, ...sent) {
         const body = JSON.stringify(sent[0] ?? {});
         const headers = { 'content-type': 'application/json', accept: 'application/json' };
-        return (await this.#ask(name, { method: 'POST', headers, body }));
+        return (await this.#ask(`${this.base}/${name}`, { method: 'POST', headers, body }));
     }
     /** Who is signed in. */
     async me() {
-        return (await this.#ask('me', { headers: { accept: 'application/json' } }));
+        return (await this.#ask(`${this.base}/me`, READS));
     }
-    async #ask(name, request) {
+    /** The ids of the firm's matters, of the host's route that lists them. */
+    async matters(url) {
+        const answer = (await this.#ask(url, READS));
+        if (!Array.isArray(answer?.matters))
+            throw unexpected('no_matters');
+        return answer.matters.map(({ id }) => String(id));
+    }
+    async #ask(url, request) {
         let response;
         let text;
         try {
             const signal = AbortSignal.timeout(LONGEST_MS);
-            response = await fetch(`${this.base}/${name}`, { credentials: 'same-origin', cache: 'no-store', signal, ...request });
+            response = await fetch(url, { credentials: 'same-origin', cache: 'no-store', signal, ...request });
             text = await response.text();
         }
         catch {
@@ -45,6 +57,9 @@ export class Api {
             return answer;
         throw failed(response.status, answer);
     }
+}
+function unexpected(code) {
+    return new CardError('CaseHug answered something unexpected. If it goes on, report the code.', code);
 }
 function read(text) {
     if (text === '')
@@ -57,12 +72,13 @@ function read(text) {
     }
 }
 function failed(status, answer) {
+    // Whatever the host says with it: who is not signed in cannot use a code.
+    if (status === 401)
+        return signedOut();
     const error = answer?.error;
     if (typeof error?.code === 'string') {
         const message = error.message || 'It could not be done.';
         return new CardError(message, error.code, { number: error.number ?? null, where: error.path ?? null });
     }
-    if (status === 401)
-        return new CardError('You are no longer signed in to CaseHug. Sign in, and open this page again.', 'signed_out');
-    return new CardError('CaseHug answered something unexpected. If it goes on, report the code.', `http_${status}`);
+    return unexpected(`http_${status}`);
 }

@@ -31,23 +31,18 @@ export class BackfillView extends View {
     }
     /** The host knows its matters; which of them are not in Clio yet the SDK knows. */
     async #all() {
-        const ids = await this.#listed();
+        const ids = await this.card.api.matters(this.card.matters ?? '');
         const states = await inTurns(ids, 4, (matter) => this.card.api.call('get_matter_state', { matter }));
         const missing = ids.filter((_, at) => states[at]?.status === 'not_synced');
         this.#matters.value = missing.join('\n');
         this.#plan.replaceChildren();
         return `${several(missing.length, 'matter')} of ${count(ids.length)} not synced yet.`;
     }
-    async #listed() {
-        const response = await fetch(this.card.matters ?? '', { headers: { accept: 'application/json' }, credentials: 'same-origin' });
-        const { matters } = (await response.json());
-        return matters.map(({ id }) => id);
-    }
     /** What it would take. Nothing is sent yet. */
     async #show() {
         const matters = this.#chosen();
         if (matters.length === 0)
-            return 'Enter at least one matter.';
+            return this.card.say('Enter at least one matter.', 'calm');
         const plan = await this.card.api.call('plan_backfill', { matters });
         const { least, most } = plan.calls;
         const start = async () => {
@@ -92,7 +87,8 @@ export class BackfillView extends View {
         const first = button[of.status];
         if (!first)
             return null;
-        return h('div', { class: 'actions' }, this.button(first[0], `turn ${of.id}`, first[1]), this.button('Cancel', `cancel ${of.id}`, cancel, 'danger quiet'));
+        const which = h('span', { class: 'sr' }, ` the backfill of ${several(of.total, 'matter')}, `, moment(of.started_at));
+        return h('div', { class: 'actions' }, this.button([first[0], which], `turn ${of.id}`, first[1]), this.button(['Cancel', which.cloneNode(true)], `cancel ${of.id}`, cancel, 'danger quiet'));
     }
 }
 /** Asks for many things, some at a time. */

@@ -1,7 +1,7 @@
 import { fill, h } from './dom.js';
-import { advice, count, facts, moment, several } from './format.js';
+import { advice, count, facts, moment, several, twice } from './format.js';
 import { View } from './view.js';
-import { connectionWord, regionName, stepName } from './words.js';
+import { connectionWord, regionName } from './words.js';
 const LEADS = {
     not_connected: 'Connect your firm to Clio, and approved intakes arrive there as contacts, matters and documents.',
     connected: 'Approved intakes are sent to Clio, and status changes come back.',
@@ -12,10 +12,18 @@ const LEADS = {
 };
 export class ConnectionView extends View {
     topics = ['health', 'connection', 'settings', 'runs', 'held'];
+    #shown = '';
     async load() {
         const { api } = this.card;
         const health = await api.call('get_health');
         const held = health.held_matters > 0 ? await api.call('list_held_matters') : [];
+        // A button that is out of use while its action goes on stays so; the end of it loads anew.
+        if (this.acts)
+            return;
+        const shown = JSON.stringify([health, held]);
+        if (shown === this.#shown)
+            return;
+        this.#shown = shown;
         fill(this.element, h('h3', {}, 'Connection'), h('p', { class: 'lead' }, LEADS[health.state] ?? connectionWord(health.state).text), health.advice.filter(({ code }) => code !== 'not_connected').map(({ message, code }) => advice(message, code, health.state === 'reconnect_required' ? 'bad' : 'fair')), this.#account(health), this.#buttons(health), this.#held(held), second(health), this.#failure(health), assurance(health));
     }
     #account(health) {
@@ -118,7 +126,7 @@ export class ConnectionView extends View {
     #failure({ last_failure: last }) {
         if (!last)
             return null;
-        const open = h('button', { type: 'button', class: 'quiet', onclick: () => this.card.open('sync-log') }, 'Open the sync log');
+        const open = h('button', { type: 'button', class: 'quiet', 'data-key': 'log', onclick: () => this.card.open('sync-log') }, 'Open the sync log');
         return h('div', { class: 'panel bad' }, h('h4', {}, 'Last failed sync'), h('p', {}, h('code', {}, last.matter), last.at && [', ', moment(last.at)]), last.failure && h('p', {}, last.failure.message, ' ', h('code', {}, last.failure.code)), h('div', { class: 'actions' }, open));
     }
 }
@@ -130,8 +138,7 @@ function updates(webhooks) {
 function second({ second_records: records }) {
     if (records.length === 0)
         return null;
-    const line = (of) => h('li', {}, `${stepName(of.step)} `, h('code', {}, of.id), ` is linked to no. ${of.clio} in Clio; the same is there as no. ${of.others.join(', ')}.`);
-    return h('div', { class: 'panel' }, h('h4', {}, 'Twice in Clio'), h('p', {}, 'Look at them in Clio and delete one of each.'), h('ul', {}, records.map(line)));
+    return h('div', { class: 'panel' }, h('h4', {}, 'Twice in Clio'), h('p', {}, 'Look at them in Clio and delete one of each.'), h('ul', {}, records.map((of) => h('li', {}, twice(of)))));
 }
 function assurance({ state }) {
     const more = state === 'not_connected' && h('p', {}, 'Which Clio plans are supported? Boutique, Corporate, and Elite — any plan with API access.');

@@ -3,8 +3,8 @@
 // `EventSource` does not do: it gives up for good at an answer such as 503, which is what a restart
 // behind a proxy looks like, and does not notice a connection that is silently gone.
 /** The server says something every 15 s; after three that did not come, nobody is there. */
-const SILENCE_MS = 50_000;
-/** Resolves when the stream ends, fails or falls silent; rejects never. */
+export const SILENCE_MS = 50_000;
+/** Resolves when the stream ends, fails or falls silent, with the status if that was no stream. */
 export async function read(url, reader, stop) {
     const ended = new AbortController();
     const end = () => ended.abort();
@@ -18,21 +18,23 @@ export async function read(url, reader, stop) {
             signal: ended.signal,
         });
         if (!response.ok || !response.body)
-            return;
+            return response.status;
         const lines = new Lines(reader);
         const decoder = new TextDecoder();
         const body = response.body.getReader();
         for (;;) {
             const { done, value } = await body.read();
             if (done)
-                return;
+                return null;
             clearTimeout(silence);
             silence = setTimeout(end, SILENCE_MS);
             lines.take(decoder.decode(value, { stream: true }));
+            reader.heard();
         }
     }
     catch {
         // Ended: whoever asked begins anew.
+        return null;
     }
     finally {
         clearTimeout(silence);
@@ -58,7 +60,7 @@ class Lines {
     #line(line) {
         if (line === '') {
             if (this.#data.length > 0)
-                this.#reader(this.#name || 'message', this.#data.join('\n'));
+                this.#reader.event(this.#name || 'message', this.#data.join('\n'));
             this.#name = '';
             this.#data = [];
             return;

@@ -1,5 +1,5 @@
-// Times and numbers as the person's browser writes them, and small pieces that views share.
 import { h, icon } from './dom.js';
+import { stepName } from './words.js';
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const numbers = new Intl.NumberFormat();
@@ -48,6 +48,12 @@ export function pair(name, value) {
 export function advice(message, code, tone = 'fair') {
     return h('div', { class: `note ${tone}` }, icon(SHAPES[tone]), h('p', {}, message, ' ', h('code', {}, code)));
 }
+/** A record that is in Clio more than once. */
+export const twice = (of) => [
+    `${stepName(of.step)} `,
+    h('code', {}, of.id),
+    ` is linked to no. ${of.clio} in Clio; the same is there as no. ${of.others.join(', ')}.`,
+];
 /** There is nothing, and why that is fine. */
 export function empty(title, text) {
     return h('div', { class: 'empty' }, icon('M4 7h16v12H4zM4 7l3-3h10l3 3M9 12h6'), h('strong', {}, title), h('p', {}, text));

@@ -1,3 +1,4 @@
+import { CardError } from './api.js';
 import { download, fill, fresh, h } from './dom.js';
 import { View } from './view.js';
 const FLAGS = [
@@ -14,20 +15,23 @@ const MISMATCH = [
 export class SettingsView extends View {
     topics = ['settings'];
     #read = null;
+    /** What was read is known to be old: it is read again, whatever stands in the form. */
+    #stale = false;
     #areas = [];
     #form = null;
     async load() {
         const { api } = this.card;
         const [settings, page] = await Promise.all([api.call('get_settings'), api.call('get_mappings')]);
         // What the person has begun to change is not taken out of their hands: saving says if it clashes.
-        if (this.#form && this.#read && this.#changes(this.#read) !== null)
+        if (!this.#stale && this.#form && this.#read && this.#changes(this.#read) !== null)
             return;
-        if (settings.revision === this.#read?.revision && page.practice_areas.length === this.#areas.length)
+        if (!this.#stale && settings.revision === this.#read?.revision && page.practice_areas.length === this.#areas.length)
             return;
         this.#show(settings, page);
     }
     #show(settings, page) {
         this.#read = settings;
+        this.#stale = false;
         this.#areas = page.practice_areas;
         this.#form = h('form', { class: 'settings', onsubmit: (event) => event.preventDefault() }, FLAGS.map((flag) => check(flag, settings)), h('fieldset', {}, h('legend', {}, 'If the email is known in Clio under another name'), h('p', { class: 'hint' }, 'CaseHug searches existing Clio contacts by email address before creating new ones. If a match is found, the existing contact is linked.'), MISMATCH.map(([value, label, help]) => option('radio', 'on_name_mismatch', value, settings.on_name_mismatch === value, label, help))), this.#fallback(settings), h('div', { class: 'actions' }, this.button('Save settings', 'save', () => this.#save(), 'primary')));
         fill(this.element, h('h3', {}, 'Settings'), this.#form, this.#document());
@@ -58,14 +62,17 @@ export class SettingsView extends View {
     async #save() {
         const change = this.#read && this.#changes(this.#read);
         if (!change)
-            return 'Nothing was changed.';
+            return this.card.say('Nothing was changed.', 'calm');
         try {
             await this.card.api.call('change_settings', { change });
         }
-        finally {
-            // Also after somebody else's change: what they saved is shown, to be looked at again.
-            this.#read = null;
+        catch (error) {
+            // After somebody else's change what they saved is shown, to be looked at again. After
+            // anything else the form stays as it is, and can be saved again.
+            this.#stale = error instanceof CardError && error.code === 'settings_changed';
+            throw error;
         }
+        this.#stale = true;
         return 'Settings saved.';
     }
     #document() {
@@ -85,7 +92,7 @@ export class SettingsView extends View {
             return;
         try {
             await this.card.api.call('import_settings', { document: await chosen.text() });
-            this.#read = null;
+            this.#stale = true;
             this.card.say('Settings imported.');
         }
         catch (error) {

@@ -3,7 +3,7 @@
 // A browser gives a host six HTTP/1.1 connections; with a stream for each tab the seventh would not
 // even load. The tab that holds a lock reads the stream and passes on what it says; when it closes,
 // the lock goes to another. Without locks (an old browser, a page without TLS) each tab reads.
-import { read } from './events.js';
+import { SILENCE_MS, read } from './events.js';
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 const streams = new Map();
@@ -26,6 +26,10 @@ class Stream {
     #stop = new AbortController();
     #reads = false;
     #live = false;
+    /** Runs out when the tab that reads says nothing any more. */
+    #silence;
+    /** Of a reader that nobody is signed in for: goes on. */
+    #wake = null;
     constructor(url, name, forget) {
         this.#url = url;
         this.#name = name;
@@ -47,18 +51,33 @@ class Stream {
     #begin() {
         addEventListener('pagehide', this.#leave);
         addEventListener('pageshow', this.#return);
+        addEventListener('focus', this.#shown);
+        document.addEventListener('visibilitychange', this.#shown);
         this.#join();
     }
     #end() {
         removeEventListener('pagehide', this.#leave);
         removeEventListener('pageshow', this.#return);
+        removeEventListener('focus', this.#shown);
+        document.removeEventListener('visibilitychange', this.#shown);
         this.#part();
     }
     /** A page that is only put away keeps neither the lock nor the connection. */
     #leave = () => this.#part();
     #return = (event) => {
-        if (event.persisted)
-            this.#join();
+        if (!event.persisted)
+            return;
+        this.#join();
+        // Another tab that reads says nothing of what it told while this page was away.
+        this.#changed(null);
+    };
+    #shown = () => {
+        if (document.hidden)
+            return;
+        if (this.#reads)
+            this.#wake?.();
+        else
+            this.#say({ kind: 'shown' });
     };
     #join() {
         const stop = new AbortController();
@@ -69,7 +88,8 @@ class Stream {
         }
         this.#channel = new BroadcastChannel(this.#name);
         this.#channel.onmessage = ({ data }) => this.#hear(data);
-        this.#channel.postMessage({ kind: 'who' });
+        this.#say({ kind: 'who' });
+        this.#listen();
         navigator.locks
             .request(this.#name, { signal: stop.signal }, () => this.#read(stop.signal))
             // Aborted while it waited for the lock.
@@ -77,6 +97,7 @@ class Stream {
     }
     #part() {
         this.#stop.abort();
+        clearTimeout(this.#silence);
         this.#channel?.close();
         this.#channel = null;
         this.#reads = false;
@@ -85,17 +106,34 @@ class Stream {
     #hear(message) {
         if (this.#reads) {
             if (message.kind === 'who')
-                this.#say({ kind: 'live', live: this.#live });
+                this.#say(this.#wake ? { kind: 'signedOut' } : { kind: 'live', live: this.#live });
+            if (message.kind === 'shown')
+                this.#wake?.();
             return;
         }
+        if (message.kind === 'who' || message.kind === 'shown')
+            return;
+        this.#listen();
         if (message.kind === 'changed')
             this.#changed(message.what);
         if (message.kind === 'live')
             this.#turn(message.live);
+        if (message.kind === 'signedOut')
+            this.#signedOut();
+    }
+    /** The tab that reads says something at each heartbeat; if it does not, this one asks by itself. */
+    #listen() {
+        clearTimeout(this.#silence);
+        this.#silence = setTimeout(() => {
+            this.#turn(false);
+            this.#changed(null);
+            this.#listen();
+        }, SILENCE_MS);
     }
     /** Reads the stream for all tabs until it is told to stop. */
     async #read(stop) {
         this.#reads = true;
+        clearTimeout(this.#silence);
         let pause = FIRST_PAUSE_MS;
         while (!stop.aborted) {
             const event = (name, data) => {
@@ -111,11 +149,18 @@ class Stream {
                 this.#changed(what);
                 this.#say({ kind: 'changed', what });
             };
-            await read(this.#url, event, stop);
+            const heard = () => this.#say({ kind: 'live', live: this.#live });
+            const refused = await read(this.#url, { event, heard }, stop);
             if (stop.aborted)
                 return;
             this.#turn(false);
             this.#say({ kind: 'live', live: false });
+            if (refused === 401) {
+                this.#signedOut();
+                this.#say({ kind: 'signedOut' });
+                await this.#woken(stop);
+                continue;
+            }
             await waited(pause * (0.75 + Math.random() / 2), stop);
             pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
             // A host without a stream, or one that is away: it is asked now and then instead.
@@ -124,12 +169,24 @@ class Stream {
             this.#say({ kind: 'changed', what: null });
         }
     }
+    /** Until a person looks at a tab again, who may be signed in by then. */
+    async #woken(stop) {
+        await new Promise((resolve) => {
+            this.#wake = resolve;
+            stop.addEventListener('abort', () => resolve(), { once: true });
+        });
+        this.#wake = null;
+    }
     #say(message) {
         this.#channel?.postMessage(message);
     }
     #changed(what) {
         for (const listener of this.#listeners)
             listener.changed(what);
+    }
+    #signedOut() {
+        for (const listener of this.#listeners)
+            listener.signedOut();
     }
     #turn(live) {
         this.#live = live;

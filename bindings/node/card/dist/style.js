@@ -92,6 +92,7 @@ form { display: grid; gap: 0.75rem; }
 .note code { background: none; color: inherit; padding: 0; opacity: 1; }
 .failed:not(:empty), .said:not(:empty) { margin: 1rem 1.25rem 0; }
 .said:not(:empty) { padding: 0.6rem 0.9rem; border-radius: 8px; background: var(--good-bg); color: var(--good); }
+.said.calm { background: var(--calm-bg); color: var(--calm); }
 .panel { display: grid; gap: 0.6rem; padding: 1rem; border: 1px solid var(--line); border-radius: 10px; background: var(--raised); grid-template-columns: minmax(0, 1fr); }
 .panel.bad { border-inline-start: 4px solid var(--bad); }
 .panel ul:not(.cards) { list-style: disc; padding-inline-start: 1.25rem; }
@@ -130,6 +131,8 @@ dialog > .actions { display: flex; justify-content: flex-end; margin-top: 1.25re
 .sync { display: grid; gap: 0.25rem; justify-items: start; font-size: 0.875rem; }
 .sync .line { flex-wrap: nowrap; }
 .sync button { white-space: nowrap; }
+
+.look { color: var(--fair); font-size: 0.8125rem; display: grid; gap: 0.25rem; max-width: 40ch; }
 
 @container card (max-width: 36rem) {
   header, .panels > div { padding: 1rem; }

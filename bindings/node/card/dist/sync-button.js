@@ -1,30 +1,64 @@
-import { CardError } from './api.js';
+import { CardError, isSignedOut, signedOut } from './api.js';
 import { CardBase } from './base.js';
 import { fill, h } from './dom.js';
-import { badge, moment } from './format.js';
-import { matterWord, plain } from './words.js';
+import { badge, moment, twice } from './format.js';
+import { matterWord, noteName, plain } from './words.js';
 const TOPICS = ['runs', 'matters', 'health', 'connection'];
+/** A list of matters has many buttons: a change asks for what is seen, and not all at one moment. */
+const CALM_MS = 100;
+const SPREAD_MS = 400;
+/** After a state that could not be read. */
+const PAUSE_MS = 15_000;
 export class SyncButton extends CardBase {
     static observedAttributes = ['matter'];
     #state = h('span', { class: 'state', role: 'status' });
     #more = h('div', { class: 'more' });
     #failed = h('p', { class: 'cause', role: 'alert' });
-    #button = h('button', { type: 'button', class: 'small', onclick: () => void this.#sync() }, 'Sync to Clio');
+    #of = h('span', { class: 'sr' });
+    #button = h('button', { type: 'button', class: 'small', onclick: () => void this.#sync() }, 'Sync to Clio', this.#of);
     #shown = '';
     #asking = false;
+    /** There may be more to show than is shown. */
     #again = false;
+    #visible = false;
+    /** Nobody is signed in: nothing is asked until the page is shown again. */
+    #out = false;
+    #timer;
+    #observer = null;
     connectedCallback() {
         fill(this.root, h('div', { class: 'sync' }, h('div', { class: 'line' }, this.#state, this.#button), this.#more, this.#failed));
+        this.#of.textContent = ` ${this.#matter}`;
         document.addEventListener('visibilitychange', this.#seen);
+        addEventListener('focus', this.#seen);
+        this.#again = true;
+        this.#watch();
         void this.#begin();
     }
     disconnectedCallback() {
         document.removeEventListener('visibilitychange', this.#seen);
+        removeEventListener('focus', this.#seen);
+        clearTimeout(this.#timer);
+        this.#observer?.disconnect();
+        this.#observer = null;
+        this.#visible = false;
         this.leave();
     }
     attributeChangedCallback() {
-        if (this.isConnected)
-            void this.#refresh();
+        if (!this.isConnected)
+            return;
+        this.#of.textContent = ` ${this.#matter}`;
+        void this.#refresh();
+    }
+    /** Follows whether the person sees it; where that cannot be told, it counts as seen. */
+    #watch() {
+        const seen = (visible) => {
+            this.#visible = visible;
+            this.#seen();
+        };
+        if (typeof IntersectionObserver !== 'function')
+            return seen(true);
+        this.#observer = new IntersectionObserver((entries) => seen(entries.at(-1)?.isIntersecting === true));
+        this.#observer.observe(this);
     }
     get #matter() {
         return this.getAttribute('matter') ?? '';
@@ -32,39 +66,59 @@ export class SyncButton extends CardBase {
     async #begin() {
         const changed = (what) => {
             if (!what || what.some((topic) => TOPICS.includes(topic)))
-                void this.#refresh();
+                this.#soon(CALM_MS + Math.random() * SPREAD_MS);
         };
         try {
-            await Promise.all([this.join(this.api, { changed, live: () => undefined }), this.#refresh()]);
+            await this.join(this.api, { changed, live: () => undefined, signedOut: () => this.#fail(signedOut()) });
         }
         catch (error) {
             this.#fail(error);
         }
     }
     #seen = () => {
+        if (document.hidden)
+            return;
+        if (this.#out) {
+            this.#out = false;
+            this.#again = true;
+            this.#failed.textContent = '';
+        }
         if (this.#again)
             void this.#refresh();
     };
+    /** Asks after this time; what is asked for until then is one. */
+    #soon(ms) {
+        this.#again = true;
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => void this.#refresh(), ms);
+    }
     /** Asks where the sync stands: once at a time, and not while nobody looks. */
     async #refresh() {
-        if (this.#asking || document.hidden) {
-            this.#again = true;
+        this.#again = true;
+        if (this.#asking || !this.#looked)
             return;
-        }
         this.#asking = true;
         try {
-            do {
+            while (this.#again && this.#looked) {
                 this.#again = false;
-                this.#show(await this.api.call('get_matter_state', { matter: this.#matter }));
-            } while (this.#again && !document.hidden);
+                const matter = this.#matter;
+                const state = await this.api.call('get_matter_state', { matter });
+                if (matter === this.#matter)
+                    this.#show(state);
+            }
         }
         catch (error) {
-            if (this.#shown === '')
+            if (this.#shown === '' || isSignedOut(error))
                 this.#fail(error);
+            if (!isSignedOut(error) && this.isConnected)
+                this.#soon(PAUSE_MS * (0.75 + Math.random() / 2));
         }
         finally {
             this.#asking = false;
         }
+    }
+    get #looked() {
+        return this.#visible && !document.hidden && !this.#out;
     }
     #show(state) {
         const shown = JSON.stringify(state);
@@ -73,7 +127,7 @@ export class SyncButton extends CardBase {
         this.#shown = shown;
         this.#failed.textContent = '';
         fill(this.#state, badge(matterWord(state.status)));
-        fill(this.#more, inClio(state), problem(state));
+        fill(this.#more, inClio(state), notes(state), problem(state));
     }
     async #sync() {
         if (this.#button.getAttribute('aria-disabled') === 'true')
@@ -92,6 +146,8 @@ export class SyncButton extends CardBase {
         await this.#refresh();
     }
     #fail(error) {
+        if (isSignedOut(error))
+            this.#out = true;
         const known = error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
         fill(this.#failed, known.message, ' ', h('code', {}, known.code));
     }
@@ -101,7 +157,19 @@ function inClio({ clio_url: url, clio_status: status }) {
     const link = url && /^https?:/.test(url) && h('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, 'Open in Clio');
     if (!status && !link)
         return null;
-    return h('p', { class: 'hint' }, status && ['In Clio: ', h('strong', {}, plain(status.status))], status && link && ' · ', link);
+    const word = status && h('span', {}, 'In Clio: ', h('strong', {}, plain(status.status)));
+    const learned = status?.seen_at && h('span', { class: 'hint' }, ', learned ', moment(status.seen_at));
+    return h('p', { class: 'hint' }, word, learned, status && link && ' · ', link);
+}
+/** What a person should look at in Clio. */
+function notes({ clio_contact: contact, clio_contact_gone: gone, clio_contact_notes: known, second_records: records }) {
+    const line = (...text) => h('li', {}, text);
+    const lines = [
+        gone && line(`The contact${contact ? ` no. ${contact}` : ''} is gone in Clio, or hidden from the connected user.`),
+        ...known.map((note) => line(noteName(note), ' ', h('code', {}, note), contact && ` (contact no. ${contact})`)),
+        ...records.map((of) => line(twice(of), ' Look at them in Clio and delete or merge one.')),
+    ].filter((of) => of !== false);
+    return lines.length > 0 && h('ul', { class: 'look', 'aria-label': 'Look at these in Clio' }, lines);
 }
 function problem({ status, last_run: last, parked }) {
     if (parked)

@@ -24,8 +24,17 @@ export class CardError extends Error {
   }
 }
 
+/** Nobody is signed in any more; nothing is asked until the page is shown again. */
+export const SIGNED_OUT = 'signed_out';
+
+export const signedOut = (): CardError => new CardError('You are no longer signed in to CaseHug. Sign in, and open this page again.', SIGNED_OUT);
+
+export const isSignedOut = (error: unknown): boolean => error instanceof CardError && error.code === SIGNED_OUT;
+
 /** Long enough for what waits for Clio; a route that hangs must not leave a button disabled. */
 const LONGEST_MS = 120_000;
+
+const READS: RequestInit = { headers: { accept: 'application/json' } };
 
 /** The operations of the host's routes: `POST {base}/{operation}`. */
 export class Api {
@@ -42,20 +51,27 @@ export class Api {
   ): Promise<Operations[Name]['answer']> {
     const body = JSON.stringify(sent[0] ?? {});
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
-    return (await this.#ask(name, { method: 'POST', headers, body })) as Operations[Name]['answer'];
+    return (await this.#ask(`${this.base}/${name}`, { method: 'POST', headers, body })) as Operations[Name]['answer'];
   }
 
   /** Who is signed in. */
   async me(): Promise<Person> {
-    return (await this.#ask('me', { headers: { accept: 'application/json' } })) as Person;
+    return (await this.#ask(`${this.base}/me`, READS)) as Person;
   }
 
-  async #ask(name: string, request: RequestInit): Promise<unknown> {
+  /** The ids of the firm's matters, of the host's route that lists them. */
+  async matters(url: string): Promise<string[]> {
+    const answer = (await this.#ask(url, READS)) as { matters?: unknown } | null;
+    if (!Array.isArray(answer?.matters)) throw unexpected('no_matters');
+    return answer.matters.map(({ id }: { id: unknown }) => String(id));
+  }
+
+  async #ask(url: string, request: RequestInit): Promise<unknown> {
     let response: Response;
     let text: string;
     try {
       const signal = AbortSignal.timeout(LONGEST_MS);
-      response = await fetch(`${this.base}/${name}`, { credentials: 'same-origin', cache: 'no-store', signal, ...request });
+      response = await fetch(url, { credentials: 'same-origin', cache: 'no-store', signal, ...request });
       text = await response.text();
     } catch {
       throw new CardError(
@@ -69,6 +85,10 @@ export class Api {
   }
 }
 
+function unexpected(code: string): CardError {
+  return new CardError('CaseHug answered something unexpected. If it goes on, report the code.', code);
+}
+
 function read(text: string): unknown {
   if (text === '') return null;
   try {
@@ -79,11 +99,12 @@ function read(text: string): unknown {
 }
 
 function failed(status: number, answer: unknown): CardError {
+  // Whatever the host says with it: who is not signed in cannot use a code.
+  if (status === 401) return signedOut();
   const error = (answer as { error?: Partial<Failure> } | null | undefined)?.error;
   if (typeof error?.code === 'string') {
     const message = error.message || 'It could not be done.';
     return new CardError(message, error.code, { number: error.number ?? null, where: error.path ?? null });
   }
-  if (status === 401) return new CardError('You are no longer signed in to CaseHug. Sign in, and open this page again.', 'signed_out');
-  return new CardError('CaseHug answered something unexpected. If it goes on, report the code.', `http_${status}`);
+  return unexpected(`http_${status}`);
 }

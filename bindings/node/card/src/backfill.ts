@@ -56,7 +56,7 @@ export class BackfillView extends View {
 
   /** The host knows its matters; which of them are not in Clio yet the SDK knows. */
   async #all(): Promise<string> {
-    const ids = await this.#listed();
+    const ids = await this.card.api.matters(this.card.matters ?? '');
     const states = await inTurns(ids, 4, (matter) => this.card.api.call('get_matter_state', { matter }));
     const missing = ids.filter((_, at) => states[at]?.status === 'not_synced');
     this.#matters.value = missing.join('\n');
@@ -64,16 +64,10 @@ export class BackfillView extends View {
     return `${several(missing.length, 'matter')} of ${count(ids.length)} not synced yet.`;
   }
 
-  async #listed(): Promise<string[]> {
-    const response = await fetch(this.card.matters ?? '', { headers: { accept: 'application/json' }, credentials: 'same-origin' });
-    const { matters } = (await response.json()) as { matters: { id: string }[] };
-    return matters.map(({ id }) => id);
-  }
-
   /** What it would take. Nothing is sent yet. */
   async #show(): Promise<string | void> {
     const matters = this.#chosen();
-    if (matters.length === 0) return 'Enter at least one matter.';
+    if (matters.length === 0) return this.card.say('Enter at least one matter.', 'calm');
     const plan = await this.card.api.call('plan_backfill', { matters });
     const { least, most } = plan.calls;
     const start = async (): Promise<string> => {
@@ -143,11 +137,12 @@ export class BackfillView extends View {
     const button = { running: ['Pause', pause], paused: ['Resume', resume] } as const;
     const first = button[of.status as keyof typeof button];
     if (!first) return null;
+    const which = h('span', { class: 'sr' }, ` the backfill of ${several(of.total, 'matter')}, `, moment(of.started_at));
     return h(
       'div',
       { class: 'actions' },
-      this.button(first[0], `turn ${of.id}`, first[1]),
-      this.button('Cancel', `cancel ${of.id}`, cancel, 'danger quiet'),
+      this.button([first[0], which], `turn ${of.id}`, first[1]),
+      this.button(['Cancel', which.cloneNode(true)], `cancel ${of.id}`, cancel, 'danger quiet'),
     );
   }
 }

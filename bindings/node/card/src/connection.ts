@@ -1,9 +1,9 @@
 // How the firm's connection stands, what an admin should do, and Connect, Reconnect, Disconnect.
 import type { Health, HeldMatter } from '../../src/operations.mjs';
 import { fill, h, type Child } from './dom.js';
-import { advice, count, facts, moment, several } from './format.js';
+import { advice, count, facts, moment, several, twice } from './format.js';
 import { View } from './view.js';
-import { connectionWord, regionName, stepName } from './words.js';
+import { connectionWord, regionName } from './words.js';
 
 const LEADS: Readonly<Record<string, string>> = {
   not_connected: 'Connect your firm to Clio, and approved intakes arrive there as contacts, matters and documents.',
@@ -16,11 +16,17 @@ const LEADS: Readonly<Record<string, string>> = {
 
 export class ConnectionView extends View {
   readonly topics = ['health', 'connection', 'settings', 'runs', 'held'];
+  #shown = '';
 
   protected async load(): Promise<void> {
     const { api } = this.card;
     const health = await api.call('get_health');
     const held = health.held_matters > 0 ? await api.call('list_held_matters') : [];
+    // A button that is out of use while its action goes on stays so; the end of it loads anew.
+    if (this.acts) return;
+    const shown = JSON.stringify([health, held]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     fill(
       this.element,
       h('h3', {}, 'Connection'),
@@ -138,7 +144,7 @@ export class ConnectionView extends View {
 
   #failure({ last_failure: last }: Health): Child {
     if (!last) return null;
-    const open = h('button', { type: 'button', class: 'quiet', onclick: () => this.card.open('sync-log') }, 'Open the sync log');
+    const open = h('button', { type: 'button', class: 'quiet', 'data-key': 'log', onclick: () => this.card.open('sync-log') }, 'Open the sync log');
     return h(
       'div',
       { class: 'panel bad' },
@@ -157,9 +163,7 @@ function updates(webhooks: Health['webhooks']): string {
 
 function second({ second_records: records }: Health): Child {
   if (records.length === 0) return null;
-  const line = (of: Health['second_records'][number]): Child =>
-    h('li', {}, `${stepName(of.step)} `, h('code', {}, of.id), ` is linked to no. ${of.clio} in Clio; the same is there as no. ${of.others.join(', ')}.`);
-  return h('div', { class: 'panel' }, h('h4', {}, 'Twice in Clio'), h('p', {}, 'Look at them in Clio and delete one of each.'), h('ul', {}, records.map(line)));
+  return h('div', { class: 'panel' }, h('h4', {}, 'Twice in Clio'), h('p', {}, 'Look at them in Clio and delete one of each.'), h('ul', {}, records.map((of) => h('li', {}, twice(of)))));
 }
 
 function assurance({ state }: Health): Child {

@@ -4,13 +4,16 @@
 // behind a proxy looks like, and does not notice a connection that is silently gone.
 
 /** The server says something every 15 s; after three that did not come, nobody is there. */
-const SILENCE_MS = 50_000;
+export const SILENCE_MS = 50_000;
 
-/** Takes an event: its name and its data. */
-export type Reader = (name: string, data: string) => void;
+/** Takes an event, its name and its data; and hears that something came, a heartbeat too. */
+export interface Reader {
+  event(name: string, data: string): void;
+  heard(): void;
+}
 
-/** Resolves when the stream ends, fails or falls silent; rejects never. */
-export async function read(url: string, reader: Reader, stop: AbortSignal): Promise<void> {
+/** Resolves when the stream ends, fails or falls silent, with the status if that was no stream. */
+export async function read(url: string, reader: Reader, stop: AbortSignal): Promise<number | null> {
   const ended = new AbortController();
   const end = (): void => ended.abort();
   stop.addEventListener('abort', end);
@@ -22,19 +25,21 @@ export async function read(url: string, reader: Reader, stop: AbortSignal): Prom
       cache: 'no-store',
       signal: ended.signal,
     });
-    if (!response.ok || !response.body) return;
+    if (!response.ok || !response.body) return response.status;
     const lines = new Lines(reader);
     const decoder = new TextDecoder();
     const body = response.body.getReader();
     for (;;) {
       const { done, value } = await body.read();
-      if (done) return;
+      if (done) return null;
       clearTimeout(silence);
       silence = setTimeout(end, SILENCE_MS);
       lines.take(decoder.decode(value, { stream: true }));
+      reader.heard();
     }
   } catch {
     // Ended: whoever asked begins anew.
+    return null;
   } finally {
     clearTimeout(silence);
     stop.removeEventListener('abort', end);
@@ -61,7 +66,7 @@ class Lines {
 
   #line(line: string): void {
     if (line === '') {
-      if (this.#data.length > 0) this.#reader(this.#name || 'message', this.#data.join('\n'));
+      if (this.#data.length > 0) this.#reader.event(this.#name || 'message', this.#data.join('\n'));
       this.#name = '';
       this.#data = [];
       return;

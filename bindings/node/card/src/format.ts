@@ -1,6 +1,7 @@
 // Times and numbers as the person's browser writes them, and small pieces that views share.
+import type { SecondRecord } from '../../src/operations.mjs';
 import { h, icon, type Child } from './dom.js';
-import type { Word } from './words.js';
+import { stepName, type Word } from './words.js';
 
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
@@ -58,6 +59,13 @@ export function pair(name: string, value: string): HTMLElement {
 export function advice(message: string, code: string, tone: 'fair' | 'bad' | 'calm' = 'fair'): HTMLElement {
   return h('div', { class: `note ${tone}` }, icon(SHAPES[tone]), h('p', {}, message, ' ', h('code', {}, code)));
 }
+
+/** A record that is in Clio more than once. */
+export const twice = (of: SecondRecord): Child => [
+  `${stepName(of.step)} `,
+  h('code', {}, of.id),
+  ` is linked to no. ${of.clio} in Clio; the same is there as no. ${of.others.join(', ')}.`,
+];
 
 /** There is nothing, and why that is fine. */
 export function empty(title: string, text: string): HTMLElement {

@@ -1,5 +1,5 @@
 // `<casehug-clio-card>`: the Clio card of Settings → Integrations.
-import { CardError, type Person } from './api.js';
+import { CardError, isSignedOut, signedOut, type Person } from './api.js';
 import { CardBase } from './base.js';
 import { ask } from './dialog.js';
 import { fill, fresh, h, icon } from './dom.js';
@@ -12,13 +12,16 @@ import { connectionWord } from './words.js';
 /** Several changes within this time are one. */
 const CALM_MS = 100;
 
+/** What of the address is shown as a code; anything else is dropped. */
+const CODE = /^[a-z0-9_]{1,40}$/;
+
 /** What was done is old after that, and may not be true any more. */
 const SAID_MS = 10_000;
 
 export class IntegrationCard extends CardBase {
   static readonly observedAttributes = ['view'];
   readonly #views = new Map<string, View>();
-  readonly #state = h('span', { class: 'state' });
+  readonly #state = h('span', { class: 'state', role: 'status' });
   readonly #live = h('span', { class: 'live' });
   readonly #said = h('p', { class: 'said', role: 'status' });
   readonly #failed = h('div', { class: 'failed', role: 'alert' });
@@ -28,22 +31,29 @@ export class IntegrationCard extends CardBase {
   #current = '';
   #changed = new Set<string>();
   #everything = false;
+  /** Nobody is signed in: nothing is asked until the page is shown again. */
+  #out = false;
+  #word = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
   #saying: ReturnType<typeof setTimeout> | undefined;
 
   connectedCallback(): void {
     document.addEventListener('visibilitychange', this.#seen);
+    addEventListener('focus', this.#seen);
     void this.#begin();
   }
 
   disconnectedCallback(): void {
     document.removeEventListener('visibilitychange', this.#seen);
+    removeEventListener('focus', this.#seen);
     clearTimeout(this.#timer);
     clearTimeout(this.#saying);
     this.leave();
     this.#views.clear();
     this.#card = null;
     this.#current = '';
+    this.#out = false;
+    this.#word = '';
   }
 
   attributeChangedCallback(_name: string, _before: string | null, view: string | null): void {
@@ -54,14 +64,16 @@ export class IntegrationCard extends CardBase {
     const { api } = this;
     fill(this.root, this.#frame());
     try {
-      const listener = { changed: (what: readonly string[] | null) => this.#note(what), live: (live: boolean) => this.#turn(live) };
-      const me = await this.join(api, listener);
+      const me = await this.join(api, {
+        changed: (what) => this.#note(what),
+        live: (live) => this.#turn(live),
+        signedOut: () => this.#fail(signedOut()),
+      });
       if (!me) return;
       this.#card = this.#made(me);
       this.#tabs.show(me);
-      this.#returned();
-      // A view says itself what it could not load.
-      this.#head().catch(() => undefined);
+      void this.#returned();
+      void this.#head();
       await this.#open(this.getAttribute('view') ?? 'connection');
       // For whoever measures a page.
       performance.mark('casehug-clio-card');
@@ -99,7 +111,7 @@ export class IntegrationCard extends CardBase {
       me,
       callback: new URL(callback, document.baseURI).href,
       matters: matters && new URL(matters, document.baseURI).href,
-      say: (text) => this.#say(text),
+      say: (text, tone) => this.#say(text, tone),
       fail: (error) => this.#fail(error),
       ask: (question) => ask(this.root, question),
       open: (view) => void this.#open(view, true),
@@ -132,13 +144,20 @@ export class IntegrationCard extends CardBase {
   async #head(): Promise<void> {
     const card = this.#card;
     if (!card) return;
-    const { api, me } = card;
-    const health = await api.call('get_health');
-    fill(this.#state, badge(connectionWord(health.state)));
-    if (me.role !== 'admin') return;
-    const [reviews, changes] = await Promise.all([api.call('list_reviews'), api.call('list_contact_proposals')]);
-    this.#tabs.count('reviews', reviews.length);
-    this.#tabs.count('contacts', changes.filter(({ accepted }) => !accepted).length);
+    try {
+      const { api, me } = card;
+      const { state } = await api.call('get_health');
+      // The same word again would be read out again.
+      if (state !== this.#word) fill(this.#state, badge(connectionWord(state)));
+      this.#word = state;
+      if (me.role !== 'admin') return;
+      const [reviews, changes] = await Promise.all([api.call('list_reviews'), api.call('list_contact_proposals')]);
+      this.#tabs.count('reviews', reviews.length);
+      this.#tabs.count('contacts', changes.filter(({ accepted }) => !accepted).length);
+    } catch (error) {
+      // A view says itself what it could not load.
+      if (isSignedOut(error)) this.#fail(error);
+    }
   }
 
   #note(what: readonly string[] | null): void {
@@ -150,50 +169,71 @@ export class IntegrationCard extends CardBase {
 
   /** Shows what changed; a page that nobody sees waits until somebody does. */
   #catchUp(): void {
-    if (document.hidden || (!this.#everything && this.#changed.size === 0)) return;
+    if (document.hidden || this.#out || (!this.#everything && this.#changed.size === 0)) return;
     const [everything, changed] = [this.#everything, this.#changed];
     this.#everything = false;
     this.#changed = new Set();
     const concerns = (topics: readonly string[]): boolean => everything || topics.some((topic) => changed.has(topic));
     const view = this.#views.get(this.#current);
     if (view && concerns(view.topics)) void view.refresh();
-    if (concerns(['health', 'connection', 'reviews', 'contacts'])) void this.#head().catch(() => undefined);
+    if (concerns(['health', 'connection', 'reviews', 'contacts'])) void this.#head();
   }
 
-  readonly #seen = (): void => this.#catchUp();
+  readonly #seen = (): void => {
+    if (document.hidden) return;
+    if (this.#out) {
+      // The person may have signed in meanwhile; if not, it is said again.
+      this.#out = false;
+      this.#everything = true;
+      this.#failed.replaceChildren();
+    }
+    this.#catchUp();
+  };
 
   #turn(live: boolean): void {
     this.#live.classList.toggle('on', live);
     fill(this.#live, live ? 'Live' : 'Waiting for CaseHug…');
   }
 
-  #say(text: string): void {
+  #say(text: string, tone: 'good' | 'calm' = 'good'): void {
     clearTimeout(this.#saying);
     this.#failed.replaceChildren();
+    this.#said.classList.toggle('calm', tone === 'calm');
     this.#said.textContent = text;
     this.#saying = setTimeout(() => this.#said.replaceChildren(), SAID_MS);
   }
 
   #fail(error: unknown): void {
+    if (isSignedOut(error)) this.#out = true;
     this.#said.textContent = '';
     const known = error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
     const close = h('button', { type: 'button', class: 'quiet small', onclick: () => this.#failed.replaceChildren() }, 'Dismiss');
-    const code = known.number === null ? known.code : `${known.code} (${known.number})`;
+    const code = known.code && h('code', {}, known.number === null ? known.code : `${known.code} (${known.number})`);
     fill(
       this.#failed,
-      h('div', { class: 'note bad' }, icon('M12 6v7.5m0 3.5v.5'), h('p', {}, known.message, ' ', h('code', {}, code), known.where && [' at ', h('code', {}, known.where)]), close),
+      h('div', { class: 'note bad' }, icon('M12 6v7.5m0 3.5v.5'), h('p', {}, known.message, ' ', code, known.where && [' at ', h('code', {}, known.where)]), close),
     );
   }
 
   /** Back from Clio: how it ended stands in the address, and is said once. */
-  #returned(): void {
+  async #returned(): Promise<void> {
     const here = new URL(location.href);
     const [connected, code] = [here.searchParams.get('connected'), here.searchParams.get('error')];
     if (connected === null && code === null) return;
     here.searchParams.delete('connected');
     here.searchParams.delete('error');
     history.replaceState(history.state, '', here);
-    if (code === null) this.#say('Connected to Clio.');
-    else this.#fail(new CardError(CONNECT_FAILURES[code] ?? 'The firm was not connected. Begin again.', code));
+    if (code !== null) {
+      const known = Object.hasOwn(CONNECT_FAILURES, code) ? CONNECT_FAILURES[code] : undefined;
+      this.#fail(new CardError(known ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
+      return;
+    }
+    // Anybody can write an address: the host knows whether it is true.
+    try {
+      const { state } = await this.api.call('get_health');
+      if (['connected', 'degraded'].includes(state)) this.#say('Connected to Clio.');
+    } catch {
+      // The view says why it could not be asked.
+    }
   }
 }

@@ -1,5 +1,6 @@
 // The firm's settings: when matters are synced, and what is asked before.
 import type { FirmSettings, MappingPage, SettingsChange } from '../../src/operations.mjs';
+import { CardError } from './api.js';
 import { download, fill, fresh, h, type Child } from './dom.js';
 import { View } from './view.js';
 
@@ -21,6 +22,8 @@ const MISMATCH = [
 export class SettingsView extends View {
   readonly topics = ['settings'];
   #read: FirmSettings | null = null;
+  /** What was read is known to be old: it is read again, whatever stands in the form. */
+  #stale = false;
   #areas: MappingPage['practice_areas'] = [];
   #form: HTMLFormElement | null = null;
 
@@ -28,13 +31,14 @@ export class SettingsView extends View {
     const { api } = this.card;
     const [settings, page] = await Promise.all([api.call('get_settings'), api.call('get_mappings')]);
     // What the person has begun to change is not taken out of their hands: saving says if it clashes.
-    if (this.#form && this.#read && this.#changes(this.#read) !== null) return;
-    if (settings.revision === this.#read?.revision && page.practice_areas.length === this.#areas.length) return;
+    if (!this.#stale && this.#form && this.#read && this.#changes(this.#read) !== null) return;
+    if (!this.#stale && settings.revision === this.#read?.revision && page.practice_areas.length === this.#areas.length) return;
     this.#show(settings, page);
   }
 
   #show(settings: FirmSettings, page: MappingPage): void {
     this.#read = settings;
+    this.#stale = false;
     this.#areas = page.practice_areas;
     this.#form = h(
       'form',
@@ -84,15 +88,18 @@ export class SettingsView extends View {
     return Object.keys(change).length > 1 ? change : null;
   }
 
-  async #save(): Promise<string> {
+  async #save(): Promise<string | void> {
     const change = this.#read && this.#changes(this.#read);
-    if (!change) return 'Nothing was changed.';
+    if (!change) return this.card.say('Nothing was changed.', 'calm');
     try {
       await this.card.api.call('change_settings', { change });
-    } finally {
-      // Also after somebody else's change: what they saved is shown, to be looked at again.
-      this.#read = null;
+    } catch (error) {
+      // After somebody else's change what they saved is shown, to be looked at again. After
+      // anything else the form stays as it is, and can be saved again.
+      this.#stale = error instanceof CardError && error.code === 'settings_changed';
+      throw error;
     }
+    this.#stale = true;
     return 'Settings saved.';
   }
 
@@ -125,7 +132,7 @@ export class SettingsView extends View {
     if (!chosen) return;
     try {
       await this.card.api.call('import_settings', { document: await chosen.text() });
-      this.#read = null;
+      this.#stale = true;
       this.card.say('Settings imported.');
     } catch (error) {
       this.card.fail(error);

@@ -3,15 +3,20 @@
 // A browser gives a host six HTTP/1.1 connections; with a stream for each tab the seventh would not
 // even load. The tab that holds a lock reads the stream and passes on what it says; when it closes,
 // the lock goes to another. Without locks (an old browser, a page without TLS) each tab reads.
-import { read } from './events.js';
+import { SILENCE_MS, read } from './events.js';
 
-/** `changed`: what of the firm changed; null: anything may have. `live`: whether changes arrive. */
+/**
+ * `changed`: what of the firm changed; null: anything may have. `live`: whether changes arrive.
+ * `signedOut`: nobody is signed in any more, and nothing is asked until the page is shown again.
+ */
 export interface Listener {
   changed(what: readonly string[] | null): void;
   live(live: boolean): void;
+  signedOut(): void;
 }
 
-type Message = { kind: 'changed'; what: string[] | null } | { kind: 'live'; live: boolean } | { kind: 'who' };
+/** `who`: a tab asks how it stands. `shown`: a person looks at a tab again. */
+type Message = { kind: 'changed'; what: string[] | null } | { kind: 'live'; live: boolean } | { kind: 'signedOut' | 'who' | 'shown' };
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
@@ -38,6 +43,10 @@ class Stream {
   #stop = new AbortController();
   #reads = false;
   #live = false;
+  /** Runs out when the tab that reads says nothing any more. */
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** Of a reader that nobody is signed in for: goes on. */
+  #wake: (() => void) | null = null;
 
   constructor(url: string, name: string, forget: () => void) {
     this.#url = url;
@@ -60,12 +69,16 @@ class Stream {
   #begin(): void {
     addEventListener('pagehide', this.#leave);
     addEventListener('pageshow', this.#return);
+    addEventListener('focus', this.#shown);
+    document.addEventListener('visibilitychange', this.#shown);
     this.#join();
   }
 
   #end(): void {
     removeEventListener('pagehide', this.#leave);
     removeEventListener('pageshow', this.#return);
+    removeEventListener('focus', this.#shown);
+    document.removeEventListener('visibilitychange', this.#shown);
     this.#part();
   }
 
@@ -73,7 +86,16 @@ class Stream {
   readonly #leave = (): void => this.#part();
 
   readonly #return = (event: PageTransitionEvent): void => {
-    if (event.persisted) this.#join();
+    if (!event.persisted) return;
+    this.#join();
+    // Another tab that reads says nothing of what it told while this page was away.
+    this.#changed(null);
+  };
+
+  readonly #shown = (): void => {
+    if (document.hidden) return;
+    if (this.#reads) this.#wake?.();
+    else this.#say({ kind: 'shown' });
   };
 
   #join(): void {
@@ -85,7 +107,8 @@ class Stream {
     }
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data);
-    this.#channel.postMessage({ kind: 'who' } satisfies Message);
+    this.#say({ kind: 'who' });
+    this.#listen();
     navigator.locks
       .request(this.#name, { signal: stop.signal }, () => this.#read(stop.signal))
       // Aborted while it waited for the lock.
@@ -94,6 +117,7 @@ class Stream {
 
   #part(): void {
     this.#stop.abort();
+    clearTimeout(this.#silence);
     this.#channel?.close();
     this.#channel = null;
     this.#reads = false;
@@ -102,16 +126,31 @@ class Stream {
 
   #hear(message: Message): void {
     if (this.#reads) {
-      if (message.kind === 'who') this.#say({ kind: 'live', live: this.#live });
+      if (message.kind === 'who') this.#say(this.#wake ? { kind: 'signedOut' } : { kind: 'live', live: this.#live });
+      if (message.kind === 'shown') this.#wake?.();
       return;
     }
+    if (message.kind === 'who' || message.kind === 'shown') return;
+    this.#listen();
     if (message.kind === 'changed') this.#changed(message.what);
     if (message.kind === 'live') this.#turn(message.live);
+    if (message.kind === 'signedOut') this.#signedOut();
+  }
+
+  /** The tab that reads says something at each heartbeat; if it does not, this one asks by itself. */
+  #listen(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#turn(false);
+      this.#changed(null);
+      this.#listen();
+    }, SILENCE_MS);
   }
 
   /** Reads the stream for all tabs until it is told to stop. */
   async #read(stop: AbortSignal): Promise<void> {
     this.#reads = true;
+    clearTimeout(this.#silence);
     let pause = FIRST_PAUSE_MS;
     while (!stop.aborted) {
       const event = (name: string, data: string): void => {
@@ -126,10 +165,17 @@ class Stream {
         this.#changed(what);
         this.#say({ kind: 'changed', what });
       };
-      await read(this.#url, event, stop);
+      const heard = (): void => this.#say({ kind: 'live', live: this.#live });
+      const refused = await read(this.#url, { event, heard }, stop);
       if (stop.aborted) return;
       this.#turn(false);
       this.#say({ kind: 'live', live: false });
+      if (refused === 401) {
+        this.#signedOut();
+        this.#say({ kind: 'signedOut' });
+        await this.#woken(stop);
+        continue;
+      }
       await waited(pause * (0.75 + Math.random() / 2), stop);
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       // A host without a stream, or one that is away: it is asked now and then instead.
@@ -138,12 +184,25 @@ class Stream {
     }
   }
 
+  /** Until a person looks at a tab again, who may be signed in by then. */
+  async #woken(stop: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      stop.addEventListener('abort', () => resolve(), { once: true });
+    });
+    this.#wake = null;
+  }
+
   #say(message: Message): void {
     this.#channel?.postMessage(message);
   }
 
   #changed(what: string[] | null): void {
     for (const listener of this.#listeners) listener.changed(what);
+  }
+
+  #signedOut(): void {
+    for (const listener of this.#listeners) listener.signedOut();
   }
 
   #turn(live: boolean): void {
