@@ -56,10 +56,34 @@ test('the stream stops with the service and comes back with it; what changed mea
   await card.getByRole('button', { name: 'Disconnect' }).click();
   await card.getByRole('dialog').getByRole('button', { name: 'Disconnect' }).click();
   await card.getByRole('alert').getByText('CaseHug did not answer.').waitFor();
+  await page.route('**/api/stream', (route) => route.abort());
   await host.start();
-  await card.getByText('Live').waitFor();
   await call(page, host.url, 'disconnect');
+  await card.getByText('Waiting for CaseHug…').waitFor();
+  await page.unroute('**/api/stream');
+  await card.getByText('Live').waitFor();
   await card.getByText('The firm is disconnected.').waitFor();
+});
+
+test('a page that was put away and comes back is brought up to date', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const reader = await person(t, url);
+  await connect(reader, url);
+  await (await shown(reader)).getByText('Live').waitFor();
+  const page = await reader.context().newPage();
+  await page.goto(`${url}/settings/integrations`);
+  const card = await shown(page);
+  await card.getByText('Live').waitFor();
+  const turn = (kind) => page.evaluate((name) => dispatchEvent(new PageTransitionEvent(name, { persisted: true })), kind);
+  await turn('pagehide');
+  await card.getByText('Waiting for CaseHug…').waitFor();
+  await call(reader, url, 'disconnect');
+  await reader.bringToFront();
+  await (await shown(reader)).getByText('The firm is disconnected.').waitFor();
+  await page.bringToFront();
+  await turn('pageshow');
+  await card.getByText('The firm is disconnected.').waitFor();
+  await card.getByText('Live').waitFor();
 });
 
 test('a browser without locks reads a stream for each tab', async (t) => {
@@ -89,6 +113,8 @@ test('a host that refuses at first: the card says why, with the code, and is the
   const page = await person(t, url, 'Ada', { tolerates: true });
   const error = { code: 'store_failed', number: 7001, kind: 'host', retry: 'retry', message: 'The SDK’s database failed.', context: {} };
   await page.route('**/api/get_health', (route) => route.fulfill({ status: 503, json: { error } }));
+  // Without a word from the stream nothing is asked again but by the person.
+  await page.route('**/api/stream', () => {});
   await page.reload();
   const card = page.locator('casehug-clio-card');
   await card.getByRole('alert').getByText('The SDK’s database failed.').first().waitFor();
