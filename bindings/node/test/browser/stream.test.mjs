@@ -86,6 +86,23 @@ test('a page that was put away and comes back is brought up to date', async (t) 
   await card.getByText('Live').waitFor();
 });
 
+test('a tab that hears nothing of the one that reads says so, and is live again with its next word', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const reader = await person(t, url);
+  await connect(reader, url);
+  await (await shown(reader)).getByText('Live').waitFor();
+  const page = await reader.context().newPage();
+  await page.clock.install();
+  await page.goto(`${url}/settings/integrations`);
+  const card = await shown(page);
+  await card.getByText('Live').waitFor();
+  const asked = page.waitForRequest('**/api/get_health');
+  // Longer than three heartbeats, for this tab only.
+  await page.clock.fastForward(55_000);
+  await asked;
+  await card.getByText('Live').waitFor();
+});
+
 test('a browser without locks reads a stream for each tab', async (t) => {
   const { url } = await service(t, await clio(t));
   const page = await person(t, url);

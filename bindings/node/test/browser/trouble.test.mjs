@@ -152,3 +152,19 @@ test('an edit that the simulated Clio refuses is said, and the status stays', as
   await page.getByText('The status was not changed: the simulator answered 422.').waitFor();
   assert.equal(await status.inputValue(), 'open');
 });
+
+test('a practice area that is chosen and not saved yet stays when another is mapped', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await view(card, 'Practice areas');
+  const row = (name) => card.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
+  const { practice_areas: [area], mappings } = await call(page, url, 'get_mappings');
+  const [first, second] = mappings.map(({ case_type }) => case_type);
+  await row(first).getByRole('combobox').selectOption({ value: area.id });
+  await call(page, url, 'map_case_type', { case_type: second, practice_area: area.id });
+  await row(second).getByText('Chosen by your firm').waitFor();
+  assert.equal(await row(first).getByRole('combobox').inputValue(), area.id);
+  await row(first).getByRole('button', { name: `Save ${first}` }).click();
+  await row(first).getByText('Chosen by your firm').waitFor();
+});
