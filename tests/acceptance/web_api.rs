@@ -223,10 +223,20 @@ async fn pages_of_other_sites_are_refused_and_change_nothing() {
             let headers = [&headers(ADMIN)[..], &[("content-type", "application/json")], from].concat();
             let answer = service.send(method, path, &headers, body.to_owned()).await;
             assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} from {from:?}");
-            assert_eq!(answer.json::<Value>().await.unwrap()["error"]["code"], "not_allowed");
+            let error = answer.json::<Value>().await.unwrap()["error"].clone();
+            assert_eq!((&error["code"], &error["path"]), (&json!("request_invalid"), &json!("origin")));
+            let other_origin = from[0].0 == "origin" || from[0].1 == "same-origin";
+            assert_eq!(
+                error["context"]["reason"],
+                if other_origin { "other_origin" } else { "cross_site" },
+                "{from:?}"
+            );
         }
+        // Nobody types the address of the outbox: a link that another program opened is one, too.
+        let answer = service.send(Method::GET, "/events", &[&headers(ADMIN)[..], from].concat(), String::new()).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "/events from {from:?}");
         if from[0].1 != "none" {
-            for path in ["/api/me", "/api/stream", "/api/matters"] {
+            for path in ["/api/me", "/api/stream", "/api/matters", "/connect"] {
                 let answer =
                     service.send(Method::GET, path, &[&headers(ADMIN)[..], from].concat(), String::new()).await;
                 assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} from {from:?}");
@@ -239,4 +249,30 @@ async fn pages_of_other_sites_are_refused_and_change_nothing() {
     let answer =
         service.send(Method::POST, "/api/change_settings", &[&headers(ADMIN)[..], &own].concat(), change).await;
     assert_eq!(answer.status(), StatusCode::OK);
+    for own in [&[][..], &[("sec-fetch-site", "same-origin")], &[("sec-fetch-site", "none")]] {
+        let answer = service.send(Method::GET, "/connect", &[&headers(ADMIN)[..], own].concat(), String::new()).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "/connect from {own:?}");
+    }
+    assert_eq!(service.get("/events", ADMIN).await, (StatusCode::OK, json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_public_url_is_said_once_and_a_name_that_another_site_made_is_refused() {
+    let bench = Bench::new().await;
+    let service = Backend::start(&bench);
+    for host in ["evil.example", "localhost.evil.example:80"] {
+        for path in ["/status", "/settings/integrations", "/api/me"] {
+            let named = [&headers(ADMIN)[..], &[("host", host), ("sec-fetch-site", "same-origin")]].concat();
+            let answer = service.send(Method::GET, path, &named, String::new()).await;
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} of {host}");
+            let error = answer.json::<Value>().await.unwrap()["error"].clone();
+            assert_eq!((&error["path"], &error["context"]["reason"]), (&json!("origin"), &json!("other_host")));
+        }
+    }
+    let named = [&headers(ADMIN)[..], &[("host", "localhost:1")]].concat();
+    assert_eq!(service.send(Method::GET, "/status", &named, String::new()).await.status(), StatusCode::OK);
+    service.until("it is logged", async || service.log().contains("--public-url")).await;
+    let log = service.log();
+    assert_eq!(log.matches("--public-url").count(), 1, "{log}");
+    assert!(!log.contains("evil.example"), "what another site says is not logged");
 }

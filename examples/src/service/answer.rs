@@ -55,8 +55,13 @@ impl IntoResponse for Failed {
             (_, ErrorKind::Host | ErrorKind::Internal) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         };
-        (status, Json(serde_json::json!({ "error": self.0 }))).into_response()
+        refusal(status, self.0).into_response()
     }
+}
+
+/// The error with a status of its own.
+pub(crate) fn refusal(status: StatusCode, error: Error) -> impl IntoResponse {
+    (status, Json(serde_json::json!({ "error": error })))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Who {
@@ -171,7 +176,7 @@ pub(crate) async fn say_in_json(response: Response) -> Response {
         StatusCode::PAYLOAD_TOO_LARGE => refused(".", "too_large"),
         _ => refused(".", "not_readable"),
     };
-    let mut told = (status, Json(serde_json::json!({ "error": error }))).into_response();
+    let mut told = refusal(status, error).into_response();
     if let Some(methods) = response.headers().get(header::ALLOW) {
         told.headers_mut().insert(header::ALLOW, methods.clone());
     }

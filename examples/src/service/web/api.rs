@@ -10,7 +10,7 @@ use casehug_clio::api::{Caller, operations};
 use casehug_clio::domain::{Actor, Role};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, JsonBytes, Who, refused};
+use crate::answer::{Answer, JsonBytes, Who, refusal, refused};
 use crate::routes::Shared;
 
 /// A user, or a service of CaseHug's own: `x-casehug-role: host`, for which the other two headers
@@ -40,8 +40,7 @@ pub(crate) async fn call(
     JsonBytes(arguments): JsonBytes,
 ) -> Answer<Response> {
     if !operations().iter().any(|known| known.name == operation) {
-        let unknown = refused("operation", "unknown");
-        return Ok((StatusCode::NOT_FOUND, Json(json!({ "error": unknown }))).into_response());
+        return Ok(refusal(StatusCode::NOT_FOUND, refused("operation", "unknown")).into_response());
     }
     let caller = match &asking {
         Asking::User(actor) => Caller::User(actor),

@@ -8,7 +8,6 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -20,7 +19,7 @@ use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
-use crate::answer::{Answer, Who, refused};
+use crate::answer::{Answer, Who, refusal, refused};
 use crate::routes::Shared;
 use crate::web::digest::{Digest, PARTS};
 
@@ -113,8 +112,8 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// `hello` first: a page asks for everything then, since nothing of what happened before is told.
 pub(crate) async fn stream(State(service): Shared, Who(actor): Who) -> Answer<Response> {
     let Some(Listener { changes, mut looked }) = service.streams.listen(&service.sdk, &actor.firm)? else {
-        let many = json!({ "error": refused("stream", "too_many") });
-        return Ok((StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "10")], Json(many)).into_response());
+        let many = refusal(StatusCode::SERVICE_UNAVAILABLE, refused("stream", "too_many"));
+        return Ok(([(header::RETRY_AFTER, "10")], many).into_response());
     };
     let hello = async move {
         let _ = looked.wait_for(|looked| *looked).await;
