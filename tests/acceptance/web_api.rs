@@ -276,3 +276,35 @@ async fn a_wrong_public_url_is_said_once_and_a_name_that_another_site_made_is_re
     assert_eq!(log.matches("--public-url").count(), 1, "{log}");
     assert!(!log.contains("evil.example"), "what another site says is not logged");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_named_twice_or_as_the_host_beside_a_user_is_nobody() {
+    let bench = Bench::new().await;
+    let service = Backend::start(&bench);
+    let user = headers(ADMIN);
+    let role = |role: &'static str| ("x-casehug-role", role);
+    let host_of_a_firm = [role("host"), user[0]];
+    let host_of_a_user = [role("host"), user[1]];
+    let all_at_once = [user[0], user[1], role("host")];
+    let twice = [[user[0], user[1], user[2]].as_slice(), &[user[2]]].concat();
+    let two_firms = [user.as_slice(), &[("x-casehug-firm", "firm_2")]].concat();
+    let another = [role("host"), ("x-casehug-tenant", "1")];
+    for who in [
+        &host_of_a_firm[..],
+        &host_of_a_user,
+        &all_at_once,
+        &[role("host"), role("host")],
+        &[role("host"), role("member")],
+        &[role("member"), role("host")],
+        &another,
+        &twice,
+        &two_firms,
+    ] {
+        for (operation, body) in [("next_events", r#"{"limit": 5, "wait_ms": 0}"#), ("get_health", "{}")] {
+            let sent = [who, &[("content-type", "application/json")]].concat();
+            let answer = service.send(Method::POST, &format!("/api/{operation}"), &sent, body.to_owned()).await;
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{operation} of {who:?}");
+        }
+        assert_eq!(service.send(Method::GET, "/events", who, String::new()).await.status(), StatusCode::UNAUTHORIZED);
+    }
+}

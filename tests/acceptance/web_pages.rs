@@ -153,9 +153,21 @@ async fn the_demo_asks_who_one_is_and_takes_nobodys_word_from_another_site() {
         assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
         let pair = cookie.split(';').next().unwrap();
         // The cookie counts, not what the browser says of itself.
-        let claimed = [("cookie", pair), ("x-casehug-role", "host"), ("x-casehug-firm", "firm_1")];
+        let claimed =
+            [("cookie", pair), ("x-casehug-role", "host"), ("x-casehug-role", "admin"), ("x-casehug-more", "firm_1")];
         let me: serde_json::Value = get("/api/me", &claimed).await.json().await.unwrap();
         assert_eq!(me, json!({ "firm": "firm_demo", "user": format!("usr_{name}"), "role": role }));
+    }
+    let json = ("content-type", "application/json");
+    for claimed in [
+        &[("x-casehug-role", "host")][..],
+        &[("x-casehug-firm", "firm_demo"), ("x-casehug-user", "u"), ("x-casehug-role", "admin")],
+    ] {
+        for operation in ["next_events", "get_health"] {
+            let headers = [claimed, &[json]].concat();
+            let answer = service.send(Method::POST, &format!("/api/{operation}"), &headers, "{}".to_owned()).await;
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{claimed:?}");
+        }
     }
     let strange = [form, ("sec-fetch-site", "cross-site")];
     let answer = service.send(Method::POST, "/sign-in", &strange, "as=ada".to_owned()).await;

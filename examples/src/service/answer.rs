@@ -5,12 +5,17 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
 use casehug_clio::{Code, Error, ErrorKind, json};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
+
+/// Whether it is one of the headers in which what authenticates users says who asks.
+pub(crate) fn is_ours(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-casehug-")
+}
 
 /// The user, as the authenticating proxy names them.
 pub(crate) struct Who(pub Actor);
@@ -68,6 +73,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        // Of two that say different things one would count here and the other elsewhere.
+        if parts.headers.keys().any(|name| is_ours(name) && parts.headers.get_all(name).iter().count() > 1) {
+            return Err(StatusCode::UNAUTHORIZED.into_response());
+        }
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let role = match header("x-casehug-role") {
             "admin" => Role::Admin,

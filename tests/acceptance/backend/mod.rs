@@ -248,7 +248,8 @@ impl Backend {
 
     pub fn log(&self) -> String {
         let log = self.log.lock().unwrap();
-        let ours = log.lines().filter(|line| line.contains("casehug")).collect::<Vec<_>>();
+        let ours =
+            log.lines().filter(|line| line.contains("casehug") || line.contains("service::")).collect::<Vec<_>>();
         ours[ours.len().saturating_sub(40)..].join("\n")
     }
 

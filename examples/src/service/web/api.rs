@@ -10,11 +10,11 @@ use casehug_clio::api::{Caller, operations};
 use casehug_clio::domain::{Actor, Role};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, JsonBytes, Who, refusal, refused};
+use crate::answer::{Answer, JsonBytes, Who, is_ours, refusal, refused};
 use crate::routes::Shared;
 
-/// A user, or a service of CaseHug's own: `x-casehug-role: host`, for which the other two headers
-/// are not asked for.
+/// A user, or a service of CaseHug's own: `x-casehug-role: host` alone. What names a user beside it
+/// did not come from such a service, and is nobody.
 pub(crate) enum Asking {
     User(Actor),
     Host,
@@ -24,7 +24,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        if parts.headers.get("x-casehug-role").is_some_and(|role| role == "host") {
+        let said: Vec<_> = parts.headers.iter().filter(|(name, _)| is_ours(name)).collect();
+        if let [(name, role)] = said[..]
+            && *name == "x-casehug-role"
+            && role == "host"
+        {
             return Ok(Self::Host);
         }
         Who::from_request_parts(parts, state).await.map(|Who(actor)| Self::User(actor))

@@ -3,12 +3,12 @@
 
 use axum::Form;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use crate::answer::{Answer, refused};
+use crate::answer::{Answer, is_ours, refused};
 use crate::routes::Shared;
 use crate::web::pages::Page;
 
@@ -30,8 +30,14 @@ pub(crate) async fn as_chosen(State(service): Shared, mut request: Request, next
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Redirect::temporary(&format!("{}{path}", service.origin)).into_response();
     }
-    if let Some((_, user, role)) = chosen(request.headers()) {
-        let headers = request.headers_mut();
+    let person = chosen(request.headers());
+    let headers = request.headers_mut();
+    // Here nobody else says who asks.
+    let said: Vec<HeaderName> = headers.keys().filter(|name| is_ours(name)).cloned().collect();
+    for name in said {
+        headers.remove(name);
+    }
+    if let Some((_, user, role)) = person {
         headers.insert("x-casehug-firm", HeaderValue::from_static(FIRM));
         headers.insert("x-casehug-user", HeaderValue::from_static(user));
         headers.insert("x-casehug-role", HeaderValue::from_static(role));

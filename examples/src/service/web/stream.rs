@@ -70,37 +70,53 @@ impl Streams {
         let digest = Digest::new(firm)?;
         let ((sender, changes), (done, looked)) = (broadcast::channel(WAITING), watch::channel(false));
         firms.insert(firm.clone(), Heard { sender: sender.clone(), looked: looked.clone() });
-        tokio::spawn(self.clone().tell(Arc::clone(sdk), firm.clone(), digest, sender, done));
+        let telling = Telling { streams: self.clone(), firm: firm.clone(), sender };
+        // A runtime that ends drops what it is given, which asks for the map.
+        drop(firms);
+        tokio::spawn(telling.tell(Arc::clone(sdk), digest, done));
         Ok(Some(Listener { changes, looked }))
     }
+}
 
-    async fn tell(
-        mut self,
-        sdk: Arc<Sdk>,
-        firm: FirmId,
-        mut digest: Digest,
-        sender: broadcast::Sender<Change>,
-        looked: watch::Sender<bool>,
-    ) {
-        while !self.forgotten(&firm, &sender) {
+/// What looks at a firm for all who listen. When it ends, however it does, their streams end too,
+/// and the next who listens begins anew.
+struct Telling {
+    streams: Streams,
+    firm: FirmId,
+    sender: broadcast::Sender<Change>,
+}
+
+impl Telling {
+    async fn tell(mut self, sdk: Arc<Sdk>, mut digest: Digest, looked: watch::Sender<bool>) {
+        while !self.forgotten() {
             let changed = digest.look(&sdk).await;
             looked.send_replace(true);
             if !changed.is_empty() {
                 // Nobody may be there any more.
-                let _ = sender.send(changed);
+                let _ = self.sender.send(changed);
             }
-            tokio::select! { () = tokio::time::sleep(EVERY) => {}, () = stopped(&mut self.stop) => return }
+            tokio::select! { () = tokio::time::sleep(EVERY) => {}, () = stopped(&mut self.streams.stop) => return }
         }
     }
 
-    /// Whether nobody listens any more; then the next who does begins anew.
-    fn forgotten(&self, firm: &FirmId, sender: &broadcast::Sender<Change>) -> bool {
-        let mut firms = self.firms.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = sender.receiver_count() == 0;
+    /// Whether nobody listens any more; nobody can begin to from then on.
+    fn forgotten(&self) -> bool {
+        let mut firms = self.streams.firms.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = self.sender.receiver_count() == 0;
         if over {
-            firms.remove(firm);
+            firms.remove(&self.firm);
         }
         over
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let mut firms = self.streams.firms.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another may have begun since this one was forgotten.
+        if firms.get(&self.firm).is_some_and(|heard| heard.sender.same_channel(&self.sender)) {
+            firms.remove(&self.firm);
+        }
     }
 }
 
@@ -137,4 +153,42 @@ fn said(told: Result<Change, RecvError>) -> Option<Event> {
         Err(RecvError::Closed) => return None,
     };
     Some(Event::default().event("changed").data(json!({ "what": what }).to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What looks at a firm, and who listens to it.
+    fn begun(streams: &Streams) -> (Telling, broadcast::Receiver<Change>) {
+        let firm = FirmId::new("firm_1").unwrap();
+        let (sender, changes) = broadcast::channel(WAITING);
+        let heard = Heard { sender: sender.clone(), looked: watch::channel(true).1 };
+        streams.firms.lock().unwrap().insert(firm.clone(), heard);
+        (Telling { streams: streams.clone(), firm, sender }, changes)
+    }
+
+    #[tokio::test]
+    async fn streams_end_when_a_look_panics_and_the_next_begin_anew() {
+        let streams = Streams::new(watch::channel(false).1);
+        let (telling, mut changes) = begun(&streams);
+        let panicked = tokio::spawn(async move {
+            let _telling = telling;
+            panic!("a look");
+        });
+        assert!(panicked.await.is_err());
+        assert!(streams.firms.lock().unwrap().is_empty());
+        assert!(matches!(changes.recv().await, Err(RecvError::Closed)));
+    }
+
+    #[test]
+    fn one_that_was_forgotten_ends_no_other() {
+        let streams = Streams::new(watch::channel(false).1);
+        let (telling, changes) = begun(&streams);
+        drop(changes);
+        assert!(telling.forgotten());
+        let (_other, _changes) = begun(&streams);
+        drop(telling);
+        assert_eq!(streams.firms.lock().unwrap().len(), 1);
+    }
 }
