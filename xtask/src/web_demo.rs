@@ -5,6 +5,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,6 @@ use crate::{Outcome, demo, root, run, target};
 
 /// The pages' address, unless it is taken.
 const PORT: u16 = 8787;
-const DATABASE: &str = "out/web.db";
 const INTAKES: &str = "out/web";
 /// The firm of `--demo-sign-in`.
 const FIRM: &str = "firm_demo";
@@ -69,17 +69,18 @@ struct Demo {
     // In this order they are dropped: who calls first.
     service: Service,
     clio: Clio,
+    _database: Database,
 }
 
 impl Demo {
     fn start(port: u16) -> Result<Self, String> {
         demo::make_intake_in(&format!("{INTAKES}/{FIRM}"))?;
-        demo::forget(&root().join(DATABASE));
+        let database = Database::new(&root().join("out/demos"))?;
         let clio = Clio::with(&[])?;
         // Clio itself delivers to https only.
         clio.post("/__sim/config", &json!({ "http_webhooks": true }))?;
         demo::some_contacts(&clio)?;
-        Ok(Self { service: Service::start(clio.url(), port)?, clio })
+        Ok(Self { service: Service::start(clio.url(), port, &database.file())?, clio, _database: database })
     }
 
     /// An operation, as Ada's page asks for it.
@@ -122,6 +123,43 @@ fn until<T>(what: &str, mut there: impl FnMut() -> Result<Option<T>, String>) ->
     Err(format!("{what} never came"))
 }
 
+/// A folder of this process, in it a new database. Dropping it removes it; what a demo left that
+/// ctrl-c ended, the next one removes.
+struct Database {
+    folder: PathBuf,
+}
+
+impl Database {
+    fn new(folder: &Path) -> Result<Self, String> {
+        let about = |error: std::io::Error| format!("{}: {error}", folder.display());
+        std::fs::create_dir_all(folder).map_err(about)?;
+        for left in std::fs::read_dir(folder).map_err(about)?.flatten() {
+            if !left.file_name().to_str().is_some_and(lives) {
+                let _ = std::fs::remove_dir_all(left.path());
+            }
+        }
+        let own = Self { folder: folder.join(std::process::id().to_string()) };
+        let _ = std::fs::remove_dir_all(&own.folder);
+        std::fs::create_dir(&own.folder).map_err(about)?;
+        Ok(own)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.join("web.db")
+    }
+}
+
+/// Whether there is a process of this id.
+fn lives(id: &str) -> bool {
+    Command::new("kill").args(["-0", id]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
 /// The example service. Dropping it ends it.
 struct Service {
     child: Child,
@@ -132,11 +170,12 @@ struct Service {
 
 impl Service {
     /// On this port, or on a free one.
-    fn start(clio: &str, port: u16) -> Result<Self, String> {
+    fn start(clio: &str, port: u16, database: &Path) -> Result<Self, String> {
         let port = if TcpListener::bind(("127.0.0.1", port)).is_ok() { port } else { 0 };
         let listen = format!("127.0.0.1:{port}");
         let mut child = Command::new(target().join("debug/service"))
-            .args(["--listen", &listen, "--clio-url", clio, "--intake", INTAKES, "--db", DATABASE])
+            .args(["--listen", &listen, "--clio-url", clio, "--intake", INTAKES, "--db"])
+            .arg(database)
             .args(["--settle", "5", "--index-delay", "5", "--demo-sign-in", "--exit-with-stdin"])
             .current_dir(root())
             .stdin(Stdio::piped())
@@ -167,5 +206,28 @@ impl Drop for Service {
         // Its standard input closes, and it ends the steps in progress.
         drop(self.stdin.take());
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_demo_has_a_new_database_and_leaves_that_of_another_alone() {
+        let folder = std::env::temp_dir().join(format!("web-demo-{}", std::process::id()));
+        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+        let running = folder.join(other.id().to_string());
+        std::fs::create_dir_all(&running).unwrap();
+        let own = Database::new(&folder).unwrap();
+        std::fs::write(own.file(), "new").unwrap();
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(running.exists(), "its demo runs");
+        drop(own);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "its own is removed at the end");
+        drop(Database::new(&folder).unwrap());
+        assert!(!running.exists(), "its demo was ended");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
