@@ -32,12 +32,14 @@ pub(super) fn document(api: &Api) -> Result<String, String> {
             "schemas": schemas,
             "responses": {
                 "NotSignedIn": answer("Nobody is signed in.", &reference("Failed")),
-                "NotAllowed": answer("`not_allowed`: the role does not allow it, or the request comes from another site's page.", &reference("Failed")),
+                "NotAllowed": answer("`not_allowed`: the role does not allow it. `request_invalid` with the path `origin`: the \
+                    request comes from another site's page, or from another address than the public URL.", &reference("Failed")),
             },
             "securitySchemes": {
                 "firm": header("x-casehug-firm", "The user's firm."),
                 "user": header("x-casehug-user", "The user."),
-                "role": header("x-casehug-role", "`admin` or `member`, or `host` for a service of CaseHug's own."),
+                "role": header("x-casehug-role", "`admin` or `member`."),
+                "host": header("x-casehug-role", "`host`: a service of CaseHug's own. Neither a firm nor a user is named beside it."),
             },
         },
     });
@@ -46,10 +48,18 @@ pub(super) fn document(api: &Api) -> Result<String, String> {
 
 /// What the card asks for that is no operation.
 fn beside() -> Map<String, Value> {
-    let get = |id: &str, summary: &str, answers: Value| {
-        json!({ "get": { "operationId": id, "summary": summary, "tags": ["page"], "security": users(),
-            "responses": { "200": answers, "401": { "$ref": "#/components/responses/NotSignedIn" } } } })
+    let get = |id: &str, summary: &str, answers: Value, failed: Option<(&str, Value)>| {
+        let mut responses = json!({ "200": answers, "401": { "$ref": "#/components/responses/NotSignedIn" },
+            "403": { "$ref": "#/components/responses/NotAllowed" } });
+        if let Some((status, answer)) = failed {
+            responses[status] = answer;
+        }
+        json!({ "get": { "operationId": id, "summary": summary, "tags": ["page"], "security": users(), "responses": responses } })
     };
+    let unread = answer("CaseHug's matters cannot be read now.", &reference("Failed"));
+    let mut too_many = answer("Too many of the firm listen.", &reference("Failed"));
+    too_many["headers"] = json!({ "Retry-After": { "required": true, "schema": { "type": "integer" },
+        "description": "After how many seconds to ask again." } });
     let id = || shape(&Shape::CasehugId);
     let me = object(
         json!({ "firm": id(), "user": id(), "role": { "enum": ["admin", "member"] } }),
@@ -58,13 +68,20 @@ fn beside() -> Map<String, Value> {
     let matter = object(json!({ "id": id() }), &["id"]);
     let matters = object(json!({ "matters": { "type": "array", "items": matter } }), &["matters"]);
     let events = json!({ "description": "Server-sent events: `hello` first, upon which a page asks for everything; `changed` \
-        with `{\"what\": [..]}`, names of what is to be asked for again; a comment every 15 seconds. Never client data. \
-        503 with `Retry-After` when too many of the firm listen.",
+        with `{\"what\": [..]}`, names of what is to be asked for again; a comment every 15 seconds. Never client data.",
         "content": { "text/event-stream": { "schema": { "type": "string" } } } });
     [
-        ("/api/me", get("me", "Who is signed in.", answer("The user.", &me))),
-        ("/api/matters", get("matters", "The ids of the firm's matters in CaseHug.", answer("All of them.", &matters))),
-        ("/api/stream", get("stream", "What of the firm changed, as it changes.", events)),
+        ("/api/me", get("me", "Who is signed in.", answer("The user.", &me), None)),
+        (
+            "/api/matters",
+            get(
+                "matters",
+                "The ids of the firm's matters in CaseHug.",
+                answer("All of them.", &matters),
+                Some(("503", unread)),
+            ),
+        ),
+        ("/api/stream", get("stream", "What of the firm changed, as it changes.", events, Some(("503", too_many)))),
     ]
     .into_iter()
     .map(|(path, item)| (path.to_owned(), item))
@@ -92,7 +109,7 @@ fn route(operation: &Operation) -> Value {
         "tags": [operation.group],
         "x-access": operation.access,
         "x-effect": operation.effect,
-        "security": if operation.access == "host" { json!([{ "role": [] }]) } else { users() },
+        "security": if operation.access == "host" { json!([{ "host": [] }]) } else { users() },
         "requestBody": { "required": true, "content": { "application/json": { "schema": fields(&operation.arguments, None, true) } } },
         "responses": {
             "200": answer("Its result.", &shape(&operation.result)),
@@ -238,6 +255,31 @@ mod tests {
         }
         let routes = document["paths"].as_object().unwrap();
         assert_eq!(routes.values().filter(|item| item["post"].is_object()).count(), ids.len());
+    }
+
+    #[test]
+    fn who_asks_and_what_is_refused_is_said_of_each_route() {
+        let (api, document) = (read("operations.json"), read("openapi.json"));
+        for operation in api["operations"].as_array().unwrap() {
+            let route = &document["paths"][format!("/api/{}", operation["name"].as_str().unwrap())]["post"];
+            let host = operation["access"] == "host";
+            assert_eq!(route["security"][0]["host"].is_array(), host, "{operation}");
+            assert_eq!(route["security"][0]["firm"].is_array(), !host, "{operation}");
+        }
+        for (path, statuses) in [
+            ("me", &["200", "401", "403"][..]),
+            ("matters", &["200", "401", "403", "503"]),
+            ("stream", &["200", "401", "403", "503"]),
+        ] {
+            let responses = document["paths"][format!("/api/{path}")]["get"]["responses"].as_object().unwrap();
+            assert_eq!(responses.keys().map(String::as_str).collect::<Vec<_>>(), statuses, "{path}");
+        }
+        let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+        for item in document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values())
+        {
+            let named = item["security"][0].as_object().unwrap().keys();
+            assert!(named.into_iter().all(|name| schemes.contains_key(name)), "{item}");
+        }
     }
 
     #[test]
