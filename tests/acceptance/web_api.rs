@@ -308,3 +308,16 @@ async fn who_is_named_twice_or_as_the_host_beside_a_user_is_nobody() {
         assert_eq!(service.send(Method::GET, "/events", who, String::new()).await.status(), StatusCode::UNAUTHORIZED);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_browser_keeps_what_names_people() {
+    let bench = Bench::new().await;
+    let service = Backend::start(&bench);
+    for path in ["/contact-proposals", "/audit", "/api/me", "/api/matters"] {
+        let answer = service.raw(Method::GET, path, ADMIN, None).await;
+        assert_eq!(
+            (answer.status(), &answer.headers()["cache-control"]),
+            (StatusCode::OK, &"no-store".parse().unwrap())
+        );
+    }
+}

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use casehug_clio::api::ProposedContact;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use casehug_clio::domain::MatterId;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,8 +12,9 @@ use super::Shared;
 use crate::answer::{Answer, Nothing, Sent, Who};
 
 /// What would be taken over: client data, for an admin's eyes.
-pub(super) async fn contact_proposals(State(service): Shared, Who(actor): Who) -> Answer<Json<Vec<ProposedContact>>> {
-    Ok(Json(service.sdk.firm(&actor).contacts().proposals().await?))
+pub(super) async fn contact_proposals(State(service): Shared, Who(actor): Who) -> Answer<Response> {
+    let proposals = Json(service.sdk.firm(&actor).contacts().proposals().await?);
+    Ok(([(header::CACHE_CONTROL, "no-store")], proposals).into_response())
 }
 
 #[derive(Deserialize)]
