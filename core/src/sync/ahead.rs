@@ -3,8 +3,8 @@
 //! **Problem.** Clio's calls for a matter come one after the other (FAQ: "Syncs are sequential per
 //! matter"). The storage is not Clio: while it takes in a document, Clio would wait for nothing.
 //!
-//! **Model.** A commit that links a record announces the intents of the next two uploads. So the
-//! stub of the second may be created while the bytes of the first are on their way: its intent is
+//! **Model.** The commit that links the matter or a document announces the intents of the next two
+//! uploads. So the stub of the second may be created while the bytes of the first are on their way: its intent is
 //! durable, the stub is invisible, and no other call to Clio is made meanwhile.
 //!
 //! **Failure.** It is one attempt, with what the request budget has at once. Whatever becomes of
@@ -68,6 +68,10 @@ impl Driver<'_> {
         let stat = self.ctx.intake.stat(&reference).await.ok()?;
         may_be_sent(&stat).ok()?;
         let parts = PartPlan::new(stat.len);
+        if parts.is_multipart() {
+            // The addresses of its parts would age while another document travels.
+            return None;
+        }
         let request = stub_request(document, &key, matter, None, &parts).ok()?;
         let permit = self.client_api.ready_now().await.ok()??;
         let at = self.ctx.runtime.monotonic();

@@ -2,7 +2,8 @@
 //!
 //! Life of one document: `stat` (may it be sent?) → intent → POST (the stub) → PUT (the bytes, by
 //! the transport) → `stat` again (is it still the same, and still approved?) → the intent names the
-//! stub → PATCH → link.
+//! stub → PATCH → link. Where the commit before announced the intent, `stat` follows it; where the
+//! stub was made ahead (`ahead.rs`), it is asked again before the PUT.
 //!
 //! Until the PATCH nothing is visible in Clio, so what fails before it needs no waiting: the next
 //! run finds the stub by its properties, asks for a new upload address and sends the bytes again.
@@ -476,8 +477,8 @@ impl Driver<'_> {
         Err(Error::new(Code::SyncBusy).with("document", key))
     }
 
-    /// A document that was being published when the intake stopped naming it: another upload took
-    /// its slot. If it is in Clio, the records say so.
+    /// A document that was begun when the intake stopped naming it: another upload took its slot. If
+    /// it was being published and is in Clio, the records say so.
     pub(crate) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
         let record = link_record::document_key(&self.order.scope, key);
         let stored = self.ctx.repository.get::<DocumentRecord>(&record).await?;
@@ -487,7 +488,8 @@ impl Driver<'_> {
         // Before Clio is asked: a PATCH that is over by then is in the answer.
         let over = self.is_over(&intent, due_at).await?;
         let open = Open { intent, version };
-        if let Found::Finished(clio) = self.find(key, matter, &open.intent).await? {
+        let perhaps = open.intent.finishing.is_some() || self.recovery.is_some();
+        if perhaps && let Found::Finished(clio) = self.find(key, matter, &open.intent).await? {
             return self.link_document(key, clio, How::Recovered, &open).await.map(Some);
         }
         if over {

@@ -11,7 +11,7 @@ use crate::contact_review::{contact_is_gone, known_name_agrees};
 use crate::domain::{Confidential, DocumentKey, DocumentRef, FirmId, Intake, MatterId};
 use crate::error::Result;
 use crate::inbound::status::is_gone;
-use crate::links::link_record::{DocumentRecord, LinkRecord};
+use crate::links::link_record::{DocumentIntent, DocumentRecord, LinkRecord};
 use crate::links::names::Name;
 use crate::links::{LinkState, link_record};
 use crate::settings;
@@ -93,11 +93,12 @@ pub(crate) async fn plan_matter(ctx: &Context, firm: &FirmId, matter: &MatterId)
     Ok(plan(ctx, &AccountScope::current(&ctx.repository, firm).await?, &intake, &settings).await?.0)
 }
 
-/// Documents that were being published and that the intake does not name any more.
+/// Documents that were begun and that the intake does not name any more.
 pub(crate) fn orphans(known: &KnownDocuments, intake: &Intake) -> Result<Vec<DocumentKey>> {
     let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
     let open = known.iter().filter(|(key, stored)| {
-        matches!(&stored.value, DocumentRecord::Intent(intent) if intent.finishing.is_some()) && !named.contains(key)
+        let begun = |intent: &DocumentIntent| intent.finishing.is_some() || intent.decision.is_none();
+        matches!(&stored.value, DocumentRecord::Intent(intent) if begun(intent)) && !named.contains(key)
     });
     open.map(|(key, _)| DocumentKey::parse(key)).collect()
 }

@@ -105,3 +105,29 @@ async fn a_stub_ahead_that_is_refused_costs_nothing_but_the_call() {
     assert_eq!(world.calls(STUBS), 4);
     assert_eq!(published(&documents), [true; 3]);
 }
+
+#[tokio::test]
+async fn what_was_announced_and_is_named_no_more_leaves_nothing_to_be_done() {
+    let (world, documents, first) = begun_with(3).await;
+    documents.lock().unwrap().slow = false;
+    let (clio, sdk) = (documents.clone(), world.sdk.clone());
+    world.answers(move |method, path, _, body| {
+        // Told to stop when the first stub is made: that document is finished, and the others are
+        // announced.
+        if method == "POST" && path == "/api/v4/documents" {
+            sdk.stop();
+        }
+        answer(&clio, method, path, body)
+    });
+    let stopped = world.sdk.firm(&admin()).matters().sync(&matter()).await;
+    assert!(stopped.is_err(), "{stopped:?}");
+    assert_eq!(world.stored("document").await.len(), 3);
+    world.answers(move |method, path, _, body| answer(&documents, method, path, body));
+    let mut intake = world.intake.load(&first.firm, &matter()).await.unwrap();
+    intake.documents.drain(..2);
+    world.intake.put(&first.firm, intake);
+    let next = world.process("http://127.0.0.1:9/hooks");
+    let report = next.firm(&admin()).matters().sync(&matter()).await.unwrap();
+    assert_eq!(outcomes(&report), [StepOutcome::Created], "{report:?}");
+    assert_eq!(world.stored("document").await.len(), 2, "the links of the first and the third");
+}

@@ -14,9 +14,11 @@
 //! from [bulk](Class::Bulk); what is left of both in the window's last seconds is anyone's.
 //!
 //! **Depth first.** A run says how many calls it expects to make ([`InRun`]). Of the runs of a class
-//! in this process, the one that needs the fewest more has them before the others: a matter that
-//! was begun is complete in Clio before others have their halves there, and a small one waits for
-//! no giant. In the window's last seconds this does not hold either, so no call goes unused.
+//! in progress in this process, the one that needs the fewest more has them before the others: a
+//! matter that was begun is complete in Clio before others have their halves there, and a small one
+//! that has a slot waits for no giant. A run that asked for nothing lately (its bytes travel, Clio
+//! is slow) keeps nothing from the others, and in the window's last seconds none does: no call goes
+//! unused.
 //!
 //! **The edge.** A call that is on its way when the window ends counts in one of the two, nobody
 //! knows which. So a new window is opened only when this process's own calls have come back, or
@@ -56,6 +58,8 @@ const LONGEST: Duration = Duration::from_secs(65);
 const LAST_SECONDS: Duration = Duration::from_secs(10);
 /// How long a new window waits for the calls of the old one.
 const DRAIN: Duration = Duration::from_secs(5);
+/// A run that asked for no call so long has no use for one now.
+const ASKING: Duration = Duration::from_secs(3);
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 /// Times are reported in whole seconds: ends as near as this are one window's.
@@ -153,13 +157,16 @@ struct State {
 struct Expected {
     class: Class,
     calls: u64,
+    /// When it last asked for one.
+    asked: Monotonic,
 }
 
 impl State {
     /// What runs of its class still need that are nearer to their end, or as near and older.
-    fn needed_before(&self, run: Option<&InRun>) -> u64 {
+    fn needed_before(&self, run: Option<&InRun>, now: Monotonic) -> u64 {
         let Some((number, of_this)) = run.and_then(|run| self.runs.get_key_value(&run.number)) else { return 0 };
-        let others = self.runs.iter().filter(|(_, other)| other.class == of_this.class);
+        let asks = |other: &Expected| other.class == of_this.class && other.asked.until(now) < ASKING;
+        let others = self.runs.iter().filter(|(_, other)| asks(other));
         let nearer = others.filter(|(other, expected)| (expected.calls, *other) < (of_this.calls, number));
         nearer.map(|(_, expected)| expected.calls).sum()
     }
@@ -236,10 +243,11 @@ impl Budget {
 
     /// A run begins, which expects to make so many calls.
     pub(crate) fn begin_run(self: &Arc<Self>, class: Class, calls: u32) -> InRun {
+        let asked = self.repository.runtime().monotonic();
         let mut state = self.state();
         let number = state.next_run;
         state.next_run += 1;
-        state.runs.insert(number, Expected { class, calls: calls.into() });
+        state.runs.insert(number, Expected { class, calls: calls.into(), asked });
         InRun { budget: Arc::clone(self), number }
     }
 
@@ -348,7 +356,10 @@ impl Budget {
     fn place(self: &Arc<Self>, class: Class, run: Option<&InRun>) -> Place {
         let now = self.repository.runtime().monotonic();
         let mut state = self.state();
-        let needed = state.needed_before(run);
+        if let Some(expected) = run.and_then(|run| state.runs.get_mut(&run.number)) {
+            expected.asked = now;
+        }
+        let needed = state.needed_before(run, now);
         if !mutated!(BudgetWait) {
             let Some(window) = state.window.as_mut().filter(|window| window.ends > now && window.leased > 0) else {
                 return Place::None;
@@ -356,7 +367,7 @@ impl Budget {
             let lasts = now.until(window.ends);
             let free = window.leased + window.rest.saturating_sub(class.kept(window.limit));
             if free <= needed && lasts > LAST_SECONDS {
-                return Place::AfterOthers(lasts - LAST_SECONDS);
+                return Place::AfterOthers((lasts - LAST_SECONDS).min(ASKING));
             }
             window.leased -= 1;
         }
@@ -436,8 +447,8 @@ impl Budget {
             return Ok(Some(Wait::For(if soon { LOOK } else { rest.max(Duration::from_millis(1)) })));
         }
         // Of a window that nobody has opened somebody must: until then it has no end.
-        if lasts > LAST_SECONDS && whole < limit && free <= self.state().needed_before(run) {
-            return Ok(Some(Wait::ForOthers(lasts - LAST_SECONDS)));
+        if lasts > LAST_SECONDS && whole < limit && free <= self.state().needed_before(run, now) {
+            return Ok(Some(Wait::ForOthers((lasts - LAST_SECONDS).min(ASKING))));
         }
         let taken = free.min((limit / 8).max(1));
         let mut transaction = self.repository.transaction(&self.firm)?;

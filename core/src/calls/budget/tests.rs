@@ -213,11 +213,24 @@ async fn a_run_that_is_near_its_end_has_what_it_needs_before_the_others() {
 }
 
 #[tokio::test]
+async fn what_a_run_does_not_ask_for_is_not_kept_from_others() {
+    let firm = Firm::new();
+    let budget = firm.process();
+    let (_silent, run) = (budget.begin_run(Class::Live, 50), budget.begin_run(Class::Live, 60));
+    let before = firm.runtime.monotonic();
+    drop(budget.take(Class::Live, Some(&run), &Stop::default()).await.unwrap());
+    assert_eq!(before.until(firm.runtime.monotonic()), ASKING);
+}
+
+#[tokio::test]
 async fn in_the_last_seconds_no_call_is_left_unused_for_another_run() {
     let firm = Firm::new();
     let budget = firm.process();
-    let (_other, run) = (budget.begin_run(Class::Live, 50), budget.begin_run(Class::Live, 60));
-    let before = firm.runtime.monotonic();
-    drop(budget.take(Class::Live, Some(&run), &Stop::default()).await.unwrap());
-    assert_eq!(before.until(firm.runtime.monotonic()), Duration::from_secs(50));
+    let (other, run) = (budget.begin_run(Class::Live, 50), budget.begin_run(Class::Live, 60));
+    let now = async |run| budget.take_now(Class::Live, Some(run)).await.unwrap().is_some();
+    assert!(now(&other).await && !now(&run).await);
+    firm.runtime.advance(Duration::from_secs(49));
+    assert!(now(&other).await && !now(&run).await);
+    firm.runtime.advance(Duration::from_secs(1));
+    assert!(now(&other).await && now(&run).await);
 }
