@@ -138,7 +138,9 @@ def test_many_threads_and_tasks_on_one_matter(url: str, tmp_path: Path) -> None:
 
 
 SIGNALLED = """
-import sys
+import signal, sys
+# What is started in the background inherits that SIGINT is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = [{tests!r}]
 from pathlib import Path
 import casehug_clio as clio

@@ -12,8 +12,10 @@ const MATTER_FIELDS: &str = "fields=id%2Cstatus%2Cdisplay_number%2Cclient_refere
                              updated_at%2Cclient%7Bid%7D%2Cpractice_area%7Bid%7D";
 const DOCUMENT_FIELDS: &str = "fields=id%2Ccreated_at%2Cmatter%7Bid%7D%2Cexternal_properties%7Bname%2Cvalue%7D%2C\
                                latest_document_version%7Buuid%2Cfully_uploaded%7D";
-const STUB_FIELDS: &str = "fields=id%2Cmatter%7Bid%7D%2Cexternal_properties%7Bname%2Cvalue%7D%2Clatest_document_version%7Buuid%2Cput_url%2Cput_headers%7D";
-const PARTS_FIELDS: &str = "fields=id%2Cmatter%7Bid%7D%2Cexternal_properties%7Bname%2Cvalue%7D%2Clatest_document_version%7Buuid%2Cmultiparts%7D";
+const STUB_FIELDS: &str = "fields=id%2Cmatter%7Bid%7D%2Cexternal_properties%7Bname%2Cvalue%7D%2C\
+                           latest_document_version%7Buuid%2Cput_url%2Cput_headers%7D";
+const PARTS_FIELDS: &str = "fields=id%2Cmatter%7Bid%7D%2Cexternal_properties%7Bname%2Cvalue%7D%2C\
+                            latest_document_version%7Buuid%2Cmultiparts%7D";
 
 /// Sends a request and compares all of it: method, URL, body.
 async fn assert_sent<A>(request: ApiRequest<A>, method: Method, path: &str, query: &[&str], body: &str) {
