@@ -16,8 +16,8 @@ use crate::ports::Scan;
 
 /// Due jobs are counted up to this.
 const MOST_COUNTED: usize = 1_000;
-/// Failed runs that are looked at for one that still counts, and the newest runs among which they are
-/// looked for: a page asks for the card often, and a log is long.
+/// Failed runs that are looked at for one that still counts, and the newest runs among which they
+/// are looked for: a page asks for the card often, and a log is long.
 const MOST_FAILURES: usize = 100;
 const MOST_RUNS: usize = 1_000;
 

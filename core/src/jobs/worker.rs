@@ -50,11 +50,11 @@ const MOST_TASKS: usize = 8;
 /// How a worker works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Runs at once; 0 counts as 1. Default 16. Bulk runs (backfill, retries of all that failed) hold three
-    /// quarters of them at most, unless there is only one.
+    /// Runs at once; 0 counts as 1. Default 16. Bulk runs (backfill, retries of all that failed)
+    /// hold three quarters of them at most, unless there is only one.
     pub concurrency: usize,
-    /// Runs of one firm at once; 0 counts as 1. A firm's runs share its request budget, so more than a few gain
-    /// nothing. Default 4, of which bulk runs hold three at most.
+    /// Runs of one firm at once; 0 counts as 1. A firm's runs share its request budget, so more
+    /// than a few gain nothing. Default 4, of which bulk runs hold three at most.
     pub per_firm: usize,
     /// The longest wait before it looks for work of other processes, less up to a tenth by chance:
     /// processes that were started together do not ask the database together. Backfills and the

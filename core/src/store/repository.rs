@@ -210,9 +210,9 @@ impl Repository {
         Err(Error::new(Code::StoreConflict).with("reason", "chain_head_contended"))
     }
 
-    /// Whose turn it is to build on the firm's audit chain, for a commit that does. Without it there
-    /// are conflicts, which are overcome: so nobody waits for long for a commit whose store hangs,
-    /// or whose future is not polled.
+    /// Whose turn it is to build on the firm's audit chain, for a commit that does. Without it
+    /// there are conflicts, which are overcome: so nobody waits for long for a commit whose store
+    /// hangs, or whose future is not polled.
     async fn turn(&self, transaction: &Transaction) -> Option<OwnedMutexGuard<()>> {
         if transaction.audits().is_empty() {
             return None;

@@ -4,8 +4,8 @@
 //! matter"). The storage is not Clio: while it takes in a document, Clio would wait for nothing.
 //!
 //! **Model.** The commit that links the matter or a document announces the intents of the next two
-//! uploads. So the stub of the second may be created while the bytes of the first are on their way: its intent is
-//! durable, the stub is invisible, and no other call to Clio is made meanwhile.
+//! uploads. So the stub of the second may be created while the bytes of the first are on their way:
+//! its intent is durable, the stub is invisible, and no other call to Clio is made meanwhile.
 //!
 //! **Failure.** It is one attempt, with what the request budget has at once. Whatever becomes of
 //! it, the document's own step asks again whether it may be sent, and goes on from there: with the

@@ -477,8 +477,8 @@ impl Driver<'_> {
         Err(Error::new(Code::SyncBusy).with("document", key))
     }
 
-    /// A document that was begun when the intake stopped naming it: another upload took its slot. If
-    /// it was being published and is in Clio, the records say so.
+    /// A document that was begun when the intake stopped naming it: another upload took its slot.
+    /// If it was being published and is in Clio, the records say so.
     pub(crate) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
         let record = link_record::document_key(&self.order.scope, key);
         let stored = self.ctx.repository.get::<DocumentRecord>(&record).await?;

@@ -96,8 +96,9 @@ pub(crate) async fn plan_matter(ctx: &Context, firm: &FirmId, matter: &MatterId)
 /// Documents that were begun and that the intake does not name any more.
 pub(crate) fn orphans(known: &KnownDocuments, intake: &Intake) -> Result<Vec<DocumentKey>> {
     let named: Vec<String> = intake.documents.iter().map(|document| intake.key_of(document).to_string()).collect();
+    // What an admin decided of one that was not being published waits for its upload to come back.
+    let begun = |intent: &DocumentIntent| intent.finishing.is_some() || intent.decision.is_none();
     let open = known.iter().filter(|(key, stored)| {
-        let begun = |intent: &DocumentIntent| intent.finishing.is_some() || intent.decision.is_none();
         matches!(&stored.value, DocumentRecord::Intent(intent) if begun(intent)) && !named.contains(key)
     });
     open.map(|(key, _)| DocumentKey::parse(key)).collect()

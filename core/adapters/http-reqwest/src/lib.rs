@@ -1,8 +1,8 @@
 //! The [`HttpTransport`] port on reqwest: HTTP/1.1 over rustls with ring.
 //!
-//! No redirect, no proxy but a [configured](Network) one (none from the environment), no retry of what was
-//! written, no cookie, no decompression. HTTP/1.1 only: with one request per connection at a time it is certain
-//! which requests were written.
+//! No redirect, no proxy but a [configured](Network) one (none from the environment), no retry of
+//! what was written, no cookie, no decompression. HTTP/1.1 only: with one request per connection at
+//! a time it is certain which requests were written.
 //!
 //! Two clients. One keeps no connection: what must be written at most once counts as not sent
 //! exactly until it has its connection, TLS included. The other keeps them for some seconds, for

@@ -30,6 +30,7 @@ mod settings;
 mod stopping;
 mod subscriptions;
 mod texts;
+mod troubled;
 mod way_back;
 mod worker;
 mod world;

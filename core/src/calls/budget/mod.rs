@@ -13,12 +13,12 @@
 //! **Classes.** A fifth of the window is kept for [people who wait](Class::Waiting), another fifth
 //! from [bulk](Class::Bulk); what is left of both in the window's last seconds is anyone's.
 //!
-//! **Depth first.** A run says how many calls it expects to make ([`InRun`]). Of the runs of a class
-//! in progress in this process, the one that needs the fewest more has them before the others: a
-//! matter that was begun is complete in Clio before others have their halves there, and a small one
-//! that has a slot waits for no giant. A run that asked for nothing lately (its bytes travel, Clio
-//! is slow) keeps nothing from the others, and in the window's last seconds none does: no call goes
-//! unused.
+//! **Depth first.** A run says how many calls it expects to make ([`InRun`]). Of the runs of a
+//! class in progress in this process, the one that needs the fewest more has them before the
+//! others: a matter that was begun is complete in Clio before others have their halves there, and a
+//! small one that has a slot waits for no giant. A run that asked for nothing lately (its bytes
+//! travel, Clio is slow) keeps nothing from the others, and in the window's last seconds none does:
+//! no call goes unused.
 //!
 //! **The edge.** A call that is on its way when the window ends counts in one of the two, nobody
 //! knows which. So a new window is opened only when this process's own calls have come back, or
@@ -305,21 +305,18 @@ impl Budget {
 
     /// A place, or when to look again.
     async fn look(self: &Arc<Self>, class: Class, run: Option<&InRun>) -> Result<Result<InFlight, Wait>> {
+        let mut alone = None;
         loop {
             match self.place(class, run) {
                 Place::Now(in_flight) => return Ok(Ok(in_flight)),
                 Place::AfterOthers(wait) => return Ok(Err(Wait::ForOthers(wait))),
-                Place::None => {}
-            }
-            let _alone = self.gate.lock().await;
-            // Whoever was here before may have leased more than it needs.
-            match self.place(class, run) {
-                Place::Now(in_flight) => return Ok(Ok(in_flight)),
-                Place::AfterOthers(wait) => return Ok(Err(Wait::ForOthers(wait))),
-                Place::None => {}
-            }
-            if let Some(wait) = self.lease(class, run).await? {
-                return Ok(Err(wait));
+                // Whoever leases meanwhile may lease more than it needs.
+                Place::None if alone.is_none() => alone = Some(self.gate.lock().await),
+                Place::None => {
+                    if let Some(wait) = self.lease(class, run).await? {
+                        return Ok(Err(wait));
+                    }
+                }
             }
         }
     }

@@ -54,8 +54,8 @@ pub(crate) async fn call(
     Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], result).into_response())
 }
 
-/// These routes as an OpenAPI 3.1 document, generated from the same table. Nobody has to be signed in
-/// to read it.
+/// These routes as an OpenAPI 3.1 document, generated from the same table. Nobody has to be signed
+/// in to read it.
 pub(crate) async fn description() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], include_str!("../../../../api/openapi.json")).into_response()
 }

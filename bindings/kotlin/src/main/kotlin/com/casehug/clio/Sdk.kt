@@ -108,8 +108,8 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
     /**
      * Ends what is in progress at its next safe point, with `stopped`, waits for that on this
      * thread, and closes the SDK. After it nothing of yours is called any more. A closed one stays
-     * closed. Until it is closed, an SDK and its worker go on, also if nobody holds it; they keep no
-     * program from ending.
+     * closed. Until it is closed, an SDK and its worker go on, also if nobody holds it; they keep
+     * no program from ending.
      */
     override fun close(): Unit = closed(engine)
 }
