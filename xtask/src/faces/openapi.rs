@@ -68,7 +68,9 @@ fn beside() -> Map<String, Value> {
     let matter = object(json!({ "id": id() }), &["id"]);
     let matters = object(json!({ "matters": { "type": "array", "items": matter } }), &["matters"]);
     let events = json!({ "description": "Server-sent events: `hello` first, upon which a page asks for everything; `changed` \
-        with `{\"what\": [..]}`, names of what is to be asked for again; a comment every 15 seconds. Never client data.",
+        with `{\"what\": [..]}`, names of what is to be asked for again; `hello` once more where changes were lost; a comment every 15 \
+        seconds. The names: `audit`, `backfills`, `contacts`, `health`, `held`, `mappings`, `matters`, `reviews`, `runs`, `settings`. \
+        Never client data.",
         "content": { "text/event-stream": { "schema": { "type": "string" } } } });
     [
         ("/api/me", get("me", "Who is signed in.", answer("The user.", &me), None)),

@@ -20,7 +20,7 @@ pub(super) async fn save_settings(
     Who(actor): Who,
     Sent(settings): Sent<FirmSettings>,
 ) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "revision": service.sdk.firm(&actor).settings().save(settings.clone()).await?.revision })))
+    Ok(Json(json!({ "revision": service.sdk.firm(&actor).settings().save(settings).await?.revision })))
 }
 
 pub(super) async fn change_settings(
@@ -28,7 +28,7 @@ pub(super) async fn change_settings(
     Who(actor): Who,
     Sent(change): Sent<SettingsChange>,
 ) -> Answer<Json<Value>> {
-    Ok(Json(json!({ "revision": service.sdk.firm(&actor).settings().change(change.clone()).await?.revision })))
+    Ok(Json(json!({ "revision": service.sdk.firm(&actor).settings().change(change).await?.revision })))
 }
 
 pub(super) async fn export_settings(State(service): Shared, Who(actor): Who) -> Answer<Response> {

@@ -29,10 +29,6 @@ pub(crate) struct Digest {
     looks: u32,
 }
 
-/// All that [`Digest::look`] can name.
-pub(crate) const PARTS: &[&str] =
-    &["audit", "backfills", "contacts", "health", "held", "mappings", "matters", "reviews", "runs", "settings"];
-
 impl Digest {
     pub(crate) fn new(firm: &FirmId) -> Result<Self> {
         // It only reads, and nothing of what it reads leaves this module but as a hash.
@@ -65,9 +61,9 @@ impl Digest {
         let newest = RunQuery { limit: RUNS, ..RunQuery::default() };
         let last = AuditQuery { limit: 1, ..AuditQuery::default() };
         let now = [
-            ("audit", hashed(&firm.audit().list(last.clone()).await)),
+            ("audit", hashed(&firm.audit().list(last).await)),
             ("backfills", hashed(&firm.backfills().list().await)),
-            ("runs", hashed(&firm.matters().runs(newest.clone()).await)),
+            ("runs", hashed(&firm.matters().runs(newest).await)),
         ];
         self.keep(now)
     }

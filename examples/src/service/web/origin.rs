@@ -1,5 +1,6 @@
 //! A page of another site can have a browser send requests in its user's name. What changes
-//! something, everything under `/api`, and `/connect` are therefore answered to our own pages only.
+//! something, everything under `/api`, `/connect` and `/events` are therefore answered to our own
+//! pages only.
 //!
 //! Browsers say where a request comes from, in headers that no script can set. Programs say
 //! nothing there, and no browser lends them a user's name: they are let through.

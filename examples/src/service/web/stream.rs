@@ -21,7 +21,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::answer::{Answer, Who, refusal, refused};
 use crate::routes::Shared;
-use crate::web::digest::{Digest, PARTS};
+use crate::web::digest::Digest;
 
 /// Streams of one firm in this process. A browser's tabs share one.
 const MOST_OF_A_FIRM: usize = 64;
@@ -29,7 +29,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// After how long a browser asks again when a stream ended.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Changes that wait for a slow listener; who lags behind further is told that all changed.
+/// Changes that wait for a slow listener; who lags behind further is told `hello` again.
 const WAITING: usize = 16;
 
 type Change = Vec<&'static str>;
@@ -125,34 +125,38 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// `hello` first: a page asks for everything then, since nothing of what happened before is told.
+/// `hello` first, and after changes that were lost: a page asks for everything then, since nothing
+/// of what happened before is told.
 pub(crate) async fn stream(State(service): Shared, Who(actor): Who) -> Answer<Response> {
     let Some(Listener { changes, mut looked }) = service.streams.listen(&service.sdk, &actor.firm)? else {
         let many = refusal(StatusCode::SERVICE_UNAVAILABLE, refused("stream", "too_many"));
         return Ok(([(header::RETRY_AFTER, "10")], many).into_response());
     };
-    let hello = async move {
+    let begun = async move {
         let _ = looked.wait_for(|looked| *looked).await;
-        Ok(Event::default().event("hello").retry(AGAIN).data("{}"))
+        Ok(hello())
     };
     let told = stream::unfold(changes, |mut changes| async move {
         let event = said(changes.recv().await)?;
         Some((Ok::<_, Infallible>(event), changes))
     });
     let mut stop = service.streams.stop.clone();
-    let events = stream::once(hello).chain(told).take_until(async move { stopped(&mut stop).await });
+    let events = stream::once(begun).chain(told).take_until(async move { stopped(&mut stop).await });
     let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
     // Not to be collected by a proxy.
     Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], stream).into_response())
 }
 
+fn hello() -> Event {
+    Event::default().event("hello").retry(AGAIN).data("{}")
+}
+
 fn said(told: Result<Change, RecvError>) -> Option<Event> {
-    let what = match told {
-        Ok(what) => what,
-        Err(RecvError::Lagged(_)) => PARTS.to_vec(),
-        Err(RecvError::Closed) => return None,
-    };
-    Some(Event::default().event("changed").data(json!({ "what": what }).to_string()))
+    match told {
+        Ok(what) => Some(Event::default().event("changed").data(json!({ "what": what }).to_string())),
+        Err(RecvError::Lagged(_)) => Some(hello()),
+        Err(RecvError::Closed) => None,
+    }
 }
 
 #[cfg(test)]
@@ -179,6 +183,18 @@ mod tests {
         assert!(panicked.await.is_err());
         assert!(streams.firms.lock().unwrap().is_empty());
         assert!(matches!(changes.recv().await, Err(RecvError::Closed)));
+    }
+
+    #[tokio::test]
+    async fn who_lags_behind_is_greeted_again_and_then_hears_the_rest() {
+        let streams = Streams::new(watch::channel(false).1);
+        let (telling, mut changes) = begun(&streams);
+        for _ in 0..=WAITING {
+            telling.sender.send(vec!["runs"]).unwrap();
+        }
+        let (lost, rest) = (said(changes.recv().await).unwrap(), said(changes.recv().await).unwrap());
+        assert!(format!("{lost:?}").contains("hello"), "{lost:?}");
+        assert!(format!("{rest:?}").contains("changed"), "{rest:?}");
     }
 
     #[test]
