@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::backend::{ADMIN, Backend, MEMBER, Who};
-use crate::bench::{Bench, assert_no_client_data};
+use crate::bench::{Bench, assert_no_client_data, intake};
 use crate::routes::Scene;
 
 /// An operation, its arguments, and the status for whoever may ask for it. In the order in which
@@ -101,13 +101,14 @@ impl Described {
         assert!(wrong.is_empty(), "{about}: {wrong:#?}");
     }
 
-    fn assert_is_answer(&self, operation: &str, status: u16, body: &Value) {
-        let responses = &self.0["paths"][format!("/api/{operation}")]["post"]["responses"];
+    fn assert_is_answer(&self, method: &str, operation: &str, status: u16, body: &Value) {
+        let responses = &self.0["paths"][format!("/api/{operation}")][method]["responses"];
         let mut response = responses.get(status.to_string()).unwrap_or(&responses["default"]);
         if let Some(place) = response["$ref"].as_str() {
             response = self.0.pointer(place.trim_start_matches('#')).unwrap();
         }
         let schema = &response["content"]["application/json"]["schema"];
+        assert!(schema.is_object(), "{operation} says nothing of {status}");
         self.assert_fits(schema, body, &format!("the answer {status} of {operation}: {body}"));
     }
 }
@@ -146,7 +147,7 @@ async fn every_operation_answers_each_role_as_the_table_says_and_the_document_de
             let text = answer.text().await.unwrap();
             assert_eq!(got, expected, "{name} for {role}: {text}");
             let body: Value = serde_json::from_str(&text).unwrap();
-            described.assert_is_answer(name, got, &body);
+            described.assert_is_answer("post", name, got, &body);
             if got == 403 {
                 assert_eq!(body["error"]["code"], "not_allowed", "{name} for {role}");
             }
@@ -162,6 +163,19 @@ async fn every_operation_answers_each_role_as_the_table_says_and_the_document_de
     assert!(secrets.len() > 8 && secrets.iter().all(|secret| !told.contains(secret)), "a secret is in the answers");
     scene.service.assert_logged_none_of(&secrets.into_iter().collect::<Vec<_>>());
     scene.service.assert_told_nothing(&scene.bench);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_card_asks_beside_the_operations_is_as_the_document_describes() {
+    let bench = Bench::new().await;
+    bench.matter("m1", &intake("m1", "c1", None, &[]));
+    let service = Backend::start(&bench);
+    let described = Described::of(&service).await;
+    for name in ["me", "matters"] {
+        let (status, body) = service.get(&format!("/api/{name}"), MEMBER).await;
+        assert_eq!(status, StatusCode::OK);
+        described.assert_is_answer("get", name, status.as_u16(), &body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -313,11 +327,29 @@ async fn who_is_named_twice_or_as_the_host_beside_a_user_is_nobody() {
 async fn no_browser_keeps_what_names_people() {
     let bench = Bench::new().await;
     let service = Backend::start(&bench);
-    for path in ["/contact-proposals", "/audit", "/api/me", "/api/matters"] {
+    for (path, status) in [
+        ("/", 200),
+        ("/matters", 200),
+        ("/status", 200),
+        ("/settings", 200),
+        ("/sync-log", 200),
+        ("/contact-proposals", 200),
+        ("/audit", 200),
+        ("/api/me", 200),
+        ("/api/matters", 200),
+        ("/connect", 303),
+        ("/sync-log?limit=x", 400),
+        ("/matters/m9/no-such-page", 404),
+        ("/api/get_health", 405),
+    ] {
         let answer = service.raw(Method::GET, path, ADMIN, None).await;
-        assert_eq!(
-            (answer.status(), &answer.headers()["cache-control"]),
-            (StatusCode::OK, &"no-store".parse().unwrap())
-        );
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
     }
+    let strange = [("sec-fetch-site", "cross-site")];
+    let refused = service.send(Method::GET, "/api/me", &strange, String::new()).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert_eq!(refused.headers()["cache-control"], "no-store");
+    // What is the same for all is asked for again, and seldom sent again.
+    assert_eq!(service.raw(Method::GET, "/assets/card.js", ADMIN, None).await.headers()["cache-control"], "no-cache");
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
 use casehug_clio::{Code, Error, ErrorKind, json};
@@ -168,6 +168,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 /// Reads a parameter of a query: a number, yes or no, a list's place.
 pub(crate) fn text<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer: D) -> Result<T, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(|_| serde::de::Error::custom("not allowed"))
+}
+
+/// No browser and no proxy keeps an answer that does not say otherwise: nearly all name people.
+pub(crate) async fn keep_by_nobody(mut response: Response) -> Response {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// What the router and its extractors refuse by themselves, in plain text, is said as everything

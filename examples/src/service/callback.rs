@@ -4,14 +4,12 @@
 //! answer without content, and asks again when the person is there.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub(crate) async fn by_a_person(request: Request, next: Next) -> Response {
-    let mut answer = if is_ahead(&request) { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    if is_ahead(&request) { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await }
 }
 
 /// Whether a browser prefetches or prerenders, or something only looks whether there is a page.

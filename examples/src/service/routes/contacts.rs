@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use casehug_clio::domain::MatterId;
 use serde::Deserialize;
@@ -13,8 +13,7 @@ use crate::answer::{Answer, Nothing, Sent, Who};
 
 /// What would be taken over: client data, for an admin's eyes.
 pub(super) async fn contact_proposals(State(service): Shared, Who(actor): Who) -> Answer<Response> {
-    let proposals = Json(service.sdk.firm(&actor).contacts().proposals().await?);
-    Ok(([(header::CACHE_CONTROL, "no-store")], proposals).into_response())
+    Ok(Json(service.sdk.firm(&actor).contacts().proposals().await?).into_response())
 }
 
 #[derive(Deserialize)]

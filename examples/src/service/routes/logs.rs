@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use casehug_clio::ErrorKind;
 use casehug_clio::domain::{ActorId, MatterId, RunStatus, Timestamp};
@@ -36,7 +36,7 @@ pub(super) async fn sync_log(State(service): Shared, Who(actor): Who, Asked(aske
         after: asked.after,
         limit: asked.limit,
     };
-    Ok(Json(service.sdk.firm(&actor).matters().runs(query.clone()).await?).into_response())
+    Ok(Json(service.sdk.firm(&actor).matters().runs(query).await?).into_response())
 }
 
 pub(super) async fn retry(
@@ -72,8 +72,7 @@ pub(super) async fn audit(State(service): Shared, Who(actor): Who, Asked(asked):
         after: asked.after,
         limit: asked.limit,
     };
-    let page = Json(service.sdk.firm(&actor).audit().list(query.clone()).await?);
-    Ok(([(header::CACHE_CONTROL, "no-store")], page).into_response())
+    Ok(Json(service.sdk.firm(&actor).audit().list(query).await?).into_response())
 }
 
 /// What was asked for, if there is such a thing.

@@ -16,7 +16,7 @@ use axum::routing::{get, post, put};
 use casehug_clio::Sdk;
 use url::Url;
 
-use crate::answer::say_in_json;
+use crate::answer::{keep_by_nobody, say_in_json};
 use crate::callback::by_a_person;
 use crate::intakes::FirmIntakes;
 use crate::web;
@@ -84,6 +84,7 @@ pub(crate) fn all(service: Service) -> Router {
         .merge(web::routes(service.demo_sign_in))
         .layer(middleware::map_response(say_in_json))
         .layer(middleware::from_fn_with_state(service.clone(), from_our_pages))
+        .layer(middleware::map_response(keep_by_nobody))
         // Its replies are the SDK's own, and have no body.
         .route("/webhooks/{token}", post(connection::webhook))
         .layer(DefaultBodyLimit::max(MOST_BODY));

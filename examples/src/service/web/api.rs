@@ -51,7 +51,7 @@ pub(crate) async fn call(
         Asking::Host => Caller::Host,
     };
     let result = service.sdk.call(caller, &operation, &arguments).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], result).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/json")], result).into_response())
 }
 
 /// These routes as an OpenAPI 3.1 document, generated from the same table. Nobody has to be signed
@@ -61,16 +61,15 @@ pub(crate) async fn description() -> Response {
 }
 
 /// Who is signed in.
-pub(crate) async fn me(Who(actor): Who) -> Response {
-    let told: Json<Value> = Json(json!({ "firm": actor.firm, "user": actor.id, "role": named(actor.role) }));
-    ([(header::CACHE_CONTROL, "no-store")], told).into_response()
+pub(crate) async fn me(Who(actor): Who) -> Json<Value> {
+    Json(json!({ "firm": actor.firm, "user": actor.id, "role": named(actor.role) }))
 }
 
 /// The firm's matters in CaseHug, for "all that are not synced": their ids and nothing more.
-pub(crate) async fn matters(State(service): Shared, Who(actor): Who) -> Answer<Response> {
+pub(crate) async fn matters(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
     let matters = service.intakes.matters(&actor.firm).await?;
     let listed: Vec<Value> = matters.iter().map(|matter| json!({ "id": matter })).collect();
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({ "matters": listed }))).into_response())
+    Ok(Json(json!({ "matters": listed })))
 }
 
 pub(crate) const fn named(role: Role) -> &'static str {

@@ -164,7 +164,6 @@ fn secured(html: String) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // With `no-referrer` browsers would name `null` as the origin of our own forms.
         (header::REFERRER_POLICY, "same-origin"),
-        (header::CACHE_CONTROL, "no-store"),
     ];
     (StatusCode::OK, headers, html).into_response()
 }
