@@ -12,6 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 const SOURCE: &str = include_str!("../../examples/src/service/routes/mod.rs");
+const WEB_SOURCE: &str = include_str!("../../examples/src/service/web/mod.rs");
 const EMAIL: &str = "c1@zyx.qwertz.example";
 
 /// Who is heard. Everybody else gets 403.
@@ -127,10 +128,38 @@ const TABLE: &[Row] = &[
     row("POST", "/disconnect", May::Admin, "", 200),
 ];
 
+/// Who is heard on the routes that browsers ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Anybody,
+    /// Any user, of their own firm.
+    User,
+    /// Whom the operation's row in the SDK's table names: `web_api.rs`.
+    ByOperation,
+    /// Anybody, and with `--demo-sign-in` only.
+    Demo,
+}
+
+/// What is answered there is looked at in `web_api.rs`, `web_pages.rs` and `stream.rs`.
+const WEB: &[(&str, &str, Heard)] = &[
+    ("GET", "/", Heard::User),
+    ("GET", "/settings/integrations", Heard::User),
+    ("GET", "/matters", Heard::User),
+    ("GET", "/assets/{file}", Heard::Anybody),
+    ("GET", "/openapi.json", Heard::Anybody),
+    ("GET", "/api/me", Heard::User),
+    ("GET", "/api/matters", Heard::User),
+    ("GET", "/api/stream", Heard::User),
+    ("POST", "/api/{operation}", Heard::ByOperation),
+    ("GET", "/sign-in", Heard::Demo),
+    ("POST", "/sign-in", Heard::Demo),
+];
+
 /// The methods and paths of `.route("/path", get(one).post(another))`.
 fn routes_of(source: &str) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
-    for line in source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
+    assert_eq!(source.matches(".route(").count(), source.lines().filter(|line| line.contains(".route(\"")).count());
+    for (_, line) in source.lines().filter_map(|line| line.split_once(".route(\"")) {
         let (path, handlers) = line.split_once("\", ").unwrap_or_else(|| panic!("a route over several lines: {line}"));
         let before = found.len();
         for method in ["get", "post", "put", "patch", "delete"] {
@@ -149,11 +178,33 @@ fn each_route_of_the_service_is_exercised_here() {
         TABLE.iter().map(|row| (row.method.to_owned(), row.route.to_owned())).collect();
     assert_eq!(exercised.len(), TABLE.len(), "each once");
     assert_eq!(routes_of(SOURCE), exercised);
-    assert_eq!(SOURCE.matches(".route(").count(), SOURCE.matches("\n        .route(\"").count(), "read as lines");
-    // What browsers ask for is exercised in `web_api.rs` and `web_pages.rs`.
-    let source = SOURCE.replacen(".merge(web::routes(service.demo_sign_in))", "", 1);
+    let web: BTreeSet<(String, String)> =
+        WEB.iter().map(|(method, route, _)| (method.to_string(), route.to_string())).collect();
+    assert_eq!(routes_of(WEB_SOURCE), web);
+    let source = SOURCE.replacen(".merge(web::routes(service.demo_sign_in))", WEB_SOURCE, 1);
     for other in [".nest(", ".merge(", ".fallback(", ".route_service(", "any("] {
         assert!(!source.contains(other), "{other} makes routes that are not read here");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_browsers_ask_for_is_answered_to_whom_it_is_meant_for() {
+    let bench = Bench::new().await;
+    let service = Backend::start(&bench);
+    let member = [("x-casehug-firm", MEMBER.0), ("x-casehug-user", MEMBER.1), ("x-casehug-role", MEMBER.2)];
+    let json = ("content-type", "application/json");
+    for (method, route, heard) in WEB {
+        let path = route.replace("{file}", "card.js").replace("{operation}", "get_health");
+        let (to_nobody, to_a_user) = match heard {
+            Heard::Anybody => (200, 200),
+            Heard::User | Heard::ByOperation => (401, 200),
+            Heard::Demo => (404, 404),
+        };
+        for (who, expected) in [(&[][..], to_nobody), (&member, to_a_user)] {
+            let method: Method = method.parse().unwrap();
+            let answer = service.send(method, &path, &[who, &[json]].concat(), "{}".to_owned()).await;
+            assert_eq!(answer.status().as_u16(), expected, "{route} to {who:?}");
+        }
     }
 }
 
