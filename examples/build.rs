@@ -7,15 +7,11 @@ use std::path::{Path, PathBuf};
 
 const CARD: &str = "../bindings/node/card/dist";
 
-/// What a browser asks for. Declarations and maps are for those who build with the card.
-const SERVED: &[&str] = &["js", "css"];
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed={CARD}");
     let folder = Path::new(CARD).canonicalize()?;
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    files.retain(|file| file.extension().is_some_and(|kind| SERVED.iter().any(|served| kind == *served)));
     files.sort();
     let mut list = String::from("&[\n");
     for file in files {

@@ -1,4 +1,4 @@
-//! The card's scripts and style sheet, and those of the pages around it, as they were built in.
+//! The card's scripts, and script and style sheet of the pages around it, as they were built in.
 
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
