@@ -24,7 +24,7 @@ pub(crate) fn card() -> Outcome {
 }
 
 /// Whether what is committed is what TypeScript makes of the sources.
-pub(crate) fn is_compiled() -> Outcome {
+fn is_compiled() -> Outcome {
     let (out, committed) = (target().join("card"), folder().join("dist"));
     let _ = std::fs::remove_dir_all(&out);
     compile(&out)?;
@@ -36,14 +36,16 @@ pub(crate) fn is_compiled() -> Outcome {
     }
 }
 
-/// Tests the card in a browser.
+/// Compares what is committed with the sources, and tests the card in a browser.
 pub(crate) fn check() -> Outcome {
-    let browser = BROWSERS.iter().map(Path::new).find(|path| path.exists());
-    let (Some(browser), Ok(())) = (browser, node::requires()) else {
-        return skipped("Chromium (Debian's package chromium) or Node is missing; the integration card was NOT tested");
-    };
+    if let Err(reason) = node::requires() {
+        return skipped(&format!("{reason}; the integration card was NOT tested"));
+    }
     node::install()?;
     is_compiled()?;
+    let Some(browser) = BROWSERS.iter().map(Path::new).find(|path| path.exists()) else {
+        return skipped("Chromium (Debian's package chromium) is missing; the integration card was NOT tested");
+    };
     crate::test::build()?;
     node::tests("test/browser", &[("CASEHUG_CLIO_BROWSER", browser)])
 }

@@ -19,7 +19,6 @@ pub(crate) fn node() -> Outcome {
         return skipped(&format!("{reason}; the npm package was NOT tested"));
     }
     let out = for_tests()?;
-    crate::card::is_compiled()?;
     let mut told = vec![("CASEHUG_CLIO_NODE", out.as_path())];
     let driver = better_sqlite3()?;
     told.extend(driver.as_deref().map(|driver| ("CASEHUG_CLIO_BETTER_SQLITE3", driver)));

@@ -33,8 +33,8 @@ pub(crate) fn demo(flag: Option<&str>) -> Outcome {
     println!("          {}/matters", demo.service.url);
     println!("Clio      {}/__sim/   (simulated: what it holds, and a matter's status to change)", demo.clio.url());
     println!("\nctrl-c ends it.");
-    demo.service.child.wait().map_err(|error| error.to_string())?;
-    Ok(())
+    let ended = demo.service.child.wait().map_err(|error| error.to_string())?;
+    if ended.success() { Ok(()) } else { Err(format!("service: {ended}: see above")) }
 }
 
 /// The demo as a person would try it, with what is built: connected by the consent page, a matter
@@ -149,9 +149,10 @@ impl Database {
     }
 }
 
-/// Whether there is a process of this id.
+/// Whether there may be a process of this id: only Linux tells.
 fn lives(id: &str) -> bool {
-    Command::new("kill").args(["-0", id]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    let processes = Path::new("/proc");
+    processes.join(id).exists() || !processes.join("self").exists()
 }
 
 impl Drop for Database {
