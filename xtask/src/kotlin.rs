@@ -58,28 +58,34 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
 
 /// Runs Maven in a project that was put together: with what it fetched before, or else from its
 /// registry. To deploy, even into a folder, it has to be online. What it fetched is not here but
-/// with the user, and may be gone: a run that fails before any test ran is done again, online.
+/// with the user, and may be gone: a run that lacks something, and ran no test, is done again, online.
 pub(crate) fn maven(project: &Path, arguments: &[&str]) -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
     let wanted = fs::read_to_string(project.join("pom.xml")).map_err(wrong)? + &arguments.join(" ");
     let mark = target().join("maven").join(project.file_name().unwrap_or_default());
     let is_fetched = fs::read_to_string(&mark).is_ok_and(|known| known == wanted) && !wanted.ends_with("deploy");
-    let run = |offline: &[&str]| {
+    let with = |offline: &[&str]| {
         let mut maven = Command::new("mvn");
         maven.args(["--batch-mode", "--no-transfer-progress", "--quiet"]).args(offline).current_dir(project);
         maven.arg(format!("-Dprograms={}", target().join("debug").display()));
         maven.arg(format!("-Droot={}", root().display()));
-        done(maven.args(arguments))
+        maven.args(arguments);
+        maven
     };
     if is_fetched {
-        match run(&["--offline"]) {
-            Err(_) if !project.join("target/surefire-reports").exists() => fs::remove_file(&mark).map_err(wrong)?,
-            ended => return ended,
+        match said(&mut with(&["--offline"])) {
+            Err(told) if is_gone(&told) && !project.join("target/surefire-reports").exists() => {}
+            ended => return ended.map(|told| print!("{told}")),
         }
     }
-    run(&[])?;
+    done(&mut with(&[]))?;
     fs::create_dir_all(mark.parent().unwrap_or(project)).map_err(wrong)?;
     fs::write(&mark, wanted).map_err(wrong)
+}
+
+/// Whether Maven, offline, lacks what it had fetched.
+fn is_gone(told: &str) -> bool {
+    told.contains(" in offline mode")
 }
 
 /// Whether there are a compiler of Java's, 17 or newer, and Maven.
@@ -96,6 +102,16 @@ fn is_there() -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_gone_is_fetched_again() {
+        assert!(is_gone(
+            "[ERROR] Plugin org.jetbrains.kotlin:kotlin-maven-plugin:2.2.0 or one of its dependencies could not be resolved:\n\
+             [ERROR] \tCannot access central (https://repo.maven.apache.org/maven2) in offline mode and the artifact \
+             org.jetbrains.kotlin:kotlin-maven-plugin:pom:2.2.0 has not been downloaded from it before."
+        ));
+        assert!(!is_gone("[ERROR] Ids.kt:7:23 Unresolved reference 'ids'.\n[ERROR] Compilation failure"));
+    }
 
     #[test]
     fn the_package_has_the_workspace_s_version() {
