@@ -77,6 +77,20 @@ mod tests {
     use crate::root;
 
     #[test]
+    fn what_the_guide_says_is_shown_in_a_browser_is_the_name_of_a_test_there() {
+        let guide = fs::read_to_string(root().join("docs/admin.md")).unwrap();
+        let tests: String = fs::read_dir(root().join("bindings/node/test/browser"))
+            .unwrap()
+            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect();
+        let named: Vec<&str> = guide.lines().filter_map(|line| line.strip_prefix("*In a browser:* ")).collect();
+        assert!(!named.is_empty());
+        for name in named {
+            assert!(tests.contains(&format!("test('{name}', ")), "no test is named: {name}");
+        }
+    }
+
+    #[test]
     fn the_guide_shows_every_picture_and_none_that_is_missing() {
         let guide = fs::read_to_string(root().join("docs/admin.md")).unwrap();
         let mut shown: Vec<&str> =

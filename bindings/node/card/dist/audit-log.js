@@ -1,9 +1,8 @@
 import { download, fill, h } from './dom.js';
-import { badge, count, empty, moment, pair } from './format.js';
-import { Pages, dayBegins, filters } from './pages.js';
+import { badge, count, empty, moment, pair, table } from './format.js';
+import { Pages, filters } from './pages.js';
 import { View } from './view.js';
-import { ACTIONS, actionName, auditWord, plain } from './words.js';
-const STATUSES = { ok: 'OK', refused: 'Refused', failed: 'Failed', noted: 'Noted' };
+import { ACTIONS, AUDIT_STATUSES, actionName, auditWord, plain } from './words.js';
 const PAGE = 50;
 /** Entries of one piece of an export. */
 const PIECE = 5_000;
@@ -12,13 +11,11 @@ export class AuditLogView extends View {
     #said = h('p', { class: 'note good', role: 'status', hidden: true });
     #filter = filters([
         ['action', 'Action', ACTIONS],
-        ['status', 'Status', STATUSES],
+        ['status', 'Status', AUDIT_STATUSES],
         ['actor', 'By user'],
-        ['since', 'From', 'day'],
-        ['until', 'To', 'day'],
     ], () => this.#pages.restart());
     #pages = new Pages(PAGE, (after, limit) => {
-        const { action, status, actor, since, until } = this.#filter.chosen();
+        const { action, status, actor } = this.#filter.chosen();
         return this.card.api.call('list_audit', {
             query: {
                 after,
@@ -26,11 +23,10 @@ export class AuditLogView extends View {
                 action: action ?? null,
                 status: status ?? null,
                 actor: actor ?? null,
-                since: dayBegins(since),
-                until: dayBegins(until, 1),
+                ...this.#filter.days(),
             },
         });
-    }, (records) => table(records), (error) => this.card.fail(error));
+    }, (records) => entries(records), (error) => this.card.fail(error));
     #built = false;
     async load() {
         await this.#pages.reload();
@@ -57,11 +53,11 @@ export class AuditLogView extends View {
         return `${count(text.split('\n').length - 1)} entries exported.`;
     }
 }
-function table(records) {
+function entries(records) {
     if (records.length === 0)
         return empty('No entries', 'Nothing of that kind was logged.');
     const heads = ['Time', 'Action', 'Status', 'By', 'Details'];
-    return h('table', { class: 'rows audit', role: 'table' }, h('caption', { class: 'sr' }, 'Audit entries, newest first'), h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))), h('tbody', { role: 'rowgroup' }, records.map(row)));
+    return table('audit', heads, records.map(row), 'Audit entries, newest first');
 }
 function row(of) {
     const cell = (label, ...children) => h('td', { role: 'cell', 'data-label': label }, h('div', {}, children));

@@ -7,16 +7,13 @@ export class BackfillView extends View {
     #list = h('div', {});
     #plan = h('div', { role: 'status' });
     #matters = h('textarea', { id: fresh('matters'), rows: 4, spellcheck: 'false', autocomplete: 'off' });
-    #shown = '';
     #built = false;
     async load() {
         const backfills = await this.card.api.call('list_backfills');
         if (!this.#built)
             this.#build();
-        const shown = JSON.stringify(backfills);
-        if (shown === this.#shown)
+        if (this.same(backfills))
             return;
-        this.#shown = shown;
         fill(this.#list, backfills.length === 0
             ? empty('No backfill yet', 'Older matters are synced in the background, behind all other work.')
             : h('ul', { class: 'cards' }, [...backfills].reverse().map((backfill) => this.#backfill(backfill))));

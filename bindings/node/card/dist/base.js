@@ -19,6 +19,7 @@ function person(api) {
 export class CardBase extends Base {
     #root;
     #end = null;
+    #joining = false;
     constructor() {
         super();
         this.#root = this.attachShadow({ mode: 'open' });
@@ -31,9 +32,16 @@ export class CardBase extends Base {
     get api() {
         return new Api(new URL(this.getAttribute('api') || '/api', document.baseURI).href);
     }
+    /** Whether it listens, or is about to. */
+    get joined() {
+        return this.#joining || this.#end !== null;
+    }
     /** Says who looks, and begins to listen; null: the element was taken away meanwhile. */
     async join(api, listener) {
-        const me = await person(api);
+        this.#joining = true;
+        const me = await person(api).finally(() => {
+            this.#joining = false;
+        });
         if (!this.isConnected)
             return null;
         this.leave();

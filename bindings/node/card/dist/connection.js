@@ -11,8 +11,7 @@ const LEADS = {
     disconnected: 'The firm is disconnected. Existing data is preserved in both systems.',
 };
 export class ConnectionView extends View {
-    topics = ['health', 'connection', 'settings', 'runs', 'held'];
-    #shown = '';
+    topics = ['health', 'settings', 'runs', 'held'];
     async load() {
         const { api } = this.card;
         const health = await api.call('get_health');
@@ -20,10 +19,8 @@ export class ConnectionView extends View {
         // A button that is out of use while its action goes on stays so; the end of it loads anew.
         if (this.acts)
             return;
-        const shown = JSON.stringify([health, held]);
-        if (shown === this.#shown)
+        if (this.same(health, held))
             return;
-        this.#shown = shown;
         fill(this.element, h('h3', {}, 'Connection'), h('p', { class: 'lead' }, LEADS[health.state] ?? connectionWord(health.state).text), health.advice.filter(({ code }) => code !== 'not_connected').map(({ message, code }) => advice(message, code, health.state === 'reconnect_required' ? 'bad' : 'fair')), this.#account(health), this.#buttons(health), this.#held(held), second(health), this.#failure(health), assurance(health));
     }
     #account(health) {
@@ -52,11 +49,9 @@ export class ConnectionView extends View {
         }
         const connect = (label, kind = 'primary') => this.button(label, 'connect', () => this.#connect('begin_connect'), kind);
         const disconnect = this.button('Disconnect', 'disconnect', () => this.#disconnect(), 'danger quiet');
-        if (['connected', 'degraded'].includes(health.state)) {
-            return h('div', { class: 'actions' }, connect('Reconnect', health.state === 'degraded' ? 'primary' : ''), disconnect);
+        if (['connected', 'degraded', 'reconnect_required'].includes(health.state)) {
+            return h('div', { class: 'actions' }, connect('Reconnect', health.state === 'connected' ? '' : 'primary'), disconnect);
         }
-        if (health.state === 'reconnect_required')
-            return h('div', { class: 'actions' }, connect('Reconnect'), disconnect);
         if (health.state === 'not_connected')
             return h('div', { class: 'actions' }, connect('Connect to Clio'));
         const other = this.button('Connect another account', 'separate', () => this.#separate(), 'quiet');

@@ -3,13 +3,10 @@ import { badge, empty, facts, moment } from './format.js';
 import { View } from './view.js';
 export class ContactsView extends View {
     topics = ['contacts'];
-    #shown = '';
     async load() {
         const proposals = await this.card.api.call('list_contact_proposals');
-        const shown = JSON.stringify(proposals);
-        if (shown === this.#shown)
+        if (this.same(proposals))
             return;
-        this.#shown = shown;
         fill(this.element, h('h3', {}, 'Contact changes'), h('p', { class: 'lead' }, 'Contacts that were changed in Clio or in CaseHug. Nothing is taken over unless an admin accepts it.'), proposals.length === 0
             ? empty('No changes to review', 'Switch on “Review contact changes” in the settings to see changes made in Clio.')
             : h('ul', { class: 'cards' }, proposals.map((proposal) => this.#proposal(proposal))));

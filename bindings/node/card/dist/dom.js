@@ -37,10 +37,10 @@ export function fill(parent, ...children) {
 }
 const SVG = 'http://www.w3.org/2000/svg';
 /** A drawing for the eye only, of one path in a square of 24. */
-export function icon(path, name = 'icon') {
+export function icon(path) {
     const svg = document.createElementNS(SVG, 'svg');
     svg.setAttribute('viewBox', '0 0 24 24');
-    svg.setAttribute('class', name);
+    svg.setAttribute('class', 'icon');
     svg.setAttribute('aria-hidden', 'true');
     const line = document.createElementNS(SVG, 'path');
     line.setAttribute('d', path);

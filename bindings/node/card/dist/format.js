@@ -5,7 +5,7 @@ const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const numbers = new Intl.NumberFormat();
 export const count = (of) => numbers.format(of);
 /** `1 matter`, `2 matters`. */
-export const several = (of, one, many = `${one}s`) => `${count(of)} ${of === 1 ? one : many}`;
+export const several = (of, one) => `${count(of)} ${of === 1 ? one : `${one}s`}`;
 /** A moment, readable, with the exact one for machines. */
 export function moment(at) {
     const when = new Date(at);
@@ -25,7 +25,7 @@ export function lasting(ms) {
         return several(Math.round(ms / 60_000), 'minute');
     return several(Math.round(ms / 360_000) / 10, 'hour');
 }
-const SHAPES = {
+export const SHAPES = {
     good: 'M5 12.5l4.5 4.5L19 7.5',
     fair: 'M12 6v7.5m0 3.5v.5',
     bad: 'M7 7l10 10M17 7L7 17',
@@ -54,6 +54,10 @@ export const twice = (of) => [
     h('code', {}, of.id),
     ` is linked to no. ${of.clio} in Clio; the same is there as no. ${of.others.join(', ')}.`,
 ];
+/** Rows under their columns' names; `caption` is for those who do not see it. */
+export function table(kind, heads, rows, caption) {
+    return h('table', { class: `rows ${kind}`, role: 'table' }, caption && h('caption', { class: 'sr' }, caption), h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))), h('tbody', { role: 'rowgroup' }, rows));
+}
 /** There is nothing, and why that is fine. */
 export function empty(title, text) {
     return h('div', { class: 'empty' }, icon('M4 7h16v12H4zM4 7l3-3h10l3 3M9 12h6'), h('strong', {}, title), h('p', {}, text));

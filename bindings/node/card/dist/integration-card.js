@@ -1,9 +1,9 @@
 // `<casehug-clio-card>`: the Clio card of Settings → Integrations.
-import { CardError, isSignedOut, signedOut } from './api.js';
+import { CardError, isSignedOut, known, signedOut } from './api.js';
 import { CardBase } from './base.js';
 import { ask } from './dialog.js';
 import { fill, fresh, h, icon } from './dom.js';
-import { badge } from './format.js';
+import { SHAPES, badge } from './format.js';
 import { CONNECT_FAILURES } from './operations.js';
 import { TabList, tab } from './tabs.js';
 import { connectionWord } from './words.js';
@@ -14,7 +14,6 @@ const CODE = /^[a-z0-9_]{1,40}$/;
 /** What was done is old after that, and may not be true any more. */
 const SAID_MS = 10_000;
 export class IntegrationCard extends CardBase {
-    static observedAttributes = ['view'];
     #views = new Map();
     #state = h('span', { class: 'state', role: 'status' });
     #live = h('span', { class: 'live' });
@@ -48,12 +47,12 @@ export class IntegrationCard extends CardBase {
         this.#out = false;
         this.#word = '';
     }
-    attributeChangedCallback(_name, _before, view) {
-        if (this.#card && view)
-            void this.#open(view);
-    }
     async #begin() {
+        if (this.joined)
+            return;
         const { api } = this;
+        this.#out = false;
+        this.#failed.replaceChildren();
         fill(this.root, this.#frame());
         try {
             const me = await this.join(api, {
@@ -67,7 +66,7 @@ export class IntegrationCard extends CardBase {
             this.#tabs.show(me);
             void this.#returned();
             void this.#head();
-            await this.#open(this.getAttribute('view') ?? 'connection');
+            await this.#open('connection');
             // For whoever measures a page.
             performance.mark('casehug-clio-card');
         }
@@ -163,12 +162,14 @@ export class IntegrationCard extends CardBase {
         const view = this.#views.get(this.#current);
         if (view && concerns(view.topics))
             void view.refresh();
-        if (concerns(['health', 'connection', 'reviews', 'contacts']))
+        if (concerns(['health', 'reviews', 'contacts']))
             void this.#head();
     }
     #seen = () => {
         if (document.hidden)
             return;
+        if (!this.joined)
+            return void this.#begin();
         if (this.#out) {
             // The person may have signed in meanwhile; if not, it is said again.
             this.#out = false;
@@ -192,10 +193,10 @@ export class IntegrationCard extends CardBase {
         if (isSignedOut(error))
             this.#out = true;
         this.#said.textContent = '';
-        const known = error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
+        const { message, code, number, where } = known(error);
         const close = h('button', { type: 'button', class: 'quiet small', onclick: () => this.#failed.replaceChildren() }, 'Dismiss');
-        const code = known.code && h('code', {}, known.number === null ? known.code : `${known.code} (${known.number})`);
-        fill(this.#failed, h('div', { class: 'note bad' }, icon('M12 6v7.5m0 3.5v.5'), h('p', {}, known.message, ' ', code, known.where && [' at ', h('code', {}, known.where)]), close));
+        const said = code && h('code', {}, number === null ? code : `${code} (${number})`);
+        fill(this.#failed, h('div', { class: 'note bad' }, icon(SHAPES.fair), h('p', {}, message, ' ', said, where && [' at ', h('code', {}, where)]), close));
     }
     /** Back from Clio: how it ended stands in the address, and is said once. */
     async #returned() {
@@ -207,8 +208,8 @@ export class IntegrationCard extends CardBase {
         here.searchParams.delete('error');
         history.replaceState(history.state, '', here);
         if (code !== null) {
-            const known = Object.hasOwn(CONNECT_FAILURES, code) ? CONNECT_FAILURES[code] : undefined;
-            this.#fail(new CardError(known ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
+            const why = Object.hasOwn(CONNECT_FAILURES, code) ? CONNECT_FAILURES[code] : undefined;
+            this.#fail(new CardError(why ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
             return;
         }
         // Anybody can write an address: the host knows whether it is true.

@@ -1,5 +1,5 @@
 import { fill, fresh, h } from './dom.js';
-import { empty } from './format.js';
+import { empty, table } from './format.js';
 import { View } from './view.js';
 import { plain } from './words.js';
 const BY = {
@@ -17,7 +17,7 @@ const WHY = {
 /** Case types without own mapping that are shown at first: CaseHug's practice areas. */
 const FEW = 8;
 export class MappingView extends View {
-    topics = ['settings', 'mappings', 'connection'];
+    topics = ['settings', 'mappings'];
     #find = h('input', { type: 'search', id: fresh('find'), 'data-key': 'find', autocomplete: 'off' });
     #list = h('div', {});
     /** The practice area of another case type. */
@@ -31,7 +31,7 @@ export class MappingView extends View {
         const page = await this.card.api.call('get_mappings');
         if (!this.#built)
             this.#build();
-        if (JSON.stringify(page) === JSON.stringify(this.#page))
+        if (this.same(page) && this.#page)
             return;
         this.#page = page;
         const was = this.#chosen.value;
@@ -67,7 +67,7 @@ export class MappingView extends View {
     }
     #table(mappings, page) {
         const heads = ['Case type', 'Clio practice area', 'Chosen by'];
-        return h('table', { class: 'rows mapping', role: 'table' }, h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))), h('tbody', { role: 'rowgroup' }, mappings.map((of) => this.#row(of, page))));
+        return table('mapping', heads, mappings.map((of) => this.#row(of, page)));
     }
     #row(of, page) {
         const key = of.case_type;

@@ -1,16 +1,21 @@
 // A list that is read page by page, with a filter; both logs are one.
 import { fill, fresh, h } from './dom.js';
+/** Of which time; both logs have it. */
+const DAYS = [
+    ['since', 'From', 'day'],
+    ['until', 'To', 'day'],
+];
 const TYPED_MS = 300;
 /** Items that are read anew at once. */
 const MOST = 500;
-/** The controls of a filter. `changed` is called when the person has chosen. */
+/** The controls of a filter, and of its days. `changed` is called when the person has chosen. */
 export function filters(of, changed) {
     let typing;
     const later = () => {
         clearTimeout(typing);
         typing = setTimeout(changed, TYPED_MS);
     };
-    const fields = of.map(([name, label, choices]) => {
+    const fields = [...of, ...DAYS].map(([name, label, choices]) => {
         const id = fresh(name);
         const control = choices === 'day'
             ? h('input', { type: 'date', id, name, onchange: changed })
@@ -24,10 +29,14 @@ export function filters(of, changed) {
         const entries = [...new FormData(element)].map(([name, value]) => [name, String(value).trim()]);
         return Object.fromEntries(entries.filter(([, value]) => value !== ''));
     };
-    return { element, chosen };
+    const days = () => {
+        const { since, until } = chosen();
+        return { since: dayBegins(since), until: dayBegins(until, 1) };
+    };
+    return { element, chosen, days };
 }
 /** The time at which a day begins here, or the one after it. */
-export function dayBegins(day, after = 0) {
+function dayBegins(day, after = 0) {
     if (!day)
         return null;
     const begin = new Date(`${day}T00:00`);

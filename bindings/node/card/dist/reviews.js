@@ -13,15 +13,12 @@ const NONE = {
 };
 export class ReviewsView extends View {
     topics = ['reviews'];
-    #shown = '';
     /** Answers that are chosen and not sent yet, by question: a new question takes none away. */
     #chosen = new Map();
     async load() {
         const reviews = await this.card.api.call('list_reviews');
-        const shown = JSON.stringify(reviews);
-        if (shown === this.#shown)
+        if (this.same(reviews))
             return;
-        this.#shown = shown;
         fill(this.element, h('h3', {}, 'Questions'), h('p', { class: 'lead' }, 'It could not be told by itself whether a record in Clio is the one that is meant. Look at it in Clio, then answer; the sync goes on by itself.'), reviews.length === 0
             ? empty('No open questions', 'When a person has to decide, the question is here.')
             : h('ul', { class: 'cards' }, reviews.map((review) => this.#question(review))));

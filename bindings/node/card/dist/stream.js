@@ -121,7 +121,9 @@ class Stream {
         if (message.kind === 'signedOut')
             this.#signedOut();
     }
-    /** The tab that reads says something at each heartbeat; if it does not, this one asks by itself. */
+    /**
+     * The tab that reads says something at each heartbeat; if it does not, this one asks by itself.
+     */
     #listen() {
         clearTimeout(this.#silence);
         this.#silence = setTimeout(() => {

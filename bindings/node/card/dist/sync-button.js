@@ -1,10 +1,12 @@
-import { CardError, isSignedOut, signedOut } from './api.js';
+import { isSignedOut, known, signedOut } from './api.js';
 import { CardBase } from './base.js';
 import { fill, h } from './dom.js';
 import { badge, moment, twice } from './format.js';
 import { matterWord, noteName, plain } from './words.js';
-const TOPICS = ['runs', 'matters', 'health', 'connection'];
-/** A list of matters has many buttons: a change asks for what is seen, and not all at one moment. */
+const TOPICS = ['runs', 'matters', 'health'];
+/**
+ * A list of matters has many buttons: a change asks for what is seen, and not all at one moment.
+ */
 const CALM_MS = 100;
 const SPREAD_MS = 400;
 /** After a state that could not be read. */
@@ -43,10 +45,16 @@ export class SyncButton extends CardBase {
         this.#visible = false;
         this.leave();
     }
-    attributeChangedCallback() {
-        if (!this.isConnected)
+    attributeChangedCallback(_name, before, matter) {
+        if (!this.isConnected || matter === before)
             return;
         this.#of.textContent = ` ${this.#matter}`;
+        // What was shown is another matter's.
+        this.#shown = '';
+        for (const shown of [this.#state, this.#more])
+            shown.replaceChildren();
+        if (!this.#out)
+            this.#failed.replaceChildren();
         void this.#refresh();
     }
     /** Follows whether the person sees it; where that cannot be told, it counts as seen. */
@@ -64,6 +72,9 @@ export class SyncButton extends CardBase {
         return this.getAttribute('matter') ?? '';
     }
     async #begin() {
+        if (this.joined)
+            return;
+        this.#failed.replaceChildren();
         const changed = (what) => {
             if (!what || what.some((topic) => TOPICS.includes(topic)))
                 this.#soon(CALM_MS + Math.random() * SPREAD_MS);
@@ -73,6 +84,7 @@ export class SyncButton extends CardBase {
         }
         catch (error) {
             this.#fail(error);
+            this.#later(error);
         }
     }
     #seen = () => {
@@ -81,7 +93,7 @@ export class SyncButton extends CardBase {
         if (this.#out) {
             this.#out = false;
             this.#again = true;
-            this.#failed.textContent = '';
+            this.#failed.replaceChildren();
         }
         if (this.#again)
             void this.#refresh();
@@ -92,30 +104,40 @@ export class SyncButton extends CardBase {
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => void this.#refresh(), ms);
     }
+    /** After what could not be asked; who is signed out is asked for when the page is shown again. */
+    #later(error) {
+        if (!isSignedOut(error) && this.isConnected)
+            this.#soon(PAUSE_MS * (0.75 + Math.random() / 2));
+    }
     /** Asks where the sync stands: once at a time, and not while nobody looks. */
     async #refresh() {
         this.#again = true;
-        if (this.#asking || !this.#looked)
+        if (!this.#looked)
+            return;
+        if (!this.joined)
+            void this.#begin();
+        if (this.#asking)
             return;
         this.#asking = true;
-        try {
-            while (this.#again && this.#looked) {
-                this.#again = false;
-                const matter = this.#matter;
+        while (this.#again && this.#looked) {
+            this.#again = false;
+            const matter = this.#matter;
+            try {
                 const state = await this.api.call('get_matter_state', { matter });
                 if (matter === this.#matter)
                     this.#show(state);
             }
+            catch (error) {
+                // Of a matter that is not meant any more: the one that is comes next.
+                if (matter !== this.#matter && !isSignedOut(error))
+                    continue;
+                if (this.#shown === '' || isSignedOut(error))
+                    this.#fail(error);
+                this.#later(error);
+                break;
+            }
         }
-        catch (error) {
-            if (this.#shown === '' || isSignedOut(error))
-                this.#fail(error);
-            if (!isSignedOut(error) && this.isConnected)
-                this.#soon(PAUSE_MS * (0.75 + Math.random() / 2));
-        }
-        finally {
-            this.#asking = false;
-        }
+        this.#asking = false;
     }
     get #looked() {
         return this.#visible && !document.hidden && !this.#out;
@@ -125,7 +147,9 @@ export class SyncButton extends CardBase {
         if (shown === this.#shown)
             return;
         this.#shown = shown;
-        this.#failed.textContent = '';
+        // Who looks may still be unknown: that stays said.
+        if (this.joined)
+            this.#failed.replaceChildren();
         fill(this.#state, badge(matterWord(state.status)));
         fill(this.#more, inClio(state), notes(state), problem(state));
     }
@@ -133,12 +157,15 @@ export class SyncButton extends CardBase {
         if (this.#button.getAttribute('aria-disabled') === 'true')
             return;
         this.#button.setAttribute('aria-disabled', 'true');
+        const matter = this.#matter;
         try {
-            await this.api.call('trigger_sync', { matter: this.#matter, trigger: 'manual' });
-            this.#failed.textContent = '';
+            await this.api.call('trigger_sync', { matter, trigger: 'manual' });
+            if (matter === this.#matter)
+                this.#failed.replaceChildren();
         }
         catch (error) {
-            this.#fail(error);
+            if (matter === this.#matter || isSignedOut(error))
+                this.#fail(error);
         }
         finally {
             this.#button.removeAttribute('aria-disabled');
@@ -148,8 +175,8 @@ export class SyncButton extends CardBase {
     #fail(error) {
         if (isSignedOut(error))
             this.#out = true;
-        const known = error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
-        fill(this.#failed, known.message, ' ', h('code', {}, known.code));
+        const { message, code } = known(error);
+        fill(this.#failed, message, ' ', h('code', {}, code));
     }
 }
 /** What Clio says of the matter, with a way there. */

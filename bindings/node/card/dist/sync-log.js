@@ -1,23 +1,20 @@
 import { fill, h } from './dom.js';
 import { badge, empty, moment, several } from './format.js';
-import { Pages, dayBegins, filters } from './pages.js';
+import { Pages, filters } from './pages.js';
 import { details } from './run-details.js';
 import { View } from './view.js';
-import { CAUSES, causeName, runWord, triggerName } from './words.js';
-const STATUSES = { succeeded: 'Synced', partial: 'Partly synced', failed: 'Failed' };
+import { CAUSES, RUN_STATUSES, causeName, runWord, triggerName } from './words.js';
 const PAGE = 25;
 export class SyncLogView extends View {
     topics = ['runs'];
     #open = new Set();
     #filter = filters([
-        ['status', 'Status', STATUSES],
+        ['status', 'Status', RUN_STATUSES],
         ['cause', 'Cause', CAUSES],
         ['matter', 'Matter'],
-        ['since', 'From', 'day'],
-        ['until', 'To', 'day'],
     ], () => this.#pages.restart());
     #pages = new Pages(PAGE, (after, limit) => {
-        const { status, cause, matter, since, until } = this.#filter.chosen();
+        const { status, cause, matter } = this.#filter.chosen();
         return this.card.api.call('list_runs', {
             query: {
                 after,
@@ -25,8 +22,7 @@ export class SyncLogView extends View {
                 status: status ?? null,
                 cause: cause ?? null,
                 matter: matter ?? null,
-                since: dayBegins(since),
-                until: dayBegins(until, 1),
+                ...this.#filter.days(),
             },
         });
     }, (runs) => this.#list(runs), (error) => this.card.fail(error));

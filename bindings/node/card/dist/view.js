@@ -1,6 +1,6 @@
 // What every view of the card is: an element that loads what it shows, and loads it anew when that
 // changed.
-import { CardError, isSignedOut } from './api.js';
+import { isSignedOut, known } from './api.js';
 import { fill, h } from './dom.js';
 /** After a reload that failed; twice as long after each one more. */
 const FIRST_PAUSE_MS = 5_000;
@@ -13,6 +13,7 @@ export class View {
     #loaded = false;
     /** Actions of buttons that are not over. */
     #acting = 0;
+    #shown = '';
     #stale = h('p', { class: 'note fair', role: 'status' });
     #pause = FIRST_PAUSE_MS;
     #retry;
@@ -26,6 +27,13 @@ export class View {
     /** Whether a button was pressed whose action is not over; then the view loads anew by itself. */
     get acts() {
         return this.#acting > 0;
+    }
+    /** Whether the host said the same before; if not, this is what is shown from now on. */
+    same(...answers) {
+        const shown = JSON.stringify(answers);
+        const same = shown === this.#shown;
+        this.#shown = shown;
+        return same;
     }
     /**
      * Loads anew; once more at the end if it was asked for meanwhile. While a button's action is not
@@ -65,8 +73,7 @@ export class View {
         } while (this.#again && !this.acts);
     }
     #old(error) {
-        const code = error instanceof CardError ? error.code : 'card_internal';
-        fill(this.#stale, 'This could not be brought up to date. It is tried again. ', h('code', {}, code));
+        fill(this.#stale, 'This could not be brought up to date. It is tried again. ', h('code', {}, known(error).code));
         if (!this.#stale.isConnected)
             this.element.prepend(this.#stale);
         clearTimeout(this.#retry);
@@ -81,8 +88,7 @@ export class View {
         this.card.refresh();
     }
     #broken(error) {
-        const message = error instanceof CardError ? error.message : 'It could not be shown.';
-        const code = error instanceof CardError ? error.code : 'internal';
+        const { message, code } = known(error);
         const again = h('button', { type: 'button', onclick: () => this.card.refresh() }, 'Try again');
         this.element.replaceChildren(h('div', { class: 'empty', role: 'alert' }, h('p', {}, message, ' ', h('code', {}, code)), again));
     }

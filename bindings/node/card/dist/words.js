@@ -4,6 +4,8 @@ export const plain = (code) => {
     return text.charAt(0).toUpperCase() + text.slice(1);
 };
 const word = (from) => (code) => from[code] ?? { text: plain(code), tone: 'calm' };
+/** The words alone, for a filter. */
+const texts = (from) => Object.fromEntries(Object.entries(from).map(([code, { text }]) => [code, text]));
 const name = (from) => (code) => from[code] ?? plain(code);
 export const connectionWord = word({
     not_connected: { text: 'Not connected', tone: 'calm' },
@@ -13,12 +15,13 @@ export const connectionWord = word({
     revoking: { text: 'Disconnecting', tone: 'fair' },
     disconnected: { text: 'Disconnected', tone: 'calm' },
 });
-export const runWord = word({
+const RUNS = {
     succeeded: { text: 'Synced', tone: 'good' },
     partial: { text: 'Partly synced', tone: 'fair' },
     failed: { text: 'Failed', tone: 'bad' },
-    running: { text: 'Running', tone: 'calm' },
-});
+};
+export const RUN_STATUSES = texts(RUNS);
+export const runWord = word({ ...RUNS, running: { text: 'Running', tone: 'calm' } });
 export const matterWord = word({
     not_synced: { text: 'Not synced', tone: 'calm' },
     queued: { text: 'Waiting', tone: 'calm' },
@@ -34,12 +37,14 @@ export const backfillWord = word({
     cancelled: { text: 'Cancelled', tone: 'calm' },
     done: { text: 'Done', tone: 'good' },
 });
-export const auditWord = word({
+const AUDIT = {
     ok: { text: 'OK', tone: 'good' },
     refused: { text: 'Refused', tone: 'fair' },
     failed: { text: 'Failed', tone: 'bad' },
     noted: { text: 'Noted', tone: 'calm' },
-});
+};
+export const AUDIT_STATUSES = texts(AUDIT);
+export const auditWord = word(AUDIT);
 export const outcomeWord = word({
     created: { text: 'Created', tone: 'good' },
     recovered: { text: 'Found again', tone: 'good' },

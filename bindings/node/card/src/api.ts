@@ -25,11 +25,15 @@ export class CardError extends Error {
 }
 
 /** Nobody is signed in any more; nothing is asked until the page is shown again. */
-export const SIGNED_OUT = 'signed_out';
+const SIGNED_OUT = 'signed_out';
 
 export const signedOut = (): CardError => new CardError('You are no longer signed in to CaseHug. Sign in, and open this page again.', SIGNED_OUT);
 
 export const isSignedOut = (error: unknown): boolean => error instanceof CardError && error.code === SIGNED_OUT;
+
+/** As it is shown: what nobody foresaw is a defect of the page. */
+export const known = (error: unknown): CardError =>
+  error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
 
 /** Long enough for what waits for Clio; a route that hangs must not leave a button disabled. */
 const LONGEST_MS = 120_000;

@@ -1,12 +1,11 @@
 // The audit log: filter, verify the chain, export.
 import type { Action, AuditRecord, AuditStatus } from '../../src/operations.mjs';
 import { download, fill, h, type Child } from './dom.js';
-import { badge, count, empty, moment, pair } from './format.js';
-import { Pages, dayBegins, filters } from './pages.js';
+import { badge, count, empty, moment, pair, table } from './format.js';
+import { Pages, filters } from './pages.js';
 import { View } from './view.js';
-import { ACTIONS, actionName, auditWord, plain } from './words.js';
+import { ACTIONS, AUDIT_STATUSES, actionName, auditWord, plain } from './words.js';
 
-const STATUSES: Readonly<Record<AuditStatus, string>> = { ok: 'OK', refused: 'Refused', failed: 'Failed', noted: 'Noted' };
 const PAGE = 50;
 /** Entries of one piece of an export. */
 const PIECE = 5_000;
@@ -17,17 +16,15 @@ export class AuditLogView extends View {
   readonly #filter = filters(
     [
       ['action', 'Action', ACTIONS],
-      ['status', 'Status', STATUSES],
+      ['status', 'Status', AUDIT_STATUSES],
       ['actor', 'By user'],
-      ['since', 'From', 'day'],
-      ['until', 'To', 'day'],
     ],
     () => this.#pages.restart(),
   );
   readonly #pages = new Pages<AuditRecord>(
     PAGE,
     (after, limit) => {
-      const { action, status, actor, since, until } = this.#filter.chosen();
+      const { action, status, actor } = this.#filter.chosen();
       return this.card.api.call('list_audit', {
         query: {
           after,
@@ -35,12 +32,11 @@ export class AuditLogView extends View {
           action: (action as Action | undefined) ?? null,
           status: (status as AuditStatus | undefined) ?? null,
           actor: actor ?? null,
-          since: dayBegins(since),
-          until: dayBegins(until, 1),
+          ...this.#filter.days(),
         },
       });
     },
-    (records) => table(records),
+    (records) => entries(records),
     (error) => this.card.fail(error),
   );
   #built = false;
@@ -86,16 +82,10 @@ export class AuditLogView extends View {
   }
 }
 
-function table(records: readonly AuditRecord[]): Child {
+function entries(records: readonly AuditRecord[]): Child {
   if (records.length === 0) return empty('No entries', 'Nothing of that kind was logged.');
   const heads = ['Time', 'Action', 'Status', 'By', 'Details'];
-  return h(
-    'table',
-    { class: 'rows audit', role: 'table' },
-    h('caption', { class: 'sr' }, 'Audit entries, newest first'),
-    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))),
-    h('tbody', { role: 'rowgroup' }, records.map(row)),
-  );
+  return table('audit', heads, records.map(row), 'Audit entries, newest first');
 }
 
 function row(of: AuditRecord): HTMLElement {

@@ -10,15 +10,12 @@ export class BackfillView extends View {
   readonly #list = h('div', {});
   readonly #plan = h('div', { role: 'status' });
   readonly #matters = h('textarea', { id: fresh('matters'), rows: 4, spellcheck: 'false', autocomplete: 'off' });
-  #shown = '';
   #built = false;
 
   protected async load(): Promise<void> {
     const backfills = await this.card.api.call('list_backfills');
     if (!this.#built) this.#build();
-    const shown = JSON.stringify(backfills);
-    if (shown === this.#shown) return;
-    this.#shown = shown;
+    if (this.same(backfills)) return;
     fill(
       this.#list,
       backfills.length === 0

@@ -21,6 +21,7 @@ function person(api: Api): Promise<Person> {
 export abstract class CardBase extends Base {
   readonly #root: ShadowRoot;
   #end: (() => void) | null = null;
+  #joining = false;
 
   constructor() {
     super();
@@ -37,9 +38,17 @@ export abstract class CardBase extends Base {
     return new Api(new URL(this.getAttribute('api') || '/api', document.baseURI).href);
   }
 
+  /** Whether it listens, or is about to. */
+  protected get joined(): boolean {
+    return this.#joining || this.#end !== null;
+  }
+
   /** Says who looks, and begins to listen; null: the element was taken away meanwhile. */
   protected async join(api: Api, listener: Listener): Promise<Person | null> {
-    const me = await person(api);
+    this.#joining = true;
+    const me = await person(api).finally(() => {
+      this.#joining = false;
+    });
     if (!this.isConnected) return null;
     this.leave();
     this.#end = listen(`${api.base}/stream`, me.firm, listener);

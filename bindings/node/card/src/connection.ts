@@ -15,8 +15,7 @@ const LEADS: Readonly<Record<string, string>> = {
 };
 
 export class ConnectionView extends View {
-  readonly topics = ['health', 'connection', 'settings', 'runs', 'held'];
-  #shown = '';
+  readonly topics = ['health', 'settings', 'runs', 'held'];
 
   protected async load(): Promise<void> {
     const { api } = this.card;
@@ -24,9 +23,7 @@ export class ConnectionView extends View {
     const held = health.held_matters > 0 ? await api.call('list_held_matters') : [];
     // A button that is out of use while its action goes on stays so; the end of it loads anew.
     if (this.acts) return;
-    const shown = JSON.stringify([health, held]);
-    if (shown === this.#shown) return;
-    this.#shown = shown;
+    if (this.same(health, held)) return;
     fill(
       this.element,
       h('h3', {}, 'Connection'),
@@ -67,10 +64,9 @@ export class ConnectionView extends View {
     }
     const connect = (label: string, kind = 'primary'): Child => this.button(label, 'connect', () => this.#connect('begin_connect'), kind);
     const disconnect = this.button('Disconnect', 'disconnect', () => this.#disconnect(), 'danger quiet');
-    if (['connected', 'degraded'].includes(health.state)) {
-      return h('div', { class: 'actions' }, connect('Reconnect', health.state === 'degraded' ? 'primary' : ''), disconnect);
+    if (['connected', 'degraded', 'reconnect_required'].includes(health.state)) {
+      return h('div', { class: 'actions' }, connect('Reconnect', health.state === 'connected' ? '' : 'primary'), disconnect);
     }
-    if (health.state === 'reconnect_required') return h('div', { class: 'actions' }, connect('Reconnect'), disconnect);
     if (health.state === 'not_connected') return h('div', { class: 'actions' }, connect('Connect to Clio'));
     const other = this.button('Connect another account', 'separate', () => this.#separate(), 'quiet');
     return [

@@ -6,13 +6,10 @@ import { View } from './view.js';
 
 export class ContactsView extends View {
   readonly topics = ['contacts'];
-  #shown = '';
 
   protected async load(): Promise<void> {
     const proposals = await this.card.api.call('list_contact_proposals');
-    const shown = JSON.stringify(proposals);
-    if (shown === this.#shown) return;
-    this.#shown = shown;
+    if (this.same(proposals)) return;
     fill(
       this.element,
       h('h3', {}, 'Contact changes'),

@@ -7,7 +7,7 @@
 export const SILENCE_MS = 50_000;
 
 /** Takes an event, its name and its data; and hears that something came, a heartbeat too. */
-export interface Reader {
+interface Reader {
   event(name: string, data: string): void;
   heard(): void;
 }

@@ -10,7 +10,7 @@ const numbers = new Intl.NumberFormat();
 export const count = (of: number): string => numbers.format(of);
 
 /** `1 matter`, `2 matters`. */
-export const several = (of: number, one: string, many = `${one}s`): string => `${count(of)} ${of === 1 ? one : many}`;
+export const several = (of: number, one: string): string => `${count(of)} ${of === 1 ? one : `${one}s`}`;
 
 /** A moment, readable, with the exact one for machines. */
 export function moment(at: string): HTMLTimeElement {
@@ -32,7 +32,7 @@ export function lasting(ms: number): string {
   return several(Math.round(ms / 360_000) / 10, 'hour');
 }
 
-const SHAPES = {
+export const SHAPES = {
   good: 'M5 12.5l4.5 4.5L19 7.5',
   fair: 'M12 6v7.5m0 3.5v.5',
   bad: 'M7 7l10 10M17 7L7 17',
@@ -66,6 +66,17 @@ export const twice = (of: SecondRecord): Child => [
   h('code', {}, of.id),
   ` is linked to no. ${of.clio} in Clio; the same is there as no. ${of.others.join(', ')}.`,
 ];
+
+/** Rows under their columns' names; `caption` is for those who do not see it. */
+export function table(kind: string, heads: readonly string[], rows: readonly Child[], caption?: string): HTMLTableElement {
+  return h(
+    'table',
+    { class: `rows ${kind}`, role: 'table' },
+    caption && h('caption', { class: 'sr' }, caption),
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))),
+    h('tbody', { role: 'rowgroup' }, rows),
+  );
+}
 
 /** There is nothing, and why that is fine. */
 export function empty(title: string, text: string): HTMLElement {

@@ -1,9 +1,9 @@
 // `<casehug-clio-card>`: the Clio card of Settings → Integrations.
-import { CardError, isSignedOut, signedOut, type Person } from './api.js';
+import { CardError, isSignedOut, known, signedOut, type Person } from './api.js';
 import { CardBase } from './base.js';
 import { ask } from './dialog.js';
 import { fill, fresh, h, icon } from './dom.js';
-import { badge } from './format.js';
+import { SHAPES, badge } from './format.js';
 import { CONNECT_FAILURES } from './operations.js';
 import { TabList, tab } from './tabs.js';
 import type { Card, View } from './view.js';
@@ -19,7 +19,6 @@ const CODE = /^[a-z0-9_]{1,40}$/;
 const SAID_MS = 10_000;
 
 export class IntegrationCard extends CardBase {
-  static readonly observedAttributes = ['view'];
   readonly #views = new Map<string, View>();
   readonly #state = h('span', { class: 'state', role: 'status' });
   readonly #live = h('span', { class: 'live' });
@@ -56,12 +55,11 @@ export class IntegrationCard extends CardBase {
     this.#word = '';
   }
 
-  attributeChangedCallback(_name: string, _before: string | null, view: string | null): void {
-    if (this.#card && view) void this.#open(view);
-  }
-
   async #begin(): Promise<void> {
+    if (this.joined) return;
     const { api } = this;
+    this.#out = false;
+    this.#failed.replaceChildren();
     fill(this.root, this.#frame());
     try {
       const me = await this.join(api, {
@@ -74,7 +72,7 @@ export class IntegrationCard extends CardBase {
       this.#tabs.show(me);
       void this.#returned();
       void this.#head();
-      await this.#open(this.getAttribute('view') ?? 'connection');
+      await this.#open('connection');
       // For whoever measures a page.
       performance.mark('casehug-clio-card');
     } catch (error) {
@@ -176,11 +174,12 @@ export class IntegrationCard extends CardBase {
     const concerns = (topics: readonly string[]): boolean => everything || topics.some((topic) => changed.has(topic));
     const view = this.#views.get(this.#current);
     if (view && concerns(view.topics)) void view.refresh();
-    if (concerns(['health', 'connection', 'reviews', 'contacts'])) void this.#head();
+    if (concerns(['health', 'reviews', 'contacts'])) void this.#head();
   }
 
   readonly #seen = (): void => {
     if (document.hidden) return;
+    if (!this.joined) return void this.#begin();
     if (this.#out) {
       // The person may have signed in meanwhile; if not, it is said again.
       this.#out = false;
@@ -206,12 +205,12 @@ export class IntegrationCard extends CardBase {
   #fail(error: unknown): void {
     if (isSignedOut(error)) this.#out = true;
     this.#said.textContent = '';
-    const known = error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
+    const { message, code, number, where } = known(error);
     const close = h('button', { type: 'button', class: 'quiet small', onclick: () => this.#failed.replaceChildren() }, 'Dismiss');
-    const code = known.code && h('code', {}, known.number === null ? known.code : `${known.code} (${known.number})`);
+    const said = code && h('code', {}, number === null ? code : `${code} (${number})`);
     fill(
       this.#failed,
-      h('div', { class: 'note bad' }, icon('M12 6v7.5m0 3.5v.5'), h('p', {}, known.message, ' ', code, known.where && [' at ', h('code', {}, known.where)]), close),
+      h('div', { class: 'note bad' }, icon(SHAPES.fair), h('p', {}, message, ' ', said, where && [' at ', h('code', {}, where)]), close),
     );
   }
 
@@ -224,8 +223,8 @@ export class IntegrationCard extends CardBase {
     here.searchParams.delete('error');
     history.replaceState(history.state, '', here);
     if (code !== null) {
-      const known = Object.hasOwn(CONNECT_FAILURES, code) ? CONNECT_FAILURES[code] : undefined;
-      this.#fail(new CardError(known ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
+      const why = Object.hasOwn(CONNECT_FAILURES, code) ? CONNECT_FAILURES[code] : undefined;
+      this.#fail(new CardError(why ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
       return;
     }
     // Anybody can write an address: the host knows whether it is true.

@@ -1,7 +1,7 @@
 // Which practice area in Clio a case type leads to.
 import type { Mapping, MappingPage } from '../../src/operations.mjs';
 import { fill, fresh, h, type Child } from './dom.js';
-import { empty } from './format.js';
+import { empty, table } from './format.js';
 import { View } from './view.js';
 import { plain } from './words.js';
 
@@ -23,7 +23,7 @@ const WHY: Readonly<Record<string, string>> = {
 const FEW = 8;
 
 export class MappingView extends View {
-  readonly topics = ['settings', 'mappings', 'connection'];
+  readonly topics = ['settings', 'mappings'];
   readonly #find = h('input', { type: 'search', id: fresh('find'), 'data-key': 'find', autocomplete: 'off' });
   readonly #list = h('div', {});
   /** The practice area of another case type. */
@@ -37,7 +37,7 @@ export class MappingView extends View {
   protected async load(): Promise<void> {
     const page = await this.card.api.call('get_mappings');
     if (!this.#built) this.#build();
-    if (JSON.stringify(page) === JSON.stringify(this.#page)) return;
+    if (this.same(page) && this.#page) return;
     this.#page = page;
     const was = this.#chosen.value;
     const areas = page.practice_areas.map(({ id, name }) => h('option', { value: id, selected: id === was }, name));
@@ -94,12 +94,7 @@ export class MappingView extends View {
 
   #table(mappings: readonly Mapping[], page: MappingPage): HTMLElement {
     const heads = ['Case type', 'Clio practice area', 'Chosen by'];
-    return h(
-      'table',
-      { class: 'rows mapping', role: 'table' },
-      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)))),
-      h('tbody', { role: 'rowgroup' }, mappings.map((of) => this.#row(of, page))),
-    );
+    return table('mapping', heads, mappings.map((of) => this.#row(of, page)));
   }
 
   #row(of: Mapping, page: MappingPage): HTMLElement {

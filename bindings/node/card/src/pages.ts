@@ -7,24 +7,37 @@ interface Page<Item> {
 }
 
 /** Of a filter: its name, its label, and what can be chosen; without choices it is typed. */
-export type Filter = readonly [name: string, label: string, choices?: Readonly<Record<string, string>> | 'day'];
+type Filter = readonly [name: string, label: string, choices?: Readonly<Record<string, string>> | 'day'];
 
 /** What is chosen of a filter, by name; what is left open is not there. */
-export type Chosen = Readonly<Record<string, string>>;
+type Chosen = Readonly<Record<string, string>>;
+
+/** Of which time; both logs have it. */
+const DAYS: readonly Filter[] = [
+  ['since', 'From', 'day'],
+  ['until', 'To', 'day'],
+];
+
+interface Filters {
+  element: HTMLFormElement;
+  chosen(): Chosen;
+  /** The chosen days as the host takes them. */
+  days(): { since: string | null; until: string | null };
+}
 
 const TYPED_MS = 300;
 
 /** Items that are read anew at once. */
 const MOST = 500;
 
-/** The controls of a filter. `changed` is called when the person has chosen. */
-export function filters(of: readonly Filter[], changed: () => void): { element: HTMLFormElement; chosen: () => Chosen } {
+/** The controls of a filter, and of its days. `changed` is called when the person has chosen. */
+export function filters(of: readonly Filter[], changed: () => void): Filters {
   let typing: ReturnType<typeof setTimeout> | undefined;
   const later = (): void => {
     clearTimeout(typing);
     typing = setTimeout(changed, TYPED_MS);
   };
-  const fields = of.map(([name, label, choices]) => {
+  const fields = [...of, ...DAYS].map(([name, label, choices]) => {
     const id = fresh(name);
     const control =
       choices === 'day'
@@ -39,11 +52,15 @@ export function filters(of: readonly Filter[], changed: () => void): { element: 
     const entries = [...new FormData(element)].map(([name, value]) => [name, String(value).trim()] as const);
     return Object.fromEntries(entries.filter(([, value]) => value !== ''));
   };
-  return { element, chosen };
+  const days = (): ReturnType<Filters['days']> => {
+    const { since, until } = chosen();
+    return { since: dayBegins(since), until: dayBegins(until, 1) };
+  };
+  return { element, chosen, days };
 }
 
 /** The time at which a day begins here, or the one after it. */
-export function dayBegins(day: string | undefined, after = 0): string | null {
+function dayBegins(day: string | undefined, after = 0): string | null {
   if (!day) return null;
   const begin = new Date(`${day}T00:00`);
   begin.setDate(begin.getDate() + after);

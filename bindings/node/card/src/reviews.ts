@@ -18,15 +18,12 @@ const NONE: Readonly<Record<string, string>> = {
 
 export class ReviewsView extends View {
   readonly topics = ['reviews'];
-  #shown = '';
   /** Answers that are chosen and not sent yet, by question: a new question takes none away. */
   readonly #chosen = new Map<string, string>();
 
   protected async load(): Promise<void> {
     const reviews = await this.card.api.call('list_reviews');
-    const shown = JSON.stringify(reviews);
-    if (shown === this.#shown) return;
-    this.#shown = shown;
+    if (this.same(reviews)) return;
     fill(
       this.element,
       h('h3', {}, 'Questions'),

@@ -30,9 +30,10 @@ export class SettingsView extends View {
   protected async load(): Promise<void> {
     const { api } = this.card;
     const [settings, page] = await Promise.all([api.call('get_settings'), api.call('get_mappings')]);
-    // What the person has begun to change is not taken out of their hands: saving says if it clashes.
+    // What the person has begun to change is not taken out of their hands: saving says if it
+    // clashes.
     if (!this.#stale && this.#form && this.#read && this.#changes(this.#read) !== null) return;
-    if (!this.#stale && settings.revision === this.#read?.revision && page.practice_areas.length === this.#areas.length) return;
+    if (this.same(settings, page.practice_areas) && !this.#stale) return;
     this.#show(settings, page);
   }
 

@@ -137,7 +137,9 @@ class Stream {
     if (message.kind === 'signedOut') this.#signedOut();
   }
 
-  /** The tab that reads says something at each heartbeat; if it does not, this one asks by itself. */
+  /**
+   * The tab that reads says something at each heartbeat; if it does not, this one asks by itself.
+   */
   #listen(): void {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => {

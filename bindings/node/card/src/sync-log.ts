@@ -2,12 +2,11 @@
 import type { ErrorKind, LoggedRun } from '../../src/operations.mjs';
 import { fill, h, type Child } from './dom.js';
 import { badge, empty, moment, several } from './format.js';
-import { Pages, dayBegins, filters } from './pages.js';
+import { Pages, filters } from './pages.js';
 import { details } from './run-details.js';
 import { View } from './view.js';
-import { CAUSES, causeName, runWord, triggerName } from './words.js';
+import { CAUSES, RUN_STATUSES, causeName, runWord, triggerName } from './words.js';
 
-const STATUSES = { succeeded: 'Synced', partial: 'Partly synced', failed: 'Failed' };
 const PAGE = 25;
 
 export class SyncLogView extends View {
@@ -15,18 +14,16 @@ export class SyncLogView extends View {
   readonly #open = new Set<string>();
   readonly #filter = filters(
     [
-      ['status', 'Status', STATUSES],
+      ['status', 'Status', RUN_STATUSES],
       ['cause', 'Cause', CAUSES],
       ['matter', 'Matter'],
-      ['since', 'From', 'day'],
-      ['until', 'To', 'day'],
     ],
     () => this.#pages.restart(),
   );
   readonly #pages = new Pages<LoggedRun>(
     PAGE,
     (after, limit) => {
-      const { status, cause, matter, since, until } = this.#filter.chosen();
+      const { status, cause, matter } = this.#filter.chosen();
       return this.card.api.call('list_runs', {
         query: {
           after,
@@ -34,8 +31,7 @@ export class SyncLogView extends View {
           status: status ?? null,
           cause: (cause as ErrorKind | undefined) ?? null,
           matter: matter ?? null,
-          since: dayBegins(since),
-          until: dayBegins(until, 1),
+          ...this.#filter.days(),
         },
       });
     },

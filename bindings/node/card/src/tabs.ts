@@ -5,7 +5,7 @@ import { fill, h } from './dom.js';
 import type { Card, View } from './view.js';
 
 /** A view is loaded when it is first shown: most people look at the connection only. */
-export interface Tab {
+interface Tab {
   name: string;
   label: string;
   admin?: true;

@@ -1,6 +1,6 @@
 // What every view of the card is: an element that loads what it shows, and loads it anew when that
 // changed.
-import { CardError, isSignedOut, type Api, type Person } from './api.js';
+import { isSignedOut, known, type Api, type Person } from './api.js';
 import type { Question } from './dialog.js';
 import { fill, h, type Child } from './dom.js';
 
@@ -37,6 +37,7 @@ export abstract class View {
   #loaded = false;
   /** Actions of buttons that are not over. */
   #acting = 0;
+  #shown = '';
   readonly #stale = h('p', { class: 'note fair', role: 'status' });
   #pause = FIRST_PAUSE_MS;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -53,6 +54,14 @@ export abstract class View {
   /** Whether a button was pressed whose action is not over; then the view loads anew by itself. */
   protected get acts(): boolean {
     return this.#acting > 0;
+  }
+
+  /** Whether the host said the same before; if not, this is what is shown from now on. */
+  protected same(...answers: readonly unknown[]): boolean {
+    const shown = JSON.stringify(answers);
+    const same = shown === this.#shown;
+    this.#shown = shown;
+    return same;
   }
 
   /** Asks the host and shows what it says. */
@@ -93,8 +102,7 @@ export abstract class View {
   }
 
   #old(error: unknown): void {
-    const code = error instanceof CardError ? error.code : 'card_internal';
-    fill(this.#stale, 'This could not be brought up to date. It is tried again. ', h('code', {}, code));
+    fill(this.#stale, 'This could not be brought up to date. It is tried again. ', h('code', {}, known(error).code));
     if (!this.#stale.isConnected) this.element.prepend(this.#stale);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#tryAgain(), this.#pause * (0.75 + Math.random() / 2));
@@ -109,8 +117,7 @@ export abstract class View {
   }
 
   #broken(error: unknown): void {
-    const message = error instanceof CardError ? error.message : 'It could not be shown.';
-    const code = error instanceof CardError ? error.code : 'internal';
+    const { message, code } = known(error);
     const again = h('button', { type: 'button', onclick: () => this.card.refresh() }, 'Try again');
     this.element.replaceChildren(h('div', { class: 'empty', role: 'alert' }, h('p', {}, message, ' ', h('code', {}, code)), again));
   }

@@ -30,6 +30,10 @@ export const plain = (code: string): string => {
 
 const word = (from: Readonly<Record<string, Word>>) => (code: string): Word => from[code] ?? { text: plain(code), tone: 'calm' };
 
+/** The words alone, for a filter. */
+const texts = (from: Readonly<Record<string, Word>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(from).map(([code, { text }]) => [code, text]));
+
 const name = (from: Readonly<Record<string, string>>) => (code: string): string => from[code] ?? plain(code);
 
 export const connectionWord = word({
@@ -41,12 +45,15 @@ export const connectionWord = word({
   disconnected: { text: 'Disconnected', tone: 'calm' },
 } satisfies Record<Names<ConnectionState> | 'not_connected', Word>);
 
-export const runWord = word({
+const RUNS = {
   succeeded: { text: 'Synced', tone: 'good' },
   partial: { text: 'Partly synced', tone: 'fair' },
   failed: { text: 'Failed', tone: 'bad' },
-  running: { text: 'Running', tone: 'calm' },
-} satisfies Record<Names<RunStatus> | 'running', Word>);
+} satisfies Record<Names<RunStatus>, Word>;
+
+export const RUN_STATUSES = texts(RUNS);
+
+export const runWord = word({ ...RUNS, running: { text: 'Running', tone: 'calm' } });
 
 export const matterWord = word({
   not_synced: { text: 'Not synced', tone: 'calm' },
@@ -65,12 +72,16 @@ export const backfillWord = word({
   done: { text: 'Done', tone: 'good' },
 } satisfies Record<Names<BackfillStatus>, Word>);
 
-export const auditWord = word({
+const AUDIT = {
   ok: { text: 'OK', tone: 'good' },
   refused: { text: 'Refused', tone: 'fair' },
   failed: { text: 'Failed', tone: 'bad' },
   noted: { text: 'Noted', tone: 'calm' },
-} satisfies Record<AuditStatus, Word>);
+} satisfies Record<AuditStatus, Word>;
+
+export const AUDIT_STATUSES = texts(AUDIT);
+
+export const auditWord = word(AUDIT);
 
 export const outcomeWord = word({
   created: { text: 'Created', tone: 'good' },

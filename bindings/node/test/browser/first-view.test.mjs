@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { clio, connect, integrations, person, picture, service, shown, view } from './harness.mjs';
+import { call, clio, connect, integrations, person, picture, service, shown, simulate, view } from './harness.mjs';
 
 const POLICY = /default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'/;
 const MOST_BYTES = 100_000;
 
-test('the first view is small and soon there, from this host only', async (t) => {
+test('the first view is small, from this host only; how soon is printed', async (t) => {
   const { url } = await service(t, await clio(t));
   const page = await person(t, url);
   await shown(page);
@@ -55,15 +55,30 @@ test('not connected: it says what connecting brings, and who may', async (t) => 
 });
 
 test('a member sees no admin controls', async (t) => {
-  const { url } = await service(t, await clio(t));
-  await connect(await person(t, url), url);
+  const clioUrl = await clio(t);
+  const { url } = await service(t, clioUrl);
+  const ada = await person(t, url);
+  const hers = await connect(ada, url);
+  // Slow enough to be running still when Max looks.
+  await simulate(clioUrl, 'faults', { method: 'POST', path_prefix: '/api/v4/', times: 500, action: { kind: 'slow', ms: 5_000 } });
+  await call(ada, url, 'start_backfill', { matters: ['mat_0002', 'mat_0004'] });
+  for (const control of ['Reconnect', 'Disconnect']) await hers.getByRole('button', { name: control }).waitFor();
+  await view(hers, 'Older matters');
+  for (const control of ['Pause', 'Cancel']) await hers.getByRole('button', { name: control }).waitFor();
   const page = await person(t, url, 'Max');
   const card = await integrations(page, url);
   await card.getByText('Lindqvist & Moreau LLP').waitFor();
+  await card.getByText('Any firm admin can manage the connection').waitFor();
   assert.deepEqual(await card.getByRole('tab').allInnerTexts(), ['Connection', 'Sync log', 'Older matters']);
-  for (const name of ['Sync log', 'Older matters']) {
+  for (const name of ['Connection', 'Sync log', 'Older matters']) {
     await view(card, name);
-    for (const control of ['Disconnect', 'Reconnect', 'Start backfill', 'Cancel', 'Save settings']) {
+    if (name === 'Older matters') {
+      await card.getByText('2 matters').first().waitFor();
+      await card.getByLabel('Matter ids, one a line').fill('mat_0001');
+      await card.getByRole('button', { name: 'Plan' }).click();
+      await card.getByText('A firm admin can start it.').waitFor();
+    }
+    for (const control of ['Disconnect', 'Reconnect', 'Start backfill', 'Pause', 'Cancel', 'Save settings', 'Accept']) {
       assert.equal(await card.getByRole('button', { name: control }).count(), 0, `${control} in ${name}`);
     }
   }

@@ -1,5 +1,5 @@
-// What the browser tests share: clio-sim, the service and a browser, as `cargo xtask demo --web` has
-// them.
+// What the browser tests share: clio-sim, the service and a browser, as `cargo xtask demo --web`
+// has them.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ after(async () => (await launched)?.close());
 
 const ends = new WeakMap();
 
-/** Does this after the test, what was begun last first: a page leaves before its host is stopped. */
+/** Does this after the test, what was begun last first: pages leave before their host stops. */
 function atEnd(t, end) {
   if (!ends.has(t)) {
     const all = [];
@@ -99,11 +99,15 @@ export async function freePort() {
   return port;
 }
 
-/** The service over this Clio: its address, and ways to stop it and to start it again. */
-export async function service(t, clioUrl, { intake = intakes(t), port = 0 } = {}) {
+/**
+ * The service over this Clio: its address, and ways to stop it and to start it again. Without
+ * `demo` it believes the headers of an authenticating proxy.
+ */
+export async function service(t, clioUrl, { intake = intakes(t), port = 0, demo = true } = {}) {
   const db = join(folder(t), 'clio.db');
   const args = ['--listen', `127.0.0.1:${port}`, '--intake', intake, '--db', db, '--clio-url', clioUrl];
-  args.push('--settle', '2', '--index-delay', '2', '--demo-sign-in');
+  args.push('--settle', '2', '--index-delay', '2');
+  if (demo) args.push('--demo-sign-in');
   let child;
   const start = async () => {
     child = spawn(join(programs, 'service'), args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, RUST_LOG: 'info' } });
@@ -130,10 +134,10 @@ export async function service(t, clioUrl, { intake = intakes(t), port = 0 } = {}
 const ANSWERS = /^Failed to load resource/;
 
 /**
- * A person at a browser of their own: Ada, an admin, or Max, a member. `tolerates`: the service is
- * away or refuses in this test, and the browser says so.
+ * A page in a browser of its own. `tolerates`: the service is away or refuses in this test, and the
+ * browser says so.
  */
-export async function person(t, url, who = 'Ada', { tolerates = false, ...context } = {}) {
+async function browsing(t, { tolerates = false, ...context }) {
   const opened = await (await browser()).newContext({
     locale: 'en-US',
     timezoneId: 'America/New_York',
@@ -153,10 +157,23 @@ export async function person(t, url, who = 'Ada', { tolerates = false, ...contex
     await opened.close();
     assert.deepEqual(errors, []);
   });
-  const page = await opened.newPage();
+  return opened.newPage();
+}
+
+/** A person at a browser of their own: Ada, an admin, or Max, a member. */
+export async function person(t, url, who = 'Ada', more = {}) {
+  const page = await browsing(t, more);
   await page.goto(`${url}/sign-in`);
   await page.getByRole('button', { name: new RegExp(`^${who}`) }).click();
   await page.waitForURL(`${url}/settings/integrations`);
+  return page;
+}
+
+/** An admin whom a proxy signed in, of a service without the demo's sign-in. */
+export async function admin(t, url, user) {
+  const headers = { 'x-casehug-firm': 'firm_demo', 'x-casehug-user': user, 'x-casehug-role': 'admin' };
+  const page = await browsing(t, { extraHTTPHeaders: headers });
+  await integrations(page, url);
   return page;
 }
 

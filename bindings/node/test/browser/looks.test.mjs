@@ -71,7 +71,6 @@ test('320 pixels wide, and at 200 %, nothing is cut off and nothing has to be sc
       });
       assert.deepEqual(wide, [false], `${name} at ${viewport.width}`);
     }
-    await view(card, 'Sync log');
   }
 });
 
@@ -87,6 +86,13 @@ test('everything is reached by the keyboard, and what has the focus keeps it whe
   assert.equal(await focused(), 'Older matters');
   await page.keyboard.press('ArrowRight');
   assert.equal(await focused(), 'Connection');
+  const reached = [];
+  for (let at = await focused(); at !== undefined; at = await focused()) {
+    reached.push(at);
+    await page.keyboard.press('Tab');
+  }
+  // The list of tabs is one step, the panel by itself another; the next leaves the card.
+  assert.deepEqual([reached[0], ...reached.slice(2)], ['Connection', 'Reconnect', 'Disconnect']);
   await card.getByRole('button', { name: 'Disconnect' }).focus();
   await call(page, url, 'sync_matter', { matter: 'mat_0001' });
   await card.getByText('None yet').waitFor({ state: 'detached' });
@@ -109,5 +115,4 @@ test('on paper the log stands whole, with its details and without controls', asy
   await card.getByText('HTTP status').first().waitFor();
   for (const name of ['Retry all failed', 'Print']) assert.ok(!(await card.getByRole('button', { name }).isVisible()), name);
   assert.ok(!(await card.getByRole('tab').first().isVisible()));
-  assert.ok((await page.pdf()).length > 10_000);
 });

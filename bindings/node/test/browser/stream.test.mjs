@@ -1,4 +1,5 @@
-// Changes arrive without a reload: one stream for all tabs of a browser, which may stop and come back.
+// Changes arrive without a reload: one stream for all tabs of a browser, which may stop and come
+// back.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
@@ -96,23 +97,36 @@ test('a tab that hears nothing of the one that reads says so, and is live again 
   await page.goto(`${url}/settings/integrations`);
   const card = await shown(page);
   await card.getByText('Live').waitFor();
+  await page.evaluate(() => {
+    const live = document.querySelector('casehug-clio-card').shadowRoot.querySelector('.live');
+    globalThis.said = [];
+    new MutationObserver(() => globalThis.said.push(live.textContent)).observe(live, { childList: true });
+  });
   const asked = page.waitForRequest('**/api/get_health');
   // Longer than three heartbeats, for this tab only.
   await page.clock.fastForward(55_000);
   await asked;
   await card.getByText('Live').waitFor();
+  const said = await until(() => page.evaluate(() => globalThis.said), (all) => all.at(-1) === 'Live', 'the next word');
+  assert.equal(said[0], 'Waiting for CaseHug…');
 });
 
 test('a browser without locks reads a stream for each tab', async (t) => {
   const { url } = await service(t, await clio(t));
   const page = await person(t, url);
-  await page.addInitScript(() => Object.defineProperty(navigator, 'locks', { value: undefined }));
-  await page.reload();
-  const card = await shown(page);
-  await card.getByText('Live').waitFor();
   await connect(page, url);
+  await page.context().addInitScript(() => Object.defineProperty(navigator, 'locks', { value: undefined }));
+  const asked = streams(page.context());
+  await page.reload();
+  const tabs = [page, await page.context().newPage()];
+  await tabs[1].goto(`${url}/settings/integrations`);
+  for (const tab of tabs) await (await shown(tab)).getByText('Live').waitFor();
+  assert.equal(asked.length, 2);
   await call(page, url, 'disconnect');
-  await card.getByText('The firm is disconnected.').waitFor();
+  for (const tab of tabs) {
+    await tab.bringToFront();
+    await (await shown(tab)).getByText('The firm is disconnected.').waitFor();
+  }
 });
 
 test('a host without a stream is asked now and then', async (t) => {

@@ -33,19 +33,81 @@ test('who is signed out is told so, and nothing more is asked until the page is 
   const page = await person(t, url, 'Ada', { tolerates: true });
   const card = await shown(page);
   await card.getByText('Live').waitFor();
+  const other = await shown(await person(t, url));
+  await other.getByText('Live').waitFor();
+  await view(other, 'Settings');
+  const reviews = () => other.getByLabel('Review contact changes').isChecked();
   await page.route('**/api/*', signedOut);
   await call(page, url, 'change_settings', { change: { revision: 0, contact_review: true } });
+  await until(reviews, (is) => is, 'the first change');
   await card.getByRole('alert').getByText(SIGNED_OUT).waitFor();
   const asked = [];
   page.on('request', (request) => asked.push(request.url()));
   await call(page, url, 'change_settings', { change: { revision: 1, contact_review: false } });
-  // The stream told of it by now: it is one, in order, and the next is told after this answer.
-  await call(page, url, 'get_settings');
+  // One look tells all streams: another person's page shows it by now, and this one was told too.
+  await until(reviews, (is) => !is, 'the second change');
+  await new Promise((resolve) => setTimeout(resolve, 300));
   assert.deepEqual(asked, []);
   await page.unroute('**/api/*');
   await page.evaluate(() => dispatchEvent(new Event('focus')));
   await until(() => asked.length, (count) => count > 0, 'the card to ask again');
   await card.getByText(SIGNED_OUT).waitFor({ state: 'detached' });
+});
+
+for (const [status, said] of [[503, FAILED.message], [401, SIGNED_OUT]]) {
+  test(`who looks could not be told at first (${status}): asked again, the card and the button are whole`, async (t) => {
+    const { url } = await service(t, await clio(t));
+    const page = await person(t, url, 'Ada', { tolerates: true });
+    await connect(page, url);
+    const refuse = () => page.route('**/api/me', (route) => route.fulfill({ status, json: { error: FAILED } }));
+    await refuse();
+    await page.reload();
+    const card = page.locator('casehug-clio-card');
+    const why = card.getByRole('alert').getByText(said);
+    await why.waitFor();
+    await page.unroute('**/api/me');
+    await card.getByRole('button', { name: 'Try again' }).click();
+    await card.getByText('Live').waitFor();
+    await card.getByText('Lindqvist & Moreau LLP').waitFor();
+    assert.equal(await why.count(), 0);
+    await refuse();
+    await page.reload();
+    await why.waitFor();
+    await page.unroute('**/api/me');
+    await page.evaluate(() => dispatchEvent(new Event('focus')));
+    await card.getByText('Live').waitFor();
+    assert.equal(await why.count(), 0);
+    await refuse();
+    await page.goto(`${url}/matters`);
+    const row = page.getByRole('row').filter({ hasText: 'mat_0001' });
+    await row.getByText(said).waitFor();
+    await page.unroute('**/api/me');
+    await page.evaluate(() => dispatchEvent(new Event('focus')));
+    await row.getByText('Not synced').waitFor();
+    await row.getByText(said).waitFor({ state: 'detached' });
+    // Only the stream tells of it.
+    await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+    await row.getByText('Synced', { exact: true }).waitFor();
+  });
+}
+
+test('a button that is given another matter shows nothing of the one before', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url, 'Ada', { tolerates: true });
+  await connect(page, url);
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  await page.goto(`${url}/matters`);
+  const row = page.getByRole('row').filter({ hasText: 'Whitfield v. Harbor' });
+  await row.getByText('In Clio: Open').waitFor();
+  await page.route('**/api/get_matter_state', (route) => route.fulfill({ status: 503, json: { error: FAILED } }));
+  await row.locator('casehug-clio-sync').evaluate((button) => button.setAttribute('matter', 'mat_0002'));
+  await row.getByText('store_failed').waitFor();
+  await row.getByRole('button', { name: 'Sync to Clio mat_0002' }).waitFor();
+  for (const old of ['Synced', 'In Clio: Open']) assert.equal(await row.getByText(old, { exact: true }).count(), 0, old);
+  await page.unroute('**/api/get_matter_state');
+  await page.evaluate(() => dispatchEvent(new Event('focus')));
+  await row.getByText('Not synced').waitFor();
+  await row.getByText('store_failed').waitFor({ state: 'detached' });
 });
 
 test('a stream that nobody is signed in for says so, and goes on when the page is shown again', async (t) => {
