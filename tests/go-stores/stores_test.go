@@ -47,6 +47,40 @@ func TestTheSuiteOnSQLite(t *testing.T) {
 	}
 }
 
+func TestManyOpenTheNewFileAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "host.db")
+	other, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for n := 0; n < 8; n++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			db, err := sql.Open("sqlite", file)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer db.Close()
+			if _, err := sqlstore.OpenSQLite(context.Background(), db); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	time.Sleep(300 * time.Millisecond)
+	if _, err := other.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	all.Wait()
+}
+
 func put(id string) []clio.Write {
 	return []clio.Write{{Kind: clio.Put, Key: clio.Key{Firm: "f", Collection: "c", ID: id}, Version: "1", Body: "{}"}}
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,18 +39,17 @@ const index = `CREATE INDEX IF NOT EXISTS casehug_clio_due ON casehug_clio_recor
 // said to be done survives a power cut.
 var settings = []string{"PRAGMA busy_timeout = 10000", "PRAGMA synchronous = 2", "PRAGMA fullfsync = 1"}
 
+// For how long a process waits for another that writes: as long as busy_timeout.
+const patience = 10 * time.Second
+
 // OpenSQLite makes the table, if it is not there yet. The file is set to WAL. The pool must open a
 // file, and with one SQLite only: two drivers (or any two copies of SQLite) in a process lose
 // commits of a file that both open.
 func OpenSQLite(ctx context.Context, db *sql.DB) (*SQLite, error) {
 	store := &SQLite{db: db}
 	return store, store.with(ctx, func(conn *sql.Conn) error {
-		var mode string
-		if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		if err := switchToWAL(ctx, conn); err != nil {
 			return err
-		}
-		if mode != "wal" {
-			return fmt.Errorf("sqlstore: journal mode %q: not a file on a local disk", mode)
 		}
 		for _, statement := range []string{schema, index} {
 			if _, err := conn.ExecContext(ctx, statement); err != nil {
@@ -58,6 +58,29 @@ func OpenSQLite(ctx context.Context, db *sql.DB) (*SQLite, error) {
 		}
 		return nil
 	})
+}
+
+// switchToWAL waits, as SQLite does not here: another process that opens the new file is enough for
+// "locked".
+func switchToWAL(ctx context.Context, conn *sql.Conn) error {
+	for end := time.Now().Add(patience); ; {
+		var mode string
+		err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode)
+		switch {
+		case err == nil && mode != "wal":
+			return fmt.Errorf("sqlstore: journal mode %q: not a file on a local disk", mode)
+		case err == nil:
+			return nil
+		// SQLite's own words, which every driver passes on; their codes differ.
+		case !strings.Contains(err.Error(), "locked") || time.Now().After(end):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // with gives a connection that is set up. One with an open transaction never goes back to the pool,

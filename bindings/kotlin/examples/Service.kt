@@ -35,8 +35,9 @@ import java.util.concurrent.ConcurrentHashMap
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
-import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.launch
 import kotlinx.serialization.json.JsonObject
@@ -81,9 +82,9 @@ internal suspend fun listen(leastWait: Duration, events: () -> Flow<OutboxEvent>
                 tell(it)
                 wait = leastWait
             }
-        } catch (ended: CancellationException) {
-            throw ended
         } catch (failed: Exception) {
+            // Whoever ended this listener. A time-out inside it is a failure as others.
+            currentCoroutineContext().ensureActive()
             // What was not acknowledged comes again after a minute.
             log.log(System.Logger.Level.WARNING, "listening to events again in $wait", failed)
             delay(wait)

@@ -14,10 +14,17 @@ import com.casehug.clio.ports.Write
 import java.sql.Connection
 import java.sql.DriverManager
 import java.sql.PreparedStatement
+import java.sql.SQLException
 import java.util.concurrent.ConcurrentLinkedQueue
 
 private const val COLUMNS = "SELECT firm, collection, id, version, body, due_at FROM clio_records WHERE "
 private const val BY_KEY = "firm = ? AND collection = ? AND id = ?"
+
+/** For how long a process waits for another that writes. */
+private const val PATIENCE_MS = 10_000L
+
+/** SQLite's code for that. */
+private const val BUSY = 5
 
 /** What a column holds, less any clock. */
 private const val MOST = 1L shl 62
@@ -55,8 +62,8 @@ public class SqliteStore(private val path: String) : Store, AutoCloseable {
         var isWhole = false
         try {
             if (known == null) {
-                connection.run("PRAGMA busy_timeout = 10000")
-                connection.run("PRAGMA journal_mode = WAL")
+                connection.run("PRAGMA busy_timeout = $PATIENCE_MS")
+                connection.switchToWal()
                 // Done means durable.
                 connection.run("PRAGMA synchronous = FULL")
             }
@@ -122,6 +129,24 @@ private fun Scan.limit(): Int = when (this) {
 
 private fun Connection.run(statement: String, vararg values: Any?) {
     prepareStatement(statement).use { it.with(values).execute() }
+}
+
+/**
+ * SQLite does not wait here as it does elsewhere: another process that opens the new file is enough
+ * for "busy".
+ */
+private fun Connection.switchToWal() {
+    val end = System.nanoTime() + PATIENCE_MS * 1_000_000
+    while (true) {
+        try {
+            val mode = createStatement().use { it.executeQuery("PRAGMA journal_mode = WAL").getString(1) }
+            check(mode == "wal") { "journal mode $mode: not a file on a local disk" }
+            return
+        } catch (failed: SQLException) {
+            if (failed.errorCode != BUSY || System.nanoTime() > end) throw failed
+            Thread.sleep(5)
+        }
+    }
 }
 
 private fun PreparedStatement.with(values: Array<out Any?>): PreparedStatement = apply {

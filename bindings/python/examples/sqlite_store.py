@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS clio_records (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS clio_records_due ON clio_records (collection, due_at) WHERE due_at IS NOT NULL;
 """
+# For how long a process waits for another that writes.
+_PATIENCE_SECONDS = 10
 # What a column holds, less any clock.
 _MOST = 2**62
 
@@ -44,12 +46,7 @@ class SqliteStore:
         try:
             opened = self._idle.get_nowait()
         except queue.Empty:
-            # No transactions but those that are begun here. One thread at a time has it.
-            opened = sqlite3.connect(
-                self._path, timeout=10, isolation_level=None, check_same_thread=False
-            )
-            # Done means durable.
-            opened.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            opened = _opened(self._path)
         try:
             yield opened
         finally:
@@ -105,6 +102,39 @@ class SqliteStore:
                     )
             opened.execute("COMMIT")
         return Done(now)
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    # No transactions but those that are begun here. One thread at a time has it.
+    opened = sqlite3.connect(
+        path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _switch_to_wal(opened)
+        # Done means durable.
+        opened.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _switch_to_wal(opened: sqlite3.Connection) -> None:
+    """SQLite does not wait here as it does elsewhere: another process that opens the new file is
+    enough for "locked".
+    """
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            (mode,) = opened.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
+            continue
+        if mode != "wal":
+            raise ValueError(f"journal mode {mode}: not a file on a local disk")
+        return
 
 
 def _holds(opened: sqlite3.Connection, write: Put | Delete | Check) -> bool:

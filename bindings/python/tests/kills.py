@@ -18,7 +18,19 @@ from functools import partial
 from pathlib import Path
 
 from psycopg_pool import ConnectionPool
-from support import ROOT, config, connect, holds, made, postgres, simulated, until, write_intakes
+from support import (
+    ROOT,
+    config,
+    connect,
+    holds,
+    made,
+    postgres,
+    quick,
+    simulated,
+    slow,
+    until,
+    write_intakes,
+)
 
 import casehug_clio as clio
 from casehug_clio.ports import Store
@@ -60,7 +72,8 @@ def work(url: str, folder: str, database: str) -> None:
     with opened(url, Path(folder), database) as sdk:
         sdk.start_worker(poll=timedelta(milliseconds=50), concurrency=6, per_firm=6)
         print("works", flush=True)
-        time.sleep(3600)
+        # It ends with whoever started it, however that ends.
+        sys.stdin.read()
 
 
 def total(url: str) -> int:
@@ -75,6 +88,13 @@ def databases(kind: str, folder: Path) -> Generator[str, None, None]:
     else:
         with postgres() as url:
             yield kind.removesuffix("postgres") + url
+
+
+def end(worker: subprocess.Popen[str]) -> None:
+    worker.kill()
+    worker.wait()
+    assert worker.stdin is not None
+    worker.stdin.close()
 
 
 def kills(times: int, kind: str) -> int:
@@ -98,31 +118,34 @@ def kills(times: int, kind: str) -> int:
 
         def start() -> subprocess.Popen[str]:
             command = [sys.executable, __file__, "work", url, str(folder), database]
-            worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            worker = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
             assert worker.stdout is not None
             assert worker.stdout.readline() == "works\n"
             worker.stdout.close()
             return worker
 
+        # However fast the machine is: there is work left for the last kill.
+        slow(url, 100)
         for number in range(times):
             worker, before = start(), total(url)
             if number % 2 == 0:
                 # However slow the machine is: half of them are in the middle of it.
                 until(partial(total, url), before.__ne__, seconds=120)
             time.sleep(random.uniform(0.05, 0.6))
-            worker.kill()
-            worker.wait()
+            end(worker)
             during += total(url) != before
+        quick(url)
         # Two that share the rest, and what the killed left.
         last = [start(), start()]
-        end = time.monotonic() + 180 + 2 * times
-        while made(url)[2] < matters and time.monotonic() < end:
+        deadline = time.monotonic() + 180 + 2 * times
+        while made(url)[2] < matters and time.monotonic() < deadline:
             time.sleep(0.5)
         # Whatever is sent twice would come now.
         time.sleep(3)
         for worker in last:
-            worker.kill()
-            worker.wait()
+            end(worker)
         assert made(url) == (matters, matters, matters), made(url)
     return during
 

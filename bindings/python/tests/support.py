@@ -77,6 +77,12 @@ def slow(url: str, ms: int) -> None:
     simulate(url, "faults", [{"times": 1_000_000, "action": {"kind": "slow", "ms": ms}}])
 
 
+def quick(url: str) -> None:
+    """Clio answers as fast as it can again."""
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/__sim/faults", method="DELETE")):
+        pass
+
+
 def holds(url: str) -> dict[str, Any]:
     """What the simulated Clio holds."""
     with urllib.request.urlopen(f"{url}/__sim/state") as answer:

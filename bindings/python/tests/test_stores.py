@@ -9,6 +9,7 @@ import json
 import sqlite3
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,7 +46,34 @@ def test_a_store_in_memory_passes() -> None:
 
 def test_a_store_on_sqlite3_passes(tmp_path: Path) -> None:
     path = str(tmp_path / "store.db")
-    passes(SqliteStore(path), SqliteStore(path))
+    with ThreadPoolExecutor(8) as threads:
+        # Several processes that open it for the first time at once.
+        opening = [threads.submit(SqliteStore, path) for _ in range(8)]
+        stores = [opened.result() for opened in opening]
+    passes(*stores[:2])
+    for store in stores:
+        store.close()
+
+
+def test_a_store_on_sqlite3_waits_for_another_process_that_opens_the_new_file(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "store.db")
+    with (
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        opening = threads.submit(SqliteStore, path)
+        time.sleep(0.3)
+        other.execute("ROLLBACK")
+        with contextlib.closing(opening.result()) as store:
+            assert store.get(Key("firm", "collection", "id")) is None
+
+
+def test_a_store_on_sqlite3_refuses_what_is_no_file() -> None:
+    with pytest.raises(ValueError, match="journal mode memory"):
+        SqliteStore(":memory:")
 
 
 def test_threads_that_end_leave_no_connection_behind(tmp_path: Path) -> None:

@@ -76,7 +76,6 @@ def _renew_locks() -> None:
             table._lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+os.register_at_fork(after_in_child=_renew_locks)
 
 __all__ = ["LoadError", "native"]

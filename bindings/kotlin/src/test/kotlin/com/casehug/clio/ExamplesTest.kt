@@ -12,9 +12,13 @@ import java.nio.file.Path
 import java.time.Instant
 import java.util.concurrent.TimeUnit
 import kotlin.time.Duration.Companion.milliseconds
-import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
@@ -86,18 +90,20 @@ class ExamplesTest {
     fun `a service listens on after an error`() {
         var times = 0
         val body = EventBody.MatterStatus(ClioId("7"), "mat_1", MatterStatus.CLOSED, Instant.EPOCH)
-        // Fails, gives an event, fails, and then ends.
+        // Fails, gives an event, is timed out, and then ended from outside.
         val events = flow {
             times += 1
-            if (times == 4) {
-                throw CancellationException()
-            }
-            if (times == 2) {
-                emit(OutboxEvent(body, "firm_9", "1"))
+            when (times) {
+                2 -> emit(OutboxEvent(body, "firm_9", "1"))
+                3 -> withTimeout(1) { awaitCancellation() }
+                4 -> {
+                    currentCoroutineContext().cancel()
+                    awaitCancellation()
+                }
             }
             error("the database is away")
         }
-        thrown<CancellationException> { runBlocking { listen(1.milliseconds) { events } } }
+        runBlocking { launch { listen(1.milliseconds) { events } }.join() }
         assertEquals(MatterStatus.CLOSED to 4, statuses["firm_9" to "mat_1"] to times)
     }
 

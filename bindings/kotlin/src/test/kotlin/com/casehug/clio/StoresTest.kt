@@ -11,6 +11,7 @@ import com.casehug.clio.testing.checkTokens
 import java.net.URI
 import java.nio.file.Files
 import java.nio.file.Path
+import java.sql.DriverManager
 import java.util.concurrent.CompletableFuture
 import kotlin.concurrent.thread
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -38,7 +39,29 @@ class StoresTest {
     @Test
     fun `a store on sqlite-jdbc passes`(@TempDir folder: Path) {
         val path = folder.resolve("store.db").toString()
-        SqliteStore(path).use { first -> SqliteStore(path).use { passes(checkStore(first, it), 30) } }
+        // Several processes that open it for the first time at once.
+        val opening = List(8) { CompletableFuture.supplyAsync { SqliteStore(path) } }
+        val stores = opening.map { it.get() }
+        passes(checkStore(stores[0], stores[1]), 30)
+        stores.forEach(SqliteStore::close)
+    }
+
+    @Test
+    fun `a store on sqlite-jdbc waits for another process that opens the new file`(@TempDir folder: Path) {
+        val path = folder.resolve("store.db").toString()
+        DriverManager.getConnection("jdbc:sqlite:$path").use { other ->
+            other.createStatement().use { it.execute("BEGIN IMMEDIATE") }
+            val opening = CompletableFuture.supplyAsync { SqliteStore(path) }
+            Thread.sleep(300)
+            other.createStatement().use { it.execute("ROLLBACK") }
+            opening.get().use { assertEquals(null, it.get(Key("firm", "collection", "id"))) }
+        }
+    }
+
+    @Test
+    fun `a store on sqlite-jdbc refuses what is no file`() {
+        val refused = thrown<IllegalStateException> { SqliteStore(":memory:") }
+        assertTrue("journal mode memory" in refused.message.orEmpty(), "$refused")
     }
 
     @Test

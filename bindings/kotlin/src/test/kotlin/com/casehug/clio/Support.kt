@@ -60,6 +60,12 @@ internal fun simulate(url: String, what: String, body: String) {
 internal fun slow(url: String, ms: Int) =
     simulate(url, "faults", """[{"times":1000000,"action":{"kind":"slow","ms":$ms}}]""")
 
+/** Clio answers as fast as it can again. */
+internal fun quick(url: String) {
+    val answer = http.send(HttpRequest.newBuilder(URI("$url/__sim/faults")).DELETE().build(), BodyHandlers.ofString())
+    check(answer.statusCode() < 300) { answer.body() }
+}
+
 /** What the simulated Clio holds. */
 internal fun holds(url: String): JsonObject = get("$url/__sim/state").let { Json.parseToJsonElement(it.body()).jsonObject }
 
