@@ -273,6 +273,17 @@ func (o MattersOperations) Runs(ctx context.Context, query RunQuery) (out Logged
 	return out, err
 }
 
+// PruneRuns: Removes the runs that were begun before a time, the oldest first. Matters stay as they
+// are in Clio and in their state. The SDK never does this by itself.
+//
+// before: Runs from before this time go; one that has not ended stays.
+//
+// Access: a firm admin. Effect: writes.
+func (o MattersOperations) PruneRuns(ctx context.Context, before time.Time) (out PrunedRuns, err error) {
+	err = o.call(ctx, "prune_runs", map[string]any{"before": before}, &out)
+	return out, err
+}
+
 // ReviewsOperations is a group of operations of a firm: see [Firm].
 type ReviewsOperations struct{ caller }
 

@@ -1525,6 +1525,12 @@ type PrunedEntries struct {
 	Entries int64 `json:"entries"`
 }
 
+// PrunedRuns: Runs were removed.
+type PrunedRuns struct {
+	// So many.
+	Runs int64 `json:"runs"`
+}
+
 // Readable: Which records the token could list.
 type Readable struct {
 	// Contacts.

@@ -465,6 +465,25 @@ static inline int32_t casehug_clio_list_runs(
     return casehug_clio_call(sdk, actor, "list_runs", arguments, 1, out, error);
 }
 
+// Removes the runs that were begun before a time, the oldest first. Matters stay as they are in
+// Clio and in their state. The SDK never does this by itself.
+//
+// Access: admin. Effect: writes.
+// `before`: time. Runs from before this time go; one that has not ended stays.
+// `out`: PrunedRuns {"runs"}.
+static inline int32_t casehug_clio_prune_runs(
+    casehug_clio_sdk *sdk,
+    const casehug_clio_actor *actor,
+    const char *before,
+    char **out,
+    char **error
+) {
+    const casehug_clio_argument arguments[] = {
+        { "before", CASEHUG_CLIO_TEXT, before, 0 },
+    };
+    return casehug_clio_call(sdk, actor, "prune_runs", arguments, 1, out, error);
+}
+
 /* ---- reviews ---- */
 
 // The open questions.

@@ -57,6 +57,7 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("propose_contact", r#"{"matter": "{matter}"}"#, 200),
     ("list_audit", r#"{"query": {"status": "ok", "limit": 500}}"#, 200),
     ("export_audit", r#"{"from": 1, "limit": 100}"#, 200),
+    ("prune_runs", r#"{"before": "2020-01-01T00:00:00Z"}"#, 200),
     ("prune_audit", r#"{"before": "2020-01-01T00:00:00Z"}"#, 200),
     ("verify_audit", "{}", 200),
     ("next_events", r#"{"firm": "{firm}", "limit": 50, "wait_ms": 0}"#, 200),

@@ -1474,6 +1474,12 @@ export interface PrunedEntries {
   entries: number;
 }
 
+/** Runs were removed. */
+export interface PrunedRuns {
+  /** So many. */
+  runs: number;
+}
+
 /** Which records the token could list. */
 export interface Readable {
   /** Contacts. */
@@ -2028,6 +2034,18 @@ export class MattersOperations {
    * @throws CasehugClioError with code `setting_invalid`, or one that every operation can end with.
    */
   runs(query?: RunQuery, options?: CallOptions): Promise<LoggedRunPage>;
+
+  /**
+   * Removes the runs that were begun before a time, the oldest first. Matters stay as they are in
+   * Clio and in their state. The SDK never does this by itself.
+   *
+   * Access: a firm admin. Effect: writes.
+   *
+   * @param before - Runs from before this time go; one that has not ended stays.
+   *
+   * @throws CasehugClioError with code one that every operation can end with.
+   */
+  pruneRuns(before: Time, options?: CallOptions): Promise<PrunedRuns>;
 }
 
 /** The firm's operations in group `reviews`. */

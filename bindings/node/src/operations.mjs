@@ -125,6 +125,10 @@ export class MattersOperations {
   runs(query = {}, options) {
     return this.#call('list_runs', { query }, options);
   }
+
+  pruneRuns(before, options) {
+    return this.#call('prune_runs', { before }, options);
+  }
 }
 
 export class ReviewsOperations {

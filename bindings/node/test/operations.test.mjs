@@ -33,6 +33,7 @@ const ARGUMENTS = {
   resume_backfill: async ({ firm }) => ({ id: (await firm.backfills.list())[0].id }),
   cancel_backfill: async ({ firm }) => ({ id: (await firm.backfills.list())[0].id }),
   next_events: () => ({ firm: null, limit: 10, wait_ms: 0 }),
+  prune_runs: () => ({ before: '2020-01-01T00:00:00Z' }),
   prune_audit: () => ({ before: '2020-01-01T00:00:00Z' }),
 };
 

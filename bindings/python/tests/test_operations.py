@@ -38,6 +38,7 @@ ARGUMENTS: dict[str, Callable[[clio.Sdk, Any], dict[str, object]]] = {
     "resume_backfill": lambda sdk, firm: {"id": firm.backfills.list()[0].id},
     "cancel_backfill": lambda sdk, firm: {"id": firm.backfills.list()[0].id},
     "next_events": lambda sdk, firm: {"limit": 10, "wait_ms": 0},
+    "prune_runs": lambda sdk, firm: {"before": datetime(2020, 1, 1, tzinfo=timezone.utc)},
     "prune_audit": lambda sdk, firm: {"before": datetime(2020, 1, 1, tzinfo=timezone.utc)},
 }
 

@@ -1,9 +1,9 @@
 //! Syncing matters: handlers of the operations in group `matters`.
 
 use super::Sdk;
-use super::results::{MatterCount, TriggerAnswer};
+use super::results::{MatterCount, PrunedRuns, TriggerAnswer};
 use crate::connection::{AccountScope, Connection};
-use crate::domain::{Actor, MatterId, SyncReport, Trigger};
+use crate::domain::{Actor, MatterId, SyncReport, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::{LogPage, LoggedRun, RunQuery, SyncLog};
 use crate::jobs::{self, HeldMatter, MatterState};
@@ -104,4 +104,9 @@ async fn audit_retry(sdk: &Sdk, actor: &Actor, what: &'static str, value: impl c
 
 pub(super) async fn list_runs(sdk: &Sdk, actor: &Actor, query: RunQuery) -> Result<LogPage<LoggedRun>> {
     SyncLog { repository: &sdk.repository }.query(&actor.firm, &query).await
+}
+
+pub(super) async fn prune_runs(sdk: &Sdk, actor: &Actor, before: Timestamp) -> Result<PrunedRuns> {
+    let runs = SyncLog { repository: &sdk.repository }.prune(actor, before).await?;
+    Ok(PrunedRuns { runs })
 }

@@ -33,7 +33,7 @@ pub use operations::{
 };
 pub use results::{
     AuditCheck, BackfillStarted, ConnectionInfo, Deauthorization, MatterCount, Millis, Nullable, ProposalCreated,
-    ProposedContact, PrunedEntries, RewrappedKeys, SettingsDocument, SettingsRevision, TriggerAnswer,
+    ProposedContact, PrunedEntries, PrunedRuns, RewrappedKeys, SettingsDocument, SettingsRevision, TriggerAnswer,
 };
 pub use sdk::{Ports, Sdk, SdkBuilder};
 pub use settings::MappingPage;

@@ -11,7 +11,7 @@ use super::execute::{encode, read};
 use super::health::Health;
 use super::results::{
     AuditCheck, BackfillStarted, ConnectionInfo, Deauthorization, MatterCount, Millis, Nullable, ProposalCreated,
-    ProposedContact, PrunedEntries, RewrappedKeys, SettingsDocument, SettingsRevision, TriggerAnswer,
+    ProposedContact, PrunedEntries, PrunedRuns, RewrappedKeys, SettingsDocument, SettingsRevision, TriggerAnswer,
 };
 use super::settings::MappingPage;
 use super::table::{Access, Argument, Effect, Operation, operations};
@@ -181,6 +181,13 @@ operations! {
             /// Which runs; every field is optional.
             query: RunQuery,
         ) -> LogPage<LoggedRun>, access: Member, effect: Reads, errors: [SettingInvalid];
+
+        /// Removes the runs that were begun before a time, the oldest first. Matters stay as they
+        /// are in Clio and in their state. The SDK never does this by itself.
+        prune_runs as prune_runs(
+            /// Runs from before this time go; one that has not ended stays.
+            before: Timestamp,
+        ) -> PrunedRuns, access: Admin, effect: Writes, errors: [];
     }
 
     /// Questions that only an admin can answer: is this record in Clio ours?

@@ -191,6 +191,11 @@ small! {
         /// So many.
         keys: usize
     }
+    /// Runs were removed.
+    PrunedRuns {
+        /// So many.
+        runs: u64
+    }
     /// Audit entries were removed.
     PrunedEntries {
         /// So many.

@@ -1,7 +1,8 @@
-//! What a firm is told of the past: the sync log, and the audit log as it is queried, exported,
-//! verified and pruned.
+//! What a firm is told of the past: the sync log, and the audit log as it is queried, exported and
+//! verified; and how both are pruned.
 
 pub(crate) mod audit_query;
+mod run_pruning;
 pub(crate) mod sync_log;
 
 pub use audit_query::{AuditExport, AuditLog, AuditQuery};

@@ -218,12 +218,12 @@ impl RunQuery {
 }
 
 /// The smallest id of that millisecond (UUIDv7).
-fn first_id(at: Timestamp) -> String {
+pub(super) fn first_id(at: Timestamp) -> String {
     let millis = u64::try_from(at.0).unwrap_or(0) & 0xffff_ffff_ffff;
     format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
 }
 
-fn decode(body: &str) -> Result<RunRecord> {
+pub(super) fn decode(body: &str) -> Result<RunRecord> {
     serde_json::from_str(body).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", RUNS))
 }
 

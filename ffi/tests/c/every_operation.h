@@ -18,6 +18,7 @@ static void call_every_operation(casehug_clio_sdk *sdk, const casehug_clio_actor
     CALL(retry_run, sdk, actor, "sample");
     CALL(retry_failed, sdk, actor);
     CALL(list_runs, sdk, actor, "{}");
+    CALL(prune_runs, sdk, actor, "2026-01-01T00:00:00Z");
     CALL(list_reviews, sdk, actor);
     CALL(resolve_review, sdk, actor, "contact", "sample", "{\"answer\":\"link\",\"clio\":\"1\"}");
     CALL(begin_recovery, sdk, actor, "2026-01-01T00:00:00Z");

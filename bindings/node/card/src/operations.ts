@@ -24,6 +24,7 @@ import type {
   ProposalCreated,
   ProposedContact,
   PrunedEntries,
+  PrunedRuns,
   Review,
   RewrappedKeys,
   RunQuery,
@@ -64,6 +65,7 @@ export interface Operations {
   retry_run: { sent: { run: string }; answer: void };
   retry_failed: { sent: Record<string, never>; answer: MatterCount };
   list_runs: { sent: { query: RunQuery }; answer: LoggedRunPage };
+  prune_runs: { sent: { before: Time }; answer: PrunedRuns };
   list_reviews: { sent: Record<string, never>; answer: Review[] };
   resolve_review: { sent: { step: StepKind; id: string; decision: Decision }; answer: void };
   begin_recovery: { sent: { since: Time }; answer: void };

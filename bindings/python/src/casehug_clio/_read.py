@@ -470,6 +470,12 @@ def pruned_entries(j: Json) -> types.PrunedEntries:
     )
 
 
+def pruned_runs(j: Json) -> types.PrunedRuns:
+    return types.PrunedRuns(
+        runs=j["runs"],
+    )
+
+
 def readable(j: Json) -> types.Readable:
     return types.Readable(
         contacts=j["contacts"],

@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "fe15d7193996634da715f9a654aef468d3cbb4686763d49193547b1910ba28a4"
+DIGEST = "bdd9de913417220d30985b9d1445e196e07d802c02678ff1b075b46e4331c2d6"
 """SHA-256 of api/operations.json."""

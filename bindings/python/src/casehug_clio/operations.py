@@ -33,6 +33,7 @@ from ._read import (
     proposal_created,
     proposed_contact,
     pruned_entries,
+    pruned_runs,
     review,
     rewrapped_keys,
     settings_document,
@@ -296,6 +297,16 @@ class MattersOperations:
         Access: any user of the firm. Effect: reads. Errors of its own: setting_invalid.
         """
         return logged_run_page(self._call("list_runs", {"query": query}))
+
+    def prune_runs(self, before: datetime) -> types.PrunedRuns:
+        """Removes the runs that were begun before a time, the oldest first. Matters stay as they are
+        in Clio and in their state. The SDK never does this by itself.
+
+        before: Runs from before this time go; one that has not ended stays.
+
+        Access: a firm admin. Effect: writes.
+        """
+        return pruned_runs(self._call("prune_runs", {"before": before}))
 
 
 class ReviewsOperations:
@@ -848,6 +859,16 @@ class AsyncMattersOperations:
         Access: any user of the firm. Effect: reads. Errors of its own: setting_invalid.
         """
         return logged_run_page(await self._call("list_runs", {"query": query}))
+
+    async def prune_runs(self, before: datetime) -> types.PrunedRuns:
+        """Removes the runs that were begun before a time, the oldest first. Matters stay as they are
+        in Clio and in their state. The SDK never does this by itself.
+
+        before: Runs from before this time go; one that has not ended stays.
+
+        Access: a firm admin. Effect: writes.
+        """
+        return pruned_runs(await self._call("prune_runs", {"before": before}))
 
 
 class AsyncReviewsOperations:

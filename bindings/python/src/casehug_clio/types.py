@@ -1283,6 +1283,14 @@ class PrunedEntries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedRuns:
+    """Runs were removed."""
+
+    runs: int
+    """So many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Readable:
     """Which records the token could list."""
 

@@ -29,7 +29,7 @@ fn arguments(name: &str, ids: &Ids) -> Value {
         "pause_backfill" | "resume_backfill" | "cancel_backfill" => json!({ "id": ids.backfill }),
         "accept_contact_proposal" | "reject_contact_proposal" => json!({ "proposal": ids.proposal }),
         "export_audit" => json!({ "from": 1, "limit": 100 }),
-        "prune_audit" => json!({ "before": "2020-01-01T00:00:00Z" }),
+        "prune_runs" | "prune_audit" => json!({ "before": "2020-01-01T00:00:00Z" }),
         "next_events" => json!({ "limit": 1, "wait_ms": 0 }),
         "ack_event" => json!({ "firm": firm(), "id": "matter/m1#000000000001" }),
         "handle_casehug_event" => json!({ "event": { "id": "evt_1", "type": "webhook.test", "firm_id": firm(),

@@ -22,6 +22,7 @@ mod log_lines;
 mod names;
 mod one_host;
 mod priority;
+mod pruning;
 mod recovery;
 mod retries;
 mod review;

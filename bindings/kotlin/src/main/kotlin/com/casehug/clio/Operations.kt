@@ -309,6 +309,18 @@ public class MattersOperations internal constructor(private val call: Caller) {
      */
     public suspend fun runs(query: RunQuery = RunQuery()): LoggedRunPage =
         readLoggedRunPage(call("list_runs", "query" to query.json()))
+
+    /**
+     * Removes the runs that were begun before a time, the oldest first. Matters stay as they are in
+     * Clio and in their state. The SDK never does this by itself.
+     *
+     * Access: a firm admin. Effect: writes.
+     *
+     * @param before Runs from before this time go; one that has not ended stays.
+     * @throws CasehugClioException with the code of what went wrong.
+     */
+    public suspend fun pruneRuns(before: Instant): PrunedRuns =
+        readPrunedRuns(call("prune_runs", "before" to JsonPrimitive(before.toString())))
 }
 
 /** A firm's operations on reviews. */

@@ -37,6 +37,7 @@ internal suspend fun byName(sdk: Sdk, actor: Actor, operation: String, a: JsonOb
     "retry_run" -> sdk.firm(actor).matters.retry(run = a.required("run").text()).let { JsonObject(emptyMap()) }
     "retry_failed" -> sdk.firm(actor).matters.retryFailed().json()
     "list_runs" -> sdk.firm(actor).matters.runs(query = readRunQuery(a.required("query"))).json()
+    "prune_runs" -> sdk.firm(actor).matters.pruneRuns(before = a.required("before").time()).json()
     "list_reviews" -> JsonArray(sdk.firm(actor).reviews.list().map { it.json() })
     "resolve_review" -> sdk.firm(actor).reviews.resolve(step = StepKind.of(a.required("step").text()), id = a.required("id").text(), decision = readDecision(a.required("decision"))).let { JsonObject(emptyMap()) }
     "begin_recovery" -> sdk.firm(actor).reviews.beginRecovery(since = a.required("since").time()).let { JsonObject(emptyMap()) }
@@ -91,6 +92,7 @@ internal fun byName(sdk: BlockingSdk, actor: Actor, operation: String, a: JsonOb
     "retry_run" -> sdk.firm(actor).matters.retry(run = a.required("run").text()).let { JsonObject(emptyMap()) }
     "retry_failed" -> sdk.firm(actor).matters.retryFailed().json()
     "list_runs" -> sdk.firm(actor).matters.runs(query = readRunQuery(a.required("query"))).json()
+    "prune_runs" -> sdk.firm(actor).matters.pruneRuns(before = a.required("before").time()).json()
     "list_reviews" -> JsonArray(sdk.firm(actor).reviews.list().map { it.json() })
     "resolve_review" -> sdk.firm(actor).reviews.resolve(step = StepKind.of(a.required("step").text()), id = a.required("id").text(), decision = readDecision(a.required("decision"))).let { JsonObject(emptyMap()) }
     "begin_recovery" -> sdk.firm(actor).reviews.beginRecovery(since = a.required("since").time()).let { JsonObject(emptyMap()) }

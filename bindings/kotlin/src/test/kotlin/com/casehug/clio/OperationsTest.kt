@@ -57,6 +57,7 @@ private val ARGUMENTS: Map<String, (BlockingFirm) -> JsonObject> = mapOf(
     "resume_backfill" to { firm -> of("id" to firm.backfills.list()[0].id) },
     "cancel_backfill" to { firm -> of("id" to firm.backfills.list()[0].id) },
     "next_events" to { _ -> of("limit" to 10, "wait_ms" to 0) },
+    "prune_runs" to { _ -> of("before" to "2020-01-01T00:00:00Z") },
     "prune_audit" to { _ -> of("before" to "2020-01-01T00:00:00Z") },
 )
 

@@ -976,6 +976,17 @@ internal fun PrunedEntries.json(): JsonObject = buildJsonObject {
     put("entries", JsonPrimitive(entries))
 }
 
+internal fun readPrunedRuns(j: JsonElement): PrunedRuns {
+    val o = j.jsonObject
+    return PrunedRuns(
+        runs = o.required("runs").long(),
+    )
+}
+
+internal fun PrunedRuns.json(): JsonObject = buildJsonObject {
+    put("runs", JsonPrimitive(runs))
+}
+
 internal fun readReadable(j: JsonElement): Readable {
     val o = j.jsonObject
     return Readable(

@@ -1487,6 +1487,12 @@ public data class PrunedEntries(
     val entries: Long,
 )
 
+/** Runs were removed. */
+public data class PrunedRuns(
+    /** So many. */
+    val runs: Long,
+)
+
 /** Which records the token could list. */
 public data class Readable(
     /** Contacts. */
