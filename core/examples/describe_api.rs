@@ -2,5 +2,5 @@
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
 fn main() {
-    println!("{:#}", casehug_clio::api::schema::describe());
+    println!("{:#}", casehug_clio::schema::describe());
 }

@@ -6,11 +6,7 @@
 
 use std::sync::Arc;
 
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role, RunStatus};
-use casehug_clio::{Ports, Sdk};
+use casehug_clio::{Actor, ActorId, ClioApp, ClioHost, ConfiguredKeys, FirmId, MatterId, Ports, Role, RunStatus, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

@@ -7,8 +7,7 @@
 use core::ffi::c_char;
 use core::fmt::Write as _;
 
-use casehug_clio::api::Caller;
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::{Caller, Code, Error, Result};
 use serde::de::IgnoredAny;
 
 use crate::config::{actor, casehug_clio_actor};

@@ -4,8 +4,7 @@ use core::ffi::{c_char, c_void};
 use core::mem::{MaybeUninit, offset_of, size_of};
 use std::time::Duration;
 
-use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
-use casehug_clio::{Error, Result};
+use casehug_clio::{Actor, ActorId, Error, FirmId, Result, Role};
 use casehug_clio_http_reqwest::Network;
 
 use crate::intake::casehug_clio_intakes;

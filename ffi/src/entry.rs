@@ -11,11 +11,8 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use ::casehug_clio_store::StoreLocation;
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
 use casehug_clio::ports::{DocumentBytes, IntakeSource, KeyProvider, Store};
-use casehug_clio::{Code, Error, Ports, Result, Sdk};
+use casehug_clio::{ClioApp, ClioHost, Code, ConfiguredKeys, Error, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

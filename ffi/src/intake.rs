@@ -4,10 +4,10 @@
 use core::ffi::c_void;
 use std::sync::Arc;
 
-use casehug_clio::domain::{DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, FirmId, Intake, MatterId};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
+use casehug_clio::{
+    Code, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, Error, FirmId, Intake, MatterId, Result,
+};
 use serde_json::Value;
 use tokio::runtime::Handle;
 

@@ -4,8 +4,7 @@
 use core::ffi::c_void;
 use core::slice;
 
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DataKey, KeyProvider, SealContext, WrappedKey};
+use casehug_clio::ports::{BoxFuture, DataKey, KeyProvider, SealContext, WrappedKey};
 use casehug_clio::{Code, Error, Result};
 
 use crate::host::{Functions, Host, OK, copy};

@@ -7,10 +7,8 @@
 
 use core::ffi::{c_char, c_void};
 
-use casehug_clio::domain::{FirmId, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
+use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 use tokio::runtime::Handle;
 
 use crate::host::{CONFLICT, Functions, Host, OK, Table, copy};

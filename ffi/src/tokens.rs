@@ -2,10 +2,8 @@
 
 use core::ffi::c_void;
 
-use casehug_clio::domain::{ConnectionId, FirmId};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{SealedTokens, Swap, TokenStore, Version};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, SealedTokens, Swap, TokenStore, Version};
+use casehug_clio::{Code, ConnectionId, Error, FirmId, Result};
 
 use crate::host::{CONFLICT, Functions, Host, OK, copy};
 use crate::text::{Owned, casehug_clio_str};

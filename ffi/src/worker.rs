@@ -4,8 +4,7 @@ use core::ffi::c_char;
 use core::ptr;
 use std::sync::{Arc, PoisonError};
 
-use casehug_clio::jobs::WorkerConfig;
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::{Code, Error, Result, WorkerConfig};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 

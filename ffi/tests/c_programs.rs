@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use casehug_clio::api::operations;
+use casehug_clio::operations;
 use casehug_clio_ffi::{HostStore, casehug_clio_store};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_testkit::store::{StoreUnderTest, run_all};

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use crate::bench::{Bench, assert_each_once, intake};
 use crate::embedded::{admin, connect, matter, open, sdk_with};
-use casehug_clio::domain::{Monotonic, RunStatus, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::Runtime;
-use casehug_clio::{Result, Retry};
+use casehug_clio::ports::{BoxFuture, Runtime};
+use casehug_clio::{Monotonic, Result, Retry, RunStatus, Timestamp};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
 

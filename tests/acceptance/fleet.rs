@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use casehug_clio::jobs::MatterSyncState;
+use casehug_clio::MatterSyncState;
 use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 use clio_sim::Config;
 use postgres_server::{Server, Stop};

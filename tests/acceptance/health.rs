@@ -4,7 +4,7 @@
 
 use crate::backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
 use crate::bench::{Bench, intake};
-use casehug_clio::domain::Timestamp;
+use casehug_clio::Timestamp;
 use clio_sim::{Action, Config, Fault, Level};
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ fn advice(code: &str, message: &str) -> Value {
 }
 
 fn failure(matter: &str, cause: &str, code: &str, advice: &str) -> Value {
-    let known = casehug_clio::error::ALL_CODES.iter().find(|known| known.name() == code).unwrap();
+    let known = casehug_clio::ALL_CODES.iter().find(|known| known.name() == code).unwrap();
     let failure = json!({ "code": code, "number": known.number(), "kind": cause, "retry": "never", "message": advice });
     json!({ "matter": matter, "at": "now", "run": "run", "failure": failure })
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
 use crate::embedded::{admin, matter, open, sdk};
-use casehug_clio::jobs::MatterSyncState;
+use casehug_clio::MatterSyncState;
 use clio_sim::Config;
 
 fn kills() -> u32 {

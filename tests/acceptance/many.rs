@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use casehug_clio::Sdk;
-use casehug_clio::domain::Trigger;
-use casehug_clio::history::{LoggedRun, RunQuery};
+use casehug_clio::{LoggedRun, RunQuery, Sdk, Trigger};
 use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 use clio_sim::Config;
 use clio_sim::model::Request;

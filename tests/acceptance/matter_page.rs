@@ -4,7 +4,7 @@
 
 use crate::backend::{ADMIN, Backend, MEMBER, OTHER_ADMIN};
 use crate::bench::{Bench, assert_each_once, intake};
-use casehug_clio::domain::Timestamp;
+use casehug_clio::Timestamp;
 use clio_sim::{Action, Config, Fault};
 use reqwest::StatusCode;
 use serde_json::{Value, json};

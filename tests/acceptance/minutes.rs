@@ -7,17 +7,12 @@ use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, assert_each_once, intake};
 use crate::embedded::{admin, connect, matter};
-use casehug_clio::clio::{ClioHost, MatterStatus};
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Monotonic, RunStatus, StepKind, Timestamp};
-use casehug_clio::history::RunQuery;
-use casehug_clio::jobs::WorkerConfig;
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryStore;
-use casehug_clio::ports::Runtime;
-use casehug_clio::store::EventBody;
-use casehug_clio::{Code, Ports, Result, Sdk};
+use casehug_clio::ports::{BoxFuture, Runtime};
+use casehug_clio::{
+    ClioApp, ClioHost, Code, ConfiguredKeys, EventBody, MatterStatus, Monotonic, Ports, Result, RunQuery, RunStatus,
+    Sdk, StepKind, Timestamp, WorkerConfig,
+};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

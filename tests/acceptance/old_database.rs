@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::{ClioApp, ConnectionState};
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role};
-use casehug_clio::jobs::MatterSyncState;
-use casehug_clio::{Ports, Sdk};
+use casehug_clio::{
+    Actor, ActorId, ClioApp, ClioHost, ConfiguredKeys, ConnectionState, FirmId, MatterId, MatterSyncState, Ports, Role,
+    Sdk,
+};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
 use crate::embedded::{admin, connect, matter, open, sdk};
-use casehug_clio::domain::{Actor, ClioId, MatterId, RunStatus, StepKind, Timestamp, Trigger};
-use casehug_clio::history::{AuditQuery, RunQuery};
-use casehug_clio::jobs::{BackfillStatus, MatterSyncState, WorkerConfig};
-use casehug_clio::links::Decision;
 use casehug_clio::ports::Runtime as _;
-use casehug_clio::store::{Action as Audited, EventBody};
-use casehug_clio::{Code, ErrorKind, Sdk};
+use casehug_clio::{
+    Action as Audited, Actor, AuditQuery, BackfillStatus, ClioId, Code, Decision, ErrorKind, EventBody, MatterId,
+    MatterSyncState, RunQuery, RunStatus, Sdk, StepKind, Timestamp, Trigger, WorkerConfig,
+};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
 use serde_json::json;
@@ -25,7 +23,7 @@ async fn connected(bench: &Bench) -> Sdk {
 }
 
 fn staff() -> Actor {
-    Actor { role: casehug_clio::domain::Role::Member, ..admin() }
+    Actor { role: casehug_clio::Role::Member, ..admin() }
 }
 
 /// Runs what is due until the matter stands so.

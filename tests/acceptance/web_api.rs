@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use casehug_clio::api::{Access, operations};
+use casehug_clio::{Access, operations};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

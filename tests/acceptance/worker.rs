@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use crate::bench::{Bench, assert_each_once, intake};
 use crate::embedded::{admin, builder, connect, matter, open, sdk};
-use casehug_clio::Sdk;
-use casehug_clio::domain::Trigger;
-use casehug_clio::jobs::{MatterSyncState, WorkerConfig};
+use casehug_clio::{MatterSyncState, Sdk, Trigger, WorkerConfig};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, Config, Fault};
 use tokio::sync::oneshot;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use casehug_clio::domain::FirmId;
+use casehug_clio::FirmId;
 use casehug_clio::ports::{Commit, Expect, Key, Store as _, Version, Write};
 use casehug_clio_store_sqlite::SqliteStore;
 

@@ -6,14 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::api::Caller;
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
-use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::ports::{Headers, KeyProvider};
-use casehug_clio::{Code, Error, Ports, Result, Sdk, json};
+use casehug_clio::{
+    Actor, ActorId, Caller, ClioApp, ClioHost, Code, ConfiguredKeys, Error, FirmId, Ports, Result, Role, Sdk,
+    WorkerConfig, json,
+};
 use js_sys::Promise;
 use serde::Deserialize;
 use serde_json::json;

@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{
-    Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Sent,
+    BoxFuture, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse,
+    HttpTransport, Sent,
 };
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;

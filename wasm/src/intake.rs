@@ -4,10 +4,8 @@
 
 use core::fmt;
 
-use casehug_clio::domain::{DocumentOrigin, DocumentRef, DocumentStatus, FirmId, Intake, MatterId};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DocumentStat, IntakeSource};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, DocumentStat, IntakeSource};
+use casehug_clio::{Code, DocumentOrigin, DocumentRef, DocumentStatus, Error, FirmId, Intake, MatterId, Result};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 

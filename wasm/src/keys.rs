@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DataKey, KeyProvider, SealContext, WrappedKey};
+use casehug_clio::ports::{BoxFuture, DataKey, KeyProvider, SealContext, WrappedKey};
 use casehug_clio::{Code, Error, Result};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;

@@ -5,10 +5,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use casehug_clio::domain::{Monotonic, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::Runtime;
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, Runtime};
+use casehug_clio::{Code, Error, Monotonic, Result, Timestamp};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 

@@ -6,10 +6,8 @@
 
 use core::fmt;
 
-use casehug_clio::domain::{FirmId, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
+use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 

@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::Result;
-use casehug_clio::domain::{self, ActorId, FirmId};
-use casehug_clio::jobs::WorkerConfig;
+use casehug_clio::{ActorId, FirmId, Result, WorkerConfig};
 use casehug_clio_http_reqwest::Network;
 
 use crate::intakes::HostIntakes;
@@ -109,12 +107,12 @@ pub struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn read(self) -> Result<domain::Actor> {
+    pub(crate) fn read(self) -> Result<casehug_clio::Actor> {
         let role = match self.role {
-            Role::Admin => domain::Role::Admin,
-            Role::Member => domain::Role::Member,
+            Role::Admin => casehug_clio::Role::Admin,
+            Role::Member => casehug_clio::Role::Member,
         };
-        Ok(domain::Actor { id: ActorId::new(self.user)?, firm: FirmId::new(self.firm)?, role })
+        Ok(casehug_clio::Actor { id: ActorId::new(self.user)?, firm: FirmId::new(self.firm)?, role })
     }
 }
 

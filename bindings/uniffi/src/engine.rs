@@ -8,13 +8,8 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use casehug_clio::api::Caller;
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::ports::{DocumentBytes, Headers, IntakeSource, KeyProvider, Store};
-use casehug_clio::{Code, Error, Result, Sdk};
+use casehug_clio::{Caller, ClioApp, ClioHost, Code, ConfiguredKeys, Error, Result, Sdk, WorkerConfig};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

@@ -1,7 +1,6 @@
 //! Keys of the host, such as a KMS.
 
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DataKey, KeyProvider, SealContext, WrappedKey};
+use casehug_clio::ports::{BoxFuture, DataKey, KeyProvider, SealContext, WrappedKey};
 use casehug_clio::{Code, Error, Result};
 use zeroize::Zeroize as _;
 

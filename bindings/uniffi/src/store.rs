@@ -1,10 +1,8 @@
 //! A store in the host's language. What it answers is checked before anything is believed, and an
 //! error means *unknown* (see the store port): core reads again.
 
-use casehug_clio::domain::{FirmId, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
+use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 
 use crate::failure::HostFailure;
 use crate::host::{Host, reason};

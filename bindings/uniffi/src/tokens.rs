@@ -1,9 +1,7 @@
 //! Sealed tokens in the host's own vault.
 
-use casehug_clio::domain::{ConnectionId, FirmId};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{SealedTokens, Swap, TokenStore, Version};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, SealedTokens, Swap, TokenStore, Version};
+use casehug_clio::{Code, ConnectionId, Error, FirmId, Result};
 
 use crate::failure::HostFailure;
 use crate::host::{Host, reason};

@@ -11,9 +11,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::operations;
 use super::table::Operation;
-use super::{Millis, Nullable};
+use super::{Millis, Nullable, operations};
 use crate::domain::{ActorId, ClientId, ClioId, ConnectionId, DocumentId, FirmId, MatterId, Timestamp, UploadId};
 use crate::error::{ALL_CODES, Error, Failure};
 use crate::settings::{Mapping, MappingWire, SeenMapping, SeenMappingWire};

@@ -75,35 +75,40 @@ impl SdkBuilder {
         self
     }
 
-    /// See [`SyncConfig::late_execution_window`].
+    /// How long after we gave up on a request Clio may still execute it. A creation in doubt is not
+    /// repeated before. Default 2 minutes.
     #[must_use]
     pub fn late_execution_window(mut self, window: Duration) -> Self {
         self.config.late_execution_window = window;
         self
     }
 
-    /// See [`SyncConfig::index_delay`].
+    /// How long Clio's lists and search may not show yet what Clio has created. What they do not
+    /// show counts as not created only when so much time has passed since it may have been.
+    /// Default 60 s.
     #[must_use]
     pub fn index_delay(mut self, delay: Duration) -> Self {
         self.config.index_delay = delay;
         self
     }
 
-    /// See [`SyncConfig::request_timeout`].
+    /// For one call to Clio's API. Default 30 s.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = timeout;
         self
     }
 
-    /// See [`SyncConfig::send_window`].
+    /// How long after its intent was committed a creating request may begin to be sent. Default 5
+    /// s.
     #[must_use]
     pub fn send_window(mut self, window: Duration) -> Self {
         self.config.send_window = window;
         self
     }
 
-    /// See [`SyncConfig::lease`].
+    /// How long a run may be silent before another worker takes its matter over. No request begins
+    /// after it. Default 30 s.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.config.lease = lease;

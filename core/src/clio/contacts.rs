@@ -14,7 +14,7 @@ use crate::ports::Method;
 /// What is asked for with every call: what is needed to recognise a contact, and no more of a
 /// person than that.
 pub(super) const FIELDS: &str =
-    "id,type,first_name,last_name,created_at,updated_at,email_addresses{address},phone_numbers{number}";
+    "id,type,first_name,last_name,created_at,email_addresses{address},phone_numbers{number}";
 
 /// A contact as Clio shows it to the connected user. A field that the user may not see is absent.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,9 +34,6 @@ pub struct Contact {
     /// When it was created, on Clio's clock.
     #[serde(default, deserialize_with = "decode::scalar")]
     pub created_at: Option<Timestamp>,
-    /// When it was last changed, on Clio's clock.
-    #[serde(default, deserialize_with = "decode::scalar")]
-    pub updated_at: Option<Timestamp>,
     /// The revision, if it was [asked for](show_tagged).
     #[serde(default, deserialize_with = "decode::scalar")]
     pub etag: Option<String>,

@@ -13,13 +13,13 @@ use super::matters::Linked;
 use super::parts::Part;
 use super::request::{ApiRequest, ORDER, PAGE, Page, Path, Resource};
 use super::upload::{PutHeader, UploadTarget};
-use crate::domain::{ClioId, Confidential, DocumentKey, Timestamp, UploadId};
+use crate::domain::{ClioId, Confidential, DocumentKey, UploadId};
 use crate::error::Result;
 use crate::ports::Method;
 
 /// What is asked for when a document is looked for, shown or finished.
 pub(super) const FIELDS: &str =
-    "id,created_at,matter{id},external_properties{name,value},latest_document_version{uuid,fully_uploaded}";
+    "id,matter{id},external_properties{name,value},latest_document_version{uuid,fully_uploaded}";
 /// What is asked for when a document is created for a single PUT.
 pub(super) const STUB_FIELDS: &str =
     "id,matter{id},external_properties{name,value},latest_document_version{uuid,put_url,put_headers}";
@@ -45,8 +45,6 @@ pub struct Document {
     pub fully_uploaded: Option<bool>,
     /// The matter it is filed under.
     pub matter_id: Option<ClioId>,
-    /// When it was created, on Clio's clock.
-    pub created_at: Option<Timestamp>,
     properties: Vec<Property>,
 }
 
@@ -125,8 +123,6 @@ pub struct PartTarget {
 struct Shown {
     #[serde(deserialize_with = "decode::required")]
     id: ClioId,
-    #[serde(default, deserialize_with = "decode::scalar")]
-    created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "decode::object")]
     matter: Option<Linked>,
     #[serde(default, deserialize_with = "decode::list")]
@@ -167,7 +163,6 @@ impl From<Shown> for Document {
             uuid: version.uuid,
             fully_uploaded: version.fully_uploaded,
             matter_id: shown.matter.and_then(|matter| matter.id),
-            created_at: shown.created_at,
             properties: shown.external_properties,
         }
     }

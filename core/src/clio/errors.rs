@@ -28,7 +28,7 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What a failed call means for what it was to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendOutcome {
+pub(crate) enum SendOutcome {
     /// Not one byte was written.
     NotSent,
     /// Clio itself answered (its JSON), or the storage (its XML): the request is over. With a
@@ -53,7 +53,7 @@ impl SendOutcome {
 
 /// The request budget as the last answer told it (Clio: Rate limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateWindow {
+pub(crate) struct RateWindow {
     /// Requests of a window.
     pub limit: u64,
     /// What is left of them.
@@ -64,7 +64,7 @@ pub struct RateWindow {
 
 /// A call that brought no value.
 #[derive(Clone, Debug)]
-pub struct CallError {
+pub(crate) struct CallError {
     /// Code, retry verdict, and status and Clio's error type as context.
     pub error: Error,
     /// What it means for what the call was to do.

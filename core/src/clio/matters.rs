@@ -13,7 +13,7 @@ use crate::error::Result;
 
 /// What is asked for with every call.
 pub(super) const FIELDS: &str =
-    "id,status,display_number,client_reference,description,created_at,updated_at,client{id},practice_area{id}";
+    "id,status,client_reference,description,created_at,updated_at,client{id},practice_area{id}";
 
 /// The status of a matter. Clio writes it capitalised in answers and in lower case in requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,9 +60,6 @@ pub struct Matter {
     pub id: ClioId,
     /// The status; absent if Clio names one that is not known here.
     pub status: Option<MatterStatus>,
-    /// Clio's number of the matter. It often contains the client's name, and it changes: never a
-    /// key.
-    pub display_number: Option<Confidential>,
     /// The firm's own reference: CaseHug's case number.
     pub client_reference: Option<Confidential>,
     /// The description: CaseHug's title.
@@ -83,8 +80,6 @@ struct Shown {
     id: ClioId,
     #[serde(default, deserialize_with = "decode::scalar")]
     status: Option<MatterStatus>,
-    #[serde(default, deserialize_with = "decode::scalar")]
-    display_number: Option<Confidential>,
     #[serde(default, deserialize_with = "decode::scalar")]
     client_reference: Option<Confidential>,
     #[serde(default, deserialize_with = "decode::scalar")]
@@ -111,7 +106,6 @@ impl From<Shown> for Matter {
         Self {
             id: shown.id,
             status: shown.status,
-            display_number: shown.display_number,
             client_reference: shown.client_reference,
             description: shown.description,
             client_id: shown.client.and_then(|client| client.id),

@@ -83,12 +83,6 @@ impl PartPlan {
         !self.parts.is_empty()
     }
 
-    /// All parts, in order. None for a single PUT.
-    #[must_use]
-    pub fn parts(&self) -> &[Part] {
-        &self.parts
-    }
-
     /// The parts that the creating POST names. None for a single PUT.
     #[must_use]
     pub fn first_batch(&self) -> &[Part] {
@@ -147,9 +141,9 @@ mod tests {
                 assert!(!plan.is_multipart() && plan.first_batch().is_empty() && plan.calls() == 2, "{len}");
                 continue;
             }
-            assert!(plan.parts().len() as u64 <= MOST_PARTS, "{len}");
+            assert!(plan.parts.len() as u64 <= MOST_PARTS, "{len}");
             let mut offset = 0;
-            for (index, part) in plan.parts().iter().enumerate() {
+            for (index, part) in plan.parts.iter().enumerate() {
                 assert_eq!((part.number as usize, part.offset), (index + 1, offset), "{len}");
                 assert!(part.len > 0, "{len}");
                 offset += part.len;
@@ -164,7 +158,7 @@ mod tests {
         for len in lengths() {
             let plan = PartPlan::new(len);
             assert!(plan.batches().all(|batch| (1..=PARTS_PER_REQUEST).contains(&batch.len())), "{len}");
-            assert_eq!(plan.batches().flatten().copied().collect::<Vec<_>>(), plan.parts(), "{len}");
+            assert_eq!(plan.batches().flatten().copied().collect::<Vec<_>>(), plan.parts, "{len}");
             assert_eq!(plan.batches().next().unwrap_or_default(), plan.first_batch(), "{len}");
             assert_eq!(plan.calls() as usize, 1 + plan.batches().count().max(1), "{len}");
         }
@@ -176,7 +170,7 @@ mod tests {
         for (asked, batch) in [(0, 1), (1, 1), (7, 7), (50, 50), (51, 50)] {
             let small = plan.clone().in_batches_of(asked);
             assert_eq!((small.batch(), small.first_batch().len()), (batch, batch));
-            assert_eq!(small.batches().flatten().copied().collect::<Vec<_>>(), plan.parts());
+            assert_eq!(small.batches().flatten().copied().collect::<Vec<_>>(), plan.parts);
             assert_eq!(small.calls() as usize, 1 + small.batches().count());
         }
     }
@@ -187,6 +181,6 @@ mod tests {
             assert_eq!(PartPlan::new(len).calls(), 2, "{len}");
         }
         assert_eq!(PartPlan::new(5_000_000_001).calls(), 3);
-        assert_eq!(PartPlan::new(20_000_000_000).parts().len(), 200);
+        assert_eq!(PartPlan::new(20_000_000_000).parts.len(), 200);
     }
 }

@@ -31,7 +31,7 @@ pub(super) const ORDER: &str = "id(asc)";
 
 /// What a request is about: permissions are given by resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resource {
+pub(crate) enum Resource {
     /// Contacts
     Contacts,
     /// Matters
@@ -90,12 +90,6 @@ enum Target {
 }
 
 impl<A> ApiRequest<A> {
-    /// The method.
-    #[must_use]
-    pub fn method(&self) -> Method {
-        self.method
-    }
-
     /// What it is about.
     #[must_use]
     pub fn resource(&self) -> Resource {
@@ -105,12 +99,6 @@ impl<A> ApiRequest<A> {
     /// What it is called in logs: method and resource, without record, query or host.
     pub(super) fn operation(&self) -> String {
         format!("{} /{}", self.method.as_str(), self.resource.name())
-    }
-
-    /// Whether it changes nothing in Clio.
-    #[must_use]
-    pub fn is_read(&self) -> bool {
-        self.method == Method::Get
     }
 
     /// Whether sending it twice leaves Clio as sending it once does. Requests that create a record

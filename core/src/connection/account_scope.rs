@@ -22,7 +22,7 @@ const SETS: &str = "link-set";
 /// The name of a set: region and account, `us.1234`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ScopeName(String);
+pub(crate) struct ScopeName(String);
 
 impl Default for ScopeName {
     /// That of a firm which was never connected: nothing is in it.

@@ -30,9 +30,9 @@ pub(crate) mod session;
 pub(crate) mod token_store;
 pub(crate) mod tokens;
 
-pub(crate) use account_scope::AccountScope;
-pub use account_scope::ScopeName;
+pub(crate) use account_scope::{AccountScope, ScopeName};
 pub use oauth::ClioApp;
-pub use record::{ClioAccount, ClioUser, Connection, ConnectionState, Readable};
-pub use session::{Grant, Session};
+pub(crate) use record::Connection;
+pub use record::{ClioAccount, ClioUser, ConnectionState, Readable};
+pub(crate) use session::{Grant, Session};
 pub use token_store::StoreTokens;

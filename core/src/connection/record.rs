@@ -22,7 +22,7 @@ const CURRENT: &str = "current";
 
 /// A firm's connection to one Clio account. `Debug` leaves out names and addresses.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// Unique; a new one at each connect.
     pub id: ConnectionId,
     /// 1 at the first connect, one more at each later one, and whenever it works again without one:

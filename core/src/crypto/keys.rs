@@ -10,9 +10,8 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 

@@ -5,7 +5,6 @@ pub(crate) mod keyring;
 pub(crate) mod keys;
 pub(crate) mod sealing;
 
-pub use keyring::Keyring;
-pub(crate) use keyring::may_be_of_this_process;
+pub(crate) use keyring::{Keyring, may_be_of_this_process};
 pub use keys::ConfiguredKeys;
-pub use sealing::Sealer;
+pub(crate) use sealing::Sealer;

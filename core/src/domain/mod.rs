@@ -17,7 +17,7 @@ pub use actor::{Actor, Role};
 pub(crate) use address::Address;
 pub(crate) use applied::Applied;
 pub use confidential::Confidential;
-pub use config::SyncConfig;
+pub(crate) use config::SyncConfig;
 pub use ids::{ActorId, ClientId, ClioId, ConnectionId, DocumentId, FirmId, MatterId, UploadId};
 pub use intake::{
     DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, Intake, IntakeClient, IntakeDocument, IntakeMatter,

@@ -75,18 +75,10 @@ impl<'a> AuditLog<'a> {
         Self { repository }
     }
 
-    /// Entries from position `from` on (1 is the first), at most `limit`.
-    ///
-    /// # Errors
-    /// [`Code::StoreFailed`], [`Code::StoreCorrupt`].
-    pub async fn page(&self, firm: &FirmId, from: u64, limit: usize) -> Result<Vec<AuditRecord>> {
-        Ok(self.raw(firm, from, limit).await?.into_iter().map(|entry| entry.record).collect())
-    }
-
     /// Entries that the query asks for, newest first.
     ///
     /// # Errors
-    /// As [`page`](Self::page); [`Code::SettingInvalid`] when `after` is not of a page.
+    /// [`Code::StoreFailed`], [`Code::StoreCorrupt`]; [`Code::SettingInvalid`] when `after` is not of a page.
     pub async fn query(&self, firm: &FirmId, query: &AuditQuery) -> Result<LogPage<AuditRecord>> {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(MOST) };
         let mut until = match &query.after {
@@ -122,7 +114,7 @@ impl<'a> AuditLog<'a> {
     /// the log as well.
     ///
     /// # Errors
-    /// As [`page`](Self::page).
+    /// As [`query`](Self::query).
     pub async fn export(&self, actor: &Actor, from: u64, limit: usize) -> Result<AuditExport> {
         let limit = limit.clamp(100, 5_000);
         let found = self.raw(&actor.firm, from, limit).await?;
@@ -186,7 +178,7 @@ impl<'a> AuditLog<'a> {
     /// this began. Returns how many that were. What remains verifies as before.
     ///
     /// # Errors
-    /// As [`page`](Self::page); [`Code::StoreConflict`] when somebody else prunes; what was removed
+    /// As [`query`](Self::query); [`Code::StoreConflict`] when somebody else prunes; what was removed
     /// stays removed.
     pub async fn prune(&self, actor: &Actor, before: Timestamp) -> Result<u64> {
         let mut removed = 0;

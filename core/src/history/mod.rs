@@ -5,6 +5,7 @@ pub(crate) mod audit_query;
 mod run_pruning;
 pub(crate) mod sync_log;
 
-pub use audit_query::{AuditExport, AuditLog, AuditQuery};
+pub(crate) use audit_query::AuditLog;
+pub use audit_query::{AuditExport, AuditQuery};
 pub(crate) use sync_log::SyncLog;
 pub use sync_log::{LogPage, LoggedRun, LoggedStep, RunQuery};

@@ -66,7 +66,7 @@ pub(crate) struct Hook {
 
 /// `webhook-health/current`: how a firm's subscriptions are, as last looked after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HookHealth {
+pub(crate) struct HookHealth {
     /// Whether matters deliver. `false`: they are polled.
     pub delivers: bool,
     /// When the first subscription ends, on Clio's clock, unless it is renewed.

@@ -41,8 +41,7 @@ pub(crate) mod status;
 pub(crate) mod subscriptions;
 
 pub(crate) use caches::Caches;
-pub use hook::HookHealth;
-pub(crate) use hook::{HOOKS, Hook, HookState, digest_in, forget_health, health};
+pub(crate) use hook::{HOOKS, Hook, HookHealth, HookState, digest_in, forget_health, health};
 pub(crate) use inbox::model_of;
 pub use receive::WebhookReply;
 pub use status::ClioStatus;

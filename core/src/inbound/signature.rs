@@ -4,9 +4,8 @@
 //! Clio does not state how the 32 bytes are written, so hex, base64 and base64url are read; all are
 //! compared in constant time.
 
-use base64::Engine as _;
-use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 

@@ -14,7 +14,7 @@ pub(crate) mod unused;
 
 pub use connect::ConnectStart;
 pub(crate) use connect::check_public_url;
-pub use service::Auth;
+pub(crate) use service::Auth;
 
 #[cfg(test)]
 mod tests;

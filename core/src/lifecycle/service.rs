@@ -12,7 +12,7 @@ use crate::detached::detached;
 use crate::domain::{Actor, FirmId};
 use crate::error::Result;
 use crate::ports::{HttpTransport, TokenStore};
-use crate::store::{Repository, require_admin};
+use crate::store::Repository;
 
 /// Connects firms, tells how they are connected, and hands out sessions.
 #[derive(Clone, Debug)]
@@ -91,15 +91,6 @@ impl Auth {
     /// [`StoreFailed`](crate::Code::StoreFailed), [`StoreCorrupt`](crate::Code::StoreCorrupt).
     pub async fn connection(&self, firm: &FirmId) -> Result<Option<Connection>> {
         Ok(Connection::load(&self.connect.repository, firm).await?.map(|stored| stored.value))
-    }
-
-    /// Refuses everybody but admins of their own firm, and audits the refusal. `operation` is a
-    /// fixed word for what was asked.
-    ///
-    /// # Errors
-    /// [`NotAllowed`](crate::Code::NotAllowed).
-    pub async fn require_admin(&self, actor: &Actor, operation: &'static str) -> Result<()> {
-        require_admin(&self.connect.repository, actor, &actor.firm, operation).await
     }
 
     /// Ends the firm's connection: gives back what Clio granted, as far as Clio can be reached, and

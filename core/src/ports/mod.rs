@@ -21,6 +21,7 @@ mod runtime;
 mod store;
 mod token_store;
 
+pub use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
 pub use http::{
     DocumentSlice, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse,
     HttpTransport, Method, Sent,

@@ -22,11 +22,12 @@ pub use areas::{MappedTo, Mapping, SeenMapping};
 pub(crate) use areas::{called, mapping, mappings, named};
 pub use change::SettingsChange;
 use mapping::normalise;
-pub use mapping::{CaseHugArea, Chosen, MappedBy, Unmapped, case_types, choose_area};
-pub(crate) use mapping::{resolve_defaults, same_type};
+pub use mapping::{CaseHugArea, Chosen, MappedBy, Unmapped};
+pub(crate) use mapping::{choose_area, resolve_defaults, same_type};
 #[cfg(feature = "schema")]
 pub(crate) use mapping_wire::{MappingWire, SeenMappingWire};
-pub use practice_areas::{PracticeArea, PracticeAreas};
+pub use practice_areas::PracticeArea;
+pub(crate) use practice_areas::PracticeAreas;
 pub(crate) use seen::{key as seen_key, list as list_seen, note as note_seen};
 pub(crate) use transfer::{export, import};
 

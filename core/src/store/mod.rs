@@ -18,11 +18,12 @@ mod tests;
 pub(crate) mod transaction;
 
 pub(crate) use access::require_admin;
-pub use audit::{Action, AuditEntry, AuditRecord, AuditStatus};
-pub use outbox::{Event, EventBody, Outbox, OutboxEvent};
+pub(crate) use audit::AuditEntry;
+pub use audit::{Action, AuditRecord, AuditStatus};
+pub(crate) use outbox::Outbox;
+pub use outbox::{Event, EventBody, OutboxEvent};
 pub(crate) use progress::ProgressFeed;
-pub(crate) use repository::encode;
-pub use repository::{Change, Repository, Versioned};
+pub(crate) use repository::{Change, Repository, Versioned, encode};
 pub(crate) use restore::restore_generation;
 pub(crate) use schedule::{MaintenanceTask, is_due_within, release_in, schedule_now, schedule_within};
-pub use transaction::Transaction;
+pub(crate) use transaction::Transaction;

@@ -74,7 +74,7 @@ pub(crate) use duplicate_check::looks_sealed_with;
 pub use execute::Progress;
 pub(crate) use execute::{Ended, execute};
 pub(crate) use order::{Followers, Order};
-pub use plan::{Calls, Plan, PlanInput, PlannedContact, PlannedDocument, PlannedMatter, plan};
+pub use plan::{Calls, Plan, PlannedContact, PlannedDocument, PlannedMatter};
 #[cfg(feature = "schema")]
 pub(crate) use plan_wire::PlanWire;
 pub(crate) use recovery::recover;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use casehug_clio::error::Code;
+use casehug_clio::Code;
 use casehug_clio::ports::{DataKey, KeyProvider, SealContext, WrappedKey};
 
 /// What a case tells: nothing, or what was not as it must be.

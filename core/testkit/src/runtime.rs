@@ -16,10 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use casehug_clio::domain::{Monotonic, Timestamp};
-use casehug_clio::error::{Code, Error, Result};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::Runtime;
+use casehug_clio::ports::{BoxFuture, Runtime};
+use casehug_clio::{Code, Error, Monotonic, Result, Timestamp};
 
 /// 2026-04-01T12:00:00Z: where every virtual clock starts.
 const START: Timestamp = Timestamp(1_775_044_800_000);

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{
-    Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Sent,
+    BoxFuture, Headers, HttpBody, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Sent,
 };
 
 /// Answers each request with the next line of its script, and remembers what was sent. A request

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use casehug_clio::domain::{ConnectionId, FirmId};
 use casehug_clio::ports::{SealedTokens, Swap, TokenStore, Version};
+use casehug_clio::{ConnectionId, FirmId};
 
 /// What a case tells: nothing, or what was not as it must be.
 pub type Outcome = Result<(), String>;

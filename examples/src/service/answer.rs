@@ -7,8 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
-use casehug_clio::{Code, Error, ErrorKind, json};
+use casehug_clio::{Actor, ActorId, Code, Error, ErrorKind, FirmId, Role, json};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 

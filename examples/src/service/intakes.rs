@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use casehug_clio::domain::{DocumentRef, FirmId, Intake, MatterId};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
-use casehug_clio::{Code, Result};
+use casehug_clio::ports::{BoxFuture, DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
+use casehug_clio::{Code, DocumentRef, FirmId, Intake, MatterId, Result};
 use casehug_clio_intake_folder::FolderIntake;
 
 /// One folder for each firm.

@@ -44,11 +44,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::jobs::WorkerConfig;
-use casehug_clio::{Code, Error, Ports, Sdk};
+use casehug_clio::{ClioApp, ClioHost, Code, ConfiguredKeys, Error, Ports, Sdk, WorkerConfig};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clap::Parser;

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use casehug_clio::connection::ConnectionState;
-use casehug_clio::domain::Actor;
 use casehug_clio::ports::{Headers, HttpBody, HttpConnection, HttpRequest, Method};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::{Actor, Code, ConnectionState, Error, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;

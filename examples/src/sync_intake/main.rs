@@ -23,8 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role, Timestamp};
-use casehug_clio::{Code, Error};
+use casehug_clio::{Actor, ActorId, Code, Error, FirmId, MatterId, Role, Timestamp};
 use clap::Parser;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;

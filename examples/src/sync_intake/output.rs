@@ -1,9 +1,7 @@
 //! What people and programs read. Ids, counts and codes: no client data.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's face")]
 
-use casehug_clio::Error;
-use casehug_clio::clio::ClioHost;
-use casehug_clio::domain::{FirmId, MatterId, StepKind, StepOutcome, SyncReport};
+use casehug_clio::{ClioHost, Error, FirmId, MatterId, StepKind, StepOutcome, SyncReport};
 use serde_json::{Value, json};
 
 use super::exit::Exit;

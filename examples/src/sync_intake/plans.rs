@@ -1,11 +1,10 @@
 //! What a dry run says.
 #![allow(clippy::print_stdout, reason = "this is a program's face")]
 
-use casehug_clio::api::Health;
-use casehug_clio::domain::{Actor, DocumentKey, MatterId, StepKind};
-use casehug_clio::jobs::MatterSyncState;
-use casehug_clio::sync::{Plan, PlannedDocument, PlannedMatter};
-use casehug_clio::{Code, Error, Result, Sdk};
+use casehug_clio::{
+    Actor, Code, DocumentKey, Error, Health, MatterId, MatterSyncState, Plan, PlannedDocument, PlannedMatter, Result,
+    Sdk, StepKind,
+};
 use serde_json::{Value, json};
 
 use super::exit::Exit;

@@ -4,12 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::FirmId;
 use casehug_clio::ports::HttpTransport;
-use casehug_clio::{Code, Error, Ports, Result, Sdk};
+use casehug_clio::{ClioApp, ClioHost, Code, ConfiguredKeys, Error, FirmId, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

@@ -5,11 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::domain::{Actor, DocumentRef, MatterId, StepReport};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DocumentBytes, DocumentReader, IntakeSource as _};
-use casehug_clio::sync::Progress;
-use casehug_clio::{Result, Sdk};
+use casehug_clio::ports::{BoxFuture, DocumentBytes, DocumentReader, IntakeSource as _};
+use casehug_clio::{Actor, DocumentRef, MatterId, Progress, Result, Sdk, StepReport};
 use casehug_clio_intake_folder::FolderIntake;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

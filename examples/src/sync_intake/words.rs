@@ -1,10 +1,10 @@
 //! What people read of plans and steps. Ids, counts and fixed words; of the firm's own, the names
 //! of its practice areas.
 
-use casehug_clio::domain::{DocumentKey, Note, StepKind, StepOutcome, StepReport};
-use casehug_clio::settings::{Chosen, MappedBy, PracticeArea, Unmapped};
-use casehug_clio::sync::{Calls, PlannedContact, PlannedDocument, PlannedMatter};
-use casehug_clio::{Code, Error};
+use casehug_clio::{
+    Calls, Chosen, Code, DocumentKey, Error, MappedBy, Note, PlannedContact, PlannedDocument, PlannedMatter,
+    PracticeArea, StepKind, StepOutcome, StepReport, Unmapped,
+};
 
 pub(crate) fn contact(planned: PlannedContact) -> String {
     match planned {

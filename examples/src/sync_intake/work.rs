@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use casehug_clio::domain::{Actor, MatterId, RunStatus, StepOutcome, SyncReport, Trigger};
-use casehug_clio::jobs::{MatterSyncState, WorkerConfig};
-use casehug_clio::sync::Plan;
-use casehug_clio::{Code, Error, Result, Sdk};
+use casehug_clio::{
+    Actor, Code, Error, MatterId, MatterSyncState, Plan, Result, RunStatus, Sdk, StepOutcome, SyncReport, Trigger,
+    WorkerConfig,
+};
 
 use super::exit::Exit;
 use super::shown::Shown;

@@ -5,13 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::api::SdkBuilder;
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Actor, ActorId, FirmId, MatterId, Role};
 use casehug_clio::ports::{Runtime, Store};
-use casehug_clio::{Ports, Sdk};
+use casehug_clio::{Actor, ActorId, ClioApp, ClioHost, ConfiguredKeys, FirmId, MatterId, Ports, Role, Sdk, SdkBuilder};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

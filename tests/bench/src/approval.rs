@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casehug_clio::domain::Trigger;
-use casehug_clio::jobs::{MatterSyncState, WorkerConfig};
+use casehug_clio::{MatterSyncState, Trigger, WorkerConfig};
 use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::Config;
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casehug_clio::connection::ScopeName;
-use casehug_clio::history::RunQuery;
+use casehug_clio::RunQuery;
 use casehug_clio::ports::{Commit, Expect, Key, Store as _, Version, Write};
 use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::Config;
@@ -27,7 +26,7 @@ pub(crate) async fn run(most: usize) {
     connect(&sdk).await;
     let stored = store.get(&Key::new(&admin().firm, "connection", "current")).await.unwrap().unwrap();
     let set: serde_json::Value = serde_json::from_str(&stored.body).unwrap();
-    let set: ScopeName = serde_json::from_value(set["link_set"].clone()).unwrap();
+    let set: String = serde_json::from_value(set["link_set"].clone()).unwrap();
     let mut there = 0;
     let mut first: Option<[f64; 4]> = None;
     for level in [10_000, 100_000, 1_000_000].into_iter().filter(|level| *level <= most) {
@@ -79,8 +78,8 @@ async fn timed(work: impl Future<Output = ()>) -> f64 {
 }
 
 /// The records that the sync of a matter leaves behind, as the SDK writes them.
-async fn fill(store: &SqliteStore, set: &ScopeName, matters: std::ops::Range<usize>) {
-    let (mut writes, set) = (Vec::new(), set.as_str());
+async fn fill(store: &SqliteStore, set: &str, matters: std::ops::Range<usize>) {
+    let mut writes = Vec::new();
     for n in matters {
         let (id, clio) = (format!("m{n:07}"), (1_000_000 + n).to_string());
         let run = format!("{:08x}-{:04x}-7000-8000-{n:012x}", 0x019d_0000 + (n >> 16), n & 0xffff);

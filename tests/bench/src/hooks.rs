@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use casehug_clio::jobs::WorkerConfig;
+use casehug_clio::WorkerConfig;
 use casehug_clio::ports::{Commit, Expect, Headers, Key, Store, Version, Write};
 use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::Config;

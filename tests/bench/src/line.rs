@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryStore;
-use casehug_clio::ports::{HttpConnection, HttpFailure, HttpRequest, HttpResponse, HttpTransport};
+use casehug_clio::ports::{BoxFuture, HttpConnection, HttpFailure, HttpRequest, HttpResponse, HttpTransport};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::Config;

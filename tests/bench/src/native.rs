@@ -6,13 +6,9 @@ use std::io::BufRead as _;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use casehug_clio::api::Caller;
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Actor, ActorId, FirmId, Role, RunStatus};
-use casehug_clio::history::AuditQuery;
-use casehug_clio::{Ports, Sdk};
+use casehug_clio::{
+    Actor, ActorId, AuditQuery, Caller, ClioApp, ClioHost, ConfiguredKeys, FirmId, Ports, Role, RunStatus, Sdk,
+};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

@@ -5,10 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casehug_clio::Sdk;
-use casehug_clio::domain::{Actor, FirmId, Trigger};
-use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::memory::MemoryIntake;
+use casehug_clio::{Actor, FirmId, Sdk, Trigger, WorkerConfig};
 use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 use clio_sim::Config;
 use futures_util::{StreamExt as _, stream};

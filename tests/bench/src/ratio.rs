@@ -110,16 +110,12 @@ async fn engine(sdk: &casehug_clio::Sdk, names: &[String]) -> Duration {
 
 /// The fields that the engine asks for: "the same calls" have the same answers.
 const CONTACT: &[(&str, &str)] =
-    &[("fields", "id,type,first_name,last_name,created_at,updated_at,email_addresses{address},phone_numbers{number}")];
-const MATTER: &[(&str, &str)] = &[(
-    "fields",
-    "id,status,display_number,client_reference,description,created_at,updated_at,client{id},practice_area{id}",
-)];
+    &[("fields", "id,type,first_name,last_name,created_at,email_addresses{address},phone_numbers{number}")];
+const MATTER: &[(&str, &str)] =
+    &[("fields", "id,status,client_reference,description,created_at,updated_at,client{id},practice_area{id}")];
 const STUB: &[(&str, &str)] = &[("fields", "id,latest_document_version{uuid,put_url,put_headers}")];
-const DOCUMENT: &[(&str, &str)] = &[(
-    "fields",
-    "id,created_at,matter{id},external_properties{name,value},latest_document_version{uuid,fully_uploaded}",
-)];
+const DOCUMENT: &[(&str, &str)] =
+    &[("fields", "id,matter{id},external_properties{name,value},latest_document_version{uuid,fully_uploaded}")];
 
 async fn hand(bench: &Bench, names: &[String], pooled: bool) -> Duration {
     let now = bench.sim.now();

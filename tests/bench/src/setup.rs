@@ -5,17 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Actor, ActorId, DocumentRef, FirmId, Intake, MatterId, Role};
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryIntake;
 use casehug_clio::ports::{
-    Commit, DocumentBytes, HttpFailure, HttpRequest, HttpResponse, HttpTransport, IntakeSource, Key, Record, Scan,
-    Store, Write,
+    BoxFuture, Commit, DocumentBytes, HttpFailure, HttpRequest, HttpResponse, HttpTransport, IntakeSource, Key, Record,
+    Scan, Store, Write,
 };
-use casehug_clio::{Ports, Sdk};
+use casehug_clio::{
+    Actor, ActorId, ClioApp, ClioHost, ConfiguredKeys, DocumentRef, FirmId, Intake, MatterId, Ports, Role, Sdk,
+};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clio_sim::{Action, ClioSim, Config, Fault};

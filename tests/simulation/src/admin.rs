@@ -5,10 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use casehug_clio::api::ConnectionInfo;
-use casehug_clio::domain::Actor;
 use casehug_clio::ports::{HttpRequest, Key, Method};
-use casehug_clio::{Code, Result, Sdk};
+use casehug_clio::{Actor, Code, ConnectionInfo, Result, Sdk};
 use clio_sim::Rotation;
 use clio_sim::model::Request;
 use serde_json::Value;

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::history::RunQuery;
-use casehug_clio::jobs::MatterSyncState;
-use casehug_clio::settings::OnNameMismatch;
+use casehug_clio::{MatterSyncState, OnNameMismatch, RunQuery};
 
 use crate::net::Spent;
 use crate::scenario::{Client, Document, Matter, Scenario};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use casehug_clio::OnNameMismatch;
 use casehug_clio::ports::{Key, Write};
-use casehug_clio::settings::OnNameMismatch;
 use memchr::memmem::Finder;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};

@@ -3,11 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::connection::ConnectionState;
-use casehug_clio::domain::StepKind;
-use casehug_clio::jobs::{BackfillStatus, MatterSyncState};
-use casehug_clio::links::Decision;
-use casehug_clio::{Code, Error};
+use casehug_clio::{BackfillStatus, Code, ConnectionState, Decision, Error, MatterSyncState, StepKind};
 use clio_sim::Rotation;
 
 use crate::net::SETTLE;

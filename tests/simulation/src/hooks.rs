@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use casehug_clio::Sdk;
-use casehug_clio::domain::{FirmId, MatterId, Timestamp};
 use casehug_clio::ports::Headers;
-use casehug_clio::store::EventBody;
+use casehug_clio::{EventBody, FirmId, MatterId, Sdk, Timestamp};
 use clio_sim::model::Delivery;
 use futures_channel::oneshot;
 

@@ -4,14 +4,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{DocumentRef, FirmId, Intake, MatterId};
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryIntake;
 use casehug_clio::ports::{
-    DataKey, DocumentBytes, DocumentReader, DocumentStat, IntakeSource, KeyProvider, SealContext, WrappedKey,
+    BoxFuture, DataKey, DocumentBytes, DocumentReader, DocumentStat, IntakeSource, KeyProvider, SealContext, WrappedKey,
 };
-use casehug_clio::{Code, Error, Result, Retry};
+use casehug_clio::{Code, ConfiguredKeys, DocumentRef, Error, FirmId, Intake, MatterId, Result, Retry};
 
 use crate::net::Faults;
 use crate::world::World;

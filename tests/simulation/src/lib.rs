@@ -32,16 +32,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::{ClioApp, StoreTokens};
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{
-    Actor, ActorId, DocumentId, DocumentKey, DocumentRef, FirmId, Intake, MatterId, Role, Timestamp, Trigger, UploadId,
-};
-use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::memory::{MemoryBackup, MemoryIntake, MemoryStore};
-use casehug_clio::settings::FirmSettings;
-use casehug_clio::{Error, Ports, Sdk};
+use casehug_clio::{
+    Actor, ActorId, ClioApp, ClioHost, ConfiguredKeys, DocumentId, DocumentKey, DocumentRef, Error, FirmId,
+    FirmSettings, Intake, MatterId, Ports, Role, Sdk, StoreTokens, Timestamp, Trigger, UploadId, WorkerConfig,
+};
 use clio_sim::model::{Model, Request};
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use casehug_clio::settings::OnNameMismatch;
+use casehug_clio::OnNameMismatch;
 use serde_json::{Value, json};
 
 use crate::hooks::lock;

@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryIntake;
 use casehug_clio::ports::{
-    DocumentBytes as _, DocumentSlice, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest,
-    HttpResponse, HttpTransport, Runtime as _, Sent,
+    BoxFuture, DocumentBytes as _, DocumentSlice, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind,
+    HttpRequest, HttpResponse, HttpTransport, Runtime as _, Sent,
 };
 use clio_sim::model::{Model, Payload, Plan, Request, Response};
 use futures_channel::oneshot;

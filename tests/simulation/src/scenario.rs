@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use casehug_clio::settings::OnNameMismatch;
+use casehug_clio::OnNameMismatch;
 use clio_sim::Rotation;
 use serde_json::{Value, json};
 

@@ -5,12 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use casehug_clio::connection::StoreTokens;
-use casehug_clio::domain::{ConnectionId, FirmId, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryStore;
-use casehug_clio::ports::{Commit, Key, Record, Scan, SealedTokens, Store, Swap, TokenStore, Version, Write};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{
+    BoxFuture, Commit, Key, Record, Scan, SealedTokens, Store, Swap, TokenStore, Version, Write,
+};
+use casehug_clio::{Code, ConnectionId, Error, FirmId, Result, StoreTokens, Timestamp};
 use futures_util::FutureExt as _;
 use std::time::Duration;
 

@@ -14,10 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use casehug_clio::Result;
-use casehug_clio::domain::{Monotonic, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::Runtime;
+use casehug_clio::ports::{BoxFuture, Runtime};
+use casehug_clio::{Monotonic, Result, Timestamp};
 
 /// 2026-04-01T12:00:00Z.
 pub const START: i64 = 1_775_044_800_000;

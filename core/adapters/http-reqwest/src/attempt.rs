@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use crate::failure;
-use casehug_clio::domain::Monotonic;
+use casehug_clio::Monotonic;
 use casehug_clio::ports::{HttpFailure, HttpFailureKind, Runtime, Sent};
 use tower_layer::Layer;
 use tower_service::Service;

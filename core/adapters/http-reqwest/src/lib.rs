@@ -24,10 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::ports::{
-    DocumentBytes, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse,
-    HttpTransport, Method, Runtime,
+    BoxFuture, DocumentBytes, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest,
+    HttpResponse, HttpTransport, Method, Runtime,
 };
 use casehug_clio::{Code, Error, Result};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};

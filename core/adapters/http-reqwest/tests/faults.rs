@@ -5,11 +5,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use casehug_clio::domain::DocumentId;
-use casehug_clio::maybe_send::BoxFuture;
+use casehug_clio::DocumentId;
 use casehug_clio::ports::{
-    Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse, HttpTransport, Method,
-    Sent,
+    BoxFuture, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, HttpResponse,
+    HttpTransport, Method, Sent,
 };
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;

@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::common::{failure, get, put, transport};
-use casehug_clio::Code;
-use casehug_clio::domain::Monotonic;
 use casehug_clio::ports::{HttpConnection, HttpFailureKind, HttpRequest, HttpTransport as _, Runtime as _, Sent};
+use casehug_clio::{Code, Monotonic};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_testkit::http::SuiteDocuments;

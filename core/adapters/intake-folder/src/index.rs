@@ -13,8 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use casehug_clio::domain::{DocumentKey, DocumentOrigin, DocumentStatus, Intake, MatterId};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::{Code, DocumentKey, DocumentOrigin, DocumentStatus, Error, Intake, MatterId, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 

@@ -22,10 +22,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use casehug_clio::domain::{DocumentKey, DocumentRef, FirmId, Intake, MatterId};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
-use casehug_clio::{Code, Error, Result, Retry};
+use casehug_clio::ports::{BoxFuture, DocumentBytes, DocumentReader, DocumentStat, IntakeSource};
+use casehug_clio::{Code, DocumentKey, DocumentRef, Error, FirmId, Intake, MatterId, Result, Retry};
 use tokio::runtime::Handle;
 
 use crate::index::{Index, Indexes, Seen};

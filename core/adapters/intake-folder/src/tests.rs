@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use casehug_clio::domain::{DocumentId, DocumentStatus, UploadId};
+use casehug_clio::{DocumentId, DocumentStatus, UploadId};
 use tempfile::TempDir;
 
 use super::*;

@@ -6,10 +6,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use casehug_clio::domain::{Monotonic, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::Runtime;
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, Runtime};
+use casehug_clio::{Code, Error, Monotonic, Result, Timestamp};
 
 /// Real time, real chance. Costs nothing to create; two of them read the same clocks.
 #[derive(Clone, Copy, Debug, Default)]

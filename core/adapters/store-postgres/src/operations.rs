@@ -4,10 +4,8 @@
 //! All are sent by `query_typed`, which names no statement: behind a pooler a named one runs
 //! another client's, without an error.
 
-use casehug_clio::domain::{FirmId, Timestamp};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Version, Write};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, Commit, Expect, Key, Order, Record, Scan, Version, Write};
+use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 

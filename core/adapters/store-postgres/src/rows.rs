@@ -1,8 +1,7 @@
 //! Whole rows, for copying.
 
 use casehug_clio::Result;
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Row, RowKey};
+use casehug_clio::ports::{BoxFuture, Row, RowKey};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 

@@ -39,10 +39,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use casehug_clio::Result;
-use casehug_clio::domain::FirmId;
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Commit, Key, Record, Row, RowKey, Rows, Scan, Store, Write};
+use casehug_clio::ports::{BoxFuture, Commit, Key, Record, Row, RowKey, Rows, Scan, Store, Write};
+use casehug_clio::{FirmId, Result};
 
 use crate::registry::Closing;
 use crate::thread::{Request, Worker};

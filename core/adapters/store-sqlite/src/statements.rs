@@ -1,9 +1,8 @@
 //! The methods of the port as SQL. The statements are files in `sql/`, so that stores in
 //! other languages run the same ones.
 
-use casehug_clio::domain::{FirmId, Timestamp};
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Version, Write};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior, named_params};
 
 use crate::error::failed;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use casehug_clio::domain::FirmId;
+use casehug_clio::FirmId;
 use casehug_clio::ports::{Commit, Expect, Key, Order, Scan, Store as _, Version, Write};
 use casehug_clio_store_sqlite::SqliteStore;
 

@@ -4,9 +4,8 @@
 //! Both databases must be at rest: a change while it lasts is noticed by the comparison, not taken
 //! along.
 
-use casehug_clio::domain::FirmId;
 use casehug_clio::ports::{Row, RowKey};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::{Code, Error, FirmId, Result};
 
 use crate::OpenStore;
 

@@ -13,10 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use casehug_clio::domain::FirmId;
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{Commit, Key, Record, Row, RowKey, Rows, Scan, Store, Write};
-use casehug_clio::{Code, Error, Result};
+use casehug_clio::ports::{BoxFuture, Commit, Key, Record, Row, RowKey, Rows, Scan, Store, Write};
+use casehug_clio::{Code, Error, FirmId, Result};
 use futures_util::future::{join_all, select_all};
 use serde::Deserialize;
 

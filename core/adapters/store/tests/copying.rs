@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use casehug_clio::domain::FirmId;
+use casehug_clio::FirmId;
 use casehug_clio::ports::{Commit, Expect, Key, Record, Version, Write};
 use casehug_clio_store::{OpenStore, StoreLocation, copy};
 use postgres_server::Server;

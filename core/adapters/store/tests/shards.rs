@@ -6,9 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::Code;
-use casehug_clio::domain::FirmId;
 use casehug_clio::ports::{Commit, Expect, Key, Scan, Version, Write};
+use casehug_clio::{Code, FirmId};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store::{OpenStore, StoreLocation};
 use casehug_clio_testkit::store::{StoreUnderTest, run_all};

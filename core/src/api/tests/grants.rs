@@ -1,6 +1,7 @@
 //! What Clio has granted over the time, and what of it is given back: a Clio that knows each grant.
 
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 

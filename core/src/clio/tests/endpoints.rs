@@ -4,13 +4,13 @@ use crate::clio::{
     practice_areas, users,
 };
 use crate::domain::ClioId;
-use crate::ports::Method;
+use crate::ports::{HttpConnection, Method};
 
-const CONTACT_FIELDS: &str = "fields=id%2Ctype%2Cfirst_name%2Clast_name%2Ccreated_at%2Cupdated_at%2C\
+const CONTACT_FIELDS: &str = "fields=id%2Ctype%2Cfirst_name%2Clast_name%2Ccreated_at%2C\
                               email_addresses%7Baddress%7D%2Cphone_numbers%7Bnumber%7D";
-const MATTER_FIELDS: &str = "fields=id%2Cstatus%2Cdisplay_number%2Cclient_reference%2Cdescription%2Ccreated_at%2C\
+const MATTER_FIELDS: &str = "fields=id%2Cstatus%2Cclient_reference%2Cdescription%2Ccreated_at%2C\
                              updated_at%2Cclient%7Bid%7D%2Cpractice_area%7Bid%7D";
-const DOCUMENT_FIELDS: &str = "fields=id%2Ccreated_at%2Cmatter%7Bid%7D%2Cexternal_properties%7Bname%2Cvalue%7D%2C\
+const DOCUMENT_FIELDS: &str = "fields=id%2Cmatter%7Bid%7D%2Cexternal_properties%7Bname%2Cvalue%7D%2C\
                                latest_document_version%7Buuid%2Cfully_uploaded%7D";
 const STUB_FIELDS: &str = "fields=id%2Cmatter%7Bid%7D%2Cexternal_properties%7Bname%2Cvalue%7D%2C\
                            latest_document_version%7Buuid%2Cput_url%2Cput_headers%7D";
@@ -26,7 +26,10 @@ async fn assert_sent<A>(request: ApiRequest<A>, method: Method, path: &str, quer
     let expected = format!("https://app.clio.com/api/v4/{path}?{}", query.join("&"));
     assert_eq!(sent.url.as_str(), expected);
     assert_eq!(text_of(&sent), body);
-    assert_eq!(request.is_read(), method == Method::Get);
+    // What makes a record appear must be known to have been written or not.
+    let creates = method == Method::Post && ["contacts.json", "matters.json", "webhooks.json"].contains(&path);
+    let connection = if creates { HttpConnection::Own } else { HttpConnection::Kept };
+    assert_eq!(sent.connection, connection, "{method:?} {path}");
 }
 
 #[tokio::test]
@@ -165,7 +168,7 @@ async fn a_document_is_created_extended_finished_and_renewed() {
 
     // No properties: they would add up beyond Clio's five.
     let request = documents::new_version(ClioId(9), &small).unwrap();
-    assert!(request.idempotent() && !request.is_read());
+    assert!(request.idempotent());
     let body = r#"{"data":{"name":"scan.pdf","content_type":"application/pdf","parent":{"id":9,"type":"Document"}}}"#;
     assert_sent(request, Method::Post, "documents.json", &[STUB_FIELDS], body).await;
 }

@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
-use tracing::span;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Metadata, Subscriber, span};
 
 use super::{LIMITS, TOKEN, World, key, token};
 use crate::clio::{AccessToken, NewContact, NewDocument, NewMatter, contacts, documents, matters, users};

@@ -19,7 +19,7 @@ use crate::connection::{ClioApp, StoreTokens};
 use crate::crypto::{ConfiguredKeys, Keyring};
 use crate::domain::{ActorId, FirmId};
 use crate::error::{Code, Result};
-use crate::history::AuditLog;
+use crate::history::{AuditLog, AuditQuery};
 use crate::lifecycle::Auth;
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryStore;
@@ -339,6 +339,10 @@ impl HttpTransport for FakeClio {
                 _ => Vec::new(),
             };
             let path = request.url.path().trim_end_matches(".json").to_owned();
+            // A token that was made, or ended, must be known to have been asked for or not.
+            if path.starts_with("/oauth/") {
+                assert_eq!(request.connection, HttpConnection::Own, "{path}");
+            }
             let seen = Seen {
                 path: path.clone(),
                 form: form_urlencoded::parse(&body).into_owned().collect(),
@@ -440,8 +444,8 @@ impl World {
     pub async fn audit(&self, of: &FirmId) -> Vec<(String, String, Option<String>)> {
         let log = AuditLog::new(&self.repository);
         log.verify(of).await.unwrap();
-        let page = log.page(of, 1, 1000).await.unwrap();
-        page.into_iter().map(|entry| (entry.action, entry.status, entry.code)).collect()
+        let page = log.query(of, &AuditQuery { limit: 500, ..AuditQuery::default() }).await.unwrap();
+        page.items.into_iter().rev().map(|entry| (entry.action, entry.status, entry.code)).collect()
     }
 }
 

@@ -13,10 +13,8 @@
 use sha2::{Digest as _, Sha256};
 
 use super::Outcome;
-use casehug_clio::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
-use casehug_clio::error::{Code, Error, Result};
-use casehug_clio::maybe_send::BoxFuture;
-use casehug_clio::ports::{DocumentBytes, DocumentReader, DocumentSlice, HttpBody};
+use casehug_clio::ports::{BoxFuture, DocumentBytes, DocumentReader, DocumentSlice, HttpBody};
+use casehug_clio::{Code, DocumentId, DocumentKey, DocumentRef, Error, FirmId, MatterId, Result, UploadId};
 
 /// The largest piece that a reader gives: never a whole buffer, so that a transport must ask again.
 const PIECE: u64 = 10_007;

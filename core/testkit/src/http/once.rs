@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::documents::slice;
 use super::{HttpUnderTest, Outcome, each, is, same};
-use casehug_clio::domain::Monotonic;
+use casehug_clio::Monotonic;
 use casehug_clio::ports::{HttpBody, HttpConnection, HttpFailureKind, HttpRequest, Method, Sent};
 
 /// A request of each kind, but for its address.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{
     Outcome, StoreUnderTest, at_version, done, firm, get, is, key, put, put_due, same, scan, scan_for_ids, version,
 };
-use casehug_clio::domain::FirmId;
+use casehug_clio::FirmId;
 use casehug_clio::ports::{Expect, Key, Scan, Write};
 
 const HOUR: Duration = Duration::from_secs(3600);

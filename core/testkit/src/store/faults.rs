@@ -6,11 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use super::super::VirtualRuntime;
 use super::{StoreUnderTest, run_all};
-use casehug_clio::domain::Timestamp;
-use casehug_clio::error::Result;
-use casehug_clio::maybe_send::BoxFuture;
 use casehug_clio::memory::MemoryStore;
-use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Write};
+use casehug_clio::ports::{BoxFuture, Commit, Expect, Key, Order, Record, Scan, Store, Write};
+use casehug_clio::{Result, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {

@@ -24,8 +24,8 @@ use core::time::Duration;
 use std::any::Any;
 use std::sync::Arc;
 
-use casehug_clio::domain::{FirmId, Timestamp};
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Version, Write};
+use casehug_clio::{FirmId, Timestamp};
 
 /// What a case tells: nothing, or what the store did wrong.
 pub type Outcome = Result<(), String>;

@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use casehug_clio::domain::FirmId;
+use casehug_clio::FirmId;
 use casehug_clio::ports::Headers;
 use serde::Deserialize;
 use serde_json::{Value, json};

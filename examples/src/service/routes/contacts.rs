@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use casehug_clio::domain::MatterId;
+use casehug_clio::MatterId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

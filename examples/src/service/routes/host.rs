@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use casehug_clio::domain::MatterId;
+use casehug_clio::MatterId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

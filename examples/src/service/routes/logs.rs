@@ -4,10 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use casehug_clio::ErrorKind;
-use casehug_clio::domain::{ActorId, MatterId, RunStatus, Timestamp};
-use casehug_clio::history::{AuditQuery, RunQuery};
-use casehug_clio::store::{Action, AuditStatus};
+use casehug_clio::{Action, ActorId, AuditQuery, AuditStatus, ErrorKind, MatterId, RunQuery, RunStatus, Timestamp};
 use serde::Deserialize;
 
 use super::Shared;

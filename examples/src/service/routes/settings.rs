@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use casehug_clio::settings::{FirmSettings, SettingsChange};
+use casehug_clio::{FirmSettings, SettingsChange};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

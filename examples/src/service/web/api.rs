@@ -6,8 +6,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use casehug_clio::api::{Caller, operations};
-use casehug_clio::domain::{Actor, Role};
+use casehug_clio::{Actor, Caller, Role, operations};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, JsonBytes, Who, is_ours, refusal, refused};

@@ -7,9 +7,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
-use casehug_clio::history::{AuditQuery, RunQuery};
-use casehug_clio::{Result, Sdk};
+use casehug_clio::{Actor, ActorId, AuditQuery, FirmId, Result, Role, RunQuery, Sdk};
 use serde::Serialize;
 
 /// The newest runs: an older one does not change any more, unless many are at work at once.

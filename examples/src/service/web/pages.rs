@@ -8,8 +8,8 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use casehug_clio::domain::{Actor, MatterId};
 use casehug_clio::ports::IntakeSource as _;
+use casehug_clio::{Actor, MatterId};
 
 use crate::answer::{Answer, Who};
 use crate::routes::{Service, Shared};

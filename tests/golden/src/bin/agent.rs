@@ -5,14 +5,10 @@ use std::io::BufRead as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::api::Caller;
-use casehug_clio::clio::ClioHost;
-use casehug_clio::connection::ClioApp;
-use casehug_clio::crypto::ConfiguredKeys;
-use casehug_clio::domain::{Actor, ActorId, FirmId, Role};
-use casehug_clio::jobs::WorkerConfig;
 use casehug_clio::ports::Headers;
-use casehug_clio::{Ports, Result, Sdk};
+use casehug_clio::{
+    Actor, ActorId, Caller, ClioApp, ClioHost, ConfiguredKeys, FirmId, Ports, Result, Role, Sdk, WorkerConfig,
+};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

@@ -7,10 +7,10 @@ pub mod upload;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use casehug_clio::ports::{
     DocumentSlice, Headers, HttpBody, HttpConnection, HttpFailure, HttpFailureKind, HttpRequest, Method, Sent,
 };
+use casehug_clio::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_testkit::http::SuiteDocuments;

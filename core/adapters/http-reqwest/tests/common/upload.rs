@@ -6,8 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casehug_clio::domain::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use casehug_clio::ports::{DocumentSlice, Headers, HttpBody, HttpConnection, HttpRequest, HttpTransport as _, Method};
+use casehug_clio::{DocumentId, DocumentKey, DocumentRef, FirmId, MatterId, UploadId};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;

@@ -1,8 +1,7 @@
 //! What the tests share.
 
-use casehug_clio::Error;
-use casehug_clio::domain::FirmId;
 use casehug_clio::ports::{Commit, Expect, Key, Order, Scan, Store, Version, Write};
+use casehug_clio::{Error, FirmId};
 use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 
 pub async fn try_open(url: &str) -> Result<PostgresStore, Error> {

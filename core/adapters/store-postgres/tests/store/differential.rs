@@ -4,9 +4,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use casehug_clio::domain::{FirmId, Timestamp};
 use casehug_clio::memory::MemoryStore;
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
+use casehug_clio::{FirmId, Timestamp};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store_sqlite::SqliteStore;
 use fastrand::Rng;

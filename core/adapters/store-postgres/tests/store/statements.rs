@@ -1,7 +1,7 @@
 //! What the server sees: no named statement, no scan of the whole table, and no commit that is not
 //! durable.
 
-use casehug_clio::domain::FirmId;
+use casehug_clio::FirmId;
 use casehug_clio::ports::{Expect, Scan, Store as _};
 use postgres_server::Server;
 

@@ -4,9 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use casehug_clio::Result;
-use casehug_clio::domain::FirmId;
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Store, Version, Write};
+use casehug_clio::{FirmId, Result};
 
 pub fn key(id: &str) -> Key {
     Key::new(&FirmId::new("firm_1").unwrap(), "test", id)
