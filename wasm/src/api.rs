@@ -46,10 +46,12 @@ pub fn closed_error() -> String {
 /// An error of this code, as JavaScript found its reason. An unknown code is a defect.
 #[wasm_bindgen(js_name = describe)]
 pub fn describe_code(code: &str, reason: &str) -> String {
-    let known =
-        [Code::StoreOpenFailed, Code::StoreLogMissing, Code::Cancelled].into_iter().find(|known| known.name() == code);
+    let known = [Code::StoreOpenFailed, Code::StoreLogMissing, Code::SettingInvalid, Code::Cancelled];
+    let error = Error::new(known.into_iter().find(|known| known.name() == code).unwrap_or(Code::Internal));
+    // The only setting that JavaScript reads itself.
+    let error = if error.code() == Code::SettingInvalid { error.with("setting", "store") } else { error };
     // Errors hold fixed words only; this one comes from our own JavaScript, a few times at most.
-    describe(&Error::new(known.unwrap_or(Code::Internal)).with("reason", reason))
+    describe(&error.with("reason", reason))
 }
 
 #[derive(Deserialize)]

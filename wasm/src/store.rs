@@ -56,10 +56,14 @@ fn failed(reason: &'static str) -> Error {
 /// The codes that a store may throw, in the property `code`.
 const THROWN: [Code; 4] = [Code::StoreFailed, Code::StoreCorrupt, Code::StoreTampered, Code::StoreLogMissing];
 
+/// The reasons that a store may give beside its code, in the property `reason`.
+const REASONS: [&str; 2] = ["firm_in_another_database", "several_databases"];
+
 /// What was thrown, if it names one of the port's codes; of its text nothing is kept.
 fn threw(thrown: JsValue) -> Error {
     let named = text(&thrown, "code").and_then(|name| THROWN.into_iter().find(|code| code.name() == name));
-    named.map_or_else(|| failed("callback_failed"), |code| Error::new(code).with("reason", "host"))
+    let reason = text(&thrown, "reason").and_then(|name| REASONS.into_iter().find(|reason| *reason == name));
+    named.map_or_else(|| failed("callback_failed"), |code| Error::new(code).with("reason", reason.unwrap_or("host")))
 }
 
 fn wrong(field: &'static str) -> Error {

@@ -115,11 +115,24 @@ export interface Store {
   dueElsewhere?(): Promise<void>;
 }
 
+/** A store that `ShardedStore` can be made of. */
+export interface FirmsStore extends Store {
+  /** Whether it has any record of the firm. */
+  hasFirm(firm: string): Async<boolean>;
+  close?(): Async<void>;
+}
+
+/** A store that was opened, and is to be closed after its SDKs. */
+export interface OpenedStore extends FirmsStore {
+  close(): Promise<void>;
+}
+
 /** Records in memory: for tests and first steps. Nothing survives the process. */
-export class MemoryStore implements Store {
+export class MemoryStore implements FirmsStore {
   get(key: Key): StoredRecord | undefined;
   scan(scan: Scan): StoredRecord[];
   commit(writes: Write[]): { status: 'done'; at: number } | { status: 'conflict' };
+  hasFirm(firm: string): boolean;
 }
 
 /**
@@ -128,7 +141,7 @@ export class MemoryStore implements Store {
  * `node:sqlite` (Node 22.13 and newer, Deno) or `bun:sqlite`; a host of Node 20 brings the class of
  * better-sqlite3. Nothing else in the process may open the file.
  */
-export class SqliteStore implements Store {
+export class SqliteStore implements OpenedStore {
   private constructor();
   /**
    * Opens the file, and creates it (mode 0600) in a folder that exists. Rejects with
@@ -138,6 +151,7 @@ export class SqliteStore implements Store {
   get(key: Key): Promise<StoredRecord | undefined>;
   scan(scan: Scan): Promise<StoredRecord[]>;
   commit(writes: Write[]): Promise<{ status: 'done'; at: number } | { status: 'conflict' }>;
+  hasFirm(firm: string): Promise<boolean>;
   /** Ends it: what waits is done first. */
   close(): Promise<void>;
 }
@@ -156,7 +170,7 @@ export interface PostgresPool {
  * and is ended by it. Of a pool of pg itself, a worker takes one more connection, on which it hears
  * at once of what other processes make due.
  */
-export class PostgresStore implements Store {
+export class PostgresStore implements OpenedStore {
   private constructor();
   /**
    * Makes the schema `casehug_clio`, or brings it up to date. Rejects with `store_open_failed` and
@@ -166,14 +180,65 @@ export class PostgresStore implements Store {
   get(key: Key): Promise<StoredRecord | undefined>;
   scan(scan: Scan): Promise<StoredRecord[]>;
   commit(writes: Write[]): Promise<{ status: 'done'; at: number } | { status: 'conflict' }>;
+  hasFirm(firm: string): Promise<boolean>;
   dueElsewhere(): Promise<void>;
   /** Ends the connection on which a worker hears from other processes. */
   close(): Promise<void>;
 }
 
-/** What a store may throw so that its reason is kept. */
+/**
+ * Several databases, each with firms of its own. Nothing of the SDK spans firms, so each call goes
+ * to one of them; a worker asks all what is due. A firm that has records in another database than
+ * its own is refused (`store_failed`, `firm_in_another_database`) until they are in one place.
+ */
+export class ShardedStore implements OpenedStore {
+  private constructor();
+  /**
+   * `databases`: stores by names of yours, which are closed with it. `firms`: the database of a
+   * firm, by its name; `others`: that of all the rest. Every process MUST have the same. Rejects
+   * with `setting_invalid` and the reason `shards_unknown_database`.
+   */
+  static open(shards: { databases: Record<string, FirmsStore>; firms?: Record<string, string>; others: string }): Promise<ShardedStore>;
+  get(key: Key): Promise<StoredRecord | null | undefined>;
+  scan(scan: Scan): Promise<StoredRecord[]>;
+  commit(writes: Write[]): Promise<{ status: 'done'; at: number } | { status: 'conflict' }>;
+  hasFirm(firm: string): Promise<boolean>;
+  dueElsewhere(): Promise<void>;
+  /** Closes all of them, also if one cannot be. */
+  close(): Promise<void>;
+}
+
+export interface OpenStoreOptions {
+  /**
+   * Makes the pool of a `postgres://` line, with its TLS:
+   * `(line) => new pg.Pool({ connectionString: line })`.
+   */
+  pool?: (line: string) => PostgresPool & { end(): Promise<void> };
+  /** Of database servers whose line names a user and no password. */
+  password?: string | undefined;
+  /** As for `SqliteStore.open`. */
+  betterSqlite3?: new (path: string, options: object) => object;
+}
+
+/**
+ * Opens the store that a line names, as in every other language: `sqlite:FILE` or a plain `FILE`,
+ * `postgres://USER@HOST/DATABASE`, or `shards:FILE` for several, by a JSON file
+ * `{ "databases": { name: line }, "firms": { firm: name }, "others": name }`. Closing it ends the
+ * pools that were made for it.
+ *
+ * Rejects with `setting_invalid` and a reason: `empty`, `unknown_scheme`, `not_built_in` (a
+ * `postgres://` line without `pool`), `shards_unreadable`, `shards_not_valid`,
+ * `shards_unknown_database`, `shards_in_shards`; or as `SqliteStore.open` and `PostgresStore.open`.
+ */
+export function openStore(line: string, options?: OpenStoreOptions): Promise<OpenedStore>;
+
+/**
+ * What a store may throw so that its reason is kept. `reason`: why it was refused, for operators.
+ */
 export class StoreError extends Error {
-  constructor(code: 'store_failed' | 'store_corrupt' | 'store_tampered' | 'store_log_missing');
+  constructor(code: 'store_failed' | 'store_corrupt' | 'store_tampered' | 'store_log_missing', reason?: 'firm_in_another_database' | 'several_databases');
+  readonly code: string;
+  readonly reason?: string;
 }
 
 /**

@@ -32,6 +32,10 @@ export class MemoryStore {
     return { status: 'done', at };
   }
 
+  hasFirm(firm) {
+    return [...this.#collections].some(([name, records]) => JSON.parse(name)[1] === firm && records.size > 0);
+  }
+
   #of(firm, collection) {
     const name = JSON.stringify([collection, firm]);
     if (!this.#collections.has(name)) this.#collections.set(name, new Map());

@@ -72,6 +72,12 @@ export class PostgresStore {
     return { status: 'done', at: Number(at) };
   }
 
+  async hasFirm(firm) {
+    // The first row at or behind the firm's first key.
+    const { rows } = await this.#run('rows_after', [firm, '', '', null, 1], true);
+    return rows[0]?.firm === firm;
+  }
+
   /** Fulfilled when another process may have made something due. */
   dueElsewhere() {
     return this.#hints.heard();

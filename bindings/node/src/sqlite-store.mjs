@@ -92,6 +92,12 @@ export class SqliteStore {
     });
   }
 
+  async hasFirm(firm) {
+    // The first row at or behind the firm's first key.
+    const from = { firm, collection: '', id: '', only: null, limit: 1 };
+    return this.#read(() => this.#statement('rows_after').get(from)?.firm === firm);
+  }
+
   /** Ends it: what waits is done first. */
   async close() {
     await this.#working;

@@ -2,12 +2,13 @@
 import { engine } from './engine.mjs';
 import { failure } from './errors.mjs';
 
-/** What a store throws: `code` is one of the store port's. */
+/** What a store throws: `code` is one of the store port's, `reason` a word for operators. */
 export class StoreError extends Error {
-  constructor(code) {
-    super(code);
+  constructor(code, reason) {
+    super(reason === undefined ? code : `${code}: ${reason}`);
     this.name = 'StoreError';
     this.code = code;
+    if (reason !== undefined) this.reason = reason;
   }
 }
 
@@ -15,6 +16,11 @@ export class StoreError extends Error {
 export async function openFailed(reason, code = 'store_open_failed') {
   const loaded = await engine();
   return failure(loaded.call(({ describe }) => describe(code, reason)));
+}
+
+/** The SDK's error for a line or a file that names no store. Nothing of either is in it. */
+export function settingRefused(reason) {
+  return openFailed(reason, 'setting_invalid');
 }
 
 /** PostgreSQL's text and C strings end at a NUL, and the port says that none occurs. */

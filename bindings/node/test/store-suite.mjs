@@ -1,4 +1,5 @@
-// `store-suite.mjs memory | sqlite FILE | postgres URL`: the suite on an empty store, as JSON.
+// `store-suite.mjs memory | sqlite FILE | postgres URL | line LINE`: the suite on an empty store, as
+// JSON.
 import { createRequire } from 'node:module';
 
 import { engine, sdk } from './support.mjs';
@@ -16,6 +17,11 @@ const { store, close } = await {
     const { default: pg } = await import('pg');
     const pool = new pg.Pool({ connectionString: where });
     return { store: await sdk.PostgresStore.open(pool), close: () => pool.end() };
+  },
+  line: async () => {
+    const { default: pg } = await import('pg');
+    const store = await sdk.openStore(where, { pool: (line) => new pg.Pool({ connectionString: line }) });
+    return { store, close: () => store.close() };
   },
 }[kind]();
 console.log(JSON.stringify(await (await engine()).run((bindings) => bindings.storeConformance(store))));

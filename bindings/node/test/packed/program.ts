@@ -1,5 +1,5 @@
 // What a TypeScript host writes; and what it must not be able to write.
-import { CasehugClioError, FolderIntake, HostError, MemoryStore, NodeHttp, PostgresStore, Sdk, SqliteStore, environmentKey, every } from '@casehug/clio-sync';
+import { CasehugClioError, FolderIntake, HostError, MemoryStore, NodeHttp, PostgresStore, Sdk, ShardedStore, SqliteStore, environmentKey, every, openStore } from '@casehug/clio-sync';
 import type { Actor, Config, HttpTransport, IntakeSource, LogEntry, OutboxEvent, Scan, Store, StoredRecord, SyncReport, Write } from '@casehug/clio-sync';
 import { Pool } from 'pg';
 import { Sdk as Inline } from '@casehug/clio-sync/inline';
@@ -18,6 +18,13 @@ const config: Config = {
 };
 
 export const stores = async (): Promise<Store[]> => [new MemoryStore(), await SqliteStore.open('a.db'), await PostgresStore.open(new Pool())];
+export const several = async (): Promise<Store[]> => {
+  const pool = (line: string) => new Pool({ connectionString: line });
+  const [a, b] = [await openStore('shards:shards.json', { pool, password: process.env['DB_PASSWORD'] }), new MemoryStore()];
+  // @ts-expect-error: nothing tells whether it has records of a firm
+  await ShardedStore.open({ databases: { a, store }, others: 'a' });
+  return [a, await ShardedStore.open({ databases: { a, b }, firms: { firm_1: 'b' }, others: 'a' })];
+};
 export const keyed: Config = { ...config, sealingKey: environmentKey('k1') };
 
 export async function host(intake: IntakeSource, http: HttpTransport): Promise<string> {
