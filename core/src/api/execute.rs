@@ -16,28 +16,26 @@ use crate::domain::Actor;
 use crate::error::{Code, Error, Result};
 use crate::json;
 use crate::maybe_send::BoxFuture;
-use crate::store::require_admin;
+use crate::store::{refusal, require_admin};
 
 impl<'a> Caller<'a> {
     /// The user, of an operation that is done for one.
     pub(super) fn actor(self, operation: Gate) -> Result<&'a Actor> {
         match self {
             Self::User(actor) => Ok(actor),
-            Self::Host => Err(refused(operation, "no_user")),
+            // Of no firm, and so in no audit log.
+            Self::Host => Err(Error::new(Code::NotAllowed).with("operation", operation.name).with("reason", "no_user")),
         }
     }
 
-    /// Nothing that a user sends reaches an operation of the host.
-    pub(super) fn require_host(self, operation: Gate) -> Result<()> {
+    /// Nothing that a user sends reaches an operation of the host. That one tried is in the audit
+    /// log of their firm.
+    pub(super) async fn require_host(self, sdk: &Sdk, operation: Gate) -> Result<()> {
         match self {
             Self::Host => Ok(()),
-            Self::User(_) => Err(refused(operation, "host_only")),
+            Self::User(actor) => Err(refusal(&sdk.repository, actor, &actor.firm, operation.name, "host_only").await),
         }
     }
-}
-
-fn refused(operation: Gate, reason: &'static str) -> Error {
-    Error::new(Code::NotAllowed).with("operation", operation.name).with("reason", reason)
 }
 
 impl Sdk {

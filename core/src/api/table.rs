@@ -197,7 +197,7 @@ macro_rules! operations {
         $Handle { sdk: $sdk, actor: $caller.actor($operation)? }
     };
     (@of host $Handle:ident, $sdk:ident, $caller:ident, $operation:expr) => {{
-        $caller.require_host($operation)?;
+        $caller.require_host($sdk, $operation).await?;
         $Handle { sdk: $sdk }
     }};
 }

@@ -18,7 +18,7 @@ use serde::de::IgnoredAny;
 use super::challenge::Bearer;
 use super::refused_field::named_field;
 use crate::domain::Timestamp;
-use crate::error::{Code, Error, Retry};
+use crate::error::{Code, Detail, Error, Retry};
 use crate::ports::{Headers, HttpFailure, HttpFailureKind, HttpResponse, Sent};
 
 /// The longest wait that a server may ask for; its window is 60 s (Clio: Rate limits).
@@ -282,7 +282,8 @@ fn described(code: Code, status: Option<u16>, kind: Option<&str>) -> Error {
         error = error.with("http_status", status);
     }
     if let Some(kind) = kind {
-        error = error.with("clio_type", kind);
+        let detail = (kind == "UploadNotFoundError").then_some(Detail::UploadNotFound);
+        error = error.with("clio_type", kind).known_as(detail);
     }
     error
 }

@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 
 use crate::clio::{AccessToken, Bearer, ClioHost};
 use crate::domain::{Monotonic, Timestamp};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Detail, Error, Result};
 use crate::maybe_send::BoxFuture;
 use crate::ports::{Headers, HttpBody, HttpConnection, HttpRequest, HttpResponse, HttpTransport, Method, Runtime};
 
@@ -307,16 +307,12 @@ fn map(error: TokenError) -> Error {
 }
 
 fn refused(reason: &'static str) -> Error {
-    Error::new(Code::OauthRefused).with("reason", reason)
+    let detail = (reason == "invalid_grant").then_some(Detail::InvalidGrant);
+    Error::new(Code::OauthRefused).with("reason", reason).known_as(detail)
 }
 
 fn unreadable(reason: &'static str) -> Error {
     Error::new(Code::OauthAnswerInvalid).with("reason", reason)
-}
-
-/// Whether Clio no longer accepts the refresh token.
-pub(crate) fn is_invalid_grant(error: &Error) -> bool {
-    error.code() == Code::OauthRefused && error.get("reason") == Some("invalid_grant")
 }
 
 /// The error word if it is one of OAuth's; foreign text is not kept.

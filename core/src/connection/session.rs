@@ -35,13 +35,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use secrecy::SecretString;
 
 use super::lease::Lease;
-use super::oauth::{Granted, OAuth, is_invalid_grant};
+use super::oauth::{Granted, OAuth};
 use super::tokens::{TokenVault, Tokens};
 use super::{Connection, ConnectionState};
 use crate::clio::AccessToken;
 use crate::detached::detached;
 use crate::domain::{ConnectionId, FirmId, Monotonic};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Detail, Error, Result};
 use crate::ports::Version;
 use crate::store::{Action, AuditEntry, AuditStatus, Repository, Versioned};
 
@@ -207,7 +207,7 @@ impl Session {
         }
         match self.0.oauth.refresh(&current.opened.tokens.refresh, Some(not_after)).await {
             Ok(granted) => self.save(firm, slot, current, granted).await,
-            Err(error) if is_invalid_grant(&error) => {
+            Err(error) if error.is(Detail::InvalidGrant) => {
                 let judged = Some(&current.opened.version);
                 if !self.changes_soon(firm, &current).await?
                     && self.mark(firm, &current.connection, judged, &error).await?

@@ -26,7 +26,7 @@ use sha2::Sha256;
 
 use super::Sealer;
 use crate::domain::{ClioId, ConnectionId, FirmId, Monotonic};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Detail, Error, Result};
 use crate::ports::{Commit, DataKey, Expect, Key, KeyProvider, SealContext, WrappedKey};
 use crate::store::{Repository, Transaction, Versioned};
 
@@ -81,7 +81,8 @@ impl Keyring {
         let key = match self.cached(&record) {
             Some(key) => key,
             None => self.load(&record).await?.ok_or_else(|| {
-                Error::new(Code::KeyFailed).with("connection", connection).with("reason", "no_data_key")
+                let error = Error::new(Code::KeyFailed).with("connection", connection).with("reason", "no_data_key");
+                error.known_as(Some(Detail::NoDataKey))
             })?,
         };
         Ok(self.sealer(firm, connection, key))

@@ -28,7 +28,7 @@ macro_rules! casehug_ids {
             /// [`Code::IdInvalid`] when it is empty, too long or holds another character.
             pub fn new(id: impl Into<String>) -> Result<Self> {
                 let id = id.into();
-                if is_valid(&id) { Ok(Self(id)) } else { Err(Error::new(Code::IdInvalid).with("type", $word)) }
+                if is_valid(&id) { Ok(Self(id)) } else { Err(invalid($word)) }
             }
 
             /// The id as text.
@@ -76,6 +76,11 @@ casehug_ids! {
     ActorId "actor";
     /// A connection of one firm to one Clio account.
     ConnectionId "connection";
+}
+
+/// Which id it is, and by that the path of an argument.
+pub(super) fn invalid(what: &'static str) -> Error {
+    Error::new(Code::IdInvalid).with("type", what).with("argument", what)
 }
 
 fn is_valid(id: &str) -> bool {

@@ -9,7 +9,7 @@ use core::fmt;
 use serde::Deserialize;
 
 use super::{Address, ClientId, Confidential, DocumentId, FirmId, MatterId, UploadId, text};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 
 /// What CaseHug knows of one matter that Clio may know too.
 #[derive(Clone, Debug, Deserialize)]
@@ -155,7 +155,7 @@ impl DocumentKey {
             document: DocumentId::new(document)?,
             upload: UploadId::new(upload)?,
         };
-        if parts.next().is_some() { Err(Error::new(Code::IdInvalid).with("type", "document")) } else { Ok(key) }
+        if parts.next().is_some() { Err(super::ids::invalid("document")) } else { Ok(key) }
     }
 }
 

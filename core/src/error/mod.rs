@@ -125,14 +125,27 @@ struct Inner {
     code: Code,
     retry: Retry,
     context: Vec<(&'static str, String)>,
+    detail: Option<Detail>,
     source: Option<Error>,
+}
+
+/// What core goes by beyond an error's code. Its context says the same to people, in words that
+/// nothing depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Clio no longer accepts the refresh token.
+    InvalidGrant,
+    /// The connection's data key was dropped, or never was.
+    NoDataKey,
+    /// Clio still waits for a document's bytes.
+    UploadNotFound,
 }
 
 impl Error {
     /// An error with the code's own retry verdict.
     #[must_use]
     pub fn new(code: Code) -> Self {
-        Self(Arc::new(Inner { code, retry: code.retry(), context: Vec::new(), source: None }))
+        Self(Arc::new(Inner { code, retry: code.retry(), context: Vec::new(), detail: None, source: None }))
     }
 
     /// Adds an id, a number or a fixed word. MUST NOT be given names, emails, titles, file names,
@@ -140,6 +153,14 @@ impl Error {
     #[must_use]
     pub fn with(self, key: &'static str, value: impl fmt::Display) -> Self {
         self.change(|inner| inner.context.push((key, value.to_string())))
+    }
+
+    pub(crate) fn known_as(self, detail: Option<Detail>) -> Self {
+        self.change(|inner| inner.detail = detail)
+    }
+
+    pub(crate) fn is(&self, detail: Detail) -> bool {
+        self.0.detail == Some(detail)
     }
 
     /// Replaces the code's usual retry verdict.

@@ -28,7 +28,7 @@ use crate::connection::{Connection, ConnectionState, Session};
 use crate::contact_review::drop_proposals;
 use crate::crypto::may_be_of_this_process;
 use crate::domain::{Actor, ClioId, FirmId};
-use crate::error::{Code, Error, Result, Retry};
+use crate::error::{Code, Detail, Error, Result, Retry};
 use crate::inbound::{HOOKS, Hook, HookState, digest_in, forget_health};
 use crate::ports::{Commit, Expect};
 use crate::store::{
@@ -207,8 +207,7 @@ impl Connect {
 
     /// Whether the tokens will not open later either, wherever it is tried.
     fn is_lost(&self, error: &Error, connection: &Connection) -> bool {
-        let dropped = error.get("reason").is_some_and(|reason| reason == "no_data_key");
-        let provider = may_be_of_this_process(error) && !dropped;
+        let provider = may_be_of_this_process(error) && !error.is(Detail::NoDataKey);
         let waited = connection.ended_at.is_none_or(|at| at + KEY_PATIENCE <= self.repository.runtime().now());
         (provider && waited) || (!provider && is_unreadable(error))
     }

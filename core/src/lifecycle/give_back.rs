@@ -16,11 +16,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::connect::Connect;
 use crate::clio::AccessToken;
 use crate::connection::lease::Lease;
-use crate::connection::oauth::is_invalid_grant;
 use crate::connection::tokens::Tokens;
 use crate::connection::{Connection, ConnectionState};
 use crate::domain::{ConnectionId, FirmId};
-use crate::error::{Code, Error, Result, Retry};
+use crate::error::{Code, Detail, Error, Result, Retry};
 use crate::ports::Version;
 
 const MOST_ATTEMPTS: usize = 8;
@@ -132,7 +131,7 @@ impl Connect {
                 return Ok(Revoked::Stopped);
             }
             match self.renew(firm, held, place).await {
-                Err(error) if is_invalid_grant(&error) => return Ok(Revoked::All),
+                Err(error) if error.is(Detail::InvalidGrant) => return Ok(Revoked::All),
                 Err(error) if is_refusal(&error) => return Ok(Revoked::Not("refresh_token")),
                 Err(error) => return Err(error),
                 Ok(()) => {

@@ -20,12 +20,26 @@ pub(crate) async fn require_admin(
         return Ok(());
     }
     let reason = if actor.firm == *firm { "not_an_admin" } else { "another_firm" };
+    Err(refusal(repository, actor, firm, operation, reason).await)
+}
+
+/// The refusal, which is in the audit log of `firm`; its source says if it could not be written.
+pub(crate) async fn refusal(
+    repository: &Repository,
+    actor: &Actor,
+    firm: &FirmId,
+    operation: &'static str,
+    reason: &'static str,
+) -> Error {
     let refused = Error::new(Code::NotAllowed).with("operation", operation).with("reason", reason);
     let entry = AuditEntry::by(&actor.id, Action::Denied, AuditStatus::Refused).error(&refused);
-    let mut transaction = repository.transaction(firm)?;
-    transaction.audit(entry);
-    match repository.commit_or_conflict(&transaction).await {
-        Ok(_) => Err(refused),
-        Err(error) => Err(refused.caused_by(error)),
+    let written = async {
+        let mut transaction = repository.transaction(firm)?;
+        transaction.audit(entry);
+        repository.commit_or_conflict(&transaction).await
+    };
+    match written.await {
+        Ok(_) => refused,
+        Err(error) => refused.caused_by(error),
     }
 }

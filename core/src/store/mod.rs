@@ -17,7 +17,7 @@ pub(crate) mod schedule;
 mod tests;
 pub(crate) mod transaction;
 
-pub(crate) use access::require_admin;
+pub(crate) use access::{refusal, require_admin};
 pub(crate) use audit::AuditEntry;
 pub use audit::{Action, AuditRecord, AuditStatus};
 pub(crate) use outbox::Outbox;

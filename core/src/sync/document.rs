@@ -24,7 +24,7 @@ use crate::domain::report::{StepKind, StepOutcome, StepReport};
 use crate::domain::{
     ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp, text,
 };
-use crate::error::{Code, Error, Result, Retry};
+use crate::error::{Code, Detail, Error, Result, Retry};
 use crate::links::link_record;
 use crate::links::link_record::{Chosen, Decided, DocumentIntent, DocumentRecord, Finishing, How, Link, Owner};
 use crate::ports::{Commit, DocumentStat, Expect, Key, Version};
@@ -590,5 +590,5 @@ fn is_refused(error: &Error) -> bool {
 
 /// Whether Clio still waits for bytes to arrive, and does not merely process them.
 fn is_lost(error: &Error) -> bool {
-    error.code() == Code::DocumentProcessing && error.get("clio_type") == Some("UploadNotFoundError")
+    error.is(Detail::UploadNotFound)
 }

@@ -38,7 +38,7 @@ use crate::clio::{contacts, matters};
 use crate::connection::AccountScope;
 use crate::domain::report::StepKind;
 use crate::domain::{ClientId, ClioId, ConnectionId, FirmId, MatterId, Timestamp};
-use crate::error::{Code, Result};
+use crate::error::{Code, Detail, Result};
 use crate::links::dedupe::{SentContact, SentMatter};
 use crate::links::link_record::{Intent, LinkRecord, committed_at};
 use crate::links::names::Name;
@@ -394,7 +394,7 @@ async fn texts<'a, N: serde::de::DeserializeOwned + PartialEq>(
         match open_intent::<N>(ctx, key, intent).await {
             Ok(text) if texts.iter().any(|(known, _)| *known == text) => {}
             Ok(text) => texts.push((text, intent)),
-            Err(error) if error.get("reason") == Some("no_data_key") || error.code() == Code::SealBroken => {}
+            Err(error) if error.is(Detail::NoDataKey) || error.code() == Code::SealBroken => {}
             Err(error) => return Err(error),
         }
     }
