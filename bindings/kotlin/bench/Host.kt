@@ -7,6 +7,8 @@ import com.casehug.clio.Role
 import com.casehug.clio.ports.Document
 import com.casehug.clio.ports.DocumentStat
 import com.casehug.clio.ports.Intakes
+import com.casehug.clio.ports.Log
+import com.casehug.clio.ports.LogLevel
 import java.io.InputStream
 import java.net.HttpURLConnection
 import java.net.URI
@@ -42,6 +44,13 @@ internal class Made(@Volatile var length: Long) : Intakes {
     override fun open(document: Document, offset: Long): InputStream = Zeros(length - offset)
 }
 
+/** Takes no line below warnings, as Python's logging takes none unless told to. */
+private object Grave : Log {
+    override fun line(level: LogLevel, target: String, message: String): Unit = System.err.println("$level $message")
+
+    override fun level(): LogLevel = LogLevel.WARNING
+}
+
 /** An SDK whose firm is connected to a Clio that was started elsewhere. */
 internal fun opened(url: String, database: String, intakes: Intakes): BlockingSdk {
     val config = Config(
@@ -53,7 +62,7 @@ internal fun opened(url: String, database: String, intakes: Intakes): BlockingSd
         sealingKey = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248",
         sealingKeyId = "k1",
         requestTimeout = Duration.ofMinutes(2),
-        log = { _, _, _ -> },
+        log = Grave,
     )
     val sdk = BlockingSdk.open(config)
     val connection = sdk.firm(ADMIN).connection

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from unittest import mock
@@ -246,6 +249,31 @@ def test_a_store_s_clock_is_looked_at(url: str, tmp_path: Path, answer: object) 
         with pytest.raises(clio.errors.HostError) as failed:
             connect(sdk)
     assert failed.value.code == clio.Code.STORE_FAILED
+
+
+def test_requests_go_on_while_all_methods_of_the_host_hang(url: str, tmp_path: Path) -> None:
+    begun, release = threading.Semaphore(0), threading.Event()
+
+    class Hanging(Office):
+        def load(self, firm: str, matter: str) -> str:
+            begun.release()
+            release.wait(60)
+            return super().load(firm, matter)
+
+    # A name: to resolve it takes a thread.
+    place = config(url.replace("127.0.0.1", "localhost"), tmp_path, intake_folder=None)
+    given = replace(place, intakes=Hanging())
+    with clio.Sdk.open(given) as sdk:
+        connect(sdk)
+    # Nothing is connected to Clio yet.
+    with clio.Sdk.open(given) as sdk, ThreadPoolExecutor(8) as threads:
+        try:
+            for number in range(8):
+                threads.submit(sdk.firm(ADMIN).matters.sync, f"mat_{number}")
+            assert all(begun.acquire(timeout=20) for _ in range(8))
+            connect(sdk, clio.Actor("usr_1", "firm_2", clio.Role.ADMIN))
+        finally:
+            release.set()
 
 
 def test_a_call_inside_a_port_is_refused_at_once(url: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store::StoreLocation;
 use futures_util::FutureExt as _;
 use serde_json::json;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -30,6 +30,11 @@ use crate::log::Log;
 use crate::store::StorePort;
 use crate::tokens::TokenPort;
 use crate::waking::{Waking, inside_continuation};
+
+/// Of the SDK's threads, as the system shows them.
+const NAME: &str = "casehug-clio";
+/// Threads that resolve names and read files.
+const FILES: usize = 16;
 
 /// An open SDK.
 #[derive(uniffi::Object)]
@@ -69,8 +74,10 @@ struct Open {
     sdk: Arc<Sdk>,
     worker: Option<Running>,
     calls: Arc<Calls>,
-    /// Dropped after the SDK: it waits for methods of the host that are still running.
+    /// Dropped after the SDK: operations run on it, and requests to Clio.
     runtime: Runtime,
+    /// Dropped after what calls the host: it waits for methods that are still running.
+    pool: Runtime,
     waking: Waking,
     /// Dropped last: it is told everything, and then never called again.
     log: Option<Log>,
@@ -163,10 +170,11 @@ impl Drop for Engine {
         }
         // Nobody closed it. Whatever thread this is, it does not wait: what was in progress ends as
         // in a crash, and is taken up again.
-        let Open { sdk, worker, runtime, waking, log, .. } = open;
+        let Open { sdk, worker, runtime, pool, waking, log, .. } = open;
         sdk.stop();
         drop((worker, sdk));
         runtime.shutdown_background();
+        pool.shutdown_background();
         drop(waking);
         if let Some(log) = log {
             log.leave();
@@ -204,21 +212,15 @@ impl Engine {
         if inside_callback() {
             return Err(Misuse::InsideCallback.of("open").into());
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .max_blocking_threads(POOL)
-            .thread_name("casehug-clio")
-            .enable_all()
-            .build()
-            .map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))?;
+        let (runtime, pool) = threads().map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))?;
         let log = ports.log.clone().map(|log| Log::start(log, config.log_level)).transpose()?;
-        let built = build(config, ports, runtime.handle().clone());
+        let built = build(config, ports, runtime.handle().clone(), pool.handle().clone());
         let sdk = match &log {
             Some(log) => runtime.block_on(log.take_lines_of(built)),
             None => runtime.block_on(built),
         }?;
         let (sdk, waking) = (Arc::new(sdk), Waking::start()?);
-        let open = Open { sdk, worker: None, calls: Arc::default(), runtime, waking, log };
+        let open = Open { sdk, worker: None, calls: Arc::default(), runtime, pool, waking, log };
         Ok(Arc::new(Self { pid: std::process::id(), open: Mutex::new(Some(open)), closed: Closed::default() }))
     }
 
@@ -308,7 +310,7 @@ impl Engine {
     /// `setting_invalid`: after a fork or inside a method of the host.
     pub fn close(&self) -> Result<(), Failure> {
         let open = self.open()?.take();
-        let Some(Open { sdk, worker, calls, runtime, waking, log }) = open else {
+        let Some(Open { sdk, worker, calls, runtime, pool, waking, log }) = open else {
             // Whoever closes waits for this thread, if it is the one that wakes.
             if !inside_continuation() {
                 self.closed.wait();
@@ -325,13 +327,25 @@ impl Engine {
         }
         drop(sdk);
         drop(runtime);
+        drop(pool);
         waking.end();
         drop(log);
         Ok(())
     }
 }
 
-async fn build(config: Config, ports: Ports, pool: Handle) -> Result<Sdk> {
+/// The runtime of operations and of requests to Clio, and the pool that calls the host. Names are
+/// resolved, and files read, on threads of the first: a host whose methods all hang stops neither.
+fn threads() -> std::io::Result<(Runtime, Runtime)> {
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(2).max_blocking_threads(FILES).thread_name(NAME).enable_all();
+    // Of this one nothing but its blocking threads is used.
+    let mut pool = Builder::new_current_thread();
+    pool.max_blocking_threads(POOL).thread_name(NAME);
+    Ok((runtime.build()?, pool.build()?))
+}
+
+async fn build(config: Config, ports: Ports, driving: Handle, pool: Handle) -> Result<Sdk> {
     let runtime = Arc::new(TokioRuntime);
     let store: Arc<dyn Store> = match (ports.store, &config.database) {
         (Some(object), None) => Arc::new(StorePort(Host { object, pool: pool.clone() })),
@@ -363,7 +377,9 @@ async fn build(config: Config, ports: Ports, pool: Handle) -> Result<Sdk> {
             (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("intakes")),
         };
     let host: ClioHost = config.clio.parse().map_err(|error: Error| error.with("argument", "clio"))?;
-    let transport = Arc::new(ReqwestTransport::with(documents, runtime.clone(), &config.network()?)?);
+    let transport = ReqwestTransport::with(documents, runtime.clone(), &config.network()?)?;
+    // Where the operations run: a thread of its own would cost two hand-overs for each call.
+    let transport = Arc::new(transport.on(driving));
     let app = ClioApp::new(&config.client_id, config.client_secret.into())?;
     let mut builder = Sdk::builder(app, host, casehug_clio::Ports { transport, store, keys, intake, runtime });
     if let Some(tokens) = tokens {

@@ -65,6 +65,9 @@ async fn measure(args: Args) {
             only => node::run(only).await,
         };
     }
+    if args.only.as_deref() == Some("package") {
+        return package::natively(&args.told).await;
+    }
     if args.only.as_deref() == Some("postgres") {
         return postgres::run().await;
     }

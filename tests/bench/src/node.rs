@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
+use casehug_clio::Sdk;
 use casehug_clio::memory::MemoryIntake;
 use casehug_clio_store_sqlite::SqliteStore;
 use clio_sim::Config;
@@ -61,7 +62,7 @@ fn script(package: &Path, runtime: &Runtime, name: &str, args: &[&str]) -> Value
     ran(command.args(runtime.before).arg(package.join("bench").join(name)).args(args))
 }
 
-pub(crate) fn ran(command: &mut Command) -> Value {
+fn ran(command: &mut Command) -> Value {
     // Clio runs on the other threads meanwhile.
     let output = tokio::task::block_in_place(|| command.stderr(Stdio::inherit()).output()).unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
@@ -133,21 +134,26 @@ async fn syncs(package: &Path, runtimes: &[Runtime]) {
     println!();
 }
 
+/// An SDK over SQLite in this folder, connected to a Clio of another process, and its intakes.
+pub(crate) async fn opened(clio: &str, folder: &Path) -> (Arc<Sdk>, MemoryIntake) {
+    let store = SqliteStore::open(folder.join("sync.db")).await.unwrap();
+    let intakes = MemoryIntake::new();
+    let (sdk, _) = sdk_at(clio, Arc::new(store), intakes.clone(), None);
+    connect(&sdk).await;
+    (Arc::new(sdk), intakes)
+}
+
 /// What `syncs.mjs` does, in Rust: `CLIO MATTERS AT_ONCE`.
 pub(crate) async fn natively(told: &[String]) {
-    let (clio, matters, at_once) =
-        (told[0].clone(), told[1].parse::<usize>().unwrap(), told[2].parse::<usize>().unwrap());
+    let (matters, at_once) = (told[1].parse::<usize>().unwrap(), told[2].parse::<usize>().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(folder.path().join("sync.db")).await.unwrap();
-    let intakes = MemoryIntake::new();
+    let (sdk, intakes) = opened(&told[0], folder.path()).await;
     let ids: Vec<_> = (0..matters + matters / 10).map(|n| format!("m{n}")).collect();
     for id in &ids {
         put_matter(&intakes, id, DOCUMENTS, LEN);
     }
     // As in a service: in a task, not in `main`.
     let ran = tokio::spawn(async move {
-        let (sdk, _) = sdk_at(&clio, Arc::new(store), intakes, None);
-        connect(&sdk).await;
         let sync = async |id: &String| {
             sdk.firm(&admin()).matters().sync(&matter(id)).await.unwrap();
         };
