@@ -9,6 +9,7 @@ mod backup;
 mod bench;
 mod callback;
 mod clocks;
+mod connections;
 mod embedded;
 mod end_to_end;
 mod faq;

@@ -39,6 +39,16 @@ pub fn sdk_with(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: 
 
 /// Over real ports, with the default times.
 pub fn builder(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: Arc<dyn Runtime>) -> SdkBuilder {
+    builder_at(bench.sim.url(), bench, store, runtime)
+}
+
+/// The same with Clio at another address.
+pub fn builder_at(
+    clio: &str,
+    bench: &Bench,
+    store: &(impl Store + Clone + 'static),
+    runtime: Arc<dyn Runtime>,
+) -> SdkBuilder {
     let intake = FolderIntake::new(bench.intakes());
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     let ports = Ports {
@@ -48,7 +58,7 @@ pub fn builder(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: A
         intake: Arc::new(intake),
         runtime,
     };
-    Sdk::builder(app, ClioHost::custom(bench.sim.url().parse().unwrap()).unwrap(), ports)
+    Sdk::builder(app, ClioHost::custom(clio.parse().unwrap()).unwrap(), ports)
 }
 
 pub async fn open(path: &Path) -> SqliteStore {
