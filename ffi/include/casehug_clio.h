@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// The version of the SDK that this header is of, as text and as numbers for `#if`.
+#define CASEHUG_CLIO_VERSION "0.1.0"
+#define CASEHUG_CLIO_VERSION_MAJOR 0
+#define CASEHUG_CLIO_VERSION_MINOR 1
+#define CASEHUG_CLIO_VERSION_PATCH 0
+
 // What `casehug_clio_abi` answers in the library of this header.
 #define CASEHUG_CLIO_ABI 1
 
@@ -562,7 +568,8 @@ int32_t casehug_clio_check_tokens(const struct casehug_clio_tokens *tokens,
                                   char **out,
                                   char **error);
 
-// The SDK's version, e.g. `0.1.0`. Lives for ever; do not free it.
+// The library's version, e.g. `0.1.0`; that of the header is `CASEHUG_CLIO_VERSION`. Lives for
+// ever; do not free it.
 const char *casehug_clio_version(void);
 
 // What this library's functions and structs mean. It grows when something that was there changes

@@ -30,7 +30,8 @@ use crate::tokens::HostTokens;
 
 const OK: i32 = 1;
 
-/// The SDK's version, e.g. `0.1.0`. Lives for ever; do not free it.
+/// The library's version, e.g. `0.1.0`; that of the header is `CASEHUG_CLIO_VERSION`. Lives for
+/// ever; do not free it.
 #[unsafe(no_mangle)]
 pub extern "C" fn casehug_clio_version() -> *const c_char {
     const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {

@@ -40,7 +40,17 @@ fn the_code_table_is_cores() {
 
 #[test]
 fn the_header_is_what_cbindgen_makes_of_the_sources() {
-    let config = cbindgen::Config::from_file(folder().join("cbindgen.toml")).unwrap();
+    let mut config = cbindgen::Config::from_file(folder().join("cbindgen.toml")).unwrap();
+    // cbindgen evaluates no `env!`.
+    config.after_includes = Some(format!(
+        "\n// The version of the SDK that this header is of, as text and as numbers for `#if`.\n\
+         #define CASEHUG_CLIO_VERSION \"{}\"\n#define CASEHUG_CLIO_VERSION_MAJOR {}\n\
+         #define CASEHUG_CLIO_VERSION_MINOR {}\n#define CASEHUG_CLIO_VERSION_PATCH {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR"),
+        env!("CARGO_PKG_VERSION_PATCH"),
+    ));
     let mut header = Vec::new();
     cbindgen::Builder::new().with_crate(folder()).with_config(config).generate().unwrap().write(&mut header);
     check(&folder().join("include/casehug_clio.h"), &String::from_utf8(header).unwrap());

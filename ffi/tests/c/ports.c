@@ -127,6 +127,10 @@ static void refused(const char *what, int32_t status, char *error, const char *r
 int main(int argc, char **argv) {
     CHECK(argc == 4, "usage: ports CLIO_URL INTAKE_DIR MATTER");
     CHECK(casehug_clio_abi() == CASEHUG_CLIO_ABI, "one library, one header");
+    char numbers[32];
+    sprintf(numbers, "%d.%d.%d", CASEHUG_CLIO_VERSION_MAJOR, CASEHUG_CLIO_VERSION_MINOR, CASEHUG_CLIO_VERSION_PATCH);
+    CHECK(strcmp(casehug_clio_version(), CASEHUG_CLIO_VERSION) == 0, "%s", casehug_clio_version());
+    CHECK(strncmp(casehug_clio_version(), numbers, strlen(numbers)) == 0, "%s", numbers);
     int key_releases = 0, intake_releases = 0;
     casehug_clio_keys keys = { sizeof keys, &mood, wrap, unwrap, NULL };
     casehug_clio_intakes intakes = { sizeof intakes, &intake_releases, load, stat, open_document, read_document, close_document, release };

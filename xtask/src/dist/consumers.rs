@@ -10,11 +10,13 @@ use crate::{Outcome, said, target};
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-pthread"];
 const PROGRAM: &str = r#"#include <casehug_clio.h>
 #include <stdio.h>
+#include <string.h>
 
 int main(void) {
     casehug_clio_sdk *sdk = NULL;
     char *error = NULL;
     if (casehug_clio_abi() != CASEHUG_CLIO_ABI) return 2;
+    if (strcmp(casehug_clio_version(), CASEHUG_CLIO_VERSION) != 0) return 4;
     if (casehug_clio_open(NULL, NULL, &sdk, &error) != CASEHUG_CLIO_SETTING_INVALID || error == NULL) return 3;
     casehug_clio_free(error);
     puts(casehug_clio_version());
