@@ -111,6 +111,21 @@ async fn keys_and_intakes_of_the_host_are_used_and_tickets_cancel() {
 }
 
 #[test]
+fn a_host_that_unloads_the_library_goes_on_with_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let program = temp.path().join("unload");
+    let mut compile = Command::new("cc");
+    compile.args(["-std=c99", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]).arg(folder().join("include"));
+    compile.arg(folder().join("tests/c/unload.c")).arg("-o").arg(&program).arg("-ldl");
+    let output = compile.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut command = Command::new(program);
+    command.arg(library_folder().join("libcasehug_clio_ffi.so")).arg("http://127.0.0.1:9").arg(temp.path());
+    let output = command.env_remove("LD_LIBRARY_PATH").current_dir(temp.path()).output().unwrap();
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn something_wrong_in_each_position_of_each_function_is_an_answer() {
     let temp = tempfile::tempdir().unwrap();
     let header = |name: &str| std::fs::read_to_string(folder().join("include").join(name)).unwrap();
