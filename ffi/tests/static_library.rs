@@ -6,6 +6,8 @@
 // The same code that makes the package.
 #[path = "../../xtask/src/hide.rs"]
 mod hide;
+#[path = "../../xtask/src/natives.rs"]
+mod natives;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -58,7 +60,8 @@ fn versions(program: &Path, libraries: [&Path; 2], out: &Path) -> (String, u32) 
         .arg(folder().join("include"))
         .args(["own_sqlite.c", "memory_store.c"].map(|source| folder().join("tests/c").join(source)))
         .args(libraries)
-        .args("-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc -o".split(' '))
+        .args(natives::of_rusts_own(out).unwrap().split(' '))
+        .arg("-o")
         .arg(program));
     let store = out.join(program.with_extension("db"));
     let host =

@@ -24,6 +24,15 @@ pub(crate) fn assemble(archive: &Path, folder: &Path) -> Outcome {
     hide(&include.join("casehug_clio.h"), archive, &folder.join(LIBRARY))
 }
 
+/// Whether the module's line for the linker names these libraries, which rustc says it needs. Go
+/// has the C library from the C compiler.
+pub(crate) fn names(libraries: &str) -> Outcome {
+    let line = format!("${{SRCDIR}}/{LIBRARY} {}\n", libraries.trim_end_matches(" -lc"));
+    let source = root().join("bindings/go/doc.go");
+    let told = std::fs::read_to_string(&source).map_err(|error| error.to_string())?;
+    if told.contains(&line) { Ok(()) } else { Err(format!("{} lacks {line}", source.display())) }
+}
+
 /// The gate's step.
 pub(crate) fn check() -> Outcome {
     if !is_there() {
@@ -31,6 +40,7 @@ pub(crate) fn check() -> Outcome {
     }
     crate::test::build()?;
     let (built, module) = (target().join("debug"), target().join("gate/go"));
+    names(&crate::natives::of_rusts_own(&target().join("gate"))?)?;
     assemble(&built.join("libcasehug_clio_ffi.a"), &module)?;
     let told = said(&mut go(&module, &["run", "cmd/gofmt", "-l", "."]))?;
     if !told.is_empty() {

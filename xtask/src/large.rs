@@ -36,11 +36,9 @@ pub(crate) fn large(only: Option<&str>) -> Outcome {
 fn of_c(out: &Path) -> Result<Command, String> {
     let (c, sources, program) = (target().join("dist/c"), root().join("ffi/tests/c"), out.join("large-c"));
     let mut compile = Command::new("cc");
-    compile
-        .args(["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"])
-        .arg(c.join("include"));
-    compile.args(["large.c", "memory_store.c"].map(|source| sources.join(source))).arg(c.join("lib/libcasehug_clio.a"));
-    done(compile.args(["-lgcc_s", "-lm", "-ldl", "-o"]).arg(&program))?;
+    compile.args(["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"]);
+    compile.args(["large.c", "memory_store.c"].map(|source| sources.join(source)));
+    done(compile.args(crate::dist::static_flags(&c)?).arg("-o").arg(&program))?;
     Ok(Command::new(program))
 }
 

@@ -15,6 +15,7 @@ mod hosts;
 mod kotlin;
 mod large;
 mod layers;
+mod natives;
 mod node;
 mod positions;
 mod python;

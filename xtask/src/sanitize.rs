@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::clio::Clio;
-use crate::{Outcome, done, positions, root, said, target};
+use crate::{Outcome, done, natives, positions, root, said, target};
 
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// Programs that are given a Clio, a folder of intakes and a matter.
@@ -74,8 +74,8 @@ fn compile(name: &str, out: &Path) -> Result<PathBuf, String> {
     let library = target().join("sanitize/address").join(TRIPLE).join("debug/libcasehug_clio_ffi.a");
     let mut link = Command::new("gcc");
     link.args(&objects).arg("-Wl,--whole-archive").arg(sysroot.join("librustc-nightly_rt.asan.a"));
-    link.arg("-Wl,--no-whole-archive").arg(library).args("-lgcc_s -lpthread -lm -ldl -lrt -rdynamic -o".split(' '));
-    done(link.arg(&program))?;
+    link.arg("-Wl,--no-whole-archive").arg(library).args(natives::of_rusts_own(out)?.split(' '));
+    done(link.args(["-rdynamic", "-o"]).arg(&program))?;
     Ok(program)
 }
 

@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::{GLIBC, build, bytes, consumers, licences, mib, stores};
 use crate::hide::{self, hide};
-use crate::{Outcome, root, target};
+use crate::{Outcome, natives, root, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// What rustc says a static library needs (`--print native-static-libs`), as zig links it.
-const PRIVATE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 /// What the shared library is to weigh, and what it may: 7.9 MiB were measured with SQLite,
 /// PostgreSQL and TLS.
 const GOAL_BYTES: u64 = 6 * 1024 * 1024;
@@ -25,27 +23,31 @@ pub(super) fn soname() -> String {
 
 /// Builds the tree, checks what is in it, and has consumers use a copy that was moved.
 pub(super) fn dist() -> Outcome {
-    let (built, folder, header) = (build()?, target().join("dist/c"), root().join("ffi/include/casehug_clio.h"));
-    let whole = lay(&built, &folder)?;
-    hide(&header, &built.join("libcasehug_clio_ffi.a"), &folder.join("lib/libcasehug_clio.a"))?;
+    let ((built, libraries), folder) = (build()?, target().join("dist/c"));
+    let whole = lay(&built, &libraries, &folder)?;
     let licences = licences::of("casehug-clio-ffi")?;
     fs::write(folder.join("LICENCES.txt"), licences).map_err(|error| error.to_string())?;
-    check(&whole, &header)?;
+    check(&whole, &header())?;
     stores::check(&consumers::use_a_moved(&folder)?, &target().join("dist/c-stores"))?;
     println!("{}", folder.display());
     Ok(())
 }
 
-/// The gate's step: the same tree around cargo's shared library, for the stores in C.
+/// The gate's step: the same tree around cargo's libraries, for the consumers and the stores in C.
 pub(crate) fn check_stores() -> Outcome {
     crate::test::build()?;
     let tree = target().join("gate/c");
-    lay(&target().join("debug"), &tree)?;
-    stores::check(&tree, &target().join("gate/c-stores"))
+    lay(&target().join("debug"), &natives::of_rusts_own(&target().join("gate"))?, &tree)?;
+    stores::check(&consumers::use_a_moved(&tree)?, &target().join("gate/c-stores"))
 }
 
-/// Lays a tree with headers, the shared library and what finds it; gives the library's place.
-fn lay(built: &Path, folder: &Path) -> Result<PathBuf, String> {
+fn header() -> PathBuf {
+    root().join("ffi/include/casehug_clio.h")
+}
+
+/// Lays a tree with headers, the libraries and what finds them; gives the shared library's place.
+/// `libraries` are what the static one needs.
+fn lay(built: &Path, libraries: &str, folder: &Path) -> Result<PathBuf, String> {
     let wrong = |error: std::io::Error| error.to_string();
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(wrong)?;
@@ -62,8 +64,9 @@ fn lay(built: &Path, folder: &Path) -> Result<PathBuf, String> {
     link(&format!("libcasehug_clio.so.{VERSION}"), &lib.join(soname()))?;
     link(&soname(), &lib.join("libcasehug_clio.so"))?;
     let write = |path: &str, text: String| fs::write(folder.join(path), text).map_err(wrong);
-    write("lib/pkgconfig/casehug_clio.pc", pkg_config())?;
-    write("lib/cmake/casehug_clio/casehug_clioConfig.cmake", cmake())?;
+    hide(&header(), &built.join("libcasehug_clio_ffi.a"), &lib.join("libcasehug_clio.a"))?;
+    write("lib/pkgconfig/casehug_clio.pc", pkg_config(libraries))?;
+    write("lib/cmake/casehug_clio/casehug_clioConfig.cmake", cmake(libraries))?;
     write("lib/cmake/casehug_clio/casehug_clioConfigVersion.cmake", cmake_version())?;
     Ok(whole)
 }
@@ -90,6 +93,9 @@ fn check(shared: &Path, header: &Path) -> Outcome {
     if !dynamic.contains(&format!("[{}]", soname())) {
         return Err(format!("no SONAME {}", soname()));
     }
+    if !dynamic.contains("NODELETE") {
+        return Err(String::from("unloading would end it under its own threads"));
+    }
     let number = |version: &str| -> Vec<u32> { version.split('.').filter_map(|part| part.parse().ok()).collect() };
     let floor = read("-V")?
         .split("GLIBC_")
@@ -111,14 +117,14 @@ fn check(shared: &Path, header: &Path) -> Outcome {
     if weight > MOST_BYTES { Err(String::from("the shared library is too large")) } else { Ok(()) }
 }
 
-fn pkg_config() -> String {
+fn pkg_config(libraries: &str) -> String {
     format!(
         "prefix=${{pcfiledir}}/../..\nName: casehug_clio\nDescription: CaseHug-Clio sync SDK\nVersion: {VERSION}\n\
-         Cflags: -I${{prefix}}/include\nLibs: -L${{prefix}}/lib -lcasehug_clio\nLibs.private: {PRIVATE}\n"
+         Cflags: -I${{prefix}}/include\nLibs: -L${{prefix}}/lib -lcasehug_clio\nLibs.private: {libraries}\n"
     )
 }
 
-fn cmake() -> String {
+fn cmake(libraries: &str) -> String {
     format!(
         r#"# casehug_clio::casehug_clio is the shared library, casehug_clio::static the static one.
 get_filename_component(casehug_clio_prefix "${{CMAKE_CURRENT_LIST_DIR}}/../../.." ABSOLUTE)
@@ -140,7 +146,7 @@ foreach(kind casehug_clio static)
   endif()
 endforeach()
 "#,
-        libraries = PRIVATE.replace(' ', ";"),
+        libraries = libraries.replace(' ', ";"),
         soname = soname(),
     )
 }

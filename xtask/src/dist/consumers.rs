@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, said, target};
+use crate::{Outcome, said};
 
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-pthread"];
 const PROGRAM: &str = r#"#include <casehug_clio.h>
@@ -27,15 +27,19 @@ const CMAKE: &str = r"cmake_minimum_required(VERSION 3.16)
 project(consumer C CXX)
 find_package(casehug_clio 0.1 REQUIRED)
 foreach(kind casehug_clio static)
-  add_executable(with_${kind} program.c)
-  target_compile_options(with_${kind} PRIVATE -std=c99 -Wall -Wextra -pedantic -Werror)
-  target_link_libraries(with_${kind} PRIVATE casehug_clio::${kind})
+  foreach(language c cpp)
+    set(program ${language}_with_${kind})
+    add_executable(${program} program.${language})
+    target_compile_options(${program} PRIVATE -Wall -Wextra -pedantic -Werror)
+    set_target_properties(${program} PROPERTIES C_STANDARD 99 CXX_STANDARD 17 C_EXTENSIONS OFF CXX_EXTENSIONS OFF)
+    target_link_libraries(${program} PRIVATE casehug_clio::${kind})
+  endforeach()
 endforeach()
 ";
 
-/// Copies the tree elsewhere and builds against that copy, whose place it gives.
+/// Copies the tree to a folder beside it and builds against that copy, whose place it gives.
 pub(super) fn use_a_moved(tree: &Path) -> Result<PathBuf, String> {
-    let folder = target().join("dist/c-consumers");
+    let folder = tree.with_file_name("c-consumers");
     let wrong = |error: std::io::Error| error.to_string();
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(wrong)?;
@@ -43,20 +47,14 @@ pub(super) fn use_a_moved(tree: &Path) -> Result<PathBuf, String> {
     fs::create_dir_all(&folder).map_err(wrong)?;
     let moved = folder.join("moved tree");
     said(Command::new("cp").arg("-a").arg(tree).arg(&moved))?;
+    let project = folder.join("cmake");
+    fs::create_dir_all(&project).map_err(wrong)?;
     for name in ["program.c", "program.cpp"] {
         fs::write(folder.join(name), PROGRAM).map_err(wrong)?;
+        fs::write(project.join(name), PROGRAM).map_err(wrong)?;
     }
     let lib = moved.join("lib");
-    let config = |options: &[&str]| {
-        let mut config = Command::new("pkg-config");
-        config.args(options).args(["--cflags", "--libs", "casehug_clio"]).env("PKG_CONFIG_PATH", lib.join("pkgconfig"));
-        said(&mut config).map(|flags| words(&flags))
-    };
-    let (shared, private) = (config(&[])?, config(&["--static"])?);
-    // The archive by its name: the linker would take the shared library of the same folder.
-    let archive = lib.join("libcasehug_clio.a").to_string_lossy().into_owned();
-    let of_static: Vec<String> =
-        private.into_iter().map(|flag| if flag == "-lcasehug_clio" { archive.clone() } else { flag }).collect();
+    let (shared, of_static) = (pkg_config(&moved, &[])?, static_flags(&moved)?);
     for (compiler, standard, source) in [("cc", "-std=c99", "program.c"), ("c++", "-std=c++17", "program.cpp")] {
         for (kind, flags) in [("shared", &shared), ("static", &of_static)] {
             let program = folder.join(format!("{kind}-{source}.out"));
@@ -66,19 +64,32 @@ pub(super) fn use_a_moved(tree: &Path) -> Result<PathBuf, String> {
             runs(&program, &lib)?;
         }
     }
-    let project = folder.join("cmake");
-    fs::create_dir_all(&project).map_err(wrong)?;
     fs::write(project.join("CMakeLists.txt"), CMAKE).map_err(wrong)?;
-    fs::write(project.join("program.c"), PROGRAM).map_err(wrong)?;
     let mut configure = Command::new("cmake");
     configure.arg("-S").arg(&project).arg("-B").arg(project.join("build"));
     said(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", moved.display())))?;
     said(Command::new("cmake").arg("--build").arg(project.join("build")))?;
     for kind in ["casehug_clio", "static"] {
-        runs(&project.join("build").join(format!("with_{kind}")), &lib)?;
+        for language in ["c", "cpp"] {
+            runs(&project.join("build").join(format!("{language}_with_{kind}")), &lib)?;
+        }
     }
     println!("consumers of a moved tree: C99 and C++17, shared and static, pkg-config and CMake");
     Ok(moved)
+}
+
+/// What a program that takes the tree's static library gives its compiler.
+pub(crate) fn static_flags(tree: &Path) -> Result<Vec<String>, String> {
+    // The archive by its name: the linker would take the shared library of the same folder.
+    let archive = tree.join("lib/libcasehug_clio.a").to_string_lossy().into_owned();
+    let flags = pkg_config(tree, &["--static"])?.into_iter();
+    Ok(flags.map(|flag| if flag == "-lcasehug_clio" { archive.clone() } else { flag }).collect())
+}
+
+fn pkg_config(tree: &Path, options: &[&str]) -> Result<Vec<String>, String> {
+    let mut config = Command::new("pkg-config");
+    config.args(options).args(["--cflags", "--libs", "casehug_clio"]);
+    said(config.env("PKG_CONFIG_PATH", tree.join("lib/pkgconfig"))).map(|flags| words(&flags))
 }
 
 /// Splits as a shell does, where a backslash takes a blank in.

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) use c::check_stores;
+pub(crate) use consumers::static_flags;
 
 use crate::uniffi::LIBRARY;
-use crate::{Outcome, command, done, target};
+use crate::{Outcome, command, done, natives, target};
 
 /// The oldest glibc that a program with the library runs on: RHEL 8, Debian 10, Ubuntu 18.10.
 const GLIBC: &str = "2.28";
@@ -35,15 +36,23 @@ pub(crate) fn dist(args: &[String]) -> Outcome {
 /// The Go module with its library, in `target/dist/go`.
 fn go() -> Outcome {
     let folder = target().join("dist/go");
-    crate::go::assemble(&build()?.join("libcasehug_clio_ffi.a"), &folder)?;
+    let (built, libraries) = build()?;
+    crate::go::assemble(&built.join("libcasehug_clio_ffi.a"), &folder)?;
+    crate::go::names(&libraries)?;
     println!("{}", folder.display());
     Ok(())
 }
 
-/// Builds C's libraries; gives the folder that they are in.
-fn build() -> Result<PathBuf, String> {
+/// Builds C's libraries; gives the folder that they are in, and what the static one needs.
+fn build() -> Result<(PathBuf, String), String> {
     let soname = format!("link-arg=-Wl,-soname,{}", c::soname());
-    zigbuild("casehug-clio-ffi", "cdylib,staticlib", &["-C", &soname, "--print", "native-static-libs"])
+    // Beside the libraries, as cargo asks again only when it builds again.
+    let built = target().join(TRIPLE).join("shipped");
+    let libraries = built.join("libcasehug_clio_ffi.libs");
+    std::fs::create_dir_all(&built).map_err(|error| error.to_string())?;
+    let ask = natives::option(&libraries);
+    let built = zigbuild("casehug-clio-ffi", "cdylib,staticlib", &["-C", &soname, &ask])?;
+    Ok((built, natives::answer(&libraries)?))
 }
 
 /// Builds the library that Python and Kotlin carry, and puts a package together around it in this
