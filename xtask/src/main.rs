@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Some("dist") => dist::dist(&args[1..]),
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
-            "usage: cargo xtask card | demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | line | postgres | bindings | python | kotlin | node [NAME]] | hosts | dist c | go | kotlin | node | python | faces [--check] | large [c | go | python | kotlin] | sanitize [address | thread] | scratch | intake\n  \
+            "usage: cargo xtask card | demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | line | postgres | bindings | python | kotlin | node [NAME]] | hosts | dist c | go | kotlin | node | python | faces [--check] | large [c | go | python | kotlin] | sanitize [address | thread | valgrind] | scratch | intake\n  \
              bench: bindings (C and Go beside Rust), ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres: round trips, wake-up, a full queue, idle firms; python, kotlin: syncs of the package beside native Rust (dist python or kotlin first)\n  \
              card: compiles the integration card, bindings/node/card, with TypeScript\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
              faces: generates every binding and page from the table of operations; --check compares only\n  \
              scratch: adds an operation to a copy, generates its faces and calls it from C, Go, Node, Python and Kotlin\n  \
              dist c: the C library as an install tree, in target/dist/c, and consumers of a moved copy\n  \
-             sanitize: the C library under AddressSanitizer and ThreadSanitizer (nightly, minutes)\n  \
+             sanitize: the C library under AddressSanitizer and ThreadSanitizer (nightly) and valgrind (minutes)\n  \
              large: a document of 1 GiB through C, Go, Python and Kotlin, or one of them (dist c, go, python and kotlin first), and the memory that it takes\n  \
              dist go: the Go module with its library, in target/dist/go\n  \
              dist kotlin: a Maven repository, in target/dist/kotlin/repository, used by a Kotlin and a Java project, and what it weighs\n  \

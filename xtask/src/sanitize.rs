@@ -1,9 +1,11 @@
 //! `cargo xtask sanitize`: the C library built with AddressSanitizer under the C programs and the
-//! golden scenarios, and with ThreadSanitizer under 64 threads.
+//! golden scenarios, with ThreadSanitizer under 64 threads, and as it is under valgrind with the
+//! golden scenarios.
 //!
-//! Needs the nightly toolchain with `rust-src`. Both are builds of their own, in `target/sanitize`;
-//! each takes minutes. AddressSanitizer sees Rust, SQLite and the programs in C; std comes as it
-//! is. ThreadSanitizer sees Rust with std, and no C: the test brings a store in Rust.
+//! The first two need the nightly toolchain with `rust-src`, and are builds of their own, in
+//! `target/sanitize`; each takes minutes. AddressSanitizer sees Rust, SQLite and the programs in C;
+//! std comes as it is. ThreadSanitizer sees Rust with std, and no C: the test brings a store in
+//! Rust. Valgrind sees everything, on one processor.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,10 +19,11 @@ const PROGRAMS: [&str; 6] = ["every_argument", "sync_one", "misuse", "worker", "
 
 pub(crate) fn sanitize(only: Option<&str>) -> Outcome {
     match only {
-        None => address().and_then(|()| thread()),
+        None => address().and_then(|()| thread()).and_then(|()| valgrind()),
         Some("address") => address(),
         Some("thread") => thread(),
-        Some(_) => Err(String::from("usage: cargo xtask sanitize [address | thread]")),
+        Some("valgrind") => valgrind(),
+        Some(_) => Err(String::from("usage: cargo xtask sanitize [address | thread | valgrind]")),
     }
 }
 
@@ -83,5 +86,26 @@ fn thread() -> Outcome {
     let mut test = cargo("thread", &["test", "-Zbuild-std", "--test", "threads"]);
     done(test.env("TSAN_OPTIONS", "halt_on_error=1"))?;
     println!("ThreadSanitizer: 64 threads on one handle, without a report");
+    Ok(())
+}
+
+/// Each scenario's agent is a process, and fails at its end by what valgrind has found.
+fn valgrind() -> Outcome {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        return crate::skipped("valgrind is not installed; the golden scenarios did NOT run under it");
+    }
+    crate::test::build()?;
+    let (built, agent) = (target().join("debug"), target().join("sanitize/golden_agent"));
+    std::fs::create_dir_all(target().join("sanitize")).map_err(|error| error.to_string())?;
+    let mut compile = Command::new("cc");
+    compile.args(["-std=c99", "-g", "-pthread", "-I"]).arg(root().join("ffi/include"));
+    compile.arg(root().join("ffi/tests/c/golden_agent.c")).arg("-o").arg(&agent).arg("-L").arg(&built);
+    done(compile.arg("-lcasehug_clio_ffi").arg(format!("-Wl,-rpath,{}", built.display())))?;
+    let mut golden = Command::new(built.join("golden"));
+    golden.args(["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite"]);
+    golden.args(["--errors-for-leak-kinds=definite", "--error-exitcode=99"]).arg(&agent);
+    // Cargo's own path begins with the folder of an earlier build, whose library would be taken.
+    done(golden.env_remove("LD_LIBRARY_PATH"))?;
+    println!("valgrind: the golden scenarios, without a wrong access or a leak");
     Ok(())
 }
