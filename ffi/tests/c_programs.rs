@@ -229,6 +229,19 @@ async fn a_file_of_shards_is_a_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn postgresql_is_a_database() {
+    let Some(server) = postgres_server::Server::shared() else { return };
+    let temp = tempfile::tempdir().unwrap();
+    let program = compile("quickstart", &["quickstart.c"], &[], temp.path());
+    let sim = ClioSim::start(Config { auto_consent: true, ..Config::default() }).await.unwrap();
+    let (url, database) = (sim.url().to_owned(), PathBuf::from(server.database()));
+    let both = move || ["\"calls\":7", "\"calls\":0"].map(|calls| (calls, quickstart(&program, &url, &database)));
+    for (calls, report) in tokio::task::spawn_blocking(both).await.unwrap() {
+        assert!(report.contains("\"status\":\"succeeded\"") && report.contains(calls), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn golden_scenarios_end_in_c_as_they_say() {
     let temp = tempfile::tempdir().unwrap();
     let agent = compile("golden_agent", &["golden_agent.c"], &[], temp.path());
