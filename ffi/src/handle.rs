@@ -4,6 +4,7 @@
 //! takes one, and none needs an argument more.
 
 use core::ffi::c_char;
+use core::future::pending;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use casehug_clio::{Result, Sdk};
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::entry::answer;
@@ -45,12 +47,18 @@ struct Calls {
     closing: bool,
 }
 
+/// What a ticket is.
+struct Part {
+    sdk: Sdk,
+    cancelled: watch::Sender<bool>,
+}
+
 /// What a number stands for. Its `open` is dropped last: `close` waits for it, and `part` holds the
 /// host's store, too.
 #[derive(Clone)]
 struct Entry {
     /// Of a ticket.
-    part: Option<Arc<Sdk>>,
+    part: Option<Arc<Part>>,
     open: Arc<Open>,
 }
 
@@ -109,14 +117,25 @@ fn enter(entry: Entry) -> *mut casehug_clio_sdk {
 /// A call in progress. `close` waits for it, and for its `open`, which is dropped last: `part`
 /// holds the host's store, too.
 pub(crate) struct Call {
-    part: Option<Arc<Sdk>>,
+    part: Option<Arc<Part>>,
     open: Arc<Open>,
 }
 
 impl Call {
     /// What is called.
     pub(crate) fn sdk(&self) -> &Sdk {
-        self.part.as_ref().unwrap_or(&self.open.sdk)
+        self.part.as_ref().map_or(&self.open.sdk, |part| &part.sdk)
+    }
+
+    /// Ends when the ticket of this call is cancelled: for what core does not end then.
+    pub(crate) async fn cancelled(&self) {
+        match &self.part {
+            Some(part) => {
+                // The sender lives for as long as this call.
+                let _ = part.cancelled.subscribe().wait_for(|told| *told).await;
+            }
+            None => pending().await,
+        }
     }
 }
 
@@ -245,7 +264,7 @@ pub unsafe extern "C" fn casehug_clio_ticket_new(
         if out.is_null() {
             return Err(Misuse::Null.of("out"));
         }
-        let part = Some(Arc::new(call.sdk().part()));
+        let part = Some(Arc::new(Part { sdk: call.sdk().part(), cancelled: watch::Sender::new(false) }));
         // SAFETY: not null, and writable by the caller's promise.
         unsafe { out.write(enter(Entry { open: Arc::clone(&call.open), part })) };
         Ok(None)
@@ -272,7 +291,10 @@ pub unsafe extern "C" fn casehug_clio_cancel(ticket: *mut casehug_clio_sdk, erro
         match table.entries().get(&ticket.addr()) {
             None => return Err(Misuse::StaleHandle.of("ticket")),
             Some(Entry { part: None, .. }) => return Err(Misuse::NotATicket.of("ticket")),
-            Some(Entry { part: Some(part), .. }) => part.stop(),
+            Some(Entry { part: Some(part), .. }) => {
+                part.sdk.stop();
+                part.cancelled.send_replace(true);
+            }
         }
         Ok(None)
     };

@@ -1,9 +1,12 @@
 //! Clio's webhooks: what came over HTTP goes in as it came, and the reply comes out.
 
 use core::ffi::c_char;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
 
-use casehug_clio::Result;
 use casehug_clio::ports::Headers;
+use casehug_clio::{Code, Error, Result};
 use serde_json::json;
 
 use crate::entry::answer;
@@ -28,6 +31,7 @@ pub struct casehug_clio_header {
 /// `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one
 /// durable commit; a worker applies it. Whatever Clio or somebody else posted, the status of this
 /// function is `CASEHUG_CLIO_OK`. `out` may hold the secret of a handshake: never log it.
+/// `CASEHUG_CLIO_CANCELLED`: its ticket was cancelled; without a reply Clio delivers again.
 ///
 /// # Safety
 /// Pointers are NULL or valid as the header describes them.
@@ -58,7 +62,16 @@ pub unsafe extern "C" fn casehug_clio_handle_webhook(
             let (name, value) = unsafe { (lossy(header.name, "headers")?, lossy(header.value, "headers")?) };
             headers.push(&name, value);
         }
-        let reply = open.run(open.sdk().handle_webhook(&token, &headers, body));
+        let reply = open.run(async {
+            let (mut taken, mut cancelled) =
+                (pin!(open.sdk().handle_webhook(&token, &headers, body)), pin!(open.cancelled()));
+            // What was committed by then is known when Clio delivers it again.
+            let both = poll_fn(|cx| match cancelled.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Err(Error::from(Code::Cancelled))),
+                Poll::Pending => taken.as_mut().poll(cx).map(Ok),
+            });
+            both.await
+        })?;
         let headers = reply.headers.iter().map(|(name, value)| json!({ "name": name, "value": value }));
         Ok(Some(json!({ "status": reply.status, "headers": headers.collect::<Vec<_>>() }).to_string()))
     };

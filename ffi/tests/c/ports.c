@@ -217,6 +217,9 @@ int main(int argc, char **argv) {
     status = casehug_clio_plan_matter(ticket, &admin, "mat_1", NULL, &error);
     CHECK(status == CASEHUG_CLIO_CANCELLED && strstr(error, "\"code\":\"cancelled\"") != NULL, "%d %s", (int)status, error);
     casehug_clio_free(error);
+    status = casehug_clio_handle_webhook(ticket, str("token"), NULL, 0, NULL, 0, &out, NULL);
+    CHECK(status == CASEHUG_CLIO_CANCELLED && out == NULL, "%d %s", (int)status, out);
+    CHECK(casehug_clio_handle_webhook(sdk, str("token"), NULL, 0, NULL, 0, NULL, NULL) == CASEHUG_CLIO_OK, "not the SDK");
     CHECK(casehug_clio_plan_matter(sdk, &admin, "mat_1", NULL, NULL) == CASEHUG_CLIO_OK, "the SDK goes on");
     CHECK(casehug_clio_close(ticket, NULL) == CASEHUG_CLIO_OK, "given back");
     status = casehug_clio_cancel(ticket, &error);
