@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"runtime/cgo"
 	"sync"
 	"time"
@@ -109,6 +108,29 @@ func (s *SDK) giveBack(ticket *C.casehug_clio_sdk, cancelled bool) {
 	s.tickets = append(s.tickets, ticket)
 }
 
+// during gives the handle for a call that ends with this context: where that can end, a ticket. What
+// it gives with it is called after the call.
+func (s *SDK) during(ctx context.Context) (*C.casehug_clio_sdk, func(), *Error) {
+	if ctx.Done() == nil {
+		return s.handle, func() {}, nil
+	}
+	ticket, err := s.ticket()
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { C.casehug_clio_cancel(ticket, nil) })
+	return ticket, func() { s.giveBack(ticket, !stop()) }, nil
+}
+
+// ended reads the error of such a call.
+func ended(ctx context.Context, failure *C.char) *Error {
+	err := taken(failure)
+	if err.Code == CodeCancelled {
+		err.cause = context.Cause(ctx)
+	}
+	return err
+}
+
 // Firm has the operations that a user of a firm may ask for.
 type Firm caller
 
@@ -190,6 +212,34 @@ func Open(config Config) (*SDK, error) {
 	return sdk, nil
 }
 
+// OpenContext is [Open], and waits until the context ends at most. What opens later is closed at
+// once; until then functions of yours may be called.
+func OpenContext(ctx context.Context, config Config) (*SDK, error) {
+	if ctx.Err() != nil {
+		return nil, cancelled(ctx)
+	}
+	type result struct {
+		sdk *SDK
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		sdk, err := Open(config)
+		opened <- result{sdk, err}
+	}()
+	select {
+	case one := <-opened:
+		return one.sdk, one.err
+	case <-ctx.Done():
+		go func() {
+			if late := <-opened; late.err == nil {
+				_ = late.sdk.Close()
+			}
+		}()
+		return nil, unawaited(ctx)
+	}
+}
+
 // Close waits for the calls in progress, stops the worker and closes the SDK. After it nothing of
 // yours is called any more. A call whose context you end is soon over.
 func (s *SDK) Close() error {
@@ -223,18 +273,11 @@ func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, argument
 	if err := ctx.Err(); err != nil {
 		return nil, cancelled(ctx)
 	}
-	handle := s.handle
-	var failure *C.char
-	// What can be cancelled has a ticket.
-	if ctx.Done() != nil {
-		ticket, err := s.ticket()
-		if err != nil {
-			return nil, err
-		}
-		handle = ticket
-		stop := context.AfterFunc(ctx, func() { C.casehug_clio_cancel(ticket, nil) })
-		defer func() { s.giveBack(ticket, !stop()) }()
+	handle, done, failed := s.during(ctx)
+	if failed != nil {
+		return nil, failed
 	}
+	defer done()
 	var who *C.casehug_clio_actor
 	if actor != nil {
 		// In C's memory, as it points to texts there.
@@ -252,13 +295,9 @@ func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, argument
 	name, json := C.CString(operation), C.CString(string(arguments))
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(json))
-	var out *C.char
+	var out, failure *C.char
 	if status := C.casehug_clio_call_json(handle, who, name, json, &out, &failure); status != C.CASEHUG_CLIO_OK {
-		err := taken(failure)
-		if err.Code == CodeCancelled {
-			err.cause = context.Cause(ctx)
-		}
-		return nil, err
+		return nil, ended(ctx, failure)
 	}
 	defer C.casehug_clio_free(out)
 	return []byte(C.GoString(out)), nil
@@ -277,69 +316,6 @@ func (c caller) call(ctx context.Context, operation string, arguments map[string
 	return json.Unmarshal(result, into)
 }
 
-// Reply is what to send back to Clio, without a body.
-type Reply struct {
-	Status  int
-	Headers http.Header
-}
-
-// HandleWebhook takes in what Clio posted below the webhook URL: the last segment of the path, all
-// headers, and the raw body, as they came. It answers after one durable commit; a worker applies
-// it. The reply may hold a secret: never log it.
-func (s *SDK) HandleWebhook(token string, headers http.Header, body []byte) (Reply, error) {
-	var all []byte
-	var lengths []C.size_t
-	for name, values := range headers {
-		for _, value := range values {
-			all = append(append(all, name...), value...)
-			lengths = append(lengths, C.size_t(len(name)), C.size_t(len(value)))
-		}
-	}
-	lengths = append(lengths, 0)
-	var out, failure *C.char
-	status := C.casehug_clio_go_webhook(s.handle, data(token), C.size_t(len(token)), bytesOf(all), &lengths[0],
-		C.size_t(len(lengths)/2), bytesOf(body), C.size_t(len(body)), &out, &failure)
-	if status != C.CASEHUG_CLIO_OK {
-		return Reply{}, taken(failure)
-	}
-	defer C.casehug_clio_free(out)
-	var wire struct {
-		Status  int `json:"status"`
-		Headers []struct {
-			Name  string `json:"name"`
-			Value string `json:"value"`
-		} `json:"headers"`
-	}
-	if err := json.Unmarshal([]byte(C.GoString(out)), &wire); err != nil {
-		return Reply{}, err
-	}
-	reply := Reply{wire.Status, http.Header{}}
-	for _, header := range wire.Headers {
-		reply.Headers.Add(header.Name, header.Value)
-	}
-	return reply, nil
-}
-
-// StartWorker starts a worker on threads of the SDK: it runs what is due for all firms. An SDK has
-// one at most.
-func (s *SDK) StartWorker() error {
-	var failure *C.char
-	if C.casehug_clio_worker_start(s.handle, &failure) != C.CASEHUG_CLIO_OK {
-		return taken(failure)
-	}
-	return nil
-}
-
-// StopWorker stops it and waits for its steps in progress. What is not done is due for other
-// workers at once.
-func (s *SDK) StopWorker() error {
-	var failure *C.char
-	if C.casehug_clio_worker_stop(s.handle, &failure) != C.CASEHUG_CLIO_OK {
-		return taken(failure)
-	}
-	return nil
-}
-
 // taken reads an error that the library gave, and frees it.
 func taken(failure *C.char) *Error {
 	defer C.casehug_clio_free(failure)
@@ -351,9 +327,18 @@ func taken(failure *C.char) *Error {
 }
 
 func cancelled(ctx context.Context) *Error {
+	return ofContext(ctx, "The caller cancelled this before it began.")
+}
+
+// unawaited is the error where nobody waits any more, and the work goes on.
+func unawaited(ctx context.Context) *Error {
+	return ofContext(ctx, "The caller did not wait for the end of this.")
+}
+
+func ofContext(ctx context.Context, message string) *Error {
 	return &Error{
 		Code: CodeCancelled, Number: int(C.CASEHUG_CLIO_CANCELLED), Kind: KindHost, Retry: RetryNever,
-		Message: "The caller cancelled this before it began.", cause: context.Cause(ctx),
+		Message: message, cause: context.Cause(ctx),
 	}
 }
 
