@@ -73,7 +73,7 @@ func (c *unsoundConn) QueryContext(ctx context.Context, query string, values []d
 // Whatever happens in the midst of a commit, the next one writes, and what was not committed is not
 // there.
 func TestWhateverADriverDoesNoTransactionIsLeft(t *testing.T) {
-	plain, err := sql.Open("sqlite", "")
+	plain, err := sql.Open(driverName, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestWhateverADriverDoesNoTransactionIsLeft(t *testing.T) {
 						t.Error(ok, err)
 					}
 				})
-				second, err := sql.Open("sqlite", below.file)
+				second, err := sql.Open(driverName, below.file)
 				if err != nil {
 					t.Fatal(err)
 				}

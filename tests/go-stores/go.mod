@@ -4,6 +4,7 @@ go 1.24.0
 
 require (
 	github.com/casehug/clio-sync/bindings/go v0.1.0
+	github.com/mattn/go-sqlite3 v1.14.53
 	modernc.org/sqlite v1.40.1
 )
 

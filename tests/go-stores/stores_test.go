@@ -1,5 +1,6 @@
-// Package stores runs the store of database/sql through the conformance suite, on a driver that the
-// module itself must not need.
+// Package stores runs the store of database/sql through the conformance suite, on drivers that the
+// module itself must not need: modernc's, and with the tag "mattn" mattn's. Two SQLites in one
+// process would be a third thing.
 package stores
 
 import (
@@ -12,13 +13,12 @@ import (
 
 	clio "github.com/casehug/clio-sync/bindings/go"
 	"github.com/casehug/clio-sync/bindings/go/sqlstore"
-	_ "modernc.org/sqlite"
 )
 
 // open opens the file with a pool of its own; options follow the file's name.
 func open(t *testing.T, file, options string) (*sql.DB, *sqlstore.SQLite) {
 	t.Helper()
-	db, err := sql.Open("sqlite", file+options)
+	db, err := sql.Open(driverName, file+options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestTheSuiteOnSQLite(t *testing.T) {
 
 func TestManyOpenTheNewFileAtOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "host.db")
-	other, err := sql.Open("sqlite", file)
+	other, err := sql.Open(driverName, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestManyOpenTheNewFileAtOnce(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			db, err := sql.Open("sqlite", file)
+			db, err := sql.Open(driverName, file)
 			if err != nil {
 				t.Error(err)
 				return
@@ -87,7 +87,7 @@ func put(id string) []clio.Write {
 
 func TestWhatIsSaidToBeDoneIsOnTheDisk(t *testing.T) {
 	// The name asks for less.
-	db, store := open(t, filepath.Join(t.TempDir(), "host.db"), "?_pragma=synchronous(0)")
+	db, store := open(t, filepath.Join(t.TempDir(), "host.db"), notDurable)
 	db.SetMaxOpenConns(1)
 	if _, ok, err := store.Commit(context.Background(), put("a")); err != nil || !ok {
 		t.Fatal(ok, err)
@@ -121,7 +121,7 @@ func TestAFailedCommitLeavesNoTransactionBehind(t *testing.T) {
 
 func TestCommitsBesideOthersOfTheHost(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "host.db")
-	db, store := open(t, file, "?_pragma=busy_timeout(10000)&_txlock=immediate")
+	db, store := open(t, file, patient)
 	if _, err := db.Exec("CREATE TABLE own (n INTEGER)"); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestCommitsBesideOthersOfTheHost(t *testing.T) {
 }
 
 func TestNoFileIsNoStore(t *testing.T) {
-	db, err := sql.Open("sqlite", ":memory:")
+	db, err := sql.Open(driverName, ":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}

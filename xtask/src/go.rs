@@ -54,7 +54,8 @@ pub(crate) fn check() -> Outcome {
     consumer(&module)
 }
 
-/// The store of `database/sql`, tested with a driver that is pinned there and not in the module.
+/// The store of `database/sql`, tested with drivers that are pinned there and not in the module:
+/// one in Go, and one around SQLite's C.
 fn stores(module: &Path) -> Outcome {
     let folder = root().join("tests/go-stores");
     // Its go.mod names the place in the workspace; cargo's folder may be elsewhere. Go reads what
@@ -62,8 +63,10 @@ fn stores(module: &Path) -> Outcome {
     let work = target().join("gate/go-stores.work");
     let uses = format!("go 1.24.0\n\nuse {folder:?}\n\nreplace {MODULE} => {module:?}\n");
     std::fs::write(&work, uses).map_err(|error| error.to_string())?;
-    for arguments in [&["vet", "./..."][..], &["test", "./..."]] {
-        done(go(&folder, arguments).env("GOWORK", &work))?;
+    for command in ["vet", "test"] {
+        for driver in ["modernc", "mattn"] {
+            done(go(&folder, &[command, "-tags", driver, "./..."]).env("GOWORK", &work))?;
+        }
     }
     Ok(())
 }
