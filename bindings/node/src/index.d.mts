@@ -78,7 +78,7 @@ export interface StoredRecord {
   version: string;
   /** Milliseconds since 1970 on the store's clock. */
   dueAt?: number | null;
-  /** Any text, NUL included; returned as it was given. */
+  /** Any text without NUL; returned as it was given. */
   body: string;
 }
 

@@ -60,11 +60,13 @@ export class Sdk {
   }
 
   static async open(config, { store, intake, http, keys }) {
-    const { wasm, ...settings } = config ?? {};
+    const { wasm, sealingKey, ...settings } = config ?? {};
     const transport = http === undefined && typeof intake?.open === 'function' ? new NodeHttp(intake) : http;
     const loaded = await engine(wasm);
     // JSON leaves a function out; anything else under `log` is refused as an unknown field.
-    const json = JSON.stringify(settings);
+    // The key of an environment variable shows itself to nobody who does not ask for it.
+    const key = Object(sealingKey) === sealingKey ? { ...sealingKey, key: sealingKey.key } : sealingKey;
+    const json = JSON.stringify({ ...settings, sealingKey: key });
     const log = loaded.logs.begin(config?.log);
     try {
       return new Sdk(loaded, loaded.call(({ Engine }) => Engine.open(json, store, transport, intake, keys, log)), log);

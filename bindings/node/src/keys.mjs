@@ -2,7 +2,8 @@
 
 /**
  * The key in an environment variable, for `sealingKey`. One that is missing is refused at opening.
+ * What prints the configuration does not print the key.
  */
 export function environmentKey(id, variable = 'CASEHUG_CLIO_SEALING_KEY') {
-  return { id, key: process.env[variable] ?? '' };
+  return Object.defineProperty({ id }, 'key', { value: process.env[variable] ?? '' });
 }

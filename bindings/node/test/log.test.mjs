@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { inspect } from 'node:util';
 
 import { FileStore } from './file-store.mjs';
 import { admin, clio, config, connect, engine, folder, open, sdk } from './support.mjs';
@@ -94,6 +95,26 @@ test('every line is told once, and none holds client data or a secret', async (t
   assert.ok(http.secrets.size >= 5, `${http.secrets.size} secrets were seen`);
   const told = JSON.stringify(entries).toLowerCase();
   for (const text of hidden) assert.ok(!told.includes(text.toLowerCase()), `${text} in ${told}`);
+});
+
+test('nothing that is printed of an open SDK and its ports holds a secret', async (t) => {
+  const url = await clio(t);
+  const { clientSecret, sealingKey } = config(url);
+  process.env.CASEHUG_CLIO_TEST_KEY = sealingKey.key;
+  t.after(() => delete process.env.CASEHUG_CLIO_TEST_KEY);
+  const key = sdk.environmentKey(sealingKey.id, 'CASEHUG_CLIO_TEST_KEY');
+  const http = new Spy(new sdk.FolderIntake(intakes(t)));
+  const opened = await open(url, store(t), intakes(t), { config: { sealingKey: key }, ports: { http } });
+  await connect(opened);
+  const pool = { connect() {}, query() {}, options: { password: planted } };
+  const postgres = new sdk.PostgresStore(pool);
+  const hidden = [clientSecret, sealingKey.key, planted, ...http.secrets];
+  assert.ok(http.secrets.size >= 3, `${http.secrets.size} secrets were seen`);
+  for (const shown of [opened, opened.firm(admin), opened.firm(admin).matters, new sdk.NodeHttp({}), postgres, key]) {
+    const told = `${inspect(shown, { depth: Infinity })} ${JSON.stringify(shown)} ${String(shown)}`;
+    for (const text of hidden) assert.ok(!told.includes(text), shown.constructor.name);
+  }
+  await opened.close();
 });
 
 test('each SDK has its own log and level, and none is called after close', async (t) => {
