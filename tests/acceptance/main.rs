@@ -24,6 +24,7 @@ mod metrics;
 mod minutes;
 mod old_database;
 mod operations;
+mod paused;
 mod postgres;
 mod processes;
 mod quickstart;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 const WAITS: &str = "waiting for Clio's request limit";
 
-fn send(signal: &str, pid: u32) {
+pub fn send(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 
