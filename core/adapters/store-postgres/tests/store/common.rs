@@ -1,5 +1,7 @@
 //! What the tests share.
 
+use std::time::Duration;
+
 use casehug_clio::ports::{Commit, Expect, Key, Order, Scan, Store, Version, Write};
 use casehug_clio::{Error, FirmId};
 use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
@@ -34,6 +36,12 @@ pub fn put_new(id: &str, body: &str) -> Write {
 
 pub fn put(id: &str, expect: Expect, version: &str, body: &str) -> Write {
     Write::Put { key: key(id), expect, version: Version(version.to_owned()), due_in: None, body: body.to_owned() }
+}
+
+/// A new record that is due at once.
+pub fn put_due(id: &str) -> Write {
+    let (expect, version) = (Expect::Absent, Version(String::from("v1")));
+    Write::Put { key: key(id), expect, version, due_in: Some(Duration::ZERO), body: String::new() }
 }
 
 pub fn at(version: &str) -> Expect {

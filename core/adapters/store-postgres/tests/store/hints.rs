@@ -2,19 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use casehug_clio::ports::{Expect, Store, Version, Write};
+use casehug_clio::ports::Store;
 use postgres_server::{Bouncer, Server};
 use tokio::time::timeout;
 
-use crate::common::{is_done, key, open, put_new};
-
-fn due(id: &str) -> Write {
-    let (expect, version) = (Expect::Absent, Version(String::from("v1")));
-    Write::Put { key: key(id), expect, version, due_in: Some(Duration::ZERO), body: String::new() }
-}
+use crate::common::{is_done, open, put_due, put_new};
 
 /// Whether it completes within a time.
-async fn hears(store: &impl Store, within: Duration) -> bool {
+pub async fn hears(store: &impl Store, within: Duration) -> bool {
     timeout(within, store.due_elsewhere()).await.is_ok()
 }
 
@@ -29,7 +24,7 @@ async fn what_is_made_due_is_heard_by_others_at_once_and_not_by_oneself() {
     for n in 0..20 {
         let (hint, own) = (other.due_elsewhere(), one.due_elsewhere());
         let began = Instant::now();
-        assert!(is_done(&one, &[due(&format!("{n}"))]).await);
+        assert!(is_done(&one, &[put_due(&format!("{n}"))]).await);
         timeout(Duration::from_secs(5), hint).await.expect("told");
         waits.push(began.elapsed());
         assert!(timeout(Duration::from_millis(10), own).await.is_err(), "it knows");
@@ -63,7 +58,7 @@ async fn behind_a_pooler_nobody_listens_and_everything_else_works() {
     let (one, other) = (open(&bouncer.url(&database)).await, open(&bouncer.url(&database)).await);
     let hint = other.due_elsewhere();
     for n in 0..5 {
-        assert!(is_done(&one, &[due(&format!("{n}"))]).await);
+        assert!(is_done(&one, &[put_due(&format!("{n}"))]).await);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(timeout(Duration::from_millis(500), hint).await.is_err());
