@@ -7,6 +7,7 @@ mod conformance;
 mod crossing;
 mod differential;
 mod hints;
+mod migrations;
 mod opening;
 mod pooler;
 mod proxy;
