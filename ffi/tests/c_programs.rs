@@ -166,7 +166,7 @@ async fn every_operation_is_called_from_c_and_ends_as_its_row_says() {
 async fn valgrind_finds_no_wrong_access_and_no_leak() {
     if Command::new("valgrind").arg("--version").output().is_err() {
         eprintln!("SKIPPED: valgrind is not installed, so memory errors were not looked for");
-        assert!(std::env::var_os("CI").is_none(), "valgrind is needed in CI");
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "valgrind is needed in CI");
         return;
     }
     let (output, state) = run("sync_one", true).await;

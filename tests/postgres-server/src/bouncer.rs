@@ -6,10 +6,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Server, missing, ports, user};
-
-/// Where Debian puts it.
-const PROGRAM: &str = "/usr/sbin/pgbouncer";
+use crate::{Server, ports, programs, skip, user};
 
 /// A running PgBouncer. It ends when this is dropped.
 #[derive(Debug)]
@@ -26,12 +23,12 @@ impl Bouncer {
     /// If it does not start, or is missing under `CI=true`.
     #[must_use]
     pub fn start(server: &Server, connections: u32) -> Option<Self> {
-        if !Path::new(PROGRAM).is_file() {
-            missing("PgBouncer", "pgbouncer");
+        let Some(program) = programs::bouncer() else {
+            skip(programs::NO_BOUNCER);
             return None;
-        }
+        };
         // Another program may take the port between the look and the start.
-        let tries = (0..5).map(|_| Self::start_on(ports::free(), server, connections));
+        let tries = (0..5).map(|_| Self::start_on(&program, ports::free(), server, connections));
         let mut told = String::new();
         for tried in tries {
             match tried {
@@ -46,7 +43,7 @@ impl Bouncer {
     ///
     /// # Errors
     /// What it printed, if it ended or did not answer.
-    fn start_on(port: u16, server: &Server, connections: u32) -> Result<Self, String> {
+    fn start_on(program: &Path, port: u16, server: &Server, connections: u32) -> Result<Self, String> {
         let users = server.secret_file(&format!("users-{port}.txt"), "\"postgres\" \"\"\n");
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
@@ -56,7 +53,7 @@ impl Bouncer {
         );
         let settings = server.secret_file(&format!("bouncer-{port}.ini"), &settings);
         let log = server.secret_file(&format!("bouncer-{port}.log"), "");
-        let mut command = user::run_as(PROGRAM, server.user);
+        let mut command = user::run_as(program, server.user);
         command.arg("--quiet").arg(settings).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
         let process = command.stderr(fs::File::create(&log).expect("a log")).spawn().expect("pgbouncer");
         let mut bouncer = Self { port, process };

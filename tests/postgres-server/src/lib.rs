@@ -1,4 +1,4 @@
-//! A private PostgreSQL for tests: Debian's binaries, a data folder of its own, a free port on
+//! A private PostgreSQL for tests: the machine's programs, a data folder of its own, a free port on
 //! loopback, a user that is not root.
 //!
 //! One server serves all tests of a binary ([`Server::shared`]); each takes a
@@ -6,8 +6,9 @@
 //! to end, stops the server and removes its folder when the test's process is gone, however it
 //! ended.
 //!
-//! Where PostgreSQL is missing, tests fail under `CI=true`, and are skipped loudly elsewhere.
-//! `apt-get install postgresql-15 pgbouncer` brings it.
+//! The programs are Debian's, or else where `pg_config --bindir` says, or else those of `PATH`.
+//! Where PostgreSQL is [missing], tests fail under `CI=true`, and are skipped elsewhere, which
+//! `cargo xtask test` says. `apt-get install postgresql-15 pgbouncer` brings it.
 #![allow(
     clippy::panic,
     clippy::expect_used,
@@ -17,6 +18,7 @@
 
 mod bouncer;
 mod ports;
+mod programs;
 mod user;
 
 use std::fs;
@@ -27,11 +29,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use bouncer::Bouncer;
+pub use programs::missing;
 
 use crate::user::User;
-
-/// Where Debian puts them. The newest that is there is taken.
-const BINARIES: &str = "/usr/lib/postgresql";
 
 /// The server compares text by language, unlike the SDK: a statement that forgets `COLLATE "C"`
 /// shows itself.
@@ -101,8 +101,8 @@ impl Server {
     /// As [`shared`](Self::shared).
     #[must_use]
     pub fn start(settings: &str) -> Option<Self> {
-        let Some(binaries) = binaries() else {
-            missing("PostgreSQL", "postgresql-15");
+        let Some(binaries) = programs::binaries() else {
+            skip(programs::NO_SERVER);
             return None;
         };
         let user = user::not_root();
@@ -276,18 +276,8 @@ impl Server {
     }
 }
 
-/// The folder of the newest version's programs.
-fn binaries() -> Option<PathBuf> {
-    let versions = fs::read_dir(BINARIES).ok()?.filter_map(Result::ok);
-    let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let whole = |path: &PathBuf| path.join("bin/initdb").is_file() && path.join("bin/psql").is_file();
-    let newest = versions.map(|entry| entry.path()).filter(whole).max_by_key(|path| number(path))?;
-    Some(newest.join("bin"))
-}
-
 /// Says that a program is missing, and fails where nothing may be skipped.
-pub(crate) fn missing(what: &str, package: &str) {
-    let message = format!("{what} is missing: apt-get install {package}");
+pub(crate) fn skip(message: &str) {
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{message}");
     eprintln!("SKIPPED, this test proves nothing here: {message}");
 }
