@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
@@ -48,11 +48,26 @@ def postgres() -> Iterator[str]:
     """A fresh PostgreSQL; gives its URL. Where it is missing, CI fails, and others hear it."""
     with program("postgres-for-tests") as url:
         if not url:
-            told = "PostgreSQL is missing: apt-get install postgresql"
-            if os.environ.get("CI") == "true":
-                pytest.fail(told)
-            pytest.skip(told)
+            _missing("PostgreSQL is missing: apt-get install postgresql")
         yield url
+
+
+@contextlib.contextmanager
+def pooled() -> Iterator[str]:
+    """The same through PgBouncer, which hands out a connection for one transaction; gives its URL."""
+    with program("postgres-for-tests", "--pooler") as urls:
+        if not urls:
+            _missing("PostgreSQL is missing: apt-get install postgresql")
+        _, _, url = urls.partition(" ")
+        if not url:
+            _missing("PgBouncer is missing: apt-get install pgbouncer")
+        yield url
+
+
+def _missing(told: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(told)
+    pytest.skip(told)
 
 
 @contextlib.contextmanager

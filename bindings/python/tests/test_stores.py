@@ -10,14 +10,16 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from memory_store import WRONG, MemoryStore
 from office import Kms, Vault
 from psycopg_pool import ConnectionPool
-from support import ROOT, config, connect, postgres
+from support import ROOT, config, connect, pooled, postgres
 
 import casehug_clio as clio
 from casehug_clio.ports import Key, SealedTokens, Store
@@ -104,9 +106,10 @@ def test_the_file_of_shards_says_where_a_firm_is(url: str, tmp_path: Path) -> No
             assert opened.execute("SELECT DISTINCT firm FROM records").fetchall() == [(firm,)]
 
 
-def test_a_store_on_psycopg_passes() -> None:
+@pytest.mark.parametrize("server", [postgres, pooled])
+def test_a_store_on_psycopg_passes(server: Callable[[], AbstractContextManager[str]]) -> None:
     with (
-        postgres() as url,
+        server() as url,
         ConnectionPool(url, max_size=8, kwargs={"prepare_threshold": None}) as pool,
         ThreadPoolExecutor(8) as threads,
     ):

@@ -16,6 +16,7 @@ import java.util.concurrent.CompletableFuture
 import kotlin.concurrent.thread
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.Test
@@ -82,6 +83,23 @@ class StoresTest {
     @Test
     fun `a store on pgjdbc passes`() = program("postgres-for-tests") { url ->
         assertTrue(url.isNotEmpty(), "PostgreSQL is missing: apt-get install postgresql")
+        passesOn(url)
+    }
+
+    @Test
+    fun `a store on pgjdbc passes behind a pooler`() = program("postgres-for-tests", "--pooler") { urls ->
+        assertTrue(urls.isNotEmpty(), "PostgreSQL is missing: apt-get install postgresql")
+        val pooled = urls.substringAfter(' ', "")
+        if (pooled.isEmpty()) {
+            val told = "PgBouncer is missing: apt-get install pgbouncer"
+            check(System.getenv("CI") != "true") { told }
+            System.err.println("SKIPPED, this test proves nothing here: $told")
+        }
+        assumeTrue(pooled.isNotEmpty())
+        passesOn(pooled)
+    }
+
+    private fun passesOn(url: String) {
         // Several processes that open it for the first time at once.
         val opening = List(8) { CompletableFuture.supplyAsync { PostgresStore(source(url)) } }
         val (first, second) = opening.map { it.get() }
