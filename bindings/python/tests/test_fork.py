@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
+import signal
+import socket
+import subprocess
 import sys
 import time
 import traceback
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from memory_store import MemoryStore
-from support import ADMIN, config, connect, made
+from support import ADMIN, ROOT, config, connect, made, until, write_intakes
 
 import casehug_clio as clio
+from casehug_clio._call import finished, wait
+
+# Seconds. What is refused waits for nothing; Python itself may.
+AT_ONCE = 2
 
 
-def in_child(work: Callable[[], None]) -> float:
-    """Does this in the child of a fork, as gunicorn's preload does; gives how long that took."""
-    began = time.monotonic()
+def in_child(work: Callable[[], None]) -> None:
+    """Does this in the child of a fork, as gunicorn's preload does; one that hangs is ended."""
     child = os.fork()
     if child == 0:
+        signal.alarm(60)
         status = 1
         try:
             work()
@@ -34,7 +44,18 @@ def in_child(work: Callable[[], None]) -> float:
         os._exit(status)
     _, how = os.waitpid(child, 0)
     assert how == 0
-    return time.monotonic() - began
+
+
+def refuses(call: Callable[[], object], kind: type[clio.CasehugClioError], code: str) -> None:
+    """It is that error, of exactly that class, at once."""
+    began = time.monotonic()
+    with pytest.raises(clio.CasehugClioError) as refused:
+        call()
+    took = time.monotonic() - began
+    error = refused.value
+    found = (type(error), error.code, error.context["reason"])
+    assert found == (kind, code, "after_fork")
+    assert took < AT_ONCE
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -50,28 +71,34 @@ def test_a_child_is_refused_at_once_and_opens_its_own(
 
     def child() -> None:
         other = clio.AsyncSdk(sdk._engine)  # pyright: ignore[reportPrivateUsage]
-        for call in (
-            lambda: sdk.firm(ADMIN).matters.sync("mat_0001"),
-            lambda: asyncio.run(other.firm(ADMIN).matters.sync("mat_0001")),
-            lambda: pending.look(60_000),
-            lambda: asyncio.run(other.stop_worker()),
+        matters, others = sdk.firm(ADMIN).matters, other.firm(ADMIN).matters
+        calls: list[Callable[[], object]] = [
+            lambda: matters.sync("mat_0001"),
+            lambda: asyncio.run(others.sync("mat_0001")),
+            lambda: next(sdk.events()),
+            # What its parent was waiting for.
+            lambda: wait(pending),
+            lambda: asyncio.run(finished(pending)),
+            lambda: sdk.handle_webhook("token", {}, b""),
+            lambda: asyncio.run(other.handle_webhook("token", {}, b"")),
             sdk.start_worker,
+            other.start_worker,
+            sdk.stop_worker,
+            lambda: asyncio.run(other.stop_worker()),
             sdk.close,
-        ):
-            with pytest.raises((clio.errors.InputError, Exception)) as refused:
-                call()
-            assert "after_fork" in str(
-                getattr(refused.value, "context", None) or vars(refused.value)
-            )
+            lambda: asyncio.run(other.close()),
+        ]
+        for call in calls:
+            refuses(call, clio.errors.InputError, "setting_invalid")
         pending.cancel()
-        with pytest.raises(clio.errors.HostError) as inherited:
-            clio.Sdk.open(config(url, tmp_path))
-        assert inherited.value.context["reason"] == "after_fork"
+        # SQLite would take its parent's locks for its own.
+        inherited = config(url, tmp_path)
+        refuses(lambda: clio.Sdk.open(inherited), clio.errors.HostError, "store_open_failed")
         own = config(url, tmp_path, database=None, store=MemoryStore())
         with clio.Sdk.open(own) as opened:
             connect(opened, clio.Actor("usr_9", "firm_9", clio.Role.ADMIN))
 
-    assert in_child(child) < 20
+    in_child(child)
     # What the parent has goes on.
     assert sdk.firm(ADMIN).matters.sync("mat_0002").status == clio.types.RunStatus.SUCCEEDED
     pending.cancel()
@@ -88,6 +115,49 @@ def test_a_child_that_drops_what_it_inherited_ends(url: str, tmp_path: Path) -> 
     holder = [clio.Sdk.open(config(url, tmp_path, database=None, store=MemoryStore()))]
     connect(holder[0])
     holder[0].start_worker()
-    assert in_child(lambda: drop(holder)) < 20
+    in_child(lambda: drop(holder))
     assert holder[0].firm(ADMIN).connection.get() is not None
     holder[0].close()
+
+
+def test_gunicorn_preloads_and_each_worker_opens_its_own(url: str, tmp_path: Path) -> None:
+    write_intakes(tmp_path / "intake", 4)
+    with clio.Sdk.open(config(url, tmp_path)) as sdk:
+        connect(sdk)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        here = f"127.0.0.1:{free.getsockname()[1]}"
+    tests = ROOT / "bindings/python/tests"
+    settings = {"PREFORK_FOLDER": str(tmp_path), "PREFORK_CLIO": url}
+    settings["PYTHONPATH"] = f"{tests}:{os.environ.get('PYTHONPATH', '')}"
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:prefork", "--bind", here]
+
+    def told() -> list[str]:
+        lines = tmp_path / "told"
+        return sorted(lines.read_text().splitlines()) if lines.exists() else []
+
+    def answer() -> str | None:
+        try:
+            with urllib.request.urlopen(f"http://{here}/mat_2") as answered:
+                return str(json.load(answered)["sync"])
+        except urllib.error.URLError:
+            return None
+
+    log = tmp_path / "log"
+    with log.open("w") as writing:
+        server = subprocess.Popen(
+            command, env={**os.environ, **settings}, cwd=tmp_path, stdout=writing, stderr=writing
+        )
+    try:
+        until(
+            lambda: (told(), server.poll()), lambda now: len(now[0]) == 3 or now[1] is not None, 60
+        )
+        assert told() == ["worker succeeded after_fork"] * 3, log.read_text()
+        assert until(answer, lambda sync: sync is not None) == "synced"
+        server.terminate()
+        assert server.wait(60) == 0, log.read_text()
+    finally:
+        server.kill()
+        server.wait()
+    assert told() == ["master succeeded", *["worker succeeded after_fork"] * 3], log.read_text()
+    assert made(url) == (4, 4, 4)
