@@ -18,7 +18,8 @@ from ._load import native
 from .operations import AsyncFirm, AsyncHost, Firm, Host
 from .types import OutboxEvent
 
-Text = str | bytes
+Bytes = bytes | bytearray | memoryview
+Text = str | Bytes
 Headers = Mapping[str, str] | Iterable[tuple[Text, Text]]
 """As the server gives them: a mapping, or pairs in any number."""
 
@@ -41,7 +42,7 @@ class _Base:
         """Use `open`."""
         self._engine = engine
 
-    def _webhook(self, token: str, headers: Headers, body: bytes) -> Call:
+    def _webhook(self, token: str, headers: Headers, body: Bytes) -> Call:
         posted = [
             native.Header(name=_bytes(name), value=_bytes(value)) for name, value in _pairs(headers)
         ]
@@ -124,7 +125,7 @@ class Sdk(_Base):
                 if event.id is not None:
                     host.ack_event(firm=event.firm, id=event.id)
 
-    def handle_webhook(self, token: str, headers: Headers, body: bytes) -> WebhookReply:
+    def handle_webhook(self, token: str, headers: Headers, body: Bytes) -> WebhookReply:
         """Takes in what Clio posted below `webhook_url`: the last segment of the path, all headers,
         and the raw body, as they came. Answers after one durable commit; a worker applies it.
         """
@@ -220,7 +221,7 @@ class AsyncSdk(_Base):
                 if event.id is not None:
                     await host.ack_event(firm=event.firm, id=event.id)
 
-    async def handle_webhook(self, token: str, headers: Headers, body: bytes) -> WebhookReply:
+    async def handle_webhook(self, token: str, headers: Headers, body: Bytes) -> WebhookReply:
         """Takes in what Clio posted below `webhook_url`: the last segment of the path, all headers,
         and the raw body, as they came. Answers after one durable commit; a worker applies it.
         """
@@ -306,7 +307,10 @@ def _pairs(headers: Headers) -> Iterable[tuple[Text, Text]]:
 
 
 def _bytes(text: Text) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    if isinstance(text, str):
+        return text.encode("utf-8", "replace")
+    # `bytes` of a number would be that many zeros.
+    return memoryview(text).tobytes()
 
 
 def _reply(wire: Any) -> WebhookReply:

@@ -73,7 +73,12 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("a time needs a zone: datetime.now(timezone.utc)")
-        return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+        try:
+            value = value.astimezone(timezone.utc)
+        except OverflowError:
+            # At the ends of what Python has: the offset says the same, and core looks at it.
+            return value.isoformat()
+        return value.isoformat().replace("+00:00", "Z")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         raw = getattr(value, "raw", None)
         if raw is not None:

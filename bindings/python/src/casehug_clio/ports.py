@@ -232,7 +232,7 @@ class DocumentStat:
 class Reader(Protocol):
     """An open document, such as a file in binary mode. Used by one thread at a time."""
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | bytearray | memoryview:
         """At most so many bytes; none at the end only."""
         ...
 
