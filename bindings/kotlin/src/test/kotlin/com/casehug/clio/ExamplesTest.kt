@@ -32,35 +32,8 @@ import org.junit.jupiter.api.io.TempDir
 private val ASKS_ADMIN = arrayOf("user", "usr_1", "firm", "firm_1", "role", "admin")
 private val ASKS_MEMBER = arrayOf("user", "usr_2", "firm", "firm_1", "role", "member")
 
-/** The README's quickstart, and the Ktor service on a real server, against the simulated Clio. */
+/** The Ktor service on a real server, against the simulated Clio. */
 class ExamplesTest {
-    @Test
-    fun `the quickstart of the README syncs once`(@TempDir folder: Path): Unit = simulated { url ->
-        val kotlin = ROOT.resolve("bindings/kotlin")
-        val quickstart = Files.readString(kotlin.resolve("examples/Quickstart.kt"))
-        assertTrue("```kotlin\n$quickstart```" in Files.readString(kotlin.resolve("README.md")), "they differ")
-        for (calls in listOf("7 calls", "0 calls")) {
-            val command = java("QuickstartKt", url, INTAKES.toString(), "mat_0001", folder.resolve("clio.db").toString())
-            val run = ProcessBuilder(command).start()
-            try {
-                val said = StringBuilder()
-                run.inputReader().forEachLine { line ->
-                    said.appendLine(line)
-                    if (line.startsWith("http")) {
-                        run.outputWriter().apply {
-                            write("$CALLBACK?${consent(line)}\n")
-                            flush()
-                        }
-                    }
-                }
-                assertEquals(0, run.waitFor(), "$said${run.errorReader().readText()}")
-                assertTrue("succeeded: $calls" in said, "$said")
-            } finally {
-                run.destroyForcibly()
-            }
-        }
-    }
-
     @Test
     fun `a service connects, syncs and hears of changes`(@TempDir folder: Path): Unit =
         simulated(""","http_webhooks":true""") { url ->
