@@ -57,7 +57,7 @@ pub(super) async fn record_status_change(sdk: &Sdk, firm: FirmId, matter: Matter
     let now = sdk.queue.ctx.runtime.now();
     let ahead = sdk.queue.ctx.clio.clio_now().map_or(0, |clio_now| clio_now.millis_since(now));
     let ahead = if ahead.abs() <= NO_SKEW_MS { 0 } else { ahead };
-    let at = Timestamp((at.0.min(now.0) + ahead) / 1000 * 1000);
+    let at = Timestamp((at.0.min(now.0) + ahead).div_euclid(1000) * 1000);
     let host = host_of(firm)?;
     loop {
         let mut transaction = sdk.repository.transaction(&host.firm)?;

@@ -191,6 +191,9 @@ async fn a_status_that_the_host_changed_itself_is_told() {
     let told = world.audited("status_changed").await;
     assert_eq!(told.len(), 1);
     assert_eq!((&told[0]["actor"], &told[0]["details"]["matter"]), (&json!("host"), &json!("m1")));
+    // Never later than was said, before 1970 neither.
+    world.sdk.host().record_status_change(&admin().firm, &matter(), Timestamp(-1)).await.unwrap();
+    assert_eq!(world.audited("status_changed").await[1]["details"]["at"], "1969-12-31T23:59:59.000Z");
 }
 
 #[tokio::test]
