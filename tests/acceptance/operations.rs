@@ -206,13 +206,13 @@ async fn a_backfill_is_predicted_paused_resumed_and_told() {
     assert_eq!((plan.matters, plan.unreadable, plan.calls.most), (9, 0, 36));
     assert_eq!(sdk.firm(&staff()).backfills().start(matters.clone()).await.unwrap_err().code(), Code::NotAllowed);
     let id = sdk.firm(&admin()).backfills().start(matters.clone()).await.unwrap().id;
-    sdk.worker(WorkerConfig::default()).run_due().await.unwrap();
+    // Before a worker looks: on a slow machine one look is enough for all.
     let state = sdk.firm(&admin()).backfills().pause(&id).await.unwrap();
     assert_eq!(state.status, BackfillStatus::Paused);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     sdk.worker(WorkerConfig::default()).run_due().await.unwrap();
     let synced = bench.state()["matters"].as_array().unwrap().len();
-    assert!(synced < 9, "it is paused: {synced}");
+    assert_eq!(synced, 0, "it is paused");
     sdk.firm(&admin()).backfills().resume(&id).await.unwrap();
     work_until(&sdk, "m8", MatterSyncState::Synced).await;
     let mut told = Vec::new();

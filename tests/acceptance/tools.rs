@@ -211,7 +211,7 @@ async fn a_folder_that_is_not_there_or_holds_nothing_is_said_to_be_so() {
     let (output, report) = bench.run(&[]).await;
     assert_eq!(output.status.code(), Some(1));
     let error = report["matters"].as_array().unwrap().iter().find(|matter| matter["matter"].is_null()).unwrap();
-    assert_eq!(error["error"]["context"], json!({ "type": "matter", "reason": "folder_name" }));
+    assert_eq!(error["error"]["context"], json!({ "type": "matter", "argument": "matter", "reason": "folder_name" }));
     bench.sim.stop();
 }
 

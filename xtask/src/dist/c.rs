@@ -93,9 +93,7 @@ fn check(shared: &Path, header: &Path) -> Outcome {
     if !dynamic.contains(&format!("[{}]", soname())) {
         return Err(format!("no SONAME {}", soname()));
     }
-    if !dynamic.contains("NODELETE") {
-        return Err(String::from("unloading would end it under its own threads"));
-    }
+    super::stays_loaded(shared)?;
     let number = |version: &str| -> Vec<u32> { version.split('.').filter_map(|part| part.parse().ok()).collect() };
     let floor = read("-V")?
         .split("GLIBC_")
