@@ -51,7 +51,7 @@ fn build() -> Result<(PathBuf, String), String> {
     let libraries = built.join("libcasehug_clio_ffi.libs");
     std::fs::create_dir_all(&built).map_err(|error| error.to_string())?;
     let ask = natives::option(&libraries);
-    let built = zigbuild("casehug-clio-ffi", "shipped", "cdylib,staticlib", &["-C", &soname, &ask])?;
+    let built = zigbuild("casehug-clio-ffi", "cdylib,staticlib", &["-C", &soname, &ask])?;
     Ok((built, natives::answer(&libraries)?))
 }
 
@@ -62,7 +62,7 @@ fn package(assemble: fn(&Path, &Path) -> Outcome, folder: &Path, place: &str) ->
         "cargo",
         &["build", "--quiet", "--package", "casehug-clio-uniffi", "--package", "casehug-clio-bindgen"],
     )?;
-    assemble(&zigbuild("casehug-clio-uniffi", "packaged", "cdylib", &[])?.join(LIBRARY), folder)?;
+    assemble(&zigbuild("casehug-clio-uniffi", "cdylib", &[])?.join(LIBRARY), folder)?;
     let library = folder.join(place).join(LIBRARY);
     done(Command::new("strip").arg("--strip-all").arg(&library))?;
     stays_loaded(&library)?;
@@ -88,7 +88,7 @@ fn mib(bytes: u64) -> f64 {
 }
 
 /// Builds a package's library for the oldest glibc; gives the folder that it is in.
-fn zigbuild(package: &str, profile: &str, crate_types: &str, options: &[&str]) -> Result<PathBuf, String> {
+fn zigbuild(package: &str, crate_types: &str, options: &[&str]) -> Result<PathBuf, String> {
     let zig = target().join("zig/bin");
     if !zig.join("cargo-zigbuild").exists() {
         crate::run("python3", &["-m", "venv", &target().join("zig").to_string_lossy()])?;
@@ -99,9 +99,9 @@ fn zigbuild(package: &str, profile: &str, crate_types: &str, options: &[&str]) -
     // Crate types told here: beside the `rlib` of the manifest cargo leaves link-time optimisation
     // out, and the archive is three times as large.
     let target_of = format!("{TRIPLE}.{GLIBC}");
-    let mut arguments = vec!["rustc", "--profile", profile, "--package", package, "--lib"];
+    let mut arguments = vec!["rustc", "--profile", "shipped", "--package", package, "--lib"];
     arguments.extend(["--crate-type", crate_types, "--target", &target_of, "--"]);
     arguments.extend(options);
     done(command("cargo-zigbuild", &arguments).env("PATH", path))?;
-    Ok(target().join(TRIPLE).join(profile))
+    Ok(target().join(TRIPLE).join("shipped"))
 }
