@@ -28,16 +28,22 @@ func isCancelled(t *testing.T, err, cause error) {
 	}
 }
 
-// stuck has a store in memory that answers nothing while it is held up.
-func stuck(t *testing.T) (store wrong, hold func() (release func())) {
+// stuck is an SDK on a store in memory that answers nothing while it is held up.
+func stuck(t *testing.T) (sdk *SDK, hold func() (release func())) {
 	var held atomic.Pointer[chan struct{}]
-	store = wrong{memory: newMemory(), get: func(m *memory, key Key) (*Record, error) {
+	config := config(t, "http://127.0.0.1:9")
+	config.Database, config.Store = "", wrong{memory: newMemory(), get: func(m *memory, key Key) (*Record, error) {
 		if wait := held.Load(); wait != nil {
 			<-*wait
 		}
 		return m.Get(context.Background(), key)
 	}}
-	return store, func() func() {
+	sdk, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sdk.Close() })
+	return sdk, func() func() {
 		wait := make(chan struct{})
 		held.Store(&wait)
 		release := func() {
@@ -52,20 +58,13 @@ func stuck(t *testing.T) (store wrong, hold func() (release func())) {
 }
 
 func TestAContextEndsAWebhook(t *testing.T) {
-	config := config(t, "http://127.0.0.1:9")
-	store, hold := stuck(t)
-	config.Database, config.Store = "", store
-	sdk, err := Open(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sdk.Close() })
+	sdk, hold := stuck(t)
 	// A token of this firm, which it has not.
 	token := base64.RawURLEncoding.EncodeToString([]byte("firm_1")) + ".unknown"
 	post := func(ctx context.Context) (Reply, error) {
 		return sdk.HandleWebhookContext(ctx, token, http.Header{"X-Hook-Signature": {"x"}}, []byte("{}"))
 	}
-	_, err = post(over())
+	_, err := post(over())
 	isCancelled(t, err, context.Canceled)
 	release := hold()
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
@@ -85,14 +84,7 @@ func TestAContextEndsAWebhook(t *testing.T) {
 }
 
 func TestNobodyWaitsLongerThanAContextForAWorkerToStop(t *testing.T) {
-	config := config(t, "http://127.0.0.1:9")
-	store, hold := stuck(t)
-	config.Database, config.Store = "", store
-	sdk, err := Open(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sdk.Close() })
+	sdk, hold := stuck(t)
 	if err := sdk.StartWorker(); err != nil {
 		t.Fatal(err)
 	}

@@ -63,9 +63,9 @@ export class Sdk {
     const { wasm, sealingKey, ...settings } = config ?? {};
     const transport = http === undefined && typeof intake?.open === 'function' ? new NodeHttp(intake) : http;
     const loaded = await engine(wasm);
-    // JSON leaves a function out; anything else under `log` is refused as an unknown field.
     // The key of an environment variable shows itself to nobody who does not ask for it.
     const key = Object(sealingKey) === sealingKey ? { ...sealingKey, key: sealingKey.key } : sealingKey;
+    // JSON leaves a function out; anything else under `log` is refused as an unknown field.
     const json = JSON.stringify({ ...settings, sealingKey: key });
     const log = loaded.logs.begin(config?.log);
     try {

@@ -2,23 +2,13 @@
 
 use core::time::Duration;
 
-/// Times of a sync.
+/// Times of a sync; [`SdkBuilder`](crate::SdkBuilder) says of each what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncConfig {
-    /// How long after we gave up on a request Clio may still execute it. A creation in doubt is not
-    /// repeated before. Default 2 minutes.
     pub late_execution_window: Duration,
-    /// How long Clio's lists and search may not show yet what Clio has created. What they do not
-    /// show counts as not created only when so much time has passed since it may have been.
-    /// Default 60 s.
     pub index_delay: Duration,
-    /// For one call to Clio's API. Default 30 s.
     pub request_timeout: Duration,
-    /// How long after its intent was committed a creating request may begin to be sent. Default 5
-    /// s.
     pub send_window: Duration,
-    /// How long a run may be silent before another worker takes its matter over. No request begins
-    /// after it. Default 30 s.
     pub lease: Duration,
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{GLIBC, build, bytes, consumers, licences, mib, stores};
+use super::{GLIBC, build, bytes, consumers, licences, mib, readelf, stays_loaded, stores};
 use crate::hide::{self, hide};
 use crate::{Outcome, natives, root, target};
 
@@ -80,11 +80,7 @@ fn link(to: &str, at: &Path) -> Outcome {
 
 /// Symbols, names, the oldest glibc, and the weight.
 fn check(shared: &Path, header: &Path) -> Outcome {
-    let read = |options: &str| {
-        let told = std::process::Command::new("readelf").args(["-W", options]).arg(shared).output();
-        told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).map_err(|error| format!("readelf: {error}"))
-    };
-    let (symbols, dynamic) = (read("--dyn-syms")?, read("-d")?);
+    let (symbols, dynamic) = (readelf(shared, "--dyn-syms")?, readelf(shared, "-d")?);
     let header = fs::read_to_string(header).map_err(|error| error.to_string())?;
     let (shown, wanted) = (hide::exported(&symbols), hide::functions(&header));
     if shown != wanted {
@@ -93,9 +89,9 @@ fn check(shared: &Path, header: &Path) -> Outcome {
     if !dynamic.contains(&format!("[{}]", soname())) {
         return Err(format!("no SONAME {}", soname()));
     }
-    super::stays_loaded(shared)?;
+    stays_loaded(&dynamic)?;
     let number = |version: &str| -> Vec<u32> { version.split('.').filter_map(|part| part.parse().ok()).collect() };
-    let floor = read("-V")?
+    let floor = readelf(shared, "-V")?
         .split("GLIBC_")
         .skip(1)
         .filter_map(|rest| rest.split(|char: char| char != '.' && !char.is_ascii_digit()).next().map(number))

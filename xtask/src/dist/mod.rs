@@ -65,18 +65,23 @@ fn package(assemble: fn(&Path, &Path) -> Outcome, folder: &Path, place: &str) ->
     assemble(&zigbuild("casehug-clio-uniffi", "cdylib", &[])?.join(LIBRARY), folder)?;
     let library = folder.join(place).join(LIBRARY);
     done(Command::new("strip").arg("--strip-all").arg(&library))?;
-    stays_loaded(&library)?;
+    stays_loaded(&readelf(&library, "-d")?)?;
     Ok(library)
 }
 
-/// Refuses a library that a host can unload under the library's own threads.
-fn stays_loaded(library: &Path) -> Outcome {
-    let told = Command::new("readelf").args(["-W", "-d"]).arg(library).output();
-    let dynamic = told.map_err(|error| format!("readelf: {error}"))?.stdout;
-    if String::from_utf8_lossy(&dynamic).contains("NODELETE") {
-        return Ok(());
+/// What readelf tells of a library.
+fn readelf(library: &Path, option: &str) -> Result<String, String> {
+    let told = Command::new("readelf").args(["-W", option]).arg(library).output();
+    told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).map_err(|error| format!("readelf: {error}"))
+}
+
+/// Refuses a library, by its `readelf -d`, that a host can unload under the library's own threads.
+fn stays_loaded(dynamic: &str) -> Outcome {
+    if dynamic.contains("NODELETE") {
+        Ok(())
+    } else {
+        Err(String::from("unloading would end it under its own threads"))
     }
-    Err(format!("{}: unloading would end it under its own threads", library.display()))
 }
 
 fn bytes(path: &Path) -> Result<u64, String> {
