@@ -7,6 +7,8 @@
 // server knows it afterwards.
 import { setTimeout as after } from 'node:timers/promises';
 
+import { Bell } from './bell.mjs';
+
 const DIRECT = "SELECT current_setting('casehug_clio.direct', true) AS direct";
 const CONNECT_MS = 10_000;
 const NEXT_TRY_MS = 5_000;
@@ -18,7 +20,7 @@ const PROTOCOL_VIOLATION = '08P01';
 export class Hints {
   #pool;
   #own;
-  #heard;
+  #bell = new Bell();
   #listening;
   #client;
   #closed = false;
@@ -31,12 +33,7 @@ export class Hints {
   /** Fulfilled when another store has told something after this call. */
   async heard() {
     this.#listening ??= this.#listen();
-    if (this.#heard === undefined) {
-      let tell;
-      const told = new Promise((resolve) => (tell = resolve));
-      this.#heard = { told, tell };
-    }
-    return this.#heard.told;
+    return this.#bell.heard();
   }
 
   async close() {
@@ -72,20 +69,15 @@ export class Hints {
       const { rows } = await client.query(DIRECT);
       if (rows[0]?.direct !== this.#own) return true;
       client.on('notification', ({ payload }) => {
-        if (payload !== this.#own) this.#tell();
+        if (payload !== this.#own) this.#bell.ring();
       });
       await client.query('LISTEN casehug_clio');
       // Whatever was told while nobody listened.
-      this.#tell();
+      this.#bell.ring();
       await ended;
       return false;
     } finally {
       client.end().catch(() => {});
     }
-  }
-
-  #tell() {
-    this.#heard?.tell();
-    this.#heard = undefined;
   }
 }

@@ -6,6 +6,7 @@
 // A firm must never be in two: what one of them does not know would be created in Clio again. So
 // before a firm is used for the first time, the other databases are asked whether they have records
 // of it; if one has, the firm is refused until its records are in one place only.
+import { Bell } from './bell.mjs';
 import { settingRefused, StoreError } from './store-errors.mjs';
 
 /** Firms whose place is remembered. More are asked for again. */
@@ -22,7 +23,7 @@ export class ShardedStore {
   #settled = new Set();
   /** Databases that were asked to tell what others make due, and have not told yet. */
   #asked = new Set();
-  #heard;
+  #bell = new Bell();
 
   /** Only `ShardedStore.open` makes one. */
   constructor(databases, firms, others) {
@@ -65,12 +66,7 @@ export class ShardedStore {
   /** Fulfilled when any of them tells after this call. */
   dueElsewhere() {
     for (const database of this.#databases) if (!this.#asked.has(database)) this.#ask(database);
-    if (this.#heard === undefined) {
-      let tell;
-      const told = new Promise((resolve) => (tell = resolve));
-      this.#heard = { told, tell };
-    }
-    return this.#heard.told;
+    return this.#bell.heard();
   }
 
   /** Closes all of them, also if one cannot be. */
@@ -85,8 +81,7 @@ export class ShardedStore {
     this.#asked.add(database);
     try {
       await database.dueElsewhere();
-      this.#heard?.tell();
-      this.#heard = undefined;
+      this.#bell.ring();
     } catch {
       // It is asked again with the next look. The others can tell meanwhile.
     } finally {
