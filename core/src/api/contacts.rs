@@ -2,7 +2,7 @@
 
 use super::Sdk;
 use super::results::{ProposalCreated, ProposedContact};
-use crate::contact_review::proposals;
+use crate::contact_review::proposals::{self, Decision};
 use crate::domain::{Actor, MatterId};
 use crate::error::Result;
 
@@ -12,11 +12,11 @@ pub(super) async fn list_contact_proposals(sdk: &Sdk, actor: &Actor) -> Result<V
 }
 
 pub(super) async fn accept_contact_proposal(sdk: &Sdk, actor: &Actor, proposal: String) -> Result<()> {
-    proposals::decide_contact(&sdk.queue.ctx, actor, &proposal, true).await
+    proposals::resolve(&sdk.queue.ctx, actor, &proposal, Decision::Accept).await
 }
 
 pub(super) async fn reject_contact_proposal(sdk: &Sdk, actor: &Actor, proposal: String) -> Result<()> {
-    proposals::decide_contact(&sdk.queue.ctx, actor, &proposal, false).await
+    proposals::resolve(&sdk.queue.ctx, actor, &proposal, Decision::Reject).await
 }
 
 pub(super) async fn propose_contact(sdk: &Sdk, actor: &Actor, matter: MatterId) -> Result<ProposalCreated> {

@@ -202,7 +202,14 @@ async fn open_proposal(ctx: &Context, firm: &FirmId, id: &str, proposal: &Propos
 }
 
 /// An admin's decision.
-pub(crate) async fn decide_contact(ctx: &Context, actor: &Actor, id: &str, accept: bool) -> Result<()> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Accept,
+    Reject,
+}
+
+/// Records the decision, and sends what was accepted to whom it is for.
+pub(crate) async fn resolve(ctx: &Context, actor: &Actor, id: &str, decision: Decision) -> Result<()> {
     let firm = &actor.firm;
     let scope = AccountScope::current(&ctx.repository, firm).await?;
     let key = scope.key(PROPOSALS, id);
@@ -210,13 +217,13 @@ pub(crate) async fn decide_contact(ctx: &Context, actor: &Actor, id: &str, accep
     let Versioned { value: proposal, version, .. } = ctx.repository.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
     let mut transaction = ctx.repository.transaction(firm)?;
     let mut accepted = None;
-    match (accept, proposal.direction) {
+    match (decision, proposal.direction) {
         // The host was told to apply it, and may have.
         (_, Direction::FromClio) if proposal.accepted => {
             return Err(Error::new(Code::AlreadyDecided).with("decision", "accepted"));
         }
-        (false, _) => transaction.delete(key.clone(), version),
-        (true, direction) => {
+        (Decision::Reject, _) => transaction.delete(key.clone(), version),
+        (Decision::Accept, direction) => {
             let decided = Proposal { accepted: true, ..proposal.clone() };
             accepted = Some(transaction.put(key.clone(), Expect::Version(version), &decided)?);
             if direction == Direction::FromClio {
@@ -226,7 +233,10 @@ pub(crate) async fn decide_contact(ctx: &Context, actor: &Actor, id: &str, accep
             }
         }
     }
-    let word = if accept { "accepted" } else { "rejected" };
+    let word = match decision {
+        Decision::Accept => "accepted",
+        Decision::Reject => "rejected",
+    };
     transaction.audit(reviewed(actor, id, AuditStatus::Ok).with("decision", word));
     ctx.repository.commit_or_conflict(&transaction).await?;
     match accepted.filter(|_| proposal.direction == Direction::ToClio) {

@@ -29,7 +29,7 @@ pub(crate) async fn run_task(queue: &Queue, record: Record) -> Result<bool> {
     let ctx = &queue.ctx;
     let key = record.key.clone();
     let firm = key.firm.clone();
-    let (failures, name) = (ctx.repository.failures(), format!("chore {firm} {}", key.id));
+    let (failures, name) = (ctx.repository.failures(), format!("maintenance {firm} {}", key.id));
     let Ok(mut progress) = serde_json::from_str::<Progress>(&record.body) else {
         // Of a newer SDK, or broken: it must not stand in the way of the others.
         if failures.is_news(name, Code::StoreCorrupt) {

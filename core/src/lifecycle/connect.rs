@@ -335,17 +335,17 @@ impl Connect {
         if alone {
             return Err(failed(Error::new(Code::OauthAnswerInvalid).with("reason", "no_refresh_token")));
         }
-        let survey = connection_check::take(&self.clio, &tokens.access, &**self.repository.runtime()).await.map_err(
+        let checked = connection_check::take(&self.clio, &tokens.access, &**self.repository.runtime()).await.map_err(
             |error| match error.code() {
                 Code::PlanWithoutApi => refused(error),
                 _ => failed(error),
             },
         )?;
-        let mut connection = self.describe(actor, id, &survey);
+        let mut connection = self.describe(actor, id, &checked);
         let areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
         let mut taken_over = None;
         if let Some(earlier) = &earlier {
-            let shared = areas.as_ref().is_some_and(|stored| stored.value.shares_one_with(&survey.areas));
+            let shared = areas.as_ref().is_some_and(|stored| stored.value.shares_one_with(&checked.areas));
             self.keep_account(firm, &earlier.value, &mut connection, &tokens.access, shared, separate).await?;
             let (replaced, version) = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
             tokens.replaced = if mutated!(ReplacedGrant) { Vec::new() } else { replaced };
@@ -356,7 +356,7 @@ impl Connect {
             stored.ok_or_else(|| failed(Code::ConnectStateExpired.into()))?;
         }
 
-        self.store_connection(actor, connection, draft, earlier, taken_over, &survey).await
+        self.store_connection(actor, connection, draft, earlier, taken_over, &checked).await
     }
 
     /// Commits the connection, unless another admin connected or disconnected the firm meanwhile.
@@ -367,7 +367,7 @@ impl Connect {
         draft: &Draft,
         earlier: Option<Versioned<Connection>>,
         taken_over: Option<String>,
-        survey: &ConnectionCheck,
+        checked: &ConnectionCheck,
     ) -> Result<Connection, Failed> {
         let firm = &actor.firm;
         let failed = |error| Failed { error, occasion: Occasion::Failed };
@@ -378,7 +378,7 @@ impl Connect {
             let areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
             let areas_base = areas.as_ref();
             let transaction =
-                self.completed(actor, &connection, draft, base.as_ref(), &taken_over, survey, areas_base).await;
+                self.completed(actor, &connection, draft, base.as_ref(), &taken_over, checked, areas_base).await;
             // An unknown commit is not a failed one: the connection may stand, and then its token
             // is in use.
             match self.repository.commit(&transaction.map_err(failed)?).await.map_err(failed)? {
@@ -426,7 +426,7 @@ impl Connect {
         draft: &Draft,
         base: Option<&Versioned<Connection>>,
         taken_over: &Option<String>,
-        survey: &ConnectionCheck,
+        checked: &ConnectionCheck,
         areas_base: Option<&Versioned<PracticeAreas>>,
     ) -> Result<Transaction> {
         let firm = &actor.firm;
@@ -434,7 +434,7 @@ impl Connect {
         transaction.put(Connection::key(firm), expect(base), connection)?;
         let moved = base.is_some_and(|base| base.value.link_set != connection.link_set);
         // Ids of another account mean something else here.
-        let areas = survey.areas.clone().after(areas_base.filter(|_| !moved).map(|base| &base.value));
+        let areas = checked.areas.clone().after(areas_base.filter(|_| !moved).map(|base| &base.value));
         if let Some(before) = areas_base.filter(|_| moved) {
             settings::carry_over(&self.repository, &mut transaction, &actor.id, &before.value.areas, &areas.areas)
                 .await?;
@@ -442,7 +442,7 @@ impl Connect {
         transaction.put(PracticeAreas::key(firm), expect(areas_base), &areas)?;
         forget_health(&self.repository, &mut transaction).await?;
         account_scope::note(&self.repository, &mut transaction, connection).await?;
-        if let Some((rate, clio_time)) = survey.rate {
+        if let Some((rate, clio_time)) = checked.rate {
             budget::opened(&self.repository, &mut transaction, rate, clio_time).await?;
         }
         if let Some(base) = base {
@@ -468,23 +468,23 @@ impl Connect {
         }
     }
 
-    fn describe(&self, actor: &Actor, id: ConnectionId, survey: &ConnectionCheck) -> Connection {
+    fn describe(&self, actor: &Actor, id: ConnectionId, checked: &ConnectionCheck) -> Connection {
         let host = self.oauth.host();
         Connection {
             id,
             generation: 1,
-            state: if survey.advice.is_empty() { ConnectionState::Connected } else { ConnectionState::Degraded },
-            advice: survey.advice.clone(),
+            state: if checked.advice.is_empty() { ConnectionState::Connected } else { ConnectionState::Degraded },
+            advice: checked.advice.clone(),
             region: host.name().to_owned(),
             root: host.root().to_string(),
-            account: survey.account.clone(),
-            user: survey.user.clone(),
+            account: checked.account.clone(),
+            user: checked.user.clone(),
             link_set: ScopeName::new(
                 host.name(),
                 host.root().as_str(),
-                survey.account.as_ref().map(|account| account.id),
+                checked.account.as_ref().map(|account| account.id),
             ),
-            readable: survey.readable,
+            readable: checked.readable,
             connected_at: self.repository.runtime().now(),
             connected_by: actor.id.clone(),
             ended_at: None,

@@ -11,6 +11,7 @@ use clio_sim::Config;
 use futures_util::stream::{self, StreamExt as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
+use sha2::Digest as _;
 
 use crate::setup::{Bench, admin, connect};
 
@@ -57,12 +58,14 @@ pub(crate) async fn run() {
     bench.sim.stop();
 }
 
-/// Commits of one record each, of a delivery's size.
+/// Commits of one record each, of a delivery's size and under a digest, as deliveries are: keys in
+/// their order would fall into one page of the database.
 async fn commits(store: &SqliteStore, round: &str, at_once: usize) -> f64 {
     let body = "x".repeat(180);
     let began = Instant::now();
     let mut work = stream::iter((0..DELIVERIES).map(|number| {
-        let key = Key::new(&admin().firm, "bare", format!("{round}-{number:064}"));
+        let id = hex::encode(sha2::Sha256::digest(format!("{round}-{number}")));
+        let key = Key::new(&admin().firm, "bare", id);
         let version = Version(format!("{round}.{number:036}"));
         let write = Write::Put {
             key,

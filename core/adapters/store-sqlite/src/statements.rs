@@ -3,7 +3,7 @@
 
 use casehug_clio::ports::{Commit, Expect, Key, Order, Record, Scan, Version, Write};
 use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior, named_params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, named_params};
 
 use crate::error::failed;
 
@@ -76,30 +76,47 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<Co
 pub(crate) fn commit_group(connection: &mut Connection, group: &[Vec<Write>]) -> Result<Vec<Result<Commit>>> {
     let sqlite = |error: rusqlite::Error| failed(&error);
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+    // All of them were asked for before this moment.
+    let now = transaction.prepare_cached(NOW).and_then(|mut now| now.query_row([], |row| row.get(0)));
+    let at = Timestamp(now.map_err(sqlite)?);
     let mut outcomes = Vec::with_capacity(group.len());
     for writes in group {
-        if let Err(error) = Write::require_distinct_keys(writes) {
-            outcomes.push(Err(error));
-            continue;
-        }
-        let now = transaction.prepare_cached(NOW).and_then(|mut now| now.query_row([], |row| row.get(0)));
-        let at = Timestamp(now.map_err(sqlite)?);
-        let mut own = transaction.savepoint().map_err(sqlite)?;
-        let mut holds = true;
-        for write in writes {
-            holds = apply(&own, write, at).map_err(sqlite)?;
-            if !holds {
-                break;
-            }
-        }
-        if !holds {
-            own.rollback().map_err(sqlite)?;
-        }
-        own.commit().map_err(sqlite)?;
-        outcomes.push(Ok(if holds { Commit::Done { at } } else { Commit::Conflict }));
+        outcomes.push(match Write::require_distinct_keys(writes) {
+            Ok(()) => Ok(apply_one_of_group(&mut transaction, writes, at).map_err(sqlite)?),
+            Err(error) => Err(error),
+        });
     }
     transaction.commit().map_err(sqlite)?;
     Ok(outcomes)
+}
+
+/// Checks first: then one write alone either stands or changes nothing, and only several need a
+/// savepoint to go back to.
+fn apply_one_of_group(transaction: &mut Transaction<'_>, writes: &[Write], at: Timestamp) -> rusqlite::Result<Commit> {
+    let (checks, changes): (Vec<_>, Vec<_>) = writes.iter().partition(|write| matches!(write, Write::Check { .. }));
+    if !apply_all(transaction, &checks, at)? {
+        return Ok(Commit::Conflict);
+    }
+    if changes.len() <= 1 {
+        return Ok(if apply_all(transaction, &changes, at)? { Commit::Done { at } } else { Commit::Conflict });
+    }
+    let mut own = transaction.savepoint()?;
+    let holds = apply_all(&own, &changes, at)?;
+    if !holds {
+        own.rollback()?;
+    }
+    own.commit()?;
+    Ok(if holds { Commit::Done { at } } else { Commit::Conflict })
+}
+
+/// Whether every expectation held. `false`: those before the first that did not are written.
+fn apply_all(connection: &Connection, writes: &[&Write], at: Timestamp) -> rusqlite::Result<bool> {
+    for write in writes {
+        if !apply(connection, write, at)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether the expectation held, and the entry is written.

@@ -62,3 +62,24 @@ async fn a_commit_that_is_none_fails_alone() {
     let outcomes = futures_util::future::join_all(commits).await;
     assert!(outcomes.iter().all(|(bad, failed)| bad == failed), "{outcomes:?}");
 }
+
+#[tokio::test]
+async fn a_check_that_fails_keeps_its_own_commit_back_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("store.db")).await.unwrap();
+    store.commit(&[put("there", "1".into(), Expect::Absent)]).await.unwrap();
+    let check = |expect| Write::Check { key: put("there", "1".into(), Expect::Absent).key().clone(), expect };
+    let commits = (0..30).map(|number| {
+        let (store, holds) = (store.clone(), number % 3 != 0);
+        let expect = if holds { Expect::Version(Version("1".into())) } else { Expect::Absent };
+        // The write comes first: nothing of it may stay when the check fails.
+        let writes = [put(&format!("own-{number:02}"), "1".into(), Expect::Absent), check(expect)];
+        async move { (number, holds, store.commit(&writes).await.unwrap() != Commit::Conflict) }
+    });
+    let outcomes = futures_util::future::join_all(commits).await;
+    assert!(outcomes.iter().all(|(_, holds, done)| holds == done), "{outcomes:?}");
+    for (number, holds, _) in outcomes {
+        let key = put(&format!("own-{number:02}"), "1".into(), Expect::Absent).key().clone();
+        assert_eq!(store.get(&key).await.unwrap().is_some(), holds, "{number}");
+    }
+}
