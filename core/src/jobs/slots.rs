@@ -33,8 +33,12 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    pub(crate) fn new(firm: FirmId, bulk: bool) -> Self {
+        Self { firm, bulk }
+    }
+
     pub(crate) fn of(claim: &Claim) -> Self {
-        Self { firm: claim.firm().clone(), bulk: claim.bulk }
+        Self::new(claim.firm().clone(), claim.bulk)
     }
 }
 
@@ -47,10 +51,10 @@ impl Slots {
         self.config.concurrency.saturating_sub(self.all.all)
     }
 
-    /// Whether a run of this firm may begin.
-    pub(crate) fn has_room(&self, firm: &FirmId, bulk: bool) -> bool {
-        let of_firm = self.firms.get(firm).copied().unwrap_or_default();
-        let fits = |runs: Runs, slots: usize| runs.all < slots && (!bulk || runs.bulk < for_bulk(slots));
+    /// Whether there is room for this one.
+    pub(crate) fn has_room(&self, slot: &Slot) -> bool {
+        let of_firm = self.firms.get(&slot.firm).copied().unwrap_or_default();
+        let fits = |runs: Runs, slots: usize| runs.all < slots && (!slot.bulk || runs.bulk < for_bulk(slots));
         fits(self.all, self.config.concurrency) && fits(of_firm, self.config.per_firm)
     }
 

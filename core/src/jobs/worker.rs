@@ -16,7 +16,7 @@ use core::pin::pin;
 use core::time::Duration;
 use std::collections::HashSet;
 
-use futures_util::future::{Either, join5, select};
+use futures_util::future::{Either, join_all, join5, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::backfill::feed_due;
@@ -425,34 +425,40 @@ impl<'a> Worker<'a> {
         loop {
             let due = repository.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
             let all = due.len() < limit;
-            let mut passed_over = 0;
-            let mut waiting = Vec::new();
-            for record in due {
-                if slots.free() == 0 {
-                    return Ok(());
+            let (mut due, mut waiting, mut passed_over) = (due.into_iter(), Vec::new(), 0);
+            loop {
+                let chosen = choose(&mut due, slots, passed, &mut waiting);
+                if chosen.is_empty() {
+                    break;
                 }
-                // Nothing that is first is bulk.
-                let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
-                if passed.has(&record) || !slots.has_room(&record.key.firm, bulk) {
-                    waiting.push(record);
-                    continue;
-                }
-                match passed.due(&record, self.claim(&record).await)?.unwrap_or(Due::Elsewhere) {
-                    Due::Here(Acquired::Mine(claim)) => {
-                        slots.take(&Slot::of(&claim));
-                        claims.push(*claim);
-                    }
-                    Due::Here(outcome) => {
-                        passed_over += 1;
-                        if collection == FIRST {
-                            self.not_first_now(record, &outcome).await?;
+                // Together: a database that is far away answers none of them sooner if they wait
+                // for each other.
+                let tried = join_all(chosen.iter().map(|(record, _)| self.claim(record))).await;
+                let mut failed = None;
+                for ((record, slot), tried) in chosen.into_iter().zip(tried) {
+                    slots.leave(&slot);
+                    match passed.due(&record, tried).map(|due| due.unwrap_or(Due::Elsewhere)) {
+                        Ok(Due::Here(Acquired::Mine(claim))) => {
+                            slots.take(&Slot::of(&claim));
+                            claims.push(*claim);
                         }
+                        Ok(Due::Here(outcome)) => {
+                            passed_over += 1;
+                            if collection == FIRST {
+                                failed = self.not_first_now(record, &outcome).await.err().or(failed);
+                            }
+                        }
+                        Ok(Due::Aside) => passed_over += 1,
+                        Ok(Due::Elsewhere) => waiting.push(record),
+                        // What was claimed beside it is claimed.
+                        Err(error) => failed = Some(error),
                     }
-                    Due::Aside => passed_over += 1,
-                    Due::Elsewhere => waiting.push(record),
+                }
+                if let Some(error) = failed {
+                    return Err(error);
                 }
             }
-            if all || passed_over + waiting.len() == 0 {
+            if slots.free() == 0 || all || passed_over + waiting.len() == 0 {
                 return Ok(());
             }
             if limit >= WIDEST_SCAN {
@@ -528,6 +534,30 @@ impl<'a> Worker<'a> {
         };
         Ok(or_quarantine(&self.queue.ctx.repository, record, tried.await).await?.unwrap_or(Due::Aside))
     }
+}
+
+/// The next due records for which there is room, each with the slot that it has taken.
+fn choose(
+    due: &mut impl Iterator<Item = Record>,
+    slots: &mut Slots,
+    passed: &PassedOver<'_>,
+    waiting: &mut Vec<Record>,
+) -> Vec<(Record, Slot)> {
+    let mut chosen = Vec::new();
+    while slots.free() > 0
+        && let Some(record) = due.next()
+    {
+        // Nothing that is first is bulk.
+        let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
+        let slot = Slot::new(record.key.firm.clone(), bulk);
+        if passed.has(&record) || !slots.has_room(&slot) {
+            waiting.push(record);
+        } else {
+            slots.take(&slot);
+            chosen.push((record, slot));
+        }
+    }
+    chosen
 }
 
 /// A task that came to its end, or to nothing.

@@ -30,6 +30,18 @@ async fn a_look_that_fails_in_its_middle_forgets_no_claim() {
 }
 
 #[tokio::test]
+async fn what_a_look_finds_is_claimed_together() {
+    let bench = Bench::new(|http| Arc::new(http));
+    for id in ["1", "2", "3", "4"] {
+        bench.trigger(&first(), id).await;
+        bench.trigger(&second(), id).await;
+    }
+    bench.store.trouble.lock().unwrap().slow = Duration::from_secs(1);
+    bench.work(2).await;
+    assert_eq!(bench.due("job").await, 0, "one claim waited for another's commit");
+}
+
+#[tokio::test]
 async fn a_host_that_calls_on_a_schedule_gets_an_error_only_after_what_was_claimed_is_run() {
     let bench = Bench::new(|http| Arc::new(http));
     bench.trigger(&first(), "a1").await;
