@@ -30,8 +30,9 @@ struct Args {
     /// Only what has this in its name: ratio, approval, trigger, hooks, folder, growth; bindings,
     /// kotlin, line, node, postgres and python have to be asked for.
     only: Option<String>,
-    /// Of `node`, the npm package, only this: start, syncs, large, flat.
-    of_node: Option<String>,
+    /// Of `node`, the npm package, only this: start, syncs, large, flat. Of `postgres`: statements,
+    /// between, queue, idle.
+    part: Option<String>,
     /// What a process that `node` starts is told.
     #[arg(hide = true)]
     told: Vec<String>,
@@ -60,7 +61,7 @@ async fn measure(args: Args) {
         return bindings::run(c, go).await;
     }
     if args.only.as_deref() == Some("node") {
-        return match args.of_node.as_deref() {
+        return match args.part.as_deref() {
             Some("natively") => node::natively(&args.told).await,
             only => node::run(only).await,
         };
@@ -69,7 +70,7 @@ async fn measure(args: Args) {
         return package::natively(&args.told).await;
     }
     if args.only.as_deref() == Some("postgres") {
-        return postgres::run().await;
+        return postgres::run(args.part.as_deref()).await;
     }
     if args.only.as_deref() == Some("kotlin") {
         return package::run(package::Package::Kotlin).await;

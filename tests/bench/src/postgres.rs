@@ -24,14 +24,24 @@ const PEER: &str = "graphile-worker@0.18.0";
 /// How long the jobs of a full queue are counted.
 const COUNTED: Duration = Duration::from_secs(10);
 
-pub(crate) async fn run() {
+/// All of it, or only `statements`, `between`, `queue` or `idle`.
+pub(crate) async fn run(only: Option<&str>) {
     // With fsync: commits are what they are in production.
     let Some(server) = Server::start("") else { return };
     println!("## PostgreSQL, with fsync\n");
-    statements(&server).await;
-    between_processes(&server).await;
-    full_queue(&server).await;
-    idle(&server).await;
+    let is_wanted = |name| only.is_none_or(|only| only == name);
+    if is_wanted("statements") {
+        statements(&server).await;
+    }
+    if is_wanted("between") {
+        between_processes(&server).await;
+    }
+    if is_wanted("queue") {
+        full_queue(&server).await;
+    }
+    if is_wanted("idle") {
+        idle(&server).await;
+    }
 }
 
 async fn open(url: &str) -> PostgresStore {
@@ -46,6 +56,12 @@ fn unlimited() -> Config {
 async fn transactions(server: &Server, database: &str) -> i64 {
     // A connection that rests tells what it did after ten seconds.
     tokio::time::sleep(Duration::from_secs(11)).await;
+    committed(server, database)
+}
+
+/// Transactions of a database of which its connections have told: each does every second, while it
+/// is at work.
+fn committed(server: &Server, database: &str) -> i64 {
     let name = database.rsplit('/').next().unwrap();
     let counted = format!("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{name}'");
     server.sql("postgres", &counted).parse().unwrap()
@@ -102,7 +118,7 @@ async fn between_processes(server: &Server) {
 /// ended, and nothing is sent.
 async fn full_queue(server: &Server) {
     println!(
-        "| jobs waiting | jobs a second, of 100 firms | {PEER}, a queue for each job, a task that does nothing |\n| --- | --- | --- |"
+        "| jobs waiting | jobs a second, of 100 firms | round trips a job | {PEER}, a queue for each job, a task that does nothing |\n| --- | --- | --- | --- |"
     );
     for waiting in WAITING {
         let (bench, database) = (Bench::new(unlimited()).await, server.database());
@@ -121,16 +137,18 @@ async fn full_queue(server: &Server) {
             let runs = "SELECT count(*) FROM casehug_clio.records WHERE collection = 'run'";
             server.sql(&database, runs).parse().unwrap()
         };
-        let (mut took, mut done) = (Duration::ZERO, 0);
+        let (mut took, mut done, mut trips) = (Duration::ZERO, 0, 0);
         let config = WorkerConfig { concurrency: 32, per_firm: 4, ..WorkerConfig::default() };
         let work = async {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            let (before, began) = (ended(), Instant::now());
+            let (before, trips_before, began) = (ended(), committed(server, &database), Instant::now());
             tokio::time::sleep(COUNTED).await;
             (took, done) = (began.elapsed(), ended() - before);
+            trips = committed(server, &database) - trips_before;
         };
         sdk.worker(config).run(work).await;
-        println!("| {waiting} | {:.0} | {} |", done as f64 / took.as_secs_f64(), peer(server, waiting));
+        let (rate, trips) = (done as f64 / took.as_secs_f64(), trips as f64 / done as f64);
+        println!("| {waiting} | {rate:.0} | {trips:.1} | {} |", peer(server, waiting));
         bench.sim.stop();
     }
     println!();
