@@ -103,25 +103,38 @@ pub(crate) fn skipped(reason: &str) -> Outcome {
 
 /// Kills workers so often, on each database or on one.
 fn kills(times: &str, only: Option<&str>) -> Outcome {
-    let mut found = false;
-    for (_, test) in [("sqlite", "kills::"), ("postgres", "fleet::")]
-        .iter()
-        .filter(|(name, _)| only.is_none_or(|only| only == *name))
-    {
+    for test in tests_of_kills(only, postgres_server::missing_server())? {
         let test = ["test", "--package", "casehug-clio-examples", "--test", "acceptance", test, "--", "--nocapture"];
         done(command("cargo", &test).env("CASEHUG_KILLS", times))?;
-        found = true;
     }
-    if found { Ok(()) } else { Err(String::from("no such database")) }
+    Ok(())
+}
+
+/// The tests that kill workers on each database, or on one. Nothing is begun that could not be
+/// ended here.
+fn tests_of_kills(only: Option<&str>, missing: Option<&str>) -> Result<Vec<&'static str>, String> {
+    let databases = [("sqlite", "kills::", None), ("postgres", "fleet::", missing)];
+    let wanted = databases.into_iter().filter(|(name, ..)| only.is_none_or(|only| only == *name));
+    let tests = wanted.map(|(_, test, missing)| missing.map_or(Ok(test), |missing| Err(untested(missing))));
+    let tests = tests.collect::<Result<Vec<_>, _>>()?;
+    if tests.is_empty() { Err(String::from("no such database")) } else { Ok(tests) }
 }
 
 /// Has so many workers sync so many matters of one firm on PostgreSQL: Rust's, then Rust's and
 /// Node's.
 fn fleet(size: &[String]) -> Outcome {
+    if let Some(missing) = postgres_server::missing_server() {
+        return Err(untested(missing));
+    }
     let size = if size.is_empty() { String::from("8 300") } else { size.join(" ") };
     let test = ["test", "--package", "casehug-clio-examples", "--test", "acceptance", "many::", "--", "--nocapture"];
     done(command("cargo", &test).env("CASEHUG_FLEET", &size))?;
     node::fleet(&size)
+}
+
+/// Whoever asks for one thing by name is not told that all went well where it was left out.
+fn untested(missing: &str) -> String {
+    format!("{missing}; nothing was tested")
 }
 
 /// The root of the workspace.
@@ -186,4 +199,19 @@ pub(crate) fn copy(from: &Path, to: &Path, but: &[&str]) -> std::io::Result<()> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tests_of_kills;
+
+    #[test]
+    fn without_postgresql_its_kills_fail_at_once_and_say_why() {
+        assert_eq!(tests_of_kills(None, None).unwrap(), ["kills::", "fleet::"]);
+        assert_eq!(tests_of_kills(Some("sqlite"), Some("no server")).unwrap(), ["kills::"]);
+        for only in [None, Some("postgres")] {
+            assert_eq!(tests_of_kills(only, Some("no server")).unwrap_err(), "no server; nothing was tested");
+        }
+        assert_eq!(tests_of_kills(Some("oracle"), None).unwrap_err(), "no such database");
+    }
 }

@@ -19,6 +19,7 @@
 mod bouncer;
 mod ports;
 mod programs;
+mod standby;
 mod user;
 
 use std::fs;
@@ -29,7 +30,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use bouncer::Bouncer;
-pub use programs::missing;
+pub use programs::{missing, missing_server};
 
 use crate::user::User;
 
@@ -106,24 +107,29 @@ impl Server {
             return None;
         };
         let user = user::not_root();
-        let folder = tempfile::Builder::new().prefix("casehug-pg-").tempdir().expect("a temporary folder").keep();
-        user::own(&folder, user);
+        let folder = new_folder(user);
         let data = folder.join("data");
         quiet(user::run_as(binaries.join("initdb"), user).arg("--pgdata").arg(&data).args(INITDB));
-        let sockets = format!("unix_socket_directories = '{}'\n", folder.display());
-        append(&data.join("postgresql.conf"), &[SETTINGS, &sockets, settings].concat());
+        append(&data.join("postgresql.conf"), &[SETTINGS, settings, "\n"].concat());
+        Some(Self::launch(binaries, folder, user))
+    }
+
+    /// Starts what is in the folder `data` of a folder, on a free port.
+    fn launch(binaries: PathBuf, folder: PathBuf, user: Option<User>) -> Self {
+        let settings = folder.join("data/postgresql.conf");
+        append(&settings, &format!("unix_socket_directories = '{}'\n", folder.display()));
         let watchdog = watch(&binaries, &folder, user);
         let mut server = Self { binaries, folder, port: 0, user, databases: AtomicU32::new(0), _watchdog: watchdog };
         // Another program may take the port between the look and the start.
         for tries_left in (0..5).rev() {
             server.port = ports::free();
-            append(&data.join("postgresql.conf"), &format!("port = {}\n", server.port));
+            append(&settings, &format!("port = {}\n", server.port));
             match run_to_end(&mut server.start_command()) {
                 Ok(()) => break,
                 Err(told) => assert!(tries_left > 0, "PostgreSQL does not start: {told}"),
             }
         }
-        Some(server)
+        server
     }
 
     /// Makes a new, empty database, and gives its address:
@@ -274,6 +280,13 @@ impl Server {
         command.arg("--silent").arg("--pgdata").arg(self.folder.join("data"));
         command
     }
+}
+
+/// A folder that stays, for a server that runs as this user.
+fn new_folder(user: Option<User>) -> PathBuf {
+    let folder = tempfile::Builder::new().prefix("casehug-pg-").tempdir().expect("a temporary folder").keep();
+    user::own(&folder, user);
+    folder
 }
 
 /// Says that a program is missing, and fails where nothing may be skipped.

@@ -18,8 +18,13 @@ const DEBIAN_BOUNCER: &str = "/usr/sbin/pgbouncer";
 /// `CI=true`. Nothing is started to find out.
 #[must_use]
 pub fn missing() -> Vec<&'static str> {
-    let lacks = [(binaries().is_none(), NO_SERVER), (bouncer().is_none(), NO_BOUNCER)];
-    lacks.into_iter().filter_map(|(lacks, what)| lacks.then_some(what)).collect()
+    missing_server().into_iter().chain(bouncer().is_none().then_some(NO_BOUNCER)).collect()
+}
+
+/// The same of the server alone, for tests that need no pooler.
+#[must_use]
+pub fn missing_server() -> Option<&'static str> {
+    binaries().is_none().then_some(NO_SERVER)
 }
 
 /// The folder of the server's programs.
@@ -47,7 +52,7 @@ fn find(debian: &Path, told: Option<PathBuf>, path: &OsStr) -> Option<PathBuf> {
 
 /// A package of clients has some of them only.
 fn is_whole(folder: &Path) -> bool {
-    ["initdb", "pg_ctl", "postgres", "psql", "pg_dump"].iter().all(|name| folder.join(name).is_file())
+    ["initdb", "pg_ctl", "postgres", "psql", "pg_dump", "pg_basebackup"].iter().all(|name| folder.join(name).is_file())
 }
 
 #[cfg(test)]
@@ -62,7 +67,7 @@ mod tests {
 
     #[test]
     fn debians_newest_goes_before_what_pg_config_tells_and_that_before_path() {
-        const ALL: &[&str] = &["initdb", "pg_ctl", "postgres", "psql", "pg_dump"];
+        const ALL: &[&str] = &["initdb", "pg_ctl", "postgres", "psql", "pg_dump", "pg_basebackup"];
         let folder = tempfile::tempdir().expect("a folder");
         let place = |name: &str| folder.path().join(name);
         let (debian, told) = (place("debian"), place("told"));

@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject as _;
 use tokio_postgres::config::{ChannelBinding, Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 
 use crate::error::no_tls;
+use crate::hosts::Hosts;
 
 /// Connections of one store, unless `pool_size` says otherwise.
 const CONNECTIONS: usize = 8;
@@ -99,7 +100,7 @@ impl PostgresAddress {
                 _ => take_over(&mut config, &name, &value)?,
             }
         }
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        if Hosts::of(&config).is_none() {
             return Err(refused("not_a_url"));
         }
         let trust = match (mode, is_here(&config)) {
@@ -128,8 +129,8 @@ impl PostgresAddress {
         self
     }
 
-    pub(crate) fn config(&self) -> &tokio_postgres::Config {
-        &self.config
+    pub(crate) fn hosts(&self) -> Result<Hosts> {
+        Hosts::of(&self.config).ok_or_else(|| refused("not_a_url"))
     }
 
     pub(crate) fn trust(&self) -> Option<&Trust> {

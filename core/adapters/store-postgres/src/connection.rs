@@ -1,8 +1,7 @@
-//! Makes one connection: TLS unless the server is on this machine, and a time limit for each step.
+//! Makes one connection: TLS unless the server is on this machine, and a time limit for each host.
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Duration;
 
 use casehug_clio::Result;
 use rustls::ClientConfig;
@@ -13,53 +12,72 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::address::{PostgresAddress, Trust};
 use crate::error::{Failure, no_tls, not_connected};
-
-/// All of it: name, TCP, TLS, login.
-const CONNECT: Duration = Duration::from_secs(15);
+use crate::hosts::Hosts;
 
 /// Connects to one address, as often as it is asked.
 pub(crate) struct Connector {
-    address: PostgresAddress,
+    hosts: Hosts,
     tls: Option<MakeRustlsConnect>,
 }
 
 impl Connector {
-    pub(crate) fn new(address: PostgresAddress) -> Result<Self> {
+    pub(crate) fn new(address: &PostgresAddress) -> Result<Self> {
         let tls = address.trust().map(tls).transpose()?;
-        Ok(Self { address, tls })
+        Ok(Self { hosts: address.hosts()?, tls })
     }
 
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
-        self.connect_with(self.address.config(), None).await
+        self.connect_with(None, None).await
     }
 
     /// A connection that says something to the server at its start, and gives what others tell
     /// until it ends.
     pub(crate) async fn connect_to_hear(&self, options: &str) -> Result<(Client, UnboundedReceiver<String>), Failure> {
-        let mut config = self.address.config().clone();
-        config.options(options);
         let (tell, told) = unbounded_channel();
-        Ok((self.connect_with(&config, Some(tell)).await?, told))
+        Ok((self.connect_with(Some(options), Some(tell)).await?, told))
     }
 
-    async fn connect_with(&self, config: &Config, tell: Option<UnboundedSender<String>>) -> Result<Client, Failure> {
-        let connecting = async {
-            match &self.tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls.clone()).await?;
-                    drive(connection, tell);
-                    Ok(client)
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    drive(connection, tell);
-                    Ok(client)
-                }
+    /// The first host that takes writes; the last failure, if none does.
+    async fn connect_with(
+        &self,
+        options: Option<&str>,
+        tell: Option<UnboundedSender<String>>,
+    ) -> Result<Client, Failure> {
+        let mut failure = Failure::Lost;
+        for (number, config) in self.hosts.in_order() {
+            let mut config = config.clone();
+            if let Some(options) = options {
+                config.options(options);
             }
-        };
-        let connected: Result<_, tokio_postgres::Error> =
-            timeout(CONNECT, connecting).await.map_err(|_| Failure::TimedOut)?;
-        connected.map_err(|error| not_connected(&error))
+            match timeout(self.hosts.limit(), self.connect_to(&config, tell.clone())).await {
+                Ok(Ok(client)) => {
+                    self.hosts.is_there(number);
+                    return Ok(client);
+                }
+                Ok(Err(error)) => failure = not_connected(&error),
+                Err(_) => failure = Failure::TimedOut,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn connect_to(
+        &self,
+        config: &Config,
+        tell: Option<UnboundedSender<String>>,
+    ) -> Result<Client, tokio_postgres::Error> {
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                drive(connection, tell);
+                Ok(client)
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await?;
+                drive(connection, tell);
+                Ok(client)
+            }
+        }
     }
 }
 

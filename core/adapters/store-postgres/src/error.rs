@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Lost,
     /// No answer in time: it may or may not have happened, or happen later.
     TimedOut,
+    /// There was no connection to send it by: what whoever opens the store is told of it.
+    NotConnected(Error),
     /// The answer was none of a record, or the question was wrong.
     Ours(Error),
 }
@@ -39,7 +41,7 @@ impl Failure {
         match self {
             Self::Lost => true,
             Self::Refused(state) => is_going_away(state),
-            Self::TimedOut | Self::Ours(_) => false,
+            Self::TimedOut | Self::NotConnected(_) | Self::Ours(_) => false,
         }
     }
 
@@ -47,6 +49,10 @@ impl Failure {
     pub(crate) fn into_error(self) -> Error {
         match self {
             Self::Ours(error) => error,
+            // The store is open, and its database comes back: no call of the port says otherwise.
+            Self::NotConnected(error) => {
+                Error::new(Code::StoreFailed).with("reason", error.get("reason").unwrap_or_default())
+            }
             Self::Lost => failed("connection_lost"),
             Self::TimedOut => failed("timed_out"),
             Self::Refused(state) => {
@@ -63,7 +69,7 @@ impl Failure {
     /// What the caller of `open` is told.
     pub(crate) fn into_open_error(self) -> Error {
         match self {
-            Self::Ours(error) => error,
+            Self::Ours(error) | Self::NotConnected(error) => error,
             Self::Lost => refused("unreachable"),
             Self::TimedOut => refused("timed_out"),
             Self::Refused(state) => refused(reason(&state).unwrap_or("other")).with("sqlstate", state.code()),
@@ -80,14 +86,14 @@ pub(crate) fn not_connected(error: &tokio_postgres::Error) -> Failure {
     // The driver has no other words for these.
     if ["invalid configuration", "authentication error"].iter().any(|start| told.starts_with(start)) {
         // No password where one is wanted, or no channel to bind it to.
-        return Failure::Ours(refused("login"));
+        return Failure::NotConnected(refused("login"));
     }
     if told.starts_with("error performing TLS handshake") {
         let reason = if cause.is_some_and(|cause| cause.is::<io::Error>()) { "handshake" } else { "not_offered" };
-        return Failure::Ours(no_tls(reason));
+        return Failure::NotConnected(no_tls(reason));
     }
     if cause.is_some_and(|cause| cause.to_string() == "database does not allow writes") {
-        return Failure::Ours(refused("read_only"));
+        return Failure::NotConnected(refused("read_only"));
     }
     Failure::Lost
 }

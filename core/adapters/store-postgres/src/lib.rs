@@ -22,6 +22,7 @@ mod address;
 mod connection;
 mod error;
 mod hints;
+mod hosts;
 mod operations;
 mod pool;
 mod rows;
@@ -65,7 +66,7 @@ impl PostgresStore {
     /// be trusted.
     pub async fn open(address: PostgresAddress) -> Result<Self> {
         let runtime = Handle::try_current().map_err(|_| error::refused("no_runtime"))?;
-        let pool = Arc::new(Pool::new(address)?);
+        let pool = Arc::new(Pool::new(&address)?);
         let store = Self { pool, hints: Arc::new(Hints::new()), runtime };
         schema::prepare(&store.pool).await?;
         Ok(store)

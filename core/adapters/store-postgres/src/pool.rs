@@ -56,7 +56,7 @@ impl Connected {
 }
 
 impl Pool {
-    pub(crate) fn new(address: PostgresAddress) -> Result<Self> {
+    pub(crate) fn new(address: &PostgresAddress) -> Result<Self> {
         let permits = Semaphore::new(address.most_connections());
         Ok(Self { connector: Connector::new(address)?, permits, idle: Mutex::default() })
     }

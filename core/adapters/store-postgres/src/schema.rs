@@ -12,7 +12,11 @@ use crate::pool::Pool;
 
 /// Each takes the schema from the version of its index to the next. A released one is never
 /// changed.
-const MIGRATIONS: &[&str] = &[include_str!("../sql/0001_records.sql"), include_str!("../sql/0002_views.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../sql/0001_records.sql"),
+    include_str!("../sql/0002_views.sql"),
+    include_str!("../sql/0003_synchronous.sql"),
+];
 
 const LOOK: &str = include_str!("../sql/look.sql");
 const VERSION: &str = include_str!("../sql/version.sql");

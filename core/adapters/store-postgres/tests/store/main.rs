@@ -6,6 +6,7 @@ mod common;
 mod conformance;
 mod crossing;
 mod differential;
+mod failover;
 mod hints;
 mod migrations;
 mod opening;
