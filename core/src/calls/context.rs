@@ -37,17 +37,17 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Whether the firm is connected to another Clio than this SDK's: its work is that of the SDK
-    /// for its region, on the same store.
-    pub(crate) async fn is_elsewhere(&self, firm: &FirmId) -> Result<bool> {
+    /// Whether this process can work for the firm: it is not connected to another Clio than this
+    /// SDK's (its work is then that of the SDK for its region, on the same store), and its keys
+    /// open here.
+    pub(crate) async fn works_for(&self, firm: &FirmId) -> Result<bool> {
         let connection = Connection::load(&self.repository, firm).await?;
-        Ok(connection.is_some_and(|stored| !stored.value.is_of(self.clio.host())))
+        self.works_for_connection(firm, connection.as_ref().map(|stored| &stored.value)).await
     }
 
-    /// Whether this process can work for the firm: the firm is not [elsewhere](Self::is_elsewhere),
-    /// and its keys open here.
-    pub(crate) async fn works_for(&self, firm: &FirmId) -> Result<bool> {
-        if self.is_elsewhere(firm).await? {
+    /// As [`works_for`](Self::works_for), of a firm whose connection was read already.
+    pub(crate) async fn works_for_connection(&self, firm: &FirmId, connection: Option<&Connection>) -> Result<bool> {
+        if connection.is_some_and(|connection| !connection.is_of(self.clio.host())) {
             return Ok(false);
         }
         match self.keyring.prove(firm).await {

@@ -90,7 +90,7 @@ impl Plain {
     }
 }
 
-fn known_key(scope: &AccountScope, clio: ClioId) -> Key {
+pub(crate) fn known_key(scope: &AccountScope, clio: ClioId) -> Key {
     scope.key(KNOWN, clio)
 }
 

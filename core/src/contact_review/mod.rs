@@ -3,6 +3,8 @@
 pub(crate) mod contacts;
 pub(crate) mod proposals;
 
-pub(crate) use contacts::{contact_is_gone, known_name_agrees, note_contact_gone, note_contact_there, note_known};
+pub(crate) use contacts::{
+    contact_is_gone, known_key, known_name_agrees, note_contact_gone, note_contact_there, note_known,
+};
 pub use proposals::{ContactProposal, ContactValues, Direction};
 pub(crate) use proposals::{drop_proposals, sealed_with as proposals_sealed_with};

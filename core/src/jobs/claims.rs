@@ -13,7 +13,7 @@ use crate::domain::{ActorId, ClientId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::failure_log::FailureLog;
 use crate::notify::Notify;
-use crate::ports::{Commit, Expect};
+use crate::ports::{Commit, Expect, Key};
 use crate::settings;
 use crate::store::{Repository, Transaction, Versioned};
 use crate::sync::{Order, end_taken_over};
@@ -52,13 +52,18 @@ pub(crate) struct Claim {
     connection: u64,
 }
 
-/// The records of a job, as they were read for one try at a claim.
-struct Found {
+/// What a claim goes by, read at once, for one try.
+#[derive(Debug)]
+pub(crate) struct Found {
     job: Job,
     expect: Expect,
     due_at: Option<Timestamp>,
     claim: Option<Versioned<ClaimRecord>>,
     lease: Option<Versioned<Lease>>,
+    /// The firm's connection, if there ever was one.
+    pub connection: Option<Connection>,
+    /// Has read what else the claim may need.
+    read: Repository,
 }
 
 /// Why a job is claimed.
@@ -161,14 +166,25 @@ impl Claims {
         Err(contended(matter))
     }
 
-    /// Claims a job, or takes it over from a holder whose lease has ended.
-    pub(crate) async fn acquire(&self, firm: &FirmId, matter: &MatterId, why: Why<'_>) -> Result<Acquired> {
+    /// Claims a job, or takes it over from a holder whose lease has ended. `found` is looked at
+    /// first; whenever somebody else is faster, all is read anew.
+    pub(crate) async fn acquire(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        found: Found,
+        why: Why<'_>,
+    ) -> Result<Acquired> {
+        let mut looked = Some(found);
         for _ in 0..MOST_ATTEMPTS {
-            let (mut found, read) = self.find(firm, matter).await?;
+            let mut found = match looked.take() {
+                Some(found) => found,
+                None => self.find(firm, matter).await?,
+            };
             if let Some(answer) = self.not_now(firm, &found, why).await? {
                 return Ok(answer);
             }
-            if matches!(why, Why::Due(_)) && !found.job.is_allowed(&settings::load(&read, firm).await?) {
+            if matches!(why, Why::Due(_)) && !found.job.is_allowed(&settings::load(&found.read, firm).await?) {
                 self.put_to_rest(firm, matter, found).await?;
                 return Ok(Acquired::Nothing);
             }
@@ -177,21 +193,23 @@ impl Claims {
                 found.job.parked = None;
             }
             let Some(actor) = found.job.actor.clone() else { return Ok(Acquired::Nothing) };
-            if let Some(claim) = self.claim(firm, matter, found, &read, actor).await? {
+            if let Some(claim) = self.claim(firm, matter, found, actor).await? {
                 return Ok(Acquired::Mine(Box::new(claim)));
             }
         }
         Err(contended(matter))
     }
 
-    /// The three records of a job, and a repository that has read what else a claim may need.
-    async fn find(&self, firm: &FirmId, matter: &MatterId) -> Result<(Found, Repository)> {
+    /// What a claim goes by.
+    pub(crate) async fn find(&self, firm: &FirmId, matter: &MatterId) -> Result<Found> {
         let (claim, lease) = (claim_key(firm, matter), lease_key(firm, matter));
         let more = [first_key(firm, matter), Connection::key(firm), settings::settings_key(firm)];
         let keys = [job_key(firm, matter), claim.clone(), lease.clone()].into_iter().chain(more).collect::<Vec<_>>();
         let read = self.repository.reading(&keys).await?;
         let (job, expect, due_at) = job_of(&read, firm, matter).await?;
-        Ok((Found { job, expect, due_at, claim: read.get(&claim).await?, lease: read.get(&lease).await? }, read))
+        let connection = Connection::load(&read, firm).await?.map(|stored| stored.value);
+        let (claim, lease) = (read.get(&claim).await?, read.get(&lease).await?);
+        Ok(Found { job, expect, due_at, claim, lease, connection, read })
     }
 
     /// Why a job is not to be claimed now, if it is not.
@@ -234,16 +252,8 @@ impl Claims {
     }
 
     /// Commits a claim. `None`: somebody else was faster.
-    async fn claim(
-        &self,
-        firm: &FirmId,
-        matter: &MatterId,
-        found: Found,
-        read: &Repository,
-        actor: ActorId,
-    ) -> Result<Option<Claim>> {
-        let Found { mut job, expect, claim, lease, .. } = found;
-        let connection = Connection::load(read, firm).await?.map(|stored| stored.value);
+    async fn claim(&self, firm: &FirmId, matter: &MatterId, found: Found, actor: ActorId) -> Result<Option<Claim>> {
+        let Found { mut job, expect, claim, lease, connection, read, .. } = found;
         let scope = AccountScope::of_maybe(firm, connection.as_ref());
         job.running = Some(job.generation);
         let before = self.repository.runtime().monotonic();
@@ -316,10 +326,17 @@ impl Claims {
         Err(contended(claim.matter()))
     }
 
+    /// What [`end`](Self::end) reads.
+    pub(crate) fn keys_of_end(claim: &Claim) -> [Key; 3] {
+        let (firm, matter) = (claim.firm(), claim.matter());
+        [job_key(firm, matter), lease_key(firm, matter), first_key(firm, matter)]
+    }
+
     /// Adds the end of a run to the transaction of its last commit, and says when the job is due
     /// again. The transaction must not be fenced otherwise: the claim is deleted by it.
     pub(crate) async fn end(
         &self,
+        read: &Repository,
         transaction: &mut Transaction,
         claim: &Claim,
         last: LastRun,
@@ -327,9 +344,7 @@ impl Claims {
         next: impl FnOnce(&Job) -> Next,
     ) -> Result<Option<Duration>> {
         let (firm, matter) = (claim.firm(), claim.matter());
-        let keys = [job_key(firm, matter), lease_key(firm, matter), first_key(firm, matter)];
-        let read = self.repository.reading(&keys).await?;
-        let (mut job, expect, _) = job_of(&read, firm, matter).await?;
+        let (mut job, expect, _) = job_of(read, firm, matter).await?;
         let (next, connection) = match next(&job) {
             Next::Block => match self.connection(transaction, firm).await? {
                 // The firm was connected anew meanwhile, and its release may be over: nobody would
@@ -348,7 +363,7 @@ impl Claims {
             // A person asked during the run.
             transaction.defer(&first, Duration::ZERO);
         }
-        release(&read, transaction, claim).await?;
+        release(read, transaction, claim).await?;
         Ok(due)
     }
 

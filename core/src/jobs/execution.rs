@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use super::claims::{Acquired, Claim, Why};
+use super::claims::{Acquired, Claim, Claims, Why};
 use super::held::hold;
 use super::job::{Job, LastRun, Next};
 use super::queue::Queue;
@@ -13,7 +13,7 @@ use crate::connection::Connection;
 use crate::domain::{Actor, ClioId, MatterId, RunStatus, SyncReport, Trigger};
 use crate::error::{Code, Error, Failure, Result};
 use crate::ports::Commit;
-use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody};
+use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, counter_key};
 use crate::sync::{Ended, Progress, Run, execute, fallen_short};
 
 /// How much longer than a lease somebody who asks waits for a run of the same matter elsewhere.
@@ -39,13 +39,13 @@ pub(crate) async fn sync_now(
     progress: Option<&dyn Progress>,
 ) -> Result<SyncReport> {
     let ctx = &queue.ctx;
-    let connection = Connection::load(&ctx.repository, &actor.firm).await?.map(|stored| stored.value);
-    if connection.as_ref().is_some_and(Connection::has_ended)
+    let mut found = queue.claims.find(&actor.firm, matter).await?;
+    if found.connection.as_ref().is_some_and(Connection::has_ended)
         && hold(&ctx.repository, &actor.firm, matter, Trigger::Manual, &actor.id).await?
     {
         return Err(Code::NotConnected.into());
     }
-    if connection.is_some_and(|connection| !connection.is_of(ctx.clio.host())) {
+    if found.connection.as_ref().is_some_and(|connection| !connection.is_of(ctx.clio.host())) {
         return Err(Code::ConnectedElsewhere.into());
     }
     if let Err(error) = ctx.keyring.prove(&actor.firm).await {
@@ -56,7 +56,8 @@ pub(crate) async fn sync_now(
     let deadline = ctx.runtime.monotonic() + ctx.config.lease + BUSY_WAIT;
     loop {
         // Boxed, as the run is: both are large, and who asks may be deep in a small stack.
-        let acquired = Box::pin(queue.claims.acquire(&actor.firm, matter, Why::Asked(Trigger::Manual, &actor.id)));
+        let why = Why::Asked(Trigger::Manual, &actor.id);
+        let acquired = Box::pin(queue.claims.acquire(&actor.firm, matter, found, why));
         let left = match acquired.await? {
             Acquired::Mine(claim) => return run_claimed(queue, &claim, progress).await,
             Acquired::Busy(left) => left,
@@ -72,6 +73,7 @@ pub(crate) async fn sync_now(
             queue.trigger(&actor.firm, matter, Trigger::Manual, &actor.id).await?;
             return Err(stopped);
         }
+        found = queue.claims.find(&actor.firm, matter).await?;
     }
 }
 
@@ -154,8 +156,11 @@ async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: 
         run: Some(run.id.clone()),
         at: Some(ended_at),
     };
+    let event = Event::about_matter(matter, event);
     for _ in 0..MOST_ATTEMPTS {
-        let mut transaction = ctx.repository.transaction(claim.firm())?;
+        let keys = [&Claims::keys_of_end(claim)[..], &[counter_key(claim.firm(), &event)]].concat();
+        let read = ctx.repository.reading(&keys).await?;
+        let mut transaction = read.transaction(claim.firm())?;
         let last = LastRun {
             run: run.id.clone(),
             status: end.status,
@@ -164,12 +169,12 @@ async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: 
             survived: run.record.survived.clone(),
             documents_left: run.documents_left,
         };
-        let due = queue.claims.end(&mut transaction, claim, last, run.client.clone(), &next).await?;
+        let due = queue.claims.end(&read, &mut transaction, claim, last, run.client.clone(), &next).await?;
         run.record.next_attempt_at = due.filter(|_| end.failure.is_some()).map(|due| ended_at + due);
         transaction.audit(entry.clone());
-        transaction.event(Event::about_matter(matter, event.clone()));
+        transaction.event(event.clone());
         run.attach_end(&mut transaction)?;
-        if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
+        if matches!(read.commit(&transaction).await?, Commit::Done { .. }) {
             ctx.workers.notify();
             return Ok(());
         }

@@ -67,7 +67,9 @@ impl Bench {
     }
 
     async fn claim(&self, claims: &Claims) -> Option<Claim> {
-        match claims.acquire(&self.firm, &self.matter, Why::Due(crate::domain::Timestamp(0))).await.unwrap() {
+        let found = claims.find(&self.firm, &self.matter).await.unwrap();
+        let why = Why::Due(crate::domain::Timestamp(0));
+        match claims.acquire(&self.firm, &self.matter, found, why).await.unwrap() {
             Acquired::Mine(claim) => Some(*claim),
             Acquired::Busy(_) | Acquired::Nothing => None,
         }
@@ -83,7 +85,7 @@ impl Bench {
         let status = if next == Next::Rest { RunStatus::Succeeded } else { RunStatus::Failed };
         let (run, at) = (String::from("run_1"), self.runtime.now());
         let last = LastRun { run, status, at, failure: None, survived: None, documents_left: false };
-        claims.end(&mut transaction, claim, last, None, |_| next).await.unwrap();
+        claims.end(&self.repository, &mut transaction, claim, last, None, |_| next).await.unwrap();
         matches!(self.repository.commit(&transaction).await.unwrap(), Commit::Done { .. })
     }
 

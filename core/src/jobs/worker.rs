@@ -524,15 +524,27 @@ impl<'a> Worker<'a> {
     async fn claim(&self, record: &Record) -> Result<Due> {
         let firm = &record.key.firm;
         let tried = async {
-            if !self.queue.ctx.works_for(firm).await? {
+            // Both name the matter.
+            let (matter, found) = match serde_json::from_str(&record.body) {
+                Ok(First { matter }) => (matter.clone(), self.queue.claims.find(firm, &matter).await),
+                Err(_) => return self.unreadable(firm, Code::StoreCorrupt.into()).await,
+            };
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => return self.unreadable(firm, error).await,
+            };
+            if !self.queue.ctx.works_for_connection(firm, found.connection.as_ref()).await? {
                 return Ok(Due::Elsewhere);
             }
-            // Both name the matter.
-            let First { matter } = serde_json::from_str(&record.body).map_err(|_| Error::new(Code::StoreCorrupt))?;
             let seen = Why::Due(record.due_at.unwrap_or(Timestamp(0)));
-            self.queue.claims.acquire(firm, &matter, seen).await.map(Due::Here)
+            self.queue.claims.acquire(firm, &matter, found, seen).await.map(Due::Here)
         };
         Ok(or_quarantine(&self.queue.ctx.repository, record, tried.await).await?.unwrap_or(Due::Aside))
+    }
+
+    /// What cannot be read is this worker's to put aside only if the firm is.
+    async fn unreadable(&self, firm: &FirmId, error: Error) -> Result<Due> {
+        if self.queue.ctx.works_for(firm).await? { Err(error) } else { Ok(Due::Elsewhere) }
     }
 }
 

@@ -195,6 +195,11 @@ struct Counter {
     acked: u64,
 }
 
+/// What a commit with this event reads first.
+pub(crate) fn counter_key(firm: &FirmId, event: &Event) -> Key {
+    Key::new(firm, COUNTERS, &event.subject)
+}
+
 fn event_id(subject: &str, number: u64) -> String {
     format!("{subject}#{number:012}")
 }

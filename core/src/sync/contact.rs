@@ -12,9 +12,9 @@ use super::recovery::Recovery;
 use super::same_email::{Candidate, Choice, Sought, choose, named};
 use super::{duplicate_check, plan_input};
 use crate::calls::call::ApiClient;
-use crate::calls::refused;
+use crate::calls::{Context, refused};
 use crate::clio::{Contact, NewContact, contacts};
-use crate::contact_review::note_known;
+use crate::contact_review::{known_key, note_known};
 use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
 use crate::domain::{Address, ClientId, ClioId};
 use crate::error::{Code, Error, Result};
@@ -23,7 +23,7 @@ use crate::links::link_record::{Chosen, ContactKey, How, Intent, LinkRecord, Own
 use crate::links::names::Name;
 use crate::links::{dedupe, intent, link_record};
 use crate::ports::Expect;
-use crate::store::{Action, AuditStatus, Versioned};
+use crate::store::{Action, AuditStatus, MaintenanceTask, Repository, Versioned};
 
 /// How often a step starts over because another run was faster.
 const MOST_ATTEMPTS: usize = 4;
@@ -160,14 +160,14 @@ impl Driver<'_> {
         let step = StepReport::done(StepKind::Contact, client, outcome, Some(clio)).noting(notes.clone());
         let key = link_record::contact_key(&self.order.scope, client);
         for _ in 0..MOST_ATTEMPTS {
+            let ctx = &Context { repository: self.read_to_link(client, clio).await?, ..self.ctx.clone() };
             let mut transaction = self.transaction()?;
             if in_doubt {
                 self.look_after_doubt_in(&mut transaction, &key, intent).await?;
             } else if how != How::Linked && intent.value.email.is_some() {
                 // Clio's search may not have shown yet what somebody else had just created.
                 let wait = self.ctx.config.recheck_after();
-                duplicate_check::look_again_in(self.ctx, &mut transaction, &self.order.scope, &key, intent, wait)
-                    .await?;
+                duplicate_check::look_again_in(ctx, &mut transaction, &self.order.scope, &key, intent, wait).await?;
             }
             if how != How::Created {
                 self.close_question_in(&mut transaction, &key).await?;
@@ -177,7 +177,7 @@ impl Driver<'_> {
                 Expect::Version(intent.version.clone()),
                 &self.link(clio, how, notes.clone()),
             )?;
-            self.own_contact(&mut transaction, clio, shown, client).await?;
+            self.own_contact(&ctx.repository, &mut transaction, clio, shown, client).await?;
             let entry = self.audit(action, AuditStatus::Ok, &step);
             transaction.audit(if matches > 1 { entry.with("matches", matches) } else { entry });
             if self.commit(transaction, &step).await? {
@@ -350,20 +350,33 @@ impl Driver<'_> {
         Ok(free)
     }
 
+    /// What the commit of a contact's link looks at, read at once.
+    async fn read_to_link(&self, client: &ClientId, clio: ClioId) -> Result<Repository> {
+        let scope = &self.order.scope;
+        let keys = [
+            duplicate_check::contact_key(scope, client),
+            MaintenanceTask::SecondRecords.key(self.firm),
+            known_key(scope, clio),
+            link_record::owner_key(scope, link_record::CONTACTS, clio),
+        ];
+        self.ctx.repository.reading(&keys).await
+    }
+
     /// Notes whose contact this is, unless another CaseHug client's: contacts of one email may be
     /// shared.
     pub(crate) async fn own_contact(
         &self,
+        repository: &Repository,
         transaction: &mut crate::store::Transaction,
         clio: ClioId,
         shown: Option<&Contact>,
         client: &ClientId,
     ) -> Result<()> {
         if let Some(shown) = shown {
-            note_known(&self.ctx.repository, &self.ctx.keyring, transaction, &self.order.scope, shown).await?;
+            note_known(repository, &self.ctx.keyring, transaction, &self.order.scope, shown).await?;
         }
         let key = link_record::owner_key(&self.order.scope, link_record::CONTACTS, clio);
-        match link_record::is_owned(&self.ctx.repository, &self.order.scope, link_record::CONTACTS, clio).await? {
+        match link_record::is_owned(repository, &self.order.scope, link_record::CONTACTS, clio).await? {
             Some(version) => transaction.check(key, Expect::Version(version)),
             None => {
                 transaction.put(key, Expect::Absent, &Owner { owner: client.to_string() })?;

@@ -123,7 +123,7 @@ impl Sent {
 
     fn look_key(&self, scope: &AccountScope) -> Key {
         match self {
-            Self::Contact(client) => scope.key(REPEATED, format_args!("contact/{client}")),
+            Self::Contact(client) => contact_key(scope, client),
             Self::Matter(matter) => scope.key(REPEATED, format_args!("matter/{matter}")),
         }
     }
@@ -219,6 +219,11 @@ pub(crate) async fn look_again_in(
         &DuplicateCheck { link_record, intents, suspects: Vec::new(), defer: 0 },
     )?;
     schedule_within(&ctx.repository, transaction, MaintenanceTask::SecondRecords, wait).await
+}
+
+/// The look after a contact, if there is to be one.
+pub(crate) fn contact_key(scope: &AccountScope, client: &ClientId) -> Key {
+    scope.key(REPEATED, format_args!("contact/{client}"))
 }
 
 /// Takes the looks that are due. Gives when the next one is.

@@ -189,7 +189,7 @@ impl Driver<'_> {
                 Expect::Absent,
                 &ContactKey { client: client.clone() },
             )?;
-            self.own_contact(&mut transaction, clio, shown, client).await?;
+            self.own_contact(&self.ctx.repository, &mut transaction, clio, shown, client).await?;
         }
         let entry = self.audit(Action::ContactLinked, AuditStatus::Ok, &step);
         transaction.audit(if place.is_some() { entry.with("matches", matches) } else { entry });

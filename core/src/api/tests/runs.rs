@@ -279,7 +279,8 @@ async fn killed_at(call: &str) -> World {
 async fn taken_over(world: &World) {
     let (heir, actor) = (world.process(HOOKS), admin());
     let why = Why::Asked(Trigger::Manual, &actor.id);
-    let acquired = heir.queue.claims.acquire(&firm(), &matter(), why).await.unwrap();
+    let found = heir.queue.claims.find(&firm(), &matter()).await.unwrap();
+    let acquired = heir.queue.claims.acquire(&firm(), &matter(), found, why).await.unwrap();
     assert!(matches!(acquired, Acquired::Mine(_)), "{acquired:?}");
 }
 

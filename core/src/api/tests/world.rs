@@ -366,7 +366,8 @@ impl World {
     pub async fn begun(&self) -> Claim {
         self.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
         let why = Why::Due(Timestamp(0));
-        match self.sdk.queue.claims.acquire(&firm(), &matter(), why).await.unwrap() {
+        let found = self.sdk.queue.claims.find(&firm(), &matter()).await.unwrap();
+        match self.sdk.queue.claims.acquire(&firm(), &matter(), found, why).await.unwrap() {
             Acquired::Mine(claim) => *claim,
             other => panic!("{other:?}"),
         }
