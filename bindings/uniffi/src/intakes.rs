@@ -63,6 +63,8 @@ pub struct OpenedDocument {
 pub struct Chunk {
     /// None of them at the end only.
     pub bytes: Vec<u8>,
+    /// Whether the host knows that nothing comes after them: then it is not asked again.
+    pub last: bool,
 }
 
 /// Says that a reader was closed.
@@ -183,7 +185,7 @@ impl DocumentBytes for IntakePort {
         Box::pin(self.0.on_pool(document_unreadable, move |host| {
             let reader = host.open(named, offset).map_err(|failure| refused(&key, failure))?.reader;
             let opened = Arc::new(Opened { reader, pool });
-            Ok(Box::new(PortReader { key, opened }) as Box<dyn DocumentReader>)
+            Ok(Box::new(PortReader { key, opened, ended: false }) as Box<dyn DocumentReader>)
         }))
     }
 }
@@ -218,11 +220,16 @@ impl Drop for Closing {
 struct PortReader {
     key: DocumentKey,
     opened: Arc<Opened>,
+    /// The host said that this is all.
+    ended: bool,
 }
 
 impl DocumentReader for PortReader {
     fn read<'a>(&'a mut self, out: &'a mut [u8]) -> BoxFuture<'a, Result<usize>> {
         Box::pin(async move {
+            if self.ended {
+                return Ok(0);
+            }
             let (opened, key, most) = (Arc::clone(&self.opened), self.key.clone(), out.len().min(MOST_READ));
             let read = self.opened.pool.spawn_blocking(move || {
                 let _inside = Inside::enter();
@@ -230,10 +237,11 @@ impl DocumentReader for PortReader {
                 chunk.map_err(|failure| refused(&key, failure))
             });
             let named = |error: Error| error.with("document", &self.key);
-            let bytes = read.await.map_err(|_| named(document_unreadable("pool")))??.bytes;
+            let Chunk { bytes, last } = read.await.map_err(|_| named(document_unreadable("pool")))??;
             if bytes.len() > most {
                 return Err(named(document_unreadable("callback_answer").with("field", "count")));
             }
+            self.ended = last;
             out[..bytes.len()].copy_from_slice(&bytes);
             Ok(bytes.len())
         })

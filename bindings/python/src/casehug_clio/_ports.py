@@ -201,7 +201,12 @@ class ReaderTrait(native.HostReader):
         self._reader = reader
 
     def read(self, most: int) -> native.Chunk:
-        return guarded("Reader.read", lambda: native.Chunk(bytes=_bytes(self._reader.read(most))))
+        def work() -> native.Chunk:
+            read = _bytes(self._reader.read(most))
+            # One that gives fewer bytes than were asked for may have more.
+            return native.Chunk(bytes=read, last=not read)
+
+        return guarded("Reader.read", work)
 
     def close(self) -> native.ReaderClosed:
         def work() -> native.ReaderClosed:

@@ -169,7 +169,11 @@ internal class IntakesTrait(private val intakes: Intakes, private val log: Log?)
 
 /** A host's open document, as the library calls it. */
 internal class ReaderTrait(private val stream: InputStream, private val log: Log?) : HostReader {
-    override fun read(most: UInt): Chunk = guarded(log, "InputStream.read") { Chunk(stream.readNBytes(most.toInt())) }
+    override fun read(most: UInt): Chunk = guarded(log, "InputStream.read") {
+        // Fewer bytes than were asked for are the end of a stream.
+        val bytes = stream.readNBytes(most.toInt())
+        Chunk(bytes, bytes.size < most.toInt())
+    }
 
     override fun end(): ReaderClosed = guarded(log, "InputStream.close") {
         stream.close()
