@@ -13,35 +13,65 @@ fn package() -> PathBuf {
     root().join("bindings/node")
 }
 
-/// Tests the package as its sources make it, then the tarball in projects as its users have them.
+/// Tests the tarball, installed as its users do: everything that it does, then projects like theirs.
 pub(crate) fn node() -> Outcome {
     if let Err(reason) = requires() {
         return skipped(&format!("{reason}; the npm package was NOT tested"));
     }
-    let out = for_tests()?;
-    let mut told = vec![("CASEHUG_CLIO_NODE", out.as_path())];
+    let installed = Installed::new()?;
+    let mut told = installed.told();
     let driver = better_sqlite3()?;
     told.extend(driver.as_deref().map(|driver| ("CASEHUG_CLIO_BETTER_SQLITE3", driver)));
     tests("test", &told)?;
-    dist()?;
-    tests("test/packed", &[("CASEHUG_CLIO_NODE", &out), ("CASEHUG_CLIO_TARBALL", &tarball()?)])
-}
-
-/// The package with the functions that only tests need, and the programs that its tests start.
-fn for_tests() -> Result<PathBuf, String> {
-    install()?;
-    let out = target().join("node");
-    assemble(&wasm::bindings(true)?, &out, None)?;
-    crate::test::build()?;
-    Ok(out)
+    tests("test/packed", &told)
 }
 
 /// Workers in Rust and in Node on one PostgreSQL: `WORKERS MATTERS` of one firm.
 pub(crate) fn fleet(size: &str) -> Outcome {
     requires()?;
-    let out = for_tests()?;
+    let installed = Installed::new()?;
+    let mut told = installed.told();
+    told.push(("CASEHUG_FLEET", Path::new(size)));
     let test = package().join("test/fleet.test.mjs").to_string_lossy().into_owned();
-    run_tests("fleet", &[test], &[("CASEHUG_CLIO_NODE", &out), ("CASEHUG_FLEET", Path::new(size))])
+    run_tests("fleet", &[test], &told)
+}
+
+/// What the tests run against.
+struct Installed {
+    tarball: PathBuf,
+    /// The package as npm installs it from the tarball.
+    package: PathBuf,
+    /// The same files over a module that also has the functions that only tests need.
+    testing: PathBuf,
+}
+
+impl Installed {
+    /// Packs and installs it, and builds the programs that its tests start.
+    fn new() -> Result<Self, String> {
+        dist()?;
+        let (tarball, folder) = (tarball()?, target().join("node"));
+        std::fs::remove_dir_all(&folder).ok();
+        let project = folder.join("project");
+        std::fs::create_dir_all(&project).map_err(|error| error.to_string())?;
+        let prefix = project.to_string_lossy();
+        let install = ["install", "--prefix", &prefix, "--offline", "--no-audit", "--no-fund", "--no-save", "--silent"];
+        done(command("npm", &install).arg(&tarball))?;
+        let package = project.join("node_modules/@casehug/clio-sync");
+        let testing = folder.join("testing");
+        let raw = wasm::bindings(true)?;
+        let [raw, from, to] = [&raw, &package, &testing].map(|path| path.to_string_lossy());
+        script(&["scripts/testing.mjs", &raw, &from, &to])?;
+        crate::test::build()?;
+        Ok(Self { tarball, package, testing })
+    }
+
+    fn told(&self) -> Vec<(&'static str, &Path)> {
+        vec![
+            ("CASEHUG_CLIO_TARBALL", &self.tarball),
+            ("CASEHUG_CLIO_NODE", &self.package),
+            ("CASEHUG_CLIO_NODE_TESTING", &self.testing),
+        ]
+    }
 }
 
 /// The tarball, in `target/dist/node`, and what it weighs.
@@ -49,7 +79,7 @@ pub(crate) fn dist() -> Outcome {
     install()?;
     let (folder, out) = (target().join("dist/node"), target().join("dist/node/package"));
     std::fs::remove_dir_all(&folder).ok();
-    assemble(&wasm::bindings(false)?, &out, Some("--optimise"))?;
+    script(&["scripts/assemble.mjs", &wasm::bindings(false)?.to_string_lossy(), &out.to_string_lossy()])?;
     let pack = ["pack", "--silent", "--pack-destination", &folder.to_string_lossy()];
     done(command("npm", &pack).current_dir(&out))?;
     script(&["scripts/sizes.mjs", &out.to_string_lossy(), &tarball()?.to_string_lossy()])
@@ -107,13 +137,6 @@ fn better_sqlite3() -> Result<Option<PathBuf>, String> {
         }
     }
     Ok(Some(driver))
-}
-
-fn assemble(raw: &Path, out: &Path, flag: Option<&str>) -> Outcome {
-    let (raw, out) = (raw.to_string_lossy(), out.to_string_lossy());
-    let mut args = vec!["scripts/assemble.mjs", &raw, &out];
-    args.extend(flag);
-    script(&args)
 }
 
 fn script(args: &[&str]) -> Outcome {

@@ -1,4 +1,4 @@
-// Puts the package together: `assemble.mjs RAW OUT [--optimise]`.
+// Puts the package together: `assemble.mjs RAW OUT`.
 //
 // RAW is the folder of what wasm-bindgen made, OUT becomes the package: `package.json`, `dist`,
 // `sql`, `docs`. ES modules are shipped as they are written, CommonJS is made of them file by file,
@@ -14,9 +14,8 @@ import { transformSync } from 'esbuild';
 import { factory } from './glue.mjs';
 
 const here = join(dirname(fileURLToPath(import.meta.url)), '..');
-const [raw, out, flag] = process.argv.slice(2);
+const [raw, out] = process.argv.slice(2);
 const dist = join(out, 'dist');
-const optimise = flag === '--optimise';
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
@@ -79,8 +78,7 @@ function writeStatements() {
 }
 
 function writeWasm(from) {
-  if (!optimise) return cpSync(from, wasm);
   const features = ['bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'reference-types', 'multivalue'];
   const options = ['-Oz', '--strip-debug', '--strip-producers', ...features.map((name) => `--enable-${name}`)];
-  return execFileSync(join(here, 'node_modules/.bin/wasm-opt'), [...options, from, '-o', wasm], { stdio: 'inherit' });
+  execFileSync(join(here, 'node_modules/.bin/wasm-opt'), [...options, from, '-o', wasm], { stdio: 'inherit' });
 }

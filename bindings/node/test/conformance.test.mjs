@@ -11,7 +11,7 @@ import test from 'node:test';
 import { documents } from './documents.mjs';
 import { FileStore, promised } from './file-store.mjs';
 import { monotonic } from '../src/clock.mjs';
-import { engine, folder, program, sdk } from './support.mjs';
+import { folder, program, sdk, testing } from './support.mjs';
 
 /** One subtest per case that is told. */
 async function told(t, outcomes, least) {
@@ -34,6 +34,7 @@ test('the HTTP conformance suite, on node:http', async (t) => {
 });
 
 async function bound() {
+  const { engine } = await testing();
   const loaded = await engine();
   return { run: (work) => loaded.run(work) };
 }

@@ -6,7 +6,7 @@ import test from 'node:test';
 import { inspect } from 'node:util';
 
 import { FileStore } from './file-store.mjs';
-import { admin, clio, config, connect, engine, folder, open, sdk } from './support.mjs';
+import { admin, clio, config, connect, folder, open, sdk, testing } from './support.mjs';
 
 const store = (t) => new FileStore(join(folder(t), 'store.jsonl'));
 const planted = 'Quillfeather';
@@ -177,10 +177,11 @@ test('a panic leaves the log of the next SDK whole', async (t) => {
   const url = await clio(t);
   const entries = [];
   const log = (entry) => entries.push(entry);
-  const stuck = await open(url, store(t), intakes(t), { config: { log } });
+  const { engine, sdk: panicking } = await testing();
+  const stuck = await open(url, store(t), intakes(t), { config: { log } }, panicking);
   await (await engine()).run((bindings) => bindings.panicLater()).catch(() => {});
   await stuck.close();
-  const next = await open(url, store(t), intakes(t), { config: { log, logLevel: 'debug' } });
+  const next = await open(url, store(t), intakes(t), { config: { log, logLevel: 'debug' } }, panicking);
   await connect(next);
   await next.close();
   assert.ok(entries.length > 0);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 
 import { FileStore } from './file-store.mjs';
-import { admin, clio, config, connect, engine, folder, open, root, sdk } from './support.mjs';
+import { admin, clio, config, connect, folder, open, root, sdk, testing } from './support.mjs';
 
 const examples = join(root, 'examples/intake');
 const { CasehugClioError, FolderIntake, HttpFailure, Sdk } = sdk;
@@ -28,6 +28,7 @@ async function fails(call, code, context = {}) {
 }
 
 test('a panic rejects every promise, and the next SDK works', async (t) => {
+  const { engine, sdk: panicking } = await testing();
   const module = await engine();
   const loud = [];
   const note = (error) => loud.push(error);
@@ -35,13 +36,13 @@ test('a panic rejects every promise, and the next SDK works', async (t) => {
   t.after(() => process.off('uncaughtException', note).off('unhandledRejection', note));
   const url = await clio(t);
   const never = new Promise(() => {});
-  const stuck = await open(url, { get: () => never, scan: () => never, commit: () => never }, examples);
+  const stuck = await open(url, { get: () => never, scan: () => never, commit: () => never }, examples, {}, panicking);
   const waiting = [stuck.firm(admin).connection.get(), stuck.firm(admin).matters.sync('mat_0001'), module.run((b) => b.sleep(2 ** 31 + 1000))];
   const panicked = module.run((bindings) => bindings.panicLater());
   for (const call of [panicked, ...waiting]) await fails(call, 'panic');
   await fails(stuck.firm(admin).connection.get(), 'panic');
   await stuck.close();
-  const next = await open(url, store(t), examples);
+  const next = await open(url, store(t), examples, {}, panicking);
   assert.equal(await next.firm(admin).connection.get(), null);
   await next.close();
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -49,6 +50,7 @@ test('a panic rejects every promise, and the next SDK works', async (t) => {
 });
 
 test('a timer beyond 2^31 ms does not fire at once', async () => {
+  const { engine } = await testing();
   const module = await engine();
   const long = module.run((bindings) => bindings.sleep(2 ** 31 + 1000)).catch(() => 'ended');
   assert.equal(await Promise.race([long, new Promise((resolve) => setTimeout(resolve, 60, 'waiting'))]), 'waiting');

@@ -6,7 +6,9 @@ import test from 'node:test';
 import { inspect } from 'node:util';
 
 import { FileStore } from './file-store.mjs';
-import { admin, clio, connect, engine, folder, holds, open, sdk } from './support.mjs';
+import { admin, clio, connect, folder, holds, open, testing } from './support.mjs';
+
+const { engine, sdk } = await testing();
 
 const MATTERS = 24;
 const AT_ONCE = 8;
@@ -47,7 +49,7 @@ test('panics under load: each call ends with a typed error, and what a fresh ins
   const over = (http) => {
     const store = new FileStore(path);
     store.ahead = (days += 1) * 86_400_000;
-    return open(url, store, made, { ports: { http } });
+    return open(url, store, made, { ports: { http } }, sdk);
   };
   const first = await over(new sdk.NodeHttp(intake));
   await connect(first);

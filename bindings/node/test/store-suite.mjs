@@ -2,7 +2,7 @@
 // JSON.
 import { createRequire } from 'node:module';
 
-import { engine, sdk } from './support.mjs';
+import { sdk, testing } from './support.mjs';
 
 const [kind, where] = process.argv.slice(2);
 const { store, close } = await {
@@ -24,5 +24,6 @@ const { store, close } = await {
     return { store, close: () => store.close() };
   },
 }[kind]();
+const { engine } = await testing();
 console.log(JSON.stringify(await (await engine()).run((bindings) => bindings.storeConformance(store))));
 await close?.();

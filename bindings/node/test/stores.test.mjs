@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { MISTAKES } from './wrong-stores.mjs';
-import { engine, folder, program, sdk } from './support.mjs';
+import { folder, program, sdk, testing } from './support.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const LEAST = 30;
@@ -51,6 +51,7 @@ test('the suite on PostgresStore', async (t) => {
 describe('stores that break one promise each', { concurrency: true }, () => {
   for (const [promise, [cases, Wrong]] of Object.entries(MISTAKES)) {
     test(`a store that ${promise} is found by name`, async () => {
+      const { engine } = await testing();
       const loaded = await engine();
       const outcomes = await loaded.run((bindings) => bindings.storeConformance(new Wrong()));
       const found = outcomes.filter(([, wrong]) => wrong !== null).map(([name]) => name);

@@ -8,11 +8,18 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const built = process.env.CASEHUG_CLIO_NODE ?? join(root, 'target/node');
+const { CASEHUG_CLIO_NODE: installed, CASEHUG_CLIO_NODE_TESTING: forTests } = process.env;
 export const programs = process.env.CASEHUG_CLIO_PROGRAMS ?? join(root, 'target/debug');
 
-export const sdk = await import(join(built, 'dist/index.mjs'));
-export const { engine } = await import(join(built, 'dist/engine.mjs'));
+async function loaded(folder) {
+  const { engine } = await import(join(folder, 'dist/engine.mjs'));
+  return { sdk: await import(join(folder, 'dist/index.mjs')), engine };
+}
+
+export const { sdk, engine } = await loaded(installed);
+
+/** A copy of it whose module has the functions that only tests need: the suites, and panics. */
+export const testing = () => loaded(forTests);
 
 export const admin = { user: 'usr_1', firm: 'firm_1', role: 'admin' };
 
@@ -57,10 +64,10 @@ export function config(clioUrl, more = {}) {
   return { clientId: 'casehug-dev', clientSecret: 'casehug-dev-secret', clioUrl, sealingKey, lateExecutionWindowSeconds: 2, indexDelaySeconds: 2, ...more };
 }
 
-/** An SDK over this store and this folder of intakes. */
-export function open(clioUrl, store, intakes, more = {}) {
+/** An SDK over this store and this folder of intakes, of this copy of the package. */
+export function open(clioUrl, store, intakes, more = {}, { Sdk } = sdk) {
   const intake = new sdk.FolderIntake(intakes);
-  return sdk.Sdk.open(config(clioUrl, more.config), { store, intake, http: new sdk.NodeHttp(intake), ...more.ports });
+  return Sdk.open(config(clioUrl, more.config), { store, intake, http: new sdk.NodeHttp(intake), ...more.ports });
 }
 
 /** Connects the firm, as a browser would. */
