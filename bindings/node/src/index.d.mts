@@ -318,12 +318,41 @@ export interface IntakeSource {
 export interface DocumentReader {
   /** Fills the front of the buffer; the number of bytes, 0 only at the end. */
   read(buffer: Uint8Array): Async<number>;
+  /** Called once, also while a read is waiting. */
   close?(): Async<void>;
 }
 
-export interface DocumentBytes {
-  open(document: DocumentName, offset: number): Async<DocumentReader>;
+/**
+ * A document as a stream: a `Readable` of Node, a `ReadableStream` of the web (the `body` of a
+ * `Response`, `blob.stream()`), or what a generator yields. Chunks of any size, also empty ones.
+ */
+export type DocumentStream = AsyncIterable<Uint8Array> | Iterable<Uint8Array> | WebStream;
+
+/** What is used of a `ReadableStream`, where the project's libraries do not declare it. */
+export interface WebStream {
+  getReader(): {
+    read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
 }
+
+export interface DocumentBytes {
+  /**
+   * The document's bytes from `offset` on, as a reader or as a stream: opened afresh for every
+   * request that sends them, a repeated one included. A stream gives exactly the bytes that `stat`
+   * told of: with fewer or more the document counts as changed meanwhile (`document_changed`), and
+   * with an error, or a chunk that is no `Uint8Array`, as `document_unreadable`. It is ended when
+   * its bytes have gone out, or nobody wants them any more.
+   */
+  open(document: DocumentName, offset: number): Async<DocumentReader | DocumentStream>;
+}
+
+/**
+ * A reader of what a stream gives behind its first `skip` bytes, which are read and dropped: for a
+ * source that cannot begin at an offset. Documents of 100 MB and more are asked for in parts, each
+ * from an offset of its own.
+ */
+export function readerOf(stream: DocumentStream, skip?: number): DocumentReader;
 
 /**
  * A failure; the codes are in docs/errors.md. No field holds client data or a secret. Of each kind

@@ -29,6 +29,7 @@ export { PostgresStore } from './postgres-store.mjs';
 export { ShardedStore } from './sharded-store.mjs';
 export { SqliteStore } from './sqlite-store.mjs';
 export { StoreError } from './store-errors.mjs';
+export { readerOf } from './stream-reader.mjs';
 export * from './operations.mjs';
 export { SyncWorker } from './worker.mjs';
 

@@ -14,6 +14,7 @@ import tls from 'node:tls';
 
 import { monotonic } from './clock.mjs';
 import { HttpFailure } from './errors.mjs';
+import { isStream, readerOf } from './stream-reader.mjs';
 
 const CHUNK = 64 * 1024;
 /** Before another address of the host is tried: a slow one may be the only one that works. */
@@ -50,8 +51,8 @@ export class NodeHttp {
   #keeping = 'Deno' in globalThis ? undefined : new Keeping();
 
   /**
-   * `documents.open(document, offset)` gives a reader; `ca`: PEM certificates to trust besides
-   * Node's.
+   * `documents.open(document, offset)` gives a reader or a stream; `ca`: PEM certificates to trust
+   * besides Node's.
    */
   constructor(documents, { ca } = {}) {
     this.#documents = documents;
@@ -77,7 +78,12 @@ export class NodeHttp {
     try {
       requireInTime(request);
       if (isDocument(request.body)) {
-        reader = await unlessEnded(this.#open(request.body), ending.signal);
+        const opening = this.#open(request.body);
+        // What is opened too late nobody reads.
+        reader = await unlessEnded(opening, ending.signal).catch((error) => {
+          opening.then(close, () => {});
+          throw error;
+        });
         if (request.body.len === 0 && request.body.last) await unlessEnded(requireEnd(reader), ending.signal);
       }
       const opened = async () => {
@@ -111,18 +117,29 @@ export class NodeHttp {
       signal?.removeEventListener('abort', abandon);
       ending.abort(OVER);
       socket?.destroy();
-      // A reader that cannot be closed is the host's affair.
-      Promise.resolve(reader?.close?.()).catch(() => {});
+      close(reader);
       if (request.body instanceof Uint8Array) request.body.fill(0); // It held client data or a secret.
     }
   }
 
   async #open({ firm, matter, document, upload, offset }) {
     try {
-      return await this.#documents.open({ firm, matter, document, upload }, offset);
+      const opened = await this.#documents.open({ firm, matter, document, upload }, offset);
+      const reader = isStream(opened) ? readerOf(opened) : opened;
+      if (typeof reader.read !== 'function') throw new TypeError('neither a reader nor a stream');
+      return reader;
     } catch {
       throw new HttpFailure('body_unreadable', 'no');
     }
+  }
+}
+
+/** A reader that cannot be closed is the host's affair. */
+async function close(reader) {
+  try {
+    await reader?.close?.();
+  } catch {
+    // Whatever it says, the exchange has ended.
   }
 }
 

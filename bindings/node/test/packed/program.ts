@@ -1,6 +1,7 @@
 // What a TypeScript host writes; and what it must not be able to write.
-import { CasehugClioError, FolderIntake, HostError, MemoryStore, NodeHttp, PostgresStore, Sdk, ShardedStore, SqliteStore, environmentKey, every, openStore } from '@casehug/clio-sync';
-import type { Actor, Config, HttpTransport, IntakeSource, LogEntry, OutboxEvent, Scan, Store, StoredRecord, SyncReport, Write } from '@casehug/clio-sync';
+import { createReadStream } from 'node:fs';
+import { CasehugClioError, FolderIntake, HostError, MemoryStore, NodeHttp, PostgresStore, Sdk, ShardedStore, SqliteStore, environmentKey, every, openStore, readerOf } from '@casehug/clio-sync';
+import type { Actor, Config, DocumentBytes, HttpTransport, IntakeSource, LogEntry, OutboxEvent, Scan, Store, StoredRecord, SyncReport, Write } from '@casehug/clio-sync';
 import { Pool } from 'pg';
 import { Sdk as Inline } from '@casehug/clio-sync/inline';
 
@@ -26,6 +27,22 @@ export const several = async (): Promise<Store[]> => {
   return [a, await ShardedStore.open({ databases: { a, b }, firms: { firm_1: 'b' }, others: 'a' })];
 };
 export const keyed: Config = { ...config, sealingKey: environmentKey('k1') };
+
+async function* pieces(): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(1);
+}
+export const streams: DocumentBytes[] = [
+  { open: ({ matter, document }, offset) => createReadStream(`${matter}/${document}`, { start: offset }) },
+  { open: async ({ document }, offset) => (await fetch(document, { headers: { range: `bytes=${offset}-` } })).body ?? [] },
+  { open: () => new Blob(['text']).stream() },
+  { open: (_document, offset) => readerOf(pieces(), offset) },
+  { open: () => [new Uint8Array(1)] },
+  { open: () => ({ read: (buffer) => buffer.fill(0).length }) },
+  // @ts-expect-error: text has no bytes until somebody says in which encoding
+  { open: () => 'text' },
+  // @ts-expect-error: one array of bytes is a list of numbers
+  { open: () => new Uint8Array(1) },
+];
 
 export async function host(intake: IntakeSource, http: HttpTransport): Promise<string> {
   const sdk = await Sdk.open(config, { store, intake, http });
