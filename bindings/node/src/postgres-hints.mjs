@@ -8,6 +8,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 
 import { Bell } from './bell.mjs';
+import { AS_TEXT } from './postgres-text.mjs';
 
 const DIRECT = "SELECT current_setting('casehug_clio.direct', true) AS direct";
 const CONNECT_MS = 10_000;
@@ -66,7 +67,7 @@ export class Hints {
       await client.connect();
       // A program that has nothing else to do may end.
       client.unref?.();
-      const { rows } = await client.query(DIRECT);
+      const { rows } = await client.query({ text: DIRECT, types: AS_TEXT });
       if (rows[0]?.direct !== this.#own) return true;
       client.on('notification', ({ payload }) => {
         if (payload !== this.#own) this.#bell.ring();

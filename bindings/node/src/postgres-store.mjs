@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 
 import { Hints } from './postgres-hints.mjs';
+import { AS_TEXT } from './postgres-text.mjs';
 import { POSTGRES as SQL } from './sql.mjs';
 import { openFailed, requireWithoutNul, StoreError } from './store-errors.mjs';
 
@@ -17,10 +18,10 @@ const ANSWER_MS = 30_000;
 const DUE_NOW_MS = 100;
 const LEAST_BETWEEN_MS = 200;
 const MOST_TRIES = 5;
-/**
- * PostgreSQL's own text of every value: what the host set for its own queries changes nothing here.
- */
-const AS_TEXT = { getTypeParser: () => (text) => text };
+const LATE = 'late';
+const OPEN = 'open_transaction';
+/** How a transaction shows that the host had left open: ours, and PostgreSQL's for an aborted one. */
+const HANDED_ON = new Set([OPEN, '25P02']);
 
 export class PostgresStore {
   #pool;
@@ -103,7 +104,7 @@ export class PostgresStore {
         return await once(this.#pool, SQL[name], values);
       } catch (error) {
         const passing = (error?.code === '40001' || error?.code === '40P01') && tries < MOST_TRIES;
-        const lost = !/^(?!57P)[0-9A-Z]{5}$/.test(error?.code ?? '') && error?.code !== 'late';
+        const lost = !/^(?!57P)[0-9A-Z]{5}$/.test(error?.code ?? '') && ![LATE, OPEN].includes(error?.code);
         if (!passing && !(lost && reads && tries < 2)) throw new StoreError('store_failed');
       }
     }
@@ -128,54 +129,99 @@ export class PostgresStore {
   }
 }
 
-/** A connection for this work, which goes back to the pool only if the work succeeded. */
-async function lent(pool, work) {
-  const client = await pool.connect();
+/**
+ * A connection for this work, which goes back to the pool only if the work succeeded. The pool has
+ * until then to give one. Where the host had left a transaction open on it, the work is done again
+ * on another: it would last as long as that transaction only.
+ */
+async function lent(pool, work, until = inAnswerTime()) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await lentOnce(pool, work, until);
+    } catch (error) {
+      if (!HANDED_ON.has(error?.code) || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+async function lentOnce(pool, work, until) {
+  const client = await connection(pool, until);
   // One that is lost meanwhile fails its statement. Without a listener it ends the process, too.
   const lost = () => {};
   client.on('error', lost);
+  const transaction = watch(client);
   let failed = true;
   try {
-    const outcome = await work(client);
+    const outcome = await work(client, transaction);
+    transaction.requireOver();
     failed = false;
     return outcome;
   } finally {
+    transaction.end();
     client.release(failed);
     // One that is thrown away may tell of its loss after this.
     if (!failed) client.off('error', lost);
   }
 }
 
-/**
- * One statement. It is given up when a connection or its answer is late: a pool may never give one.
- */
-async function once(pool, text, values) {
-  let timer;
-  let isLate = false;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => {
-      isLate = true;
-      reject(Object.assign(new Error('late'), { code: 'late' }));
-    }, ANSWER_MS);
-  });
-  const answer = (client) => {
-    // Nobody waits for it. The connection goes back as it came.
-    if (isLate) return undefined;
-    return Promise.race([client.query({ text, values, types: AS_TEXT }), late]);
-  };
+/** What the pool gives, which may be nothing ever. What it gives too late goes back to it. */
+async function connection(pool, until) {
+  const given = pool.connect();
   try {
-    return await Promise.race([lent(pool, answer), late]);
+    return await inTime(given, until);
+  } catch (error) {
+    if (error?.code === LATE) given.then((client) => client.release(), () => {});
+    throw error;
+  }
+}
+
+/**
+ * Hears from the server, with each of its answers, whether a transaction is open (`T`) or was
+ * aborted and is not over yet (`E`). pg tells it by itself from 8.21 on.
+ */
+function watch(client) {
+  let heard;
+  const hear = (message) => (heard = message?.status);
+  client.connection?.on('readyForQuery', hear);
+  return {
+    requireOver() {
+      const status = client.getTransactionStatus?.() ?? heard;
+      if (status === 'T' || status === 'E') throw failureOf(OPEN);
+    },
+    end: () => client.connection?.off('readyForQuery', hear),
+  };
+}
+
+const failureOf = (code) => Object.assign(new Error(code), { code });
+
+const inAnswerTime = () => performance.now() + ANSWER_MS;
+
+/** What the promise gives, unless it is late. */
+async function inTime(promise, until) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(failureOf(LATE)), until - performance.now())));
+  try {
+    return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** One statement. It is given up when a connection or its answer is late. */
+function once(pool, text, values) {
+  const until = inAnswerTime();
+  return lent(pool, (client) => inTime(client.query({ text, values, types: AS_TEXT }), until), until);
 }
 
 /** The database is not one that may be used: the message is the reason. */
 class Refused extends Error {}
 
 async function look(client) {
-  const { rows } = await client.query({ text: SQL.look, types: AS_TEXT });
+  // Answered as statements with values are.
+  const { rows } = await client.query({ text: SQL.look, types: AS_TEXT, queryMode: 'extended' });
   const found = rows[0];
+  // A pool may ask for PostgreSQL's binary form, which pg reads as if it were text: bytes get lost.
+  if (Object.values(found).some((value) => typeof value !== 'string')) throw new Refused('other');
   if (Number(found.server) < OLDEST_SERVER) throw new Refused('server_too_old');
   if (found.encoding !== 'UTF8') throw new Refused('not_utf8');
   if (found.read_only === 't') throw new Refused('read_only');
@@ -193,8 +239,9 @@ async function reached(client) {
 }
 
 /** Brings the schema up to date. A role that may only use it finds that nothing has to be done. */
-async function prepare(client) {
+async function prepare(client, transaction) {
   const found = await look(client);
+  transaction.requireOver();
   const done = found.ours && (await reached(client)) >= MIGRATIONS.length;
   if (!done && !found.schema && !found.mayCreate) throw new Refused('schema_missing');
   if (!done) await migrate(client);

@@ -1,4 +1,4 @@
-// `store-suite.mjs memory | sqlite FILE | postgres URL | line LINE`: the suite on an empty store, as
+// `store-suite.mjs memory | sqlite FILE | postgres URL | parsers URL | line LINE`: the suite on an empty store, as
 // JSON.
 import { createRequire } from 'node:module';
 
@@ -16,6 +16,16 @@ const { store, close } = await {
   postgres: async () => {
     const { default: pg } = await import('pg');
     const pool = new pg.Pool({ connectionString: where });
+    return { store: await sdk.PostgresStore.open(pool), close: () => pool.end() };
+  },
+  // A host that has said to pg in every way that it wants other values than pg's.
+  parsers: async () => {
+    const { default: pg } = await import('pg');
+    const [text, int8, bool, int4, timestamptz, name] = [25, 20, 16, 23, 1184, 19];
+    for (const type of [text, int8, bool, int4, timestamptz, name]) pg.types.setTypeParser(type, () => 7n);
+    pg.defaults.parseInt8 = true;
+    const types = { getTypeParser: () => () => new Date() };
+    const pool = new pg.Pool({ connectionString: where, types });
     return { store: await sdk.PostgresStore.open(pool), close: () => pool.end() };
   },
   line: async () => {
