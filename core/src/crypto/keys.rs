@@ -133,8 +133,11 @@ fn is_key_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
 }
 
+/// Under the names that these settings have in every language.
 fn invalid(reason: &'static str) -> Error {
-    Error::new(Code::SettingInvalid).with("setting", "keys").with("reason", reason)
+    let is_of_id = matches!(reason, "key_id" | "key_id_repeated" | "no_current_key");
+    let setting = if is_of_id { "sealing_key_id" } else { "sealing_key" };
+    Error::new(Code::SettingInvalid).with("setting", setting).with("reason", reason)
 }
 
 fn failed(reason: &'static str) -> Error {

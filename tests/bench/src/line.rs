@@ -5,6 +5,7 @@
 //! handshake; TLS adds its own, as its bytes are late, too. One relay leads to the API, another one
 //! to the storage, each to a server that ends TLS before the simulated Clio.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -31,8 +32,8 @@ struct Told {
 }
 
 /// The end of a line: its address, and what went over it.
-struct Line {
-    url: String,
+pub(crate) struct Line {
+    pub url: String,
     told: Arc<Told>,
 }
 
@@ -52,33 +53,47 @@ impl Line {
                 });
             }
         });
-        let counted = Arc::clone(&told);
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                counted.connections.fetch_add(1, Ordering::Relaxed);
-                let told = Arc::clone(&counted);
-                tokio::spawn(async move {
-                    tokio::time::sleep(trip).await;
-                    let Ok(far) = TcpStream::connect(end).await else { return };
-                    for stream in [&near, &far] {
-                        stream.set_nodelay(true).unwrap();
-                    }
-                    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
-                    tokio::join!(late(from_near, to_far, trip / 2, &told), late(from_far, to_near, trip / 2, &told));
-                });
-            }
-        });
+        relay(listener, end, trip, trip, Arc::clone(&told));
+        Self { url, told }
+    }
+
+    /// The same without TLS, for programs that cannot be told which root to trust: a new connection
+    /// waits for two round trips, as TCP and TLS 1.3 do.
+    pub(crate) async fn plain(server: &str, trip: Duration) -> Self {
+        let end = server.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+        let (listener, told) = (bound().await, Arc::new(Told::default()));
+        let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        relay(listener, end, 2 * trip, trip, Arc::clone(&told));
         Self { url, told }
     }
 
     /// Connections and bytes since the last time.
-    fn counted(&self) -> (u64, u64) {
+    pub(crate) fn counted(&self) -> (u64, u64) {
         (self.told.connections.swap(0, Ordering::Relaxed), self.told.bytes.swap(0, Ordering::Relaxed))
     }
 }
 
 async fn bound() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// Leads each connection on to `end` after `setup`.
+fn relay(listener: TcpListener, end: SocketAddr, setup: Duration, trip: Duration, told: Arc<Told>) {
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            told.connections.fetch_add(1, Ordering::Relaxed);
+            let told = Arc::clone(&told);
+            tokio::spawn(async move {
+                tokio::time::sleep(setup).await;
+                let Ok(far) = TcpStream::connect(end).await else { return };
+                for stream in [&near, &far] {
+                    stream.set_nodelay(true).unwrap();
+                }
+                let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+                tokio::join!(late(from_near, to_far, trip / 2, &told), late(from_far, to_near, trip / 2, &told));
+            });
+        }
+    });
 }
 
 /// Carries bytes one way, each so much later.

@@ -13,6 +13,7 @@ mod folder;
 mod growth;
 mod hooks;
 mod line;
+mod line_programs;
 mod native;
 mod node;
 mod package;
@@ -36,7 +37,8 @@ struct Args {
     /// What a process that `node` starts is told.
     #[arg(hide = true)]
     told: Vec<String>,
-    /// Of `bindings`, the programs in C and in Go, which `cargo xtask bench bindings` builds.
+    /// Of `bindings`, the programs in C and in Go, which `cargo xtask bench bindings` builds. Of
+    /// `line`, `sync-intake` of an earlier build and of this one.
     #[arg(long, num_args = 2, value_names = ["C", "GO"])]
     programs: Vec<String>,
     /// The largest number of linked matters.
@@ -79,7 +81,10 @@ async fn measure(args: Args) {
         return package::run(package::Package::Python).await;
     }
     if args.only.as_deref() == Some("line") {
-        return line::run().await;
+        return match args.programs.as_slice() {
+            [before, now] => line_programs::run(before, now).await,
+            _ => line::run().await,
+        };
     }
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("ratio") {

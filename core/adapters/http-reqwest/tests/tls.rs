@@ -32,9 +32,10 @@ struct TlsServer {
     der: Vec<u8>,
     /// Bytes of requests that were received inside of TLS.
     received: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
 }
 
-/// Answers 200 to every head. Waits `delay` before each handshake.
+/// Answers 200 to every head, and keeps the connection. Waits `delay` before each handshake.
 async fn serve(
     made: &CertifiedKey<KeyPair>,
     versions: &[&'static SupportedProtocolVersion],
@@ -51,26 +52,29 @@ async fn serve(
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
-    let received = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&received);
+    let (received, connections) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (counted, accepted) = (Arc::clone(&received), Arc::clone(&connections));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            accepted.fetch_add(1, Ordering::SeqCst);
             let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 let (mut head, mut buffer) = (Vec::new(), [0; 4096]);
-                while !head.ends_with(b"\r\n\r\n") {
-                    let Ok(read @ 1..) = stream.read(&mut buffer).await else { return };
+                while let Ok(read @ 1..) = stream.read(&mut buffer).await {
                     counted.fetch_add(read as u64, Ordering::SeqCst);
                     head.extend_from_slice(&buffer[..read]);
+                    if head.ends_with(b"\r\n\r\n") {
+                        head.clear();
+                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.ok();
+                    }
                 }
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.ok();
                 stream.shutdown().await.ok();
             });
         }
     });
-    TlsServer { url, der, received }
+    TlsServer { url, der, received, connections }
 }
 
 #[tokio::test]
@@ -159,6 +163,32 @@ async fn an_explicit_proxy_is_used_for_https_and_its_refusal_is_a_connection_tha
         assert_eq!(refused, failure(HttpFailureKind::Connect, Sent::No), "{refusing}");
     }
     assert_eq!(tunnels.load(Ordering::SeqCst), 1);
+}
+
+/// Not even while the connection that was made with the earlier ones is open.
+#[tokio::test]
+async fn changed_roots_or_a_changed_proxy_use_no_connection_that_was_made_before() {
+    let made = certificate("localhost", 2100);
+    let server = serve(&made, &[&TLS13], Duration::ZERO).await;
+    let kept = || HttpRequest { connection: HttpConnection::Kept, ..get(&server.url) };
+    let connections = || server.connections.load(Ordering::SeqCst);
+    let before = transport(std::slice::from_ref(&server.der));
+    for _ in 0..2 {
+        assert_eq!(before.send(kept()).await.unwrap().status, 200);
+    }
+    assert_eq!(connections(), 1, "it is kept");
+    let distrusting = transport(&[]).send(kept()).await.unwrap_err();
+    assert_eq!(distrusting, failure(HttpFailureKind::Tls, Sent::No));
+    let tunnels = Arc::new(AtomicU64::new(0));
+    let address = format!("http://jane:secret@{}", proxy(Arc::clone(&tunnels)).await);
+    let network = Network::default().root_certificates(made.cert.pem().as_bytes()).unwrap().proxy(&address).unwrap();
+    let through = ReqwestTransport::with(Arc::new(SuiteDocuments), Arc::new(TokioRuntime), &network).unwrap();
+    for _ in 0..2 {
+        assert_eq!(through.send(kept()).await.unwrap().status, 200);
+    }
+    assert_eq!((tunnels.load(Ordering::SeqCst), connections()), (1, 3), "its own way, kept as well");
+    assert_eq!(before.send(kept()).await.unwrap().status, 200);
+    assert_eq!(connections(), 3, "the first one was open all the time");
 }
 
 /// The last look at the clock is after the handshake, so a slow one does not carry a request past
