@@ -12,6 +12,8 @@ mod clocks;
 mod connections;
 mod embedded;
 mod end_to_end;
+mod failover;
+mod fairness;
 mod faq;
 mod faults;
 mod fleet;

@@ -1,5 +1,7 @@
 //! A second server that follows a first one by streaming, and may take its place.
 
+use std::time::{Duration, Instant};
+
 use crate::{Server, new_folder, quiet, user};
 
 impl Server {
@@ -17,6 +19,20 @@ impl Server {
         backup.args(["--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "--no-sync"]);
         quiet(&mut backup);
         Self::launch(self.binaries.clone(), folder, self.user)
+    }
+
+    /// Waits until a standby has all that this server has written so far.
+    ///
+    /// # Panics
+    /// If it does not get there.
+    pub fn is_followed_by(&self, standby: &Self) {
+        let written = self.sql("postgres", "SELECT pg_current_wal_flush_lsn()");
+        let is_there = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
+        let patience = Instant::now() + Duration::from_secs(60);
+        while standby.sql("postgres", &is_there) != "t" {
+            assert!(Instant::now() < patience, "the standby stays behind");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Makes a standby a server that takes writes, and returns when it does.
