@@ -21,6 +21,9 @@ export const RUNTIMES = {
 /** The runtime of the tests themselves, and the others. */
 export const ALL = { [`node${process.versions.node.split('.')[0]}`]: [process.execPath, '--expose-gc'], ...RUNTIMES };
 
+/** What is not the runtime's own SQLite: for Node 22 and newer; Node 20 has version 12. */
+export const betterSqlite3 = join(tools, 'better-sqlite3');
+
 /** Runs a program of this folder; what it prints. */
 export async function run(runtime, script, args = [], env = {}) {
   const [program, ...before] = ALL[runtime];

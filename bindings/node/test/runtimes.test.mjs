@@ -6,7 +6,7 @@ import test, { describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { ALL, RUNTIMES, run, told } from './runtimes.mjs';
+import { ALL, RUNTIMES, betterSqlite3, run, told } from './runtimes.mjs';
 import { folder, program, programs } from './support.mjs';
 
 const agent = join(dirname(fileURLToPath(import.meta.url)), 'golden-agent.mjs');
@@ -28,12 +28,25 @@ describe('in every runtime', { concurrency: 2 }, () => {
     test(`the suite on SqliteStore, ${runtime}`, async (t) => {
       await told(t, await run(runtime, 'store-suite.mjs', ['sqlite', join(folder(t), 'store.db')]), 29);
     });
+
+    if (runtime.startsWith('node')) {
+      test(`the suite on SqliteStore with better-sqlite3 13, ${runtime}`, async (t) => {
+        const args = ['sqlite', join(folder(t), 'store.db')];
+        await told(t, await run(runtime, 'store-suite.mjs', args, { BETTER_SQLITE3: betterSqlite3 }), 29);
+      });
+    }
   }
 });
 
 // Most of what they do is waiting, too.
-describe('in every runtime', { concurrency: 3 }, () => {
+describe('in every runtime', { concurrency: 2 }, () => {
   for (const [runtime, started] of Object.entries(ALL)) {
+    test(`an address is waited for that is slow and the only one that works, ${runtime}`, async () => {
+      const { ended, ms, asked } = JSON.parse(await run(runtime, 'addresses.mjs', [process.execPath]));
+      assert.deepEqual({ ended, asked }, { ended: 200, asked: [5_000] });
+      assert.ok(ms >= 900, `the slow one took ${ms} ms`);
+    });
+
     test(`the golden scenarios, ${runtime}`, async () => {
       const { stdout } = await promisify(execFile)(join(programs, 'golden'), [...started, agent]);
       assert.match(stdout.trim().split('\n').at(-1), /passed, 0 failed$/);

@@ -8,23 +8,22 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { folder, root } from './support.mjs';
+import { RUNTIMES, betterSqlite3 } from './runtimes.mjs';
+import { folder } from './support.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const tools = join(root, 'bindings/node/node_modules');
 const COMMITS = 40;
-const betterSqlite3 = process.env.CASEHUG_CLIO_BETTER_SQLITE3;
+const forNode20 = process.env.CASEHUG_CLIO_BETTER_SQLITE3;
+/** What each is started with, and the folder of better-sqlite3. */
 const DRIVERS = {
-  node22: [join(tools, 'node22/bin/node')],
-  node24: [join(tools, 'node24/bin/node')],
-  bun: [join(tools, '.bin/bun')],
-  deno: [join(tools, '.bin/deno'), 'run', '--allow-all'],
-  ...(betterSqlite3 && { 'better-sqlite3': [process.execPath] }),
+  ...Object.fromEntries(Object.entries(RUNTIMES).map(([name, started]) => [name, [started]])),
+  ...(forNode20 && { 'better-sqlite3 12': [[process.execPath], forNode20] }),
+  'better-sqlite3 13': [RUNTIMES.node22, betterSqlite3],
 };
 
 async function write(driver, path, count, name, env = {}) {
-  const [program, ...before] = DRIVERS[driver];
-  const given = driver === 'better-sqlite3' ? { BETTER_SQLITE3: betterSqlite3 } : {};
+  const [[program, ...before], betterSqlite3] = DRIVERS[driver];
+  const given = betterSqlite3 === undefined ? {} : { BETTER_SQLITE3: betterSqlite3 };
   const args = [...before, join(here, 'sqlite-writer.mjs'), path, String(count), name];
   return JSON.parse((await promisify(execFile)(program, args, { env: { ...process.env, ...given, ...env } })).stdout);
 }
@@ -52,7 +51,7 @@ test('processes of all drivers count up one record, and no count is lost', async
   const drivers = Object.keys(DRIVERS);
   const told = await Promise.all(drivers.map((driver) => write(driver, path, COMMITS, driver)));
   t.diagnostic(`${drivers}: others were first ${told.map(({ conflicts }) => conflicts)} times`);
-  const [program] = DRIVERS.node24;
+  const [program] = RUNTIMES.node24;
   const { stdout } = await promisify(execFile)(program, [join(here, 'sqlite-reader.mjs'), path, 'shared', ...drivers]);
   assert.deepEqual(JSON.parse(stdout), [drivers.length * COMMITS, ...drivers.map(() => COMMITS)].map(String));
 });
