@@ -9,15 +9,14 @@ import { monotonic } from './clock.mjs';
 import { failure, loadFailure } from './errors.mjs';
 import { instantiate } from './glue.mjs';
 import { Logs } from './log.mjs';
-import { readWasm } from './wasm-file.mjs';
 
 const LONGEST_TIMER_MS = 3_600_000; // setTimeout fires at once beyond 2^31 ms.
 
 /**
  * Where the module comes from unless an SDK is opened with another: a function that gives its
- * bytes.
+ * bytes. Each entry of the package names its own.
  */
-let standard = readWasm;
+let standard;
 let latest;
 const modules = new WeakMap();
 const engines = new WeakMap();

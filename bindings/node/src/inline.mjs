@@ -1,4 +1,5 @@
-// The same package with its WebAssembly module inside: for bundlers and programs of one file.
+// The same package with its WebAssembly module inside: for bundlers and programs of one file. The
+// other entry's file is no part of it: some bundlers write the build machine's folder in its place.
 import { brotliDecompressSync } from 'node:zlib';
 
 import { useWasm } from './engine.mjs';
@@ -6,4 +7,4 @@ import compressed from './inline-bytes.cjs';
 
 useWasm(() => brotliDecompressSync(Buffer.from(compressed, 'base64')));
 
-export * from './index.mjs';
+export * from './sdk.mjs';

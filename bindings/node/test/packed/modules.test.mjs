@@ -1,7 +1,8 @@
 // The tarball as its users load it: ES modules, CommonJS, both at once, bundled, and in a page.
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import test from 'node:test';
 
 import { project, root, run, tarball, tools } from './projects.mjs';
@@ -114,12 +115,24 @@ test('bundled by vite for a server', (t) => {
   assert.equal(run('node', ['dist/out.mjs'], { cwd: folder }), PRINTED);
 });
 
-test('compiled by bun into one program', (t) => {
-  const folder = project(t, { 'in.mjs': esm('@casehug/clio-sync/inline') });
-  run(join(tools, '.bin/bun'), ['build', '--compile', 'in.mjs', '--outfile', 'program'], { cwd: folder });
-  rmSync(join(folder, 'node_modules'), { recursive: true });
-  assert.equal(run(join(folder, 'program'), [], { cwd: folder }), PRINTED);
-});
+for (const [name, source] of [['in.mjs', esm], ['in.cjs', cjs]]) {
+  test(`built and compiled by bun, ${name}: it runs elsewhere, and nothing tells where it was built`, (t) => {
+    const folder = project(t, { [name]: source('@casehug/clio-sync/inline') });
+    const bun = join(tools, '.bin/bun');
+    for (const target of ['node', 'bun']) run(bun, ['build', name, `--target=${target}`, `--outfile=${target}/out.mjs`], { cwd: folder });
+    run(bun, ['build', '--compile', name, '--outfile', 'program'], { cwd: folder });
+    const elsewhere = mkdtempSync(join(tmpdir(), 'casehug-clio-elsewhere-'));
+    t.after(() => rmSync(elsewhere, { recursive: true }));
+    const started = { 'node/out.mjs': ['node'], 'bun/out.mjs': [bun], program: [] };
+    for (const [built, before] of Object.entries(started)) {
+      const at = join(elsewhere, built);
+      cpSync(join(folder, built), at);
+      assert.ok(!readFileSync(at).includes(basename(folder)), `${built} holds the folder in which it was built`);
+      const [program, ...args] = [...before, at];
+      assert.equal(run(program, args, { cwd: elsewhere }), PRINTED);
+    }
+  });
+}
 
 test('publint and attw find nothing', (t) => {
   const folder = project(t, {});
