@@ -12,6 +12,7 @@ mod migrations;
 mod opening;
 mod pooler;
 mod proxy;
+mod retention;
 mod statements;
 mod tls;
 mod unknown;
