@@ -69,7 +69,7 @@ fn main() -> ExitCode {
              demo: the example intakes, synced twice to a simulated Clio; --web: pages of CaseHug and of the simulated Clio to play with, until ctrl-c; --check: connects, syncs and ends\n  \
              fleet: so many workers (8) sync so many matters (300) of one firm on PostgreSQL, and share its token and its limit\n  \
              kills: kills workers (SIGKILL) while they sync, 1000 times unless told, on SQLite and on PostgreSQL, whose server is restarted meanwhile\n  \
-             hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8, 0.9 and alone\n  \
+             hosts: builds and runs the programs of tests/hosts, beside sqlx 0.8 and 0.9, rusqlite, PostgreSQL and alone\n  \
              faces: generates every binding and page from the table of operations; --check compares only\n  \
              scratch: adds an operation to a copy, generates its faces and calls it from C, Go, Node, Python and Kotlin\n  \
              dist c: the C library as an install tree, in target/dist/c, and consumers of a moved copy\n  \
