@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         Some("intake") => demo::make_intake(),
         _ => Err(String::from(
             "usage: cargo xtask card | demo | test [STEP] | simulate [--seeds N] [--seed N --tell] | mutate [NAME] | kills [TIMES [sqlite | postgres]] | fleet [WORKERS MATTERS] | clients | bench [NAME | line | postgres | bindings | python | kotlin | node [NAME]] | hosts | dist c | go | kotlin | node | python | faces [--check] | large [c | go | python | kotlin] | sanitize [address | thread | valgrind] | scratch | intake\n  \
-             bench: bindings (C and Go beside Rust), ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres: round trips, wake-up, a full queue, idle firms; python, kotlin: syncs of the package beside native Rust (dist python or kotlin first)\n  \
+             bench: bindings (C and Go beside Rust), ratio, trigger, approval, hooks, folder, growth; --most N: the largest number of linked matters; node [start | syncs | large | flat]: the npm package beside native Rust; postgres [statements | between | queue | contention | idle | retention]: round trips, wake-up, a full queue, workers that compete, idle firms, history that is removed; python, kotlin: syncs of the package beside native Rust (dist python or kotlin first)\n  \
              card: compiles the integration card, bindings/node/card, with TypeScript\n  \
              clients: the demo, and a client from PyPI, against clio-sim\n  \
              demo: the example intakes, synced twice to a simulated Clio; --web: pages of CaseHug and of the simulated Clio to play with, until ctrl-c; --check: connects, syncs and ends\n  \

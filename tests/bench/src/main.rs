@@ -9,6 +9,7 @@
 
 mod approval;
 mod bindings;
+mod contention;
 mod folder;
 mod growth;
 mod hooks;
@@ -19,6 +20,7 @@ mod node;
 mod package;
 mod postgres;
 mod ratio;
+mod retention;
 mod setup;
 
 use std::time::Duration;
@@ -32,7 +34,7 @@ struct Args {
     /// kotlin, line, node, postgres and python have to be asked for.
     only: Option<String>,
     /// Of `node`, the npm package, only this: start, syncs, large, flat. Of `postgres`: statements,
-    /// between, queue, idle.
+    /// between, queue, contention, retention, idle.
     part: Option<String>,
     /// What a process that `node` starts is told.
     #[arg(hide = true)]

@@ -24,7 +24,8 @@ const PEER: &str = "graphile-worker@0.18.0";
 /// How long the jobs of a full queue are counted.
 const COUNTED: Duration = Duration::from_secs(10);
 
-/// All of it, or only `statements`, `between`, `queue` or `idle`.
+/// All of it, or only `statements`, `between`, `queue`, `contention` or `idle`; and `retention`, which
+/// takes six minutes, if it is asked for.
 pub(crate) async fn run(only: Option<&str>) {
     // With fsync: commits are what they are in production.
     let Some(server) = Server::start("") else { return };
@@ -39,12 +40,18 @@ pub(crate) async fn run(only: Option<&str>) {
     if is_wanted("queue") {
         full_queue(&server).await;
     }
+    if is_wanted("contention") {
+        crate::contention::run(&server).await;
+    }
+    if only == Some("retention") {
+        crate::retention::run(&server).await;
+    }
     if is_wanted("idle") {
         idle(&server).await;
     }
 }
 
-async fn open(url: &str) -> PostgresStore {
+pub(crate) async fn open(url: &str) -> PostgresStore {
     PostgresStore::open(PostgresAddress::parse(url).unwrap()).await.unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! A simulated Clio, a folder of intakes, and an SDK whose calls and commits are counted.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,18 +21,41 @@ use serde_json::json;
 
 const KEY: &str = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
 
-/// Counts commits and reads, and the time that commits take.
+/// Counts commits, of what kind they are and which conflict, and reads, and the time that commits
+/// take.
 #[derive(Clone, Debug)]
 pub(crate) struct Counted {
     pub inner: Arc<dyn Store>,
     pub commits: Arc<AtomicU64>,
+    pub kinds: Arc<Mutex<BTreeMap<&'static str, Kind>>>,
     pub reads: Arc<AtomicU64>,
     pub nanos: Arc<AtomicU64>,
 }
 
+/// Commits that have the same purpose.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kind {
+    pub commits: u64,
+    pub conflicts: u64,
+}
+
+/// What a commit of a worker without Clio is for.
+fn kind_of(writes: &[Write]) -> &'static str {
+    let has = |is: fn(&Write) -> bool| writes.iter().any(is);
+    if has(|write| matches!(write, Write::Delete { key, .. } if key.collection == "claim")) {
+        "end"
+    } else if has(|write| matches!(write, Write::Put { key, .. } if key.collection == "claim")) {
+        "claim"
+    } else if has(|write| matches!(write, Write::Put { key, .. } if key.collection == "job")) {
+        "job alone"
+    } else {
+        "other"
+    }
+}
+
 impl Counted {
     pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, commits: Arc::default(), reads: Arc::default(), nanos: Arc::default() }
+        Self { inner, commits: Arc::default(), kinds: Arc::default(), reads: Arc::default(), nanos: Arc::default() }
     }
 }
 
@@ -59,6 +83,10 @@ impl Store for Counted {
                 self.reads.fetch_add(1, Ordering::Relaxed);
             } else {
                 self.commits.fetch_add(1, Ordering::Relaxed);
+                let mut kinds = self.kinds.lock().unwrap();
+                let kind = kinds.entry(kind_of(writes)).or_default();
+                kind.commits += 1;
+                kind.conflicts += u64::from(matches!(done, Ok(Commit::Conflict)));
                 self.nanos.fetch_add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
             done
