@@ -171,6 +171,22 @@ async fn a_dead_workers_job_is_taken_over_when_its_lease_ends_and_the_dead_write
     assert!(bench.end(&b, &heir, Next::Rest).await);
 }
 
+/// What the run commits next expects the job as its claim left it.
+#[tokio::test]
+async fn whoever_finds_a_job_claimed_in_this_moment_writes_nothing() {
+    let bench = Bench::new();
+    let (a, b) = (bench.process(), bench.process());
+    bench.trigger(&a, Trigger::Approved).await;
+    bench.claim(&a).await.unwrap();
+    let version = async || {
+        let job = bench.repository.get::<Job>(&job_key(&bench.firm, &bench.matter)).await;
+        job.unwrap().unwrap().version
+    };
+    let claimed = version().await;
+    assert!(bench.claim(&b).await.is_none());
+    assert_eq!(version().await, claimed);
+}
+
 #[tokio::test]
 async fn heartbeats_keep_a_claim_and_stop_when_it_is_lost() {
     let bench = Bench::new();
