@@ -9,7 +9,7 @@ use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 use clio_sim::Config;
 use postgres_server::{Server, Stop};
 
-use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
+use crate::bench::{Bench, Processes, assert_each_once, assert_no_client_data, intake};
 use crate::embedded::{admin, matter, sdk};
 
 const WORKERS: usize = 3;
@@ -46,7 +46,7 @@ async fn workers_go_on_at_a_synchronous_standby_and_send_nothing_twice() {
         let log = std::fs::File::create(log(n)).unwrap();
         bench.worker().stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     };
-    let mut fleet: Vec<_> = (0..WORKERS).map(worker).collect();
+    let mut fleet = Processes((0..WORKERS).map(worker).collect());
     let began = Instant::now();
     let in_clio = || bench.state()["matters"].as_array().unwrap().len();
     while in_clio() < MATTERS / 4 {
@@ -68,7 +68,7 @@ async fn workers_go_on_at_a_synchronous_standby_and_send_nothing_twice() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    for (n, worker) in fleet.iter_mut().enumerate() {
+    for (n, worker) in fleet.0.iter_mut().enumerate() {
         assert!(worker.try_wait().unwrap().is_none(), "no worker ended by itself");
         worker.kill().unwrap();
         worker.wait().unwrap();

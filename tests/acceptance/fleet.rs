@@ -14,7 +14,7 @@ use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 use clio_sim::Config;
 use postgres_server::{Server, Stop};
 
-use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
+use crate::bench::{Bench, Processes, assert_each_once, assert_no_client_data, intake};
 use crate::embedded::{admin, matter, sdk};
 
 /// Workers at once.
@@ -39,12 +39,12 @@ impl Draw {
 /// The workers, and what each has logged.
 struct Fleet<'a> {
     bench: &'a Bench,
-    workers: Vec<Child>,
+    workers: Processes,
 }
 
 impl<'a> Fleet<'a> {
     fn start(bench: &'a Bench) -> Self {
-        let workers = (0..WORKERS).map(|n| Self::worker(bench, n)).collect();
+        let workers = Processes((0..WORKERS).map(|n| Self::worker(bench, n)).collect());
         Self { bench, workers }
     }
 
@@ -61,7 +61,7 @@ impl<'a> Fleet<'a> {
     /// Ends one by SIGKILL. Whether it was at work until then: without its database at its start it
     /// ends by itself.
     fn kill(&mut self, n: usize) -> bool {
-        let worker = &mut self.workers[n];
+        let worker = &mut self.workers.0[n];
         let at_work = worker.try_wait().unwrap().is_none();
         worker.kill().unwrap();
         worker.wait().unwrap();
@@ -70,7 +70,7 @@ impl<'a> Fleet<'a> {
     }
 
     fn start_another(&mut self, n: usize) {
-        self.workers[n] = Self::worker(self.bench, n);
+        self.workers.0[n] = Self::worker(self.bench, n);
     }
 }
 

@@ -15,7 +15,7 @@ use clio_sim::model::Request;
 use postgres_server::Server;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, assert_each_once, assert_no_client_data, intake};
+use crate::bench::{Bench, Processes, assert_each_once, assert_no_client_data, intake};
 use crate::embedded::{admin, matter, sdk};
 
 fn size() -> (usize, usize) {
@@ -67,7 +67,7 @@ async fn many_workers_share_one_refresh_one_budget_and_never_a_matter() {
         let log = std::fs::File::create(bench.folder.path().join(format!("worker-{n}.log"))).unwrap();
         bench.worker().stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     };
-    let mut fleet: Vec<_> = (0..workers).map(worker).collect();
+    let mut fleet = Processes((0..workers).map(worker).collect());
     let synced = async || {
         let arrived = bench.state()["documents"].as_array().unwrap().iter().filter(|d| d["complete"] == true).count();
         arrived == matters && runs(&sdk).await.iter().all(|run| run.ended_at.is_some())
@@ -82,7 +82,7 @@ async fn many_workers_share_one_refresh_one_budget_and_never_a_matter() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let took = began.elapsed();
-    for (n, worker) in fleet.iter_mut().enumerate() {
+    for (n, worker) in fleet.0.iter_mut().enumerate() {
         assert!(worker.try_wait().unwrap().is_none(), "no worker ended by itself");
         worker.kill().unwrap();
         worker.wait().unwrap();

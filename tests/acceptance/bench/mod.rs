@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use clio_sim::model::Request;
 use clio_sim::{ClioSim, Config};
@@ -121,6 +121,19 @@ impl Bench {
         let now = self.sim.now();
         let answer = self.sim.model().handle(now, &Request::new("POST", "/__sim/edit").with_json(what));
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    }
+}
+
+/// Processes that end with the test, however that ends.
+pub struct Processes(pub Vec<Child>);
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
