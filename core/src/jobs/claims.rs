@@ -216,14 +216,13 @@ impl Claims {
     async fn not_now(&self, firm: &FirmId, found: &Found, why: Why<'_>) -> Result<Option<Acquired>> {
         if found.claim.is_some() || found.job.running.is_some() {
             let now = self.repository.store_now().await?;
-            let ends_at = found.lease.as_ref().and_then(|lease| lease.due_at);
-            let left = left(now, ends_at);
+            let left = left(now, found.lease.as_ref().and_then(|lease| lease.due_at));
             if left.is_zero() {
                 return Ok(None);
             }
-            // Claimed in this moment, it is due at the lease's end as it is: a write would only make
-            // its run's own commits conflict.
-            if matches!(why, Why::Due(_)) && found.due_at < ends_at {
+            // One that is not due will not be found again: a write would only make its run's own
+            // commits conflict.
+            if matches!(why, Why::Due(_)) && found.due_at <= Some(now) {
                 self.look_again(firm, &found.job, found.expect.clone(), left).await?;
             }
             return Ok(Some(Acquired::Busy(left)));
