@@ -71,7 +71,7 @@ class PostgresStore:
         # What is raised in here rolls back and goes on to the SDK: psycopg's commit() ends normally
         # after a statement's error that somebody caught, with nothing stored.
         done = False
-        with self._connection() as opened, opened.transaction() as transaction:
+        with self._connection() as opened, _alone(opened).transaction() as transaction:
             # A firm's commits one after the other: an absence has no row that could be locked.
             for firm in sorted({write.key.firm for write in writes}):
                 opened.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [firm])
@@ -106,3 +106,10 @@ class PostgresStore:
             Record(Key(firm, collection, id), version, body, due)
             for firm, collection, id, version, body, due in rows
         ]
+
+
+def _alone(opened: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """In a transaction that somebody left open, ours would be a savepoint, and go with it."""
+    if opened.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
+        raise RuntimeError("the connection is in a transaction")
+    return opened

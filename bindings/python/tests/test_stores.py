@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import psycopg
 import pytest
 from memory_store import WRONG, MemoryStore
 from office import Kms, Vault
@@ -22,7 +23,7 @@ from psycopg_pool import ConnectionPool
 from support import ROOT, config, connect, pooled, postgres
 
 import casehug_clio as clio
-from casehug_clio.ports import Key, SealedTokens, Store
+from casehug_clio.ports import Done, Key, Put, SealedTokens, Store
 from casehug_clio.testing import check_keys, check_store, check_tokens
 
 sys.path.append(str(ROOT / "bindings/python/examples"))
@@ -118,6 +119,19 @@ def test_a_store_on_psycopg_passes(server: Callable[[], AbstractContextManager[s
         opening = [threads.submit(PostgresStore, pool.connection) for _ in range(8)]
         first, second, *_ = [opened.result() for opened in opening]
         passes(first, second)
+
+
+def test_nothing_is_committed_in_a_transaction_that_somebody_left_open() -> None:
+    with postgres() as url, psycopg.connect(url) as lent:
+        store = PostgresStore(lambda: contextlib.nullcontext(lent))
+        put = Put(Key("firm_1", "link", "a"), None, "1", None, "{}")
+        lent.execute("SELECT 1")
+        with pytest.raises(RuntimeError):
+            store.commit([put])
+        lent.rollback()
+        assert isinstance(store.commit([put]), Done)
+        lent.rollback()
+        assert store.get(put.key) is not None
 
 
 @pytest.mark.parametrize("promise", WRONG)
