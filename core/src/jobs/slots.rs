@@ -7,8 +7,11 @@
 use std::collections::HashMap;
 
 use super::claims::Claim;
+use super::job::Job;
+use super::quarantine::PassedOver;
 use super::worker::WorkerConfig;
 use crate::domain::FirmId;
+use crate::ports::Record;
 
 /// The slots of a worker.
 #[derive(Debug)]
@@ -33,12 +36,8 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(firm: FirmId, bulk: bool) -> Self {
-        Self { firm, bulk }
-    }
-
     pub(crate) fn of(claim: &Claim) -> Self {
-        Self::new(claim.firm().clone(), claim.bulk)
+        Self { firm: claim.firm().clone(), bulk: claim.bulk }
     }
 }
 
@@ -52,10 +51,35 @@ impl Slots {
     }
 
     /// Whether there is room for this one.
-    pub(crate) fn has_room(&self, slot: &Slot) -> bool {
+    fn has_room(&self, slot: &Slot) -> bool {
         let of_firm = self.firms.get(&slot.firm).copied().unwrap_or_default();
         let fits = |runs: Runs, slots: usize| runs.all < slots && (!slot.bulk || runs.bulk < for_bulk(slots));
         fits(self.all, self.config.concurrency) && fits(of_firm, self.config.per_firm)
+    }
+
+    /// The next due records for which there is room, each with the slot that it has taken. The others
+    /// go to `waiting`.
+    pub(crate) fn choose(
+        &mut self,
+        due: &mut impl Iterator<Item = Record>,
+        passed: &PassedOver<'_>,
+        waiting: &mut Vec<Record>,
+    ) -> Vec<(Record, Slot)> {
+        let mut chosen = Vec::new();
+        while self.free() > 0
+            && let Some(record) = due.next()
+        {
+            // Nothing that is first is bulk.
+            let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
+            let slot = Slot { firm: record.key.firm.clone(), bulk };
+            if passed.has(&record) || !self.has_room(&slot) {
+                waiting.push(record);
+            } else {
+                self.take(&slot);
+                chosen.push((record, slot));
+            }
+        }
+        chosen
     }
 
     pub(crate) fn take(&mut self, slot: &Slot) {

@@ -427,7 +427,7 @@ impl<'a> Worker<'a> {
             let all = due.len() < limit;
             let (mut due, mut waiting, mut passed_over) = (due.into_iter(), Vec::new(), 0);
             loop {
-                let chosen = choose(&mut due, slots, passed, &mut waiting);
+                let chosen = slots.choose(&mut due, passed, &mut waiting);
                 if chosen.is_empty() {
                     break;
                 }
@@ -546,30 +546,6 @@ impl<'a> Worker<'a> {
     async fn unreadable(&self, firm: &FirmId, error: Error) -> Result<Due> {
         if self.queue.ctx.works_for(firm).await? { Err(error) } else { Ok(Due::Elsewhere) }
     }
-}
-
-/// The next due records for which there is room, each with the slot that it has taken.
-fn choose(
-    due: &mut impl Iterator<Item = Record>,
-    slots: &mut Slots,
-    passed: &PassedOver<'_>,
-    waiting: &mut Vec<Record>,
-) -> Vec<(Record, Slot)> {
-    let mut chosen = Vec::new();
-    while slots.free() > 0
-        && let Some(record) = due.next()
-    {
-        // Nothing that is first is bulk.
-        let bulk = serde_json::from_str::<Job>(&record.body).is_ok_and(|job| job.is_bulk());
-        let slot = Slot::new(record.key.firm.clone(), bulk);
-        if passed.has(&record) || !slots.has_room(&slot) {
-            waiting.push(record);
-        } else {
-            slots.take(&slot);
-            chosen.push((record, slot));
-        }
-    }
-    chosen
 }
 
 /// A task that came to its end, or to nothing.
