@@ -108,8 +108,8 @@ func (s *SDK) giveBack(ticket *C.casehug_clio_sdk, cancelled bool) {
 	s.tickets = append(s.tickets, ticket)
 }
 
-// during gives the handle for a call that ends with this context: where that can end, a ticket. What
-// it gives with it is called after the call.
+// during gives the handle for a call that ends with this context: where that can end, a ticket.
+// What it gives with it is called after the call.
 func (s *SDK) during(ctx context.Context) (*C.casehug_clio_sdk, func(), *Error) {
 	if ctx.Done() == nil {
 		return s.handle, func() {}, nil

@@ -58,7 +58,8 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
 
 /// Runs Maven in a project that was put together: with what it fetched before, or else from its
 /// registry. To deploy, even into a folder, it has to be online. What it fetched is not here but
-/// with the user, and may be gone: a run that lacks something, and ran no test, is done again, online.
+/// with the user, and may be gone: a run that lacks something, and ran no test, is done again,
+/// online.
 pub(crate) fn maven(project: &Path, arguments: &[&str]) -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
     let wanted = fs::read_to_string(project.join("pom.xml")).map_err(wrong)? + &arguments.join(" ");

@@ -56,8 +56,8 @@ fn of_python(_: &Path) -> Result<Command, String> {
     Ok(python)
 }
 
-/// Java's heap is there from the beginning, and its second compiler, which takes more than the whole
-/// document does, is off: what these take is none of the library's.
+/// Java's heap is there from the beginning, and its second compiler, which takes more than the
+/// whole document does, is off: what these take is none of the library's.
 fn of_kotlin(_: &Path) -> Result<Command, String> {
     let consumer = target().join("dist/kotlin/consumers/kotlin/target");
     let mut java = Command::new("java");

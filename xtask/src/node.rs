@@ -13,7 +13,8 @@ fn package() -> PathBuf {
     root().join("bindings/node")
 }
 
-/// Tests the tarball, installed as its users do: everything that it does, then projects like theirs.
+/// Tests the tarball, installed as its users do: everything that it does, then projects like
+/// theirs.
 pub(crate) fn node() -> Outcome {
     if let Err(reason) = requires() {
         return skipped(&format!("{reason}; the npm package was NOT tested"));

@@ -9,9 +9,9 @@ import java.util.concurrent.Executors
 private fun processor(): Long = (ManagementFactory.getOperatingSystemMXBean() as OperatingSystemMXBean).processCpuTime
 
 /**
- * `Syncs CLIO`: for each line `FIRST COUNT AT_ONCE` of the input so many syncs of new clients with a
- * document of 10,000 bytes on SQLite; as JSON, the milliseconds that they took, and the processor's,
- * Java's compilers included.
+ * `Syncs CLIO`: for each line `FIRST COUNT AT_ONCE` of the input so many syncs of new clients with
+ * a document of 10,000 bytes on SQLite; as JSON, the milliseconds that they took, and the
+ * processor's, Java's compilers included.
  */
 public fun main(arguments: Array<String>) {
     val folder = Files.createTempDirectory("syncs")

@@ -1,5 +1,5 @@
-// `flat.mjs CLIO SYNCS`: what the process holds after some and all of so many syncs. Fails when that
-// grew after the first tenth of them: by 10,000 syncs, more than 233 bytes with each.
+// `flat.mjs CLIO SYNCS`: what the process holds after some and all of so many syncs. Fails when
+// that grew after the first tenth of them: by 10,000 syncs, more than 233 bytes with each.
 import { look } from './memory.mjs';
 import { each, host } from './host.mjs';
 

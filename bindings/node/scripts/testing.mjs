@@ -1,8 +1,9 @@
 // The package with functions of the module that only its tests need, the suites and panics:
 // `testing.mjs RAW PACKAGE OUT`.
 //
-// OUT is a copy of the installed PACKAGE but for the module and what wasm-bindgen made for it, which
-// are in RAW. What would load the module otherwise, CommonJS and the inline entry, is left out.
+// OUT is a copy of the installed PACKAGE but for the module and what wasm-bindgen made for it,
+// which are in RAW. What would load the module otherwise, CommonJS and the inline entry, is left
+// out.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

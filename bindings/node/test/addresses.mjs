@@ -2,7 +2,8 @@
 // `NodeHttp` gets to it.
 //
 // NODE runs the host. It takes connections two seconds late, and its queue is full, so that the
-// kernel repeats a further one until then. Patched is what Node's `net` asks for a host's addresses.
+// kernel repeats a further one until then. Patched is what Node's `net` asks for a host's
+// addresses.
 import { spawn } from 'node:child_process';
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';

@@ -1,5 +1,5 @@
-// What a pool of the host's may do: give no connection, give up on an answer, read values in its own
-// way, hand on a connection in the midst of a transaction.
+// What a pool of the host's may do: give no connection, give up on an answer, read values in its
+// own way, hand on a connection in the midst of a transaction.
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
 
@@ -89,7 +89,8 @@ test('a statement that the pool gives up, and the server does not, keeps nobody 
   assert.equal(waiting.rowCount, 1);
   assert.equal((await store.get({ ...KEY, id: 'known' })).id, 'known');
   await holder.query('ROLLBACK');
-  // Now it is done after all. Whoever was told that nobody knows looks, and tries with what is there.
+  // Now it is done after all. Whoever was told that nobody knows looks, and tries with what is
+  // there.
   await until(() => store.get({ ...KEY, id: 'held' }), (found) => found !== undefined);
   assert.deepEqual(await store.commit(put('held')), { status: 'conflict' });
   assert.equal((await store.commit(put('held', 'v1', 'v2'))).status, 'done');

@@ -1,5 +1,5 @@
-// `store-suite.mjs memory | sqlite FILE | postgres URL | parsers URL | line LINE`: the suite on an empty store, as
-// JSON.
+// `store-suite.mjs memory | sqlite FILE | postgres URL | parsers URL | line LINE`: the suite on an
+// empty store, as JSON.
 import { createRequire } from 'node:module';
 
 import { sdk, testing } from './support.mjs';

@@ -99,8 +99,8 @@ def end(worker: subprocess.Popen[str]) -> None:
 
 def kills(times: int, kind: str) -> int:
     """Gives how many of the killed had created something since they were started."""
-    # Enough for every worker to have work left. A killed worker takes its share of a firm's calls with
-    # it: many firms, or most workers would wait.
+    # Enough for every worker to have work left. A killed worker takes its share of a firm's calls
+    # with it: many firms, or most workers would wait.
     matters, firms, during = max(60, 12 * times), min(150, 3 * times), 0
     with (
         tempfile.TemporaryDirectory() as made_folder,

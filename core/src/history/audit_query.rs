@@ -78,7 +78,8 @@ impl<'a> AuditLog<'a> {
     /// Entries that the query asks for, newest first.
     ///
     /// # Errors
-    /// [`Code::StoreFailed`], [`Code::StoreCorrupt`]; [`Code::SettingInvalid`] when `after` is not of a page.
+    /// [`Code::StoreFailed`], [`Code::StoreCorrupt`]; [`Code::SettingInvalid`] when `after` is not
+    /// of a page.
     pub async fn query(&self, firm: &FirmId, query: &AuditQuery) -> Result<LogPage<AuditRecord>> {
         let limit = if query.limit == 0 { 50 } else { query.limit.min(MOST) };
         let mut until = match &query.after {
@@ -178,8 +179,8 @@ impl<'a> AuditLog<'a> {
     /// this began. Returns how many that were. What remains verifies as before.
     ///
     /// # Errors
-    /// As [`query`](Self::query); [`Code::StoreConflict`] when somebody else prunes; what was removed
-    /// stays removed.
+    /// As [`query`](Self::query); [`Code::StoreConflict`] when somebody else prunes; what was
+    /// removed stays removed.
     pub async fn prune(&self, actor: &Actor, before: Timestamp) -> Result<u64> {
         let mut removed = 0;
         // The entries that tell of the pruning may themselves be older than `before`.

@@ -1,8 +1,8 @@
 //! Removing old runs from the sync log.
 //!
-//! A matter's state, its links and what is due lie elsewhere, so a run that is gone is missed in the
-//! log alone. One that has not ended stays, however old it is: its process may still write to it, or
-//! whoever takes the matter over ends it.
+//! A matter's state, its links and what is due lie elsewhere, so a run that is gone is missed in
+//! the log alone. One that has not ended stays, however old it is: its process may still write to
+//! it, or whoever takes the matter over ends it.
 
 use super::SyncLog;
 use super::sync_log::{decode, first_id};

@@ -57,8 +57,8 @@ impl Slots {
         fits(self.all, self.config.concurrency) && fits(of_firm, self.config.per_firm)
     }
 
-    /// The next due records for which there is room, each with the slot that it has taken. The others
-    /// go to `waiting`.
+    /// The next due records for which there is room, each with the slot that it has taken. The
+    /// others go to `waiting`.
     pub(crate) fn choose(
         &mut self,
         due: &mut impl Iterator<Item = Record>,

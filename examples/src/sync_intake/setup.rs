@@ -51,8 +51,8 @@ pub(crate) async fn open(
         Arc::new(ReqwestTransport::with(Arc::new(watched), runtime.clone(), network)?);
     let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())]);
     let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
-    // A doubt lasts for the send window, the time-out and the late execution window; a short one is for tests,
-    // where Clio answers fast.
+    // A doubt lasts for the send window, the time-out and the late execution window; a short one is
+    // for tests, where Clio answers fast.
     let short = settle < Duration::from_secs(30);
     let seconds = |normal, brief| Duration::from_secs(if short { brief } else { normal });
     let ports = Ports {

@@ -24,8 +24,8 @@ const PEER: &str = "graphile-worker@0.18.0";
 /// How long the jobs of a full queue are counted.
 const COUNTED: Duration = Duration::from_secs(10);
 
-/// All of it, or only `statements`, `between`, `queue`, `contention` or `idle`; and `retention`, which
-/// takes six minutes, if it is asked for.
+/// All of it, or only `statements`, `between`, `queue`, `contention` or `idle`; and `retention`,
+/// which takes six minutes, if it is asked for.
 pub(crate) async fn run(only: Option<&str>) {
     // With fsync: commits are what they are in production.
     let Some(server) = Server::start("") else { return };

@@ -1,5 +1,5 @@
-//! What history costs that is removed again: the size of the table after rounds of runs, each pruned
-//! by the next, on a server whose autovacuum is as PostgreSQL ships it.
+//! What history costs that is removed again: the size of the table after rounds of runs, each
+//! pruned by the next, on a server whose autovacuum is as PostgreSQL ships it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -1,5 +1,5 @@
-//! Kotlin: data classes, enumerations, exceptions and methods, in `bindings/kotlin`. What is by hand
-//! there opens the SDK and crosses into the library.
+//! Kotlin: data classes, enumerations, exceptions and methods, in `bindings/kotlin`. What is by
+//! hand there opens the SDK and crosses into the library.
 
 mod errors;
 mod json;

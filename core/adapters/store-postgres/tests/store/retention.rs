@@ -11,8 +11,8 @@ use crate::common::{at, is_done, key, open, put, put_new};
 
 /// Records that are there all the time.
 const KEPT: usize = 10_000;
-/// Of them those that go, and those that come, in a round: a twentieth, where PostgreSQL waits for a
-/// fifth unless the table says otherwise.
+/// Of them those that go, and those that come, in a round: a twentieth, where PostgreSQL waits for
+/// a fifth unless the table says otherwise.
 const PRUNED: usize = 500;
 const ROUNDS: usize = 6;
 /// Records of one commit.
