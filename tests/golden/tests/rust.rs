@@ -12,7 +12,7 @@ async fn every_scenario_ends_in_rust_as_it_says() {
     assert!(scenarios.len() >= 20, "{}", scenarios.len());
     let said: BTreeSet<&str> = scenarios.iter().map(|scenario| scenario.shows.as_str()).collect();
     assert_eq!(said.len(), scenarios.len(), "each shows something of its own");
-    for kind in ["auth", "clio", "host", "input", "network", "permission", "plan"] {
+    for kind in ["auth", "clio", "host", "input", "network", "permission", "plan", "rate_limit"] {
         let kind = format!("\"kind\": \"{kind}\"");
         assert!(scenarios.iter().any(|scenario| scenario.text.contains(&kind)), "no error of {kind}");
     }
