@@ -21,23 +21,31 @@ use crate::store::schedule::RELEASES;
 const PAGE: usize = 500;
 /// Jobs that are released in one look: other work waits for it.
 const AT_ONCE: usize = 200;
+/// Firms whose jobs are released in one look.
+const FIRMS: usize = 20;
 
-/// Carries out the releases that are due. Gives whether a job became due.
+/// Carries out the releases that are due. Gives whether there may be more to do: a job became due,
+/// or other firms wait behind these.
 pub(crate) async fn release_due(repository: &Repository, passed: &mut PassedOver<'_>) -> Result<bool> {
-    let due = Scan::Due { firm: None, collection: RELEASES, limit: 20 };
-    let mut released = 0;
-    for record in repository.store().scan(&due).await? {
+    let due = repository.store().scan(&Scan::Due { firm: None, collection: RELEASES, limit: FIRMS }).await?;
+    let full = due.len() == FIRMS;
+    let (mut released, mut gone) = (0, 0);
+    for record in due {
         if released >= AT_ONCE {
             break;
         }
         let outcome = release(repository, &record, AT_ONCE - released).await;
-        released += passed.unless(or_quarantine(repository, &record, outcome).await)?.flatten().unwrap_or(0);
+        let outcome = passed.unless(or_quarantine(repository, &record, outcome).await)?.flatten();
+        let (jobs, is_gone) = outcome.unwrap_or_default();
+        released += jobs;
+        gone += usize::from(is_gone);
     }
-    Ok(released > 0)
+    Ok(released > 0 || (full && gone > 0))
 }
 
-/// Releases at most so many jobs of a firm. Gives how many those are.
-async fn release(repository: &Repository, record: &Record, most: usize) -> Result<usize> {
+/// Releases at most so many jobs of a firm. Gives how many those are, and whether the release is
+/// carried out.
+async fn release(repository: &Repository, record: &Record, most: usize) -> Result<(usize, bool)> {
     let firm = &record.key.firm;
     let generation = Connection::load(repository, firm).await?.map_or(0, |stored| stored.value.generation);
     let (mut released, mut whole, mut unreadable) = (0, true, false);
@@ -67,7 +75,7 @@ async fn release(repository: &Repository, record: &Record, most: usize) -> Resul
                 // Behind the releases of other firms.
                 transaction.defer(record, Duration::ZERO);
                 repository.commit(&transaction).await?;
-                return Ok(released);
+                return Ok((released, false));
             }
             job.parked = None;
             let mut transaction = repository.transaction(&stored.key.firm)?;
@@ -90,7 +98,7 @@ async fn release(repository: &Repository, record: &Record, most: usize) -> Resul
             failures.works(&format!("parked {firm}"));
             transaction.delete(record.key.clone(), record.version.clone());
         }
-        repository.commit(&transaction).await?;
+        whole = matches!(repository.commit(&transaction).await?, Commit::Done { .. });
     }
-    Ok(released)
+    Ok((released, whole))
 }

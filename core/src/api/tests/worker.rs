@@ -125,6 +125,15 @@ async fn a_release_goes_on_past_a_job_that_cannot_be_read_and_is_not_forgotten()
 }
 
 #[tokio::test]
+async fn the_releases_of_many_firms_do_not_wait_for_a_look_each() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let release = |n| (Key::new(&FirmId::new(format!("f{n}")).unwrap(), "release", "parked"), String::from("{}"));
+    bench.put(true, (0..200).map(release)).await;
+    bench.work(2).await;
+    assert_eq!(bench.due("release").await, 0, "twenty a look, one after the other");
+}
+
+#[tokio::test]
 async fn runs_in_progress_keep_their_claims_while_the_worker_looks_for_more() {
     let bench = Bench::new(|http| Arc::new(http));
     let world = &bench.world;
