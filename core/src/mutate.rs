@@ -67,6 +67,8 @@ pub mod switch {
         NameCheck,
         /// An older status of a matter replaces a newer one.
         LastWriteWins,
+        /// The poll of a firm without links rests on when its first matter is linked.
+        RestingPoll,
         /// Calls go on while the firm is disconnecting.
         UsableConnection,
         /// The grant that a new one replaces is forgotten.

@@ -28,6 +28,10 @@ const WITH_HOOKS: Duration = Duration::from_secs(3600);
 const WITHOUT_HOOKS: Duration = Duration::from_secs(300);
 /// Clio's filters may lag behind its writes.
 const OVERLAP: Duration = Duration::from_secs(300);
+/// Where nothing is linked: until it looks again whether that is so, and then rests.
+const UNTIL_REST: Duration = Duration::from_secs(60);
+/// Of a poll that rests, in case an SDK that knows nothing of it made the first link.
+const REST: Duration = Duration::from_secs(24 * 3600);
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Practice areas as young as this were loaded when the firm connected.
 const FRESH: Duration = Duration::from_secs(12 * 3600);
@@ -46,10 +50,13 @@ pub(crate) async fn poll(ctx: &Context, firm: &FirmId, progress: &mut Progress) 
     let scope = AccountScope::current(&ctx.repository, firm).await?;
     let linked = linked_matters(&ctx.repository, &scope, None, 1).await?;
     if linked.is_empty() {
-        // Nothing of ours can have changed.
+        // Nothing of ours can have changed. It rests once it has found that twice: whoever links
+        // the first matter after it has written that down wakes it, and who did before was seen.
         progress.cursor = ctx.clio.clio_now().map(|now| now - OVERLAP);
-        return Ok(Some(next));
+        let rests = core::mem::replace(&mut progress.nothing_linked, true);
+        return Ok(Some(if rests { REST } else { UNTIL_REST }));
     }
+    progress.nothing_linked = false;
     let Some(cursor) = progress.cursor else {
         // Links of unknown age: each is asked after.
         progress.cursor = ctx.clio.clio_now().map(|now| now - OVERLAP);

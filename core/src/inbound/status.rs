@@ -17,7 +17,7 @@ use crate::error::{Code, Result};
 use crate::links::{Owner, owner_key};
 use crate::ports::{Expect, Key, Version};
 use crate::store::restore::told_key;
-use crate::store::schedule::{poll_key, sweep_if_passed};
+use crate::store::schedule::{link_in, poll_key};
 use crate::store::{Event, EventBody, Repository, Transaction, Versioned, restore_generation};
 
 /// An event that overtook its link waits this long. The link is minutes away at most: after an
@@ -270,7 +270,7 @@ pub(crate) async fn link(
     let now =
         Known { matter: matter.clone(), status, updated_at, host_changed_at, restore_generation, gone: false, seen_at };
     transaction.put(key, expect(known.as_ref()), &now)?;
-    sweep_if_passed(repository, transaction, updated_at).await?;
+    link_in(repository, transaction, updated_at).await?;
     if tell {
         transaction.event(failures(matter, seen.clio, status, updated_at));
     }

@@ -16,6 +16,9 @@ use crate::ports::{Expect, Key};
 
 pub(crate) const MAINTENANCE: &str = "chore";
 pub(crate) const RELEASES: &str = "release";
+/// From a firm's first link to its poll.
+const FIRST_POLL: Duration = Duration::from_secs(300);
+
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +68,9 @@ pub(crate) struct Progress {
     /// Poll: everything changed before this, on Clio's clock, is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Timestamp>,
+    /// Poll: no matter was linked when it last looked. Whoever links one takes this away.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub nothing_linked: bool,
     /// Sweep: the last id of the last part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -93,7 +99,7 @@ pub(crate) async fn schedule_within(
 ) -> Result<()> {
     let key = task.key(transaction.firm());
     let Some(Versioned { value: mut progress, version, due_at }) = repository.get::<Progress>(&key).await? else {
-        let progress = Progress { task, cursor: None, after: None, failures: 0 };
+        let progress = Progress { task, cursor: None, nothing_linked: false, after: None, failures: 0 };
         transaction.put_due(key, Expect::Absent, Some(wait), &progress)?;
         return Ok(());
     };
@@ -109,33 +115,36 @@ pub(crate) async fn schedule_within(
     Ok(())
 }
 
-/// What [`sweep_if_passed`] reads.
+/// What [`link_in`] reads.
 pub(crate) fn poll_key(firm: &FirmId) -> Key {
     MaintenanceTask::Poll.key(firm)
 }
 
-/// For the commit of a link to a matter that is known as of `seen`, on Clio's clock. Whoever linked
-/// it may have stood still since Clio answered, and no poll finds what was changed after that and
+/// For the commit of a link to a matter that is known as of `seen`, on Clio's clock.
+///
+/// The poll of a firm without links rests: the first link wakes it. And whoever linked the matter
+/// may have stood still since Clio answered, and no poll finds what was changed after that and
 /// before the poll's place: then all links are asked after.
-pub(crate) async fn sweep_if_passed(
-    repository: &Repository,
-    transaction: &mut Transaction,
-    seen: Timestamp,
-) -> Result<()> {
+pub(crate) async fn link_in(repository: &Repository, transaction: &mut Transaction, seen: Timestamp) -> Result<()> {
     let key = poll_key(transaction.firm());
     let polled = match repository.get::<Progress>(&key).await {
         // A newer SDK's: that one polls.
         Err(error) if error.code() == Code::StoreCorrupt => return Ok(()),
         polled => polled?,
     };
-    let Some(Versioned { value, version, .. }) = polled else {
+    let Some(Versioned { mut value, version, .. }) = polled else {
         transaction.check(key, Expect::Absent);
         return Ok(());
     };
-    // Not if it moves on in this moment.
-    transaction.check(key, Expect::Version(version));
     if value.cursor.is_some_and(|cursor| seen < cursor) {
         schedule_now(repository, transaction, MaintenanceTask::Sweep).await?;
+    }
+    if value.nothing_linked && !mutated!(RestingPoll) {
+        value.nothing_linked = false;
+        transaction.put_due(key, Expect::Version(version), Some(FIRST_POLL), &value)?;
+    } else {
+        // Not if it moves on in this moment.
+        transaction.check(key, Expect::Version(version));
     }
     Ok(())
 }

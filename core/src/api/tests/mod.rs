@@ -21,6 +21,7 @@ mod keys;
 mod log_lines;
 mod names;
 mod one_host;
+mod poll;
 mod priority;
 mod pruning;
 mod recovery;
