@@ -1,4 +1,4 @@
-//! How often a worker looks for what makes jobs due: backfills that go on, and releases.
+//! How often a worker looks for what nobody waits for: backfills that go on, releases, maintenance.
 //!
 //! While anything is done, each look is at that too, for a backfill goes on as its matters end. At
 //! rest only every third one is: an idle process is to cost the database little.

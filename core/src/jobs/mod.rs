@@ -40,6 +40,7 @@ pub(crate) mod answers;
 pub(crate) mod backfill;
 pub(crate) mod blocked;
 pub(crate) mod claims;
+mod due_tasks;
 pub(crate) mod execution;
 pub(crate) mod held;
 mod idle;

@@ -11,7 +11,6 @@
 //! and jobs of firms that have their share are deferred for a while when they fill the widest look.
 //! And looking holds up no run: the runs go on meanwhile.
 
-use crate::inbound::inbox;
 use core::pin::pin;
 use core::time::Duration;
 use std::collections::HashSet;
@@ -22,30 +21,26 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::backfill::feed_due;
 use super::blocked::release_due;
 use super::claims::{Acquired, Claim, Why};
+use super::due_tasks::Look;
 use super::execution::run_claimed;
 use super::idle::Idle;
 use super::job::{FIRST, First, JOBS, Job, first_key};
-use super::maintenance::{due_maintenance, run_task};
 use super::quarantine::{PassedOver, or_quarantine};
 use super::queue::Queue;
 use super::slots::{Slot, Slots};
-use crate::clio::HookModel;
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::inbound::model_of;
 use crate::maybe_send::BoxFuture;
 use crate::ports::{Record, Scan};
 
 /// The widest look at what is due.
-const WIDEST_SCAN: usize = 2_000;
+pub(super) const WIDEST_SCAN: usize = 2_000;
 /// How long due jobs are deferred that filled the widest look though their firms have their share.
 const DEFERRAL: Duration = Duration::from_secs(30);
 /// Jobs of one firm that are deferred in one commit.
 const DEFER_TOGETHER: usize = 100;
 /// Between two looks that the store asks for.
 const LEAST_BETWEEN_HINTS: Duration = Duration::from_millis(100);
-/// Firms whose deliveries are applied at once, and maintenance tasks that are done at once.
-const MOST_TASKS: usize = 8;
 
 /// How a worker works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,55 +52,15 @@ pub struct WorkerConfig {
     /// than a few gain nothing. Default 4, of which bulk runs hold three at most.
     pub per_firm: usize,
     /// The longest wait before it looks for work of other processes, less up to a tenth by chance:
-    /// processes that were started together do not ask the database together. Backfills and the
-    /// releases of blocked jobs have three times as long while nothing is done. Default 1 s.
+    /// processes that were started together do not ask the database together. Backfills, the
+    /// releases of blocked jobs and maintenance have three times as long while nothing is done.
+    /// Default 1 s.
     pub poll: Duration,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
         Self { concurrency: 16, per_firm: 4, poll: Duration::from_secs(1) }
-    }
-}
-
-/// What is done besides jobs. The name tells two apart: a worker does one of a name at a time.
-enum DueTask {
-    /// Applying what Clio delivered to a firm, of one model.
-    Deliveries(FirmId, HookModel),
-    /// A maintenance task that is due.
-    MaintenanceTask(Record),
-}
-
-/// Which due tasks.
-#[derive(Clone, Copy)]
-enum Look {
-    Deliveries,
-    Maintenance,
-}
-
-impl Look {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Deliveries => "looking for deliveries",
-            Self::Maintenance => "looking for maintenance tasks",
-        }
-    }
-}
-
-impl DueTask {
-    /// The one that this due record is a part of.
-    fn of(look: Look, record: &Record) -> Self {
-        match look {
-            Look::Deliveries => Self::Deliveries(record.key.firm.clone(), model_of(record)),
-            Look::Maintenance => Self::MaintenanceTask(record.clone()),
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::Deliveries(firm, model) => format!("{firm} {}", model.name()),
-            Self::MaintenanceTask(record) => format!("{} {}", record.key.firm, record.key.id),
-        }
     }
 }
 
@@ -124,8 +79,8 @@ enum Due {
 /// to time. Several may work on one store, in one process or in many.
 #[derive(Debug)]
 pub struct Worker<'a> {
-    queue: &'a Queue,
-    config: WorkerConfig,
+    pub(super) queue: &'a Queue,
+    pub(super) config: WorkerConfig,
 }
 
 impl<'a> Worker<'a> {
@@ -169,114 +124,6 @@ impl<'a> Worker<'a> {
                 return;
             }
         }
-    }
-
-    /// Runs due tasks, several at once, until it is told to stop: one firm for which Clio is slow
-    /// holds up none of the others.
-    async fn run_due_tasks(&self, look: Look) {
-        let mut running = FuturesUnordered::new();
-        // Those that are being done, and those that could not be done: they are looked at again
-        // after a while.
-        let mut busy = HashSet::new();
-        let mut defer = Vec::new();
-        let mut looked_again = self.queue.ctx.runtime.monotonic();
-        loop {
-            let seen = self.queue.ctx.workers.count();
-            if self.queue.ctx.stop.is_told() {
-                break;
-            }
-            let now = self.queue.ctx.runtime.monotonic();
-            let (looked, ended) = meanwhile(self.due_tasks(look, &busy), &mut running).await;
-            self.queue.ctx.repository.failures().note(look.name(), look.name(), &looked);
-            // Where one ended during the look there is room again.
-            let has_room = !ended.is_empty();
-            ended.into_iter().for_each(|task| leave(task, &mut busy, &mut defer));
-            match looked {
-                // By the clock: a worker that is woken all the time never comes to a tick. And
-                // behind all others: however many cannot be done, they hide nothing.
-                Ok(due_tasks)
-                    if due_tasks.is_empty() && !defer.is_empty() && looked_again.until(now) >= self.config.poll =>
-                {
-                    looked_again = now;
-                    defer.drain(..).for_each(|name| {
-                        busy.remove(&name);
-                    });
-                    continue;
-                }
-                Ok(due_tasks) => {
-                    for task in due_tasks.into_iter().take(MOST_TASKS.saturating_sub(running.len())) {
-                        busy.insert(task.name());
-                        running.push(self.run_due_task(task));
-                    }
-                }
-                Err(_) => {}
-            }
-            let woken = async {
-                select(pin!(self.queue.ctx.workers.after(seen)), pin!(self.queue.ctx.stop.requested())).await;
-            };
-            if !has_room
-                && let Either::Left((task, _)) =
-                    select(pin!(next_end(&mut running)), select(pin!(woken), self.tick())).await
-            {
-                leave(task, &mut busy, &mut defer);
-            }
-        }
-        while running.next().await.is_some() {}
-    }
-
-    /// What is due, but for what is being done. A firm with many due tasks must not hide the
-    /// others'.
-    async fn due_tasks(&self, look: Look, busy: &HashSet<String>) -> Result<Vec<DueTask>> {
-        let mut limit = 4 * MOST_TASKS;
-        loop {
-            let (due, all) = match look {
-                Look::Deliveries => inbox::due_deliveries(&self.queue.ctx, limit).await?,
-                Look::Maintenance => {
-                    let due = due_maintenance(self.queue, limit).await?;
-                    let all = due.len() < limit;
-                    (due, all)
-                }
-            };
-            let mut names = HashSet::new();
-            let due_tasks = due.iter().map(|record| DueTask::of(look, record));
-            let free: Vec<DueTask> =
-                due_tasks.filter(|task| !busy.contains(&task.name()) && names.insert(task.name())).collect();
-            if all || !free.is_empty() {
-                return Ok(free);
-            }
-            if limit >= WIDEST_SCAN {
-                // All of it is being done, or is another SDK's and hides ours.
-                let mut elsewhere = Vec::new();
-                for record in due {
-                    if !self.queue.ctx.works_for(&record.key.firm).await.unwrap_or(false) {
-                        elsewhere.push(record);
-                    }
-                }
-                self.defer_jobs(elsewhere).await?;
-                return Ok(free);
-            }
-            limit *= 4;
-        }
-    }
-
-    /// The due task's name, and whether something came of it.
-    async fn run_due_task(&self, task: DueTask) -> (String, bool) {
-        let name = task.name();
-        let firm = match &task {
-            DueTask::Deliveries(firm, _) => firm.clone(),
-            DueTask::MaintenanceTask(record) => record.key.firm.clone(),
-        };
-        let done = match task {
-            _ if !self.queue.ctx.works_for(&firm).await.unwrap_or(false) => Ok(false),
-            DueTask::Deliveries(firm, model) => inbox::apply_deliveries(&self.queue.ctx, &firm, model).await,
-            DueTask::MaintenanceTask(record) => run_task(self.queue, record).await,
-        };
-        self.queue.ctx.repository.failures().note(
-            &name,
-            "applying deliveries, or writing a maintenance task down",
-            &done,
-        );
-        (name, done.unwrap_or(false))
     }
 
     async fn run_jobs(&self) {
@@ -344,7 +191,7 @@ impl<'a> Worker<'a> {
             let mut due_tasks = Vec::new();
             let mut looked = Ok(());
             for look in [Look::Deliveries, Look::Maintenance] {
-                match self.due_tasks(look, &failed).await {
+                match self.due_tasks(look, true, &failed).await {
                     Ok(found) => due_tasks.extend(found),
                     Err(error) => looked = Err(error),
                 }
@@ -381,7 +228,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The longest wait before a look that nobody asked for.
-    fn tick(&self) -> BoxFuture<'static, ()> {
+    pub(super) fn tick(&self) -> BoxFuture<'static, ()> {
         let (runtime, poll) = (&self.queue.ctx.runtime, self.config.poll);
         let mut chance = [0];
         // Without chance it looks in step with the others.
@@ -484,7 +331,7 @@ impl<'a> Worker<'a> {
 
     /// Puts the later half of these off a little, and looks again: they hide what is due behind
     /// them, of firms that are this SDK's and do not have their share.
-    async fn defer_jobs(&self, mut waiting: Vec<Record>) -> Result<()> {
+    pub(super) async fn defer_jobs(&self, mut waiting: Vec<Record>) -> Result<()> {
         if self.queue.ctx.keyring.opens_nothing() {
             // A process that can do none of it must not take it from those that can.
             return Ok(());
@@ -548,17 +395,8 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// A task that came to its end, or to nothing.
-fn leave((name, done): (String, bool), busy: &mut HashSet<String>, defer: &mut Vec<String>) {
-    if done {
-        busy.remove(&name);
-    } else {
-        defer.push(name);
-    }
-}
-
 /// The end of the next of these; never, while there is none.
-async fn next_end<T>(running: &mut FuturesUnordered<impl Future<Output = T>>) -> T {
+pub(super) async fn next_end<T>(running: &mut FuturesUnordered<impl Future<Output = T>>) -> T {
     match running.next().await {
         Some(ended) => ended,
         None => futures_util::future::pending().await,
@@ -567,7 +405,7 @@ async fn next_end<T>(running: &mut FuturesUnordered<impl Future<Output = T>>) ->
 
 /// A look, and the ends of what goes on meanwhile, however long it takes: runs with their
 /// heartbeats, tasks that others wait for.
-async fn meanwhile<L, T>(
+pub(super) async fn meanwhile<L, T>(
     look: impl Future<Output = L>,
     running: &mut FuturesUnordered<impl Future<Output = T>>,
 ) -> (L, Vec<T>) {

@@ -34,6 +34,8 @@ pub struct Troubled {
 
 #[derive(Debug, Default)]
 pub struct Trouble {
+    /// How often it was looked for what is due.
+    pub looks: usize,
     /// So many reads of this firm's records fail.
     pub unread: Option<(FirmId, usize)>,
     /// Scans of this collection fail.
@@ -60,7 +62,8 @@ impl Store for Troubled {
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
         if let Scan::Due { collection, .. } = scan {
-            let trouble = self.trouble.lock().unwrap();
+            let mut trouble = self.trouble.lock().unwrap();
+            trouble.looks += 1;
             if trouble.unscanned == Some(collection) {
                 return Box::pin(async { Err(Code::StoreFailed.into()) });
             }

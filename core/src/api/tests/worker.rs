@@ -134,6 +134,16 @@ async fn the_releases_of_many_firms_do_not_wait_for_a_look_each() {
 }
 
 #[tokio::test]
+async fn a_worker_at_rest_asks_the_database_less_than_five_times_a_second() {
+    let bench = Bench::new(|http| Arc::new(http));
+    bench.work(10).await;
+    bench.store.trouble.lock().unwrap().looks = 0;
+    bench.work(100).await;
+    let looks = bench.store.trouble.lock().unwrap().looks;
+    assert!(looks < 500, "{looks}");
+}
+
+#[tokio::test]
 async fn runs_in_progress_keep_their_claims_while_the_worker_looks_for_more() {
     let bench = Bench::new(|http| Arc::new(http));
     let world = &bench.world;
