@@ -72,10 +72,15 @@ pub(crate) async fn run_task(queue: &Queue, record: Record) -> Result<bool> {
         if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
             return Ok(true);
         }
-        // Woken meanwhile: what was found out is kept, and it is done again.
+        // Woken meanwhile: what was found out is kept, and it is done again, not before that is
+        // asked for.
         let Some(now) = ctx.repository.get::<Progress>(&key).await? else { return Ok(true) };
         progress.begin_anew();
-        (expect, due) = (now.version, Some(Duration::ZERO));
+        let asked_for = match now.due_at {
+            Some(due_at) => ctx.repository.store_now().await?.until(due_at),
+            None => Duration::ZERO,
+        };
+        (expect, due) = (now.version, Some(asked_for));
     }
 }
 

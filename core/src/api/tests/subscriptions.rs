@@ -310,6 +310,25 @@ async fn a_handshake_of_somebody_else_does_not_show_that_clio_reaches_us() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_comes_while_clio_is_asked_is_looked_at_once_clio_has_its_reply() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.work().await;
+    world.runtime.advance(Duration::from_secs(30));
+    let gate = world.hold("GET /api/v4/webhooks");
+    let sdk = world.sdk.clone();
+    let looking = tokio::spawn(async move { sdk.worker(WorkerConfig::default()).run_due().await.unwrap() });
+    world.until_held().await;
+    let before = world.calls("GET /api/v4/webhooks");
+    assert_eq!(world.handshake("matter", "secret-of-clio").await, 200);
+    drop(gate);
+    looking.await.unwrap();
+    assert_eq!(world.calls("GET /api/v4/webhooks") - before, 1, "Clio has no reply yet");
+    world.later(Duration::from_secs(1)).await;
+    assert_eq!(world.calls("GET /api/v4/webhooks") - before, 2, "now it has");
+}
+
+#[tokio::test]
 async fn a_handshake_whose_reply_was_lost_is_answered_through_the_api() {
     // Whether it came before or after Clio named the secret.
     for before in [true, false] {
