@@ -215,6 +215,9 @@ async fn of_several_processes_one_has_a_delivery_and_one_a_maintenance_task() {
                    SELECT pg_notify('casehug_clio', 'another process')";
         server.sql(bench.server.as_deref().unwrap(), due);
         fleet.services[0].until("a poll", async || asked("GET /matters") - polled >= n).await;
+        // It is written down before the next one is asked for: a lease lasts ten minutes.
+        let done = "id = 'poll' AND due_at > casehug_clio.now_ms() + 700000";
+        fleet.services[0].until("its end", async || count(server, &bench, "chore", done) == 1).await;
         // Whoever else were to poll has by then.
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(asked("GET /matters") - polled, n, "one process polls");
