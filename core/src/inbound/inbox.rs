@@ -84,10 +84,10 @@ pub(crate) fn put_deletion(
 }
 
 /// The deliveries that are due to be applied or to be forgotten, at most `limit` of each kind; and
-/// whether those are all.
+/// whether those are all. `everything`: what overtook its matter's link, too, which nobody waits
+/// for.
 pub(crate) async fn due_deliveries(ctx: &Context, limit: usize, everything: bool) -> Result<(Vec<Record>, bool)> {
     let (mut due, mut all) = (Vec::new(), true);
-    // Of what overtook its matter's link nothing but its end is due.
     for collection in [INCOMING].into_iter().chain(everything.then_some(EARLY)) {
         let records = ctx.repository.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
         all &= records.len() < limit;

@@ -45,8 +45,6 @@ const MOST_PAGES: usize = 20;
 const MOST_ATTEMPTS: usize = 8;
 
 pub(crate) async fn poll(ctx: &Context, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
-    let health = health(&ctx.repository, firm).await?;
-    let next = if health.is_some_and(|health| health.delivers) { WITH_HOOKS } else { WITHOUT_HOOKS };
     let scope = AccountScope::current(&ctx.repository, firm).await?;
     let linked = linked_matters(&ctx.repository, &scope, None, 1).await?;
     if linked.is_empty() {
@@ -57,6 +55,8 @@ pub(crate) async fn poll(ctx: &Context, firm: &FirmId, progress: &mut Progress) 
         return Ok(Some(if rests { REST } else { UNTIL_REST }));
     }
     progress.nothing_linked = false;
+    let health = health(&ctx.repository, firm).await?;
+    let next = if health.is_some_and(|health| health.delivers) { WITH_HOOKS } else { WITHOUT_HOOKS };
     let Some(cursor) = progress.cursor else {
         // Links of unknown age: each is asked after.
         progress.cursor = ctx.clio.clio_now().map(|now| now - OVERLAP);
