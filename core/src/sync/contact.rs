@@ -207,8 +207,11 @@ impl Driver<'_> {
         if let Some(chosen) = intent.chosen().cloned() {
             return self.link_chosen_contact(client, doubt, chosen).await;
         }
-        let sent: SentContact =
-            intent::open_intent(self.ctx, &link_record::contact_key(&self.order.scope, client), intent).await?;
+        let key = link_record::contact_key(&self.order.scope, client);
+        if self.is_answered_soon(&key, &doubt).await? {
+            return Ok(Resolved::Released);
+        }
+        let sent: SentContact = intent::open_intent(self.ctx, &key, intent).await?;
         let asked_at = self.ctx.repository.store_now().await?;
         let since = intent::created_after(self.ctx, intent, due_at).await?;
         let created = self.client_api.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
@@ -229,17 +232,14 @@ impl Driver<'_> {
             }
             Lookup::Review(candidates) => {
                 let of_name = of_email.iter().any(|one| candidates.contains(&one.clio));
-                let intent = (link_record::contact_key(&self.order.scope, client), version);
+                let intent = (key, version);
                 Err(if of_name {
                     self.name_differs(client, candidates, intent)
                 } else {
                     self.needs_review(StepKind::Contact, client, candidates, intent)
                 })
             }
-            Lookup::Miss => {
-                let key = link_record::contact_key(&self.order.scope, client);
-                self.release_if_settled(&key, &doubt, asked_at).await
-            }
+            Lookup::Miss => self.release_if_settled(&key, &doubt, asked_at).await,
         }
     }
 

@@ -22,6 +22,11 @@ use crate::store::{Transaction, Versioned};
 /// each wait is as long as all before it.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
+/// So long after a creation was sent, its answer is waited for where another run sent it.
+const ANSWERED_AFTER: Duration = Duration::from_secs(3);
+/// How long it is at least before a look for that answer.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+
 /// How often in a row a creation is sent that Clio does not carry out, before that is a failure.
 const MOST_ROUNDS: u32 = 3;
 
@@ -184,6 +189,25 @@ impl Driver<'_> {
         transaction.put_due(key.clone(), Expect::Version(version), Some(due), &doubt)?;
         self.commit_unit(&transaction).await?;
         Ok(())
+    }
+
+    /// Whether another run notes in a moment what became of its request: two matters of a new client
+    /// are often approved together. Asked now, Clio may not show yet what it is just creating.
+    pub(crate) async fn is_answered_soon(&self, key: &Key, intent: &Versioned<Intent>) -> Result<bool> {
+        if intent.value.cause.is_some() || intent.value.sends == 0 {
+            return Ok(false);
+        }
+        let store = &self.ctx.repository;
+        let mut waited = committed_at(&intent.value, intent.due_at).until(store.store_now().await?);
+        while waited < ANSWERED_AFTER {
+            let wait = waited.max(FIRST_LOOK);
+            self.ctx.runtime.sleep(wait).await;
+            waited += wait;
+            if store.store().get(key).await?.is_none_or(|now| now.version != intent.version) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Releases an intent that was not found, if whatever it created had to be listed when Clio was

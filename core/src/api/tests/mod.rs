@@ -32,6 +32,7 @@ mod settings;
 mod stopping;
 mod subscriptions;
 mod texts;
+mod together;
 mod troubled;
 mod way_back;
 mod worker;
