@@ -6,8 +6,8 @@
 //! to the storage, each to a server that ends TLS before the simulated Clio.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use casehug_clio::memory::MemoryStore;
@@ -28,7 +28,40 @@ const LEN: usize = 70_000;
 #[derive(Debug, Default)]
 struct Told {
     connections: AtomicU64,
+    /// Of TLS.
+    handshakes: AtomicU64,
+    /// Those that went on with an earlier session.
+    resumed: AtomicU64,
     bytes: AtomicU64,
+}
+
+/// What went over a line since the last time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    pub connections: u64,
+    handshakes: u64,
+    resumed: u64,
+    bytes: u64,
+}
+
+/// What a host's uplink takes: one byte after the other, to whomever they go.
+#[derive(Clone, Debug)]
+pub(crate) struct Uplink {
+    bytes_per_second: f64,
+    free_at: Arc<Mutex<Instant>>,
+}
+
+impl Uplink {
+    pub(crate) fn new(bytes_per_second: f64) -> Self {
+        Self { bytes_per_second, free_at: Arc::new(Mutex::new(Instant::now())) }
+    }
+
+    /// When so many bytes more are through.
+    fn through(&self, bytes: usize) -> Instant {
+        let mut free_at = self.free_at.lock().unwrap();
+        *free_at = (*free_at).max(Instant::now()) + Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
+        *free_at
+    }
 }
 
 /// The end of a line: its address, and what went over it.
@@ -44,32 +77,42 @@ impl Line {
         let (listener, ending) = (bound().await, bound().await);
         let url = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let (tls, end, told) = (tls.clone(), ending.local_addr().unwrap(), Arc::new(Told::default()));
+        let of_tls = Arc::clone(&told);
         tokio::spawn(async move {
             while let Ok((stream, _)) = ending.accept().await {
-                let (tls, server) = (tls.clone(), server.clone());
+                let (tls, server, told) = (tls.clone(), server.clone(), Arc::clone(&of_tls));
                 tokio::spawn(async move {
-                    let (mut near, mut far) = (tls.accept(stream).await.ok()?, TcpStream::connect(server).await.ok()?);
+                    let mut near = tls.accept(stream).await.ok()?;
+                    let resumed = near.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+                    told.handshakes.fetch_add(1, Ordering::Relaxed);
+                    told.resumed.fetch_add(u64::from(resumed), Ordering::Relaxed);
+                    let mut far = TcpStream::connect(server).await.ok()?;
                     tokio::io::copy_bidirectional(&mut near, &mut far).await.ok()
                 });
             }
         });
-        relay(listener, end, trip, trip, Arc::clone(&told));
+        relay(listener, end, trip, trip, Arc::clone(&told), None);
         Self { url, told }
     }
 
     /// The same without TLS, for programs that cannot be told which root to trust: a new connection
     /// waits for two round trips, as TCP and TLS 1.3 do.
-    pub(crate) async fn plain(server: &str, trip: Duration) -> Self {
+    pub(crate) async fn plain(server: &str, trip: Duration, uplink: Option<Uplink>) -> Self {
         let end = server.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
         let (listener, told) = (bound().await, Arc::new(Told::default()));
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
-        relay(listener, end, 2 * trip, trip, Arc::clone(&told));
+        relay(listener, end, 2 * trip, trip, Arc::clone(&told), uplink);
         Self { url, told }
     }
 
-    /// Connections and bytes since the last time.
-    pub(crate) fn counted(&self) -> (u64, u64) {
-        (self.told.connections.swap(0, Ordering::Relaxed), self.told.bytes.swap(0, Ordering::Relaxed))
+    pub(crate) fn counted(&self) -> Counted {
+        let count = |of: fn(&Told) -> &AtomicU64| of(&self.told).swap(0, Ordering::Relaxed);
+        Counted {
+            connections: count(|told| &told.connections),
+            handshakes: count(|told| &told.handshakes),
+            resumed: count(|told| &told.resumed),
+            bytes: count(|told| &told.bytes),
+        }
     }
 }
 
@@ -78,11 +121,18 @@ async fn bound() -> TcpListener {
 }
 
 /// Leads each connection on to `end` after `setup`.
-fn relay(listener: TcpListener, end: SocketAddr, setup: Duration, trip: Duration, told: Arc<Told>) {
+fn relay(
+    listener: TcpListener,
+    end: SocketAddr,
+    setup: Duration,
+    trip: Duration,
+    told: Arc<Told>,
+    uplink: Option<Uplink>,
+) {
     tokio::spawn(async move {
         while let Ok((near, _)) = listener.accept().await {
             told.connections.fetch_add(1, Ordering::Relaxed);
-            let told = Arc::clone(&told);
+            let (told, uplink) = (Arc::clone(&told), uplink.clone());
             tokio::spawn(async move {
                 tokio::time::sleep(setup).await;
                 let Ok(far) = TcpStream::connect(end).await else { return };
@@ -90,20 +140,24 @@ fn relay(listener: TcpListener, end: SocketAddr, setup: Duration, trip: Duration
                     stream.set_nodelay(true).unwrap();
                 }
                 let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
-                tokio::join!(late(from_near, to_far, trip / 2, &told), late(from_far, to_near, trip / 2, &told));
+                let up = late(from_near, to_far, trip / 2, &told, uplink.as_ref());
+                tokio::join!(up, late(from_far, to_near, trip / 2, &told, None));
             });
         }
     });
 }
 
 /// Carries bytes one way, each so much later.
-async fn late(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration, told: &Told) {
+async fn late(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration, told: &Told, uplink: Option<&Uplink>) {
     let (sender, mut arriving) = tokio::sync::mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let reading = async move {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer).await {
             told.bytes.fetch_add(read as u64, Ordering::Relaxed);
-            let _ = sender.send((Instant::now() + delay, buffer[..read].to_vec()));
+            let sent = uplink.map_or_else(Instant::now, |uplink| uplink.through(read));
+            let _ = sender.send((sent + delay, buffer[..read].to_vec()));
+            // No more is taken from a host than its uplink takes.
+            tokio::time::sleep_until(sent.into()).await;
         }
     };
     let writing = async move {
@@ -130,7 +184,7 @@ impl HttpTransport for Own {
 pub(crate) async fn run() {
     println!("## A new client's matter over a line with TLS, documents of {LEN} bytes, median of 3\n");
     println!(
-        "| round trip, ms | documents | | ms | to the loop | connections to the API, the storage | kB |\n| --- | --- | --- | --- | --- | --- | --- |"
+        "| round trip, ms | documents | | ms | to the loop | connections to the API, the storage | handshakes, of them resumed | kB |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
     );
     for trip in [20, 60, 150] {
         for documents in [0, 3, 10] {
@@ -188,8 +242,11 @@ async fn compare(trip: Duration, documents: usize) {
                 }
             }
             let took = began.elapsed();
-            let ((to_api, bytes), (to_storage, more)) = (api.counted(), storage.counted());
-            rows[row].push((took, format!("{to_api}, {to_storage} | {}", (bytes + more) / 1000)));
+            let [to_api, to_storage] = [&api, &storage].map(Line::counted);
+            let sum = |of: fn(Counted) -> u64| of(to_api) + of(to_storage);
+            let connections = format!("{}, {}", to_api.connections, to_storage.connections);
+            let handshakes = format!("{}, {}", sum(|line| line.handshakes), sum(|line| line.resumed));
+            rows[row].push((took, format!("{connections} | {handshakes} | {}", sum(|line| line.bytes) / 1000)));
         }
     }
     let names = ["loop by hand, connections used again", "engine", "engine, a connection for each request"];
