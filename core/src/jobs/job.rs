@@ -117,6 +117,8 @@ pub(crate) enum Next {
     Rest,
     /// It is due again after so long.
     Due(Duration),
+    /// As [`Due`](Self::Due), to see what became of a request in doubt.
+    Look(Duration),
     /// It waits until the firm is connected anew.
     Block,
 }
@@ -189,12 +191,17 @@ impl Job {
         self.served = self.running.take().unwrap_or(self.served);
         let raised = self.generation > self.served;
         self.last = Some(last);
-        self.failures = if matches!(next, Next::Due(_)) { self.failures.saturating_add(1) } else { 0 };
+        self.failures = match next {
+            Next::Due(_) => self.failures.saturating_add(1),
+            // It is not tried again yet: what fails after the doubt fails for the first time.
+            Next::Look(_) => self.failures,
+            Next::Block | Next::Rest => 0,
+        };
         self.parked = connection.filter(|_| next == Next::Block);
         match next {
             Next::Block => None,
             _ if raised => Some(Duration::ZERO),
-            Next::Due(wait) => Some(wait),
+            Next::Due(wait) | Next::Look(wait) => Some(wait),
             Next::Rest => {
                 self.asked = false;
                 None
@@ -216,6 +223,8 @@ impl Job {
             // Another process may have the key, or the connection was replaced during the run.
             (Code::KeyFailed, Retry::Never) => Next::Due(self.patience()),
             (_, Retry::Never) => Next::Rest,
+            // It was sent several times, with minutes between.
+            (Code::NotCreated, _) => Next::Due(SLOWEST_RETRY),
             (_, Retry::After(wait)) => Next::Due(wait.max(self.patience())),
             (_, Retry::Retry | Retry::LookupFirst | Retry::RefreshThenRetry) => Next::Due(self.patience()),
         }
@@ -229,15 +238,15 @@ impl Job {
             return Next::Block;
         }
         // A doubt has a time of its own: it is looked up as soon as it can be decided.
-        let waits = failures().filter_map(|error| match (error.code(), error.retry()) {
+        let next = failures().filter_map(|error| match (error.code(), error.retry()) {
             (Code::StepBlocked, _) => None,
-            (Code::SyncInDoubt, Retry::After(wait)) => Some(wait),
+            (Code::SyncInDoubt, Retry::After(wait)) => Some((wait, Next::Look(wait))),
             _ => match self.next_after(error) {
-                Next::Due(wait) => Some(wait),
-                Next::Rest | Next::Block => None,
+                Next::Due(wait) => Some((wait, Next::Due(wait))),
+                Next::Look(_) | Next::Rest | Next::Block => None,
             },
         });
-        waits.min().map_or(Next::Rest, Next::Due)
+        next.min_by_key(|(wait, _)| *wait).map_or(Next::Rest, |(_, next)| next)
     }
 }
 

@@ -26,7 +26,7 @@ use crate::ports::Expect;
 use crate::store::{Action, AuditStatus, MaintenanceTask, Repository, Versioned};
 
 /// How often a step starts over because another run was faster.
-const MOST_ATTEMPTS: usize = 4;
+const MOST_ATTEMPTS: usize = 8;
 
 impl Driver<'_> {
     pub(crate) async fn contact(&mut self, planned: PlannedContact) -> Result<StepReport> {

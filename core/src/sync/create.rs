@@ -84,7 +84,13 @@ impl Driver<'_> {
         let mut sends = 0;
         let rounds = core::mem::take(&mut self.rounds) + 1;
         loop {
-            let permit = self.client_api.ready_to_commit().await?;
+            let permit = match self.client_api.ready_to_commit().await {
+                Ok(permit) => permit,
+                Err(error) => {
+                    self.release_unsent(key, email_index, current).await?;
+                    return Err(error);
+                }
+            };
             sends += 1;
             let intent = self.intent_to_create(key, &permit, natural, (sends, rounds), email.clone(), asked).await?;
             let not_after = self.ctx.runtime.monotonic() + config.send_window;
@@ -103,7 +109,11 @@ impl Driver<'_> {
             let since = self.ctx.runtime.monotonic();
             let committed_at = match self.commit_unit(&transaction).await? {
                 Commit::Done { at } => at,
-                Commit::Conflict => return Ok(Creation::Raced),
+                Commit::Conflict => {
+                    drop(sending);
+                    self.release_unsent(key, email_index, current).await?;
+                    return Ok(Creation::Raced);
+                }
             };
             self.client_api.connection_stood(since);
             current = Some(version.clone());
@@ -122,12 +132,25 @@ impl Driver<'_> {
                 }
                 Executed::No => {
                     let Err(failure) = self.client_api.wait_to_repeat(&mut patience, failed).await else { continue };
-                    let transaction = self.releasing(key, email_index.map(|(key, _)| key), version).await?;
-                    self.commit_unit(&transaction).await?;
+                    self.release_unsent(key, email_index, Some(version)).await?;
                     return Err(refused(failure));
                 }
             }
         }
+    }
+
+    /// Takes back an intent whose request was certainly not carried out, if there is one.
+    async fn release_unsent(
+        &mut self,
+        key: &Key,
+        email_index: Option<&(Key, ContactKey)>,
+        version: Option<Version>,
+    ) -> Result<()> {
+        if let Some(version) = version {
+            let transaction = self.releasing(key, email_index.map(|(key, _)| key), version).await?;
+            self.commit_unit(&transaction).await?;
+        }
+        Ok(())
     }
 
     /// Adds whose contact has this email: of two runs at once, one fails there.
@@ -200,8 +223,8 @@ impl Driver<'_> {
         let store = &self.ctx.repository;
         let mut waited = committed_at(&intent.value, intent.due_at).until(store.store_now().await?);
         while waited < ANSWERED_AFTER {
-            let wait = waited.max(FIRST_LOOK);
-            self.ctx.runtime.sleep(wait).await;
+            let wait = waited.max(FIRST_LOOK).min(ANSWERED_AFTER - waited);
+            self.ctx.stop.unless_stopped(self.ctx.runtime.sleep(wait)).await?;
             waited += wait;
             if store.store().get(key).await?.is_none_or(|now| now.version != intent.version) {
                 return Ok(true);

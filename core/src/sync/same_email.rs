@@ -137,19 +137,21 @@ impl Driver<'_> {
         let found = search_persons(&self.client_api, &address.shown()).await?;
         let mut candidates = named(&found, &dedupe::persons_with_email(&found, &address.shown()), &name);
         candidates.retain(|candidate| !asked.not.contains(&candidate.clio));
-        for (clio, agrees) in &shared {
-            if candidates.iter().all(|candidate| candidate.clio != *clio) {
-                let agrees = match agrees {
-                    Some(agrees) => *agrees,
-                    // Linked before names were looked at, and its address is another in Clio by
-                    // now. If it is gone, that is said where it is used.
-                    None => match self.named(&contacts::show(*clio)).await? {
-                        Some(shown) => name.agrees(&Name::from(&shown)),
-                        None => true,
-                    },
-                };
-                candidates.push(Candidate { clio: *clio, agrees });
-            }
+        let there = candidates.clone();
+        for &(clio, known) in shared.iter().filter(|(clio, _)| there.iter().all(|one| one.clio != *clio)) {
+            // Merged into another one, or deleted, it must not be preferred to one that is there.
+            let replaced = there.iter().any(|one| one.agrees || known == Some(false));
+            let agrees = match known {
+                Some(agrees) if !replaced => agrees,
+                // Or it was linked before names were looked at, and its address is another by now.
+                _ => match self.named(&contacts::show(clio)).await? {
+                    Some(shown) => known.unwrap_or_else(|| name.agrees(&Name::from(&shown))),
+                    None if replaced => continue,
+                    // That it is gone is said where it is used.
+                    None => true,
+                },
+            };
+            candidates.push(Candidate { clio, agrees });
         }
         match choose(&candidates, self.settings.on_name_mismatch) {
             Choice::Nobody => Ok(Sought::Nobody(place)),

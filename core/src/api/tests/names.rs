@@ -103,6 +103,29 @@ async fn two_clients_of_one_email_are_told_apart_by_name() {
     assert_eq!(world.calls(CONTACTS), asked + 2);
 }
 
+/// Their ids are in the order in which they were made: a merge into a newer one leaves the higher.
+#[tokio::test]
+async fn one_that_was_merged_into_another_is_not_preferred_to_that() {
+    for (policy, second, notes) in [
+        (OnNameMismatch::Link, "Mary", vec![]),
+        (OnNameMismatch::Review, "Mary", vec![]),
+        (OnNameMismatch::Link, "Susan", vec![Note::NameDiffers]),
+    ] {
+        let (world, _) = holding(vec![person(5, "Mary", "Doe", EMAIL)]).await;
+        mismatch(&world, policy).await;
+        let first = sync(&world, "m1", &client("c1", "Mary", "Doe", EMAIL)).await;
+        assert_eq!(contact(&first).1, Some(5));
+        let merged = person(40, "Mary", "Doe", EMAIL);
+        world.answers(move |method, path, _, _| match (method, path) {
+            ("GET", CONTACTS) => Some((200, json!({ "data": [merged], "meta": { "paging": {} } }))),
+            ("GET", "/api/v4/contacts/5") => Some(refused(404)),
+            _ => None,
+        });
+        let report = sync(&world, "m2", &client("c2", second, "Doe", EMAIL)).await;
+        assert_eq!(contact(&report), ("linked", Some(40), notes.as_slice()), "{report:?}");
+    }
+}
+
 /// After a restore nobody knows who was synced first, and the client's matters are looked for under
 /// one contact.
 #[tokio::test]

@@ -120,6 +120,32 @@ async fn the_log_counts_the_tries_and_tells_when_the_next_one_is_due() {
 }
 
 #[tokio::test]
+async fn looks_for_what_is_in_doubt_are_no_tries() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    world.answers(|method, path, _, _| ((method, path) == ("POST", "/api/v4/contacts")).then(|| refused(502)));
+    let newest = async || world.sdk.firm(&admin()).matters().runs(RunQuery::default()).await.unwrap().items.remove(0);
+    world.sdk.firm(&admin()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+    world.work().await;
+    for _ in 0..5 {
+        let run = newest().await;
+        assert_eq!((run.attempt, run.steps[0].failure.as_ref().unwrap().code.as_str()), (1, "sync_in_doubt"));
+        let next = run.next_attempt_at.unwrap();
+        world.later(Duration::from_millis(u64::try_from(next.millis_since(world.runtime.now())).unwrap())).await;
+    }
+    assert_eq!(world.calls("POST /api/v4/contacts "), 1);
+    // Now Clio is down.
+    world.answers(|_, path, _, _| (path == "/api/v4/contacts").then(|| refused(503)));
+    let next = newest().await.next_attempt_at.unwrap();
+    world.later(Duration::from_millis(u64::try_from(next.millis_since(world.runtime.now())).unwrap())).await;
+    let run = newest().await;
+    assert_eq!(run.failure.as_ref().unwrap().code, "clio_unavailable");
+    let next_in = run.next_attempt_at.unwrap().millis_since(run.ended_at.unwrap());
+    assert_eq!((run.attempt, next_in), (1, 30_000), "{run:?}");
+}
+
+#[tokio::test]
 async fn a_linked_contact_that_is_gone_from_clio_is_told_and_not_created_again() {
     let world = World::new();
     world.connect().await.unwrap();

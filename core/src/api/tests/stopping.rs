@@ -4,14 +4,16 @@
 use core::cell::Cell;
 use core::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::{Either, join, pending, select};
 
-use super::world::{World, admin, matter, member, refused};
-use crate::domain::{RunStatus, Trigger};
+use super::world::{World, admin, firm, matter, member, refused};
+use crate::connection::Connection;
+use crate::domain::{MatterId, RunStatus, Trigger};
 use crate::error::Code;
 use crate::history::RunQuery;
 use crate::jobs::{MatterSyncState, WorkerConfig};
-use crate::ports::Runtime as _;
+use crate::ports::{Runtime as _, Store as _, Write};
 
 /// A worker that is told to stop when `when` has completed. Gives how long it takes to end from
 /// then on.
@@ -57,6 +59,51 @@ async fn a_worker_that_waits_for_clio_ends_at_once_and_another_one_goes_on() {
         assert_eq!(world.stored("contact").await.len(), 0, "{method}: no intent stays open");
         goes_on_at_once(&world).await;
     }
+}
+
+/// It would be taken for one whose request may have been carried out.
+#[tokio::test]
+async fn no_intent_stays_of_a_creation_that_clio_refused_and_that_may_not_be_sent_again() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    let store = world.store.clone();
+    world.answers(move |method, path, _, _| {
+        (method == "POST" && path == "/api/v4/contacts").then(|| {
+            // Meanwhile the firm is disconnected, by another process.
+            let key = Connection::key(&firm());
+            let connection = store.get(&key).now_or_never().unwrap().unwrap().unwrap();
+            let gone = Write::Delete { key, version: connection.version };
+            store.commit(&[gone]).now_or_never().unwrap().unwrap();
+            refused(429)
+        })
+    });
+    let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+    assert_eq!(report.steps[0].error.as_ref().unwrap().code(), Code::NotConnected, "{report:?}");
+    assert_eq!(world.stored("contact").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_wait_for_what_another_run_creates_ends_at_once() {
+    let world = World::new();
+    approved(&world).await;
+    let gate = world.hold("POST /api/v4/contacts");
+    let (actor, matter) = (admin(), matter());
+    let first = world.sdk.firm(&actor);
+    let first = first.matters();
+    let sync = first.sync(&matter);
+    let second = async {
+        world.until_held().await;
+        world.put("m2");
+        let m2 = MatterId::new("m2").unwrap();
+        world.sdk.firm(&member()).matters().trigger(&m2, Trigger::Approved).await.unwrap();
+        let took = worked(&world, world.runtime.sleep(Duration::from_secs(1))).await;
+        assert!(took < Duration::from_millis(500), "{took:?}");
+        assert_eq!(world.calls("GET /api/v4/contacts "), 2, "one when it was connected, one of the first run");
+        drop(gate);
+    };
+    let (report, ()) = join(sync, second).await;
+    assert!(report.unwrap().first_failure().is_none());
 }
 
 #[tokio::test]
