@@ -25,6 +25,8 @@ const KEPT: Duration = Duration::from_secs(24 * 3600);
 const AT_ONCE: usize = 50;
 /// Those of the other model may be due before.
 const SCANNED: usize = 500;
+/// The widest look for those of one model.
+const WIDEST_SCAN: usize = 8_000;
 /// Longer than Clio takes to answer, waits for the budget included.
 const ASKING: Duration = Duration::from_secs(180);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -101,10 +103,19 @@ pub(crate) async fn due_deliveries(ctx: &Context, limit: usize, everything: bool
 /// By model, because about contacts Clio is asked each time: what a matter's status is must not
 /// wait for that.
 pub(crate) async fn apply_deliveries(ctx: &Context, firm: &FirmId, model: HookModel) -> Result<bool> {
-    let scan = |collection| Scan::Due { firm: Some(firm.clone()), collection, limit: SCANNED };
-    let mut some = false;
-    let due = ctx.repository.store().scan(&scan(INCOMING)).await?;
-    for record in due.into_iter().filter(|record| model_of(record) == model).take(AT_ONCE) {
+    let scan = |collection, limit| Scan::Due { firm: Some(firm.clone()), collection, limit };
+    let (mut some, mut limit) = (false, SCANNED);
+    // Thousands of one model must not hide the other's.
+    let due = loop {
+        let found = ctx.repository.store().scan(&scan(INCOMING, limit)).await?;
+        let all = found.len() < limit || limit >= WIDEST_SCAN;
+        let due: Vec<Record> = found.into_iter().filter(|record| model_of(record) == model).take(AT_ONCE).collect();
+        if all || !due.is_empty() {
+            break due;
+        }
+        limit *= 4;
+    };
+    for record in due {
         some |= match serde_json::from_str::<Incoming>(&record.body) {
             Ok(incoming) if incoming.applied => forget(ctx, record).await?,
             Ok(incoming) => apply_one(ctx, record, incoming).await?,
@@ -118,7 +129,7 @@ pub(crate) async fn apply_deliveries(ctx: &Context, firm: &FirmId, model: HookMo
         };
     }
     if model == HookModel::Matter {
-        for record in ctx.repository.store().scan(&scan(EARLY)).await? {
+        for record in ctx.repository.store().scan(&scan(EARLY, SCANNED)).await? {
             some |= forget(ctx, record).await?;
         }
     }

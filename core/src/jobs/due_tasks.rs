@@ -142,14 +142,8 @@ impl Worker<'_> {
                 return Ok(free);
             }
             if limit >= WIDEST_SCAN {
-                // All of it is being done, or is another SDK's and hides ours.
-                let mut elsewhere = Vec::new();
-                for record in due {
-                    if !self.queue.ctx.works_for(&record.key.firm).await.unwrap_or(false) {
-                        elsewhere.push(record);
-                    }
-                }
-                self.defer_jobs(elsewhere).await?;
+                // All of it is being done, or is another SDK's, and hides what is behind it.
+                self.defer_jobs(due).await?;
                 return Ok(free);
             }
             limit *= 4;

@@ -262,7 +262,7 @@ async fn thousands_of_deliveries_of_another_region_stop_no_worker() {
     let bench = Bench::new(|http| Arc::new(http));
     connect(&bench.world.elsewhere(), &third()).await;
     let delivery = |actor: &Actor, n: usize| {
-        let body = json!({ "model": "matter", "link_set": "x.1", "clio": n, "received_at": 0 });
+        let body = json!({ "model": "matter", "link_set": "x.1", "clio": n.to_string(), "received_at": 0 });
         (Key::new(&actor.firm, "webhook-in", format!("{n:04}")), body.to_string())
     };
     bench.put(true, (0..5_000).map(|n| delivery(&third(), n))).await;
@@ -270,6 +270,31 @@ async fn thousands_of_deliveries_of_another_region_stop_no_worker() {
     bench.work(10).await;
     bench.world.runtime.advance(Duration::from_secs(60));
     assert_eq!(bench.due("webhook-in").await, 5_000, "all but that of this region");
+}
+
+/// About each of them Clio is asked, one after the other.
+#[tokio::test]
+async fn thousands_of_deliveries_about_contacts_hide_neither_statuses_nor_other_firms() {
+    let bench = Bench::new(|_| Arc::new(Silent));
+    bench.world.connect().await.unwrap();
+    bench.world.synced().await;
+    let set = bench.world.stored("contact").await[0].0.split('/').next().unwrap().to_owned();
+    let delivery = |actor: &Actor, model: &str, n: usize| {
+        let body =
+            json!({ "model": model, "link_set": set, "clio": "11", "deleted": model == "contact", "received_at": n });
+        (Key::new(&actor.firm, "webhook-in", format!("{n:04}")), body.to_string())
+    };
+    bench.put(true, (0..5_000).map(|n| delivery(&first(), "contact", n))).await;
+    bench.world.runtime.advance(Duration::from_millis(1));
+    let statuses = [delivery(&first(), "matter", 6_000), delivery(&second(), "matter", 6_001)];
+    bench.put(true, statuses.clone().into_iter()).await;
+    bench.work(10).await;
+    for (key, before) in statuses {
+        let now = bench.world.store.body(&key).unwrap();
+        assert_ne!(now, before, "it was applied: {key:?}");
+    }
+    bench.world.runtime.advance(Duration::from_secs(60));
+    assert_eq!(bench.due("webhook-in").await, 4_999, "all but the one about which Clio is being asked");
 }
 
 #[tokio::test]
