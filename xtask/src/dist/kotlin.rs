@@ -11,7 +11,7 @@ use crate::{Outcome, copy, done, said, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the jar is to weigh.
-const GOAL_BYTES: u64 = 6 * 1024 * 1024;
+const GOAL_BYTES: u64 = 7 * 1024 * 1024;
 
 const POM: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -124,7 +124,7 @@ pub(super) fn dist() -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
     let folder = target().join("dist/kotlin");
     let (project, repository) = (folder.join("project"), folder.join("repository"));
-    let library = package(assemble, &project, PLACE)?;
+    let library = package(assemble, "jar", &project, PLACE)?;
     let meta = project.join("src/main/resources/META-INF/casehug-clio");
     fs::create_dir_all(&meta).map_err(wrong)?;
     fs::write(meta.join("LICENCES.txt"), licences::of("casehug-clio-uniffi")?).map_err(wrong)?;

@@ -18,6 +18,8 @@ use crate::{Outcome, command, done, natives, target};
 
 /// The oldest glibc that a program with the library runs on: RHEL 8, Debian 10, Ubuntu 18.10.
 const GLIBC: &str = "2.28";
+/// The profile of what is to be small.
+const SHIPPED: &str = "shipped";
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// The linker that knows old glibcs, and cargo's way to it: packages of PyPI.
 const ZIG: [&str; 2] = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
@@ -47,22 +49,27 @@ fn go() -> Outcome {
 fn build() -> Result<(PathBuf, String), String> {
     let soname = format!("link-arg=-Wl,-soname,{}", c::soname());
     // Beside the libraries, as cargo asks again only when it builds again.
-    let built = target().join(TRIPLE).join("shipped");
+    let built = target().join(TRIPLE).join(SHIPPED);
     let libraries = built.join("libcasehug_clio_ffi.libs");
     std::fs::create_dir_all(&built).map_err(|error| error.to_string())?;
     let ask = natives::option(&libraries);
-    let built = zigbuild("casehug-clio-ffi", "cdylib,staticlib", &["-C", &soname, &ask])?;
+    let built = zigbuild("casehug-clio-ffi", SHIPPED, "cdylib,staticlib", &["-C", &soname, &ask])?;
     Ok((built, natives::answer(&libraries)?))
 }
 
 /// Builds the library that Python and Kotlin carry, and puts a package together around it in this
 /// folder; gives the library's file in it, without what only debuggers read.
-fn package(assemble: fn(&Path, &Path) -> Outcome, folder: &Path, place: &str) -> Result<PathBuf, String> {
+fn package(
+    assemble: fn(&Path, &Path) -> Outcome,
+    profile: &str,
+    folder: &Path,
+    place: &str,
+) -> Result<PathBuf, String> {
     crate::run(
         "cargo",
         &["build", "--quiet", "--package", "casehug-clio-uniffi", "--package", "casehug-clio-bindgen"],
     )?;
-    assemble(&zigbuild("casehug-clio-uniffi", "cdylib", &[])?.join(LIBRARY), folder)?;
+    assemble(&zigbuild("casehug-clio-uniffi", profile, "cdylib", &[])?.join(LIBRARY), folder)?;
     let library = folder.join(place).join(LIBRARY);
     done(Command::new("strip").arg("--strip-all").arg(&library))?;
     stays_loaded(&readelf(&library, "-d")?)?;
@@ -93,7 +100,7 @@ fn mib(bytes: u64) -> f64 {
 }
 
 /// Builds a package's library for the oldest glibc; gives the folder that it is in.
-fn zigbuild(package: &str, crate_types: &str, options: &[&str]) -> Result<PathBuf, String> {
+fn zigbuild(package: &str, profile: &str, crate_types: &str, options: &[&str]) -> Result<PathBuf, String> {
     let zig = target().join("zig/bin");
     if !zig.join("cargo-zigbuild").exists() {
         crate::run("python3", &["-m", "venv", &target().join("zig").to_string_lossy()])?;
@@ -104,9 +111,9 @@ fn zigbuild(package: &str, crate_types: &str, options: &[&str]) -> Result<PathBu
     // Crate types told here: beside the `rlib` of the manifest cargo leaves link-time optimisation
     // out, and the archive is three times as large.
     let target_of = format!("{TRIPLE}.{GLIBC}");
-    let mut arguments = vec!["rustc", "--profile", "shipped", "--package", package, "--lib"];
+    let mut arguments = vec!["rustc", "--profile", profile, "--package", package, "--lib"];
     arguments.extend(["--crate-type", crate_types, "--target", &target_of, "--"]);
     arguments.extend(options);
     done(command("cargo-zigbuild", &arguments).env("PATH", path))?;
-    Ok(target().join(TRIPLE).join("shipped"))
+    Ok(target().join(TRIPLE).join(profile))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{GLIBC, TRIPLE, bytes, licences, mib, package};
+use super::{GLIBC, SHIPPED, TRIPLE, bytes, licences, mib, package};
 use crate::python::{Venv, assemble, sources};
 use crate::{Outcome, done, said, target};
 
@@ -58,7 +58,7 @@ asyncio.run(main())
 pub(super) fn dist() -> Outcome {
     let wrong = |error: std::io::Error| error.to_string();
     let (folder, made) = (target().join("dist/python"), target().join("dist/python/package"));
-    let library = package(assemble, &made, "casehug_clio/_native")?;
+    let library = package(assemble, SHIPPED, &made, "casehug_clio/_native")?;
     let licences = folder.join("LICENCES.txt");
     fs::write(&licences, licences::of("casehug-clio-uniffi")?).map_err(wrong)?;
     let tag = format!("py3-none-manylinux_{}_x86_64", GLIBC.replace('.', "_"));

@@ -191,7 +191,7 @@ function notes({ clio_contact: contact, clio_contact_gone: gone, clio_contact_no
   const lines = [
     gone && line(`The contact${contact ? ` no. ${contact}` : ''} is gone in Clio, or hidden from the connected user.`),
     ...known.map((note) => line(noteName(note), ' ', h('code', {}, note), contact && ` (contact no. ${contact})`)),
-    ...records.map((of) => line(twice(of), ' Look at them in Clio and delete or merge one.')),
+    ...records.map((of) => line(twice(of), ' Look at them in Clio: keep the one that is linked, and merge or delete the other.')),
   ].filter((of) => of !== false);
   return lines.length > 0 && h('ul', { class: 'look', 'aria-label': 'Look at these in Clio' }, lines);
 }
