@@ -26,6 +26,8 @@ func TestNothingPrintsSecretsOrDataOfPeople(t *testing.T) {
 		{ProposedContact{
 			ID: "p_299", FirstName: secret, LastName: secret, Emails: []string{secret}, Phones: []string{secret},
 		}, "p_299"},
+		{SeenMapping{CaseType: secret, ID: pointer(ClioID("299"))}, "299"},
+		{MappingPage{Seen: []SeenMapping{{CaseType: secret, ID: pointer(ClioID("299"))}}}, "299"},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			for _, holder := range []any{one.value, []any{one.value}, struct{ In any }{one.value}} {

@@ -1293,6 +1293,9 @@ type MappingPage struct {
 	Seen []SeenMapping `json:"seen"`
 }
 
+// LogValue prints what is no data of people and no secret.
+func (v MappingPage) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
 // MatterCount: How many matters it concerned.
 type MatterCount struct {
 	// So many.
@@ -1626,6 +1629,22 @@ type SeenMapping struct {
 	// Why it leads nowhere.
 	Why *Unmapped `json:"why,omitempty"`
 }
+
+// Format prints what is no data of people and no secret, with every verb.
+func (v SeenMapping) Format(into fmt.State, _ rune) {
+	shown(into, "SeenMapping",
+		"By", v.By,
+		"ID", v.ID,
+		"Name", v.Name,
+		"Own", v.Own,
+		"SeenAt", v.SeenAt,
+		"To", v.To,
+		"Why", v.Why,
+	)
+}
+
+// LogValue prints what is no data of people and no secret.
+func (v SeenMapping) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // SettingsChange: Some of the settings: what is left out stays as it is. Case types are mapped one
 // by one, by [SettingsOperations.MapCaseType].

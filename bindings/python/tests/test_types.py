@@ -43,6 +43,7 @@ def test_data_of_people_and_the_state_of_a_connect_are_not_shown(sdk: clio.Sdk) 
         "ConnectStart",
         "ConnectionHealth",
         "ProposedContact",
+        "SeenMapping",
     }
     unknown = types.EventBodyUnknown(raw={"event": "later", "name": "Ada Byron"})
     assert "Byron" not in repr(unknown)

@@ -1,5 +1,7 @@
 //! What each case type maps to now, for a settings page.
 
+use core::fmt;
+
 use serde::Serialize;
 
 use super::mapping::{Chosen, MappedBy, Unmapped, case_types, choose_area, same_type};
@@ -46,14 +48,26 @@ pub struct Mapping {
     pub own: bool,
 }
 
-/// A case type that an intake named, where it leads, and when it was last seen, to the day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A case type that an intake named, where it leads, and when it was last seen, to the day. Nobody
+/// of the firm chose that text: `Debug` leaves it out.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "SeenMappingWire")]
 pub struct SeenMapping {
     /// The case type, and where it leads.
     pub mapping: Mapping,
     /// When it was last seen, to the day.
     pub seen_at: Timestamp,
+}
+
+impl fmt::Debug for SeenMapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeenMapping")
+            .field("mapped", &self.mapping.mapped)
+            .field("by", &self.mapping.by)
+            .field("own", &self.mapping.own)
+            .field("seen_at", &self.seen_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// CaseHug's case types and the firm's own, and what each maps to now.

@@ -45,10 +45,11 @@ pub(crate) struct MappingWire {
 }
 
 /// A case type that an intake named, where it leads, and when it was last seen.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct SeenMappingWire {
     /// CaseHug's case type.
+    #[cfg_attr(feature = "schema", schemars(extend("x-confidential" = true)))]
     case_type: String,
     /// Where it leads.
     to: MappedWord,

@@ -1400,7 +1400,7 @@ class SeenMapping:
     by: MappedBy | None
     """What chose the area; None, there is none."""
 
-    case_type: str
+    case_type: str = field(repr=False)
     """CaseHug's case type."""
 
     id: ClioId | None = None

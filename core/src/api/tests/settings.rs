@@ -90,7 +90,10 @@ async fn the_page_says_what_casehug_sent_where_it_leads_and_why_and_what_is_not_
         // The second one is answered with the first one's id: what was seen is noted before that.
         let _ = world.sdk.firm(&admin()).matters().sync(&MatterId::new(matter).unwrap()).await;
     }
-    let seen = world.sdk.firm(&admin()).settings().mappings().await.unwrap().seen;
+    let page = world.sdk.firm(&admin()).settings().mappings().await.unwrap();
+    let printed = format!("{page:?} {page:#?}").to_lowercase();
+    assert!(!printed.contains("hawks") && !printed.contains("standard"), "{printed}");
+    let seen = page.seen;
     let told: Vec<_> = seen.iter().map(|seen| (seen.mapping.case_type.as_str(), seen.mapping.by)).collect();
     assert_eq!(told, [("Jane's hawks", None), ("Divorce - Standard", Some(MappedBy::OwnBase))]);
     let clear = world.store.dump().into_iter().filter(|(_, body)| body.contains("hawks"));

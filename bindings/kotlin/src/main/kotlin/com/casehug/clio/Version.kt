@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "bdd9de913417220d30985b9d1445e196e07d802c02678ff1b075b46e4331c2d6"
+internal const val DIGEST = "6920c283af56fd9a27b1665fe0c58325275996bcf9f5dae1d705ab41fc436a51"

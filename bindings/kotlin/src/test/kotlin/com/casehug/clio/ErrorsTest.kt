@@ -7,6 +7,7 @@ import com.casehug.clio.types.ConnectStart
 import com.casehug.clio.types.Decision
 import com.casehug.clio.types.Direction
 import com.casehug.clio.types.EventBody
+import com.casehug.clio.types.MappedTo
 import com.casehug.clio.types.ProposedContact
 import com.casehug.clio.types.RunStatus
 import com.casehug.clio.types.SettingsChange
@@ -157,6 +158,7 @@ class ErrorsTest {
                 accepted = false, client = "cli_1", clio = one, direction = Direction.TO_CLIO, emails = listOf("ada@example.com"),
                 firstName = "Ada", id = "p", lastName = "Byron", phones = listOf("+1 555"), since = now,
             ),
+            SeenMapping(by = null, caseType = "Ada's hawks", own = false, seenAt = now, to = MappedTo.NOTHING),
             reply(Json.parseToJsonElement("""{"status":200,"headers":[{"name":"x-hook-secret","value":"hunter2"}]}""")),
         ).joinToString()
         for (secret in listOf("casehug-dev-secret", "6f1c3a0e", "hunter2", "Byron", "Ada", "example.com", "555")) {

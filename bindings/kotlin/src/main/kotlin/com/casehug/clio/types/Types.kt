@@ -1632,7 +1632,10 @@ public data class SeenMapping(
     val to: MappedTo,
     /** Why it leads nowhere. */
     val why: Unmapped? = null,
-)
+) {
+    override fun toString(): String =
+        "SeenMapping(by=${by}, caseType=…, id=${id}, name=${name}, own=${own}, seenAt=${seenAt}, to=${to}, why=${why})"
+}
 
 /**
  * Some of the settings: what is left out stays as it is. Case types are mapped one by one, by
