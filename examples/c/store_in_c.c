@@ -13,6 +13,7 @@
 #include <time.h>
 
 enum { CONFLICT = 2, UNKNOWN = -1 };
+enum { PATIENCE_MS = 10000, PAUSE_MS = 5 };
 enum { PUT = 1, REMOVE = 2 }; /* 3 is a check, which writes nothing */
 
 typedef casehug_clio_str str;
@@ -36,7 +37,7 @@ static const char *const SQL[STATEMENTS] = {
 
 /* The text of a column is compared by its bytes, unless another collation is given to it. */
 static const char SETUP[] =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" /* FULL: done means on the disk */
+    "PRAGMA synchronous = FULL;" /* done means on the disk */
     "CREATE TABLE IF NOT EXISTS clio_records (firm TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,"
     " version TEXT NOT NULL, due INTEGER, body TEXT NOT NULL, PRIMARY KEY (firm, collection, id)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS clio_due ON clio_records (collection, due) WHERE due IS NOT NULL;";
@@ -144,11 +145,29 @@ static void release(void *context) {
     free(store);
 }
 
+/* SQLite does not wait here as it does elsewhere: another process that opens the new file is enough
+ * for BUSY. 0: another failure, or no file on a local disk. */
+static int switch_to_wal(sqlite3 *db) {
+    const struct timespec pause = { 0, PAUSE_MS * 1000000 };
+    int step = SQLITE_BUSY;
+    for (int tries = 0; tries < PATIENCE_MS / PAUSE_MS && step == SQLITE_BUSY; tries++) {
+        sqlite3_stmt *statement = NULL;
+        step = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+        if (step == SQLITE_OK) step = sqlite3_step(statement);
+        int is_wal = step == SQLITE_ROW && sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+        sqlite3_finalize(statement);
+        if (is_wal) return 1;
+        if (step == SQLITE_BUSY) nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 int store_in_c_open(casehug_clio_store *store, const char *file) {
     const casehug_clio_store functions = { sizeof functions, calloc(1, sizeof(struct store)), get, scan, commit, release };
     struct store *opened = functions.context;
     if (opened == NULL || pthread_mutex_init(&opened->lock, NULL) != 0) return free(opened), 0;
-    int done = sqlite3_open(file, &opened->db) == SQLITE_OK && sqlite3_busy_timeout(opened->db, 10000) == SQLITE_OK && run(opened, SETUP);
+    int done = sqlite3_open(file, &opened->db) == SQLITE_OK && sqlite3_busy_timeout(opened->db, PATIENCE_MS) == SQLITE_OK;
+    done = done && switch_to_wal(opened->db) && run(opened, SETUP);
     for (int i = 0; i < STATEMENTS && done; i++)
         done = sqlite3_prepare_v3(opened->db, SQL[i], -1, SQLITE_PREPARE_PERSISTENT, &opened->statements[i], NULL) == SQLITE_OK;
     if (!done) return release(opened), 0;
