@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"runtime/cgo"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -145,10 +146,12 @@ func Open(config Config) (*SDK, error) {
 	var c C.casehug_clio_config
 	c.size = C.size_t(unsafe.Sizeof(c))
 	var texts []unsafe.Pointer
+	cut := false
 	text := func(text string) *C.char {
 		if text == "" {
 			return nil
 		}
+		cut = cut || hasNUL(text)
 		copied := C.CString(text)
 		texts = append(texts, unsafe.Pointer(copied))
 		return copied
@@ -162,6 +165,9 @@ func Open(config Config) (*SDK, error) {
 	c.store, c.intake_folder = text(config.Database), text(config.IntakeFolder)
 	c.sealing_key, c.sealing_key_id = text(config.SealingKey), text(config.SealingKeyID)
 	c.proxy, c.root_certificates, c.webhook_url = text(config.Proxy), text(config.RootCertificates), text(config.WebhookURL)
+	if cut {
+		return nil, misuse("config", "nul")
+	}
 	for _, span := range []struct {
 		name string
 		from time.Duration
@@ -273,6 +279,18 @@ func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, argument
 	if err := ctx.Err(); err != nil {
 		return nil, cancelled(ctx)
 	}
+	if bytes.IndexByte(arguments, 0) >= 0 {
+		return nil, misuse("arguments", "nul")
+	}
+	if hasNUL(operation) {
+		return nil, misuse("operation", "nul")
+	}
+	if actor != nil && hasNUL(actor.User) {
+		return nil, misuse("user", "nul")
+	}
+	if actor != nil && hasNUL(actor.Firm) {
+		return nil, misuse("firm", "nul")
+	}
 	handle, done, failed := s.during(ctx)
 	if failed != nil {
 		return nil, failed
@@ -289,9 +307,6 @@ func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, argument
 			C.free(unsafe.Pointer(who))
 		}()
 	}
-	if bytes.IndexByte(arguments, 0) >= 0 {
-		return nil, misuse("arguments", "nul")
-	}
 	name, json := C.CString(operation), C.CString(string(arguments))
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(json))
@@ -302,6 +317,9 @@ func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, argument
 	defer C.casehug_clio_free(out)
 	return []byte(C.GoString(out)), nil
 }
+
+// hasNUL says whether C would take a part of this text for all of it.
+func hasNUL(text string) bool { return strings.IndexByte(text, 0) >= 0 }
 
 func (c caller) call(ctx context.Context, operation string, arguments map[string]any, into any) error {
 	// What is nil is null, which stands for what is left out.

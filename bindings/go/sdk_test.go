@@ -217,9 +217,32 @@ func TestErrorsAreFoundByTheirFields(t *testing.T) {
 	if _, err := Open(Config{}); err == nil {
 		t.Error("nothing is no configuration")
 	}
+	// Cut off where C's texts end, they would name somebody else.
+	for argument, err := range map[string]error{
+		"user":      called(sdk, Actor{User: "usr_1\x00", Firm: "firm_1", Role: Admin}, "get_health", "{}"),
+		"firm":      called(sdk, Actor{User: "usr_1", Firm: "firm_1\x00x", Role: Admin}, "get_health", "{}"),
+		"operation": called(sdk, admin, "get_health\x00", "{}"),
+		"arguments": called(sdk, admin, "get_health", "{}\x00"),
+		"config":    opened(Config{Clio: "us\x00"}),
+	} {
+		var failed *Error
+		if !errors.As(err, &failed) || failed.Code != CodeSettingInvalid || failed.Path != argument || failed.Context["reason"] != "nul" {
+			t.Errorf("%s with a NUL: %v", argument, err)
+		}
+	}
 	if _, err := Open(Config{RequestTimeout: time.Millisecond}); err == nil {
 		t.Error("whole seconds only")
 	}
+}
+
+func called(sdk *SDK, actor Actor, operation, arguments string) error {
+	_, err := sdk.Call(context.Background(), &actor, operation, json.RawMessage(arguments))
+	return err
+}
+
+func opened(config Config) error {
+	_, err := Open(config)
+	return err
 }
 
 func TestAContextEndsWhatWaits(t *testing.T) {
