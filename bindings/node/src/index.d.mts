@@ -182,7 +182,10 @@ export class PostgresStore implements OpenedStore {
   commit(writes: Write[]): Promise<{ status: 'done'; at: number } | { status: 'conflict' }>;
   hasFirm(firm: string): Promise<boolean>;
   dueElsewhere(): Promise<void>;
-  /** Ends the connection on which a worker hears from other processes. */
+  /**
+   * Ends the connection on which a worker hears from other processes. Then nothing is asked of the
+   * pool any more, and it may end.
+   */
   close(): Promise<void>;
 }
 
@@ -495,7 +498,8 @@ export class Sdk {
 
   /**
    * The events of all firms or of one, as they come, until the signal ends it. One that is not
-   * acknowledged within a minute is given again.
+   * acknowledged within a minute is given again, perhaps to another process: a handler that takes
+   * longer asks for fewer (`limit: 1`), and may be given an event twice.
    */
   events(options?: { firm?: CasehugId; limit?: number; signal?: AbortSignal }): AsyncGenerator<OutboxEvent & { ack(): Promise<unknown> }, void, void>;
 

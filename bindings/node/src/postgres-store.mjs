@@ -28,6 +28,7 @@ export class PostgresStore {
   #own = randomBytes(8).toString('hex');
   #telling;
   #toTell = false;
+  #asking;
   #hints;
 
   /** Only `PostgresStore.open` makes one. */
@@ -84,9 +85,13 @@ export class PostgresStore {
     return this.#hints.heard();
   }
 
-  /** Ends the connection on which a worker hears from other processes. The pool is the host's. */
+  /**
+   * Ends the connection on which a worker hears from other processes, and waits for a hint to them
+   * that is on its way. The pool is the host's.
+   */
   async close() {
-    await this.#hints.close();
+    this.#toTell = false;
+    await Promise.all([this.#hints.close(), this.#asking]);
   }
 
   async #rows(name, values) {
@@ -122,7 +127,8 @@ export class PostgresStore {
     while (this.#toTell) {
       this.#toTell = false;
       // Nothing is lost with a hint.
-      await once(this.#pool, SQL.tell, [this.#own]).catch(() => {});
+      this.#asking = once(this.#pool, SQL.tell, [this.#own]).catch(() => {});
+      await this.#asking;
       await after(LEAST_BETWEEN_MS, undefined, { ref: false });
     }
     this.#telling = undefined;

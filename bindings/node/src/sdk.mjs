@@ -1,4 +1,5 @@
 // The SDK, whose entries say where its module comes from. Types: index.d.mts.
+import { monotonic } from './clock.mjs';
 import { engine } from './engine.mjs';
 import { failure } from './errors.mjs';
 import { NodeHttp } from './node-http.mjs';
@@ -35,6 +36,9 @@ export { SyncWorker } from './worker.mjs';
 
 /** How long one request for events waits. */
 const LONGEST_WAIT_MS = 30_000;
+
+/** For how long events may be given after they were asked for: their lease is a minute. */
+const GIVEN_MS = 50_000;
 
 /** Everything of a list that comes in pages: `ask` is given where the next one begins. */
 export async function* every(ask) {
@@ -127,6 +131,7 @@ export class Sdk {
   async *events({ firm = null, limit = 100, signal } = {}) {
     const ended = () => signal?.aborted === true;
     while (!ended()) {
+      const asked = monotonic();
       let leased;
       try {
         leased = await this.host.nextEvents({ firm, limit, waitMs: LONGEST_WAIT_MS }, { signal });
@@ -135,6 +140,8 @@ export class Sdk {
         throw error;
       }
       for (const event of leased) {
+        // Another process may have it by then. It comes again.
+        if (ended() || monotonic() - asked > GIVEN_MS) break;
         yield { ...event, ack: async () => event.id === null || this.host.ackEvent({ firm: event.firm, id: event.id }) };
       }
     }

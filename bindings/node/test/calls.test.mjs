@@ -82,6 +82,43 @@ test('events come until the signal, and again until they are acknowledged; pages
   await opened.close();
 });
 
+const statuses = (...numbers) =>
+  numbers.map((number) => ({ firm: 'firm_1', id: `matter/mat_${number}#1`, event: { type: 'matter_status', matter: `mat_${number}` } }));
+
+test('no event is given once another process may have it', async (t) => {
+  const opened = await open('us', new sdk.MemoryStore(), examples);
+  const batches = [statuses(1, 2, 3), statuses(4)];
+  const acknowledged = [];
+  opened.host.nextEvents = async () => batches.shift();
+  opened.host.ackEvent = async ({ id }) => acknowledged.push(id);
+  let now = performance.now();
+  t.mock.method(performance, 'now', () => now);
+  const given = [];
+  for await (const { event, ack } of opened.events()) {
+    given.push(event.matter);
+    now += 30_000;
+    await ack();
+    if (event.matter === 'mat_4') break;
+  }
+  // The lease of the third ended a minute after it was asked for.
+  assert.deepEqual(given, ['mat_1', 'mat_2', 'mat_4']);
+  assert.equal(acknowledged.length, 3);
+  await opened.close();
+});
+
+test('no event is given after the signal', async () => {
+  const opened = await open('us', new sdk.MemoryStore(), examples);
+  opened.host.nextEvents = async () => statuses(1, 2, 3);
+  const ending = new AbortController();
+  const given = [];
+  for await (const { event } of opened.events({ signal: ending.signal })) {
+    given.push(event.matter);
+    ending.abort();
+  }
+  assert.deepEqual(given, ['mat_1']);
+  await opened.close();
+});
+
 test('keys of the host: wrapped there, bound to their place, and failures without their text', async (t) => {
   const root = randomBytes(32);
   const kms = {

@@ -68,6 +68,16 @@ test('a connection that is lost in the midst of a statement fails that statement
   assert.equal((await store.commit(due('kept'))).status, 'done');
 });
 
+test('a closed store has nothing of its pool, and its pool ends at once', async (t) => {
+  const [url] = await server(t);
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const store = await sdk.PostgresStore.open(pool);
+  await store.commit(due('told'));
+  await store.close();
+  assert.deepEqual([pool.totalCount - pool.idleCount, pool.waitingCount], [0, 0]);
+  await pool.end();
+});
+
 test('it hears at once of what another one makes due, and not of its own', async (t) => {
   const [url] = await server(t);
   const [one, other] = [await open(t, { connectionString: url }), await open(t, { connectionString: url })];

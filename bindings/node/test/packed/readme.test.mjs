@@ -64,10 +64,11 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
 
 test('the quickstart with PostgreSQL', async (t) => {
   const lines = block('postgres').trim().split('\n');
+  const [, more, last] = readme.match(/^and `(.+)` after `(.+)`\.$/m);
   const text = block('quickstart.mjs')
     .replace(/^import .*SqliteStore.*$/m, lines.slice(0, 2).join('\n'))
     .replace(/^const store = .*$/m, lines.slice(2).join('\n'))
-    .replace('await store.close()', 'await pool.end()');
+    .replace(last, `${last};\n${more}`);
   const packages = ['pg', 'pg-pool', 'pg-protocol', 'pg-types', 'pg-connection-string', 'pgpass'];
   const env = { DATABASE_URL: await program(t, 'postgres-for-tests') };
   assert.equal(await quickstart(t, text, { packages, env }), PRINTED);
