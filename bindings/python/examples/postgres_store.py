@@ -6,8 +6,8 @@ connections (pooler, certificates, proxies) are theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -25,6 +25,12 @@ CREATE TABLE IF NOT EXISTS clio_records (
 );
 CREATE INDEX IF NOT EXISTS clio_records_due ON clio_records (collection, due_at) WHERE due_at IS NOT NULL;
 """
+# What is told to be done is durable, and nobody is waited for without an end, whatever the database's
+# defaults are.
+_GUARDS = """
+SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'
+UNION ALL SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0'
+"""
 # The one clock of all processes: the database's.
 _NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 # What a column holds, less any clock.
@@ -40,7 +46,7 @@ class PostgresStore:
         self, connection: Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
     ) -> None:
         self._connection = connection
-        with connection() as opened, opened.transaction():
+        with connection() as opened, _begun(opened):
             # Two that create the same at once fail, `IF NOT EXISTS` or not.
             opened.execute("SELECT pg_advisory_xact_lock(hashtextextended('clio_records', 0))")
             opened.execute(SCHEMA)
@@ -71,7 +77,7 @@ class PostgresStore:
         # What is raised in here rolls back and goes on to the SDK: psycopg's commit() ends normally
         # after a statement's error that somebody caught, with nothing stored.
         done = False
-        with self._connection() as opened, _alone(opened).transaction() as transaction:
+        with self._connection() as opened, _begun(opened) as transaction:
             # A firm's commits one after the other: an absence has no row that could be locked.
             for firm in sorted({write.key.firm for write in writes}):
                 opened.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [firm])
@@ -108,8 +114,14 @@ class PostgresStore:
         ]
 
 
-def _alone(opened: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    """In a transaction that somebody left open, ours would be a savepoint, and go with it."""
+@contextmanager
+def _begun(opened: psycopg.Connection[Any]) -> Generator[psycopg.Transaction, None, None]:
+    # In a transaction that somebody left open, ours would be a savepoint, and go with it.
     if opened.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
         raise RuntimeError("the connection is in a transaction")
-    return opened
+    with opened.transaction() as transaction:
+        # What is there is looked at after the wait for others. At a stricter level, which may be
+        # the database's default, it is what was there before the wait.
+        opened.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        opened.execute(_GUARDS)
+        yield transaction

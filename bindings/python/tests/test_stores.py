@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from memory_store import WRONG, MemoryStore
 from office import Kms, Vault
+from psycopg import sql
 from psycopg_pool import ConnectionPool
 from support import ROOT, config, connect, pooled, postgres
 
@@ -119,6 +120,50 @@ def test_a_store_on_psycopg_passes(server: Callable[[], AbstractContextManager[s
         opening = [threads.submit(PostgresStore, pool.connection) for _ in range(8)]
         first, second, *_ = [opened.result() for opened in opening]
         passes(first, second)
+
+
+@pytest.mark.parametrize(
+    ("synchronous", "timeout", "used"),
+    [("off", "0", ("on", "10s")), ("remote_apply", "3s", ("remote_apply", "3s"))],
+)
+def test_a_store_on_psycopg_passes_whatever_the_database_s_defaults_are(
+    synchronous: str, timeout: str, used: tuple[str, str]
+) -> None:
+    with postgres() as url:
+        with psycopg.connect(url, autocommit=True) as plain:
+            for setting, value in {
+                "default_transaction_isolation": "repeatable read",
+                "synchronous_commit": synchronous,
+                "lock_timeout": timeout,
+            }.items():
+                plain.execute(
+                    sql.SQL("ALTER DATABASE {} SET {} = {}").format(
+                        sql.Identifier(plain.info.dbname), sql.Identifier(setting), value
+                    )
+                )
+        with ConnectionPool(url, max_size=8, open=True) as pool:
+            first, second = PostgresStore(pool.connection), PostgresStore(pool.connection)
+            passes(first, second)
+            with psycopg.connect(url, autocommit=True) as plain:
+                # What a commit runs under, as it writes.
+                plain.execute("CREATE TABLE seen (isolation text, synchronous text, timeout text)")
+                plain.execute(
+                    "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                    " INSERT INTO seen VALUES (current_setting('transaction_isolation'),"
+                    " current_setting('synchronous_commit'), current_setting('lock_timeout'));"
+                    " RETURN new; END $$"
+                )
+                plain.execute(
+                    "CREATE TRIGGER see BEFORE INSERT ON clio_records"
+                    " FOR EACH ROW EXECUTE FUNCTION see()"
+                )
+                put = Put(Key("firm_1", "link", "seen"), None, "1", None, "{}")
+                assert isinstance(first.commit([put]), Done)
+                assert plain.execute("SELECT * FROM seen").fetchall() == [("read committed", *used)]
+                # The connections go back as they came.
+                with pool.connection() as lent:
+                    row = lent.execute("SHOW synchronous_commit").fetchone()
+                    assert row == (synchronous,)
 
 
 def test_nothing_is_committed_in_a_transaction_that_somebody_left_open() -> None:

@@ -16,7 +16,7 @@ from support import ADMIN, config, connect, connect_async, made, simulate, simul
 
 import casehug_clio as clio
 from casehug_clio import types
-from casehug_clio.operations import AsyncHost
+from casehug_clio.operations import AsyncHost, Host
 
 
 def test_events_come_until_they_are_asked_for_no_more(
@@ -45,6 +45,68 @@ def test_events_come_until_they_are_asked_for_no_more(
 
     asyncio.run(main())
     assert made(url)[1] == 2
+
+
+class Batches:
+    """Gives events in batches, one of which takes longer than the lease; counts seconds."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.given: list[str | None] = []
+        self.acknowledged: list[str] = []
+        self._batches = [[_event(1), _event(2), _event(3)], [_event(4)]]
+        monkeypatch.setattr("casehug_clio._sdk.monotonic", lambda: self.now)
+
+    def next_events(self, *_: object, **__: object) -> list[types.OutboxEvent]:
+        return self._batches.pop(0)
+
+    def ack_event(self, *_: object, firm: str, id: str) -> None:
+        self.acknowledged.append(id)
+
+    def takes_long(self, event: types.OutboxEvent) -> bool:
+        """Whether it was the last one."""
+        self.given.append(event.id)
+        self.now += 30
+        return event.id == "4"
+
+
+def _event(number: int) -> types.OutboxEvent:
+    return types.OutboxEvent(
+        id=f"{number}", firm="firm_1", event=types.EventBodyReconnectRequired()
+    )
+
+
+def test_no_event_is_given_once_another_process_may_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = Batches(monkeypatch)
+    monkeypatch.setattr(Host, "next_events", batches.next_events)
+    monkeypatch.setattr(Host, "ack_event", batches.ack_event)
+    with clio.Sdk.open(config("us", tmp_path)) as sdk:
+        for event in sdk.events():
+            if batches.takes_long(event):
+                break
+    # The lease of the third ended a minute after it was asked for.
+    assert batches.given == ["1", "2", "4"]
+    assert batches.acknowledged == ["1", "2"]
+
+
+def test_no_event_is_given_to_a_task_once_another_process_may_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = Batches(monkeypatch)
+    monkeypatch.setattr(AsyncHost, "next_events", mock.AsyncMock(side_effect=batches.next_events))
+    monkeypatch.setattr(AsyncHost, "ack_event", mock.AsyncMock(side_effect=batches.ack_event))
+
+    async def main() -> None:
+        async with await clio.AsyncSdk.open(config("us", tmp_path)) as sdk:
+            async for event in sdk.events():
+                if batches.takes_long(event):
+                    break
+
+    asyncio.run(main())
+    assert batches.given == ["1", "2", "4"]
+    assert batches.acknowledged == ["1", "2"]
 
 
 def test_a_task_that_waits_for_events_is_cancelled(url: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from time import monotonic
 from types import TracebackType
 from typing import Any, cast
 
@@ -22,6 +23,9 @@ Bytes = bytes | bytearray | memoryview
 Text = str | Bytes
 Headers = Mapping[str, str] | Iterable[tuple[Text, Text]]
 """As the server gives them: a mapping, or pairs in any number."""
+
+# For how long events may be given after they were asked for: their lease is a minute.
+_GIVEN_SECONDS = 50.0
 
 # Until they are closed, also those that the program itself let go of: their workers go on.
 _OPEN: set[native.Engine] = set()
@@ -116,11 +120,16 @@ class Sdk(_Base):
         self, *, firm: str | None = None, cancellation: Cancellation | None = None
     ) -> Iterator[OutboxEvent]:
         """Waits for events, one after the other, for ever. Asking for the next one acknowledges the
-        last one; what is left in between (`break`, an error) comes again.
+        last one; what is left in between (`break`, an error) comes again, and so does one that takes
+        longer than a minute, perhaps to another process.
         """
         host = self.host(cancellation=cancellation)
         while True:
+            asked = monotonic()
             for event in host.next_events(firm=firm, limit=100, wait_ms=30_000):
+                # Another process may have it by then. It comes again.
+                if monotonic() - asked > _GIVEN_SECONDS:
+                    break
                 yield event
                 if event.id is not None:
                     host.ack_event(firm=event.firm, id=event.id)
@@ -212,11 +221,16 @@ class AsyncSdk(_Base):
 
     async def events(self, *, firm: str | None = None) -> AsyncIterator[OutboxEvent]:
         """Waits for events, one after the other, for ever. Asking for the next one acknowledges the
-        last one; what is left in between (`break`, an error) comes again.
+        last one; what is left in between (`break`, an error) comes again, and so does one that takes
+        longer than a minute, perhaps to another process.
         """
         host = self.host()
         while True:
+            asked = monotonic()
             for event in await host.next_events(firm=firm, limit=100, wait_ms=30_000):
+                # Another process may have it by then. It comes again.
+                if monotonic() - asked > _GIVEN_SECONDS:
+                    break
                 yield event
                 if event.id is not None:
                     await host.ack_event(firm=event.firm, id=event.id)
