@@ -10,6 +10,7 @@ import com.casehug.clio.types.EventBody
 import com.casehug.clio.types.MappedTo
 import com.casehug.clio.types.ProposedContact
 import com.casehug.clio.types.RunStatus
+import com.casehug.clio.types.SeenMapping
 import com.casehug.clio.types.SettingsChange
 import com.casehug.clio.types.StepKind
 import com.casehug.clio.types.Trigger
