@@ -20,6 +20,14 @@ private const val BY_KEY = "firm = ? AND collection = ? AND id = ?"
 /** The one clock of all processes: the database's. */
 private const val NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
+/**
+ * What is told to be done is durable, and nobody is waited for without an end, whatever the
+ * database's defaults are.
+ */
+private const val GUARDS =
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off' " +
+        "UNION ALL SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0'"
+
 /** What a column holds, less any clock. */
 private const val MOST = 1L shl 62
 
@@ -85,6 +93,10 @@ private fun <T> DataSource.inTransaction(work: (Connection) -> Pair<Boolean, T>)
     connection.autoCommit = false
     var isDone = false
     try {
+        // What is there is looked at after the wait for others. At a stricter level, which may be
+        // the database's default, it is what was there before the wait.
+        connection.run("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection.run(GUARDS)
         val (isGood, answer) = work(connection)
         // What is thrown above rolls back and goes on to the SDK: the driver's commit() ends
         // normally after a statement's error that somebody caught, with nothing stored.

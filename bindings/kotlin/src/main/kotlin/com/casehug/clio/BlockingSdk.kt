@@ -43,22 +43,18 @@ public class BlockingSdk internal constructor(internal val engine: Engine) : Aut
 
     /**
      * Waits for events, one after the other, for ever. Asking for the next one acknowledges the
-     * last one; what is left in between (`break`, an exception) comes again after a minute. A
-     * thread that is interrupted, and a cancellation, end it with `cancelled`.
+     * last one; what is left in between (`break`, an exception) comes again after a minute, and so
+     * does one that takes longer, perhaps to another process. A thread that is interrupted, and a
+     * cancellation, end it with `cancelled`.
      */
     @JvmOverloads
     public fun events(firm: String? = null, cancellation: Cancellation? = null): Iterable<OutboxEvent> = Iterable {
         val host = host(cancellation = cancellation)
-        iterator {
-            while (true) {
-                if (Thread.currentThread().isInterrupted) {
-                    throw Told.CANCELLED.exception()
-                }
-                for (event in host.nextEvents(firm = firm, limit = EVENTS, waitMs = EVENTS_WAIT_MS)) {
-                    yield(event)
-                    event.id?.let { host.ackEvent(firm = event.firm, id = it) }
-                }
+        eventIterator(acknowledge = { of, id -> host.ackEvent(firm = of, id = id) }) {
+            if (Thread.currentThread().isInterrupted) {
+                throw Told.CANCELLED.exception()
             }
+            host.nextEvents(firm = firm, limit = EVENTS, waitMs = EVENTS_WAIT_MS)
         }
     }
 

@@ -7,12 +7,8 @@ import com.casehug.clio.native.WorkerSettings
 import com.casehug.clio.types.OutboxEvent
 import java.time.Duration
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.flow
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.jsonObject
-
-internal const val EVENTS = 100L
-internal const val EVENTS_WAIT_MS = 30_000L
 
 /** What to send back to Clio, without a body. It may hold a secret: never log its headers. */
 public class WebhookReply internal constructor(
@@ -64,16 +60,14 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
 
     /**
      * Waits for events, one after the other, for ever. What the collector is through with is
-     * acknowledged; an event at which it stops or fails comes again after a minute. Behind `buffer`
-     * or `flowOn` an event counts as done when it is buffered.
+     * acknowledged; an event at which it stops or fails comes again after a minute, and so does one
+     * that takes longer, perhaps to another process. Behind `buffer` or `flowOn` an event counts as
+     * done when it is buffered.
      */
-    public fun events(firm: String? = null): Flow<OutboxEvent> = flow {
+    public fun events(firm: String? = null): Flow<OutboxEvent> {
         val host = host()
-        while (true) {
-            for (event in host.nextEvents(firm = firm, limit = EVENTS, waitMs = EVENTS_WAIT_MS)) {
-                emit(event)
-                event.id?.let { host.ackEvent(firm = event.firm, id = it) }
-            }
+        return eventFlow(acknowledge = { of, id -> host.ackEvent(firm = of, id = id) }) {
+            host.nextEvents(firm = firm, limit = EVENTS, waitMs = EVENTS_WAIT_MS)
         }
     }
 

@@ -2,7 +2,9 @@ package com.casehug.clio
 
 import com.casehug.clio.examples.PostgresStore
 import com.casehug.clio.examples.SqliteStore
+import com.casehug.clio.ports.Done
 import com.casehug.clio.ports.Key
+import com.casehug.clio.ports.Put
 import com.casehug.clio.ports.SealedTokens
 import com.casehug.clio.testing.Checked
 import com.casehug.clio.testing.checkKeys
@@ -97,6 +99,46 @@ class StoresTest {
         }
         assumeTrue(pooled.isNotEmpty())
         passesOn(pooled)
+    }
+
+    @TestFactory
+    fun `a store on pgjdbc passes whatever the database's defaults are`(): List<DynamicTest> = listOf(
+        listOf("off", "0") to listOf("read committed", "on", "10s"),
+        listOf("remote_apply", "3s") to listOf("read committed", "remote_apply", "3s"),
+    ).map { (defaults, used) ->
+        dynamicTest("$defaults") {
+            program("postgres-for-tests") { url ->
+                assertTrue(url.isNotEmpty(), "PostgreSQL is missing: apt-get install postgresql")
+                val source = source(url)
+                source.connection.use { plain ->
+                    fun run(statement: String) = plain.createStatement().use { it.execute(statement) }
+                    val (synchronous, timeout) = defaults
+                    val settings = mapOf(
+                        "default_transaction_isolation" to "repeatable read",
+                        "synchronous_commit" to synchronous,
+                        "lock_timeout" to timeout,
+                    )
+                    settings.forEach { (name, value) -> run("ALTER DATABASE ${source.databaseName} SET $name = '$value'") }
+                    passesOn(url)
+                    // What a commit runs under, as it writes.
+                    run("CREATE TABLE seen (isolation text, synchronous text, timeout text)")
+                    run(
+                        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " +
+                            "INSERT INTO seen VALUES (current_setting('transaction_isolation'), " +
+                            "current_setting('synchronous_commit'), current_setting('lock_timeout')); RETURN new; END $$",
+                    )
+                    run("CREATE TRIGGER see BEFORE INSERT ON clio_records FOR EACH ROW EXECUTE FUNCTION see()")
+                    val put = Put(Key("firm_1", "link", "seen"), null, "1", null, "{}")
+                    assertTrue(PostgresStore(source).commit(listOf(put)) is Done)
+                    val seen = plain.createStatement().use { statement ->
+                        statement.executeQuery("SELECT * FROM seen").use { rows ->
+                            buildList { while (rows.next()) add(List(3) { rows.getString(it + 1) }) }
+                        }
+                    }
+                    assertEquals(listOf(used), seen)
+                }
+            }
+        }
     }
 
     private fun passesOn(url: String) {

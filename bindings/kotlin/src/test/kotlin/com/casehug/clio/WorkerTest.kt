@@ -67,6 +67,44 @@ class WorkerTest {
             }
         }
 
+    /** Gives events in batches, one of which takes longer than its lease. */
+    private class Batches {
+        private val batches = ArrayDeque(listOf(listOf("1", "2", "3"), listOf("4")))
+        var now = 0L
+        val given = mutableListOf<String?>()
+        val acknowledged = mutableListOf<String>()
+
+        fun next() = batches.removeFirst().map { OutboxEvent(firm = "firm_1", id = it, event = EventBody.ReconnectRequired) }
+
+        /** Whether it was the last one. */
+        fun takesLong(event: OutboxEvent): Boolean {
+            given += event.id
+            now += 30_000_000_000
+            return event.id == "4"
+        }
+
+        /** The lease of the third ended a minute after it was asked for. */
+        fun check() {
+            assertEquals(listOf("1", "2", "4"), given)
+            assertEquals(listOf("1", "2"), acknowledged)
+        }
+    }
+
+    @Test
+    fun `no event flows once another process may have it`(): Unit = runBlocking {
+        val batches = Batches()
+        eventFlow({ batches.now }, { _, id -> batches.acknowledged += id }) { batches.next() }.first(batches::takesLong)
+        batches.check()
+    }
+
+    @Test
+    fun `no event is given to a thread once another process may have it`() {
+        val batches = Batches()
+        val events = eventIterator({ batches.now }, { _, id -> batches.acknowledged += id }) { batches.next() }
+        Iterable { events }.first(batches::takesLong)
+        batches.check()
+    }
+
     @Test
     fun `events are an Iterable for threads`(@TempDir folder: Path): Unit = simulated { url ->
         connected(url, folder) { sdk ->
