@@ -16,6 +16,7 @@ func TestNothingPrintsSecretsOrDataOfPeople(t *testing.T) {
 		shown string
 	}{
 		{Config{ClientID: "app", ClientSecret: secret, Database: secret, SealingKey: secret, Proxy: secret}, "app"},
+		{Config{ClientID: "app", EarlierSealingKeys: map[string]string{"k0": secret}}, "app"},
 		{Reply{Status: 299, Headers: http.Header{"X-Hook-Secret": {secret}}}, "299"},
 		{ClioAccount{ID: "299", Name: secret}, "299"},
 		{ClioUser{ID: "299", Name: secret, Email: secret}, "299"},

@@ -32,6 +32,9 @@ type Config struct {
 	// SealingKey is the root key, 32 bytes as hexadecimal digits or base64, and SealingKeyID its
 	// name. Or give Keys.
 	SealingKey, SealingKeyID string
+	// EarlierSealingKeys sealed before it, by name, and still open what they sealed: until
+	// RewrapKeys was called for every firm.
+	EarlierSealingKeys map[string]string
 	// Keys wraps and unwraps, as a KMS does.
 	Keys Keys
 	// IntakeFolder is a folder of intakes (docs/intake-format.md). Or give Intakes.
@@ -165,6 +168,22 @@ func Open(config Config) (*SDK, error) {
 	c.store, c.intake_folder = text(config.Database), text(config.IntakeFolder)
 	c.sealing_key, c.sealing_key_id = text(config.SealingKey), text(config.SealingKeyID)
 	c.proxy, c.root_certificates, c.webhook_url = text(config.Proxy), text(config.RootCertificates), text(config.WebhookURL)
+	// The tables are in C's memory: the configuration points to them.
+	table := func(size uintptr) unsafe.Pointer {
+		table := C.calloc(1, C.size_t(size))
+		texts = append(texts, table)
+		return table
+	}
+	if many := len(config.EarlierSealingKeys); many > 0 {
+		var key C.casehug_clio_root_key
+		c.earlier_sealing_keys = (*C.casehug_clio_root_key)(table(uintptr(many) * unsafe.Sizeof(key)))
+		c.earlier_sealing_key_count = C.size_t(many)
+		keys := unsafe.Slice((*C.casehug_clio_root_key)(c.earlier_sealing_keys), many)
+		for id, key := range config.EarlierSealingKeys {
+			keys[0].id, keys[0].key = text(id), text(key)
+			keys = keys[1:]
+		}
+	}
 	if cut {
 		return nil, misuse("config", "nul")
 	}
@@ -181,12 +200,6 @@ func Open(config Config) (*SDK, error) {
 			return nil, misuse(span.name, "not_whole_seconds")
 		}
 		*span.to = C.uint32_t(span.from / time.Second)
-	}
-	// The tables are in C's memory: the configuration points to them.
-	table := func(size uintptr) unsafe.Pointer {
-		table := C.calloc(1, C.size_t(size))
-		texts = append(texts, table)
-		return table
 	}
 	var store *C.casehug_clio_store
 	if config.Store != nil {

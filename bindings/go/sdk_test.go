@@ -218,6 +218,9 @@ func TestErrorsAreFoundByTheirFields(t *testing.T) {
 		t.Error("nothing is no configuration")
 	}
 	// Cut off where C's texts end, they would name somebody else.
+	if err := opened(Config{Clio: "us", EarlierSealingKeys: map[string]string{"k0": "5e\x00"}}); err == nil || !strings.Contains(err.Error(), "(config)") {
+		t.Errorf("an earlier key with a NUL: %v", err)
+	}
 	for argument, err := range map[string]error{
 		"user":      called(sdk, Actor{User: "usr_1\x00", Firm: "firm_1", Role: Admin}, "get_health", "{}"),
 		"firm":      called(sdk, Actor{User: "usr_1", Firm: "firm_1\x00x", Role: Admin}, "get_health", "{}"),

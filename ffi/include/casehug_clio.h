@@ -446,6 +446,14 @@ typedef struct casehug_clio_intakes {
   void (*release)(void *context);
 } casehug_clio_intakes;
 
+// A root key and its name, as of `sealing_key` and `sealing_key_id`.
+typedef struct casehug_clio_root_key {
+  // Its name.
+  const char *id;
+  // The key.
+  const char *key;
+} casehug_clio_root_key;
+
 // How the SDK is opened. Set all bytes to 0, then `size`, then what you need: fields that later
 // versions add are then absent.
 typedef struct casehug_clio_config {
@@ -502,6 +510,11 @@ typedef struct casehug_clio_config {
   // A vault of the host for the sealed tokens, in place of the store. NULL: none. The struct is
   // copied.
   const struct casehug_clio_tokens *tokens;
+  // Root keys that sealed before `sealing_key`, and still open what they sealed: until
+  // `casehug_clio_rewrap_keys` was called for every firm. NULL: none. Copied; wipe yours.
+  const struct casehug_clio_root_key *earlier_sealing_keys;
+  // How many they are.
+  size_t earlier_sealing_key_count;
 } casehug_clio_config;
 
 // A header of an HTTP request, as it came.

@@ -2,6 +2,7 @@
 
 use core::ffi::{c_char, c_void};
 use core::mem::{MaybeUninit, offset_of, size_of};
+use core::slice;
 use std::time::Duration;
 
 use casehug_clio::{Actor, ActorId, Error, FirmId, Result, Role};
@@ -72,6 +73,27 @@ pub struct casehug_clio_config {
     /// A vault of the host for the sealed tokens, in place of the store. NULL: none. The struct is
     /// copied.
     pub tokens: *const casehug_clio_tokens,
+    /// Root keys that sealed before `sealing_key`, and still open what they sealed: until
+    /// `casehug_clio_rewrap_keys` was called for every firm. NULL: none. Copied; wipe yours.
+    pub earlier_sealing_keys: *const casehug_clio_root_key,
+    /// How many they are.
+    pub earlier_sealing_key_count: usize,
+}
+
+/// A root key and its name, as of `sealing_key` and `sealing_key_id`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct casehug_clio_root_key {
+    /// Its name.
+    pub id: *const c_char,
+    /// The key.
+    pub key: *const c_char,
+}
+
+impl core::fmt::Debug for casehug_clio_root_key {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("casehug_clio_root_key").finish_non_exhaustive()
+    }
 }
 
 /// Who asks, as the host authenticated them.
@@ -103,6 +125,8 @@ pub(crate) struct Config<'a> {
     pub clio_url: &'a str,
     /// Its name, and the key itself.
     pub key: Option<(&'a str, &'a str)>,
+    /// Names and keys.
+    pub earlier_keys: Vec<(&'a str, &'a str)>,
     pub intake_folder: Option<&'a str>,
     pub sqlite_path: Option<&'a str>,
     pub store: Option<&'a str>,
@@ -154,6 +178,18 @@ impl<'a> Config<'a> {
             key: match optional(config.sealing_key, "sealing_key")? {
                 Some(key) => Some((text(config.sealing_key_id, "sealing_key_id")?, key)),
                 None => None,
+            },
+            earlier_keys: {
+                let (keys, count) = (config.earlier_sealing_keys, config.earlier_sealing_key_count);
+                if keys.is_null() && count > 0 {
+                    return Err(Misuse::Null.of("earlier_sealing_keys"));
+                }
+                // SAFETY: not null, and so many by the caller's promise.
+                let keys = if keys.is_null() { &[] } else { unsafe { slice::from_raw_parts(keys, count) } };
+                let both = |one: &casehug_clio_root_key| {
+                    Ok((text(one.id, "earlier_sealing_keys")?, text(one.key, "earlier_sealing_keys")?))
+                };
+                keys.iter().map(both).collect::<Result<_>>()?
             },
             intake_folder: optional(config.intake_folder, "intake_folder")?,
             sqlite_path: optional(config.sqlite_path, "sqlite_path")?,

@@ -136,8 +136,21 @@ async fn build(config: &Config<'_>, hosts: Hosts) -> Result<Sdk> {
         (..) => return Err(Misuse::GivenTwice.of("store")),
     };
     let keys: Arc<dyn KeyProvider> = match (keys, config.key) {
+        (Some(_), None) if !config.earlier_keys.is_empty() => {
+            return Err(Misuse::GivenTwice.of("earlier_sealing_keys"));
+        }
         (Some(keys), None) => Arc::new(keys),
-        (None, Some((id, key))) => Arc::new(ConfiguredKeys::from_text(runtime.clone(), id, [(id, key)])?),
+        (None, Some((id, key))) => {
+            let current = ConfiguredKeys::from_text(runtime.clone(), id, [(id, key)])?;
+            let earlier = config.earlier_keys.iter().copied();
+            match earlier.len() {
+                0 => Arc::new(current),
+                _ => Arc::new(
+                    ConfiguredKeys::from_text(runtime.clone(), id, earlier.chain([(id, key)]))
+                        .map_err(|error| error.with("path", "earlier_sealing_keys"))?,
+                ),
+            }
+        }
         (None, None) => return Err(Misuse::Null.of("sealing_key")),
         (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("keys")),
     };

@@ -35,7 +35,7 @@ mod worker;
 pub use call::{casehug_clio_argument, casehug_clio_argument_kind, casehug_clio_call, casehug_clio_call_json};
 pub use check::{casehug_clio_check_store, casehug_clio_check_tokens};
 pub use codes::casehug_clio_code;
-pub use config::{casehug_clio_actor, casehug_clio_config};
+pub use config::{casehug_clio_actor, casehug_clio_config, casehug_clio_root_key};
 pub use entry::*;
 pub use handle::{casehug_clio_cancel, casehug_clio_sdk, casehug_clio_ticket_new};
 pub use intake::{

@@ -159,6 +159,17 @@ async fn a_dry_run_says_what_would_keep_everything_back() {
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &plan["ok"]), (Some(1), &json!(false)));
     assert_eq!(plan["advice"][0]["code"], "key_failed");
+    let first_key = "01".repeat(32);
+    for (earlier, exit) in [(format!("env={first_key}"), 0), (first_key, 1), (String::from("env=0123"), 1)] {
+        let mut command = bench.command(&["--dry-run"]);
+        command.env("CASEHUG_CLIO_SEALING_KEY", "02".repeat(32)).env("CASEHUG_CLIO_SEALING_KEY_ID", "2026-12");
+        command.env("CASEHUG_CLIO_EARLIER_SEALING_KEYS", &earlier);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(output.status.code(), Some(exit));
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!told.contains("0101") && !told.contains("0123"), "{told}");
+        assert_eq!(told.contains("CASEHUG_CLIO_EARLIER_SEALING_KEYS"), exit == 1, "{told}");
+    }
 
     let clio = bench.state()["matters"][0]["id"].as_i64().unwrap();
     bench.delete("matters", clio);

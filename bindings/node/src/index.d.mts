@@ -260,9 +260,14 @@ export interface KeyProvider {
 
 /**
  * The key in an environment variable, for `sealingKey`. Default: `CASEHUG_CLIO_SEALING_KEY`. One
- * that is missing is refused at opening.
+ * that is missing is refused at opening. `earlier`: for each id of a root key that sealed before,
+ * the variable that holds it, until `rewrapKeys` was called for every firm.
  */
-export function environmentKey(id: string, variable?: string): { id: string; key: string };
+export function environmentKey(
+  id: string,
+  variable?: string,
+  earlier?: Record<string, string>,
+): { id: string; key: string; earlier: Record<string, string> };
 
 export interface DocumentName {
   firm: string;

@@ -69,7 +69,7 @@ export class Sdk {
     const transport = http === undefined && typeof intake?.open === 'function' ? new NodeHttp(intake) : http;
     const loaded = await engine(wasm);
     // The key of an environment variable shows itself to nobody who does not ask for it.
-    const key = Object(sealingKey) === sealingKey ? { ...sealingKey, key: sealingKey.key } : sealingKey;
+    const key = Object(sealingKey) === sealingKey ? { ...sealingKey, key: sealingKey.key, earlier: sealingKey.earlier } : sealingKey;
     // JSON leaves a function out; anything else under `log` is refused as an unknown field.
     const json = JSON.stringify({ ...settings, sealingKey: key });
     const log = loaded.logs.begin(config?.log);

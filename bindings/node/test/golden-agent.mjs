@@ -46,6 +46,7 @@ const seconds = (name) => Number(given(name));
 const intake = new sdk.FolderIntake(given('INTAKES'));
 // The store of a crashed process is opened by the next one; Node 20 has no SQLite of its own.
 const store = process.getBuiltinModule?.('node:sqlite') === undefined && process.versions.bun === undefined ? new FileStore(given('STORE')) : await sdk.SqliteStore.open(given('STORE'));
+const earlier = given('EARLIER_SEALING_KEY_ID') || undefined;
 let opened;
 const began = await answer(async () => {
   opened = await sdk.Sdk.open(
@@ -53,7 +54,7 @@ const began = await answer(async () => {
       clientId: given('CLIENT_ID'),
       clientSecret: given('CLIENT_SECRET'),
       clioUrl: given('CLIO_URL'),
-      sealingKey: { id: 'k1', key: given('SEALING_KEY') },
+      sealingKey: sdk.environmentKey(given('SEALING_KEY_ID'), 'GOLDEN_SEALING_KEY', earlier && { [earlier]: 'GOLDEN_EARLIER_SEALING_KEY' }),
       lateExecutionWindowSeconds: seconds('LATE_EXECUTION_WINDOW_SECONDS'),
       indexDelaySeconds: seconds('INDEX_DELAY_SECONDS'),
       requestTimeoutSeconds: seconds('REQUEST_TIMEOUT_SECONDS'),

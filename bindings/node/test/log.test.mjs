@@ -102,13 +102,15 @@ test('nothing that is printed of an open SDK and its ports holds a secret', asyn
   const { clientSecret, sealingKey } = config(url);
   process.env.CASEHUG_CLIO_TEST_KEY = sealingKey.key;
   t.after(() => delete process.env.CASEHUG_CLIO_TEST_KEY);
-  const key = sdk.environmentKey(sealingKey.id, 'CASEHUG_CLIO_TEST_KEY');
+  process.env.CASEHUG_CLIO_TEST_EARLIER = '5e'.repeat(32);
+  t.after(() => delete process.env.CASEHUG_CLIO_TEST_EARLIER);
+  const key = sdk.environmentKey(sealingKey.id, 'CASEHUG_CLIO_TEST_KEY', { k0: 'CASEHUG_CLIO_TEST_EARLIER' });
   const http = new Spy(new sdk.FolderIntake(intakes(t)));
   const opened = await open(url, store(t), intakes(t), { config: { sealingKey: key }, ports: { http } });
   await connect(opened);
   const pool = { connect() {}, query() {}, options: { password: planted } };
   const postgres = new sdk.PostgresStore(pool);
-  const hidden = [clientSecret, sealingKey.key, planted, ...http.secrets];
+  const hidden = [clientSecret, sealingKey.key, key.earlier.k0, planted, ...http.secrets];
   assert.ok(http.secrets.size >= 3, `${http.secrets.size} secrets were seen`);
   for (const shown of [opened, opened.firm(admin), opened.firm(admin).matters, new sdk.NodeHttp({}), postgres, key]) {
     const told = `${inspect(shown, { depth: Infinity })} ${JSON.stringify(shown)} ${String(shown)}`;

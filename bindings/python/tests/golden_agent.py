@@ -97,6 +97,7 @@ async def answer(work: Callable[[], Awaitable[Any]]) -> bool:
 
 
 async def main(is_async: bool) -> None:
+    earlier = given("EARLIER_SEALING_KEY_ID")
     config = clio.Config(
         client_id=given("CLIENT_ID"),
         client_secret=given("CLIENT_SECRET"),
@@ -104,7 +105,8 @@ async def main(is_async: bool) -> None:
         database=f"sqlite:{given('STORE')}",
         intake_folder=given("INTAKES"),
         sealing_key=given("SEALING_KEY"),
-        sealing_key_id="k1",
+        sealing_key_id=given("SEALING_KEY_ID"),
+        earlier_sealing_keys={earlier: given("EARLIER_SEALING_KEY")} if earlier else {},
         webhook_url=given("WEBHOOK_URL") or None,
         late_execution_window=seconds("LATE_EXECUTION_WINDOW_SECONDS"),
         index_delay=seconds("INDEX_DELAY_SECONDS"),

@@ -175,6 +175,7 @@ def test_a_closed_sdk_says_so(url: str, tmp_path: Path) -> None:
         ({"database": None}, "store"),
         ({"sealing_key": None}, "sealing_key"),
         ({"sealing_key_id": None}, "sealing_key_id"),
+        ({"earlier_sealing_keys": {"k0": "0123"}}, "earlier_sealing_keys"),
         ({"intake_folder": None}, "intake_folder"),
         ({"clio": "mars"}, "clio"),
         ({"webhook_url": "http://example.com/hooks"}, "webhook_url"),
@@ -201,7 +202,9 @@ def test_a_negative_span_or_number_is_refused(sdk: clio.Sdk, url: str, tmp_path:
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
-    shown = repr(config("us", tmp_path, proxy="http://user:hunter2@localhost:1"))
+    earlier = {"k0": "hunter2"}
+    proxy = "http://user:hunter2@localhost:1"
+    shown = repr(config("us", tmp_path, proxy=proxy, earlier_sealing_keys=earlier))
     assert not any(secret in shown for secret in ("casehug-dev-secret", "6f1c3a0e", "hunter2"))
 
 

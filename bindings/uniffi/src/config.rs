@@ -1,5 +1,6 @@
 //! What a host hands over when it opens the SDK, and who asks.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Config {
     pub sealing_key_id: Option<String>,
     /// The root key: 32 bytes as hexadecimal digits or as base64.
     pub sealing_key: Option<String>,
+    /// Root keys by name that sealed before it.
+    pub earlier_sealing_keys: HashMap<String, String>,
     /// The folder of intakes.
     pub intake_folder: Option<String>,
     /// Where Clio delivers webhooks.

@@ -355,10 +355,21 @@ async fn build(config: Config, ports: Ports, driving: Handle, pool: Handle) -> R
     };
     let tokens = ports.tokens.map(|object| Arc::new(TokenPort(Host { object, pool: pool.clone() })));
     let keys: Arc<dyn KeyProvider> = match (ports.keys, &config.sealing_key) {
+        (Some(_), None) if !config.earlier_sealing_keys.is_empty() => {
+            return Err(Misuse::GivenTwice.of("earlier_sealing_keys"));
+        }
         (Some(object), None) => Arc::new(KeyPort(Host { object, pool: pool.clone() })),
         (None, Some(key)) => {
             let id = config.sealing_key_id.as_deref().ok_or_else(|| Misuse::Missing.of("sealing_key_id"))?;
-            Arc::new(ConfiguredKeys::from_text(runtime.clone(), id, [(id, key.as_str())])?)
+            let current = ConfiguredKeys::from_text(runtime.clone(), id, [(id, key.as_str())])?;
+            let earlier = config.earlier_sealing_keys.iter().map(|(id, key)| (id.as_str(), key.as_str()));
+            match earlier.len() {
+                0 => Arc::new(current),
+                _ => Arc::new(
+                    ConfiguredKeys::from_text(runtime.clone(), id, earlier.chain([(id, key.as_str())]))
+                        .map_err(|error| error.with("path", "earlier_sealing_keys"))?,
+                ),
+            }
         }
         (None, None) => return Err(Misuse::Missing.of("sealing_key")),
         (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("keys")),

@@ -1,6 +1,7 @@
 //! Closing, and waking whoever awaits, with a host that blocks.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -49,6 +50,7 @@ fn opened_with(log: Option<Arc<dyn HostLog>>) -> (Arc<Engine>, Receiver<()>, Sen
         database: None,
         sealing_key_id: Some("k1".to_owned()),
         sealing_key: Some("6f1c3a0e5b7d9248".repeat(4)),
+        earlier_sealing_keys: HashMap::new(),
         intake_folder: Some(".".to_owned()),
         webhook_url: None,
         late_execution_window_ms: None,

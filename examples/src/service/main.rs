@@ -33,6 +33,8 @@ mod intakes;
 mod metrics;
 #[path = "../network.rs"]
 mod network;
+#[path = "../root_keys.rs"]
+mod root_keys;
 mod routes;
 #[path = "../signals.rs"]
 mod signals;
@@ -44,7 +46,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::{ClioApp, ClioHost, Code, ConfiguredKeys, Error, Ports, Sdk, WorkerConfig};
+use casehug_clio::{ClioApp, ClioHost, Code, Error, Ports, Sdk, WorkerConfig};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clap::Parser;
@@ -59,14 +61,12 @@ use url::{Host, Url};
 
 use crate::intakes::FirmIntakes;
 use crate::metrics::Metrics;
+use crate::root_keys::{SEALING_KEY, root_keys};
 use crate::routes::Service;
 use crate::web::stream::{Streams, stopped};
 
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
-
-/// The variable that holds the root key.
-const SEALING_KEY: &str = "CASEHUG_CLIO_SEALING_KEY";
 
 /// How long requests may take that are being answered when it is told to stop.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -75,6 +75,8 @@ const VARIABLES: &str = "Environment, needed unless Clio is on loopback:
   CASEHUG_CLIO_CLIENT_ID      the Clio app's id, from Clio's developer portal
   CASEHUG_CLIO_CLIENT_SECRET  its secret
   CASEHUG_CLIO_SEALING_KEY    32 bytes in hex or base64, which encrypt the tokens at rest
+To change that key: CASEHUG_CLIO_SEALING_KEY_ID names it (env, unless set), and
+CASEHUG_CLIO_EARLIER_SEALING_KEYS holds those that sealed before, as ID=KEY,ID=KEY.
 RUST_LOG says how much is logged on stderr: error, warn, info (the default), debug or trace.";
 
 /// Serves one CaseHug installation. Ends at SIGTERM or ctrl-c, after the steps in progress; a
@@ -230,8 +232,7 @@ async fn open(
     let key = setting(SEALING_KEY, loopback, DEV_KEY)?;
     let runtime = Arc::new(TokioRuntime);
     let network = network::network(args.proxy.as_deref(), args.root_certificates.as_deref())?;
-    let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())]);
-    let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
+    let keys = root_keys(runtime.clone(), &key)?;
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::with(Arc::new(intake.clone()), runtime.clone(), &network)?),
         store: metrics.counting(database::location(&args.db.0)?.open().await?.store()),

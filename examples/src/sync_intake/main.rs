@@ -11,6 +11,8 @@ mod exit;
 mod network;
 mod output;
 mod plans;
+#[path = "../root_keys.rs"]
+mod root_keys;
 mod setup;
 mod shown;
 #[path = "../signals.rs"]
@@ -34,6 +36,8 @@ const MORE_HELP: &str = "Environment, needed unless Clio is on loopback:
   CASEHUG_CLIO_CLIENT_ID      the Clio app's id, from Clio's developer portal
   CASEHUG_CLIO_CLIENT_SECRET  its secret
   CASEHUG_CLIO_SEALING_KEY    32 bytes in hex or base64, which encrypt the tokens at rest
+To change that key: CASEHUG_CLIO_SEALING_KEY_ID names it (env, unless set), and
+CASEHUG_CLIO_EARLIER_SEALING_KEYS holds those that sealed before, as ID=KEY,ID=KEY.
 RUST_LOG says how much is logged on stderr: error, warn (the default), info, debug or trace.
 
 Exit codes:

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casehug_clio::ports::HttpTransport;
-use casehug_clio::{ClioApp, ClioHost, Code, ConfiguredKeys, Error, FirmId, Ports, Result, Sdk};
+use casehug_clio::{ClioApp, ClioHost, Code, Error, FirmId, Ports, Result, Sdk};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store::{OpenStore, StoreLocation};
 
+use super::root_keys::{SEALING_KEY, root_keys};
 use super::shown::{Shown, Watched};
 
 /// Known to everybody, so it is accepted against loopback only.
 const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
-
-/// The variable that holds the root key.
-const SEALING_KEY: &str = "CASEHUG_CLIO_SEALING_KEY";
 
 pub(crate) struct Setup {
     pub sdk: Sdk,
@@ -49,8 +47,7 @@ pub(crate) async fn open(
     let watched = Watched { folder: intake.clone(), shown: shown.clone() };
     let transport: Arc<dyn HttpTransport> =
         Arc::new(ReqwestTransport::with(Arc::new(watched), runtime.clone(), network)?);
-    let keys = ConfiguredKeys::from_text(runtime.clone(), "env", [("env", key.as_str())]);
-    let keys = keys.map_err(|error| error.with("variable", SEALING_KEY))?;
+    let keys = root_keys(runtime.clone(), &key)?;
     // A doubt lasts for the send window, the time-out and the late execution window; a short one is
     // for tests, where Clio answers fast.
     let short = settle < Duration::from_secs(30);

@@ -57,8 +57,11 @@ int main(void) {
     config.client_id = getenv("GOLDEN_CLIENT_ID");
     config.client_secret = getenv("GOLDEN_CLIENT_SECRET");
     config.clio_url = getenv("GOLDEN_CLIO_URL");
-    config.sealing_key_id = "k1";
+    config.sealing_key_id = getenv("GOLDEN_SEALING_KEY_ID");
     config.sealing_key = getenv("GOLDEN_SEALING_KEY");
+    casehug_clio_root_key earlier = { getenv("GOLDEN_EARLIER_SEALING_KEY_ID"), getenv("GOLDEN_EARLIER_SEALING_KEY") };
+    config.earlier_sealing_keys = &earlier;
+    config.earlier_sealing_key_count = earlier.id != NULL && *earlier.id != 0;
     config.intake_folder = getenv("GOLDEN_INTAKES");
     config.store = getenv("GOLDEN_STORE");
     config.late_execution_window_seconds = seconds("GOLDEN_LATE_EXECUTION_WINDOW_SECONDS");

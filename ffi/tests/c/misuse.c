@@ -145,6 +145,21 @@ int main(int argc, char **argv) {
     CHECK(strstr(error, "0123") == NULL, "a key is not repeated: %s", error);
     check_refused("short key", status, CASEHUG_CLIO_SETTING_INVALID, error, "setting_invalid");
     CHECK(memory_store_released() == ++releases, "released although opening failed");
+    casehug_clio_root_key earlier[] = { { "k0", config.sealing_key }, { "k0", "0123" } };
+    const char *reasons[] = { "key_id_repeated", "null_pointer", "key_not_base64_or_hex", "null_pointer" };
+    earlier[1].key = config.sealing_key;
+    for (int i = 0; i < 4; i++) {
+        wrong = config;
+        wrong.earlier_sealing_keys = i == 3 ? NULL : earlier;
+        wrong.earlier_sealing_key_count = 2;
+        if (i == 1) earlier[1].key = NULL;
+        if (i == 2) earlier[1] = (casehug_clio_root_key){ "k00", "?" };
+        memory_store_new(&store);
+        status = casehug_clio_open(&wrong, &store, &none, &error);
+        CHECK(strstr(error, "earlier_sealing_keys") != NULL, "the argument is named: %s", error);
+        check_refused("earlier key", status, CASEHUG_CLIO_SETTING_INVALID, error, reasons[i]);
+        CHECK(memory_store_released() == ++releases, "released although opening failed");
+    }
     wrong = config;
     wrong.sqlite_path = "/nonexistent/folder/sync.db";
     expect("bad path", casehug_clio_open(&wrong, NULL, &none, &error), CASEHUG_CLIO_STORE_OPEN_FAILED, error, "directory_missing");

@@ -244,6 +244,9 @@ impl<'a> Stage<'a> {
     fn open(&self) -> Result<(), Value> {
         let settings = &self.settings;
         let path = |name: &str| self.folder.join(name).to_string_lossy().into_owned();
+        let none = (String::new(), String::new());
+        let earlier =
+            settings.earlier_sealing_key.first_key_value().map_or(none, |(id, key)| (id.clone(), key.clone()));
         let environment = [
             ("GOLDEN_CLIO_URL", self.clio.clone()),
             ("GOLDEN_CLIENT_ID", String::from("casehug-dev")),
@@ -251,6 +254,9 @@ impl<'a> Stage<'a> {
             ("GOLDEN_STORE", path("sync.db")),
             ("GOLDEN_INTAKES", path("intakes")),
             ("GOLDEN_SEALING_KEY", settings.sealing_key.clone()),
+            ("GOLDEN_SEALING_KEY_ID", settings.sealing_key_id.clone()),
+            ("GOLDEN_EARLIER_SEALING_KEY_ID", earlier.0),
+            ("GOLDEN_EARLIER_SEALING_KEY", earlier.1),
             ("GOLDEN_LATE_EXECUTION_WINDOW_SECONDS", settings.late_execution_window_seconds.to_string()),
             ("GOLDEN_INDEX_DELAY_SECONDS", settings.index_delay_seconds.to_string()),
             ("GOLDEN_REQUEST_TIMEOUT_SECONDS", settings.request_timeout_seconds.to_string()),

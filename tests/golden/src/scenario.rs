@@ -51,6 +51,10 @@ pub struct Settings {
     pub webhooks: bool,
     /// The root key, as hexadecimal digits.
     pub sealing_key: String,
+    /// Its name.
+    pub sealing_key_id: String,
+    /// One that sealed before it, by its name: none or one.
+    pub earlier_sealing_key: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -62,6 +66,8 @@ impl Default for Settings {
             request_timeout_seconds: 10,
             webhooks: false,
             sealing_key: "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248".into(),
+            sealing_key_id: "k1".into(),
+            earlier_sealing_key: BTreeMap::new(),
         }
     }
 }

@@ -84,10 +84,14 @@ func webhook(sdk *clio.SDK, fields []string) {
 }
 
 func main() {
+	earlier := map[string]string{}
+	if id := os.Getenv("GOLDEN_EARLIER_SEALING_KEY_ID"); id != "" {
+		earlier[id] = os.Getenv("GOLDEN_EARLIER_SEALING_KEY")
+	}
 	sdk, err := clio.Open(clio.Config{
 		ClientID: os.Getenv("GOLDEN_CLIENT_ID"), ClientSecret: os.Getenv("GOLDEN_CLIENT_SECRET"), Clio: os.Getenv("GOLDEN_CLIO_URL"),
 		Database: os.Getenv("GOLDEN_STORE"), IntakeFolder: os.Getenv("GOLDEN_INTAKES"),
-		SealingKey: os.Getenv("GOLDEN_SEALING_KEY"), SealingKeyID: "k1", WebhookURL: os.Getenv("GOLDEN_WEBHOOK_URL"),
+		SealingKey: os.Getenv("GOLDEN_SEALING_KEY"), SealingKeyID: os.Getenv("GOLDEN_SEALING_KEY_ID"), EarlierSealingKeys: earlier, WebhookURL: os.Getenv("GOLDEN_WEBHOOK_URL"),
 		LateExecutionWindow: seconds("GOLDEN_LATE_EXECUTION_WINDOW_SECONDS"), IndexDelay: seconds("GOLDEN_INDEX_DELAY_SECONDS"),
 		RequestTimeout: seconds("GOLDEN_REQUEST_TIMEOUT_SECONDS"),
 	})

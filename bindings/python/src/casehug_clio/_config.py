@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -62,6 +63,9 @@ class Config:
     sealing_key_id: str | None = None
     """Its name."""
 
+    earlier_sealing_keys: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """Root keys by name that sealed before it, until `rewrap_keys` was called for every firm."""
+
     keys: ports.Keys | None = None
     """Wraps and unwraps, as a KMS does."""
 
@@ -109,6 +113,7 @@ def opened(config: Config) -> native.Engine:
             database=config.database,
             sealing_key_id=config.sealing_key_id,
             sealing_key=config.sealing_key,
+            earlier_sealing_keys=dict(config.earlier_sealing_keys),
             intake_folder=config.intake_folder,
             webhook_url=config.webhook_url,
             late_execution_window_ms=ms(config.late_execution_window),

@@ -29,13 +29,15 @@ async fn open() -> Result<Sdk> {
     let runtime = Arc::new(TokioRuntime);
     let intake = FolderIntake::new(given("GOLDEN_INTAKES"));
     let location: StoreLocation = given("GOLDEN_STORE").parse()?;
+    let keys =
+        ["GOLDEN_SEALING_KEY", "GOLDEN_EARLIER_SEALING_KEY"].map(|name| (given(&format!("{name}_ID")), given(name)));
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?),
         store: location.open().await?.store(),
         keys: Arc::new(ConfiguredKeys::from_text(
             runtime.clone(),
-            "k1",
-            [("k1", given("GOLDEN_SEALING_KEY").as_str())],
+            &given("GOLDEN_SEALING_KEY_ID"),
+            keys.iter().filter(|(id, _)| !id.is_empty()).map(|(id, key)| (id.as_str(), key.as_str())),
         )?),
         intake: Arc::new(intake),
         runtime,

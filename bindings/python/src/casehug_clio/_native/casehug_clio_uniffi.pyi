@@ -53,6 +53,7 @@ class Config:
         database: str | None,
         sealing_key_id: str | None,
         sealing_key: str | None,
+        earlier_sealing_keys: dict[str, str],
         intake_folder: str | None,
         webhook_url: str | None,
         late_execution_window_ms: int | None,

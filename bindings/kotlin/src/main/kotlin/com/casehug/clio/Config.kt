@@ -55,6 +55,8 @@ public data class Config(
     val sealingKey: String? = null,
     /** Its name. */
     val sealingKeyId: String? = null,
+    /** Root keys by name that sealed before it, until `rewrapKeys` was called for every firm. */
+    val earlierSealingKeys: Map<String, String> = emptyMap(),
     /** Wraps and unwraps, as a KMS does. */
     val keys: Keys? = null,
     /** A folder of intakes (docs/intake-format.md). Or give [intakes]. */
@@ -96,6 +98,10 @@ public data class Config(
         /** See [Config.sealingKey] and [Config.sealingKeyId]. */
         public fun sealingKey(id: String, key: String): Builder =
             apply { built = built.copy(sealingKeyId = id, sealingKey = key) }
+
+        /** Adds one to [Config.earlierSealingKeys]. */
+        public fun earlierSealingKey(id: String, key: String): Builder =
+            apply { built = built.copy(earlierSealingKeys = built.earlierSealingKeys + (id to key)) }
 
         /** See [Config.keys]. */
         public fun keys(keys: Keys): Builder = apply { built = built.copy(keys = keys) }
@@ -168,6 +174,7 @@ internal fun opened(config: Config): Engine {
         database = config.database?.let(::plain),
         sealingKeyId = config.sealingKeyId?.let(::plain),
         sealingKey = config.sealingKey?.let(::plain),
+        earlierSealingKeys = config.earlierSealingKeys.entries.associate { (id, key) -> plain(id) to plain(key) },
         intakeFolder = config.intakeFolder?.let(::plain),
         webhookUrl = config.webhookUrl?.let(::plain),
         lateExecutionWindowMs = ms(config.lateExecutionWindow),

@@ -126,6 +126,7 @@ class ErrorsTest {
             "store" to plain.copy(database = null),
             "sealing_key" to plain.copy(sealingKey = null),
             "sealing_key_id" to plain.copy(sealingKeyId = null),
+            "earlier_sealing_keys" to plain.copy(earlierSealingKeys = mapOf("k0" to "0123")),
             "intake_folder" to plain.copy(intakeFolder = null),
             "clio" to plain.copy(clio = "mars"),
             "webhook_url" to plain.copy(webhookUrl = "http://example.com/hooks"),
@@ -153,6 +154,7 @@ class ErrorsTest {
         val one = ClioId("1")
         val shown = listOf(
             config("us", folder).copy(proxy = "http://user:hunter2@localhost:1"),
+            config("us", folder).copy(earlierSealingKeys = mapOf("k0" to "hunter2")),
             ConnectStart(authorizeUrl = "https://hunter2", expiresAt = now),
             ClioAccount(id = one, name = "Byron & Lovelace"),
             ProposedContact(

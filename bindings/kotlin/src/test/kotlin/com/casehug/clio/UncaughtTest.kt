@@ -149,7 +149,7 @@ class UncaughtTest {
 
     private fun plainConfig(url: String) = NativeConfig(
         clientId = "casehug-dev", clientSecret = "casehug-dev-secret", clio = url, database = null,
-        sealingKeyId = null, sealingKey = null, intakeFolder = null, webhookUrl = null,
+        sealingKeyId = null, sealingKey = null, earlierSealingKeys = emptyMap(), intakeFolder = null, webhookUrl = null,
         lateExecutionWindowMs = null, indexDelayMs = null, requestTimeoutMs = null, proxy = null,
         rootCertificates = null, logLevel = LogLevel.DEBUG,
     )
