@@ -84,13 +84,7 @@ impl Driver<'_> {
         let mut sends = 0;
         let rounds = core::mem::take(&mut self.rounds) + 1;
         loop {
-            let permit = match self.client_api.ready_to_commit().await {
-                Ok(permit) => permit,
-                Err(error) => {
-                    self.release_unsent(key, email_index, current).await?;
-                    return Err(error);
-                }
-            };
+            let permit = self.permit_or_release(key, email_index, current.as_ref()).await?;
             sends += 1;
             let intent = self.intent_to_create(key, &permit, natural, (sends, rounds), email.clone(), asked).await?;
             let not_after = self.ctx.runtime.monotonic() + config.send_window;
@@ -107,17 +101,14 @@ impl Driver<'_> {
             let sending =
                 if mutated!(IntentBeforeSend) { Either::Left(ready(sending.await)) } else { Either::Right(sending) };
             let since = self.ctx.runtime.monotonic();
-            let committed_at = match self.commit_unit(&transaction).await? {
-                Commit::Done { at } => at,
-                Commit::Conflict => {
-                    drop(sending);
-                    self.release_unsent(key, email_index, current).await?;
-                    return Ok(Creation::Raced);
-                }
+            let Commit::Done { at } = self.commit_unit(&transaction).await? else {
+                drop(sending);
+                self.release_unsent(key, email_index, current).await?;
+                return Ok(Creation::Raced);
             };
             self.client_api.connection_stood(since);
             current = Some(version.clone());
-            let sent = Intent { committed_at: Some(committed_at), ..intent };
+            let sent = Intent { committed_at: Some(at), ..intent };
             let failed = match sending.await {
                 Ok(answer) => {
                     return Ok(Creation::Created(answer, Box::new(Versioned { value: sent, version, due_at: None })));
@@ -137,6 +128,20 @@ impl Driver<'_> {
                 }
             }
         }
+    }
+
+    /// Leave to commit and to send. Without it, what was refused before is not sent again.
+    async fn permit_or_release(
+        &mut self,
+        key: &Key,
+        email_index: Option<&(Key, ContactKey)>,
+        current: Option<&Version>,
+    ) -> Result<Permit> {
+        let permit = self.client_api.ready_to_commit().await;
+        if permit.is_err() {
+            self.release_unsent(key, email_index, current.cloned()).await?;
+        }
+        permit
     }
 
     /// Takes back an intent whose request was certainly not carried out, if there is one.
