@@ -63,7 +63,9 @@ class Config:
     sealing_key_id: str | None = None
     """Its name."""
 
-    earlier_sealing_keys: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    earlier_sealing_keys: Mapping[str, str] = field(
+        default_factory=dict[str, str], repr=False, hash=False
+    )
     """Root keys by name that sealed before it, until `rewrap_keys` was called for every firm."""
 
     keys: ports.Keys | None = None
