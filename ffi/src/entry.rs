@@ -142,14 +142,7 @@ async fn build(config: &Config<'_>, hosts: Hosts) -> Result<Sdk> {
         (Some(keys), None) => Arc::new(keys),
         (None, Some((id, key))) => {
             let current = ConfiguredKeys::from_text(runtime.clone(), id, [(id, key)])?;
-            let earlier = config.earlier_keys.iter().copied();
-            match earlier.len() {
-                0 => Arc::new(current),
-                _ => Arc::new(
-                    ConfiguredKeys::from_text(runtime.clone(), id, earlier.chain([(id, key)]))
-                        .map_err(|error| error.with("path", "earlier_sealing_keys"))?,
-                ),
-            }
+            Arc::new(current.with_earlier(config.earlier_keys.iter().copied())?)
         }
         (None, None) => return Err(Misuse::Null.of("sealing_key")),
         (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("keys")),

@@ -230,10 +230,8 @@ fn key_provider(
 ) -> Result<Arc<dyn KeyProvider>> {
     match (told, keys) {
         (Some(SealingKey { id, key, earlier }), None) => {
-            let current = (id.as_str(), key.as_str());
-            let earlier = earlier.iter().map(|(id, key)| (id.as_str(), key.as_str()));
-            let keys = ConfiguredKeys::from_text(runtime, &id, core::iter::once(current).chain(earlier))?;
-            Ok(Arc::new(keys))
+            let current = ConfiguredKeys::from_text(runtime, &id, [(id.as_str(), key.as_str())])?;
+            Ok(Arc::new(current.with_earlier(earlier.iter().map(|(id, key)| (id.as_str(), key.as_str())))?))
         }
         (None, Some(keys)) => Ok(Arc::new(JsKeys::new(keys)?)),
         _ => Err(Error::new(Code::SettingInvalid).with("argument", "sealingKey").with("reason", "key_or_keys")),

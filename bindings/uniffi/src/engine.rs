@@ -363,13 +363,7 @@ async fn build(config: Config, ports: Ports, driving: Handle, pool: Handle) -> R
             let id = config.sealing_key_id.as_deref().ok_or_else(|| Misuse::Missing.of("sealing_key_id"))?;
             let current = ConfiguredKeys::from_text(runtime.clone(), id, [(id, key.as_str())])?;
             let earlier = config.earlier_sealing_keys.iter().map(|(id, key)| (id.as_str(), key.as_str()));
-            match earlier.len() {
-                0 => Arc::new(current),
-                _ => Arc::new(
-                    ConfiguredKeys::from_text(runtime.clone(), id, earlier.chain([(id, key.as_str())]))
-                        .map_err(|error| error.with("path", "earlier_sealing_keys"))?,
-                ),
-            }
+            Arc::new(current.with_earlier(earlier)?)
         }
         (None, None) => return Err(Misuse::Missing.of("sealing_key")),
         (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("keys")),

@@ -54,21 +54,39 @@ impl ConfiguredKeys {
     ) -> Result<Self> {
         let mut known = BTreeMap::new();
         for (id, key) in keys {
-            if !is_key_id(&id) {
-                return Err(invalid("key_id"));
-            }
-            if bool::from(key.0.ct_eq(&[0; 32])) {
-                return Err(invalid("key_all_zero"));
-            }
-            if known.insert(id, key).is_some() {
-                return Err(invalid("key_id_repeated"));
-            }
+            add(&mut known, id, key)?;
         }
         if !known.contains_key(current) {
             return Err(invalid("no_current_key"));
         }
         Ok(Self { runtime, current: current.to_owned(), keys: known })
     }
+
+    /// Adds root keys, by id, that only unwrap what they wrapped: as text, like those of
+    /// [`from_text`](Self::from_text).
+    ///
+    /// # Errors
+    /// [`Code::SettingInvalid`] of the setting `earlier_sealing_keys`, for the same reasons.
+    pub fn with_earlier<'a>(mut self, keys: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
+        for (id, text) in keys {
+            let added = decode(text).and_then(|key| add(&mut self.keys, id.to_owned(), key));
+            added.map_err(|error| error.with("path", "earlier_sealing_keys"))?;
+        }
+        Ok(self)
+    }
+}
+
+fn add(known: &mut BTreeMap<String, DataKey>, id: String, key: DataKey) -> Result<()> {
+    if !is_key_id(&id) {
+        return Err(invalid("key_id"));
+    }
+    if bool::from(key.0.ct_eq(&[0; 32])) {
+        return Err(invalid("key_all_zero"));
+    }
+    if known.insert(id, key).is_some() {
+        return Err(invalid("key_id_repeated"));
+    }
+    Ok(())
 }
 
 impl KeyProvider for ConfiguredKeys {

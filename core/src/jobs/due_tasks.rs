@@ -143,7 +143,7 @@ impl Worker<'_> {
             }
             if limit >= WIDEST_SCAN {
                 // All of it is being done, or is another SDK's, and hides what is behind it.
-                self.defer_jobs(due).await?;
+                self.defer_half(due).await?;
                 return Ok(free);
             }
             limit *= 4;

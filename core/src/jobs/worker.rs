@@ -309,7 +309,7 @@ impl<'a> Worker<'a> {
                 return Ok(());
             }
             if limit >= WIDEST_SCAN {
-                return self.defer_jobs(waiting).await;
+                return self.defer_half(waiting).await;
             }
             // Only firms that have their share, or that are another SDK's: look past them.
             limit *= 4;
@@ -331,7 +331,7 @@ impl<'a> Worker<'a> {
 
     /// Puts the later half of these off a little, and looks again: they hide what is due behind
     /// them, of firms that are this SDK's and do not have their share.
-    pub(super) async fn defer_jobs(&self, mut waiting: Vec<Record>) -> Result<()> {
+    pub(super) async fn defer_half(&self, mut waiting: Vec<Record>) -> Result<()> {
         if self.queue.ctx.keyring.opens_nothing() {
             // A process that can do none of it must not take it from those that can.
             return Ok(());

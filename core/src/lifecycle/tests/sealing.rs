@@ -233,6 +233,23 @@ fn keys_that_cannot_be_meant_are_refused() {
 }
 
 #[tokio::test]
+async fn earlier_keys_only_unwrap_and_a_bad_one_is_told_from_the_current_one() {
+    let context = SealContext { firm: "f".into(), record: "r".into(), field: "x" };
+    let old = keys("a", &[("a", KEY_A)]).unwrap().wrap(&DataKey([7; 32]), &context).await.unwrap();
+    let both = keys("b", &[("b", KEY_B)]).unwrap().with_earlier([("a", KEY_A)]).unwrap();
+    assert_eq!(both.unwrap(&old, &context).await.unwrap().0, [7; 32]);
+    assert_eq!(both.wrap(&DataKey([7; 32]), &context).await.unwrap().key_id, "b");
+    for (id, text, reason) in
+        [("b", KEY_A, "key_id_repeated"), ("a b", KEY_A, "key_id"), ("a", "AQEB", "key_not_32_bytes")]
+    {
+        let error = keys("b", &[("b", KEY_B)]).unwrap().with_earlier([(id, text)]).unwrap_err();
+        assert_eq!((error.code(), error.get("reason")), (Code::SettingInvalid, Some(reason)));
+        assert_eq!(crate::error::Failure::from(&error).path.as_deref(), Some("earlier_sealing_keys"));
+        assert!(!format!("{error} {error:?}").contains("AQEB"), "no key text in errors");
+    }
+}
+
+#[tokio::test]
 async fn keys_are_read_as_hex_and_as_any_base64() {
     let context = SealContext { firm: "f".into(), record: "r".into(), field: "x" };
     let bytes = [0xfb_u8; 32];

@@ -29,16 +29,14 @@ async fn open() -> Result<Sdk> {
     let runtime = Arc::new(TokioRuntime);
     let intake = FolderIntake::new(given("GOLDEN_INTAKES"));
     let location: StoreLocation = given("GOLDEN_STORE").parse()?;
-    let keys =
-        ["GOLDEN_SEALING_KEY", "GOLDEN_EARLIER_SEALING_KEY"].map(|name| (given(&format!("{name}_ID")), given(name)));
+    let key = |name: &str| (given(&format!("{name}_ID")), given(name));
+    let (current, earlier) = (key("GOLDEN_SEALING_KEY"), key("GOLDEN_EARLIER_SEALING_KEY"));
+    let keys = ConfiguredKeys::from_text(runtime.clone(), &current.0, [(current.0.as_str(), current.1.as_str())])?;
+    let earlier = Some((earlier.0.as_str(), earlier.1.as_str())).filter(|(id, _)| !id.is_empty());
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone())?),
         store: location.open().await?.store(),
-        keys: Arc::new(ConfiguredKeys::from_text(
-            runtime.clone(),
-            &given("GOLDEN_SEALING_KEY_ID"),
-            keys.iter().filter(|(id, _)| !id.is_empty()).map(|(id, key)| (id.as_str(), key.as_str())),
-        )?),
+        keys: Arc::new(keys.with_earlier(earlier)?),
         intake: Arc::new(intake),
         runtime,
     };

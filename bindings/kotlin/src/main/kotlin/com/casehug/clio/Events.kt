@@ -24,16 +24,7 @@ internal fun eventFlow(
     acknowledge: suspend (firm: String, id: String) -> Unit,
     ask: suspend () -> List<OutboxEvent>,
 ): Flow<OutboxEvent> = flow {
-    while (true) {
-        val lease = Lease(now)
-        for (event in ask()) {
-            if (lease.isOver) {
-                break
-            }
-            emit(event)
-            event.id?.let { acknowledge(event.firm, it) }
-        }
-    }
+    giveEvents(now, { ask() }, { emit(it) }, { firm, id -> acknowledge(firm, id) })
 }
 
 /** The same for threads. */
@@ -42,13 +33,23 @@ internal fun eventIterator(
     acknowledge: (firm: String, id: String) -> Unit,
     ask: () -> List<OutboxEvent>,
 ): Iterator<OutboxEvent> = iterator {
+    giveEvents(now, ask, { yield(it) }, acknowledge)
+}
+
+/** Inline, so that what is given may suspend in a flow, in an iterator, or not at all. */
+private inline fun giveEvents(
+    noinline now: () -> Long,
+    ask: () -> List<OutboxEvent>,
+    give: (OutboxEvent) -> Unit,
+    acknowledge: (firm: String, id: String) -> Unit,
+): Nothing {
     while (true) {
         val lease = Lease(now)
         for (event in ask()) {
             if (lease.isOver) {
                 break
             }
-            yield(event)
+            give(event)
             event.id?.let { acknowledge(event.firm, it) }
         }
     }
