@@ -163,7 +163,11 @@ pub(crate) fn run(program: &str, args: &[&str]) -> Outcome {
 pub(crate) fn done(command: &mut Command) -> Outcome {
     let name = named(command);
     println!("$ {name}");
+    let spent = test::Spent::begin();
     let status = command.status().map_err(|error| format!("{name}: {error}"))?;
+    if spent.is_worth_telling() {
+        println!("  {}: {spent}", name.split(' ').next().unwrap_or_default());
+    }
     if status.success() { Ok(()) } else { Err(format!("{name}: {status}")) }
 }
 

@@ -45,11 +45,11 @@ const THREADS: usize = 8;
 
 /// Runs one step, or all.
 pub(crate) fn all(only: Option<&str>) -> Outcome {
-    let (began, before) = (Instant::now(), processors());
+    let spent = Spent::begin();
     if let Some(only) = only {
         let step = LANES.iter().copied().flatten().find(|(name, _)| *name == only).ok_or("no such step")?;
         let outcome = step.1().map_err(|reason| format!("step {only}: {reason}"));
-        println!("{}", took(began, processors().zip(before).map(|(after, before)| after - before)));
+        println!("{spent}");
         return outcome;
     }
     let (failed, rows) = (AtomicBool::new(false), Mutex::new(String::new()));
@@ -70,7 +70,7 @@ pub(crate) fn all(only: Option<&str>) -> Outcome {
         }
     });
     print!("\n{}", rows.into_inner().unwrap_or_default());
-    println!("all: {}", took(began, None));
+    println!("all: {spent}");
     if failed.into_inner() { Err(String::from("a step failed: see above")) } else { Ok(()) }
 }
 
@@ -81,9 +81,26 @@ fn row(name: &str, said: &str) -> String {
     core::iter::once(ended).chain(skipped.map(|line| format!("  {line}\n"))).collect()
 }
 
-fn took(began: Instant, processors: Option<f64>) -> String {
-    let processors = processors.map_or_else(String::new, |seconds| format!(", processors {seconds:.1} s"));
-    format!("took {:.1} s{processors}", began.elapsed().as_secs_f64())
+/// The time since, by the clock and of the processors.
+pub(crate) struct Spent(Instant, Option<f64>);
+
+impl Spent {
+    pub(crate) fn begin() -> Self {
+        Self(Instant::now(), processors())
+    }
+
+    /// Ten seconds of a gate are worth looking into.
+    pub(crate) fn is_worth_telling(&self) -> bool {
+        self.0.elapsed().as_secs() >= 10
+    }
+}
+
+impl core::fmt::Display for Spent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "took {:.1} s", self.0.elapsed().as_secs_f64())?;
+        let processors = processors().zip(self.1).map(|(now, before)| now - before);
+        processors.map_or(Ok(()), |seconds| write!(f, ", processors {seconds:.1} s"))
+    }
 }
 
 /// The processor time of all that this process started and waited for, where Linux tells.
