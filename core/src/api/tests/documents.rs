@@ -266,6 +266,44 @@ async fn the_address_of_another_document_gets_no_bytes() {
     }
 }
 
+/// The same of a document in parts, whose addresses come with several answers.
+#[tokio::test]
+async fn the_parts_of_another_document_get_no_bytes() {
+    let parts_at = |path: &str, body: &Value| -> Value {
+        let part = |number: &Value| json!({ "part_number": number, "put_url": format!("http://127.0.0.1:4401/{path}/{number}"), "put_headers": [] });
+        body["data"]["multiparts"].as_array().unwrap().iter().map(|named| part(&named["part_number"])).collect()
+    };
+    for (id, uuid) in [(99, "again"), (31, "other")] {
+        let (world, documents, document) = begun().await;
+        documents.lock().unwrap().slow = false;
+        world.intake.put_bytes(&document, vec![0; 100_000_000]);
+        let (clio, mut is_late) = (Arc::clone(&documents), true);
+        world.answers(move |method, path, _, body| match (method, path) {
+            // The address has expired: one part after the other is named from now on.
+            ("PUT", "/part/2") if core::mem::take(&mut is_late) => Some((403, json!({}))),
+            ("PUT", _) => Some((200, json!({}))),
+            ("PATCH", _) if body["data"]["fully_uploaded"] == false => {
+                let version = json!({ "uuid": uuid, "multiparts": parts_at("other", body) });
+                Some((200, json!({ "data": { "id": id, "latest_document_version": version } })))
+            }
+            _ => {
+                let mut usual = answer(&clio, method, path, body)?;
+                if method == "POST" {
+                    usual.1["data"]["latest_document_version"]["multiparts"] = parts_at("part", body);
+                }
+                Some(usual)
+            }
+        });
+        let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+        let error = report.first_failure().unwrap().error.clone().unwrap();
+        assert_eq!((error.code(), error.get("reason")), (Code::ClioAnswerInvalid, Some("another_document")));
+        assert_eq!((world.calls("PUT /part/2"), world.calls("PATCH /api/v4/documents/31")), (1, 1));
+        let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+        assert_eq!((report.status, documents.lock().unwrap().made.len()), (RunStatus::Succeeded, 1), "{report:?}");
+        assert_eq!((world.calls("PUT /part/6"), world.calls("PUT /other")), (1, 0));
+    }
+}
+
 #[tokio::test]
 async fn one_document_waits_for_clios_processing_and_the_others_of_the_run_are_asked_once() {
     const COUNT: usize = 10;
