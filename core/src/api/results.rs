@@ -183,7 +183,8 @@ small! {
     }
     /// A proposal for an admin.
     ProposalCreated {
-        /// Its id; `None`: Clio says the same already.
+        /// Its id; `None`: Clio says the same already, or the contact was linked although it has
+        /// another name (`name_differs`): it may be another person's.
         proposal: Option<String>
     }
     /// Keys were wrapped again.

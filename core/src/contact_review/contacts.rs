@@ -10,7 +10,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::proposals::{ContactValues, Direction, Proposed};
+use super::proposals::{ContactValues, Direction, Proposed, may_be_anothers};
 use crate::calls::budget::Class;
 use crate::calls::{ApiClient, Context};
 use crate::clio::{Contact, contacts};
@@ -18,7 +18,7 @@ use crate::connection::AccountScope;
 use crate::crypto::Keyring;
 use crate::domain::{Applied, ClientId, ClioId, Confidential, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
-use crate::links::{Name, Owner, owner_key};
+use crate::links::{Name, Owner, contact_link, owner_key};
 use crate::ports::{Expect, Key, Version};
 use crate::store::{Repository, Transaction, Versioned};
 
@@ -219,6 +219,9 @@ pub(crate) async fn contact_changed(
     }
     put_known(transaction, scope, clio, known, &now)?;
     let client = ClientId::new(owner.value.owner)?;
+    if contact_link(&ctx.repository, scope, &client).await?.is_none_or(|link| may_be_anothers(&link.notes)) {
+        return Ok(Applied::Nothing);
+    }
     let proposed = Proposed { direction: Direction::FromClio, client: &client, clio, etag: None, actor: None };
     proposals::propose(ctx, transaction, scope, &proposed, &plain).await?;
     Ok(Applied::Notified)

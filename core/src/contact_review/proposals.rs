@@ -7,6 +7,10 @@
 //! sent as a PATCH that Clio refuses if the contact was changed since it was proposed (`If-Match`).
 //! Addresses and numbers are added, never removed.
 //!
+//! **Not where the names differ.** A client that was linked to a contact of another name may be
+//! another person than the contact: husband and wife with one address. Neither's values go to the
+//! other.
+//!
 //! **What is accepted is what was seen.** A proposal's id stands for its values: other values are
 //! another proposal, which takes the place of one that nobody has decided yet. One that was
 //! accepted stays as it is until it is applied. The values are sealed with the connection's key and
@@ -24,10 +28,10 @@ use crate::calls::{ApiClient, Context};
 use crate::clio::{Contact, ContactChange, contacts};
 use crate::connection::{AccountScope, Connection};
 use crate::domain::{
-    Actor, ActorId, Address, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Timestamp,
+    Actor, ActorId, Address, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Note, Timestamp,
 };
 use crate::error::{Code, Error, Result};
-use crate::links::linked_contact;
+use crate::links::contact_link;
 use crate::ports::{Commit, Expect, Key, Version};
 use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Repository, Transaction, Versioned};
 
@@ -118,7 +122,7 @@ pub(crate) async fn propose(
     transaction.check(Connection::key(firm), Expect::Version(connection.version));
     let connection = connection.value.id;
     for (key, stored) in all(ctx, firm, &scope.id("")).await? {
-        let same = (stored.value.direction, stored.value.clio) == (direction, clio);
+        let same = (stored.value.direction, &stored.value.client, stored.value.clio) == (direction, client, clio);
         if same && !stored.value.accepted {
             transaction.delete(key, stored.version);
         }
@@ -142,16 +146,25 @@ pub(crate) async fn propose(
     Ok(id)
 }
 
+/// Whether the notes of a client's link say that its contact has another name.
+pub(crate) fn may_be_anothers(notes: &[Note]) -> bool {
+    notes.contains(&Note::NameDiffers)
+}
+
 /// The client of this matter was changed in CaseHug. Gives the proposal's id; `None`: Clio says the
-/// same already.
+/// same already, or [it may be another person's](may_be_anothers).
 pub(crate) async fn propose_to_clio(ctx: &Context, actor: &Actor, matter: &MatterId) -> Result<Option<String>> {
     let firm = &actor.firm;
     let intake = ctx.intake.load(firm, matter).await?;
     intake.check()?;
     let client = &intake.client;
     let scope = AccountScope::current(&ctx.repository, firm).await?;
-    let clio = linked_contact(&ctx.repository, &scope, &client.id).await?;
-    let clio = clio.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
+    let link = contact_link(&ctx.repository, &scope, &client.id).await?;
+    let link = link.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
+    if may_be_anothers(&link.notes) {
+        return Ok(None);
+    }
+    let clio = link.clio;
     let plain = Plain {
         first_name: client.first_name.expose().trim().to_owned(),
         last_name: client.last_name.expose().trim().to_owned(),

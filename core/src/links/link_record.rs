@@ -307,16 +307,7 @@ impl DocumentRecord {
     }
 }
 
-/// The contact in Clio, once it is there.
-pub(crate) async fn linked_contact(
-    repository: &Repository,
-    scope: &AccountScope,
-    client: &ClientId,
-) -> Result<Option<ClioId>> {
-    Ok(contact_link(repository, scope, client).await?.map(|link| link.clio))
-}
-
-/// The same with what is known of it.
+/// The contact in Clio, once it is there, with what is known of it.
 pub(crate) async fn contact_link(
     repository: &Repository,
     scope: &AccountScope,

@@ -9,8 +9,7 @@ pub(crate) mod second_record;
 
 pub use link_record::Decision;
 pub(crate) use link_record::{
-    LinkState, Owner, contact_link, intents_sealed_with, linked_contact, linked_documents, linked_matter,
-    linked_matters, owner_key,
+    LinkState, Owner, contact_link, intents_sealed_with, linked_documents, linked_matter, linked_matters, owner_key,
 };
 pub(crate) use names::Name;
 pub use second_record::SecondRecord;

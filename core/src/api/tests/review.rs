@@ -5,6 +5,7 @@ use serde_json::json;
 use super::world::{World, admin, matter, member};
 use crate::api::ProposedContact;
 use crate::contact_review::Direction;
+use crate::domain::{Intake, MatterId, Note};
 use crate::error::Code;
 use crate::store::EventBody;
 
@@ -27,7 +28,7 @@ fn names(proposals: &[ProposedContact]) -> Vec<(&str, bool)> {
 fn rename(world: &World, first_name: &str, last_name: &str) {
     let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
         "client": { "id": "c1", "first_name": first_name, "last_name": last_name, "email": "a@b.example" } });
-    let intake = crate::domain::Intake::from_json(intake.to_string().as_bytes()).unwrap();
+    let intake = Intake::from_json(intake.to_string().as_bytes()).unwrap();
     world.intake.put(&super::world::firm(), intake);
 }
 
@@ -95,4 +96,57 @@ async fn a_name_that_casehug_does_not_have_takes_none_away_in_clio() {
     world.sdk.firm(&admin()).contacts().accept(&id).await.unwrap();
     let contact = world.http.clio().contact.clone();
     assert_eq!((&contact["first_name"], &contact["last_name"]), (&first_name, &json!("Married")));
+}
+
+async fn sync_of(world: &World, matter: &str, client: &str, first_name: &str) -> Vec<Note> {
+    intake_of(world, matter, client, first_name);
+    let matter = MatterId::new(matter).unwrap();
+    world.sdk.firm(&admin()).matters().sync(&matter).await.unwrap().steps[0].notes.clone()
+}
+
+fn intake_of(world: &World, matter: &str, client: &str, first_name: &str) {
+    let intake = json!({ "matter": { "id": matter, "title": "T" }, "documents": [],
+        "client": { "id": client, "first_name": first_name, "last_name": "B", "email": "a@b.example" } });
+    world.intake.put(&super::world::firm(), Intake::from_json(intake.to_string().as_bytes()).unwrap());
+}
+
+async fn propose(world: &World, matter: &str) -> Option<String> {
+    world.sdk.firm(&member()).contacts().propose(&MatterId::new(matter).unwrap()).await.unwrap().proposal
+}
+
+/// Husband and wife with one address: neither is renamed to the other.
+#[tokio::test]
+async fn nothing_is_proposed_between_a_client_and_a_contact_of_another_name() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    assert_eq!(sync_of(&world, "m2", "c2", "John").await, [Note::SharedContact, Note::NameDiffers]);
+    assert_eq!(propose(&world, "m2").await, None);
+    intake_of(&world, "m2", "c2", "Johnny");
+    assert_eq!(propose(&world, "m2").await, None);
+    assert!(proposals(&world).await.is_empty());
+
+    let world = World::reviewing().await;
+    let jane = json!({ "id": 11, "etag": "\"1\"", "type": "Person", "first_name": "Jane", "last_name": "B",
+        "created_at": "2026-04-01T12:00:00Z", "updated_at": "2026-04-01T12:00:00Z",
+        "email_addresses": [{ "address": "a@b.example" }] });
+    world.http.clio().contact = jane.clone();
+    world.answers(move |method, path, _, _| {
+        let page = || json!({ "data": [jane], "meta": { "paging": {}, "records": 1 } });
+        ((method, path) == ("GET", "/api/v4/contacts")).then(|| (200, page()))
+    });
+    assert_eq!(sync_of(&world, "m1", "c1", "John").await, [Note::NameDiffers]);
+    changes(&world, "Janet").await;
+    assert!(proposals(&world).await.is_empty(), "Jane's new name is not John's");
+}
+
+#[tokio::test]
+async fn a_proposal_of_one_client_takes_none_of_anothers_place() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    assert_eq!(sync_of(&world, "m2", "c2", "A").await, [Note::SharedContact]);
+    for (matter, client, name) in [("m1", "c1", "Anna"), ("m2", "c2", "Annabel"), ("m2", "c2", "Annie")] {
+        intake_of(&world, matter, client, name);
+        assert!(propose(&world, matter).await.is_some());
+    }
+    assert_eq!(names(&proposals(&world).await), [("Anna", false), ("Annie", false)]);
 }
