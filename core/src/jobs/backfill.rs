@@ -9,10 +9,10 @@
 //! **Failure.** A crash between starting a matter and writing it down starts it twice, and the
 //! second run finds nothing to do. A matter that fails is counted and left to the queue, which
 //! tries again as after any failure. While the firm is not connected its jobs are blocked, and the
-//! backfill with them.
+//! backfill with them. Connected to another account, it is paused: an admin may resume it there.
 
 use crate::calls::Context;
-use crate::connection::AccountScope;
+use crate::connection::{AccountScope, Connection, ScopeName};
 use crate::sync::execute::load_intake;
 use crate::sync::plan_input;
 use core::time::Duration;
@@ -98,10 +98,13 @@ struct Backfill {
     total: usize,
     /// The next matter of the list to be started.
     next: usize,
-    /// Started, with the job's generation that the start made.
+    /// Started, with the job's generation that the start made; 0: to be started again.
     running: Vec<(MatterId, u64)>,
     succeeded: usize,
     failed: usize,
+    /// The account that the firm was connected to when it was begun, or resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<ScopeName>,
 }
 
 impl Backfill {
@@ -118,11 +121,21 @@ impl Backfill {
         }
     }
 
+    /// Whether it was begun, or resumed, for another account than this one.
+    fn is_of_another(&self, account: Option<ScopeName>) -> bool {
+        self.account.as_ref().zip(account.as_ref()).is_some_and(|(own, now)| own != now)
+    }
+
     fn finished(&self, id: &str) -> Event {
         let left = self.total - self.succeeded - self.failed - self.running.len();
         let (succeeded, failed) = (self.succeeded, self.failed);
         Event::about_backfill(id, EventBody::BackfillFinished { backfill: id.to_owned(), succeeded, failed, left })
     }
+}
+
+/// The account that the firm is connected to, or was last.
+async fn account(repository: &Repository, firm: &FirmId) -> Result<Option<ScopeName>> {
+    Ok(Connection::load(repository, firm).await?.map(|stored| stored.value.link_set))
 }
 
 fn key(firm: &FirmId, id: &str) -> Key {
@@ -173,6 +186,7 @@ pub(crate) async fn begin(repository: &Repository, actor: &Actor, matters: &[Mat
         running: Vec::new(),
         succeeded: 0,
         failed: 0,
+        account: account(repository, firm).await?,
     };
     let mut transaction = repository.transaction(firm)?;
     transaction.put_due(key(firm, &id), Expect::Absent, Some(Duration::ZERO), &backfill)?;
@@ -203,6 +217,12 @@ pub(crate) async fn change(
             return Ok(backfill.state(id));
         }
         backfill.status = to;
+        let account = account(repository, &actor.firm).await?;
+        if to == BackfillStatus::Running && backfill.account != account {
+            // What was started for the other account was not run in this one.
+            backfill.running.iter_mut().for_each(|(_, generation)| *generation = 0);
+            backfill.account = account;
+        }
         let mut transaction = repository.transaction(&actor.firm)?;
         // One that is cancelled is looked at until what it started has ended.
         let due = (to != BackfillStatus::Paused).then_some(Duration::ZERO);
@@ -254,9 +274,20 @@ async fn feed(
 ) -> Result<()> {
     let (firm, id) = (&key.firm, key.id.as_str());
     let mut backfill = stored.value;
+    if backfill.status == BackfillStatus::Running && backfill.is_of_another(account(repository, firm).await?) {
+        backfill.status = BackfillStatus::Paused;
+        let mut transaction = repository.transaction(firm)?;
+        transaction.put_due(key.clone(), Expect::Version(stored.version), None, &backfill)?;
+        transaction.audit(audit(&backfill.actor, id, "paused").with("reason", "another_account"));
+        return repository.commit(&transaction).await.map(|_| ());
+    }
     let before = backfill.succeeded + backfill.failed;
     for (matter, generation) in core::mem::take(&mut backfill.running) {
         match outcome(repository, firm, &matter, generation).await? {
+            _ if generation == 0 => {
+                let generation = claims.trigger(firm, &matter, Trigger::Backfill, &backfill.actor).await?;
+                backfill.running.push((matter, generation));
+            }
             None => backfill.running.push((matter, generation)),
             Some(RunStatus::Succeeded) => backfill.succeeded += 1,
             Some(_) => backfill.failed += 1,

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::held::hold_in;
 use super::job::{
     ClaimRecord, First, Job, LastRun, Lease, Next, claim_key, first_key, job_key, lease_key, needs_admin,
 };
@@ -127,12 +128,14 @@ impl Claims {
     ) -> Result<u64> {
         let key = job_key(firm, matter);
         for _ in 0..MOST_ATTEMPTS {
-            let (mut job, expect, due_at) = job_of(&self.repository, firm, matter).await?;
+            let read = self.repository.reading(&[key.clone(), Connection::key(firm)]).await?;
+            let (mut job, expect, due_at) = job_of(&read, firm, matter).await?;
+            let connection = Connection::load(&read, firm).await?.map(|stored| stored.value);
             if !job.is_allowed(&settings::load(&self.repository, firm).await?) {
                 // Switched off since: it must not stand before one that counts.
                 job.rest();
             }
-            job.raise(trigger, actor);
+            job.raise(trigger, actor, connection.as_ref());
             // Merged with one that asks for more, it is that one's settings that count.
             job.asked |= asked && job.trigger == trigger;
             if job.parked.is_some() && (asked || trigger.is_interactive()) {
@@ -184,12 +187,15 @@ impl Claims {
             if let Some(answer) = self.not_now(firm, &found, why).await? {
                 return Ok(answer);
             }
-            if matches!(why, Why::Due(_)) && !found.job.is_allowed(&settings::load(&found.read, firm).await?) {
+            if matches!(why, Why::Due(_))
+                && (found.job.is_of_another_account(found.connection.as_ref())
+                    || !found.job.is_allowed(&settings::load(&found.read, firm).await?))
+            {
                 self.put_to_rest(firm, matter, found).await?;
                 return Ok(Acquired::Nothing);
             }
             if let Why::Asked(trigger, actor) = why {
-                found.job.raise(trigger, actor);
+                found.job.raise(trigger, actor, found.connection.as_ref());
                 found.job.parked = None;
             }
             let Some(actor) = found.job.actor.clone() else { return Ok(Acquired::Nothing) };
@@ -233,12 +239,19 @@ impl Claims {
         })
     }
 
-    /// Switched off since it was triggered: nothing leaves by itself any more.
+    /// Switched off since it was triggered, or meant for another account: nothing leaves by itself
+    /// any more. For that account an admin is asked; a backfill pauses, and asks itself.
     async fn put_to_rest(&self, firm: &FirmId, matter: &MatterId, found: Found) -> Result<()> {
-        let Found { mut job, expect, claim, lease, .. } = found;
+        let Found { mut job, expect, claim, lease, connection, .. } = found;
+        let mut transaction = self.repository.transaction(firm)?;
+        if let Some(actor) = &job.actor
+            && job.is_of_another_account(connection.as_ref())
+            && job.trigger != Trigger::Backfill
+        {
+            hold_in(&self.repository, &mut transaction, matter, job.trigger, actor).await?;
+        }
         job.running = None;
         job.rest();
-        let mut transaction = self.repository.transaction(firm)?;
         transaction.put(job_key(firm, matter), expect, &job)?;
         // Whoever was silent for longer than its lease is given up on all the same: its end must
         // not serve what is asked for next.
@@ -352,6 +365,8 @@ impl Claims {
                 // The firm was connected anew meanwhile, and its release may be over: nobody would
                 // wake the job.
                 now if now > claim.connection => (Next::Due(Duration::ZERO), None),
+                // What was tried before the first connection is older than it: an admin asks.
+                0 => (Next::Rest, None),
                 now => (Next::Block, Some(now)),
             },
             next => (next, None),

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::connection::{Connection, ScopeName};
 use crate::domain::{ActorId, ClientId, FirmId, MatterId, RunStatus, SyncReport, Timestamp};
 use crate::error::{Code, Error, Failure, Retry};
 use crate::ports::Key;
@@ -69,6 +70,10 @@ pub(crate) struct Job {
     pub parked: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
+    /// The account that the firm was connected to when it was triggered last. Another one's matters
+    /// are no business of this trigger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<ScopeName>,
     /// Whose matter it is, as of the last run that could read the intake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientId>,
@@ -137,12 +142,13 @@ impl Job {
             failures: 0,
             parked: None,
             last: None,
+            account: None,
             client: None,
         }
     }
 
-    /// Takes in a trigger. Several before a run are one.
-    pub(crate) fn raise(&mut self, trigger: Trigger, actor: &ActorId) {
+    /// Takes in a trigger, under this connection. Several before a run are one.
+    pub(crate) fn raise(&mut self, trigger: Trigger, actor: &ActorId, connection: Option<&Connection>) {
         let at_rest = self.running.is_none() && self.generation == self.served;
         let done = self.last.as_ref().is_none_or(|last| last.status == RunStatus::Succeeded);
         // What failed may be due again by itself: a trigger that asks for less must not make less
@@ -153,7 +159,14 @@ impl Job {
         self.trigger = widest;
         self.generation += 1;
         self.actor = Some(actor.clone());
+        self.account = connection.map(|connection| connection.link_set.clone());
         self.failures = 0;
+    }
+
+    /// Whether it was triggered while the firm was connected to another account.
+    pub(crate) fn is_of_another_account(&self, connection: Option<&Connection>) -> bool {
+        let now = connection.filter(|connection| !connection.has_ended()).map(|connection| &connection.link_set);
+        self.account.as_ref().zip(now).is_some_and(|(then, now)| then != now)
     }
 
     /// Whether it may be run now. What was triggered by itself may not, once that is switched off.

@@ -9,11 +9,12 @@ use super::blocked;
 use super::claims::{Acquired, Claim, Claims, Why};
 use super::job::{JOBS, Job, LastRun, Next, job_key};
 use super::quarantine::PassedOver;
+use crate::connection::{Connection, ConnectionState};
 use crate::domain::{Actor, ActorId, FirmId, MatterId, Role, RunStatus, Trigger};
 use crate::error::{Code, Error};
 use crate::memory::MemoryStore;
 use crate::notify::Notify;
-use crate::ports::{Commit, Runtime as _, Scan};
+use crate::ports::{Commit, Expect, Runtime as _, Scan};
 use crate::settings;
 use crate::settings::FirmSettings;
 use crate::store::{Repository, release_in};
@@ -55,6 +56,16 @@ impl Bench {
         let settings = FirmSettings { revision, sync_when_approved, sync_when_created, ..FirmSettings::default() };
         let admin = Actor { id: self.actor.clone(), firm: self.firm.clone(), role: Role::Admin };
         settings::save(&self.repository, &admin, &settings, &[]).await.unwrap();
+    }
+
+    /// The firm's connection, from now on.
+    async fn connected(&self, state: ConnectionState, generation: u64) {
+        let key = Connection::key(&self.firm);
+        let known = self.repository.get::<Connection>(&key).await.unwrap();
+        let mut transaction = self.repository.transaction(&self.firm).unwrap();
+        let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
+        transaction.put(key, expect, &Connection { state, ..connection(generation) }).unwrap();
+        self.repository.commit_or_conflict(&transaction).await.unwrap();
     }
 
     async fn trigger(&self, claims: &Claims, trigger: Trigger) {
@@ -250,18 +261,17 @@ async fn a_passing_cause_is_tried_again_ever_more_slowly_and_a_trigger_starts_af
 async fn a_job_that_needs_an_admin_waits_for_a_newer_connection() {
     let bench = Bench::new();
     let claims = bench.process();
+    bench.connected(ConnectionState::Connected, 1).await;
     bench.trigger(&claims, Trigger::Approved).await;
     let claim = bench.claim(&claims).await.unwrap();
     assert_eq!(bench.job().await.next_after(&Error::new(Code::ReconnectRequired)), Next::Block);
     assert!(bench.end(&claims, &claim, Next::Block).await);
     bench.trigger(&claims, Trigger::Approved).await;
     assert_eq!(bench.due().await, 0, "another trigger does not mend the connection");
-    assert_eq!(bench.job().await.parked, Some(0));
+    assert_eq!(bench.job().await.parked, Some(1));
 
+    bench.connected(ConnectionState::Connected, 2).await;
     let mut transaction = bench.repository.transaction(&bench.firm).unwrap();
-    transaction
-        .put(crate::connection::Connection::key(&bench.firm), crate::ports::Expect::Absent, &connection())
-        .unwrap();
     release_in(&bench.repository, &mut transaction).await.unwrap();
     bench.repository.commit_or_conflict(&transaction).await.unwrap();
     assert!(release_due(&bench).await);
@@ -303,11 +313,7 @@ async fn a_run_that_ends_after_a_reconnect_is_not_parked_under_the_new_connectio
     let claims = bench.process();
     bench.trigger(&claims, Trigger::Approved).await;
     let claim = bench.claim(&claims).await.unwrap();
-    let mut transaction = bench.repository.transaction(&bench.firm).unwrap();
-    transaction
-        .put(crate::connection::Connection::key(&bench.firm), crate::ports::Expect::Absent, &connection())
-        .unwrap();
-    bench.repository.commit_or_conflict(&transaction).await.unwrap();
+    bench.connected(ConnectionState::Connected, 1).await;
     assert!(bench.end(&claims, &claim, Next::Block).await);
     assert_eq!(bench.due().await, 1, "it is tried with the new connection");
     let claim = bench.claim(&claims).await.unwrap();
@@ -315,11 +321,21 @@ async fn a_run_that_ends_after_a_reconnect_is_not_parked_under_the_new_connectio
     assert_eq!(bench.job().await.parked, Some(1), "and parked if that is found wanting, too");
 }
 
-fn connection() -> crate::connection::Connection {
-    crate::connection::Connection {
+#[tokio::test]
+async fn a_job_that_was_tried_before_the_first_connection_does_not_wait_for_it() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.trigger(&claims, Trigger::Manual).await;
+    let claim = bench.claim(&claims).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Block).await);
+    assert_eq!((bench.due().await, bench.job().await.parked), (0, None));
+}
+
+fn connection(generation: u64) -> Connection {
+    Connection {
         id: crate::domain::ConnectionId::new("con_1").unwrap(),
-        generation: 1,
-        state: crate::connection::ConnectionState::Connected,
+        generation,
+        state: ConnectionState::Connected,
         advice: Vec::new(),
         region: String::from("us"),
         link_set: crate::connection::ScopeName::default(),

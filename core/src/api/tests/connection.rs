@@ -9,6 +9,7 @@ use super::world::{HOOKS, World, admin, dead_token, firm, matter, member, refuse
 use crate::connection::ConnectionState;
 use crate::domain::{ClioId, Trigger};
 use crate::error::Code;
+use crate::history::RunQuery;
 use crate::jobs::WorkerConfig;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -217,6 +218,75 @@ async fn nothing_that_was_asked_for_while_disconnected_leaves_by_itself_afterwar
     assert!(world.audited("sync").await.iter().any(|entry| entry["details"]["held"] == "true"));
 }
 
+/// The firm worked in Clio by hand until then: what it made there would be doubled.
+#[tokio::test]
+async fn nothing_that_was_triggered_before_the_first_connection_leaves_by_itself_afterwards() {
+    let world = World::new();
+    let second = crate::domain::MatterId::new("m2").unwrap();
+    world.put("m1");
+    world.put("m2");
+    assert!(world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap().accepted);
+    let report = world.sdk.firm(&member()).matters().sync(&second).await.unwrap();
+    assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::NotConnected);
+    world.work().await;
+    world.connect().await.unwrap();
+    world.later(2 * DAY).await;
+    assert_eq!(world.calls("POST /api/v4/matters"), 0);
+    assert_eq!(world.health().await.held_matters, 1);
+    assert_eq!(world.sdk.firm(&admin()).matters().release_held().await.unwrap().matters, 1);
+    world.work().await;
+    assert_eq!(world.calls("POST /api/v4/matters"), 1);
+}
+
+async fn connect_to_another_account(world: &World, account: i64) {
+    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    is_account(world, account, &[]);
+    let start =
+        world.sdk.firm(&admin()).connection().begin_separate("https://calmintake.example/callback").await.unwrap();
+    let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    world.sdk.firm(&admin()).connection().finish(&format!("code=c&state={state}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_waited_for_one_account_does_not_run_in_another_unless_an_admin_says_so() {
+    let world = World::subscribed(true).await;
+    for id in ["m1", "m2", "m3", "m4", "m5", "m6"] {
+        world.put(id);
+    }
+    world.answers(|method, path, _, _| {
+        ((method, path) == ("GET", "/api/v4/contacts")).then(|| (500, json!({ "error": "?" })))
+    });
+    // One waits for its next try, the others are a backfill's.
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+    world.work().await;
+    let older = ["m2", "m3", "m4", "m5", "m6"].map(|id| crate::domain::MatterId::new(id).unwrap());
+    let id = world.sdk.firm(&admin()).backfills().start(&older).await.unwrap();
+    let (ctx, claims) = (&world.sdk.queue.ctx, &world.sdk.queue.claims);
+    let mut passed = crate::jobs::quarantine::PassedOver::new(&*ctx.runtime);
+    crate::jobs::backfill::feed_due(&ctx.repository, claims, &ctx.progress, &mut passed).await.unwrap();
+    connect_to_another_account(&world, 8).await;
+    for _ in 0..20 {
+        world.later(Duration::from_secs(900)).await;
+    }
+    assert_eq!(world.calls("POST /api/v4/matters"), 0);
+    let held = world.sdk.firm(&admin()).matters().held().await.unwrap();
+    assert_eq!(held.iter().map(|held| held.matter.as_str()).collect::<Vec<_>>(), ["m1"]);
+    let backfill = world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0);
+    assert_eq!(backfill.status, crate::jobs::BackfillStatus::Paused);
+    world.sdk.firm(&admin()).backfills().resume(&id.id).await.unwrap();
+    world.sdk.firm(&admin()).matters().release_held().await.unwrap();
+    for _ in 0..60 {
+        world.later(Duration::from_secs(30)).await;
+    }
+    let backfill = world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0);
+    assert_eq!(backfill.status, crate::jobs::BackfillStatus::Done);
+    for matter in older.into_iter().chain([matter()]) {
+        let query = RunQuery { matter: Some(matter), ..RunQuery::default() };
+        let runs = world.sdk.firm(&admin()).matters().runs(query).await.unwrap().items;
+        assert!(runs.iter().flat_map(|run| &run.steps).any(|step| step.clio.is_some()), "{runs:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_run_stops_after_its_step_when_the_firm_is_disconnected_and_its_intent_is_closed() {
     let world = World::subscribed(true).await;
@@ -386,7 +456,7 @@ async fn the_sdks_of_two_regions_on_one_store_leave_each_others_work_alone() {
 }
 
 #[tokio::test]
-async fn a_firm_that_moves_to_another_region_during_a_run_is_synced_there() {
+async fn what_a_firm_had_begun_before_it_moved_to_another_region_is_held_there() {
     let world = World::subscribed(true).await;
     world.put("m1");
     let claim = world.begun().await;
@@ -399,7 +469,12 @@ async fn a_firm_that_moves_to_another_region_during_a_run_is_synced_there() {
     let report = crate::jobs::execution::run_claimed(&world.sdk.queue, &claim, None).await.unwrap();
     assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::SyncBusy);
     world.later(Duration::from_secs(30)).await;
-    elsewhere.worker(WorkerConfig::default()).run_due().await.unwrap();
-    let state = elsewhere.firm(&member()).matters().state(&matter()).await.unwrap();
-    assert_eq!(state.clio_matter.map(|id| id.0), Some(21));
+    let worker = elsewhere.worker(WorkerConfig::default());
+    worker.run_due().await.unwrap();
+    let synced =
+        async || elsewhere.firm(&member()).matters().state(&matter()).await.unwrap().clio_matter.map(|id| id.0);
+    assert_eq!(synced().await, None);
+    assert_eq!(elsewhere.firm(&admin()).matters().release_held().await.unwrap().matters, 1);
+    worker.run_due().await.unwrap();
+    assert_eq!(synced().await, Some(21));
 }

@@ -480,7 +480,7 @@ async fn a_worker_that_hears_of_another_process_does_not_wait_for_its_next_look(
         let script = async {
             bench.world.runtime.sleep(Duration::from_secs(10)).await;
             let id = MatterId::new("m1").unwrap();
-            assert!(elsewhere.firm(&first()).matters().trigger(&id, Trigger::Approved).await.unwrap().accepted);
+            elsewhere.queue.claims.trigger(&firm(), &id, Trigger::Approved, &first().id).await.unwrap();
             bench.store.trouble.lock().unwrap().due_elsewhere = told;
             for _ in 0..20 {
                 bench.world.runtime.sleep(Duration::from_secs(1)).await;

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use super::{Bench, LEASE, connection};
-use crate::connection::{Connection, ConnectionState};
+use super::{Bench, LEASE};
+use crate::connection::ConnectionState;
 use crate::domain::Trigger;
 use crate::error::{Code, Error};
 use crate::jobs::job::Next;
 use crate::jobs::{hold, list_held};
-use crate::ports::{Commit, Expect};
+use crate::ports::Commit;
 
 #[tokio::test]
 async fn a_backfill_and_a_created_intake_are_one_run_with_documents_in_either_order() {
@@ -22,7 +22,7 @@ async fn a_backfill_and_a_created_intake_are_one_run_with_documents_in_either_or
         let claim = bench.claim(&claims).await.unwrap();
         assert!(claim.order.trigger.sends_documents(), "{order:?} became {:?}", claim.order.trigger);
 
-        bench.connected(ConnectionState::Disconnected).await;
+        bench.connected(ConnectionState::Disconnected, 1).await;
         for trigger in order {
             assert!(hold(&bench.repository, &bench.firm, &bench.matter, trigger, &bench.actor).await.unwrap());
         }
@@ -63,32 +63,21 @@ async fn triggers_do_not_postpone_a_takeover() {
     drop(dead);
 }
 
-impl Bench {
-    async fn connected(&self, state: ConnectionState) {
-        let key = Connection::key(&self.firm);
-        let known = self.repository.get::<Connection>(&key).await.unwrap();
-        let mut transaction = self.repository.transaction(&self.firm).unwrap();
-        let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
-        transaction.put(key, expect, &Connection { state, ..connection() }).unwrap();
-        self.repository.commit_or_conflict(&transaction).await.unwrap();
-    }
-}
-
 #[tokio::test]
 async fn a_person_who_asks_again_wakes_a_parked_job_if_the_connection_is_usable() {
     let bench = Bench::new();
     let claims = bench.process();
-    bench.connected(ConnectionState::Degraded).await;
+    bench.connected(ConnectionState::Degraded, 1).await;
     bench.trigger(&claims, Trigger::Approved).await;
     let claim = bench.claim(&claims).await.unwrap();
     assert!(bench.end(&claims, &claim, Next::Block).await);
     bench.trigger(&claims, Trigger::Approved).await;
     bench.trigger(&claims, Trigger::Backfill).await;
     assert_eq!(bench.due().await, 0, "in bulk nothing is tried that failed with this connection");
-    bench.connected(ConnectionState::ReconnectRequired).await;
+    bench.connected(ConnectionState::ReconnectRequired, 1).await;
     bench.trigger(&claims, Trigger::Retry).await;
     assert_eq!((bench.due().await, bench.job().await.parked), (0, Some(1)), "there is nothing to try it with");
-    bench.connected(ConnectionState::Degraded).await;
+    bench.connected(ConnectionState::Degraded, 1).await;
     bench.trigger(&claims, Trigger::Retry).await;
     assert_eq!((bench.due().await, bench.job().await.parked), (1, None), "the plan may have been upgraded");
     assert!(bench.claim(&claims).await.is_some());
