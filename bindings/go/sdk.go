@@ -37,7 +37,9 @@ type Config struct {
 	EarlierSealingKeys map[string]string
 	// Keys wraps and unwraps, as a KMS does.
 	Keys Keys
-	// IntakeFolder is a folder of intakes (docs/intake-format.md). Or give Intakes.
+	// IntakeFolder is a folder of intakes (docs/intake-format.md): one firm's, and whatever firm is
+	// named gets it. With {firm} in its path, "intakes/{firm}" say, each firm has the folder that is
+	// named by its id, and none gets another's. Or give Intakes.
 	IntakeFolder string
 	// Intakes are yours.
 	Intakes Intakes

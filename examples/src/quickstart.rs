@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // What the SDK needs from its host: time, the firm's intakes, a database, HTTP and a root key.
     let runtime = Arc::new(TokioRuntime);
-    let intake = FolderIntake::new(folder); // yours: implement IntakeSource and DocumentBytes over your own storage
+    let intake = FolderIntake::new(folder)?; // yours: implement IntakeSource and DocumentBytes over your own storage
     let root_key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248"; // yours: from a KMS or a secret manager
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into())?; // yours: from Clio's developer portal
     let ports = Ports {

@@ -470,7 +470,9 @@ typedef struct casehug_clio_config {
   const char *sealing_key_id;
   // The root key: 32 bytes as 64 hexadecimal digits or as base64. Copied; wipe yours.
   const char *sealing_key;
-  // The folder of intakes (docs/intake-format.md).
+  // The folder of intakes (docs/intake-format.md): one firm's, and whatever firm is named gets
+  // it. With `{firm}` in its path, `intakes/{firm}` say, each firm has the folder that is named
+  // by its id, and none gets another's.
   const char *intake_folder;
   // The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of
   // this process may open it.

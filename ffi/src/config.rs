@@ -32,7 +32,9 @@ pub struct casehug_clio_config {
     pub sealing_key_id: *const c_char,
     /// The root key: 32 bytes as 64 hexadecimal digits or as base64. Copied; wipe yours.
     pub sealing_key: *const c_char,
-    /// The folder of intakes (docs/intake-format.md).
+    /// The folder of intakes (docs/intake-format.md): one firm's, and whatever firm is named gets
+    /// it. With `{firm}` in its path, `intakes/{firm}` say, each firm has the folder that is named
+    /// by its id, and none gets another's.
     pub intake_folder: *const c_char,
     /// The SDK's own SQLite file, if no store is given to `casehug_clio_open`. No other SQLite of
     /// this process may open it.

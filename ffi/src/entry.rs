@@ -150,7 +150,7 @@ async fn build(config: &Config<'_>, hosts: Hosts) -> Result<Sdk> {
     let (intake, documents): (Arc<dyn IntakeSource>, Arc<dyn DocumentBytes>) = match (intakes, config.intake_folder) {
         (Some(intakes), None) => (Arc::new(intakes.clone()), Arc::new(intakes)),
         (None, Some(folder)) => {
-            let folder = FolderIntake::new(folder);
+            let folder = FolderIntake::new(folder)?;
             (Arc::new(folder.clone()), Arc::new(folder))
         }
         (None, None) => return Err(Misuse::Null.of("intake_folder")),

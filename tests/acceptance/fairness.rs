@@ -67,7 +67,9 @@ async fn sdk(database: &str, intake: Gone) -> Sdk {
     let runtime = Arc::new(TokioRuntime);
     let store = PostgresStore::open(PostgresAddress::parse(database).unwrap()).await.unwrap();
     let ports = Ports {
-        transport: Arc::new(ReqwestTransport::new(Arc::new(FolderIntake::new("/nowhere")), runtime.clone()).unwrap()),
+        transport: Arc::new(
+            ReqwestTransport::new(Arc::new(FolderIntake::new("/nowhere").unwrap()), runtime.clone()).unwrap(),
+        ),
         store: Arc::new(store),
         keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", "01".repeat(32).as_str())]).unwrap()),
         intake: Arc::new(intake),

@@ -16,6 +16,7 @@ mod failover;
 mod fairness;
 mod faq;
 mod faults;
+mod firms;
 mod fleet;
 mod health;
 mod kills;

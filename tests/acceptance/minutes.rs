@@ -58,7 +58,7 @@ impl Runtime for Hurried {
 /// With what is real, an exchange over loopback, given the time that it takes.
 fn hurried(bench: &Bench) -> Sdk {
     let runtime = Hurried::new();
-    let intake = FolderIntake::new(bench.intakes());
+    let intake = FolderIntake::new(bench.intakes()).unwrap();
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     let key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
     let ports = Ports {

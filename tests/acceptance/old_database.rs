@@ -54,7 +54,7 @@ async fn a_database_of_an_older_build_opens_and_its_matters_stay_linked() {
 async fn what_an_older_build_left_open_is_still_open() {
     let (_folder, database) = database();
     let runtime = Arc::new(TokioRuntime);
-    let intake = FolderIntake::new(intakes());
+    let intake = FolderIntake::new(intakes()).unwrap();
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()),
         store: Arc::new(SqliteStore::open(&database).await.unwrap()),

@@ -22,9 +22,10 @@ async fn firms_live_in_two_databases_and_one_moves_from_one_to_the_other() {
     let line = format!("shards:{}", bench.folder.path().join("shards.json").display());
     let bench = Bench { server: Some(line), ..bench };
     plan(&bench, [&a, &b], &["firm_2"]);
-    bench.matter("m1", &intake("m1", "c1", Some("zyx.qwertz@example.test"), &["d1"]));
     for firm in ["firm_1", "firm_2"] {
-        let (output, _) = bench.run(&["--firm", firm]).await;
+        bench.matter_of(firm, "m1", &intake("m1", "c1", Some("zyx.qwertz@example.test"), &["d1"]));
+        let mut program = bench.program_of(firm);
+        let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
         assert!(output.status.success(), "{firm}");
     }
     let firms =

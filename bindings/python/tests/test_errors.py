@@ -177,6 +177,7 @@ def test_a_closed_sdk_says_so(url: str, tmp_path: Path) -> None:
         ({"sealing_key_id": None}, "sealing_key_id"),
         ({"earlier_sealing_keys": {"k0": "0123"}}, "earlier_sealing_keys"),
         ({"intake_folder": None}, "intake_folder"),
+        ({"intake_folder": "intakes/x-{firm}"}, "intake_folder"),
         ({"clio": "mars"}, "clio"),
         ({"webhook_url": "http://example.com/hooks"}, "webhook_url"),
     ],

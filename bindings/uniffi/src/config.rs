@@ -31,7 +31,7 @@ pub struct Config {
     pub sealing_key: Option<String>,
     /// Root keys by name that sealed before it.
     pub earlier_sealing_keys: HashMap<String, String>,
-    /// The folder of intakes.
+    /// The folder of intakes: one firm's, or with `{firm}` in its path one for each firm.
     pub intake_folder: Option<String>,
     /// Where Clio delivers webhooks.
     pub webhook_url: Option<String>,

@@ -375,7 +375,7 @@ async fn build(config: Config, ports: Ports, driving: Handle, pool: Handle) -> R
                 (Arc::new(intakes.clone()), Arc::new(intakes))
             }
             (None, Some(folder)) => {
-                let folder = FolderIntake::new(folder);
+                let folder = FolderIntake::new(folder)?;
                 (Arc::new(folder.clone()), Arc::new(folder))
             }
             (None, None) => return Err(Misuse::Missing.of("intake_folder")),

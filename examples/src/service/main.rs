@@ -29,7 +29,6 @@ mod answer;
 mod callback;
 #[path = "../database.rs"]
 mod database;
-mod intakes;
 mod metrics;
 #[path = "../network.rs"]
 mod network;
@@ -48,6 +47,7 @@ use std::time::Duration;
 
 use casehug_clio::{ClioApp, ClioHost, Code, Error, Ports, Sdk, WorkerConfig};
 use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use clap::Parser;
 use tokio::net::TcpListener;
@@ -59,7 +59,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 use url::{Host, Url};
 
-use crate::intakes::FirmIntakes;
 use crate::metrics::Metrics;
 use crate::root_keys::{SEALING_KEY, root_keys};
 use crate::routes::Service;
@@ -164,7 +163,7 @@ async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::E
         let refused = Error::new(Code::SettingInvalid).with("setting", "demo_sign_in");
         return Err(refused.with("reason", "not_on_loopback").into());
     }
-    let intakes = FirmIntakes::new(args.intake.clone());
+    let intakes = FolderIntake::new(args.intake.join("{firm}"))?;
     let sdk = Arc::new(open(args, intakes.clone(), &public, metrics).await?);
     if let Some(address) = args.metrics {
         let numbers = TcpListener::bind(address).await?;
@@ -219,7 +218,7 @@ fn is_loopback(url: &Url) -> bool {
 
 async fn open(
     args: &Args,
-    intake: FirmIntakes,
+    intake: FolderIntake,
     public: &Url,
     metrics: &Metrics,
 ) -> Result<Sdk, Box<dyn std::error::Error>> {

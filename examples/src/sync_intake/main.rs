@@ -10,6 +10,7 @@ mod exit;
 #[path = "../network.rs"]
 mod network;
 mod output;
+mod own_firm;
 mod plans;
 #[path = "../root_keys.rs"]
 mod root_keys;
@@ -52,7 +53,7 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "sync-intake", version, after_help = MORE_HELP)]
 struct Args {
-    /// The folder: DIR/<matter id>/intake.json beside the files that it names.
+    /// The firm's folder: DIR/<matter id>/intake.json beside the files that it names.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["backup", "copy_to"])]
     intake: Option<PathBuf>,
     /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A
@@ -96,7 +97,7 @@ struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Be a worker until told to stop (ctrl-c, SIGTERM): sync what of the folder is not in Clio
-    /// yet, and whatever else is triggered on this database.
+    /// yet, and whatever else of this firm is triggered on this database.
     #[arg(long, conflicts_with_all = ["dry_run", "json"])]
     worker: bool,
     /// Write the whole database into this new file, and do nothing else. Whatever uses the database
@@ -151,10 +152,11 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     let (intake, clio_url) = (args.intake.clone().unwrap_or_default(), args.clio_url.as_deref().unwrap_or_default());
     let (settle, index_delay) = (Duration::from_secs(args.settle), Duration::from_secs(args.index_delay));
     let network = network::network(args.proxy.as_deref(), args.root_certificates.as_deref())?;
-    let setup = setup::open(&database::location(&args.db.0)?, &intake, clio_url, &network, settle, index_delay).await?;
+    let setup =
+        setup::open(&database::location(&args.db.0)?, &firm, &intake, clio_url, &network, settle, index_delay).await?;
     let matters = match only {
         Some(matter) => vec![Ok(matter)],
-        None => setup.intake.matters()?,
+        None => setup.intake.matters(&firm)?,
     };
     if let Some(time) = &args.recover_since {
         let reviews = setup.sdk.firm(&actor).reviews();

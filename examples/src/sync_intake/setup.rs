@@ -11,6 +11,7 @@ use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store::{OpenStore, StoreLocation};
 
+use super::own_firm::OwnFirm;
 use super::root_keys::{SEALING_KEY, root_keys};
 use super::shown::{Shown, Watched};
 
@@ -28,6 +29,7 @@ pub(crate) struct Setup {
 
 pub(crate) async fn open(
     db: &StoreLocation,
+    firm: &FirmId,
     folder: &Path,
     clio_url: &str,
     network: &Network,
@@ -41,7 +43,7 @@ pub(crate) async fn open(
     let secret = setting("CASEHUG_CLIO_CLIENT_SECRET", loopback, "casehug-dev-secret")?;
     let key = setting(SEALING_KEY, loopback, DEV_KEY)?;
     let runtime = Arc::new(TokioRuntime);
-    let intake = FolderIntake::new(folder);
+    let intake = FolderIntake::of_firm(folder, firm.clone());
     let store = db.open().await?;
     let shown = Shown::new();
     let watched = Watched { folder: intake.clone(), shown: shown.clone() };
@@ -54,7 +56,7 @@ pub(crate) async fn open(
     let seconds = |normal, brief| Duration::from_secs(if short { brief } else { normal });
     let ports = Ports {
         transport: Arc::clone(&transport),
-        store: store.store(),
+        store: Arc::new(OwnFirm { firm: firm.clone(), store: store.store() }),
         keys: Arc::new(keys),
         intake: Arc::new(intake.clone()),
         runtime,

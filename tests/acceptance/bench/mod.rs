@@ -45,7 +45,11 @@ impl Bench {
     }
 
     pub fn matter(&self, id: &str, intake: &Value) {
-        let folder = self.intakes().join(id);
+        self.matter_of("firm_1", id, intake);
+    }
+
+    pub fn matter_of(&self, firm: &str, id: &str, intake: &Value) {
+        let folder = self.firms().join(firm).join(id);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("intake.json"), intake.to_string()).unwrap();
         for document in intake["documents"].as_array().unwrap() {
@@ -78,10 +82,21 @@ impl Bench {
     }
 
     fn program_on(&self, database: &str) -> Command {
+        let mut command = self.program_without_intakes_on(database);
+        command.arg("--intake").arg(self.intakes());
+        command
+    }
+
+    /// The program for another firm, on the intakes of that one.
+    pub fn program_of(&self, firm: &str) -> Command {
+        let mut command = self.program_without_intakes_on(&self.database("sync.db"));
+        command.args(["--firm", firm, "--intake"]).arg(self.firms().join(firm));
+        command
+    }
+
+    fn program_without_intakes_on(&self, database: &str) -> Command {
         let mut command = Command::new(PROGRAM);
         command
-            .arg("--intake")
-            .arg(self.intakes())
             .arg("--db")
             .arg(database)
             .args(["--clio-url", self.sim.url(), "--auto-consent", "--settle", "1", "--index-delay", "1"])

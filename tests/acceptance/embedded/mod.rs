@@ -49,7 +49,7 @@ pub fn builder_at(
     store: &(impl Store + Clone + 'static),
     runtime: Arc<dyn Runtime>,
 ) -> SdkBuilder {
-    let intake = FolderIntake::new(bench.intakes());
+    let intake = FolderIntake::new(bench.intakes()).unwrap();
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()),

@@ -22,7 +22,7 @@ pub(crate) async fn run() {
     println!("| documents | median of {ROUNDS} | slowest | a document |\n| --- | --- | --- | --- |");
     let bench = Bench::new(Config::default()).await;
     let store = SqliteStore::open(bench.path("sync.db")).await.unwrap();
-    let (sdk, _) = bench.sdk_of(Arc::new(store), FolderIntake::new(bench.folder.path()), None);
+    let (sdk, _) = bench.sdk_of(Arc::new(store), FolderIntake::new(bench.folder.path()).unwrap(), None);
     connect(&sdk).await;
     for documents in [400, 1_600, 5_000, 20_000] {
         let id = format!("m{documents}");

@@ -77,7 +77,7 @@ pub(crate) fn play(arguments: &[String]) {
 }
 
 async fn open(url: &str, intakes: &str, database: &str) -> Sdk {
-    let (runtime, folder) = (Arc::new(TokioRuntime), FolderIntake::new(intakes));
+    let (runtime, folder) = (Arc::new(TokioRuntime), FolderIntake::new(intakes).unwrap());
     let key = "6f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d92486f1c3a0e5b7d9248";
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::new(Arc::new(folder.clone()), runtime.clone()).unwrap()),

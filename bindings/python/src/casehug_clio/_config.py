@@ -72,7 +72,9 @@ class Config:
     """Wraps and unwraps, as a KMS does."""
 
     intake_folder: str | None = None
-    """A folder of intakes (docs/intake-format.md). Or give `intakes`."""
+    """A folder of intakes (docs/intake-format.md): one firm's, and whatever firm is named gets it. With `{firm}` in
+    its path, `intakes/{firm}` say, each firm has the folder that is named by its id, and none gets another's. Or give
+    `intakes`."""
 
     intakes: ports.Intakes | None = None
     """Your matters and documents."""

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use casehug_clio::{Code, DocumentKey, DocumentOrigin, DocumentStatus, Error, Intake, MatterId, Result};
+use casehug_clio::{Code, DocumentKey, DocumentOrigin, DocumentStatus, Error, FirmId, Intake, MatterId, Result};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -111,33 +111,45 @@ impl Index {
 
 /// The indexes of the matters that were asked for last.
 #[derive(Clone, Default)]
-pub(crate) struct Indexes(Arc<Mutex<VecDeque<(MatterId, Index)>>>);
+pub(crate) struct Indexes(Arc<Mutex<VecDeque<Kept>>>);
+
+struct Kept {
+    firm: FirmId,
+    matter: MatterId,
+    index: Index,
+}
+
+impl Kept {
+    fn is_of(&self, firm: &FirmId, matter: &MatterId) -> bool {
+        self.firm == *firm && self.matter == *matter
+    }
+}
 
 impl Indexes {
     /// The index of a file that certainly did not change since it was read.
-    pub(crate) fn unchanged(&self, matter: &MatterId, seen: &Seen) -> Option<Index> {
-        self.of(matter).filter(|index| index.seen.rested && index.seen.revision == seen.revision)
+    pub(crate) fn unchanged(&self, firm: &FirmId, matter: &MatterId, seen: &Seen) -> Option<Index> {
+        self.of(firm, matter).filter(|index| index.seen.rested && index.seen.revision == seen.revision)
     }
 
     /// The index of a file that holds these bytes.
-    pub(crate) fn same(&self, matter: &MatterId, json: &[u8], seen: &Seen) -> Option<Index> {
-        let index = self.of(matter).filter(|index| index.digest[..] == Sha256::digest(json)[..])?;
-        Some(self.keep(matter, Index { seen: seen.clone(), ..index }))
+    pub(crate) fn same(&self, firm: &FirmId, matter: &MatterId, json: &[u8], seen: &Seen) -> Option<Index> {
+        let index = self.of(firm, matter).filter(|index| index.digest[..] == Sha256::digest(json)[..])?;
+        Some(self.keep(firm, matter, Index { seen: seen.clone(), ..index }))
     }
 
-    pub(crate) fn keep(&self, matter: &MatterId, index: Index) -> Index {
+    pub(crate) fn keep(&self, firm: &FirmId, matter: &MatterId, index: Index) -> Index {
         let mut kept = self.kept();
-        kept.retain(|(of, _)| of != matter);
-        kept.push_front((matter.clone(), index.clone()));
+        kept.retain(|one| !one.is_of(firm, matter));
+        kept.push_front(Kept { firm: firm.clone(), matter: matter.clone(), index: index.clone() });
         kept.truncate(KEPT);
         index
     }
 
-    fn of(&self, matter: &MatterId) -> Option<Index> {
-        self.kept().iter().find(|(of, _)| of == matter).map(|(_, index)| index.clone())
+    fn of(&self, firm: &FirmId, matter: &MatterId) -> Option<Index> {
+        self.kept().iter().find(|one| one.is_of(firm, matter)).map(|one| one.index.clone())
     }
 
-    fn kept(&self) -> MutexGuard<'_, VecDeque<(MatterId, Index)>> {
+    fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -23,11 +23,12 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// The real path of a folder in this one: a link may lead to another of its folders, not elsewhere.
+/// The real path of a folder in this one, which is given by its own real path: a link may lead to
+/// another of its folders, not elsewhere.
 pub(crate) fn folder_inside(root: &Path, name: &str) -> Result<PathBuf, Refusal> {
-    let (root, folder) = (root.canonicalize()?, root.join(name).canonicalize()?);
+    let folder = root.join(name).canonicalize()?;
     match () {
-        () if folder.parent() != Some(&root) => Err(Refusal::Outside),
+        () if folder.parent() != Some(root) => Err(Refusal::Outside),
         () if !folder.is_dir() => Err(Refusal::Missing),
         () => Ok(folder),
     }

@@ -1,8 +1,8 @@
 //! A folder of approved intakes: `DIR/<matter id>/intake.json` beside the files that it names
 //! (docs/intake-format.md).
 //!
-//! For demos, tests and hosts that export files. It serves one firm: whoever asks, gets this
-//! folder. Every call looks at the files as they are then (`intake.json` is read once for each
+//! For demos, tests and hosts that export files. A folder is one firm's, and whoever asks gets it;
+//! `{firm}` in its path makes it a folder for each firm. Every call looks at the files as they are then (`intake.json` is read once for each
 //! state of it), on the blocking pool of the tokio runtime that polls it, or in place if there is
 //! none. A matter's folder must stand in this one, and a path in `intake.json` must stay inside the
 //! matter's folder, also through symbolic links, and must be a regular file: a pipe would hang.
@@ -15,6 +15,7 @@
 //! like one); hashing a gigabyte before each upload and again before publishing would cost more
 //! than the upload.
 
+mod firms;
 mod index;
 mod inside;
 
@@ -26,6 +27,7 @@ use casehug_clio::ports::{BoxFuture, DocumentBytes, DocumentReader, DocumentStat
 use casehug_clio::{Code, DocumentKey, DocumentRef, Error, FirmId, Intake, MatterId, Result, Retry};
 use tokio::runtime::Handle;
 
+use crate::firms::Firms;
 use crate::index::{Index, Indexes, Seen};
 use crate::inside::{Refusal, folder_inside, open_document, open_inside, revision};
 
@@ -37,7 +39,7 @@ const MAX_READ: usize = 256 * 1024;
 /// Intakes in a folder.
 #[derive(Clone, Debug)]
 pub struct FolderIntake {
-    root: PathBuf,
+    firms: Firms,
     /// Shared by all clones.
     indexes: Indexes,
     #[cfg(test)]
@@ -45,35 +47,60 @@ pub struct FolderIntake {
 }
 
 impl FolderIntake {
-    /// A source over this folder. Nothing is read yet.
+    /// A source over this path. Nothing is read yet.
+    ///
+    /// With `{firm}` as one of its folders, `intakes/{firm}` say, each firm has the folder that is
+    /// named by its id. An id that holds a `:` or ends in a dot has none. Without it the folder is
+    /// **one firm's**: only an SDK that serves this firm and no other may have it, because it
+    /// answers whatever firm is named.
+    ///
+    /// # Errors
+    /// [`Code::SettingInvalid`] when `{firm}` is in the path twice, or is a part of a folder's
+    /// name.
+    pub fn new(path: impl Into<PathBuf>) -> Result<Self> {
+        Firms::of_path(path.into()).map(Self::of)
+    }
+
+    /// A source over this firm's folder. To whoever names another firm it answers
+    /// [`Code::IntakeUnreadable`], which passes: a job of that firm waits for a process that has
+    /// its intakes.
     #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
+    pub fn of_firm(folder: impl Into<PathBuf>, firm: FirmId) -> Self {
+        Self::of(Firms::Only(firm, folder.into()))
+    }
+
+    fn of(firms: Firms) -> Self {
         Self {
-            root: root.into(),
+            firms,
             indexes: Indexes::default(),
             #[cfg(test)]
             parsed: std::sync::Arc::default(),
         }
     }
 
-    /// The matters of the folder, by id: every folder in it. One whose name is no id is listed as
+    /// The firm's matters, by id: every folder in its folder. One whose name is no id is listed as
     /// that error, without the name. Whether a listed matter has a good intake shows when it is
-    /// loaded, so that a bad one is the failure of that matter.
+    /// loaded, so that a bad one is the failure of that matter. Where each firm has a folder, one
+    /// without it has no matters.
     ///
     /// # Errors
     /// [`Code::IntakeUnreadable`] when the folder itself cannot be listed.
-    pub fn matters(&self) -> Result<Vec<Result<MatterId>>> {
+    pub fn matters(&self, firm: &FirmId) -> Result<Vec<Result<MatterId>>> {
         let unreadable = |error: io::Error| {
             let unreadable = |reason| Error::new(Code::IntakeUnreadable).with("reason", reason);
             match error.kind() {
                 // A name that is wrong stays wrong.
-                io::ErrorKind::NotFound => unreadable("no_folder").retry_as(Retry::Never),
                 io::ErrorKind::NotADirectory => unreadable("not_a_folder").retry_as(Retry::Never),
                 _ => unreadable("io"),
             }
         };
+        let folder = match self.firms.folder(firm) {
+            Err(error) if error.code() == Code::MatterUnknown => return Ok(Vec::new()),
+            Err(error) if error.get("reason") == Some("no_folder") => return Err(error.retry_as(Retry::Never)),
+            folder => folder?,
+        };
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(&self.root).map_err(unreadable)? {
+        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             if entry.path().is_dir() {
                 names.push(entry.file_name());
@@ -91,11 +118,13 @@ impl FolderIntake {
     }
 
     /// The matter's folder, by its real path, and its `intake.json`.
-    fn open_intake(&self, matter: &MatterId) -> Result<(PathBuf, File, Seen)> {
+    fn open_intake(&self, firm: &FirmId, matter: &MatterId) -> Result<(PathBuf, File, Seen)> {
         let failed = |code, reason| Error::new(code).with("matter", matter).with("reason", reason);
-        let folder = folder_inside(&self.root, matter.as_str()).map_err(|refusal| match refusal {
+        let of_firm = self.firms.folder(firm).map_err(|error| error.with("matter", matter))?;
+        let folder = folder_inside(&of_firm, matter.as_str()).map_err(|refusal| match refusal {
             Refusal::Outside => failed(Code::IntakeUnreadable, "path_refused"),
-            _ => failed(Code::MatterUnknown, "no_folder"),
+            Refusal::Unreadable => failed(Code::IntakeUnreadable, "io"),
+            Refusal::Missing | Refusal::NotAFile => failed(Code::MatterUnknown, "no_folder"),
         })?;
         let opened = open_inside(&folder, Path::new("intake.json")).map_err(|refusal| match refusal {
             Refusal::Missing => failed(Code::MatterUnknown, "no_intake"),
@@ -107,13 +136,13 @@ impl FolderIntake {
         Ok((folder, file, Seen::new(metadata)))
     }
 
-    fn load_now(&self, matter: &MatterId) -> Result<Intake> {
-        let (_, file, seen) = self.open_intake(matter)?;
+    fn load_now(&self, firm: &FirmId, matter: &MatterId) -> Result<Intake> {
+        let (_, file, seen) = self.open_intake(firm, matter)?;
         let json = read_json(matter, file)?;
         let intake = self.parse(matter, &json)?;
         // Its documents are asked for next. Without usable paths it is they that fail.
         if let Ok(index) = Index::new(&intake, &json, seen) {
-            self.indexes.keep(matter, index);
+            self.indexes.keep(firm, matter, index);
         }
         Ok(intake)
     }
@@ -130,25 +159,25 @@ impl FolderIntake {
     }
 
     /// What the intake says of its documents now.
-    fn index(&self, matter: &MatterId, file: File, seen: Seen) -> Result<Index> {
-        if let Some(index) = self.indexes.unchanged(matter, &seen) {
+    fn index(&self, firm: &FirmId, matter: &MatterId, file: File, seen: Seen) -> Result<Index> {
+        if let Some(index) = self.indexes.unchanged(firm, matter, &seen) {
             return Ok(index);
         }
         let json = read_json(matter, file)?;
-        if let Some(index) = self.indexes.same(matter, &json, &seen) {
+        if let Some(index) = self.indexes.same(firm, matter, &json, &seen) {
             return Ok(index);
         }
         let index = Index::new(&self.parse(matter, &json)?, &json, seen)?;
-        Ok(self.indexes.keep(matter, index))
+        Ok(self.indexes.keep(firm, matter, index))
     }
 
     /// The document as it is now, and its open file.
     fn locate(&self, document: &DocumentRef) -> Result<(DocumentStat, File)> {
         let key = &document.key;
         let failed = |code, reason| Error::new(code).with("document", key).with("reason", reason);
-        let (folder, file, seen) = self.open_intake(&key.matter)?;
+        let (folder, file, seen) = self.open_intake(&document.firm, &key.matter)?;
         let intake = seen.file.clone();
-        let index = self.index(&key.matter, file, seen)?;
+        let index = self.index(&document.firm, &key.matter, file, seen)?;
         let entry = index.document(key).ok_or_else(|| failed(Code::DocumentMissing, "not_in_the_intake"))?;
         let path = entry.path.as_ref().ok_or_else(|| {
             let invalid = Error::new(Code::IntakeInvalid).with("field", "documents.path");
@@ -183,9 +212,9 @@ async fn off_the_polling_thread<T: Send + 'static>(work: impl FnOnce() -> T + Se
 }
 
 impl IntakeSource for FolderIntake {
-    fn load<'a>(&'a self, _: &'a FirmId, matter: &'a MatterId) -> BoxFuture<'a, Result<Intake>> {
-        let matter = matter.clone();
-        Box::pin(self.blocking(move |this| this.load_now(&matter)))
+    fn load<'a>(&'a self, firm: &'a FirmId, matter: &'a MatterId) -> BoxFuture<'a, Result<Intake>> {
+        let (firm, matter) = (firm.clone(), matter.clone());
+        Box::pin(self.blocking(move |this| this.load_now(&firm, &matter)))
     }
 
     fn stat<'a>(&'a self, document: &'a DocumentRef) -> BoxFuture<'a, Result<DocumentStat>> {
@@ -239,5 +268,7 @@ impl DocumentReader for FileReader {
     }
 }
 
+#[cfg(test)]
+mod firm_tests;
 #[cfg(test)]
 mod tests;

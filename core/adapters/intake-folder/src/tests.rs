@@ -10,7 +10,7 @@ use super::*;
 fn folder_with(path: &str) -> (TempDir, FolderIntake) {
     let folder = tempfile::tempdir().unwrap();
     write_intake(&folder, "m1", path, "approved");
-    let source = FolderIntake::new(folder.path());
+    let source = FolderIntake::new(folder.path()).unwrap();
     (folder, source)
 }
 
@@ -184,7 +184,7 @@ async fn a_bad_matter_is_its_own_failure_and_the_list_goes_on() {
     std::fs::create_dir(folder.path().join("Jane Doe")).unwrap();
     std::fs::write(folder.path().join("a-file"), b"").unwrap();
 
-    let listed = source.matters().unwrap();
+    let listed = source.matters(&document().firm).unwrap();
     let error = listed[0].as_ref().unwrap_err();
     assert_eq!(error.code(), Code::IdInvalid);
     assert!(!format!("{error:?}").contains("Jane"));
@@ -199,7 +199,7 @@ async fn a_bad_matter_is_its_own_failure_and_the_list_goes_on() {
         let error = source.load(&document().firm, &MatterId::new(id).unwrap()).await.unwrap_err();
         assert_eq!((error.code(), error.get("matter")), (wanted, Some(id)));
     }
-    let unlistable = FolderIntake::new(folder.path().join("nowhere")).matters().unwrap_err();
+    let unlistable = FolderIntake::new(folder.path().join("nowhere")).unwrap().matters(&document().firm).unwrap_err();
     assert_eq!(unlistable.code(), Code::IntakeUnreadable);
 }
 
@@ -234,7 +234,7 @@ fn folder_of(documents: usize) -> (TempDir, FolderIntake) {
         list.join(",")
     );
     std::fs::write(folder.path().join("m1/intake.json"), json).unwrap();
-    let source = FolderIntake::new(folder.path());
+    let source = FolderIntake::new(folder.path()).unwrap();
     (folder, source)
 }
 
@@ -306,7 +306,7 @@ async fn a_matters_folder_that_leads_out_of_the_firms_folder_is_refused() {
     std::fs::write(outside.path().join("m1/a.pdf"), b"x").unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("firm/other")).unwrap();
-    let source = FolderIntake::new(folder.path().join("firm"));
+    let source = FolderIntake::new(folder.path().join("firm")).unwrap();
     let link = folder.path().join("firm/m1");
     std::os::unix::fs::symlink(outside.path().join("m1"), &link).unwrap();
     let firm = document().firm;

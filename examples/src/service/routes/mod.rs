@@ -13,12 +13,12 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware;
 use axum::routing::{get, post, put};
-use casehug_clio::Sdk;
+use casehug_clio::{Code, FirmId, MatterId, Sdk};
+use casehug_clio_intake_folder::FolderIntake;
 use url::Url;
 
 use crate::answer::{keep_by_nobody, say_in_json};
 use crate::callback::by_a_person;
-use crate::intakes::FirmIntakes;
 use crate::web;
 use crate::web::origin::from_our_pages;
 use crate::web::sign_in::as_chosen;
@@ -31,7 +31,8 @@ const MOST_BODY: usize = 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Service {
     pub sdk: Arc<Sdk>,
-    pub intakes: FirmIntakes,
+    /// A folder for each firm.
+    pub intakes: FolderIntake,
     /// Where Clio sends browsers back to.
     pub callback: Arc<str>,
     /// Scheme, host and port of the public URL: the `Origin` of our own pages.
@@ -45,9 +46,22 @@ pub(crate) struct Service {
 pub(crate) type Shared = State<Service>;
 
 impl Service {
-    pub(crate) fn new(sdk: Arc<Sdk>, intakes: FirmIntakes, public: &Url, demo_sign_in: bool, streams: Streams) -> Self {
+    pub(crate) fn new(
+        sdk: Arc<Sdk>,
+        intakes: FolderIntake,
+        public: &Url,
+        demo_sign_in: bool,
+        streams: Streams,
+    ) -> Self {
         let callback = below(public, "oauth/callback").into();
         Self { sdk, intakes, callback, origin: public.origin().ascii_serialization().into(), demo_sign_in, streams }
+    }
+
+    /// The matters of the firm's folder, by id. A folder in it whose name is no id is left out.
+    pub(crate) async fn matters(&self, firm: &FirmId) -> casehug_clio::Result<Vec<MatterId>> {
+        let (intakes, firm) = (self.intakes.clone(), firm.clone());
+        let list = move || Ok(intakes.matters(&firm)?.into_iter().filter_map(Result::ok).collect());
+        tokio::task::spawn_blocking(list).await.map_err(|_| Code::IntakeUnreadable)?
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) async fn me(Who(actor): Who) -> Json<Value> {
 
 /// The firm's matters in CaseHug, for "all that are not synced": their ids and nothing more.
 pub(crate) async fn matters(State(service): Shared, Who(actor): Who) -> Answer<Json<Value>> {
-    let matters = service.intakes.matters(&actor.firm).await?;
+    let matters = service.matters(&actor.firm).await?;
     let listed: Vec<Value> = matters.iter().map(|matter| json!({ "id": matter })).collect();
     Ok(Json(json!({ "matters": listed })))
 }

@@ -77,7 +77,7 @@ fn settings_page(service: &Service, actor: &Actor, root: &str) -> Response {
 /// The firm's intakes, and for each whether it is in Clio.
 pub(crate) async fn matters(State(service): Shared, Visitor(actor): Visitor) -> Answer<Response> {
     let mut rows = String::new();
-    for matter in service.intakes.matters(&actor.firm).await? {
+    for matter in service.matters(&actor.firm).await? {
         rows += &row(&service, &actor, &matter).await;
     }
     let table = format!(

@@ -27,7 +27,7 @@ fn seconds(name: &str) -> Duration {
 
 async fn open() -> Result<Sdk> {
     let runtime = Arc::new(TokioRuntime);
-    let intake = FolderIntake::new(given("GOLDEN_INTAKES"));
+    let intake = FolderIntake::new(given("GOLDEN_INTAKES"))?;
     let location: StoreLocation = given("GOLDEN_STORE").parse()?;
     let key = |name: &str| (given(&format!("{name}_ID")), given(name));
     let (current, earlier) = (key("GOLDEN_SEALING_KEY"), key("GOLDEN_EARLIER_SEALING_KEY"));

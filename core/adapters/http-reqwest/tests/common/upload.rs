@@ -36,7 +36,7 @@ pub async fn growth(server: &str, mib: u64) -> io::Result<(u64, Duration)> {
         entry("large")
     );
     std::fs::write(matter.join("intake.json"), json)?;
-    let source = Arc::new(FolderIntake::new(folder.path()));
+    let source = Arc::new(FolderIntake::new(folder.path()).map_err(io::Error::other)?);
     let transport = ReqwestTransport::new(source, Arc::new(TokioRuntime)).map_err(io::Error::other)?;
     let mut before = 0;
     let started = Instant::now();

@@ -122,12 +122,13 @@ class ErrorsTest {
     @Test
     fun `a wrong configuration names the argument`(@TempDir folder: Path) {
         val plain = config("us", folder)
-        val wrong = mapOf(
+        val wrong = listOf(
             "store" to plain.copy(database = null),
             "sealing_key" to plain.copy(sealingKey = null),
             "sealing_key_id" to plain.copy(sealingKeyId = null),
             "earlier_sealing_keys" to plain.copy(earlierSealingKeys = mapOf("k0" to "0123")),
             "intake_folder" to plain.copy(intakeFolder = null),
+            "intake_folder" to plain.copy(intakeFolder = "intakes/x-{firm}"),
             "clio" to plain.copy(clio = "mars"),
             "webhook_url" to plain.copy(webhookUrl = "http://example.com/hooks"),
         )
