@@ -10,6 +10,7 @@ use futures_util::future::{Either, ready};
 use super::driver::Driver;
 use crate::calls::call::{Executed, Patience, Permit, executed};
 use crate::clio::ApiRequest;
+use crate::connection::Connection;
 use crate::domain::report::{Note, StepReport};
 use crate::domain::{ClioId, Timestamp};
 use crate::error::{ANSWER, Code, Error, Failure, Result, Retry};
@@ -84,7 +85,7 @@ impl Driver<'_> {
         let mut sends = 0;
         let rounds = core::mem::take(&mut self.rounds) + 1;
         loop {
-            let permit = self.permit_or_release(key, email_index, current.as_ref()).await?;
+            let permit = self.permit_or_release(key, email_index, current.as_ref(), asked).await?;
             sends += 1;
             let intent = self.intent_to_create(key, &permit, natural, (sends, rounds), email.clone(), asked).await?;
             let not_after = self.ctx.runtime.monotonic() + config.send_window;
@@ -103,7 +104,7 @@ impl Driver<'_> {
             let since = self.ctx.runtime.monotonic();
             let Commit::Done { at } = self.commit_unit(&transaction).await? else {
                 drop(sending);
-                self.release_unsent(key, email_index, current).await?;
+                self.release_unsent(key, email_index, current, asked).await?;
                 return Ok(Creation::Raced);
             };
             self.client_api.connection_stood(since);
@@ -123,7 +124,7 @@ impl Driver<'_> {
                 }
                 Executed::No => {
                     let Err(failure) = self.client_api.wait_to_repeat(&mut patience, failed).await else { continue };
-                    self.release_unsent(key, email_index, Some(version)).await?;
+                    self.release_unsent(key, email_index, Some(version), asked).await?;
                     return Err(refused(failure));
                 }
             }
@@ -136,23 +137,26 @@ impl Driver<'_> {
         key: &Key,
         email_index: Option<&(Key, ContactKey)>,
         current: Option<&Version>,
+        asked: &Asked,
     ) -> Result<Permit> {
         let permit = self.client_api.ready_to_commit().await;
         if permit.is_err() {
-            self.release_unsent(key, email_index, current.cloned()).await?;
+            self.release_unsent(key, email_index, current.cloned(), asked).await?;
         }
         permit
     }
 
-    /// Takes back an intent whose request was certainly not carried out, if there is one.
+    /// Takes back an intent whose request was certainly not carried out, if there is one. What an
+    /// admin answered before it stays answered.
     async fn release_unsent(
         &mut self,
         key: &Key,
         email_index: Option<&(Key, ContactKey)>,
         version: Option<Version>,
+        asked: &Asked,
     ) -> Result<()> {
         if let Some(version) = version {
-            let transaction = self.releasing(key, email_index.map(|(key, _)| key), version).await?;
+            let transaction = self.releasing(key, email_index.map(|(key, _)| key), version, asked.decision()).await?;
             self.commit_unit(&transaction).await?;
         }
         Ok(())
@@ -273,7 +277,7 @@ impl Driver<'_> {
         }
         let email_index = intent.value.email.as_ref().map(|digest| link_record::email_key(&self.order.scope, digest));
         loop {
-            let mut transaction = self.releasing(key, email_index.as_ref(), intent.version.clone()).await?;
+            let mut transaction = self.releasing(key, email_index.as_ref(), intent.version.clone(), None).await?;
             let wait = self.ctx.config.recheck_after();
             duplicate_check::look_again_in(self.ctx, &mut transaction, &self.order.scope, key, intent, wait).await?;
             if matches!(self.commit_unit(&transaction).await?, Commit::Done { .. }) {
@@ -322,11 +326,23 @@ impl Driver<'_> {
         duplicate_check::look_again_in(self.ctx, transaction, &self.order.scope, key, doubt, wait).await
     }
 
-    async fn releasing(&self, key: &Key, email_index: Option<&Key>, version: Version) -> Result<Transaction> {
+    async fn releasing(
+        &self,
+        key: &Key,
+        email_index: Option<&Key>,
+        version: Version,
+        decision: Option<Decided>,
+    ) -> Result<Transaction> {
         let mut transaction = self.unit_before_sending()?;
         // An answer that is still to come would be taken for one about the next try.
         self.close_question_in(&mut transaction, key).await?;
-        transaction.delete(key.clone(), version);
+        match (decision, Connection::load(&self.ctx.repository, &self.order.scope.firm).await?) {
+            (Some(decision), Some(connection)) => {
+                let answered = Intent::question(connection.value.id, Some(decision));
+                transaction.put(key.clone(), Expect::Version(version), &LinkRecord::Intent(answered))?;
+            }
+            _ => transaction.delete(key.clone(), version),
+        }
         if let Some(email_index) = email_index
             && let Some(record) = self.ctx.repository.store().get(email_index).await?
         {

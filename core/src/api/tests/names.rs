@@ -212,13 +212,15 @@ struct Held {
     failing: Vec<u16>,
     /// What it does not list yet.
     hidden: bool,
+    /// It creates nothing.
+    refuses: bool,
     sent: usize,
 }
 
 async fn clio_of(holds: Vec<Value>, failing: &[u16]) -> (World, Arc<Mutex<Held>>) {
     let world = World::new();
     world.connect().await.unwrap();
-    let clio = Arc::new(Mutex::new(Held { holds, failing: failing.to_vec(), hidden: false, sent: 0 }));
+    let clio = Arc::new(Mutex::new(Held { holds, failing: failing.to_vec(), hidden: false, refuses: false, sent: 0 }));
     let state = Arc::clone(&clio);
     world.answers(move |method, path, _, body| {
         let mut clio = state.lock().unwrap();
@@ -230,6 +232,9 @@ async fn clio_of(holds: Vec<Value>, failing: &[u16]) -> (World, Arc<Mutex<Held>>
         if method == "GET" {
             let shown = clio.holds.iter().filter(|one| !clio.hidden || one["id"].as_i64() < Some(100));
             return Some((200, json!({ "data": shown.collect::<Vec<_>>(), "meta": { "paging": {} } })));
+        }
+        if clio.refuses {
+            return Some(refused(422));
         }
         clio.sent += 1;
         let mut made = body["data"].clone();
@@ -327,6 +332,25 @@ async fn an_admins_answer_outlives_a_creation_that_fails() {
         assert!(world.sdk.firm(&admin()).reviews().list().await.unwrap().is_empty(), "not asked again");
     }
     assert_eq!((state(&world, "m1").await.clio_contact, held.lock().unwrap().sent), (Some(ClioId(102)), 2));
+}
+
+#[tokio::test]
+async fn an_admins_answer_outlives_a_creation_that_clio_refuses() {
+    let (world, held) = clio_of(two(), &[]).await;
+    mismatch(&world, OnNameMismatch::Review).await;
+    let susan = client("c1", "Susan", "Doe", EMAIL);
+    sync(&world, "m1", &susan).await;
+    world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", Decision::Create).await.unwrap();
+    held.lock().unwrap().refuses = true;
+    world.work().await;
+    let failure = state(&world, "m1").await.last_run.unwrap().failure.unwrap();
+    assert_eq!((failure.code.as_str(), held.lock().unwrap().sent), ("clio_validation", 0));
+    assert!(world.sdk.firm(&admin()).reviews().list().await.unwrap().is_empty());
+    // What Clio refused is corrected in CaseHug.
+    held.lock().unwrap().refuses = false;
+    let report = sync(&world, "m1", &susan).await;
+    assert_eq!(contact(&report), ("created", Some(101), [].as_slice()));
+    assert!(world.sdk.firm(&admin()).reviews().list().await.unwrap().is_empty());
 }
 
 #[tokio::test]
