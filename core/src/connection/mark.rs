@@ -83,6 +83,7 @@ impl Session {
                 MaintenanceTask::Poll,
                 MaintenanceTask::Sweep,
                 MaintenanceTask::SecondRecords,
+                MaintenanceTask::ApiAccess,
             ] {
                 schedule_now(repository, &mut transaction, task).await?;
             }

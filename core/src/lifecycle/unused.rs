@@ -183,9 +183,11 @@ impl Connect {
         }))
     }
 
+    /// The connection that would end with a grant that is given back. One that Clio honours no more
+    /// cannot; and what is written into its envelope would pass for newer tokens.
     async fn in_use(&self, firm: &FirmId) -> Result<Option<Connection>> {
         let stored = Connection::load(&self.repository, firm).await?.map(|stored| stored.value);
-        Ok(stored.filter(|it| !matches!(it.state, ConnectionState::Revoking | ConnectionState::Disconnected)))
+        Ok(stored.filter(|it| matches!(it.state, ConnectionState::Connected | ConnectionState::Degraded)))
     }
 
     /// Remembers grants with the tokens of the connection in use, another one than `id`. `false`:

@@ -282,3 +282,28 @@ async fn what_a_disconnect_was_granted_is_kept_until_it_is_given_back() {
     assert!(ended.load(Relaxed), "no token of the grant works");
     assert!(world.http.clio().hooks.is_empty());
 }
+
+/// The envelope of a connection that Clio refused was written, and passed for newer tokens.
+#[tokio::test]
+async fn a_reconnect_that_fails_leaves_the_connection_as_dead_as_it_was() {
+    let world = World::new();
+    let grants = Grants::of(&world);
+    world.connect().await.unwrap();
+    grants.0.lock().unwrap().grants[0].0 = false;
+    world.put("m1");
+    world.sdk.firm(&member()).matters().sync(&matter()).await.unwrap();
+    assert_eq!(world.connection().await.state, ConnectionState::ReconnectRequired);
+    let kept = grants.clone();
+    world.answers(move |_, path, bearer, body| match path {
+        "/api/v4/users/who_am_i" => Some((503, json!({ "error": "?" }))),
+        _ => kept.answer(path, bearer, body),
+    });
+    assert_eq!(world.connect().await.unwrap_err().code(), Code::ClioUnavailable);
+    for _ in 0..4 {
+        world.later(Duration::from_secs(1_800)).await;
+    }
+    assert_eq!(world.connection().await.state, ConnectionState::ReconnectRequired);
+    let refreshed = world.audited("refresh").await;
+    assert!(refreshed.iter().all(|entry| entry["details"]["reason"] != "newer_tokens"), "{refreshed:?}");
+    assert_eq!(grants.alive(), 0, "and what it brought is given back");
+}
