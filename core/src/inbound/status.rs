@@ -144,7 +144,12 @@ fn judge(
     let Some(known) = known else { return Verdict::Keep { tell: true } };
     let forgotten = known.restore_generation.as_deref() != restore_generation;
     let is_older = at < known.updated_at && !mutated!(LastWriteWins);
-    if is_older || known.host_changed_at.is_some_and(|own| at < own) {
+    let is_overruled = known.host_changed_at.is_some_and(|own| at < own);
+    if known.gone && sure && !is_older {
+        // It is there again, whoever wrote its status last.
+        return Verdict::Keep { tell: !is_overruled };
+    }
+    if is_older || (is_overruled && !known.gone) {
         return Verdict::Drop;
     }
     // What the host has now is its own: what Clio says since is news, even if it is what Clio said
@@ -152,13 +157,7 @@ fn judge(
     let since_own = known.host_changed_at.is_some_and(|own| own > known.updated_at);
     match (known.gone, status == known.status, at == known.updated_at) {
         (false, true, _) if forgotten => Verdict::Keep { tell: true },
-        (true, _, _) => {
-            if sure {
-                Verdict::Keep { tell: true }
-            } else {
-                Verdict::Ask
-            }
-        }
+        (true, _, _) => Verdict::Ask,
         (false, true, true) => Verdict::Drop,
         (false, true, false) => Verdict::Keep { tell: since_own },
         (false, false, true) if !sure => Verdict::Ask,
@@ -415,6 +414,10 @@ mod tests {
         let gone = known(true, None);
         assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask, "an event of before its deletion");
         assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: true }, "it is back");
+        assert_eq!(judge(&gone, open, 4_000, true), Verdict::Drop, "as it was before it went");
+        let gone = known(true, Some(7_000));
+        assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask);
+        assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: false }, "back, and the host's status stays");
     }
 
     #[test]
