@@ -313,7 +313,16 @@ impl<'a> ApiClient<'a> {
 
     /// Sends a read, or a write that may be repeated, until it succeeds or cannot.
     pub(crate) async fn repeat<A>(&self, request: &ApiRequest<A>) -> Result<A, CallError> {
-        let mut patience = Patience::default();
+        self.repeat_with(Patience::default(), request).await
+    }
+
+    /// The same, however long the run has lasted: what it sent so far would be sent again by the
+    /// next one.
+    pub(crate) async fn repeat_at_any_age<A>(&self, request: &ApiRequest<A>) -> Result<A, CallError> {
+        self.repeat_with(Patience { at_any_age: true, ..Patience::default() }, request).await
+    }
+
+    async fn repeat_with<A>(&self, mut patience: Patience, request: &ApiRequest<A>) -> Result<A, CallError> {
         loop {
             let permit = self.ready().await.map_err(CallError::not_sent)?;
             match self.send_once(permit, request, None).await {
@@ -336,7 +345,8 @@ impl<'a> ApiClient<'a> {
             return Ok(());
         }
         patience.attempts += 1;
-        let too_old = self.began.until(self.ctx.runtime.monotonic()) >= LONGEST_RUN_WITH_RETRIES;
+        let too_old =
+            !patience.at_any_age && self.began.until(self.ctx.runtime.monotonic()) >= LONGEST_RUN_WITH_RETRIES;
         if patience.attempts >= MOST_ATTEMPTS || !self.has_retries_left() || too_old {
             return Err(failure);
         }
@@ -377,6 +387,7 @@ impl<'a> ApiClient<'a> {
 pub(crate) struct Patience {
     attempts: u32,
     refreshed: bool,
+    at_any_age: bool,
     schedule: Schedule,
 }
 

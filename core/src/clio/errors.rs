@@ -185,14 +185,19 @@ fn http_date(text: &str) -> Option<Timestamp> {
     Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
 }
 
+/// Whether Clio says that it does not find an upload in its storage yet.
+fn is_of_upload(status: u16, kind: Option<&str>) -> bool {
+    status < 500 && matches!(kind, Some("UploadNotFoundError" | "UploadTimeoutError"))
+}
+
 /// An answer of Clio's API that is no success.
 pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -> CallError {
     let shape = Shape::of(response);
     let status = response.status;
     let (kind, own) = match &shape {
-        // These two say that the server behind did not answer: whatever their shape, Clio's API did
-        // not write them.
-        Shape::Api(kind) => (kind.clone(), !matches!(status, 502 | 504)),
+        // These say that the server behind did not answer, or not in time: whatever their shape,
+        // Clio's API did not write them, unless it names an upload.
+        Shape::Api(kind) => (kind.clone(), !matches!(status, 408 | 502 | 504) || is_of_upload(status, kind.as_deref())),
         // Gateways write JSON of this shape too, for a request that may still be executed behind
         // them.
         Shape::OAuth(kind) => (kind.clone(), status < 500 && status != 408),
@@ -205,7 +210,7 @@ pub(super) fn refusal(response: &HttpResponse, meters: Meters, now: Timestamp) -
         (300..=399, _) => Code::RedirectRefused,
         (429, _) => Code::ClioRateLimited,
         // Clio verifies uploads with its storage; both mean "ask again" (Clio: Documents).
-        (_, Some("UploadNotFoundError" | "UploadTimeoutError")) => Code::DocumentProcessing,
+        (_, kind) if is_of_upload(status, kind) => Code::DocumentProcessing,
         (500.., _) => Code::ClioUnavailable,
         (408, _) => Code::TimedOut,
         _ if page => Code::FirewallAnswer,

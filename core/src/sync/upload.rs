@@ -101,7 +101,7 @@ impl Driver<'_> {
     /// them again, and only a new version has others.
     async fn further_parts(&self, stub: &DocumentStub, batch: &[Part]) -> Result<Vec<PartTarget>> {
         let request = documents::add_parts(stub.id, &stub.uuid, batch)?;
-        match self.client_api.repeat(&request).await.map_err(refused) {
+        match self.client_api.repeat_at_any_age(&request).await.map_err(refused) {
             Ok(named) if named.id == stub.id && named.uuid == stub.uuid => Ok(named.parts),
             // Bytes must not go where another document's belong.
             Ok(_) => Err(Error::new(Code::ClioAnswerInvalid).with("reason", "another_document")),

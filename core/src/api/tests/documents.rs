@@ -266,13 +266,15 @@ async fn the_address_of_another_document_gets_no_bytes() {
     }
 }
 
+/// Addresses for the parts that a request names.
+fn parts_at(path: &str, body: &Value) -> Value {
+    let part = |number: &Value| json!({ "part_number": number, "put_url": format!("http://127.0.0.1:4401/{path}/{number}"), "put_headers": [] });
+    body["data"]["multiparts"].as_array().unwrap().iter().map(|named| part(&named["part_number"])).collect()
+}
+
 /// The same of a document in parts, whose addresses come with several answers.
 #[tokio::test]
 async fn the_parts_of_another_document_get_no_bytes() {
-    let parts_at = |path: &str, body: &Value| -> Value {
-        let part = |number: &Value| json!({ "part_number": number, "put_url": format!("http://127.0.0.1:4401/{path}/{number}"), "put_headers": [] });
-        body["data"]["multiparts"].as_array().unwrap().iter().map(|named| part(&named["part_number"])).collect()
-    };
     for (id, uuid) in [(99, "again"), (31, "other")] {
         let (world, documents, document) = begun().await;
         documents.lock().unwrap().slow = false;
@@ -302,6 +304,39 @@ async fn the_parts_of_another_document_get_no_bytes() {
         assert_eq!((report.status, documents.lock().unwrap().made.len()), (RunStatus::Succeeded, 1), "{report:?}");
         assert_eq!((world.calls("PUT /part/6"), world.calls("PUT /other")), (1, 0));
     }
+}
+
+/// A slow line: the next run would begin with the first byte again.
+#[tokio::test]
+async fn naming_further_parts_is_tried_again_however_long_the_run_has_lasted() {
+    let (world, documents, document) = begun().await;
+    documents.lock().unwrap().slow = false;
+    world.intake.put_bytes(&document, vec![0; 100_000_000]);
+    let (clio, runtime, mut parts, mut busy) = (Arc::clone(&documents), world.runtime.clone(), 0, 2);
+    world.answers(move |method, path, _, body| match method {
+        "PUT" => {
+            parts += 1;
+            // The second address has expired: one part after the other is named from now on.
+            runtime.advance(Duration::from_secs(200));
+            Some(if parts == 2 { (403, json!({})) } else { (200, json!({})) })
+        }
+        "PATCH" if body["data"]["fully_uploaded"] == false && parts == 7 && busy > 0 => {
+            busy -= 1;
+            Some((503, json!({ "error": { "type": "X", "message": "x" } })))
+        }
+        _ => {
+            let mut usual = answer(&clio, method, path, body);
+            if body["data"]["multiparts"].is_array()
+                && let Some((_, usual)) = &mut usual
+            {
+                usual["data"]["latest_document_version"]["multiparts"] = parts_at("part", body);
+            }
+            usual
+        }
+    });
+    let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+    assert_eq!(report.status, RunStatus::Succeeded, "{report:?}");
+    assert_eq!(world.calls("PUT /part/1"), 2, "once more after an address expired, and not again");
 }
 
 #[tokio::test]

@@ -37,7 +37,6 @@ async fn clios_own_refusals_are_told_by_status_and_end_the_request() {
         (401, Code::TokenRejected, Retry::RefreshThenRetry),
         (403, Code::UserRoleForbids, Retry::Never),
         (404, Code::ClioNotFound, Retry::Never),
-        (408, Code::TimedOut, Retry::Retry),
         (409, Code::ClioConflict, Retry::Retry),
         (410, Code::ClioVersionUnsupported, Retry::Never),
         (412, Code::ClioConflict, Retry::Retry),
@@ -133,7 +132,8 @@ async fn what_stands_between_says_nothing_about_what_clio_did() {
         (502, "application/json", r#"{"error":"Bad Gateway"}"#, Code::ClioUnavailable),
         (503, "application/json", r#"{"error":"unavailable"}"#, Code::ClioUnavailable),
         (504, "application/json", r#"{"error":"Gateway Timeout"}"#, Code::ClioUnavailable),
-        // By what they mean, these two are never of the server that executes.
+        // By what they mean, these are never of the server that executes.
+        (408, "application/json", API_ERROR, Code::TimedOut),
         (502, "application/json", API_ERROR, Code::ClioUnavailable),
         (504, "application/json", API_ERROR, Code::ClioUnavailable),
     ] {
