@@ -136,7 +136,8 @@ impl SdkBuilder {
         let repository = Repository::new(store, Arc::clone(&runtime));
         let keyring = Keyring::new(repository.clone(), keys);
         let clio = ClioApi::new(Arc::clone(&transport), Arc::clone(&runtime), self.host, USER_AGENT)?;
-        let auth = Auth::new(self.app, clio.clone(), transport, repository.clone(), tokens, keyring.clone());
+        let (hooks, ring) = (self.webhook_url.clone(), keyring.clone());
+        let auth = Auth::new(self.app, clio.clone(), transport, repository.clone(), tokens, ring, hooks);
         let ctx = Context {
             repository: repository.clone(),
             runtime,

@@ -9,6 +9,7 @@
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
 
 use super::ScopeName;
 use crate::clio::{ClioHost, Resource};
@@ -61,6 +62,10 @@ pub(crate) struct Connection {
     /// settings to be sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unrevoked: Option<String>,
+    /// Where Clio posts what changes, as a process that was told the address knew it last: a worker
+    /// that was not told it keeps the subscriptions too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<Url>,
 }
 
 /// Whether a connection works.

@@ -81,8 +81,16 @@ struct Care<'a> {
 }
 
 pub(crate) async fn keep_subscriptions(ctx: &Context, firm: &FirmId) -> Result<Next> {
-    let connection = Connection::load_usable(&ctx.repository, firm).await?.value;
-    let Some(base) = &ctx.webhook_url else {
+    let Versioned { value: mut connection, version, .. } = Connection::load_usable(&ctx.repository, firm).await?;
+    if ctx.webhook_url.is_some() && ctx.webhook_url != connection.webhook_url {
+        connection.webhook_url.clone_from(&ctx.webhook_url);
+        let mut transaction = ctx.repository.transaction(firm)?;
+        transaction.put(Connection::key(firm), Expect::Version(version), &connection)?;
+        if ctx.repository.commit(&transaction).await? == Commit::Conflict {
+            return Ok(Some(LOOK_SOON));
+        }
+    }
+    let Some(base) = &connection.webhook_url else {
         note_health(ctx, firm, &connection, HookHealth::silent("no_webhook_url", ctx.runtime.now()), None).await?;
         return Ok(Some(LOOK));
     };

@@ -348,6 +348,7 @@ fn connection(generation: u64) -> Connection {
         ended_at: None,
         judged: None,
         unrevoked: None,
+        webhook_url: None,
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct Connect {
     pub clio: ClioApi,
     /// When somebody last said that a firm deauthorized us.
     pub reported: Arc<Mutex<HashMap<FirmId, Monotonic>>>,
+    /// Where Clio is to post what changes, if this process was told.
+    pub webhook_url: Option<Url>,
 }
 
 /// Where to send the admin's browser. `Debug` leaves out the URL, which holds the state.
@@ -433,8 +435,13 @@ impl Connect {
         let mut transaction = self.repository.transaction(firm)?;
         transaction.put(Connection::key(firm), expect(base), connection)?;
         let moved = base.is_some_and(|base| base.value.link_set != connection.link_set);
-        // Ids of another account mean something else here.
-        let areas = checked.areas.clone().after(areas_base.filter(|_| !moved).map(|base| &base.value));
+        // Ids of another account mean something else here. A list that could not be read says nothing
+        // about the one that was.
+        let known = areas_base.filter(|_| !moved).map(|base| &base.value);
+        let areas = match known.filter(|_| !checked.readable.matters) {
+            Some(known) => known.clone(),
+            None => checked.areas.clone().after(known),
+        };
         if let Some(before) = areas_base.filter(|_| moved) {
             settings::carry_over(&self.repository, &mut transaction, &actor.id, &before.value.areas, &areas.areas)
                 .await?;
@@ -490,6 +497,7 @@ impl Connect {
             ended_at: None,
             judged: None,
             unrevoked: None,
+            webhook_url: self.webhook_url.clone(),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::connect::{Connect, ConnectStart};
 use crate::clio::ClioApi;
 use crate::connection::oauth::{ClioApp, OAuth};
@@ -22,7 +24,8 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// With one developer application, in the region of `clio`.
+    /// With one developer application, in the region of `clio`. `webhook_url` goes into each
+    /// connection, for processes that were not told it.
     #[must_use]
     pub fn new(
         app: ClioApp,
@@ -31,11 +34,13 @@ impl Auth {
         repository: Repository,
         tokens: Arc<dyn TokenStore>,
         keyring: Keyring,
+        webhook_url: Option<Url>,
     ) -> Self {
         let vault = TokenVault::new(repository.clone(), keyring.clone(), tokens);
         let oauth = OAuth::new(app, clio.host().clone(), http, repository.runtime().clone());
         let session = Session::new(repository.clone(), vault.clone(), oauth.clone());
-        Self { connect: Connect { repository, keyring, vault, oauth, clio, reported: Arc::default() }, session }
+        let connect = Connect { repository, keyring, vault, oauth, clio, reported: Arc::default(), webhook_url };
+        Self { connect, session }
     }
 
     /// Begins to connect the actor's firm: returns Clio's consent page. `redirect_uri` is where

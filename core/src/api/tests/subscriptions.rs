@@ -385,3 +385,23 @@ async fn a_look_that_a_disconnect_overtook_tells_nothing_of_webhooks() {
         assert!(world.audited("webhook_created").await.iter().all(|entry| entry["status"] == "ok"));
     }
 }
+
+/// A worker beside the service that Clio can reach.
+#[tokio::test]
+async fn a_worker_that_was_told_no_address_keeps_the_subscriptions_of_those_that_were() {
+    let world = World::new();
+    let worker = world.process("");
+    world.connect().await.unwrap();
+    worker.worker(WorkerConfig::default()).run_due().await.unwrap();
+    assert_eq!(world.http.clio().hooks.len(), 1);
+    assert!(world.hook("matter")["url"].as_str().unwrap().starts_with(HOOKS));
+    assert_ne!(world.health().await.webhooks.unwrap().cause.map(|cause| cause.code), Some("no_webhook_url"));
+    // Another address, which only the service knows: it does not go back to the former one.
+    let moved = world.process("https://calmintake.example/elsewhere");
+    for process in [&moved, &worker, &worker] {
+        world.runtime.advance(Duration::from_secs(13 * 3600));
+        process.worker(WorkerConfig::default()).run_due().await.unwrap();
+    }
+    let urls: Vec<_> = world.http.clio().hooks.iter().map(|hook| hook["url"].as_str().unwrap().to_owned()).collect();
+    assert!(urls.iter().all(|url| url.contains("/elsewhere/")), "{urls:?}");
+}

@@ -545,6 +545,9 @@ fn process_with(
         intake: Arc::new(intake.clone()),
         runtime: Arc::new(runtime.clone()),
     };
-    let sdk = Sdk::builder(app, clio.parse().unwrap(), ports).webhook_url(Url::parse(hooks).unwrap()).build();
-    Arc::new(sdk.unwrap())
+    let builder = Sdk::builder(app, clio.parse().unwrap(), ports);
+    // A process may be told no address.
+    let hooks = Some(hooks).filter(|hooks| !hooks.is_empty()).map(|hooks| Url::parse(hooks).unwrap());
+    let builder = hooks.into_iter().fold(builder, |builder, hooks| builder.webhook_url(hooks));
+    Arc::new(builder.build().unwrap())
 }

@@ -56,6 +56,7 @@ fn connection(id: ConnectionId, generation: u64) -> Connection {
         ended_at: None,
         judged: None,
         unrevoked: None,
+        webhook_url: None,
     }
 }
 

@@ -428,7 +428,7 @@ impl World {
         let app = ClioApp::new("client-1", SecretString::from("client-secret")).unwrap();
         let clio = ClioApi::new(self.clio.clone(), Arc::new(self.runtime.clone()), host, "casehug-clio/test").unwrap();
         let tokens = Arc::new(StoreTokens::new(self.store.clone()));
-        Auth::new(app, clio, self.clio.clone(), self.repository.clone(), tokens, keyring)
+        Auth::new(app, clio, self.clio.clone(), self.repository.clone(), tokens, keyring, None)
     }
 
     pub fn keyring(&self) -> Keyring {
