@@ -1,9 +1,10 @@
 //! The JavaScript side, and how its values are made and read.
 
+use core::ops::RangeInclusive;
 use std::cell::OnceCell;
 
 use casehug_clio::{Code, Error, Result};
-use js_sys::{Array, Object, Promise, Reflect};
+use js_sys::{Array, JsString, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -38,7 +39,7 @@ extern "C" {
 
     /// Fills the array with secure random bytes.
     #[wasm_bindgen(method, catch)]
-    pub fn random(this: &Host, out: &js_sys::Uint8Array) -> Result<(), JsValue>;
+    pub fn random(this: &Host, out: &Uint8Array) -> Result<(), JsValue>;
 
     /// A running timer.
     pub type Timer;
@@ -51,6 +52,9 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn cancel(this: &Timer) -> Result<(), JsValue>;
 }
+
+/// Bytes of a word. No name that the host is asked for is longer.
+const LONGEST_WORD: usize = 128;
 
 thread_local! {
     static HOST: OnceCell<Host> = const { OnceCell::new() };
@@ -96,6 +100,26 @@ pub(crate) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
 /// A field that is a string.
 pub(crate) fn text(object: &JsValue, name: &str) -> Option<String> {
     field(object, name)?.as_string()
+}
+
+/// A field that is one of our words, or a name of the host's: 1 to 128 bytes.
+pub(crate) fn word(object: &JsValue, name: &str) -> Option<String> {
+    within(&field(object, name)?, LONGEST_WORD).filter(|word| !word.is_empty())
+}
+
+/// A string of at most so many bytes. A longer one is not copied: the module never gives memory
+/// back.
+pub(crate) fn within(value: &JsValue, most: usize) -> Option<String> {
+    // Each of its units is at least one byte.
+    let units = value.dyn_ref::<JsString>()?.length();
+    let text = usize::try_from(units).ok().filter(|units| *units <= most).and_then(|_| value.as_string());
+    text.filter(|text| text.len() <= most)
+}
+
+/// Bytes, if their number is in this range. Others are not copied.
+pub(crate) fn bytes_of(value: JsValue, allowed: RangeInclusive<usize>) -> Option<Vec<u8>> {
+    let bytes: Uint8Array = value.dyn_into().ok()?;
+    usize::try_from(bytes.length()).is_ok_and(|length| allowed.contains(&length)).then(|| bytes.to_vec())
 }
 
 /// A field that is a whole number which JavaScript represents exactly.

@@ -9,7 +9,7 @@ use casehug_clio::ports::{
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::host::{field, integer, object, pairs, require_functions, settled, text};
+use crate::host::{field, integer, object, pairs, require_functions, settled, word};
 use crate::intake::document_fields;
 
 #[wasm_bindgen]
@@ -134,7 +134,7 @@ fn response(answer: &JsValue, most: u64) -> Result<HttpResponse, HttpFailure> {
 /// What was thrown: `HttpFailure` of `js/index.d.ts`. Anything else may have happened after the
 /// request was written.
 fn failure(thrown: &JsValue) -> HttpFailure {
-    let kind = match text(thrown, "kind").as_deref() {
+    let kind = match word(thrown, "kind").as_deref() {
         Some("connect") => HttpFailureKind::Connect,
         Some("tls") => HttpFailureKind::Tls,
         Some("timeout") => HttpFailureKind::Timeout,
@@ -147,6 +147,6 @@ fn failure(thrown: &JsValue) -> HttpFailure {
         Some("refused") => HttpFailureKind::Refused,
         _ => HttpFailureKind::Other,
     };
-    let sent = if text(thrown, "sent").as_deref() == Some("no") { Sent::No } else { Sent::Maybe };
+    let sent = if word(thrown, "sent").as_deref() == Some("no") { Sent::No } else { Sent::Maybe };
     HttpFailure { kind, sent }
 }

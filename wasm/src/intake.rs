@@ -10,7 +10,10 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
 use crate::executor::describe;
-use crate::host::{integer, object, require_functions, settled, text};
+use crate::host::{integer, object, require_functions, settled, within, word};
+
+/// The largest intake that is read, in bytes, with a byte order mark before it.
+const MOST_JSON: usize = 8 * 1024 * 1024 + 3;
 
 #[wasm_bindgen]
 extern "C" {
@@ -71,7 +74,7 @@ const THROWN: [Code; 6] = [
 
 /// What was thrown, if it names one of the port's codes; of its text nothing is kept.
 fn thrown(thrown: &JsValue, otherwise: Code) -> Error {
-    let named = text(thrown, "code").and_then(|name| THROWN.into_iter().find(|code| code.name() == name));
+    let named = word(thrown, "code").and_then(|name| THROWN.into_iter().find(|code| code.name() == name));
     match named {
         Some(code) => Error::new(code).with("reason", "host"),
         None => Error::new(otherwise).with("reason", "callback_failed"),
@@ -83,8 +86,11 @@ impl IntakeSource for JsIntake {
         Box::pin(async move {
             let loaded = settled(self.0.load(firm.as_str(), matter.as_str())).await;
             let json = loaded.map_err(|value| thrown(&value, Code::IntakeUnreadable).with("matter", matter))?;
-            let not_text = || Error::new(Code::IntakeUnreadable).with("reason", "callback_answer");
-            let json = json.as_string().ok_or_else(|| not_text().with("matter", matter))?;
+            let refused = || match json.is_string() {
+                true => Error::new(Code::IntakeMalformed).with("reason", "too_large").with("matter", matter),
+                false => Error::new(Code::IntakeUnreadable).with("reason", "callback_answer").with("matter", matter),
+            };
+            let json = within(&json, MOST_JSON).ok_or_else(refused)?;
             let intake = Intake::from_json(json.as_bytes()).map_err(|error| error.with("matter", matter))?;
             if intake.matter.id != *matter {
                 let invalid = Error::new(Code::IntakeInvalid).with("field", "matter.id").with("matter", matter);
@@ -108,7 +114,7 @@ impl IntakeSource for JsIntake {
             let origin: Option<DocumentOrigin> = named(&found, "origin");
             Ok(DocumentStat {
                 len: len.ok_or_else(|| wrong("len"))?,
-                revision: text(&found, "revision").ok_or_else(|| wrong("revision"))?,
+                revision: word(&found, "revision").ok_or_else(|| wrong("revision"))?,
                 status: status.ok_or_else(|| wrong("status"))?,
                 origin: origin.ok_or_else(|| wrong("origin"))?,
             })
@@ -118,5 +124,5 @@ impl IntakeSource for JsIntake {
 
 /// A field that holds one of the format's names.
 fn named<T: DeserializeOwned>(object: &JsValue, name: &str) -> Option<T> {
-    serde_json::from_value(text(object, name)?.into()).ok()
+    serde_json::from_value(word(object, name)?.into()).ok()
 }

@@ -8,7 +8,12 @@ use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroize as _;
 
-use crate::host::{field, object, require_functions, settled, text};
+use crate::host::{bytes_of, field, object, require_functions, settled, word};
+
+/// The largest wrapped key.
+const LARGEST_BLOB: usize = 64 * 1024;
+/// Bytes of a key.
+const KEY: usize = 32;
 
 #[wasm_bindgen]
 extern "C" {
@@ -44,8 +49,8 @@ fn failed(reason: &'static str) -> Error {
     Error::new(Code::KeyFailed).with("reason", reason)
 }
 
-fn bytes(value: JsValue) -> Result<Uint8Array> {
-    value.dyn_into().map_err(|_| failed("callback_answer"))
+fn wrong(field: &'static str) -> Error {
+    failed("callback_answer").with("field", field)
 }
 
 fn bound_to(context: &SealContext) -> Uint8Array {
@@ -60,9 +65,9 @@ impl KeyProvider for JsKeys {
             // JavaScript's copy; whatever the host made of it is the host's.
             plain.fill(0, 0, plain.length());
             let answer = answer.map_err(|_| failed("callback_failed"))?;
-            let key_id = text(&answer, "keyId").ok_or_else(|| failed("callback_answer"))?;
-            let blob = bytes(field(&answer, "blob").ok_or_else(|| failed("callback_answer"))?)?.to_vec();
-            Ok(WrappedKey { key_id, blob })
+            let key_id = word(&answer, "keyId").ok_or_else(|| wrong("key_id"))?;
+            let blob = field(&answer, "blob").and_then(|blob| bytes_of(blob, 1..=LARGEST_BLOB));
+            Ok(WrappedKey { key_id, blob: blob.ok_or_else(|| wrong("blob"))? })
         })
     }
 
@@ -71,11 +76,14 @@ impl KeyProvider for JsKeys {
             let blob = Uint8Array::from(wrapped.blob.as_slice());
             let wrapped = object([("keyId", wrapped.key_id.as_str().into()), ("blob", blob.into())]);
             let answer = settled(self.0.unwrap(wrapped, bound_to(context))).await;
-            let plain = bytes(answer.map_err(|_| failed("callback_failed"))?)?;
-            let mut copy = plain.to_vec();
-            let key = <[u8; 32]>::try_from(copy.as_slice()).map(DataKey).map_err(|_| failed("callback_answer"));
-            copy.zeroize();
-            key
+            let answer = answer.map_err(|_| failed("callback_failed"))?;
+            let mut plain = bytes_of(answer, KEY..=KEY).ok_or_else(|| wrong("key"))?;
+            let key = <[u8; KEY]>::try_from(plain.as_slice());
+            plain.zeroize();
+            match key {
+                Ok(key) if key != [0; KEY] => Ok(DataKey(key)),
+                _ => Err(wrong("key")),
+            }
         })
     }
 }

@@ -11,7 +11,7 @@ use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use crate::host::{field, integer, object, require_functions, settled, text};
+use crate::host::{field, integer, object, require_functions, settled, text, word};
 
 #[wasm_bindgen]
 extern "C" {
@@ -61,8 +61,8 @@ const REASONS: [&str; 2] = ["firm_in_another_database", "several_databases"];
 
 /// What was thrown, if it names one of the port's codes; of its text nothing is kept.
 fn threw(thrown: JsValue) -> Error {
-    let named = text(&thrown, "code").and_then(|name| THROWN.into_iter().find(|code| code.name() == name));
-    let reason = text(&thrown, "reason").and_then(|name| REASONS.into_iter().find(|reason| *reason == name));
+    let named = word(&thrown, "code").and_then(|name| THROWN.into_iter().find(|code| code.name() == name));
+    let reason = word(&thrown, "reason").and_then(|name| REASONS.into_iter().find(|reason| *reason == name));
     named.map_or_else(|| failed("callback_failed"), |code| Error::new(code).with("reason", reason.unwrap_or("host")))
 }
 
@@ -122,7 +122,7 @@ impl Store for JsStore {
         Box::pin(async move {
             Write::require_distinct_keys(writes)?;
             let answer = settled(self.0.commit(writes.iter().map(write_object).collect())).await.map_err(threw)?;
-            match text(&answer, "status").as_deref() {
+            match word(&answer, "status").as_deref() {
                 // Done, or so it says; without its time it cannot be used, and reading again will
                 // tell.
                 Some("done") => {

@@ -40,6 +40,13 @@ const LONGEST_WAIT_MS = 30_000;
 /** For how long events may be given after they were asked for: their lease is a minute. */
 const GIVEN_MS = 50_000;
 
+/**
+ * What the module takes of a delivery, in bytes: one more than core's largest body, which shows that
+ * there is more; and more than any token has. The module never gives memory back.
+ */
+const MOST_BODY = 64 * 1024 + 1;
+const MOST_TOKEN = 256;
+
 /** Everything of a list that comes in pages: `ask` is given where the next one begins. */
 export async function* every(ask) {
   for (let after; after !== null; ) {
@@ -104,7 +111,8 @@ export class Sdk {
     const pairs = JSON.stringify(pairsOf(headers));
     const cancelled = () => failure(this.#engine.call(({ describe }) => describe('cancelled', 'signal')));
     if (options?.signal?.aborted) throw cancelled();
-    const reply = await this.#run((inner) => inner.handleWebhook(token, pairs, body), options);
+    const [name, bytes] = [token.slice(0, MOST_TOKEN), body.subarray(0, MOST_BODY)];
+    const reply = await this.#run((inner) => inner.handleWebhook(name, pairs, bytes), options);
     // It was not taken in, and nobody is told to deliver it again.
     if (reply.status === 503 && options?.signal?.aborted) throw cancelled();
     return reply;

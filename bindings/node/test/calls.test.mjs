@@ -4,7 +4,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import test from 'node:test';
 
-import { admin, clio, connect, folder, holds, open, root, sdk } from './support.mjs';
+import { admin, clio, connect, engine, holds, open, root, sdk } from './support.mjs';
 
 const examples = join(root, 'examples/intake');
 
@@ -141,12 +141,22 @@ test('keys of the host: wrapped there, bound to their place, and failures withou
   await connect(opened);
   assert.equal((await opened.firm(admin).matters.sync('mat_0001')).status, 'succeeded');
   await opened.close();
-  for (const unwrap of [() => Promise.reject(new Error('Okafor')), () => new Uint8Array(31), () => 7]) {
+  const { memory } = await engine();
+  const before = memory.buffer.byteLength;
+  // 32 zeros are what a buffer holds into which nothing was written.
+  for (const unwrap of [() => Promise.reject(new Error('Okafor')), () => new Uint8Array(31), () => new Uint8Array(32), () => new Uint8Array(2 ** 28), () => 7]) {
     const other = await over({ ...kms, unwrap });
     const error = await other.firm(admin).matters.sync('mat_0003').catch((thrown) => thrown);
     assert.equal(error.code, 'key_failed');
     assert.ok(!JSON.stringify(error).includes('Okafor'));
     await other.close();
   }
+  const blob = Buffer.alloc(60, 1);
+  for (const wrapped of [{ keyId: '', blob }, { keyId: 'k'.repeat(129), blob }, { keyId: 'k', blob: new Uint8Array() }, { keyId: 'k', blob: new Uint8Array(2 ** 28) }, 7]) {
+    const other = await open(url, new sdk.MemoryStore(), examples, { config: { sealingKey: undefined }, ports: { keys: { ...kms, wrap: () => wrapped } } });
+    await assert.rejects(connect(other), { code: 'key_failed' });
+    await other.close();
+  }
+  assert.ok(memory.buffer.byteLength - before < 2 ** 20, 'what is too large is not taken into the module');
   assert.equal(sdk.environmentKey('k', 'NOT_SET_ANYWHERE').key, '');
 });

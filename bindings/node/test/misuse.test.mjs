@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 
 import { FileStore } from './file-store.mjs';
-import { admin, clio, config, connect, folder, open, root, sdk, testing } from './support.mjs';
+import { admin, clio, config, connect, engine, folder, open, root, sdk, testing } from './support.mjs';
 
 const examples = join(root, 'examples/intake');
 const { CasehugClioError, FolderIntake, HttpFailure, Sdk } = sdk;
@@ -196,5 +196,39 @@ test('an intake that is malformed, hostile or gone is an error of that matter', 
     await fails(bad.firm(admin).matters.sync('mat_gone'), 'intake_unreadable');
     await bad.close();
   }
+  await opened.close();
+});
+
+test('a revision or an intake of the host that is too long is refused, and costs the module nothing', async (t) => {
+  const url = await clio(t);
+  let revision;
+  const json = (matter) => JSON.stringify({
+    matter: { id: matter, title: 'T' },
+    client: { id: 'cli_1', first_name: 'Ada', last_name: 'Okafor' },
+    documents: [{ id: 'doc_1', file_name: 'a.txt', content_type: 'text/plain', status: 'approved', origin: 'client_upload' }],
+  });
+  const intake = {
+    load: (_, matter) => (matter === 'mat_large' ? ' '.repeat(2 ** 27) : json(matter)),
+    stat: () => ({ len: 1, revision, status: 'approved', origin: 'client_upload' }),
+    open: () => [Buffer.from('a')],
+  };
+  const opened = await Sdk.open(config(url), { store: store(t), intake });
+  await connect(opened);
+  const { memory } = await engine();
+  const before = memory.buffer.byteLength;
+  for (const [matter, given, code] of [
+    ['mat_1', 'r'.repeat(128)],
+    ['mat_2', '', 'document_unreadable'],
+    ['mat_3', 'r'.repeat(129), 'document_unreadable'],
+    ['mat_4', 'é'.repeat(65), 'document_unreadable'],
+    ['mat_5', 'r'.repeat(2 ** 27), 'document_unreadable'],
+    ['mat_6', 7, 'document_unreadable'],
+  ]) {
+    revision = given;
+    const { steps } = await opened.firm(admin).matters.sync(matter);
+    assert.equal(steps.find(({ step }) => step === 'document').error?.code, code, matter);
+  }
+  await fails(opened.firm(admin).matters.sync('mat_large'), 'intake_malformed');
+  assert.ok(memory.buffer.byteLength - before < 2 ** 20, `${memory.buffer.byteLength - before} bytes more`);
   await opened.close();
 });

@@ -7,16 +7,29 @@ import test from 'node:test';
 import express from 'express';
 import fastify from 'fastify';
 
-import { admin, clio, connect, holds, open, root, sdk, simulate, until } from './support.mjs';
+import { admin, clio, connect, engine, open, root, sdk, simulate, until } from './support.mjs';
 
 const examples = join(root, 'examples/intake');
+
+/** The largest that the SDK takes in. */
+const MOST = 64 * 1024;
+
+/** What was posted; of what is too large no more than shows that. */
+async function bodyOf(request) {
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of request) {
+    if (length <= MOST) chunks.push(chunk);
+    length += chunk.length;
+  }
+  return Buffer.concat(chunks);
+}
 
 /** Each listens on a free port, and hands what comes to the SDK that is opened later. */
 const SERVERS = {
   async 'node:http'(t, ask) {
     const server = createServer(async (request, response) => {
-      const body = Buffer.concat(await request.toArray());
-      const reply = await ask().handleWebhook(request.url.split('/').at(-1), request.rawHeaders, body);
+      const reply = await ask().handleWebhook(request.url.split('/').at(-1), request.rawHeaders, await bodyOf(request));
       for (const [name, value] of reply.headers) response.setHeader(name, value);
       response.writeHead(reply.status).end();
     });
@@ -72,3 +85,31 @@ for (const [name, serve] of Object.entries(SERVERS)) {
     await opened.close();
   });
 }
+
+test('a body of any size costs the module no more than the largest that it takes in', async (t) => {
+  const url = await clio(t, { http_webhooks: true });
+  let opened;
+  let token;
+  const port = await SERVERS['node:http'](t, () => ({
+    handleWebhook(name, headers, body) {
+      token = name;
+      return opened.handleWebhook(name, headers, body);
+    },
+  }));
+  const webhookUrl = `http://127.0.0.1:${port}/hooks`;
+  opened = await open(url, new sdk.MemoryStore(), examples, { config: { webhookUrl } });
+  await connect(opened);
+  opened.startWorker({ pollSeconds: 0.1 });
+  await until(() => opened.firm(admin).connection.health(), ({ webhooks }) => webhooks?.delivers);
+  const answer = async (length, name = token) => (await opened.handleWebhook(name, ['x-hook-signature', 'wrong'], new Uint8Array(length))).status;
+  // As core answers them.
+  assert.deepEqual([await answer(MOST), await answer(MOST + 1)], [401, 413]);
+  const { memory } = await engine();
+  const before = memory.buffer.byteLength;
+  assert.deepEqual([await answer(2 ** 28), await answer(2 ** 28, 'nobody'), await answer(2 ** 31 + 2 ** 20)], [413, 404, 413]);
+  assert.equal(await answer(0, 'a'.repeat(2 ** 27)), 404);
+  assert.equal(memory.buffer.byteLength, before);
+  const posted = await fetch(`${webhookUrl}/${token}`, { method: 'POST', headers: { 'x-hook-signature': 'wrong' }, body: new Uint8Array(2 ** 24) });
+  assert.equal(posted.status, 413);
+  await opened.close();
+});
