@@ -1,50 +1,38 @@
 // A folder of intakes (docs/intake-format.md), as an intake source and as the documents of a
 // transport.
-import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, sep } from 'node:path';
+import { IntakeError } from './errors.mjs';
+import { firmsOf } from './folder-firms.mjs';
+import { decoded, Indexes } from './folder-index.mjs';
+import { folderInside, openDocument, openInside, Refusal, revisionOf } from './folder-inside.mjs';
 
-import { engine } from './engine.mjs';
-import { CasehugClioError, IntakeError } from './errors.mjs';
+/** The largest `intake.json` that is read, with a byte order mark before it. */
+const MAX_INTAKE = 8 * 1024 * 1024 + 3;
 
-const MAX_INTAKE = 8 * 1024 * 1024;
-const GONE = new Set(['ENOENT', 'ENOTDIR']);
+const OF_A_FOLDER = { missing: 'matter_unknown', outside: 'intake_unreadable', not_a_file: 'intake_unreadable', unreadable: 'intake_unreadable' };
+const OF_A_DOCUMENT = { missing: 'document_missing', outside: 'document_missing', not_a_file: 'document_unreadable', unreadable: 'document_unreadable' };
 
 export class FolderIntake {
-  #root;
+  #folderOf;
+  #indexes = new Indexes();
 
-  constructor(root) {
-    this.#root = root;
+  constructor(path) {
+    this.#folderOf = firmsOf(path);
   }
 
   /** The text of the intake; core parses it. */
-  async load(_firm, matter) {
-    const file = await this.#open(matter, 'intake.json', { missing: 'matter_unknown', broken: 'intake_unreadable' });
+  async load(firm, matter) {
+    const { file, facts } = await this.#intake(firm, matter);
     try {
-      const buffer = Buffer.allocUnsafe(Math.min((await file.stat()).size, MAX_INTAKE) + 1);
-      let filled = 0;
-      for (let read = -1; read !== 0 && filled < buffer.length; filled += read) {
-        read = (await file.read(buffer, filled, buffer.length - filled, filled)).bytesRead;
-      }
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer.subarray(0, filled));
-    } catch (error) {
-      throw new IntakeError(error instanceof TypeError ? 'intake_malformed' : 'intake_unreadable');
+      return decoded(await bytesOf(file, facts));
     } finally {
       await file.close();
     }
   }
 
   async stat(document) {
-    const { entry, file } = await this.#locate(document);
-    try {
-      const facts = await file.stat({ bigint: true });
-      const parts = [facts.size, facts.mtimeNs, facts.ctimeNs, facts.ino].join('/');
-      const revision = createHash('sha256').update(parts).digest('hex').slice(0, 32);
-      return { len: Number(facts.size), revision, status: entry.status, origin: entry.origin };
-    } finally {
-      await file.close();
-    }
+    const { entry, file, facts } = await this.#locate(document);
+    await file.close();
+    return { len: Number(facts.size), revision: revisionOf(facts), status: entry.status, origin: entry.origin };
   }
 
   /** A reader that begins at this byte. */
@@ -63,42 +51,44 @@ export class FolderIntake {
 
   /** The document's entry in its intake as that is now, and its open file. */
   async #locate({ firm, matter, document, upload }) {
-    const json = await this.load(firm, matter);
-    const loaded = await engine();
+    const { folder, file, facts } = await this.#intake(firm, matter);
+    let documents;
     try {
-      // Core's parser first: it refuses what JSON.parse lets pass, such as a status given twice.
-      loaded.call(({ checkIntake }) => checkIntake(json));
-    } catch (error) {
-      throw error instanceof CasehugClioError ? new IntakeError(error.code) : error;
+      documents = await this.#indexes.of(folder, matter, facts, () => bytesOf(file, facts));
+    } finally {
+      await file.close();
     }
-    const named = ({ id, upload_id: uploadId }) => id === document && (uploadId ?? id) === upload;
-    const entry = JSON.parse(json).documents.find(named);
-    if (typeof entry?.path !== 'string') throw new IntakeError('document_missing');
-    const file = await this.#open(matter, entry.path, { missing: 'document_missing', broken: 'document_unreadable' });
-    return { entry, file };
+    const entry = documents.get(JSON.stringify([document, upload]));
+    if (entry === undefined) throw new IntakeError('document_missing');
+    if (typeof entry.path !== 'string') throw new IntakeError('intake_invalid');
+    return { entry, ...(await named(openDocument(folder, entry.path, facts), OF_A_DOCUMENT)) };
   }
 
-  /** Opens a regular file, if its real path is inside the matter's folder. */
-  async #open(matter, path, { missing, broken }) {
-    const leaves = isAbsolute(path) || path === '' || path.split(/[/\\]/).some((part) => part === '..' || part === '.');
-    if (leaves) throw new IntakeError(missing);
-    let file;
-    try {
-      const folder = await realpath(join(this.#root, matter));
-      const real = await realpath(join(folder, path));
-      if (!real.startsWith(folder + sep)) throw new IntakeError(missing);
-      // Before opening, as opening some devices does something; and after it, as the name may mean
-      // another file by now.
-      if (!(await stat(real)).isFile()) throw new IntakeError(broken);
-      // Should it have become a link it is not followed, and should it have become a pipe nobody
-      // waits for a writer.
-      file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      if (!(await file.stat()).isFile()) throw new IntakeError(broken);
-      return file;
-    } catch (error) {
-      await file?.close();
-      if (error instanceof IntakeError) throw error;
-      throw new IntakeError(GONE.has(error?.code) ? missing : broken);
+  /** The matter's folder, by its real path, and its `intake.json`. */
+  async #intake(firm, matter) {
+    const folder = await named(folderInside(await this.#folderOf(firm), matter), OF_A_FOLDER);
+    return { folder, ...(await named(openInside(folder, 'intake.json'), OF_A_FOLDER)) };
+  }
+}
+
+/** What was opened; a refusal as the port's error for it. */
+async function named(opening, codes) {
+  try {
+    return await opening;
+  } catch (error) {
+    throw error instanceof Refusal ? new IntakeError(codes[error.kind]) : error;
+  }
+}
+
+async function bytesOf(file, { size }) {
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(Number(size), MAX_INTAKE) + 1);
+    let filled = 0;
+    for (let read = -1; read !== 0 && filled < buffer.length; filled += read) {
+      read = (await file.read(buffer, filled, buffer.length - filled, filled)).bytesRead;
     }
+    return buffer.subarray(0, filled);
+  } catch {
+    throw new IntakeError('intake_unreadable');
   }
 }
