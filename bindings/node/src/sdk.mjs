@@ -124,7 +124,12 @@ export class Sdk {
     const worker = new SyncWorker((stopped) => this.#run((inner) => inner.work(json, stopped)));
     this.#workers.add(worker);
     const forget = () => this.#workers.delete(worker);
-    worker.ended.then(forget, forget);
+    worker.ended.then(forget, ({ code = 'internal' }) => {
+      forget();
+      // Also when nobody waits for it: what is due would stay so, unseen.
+      const message = `a worker ended, and does nothing more until another one is started code="${code}"`;
+      this.#engine.logs.tell(this.#log, { level: 'error', target: 'casehug_clio::worker', message });
+    });
     return worker;
   }
 

@@ -8,7 +8,7 @@ export class SyncWorker {
     const stopped = new Promise((resolve) => (this.#tell = resolve));
     /** Fulfilled when it has ended; rejected with what it could not begin or go on with. */
     this.ended = work(stopped).then(() => undefined);
-    // Whoever waits for it hears of it; nobody has to.
+    // Whoever waits for it hears of it; nobody has to, as the log tells.
     this.ended.catch(() => {});
   }
 

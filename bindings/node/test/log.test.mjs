@@ -188,3 +188,20 @@ test('a panic leaves the log of the next SDK whole', async (t) => {
   await next.close();
   assert.ok(entries.length > 0);
 });
+
+test('a worker that ends by itself is told, whether anybody waits for it or not', async (t) => {
+  const url = await clio(t);
+  const entries = [];
+  const { engine, sdk: panicking } = await testing();
+  const opened = await open(url, store(t), intakes(t), { config: { log: (entry) => entries.push(entry), logLevel: 'error' } }, panicking);
+  const told = () => entries.splice(0).map(({ level, message }) => `${level} ${/code="(\w+)"/.exec(message)[1]}`);
+  await opened.startWorker().stop();
+  assert.deepEqual(told(), []);
+  await assert.rejects(opened.startWorker({ concurrency: 0 }).ended, { code: 'setting_invalid' });
+  assert.deepEqual(told(), ['error setting_invalid']);
+  opened.startWorker();
+  await (await engine()).run((bindings) => bindings.panicLater()).catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(told(), ['error panic']);
+  await opened.close();
+});
