@@ -1,4 +1,5 @@
-// Which database the SDK keeps its records in, read from one line, as in every other language.
+// Which database the SDK keeps its records in, read from one line, as in every other language, but for
+// PostgreSQL on several hosts: pg takes one.
 import { readFile } from 'node:fs/promises';
 
 import { PostgresStore } from './postgres-store.mjs';
@@ -7,6 +8,8 @@ import { SqliteStore } from './sqlite-store.mjs';
 import { settingRefused } from './store-errors.mjs';
 
 const SHARDS = 'shards:';
+/** A comma between the user and the database, or in the parameter `host`. */
+const SEVERAL_HOSTS = /^[a-z]+:\/\/(?:[^/?#]*@)?[^/?#@]*,|[?&]host=[^&#]*(?:,|%2c)/i;
 
 /**
  * Opens what the line names: `sqlite:FILE`, a plain `FILE`, `postgres://…` or `shards:FILE`.
@@ -19,6 +22,8 @@ export async function openStore(line, options = {}) {
 async function openOne(line, { pool, password, betterSqlite3 }) {
   if (/^postgres(ql)?:\/\//.test(line)) {
     if (pool === undefined) throw await settingRefused('not_built_in');
+    // Each language but this one tries them in turn. pg takes all of it for one name.
+    if (SEVERAL_HOSTS.test(line)) throw await settingRefused('several_hosts');
     return openPool(pool(withPassword(line, password)));
   }
   const file = line.startsWith('sqlite:') ? line.slice('sqlite:'.length) : line;

@@ -47,6 +47,13 @@ test('the suite on PostgresStore', async (t) => {
   await told(t, await suite('postgres', url));
 });
 
+test('several hosts in one line are refused: pg would take them for one name', async () => {
+  const pool = () => assert.fail('a pool was made');
+  for (const line of ['postgres://u@h1,h2/d', 'postgresql://u:a@b@h1:1,h2:2/d?x=1', 'postgres://h1,h2', 'postgres://u@/d?host=h1,h2', 'postgres://u@h/d?a=b&host=h1%2Ch2']) {
+    await assert.rejects(sdk.openStore(line, { pool }), { code: 'setting_invalid', context: { setting: 'store', reason: 'several_hosts' } }, line);
+  }
+});
+
 // At once: most of what they do is waiting.
 describe('stores that break one promise each', { concurrency: true }, () => {
   for (const [promise, [cases, Wrong]] of Object.entries(MISTAKES)) {
