@@ -109,7 +109,7 @@ export class PostgresStore {
         return await once(this.#pool, SQL[name], values);
       } catch (error) {
         const passing = (error?.code === '40001' || error?.code === '40P01') && tries < MOST_TRIES;
-        const lost = !/^(?!57P)[0-9A-Z]{5}$/.test(error?.code ?? '') && ![LATE, OPEN].includes(error?.code);
+        const lost = !isAnswer(error) && ![LATE, OPEN].includes(error?.code);
         if (!passing && !(lost && reads && tries < 2)) throw new StoreError('store_failed');
       }
     }
@@ -133,6 +133,14 @@ export class PostgresStore {
     }
     this.#telling = undefined;
   }
+}
+
+/**
+ * Whether it is the server that refuses the statement, and not only the connection that ends
+ * (`57P01`). Codes do not tell: `EPIPE` of the system looks like one of the server's.
+ */
+function isAnswer(error) {
+  return error?.severity !== undefined && !String(error.code).startsWith('57P');
 }
 
 /**

@@ -74,6 +74,37 @@ test('a pool that never gives a connection is given up, and gets back what it gi
   assert.equal(await store.get({ ...KEY, id: 'a' }), undefined);
 });
 
+test('a read on a connection that broke is made again, and what the server refuses is not', async () => {
+  const refusal = (code) => Object.assign(new Error(code), { code, severity: 'ERROR' });
+  const lost = (code) => Object.assign(new Error(code), { code });
+  const cases = [...['EPIPE', 'EPERM', 'ECONNRESET', undefined].map(lost), refusal('57P01')].map((error) => [error, 2]);
+  for (const [error, asked] of [...cases, [refusal('42P01'), 1], [refusal('22021'), 1]]) {
+    const client = upToDate();
+    const store = await sdk.PostgresStore.open({ on() {}, connect: async () => client });
+    const { query } = client;
+    let [queries, fails] = [0, true];
+    client.query = async (statement) => {
+      queries += 1;
+      if (fails) throw error;
+      return query(statement);
+    };
+    await assert.rejects(store.commit(put('a')), { code: 'store_failed' });
+    assert.equal(queries, 1, `a commit after ${error.code}`);
+    await assert.rejects(store.get({ ...KEY, id: 'a' }), { code: 'store_failed' });
+    assert.equal(queries, 1 + asked, `a read after ${error.code}`);
+    client.query = async (statement) => {
+      if (fails) {
+        fails = false;
+        throw error;
+      }
+      return query(statement);
+    };
+    const read = store.get({ ...KEY, id: 'a' });
+    if (asked === 2) assert.equal(await read, undefined);
+    else await assert.rejects(read, { code: 'store_failed' });
+  }
+});
+
 test('a statement that the pool gives up, and the server does not, keeps nobody waiting and answers nobody else', async (t) => {
   const at = await database(t);
   const pool = poolOf(t, at, { max: 1, query_timeout: 400 });
