@@ -9,6 +9,7 @@ import { monotonic } from './clock.mjs';
 import { failure, loadFailure } from './errors.mjs';
 import { instantiate } from './glue.mjs';
 import { Logs } from './log.mjs';
+import { soon } from './turns.mjs';
 
 const LONGEST_TIMER_MS = 3_600_000; // setTimeout fires at once beyond 2^31 ms.
 
@@ -84,7 +85,7 @@ class Engine {
     this.memory = bindings.memory;
     this.#panicError = bindings.panicError();
     bindings.start({
-      schedule: (task) => queueMicrotask(() => this.#poll(task)),
+      schedule: (task) => soon(() => this.#poll(task)),
       settle: (task, succeeded, json) => this.#settle(task, succeeded, json),
       log: (number, level, target, message) => this.logs.tell(number, { level, target, message }),
       now: () => Date.now(),
