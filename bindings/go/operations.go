@@ -218,8 +218,8 @@ func (o MattersOperations) State(ctx context.Context, matter string) (out Matter
 	return out, err
 }
 
-// Held: The matters that were triggered while the firm was disconnected. After a reconnect they
-// wait until an admin releases or discards them.
+// Held: The matters that were triggered while the firm was not connected, or was connected to
+// another account. They wait until an admin releases or discards them.
 //
 // Access: any user of the firm. Effect: reads.
 func (o MattersOperations) Held(ctx context.Context) (out []HeldMatter, err error) {
@@ -313,8 +313,8 @@ func (o ReviewsOperations) Resolve(ctx context.Context, step StepKind, id string
 
 // BeginRecovery: After the database lost records (a restore, a failover): whatever is missing may
 // have been created in Clio since then, so Clio is asked before anything is created. Until
-// [ReviewsOperations.EndRecovery] each new record costs one call more. Trigger the matters of that
-// time again, too.
+// [ReviewsOperations.EndRecovery] each new record costs one to three calls more. Trigger the
+// matters of that time again, too.
 //
 // since: From when on records are missing, on the host's clock: the time of the backup, or earlier.
 //

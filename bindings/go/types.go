@@ -192,6 +192,10 @@ const (
 	// The caller cancelled this. What is in Clio stays there, and what was begun is given back to
 	// the workers.
 	CodeCancelled Code = "cancelled"
+	// The intake names another client than this matter has in Clio. No document is sent into
+	// another person's matter: correct the client in CaseHug, or the matter's client in Clio, and
+	// sync again.
+	CodeClientDiffers Code = "client_differs"
 	// The SDK's database failed. Check its disk (reason disk_full: no room is left on it),
 	// permissions and connection.
 	CodeStoreFailed Code = "store_failed"
@@ -1113,7 +1117,7 @@ type Health struct {
 	Connection *ConnectionHealth `json:"connection"`
 	// Jobs that are due now, up to 1,000.
 	DueJobs int64 `json:"due_jobs"`
-	// Matters that were triggered while the firm was disconnected.
+	// Matters that were triggered while the firm was not connected, or for another account.
 	HeldMatters int64 `json:"held_matters"`
 	// `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked,
 	// and it does no work for the firm. Others may.
@@ -1138,7 +1142,8 @@ type Health struct {
 // LogValue prints what is no data of people and no secret.
 func (v Health) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
-// HeldMatter: A matter that was triggered while the firm was disconnected.
+// HeldMatter: A matter that was triggered while the firm was not connected, or while it was
+// connected to another account and not run there.
 type HeldMatter struct {
 	// Who triggered last.
 	Actor string `json:"actor"`
@@ -1479,7 +1484,8 @@ type PracticeArea struct {
 
 // ProposalCreated: A proposal for an admin.
 type ProposalCreated struct {
-	// Its id; null: Clio says the same already.
+	// Its id; null: Clio says the same already, or the contact was linked although it has another
+	// name (`name_differs`): it may be another person's.
 	Proposal *string `json:"proposal"`
 }
 

@@ -371,8 +371,8 @@ static inline int32_t casehug_clio_get_matter_state(
     return casehug_clio_call(sdk, actor, "get_matter_state", arguments, 1, out, error);
 }
 
-// The matters that were triggered while the firm was disconnected. After a reconnect they wait
-// until an admin releases or discards them.
+// The matters that were triggered while the firm was not connected, or was connected to another
+// account. They wait until an admin releases or discards them.
 //
 // Access: member. Effect: reads.
 // `out`: array of HeldMatter {"actor", "at", "matter", "trigger"}.
@@ -528,7 +528,7 @@ static inline int32_t casehug_clio_resolve_review(
 
 // After the database lost records (a restore, a failover): whatever is missing may have been
 // created in Clio since then, so Clio is asked before anything is created. Until `end_recovery`
-// each new record costs one call more. Trigger the matters of that time again, too.
+// each new record costs one to three calls more. Trigger the matters of that time again, too.
 //
 // Access: admin. Effect: writes.
 // `since`: time. From when on records are missing, on the host's clock: the time of the backup, or

@@ -294,6 +294,11 @@ export type ErrorCode =
    */
   | 'cancelled'
   /**
+   * The intake names another client than this matter has in Clio. No document is sent into another
+   * person's matter: correct the client in CaseHug, or the matter's client in Clio, and sync again.
+   */
+  | 'client_differs'
+  /**
    * The SDK's database failed. Check its disk (reason disk_full: no room is left on it),
    * permissions and connection.
    */
@@ -1067,7 +1072,7 @@ export interface Health {
   connection: ConnectionHealth | null;
   /** Jobs that are due now, up to 1,000. */
   due_jobs: number;
-  /** Matters that were triggered while the firm was disconnected. */
+  /** Matters that were triggered while the firm was not connected, or for another account. */
   held_matters: number;
   /**
    * `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked, and
@@ -1095,7 +1100,10 @@ export interface Health {
   webhooks: WebhookHealth | null;
 }
 
-/** A matter that was triggered while the firm was disconnected. */
+/**
+ * A matter that was triggered while the firm was not connected, or while it was connected to
+ * another account and not run there.
+ */
 export interface HeldMatter {
   /** Who triggered last. */
   actor: CasehugId;
@@ -1440,7 +1448,10 @@ export interface PracticeArea {
 
 /** A proposal for an admin. */
 export interface ProposalCreated {
-  /** Its id; null: Clio says the same already. */
+  /**
+   * Its id; null: Clio says the same already, or the contact was linked although it has another
+   * name (`name_differs`): it may be another person's.
+   */
   proposal: string | null;
 }
 
@@ -1974,8 +1985,8 @@ export class MattersOperations {
   state(matter: CasehugId, options?: CallOptions): Promise<MatterState>;
 
   /**
-   * The matters that were triggered while the firm was disconnected. After a reconnect they wait
-   * until an admin releases or discards them.
+   * The matters that were triggered while the firm was not connected, or was connected to another
+   * account. They wait until an admin releases or discards them.
    *
    * Access: any user of the firm. Effect: reads.
    *
@@ -2083,8 +2094,8 @@ export class ReviewsOperations {
   /**
    * After the database lost records (a restore, a failover): whatever is missing may have been
    * created in Clio since then, so Clio is asked before anything is created. Until
-   * `reviews.endRecovery` each new record costs one call more. Trigger the matters of that time
-   * again, too.
+   * `reviews.endRecovery` each new record costs one to three calls more. Trigger the matters of
+   * that time again, too.
    *
    * Access: a firm admin. Effect: writes.
    *

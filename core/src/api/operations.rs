@@ -154,8 +154,8 @@ operations! {
             matter: MatterId,
         ) -> MatterState, access: Member, effect: Reads, errors: [];
 
-        /// The matters that were triggered while the firm was disconnected. After a reconnect they
-        /// wait until an admin releases or discards them.
+        /// The matters that were triggered while the firm was not connected, or was connected to
+        /// another account. They wait until an admin releases or discards them.
         list_held_matters as held() -> Vec<HeldMatter>, access: Member, effect: Reads, errors: [];
 
         /// Has workers sync the held matters, each as far as its trigger does and whatever the
@@ -209,8 +209,8 @@ operations! {
 
         /// After the database lost records (a restore, a failover): whatever is missing may have
         /// been created in Clio since then, so Clio is asked before anything is created. Until
-        /// `end_recovery` each new record costs one call more. Trigger the matters of that time
-        /// again, too.
+        /// `end_recovery` each new record costs one to three calls more. Trigger the matters of that
+        /// time again, too.
         begin_recovery as begin_recovery(
             /// From when on records are missing, on the host's clock: the time of the backup, or
             /// earlier.

@@ -109,6 +109,7 @@ codes! {
     6008 NotCreated "not_created" Clio Retry "Clio did not carry out this creation, however often it was sent. If it goes on, see what Clio answered, and ask Clio.";
     6009 Stopped "stopped" Host Retry "The process was told to stop. What it had begun is given back, and another process, or this one's successor, goes on with it at once.";
     6010 Cancelled "cancelled" Host Never "The caller cancelled this. What is in Clio stays there, and what was begun is given back to the workers.";
+    6011 ClientDiffers "client_differs" Input Never "The intake names another client than this matter has in Clio. No document is sent into another person's matter: correct the client in CaseHug, or the matter's client in Clio, and sync again.";
     7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.";
     7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record at the same moment. Try again.";
     7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";

@@ -90,7 +90,8 @@ fn places(code: Code) -> &'static [Place] {
         | Code::LeaseLost
         | Code::Stopped
         | Code::LinkedRecordGone
-        | Code::NotCreated => &[Sync],
+        | Code::NotCreated
+        | Code::ClientDiffers => &[Sync],
         Code::SyncInDoubt => &[Sync, Webhooks],
         Code::SyncBusy => &[Sync, Decision],
         Code::NotSyncedYet => &[Decision, Question],

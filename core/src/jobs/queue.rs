@@ -31,7 +31,7 @@ impl Queue {
         Self { ctx: self.ctx.below(), ..self.clone() }
     }
 
-    /// Has a worker sync a matter; while the firm is disconnected, keeps that an admin may ask for
+    /// Has a worker sync a matter; while the firm is not connected, keeps that an admin may ask for
     /// it later.
     pub(crate) async fn trigger(
         &self,

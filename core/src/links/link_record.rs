@@ -207,6 +207,9 @@ pub(crate) struct Link {
     /// What was worth knowing of it then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// Of a matter: the contact in Clio whose matter it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClioId>,
 }
 
 /// How a link came about.

@@ -456,7 +456,8 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::DocumentLinked),
         };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
-        let link = DocumentRecord::Link(Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new() });
+        let link = Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new(), client: None };
+        let link = DocumentRecord::Link(link);
         for with_next in [true, false] {
             let mut transaction = self.transaction()?;
             let record = link_record::document_key(&self.order.scope, key);

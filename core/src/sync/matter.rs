@@ -1,4 +1,7 @@
 //! The matter: created once, never changed, and never one that the firm made by hand.
+//!
+//! It is one contact's. Should the intake name another client later, nothing goes into it until Clio
+//! says the same, or the intake does again.
 
 use super::create::{Asked, Creation, Resolved};
 use super::driver::Driver;
@@ -12,9 +15,9 @@ use crate::error::{Code, Error, Result};
 use crate::inbound::status;
 use crate::inbound::status::Observed;
 use crate::links::dedupe::{Lookup, SentMatter};
-use crate::links::link_record::{How, Intent, LinkRecord, Owner};
+use crate::links::link_record::{How, Intent, Link, LinkRecord, Owner};
 use crate::links::{dedupe, intent, link_record};
-use crate::ports::{Expect, Version};
+use crate::ports::{Expect, Key, Version};
 use crate::settings::{Chosen, Unmapped};
 use crate::store::{Action, AuditStatus, Versioned};
 
@@ -23,25 +26,30 @@ const MOST_ATTEMPTS: usize = 4;
 impl Driver<'_> {
     pub(crate) async fn matter(&mut self, planned: PlannedMatter, client: ClioId) -> Result<StepReport> {
         let id = &self.intake.matter.id;
+        let key = link_record::matter_key(&self.order.scope, id);
         let area = match planned {
             PlannedMatter::Linked(clio) | PlannedMatter::Gone(clio) => {
                 self.unless_gone(StepKind::Matter, clio).await?;
+                self.require_client(&key, client).await?;
                 return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(clio)));
             }
             PlannedMatter::Create(area) | PlannedMatter::Resolve(area) => area,
         };
-        let key = link_record::matter_key(&self.order.scope, id);
         let mut recovery = self.recovery;
         for _ in 0..MOST_ATTEMPTS {
             match self.ctx.repository.get::<LinkRecord>(&key).await? {
                 Some(Versioned { value: LinkRecord::Link(link), .. }) => {
+                    self.require_client(&key, client).await?;
                     return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(link.clio)));
                 }
                 Some(stored) => {
                     let answered = matches!((&stored.value, recovery), (LinkRecord::Intent(intent), Some(recovery))
                         if recovery.is_answered_by(intent));
                     match self.resolve_matter(stored, client, area.err()).await? {
-                        Resolved::Linked(step) => return Ok(step),
+                        Resolved::Linked(step) => {
+                            self.require_client(&key, client).await?;
+                            return Ok(step);
+                        }
                         Resolved::Released => {
                             // Clio was asked, or an admin: what the store lost is no reason to ask
                             // once more.
@@ -97,17 +105,37 @@ impl Driver<'_> {
                 None => Ok(None),
             },
             Creation::Created(created, intent) => {
-                self.link_matter(Observed::from(&created), How::Created, intent.version, area.err(), None).await
+                self.link_matter((Observed::from(&created), client), How::Created, intent.version, area.err(), None)
+                    .await
             }
         }
     }
 
+    /// The intake's client may have been changed since the matter was linked. Clio's word counts: the
+    /// firm may have changed it there, too.
+    async fn require_client(&self, key: &Key, client: ClioId) -> Result<()> {
+        let stored = self.ctx.repository.get::<LinkRecord>(key).await?;
+        let Some(Versioned { value: LinkRecord::Link(link), version, .. }) = stored else { return Ok(()) };
+        if link.client.is_none_or(|linked| linked == client) {
+            return Ok(());
+        }
+        let shown = self.named(&matters::show(link.clio)).await?;
+        if shown.is_none_or(|shown| shown.client_id != Some(client)) {
+            return Err(Error::new(Code::ClientDiffers).with("clio", link.clio));
+        }
+        let mut transaction = self.transaction()?;
+        let link = LinkRecord::Link(Link { client: Some(client), ..link });
+        transaction.put(key.clone(), Expect::Version(version), &link)?;
+        // A conflict: another run saw the same.
+        self.commit_unit(&transaction).await.map(|_| ())
+    }
+
     /// Turns an intent into its link. `None`: another run did.
     ///
-    /// `doubt`: it is not known what became of the intent's request.
+    /// `seen`: with the contact whose matter it is. `doubt`: it is not known what became of the intent's request.
     async fn link_matter(
         &mut self,
-        seen: Observed,
+        (seen, client): (Observed, ClioId),
         how: How,
         version: Version,
         unmapped: Option<Unmapped>,
@@ -127,7 +155,8 @@ impl Driver<'_> {
             if let Some(doubt) = doubt {
                 self.look_after_doubt_in(&mut transaction, &key, doubt).await?;
             }
-            transaction.put(key.clone(), Expect::Version(version.clone()), &self.link(clio, how, Vec::new()))?;
+            let link = Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new(), client: Some(client) };
+            transaction.put(key.clone(), Expect::Version(version.clone()), &LinkRecord::Link(link))?;
             let owner = Owner { owner: id.to_string() };
             transaction.put(link_record::owner_key(&self.order.scope, "matter", clio), Expect::Absent, &owner)?;
             status::link(&self.ctx.repository, &mut transaction, &self.order.scope, id, seen).await?;
@@ -178,7 +207,8 @@ impl Driver<'_> {
                     return Err(self.take_back(StepKind::Matter, id, key, undecided, chosen, wrong).await?);
                 }
             };
-            let step = self.link_matter(Observed::from(&shown), How::Linked, version, unmapped, Some(&doubt)).await?;
+            let seen = (Observed::from(&shown), client);
+            let step = self.link_matter(seen, How::Linked, version, unmapped, Some(&doubt)).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentMatter = intent::open_intent(self.ctx, &key, intent).await?;
@@ -199,7 +229,7 @@ impl Driver<'_> {
             Lookup::Found(clio) => {
                 let seen = found.iter().find(|matter| matter.id == clio).map(Observed::from);
                 let seen = seen.unwrap_or(Observed { clio, status: None, updated_at: None });
-                let step = self.link_matter(seen, How::Recovered, version, unmapped, None).await?;
+                let step = self.link_matter((seen, sent.client), How::Recovered, version, unmapped, None).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }
             Lookup::Review(candidates) => Err(self.needs_review(StepKind::Matter, id, candidates, (key, version))),

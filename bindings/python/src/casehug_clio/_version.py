@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "6920c283af56fd9a27b1665fe0c58325275996bcf9f5dae1d705ab41fc436a51"
+DIGEST = "c10d7a28edc7f2f3ba7cd881d2521e2a818b908524d0e72ee186c137f273ba5a"
 """SHA-256 of api/operations.json."""

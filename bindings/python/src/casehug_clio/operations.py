@@ -250,8 +250,8 @@ class MattersOperations:
         return matter_state(self._call("get_matter_state", {"matter": matter}))
 
     def held(self) -> list[types.HeldMatter]:
-        """The matters that were triggered while the firm was disconnected. After a reconnect they wait
-        until an admin releases or discards them.
+        """The matters that were triggered while the firm was not connected, or was connected to
+        another account. They wait until an admin releases or discards them.
 
         Access: any user of the firm. Effect: reads.
         """
@@ -341,8 +341,8 @@ class ReviewsOperations:
     def begin_recovery(self, since: datetime) -> None:
         """After the database lost records (a restore, a failover): whatever is missing may have been
         created in Clio since then, so Clio is asked before anything is created. Until
-        `reviews.end_recovery` each new record costs one call more. Trigger the matters of that time
-        again, too.
+        `reviews.end_recovery` each new record costs one to three calls more. Trigger the matters of
+        that time again, too.
 
         since: From when on records are missing, on the host's clock: the time of the backup, or
         earlier.
@@ -812,8 +812,8 @@ class AsyncMattersOperations:
         return matter_state(await self._call("get_matter_state", {"matter": matter}))
 
     async def held(self) -> list[types.HeldMatter]:
-        """The matters that were triggered while the firm was disconnected. After a reconnect they wait
-        until an admin releases or discards them.
+        """The matters that were triggered while the firm was not connected, or was connected to
+        another account. They wait until an admin releases or discards them.
 
         Access: any user of the firm. Effect: reads.
         """
@@ -903,8 +903,8 @@ class AsyncReviewsOperations:
     async def begin_recovery(self, since: datetime) -> None:
         """After the database lost records (a restore, a failover): whatever is missing may have been
         created in Clio since then, so Clio is asked before anything is created. Until
-        `reviews.end_recovery` each new record costs one call more. Trigger the matters of that time
-        again, too.
+        `reviews.end_recovery` each new record costs one to three calls more. Trigger the matters of
+        that time again, too.
 
         since: From when on records are missing, on the host's clock: the time of the backup, or
         earlier.

@@ -742,7 +742,7 @@ class Health:
     """Jobs that are due now, up to 1,000."""
 
     held_matters: int
-    """Matters that were triggered while the firm was disconnected."""
+    """Matters that were triggered while the firm was not connected, or for another account."""
 
     key: str
     """`ok`, or `failed`: what is sealed for the firm does not open in the process that was asked, and
@@ -776,7 +776,9 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldMatter:
-    """A matter that was triggered while the firm was disconnected."""
+    """A matter that was triggered while the firm was not connected, or while it was connected to
+    another account and not run there.
+    """
 
     actor: str
     """Who triggered last."""
@@ -1236,7 +1238,9 @@ class ProposalCreated:
     """A proposal for an admin."""
 
     proposal: str | None
-    """Its id; None: Clio says the same already."""
+    """Its id; None: Clio says the same already, or the contact was linked although it has another name
+    (`name_differs`): it may be another person's.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ mod backfill;
 mod card;
 mod casehug_events;
 mod causes;
+mod clients;
 mod connection;
 mod decisions;
 mod documents;

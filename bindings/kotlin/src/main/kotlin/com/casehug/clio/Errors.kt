@@ -31,7 +31,7 @@ public class HostException internal constructor(wire: String) : CasehugClioExcep
  * `setting_invalid`, `url_refused`, `intake_unreadable`, `record_unknown`, `settings_changed`,
  * `already_decided`, `request_invalid`, `document_not_approved`, `document_not_client_upload`,
  * `document_missing`, `document_unreadable`, `document_changed`, `document_withdrawn`,
- * `document_empty_refused`, `document_too_large`, `not_synced_yet`.
+ * `document_empty_refused`, `document_too_large`, `not_synced_yet`, `client_differs`.
  */
 public class InputException internal constructor(wire: String) : CasehugClioException(wire)
 
@@ -411,6 +411,13 @@ public object Code {
      * back to the workers.
      */
     public const val CANCELLED: String = "cancelled"
+
+    /**
+     * 6011. The intake names another client than this matter has in Clio. No document is sent into
+     * another person's matter: correct the client in CaseHug, or the matter's client in Clio, and
+     * sync again.
+     */
+    public const val CLIENT_DIFFERS: String = "client_differs"
 
     /**
      * 7001. The SDK's database failed. Check its disk (reason disk_full: no room is left on it),

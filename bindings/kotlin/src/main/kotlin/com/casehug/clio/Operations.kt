@@ -244,8 +244,8 @@ public class MattersOperations internal constructor(private val call: Caller) {
         readMatterState(call("get_matter_state", "matter" to JsonPrimitive(matter)))
 
     /**
-     * The matters that were triggered while the firm was disconnected. After a reconnect they wait
-     * until an admin releases or discards them.
+     * The matters that were triggered while the firm was not connected, or was connected to another
+     * account. They wait until an admin releases or discards them.
      *
      * Access: any user of the firm. Effect: reads.
      *
@@ -354,8 +354,8 @@ public class ReviewsOperations internal constructor(private val call: Caller) {
     /**
      * After the database lost records (a restore, a failover): whatever is missing may have been
      * created in Clio since then, so Clio is asked before anything is created. Until
-     * `reviews.endRecovery` each new record costs one call more. Trigger the matters of that time
-     * again, too.
+     * `reviews.endRecovery` each new record costs one to three calls more. Trigger the matters of
+     * that time again, too.
      *
      * Access: a firm admin. Effect: writes.
      *

@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "6920c283af56fd9a27b1665fe0c58325275996bcf9f5dae1d705ab41fc436a51"
+internal const val DIGEST = "c10d7a28edc7f2f3ba7cd881d2521e2a818b908524d0e72ee186c137f273ba5a"

@@ -963,7 +963,7 @@ public data class Health(
     val connection: ConnectionHealth?,
     /** Jobs that are due now, up to 1,000. */
     val dueJobs: Long,
-    /** Matters that were triggered while the firm was disconnected. */
+    /** Matters that were triggered while the firm was not connected, or for another account. */
     val heldMatters: Long,
     /**
      * `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked,
@@ -991,7 +991,10 @@ public data class Health(
     val webhooks: WebhookHealth?,
 )
 
-/** A matter that was triggered while the firm was disconnected. */
+/**
+ * A matter that was triggered while the firm was not connected, or while it was connected to
+ * another account and not run there.
+ */
 public data class HeldMatter(
     /** Who triggered last. */
     val actor: String,
@@ -1450,7 +1453,10 @@ public data class PracticeArea(
 
 /** A proposal for an admin. */
 public data class ProposalCreated(
-    /** Its id; null: Clio says the same already. */
+    /**
+     * Its id; null: Clio says the same already, or the contact was linked although it has another
+     * name (`name_differs`): it may be another person's.
+     */
     val proposal: String?,
 )
 
