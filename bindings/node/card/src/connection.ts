@@ -132,7 +132,7 @@ export class ConnectionView extends View {
     return h(
       'div',
       { class: 'panel' },
-      h('h4', {}, `${several(held.length, 'matter')} triggered while disconnected`),
+      h('h4', {}, `${several(held.length, 'matter')} triggered while not connected`),
       h('p', {}, 'They wait until an admin decides. ', held.slice(0, 20).map(({ matter }, at) => [at > 0 && ', ', h('code', {}, matter)]), held.length > 20 && ' …'),
       this.admin && h('div', { class: 'actions' }, this.button('Sync them now', 'release', release, 'primary'), this.button('Discard', 'discard', discard, 'danger quiet')),
     );

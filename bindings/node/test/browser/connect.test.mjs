@@ -68,14 +68,14 @@ test('What happens if I reconnect? Matters keep their links, nothing is duplicat
   await call(page, url, 'disconnect');
   await state(card, 'Disconnected');
   await call(page, url, 'trigger_sync', { matter: 'mat_0002', trigger: 'approved' });
-  await card.getByText('1 matter triggered while disconnected').waitFor();
+  await card.getByText('1 matter triggered while not connected').waitFor();
   await connect(page, url, 'Reconnect');
   await call(page, url, 'sync_matter', { matter: 'mat_0001' });
   assert.equal((await holds(clioUrl)).matters.length, 1, 'no duplicate');
   await card.getByRole('button', { name: 'Sync them now' }).click();
   await card.getByText('1 matter will be synced.').waitFor();
   await until(() => holds(clioUrl), ({ matters }) => matters.length === 2, 'the held matter');
-  await card.getByText('1 matter triggered while disconnected').waitFor({ state: 'detached' });
+  await card.getByText('1 matter triggered while not connected').waitFor({ state: 'detached' });
 });
 
 test('any admin disconnects, also one who did not connect', async (t) => {
@@ -94,7 +94,7 @@ test('any admin disconnects, also one who did not connect', async (t) => {
   assert.ok(items.some(({ actor }) => actor === 'usr_eve'));
 });
 
-test('what was triggered while disconnected is discarded after a question, and is not sent', async (t) => {
+test('what was triggered while not connected is discarded after a question, and is not sent', async (t) => {
   const clioUrl = await clio(t);
   const { url } = await service(t, clioUrl);
   const page = await person(t, url);
@@ -103,7 +103,7 @@ test('what was triggered while disconnected is discarded after a question, and i
   await state(card, 'Disconnected');
   await call(page, url, 'trigger_sync', { matter: 'mat_0002', trigger: 'approved' });
   await connect(page, url, 'Reconnect');
-  const held = card.getByText('1 matter triggered while disconnected');
+  const held = card.getByText('1 matter triggered while not connected');
   await held.waitFor();
   await card.getByRole('button', { name: 'Discard' }).click();
   const dialog = card.getByRole('dialog', { name: 'Discard what waits?' });
