@@ -1,10 +1,15 @@
 //! Firms in two databases by configuration, and one that moves.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use postgres_server::Server;
+use std::sync::Arc;
+
+use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_store::StoreLocation;
+use postgres_server::{Server, Stop};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, intake};
+use crate::bench::{Bench, assert_each_once, intake};
+use crate::embedded::{admin, builder_on, connect, matter};
 
 /// Has a file say that these firms are in database `b`.
 fn plan(bench: &Bench, [a, b]: [&str; 2], firms: &[&str]) {
@@ -53,4 +58,29 @@ async fn firms_live_in_two_databases_and_one_moves_from_one_to_the_other() {
     for of in ["contacts", "matters", "documents"] {
         assert_eq!(bench.state()[of].as_array().unwrap().len(), before[of].as_array().unwrap().len(), "nothing twice");
     }
+}
+
+/// Also the one in which all firms are that the file does not name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_holds_up_no_sync_of_a_firm_of_another_one() {
+    let (Some(server), Some(others)) = (Server::shared(), Server::start("")) else { return };
+    let bench = Bench::new().await;
+    plan(&bench, [&others.database(), &server.database()], &["firm_1"]);
+    let line = format!("shards:{}", bench.folder.path().join("shards.json").display());
+    let store = line.parse::<StoreLocation>().unwrap().open().await.unwrap().store();
+    let sdk = builder_on(bench.sim.url(), &bench, store, Arc::new(TokioRuntime)).build().unwrap();
+    for n in 0..3 {
+        let email = format!("zyx.qwertz{n}@example.test");
+        bench.matter(&format!("m{n}"), &intake(&format!("m{n}"), &format!("c{n}"), Some(&email), &["d1"]));
+    }
+    connect(&sdk).await;
+    others.stop(Stop::Fast);
+    for n in 0..3 {
+        let report = sdk.firm(&admin()).matters().sync(&matter(&format!("m{n}"))).await.unwrap();
+        assert!(report.first_failure().is_none(), "{report:?}");
+    }
+    assert_each_once(&bench.state(), 3, 3, 3, "with the other database away");
+    assert_eq!(sdk.firm(&admin()).connection().health().await.unwrap().last_failure, None);
+    sdk.firm(&admin()).connection().end().await.unwrap();
+    bench.sim.stop();
 }

@@ -44,7 +44,7 @@ impl Lease {
         let key = Key::new(firm, LEASES, connection.as_str());
         let expect = match repository.store().get(&key).await? {
             Some(held) => {
-                let now = repository.store_now().await?;
+                let now = repository.store_now(firm).await?;
                 // One that ends later than any would is of before that clock was set back.
                 let is_held = held.due_at.is_some_and(|end| now < end && end <= now + LEASE * 2);
                 if is_held && !mutated!(RefreshLease) {

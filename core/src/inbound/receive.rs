@@ -191,7 +191,7 @@ async fn handshake(
         let mut transaction = ctx.repository.transaction(firm)?;
         if opened.handshake(&mut hook, &brought)? {
             let left = match due_at {
-                Some(due) => Some(left(ctx, due).await?),
+                Some(due) => Some(left(ctx, firm, due).await?),
                 None => None,
             };
             transaction.put_due(hook::key(firm, digest), Expect::Version(version), left, &hook)?;
@@ -209,8 +209,8 @@ async fn handshake(
     Err(Error::new(Code::StoreConflict).with("reason", "webhook_contended"))
 }
 
-async fn left(ctx: &Context, due: Timestamp) -> Result<core::time::Duration> {
-    Ok(ctx.repository.store_now().await?.until(due))
+async fn left(ctx: &Context, firm: &FirmId, due: Timestamp) -> Result<core::time::Duration> {
+    Ok(ctx.repository.store_now(firm).await?.until(due))
 }
 
 /// `false`: it was recorded before, or the subscription is not what it was.

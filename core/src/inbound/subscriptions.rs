@@ -210,7 +210,7 @@ async fn pairs(ctx: &Context, care: &Care<'_>, listed: Vec<Webhook>) -> Result<V
 async fn keep(ctx: &Context, care: &Care<'_>, pair: &mut Pair) -> Result<Option<Kept>> {
     let (firm, client_api) = (care.firm, &care.client_api);
     let Some(listed) = pair.listed.clone() else {
-        let now = ctx.repository.store_now().await?;
+        let now = ctx.repository.store_now(firm).await?;
         let may_come = pair.hook.state == HookState::Creating && pair.due_at.is_some_and(|due| due > now);
         if !may_come {
             reconcile::poll_soon(ctx, firm).await?;
@@ -427,7 +427,7 @@ async fn prune(
                 transaction.put_due(hook::key(firm, &pair.digest), expect, Some(FORGET), &pair.hook)?;
             }
             ctx.repository.commit_or_conflict(&transaction).await?;
-        } else if is_past(ctx, pair.due_at).await? {
+        } else if is_past(ctx, firm, pair.due_at).await? {
             let mut transaction = ctx.repository.transaction(firm)?;
             transaction.delete(hook::key(firm, &pair.digest), pair.version);
             ctx.repository.commit(&transaction).await?;
@@ -436,9 +436,9 @@ async fn prune(
     Ok(())
 }
 
-async fn is_past(ctx: &Context, due: Option<Timestamp>) -> Result<bool> {
+async fn is_past(ctx: &Context, firm: &FirmId, due: Option<Timestamp>) -> Result<bool> {
     let Some(due) = due else { return Ok(false) };
-    Ok(due <= ctx.repository.store_now().await?)
+    Ok(due <= ctx.repository.store_now(firm).await?)
 }
 
 /// Writes how the subscriptions of this connection are. Nothing, if it has ended: there are none

@@ -151,7 +151,7 @@ impl Claims {
             // due again, or else the lease's end, which no trigger postpones.
             let due = match (job.parked, job.running) {
                 (Some(_), _) => None,
-                (None, Some(_)) => Some(left(self.repository.store_now().await?, due_at)),
+                (None, Some(_)) => Some(left(self.repository.store_now(firm).await?, due_at)),
                 (None, None) => Some(Duration::ZERO),
             };
             let mut transaction = self.repository.transaction(firm)?;
@@ -221,7 +221,7 @@ impl Claims {
     /// Why a job is not to be claimed now, if it is not.
     async fn not_now(&self, firm: &FirmId, found: &Found, why: Why<'_>) -> Result<Option<Acquired>> {
         if found.claim.is_some() || found.job.running.is_some() {
-            let now = self.repository.store_now().await?;
+            let now = self.repository.store_now(firm).await?;
             let left = left(now, found.lease.as_ref().and_then(|lease| lease.due_at));
             if left.is_zero() {
                 return Ok(None);
@@ -234,7 +234,7 @@ impl Claims {
             return Ok(Some(Acquired::Busy(left)));
         }
         Ok(match why {
-            Why::Due(seen) if !self.is_due(found.due_at, seen).await? => Some(Acquired::Nothing),
+            Why::Due(seen) if !self.is_due(firm, found.due_at, seen).await? => Some(Acquired::Nothing),
             Why::Due(_) | Why::Asked(..) => None,
         })
     }
@@ -425,11 +425,11 @@ impl Claims {
     }
 
     /// Whether a job still is due. It may have been run, or deferred, since it was seen.
-    async fn is_due(&self, due_at: Option<Timestamp>, seen: Timestamp) -> Result<bool> {
+    async fn is_due(&self, firm: &FirmId, due_at: Option<Timestamp>, seen: Timestamp) -> Result<bool> {
         Ok(match due_at {
             None => false,
             // What was due then is due now; only what was written since is compared with the clock.
-            Some(due_at) => due_at <= seen || due_at <= self.repository.store_now().await?,
+            Some(due_at) => due_at <= seen || due_at <= self.repository.store_now(firm).await?,
         })
     }
 }

@@ -77,7 +77,7 @@ pub(crate) async fn run_task(queue: &Queue, record: Record) -> Result<bool> {
         let Some(now) = ctx.repository.get::<Progress>(&key).await? else { return Ok(true) };
         progress.begin_anew();
         let asked_for = match now.due_at {
-            Some(due_at) => ctx.repository.store_now().await?.until(due_at),
+            Some(due_at) => ctx.repository.store_now(&firm).await?.until(due_at),
             None => Duration::ZERO,
         };
         (expect, due) = (now.version, Some(asked_for));

@@ -104,7 +104,7 @@ impl Attempt {
         if stored.value.actor != actor.id {
             return Err(Error::new(Code::ConnectStateUnknown).with("reason", "another_actor"));
         }
-        let now = repository.store_now().await?;
+        let now = repository.store_now(&actor.firm).await?;
         let over = stored.due_at.is_none_or(|end| end <= now);
         let StateRecord { actor, redirect_uri, separate, used } = stored.value;
         match used {

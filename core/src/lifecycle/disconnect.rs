@@ -298,7 +298,7 @@ impl Connect {
         access: &AccessToken,
     ) -> Result<(Vec<ClioId>, Option<Duration>)> {
         // Before Clio is asked: what is over by then is in the answer.
-        let now = self.repository.store_now().await?;
+        let now = self.repository.store_now(firm).await?;
         let known = self.repository.list::<Hook>(firm, HOOKS, "").await?;
         let ours = |digest: &str| {
             known.iter().any(|(known, hook)| known == digest && hook.value.link_set == connection.link_set)

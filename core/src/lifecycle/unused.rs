@@ -58,7 +58,7 @@ impl Connect {
         for record in self.due(firm, DRAFTS).await? {
             self.remove(record.key, record.version, Occasion::Swept).await?;
         }
-        let now = self.repository.store_now().await?;
+        let now = self.repository.store_now(firm).await?;
         // A fence that ends later than any would is of before that clock was set back.
         for (id, draft) in self.repository.list::<DraftRecord>(firm, DRAFTS, "").await? {
             if draft.value.fenced && draft.due_at.is_some_and(|due| due > now + TRY_AGAIN * 2) {
@@ -67,7 +67,7 @@ impl Connect {
         }
         let left = self.repository.list::<DraftRecord>(firm, DRAFTS, "").await?;
         let Some(next) = left.iter().filter_map(|(_, draft)| draft.due_at).min() else { return Ok(None) };
-        Ok(Some(self.repository.store_now().await?.until(next) + Duration::from_millis(1)))
+        Ok(Some(self.repository.store_now(firm).await?.until(next) + Duration::from_millis(1)))
     }
 
     /// Removes a connection that did not come to be, now.
@@ -176,7 +176,7 @@ impl Connect {
         if self.in_use(firm).await?.is_some() {
             return Ok(false);
         }
-        let now = self.repository.store_now().await?;
+        let now = self.repository.store_now(firm).await?;
         let drafts = self.repository.list::<DraftRecord>(firm, DRAFTS, "").await?;
         Ok(!drafts.iter().any(|(id, other)| {
             id != draft.as_str() && other.value.is_open() && other.due_at.is_some_and(|due| due > now)

@@ -3,7 +3,7 @@
 
 use super::dedupe::Since;
 use crate::calls::Context;
-use crate::domain::{ConnectionId, Timestamp};
+use crate::domain::{ConnectionId, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::Key;
 use core::time::Duration;
@@ -50,13 +50,18 @@ pub(crate) async fn open_intent<N: serde::de::DeserializeOwned>(
 /// now, less what has passed since on the store's clock: right, unless the store's clock was set
 /// back since. That one is the same for all processes, while each host's own may be wrong in
 /// another way, or jump. Where only the second way is there, or none, a day more is possible.
-pub(crate) async fn created_after(ctx: &Context, intent: &Intent, due_at: Option<Timestamp>) -> Result<Since> {
+pub(crate) async fn created_after(
+    ctx: &Context,
+    firm: &FirmId,
+    intent: &Intent,
+    due_at: Option<Timestamp>,
+) -> Result<Since> {
     let made = committed_at(intent, due_at);
     let Some(clio_now) = ctx.clio.clio_now() else {
         let certain = intent.clio_at.unwrap_or(made) - MARGIN;
         return Ok(Since { certain, possible: certain - CLOCK_OFF });
     };
-    let ahead = clio_now.millis_since(ctx.repository.store_now().await?);
+    let ahead = clio_now.millis_since(ctx.repository.store_now(firm).await?);
     let made = Timestamp(made.0.saturating_add(ahead));
     let certain = intent.clio_at.unwrap_or(made).min(made) - MARGIN;
     Ok(Since { certain, possible: if intent.clio_at.is_some() { certain } else { certain - CLOCK_OFF } })

@@ -65,7 +65,7 @@ pub(crate) async fn note(
 /// Asks Clio about those that are due: what is gone is no second record any more. Gives when the
 /// next one is due.
 pub(crate) async fn ask_for_second_records(ctx: &Context, scope: &AccountScope) -> Result<Option<Duration>> {
-    let now = ctx.repository.store_now().await?;
+    let now = ctx.repository.store_now(&scope.firm).await?;
     let (mut next, mut asked): (Option<Duration>, usize) = (None, 0);
     for (id, stored) in ctx.repository.list::<SecondRecord>(&scope.firm, SECOND, &scope.id("")).await? {
         let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));

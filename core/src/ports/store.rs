@@ -61,6 +61,23 @@ pub trait Store: Debug + MaybeSend + MaybeSync {
     /// [`StoreFailed`](crate::Code::StoreFailed): it may or may not have happened.
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>>;
 
+    /// The store's "now" for the records of this firm: what [`Commit::Done`] of a commit about it
+    /// tells, and what its due times are compared with. By default an empty commit. A store that
+    /// keeps firms in several databases asks the one of this firm: they may differ in their time,
+    /// and another one may be away. A store around another one hands it on.
+    ///
+    /// # Errors
+    /// [`StoreFailed`](crate::Code::StoreFailed).
+    fn now<'a>(&'a self, firm: &'a FirmId) -> BoxFuture<'a, Result<Timestamp>> {
+        let _ = firm;
+        Box::pin(async move {
+            match self.commit(&[]).await? {
+                Commit::Done { at } => Ok(at),
+                Commit::Conflict => Err(Error::new(Code::StoreFailed).with("reason", "empty_commit_conflict")),
+            }
+        })
+    }
+
     /// Completes when another process may have made something due. A hint: it may come late, for
     /// nothing, or never, and whoever waits for it looks at intervals all the same. It counts
     /// from the call on, not from the first poll. By default it never comes.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::domain::{FirmId, Timestamp};
 use crate::error::Result;
 use crate::maybe_send::BoxFuture;
 use crate::ports::{Commit, Key, Record, Scan, Store, Write};
@@ -41,6 +42,10 @@ impl Store for ReadAhead {
 
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
         self.store.commit(writes)
+    }
+
+    fn now<'a>(&'a self, firm: &'a FirmId) -> BoxFuture<'a, Result<Timestamp>> {
+        self.store.now(firm)
     }
 
     fn due_elsewhere(&self) -> BoxFuture<'_, ()> {

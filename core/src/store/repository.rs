@@ -163,15 +163,12 @@ impl Repository {
         }
     }
 
-    /// The store's "now".
+    /// The store's "now" for this firm: the clock that its due times are on.
     ///
     /// # Errors
     /// [`Code::StoreFailed`].
-    pub async fn store_now(&self) -> Result<Timestamp> {
-        match self.store.commit(&[]).await? {
-            Commit::Done { at } => Ok(at),
-            Commit::Conflict => Err(Error::new(Code::StoreFailed).with("reason", "empty_commit_conflict")),
-        }
+    pub async fn store_now(&self, firm: &FirmId) -> Result<Timestamp> {
+        self.store.now(firm).await
     }
 
     /// Commits everything in the transaction, or nothing.
@@ -198,7 +195,7 @@ impl Repository {
             if seen.is_some() {
                 self.heads.contend(transaction.firm());
             }
-            match self.commit_known(&writes, commit_marker(&writes)).await? {
+            match self.commit_known(transaction.firm(), &writes).await? {
                 Commit::Done { at } => {
                     chained.into_iter().for_each(|chained| self.heads.learn(transaction.firm(), chained));
                     return Ok(Commit::Done { at });
@@ -264,13 +261,18 @@ impl Repository {
         }
     }
 
-    async fn commit_known(&self, writes: &[Write], commit_marker: Option<(Key, Version)>) -> Result<Commit> {
+    async fn commit_known(&self, firm: &FirmId, writes: &[Write]) -> Result<Commit> {
+        if writes.is_empty() {
+            // A store of several databases would not know which one is meant.
+            return Ok(Commit::Done { at: self.store_now(firm).await? });
+        }
+        let commit_marker = commit_marker(writes);
         let mut doubt = false;
         let mut last = Error::new(Code::StoreFailed);
         for attempt in 0..=MOST_REDOS {
             match self.store.commit(writes).await {
                 Ok(Commit::Conflict) if doubt && self.landed(commit_marker.as_ref()).await? => {
-                    return Ok(Commit::Done { at: self.store_now().await? });
+                    return Ok(Commit::Done { at: self.store_now(firm).await? });
                 }
                 Ok(outcome) => return Ok(outcome),
                 Err(error) if commit_marker.is_none() || error.code() == Code::StoreTampered => return Err(error),
@@ -279,7 +281,7 @@ impl Repository {
                     last = error;
                     self.runtime.sleep(Duration::from_millis(20 << attempt)).await;
                     if self.landed(commit_marker.as_ref()).await? {
-                        return Ok(Commit::Done { at: self.store_now().await? });
+                        return Ok(Commit::Done { at: self.store_now(firm).await? });
                     }
                 }
             }

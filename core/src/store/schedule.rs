@@ -104,7 +104,7 @@ pub(crate) async fn schedule_within(
         return Ok(());
     };
     if let Some(due_at) = due_at.filter(|_| !wait.is_zero())
-        && due_at <= repository.store_now().await? + wait
+        && due_at <= repository.store_now(transaction.firm()).await? + wait
     {
         // It need not be written, but must not be done and put to rest in this moment.
         transaction.check(key, Expect::Version(version));
@@ -158,7 +158,7 @@ pub(crate) async fn is_due_within(
 ) -> Result<bool> {
     let due_at = repository.store().get(&task.key(firm)).await?.and_then(|record| record.due_at);
     let Some(due_at) = due_at else { return Ok(false) };
-    Ok(due_at <= repository.store_now().await? + wait)
+    Ok(due_at <= repository.store_now(firm).await? + wait)
 }
 
 impl Progress {

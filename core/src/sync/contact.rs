@@ -212,14 +212,14 @@ impl Driver<'_> {
             return Ok(Resolved::Released);
         }
         let sent: SentContact = intent::open_intent(self.ctx, &key, intent).await?;
-        let asked_at = self.ctx.repository.store_now().await?;
-        let since = intent::created_after(self.ctx, intent, due_at).await?;
+        let asked_at = self.ctx.repository.store_now(&key.firm).await?;
+        let since = intent::created_after(self.ctx, &self.order.scope.firm, intent, due_at).await?;
         let created = self.client_api.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
         let (of_email, searched) = self.contacts_of_email(&sent, intent, &created).await?;
         let (lookup, notes) = self.lookup_of(&sent, &doubt, &created, &of_email).await?;
         match lookup {
             Lookup::Found(clio) => {
-                let after = intent::created_after(self.ctx, intent, due_at).await?;
+                let after = intent::created_after(self.ctx, &self.order.scope.firm, intent, due_at).await?;
                 let shown = created.iter().chain(&searched).find(|contact| contact.id == clio);
                 let ours = dedupe::is_after(shown.and_then(|contact| contact.created_at), after.certain);
                 let how = if ours { How::Recovered } else { How::Linked };
@@ -318,7 +318,7 @@ impl Driver<'_> {
             }
             Choice::Nobody => {
                 let free = self.free_contacts(created, intent).await?;
-                let after = intent::created_after(self.ctx, intent, doubt.due_at).await?;
+                let after = intent::created_after(self.ctx, &self.order.scope.firm, intent, doubt.due_at).await?;
                 after.lookup(|after| {
                     let of_email = |contact: &&&Contact| of_email.iter().any(|one| one.clio == contact.id);
                     let renamed = free.iter().filter(|contact| dedupe::is_after(contact.created_at, after));

@@ -212,7 +212,7 @@ impl Driver<'_> {
             // Settled when it would have been, and not a moment earlier.
             Some(committed_at) if !over => {
                 let settled = committed_at + self.ctx.config.late_execution_window();
-                self.ctx.repository.store_now().await?.until(settled)
+                self.ctx.repository.store_now(&key.firm).await?.until(settled)
             }
             // What was executed may not be listed yet.
             _ => Duration::ZERO,
@@ -230,7 +230,7 @@ impl Driver<'_> {
             return Ok(false);
         }
         let store = &self.ctx.repository;
-        let mut waited = committed_at(&intent.value, intent.due_at).until(store.store_now().await?);
+        let mut waited = committed_at(&intent.value, intent.due_at).until(store.store_now(&key.firm).await?);
         while waited < ANSWERED_AFTER {
             let wait = waited.max(FIRST_LOOK).min(ANSWERED_AFTER - waited);
             self.ctx.stop.unless_stopped(self.ctx.runtime.sleep(wait)).await?;
@@ -317,7 +317,7 @@ impl Driver<'_> {
         key: &Key,
         doubt: &Versioned<Intent>,
     ) -> Result<()> {
-        let now = self.ctx.repository.store_now().await?;
+        let now = self.ctx.repository.store_now(&key.firm).await?;
         let left = doubt.due_at.map_or(Duration::ZERO, |due| now.until(due));
         if left.is_zero() {
             return Ok(());

@@ -506,7 +506,7 @@ impl Driver<'_> {
         if intent.finishing.is_none() {
             return Ok(true);
         }
-        let now = self.ctx.repository.store_now().await?;
+        let now = self.ctx.repository.store_now(&self.order.scope.firm).await?;
         Ok(due_at.is_some_and(|over| over <= now))
     }
 

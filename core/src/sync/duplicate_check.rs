@@ -179,7 +179,7 @@ impl DuplicateCheck {
 
 /// Gives up the looks of accounts that the firm has left, when their time is over.
 pub(crate) async fn drop_old_checks(ctx: &Context, firm: &FirmId) -> Result<()> {
-    let now = ctx.repository.store_now().await?;
+    let now = ctx.repository.store_now(firm).await?;
     let (firm, from) = (firm.clone(), String::new());
     let scan = Scan::Ids { firm, collection: REPEATED, from, until: None, order: Order::Ascending, limit: PASS };
     for record in ctx.repository.store().scan(&scan).await? {
@@ -233,7 +233,7 @@ pub(crate) async fn recheck_for_duplicates(ctx: &Context, firm: &FirmId) -> Resu
     let (from, until) = (scope.id(""), Some(format!("{}0", scope.set.as_str())));
     let scan =
         Scan::Ids { firm: firm.clone(), collection: REPEATED, from, until, order: Order::Ascending, limit: PASS };
-    let now = ctx.repository.store_now().await?;
+    let now = ctx.repository.store_now(firm).await?;
     let (mut next, mut looked): (Option<Duration>, usize) = (None, 0);
     for record in ctx.repository.store().scan(&scan).await? {
         let wait = match record.due_at.map(|due| now.until(due)) {
@@ -326,8 +326,8 @@ async fn find_duplicates(ctx: &Context, scope: &AccountScope, look: &DuplicateCh
     // Where a name that differs makes another person, it makes no second record.
     let policy = settings::load(&ctx.repository, &scope.firm).await?.on_name_mismatch;
     let mut equal = match &texts {
-        Texts::Contacts(texts) => equal_contacts(ctx, &client_api, texts, policy).await?,
-        Texts::Matters(texts) => equal_matters(ctx, &client_api, texts).await?,
+        Texts::Contacts(texts) => equal_contacts(ctx, &scope.firm, &client_api, texts, policy).await?,
+        Texts::Matters(texts) => equal_matters(ctx, &scope.firm, &client_api, texts).await?,
     };
     equal.sort_unstable();
     equal.dedup();
@@ -347,6 +347,7 @@ async fn find_duplicates(ctx: &Context, scope: &AccountScope, look: &DuplicateCh
 /// created.
 async fn equal_contacts(
     ctx: &Context,
+    firm: &FirmId,
     client_api: &ApiClient<'_>,
     texts: &[(SentContact, &Intent)],
     policy: OnNameMismatch,
@@ -361,9 +362,9 @@ async fn equal_contacts(
             equal.extend(same.map(|one| one.clio));
             continue;
         }
-        let since = intent::created_after(ctx, intent, None).await?;
+        let since = intent::created_after(ctx, firm, intent, None).await?;
         let found = client_api.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;
-        let after = intent::created_after(ctx, intent, None).await?.certain;
+        let after = intent::created_after(ctx, firm, intent, None).await?.certain;
         let found = found.iter().filter(|one| dedupe::is_after(one.created_at, after));
         equal.extend(found.filter(|one| dedupe::is_contact(sent, one)).map(|one| one.id));
     }
@@ -373,15 +374,16 @@ async fn equal_contacts(
 /// Which matters of the client equal one that was sent, and were created after it.
 async fn equal_matters(
     ctx: &Context,
+    firm: &FirmId,
     client_api: &ApiClient<'_>,
     texts: &[(SentMatter, &Intent)],
 ) -> Result<Vec<ClioId>> {
     let mut equal = Vec::new();
     for (sent, intent) in texts {
-        let since = intent::created_after(ctx, intent, None).await?;
+        let since = intent::created_after(ctx, firm, intent, None).await?;
         let list = matters::of_client_since(sent.client, Some(since.possible));
         let found = client_api.all_pages(list).await.map_err(refused)?;
-        let after = intent::created_after(ctx, intent, None).await?.certain;
+        let after = intent::created_after(ctx, firm, intent, None).await?.certain;
         let found = found.iter().filter(|one| dedupe::is_after(one.created_at, after));
         equal.extend(found.filter(|one| dedupe::is_matter(sent, one)).map(|one| one.id));
     }

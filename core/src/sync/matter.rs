@@ -212,8 +212,8 @@ impl Driver<'_> {
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
         let sent: SentMatter = intent::open_intent(self.ctx, &key, intent).await?;
-        let asked_at = self.ctx.repository.store_now().await?;
-        let since = intent::created_after(self.ctx, intent, due_at).await?;
+        let asked_at = self.ctx.repository.store_now(&key.firm).await?;
+        let since = intent::created_after(self.ctx, &key.firm, intent, due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since.possible));
         let found = self.client_api.all_pages(request).await.map_err(refused)?;
         let mut free = Vec::new();
@@ -223,7 +223,7 @@ impl Driver<'_> {
                 free.push(matter);
             }
         }
-        let after = intent::created_after(self.ctx, intent, due_at).await?;
+        let after = intent::created_after(self.ctx, &key.firm, intent, due_at).await?;
         let lookup = after.lookup(|after| dedupe::lookup_matter(&sent, &free, after, intent.is_recovered()));
         match if mutated!(Lookup) { Lookup::Miss } else { lookup } {
             Lookup::Found(clio) => {

@@ -85,7 +85,7 @@ pub(crate) async fn load(
     index_delay: Duration,
 ) -> Result<(Option<Recovery>, Expect)> {
     let Some(stored) = repository.get::<Recovery>(&key(firm)).await? else { return Ok((None, Expect::Absent)) };
-    let now = repository.store_now().await?;
+    let now = repository.store_now(firm).await?;
     let left = |more| stored.due_at.map_or(Duration::ZERO, |due| now.until(due + more));
     let recovery = Recovery { left: left(Duration::ZERO), unlisted: left(index_delay), ..stored.value };
     Ok((Some(recovery), Expect::Version(stored.version)))

@@ -115,7 +115,7 @@ impl Driver<'_> {
         chosen: Chosen,
         wrong: &'static str,
     ) -> Result<Error> {
-        let now = self.ctx.repository.store_now().await?;
+        let now = self.ctx.repository.store_now(&key.firm).await?;
         let due = undecided.due_at.map(|due| now.until(due));
         let mut transaction = self.transaction()?;
         let version = transaction.put_due(key.clone(), Expect::Version(undecided.version), due, &undecided.value)?;
@@ -200,7 +200,7 @@ pub(crate) async fn answer(
     // A run of one more matter may be asking it in this moment: that matter waits for the answer
     // too.
     transaction.check(question.clone(), Expect::Version(version.clone()));
-    let now = ctx.repository.store_now().await?;
+    let now = ctx.repository.store_now(firm).await?;
     match waiting {
         Waiting::LinkRecord(key, stored) => {
             let LinkRecord::Intent(mut intent) = stored.value else { return Err(unknown()) };

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use casehug_clio::Result;
 use casehug_clio::ports::{BoxFuture, Commit, Key, Record, Scan, Store, Write};
+use casehug_clio::{FirmId, Result, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -241,6 +241,10 @@ impl Store for Counted {
             self.metrics.store_call("commit", began, outcome);
             answer
         })
+    }
+
+    fn now<'a>(&'a self, firm: &'a FirmId) -> BoxFuture<'a, Result<Timestamp>> {
+        Box::pin(self.counted("now", self.store.now(firm)))
     }
 
     fn due_elsewhere(&self) -> BoxFuture<'_, ()> {

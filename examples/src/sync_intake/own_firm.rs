@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use casehug_clio::ports::{BoxFuture, Commit, Key, Record, Scan, Store, Write};
-use casehug_clio::{FirmId, Result};
+use casehug_clio::{FirmId, Result, Timestamp};
 
 /// The same store, in which a worker finds nothing due but of this firm.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ impl Store for OwnFirm {
 
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
         self.store.commit(writes)
+    }
+
+    fn now<'a>(&'a self, firm: &'a FirmId) -> BoxFuture<'a, Result<Timestamp>> {
+        self.store.now(firm)
     }
 
     fn due_elsewhere(&self) -> BoxFuture<'_, ()> {

@@ -49,11 +49,16 @@ pub fn builder_at(
     store: &(impl Store + Clone + 'static),
     runtime: Arc<dyn Runtime>,
 ) -> SdkBuilder {
+    builder_on(clio, bench, Arc::new(store.clone()), runtime)
+}
+
+/// The same on a store whose type only its opener knows.
+pub fn builder_on(clio: &str, bench: &Bench, store: Arc<dyn Store>, runtime: Arc<dyn Runtime>) -> SdkBuilder {
     let intake = FolderIntake::new(bench.intakes()).unwrap();
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()),
-        store: Arc::new(store.clone()),
+        store,
         keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()),
         intake: Arc::new(intake),
         runtime,

@@ -13,6 +13,7 @@ use casehug_clio::ports::{
 };
 use casehug_clio::{
     Actor, ActorId, ClioApp, ClioHost, ConfiguredKeys, DocumentRef, FirmId, Intake, MatterId, Ports, Role, Sdk,
+    Timestamp,
 };
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -79,18 +80,19 @@ impl Store for Counted {
         Box::pin(async move {
             let began = Instant::now();
             let done = self.inner.commit(writes).await;
-            if writes.is_empty() {
-                self.reads.fetch_add(1, Ordering::Relaxed);
-            } else {
-                self.commits.fetch_add(1, Ordering::Relaxed);
-                let mut kinds = self.kinds.lock().unwrap();
-                let kind = kinds.entry(kind_of(writes)).or_default();
-                kind.commits += 1;
-                kind.conflicts += u64::from(matches!(done, Ok(Commit::Conflict)));
-                self.nanos.fetch_add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-            }
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            let mut kinds = self.kinds.lock().unwrap();
+            let kind = kinds.entry(kind_of(writes)).or_default();
+            kind.commits += 1;
+            kind.conflicts += u64::from(matches!(done, Ok(Commit::Conflict)));
+            self.nanos.fetch_add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
             done
         })
+    }
+
+    fn now<'a>(&'a self, firm: &'a FirmId) -> BoxFuture<'a, casehug_clio::Result<Timestamp>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.now(firm)
     }
 }
 

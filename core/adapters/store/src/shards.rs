@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use casehug_clio::ports::{BoxFuture, Commit, Key, Record, Row, RowKey, Rows, Scan, Store, Write};
-use casehug_clio::{Code, Error, FirmId, Result};
+use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 use futures_util::future::{join_all, select_all};
 use serde::Deserialize;
 
@@ -181,7 +181,7 @@ impl Store for Shards {
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
         Box::pin(async move {
             let Some(first) = writes.first() else {
-                // It tells the time.
+                // The time of no firm. Core asks for that of a firm.
                 return self.databases[self.others].as_store().commit(writes).await;
             };
             let place = self.place(first.key().firm.as_str());
@@ -193,6 +193,10 @@ impl Store for Shards {
             }
             self.databases[place].as_store().commit(writes).await
         })
+    }
+
+    fn now<'a>(&'a self, firm: &'a FirmId) -> BoxFuture<'a, Result<Timestamp>> {
+        Box::pin(async move { self.of(firm).await?.as_store().now(firm).await })
     }
 
     fn due_elsewhere(&self) -> BoxFuture<'_, ()> {

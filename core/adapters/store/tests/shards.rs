@@ -125,6 +125,28 @@ async fn a_database_that_is_away_holds_up_no_firm_of_another_one() {
     assert!(store.scan(&nothing).await.is_err(), "that one is away is told where nothing else is to do");
 }
 
+/// The time of a firm is that of its own database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_of_all_others_holds_up_no_firm_of_another_one() {
+    let (Some(server), Some(others)) = (Server::shared(), Server::start("")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&plan(folder.path(), [&others.database(), &server.database()], "firm_b")).await.store();
+    let [a, b] = ["firm_a", "firm_b"].map(|firm| FirmId::new(firm).unwrap());
+    for firm in [&a, &b] {
+        let Commit::Done { at } = store.commit(&[put(firm.as_str(), "1", Some(Duration::ZERO))]).await.unwrap() else {
+            panic!("a conflict")
+        };
+        assert!((0..10_000).contains(&store.now(firm).await.unwrap().millis_since(at)));
+    }
+    others.stop(Stop::Fast);
+    assert!(store.now(&b).await.is_ok());
+    assert!(store.now(&a).await.is_err());
+    let scan = Scan::Due { firm: None, collection: "job", limit: 10 };
+    assert_eq!(store.scan(&scan).await.unwrap().len(), 1);
+    assert!(matches!(store.commit(&[put("firm_b", "2", None)]).await.unwrap(), Commit::Done { .. }));
+    assert!(store.commit(&[put("firm_a", "2", None)]).await.is_err());
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_meant_is_refused_and_never_shown() {
     let folder = tempfile::tempdir().unwrap();

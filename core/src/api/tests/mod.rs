@@ -30,6 +30,7 @@ mod retries;
 mod review;
 mod runs;
 mod settings;
+mod several_databases;
 mod stopping;
 mod subscriptions;
 mod texts;

@@ -265,7 +265,7 @@ impl Budget {
         let stored = self.repository.get::<Ledger>(&Ledger::key(&self.firm)).await?;
         let limit = limit.or(stored.as_ref().map(|stored| stored.value.limit)).unwrap_or(LIMIT);
         if let (None, Some(stored)) = (reported, stored) {
-            let open = stored.due_at > Some(self.repository.store_now().await?);
+            let open = stored.due_at > Some(self.repository.store_now(&self.firm).await?);
             return Ok((limit, open.then_some(stored.value.left)));
         }
         Ok((limit, reported))
@@ -426,7 +426,7 @@ impl Budget {
     async fn lease(&self, class: Class, run: Option<&InRun>) -> Result<Option<Wait>> {
         let key = Ledger::key(&self.firm);
         let stored = self.repository.get::<Ledger>(&key).await?;
-        let store_now = self.repository.store_now().await?;
+        let store_now = self.repository.store_now(&self.firm).await?;
         let now = self.repository.runtime().monotonic();
         let last_limit = stored.as_ref().map(|stored| stored.value.limit);
         let ledger = stored.as_ref().and_then(|stored| {

@@ -131,7 +131,10 @@ async fn a_fence_of_a_time_that_is_still_to_come_holds_nobody_up() {
     world.clio.usual.lock().unwrap().remove(DEAUTHORIZE);
     let draft = world.store.ids("connect-draft").await.remove(0);
     let due = world.store.all("connect-draft").await[0].due_at.unwrap();
-    assert!(due > world.repository.store_now().await.unwrap() + Duration::from_secs(5 * 3600), "{draft}");
+    assert!(
+        due > world.repository.store_now(&firm("firm_1")).await.unwrap() + Duration::from_secs(5 * 3600),
+        "{draft}"
+    );
     auth.look_after_grants(&firm("firm_1")).await.unwrap();
     assert!(world.clio.living().is_empty());
     assert!(world.repository.store().get(&Key::new(&firm("firm_1"), "connect-draft", draft)).await.unwrap().is_none());
