@@ -40,7 +40,9 @@ pub(crate) async fn run_task(queue: &Queue, record: Record) -> Result<bool> {
         return Ok(matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }));
     };
     let mut transaction = ctx.repository.transaction(&firm)?;
-    let claimed = transaction.defer(&record, LEASE);
+    progress.being_done = true;
+    let claimed = transaction.put_due(key.clone(), Expect::Version(record.version), Some(LEASE), &progress)?;
+    progress.being_done = false;
     if ctx.repository.commit(&transaction).await? == Commit::Conflict {
         return Ok(false);
     }
@@ -72,15 +74,15 @@ pub(crate) async fn run_task(queue: &Queue, record: Record) -> Result<bool> {
         if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
             return Ok(true);
         }
-        // Woken meanwhile: what was found out is kept, and it is done again, not before that is
-        // asked for.
+        // Woken meanwhile: what was found out is kept, and it is done again, when that is asked for
+        // or when it would be done anyway.
         let Some(now) = ctx.repository.get::<Progress>(&key).await? else { return Ok(true) };
         progress.begin_anew();
         let asked_for = match now.due_at {
             Some(due_at) => ctx.repository.store_now(&firm).await?.until(due_at),
             None => Duration::ZERO,
         };
-        (expect, due) = (now.version, Some(asked_for));
+        (expect, due) = (now.version, Some(next.map_or(asked_for, |next| next.min(asked_for))));
     }
 }
 

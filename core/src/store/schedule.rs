@@ -76,6 +76,10 @@ pub(crate) struct Progress {
     pub after: Option<String>,
     #[serde(default)]
     pub failures: u32,
+    /// Somebody is doing it, and it is due when that one's lease ends. Whoever asks for it
+    /// meanwhile takes this away.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub being_done: bool,
 }
 
 /// When a maintenance task is done next, `None`: when it is woken.
@@ -90,7 +94,8 @@ pub(crate) async fn schedule_now(
     schedule_within(repository, transaction, task, Duration::ZERO).await
 }
 
-/// Makes a maintenance task due this much later, unless it is due before that.
+/// Makes a maintenance task due this much later, unless it is due before that. One that is being
+/// done is done again, at the end of that one's lease or sooner.
 pub(crate) async fn schedule_within(
     repository: &Repository,
     transaction: &mut Transaction,
@@ -99,16 +104,25 @@ pub(crate) async fn schedule_within(
 ) -> Result<()> {
     let key = task.key(transaction.firm());
     let Some(Versioned { value: mut progress, version, due_at }) = repository.get::<Progress>(&key).await? else {
-        let progress = Progress { task, cursor: None, nothing_linked: false, after: None, failures: 0 };
+        let progress =
+            Progress { task, cursor: None, nothing_linked: false, after: None, failures: 0, being_done: false };
         transaction.put_due(key, Expect::Absent, Some(wait), &progress)?;
         return Ok(());
     };
-    if let Some(due_at) = due_at.filter(|_| !wait.is_zero())
-        && due_at <= repository.store_now(transaction.firm()).await? + wait
-    {
-        // It need not be written, but must not be done and put to rest in this moment.
-        transaction.check(key, Expect::Version(version));
-        return Ok(());
+    let being_done = core::mem::take(&mut progress.being_done);
+    if let Some(due_at) = due_at.filter(|_| !wait.is_zero()) {
+        let left = repository.store_now(transaction.firm()).await?.until(due_at);
+        if left <= wait && being_done {
+            // What it is being done for was before this: its end finds another version, and does
+            // not put it to rest.
+            transaction.put_due(key, Expect::Version(version), Some(left), &progress)?;
+            return Ok(());
+        }
+        if left <= wait {
+            // It need not be written, but must not be done and put to rest in this moment.
+            transaction.check(key, Expect::Version(version));
+            return Ok(());
+        }
     }
     progress.begin_anew();
     transaction.put_due(key, Expect::Version(version), Some(wait), &progress)?;
@@ -140,7 +154,7 @@ pub(crate) async fn link_in(repository: &Repository, transaction: &mut Transacti
         schedule_now(repository, transaction, MaintenanceTask::Sweep).await?;
     }
     if value.nothing_linked && !mutated!(RestingPoll) {
-        value.nothing_linked = false;
+        (value.nothing_linked, value.being_done) = (false, false);
         transaction.put_due(key, Expect::Version(version), Some(FIRST_POLL), &value)?;
     } else {
         // Not if it moves on in this moment.
@@ -149,15 +163,17 @@ pub(crate) async fn link_in(repository: &Repository, transaction: &mut Transacti
     Ok(())
 }
 
-/// Whether a maintenance task is due before this much time has passed.
+/// Whether a maintenance task is due before this much time has passed. One that is being done may
+/// have been so for too long to do what is asked for now.
 pub(crate) async fn is_due_within(
     repository: &Repository,
     firm: &FirmId,
     task: MaintenanceTask,
     wait: Duration,
 ) -> Result<bool> {
-    let due_at = repository.store().get(&task.key(firm)).await?.and_then(|record| record.due_at);
-    let Some(due_at) = due_at else { return Ok(false) };
+    let Some(record) = repository.store().get(&task.key(firm)).await? else { return Ok(false) };
+    let being_done = serde_json::from_str::<Progress>(&record.body).is_ok_and(|progress| progress.being_done);
+    let Some(due_at) = record.due_at.filter(|_| !being_done) else { return Ok(false) };
     Ok(due_at <= repository.store_now(firm).await? + wait)
 }
 

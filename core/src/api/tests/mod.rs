@@ -37,5 +37,6 @@ mod texts;
 mod together;
 mod troubled;
 mod way_back;
+mod woken;
 mod worker;
 mod world;
