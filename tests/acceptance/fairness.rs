@@ -62,7 +62,23 @@ impl IntakeSource for Gone {
     }
 }
 
-/// A process's SDK, with a pool of its own. No firm is connected, so nothing is sent.
+/// Every firm is connected to a Clio that nobody asks: what is triggered for one that is not would
+/// be held.
+fn connect(server: &Server, database: &str) {
+    let connection = r#"{"id":"con_1","generation":1,"state":"connected","advice":[],"region":"custom",
+        "root":"http://127.0.0.1:9/","account":null,"user":null,"link_set":"there.unnamed","connected_at":0,
+        "connected_by":"usr_1","readable":{"contacts":true,"matters":true,"documents":true}}"#;
+    let firms = format!("SELECT '{LARGE}' UNION SELECT 'small_' || n FROM generate_series(0, {SMALL} - 1) n");
+    server.sql(
+        database,
+        &format!(
+            "INSERT INTO casehug_clio.records SELECT firm, 'connection', 'current', 'v', NULL, '{connection}'
+             FROM ({firms}) firms (firm)"
+        ),
+    );
+}
+
+/// A process's SDK, with a pool of its own.
 async fn sdk(database: &str, intake: Gone) -> Sdk {
     let runtime = Arc::new(TokioRuntime);
     let store = PostgresStore::open(PostgresAddress::parse(database).unwrap()).await.unwrap();
@@ -91,6 +107,7 @@ async fn a_thousand_firms_with_one_job_do_not_wait_behind_one_firm_with_thousand
     let Some(server) = Server::shared() else { return };
     let (database, begun) = (server.database(), Arc::new(Mutex::new(Begun::default())));
     let pools = [sdk(&database, Gone(begun.clone())).await, sdk(&database, Gone(begun.clone())).await];
+    connect(server, &database);
     stream::iter(0..OF_LARGE).for_each_concurrent(16, |n| trigger(&pools[0], LARGE, n)).await;
     let small = async |n: usize| trigger(&pools[0], &format!("small_{n}"), n).await;
     stream::iter(0..SMALL).for_each_concurrent(16, small).await;
