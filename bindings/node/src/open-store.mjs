@@ -1,5 +1,5 @@
-// Which database the SDK keeps its records in, read from one line, as in every other language, but for
-// PostgreSQL on several hosts: pg takes one.
+// Which database the SDK keeps its records in, read from one line, as in every other language, but
+// for PostgreSQL on several hosts: pg takes one.
 import { readFile } from 'node:fs/promises';
 
 import { PostgresStore } from './postgres-store.mjs';
@@ -8,8 +8,8 @@ import { SqliteStore } from './sqlite-store.mjs';
 import { settingRefused } from './store-errors.mjs';
 
 const SHARDS = 'shards:';
-/** A comma between the user and the database, or in the parameter `host`. */
-const SEVERAL_HOSTS = /^[a-z]+:\/\/(?:[^/?#]*@)?[^/?#@]*,|[?&]host=[^&#]*(?:,|%2c)/i;
+/** A comma behind the user, before the database; or in the parameter `host`. */
+const SEVERAL_HOSTS = /^[a-z]+:\/\/[^/?#]*,[^/?#@]*(?:[/?#]|$)|[?&]host=[^&#]*(?:,|%2c)/i;
 
 /**
  * Opens what the line names: `sqlite:FILE`, a plain `FILE`, `postgres://…` or `shards:FILE`.
