@@ -43,14 +43,17 @@ pub fn closed_error() -> String {
     describe(&Error::new(Code::SettingInvalid).with("argument", "sdk").with("reason", "closed"))
 }
 
-/// An error of this code, as JavaScript found its reason. An unknown code is a defect.
+/// An error of this code, as JavaScript found its reason, and of this setting. An unknown code is a
+/// defect.
 #[wasm_bindgen(js_name = describe)]
-pub fn describe_code(code: &str, reason: &str) -> String {
+pub fn describe_code(code: &str, reason: &str, setting: Option<String>) -> String {
     let known = [Code::StoreOpenFailed, Code::StoreLogMissing, Code::SettingInvalid, Code::Cancelled];
     let error = Error::new(known.into_iter().find(|known| known.name() == code).unwrap_or(Code::Internal));
-    // The only setting that JavaScript reads itself.
-    let error = if error.code() == Code::SettingInvalid { error.with("setting", "store") } else { error };
-    // Errors hold fixed words only; this one comes from our own JavaScript, a few times at most.
+    let error = match setting {
+        Some(setting) => error.with("setting", setting),
+        None => error,
+    };
+    // Errors hold fixed words only; these come from our own JavaScript, a few times at most.
     describe(&error.with("reason", reason))
 }
 

@@ -5,7 +5,7 @@
 use core::fmt;
 
 use casehug_clio::ports::{BoxFuture, DocumentStat, IntakeSource};
-use casehug_clio::{Code, DocumentOrigin, DocumentRef, DocumentStatus, Error, FirmId, Intake, MatterId, Result};
+use casehug_clio::{Code, DocumentOrigin, DocumentRef, DocumentStatus, Error, FirmId, Intake, MatterId, Result, Retry};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
@@ -72,10 +72,14 @@ const THROWN: [Code; 6] = [
     Code::DocumentUnreadable,
 ];
 
-/// What was thrown, if it names one of the port's codes; of its text nothing is kept.
+/// What was thrown, if it names one of the port's codes; of its text nothing is kept. One that says
+/// so is not tried again.
 fn thrown(thrown: &JsValue, otherwise: Code) -> Error {
     let named = word(thrown, "code").and_then(|name| THROWN.into_iter().find(|code| code.name() == name));
     match named {
+        Some(code) if word(thrown, "retry").as_deref() == Some("never") => {
+            Error::new(code).with("reason", "host").retry_as(Retry::Never)
+        }
         Some(code) => Error::new(code).with("reason", "host"),
         None => Error::new(otherwise).with("reason", "callback_failed"),
     }

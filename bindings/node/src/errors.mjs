@@ -86,11 +86,14 @@ export class HttpFailure extends Error {
   }
 }
 
-/** What an intake source throws: `code` is one of the port's. */
+/**
+ * What an intake source throws: `code` is one of the port's, `retry` `'never'` if it will stay so.
+ */
 export class IntakeError extends Error {
-  constructor(code) {
+  constructor(code, retry) {
     super(code);
     this.name = 'IntakeError';
     this.code = code;
+    if (retry !== undefined) this.retry = retry;
   }
 }

@@ -64,8 +64,8 @@ export function openInside(folder, path) {
 }
 
 /**
- * Opens a document: any file inside but `intake.json`, by whatever name, which tells of everybody in
- * the matter.
+ * Opens a document: any file inside but `intake.json`, by whatever name, which tells of everybody
+ * in the matter.
  */
 export async function openDocument(folder, path, intake) {
   const opened = await openInside(folder, path);

@@ -19,6 +19,11 @@ export class FolderIntake {
     this.#folderOf = firmsOf(path);
   }
 
+  /** Whether the path says whose folder it is; `Sdk.open` refuses one that does not. */
+  get isOfFirms() {
+    return this.#folderOf !== undefined;
+  }
+
   /** The text of the intake; core parses it. */
   async load(firm, matter) {
     const { file, facts } = await this.#intake(firm, matter);
@@ -66,6 +71,7 @@ export class FolderIntake {
 
   /** The matter's folder, by its real path, and its `intake.json`. */
   async #intake(firm, matter) {
+    if (!this.isOfFirms) throw new IntakeError('intake_unreadable', 'never');
     const folder = await named(folderInside(await this.#folderOf(firm), matter), OF_A_FOLDER);
     return { folder, ...(await named(openInside(folder, 'intake.json'), OF_A_FOLDER)) };
   }

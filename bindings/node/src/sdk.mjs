@@ -2,8 +2,10 @@
 import { monotonic } from './clock.mjs';
 import { engine } from './engine.mjs';
 import { failure } from './errors.mjs';
+import { FolderIntake } from './folder-intake.mjs';
 import { NodeHttp } from './node-http.mjs';
 import { Firm, Host } from './operations.mjs';
+import { settingRefused } from './store-errors.mjs';
 import { SyncWorker } from './worker.mjs';
 
 export { monotonic } from './clock.mjs';
@@ -41,8 +43,8 @@ const LONGEST_WAIT_MS = 30_000;
 const GIVEN_MS = 50_000;
 
 /**
- * What the module takes of a delivery, in bytes: one more than core's largest body, which shows that
- * there is more; and more than any token has. The module never gives memory back.
+ * What the module takes of a delivery, in bytes: one more than core's largest body, which shows
+ * that there is more; and more than any token has. The module never gives memory back.
  */
 const MOST_BODY = 64 * 1024 + 1;
 const MOST_TOKEN = 256;
@@ -75,6 +77,7 @@ export class Sdk {
     const { wasm, sealingKey, ...settings } = config ?? {};
     const transport = http === undefined && typeof intake?.open === 'function' ? new NodeHttp(intake) : http;
     const loaded = await engine(wasm);
+    if (intake instanceof FolderIntake && !intake.isOfFirms) throw await settingRefused('firm_not_one_folder', 'intake_folder');
     // The key of an environment variable shows itself to nobody who does not ask for it.
     const key = Object(sealingKey) === sealingKey ? { ...sealingKey, key: sealingKey.key, earlier: sealingKey.earlier } : sealingKey;
     // JSON leaves a function out; anything else under `log` is refused as an unknown field.

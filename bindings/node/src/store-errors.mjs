@@ -13,14 +13,18 @@ export class StoreError extends Error {
 }
 
 /** The SDK's error for a store that cannot be opened; `reason` is a word of docs/errors.md. */
-export async function openFailed(reason, code = 'store_open_failed') {
-  const loaded = await engine();
-  return failure(loaded.call(({ describe }) => describe(code, reason)));
+export function openFailed(reason, code = 'store_open_failed') {
+  return described(code, reason);
 }
 
 /** The SDK's error for a line or a file that names no store. Nothing of either is in it. */
-export function settingRefused(reason) {
-  return openFailed(reason, 'setting_invalid');
+export function settingRefused(reason, setting = 'store') {
+  return described('setting_invalid', reason, setting);
+}
+
+async function described(code, reason, setting) {
+  const loaded = await engine();
+  return failure(loaded.call(({ describe }) => describe(code, reason, setting)));
 }
 
 /** PostgreSQL's text and C strings end at a NUL, and the port says that none occurs. */

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as after } from 'node:timers/promises';
 
-import { folder, sdk } from './support.mjs';
+import { admin, clio, config, connect, folder, open as opened, sdk } from './support.mjs';
 
 const { FolderIntake } = sdk;
 const NAME = { firm: 'f', matter: 'm1', document: 'd1', upload: 'u1' };
@@ -40,7 +40,7 @@ async function refused(source, { firm, matter, ...document } = NAME) {
   const asked = [() => source.load(firm, matter), () => source.stat({ firm, matter, ...document }), () => source.open({ firm, matter, ...document }, 0)];
   return Promise.all(asked.map((ask) => ask().then(async (given) => (await given.close?.(), 'given'), (error) => {
     assert.ok(error instanceof Error && !/secret|pdf|outside|\//.test(error.message), String(error));
-    return error.code;
+    return error.retry === undefined ? error.code : `${error.code} ${error.retry}`;
   })));
 }
 
@@ -227,7 +227,7 @@ test('with {firm} in the path each firm gets what is in its own folder', async (
   assert.deepEqual(await refused(source, { ...NAME, firm: 'firm_3' }), Array(3).fill('matter_unknown'));
   for (const firm of ['.', '..', '', 'a/b', 'a\\b', '../firm_1', 'firm_1/', 'firm:1', 'firm_1.', '.firm_1', 'firm_1\0']) {
     if (/^[\w.:]+$/.test(firm) && !/^\.+$/.test(firm)) writeIntake(join(made, firm), 'm1', [document('a.pdf')]);
-    assert.deepEqual(await refused(source, { ...NAME, firm }), Array(3).fill('intake_unreadable'), firm);
+    assert.deepEqual(await refused(source, { ...NAME, firm }), Array(3).fill('intake_unreadable never'), firm);
   }
   symlinkSync('firm_1', join(made, 'firm_3'));
   assert.deepEqual(await refused(source, { ...NAME, firm: 'firm_3' }), Array(3).fill('intake_unreadable'));
@@ -239,8 +239,12 @@ test('with {firm} in the path each firm gets what is in its own folder', async (
 });
 
 test('a path names the firm once and as a whole folder, with more above and below', async (t) => {
-  for (const path of ['a/{firm}/{firm}', 'a/x{firm}', 'a/{firm}.d/b', '{firm}{firm}', '/{firm}/a{firm}']) assert.throws(() => new FolderIntake(path), TypeError, path);
-  for (const path of ['{firm}', 'a/{firm}', '/{firm}/b', 'a/{FIRM}', 'a/{firm', '']) new FolderIntake(path);
+  const openOver = (path) => sdk.Sdk.open(config('us'), { store: new sdk.MemoryStore(), intake: new FolderIntake(path) });
+  for (const path of ['a/{firm}/{firm}', 'a/x{firm}', 'a/{firm}.d/b', '{firm}{firm}', '/{firm}/a{firm}']) {
+    await assert.rejects(openOver(path), { code: 'setting_invalid', context: { setting: 'intake_folder', reason: 'firm_not_one_folder' } }, path);
+    assert.deepEqual(await refused(new FolderIntake(path)), Array(3).fill('intake_unreadable never'), path);
+  }
+  for (const path of ['{firm}', 'a/{firm}', '/{firm}/b', 'a/{FIRM}', 'a/{firm', '']) await (await openOver(path)).close();
   const made = folder(t);
   writeIntake(join(made, 'a/firm_1/approved/b'), 'm1', [document('a.pdf')]);
   mkdirSync(join(made, 'a/firm_2'));
@@ -252,5 +256,17 @@ test('a path names the firm once and as a whole folder, with more above and belo
 test('a folder that is not there says nothing of its matters', async (t) => {
   for (const path of ['unmounted', 'unmounted/{firm}']) {
     assert.deepEqual(await refused(new FolderIntake(join(folder(t), path))), Array(3).fill('intake_unreadable'));
+  }
+});
+
+test('a firm whose id is no file name everywhere is not tried again, one without a mounted folder is', async (t) => {
+  const made = folder(t);
+  for (const [path, firm, retry] of [['{firm}', 'firm:1', 'never'], ['unmounted', 'firm_1', 'retry']]) {
+    const over = await opened(await clio(t), new sdk.MemoryStore(), join(made, path));
+    const actor = { ...admin, firm };
+    await connect(over, actor);
+    const error = await over.firm(actor).matters.sync('m1').catch((thrown) => thrown);
+    assert.deepEqual([error.code, error.retry], ['intake_unreadable', retry]);
+    await over.close();
   }
 });
