@@ -31,7 +31,8 @@ export interface Config {
   /**
    * Takes what this SDK tells, an entry at a time: ids, counts and codes, no client data and no
    * secret. Called between the SDK's own steps, never after `close()` has resolved, nor after an
-   * open that failed. What it throws, or a promise of it that rejects, is dropped.
+   * open that failed. A worker that ends by itself is an entry of level `error`. What it throws, or
+   * a promise of it that rejects, is dropped.
    */
   log?: (entry: LogEntry) => void;
   /** The least grave entries wanted. `info`: what happens. `debug`: each call. Default: `warn`. */
@@ -224,13 +225,14 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens the store that a line names, as in every other language: `sqlite:FILE` or a plain `FILE`,
+ * Opens the store that a line names: `sqlite:FILE` or a plain `FILE`,
  * `postgres://USER@HOST/DATABASE`, or `shards:FILE` for several, by a JSON file
- * `{ "databases": { name: line }, "firms": { firm: name }, "others": name }`. Closing it ends the
- * pools that were made for it.
+ * `{ "databases": { name: line }, "firms": { firm: name }, "others": name }`. The lines are those
+ * of every other language, but for two things that are the pool's here: several hosts are refused,
+ * as pg takes one, and TLS is as the pool is made. Closing it ends the pools that were made for it.
  *
  * Rejects with `setting_invalid` and a reason: `empty`, `unknown_scheme`, `not_built_in` (a
- * `postgres://` line without `pool`), `shards_unreadable`, `shards_not_valid`,
+ * `postgres://` line without `pool`), `several_hosts`, `shards_unreadable`, `shards_not_valid`,
  * `shards_unknown_database`, `shards_in_shards`; or as `SqliteStore.open` and `PostgresStore.open`.
  */
 export function openStore(line: string, options?: OpenStoreOptions): Promise<OpenedStore>;
@@ -251,10 +253,10 @@ export class StoreError extends Error {
 export interface KeyProvider {
   /**
    * Wraps 32 bytes, which are wiped afterwards. `context` MUST be bound: unwrapping under another
-   * one MUST fail. `keyId` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`.
+   * one MUST fail. `keyId` of 1 to 128 bytes of `A-Z a-z 0-9 _ - . :`; `blob` of 1 to 65,536.
    */
   wrap(key: Uint8Array, context: Uint8Array): Async<{ keyId: string; blob: Uint8Array }>;
-  /** The 32 bytes, also of what an earlier root key wrapped. */
+  /** The 32 bytes, also of what an earlier root key wrapped. 32 zeros are refused. */
   unwrap(wrapped: { keyId: string; blob: Uint8Array }, context: Uint8Array): Async<Uint8Array>;
 }
 
@@ -314,11 +316,11 @@ export interface HttpTransport {
 }
 
 export interface IntakeSource {
-  /** The text of the intake (docs/intake-format.md); may throw `IntakeError`. */
+  /** The text of the intake (docs/intake-format.md), at most 8 MiB; may throw `IntakeError`. */
   load(firm: string, matter: string): Async<string>;
   /**
-   * The document as it is now, read afresh. `revision` changes whenever the bytes do and holds no
-   * client data.
+   * The document as it is now, read afresh. `revision` of 1 to 128 bytes changes whenever the bytes
+   * do and holds no client data.
    */
   stat(document: DocumentName): Async<{ len: number; revision: string; status: string; origin: string }>;
 }
@@ -397,11 +399,15 @@ export class HttpFailure extends Error {
   );
 }
 
+/** What an intake source may throw. `retry`: `never` if it will stay so, whatever its code says. */
 export class IntakeError extends Error {
   constructor(
     code:
       | 'matter_unknown' | 'intake_malformed' | 'intake_invalid' | 'intake_unreadable' | 'document_missing' | 'document_unreadable',
+    retry?: 'never',
   );
+  readonly code: string;
+  readonly retry?: 'never';
 }
 
 export class NodeHttp implements HttpTransport {
@@ -409,8 +415,15 @@ export class NodeHttp implements HttpTransport {
   send(request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse>;
 }
 
+/**
+ * The folder of docs/intake-format.md. With `{firm}` as one of its folders, `intakes/{firm}` say,
+ * each firm has the folder that is named by its id. Without it the folder is **one firm's**: only
+ * an SDK that serves this firm and no other may have it, because it answers whatever firm is named.
+ * `{firm}` twice or as a part of a name is refused by `Sdk.open` (`setting_invalid`,
+ * `firm_not_one_folder`).
+ */
 export class FolderIntake implements IntakeSource, DocumentBytes {
-  constructor(root: string);
+  constructor(path: string);
   load(firm: string, matter: string): Promise<string>;
   stat(document: DocumentName): Promise<{ len: number; revision: string; status: string; origin: string }>;
   open(document: DocumentName, offset: number): Promise<DocumentReader>;
@@ -432,7 +445,11 @@ export interface WorkerConfig {
 /** A worker that runs beside everything else on this thread. */
 export class SyncWorker {
   private constructor();
-  /** Fulfilled when it has ended. Rejects with what it could not begin with, or with `panic`. */
+  /**
+   * Fulfilled when it has ended. Rejects with what it could not begin with, or with `panic`, which
+   * the log tells too: then every SDK of this instance is dead, and the next `Sdk.open` gets
+   * another one, in which a new worker goes on.
+   */
   readonly ended: Promise<void>;
   /** Claims nothing more; fulfilled when the steps in progress have ended. */
   stop(): Promise<void>;
@@ -481,7 +498,8 @@ export class Sdk {
    *
    * @param token - The last segment of the path.
    * @param headers - All of them: Node's `request.rawHeaders`, or `Headers`.
-   * @param body - The bytes as they came, not parsed and written anew: they are signed.
+   * @param body - The bytes as they came, not parsed and written anew: they are signed. More than
+   * 64 KiB are answered with 413, of which nothing but the first 64 KiB is read.
    * @param options - `signal`: what is given up on rejects with `cancelled`; answer with 503, and
    * Clio delivers again.
    */
