@@ -27,7 +27,9 @@ type Store interface {
 	// Scan gives the records that the scan asks for, in its order.
 	Scan(ctx context.Context, scan Scan) ([]Record, error)
 	// Commit does all writes or none. Success MUST mean durable. now is the store's clock at the
-	// commit; there may be no writes.
+	// commit; there may be no writes. What a check expects MUST hold until the commit: of two that
+	// each check what the other one writes, one is a conflict. At READ COMMITTED a plain SELECT is
+	// not enough.
 	Commit(ctx context.Context, writes []Write) (now time.Time, ok bool, err error)
 }
 

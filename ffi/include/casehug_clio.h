@@ -157,6 +157,8 @@ enum casehug_clio_code
   CASEHUG_CLIO_STOPPED = 6009,
   // The caller cancelled this. What is in Clio stays there, and what was begun is given back to the workers.
   CASEHUG_CLIO_CANCELLED = 6010,
+  // The intake names another client than this matter has in Clio. No document is sent into another person's matter: correct the client in CaseHug, or the matter's client in Clio, and sync again.
+  CASEHUG_CLIO_CLIENT_DIFFERS = 6011,
   // The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.
   CASEHUG_CLIO_STORE_FAILED = 7001,
   // Another process changed the same record at the same moment. Try again.
@@ -315,6 +317,9 @@ typedef struct casehug_clio_write {
 // else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
 // exception may leave a function: it would end the process. `casehug_clio_check_store` finds what
 // they do wrong.
+//
+// What a check expects MUST hold until the commit: of two that each check what the other one
+// writes, one is a conflict. At READ COMMITTED a plain SELECT is not enough.
 typedef struct casehug_clio_store {
   // `sizeof(casehug_clio_store)`.
   size_t size;

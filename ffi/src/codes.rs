@@ -141,6 +141,8 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_STOPPED = 6009,
     /// The caller cancelled this. What is in Clio stays there, and what was begun is given back to the workers.
     CASEHUG_CLIO_CANCELLED = 6010,
+    /// The intake names another client than this matter has in Clio. No document is sent into another person's matter: correct the client in CaseHug, or the matter's client in Clio, and sync again.
+    CASEHUG_CLIO_CLIENT_DIFFERS = 6011,
     /// The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.
     CASEHUG_CLIO_STORE_FAILED = 7001,
     /// Another process changed the same record at the same moment. Try again.

@@ -24,6 +24,9 @@ const NEVER_DUE: i64 = -1;
 /// else, 0 included, means that it is unknown what happened**, and the SDK reads again. No
 /// exception may leave a function: it would end the process. `casehug_clio_check_store` finds what
 /// they do wrong.
+///
+/// What a check expects MUST hold until the commit: of two that each check what the other one
+/// writes, one is a conflict. At READ COMMITTED a plain SELECT is not enough.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct casehug_clio_store {

@@ -6,6 +6,10 @@
 //! methods.
 //!
 //! **MUST.** `commit` is all or nothing. `Ok(Commit::Done)` means durable: it survives a power cut.
+//! What a [`Check`](Write::Check) expects holds until the commit: of two that each check what the
+//! other one writes, one is a conflict. At READ COMMITTED a plain `SELECT` is not enough for that;
+//! a row is locked (`FOR SHARE`), and for an absent one the transaction is serializable, or puts
+//! the row and takes it away.
 //! `get` and `scan` see every earlier successful commit of any process: no replicas, no caches.
 //! `body` and `id` come back byte for byte. Ids are ordered by their bytes (PostgreSQL: `COLLATE
 //! "C"`). "Now" is one clock for all processes of the store: the database's.

@@ -143,7 +143,11 @@ class Store(Protocol):
         ...
 
     def commit(self, writes: Sequence[Write]) -> Done | Conflict:
-        """Does all writes or none. `Done` MUST mean durable. There may be no writes."""
+        """Does all writes or none. `Done` MUST mean durable. There may be no writes.
+
+        What a check expects MUST hold until the commit: of two that each check what the other one
+        writes, one is a conflict. At READ COMMITTED a plain SELECT is not enough.
+        """
         ...
 
 

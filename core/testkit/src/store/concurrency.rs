@@ -12,7 +12,7 @@ use futures_util::future::{join, join_all};
 use super::{
     Outcome, StoreUnderTest, all_ids, at_version, commit, done, get, is, key, put, put_due, put_new, same, scan,
 };
-use casehug_clio::ports::{Commit, Expect, Scan, Store};
+use casehug_clio::ports::{Commit, Expect, Key, Scan, Store, Write};
 
 /// No caches and no replicas: what one handle has committed the other one reads.
 pub async fn a_second_handle_sees_every_earlier_commit(test: &StoreUnderTest) -> Outcome {
@@ -85,12 +85,50 @@ pub async fn no_update_is_lost_in_a_race(test: &StoreUnderTest) -> Outcome {
     same(&sum.as_deref(), &Some("40"), "the sum of 40 additions")
 }
 
-async fn add_one(store: &dyn Store, counter: &casehug_clio::ports::Key, new: &str) -> Result<bool, String> {
+async fn add_one(store: &dyn Store, counter: &Key, new: &str) -> Result<bool, String> {
     let found = get(store, counter).await?.ok_or("the counter is gone")?;
     others_run().await;
     let sum = found.body.parse::<u32>().map_err(|_| "the counter is not a number")? + 1;
     let add = put(counter, Expect::Version(found.version), new, &sum.to_string());
     Ok(matches!(commit(store, &[add]).await?, Commit::Done { .. }))
+}
+
+/// A fence: of two commits that write what the other one checks, one comes first, and then the
+/// other's check does not hold. A check that is only read, before the writes or beside them, lets
+/// both be done.
+pub async fn a_check_holds_until_the_commit(test: &StoreUnderTest) -> Outcome {
+    for round in 0..5 {
+        for (what, expect) in [("absent", Expect::Absent), ("version", at_version("v1"))] {
+            let pairs = (0..4).map(|pair| {
+                let (expect, name) = (expect.clone(), format!("{what}/{round}/{pair}"));
+                async move { check_each_other(test, &name, &expect).await }
+            });
+            join_all(pairs).await.into_iter().collect::<Result<(), String>>()?;
+        }
+    }
+    Ok(())
+}
+
+async fn check_each_other(test: &StoreUnderTest, name: &str, expect: &Expect) -> Outcome {
+    let (a, b) = (key("fence", &format!("{name}/a"))?, key("fence", &format!("{name}/b"))?);
+    if let Expect::Version(there) = expect {
+        let there = [&a, &b].map(|key| put(key, Expect::Absent, &there.0, "before"));
+        done(&*test.store, &there).await?;
+    }
+    let commit_to = |checked: &Key, written: &Key| {
+        let check = Write::Check { key: checked.clone(), expect: expect.clone() };
+        [check, put(written, expect.clone(), "v2", "after")]
+    };
+    let (to_b, to_a) = (commit_to(&a, &b), commit_to(&b, &a));
+    let (to_b, to_a) = join(commit(&*test.store, &to_b), commit(&*test.second, &to_a)).await;
+    let mut finished = 0;
+    for (key, outcome) in [(&b, to_b?), (&a, to_a?)] {
+        let won = matches!(outcome, Commit::Done { .. });
+        let written = get(&*test.store, key).await?.is_some_and(|record| record.version.0 == "v2");
+        same(&written, &won, "whether a racer's record is written, and whether it was told so")?;
+        finished += usize::from(won);
+    }
+    same(&finished, &1, "how many were done of two commits that each check what the other one writes")
 }
 
 /// A scan is a moment: two records that are only ever written together are equal in it.
@@ -120,7 +158,7 @@ pub async fn a_reader_never_sees_half_a_commit(test: &StoreUnderTest) -> Outcome
 
 /// Gives the other futures of a `join` a turn: with a store that is always ready they would run one
 /// after the other.
-async fn others_run() {
+pub(super) async fn others_run() {
     let mut waited = false;
     poll_fn(|cx| {
         if core::mem::replace(&mut waited, true) {

@@ -76,6 +76,10 @@ pub async fn a_due_scan_is_of_one_firm_or_of_all(test: &StoreUnderTest) -> Outco
         let found: Vec<_> = scan(&*test.store, &due(Some(firm), "due_firms", 10)).await?;
         let found: Vec<Key> = found.into_iter().map(|record| record.key).collect();
         same(&found, &vec![Key::new(firm, "due_firms", "job")], "due of one firm")?;
+        // What is due of others, before it or after it, takes none of its room.
+        let found = scan(&*test.store, &due(Some(firm), "due_firms", 1)).await?;
+        let found: Vec<Key> = found.into_iter().map(|record| record.key).collect();
+        same(&found, &vec![Key::new(firm, "due_firms", "job")], "due of one firm, limit 1")?;
     }
     let mut found: Vec<_> =
         scan(&*test.store, &due(None, "due_firms", 10)).await?.into_iter().map(|record| record.key.firm).collect();

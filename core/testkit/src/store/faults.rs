@@ -18,6 +18,7 @@ enum Fault {
     IdIgnoresCase,
     VersionIsNotCompared,
     ChecksAreSkipped,
+    ChecksAreReadBefore,
     EntriesAreCommittedOneByOne,
     KeyTwiceIsDone,
     FirmsArePrefixes,
@@ -27,6 +28,7 @@ enum Fault {
     OrderIsOfUtf16,
     NotDueIsReturned,
     DueIsOfAllFirms,
+    DueIsLimitedBeforeItsFirm,
     DueIsNotCleared,
     DueInIsAddedToAnotherClock,
     ClockCountsSeconds,
@@ -120,6 +122,14 @@ impl Store for Faulty {
                     _ => {}
                 }
             }
+            if let Scan::Due { firm: Some(of), collection, limit } = &scan
+                && self.fault == Fault::DueIsLimitedBeforeItsFirm
+            {
+                let of_all = Scan::Due { firm: None, collection, limit: *limit };
+                let mut found = self.inner.scan(&of_all).await?;
+                found.retain(|record| record.key.firm == *of);
+                return Ok(found);
+            }
             let mut found = self.inner.scan(&scan).await?;
             match (&scan, self.fault) {
                 (Scan::Ids { .. }, Fault::OrderIsOfUtf16) => {
@@ -150,6 +160,16 @@ impl Store for Faulty {
             let keys: BTreeSet<&Key> = writes.iter().map(Write::key).collect();
             if self.fault == Fault::KeyTwiceIsDone && keys.len() < writes.len() {
                 spoiled.truncate(1);
+            }
+            if self.fault == Fault::ChecksAreReadBefore && keys.len() == writes.len() {
+                for write in &spoiled {
+                    let Write::Check { key, expect } = write else { continue };
+                    if self.version_now(key).await? != *expect {
+                        return Ok(Commit::Conflict);
+                    }
+                }
+                super::concurrency::others_run().await;
+                spoiled.retain(|write| !matches!(write, Write::Check { .. }));
             }
             if self.fault == Fault::EntriesAreCommittedOneByOne {
                 for write in &spoiled {
@@ -188,6 +208,7 @@ async fn every_fault_is_noticed_by_the_case_that_is_about_it() {
         (Fault::IdIgnoresCase, "ids_come_back_byte_for_byte_and_are_never_patterns"),
         (Fault::VersionIsNotCompared, "put_over_a_version_needs_exactly_that_version"),
         (Fault::ChecksAreSkipped, "checks_write_nothing_and_stop_a_commit_that_does_not_hold"),
+        (Fault::ChecksAreReadBefore, "a_check_holds_until_the_commit"),
         (Fault::EntriesAreCommittedOneByOne, "a_conflict_in_the_last_entry_undoes_all_before_it"),
         (Fault::EntriesAreCommittedOneByOne, "one_of_racing_commits_creates"),
         (Fault::KeyTwiceIsDone, "a_key_twice_in_a_commit_is_refused"),
@@ -198,6 +219,7 @@ async fn every_fault_is_noticed_by_the_case_that_is_about_it() {
         (Fault::OrderIsOfUtf16, "ids_are_ordered_by_their_bytes"),
         (Fault::NotDueIsReturned, "due_records_come_earliest_first_and_only_when_due"),
         (Fault::DueIsOfAllFirms, "a_due_scan_is_of_one_firm_or_of_all"),
+        (Fault::DueIsLimitedBeforeItsFirm, "a_due_scan_is_of_one_firm_or_of_all"),
         (Fault::DueIsNotCleared, "a_put_moves_or_clears_due_and_a_delete_ends_it"),
         (Fault::DueInIsAddedToAnotherClock, "due_is_the_time_of_the_commit_plus_due_in"),
         (Fault::ClockCountsSeconds, "the_clock_counts_milliseconds_and_goes_on"),
@@ -207,6 +229,13 @@ async fn every_fault_is_noticed_by_the_case_that_is_about_it() {
         let noticed = noticed(fault).await;
         assert!(noticed.contains(&case), "{fault:?} was noticed by {noticed:?} only, not by {case}");
     }
+}
+
+/// Each of them keeps all other promises, so that nothing else speaks for the case.
+#[tokio::test]
+async fn a_fence_that_is_only_read_is_noticed_by_its_case_alone() {
+    assert_eq!(noticed(Fault::ChecksAreReadBefore).await, ["a_check_holds_until_the_commit"]);
+    assert_eq!(noticed(Fault::DueIsLimitedBeforeItsFirm).await, ["a_due_scan_is_of_one_firm_or_of_all"]);
 }
 
 #[tokio::test]

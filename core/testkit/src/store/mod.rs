@@ -95,6 +95,7 @@ macro_rules! __with_store_cases {
                 a_second_handle_sees_every_earlier_commit
                 one_of_racing_commits_creates
                 no_update_is_lost_in_a_race
+                a_check_holds_until_the_commit
                 a_reader_never_sees_half_a_commit;
         }
     };

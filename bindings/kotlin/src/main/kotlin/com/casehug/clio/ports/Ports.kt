@@ -106,7 +106,11 @@ public interface Store {
     /** The records that the scan asks for, in its order. */
     public fun scan(scan: Scan): List<Record>
 
-    /** Does all writes or none. [Done] MUST mean durable. There may be no writes. */
+    /**
+     * Does all writes or none. [Done] MUST mean durable. There may be no writes. What a check
+     * expects MUST hold until the commit: of two that each check what the other one writes, one is
+     * a conflict. At READ COMMITTED a plain SELECT is not enough.
+     */
     public fun commit(writes: List<@JvmSuppressWildcards Write>): CommitAnswer
 }
 
