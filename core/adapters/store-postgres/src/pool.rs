@@ -110,6 +110,8 @@ impl Pool {
     fn give_back(&self, mut connected: Connected) {
         connected.last = Instant::now();
         let mut idle = self.idle();
+        // The last one is taken first: nobody looks at those below it.
+        idle.retain(Connected::is_fresh);
         if !self.permits.is_closed() {
             idle.push(connected);
         }
@@ -132,5 +134,38 @@ impl Pool {
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connected>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use postgres_server::Server;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_needs_is_closed_though_others_are_used() {
+        let Some(server) = Server::shared() else { return };
+        let database = server.database();
+        let pool = Pool::new(&PostgresAddress::parse(&database).unwrap()).unwrap();
+        let take = async || pool.take().await.map_err(Failure::into_error).unwrap();
+        let taken = [take().await, take().await, take().await];
+        taken.into_iter().for_each(|(connected, _)| pool.give_back(connected));
+        let open = || {
+            let others = "pid <> pg_backend_pid() AND datname = current_database()";
+            server.sql(&database, &format!("SELECT count(*) FROM pg_stat_activity WHERE {others}"))
+        };
+        assert_eq!(open(), "3");
+        pool.idle()[..2].iter_mut().for_each(|connected| connected.last -= LONGEST_REST);
+        // The third one is taken, and given back.
+        let (connected, _permit) = take().await;
+        pool.give_back(connected);
+        let began = Instant::now();
+        while open() != "1" {
+            assert!(began.elapsed() < Duration::from_secs(20), "{} connections", open());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
