@@ -78,8 +78,8 @@ impl SqliteStore {
 
     /// Writes everything that is committed into a new file (mode 0600), which is a whole database
     /// by itself, and asks the disk to keep it. Commits and reads go on meanwhile. To restore: put
-    /// it in the place of the database, remove `-wal` and `-shm` there, and tell
-    /// [`Sdk::recover_since`](casehug_clio::Sdk::recover_since) when it was made. Dropping the
+    /// it in the place of the database, remove `-wal` and `-shm` there, and call
+    /// `sdk.firm(&admin).reviews().begin_recovery(..)` with the time when it was made. Dropping the
     /// future does not end a backup.
     ///
     /// # Errors
