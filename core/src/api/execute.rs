@@ -73,12 +73,12 @@ impl Sdk {
             }
             work.await
         };
-        self.unless_cancelled(checked.instrument(span)).await
+        self.unless_cancelled(operation, checked.instrument(span)).await
     }
 
     pub(super) async fn execute_for_host<T>(&self, operation: Gate, work: BoxFuture<'_, Result<T>>) -> Result<T> {
         let span = tracing::debug_span!("clio_operation", name = operation.name);
-        self.unless_cancelled(work.instrument(span)).await
+        self.unless_cancelled(operation, work.instrument(span)).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::table::{Effect, Gate};
 use crate::calls::Context;
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::connection::{ClioApp, StoreTokens};
@@ -191,12 +192,21 @@ impl Sdk {
     }
 
     /// Runs an operation, unless it is cancelled.
-    pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn unless_cancelled<T>(
+        &self,
+        operation: Gate,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let is_cancelled = || self.is_part && self.queue.ctx.stop.is_told_alone();
         if is_cancelled() {
             return Err(Code::Cancelled.into());
         }
-        let result = work.await;
+        let result = if self.is_part && operation.effect == Effect::Reads {
+            // It may end anywhere, and asks nothing that would tell it to.
+            self.queue.ctx.stop.unless_stopped(work).await.and_then(|done| done)
+        } else {
+            work.await
+        };
         match result {
             Err(error) if error.code() == Code::Stopped && is_cancelled() => Err(Code::Cancelled.into()),
             result => result,

@@ -63,11 +63,12 @@ pub struct Operation {
 pub(super) struct Gate {
     pub(super) name: &'static str,
     pub(super) access: Access,
+    pub(super) effect: Effect,
 }
 
 impl Operation {
     pub(super) const fn gate(&self) -> Gate {
-        Gate { name: self.name, access: self.access }
+        Gate { name: self.name, access: self.access, effect: self.effect }
     }
 }
 

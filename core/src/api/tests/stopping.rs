@@ -3,10 +3,12 @@
 
 use core::cell::Cell;
 use core::time::Duration;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, join, pending, select};
 
+use super::troubled::Bench;
 use super::world::{World, admin, firm, matter, member, refused};
 use crate::connection::Connection;
 use crate::domain::{MatterId, RunStatus, Trigger};
@@ -14,6 +16,7 @@ use crate::error::Code;
 use crate::history::RunQuery;
 use crate::jobs::{MatterSyncState, WorkerConfig};
 use crate::ports::{Runtime as _, Store as _, Write};
+use crate::settings::FirmSettings;
 
 /// A worker that is told to stop when `when` has completed. Gives how long it takes to end from
 /// then on.
@@ -175,6 +178,21 @@ async fn a_cancelled_call_ends_alone_and_leaves_its_matter_to_workers() {
     assert_eq!(refused.code(), Code::Cancelled);
     assert!(world.sdk.firm(&actor).matters().plan(&matter).await.is_ok());
     goes_on_at_once(&world).await;
+}
+
+/// It may read for minutes, and waits for nothing that is told to stop.
+#[tokio::test]
+async fn a_cancelled_read_ends_in_its_middle() {
+    let bench = Bench::new(|http| Arc::new(http));
+    let (actor, part) = (admin(), bench.sdk.part());
+    bench.sdk.firm(&actor).settings().save(FirmSettings::default()).await.unwrap();
+    bench.store.trouble.lock().unwrap().unanswered = Some("audit");
+    let told = async {
+        bench.world.runtime.sleep(Duration::from_secs(5)).await;
+        part.stop();
+    };
+    let (verified, ()) = join(part.firm(&actor).audit().verify(), told).await;
+    assert_eq!(verified.unwrap_err().code(), Code::Cancelled);
 }
 
 /// A maintenance task, and a delivery, that wait for Clio.

@@ -61,15 +61,16 @@ impl Store for Troubled {
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
-        if let Scan::Due { collection, .. } = scan {
-            let mut trouble = self.trouble.lock().unwrap();
+        let (Scan::Due { collection, .. } | Scan::Ids { collection, .. }) = scan;
+        let mut trouble = self.trouble.lock().unwrap();
+        if matches!(scan, Scan::Due { .. }) {
             trouble.looks += 1;
             if trouble.unscanned == Some(collection) {
                 return Box::pin(async { Err(Code::StoreFailed.into()) });
             }
-            if trouble.unanswered == Some(collection) {
-                return Box::pin(pending());
-            }
+        }
+        if trouble.unanswered == Some(collection) {
+            return Box::pin(pending());
         }
         self.store.scan(scan)
     }
