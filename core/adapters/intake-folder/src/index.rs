@@ -25,6 +25,9 @@ const REST: Duration = Duration::from_secs(3);
 /// Matters whose index is kept: as many as are synced at once, and some.
 const KEPT: usize = 32;
 
+/// What some editors begin a text with. Core takes one.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What is known of one document.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -92,7 +95,8 @@ impl Index {
             let invalid = Error::new(Code::IntakeInvalid).with("field", "documents.path");
             invalid.with("matter", &intake.matter.id).with("reason", "not_a_path")
         };
-        let named: Paths = serde_json::from_slice(json).map_err(invalid)?;
+        let text = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
+        let named: Paths = serde_json::from_slice(text).map_err(invalid)?;
         let named =
             named.documents.into_iter().map(|one| ((one.id.clone(), one.upload_id.unwrap_or(one.id)), one.path));
         let mut paths: HashMap<_, _> = named.collect();

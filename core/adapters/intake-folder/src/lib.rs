@@ -28,10 +28,10 @@ use casehug_clio::{Code, DocumentKey, DocumentRef, Error, FirmId, Intake, Matter
 use tokio::runtime::Handle;
 
 use crate::firms::Firms;
-use crate::index::{Index, Indexes, Seen};
+use crate::index::{BYTE_ORDER_MARK, Index, Indexes, Seen};
 use crate::inside::{Refusal, folder_inside, open_document, open_inside, revision};
 
-/// The largest `intake.json` that is read.
+/// The largest `intake.json` that is read, a byte order mark aside.
 const MAX_INTAKE: u64 = 8 * 1024 * 1024;
 /// The most that a reader takes at once, whatever it is asked for.
 const MAX_READ: usize = 256 * 1024;
@@ -198,7 +198,8 @@ impl FolderIntake {
 fn read_json(matter: &MatterId, file: File) -> Result<Vec<u8>> {
     let unreadable = |_| Error::new(Code::IntakeUnreadable).with("matter", matter).with("reason", "io");
     let mut json = Vec::new();
-    file.take(MAX_INTAKE + 1).read_to_end(&mut json).map_err(unreadable)?;
+    let most = MAX_INTAKE + 1 + BYTE_ORDER_MARK.len() as u64;
+    file.take(most).read_to_end(&mut json).map_err(unreadable)?;
     Ok(json)
 }
 

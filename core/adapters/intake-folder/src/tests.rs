@@ -51,6 +51,26 @@ async fn bytes_are_read_from_an_offset_to_the_end() {
     }
 }
 
+/// As some editors save a text: its documents arrive like others.
+#[tokio::test]
+async fn an_intake_may_begin_with_a_byte_order_mark() {
+    let (folder, source) = folder_with("a.pdf");
+    std::fs::write(folder.path().join("m1/a.pdf"), b"0123456789").unwrap();
+    let intake = folder.path().join("m1/intake.json");
+    let json = std::fs::read(&intake).unwrap();
+    std::fs::write(&intake, [b"\xef\xbb\xbf", &json[..]].concat()).unwrap();
+    source.load(&document().firm, &document().key.matter).await.unwrap();
+    for source in [source, FolderIntake::new(folder.path()).unwrap()] {
+        assert_eq!(source.stat(&document()).await.unwrap().len, 10);
+        assert_eq!(source.open(&document(), 7).await.unwrap().read(&mut [0; 8]).await.unwrap(), 3);
+    }
+    // One mark is no text.
+    std::fs::write(&intake, [b"\xef\xbb\xbf\xef\xbb\xbf", &json[..]].concat()).unwrap();
+    let source = FolderIntake::new(folder.path()).unwrap();
+    let twice = source.load(&document().firm, &document().key.matter).await.unwrap_err();
+    assert_eq!(twice.code(), Code::IntakeMalformed);
+}
+
 #[tokio::test]
 async fn a_large_buffer_is_filled_in_pieces() {
     let (folder, source) = folder_with("a.pdf");
