@@ -16,9 +16,10 @@ const PAGE: usize = 1000;
 /// Nothing of the source is changed.
 ///
 /// # Errors
-/// [`CopyFailed`](Code::CopyFailed) with `reason`: `target_not_empty`; `write`, with its cause;
-/// `changed_meanwhile`: the two differ, because a process works on one of them. After the last two
-/// the target holds a part and must be emptied. [`StoreFailed`](Code::StoreFailed): one of them
+/// [`CopyFailed`](Code::CopyFailed) with `reason`: `target_not_empty`; `nothing_to_copy`: the
+/// source has no record, or none of this firm; `write`, with its cause; `changed_meanwhile`: the
+/// two differ, because a process works on one of them. After the last two the target holds a part
+/// and must be emptied. [`StoreFailed`](Code::StoreFailed): one of them
 /// cannot be read.
 pub async fn copy(from: &OpenStore, to: &OpenStore, firm: Option<&FirmId>) -> Result<usize> {
     if !to.rows().rows_after(firm, &RowKey::default(), 1).await?.is_empty() {
@@ -28,6 +29,10 @@ pub async fn copy(from: &OpenStore, to: &OpenStore, firm: Option<&FirmId>) -> Re
     while let Some(page) = page(from, firm, &mut after).await? {
         to.rows().insert_rows(&page).await.map_err(|error| failed("write").caused_by(error))?;
         copied += page.len();
+    }
+    if copied == 0 {
+        // Of another firm or database than was meant. Whoever believed it would delete the rest.
+        return Err(failed("nothing_to_copy"));
     }
     if compare(from, to, firm).await? != copied {
         return Err(failed("changed_meanwhile"));

@@ -78,6 +78,20 @@ async fn a_database_is_copied_whole_and_one_firm_by_itself() {
     assert_eq!(all(&third).await, whole);
 }
 
+/// A mistyped firm, or a database that is not the one that was meant.
+#[tokio::test]
+async fn nothing_is_no_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (full, empty, target) = (open(&file("a.db")).await, open(&file("b.db")).await, open(&file("c.db")).await);
+    fill(&full).await;
+    for (from, of) in [(&full, Some(firm(3))), (&empty, Some(firm(0))), (&empty, None)] {
+        let error = copy(from, &target, of.as_ref()).await.unwrap_err();
+        assert_eq!((error.code().name(), error.get("reason")), ("copy_failed", Some("nothing_to_copy")), "{of:?}");
+    }
+    assert_eq!(copy(&full, &target, None).await.unwrap(), RECORDS, "nothing is in the way");
+}
+
 /// A process that is still at work is noticed, whichever of the two it works on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_while_it_is_copied_is_noticed() {
