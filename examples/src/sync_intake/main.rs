@@ -12,6 +12,7 @@ mod network;
 mod output;
 mod own_firm;
 mod plans;
+mod recovering;
 #[path = "../root_keys.rs"]
 mod root_keys;
 mod setup;
@@ -26,8 +27,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use casehug_clio::{Actor, ActorId, Code, Error, FirmId, MatterId, Role, Timestamp};
-use clap::Parser;
+use casehug_clio::{Actor, ActorId, Code, FirmId, MatterId, Role};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -54,7 +56,7 @@ Exit codes:
 #[command(name = "sync-intake", version, after_help = MORE_HELP)]
 struct Args {
     /// The firm's folder: DIR/<matter id>/intake.json beside the files that it names.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["backup", "copy_to"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["backup", "copy_to", "recover_since"])]
     intake: Option<PathBuf>,
     /// The SDK's database: a file, made if it is not there, or postgres://USER@HOST/DATABASE. A
     /// password is best in the variable CASEHUG_CLIO_DB_PASSWORD, which does not show in lists of
@@ -63,13 +65,13 @@ struct Args {
     db: database::Line,
     /// The region of Clio (us, eu, ca, au), or a host root with /oauth and /api/v4 below it. https,
     /// or http on loopback.
-    #[arg(long, value_name = "REGION or URL", required_unless_present_any = ["backup", "copy_to"])]
+    #[arg(long, value_name = "REGION or URL", required_unless_present_any = ["backup", "copy_to", "recover_since"])]
     clio_url: Option<String>,
-    /// The CaseHug firm.
-    #[arg(long, value_name = "ID", default_value = "firm_demo")]
-    firm: String,
-    /// Sync this matter only.
+    /// The CaseHug firm: firm_demo, unless another is named.
     #[arg(long, value_name = "ID")]
+    firm: Option<String>,
+    /// Sync this matter only.
+    #[arg(long, value_name = "ID", requires = "intake")]
     matter: Option<String>,
     /// Ask for consent without a browser: for a Clio that redirects at once.
     #[arg(long)]
@@ -98,7 +100,7 @@ struct Args {
     dry_run: bool,
     /// Be a worker until told to stop (ctrl-c, SIGTERM): sync what of the folder is not in Clio
     /// yet, and whatever else of this firm is triggered on this database.
-    #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+    #[arg(long, requires = "intake", conflicts_with_all = ["dry_run", "json"])]
     worker: bool,
     /// Write the whole database into this new file, and do nothing else. Whatever uses the database
     /// may go on.
@@ -113,8 +115,9 @@ struct Args {
     copy_firm: Option<String>,
     /// After the database was restored: whatever may have been sent to Clio since this time (RFC
     /// 3339, not later than the backup) is looked for there before anything is created. It stays
-    /// so, at a call more for each new record, until `none` ends it.
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["dry_run", "backup"])]
+    /// so, at a call more for each new record, until `none` ends it. Without --intake that is all
+    /// that is done, for the --firm that is named.
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["dry_run", "backup", "copy_to"])]
     recover_since: Option<String>,
     /// Print one JSON report on stdout, and nothing else there.
     #[arg(long)]
@@ -124,6 +127,9 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    if let Err(missing) = complete(&args) {
+        missing.exit();
+    }
     start_logging();
     match run(&args).await {
         Ok(exit) => ExitCode::from(exit.number()),
@@ -131,6 +137,19 @@ async fn main() -> ExitCode {
             output::fatal(&error, args.json);
             ExitCode::from(Exit::of(&error).number())
         }
+    }
+}
+
+/// What options need of each other that cannot be said where they are declared.
+fn complete(args: &Args) -> Result<(), clap::Error> {
+    let missing = |what| Err(Args::command().error(ErrorKind::MissingRequiredArgument, what));
+    match args {
+        // A backup or a copy, which need nothing more.
+        Args { backup: Some(_), .. } | Args { copy_to: Some(_), .. } => Ok(()),
+        Args { intake: Some(_), clio_url: None, .. } => missing("--intake needs --clio-url <REGION or URL>"),
+        // The firm that has a default is hardly the one that was restored.
+        Args { intake: None, firm: None, .. } => missing("--recover-since without --intake needs --firm <ID>"),
+        _ => Ok(()),
     }
 }
 
@@ -146,11 +165,17 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
         output::copied(args.json, records);
         return Ok(Exit::AllThere);
     }
-    let firm = FirmId::new(args.firm.as_str())?;
+    let firm = FirmId::new(args.firm.as_deref().unwrap_or("firm_demo"))?;
     let actor = Actor { id: ActorId::new("sync-intake")?, firm: firm.clone(), role: Role::Admin };
     let only = args.matter.as_deref().map(MatterId::new).transpose()?;
-    let (intake, clio_url) = (args.intake.clone().unwrap_or_default(), args.clio_url.as_deref().unwrap_or_default());
     let (settle, index_delay) = (Duration::from_secs(args.settle), Duration::from_secs(args.index_delay));
+    let Some(intake) = args.intake.clone() else {
+        let since = args.recover_since.as_deref().and_then(|time| recovering::since(time).transpose()).transpose()?;
+        let known = recovering::recover_only(&database::location(&args.db.0)?, &actor, settle, since).await?;
+        output::recovering(args.json, &firm, since, known);
+        return Ok(Exit::AllThere);
+    };
+    let clio_url = args.clio_url.as_deref().unwrap_or_default();
     let network = network::network(args.proxy.as_deref(), args.root_certificates.as_deref())?;
     let setup =
         setup::open(&database::location(&args.db.0)?, &firm, &intake, clio_url, &network, settle, index_delay).await?;
@@ -159,11 +184,7 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
         None => setup.intake.matters(&firm)?,
     };
     if let Some(time) = &args.recover_since {
-        let reviews = setup.sdk.firm(&actor).reviews();
-        match recovery(time)? {
-            Some(since) => reviews.begin_recovery(since).await?,
-            None => reviews.end_recovery().await?,
-        }
+        recovering::recover(&setup.sdk, &actor, recovering::since(time)?).await?;
     }
     if matters.is_empty() {
         output::say("There is no matter in this folder: each is a folder of its own, with an intake.json in it.");
@@ -198,12 +219,6 @@ async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     };
     store.close().await;
     ended
-}
-
-/// A time, or `none`.
-fn recovery(text: &str) -> casehug_clio::Result<Option<Timestamp>> {
-    let wrong = || Error::new(Code::SettingInvalid).with("setting", "recover_since").with("reason", "not_rfc3339");
-    if text == "none" { Ok(None) } else { Timestamp::parse(text).map(Some).ok_or_else(wrong) }
 }
 
 /// Only our own events, whatever `RUST_LOG` says: nobody can say what other crates print of a

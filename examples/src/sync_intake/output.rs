@@ -1,7 +1,7 @@
 //! What people and programs read. Ids, counts and codes: no client data.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's face")]
 
-use casehug_clio::{ClioHost, Error, FirmId, MatterId, StepKind, StepOutcome, SyncReport};
+use casehug_clio::{ClioHost, Error, FirmId, MatterId, StepKind, StepOutcome, SyncReport, Timestamp};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -33,6 +33,25 @@ pub(crate) fn copied(as_json: bool, records: usize) {
     ));
     if as_json {
         println!("{}", json!({ "ok": true, "records": records }));
+    }
+}
+
+/// A firm that the database does not know may be mistyped.
+pub(crate) fn recovering(as_json: bool, firm: &FirmId, since: Option<Timestamp>, known: bool) {
+    let since = since.map(Timestamp::to_rfc3339);
+    say(&match &since {
+        Some(since) => format!(
+            "{firm} is in recovery: what may have been sent to Clio since {since} is looked for there before anything is created. Nothing was synced. Do this for every firm before a process starts."
+        ),
+        None => format!("The recovery of {firm} is ended."),
+    });
+    if !known {
+        say(
+            "The database knows of no connection of this firm: it was connected after the backup, or its id is another one.",
+        );
+    }
+    if as_json {
+        println!("{}", json!({ "ok": true, "firm": firm, "recover_since": since, "known": known }));
     }
 }
 

@@ -16,7 +16,7 @@ use super::root_keys::{SEALING_KEY, root_keys};
 use super::shown::{Shown, Watched};
 
 /// Known to everybody, so it is accepted against loopback only.
-const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+pub(crate) const DEV_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 
 pub(crate) struct Setup {
     pub sdk: Sdk,
@@ -71,11 +71,18 @@ pub(crate) async fn open(
     Ok(Setup { sdk, store, intake, transport, host, shown })
 }
 
-/// A database that is not there is not made: its backup would be an empty one.
-pub(crate) async fn back_up(db: &StoreLocation, file: &Path) -> Result<()> {
+/// A database that is not there is not made where another one was meant: its backup would be an
+/// empty one.
+pub(crate) fn require_database(db: &StoreLocation) -> Result<()> {
     if db.as_file().is_some_and(|db| !db.is_file()) {
         return Err(Error::new(Code::StoreOpenFailed).with("reason", "no_database"));
     }
+    Ok(())
+}
+
+/// Writes the database into a new file.
+pub(crate) async fn back_up(db: &StoreLocation, file: &Path) -> Result<()> {
+    require_database(db)?;
     let store = db.open().await?;
     let made = store.backup(file).await;
     store.close().await;
@@ -84,9 +91,7 @@ pub(crate) async fn back_up(db: &StoreLocation, file: &Path) -> Result<()> {
 
 /// Copies a database, or one firm of it, into another one.
 pub(crate) async fn copy(from: &StoreLocation, to: &StoreLocation, firm: Option<FirmId>) -> Result<usize> {
-    if from.as_file().is_some_and(|from| !from.is_file()) {
-        return Err(Error::new(Code::StoreOpenFailed).with("reason", "no_database"));
-    }
+    require_database(from)?;
     let (from, to) = (from.open().await?, to.open().await?);
     let copied = casehug_clio_store::copy(&from, &to, firm.as_ref()).await;
     from.close().await;
