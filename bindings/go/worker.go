@@ -6,7 +6,8 @@ import "C"
 import "context"
 
 // StartWorker starts a worker on threads of the SDK: it runs what is due for all firms. An SDK has
-// one at most.
+// one at most. One that a defect of the SDK ends begins again after five seconds, and the log is
+// told.
 func (s *SDK) StartWorker() error {
 	var failure *C.char
 	if C.casehug_clio_worker_start(s.handle, &failure) != C.CASEHUG_CLIO_OK {

@@ -715,7 +715,8 @@ int32_t casehug_clio_handle_webhook(struct casehug_clio_sdk *sdk,
 
 // Starts a worker on threads of the SDK: it runs the due syncs of all firms, applies what Clio
 // delivered, and does what is to be done from time to time. One handle has one worker at most; if
-// it works already, nothing changes. Several handles and processes share the work.
+// it works already, nothing changes. Several handles and processes share the work. A worker that a
+// defect of the SDK ends begins again after five seconds, and the log is told (an error, `panic`).
 //
 // # Safety
 // `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open
@@ -724,7 +725,6 @@ int32_t casehug_clio_worker_start(struct casehug_clio_sdk *sdk, char **error);
 
 // Stops the worker and waits for its steps in progress; what is not done is due at once for other
 // workers. Without a worker nothing happens. `casehug_clio_close` does this too.
-// `CASEHUG_CLIO_PANIC`: the worker had ended by a defect of the SDK; it can be started again.
 //
 // # Safety
 // As of `casehug_clio_worker_start`.

@@ -5,6 +5,7 @@ use core::ptr;
 use std::sync::{Arc, PoisonError};
 
 use casehug_clio::{Code, Error, Result, WorkerConfig};
+use casehug_clio_runtime_tokio::keep_working;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -30,7 +31,7 @@ impl Open {
                 // A sender that is gone says the same.
                 let _ = told.await;
             };
-            sdk.worker(WorkerConfig::default()).run(shutdown).await;
+            keep_working(&sdk, WorkerConfig::default(), shutdown).await;
         });
         *running = Some(Running { stop, task });
     }
@@ -47,7 +48,8 @@ impl Open {
 
 /// Starts a worker on threads of the SDK: it runs the due syncs of all firms, applies what Clio
 /// delivered, and does what is to be done from time to time. One handle has one worker at most; if
-/// it works already, nothing changes. Several handles and processes share the work.
+/// it works already, nothing changes. Several handles and processes share the work. A worker that a
+/// defect of the SDK ends begins again after five seconds, and the log is told (an error, `panic`).
 ///
 /// # Safety
 /// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open
@@ -64,7 +66,6 @@ pub unsafe extern "C" fn casehug_clio_worker_start(sdk: *mut casehug_clio_sdk, e
 
 /// Stops the worker and waits for its steps in progress; what is not done is due at once for other
 /// workers. Without a worker nothing happens. `casehug_clio_close` does this too.
-/// `CASEHUG_CLIO_PANIC`: the worker had ended by a defect of the SDK; it can be started again.
 ///
 /// # Safety
 /// As of `casehug_clio_worker_start`.
@@ -72,4 +73,61 @@ pub unsafe extern "C" fn casehug_clio_worker_start(sdk: *mut casehug_clio_sdk, e
 pub unsafe extern "C" fn casehug_clio_worker_stop(sdk: *mut casehug_clio_sdk, error: *mut *mut c_char) -> i32 {
     // SAFETY: `error` is NULL or writable by the caller's promise.
     unsafe { answer(|| handle::call(sdk)?.stop_worker().map(|()| None), ptr::null_mut(), error) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use core::ffi::{CStr, c_void};
+    use std::sync::Mutex;
+    use std::time::{Duration, Instant};
+
+    use casehug_clio::memory::{MemoryIntake, MemoryStore};
+    use casehug_clio::{ClioApp, ClioHost, ConfiguredKeys, Ports, Region, Sdk};
+    use casehug_clio_runtime_tokio::TokioRuntime;
+    use casehug_clio_testkit::{PanicsOnce, ScriptedHttp};
+
+    use crate::entry::{casehug_clio_close, threads};
+    use crate::log::Log;
+
+    static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    unsafe extern "C" fn keep(_: *mut c_void, level: i32, _: *const c_char, message: *const c_char) {
+        // SAFETY: NUL-terminated, as the header says.
+        let message = unsafe { CStr::from_ptr(message) }.to_str().unwrap();
+        LINES.lock().unwrap().push(format!("{level} {message}"));
+    }
+
+    #[test]
+    fn a_worker_that_a_defect_ends_is_told_and_begins_again() {
+        let runtime = Arc::new(TokioRuntime);
+        let store = Arc::new(PanicsOnce::new(MemoryStore::new(runtime.clone())));
+        let keys = ConfiguredKeys::from_text(runtime.clone(), "k1", [("k1", &*"6f1c3a0e5b7d9248".repeat(4))]).unwrap();
+        let ports = Ports {
+            transport: Arc::new(ScriptedHttp::new()),
+            store: store.clone(),
+            keys: Arc::new(keys),
+            intake: Arc::new(MemoryIntake::new()),
+            runtime,
+        };
+        let app = ClioApp::new("id", "secret".to_owned().into()).unwrap();
+        let sdk = Sdk::builder(app, ClioHost::region(Region::Us), ports).build().unwrap();
+        let log = Log::start(keep, ptr::null_mut(), 1).unwrap();
+        let handle = handle::register(sdk, threads().unwrap(), Some(log));
+        // SAFETY: an open handle, and no place for an error.
+        assert_eq!(unsafe { casehug_clio_worker_start(handle, ptr::null_mut()) }, 1);
+        let begun = Instant::now();
+        while store.looks() < 3 && begun.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(store.looks() >= 3, "it goes on by itself: {}", store.looks());
+        // SAFETY: as before.
+        assert_eq!(unsafe { casehug_clio_worker_stop(handle, ptr::null_mut()) }, 1, "and is no failure");
+        // SAFETY: as before. All lines are told before it returns.
+        assert_eq!(unsafe { casehug_clio_close(handle, ptr::null_mut()) }, 1);
+        let lines = LINES.lock().unwrap();
+        let [line] = &**lines else { unreachable!("{lines:?}") };
+        assert!(line.starts_with("1 ") && line.contains("code=panic") && !line.contains("to order"), "{line}");
+    }
 }

@@ -12,7 +12,7 @@ use casehug_clio::ports::{DocumentBytes, Headers, IntakeSource, KeyProvider, Sto
 use casehug_clio::{Caller, ClioApp, ClioHost, Code, ConfiguredKeys, Error, Result, Sdk, WorkerConfig};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
-use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_runtime_tokio::{TokioRuntime, keep_working};
 use casehug_clio_store::StoreLocation;
 use futures_util::FutureExt as _;
 use serde_json::json;
@@ -261,7 +261,8 @@ impl Engine {
         })
     }
 
-    /// Starts a worker on threads of the SDK, unless one works already.
+    /// Starts a worker on threads of the SDK, unless one works already. One that a defect of the SDK
+    /// ends begins again after five seconds, and the log is told (an error, `panic`).
     ///
     /// # Errors
     /// `setting_invalid`: closed, after a fork or inside a method of the host.
@@ -277,7 +278,7 @@ impl Engine {
                     // A sender that is gone says the same.
                     let _ = told.await;
                 };
-                sdk.worker(config).run(shutdown).await;
+                keep_working(&sdk, config, shutdown).await;
             });
             open.worker = Some(Running { stop, task });
             Ok(())
@@ -406,3 +407,6 @@ async fn build(config: Config, ports: Ports, driving: Handle, pool: Handle) -> R
     }
     builder.build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! | [`store`], [`http`], [`keys`], [`token_store`] | conformance suites: every store, transport, key provider and token store must pass its own |
 //! | [`ScriptedHttp`] | a transport whose answers are a script |
 //! | [`VirtualRuntime`] | a clock that a test moves, with random numbers from a seed |
+//! | [`PanicsOnce`] | a store on which a worker ends as by a defect |
 //!
 //! A crate with a port of its own takes this one as a dev-dependency. The suites may grow: a new
 //! case is no breaking change.
@@ -16,6 +17,7 @@
     allow(clippy::arc_with_non_send_sync, reason = "one source for all targets; there, one thread")
 )]
 
+mod defect;
 pub mod http;
 pub mod keys;
 mod runtime;
@@ -23,6 +25,7 @@ mod scripted;
 pub mod store;
 pub mod token_store;
 
+pub use defect::PanicsOnce;
 pub use runtime::VirtualRuntime;
 pub use scripted::{ScriptedHttp, body_of};
 

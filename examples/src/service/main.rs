@@ -48,7 +48,7 @@ use std::time::Duration;
 use casehug_clio::{ClioApp, ClioHost, Code, Error, Ports, Sdk, WorkerConfig};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
-use casehug_clio_runtime_tokio::TokioRuntime;
+use casehug_clio_runtime_tokio::{TokioRuntime, keep_working};
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -171,11 +171,11 @@ async fn run(args: &Args, metrics: &Metrics) -> Result<(), Box<dyn std::error::E
         tokio::spawn(axum::serve(numbers, metrics.routes()).into_future());
     }
     tracing::info!(listening = %listener.local_addr()?, "ready");
-    let worker = tokio::spawn({
-        let sdk = Arc::clone(&sdk);
-        async move { sdk.worker(WorkerConfig::default()).run(std::future::pending()).await }
-    });
     let (stop, stopping) = watch::channel(false);
+    let worker = tokio::spawn({
+        let (sdk, mut stopping) = (Arc::clone(&sdk), stopping.clone());
+        async move { keep_working(&sdk, WorkerConfig::default(), stopped(&mut stopping)).await }
+    });
     let streams = Streams::new(stopping.clone());
     let app = routes::all(Service::new(Arc::clone(&sdk), intakes, &public, args.demo_sign_in, streams));
     let exit_with_stdin = args.exit_with_stdin;

@@ -148,7 +148,8 @@ class Sdk(_Base):
         poll: timedelta | None = None,
     ) -> None:
         """Starts a worker on threads of the SDK: it runs what is due for all firms. There is one at
-        most; if one works already, nothing changes.
+        most; if one works already, nothing changes. One that a defect of the SDK ends begins again
+        after five seconds, and the logger is told.
 
         concurrency: Runs at once; 16, unless set.
 

@@ -1,4 +1,5 @@
-//! The [`Runtime`] port on tokio: the system's clocks and random source, tokio's timer.
+//! The [`Runtime`] port on tokio: the system's clocks and random source, tokio's timer. And
+//! [`keep_working`], a worker that a defect does not end.
 //!
 //! `sleep` must be polled inside a tokio runtime with time enabled, and what is spawned runs there.
 //! The monotonic clock goes on while a Linux machine is suspended (`CLOCK_BOOTTIME`), as the port
@@ -8,6 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use casehug_clio::ports::{BoxFuture, Runtime};
 use casehug_clio::{Code, Error, Monotonic, Result, Timestamp};
+
+mod worker;
+
+pub use worker::keep_working;
 
 /// Real time, real chance. Costs nothing to create; two of them read the same clocks.
 #[derive(Clone, Copy, Debug, Default)]

@@ -80,7 +80,8 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
 
     /**
      * Starts a worker on threads of the SDK: it runs what is due for all firms. There is one at
-     * most; if one works already, nothing changes.
+     * most; if one works already, nothing changes. One that a defect of the SDK ends begins again
+     * after five seconds, and the log is told.
      *
      * @param concurrency Runs at once; 16, unless set.
      * @param perFirm Runs of one firm at once; 4, unless set.
