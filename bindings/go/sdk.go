@@ -140,7 +140,7 @@ func ended(ctx context.Context, failure *C.char) *Error {
 // Firm has the operations that a user of a firm may ask for.
 type Firm caller
 
-// caller is who calls, and what.
+// caller is who calls, and what; without an actor the service itself.
 type caller struct {
 	sdk   *SDK
 	actor *Actor
@@ -289,8 +289,18 @@ func (s *SDK) Host() Host { return Host{caller{sdk: s}} }
 func Version() string { return C.GoString(C.casehug_clio_version()) }
 
 // Call runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for
-// gateways. A nil actor is the service itself.
-func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, arguments json.RawMessage) (json.RawMessage, error) {
+// gateways. An actor that says nothing is refused, and never taken for the service itself.
+func (s *SDK) Call(ctx context.Context, actor Actor, operation string, arguments json.RawMessage) (json.RawMessage, error) {
+	return s.call(ctx, &actor, operation, arguments)
+}
+
+// CallHost is the same as the service itself, for the operations whose access is host.
+func (s *SDK) CallHost(ctx context.Context, operation string, arguments json.RawMessage) (json.RawMessage, error) {
+	return s.call(ctx, nil, operation, arguments)
+}
+
+// call runs an operation for a user, or without one for the service itself.
+func (s *SDK) call(ctx context.Context, actor *Actor, operation string, arguments json.RawMessage) (json.RawMessage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, cancelled(ctx)
 	}
@@ -326,7 +336,13 @@ func (s *SDK) Call(ctx context.Context, actor *Actor, operation string, argument
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(json))
 	var out, failure *C.char
-	if status := C.casehug_clio_call_json(handle, who, name, json, &out, &failure); status != C.CASEHUG_CLIO_OK {
+	status := C.int32_t(0)
+	if who == nil {
+		status = C.casehug_clio_call_host_json(handle, name, json, &out, &failure)
+	} else {
+		status = C.casehug_clio_call_json(handle, who, name, json, &out, &failure)
+	}
+	if status != C.CASEHUG_CLIO_OK {
 		return nil, ended(ctx, failure)
 	}
 	defer C.casehug_clio_free(out)
@@ -342,7 +358,7 @@ func (c caller) call(ctx context.Context, operation string, arguments map[string
 	if err != nil {
 		return misuse("arguments", "not_encodable")
 	}
-	result, err := c.sdk.Call(ctx, c.actor, operation, encoded)
+	result, err := c.sdk.call(ctx, c.actor, operation, encoded)
 	if err != nil || into == nil {
 		return err
 	}

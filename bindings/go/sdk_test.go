@@ -238,8 +238,26 @@ func TestErrorsAreFoundByTheirFields(t *testing.T) {
 	}
 }
 
+func TestNobodyIsNotTakenForTheServiceItself(t *testing.T) {
+	sdk := connected(t, config(t, simulate(t)))
+	for _, operation := range []string{"next_events", "ack_event", "get_health"} {
+		var failed *Error
+		if err := called(sdk, Actor{}, operation, "{}"); !errors.As(err, &failed) || failed.Code != CodeSettingInvalid {
+			t.Errorf("%s: %v", operation, err)
+		}
+	}
+	events, err := sdk.CallHost(context.Background(), "next_events", json.RawMessage(`{"limit":1,"wait_ms":0}`))
+	if err != nil || events[0] != '[' {
+		t.Fatal(string(events), err)
+	}
+	var failed *Error
+	if _, err := sdk.CallHost(context.Background(), "get_health", json.RawMessage("{}")); !errors.As(err, &failed) || failed.Code != CodeNotAllowed {
+		t.Fatal(err)
+	}
+}
+
 func called(sdk *SDK, actor Actor, operation, arguments string) error {
-	_, err := sdk.Call(context.Background(), &actor, operation, json.RawMessage(arguments))
+	_, err := sdk.Call(context.Background(), actor, operation, json.RawMessage(arguments))
 	return err
 }
 

@@ -536,9 +536,8 @@ typedef struct casehug_clio_header {
 extern "C" {
 #endif // __cplusplus
 
-// Runs an operation. The functions of `casehug_clio_operations.h` do this with types. `actor`
-// NULL: the embedding service itself, for the operations whose access is host, and only for those.
-// `out`: the result as JSON; `{}` where there is nothing to tell.
+// Runs an operation of a user. The functions of `casehug_clio_operations.h` do this with types. A
+// NULL as `actor` is refused. `out`: the result as JSON; `{}` where there is nothing to tell.
 //
 // # Safety
 // Pointers are NULL or valid as the header describes them.
@@ -549,6 +548,18 @@ int32_t casehug_clio_call(struct casehug_clio_sdk *sdk,
                           size_t count,
                           char **out,
                           char **error);
+
+// Runs an operation as the embedding service itself: one whose access is host, and only such a
+// one. Else as `casehug_clio_call`.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_call_host(struct casehug_clio_sdk *sdk,
+                               const char *operation,
+                               const struct casehug_clio_argument *arguments,
+                               size_t count,
+                               char **out,
+                               char **error);
 
 // As `casehug_clio_call`, with the arguments as one JSON object. For hosts without a C compiler.
 // NULL: no arguments.
@@ -561,6 +572,16 @@ int32_t casehug_clio_call_json(struct casehug_clio_sdk *sdk,
                                const char *arguments,
                                char **out,
                                char **error);
+
+// As `casehug_clio_call_host`, with the arguments as one JSON object. NULL: no arguments.
+//
+// # Safety
+// Pointers are NULL or valid as the header describes them.
+int32_t casehug_clio_call_host_json(struct casehug_clio_sdk *sdk,
+                                    const char *operation,
+                                    const char *arguments,
+                                    char **out,
+                                    char **error);
 
 // Checks a store of yours against everything that the SDK relies on, in a test of yours. `store`
 // is empty and of nobody else; `second` is another connection to the same records, or NULL. Takes

@@ -849,7 +849,7 @@ static inline int32_t casehug_clio_next_events(
         { "limit", CASEHUG_CLIO_INTEGER, NULL, limit },
         { "wait_ms", CASEHUG_CLIO_INTEGER, NULL, wait_ms },
     };
-    return casehug_clio_call(sdk, NULL, "next_events", arguments, 3, out, error);
+    return casehug_clio_call_host(sdk, "next_events", arguments, 3, out, error);
 }
 
 // Acknowledges an event: it was dealt with, and is not given again.
@@ -870,7 +870,7 @@ static inline int32_t casehug_clio_ack_event(
         { "firm", CASEHUG_CLIO_TEXT, firm, 0 },
         { "id", CASEHUG_CLIO_TEXT, id, 0 },
     };
-    return casehug_clio_call(sdk, NULL, "ack_event", arguments, 2, out, error);
+    return casehug_clio_call_host(sdk, "ack_event", arguments, 2, out, error);
 }
 
 // Takes in an event of CaseHug's own, whose signature the host has verified: it triggers what the
@@ -888,7 +888,7 @@ static inline int32_t casehug_clio_handle_casehug_event(
     const casehug_clio_argument arguments[] = {
         { "event", CASEHUG_CLIO_JSON, event_json, 0 },
     };
-    return casehug_clio_call(sdk, NULL, "handle_casehug_event", arguments, 1, out, error);
+    return casehug_clio_call_host(sdk, "handle_casehug_event", arguments, 1, out, error);
 }
 
 // Somebody reported that the firm deauthorized the app in Clio: Clio is asked whether it is true.
@@ -906,7 +906,7 @@ static inline int32_t casehug_clio_report_deauthorization(
     const casehug_clio_argument arguments[] = {
         { "firm", CASEHUG_CLIO_TEXT, firm, 0 },
     };
-    return casehug_clio_call(sdk, NULL, "report_deauthorization", arguments, 1, out, error);
+    return casehug_clio_call_host(sdk, "report_deauthorization", arguments, 1, out, error);
 }
 
 // The host applied an accepted change from Clio: it is forgotten here.
@@ -926,7 +926,7 @@ static inline int32_t casehug_clio_mark_contact_applied(
         { "firm", CASEHUG_CLIO_TEXT, firm, 0 },
         { "proposal", CASEHUG_CLIO_TEXT, proposal, 0 },
     };
-    return casehug_clio_call(sdk, NULL, "mark_contact_applied", arguments, 2, out, error);
+    return casehug_clio_call_host(sdk, "mark_contact_applied", arguments, 2, out, error);
 }
 
 // The host changed a matter's status itself: an older change in Clio that comes in later is
@@ -951,7 +951,7 @@ static inline int32_t casehug_clio_record_status_change(
         { "matter", CASEHUG_CLIO_TEXT, matter, 0 },
         { "at", CASEHUG_CLIO_TEXT, at, 0 },
     };
-    return casehug_clio_call(sdk, NULL, "record_status_change", arguments, 3, out, error);
+    return casehug_clio_call_host(sdk, "record_status_change", arguments, 3, out, error);
 }
 
 #endif /* CASEHUG_CLIO_OPERATIONS_H */

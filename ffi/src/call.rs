@@ -1,4 +1,5 @@
-//! Operations: two exports run them all.
+//! Operations: two exports run them all, and two more those of the host itself. Who leaves the actor
+//! out is nobody, and never taken for the host.
 //!
 //! [`casehug_clio_call`] takes the arguments as a list, and the JSON is written here, so that
 //! nobody escapes text in C. The typed functions of `casehug_clio_operations.h` do no more than
@@ -53,9 +54,8 @@ impl core::fmt::Debug for casehug_clio_argument {
     }
 }
 
-/// Runs an operation. The functions of `casehug_clio_operations.h` do this with types. `actor`
-/// NULL: the embedding service itself, for the operations whose access is host, and only for those.
-/// `out`: the result as JSON; `{}` where there is nothing to tell.
+/// Runs an operation of a user. The functions of `casehug_clio_operations.h` do this with types. A
+/// NULL as `actor` is refused. `out`: the result as JSON; `{}` where there is nothing to tell.
 ///
 /// # Safety
 /// Pointers are NULL or valid as the header describes them.
@@ -72,7 +72,27 @@ pub unsafe extern "C" fn casehug_clio_call(
     // SAFETY: NULL or valid by the caller's promise.
     let json = || unsafe { object(arguments, count) };
     // SAFETY: as above.
-    unsafe { call(sdk, actor, operation, json, out, error) }
+    unsafe { call(sdk, Who::User(actor), operation, json, out, error) }
+}
+
+/// Runs an operation as the embedding service itself: one whose access is host, and only such a
+/// one. Else as `casehug_clio_call`.
+///
+/// # Safety
+/// Pointers are NULL or valid as the header describes them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn casehug_clio_call_host(
+    sdk: *mut casehug_clio_sdk,
+    operation: *const c_char,
+    arguments: *const casehug_clio_argument,
+    count: usize,
+    out: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> i32 {
+    // SAFETY: NULL or valid by the caller's promise.
+    let json = || unsafe { object(arguments, count) };
+    // SAFETY: as above.
+    unsafe { call(sdk, Who::Host, operation, json, out, error) }
 }
 
 /// As `casehug_clio_call`, with the arguments as one JSON object. For hosts without a C compiler.
@@ -89,22 +109,41 @@ pub unsafe extern "C" fn casehug_clio_call_json(
     out: *mut *mut c_char,
     error: *mut *mut c_char,
 ) -> i32 {
-    let json = || {
-        if arguments.is_null() {
-            return Ok(String::from("{}"));
-        }
-        // SAFETY: not null, and NUL-terminated by the caller's promise.
-        unsafe { argument(arguments, "arguments") }.map(str::to_owned)
-    };
+    // SAFETY: NULL or NUL-terminated by the caller's promise.
+    let json = || unsafe { whole(arguments) };
     // SAFETY: NULL or valid by the caller's promise.
-    unsafe { call(sdk, actor, operation, json, out, error) }
+    unsafe { call(sdk, Who::User(actor), operation, json, out, error) }
+}
+
+/// As `casehug_clio_call_host`, with the arguments as one JSON object. NULL: no arguments.
+///
+/// # Safety
+/// Pointers are NULL or valid as the header describes them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn casehug_clio_call_host_json(
+    sdk: *mut casehug_clio_sdk,
+    operation: *const c_char,
+    arguments: *const c_char,
+    out: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> i32 {
+    // SAFETY: NULL or NUL-terminated by the caller's promise.
+    let json = || unsafe { whole(arguments) };
+    // SAFETY: NULL or valid by the caller's promise.
+    unsafe { call(sdk, Who::Host, operation, json, out, error) }
+}
+
+/// Who calls, as C says it.
+enum Who {
+    User(*const casehug_clio_actor),
+    Host,
 }
 
 /// # Safety
 /// As of the exports.
 unsafe fn call(
     sdk: *mut casehug_clio_sdk,
-    who: *const casehug_clio_actor,
+    who: Who,
     operation: *const c_char,
     arguments: impl FnOnce() -> Result<String>,
     out: *mut *mut c_char,
@@ -114,14 +153,29 @@ unsafe fn call(
         let open = handle::call(sdk)?;
         // SAFETY: NULL or valid by the caller's promise.
         let operation = unsafe { argument(operation, "operation") }?;
-        // SAFETY: not null, and an actor by the caller's promise.
-        let user = if who.is_null() { None } else { Some(unsafe { actor(who) }?) };
+        let user = match who {
+            // SAFETY: NULL or an actor by the caller's promise.
+            Who::User(who) => Some(unsafe { actor(who) }?),
+            Who::Host => None,
+        };
         let arguments = arguments()?;
         let caller = user.as_ref().map_or(Caller::Host, Caller::User);
         open.run(open.sdk().call(caller, operation, arguments.as_bytes())).map(Some)
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }
+}
+
+/// The JSON that was given.
+///
+/// # Safety
+/// `arguments` is NULL or NUL-terminated.
+unsafe fn whole(arguments: *const c_char) -> Result<String> {
+    if arguments.is_null() {
+        return Ok(String::from("{}"));
+    }
+    // SAFETY: not null, and NUL-terminated by the caller's promise.
+    unsafe { argument(arguments, "arguments") }.map(str::to_owned)
 }
 
 /// The arguments as a JSON object.

@@ -32,7 +32,10 @@ mod tokens;
 mod webhook;
 mod worker;
 
-pub use call::{casehug_clio_argument, casehug_clio_argument_kind, casehug_clio_call, casehug_clio_call_json};
+pub use call::{
+    casehug_clio_argument, casehug_clio_argument_kind, casehug_clio_call, casehug_clio_call_host,
+    casehug_clio_call_host_json, casehug_clio_call_json,
+};
 pub use check::{casehug_clio_check_store, casehug_clio_check_tokens};
 pub use codes::casehug_clio_code;
 pub use config::{casehug_clio_actor, casehug_clio_config, casehug_clio_root_key};

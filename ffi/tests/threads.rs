@@ -13,10 +13,10 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use casehug_clio_ffi::{
-    casehug_clio_actor, casehug_clio_call_json, casehug_clio_cancel, casehug_clio_close, casehug_clio_code as Code,
-    casehug_clio_config, casehug_clio_free, casehug_clio_handle_webhook, casehug_clio_open, casehug_clio_records,
-    casehug_clio_records_push, casehug_clio_scan, casehug_clio_sdk, casehug_clio_store, casehug_clio_str,
-    casehug_clio_ticket_new, casehug_clio_worker_start, casehug_clio_worker_stop, casehug_clio_write,
+    casehug_clio_actor, casehug_clio_call_host_json, casehug_clio_call_json, casehug_clio_cancel, casehug_clio_close,
+    casehug_clio_code as Code, casehug_clio_config, casehug_clio_free, casehug_clio_handle_webhook, casehug_clio_open,
+    casehug_clio_records, casehug_clio_records_push, casehug_clio_scan, casehug_clio_sdk, casehug_clio_store,
+    casehug_clio_str, casehug_clio_ticket_new, casehug_clio_worker_start, casehug_clio_worker_stop, casehug_clio_write,
 };
 
 const THREADS: usize = 64;
@@ -165,13 +165,17 @@ fn open(seen: &Arc<Seen>) -> Handle {
     Handle(sdk)
 }
 
-/// Calls an operation as this thread's firm; frees what it gives.
+/// Calls an operation as this thread's firm, or as the host; frees what it gives.
 fn call(sdk: Handle, firm: Option<&CStr>, operation: &CStr, arguments: &CStr) -> i32 {
     let actor = firm.map(|firm| casehug_clio_actor { user: c"usr_1".as_ptr(), firm: firm.as_ptr(), role: 1 });
-    let actor = actor.as_ref().map_or(ptr::null(), ptr::from_ref);
     let (mut out, mut error): (*mut c_char, *mut c_char) = (ptr::null_mut(), ptr::null_mut());
     let (operation, arguments) = (operation.as_ptr(), arguments.as_ptr());
-    let status = unsafe { casehug_clio_call_json(sdk.0, actor, operation, arguments, &raw mut out, &raw mut error) };
+    let status = unsafe {
+        match &actor {
+            Some(actor) => casehug_clio_call_json(sdk.0, actor, operation, arguments, &raw mut out, &raw mut error),
+            None => casehug_clio_call_host_json(sdk.0, operation, arguments, &raw mut out, &raw mut error),
+        }
+    };
     assert_eq!(status == OK, error.is_null());
     assert_eq!(status != OK, out.is_null());
     unsafe {

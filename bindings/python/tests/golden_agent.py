@@ -60,7 +60,10 @@ async def call(sdk: Any, name: str, who: str, arguments: str) -> Any:
         and set(values) <= set(declared)
     )
     if not operation or not fits or not all(simple(one, values) for one in operation["arguments"]):
-        return await now(sdk.call(actor(who), name, arguments))
+        asked = actor(who)
+        if asked is None:
+            return await now(sdk.call_host(name, arguments))
+        return await now(sdk.call(asked, name, arguments))
     asked = actor(who)
     face = sdk.host() if asked is None else getattr(sdk.firm(asked), operation["group"])
     method = getattr(face, "import_" if operation["method"] == "import" else operation["method"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import multiprocessing
 import pickle
@@ -120,6 +121,32 @@ def test_an_error_is_found_by_its_class_and_its_fields(
     assert (error.code, error.kind in errors.KINDS, error.number > 0) == (code, True, True)
     assert path is None or error.path == path
     assert error.retry in clio.Retry and error.message and code in str(error)
+
+
+@pytest.mark.parametrize("operation", ["next_events", "ack_event", "get_connection"])
+def test_nobody_is_not_taken_for_the_service_itself(
+    operation: str, url: str, tmp_path: Path
+) -> None:
+    nobody: Any = None
+    with clio.Sdk.open(config(url, tmp_path)) as sdk:
+        with pytest.raises(errors.InputError) as raised:
+            sdk.call(nobody, operation, "{}")
+        assert (raised.value.code, raised.value.context["argument"]) == ("setting_invalid", "actor")
+        with pytest.raises(errors.InputError):
+            sdk.firm(nobody).connection.get()
+
+    async def with_asyncio() -> None:
+        async with await clio.AsyncSdk.open(config(url, tmp_path)) as sdk:
+            await sdk.call(nobody, operation, "{}")
+
+    with pytest.raises(errors.InputError):
+        asyncio.run(with_asyncio())
+
+
+def test_the_service_itself_says_so(sdk: clio.Sdk) -> None:
+    assert sdk.call_host("next_events", '{"limit":1,"wait_ms":0}') == []
+    with pytest.raises(errors.PermissionError):
+        sdk.call_host("get_connection", "{}")
 
 
 def test_what_is_no_json_is_python_s_own_error(sdk: clio.Sdk) -> None:

@@ -67,7 +67,7 @@ def test_a_child_is_refused_at_once_and_opens_its_own(
     connect(sdk)
     if has_worker:
         sdk.start_worker()
-    pending = sdk._engine.call(None, "next_events", '{"limit":1,"wait_ms":60000}')  # pyright: ignore[reportPrivateUsage]
+    pending = sdk._engine.call_host("next_events", '{"limit":1,"wait_ms":60000}')  # pyright: ignore[reportPrivateUsage]
 
     def child() -> None:
         other = clio.AsyncSdk(sdk._engine)  # pyright: ignore[reportPrivateUsage]

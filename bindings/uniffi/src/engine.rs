@@ -157,6 +157,16 @@ impl Open {
         });
         call
     }
+
+    /// Begins an operation: of a user, or of the service itself.
+    fn operation(&self, user: Option<casehug_clio::Actor>, operation: String, arguments: String) -> Arc<Call> {
+        let part = Arc::new(self.sdk.part());
+        let called = Arc::clone(&part);
+        self.call(Some(part), async move {
+            let caller = user.as_ref().map_or(Caller::Host, Caller::User);
+            called.call(caller, &operation, arguments.as_bytes()).await
+        })
+    }
 }
 
 impl Drop for Engine {
@@ -224,20 +234,23 @@ impl Engine {
         Ok(Arc::new(Self { pid: std::process::id(), open: Mutex::new(Some(open)), closed: Closed::default() }))
     }
 
-    /// Begins an operation. No actor: the embedding service itself.
+    /// Begins an operation of a user. Nobody is refused, and never taken for the service itself.
     ///
     /// # Errors
     /// `setting_invalid`: closed, after a fork, inside a method of the host, or no such actor.
     pub fn call(&self, actor: Option<Actor>, operation: String, arguments: String) -> Result<Arc<Call>, Failure> {
         self.with(|open| {
-            let actor = actor.map(Actor::read).transpose()?;
-            let part = Arc::new(open.sdk.part());
-            let called = Arc::clone(&part);
-            Ok(open.call(Some(part), async move {
-                let caller = actor.as_ref().map_or(Caller::Host, Caller::User);
-                called.call(caller, &operation, arguments.as_bytes()).await
-            }))
+            let actor = actor.ok_or_else(|| Misuse::Missing.of("actor"))?.read()?;
+            Ok(open.operation(Some(actor), operation, arguments))
         })
+    }
+
+    /// Begins an operation as the embedding service itself.
+    ///
+    /// # Errors
+    /// As of [`Engine::call`], with an actor.
+    pub fn call_host(&self, operation: String, arguments: String) -> Result<Arc<Call>, Failure> {
+        self.with(|open| Ok(open.operation(None, operation, arguments)))
     }
 
     /// Begins to take in what Clio posted. Its result: `{"status","headers":[{"name","value"}]}`.

@@ -180,3 +180,18 @@ fn an_engine_that_nobody_closes_lets_go_of_the_log() {
     });
     assert!(gone);
 }
+
+#[test]
+fn nobody_is_refused_and_not_taken_for_the_host() {
+    let (engine, _asked, release) = opened();
+    drop(release);
+    for operation in ["next_events", "ack_event", "get_connection", "no_such_operation"] {
+        let refused = engine.call(None, operation.to_owned(), "{}".to_owned()).unwrap_err().to_string();
+        assert!(refused.contains("setting_invalid") && refused.contains("\"argument\":\"actor\""), "{refused}");
+    }
+    let asked = engine.call_host("get_connection".to_owned(), "{}".to_owned()).unwrap().look(10_000).unwrap_err();
+    assert!(asked.to_string().contains("not_allowed"), "{asked}");
+    let events = engine.call_host("next_events".to_owned(), r#"{"limit":1,"wait_ms":0}"#.to_owned()).unwrap();
+    assert_eq!(events.look(10_000).unwrap().json.as_deref(), Some("[]"));
+    engine.close().unwrap();
+}

@@ -102,9 +102,9 @@ int main(int argc, char **argv) {
     CHECK(got[0] == '[', "%s", got);
     casehug_clio_free(got);
     casehug_clio_argument list[] = { { "limit", CASEHUG_CLIO_INTEGER, NULL, 1 }, { "wait_ms", CASEHUG_CLIO_INTEGER, NULL, 0 } };
-    CALL(got, casehug_clio_call(sdk, NULL, "next_events", list, 2, &out, &error));
+    CALL(got, casehug_clio_call_host(sdk, "next_events", list, 2, &out, &error));
     casehug_clio_free(got);
-    CALL(got, casehug_clio_call_json(sdk, NULL, "next_events", "{\"limit\":1,\"wait_ms\":0,\"firm\":null}", &out, &error));
+    CALL(got, casehug_clio_call_host_json(sdk, "next_events", "{\"limit\":1,\"wait_ms\":0,\"firm\":null}", &out, &error));
     casehug_clio_free(got);
     CALL(got, casehug_clio_call_json(sdk, &admin, "get_health", NULL, &out, &error));
     casehug_clio_free(got);

@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
         int64_t began = nanos();
         if (strcmp(what, "empty") == 0) {
             for (long i = 0; i < count; i++) {
-                CHECK(casehug_clio_call(sdk, NULL, "", NULL, 0, &out, &error) == CASEHUG_CLIO_REQUEST_INVALID, "%s", out);
+                CHECK(casehug_clio_call_host(sdk, "", NULL, 0, &out, &error) == CASEHUG_CLIO_REQUEST_INVALID, "%s", out);
                 casehug_clio_free(error);
             }
         } else if (strcmp(what, "text") == 0) {

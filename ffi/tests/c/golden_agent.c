@@ -32,7 +32,8 @@ static casehug_clio_str unhex(char *digits) {
 static void call(casehug_clio_sdk *sdk, char **field) {
     char *out = NULL, *error = NULL, *user = strtok(field[2], " "), *firm = strtok(NULL, " "), *role = strtok(NULL, " ");
     casehug_clio_actor actor = { user, firm, role != NULL && strcmp(role, "admin") == 0 ? 1 : 2 };
-    int32_t status = casehug_clio_call_json(sdk, firm == NULL ? NULL : &actor, field[1], field[3], &out, &error);
+    int32_t status = firm == NULL ? casehug_clio_call_host_json(sdk, field[1], field[3], &out, &error)
+                                  : casehug_clio_call_json(sdk, &actor, field[1], field[3], &out, &error);
     say(status, out, error);
 }
 

@@ -187,7 +187,7 @@ int main(int argc, char **argv) {
 
     /* Arguments. */
     casehug_clio_actor bad = { "usr_1", "firm_1", 0 }, nobody = { NULL, NULL, 1 };
-    expect("null actor", casehug_clio_sync_matter(sdk, NULL, matter, &out, &error), CASEHUG_CLIO_NOT_ALLOWED, error, "no_user");
+    expect("null actor", casehug_clio_sync_matter(sdk, NULL, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
     expect("no role", casehug_clio_sync_matter(sdk, &bad, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "unknown_value");
     expect("no user", casehug_clio_sync_matter(sdk, &nobody, matter, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "null_pointer");
     expect("path as matter", casehug_clio_sync_matter(sdk, &admin, "../mat_0001", &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "\"path\":\"matter\"");
@@ -214,6 +214,10 @@ int main(int argc, char **argv) {
     expect("no kind", casehug_clio_call(sdk, &admin, "plan_matter", list, 1, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "unknown_value");
     expect("no JSON", casehug_clio_call_json(sdk, &admin, "plan_matter", "{\"matter\":", &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "truncated");
     expect("no object", casehug_clio_call_json(sdk, &admin, "plan_matter", "[\"mat_0001\"]", &out, &error), CASEHUG_CLIO_REQUEST_INVALID, error, "not_an_object");
+    expect("nobody as the host", casehug_clio_call(sdk, NULL, "next_events", NULL, 0, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "\"argument\":\"actor\"");
+    expect("nobody with JSON", casehug_clio_call_json(sdk, NULL, "ack_event", "{\"id\":\"1\",\"firm\":\"firm_1\"}", &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "\"argument\":\"actor\"");
+    expect("nobody for a firm", casehug_clio_get_health(sdk, NULL, &out, &error), CASEHUG_CLIO_SETTING_INVALID, error, "\"argument\":\"actor\"");
+    expect("the host for a firm", casehug_clio_call_host_json(sdk, "get_health", NULL, &out, &error), CASEHUG_CLIO_NOT_ALLOWED, error, "not_allowed");
     expect("a user as the host", casehug_clio_call_json(sdk, &admin, "next_events", "{\"limit\":1,\"wait_ms\":0}", &out, &error), CASEHUG_CLIO_NOT_ALLOWED, error, "host_only");
 
     /* Webhooks: whatever came is a reply; what the host does wrong is an error. */

@@ -89,14 +89,13 @@ fn function(api: &Api, operation: &Operation) -> Result<String, String> {
     parameters.extend(["char **out", "char **error"].map(String::from));
     let _ = writeln!(text, "static inline int32_t casehug_clio_{name}(");
     let _ = writeln!(text, "{INDENT}{}\n) {{", parameters.join(&format!(",\n{INDENT}")));
-    let who = if is_host { "NULL" } else { "actor" };
+    let call = if is_host { "casehug_clio_call_host(sdk" } else { "casehug_clio_call(sdk, actor" };
     let list = if arguments.is_empty() { "NULL" } else { "arguments" };
     if !arguments.is_empty() {
         let _ = write!(text, "{INDENT}const casehug_clio_argument arguments[] = {{\n{entries}{INDENT}}};\n");
     }
     let count = arguments.len();
-    let _ =
-        write!(text, "{INDENT}return casehug_clio_call(sdk, {who}, \"{name}\", {list}, {count}, out, error);\n}}\n");
+    let _ = write!(text, "{INDENT}return {call}, \"{name}\", {list}, {count}, out, error);\n}}\n");
     Ok(text)
 }
 

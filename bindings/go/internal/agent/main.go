@@ -55,16 +55,18 @@ func unhex(digits string) string {
 }
 
 func call(sdk *clio.SDK, fields []string) {
-	var actor *clio.Actor
-	if who := strings.Split(fields[2], " "); len(who) == 3 {
-		actor = &clio.Actor{User: who[0], Firm: who[1], Role: clio.Member}
-		if who[2] == "admin" {
-			actor.Role = clio.Admin
-		}
-	}
 	// With a context that could be cancelled: through a ticket.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	who := strings.Split(fields[2], " ")
+	if len(who) != 3 {
+		say(sdk.CallHost(ctx, fields[1], json.RawMessage(fields[3])))
+		return
+	}
+	actor := clio.Actor{User: who[0], Firm: who[1], Role: clio.Member}
+	if who[2] == "admin" {
+		actor.Role = clio.Admin
+	}
 	say(sdk.Call(ctx, actor, fields[1], json.RawMessage(fields[3])))
 }
 

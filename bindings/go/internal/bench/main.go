@@ -45,7 +45,7 @@ func main() {
 	if err := json.Unmarshal([]byte(os.Args[5]), &query); err != nil {
 		panic(err)
 	}
-	page := must(sdk.Call(ctx, &clio.Actor{User: os.Args[4], Firm: "firm_1", Role: clio.Admin}, "list_audit",
+	page := must(sdk.Call(ctx, clio.Actor{User: os.Args[4], Firm: "firm_1", Role: clio.Admin}, "list_audit",
 		must(json.Marshal(map[string]any{"query": query}))))
 	bare := func(arguments map[string]any, result []byte, into any) {
 		must(json.Marshal(arguments))
@@ -63,7 +63,7 @@ func main() {
 		case "empty":
 			for range make([]struct{}, must(strconv.Atoi(of))) {
 				var failed *clio.Error
-				if _, err := sdk.Call(ctx, nil, "", json.RawMessage("{}")); !errors.As(err, &failed) || failed.Code != clio.CodeRequestInvalid {
+				if _, err := sdk.CallHost(ctx, "", json.RawMessage("{}")); !errors.As(err, &failed) || failed.Code != clio.CodeRequestInvalid {
 					panic(err)
 				}
 			}

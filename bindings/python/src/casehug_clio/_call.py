@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any, NoReturn, Protocol
 
@@ -65,6 +66,26 @@ def fail(failure: Exception) -> NoReturn:
 
 FAILURES = (native.Failure, native.InternalError)
 
+Begin = Callable[[str, str], Call]
+"""Begins an operation by its name with its arguments in JSON, as somebody; returns at once."""
+
+
+def as_user(engine: native.Engine, actor: native.Actor | None) -> Begin:
+    """Calls are this user's. The library refuses those of nobody."""
+    return partial(_begin, engine.call, actor)
+
+
+def as_host(engine: native.Engine) -> Begin:
+    """Calls are the service's own."""
+    return partial(_begin, engine.call_host)
+
+
+def _begin(call: Callable[..., Call], *given: object) -> Call:
+    try:
+        return call(*given)
+    except FAILURES as failure:
+        fail(failure)
+
 
 def wait(call: Call, cancellation: Cancellation | None = None, timeout: float | None = None) -> Any:
     """Waits on this thread."""
@@ -100,42 +121,25 @@ class Caller:
 
     def __init__(
         self,
-        engine: native.Engine,
-        actor: native.Actor | None,
+        begin: Begin,
         cancellation: Cancellation | None = None,
         timeout: float | None = None,
     ) -> None:
-        self._engine = engine
-        self._actor = actor
+        self._begin = begin
         self._cancellation = cancellation
         self._timeout = timeout
 
     def __call__(self, operation: str, arguments: Mapping[str, object]) -> Any:
         if self._cancellation is not None and self._cancellation.is_cancelled:
             raise errors.HostError(_CANCELLED)
-        return wait(
-            begin(self._engine, self._actor, operation, encode(arguments)),
-            self._cancellation,
-            self._timeout,
-        )
+        return wait(self._begin(operation, encode(arguments)), self._cancellation, self._timeout)
 
 
 class AsyncCaller:
     """Who calls, with asyncio."""
 
-    def __init__(self, engine: native.Engine, actor: native.Actor | None) -> None:
-        self._engine = engine
-        self._actor = actor
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
 
     async def __call__(self, operation: str, arguments: Mapping[str, object]) -> Any:
-        return await finished(begin(self._engine, self._actor, operation, encode(arguments)))
-
-
-def begin(
-    engine: native.Engine, actor: native.Actor | None, operation: str, arguments: str
-) -> Call:
-    """Begins a call; returns at once."""
-    try:
-        return engine.call(actor, operation, arguments)
-    except FAILURES as failure:
-        fail(failure)
+        return await finished(self._begin(operation, encode(arguments)))

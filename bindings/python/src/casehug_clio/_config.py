@@ -137,7 +137,9 @@ def opened(config: Config) -> native.Engine:
     )
 
 
-def native_actor(actor: Actor) -> native.Actor:
-    """The actor, as the library takes it."""
+def native_actor(actor: Actor | None) -> native.Actor | None:
+    """The actor, as the library takes it; it refuses nobody."""
+    if actor is None:
+        return None
     role = {Role.ADMIN: native.Role.ADMIN, Role.MEMBER: native.Role.MEMBER}[actor.role]
     return native.Actor(user=actor.user, firm=actor.firm, role=role)

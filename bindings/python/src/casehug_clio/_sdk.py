@@ -13,7 +13,18 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, cast
 
-from ._call import FAILURES, AsyncCaller, Call, Caller, Cancellation, begin, fail, finished, wait
+from ._call import (
+    FAILURES,
+    AsyncCaller,
+    Call,
+    Caller,
+    Cancellation,
+    as_host,
+    as_user,
+    fail,
+    finished,
+    wait,
+)
 from ._config import Actor, Config, ms, native_actor, opened
 from ._load import native
 from .operations import AsyncFirm, AsyncHost, Firm, Host
@@ -103,18 +114,22 @@ class Sdk(_Base):
         timeout: Ends a call that takes longer, at its next safe point, with `cancelled`.
         """
         seconds = None if timeout is None else timeout.total_seconds()
-        return Firm(Caller(self._engine, native_actor(actor), cancellation, seconds))
+        begin = as_user(self._engine, native_actor(actor))
+        return Firm(Caller(begin, cancellation, seconds))
 
     def host(self, *, cancellation: Cancellation | None = None) -> Host:
         """The operations of the service itself."""
-        return Host(Caller(self._engine, None, cancellation))
+        return Host(Caller(as_host(self._engine), cancellation))
 
-    def call(self, actor: Actor | None, operation: str, arguments: str) -> Any:
+    def call(self, actor: Actor, operation: str, arguments: str) -> Any:
         """Runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for
-        gateways. No actor: the service itself.
+        gateways. Nobody, which is None, is refused, and never taken for the service itself.
         """
-        who = None if actor is None else native_actor(actor)
-        return wait(begin(self._engine, who, operation, arguments))
+        return wait(as_user(self._engine, native_actor(actor))(operation, arguments))
+
+    def call_host(self, operation: str, arguments: str) -> Any:
+        """The same as the service itself, for the operations whose access is host."""
+        return wait(as_host(self._engine)(operation, arguments))
 
     def events(
         self, *, firm: str | None = None, cancellation: Cancellation | None = None
@@ -207,18 +222,19 @@ class AsyncSdk(_Base):
 
     def firm(self, actor: Actor) -> AsyncFirm:
         """The operations that this user may ask for."""
-        return AsyncFirm(AsyncCaller(self._engine, native_actor(actor)))
+        return AsyncFirm(AsyncCaller(as_user(self._engine, native_actor(actor))))
 
     def host(self) -> AsyncHost:
         """The operations of the service itself."""
-        return AsyncHost(AsyncCaller(self._engine, None))
+        return AsyncHost(AsyncCaller(as_host(self._engine)))
 
-    async def call(self, actor: Actor | None, operation: str, arguments: str) -> Any:
-        """Runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for
-        gateways. No actor: the service itself.
-        """
-        who = None if actor is None else native_actor(actor)
-        return await finished(begin(self._engine, who, operation, arguments))
+    async def call(self, actor: Actor, operation: str, arguments: str) -> Any:
+        """As of `Sdk.call`."""
+        return await finished(as_user(self._engine, native_actor(actor))(operation, arguments))
+
+    async def call_host(self, operation: str, arguments: str) -> Any:
+        """As of `Sdk.call_host`."""
+        return await finished(as_host(self._engine)(operation, arguments))
 
     async def events(self, *, firm: str | None = None) -> AsyncIterator[OutboxEvent]:
         """Waits for events, one after the other, for ever. Asking for the next one acknowledges the

@@ -72,7 +72,7 @@ static inline int32_t casehug_clio_scratch(
         { "answer", CASEHUG_CLIO_JSON, answer_json, 0 },
         { "ids", CASEHUG_CLIO_JSON, ids_json, 0 },
     };
-    return casehug_clio_call(sdk, NULL, "scratch", arguments, 5, out, error);
+    return casehug_clio_call_host(sdk, "scratch", arguments, 5, out, error);
 }
 "#;
     assert!(header.contains(expected), "{header}");

@@ -27,19 +27,23 @@ public class BlockingSdk internal constructor(internal val engine: Engine) : Aut
      */
     @JvmOverloads
     public fun firm(actor: Actor, timeout: Duration? = null, cancellation: Cancellation? = null): BlockingFirm =
-        BlockingFirm(BlockingCaller(engine, actor.native(), cancellation, timeout))
+        BlockingFirm(BlockingCaller(asUser(engine, actor), cancellation, timeout))
 
     /** The operations of the service itself. */
     @JvmOverloads
     public fun host(timeout: Duration? = null, cancellation: Cancellation? = null): BlockingHost =
-        BlockingHost(BlockingCaller(engine, null, cancellation, timeout))
+        BlockingHost(BlockingCaller(asHost(engine), cancellation, timeout))
 
     /** The same SDK for coroutines: closing either closes both. */
     public fun suspending(): Sdk = Sdk(engine)
 
     /** As of [Sdk.call]. */
-    public fun call(actor: Actor?, operation: String, arguments: String): String =
-        finishedHere(begin(engine, actor?.native(), plain(operation), plain(arguments))).toString()
+    public fun call(actor: Actor, operation: String, arguments: String): String =
+        finishedHere(asUser(engine, actor)(plain(operation), plain(arguments))).toString()
+
+    /** As of [Sdk.callHost]. */
+    public fun callHost(operation: String, arguments: String): String =
+        finishedHere(asHost(engine)(plain(operation), plain(arguments))).toString()
 
     /**
      * Waits for events, one after the other, for ever. Asking for the next one acknowledges the

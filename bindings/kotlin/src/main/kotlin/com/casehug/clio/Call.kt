@@ -2,7 +2,6 @@ package com.casehug.clio
 
 import com.casehug.clio.native.Call
 import com.casehug.clio.native.Engine
-import com.casehug.clio.native.Actor as NativeActor
 import java.time.Duration
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.CancellationException
@@ -27,16 +26,28 @@ public class Cancellation {
     public val isCancelled: Boolean get() = told.get()
 }
 
+/** Begins an operation by its name with its arguments in JSON, as somebody; returns at once. */
+internal typealias Begin = (operation: String, arguments: String) -> Call
+
+/** Calls are this user's. */
+internal fun asUser(engine: Engine, actor: Actor): Begin {
+    val user = actor.native()
+    return { operation, arguments -> crossing { engine.call(user, operation, arguments) } }
+}
+
+/** Calls are the service's own. */
+internal fun asHost(engine: Engine): Begin =
+    { operation, arguments -> crossing { engine.callHost(operation, arguments) } }
+
 /** Who calls, in coroutines. */
-internal class Caller(private val engine: Engine, private val actor: NativeActor?) {
+internal class Caller(private val begin: Begin) {
     suspend operator fun invoke(operation: String, vararg arguments: Pair<String, JsonElement>): JsonElement =
-        finished(begin(engine, actor, operation, encode(JsonObject(mapOf(*arguments)))))
+        finished(begin(operation, encode(JsonObject(mapOf(*arguments)))))
 }
 
 /** Who calls, blocking. */
 internal class BlockingCaller(
-    private val engine: Engine,
-    private val actor: NativeActor?,
+    private val begin: Begin,
     private val cancellation: Cancellation?,
     private val timeout: Duration?,
 ) {
@@ -44,14 +55,10 @@ internal class BlockingCaller(
         if (cancellation?.isCancelled == true) {
             throw Told.CANCELLED.exception()
         }
-        val call = begin(engine, actor, operation, encode(JsonObject(mapOf(*arguments))))
+        val call = begin(operation, encode(JsonObject(mapOf(*arguments))))
         return finishedHere(call, cancellation, timeout)
     }
 }
-
-/** Begins a call; returns at once. */
-internal fun begin(engine: Engine, actor: NativeActor?, operation: String, arguments: String): Call =
-    crossing { engine.call(actor, operation, arguments) }
 
 /**
  * Waits without a thread. A coroutine that is cancelled cancels the call and does not wait for it.

@@ -43,20 +43,24 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
     }
 
     /** The operations that this user may ask for. */
-    public fun firm(actor: Actor): Firm = Firm(Caller(engine, actor.native()))
+    public fun firm(actor: Actor): Firm = Firm(Caller(asUser(engine, actor)))
 
     /** The operations of the service itself. */
-    public fun host(): Host = Host(Caller(engine, null))
+    public fun host(): Host = Host(Caller(asHost(engine)))
 
     /** The same SDK for threads: closing either closes both. */
     public fun blocking(): BlockingSdk = BlockingSdk(engine)
 
     /**
      * Runs an operation by its name (docs/operations.md) with its arguments as a JSON object, for
-     * gateways. No actor: the service itself. Gives JSON.
+     * gateways. Gives JSON. There is no call of nobody: the service's own is [callHost].
      */
-    public suspend fun call(actor: Actor?, operation: String, arguments: String): String =
-        finished(begin(engine, actor?.native(), plain(operation), plain(arguments))).toString()
+    public suspend fun call(actor: Actor, operation: String, arguments: String): String =
+        finished(asUser(engine, actor)(plain(operation), plain(arguments))).toString()
+
+    /** The same as the service itself, for the operations whose access is host. */
+    public suspend fun callHost(operation: String, arguments: String): String =
+        finished(asHost(engine)(plain(operation), plain(arguments))).toString()
 
     /**
      * Waits for events, one after the other, for ever. What the collector is through with is

@@ -58,6 +58,17 @@ class JavaTest {
         }
     }
 
+    @Test
+    void nobodyIsNotTakenForTheServiceItself(@TempDir Path folder) {
+        try (BlockingSdk sdk = BlockingSdk.open(config(folder))) {
+            String events = "{\"limit\":1,\"wait_ms\":0}";
+            assertThrows(NullPointerException.class, () -> sdk.call(null, "next_events", events));
+            assertThrows(NullPointerException.class, () -> sdk.firm(null));
+            assertEquals("[]", sdk.callHost("next_events", events));
+            assertThrows(PermissionException.class, () -> sdk.callHost("get_health", "{}"));
+        }
+    }
+
     /** A store that knows nothing. */
     private static class Nothing implements Store {
         @Override

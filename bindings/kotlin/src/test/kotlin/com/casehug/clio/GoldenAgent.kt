@@ -81,9 +81,15 @@ private fun call(sdk: BlockingSdk, name: String, who: String, text: String, isSu
             return checkNotNull(result.getOrThrow())
         }
     }
-    val json = if (isSuspended) runBlocking { sdk.suspending().call(actor, name, text) } else sdk.call(actor, name, text)
+    val json = if (isSuspended) runBlocking { byName(sdk.suspending(), actor, name, text) } else byName(sdk, actor, name, text)
     return Json.parseToJsonElement(json)
 }
+
+private suspend fun byName(sdk: Sdk, actor: Actor?, name: String, text: String): String =
+    if (actor == null) sdk.callHost(name, text) else sdk.call(actor, name, text)
+
+private fun byName(sdk: BlockingSdk, actor: Actor?, name: String, text: String): String =
+    if (actor == null) sdk.callHost(name, text) else sdk.call(actor, name, text)
 
 /** Whether an argument could not be read, before any method was called; and no result. */
 private fun isOfArguments(refused: Throwable): Boolean =
