@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::dist::{TRIPLE, licences};
 use crate::hide::hide;
 use crate::{Outcome, copy, done, root, said, target};
 
@@ -21,6 +22,7 @@ pub(crate) fn assemble(archive: &Path, folder: &Path) -> Outcome {
     copy(&root().join("bindings/go"), folder, &[]).map_err(wrong)?;
     let include = root().join("ffi/include");
     copy(&include, folder, &[]).map_err(wrong)?;
+    licences::lay("casehug-clio-ffi", TRIPLE, folder)?;
     hide(&include.join("casehug_clio.h"), archive, &folder.join(LIBRARY))
 }
 
@@ -107,6 +109,7 @@ fn consumer(module: &Path) -> Outcome {
     };
     done(&mut offline(&["mod", "tidy"]))?;
     done(&mut offline(&["mod", "vendor"]))?;
+    licences::look(&program.join("vendor").join(MODULE))?;
     let told = said(&mut offline(&["run", "-mod=vendor", "."]))?;
     if told.trim() != env!("CARGO_PKG_VERSION") {
         return Err(format!("the consumer says {told:?}"));

@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::dist::{TRIPLE, licences};
 use crate::uniffi::{LIBRARY, for_tests, module};
 use crate::{Outcome, copy, done, root, said, skipped, target};
 
 /// Where JNA looks for the library in a jar.
 pub(crate) const PLACE: &str = "src/main/resources/linux-x86-64";
+/// Where the licences are.
+const LICENCES: &str = "src/main/resources/META-INF/casehug-clio";
 
 pub(crate) fn sources() -> PathBuf {
     root().join("bindings/kotlin")
@@ -53,6 +56,7 @@ pub(crate) fn assemble(library: &Path, folder: &Path) -> Outcome {
     let place = folder.join(PLACE);
     fs::create_dir_all(&place).map_err(wrong)?;
     fs::copy(library, place.join(LIBRARY)).map_err(wrong)?;
+    licences::lay("casehug-clio-uniffi", TRIPLE, &folder.join(LICENCES))?;
     module("kotlin", &folder.join("src/main/kotlin"))
 }
 

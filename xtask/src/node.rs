@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::dist::licences;
 use crate::{Outcome, command, done, root, skipped, target, wasm};
 
 /// The last that Node 20 can load.
@@ -81,6 +82,7 @@ pub(crate) fn dist() -> Outcome {
     let (folder, out) = (target().join("dist/node"), target().join("dist/node/package"));
     std::fs::remove_dir_all(&folder).ok();
     script(&["scripts/assemble.mjs", &wasm::bindings(false)?.to_string_lossy(), &out.to_string_lossy()])?;
+    licences::lay("casehug-clio-wasm", licences::WASM, &out)?;
     let pack = ["pack", "--silent", "--pack-destination", &folder.to_string_lossy()];
     done(command("npm", &pack).current_dir(&out))?;
     script(&["scripts/sizes.mjs", &out.to_string_lossy(), &tarball()?.to_string_lossy()])
@@ -180,4 +182,18 @@ pub(crate) fn requires() -> Outcome {
         return Err(format!("Node {LEAST_NODE} or newer with npm is needed, and Node {found} was found"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_has_the_workspace_s_version() {
+        for file in ["package.json", "package-lock.json"] {
+            let text = std::fs::read_to_string(package().join(file)).unwrap();
+            let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(told["version"], env!("CARGO_PKG_VERSION"), "{file}");
+        }
+    }
 }

@@ -38,7 +38,6 @@ writeCard();
 for (const name of ['README.md', 'package.json']) cpSync(join(here, name), join(out, name));
 // What the README and the types refer to.
 for (const page of ['clio-app', 'errors', 'intake-format', 'operations']) cpSync(join(here, '../../docs', `${page}.md`), join(out, 'docs', `${page}.md`));
-for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(join(here, '../..', licence), join(out, licence));
 const shipped = JSON.parse(readFileSync(join(out, 'package.json'), 'utf8'));
 delete shipped.devDependencies;
 delete shipped.scripts;

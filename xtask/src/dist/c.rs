@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{GLIBC, build, bytes, consumers, licences, mib, readelf, stays_loaded, stores};
+use super::{GLIBC, TRIPLE, build, bytes, consumers, licences, mib, readelf, stays_loaded, stores};
 use crate::hide::{self, hide};
 use crate::{Outcome, natives, root, target};
 
@@ -25,8 +25,6 @@ pub(super) fn soname() -> String {
 pub(super) fn dist() -> Outcome {
     let ((built, libraries), folder) = (build()?, target().join("dist/c"));
     let whole = lay(&built, &libraries, &folder)?;
-    let licences = licences::of("casehug-clio-ffi")?;
-    fs::write(folder.join("LICENCES.txt"), licences).map_err(|error| error.to_string())?;
     check(&whole, &header())?;
     stores::check(&consumers::use_a_moved(&folder)?, &target().join("dist/c-stores"))?;
     println!("{}", folder.display());
@@ -45,7 +43,8 @@ fn header() -> PathBuf {
     root().join("ffi/include/casehug_clio.h")
 }
 
-/// Lays a tree with headers, the libraries and what finds them; gives the shared library's place.
+/// Lays a tree with headers, the libraries, what finds them, and licences; gives the shared
+/// library's place.
 /// `libraries` are what the static one needs.
 fn lay(built: &Path, libraries: &str, folder: &Path) -> Result<PathBuf, String> {
     let wrong = |error: std::io::Error| error.to_string();
@@ -68,6 +67,7 @@ fn lay(built: &Path, libraries: &str, folder: &Path) -> Result<PathBuf, String> 
     write("lib/pkgconfig/casehug_clio.pc", pkg_config(libraries))?;
     write("lib/cmake/casehug_clio/casehug_clioConfig.cmake", cmake(libraries))?;
     write("lib/cmake/casehug_clio/casehug_clioConfigVersion.cmake", cmake_version())?;
+    licences::lay("casehug-clio-ffi", TRIPLE, folder)?;
     Ok(whole)
 }
 

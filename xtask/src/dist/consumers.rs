@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::licences;
 use crate::{Outcome, said};
 
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-pthread"];
@@ -47,6 +48,7 @@ pub(super) fn use_a_moved(tree: &Path) -> Result<PathBuf, String> {
     fs::create_dir_all(&folder).map_err(wrong)?;
     let moved = folder.join("moved tree");
     said(Command::new("cp").arg("-a").arg(tree).arg(&moved))?;
+    licences::look(&moved)?;
     let project = folder.join("cmake");
     fs::create_dir_all(&project).map_err(wrong)?;
     for name in ["program.c", "program.cpp"] {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{GLIBC, TRIPLE, bytes, licences, mib, package};
+use super::{GLIBC, TRIPLE, bytes, mib, package};
 use crate::kotlin::{PLACE, assemble, maven, sources};
 use crate::{Outcome, copy, done, said, target};
 
@@ -125,9 +125,6 @@ pub(super) fn dist() -> Outcome {
     let folder = target().join("dist/kotlin");
     let (project, repository) = (folder.join("project"), folder.join("repository"));
     let library = package(assemble, "jar", &project, PLACE)?;
-    let meta = project.join("src/main/resources/META-INF/casehug-clio");
-    fs::create_dir_all(&meta).map_err(wrong)?;
-    fs::write(meta.join("LICENCES.txt"), licences::of("casehug-clio-uniffi")?).map_err(wrong)?;
     for made in [&repository, &folder.join("consumers")] {
         if made.exists() {
             fs::remove_dir_all(made).map_err(wrong)?;

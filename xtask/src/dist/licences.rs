@@ -1,4 +1,4 @@
-//! The licences of what is linked in.
+//! The licences that each package carries: ours, and those of what is linked in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,12 +7,46 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::TRIPLE;
-use crate::{command, said};
+use crate::{Outcome, command, root, said};
+
+/// The files that no package may lack. `bindings/node/test/packed` and Kotlin's tests look for them
+/// too.
+pub(crate) const FILES: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", THEIRS];
+const THEIRS: &str = "LICENCES.txt";
+/// What npm's package is built for.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
+
+/// Lays them into a folder, for what links this crate of ours.
+pub(crate) fn lay(package: &str, triple: &str, folder: &Path) -> Outcome {
+    let wrong = |error: std::io::Error| error.to_string();
+    std::fs::create_dir_all(folder).map_err(wrong)?;
+    for ours in FILES.iter().filter(|name| **name != THEIRS) {
+        std::fs::copy(root().join(ours), folder.join(ours)).map_err(wrong)?;
+    }
+    std::fs::write(folder.join(THEIRS), of_target(package, triple)?).map_err(wrong)
+}
+
+/// Refuses a package in which they are not, or say nothing of a crate that it surely has.
+pub(crate) fn look(folder: &Path) -> Outcome {
+    for name in FILES {
+        let text = std::fs::read_to_string(folder.join(name)).map_err(|_| format!("{name} is not in the package"))?;
+        if name == THEIRS
+            && !["chacha20poly1305 ", "Permission is hereby granted"].iter().all(|part| text.contains(part))
+        {
+            return Err(format!("{name} lacks what is linked in"));
+        }
+    }
+    Ok(())
+}
 
 /// Every crate that the package links, with its licence's name and texts; equal texts once.
 pub(super) fn of(package: &str) -> Result<String, String> {
+    of_target(package, TRIPLE)
+}
+
+fn of_target(package: &str, triple: &str) -> Result<String, String> {
     let tree = ["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"];
-    let tree = said(&mut command("cargo", &[&tree[..], &["--target", TRIPLE]].concat()))?;
+    let tree = said(&mut command("cargo", &[&tree[..], &["--target", triple]].concat()))?;
     let linked: BTreeSet<(&str, &str)> = tree
         .lines()
         .filter_map(|line| {
@@ -39,9 +73,8 @@ pub(super) fn of(package: &str) -> Result<String, String> {
             }
         }
     }
-    let mut page = format!(
-        "The library contains these packages, and SQLite, which is in the public domain. Itself: MIT or Apache-2.0.\n\n{list}"
-    );
+    let sqlite = if list.contains("libsqlite3-sys ") { ", and SQLite, which is in the public domain" } else { "" };
+    let mut page = format!("The library contains these packages{sqlite}. Itself: MIT or Apache-2.0.\n\n{list}");
     if list.contains("MPL-2.0") {
         // Section 3.2 of that licence.
         page += "\nThe source of the packages under MPL-2.0 is unchanged, and published in Rust's package registry under these \
@@ -51,4 +84,39 @@ pub(super) fn of(package: &str) -> Result<String, String> {
         let _ = write!(page, "\n{}\n{}\n\n{text}\n", "-".repeat(80), of.join(", "));
     }
     Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target;
+
+    #[test]
+    fn each_target_names_what_it_links() {
+        let whole = of_target("casehug-clio-ffi", TRIPLE).unwrap();
+        let module = of_target("casehug-clio-wasm", WASM).unwrap();
+        for both in ["\nchacha20poly1305 ", "\nserde_json ", "Permission is hereby granted"] {
+            assert!(whole.contains(both) && module.contains(both), "{both}");
+        }
+        for (of_whole, of_module) in [("\nlibsqlite3-sys ", "\nwasm-bindgen "), ("and SQLite,", "\njs-sys ")] {
+            assert!(whole.contains(of_whole) && !module.contains(of_whole), "{of_whole}");
+            assert!(module.contains(of_module) && !whole.contains(of_module), "{of_module}");
+        }
+    }
+
+    #[test]
+    fn a_package_without_them_is_refused() {
+        let folder = target().join("tmp/licences");
+        lay("casehug-clio-wasm", WASM, &folder).unwrap();
+        look(&folder).unwrap();
+        for name in FILES {
+            let file = folder.join(name);
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::remove_file(&file).unwrap();
+            assert!(look(&folder).unwrap_err().contains(name));
+            std::fs::write(&file, text).unwrap();
+        }
+        std::fs::write(folder.join(THEIRS), "").unwrap();
+        assert!(look(&folder).is_err());
+    }
 }

@@ -3,7 +3,7 @@
 mod c;
 mod consumers;
 mod kotlin;
-mod licences;
+pub(crate) mod licences;
 mod python;
 mod stores;
 
@@ -20,7 +20,7 @@ use crate::{Outcome, command, done, natives, target};
 const GLIBC: &str = "2.28";
 /// The profile of what is to be small.
 const SHIPPED: &str = "shipped";
-const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// The linker that knows old glibcs, and cargo's way to it: packages of PyPI.
 const ZIG: [&str; 2] = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
 

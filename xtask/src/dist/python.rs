@@ -50,6 +50,8 @@ async def main() -> None:
         assert await sdk.firm(actor).connection.get() is None
         assert await with_asyncio(sdk, actor) is None
     assert clio.__version__ == importlib.metadata.version("casehug-clio")
+    names = {path.name for path in importlib.metadata.files("casehug-clio") or []}
+    assert {"LICENSE-APACHE", "LICENSE-MIT", "LICENCES.txt"} <= names
 
 
 asyncio.run(main())

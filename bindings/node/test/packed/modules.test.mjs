@@ -43,6 +43,19 @@ test('nothing but the package is installed, and nothing runs at its installation
   assert.deepEqual([manifest.dependencies, manifest.scripts, manifest.devDependencies], [undefined, undefined, undefined]);
 });
 
+test('it carries our licences, and those of what is in the module', (t) => {
+  const of = (name) => readFileSync(join(folder, 'node_modules/@casehug/clio-sync', name), 'utf8');
+  const folder = project(t, {});
+  assert.match(of('LICENSE-MIT'), /Permission is hereby granted/);
+  assert.match(of('LICENSE-APACHE'), /Apache License/);
+  const theirs = of('LICENCES.txt');
+  for (const [crate, licence] of [['wasm-bindgen', 'MIT OR Apache-2.0'], ['chacha20poly1305', 'Apache-2.0 OR MIT'], ['subtle', 'BSD-3-Clause']]) {
+    assert.match(theirs, new RegExp(`^${crate} [0-9.]+: ${licence}$`, 'm'));
+  }
+  // Nothing of the libraries for other languages.
+  assert.doesNotMatch(theirs, /^(tokio|libsqlite3-sys) |SQLite,/m);
+});
+
 test('a module given as bytes or compiled, and one that is missing or wrong', (t) => {
   const given = `import { readFileSync } from 'node:fs';
     import { createRequire } from 'node:module';
