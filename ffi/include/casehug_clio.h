@@ -657,7 +657,8 @@ int32_t casehug_clio_ticket_new(struct casehug_clio_sdk *sdk,
 int32_t casehug_clio_cancel(struct casehug_clio_sdk *ticket, char **error);
 
 // Hands over an intake (docs/intake-format.md, where `path` is of no meaning), at most 8 MiB of
-// JSON; it is copied. Answers 1, or 0 if it cannot be used; `load` then counts as failed.
+// JSON; it is copied. Answers 1, or 0 if it cannot be used; `load` then counts as failed. A larger
+// one is malformed (`CASEHUG_CLIO_INTAKE_MALFORMED`), whatever `load` answers.
 //
 // # Safety
 // `into` is what the callback was given; `json` is NULL or `len` readable bytes.

@@ -25,6 +25,8 @@ const MOST_READ: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub struct casehug_clio_intake_answer {
     json: Option<String>,
+    /// The bytes of one that is too large.
+    too_large: Option<usize>,
     wrong: Option<&'static str>,
 }
 
@@ -123,7 +125,8 @@ impl Functions for casehug_clio_intakes {
 }
 
 /// Hands over an intake (docs/intake-format.md, where `path` is of no meaning), at most 8 MiB of
-/// JSON; it is copied. Answers 1, or 0 if it cannot be used; `load` then counts as failed.
+/// JSON; it is copied. Answers 1, or 0 if it cannot be used; `load` then counts as failed. A larger
+/// one is malformed (`CASEHUG_CLIO_INTAKE_MALFORMED`), whatever `load` answers.
 ///
 /// # Safety
 /// `into` is what the callback was given; `json` is NULL or `len` readable bytes.
@@ -132,7 +135,7 @@ pub unsafe extern "C" fn casehug_clio_intake_set(into: *mut casehug_clio_intake_
     // SAFETY: NULL, or the sink of the callback that is running on this thread.
     let Some(into) = (unsafe { into.as_mut() }) else { return 0 };
     if json.len > MOST_JSON {
-        into.wrong = Some("length");
+        into.too_large = Some(json.len);
         return 0;
     }
     // SAFETY: readable by the caller's promise.
@@ -238,6 +241,10 @@ impl IntakeSource for HostIntakes {
                 let mut sink = casehug_clio_intake_answer::default();
                 // SAFETY: the host's function; texts and sink live until it returns.
                 let answer = unsafe { load(host.context, firm.view(), id.view(), &raw mut sink) };
+                // As core says it of one that is handed over whole.
+                if let Some(bytes) = sink.too_large {
+                    return Err(Error::new(Code::IntakeMalformed).with("reason", "too_large").with("bytes", bytes));
+                }
                 match (answer, sink.json, sink.wrong) {
                     (OK, Some(json), None) => Ok(json),
                     (OK, _, wrong) => Err(unreadable("callback_answer").with("field", wrong.unwrap_or("json"))),

@@ -206,7 +206,10 @@ fn build(
     };
     let app = ClioApp::new(config.client_id, config.client_secret.into())?;
     let mut builder = Sdk::builder(app, host, ports);
-    let seconds = |seconds: f64, argument| Duration::try_from_secs_f64(seconds).map_err(|_| invalid(argument));
+    let seconds = |seconds: f64, argument| {
+        let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero());
+        time.ok_or_else(|| invalid(argument))
+    };
     if let Some(settle) = config.late_execution_window_seconds {
         builder = builder.late_execution_window(seconds(settle, "lateExecutionWindowSeconds")?);
     }

@@ -64,8 +64,9 @@ test('what is missing or wrong at opening is named', async (t) => {
   const url = 'http://127.0.0.1:1';
   for (const config of [undefined, null, 7, {}, { clientId: 'x' }]) await fails(Sdk.open(config, ports), 'setting_invalid');
   await fails(Sdk.open({ ...config(url), surprise: 1 }, ports), 'setting_invalid');
-  await fails(Sdk.open({ ...config(url), lateExecutionWindowSeconds: -1 }, ports), 'setting_invalid', { argument: 'lateExecutionWindowSeconds' });
-  await fails(Sdk.open({ ...config(url), indexDelaySeconds: -1 }, ports), 'setting_invalid', { argument: 'indexDelaySeconds' });
+  for (const argument of ['lateExecutionWindowSeconds', 'indexDelaySeconds', 'requestTimeoutSeconds']) {
+    for (const time of [-1, 0]) await fails(Sdk.open({ ...config(url), [argument]: time }, ports), 'setting_invalid', { argument });
+  }
   await fails(Sdk.open({ ...config(url), sealingKey: { id: 'k', key: 'short' } }, ports), 'setting_invalid');
   await fails(Sdk.open(config('http://clio.example'), ports), 'url_refused');
   await fails(Sdk.open(config('not a url'), ports), 'url_refused');

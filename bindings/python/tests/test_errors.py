@@ -145,7 +145,7 @@ def test_nobody_is_not_taken_for_the_service_itself(
 
 def test_the_service_itself_says_so(sdk: clio.Sdk) -> None:
     assert sdk.call_host("next_events", '{"limit":1,"wait_ms":0}') == []
-    with pytest.raises(errors.PermissionError):
+    with pytest.raises(errors.NotPermittedError):
         sdk.call_host("get_connection", "{}")
 
 

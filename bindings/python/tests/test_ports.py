@@ -202,6 +202,14 @@ def told(url: str, folder: Path, intakes: object) -> str | None:
         return errors[0].code if errors else None
 
 
+def test_an_intake_that_is_too_large_is_not_asked_for_again(url: str, tmp_path: Path) -> None:
+    class Large(Office):
+        def load(self, firm: str, matter: str) -> str:
+            return " " * (8 * 1024 * 1024 + 1)
+
+    assert told(url, tmp_path, Large()) == "intake_malformed"
+
+
 @pytest.mark.parametrize("method", ["wrap", "unwrap", "load", "read"])
 def test_a_number_is_not_that_many_zeros(url: str, tmp_path: Path, method: str) -> None:
     office, kms, number = Office(), Kms(), cast(bytes, 8)

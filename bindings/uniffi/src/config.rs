@@ -8,11 +8,15 @@ use std::time::Duration;
 use casehug_clio::{ActorId, FirmId, Result, WorkerConfig};
 use casehug_clio_http_reqwest::Network;
 
+use crate::failure::Misuse;
 use crate::intakes::HostIntakes;
 use crate::keys::HostKeys;
 use crate::log::{HostLog, LogLevel};
 use crate::store::HostStore;
 use crate::tokens::HostTokens;
+
+/// The shortest wait of a worker between two looks, as Node has it.
+const LEAST_POLL: Duration = Duration::from_millis(10);
 
 /// How the SDK is opened.
 #[derive(Clone, uniffi::Record)]
@@ -130,16 +134,22 @@ pub struct WorkerSettings {
     pub poll_ms: Option<u64>,
 }
 
-impl From<WorkerSettings> for WorkerConfig {
-    fn from(settings: WorkerSettings) -> Self {
-        let default = Self::default();
+impl WorkerSettings {
+    /// # Errors
+    /// `setting_invalid`: it would ask the database without a pause.
+    pub(crate) fn read(self) -> Result<WorkerConfig> {
+        let default = WorkerConfig::default();
         let count =
             |count: Option<u32>, default| count.and_then(|count| usize::try_from(count).ok()).unwrap_or(default);
-        Self {
-            concurrency: count(settings.concurrency, default.concurrency),
-            per_firm: count(settings.per_firm, default.per_firm),
-            poll: settings.poll_ms.map_or(default.poll, Duration::from_millis),
+        let poll = self.poll_ms.map_or(default.poll, Duration::from_millis);
+        if poll < LEAST_POLL {
+            return Err(Misuse::TooShort.of("poll"));
         }
+        Ok(WorkerConfig {
+            concurrency: count(self.concurrency, default.concurrency),
+            per_firm: count(self.per_firm, default.per_firm),
+            poll,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use casehug_clio::ports::{DocumentBytes, Headers, IntakeSource, KeyProvider, Store};
-use casehug_clio::{Caller, ClioApp, ClioHost, Code, ConfiguredKeys, Error, Result, Sdk, WorkerConfig};
+use casehug_clio::{Caller, ClioApp, ClioHost, Code, ConfiguredKeys, Error, Result, Sdk};
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::{TokioRuntime, keep_working};
@@ -278,14 +278,16 @@ impl Engine {
     /// ends begins again after five seconds, and the log is told (an error, `panic`).
     ///
     /// # Errors
-    /// `setting_invalid`: closed, after a fork or inside a method of the host.
+    /// `setting_invalid`: closed, after a fork or inside a method of the host; or it would wait less
+    /// than 10 ms.
     pub fn start_worker(&self, settings: WorkerSettings) -> Result<(), Failure> {
         self.with(|open| {
+            let config = settings.read()?;
             if open.worker.as_ref().is_some_and(|running| !running.task.is_finished()) {
                 return Ok(());
             }
             let (stop, told) = oneshot::channel();
-            let (sdk, config) = (Arc::clone(&open.sdk), WorkerConfig::from(settings));
+            let sdk = Arc::clone(&open.sdk);
             let task = open.spawn(async move {
                 let shutdown = async {
                     // A sender that is gone says the same.

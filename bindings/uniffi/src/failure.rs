@@ -44,6 +44,8 @@ pub(crate) enum Misuse {
     Missing,
     #[error("given_twice")]
     GivenTwice,
+    #[error("too_short")]
+    TooShort,
     #[error("closed")]
     Closed,
     #[error("after_fork")]

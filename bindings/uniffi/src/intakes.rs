@@ -13,8 +13,6 @@ use tokio::runtime::Handle;
 use crate::failure::HostFailure;
 use crate::host::{Host, Inside, reason};
 
-/// The largest intake that is read.
-const MOST_JSON: usize = 8 * 1024 * 1024;
 /// The most that is asked for at once.
 const MOST_READ: usize = 256 * 1024;
 
@@ -154,9 +152,6 @@ impl IntakeSource for IntakePort {
                     HostFailure::Missing => Error::new(Code::MatterUnknown).with("reason", reason(failure)),
                     HostFailure::Failed => unreadable(reason(failure)),
                 })?;
-                if loaded.json.len() > MOST_JSON {
-                    return Err(unreadable("callback_answer").with("field", "length"));
-                }
                 Ok(loaded.json)
             });
             let named = |error: Error| error.with("matter", matter);

@@ -10,7 +10,8 @@
 #include <time.h>
 
 static const casehug_clio_actor admin = { "usr_1", "firm_1", 1 };
-static enum { WELL, ZERO, EMPTY, MISSING } mood;
+static enum { WELL, ZERO, EMPTY, MISSING, HUGE_INTAKE } mood;
+static char huge[8 * 1024 * 1024 + 1];
 static int opened, closed, largest;
 static const char text[] = "The bytes of a document, a few at a time.";
 
@@ -46,6 +47,7 @@ static int32_t load(void *context, casehug_clio_str firm, casehug_clio_str matte
         "\"documents\":[{\"id\":\"doc_1\",\"file_name\":\"a.txt\",\"content_type\":\"text/plain\",\"status\":\"approved\",\"origin\":\"client_upload\"}]}";
     if (matter.len != 5 || memcmp(matter.data, "mat_1", 5) != 0) return 2;
     if (mood == EMPTY) return CASEHUG_CLIO_OK;
+    if (mood == HUGE_INTAKE) return casehug_clio_intake_set(into, (casehug_clio_str){ huge, sizeof huge });
     return mood == ZERO ? 0 : casehug_clio_intake_set(into, str(json));
 }
 
@@ -193,6 +195,11 @@ int main(int argc, char **argv) {
         CHECK(status == CASEHUG_CLIO_INTAKE_UNREADABLE && out == NULL, "%d %s", (int)status, error);
         casehug_clio_free(error);
     }
+    /* As of a folder: it will not be better if it is asked for again. */
+    mood = HUGE_INTAKE;
+    status = casehug_clio_plan_matter(sdk, &admin, "mat_1", &out, &error);
+    CHECK(status == CASEHUG_CLIO_INTAKE_MALFORMED && strstr(error, "\"reason\":\"too_large\"") != NULL, "%d %s", (int)status, error);
+    casehug_clio_free(error);
     mood = WELL;
 
     /* Tickets. */

@@ -170,7 +170,8 @@ class Sdk(_Base):
 
         per_firm: Runs of one firm at once; 4, unless set.
 
-        poll: The longest wait before it looks for work of other processes; 1 second, unless set.
+        poll: The longest wait before it looks for work of other processes; 1 second, unless set, and
+        10 milliseconds at least.
 
         Raises `ValueError` for a number below 1, and a negative span of time.
         """

@@ -90,7 +90,7 @@ public class Sdk internal constructor(internal val engine: Engine) : AutoCloseab
      * @param concurrency Runs at once; 16, unless set.
      * @param perFirm Runs of one firm at once; 4, unless set.
      * @param poll The longest wait before it looks for work of other processes; 1 second, unless
-     * set.
+     * set, and 10 milliseconds at least.
      * @throws IllegalArgumentException for a number below 1, and a negative span of time.
      */
     public fun startWorker(concurrency: Int? = null, perFirm: Int? = null, poll: Duration? = null): Unit =

@@ -65,7 +65,7 @@ class JavaTest {
             assertThrows(NullPointerException.class, () -> sdk.call(null, "next_events", events));
             assertThrows(NullPointerException.class, () -> sdk.firm(null));
             assertEquals("[]", sdk.callHost("next_events", events));
-            assertThrows(PermissionException.class, () -> sdk.callHost("get_health", "{}"));
+            assertThrows(NotPermittedException.class, () -> sdk.callHost("get_health", "{}"));
         }
     }
 

@@ -172,6 +172,14 @@ class PortsTest {
         assertEquals(if (method == "read") "document_unreadable" else null, told(folder, opening))
     }
 
+    @Test
+    fun `an intake that is too large is not asked for again`(@TempDir folder: Path) {
+        val large = object : Office() {
+            override fun load(firm: String, matter: String): String = " ".repeat(8 * 1024 * 1024 + 1)
+        }
+        assertEquals("intake_malformed", told(folder, large))
+    }
+
     /** The code with which a sync over these intakes ends. */
     private fun told(folder: Path, intakes: Intakes): String? = simulated { url ->
         BlockingSdk.open(own(url, folder).copy(intakes = intakes)).use { sdk ->
