@@ -1,8 +1,10 @@
 """A CaseHug-like service on FastAPI: connect, approve, status, and Clio's webhooks.
 
-Run it with `uvicorn fastapi_service:app`, after setting CLIO_CLIENT_ID, CLIO_CLIENT_SECRET, CLIO_URL (us, eu, ca,
-au), CLIO_DATABASE, CLIO_SEALING_KEY, CLIO_INTAKES and PUBLIC_URL. Each worker process opens an SDK of its own, in
-its lifespan: after the fork.
+Run it with `uvicorn --no-access-log fastapi_service:app`, after setting CLIO_CLIENT_ID, CLIO_CLIENT_SECRET,
+CLIO_URL (us, eu, ca, au), CLIO_DATABASE, CLIO_SEALING_KEY, CLIO_INTAKES and PUBLIC_URL. CLIO_INTAKES holds a folder
+for each firm, named by its id. Each worker process opens an SDK of its own, in its lifespan: after the fork.
+
+An access log would hold the codes with which Clio sends browsers back, and the tokens of webhook addresses.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from casehug_clio import types
 
 LOG = logging.getLogger("service")
 LEAST_WAIT = timedelta(seconds=1)
+MOST_BODY = 64 * 1024
+"""Bytes. No delivery of Clio's is larger, and anybody may post."""
+
 STATUSES: dict[tuple[str, str], str] = {}
 """Stands for your own table of matters: their status, by firm and id."""
 
@@ -37,7 +42,8 @@ def config() -> clio.Config:
         database=given["CLIO_DATABASE"],
         sealing_key=given["CLIO_SEALING_KEY"],
         sealing_key_id="k1",
-        intake_folder=given["CLIO_INTAKES"],
+        # Without the firm in it, whoever guesses another firm's matter could have it in their own Clio.
+        intake_folder=f"{given['CLIO_INTAKES']}/{{firm}}",
         webhook_url=f"{given['PUBLIC_URL']}/clio/hooks",
     )
 
@@ -87,10 +93,13 @@ app = FastAPI(lifespan=lifespan)
 
 
 def actor(
-    user: Annotated[str, Header()], firm: Annotated[str, Header()], role: Annotated[str, Header()]
+    user: Annotated[str, Header()],
+    firm: Annotated[str, Header()],
+    role: Annotated[clio.Role, Header()],
 ) -> clio.Actor:
-    """Stands for your own login: the session says who asks, never the request."""
-    return clio.Actor(user, firm, clio.Role(role))
+    """Stands for your own login: the session says who asks, never the request. As it is, whoever reaches this service
+    may be anybody."""
+    return clio.Actor(user, firm, role)
 
 
 def asked(request: Request, who: Annotated[clio.Actor, Depends(actor)]) -> clio.AsyncFirm:
@@ -153,6 +162,11 @@ async def status(
 @app.post("/clio/hooks/{token}")
 async def hook(token: str, request: Request) -> Response:
     """What Clio posts: headers and body go on as they came."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BODY:
+            return Response(status_code=413)
     sdk: clio.AsyncSdk = request.app.state.sdk
-    reply = await sdk.handle_webhook(token, request.headers.raw, await request.body())
+    reply = await sdk.handle_webhook(token, request.headers.raw, bytes(body))
     return Response(status_code=reply.status, headers=dict(reply.headers))
