@@ -64,6 +64,20 @@ def test_the_longest_span_is_no_short_one(url: str, tmp_path: Path) -> None:
         assert report.status == types.RunStatus.SUCCEEDED
 
 
+@pytest.mark.parametrize("name", ["request_timeout", "index_delay", "late_execution_window"])
+def test_no_span_is_zero(url: str, tmp_path: Path, name: str) -> None:
+    with pytest.raises(clio.errors.InputError) as refused:
+        clio.Sdk.open(config(url, tmp_path, **{name: timedelta(0)}))
+    assert (refused.value.code, refused.value.path) == ("setting_invalid", name)
+
+
+@pytest.mark.parametrize("poll", [timedelta(0), timedelta(milliseconds=9)])
+def test_a_worker_waits_between_two_looks(sdk: clio.Sdk, poll: timedelta) -> None:
+    with pytest.raises(clio.errors.InputError) as refused:
+        sdk.start_worker(poll=poll)
+    assert (refused.value.code, refused.value.path) == ("setting_invalid", "poll")
+
+
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_a_webhook_s_bytes_may_be_of_any_kind(sdk: clio.Sdk, kind: Callable[[bytes], Any]) -> None:
     headers = [(kind(b"x-hook-signature"), kind(b"wrong"))]

@@ -77,7 +77,8 @@ impl SdkBuilder {
     }
 
     /// How long after we gave up on a request Clio may still execute it. A creation in doubt is not
-    /// repeated before. Default 2 minutes.
+    /// repeated before. Default 2 minutes. None at all would let it be repeated while the first one
+    /// may still come.
     #[must_use]
     pub fn late_execution_window(mut self, window: Duration) -> Self {
         self.config.late_execution_window = window;
@@ -122,8 +123,15 @@ impl SdkBuilder {
     /// [`Code::SettingInvalid`] naming the time that is zero; [`Code::UrlRefused`] for a webhook
     /// URL that is neither https nor loopback, or that has more than a path.
     pub fn build(self) -> Result<Sdk> {
-        if [self.config.request_timeout, self.config.send_window, self.config.lease].iter().any(Duration::is_zero) {
-            return Err(Error::new(Code::SettingInvalid).with("zero", "request_timeout, send_window or lease"));
+        let times = [
+            ("late_execution_window", self.config.late_execution_window),
+            ("index_delay", self.config.index_delay),
+            ("request_timeout", self.config.request_timeout),
+            ("send_window", self.config.send_window),
+            ("lease", self.config.lease),
+        ];
+        if let Some((name, _)) = times.iter().find(|(_, time)| time.is_zero()) {
+            return Err(Error::new(Code::SettingInvalid).with("argument", name).with("reason", "zero"));
         }
         if let Some(url) = &self.webhook_url {
             check_public_url(url, "webhook_url")?;

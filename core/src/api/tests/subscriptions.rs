@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::connection::remembers_the_dead;
 use super::world::{HOOKS, World, admin, refused, status_event};
 use crate::connection::ConnectionState;
-use crate::error::Code;
 use crate::jobs::WorkerConfig;
 use crate::settings::FirmSettings;
 
@@ -192,39 +191,6 @@ async fn a_subscription_whose_creation_was_not_answered_is_deleted_by_a_disconne
     assert_eq!(world.http.clio().hooks.len(), 1);
     let ended = world.sdk.firm(&admin()).connection().end().await.unwrap();
     assert_eq!((ended.unrevoked, world.http.clio().hooks.len()), (None, 0));
-}
-
-#[tokio::test]
-async fn the_webhook_url_must_be_https_and_have_room_for_a_token() {
-    let world = World::new();
-    let runtime = std::sync::Arc::new(world.runtime.clone());
-    let keys = crate::crypto::ConfiguredKeys::from_text(runtime.clone(), "a", [("a", super::world::KEY)]).unwrap();
-    let ports = crate::Ports {
-        transport: std::sync::Arc::new(world.http.clone()),
-        store: std::sync::Arc::new(world.store.clone()),
-        keys: std::sync::Arc::new(keys),
-        intake: std::sync::Arc::new(world.intake.clone()),
-        runtime,
-    };
-    let build = |url: &str| {
-        let app = crate::connection::ClioApp::new("c", secrecy::SecretString::from("s")).unwrap();
-        let host = crate::clio::ClioHost::region(crate::clio::Region::Us);
-        crate::Sdk::builder(app, host, ports.clone()).webhook_url(url.parse().unwrap())
-    };
-    let urls = [
-        ("https://a.example/x", true),
-        ("http://127.0.0.1:9/x", true),
-        ("http://a.example/x", false),
-        ("https://a.example/x?a=1", false),
-        ("https://a.example/x?", false),
-        ("https://a.example/x#a", false),
-    ];
-    for (url, good) in urls {
-        let built = build(url).build();
-        let refused = built.err().map(|error| (error.code(), error.get("field").map(str::to_owned)));
-        let expected = (!good).then(|| (Code::UrlRefused, Some("webhook_url".to_owned())));
-        assert_eq!(refused, expected, "{url}");
-    }
 }
 
 #[tokio::test]

@@ -74,6 +74,23 @@ class ValuesTest {
     }
 
     @Test
+    fun `no span is zero`(@TempDir folder: Path): Unit = simulated { url ->
+        val wrong = mapOf<String, Config.() -> Config>(
+            "late_execution_window" to { copy(lateExecutionWindow = Duration.ZERO) },
+            "index_delay" to { copy(indexDelay = Duration.ZERO) },
+            "request_timeout" to { copy(requestTimeout = Duration.ZERO) },
+        )
+        for ((name, set) in wrong) {
+            val refused = thrown<InputException> { BlockingSdk.open(config(url, folder).set()).close() }
+            assertEquals(Code.SETTING_INVALID to name, refused.code to refused.path)
+        }
+        connected(url, folder) { sdk ->
+            val refused = thrown<InputException> { sdk.startWorker(poll = Duration.ofMillis(9)) }
+            assertEquals(Code.SETTING_INVALID to "poll", refused.code to refused.path)
+        }
+    }
+
+    @Test
     fun `bytes from 128 on are themselves`(@TempDir folder: Path): Unit = simulated { url ->
         // Gives one byte when asked for many, as a stream may.
         val office = object : Office(BYTES) {
