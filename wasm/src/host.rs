@@ -124,7 +124,12 @@ pub(crate) fn bytes_of(value: JsValue, allowed: RangeInclusive<usize>) -> Option
 
 /// A field that is a whole number which JavaScript represents exactly.
 pub(crate) fn integer(object: &JsValue, name: &str) -> Option<i64> {
-    let number = field(object, name)?.as_f64()?;
+    whole(&field(object, name)?)
+}
+
+/// A whole number which JavaScript represents exactly.
+pub(crate) fn whole(value: &JsValue) -> Option<i64> {
+    let number = value.as_f64()?;
     let exact = number.fract() == 0.0 && number.abs() <= js_sys::Number::MAX_SAFE_INTEGER;
     // Exact by the line above.
     #[allow(clippy::cast_possible_truncation)]

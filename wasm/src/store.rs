@@ -11,7 +11,7 @@ use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use crate::host::{field, integer, object, require_functions, settled, text, word};
+use crate::host::{field, integer, object, require_functions, settled, text, whole, word};
 
 #[wasm_bindgen]
 extern "C" {
@@ -27,6 +27,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     fn commit(this: &StoreObject, writes: Array) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn now(this: &StoreObject, firm: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = dueElsewhere)]
     fn due_elsewhere(this: &StoreObject) -> Result<JsValue, JsValue>;
@@ -46,6 +49,11 @@ impl JsStore {
     pub(crate) fn new(store: StoreObject) -> Result<Self> {
         require_functions(&store, "store", &["get", "scan", "commit"])?;
         Ok(Self(store))
+    }
+
+    /// Whether the host offers what it need not.
+    fn has(&self, name: &str) -> bool {
+        field(&self.0, name).is_some_and(|value| value.is_function())
     }
 }
 
@@ -135,8 +143,21 @@ impl Store for JsStore {
         })
     }
 
+    fn now<'a>(&'a self, firm: &'a FirmId) -> BoxFuture<'a, Result<Timestamp>> {
+        Box::pin(async move {
+            if !self.has("now") {
+                return match self.commit(&[]).await? {
+                    Commit::Done { at } => Ok(at),
+                    Commit::Conflict => Err(wrong("status")),
+                };
+            }
+            let now = settled(self.0.now(firm.as_str())).await.map_err(threw)?;
+            whole(&now).filter(|now| *now >= 0).map(Timestamp).ok_or_else(|| wrong("now"))
+        })
+    }
+
     fn due_elsewhere(&self) -> BoxFuture<'_, ()> {
-        if !field(&self.0, "dueElsewhere").is_some_and(|value| value.is_function()) {
+        if !self.has("dueElsewhere") {
             return Box::pin(core::future::pending());
         }
         let hint = self.0.due_elsewhere();

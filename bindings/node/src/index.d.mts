@@ -102,13 +102,21 @@ export type Write =
 
 /**
  * Persistence. `commit` does all writes or none; `done` means durable, and `at` is the store's
- * clock, to which `dueInMs` was added. An exception, or anything but the documented answers, means
- * that it is unknown what happened: the SDK reads again.
+ * clock, to which `dueInMs` was added. What a `check` expects MUST hold until the commit: of two
+ * that each check what the other one writes, one is a conflict. At READ COMMITTED a plain SELECT is
+ * not enough. An exception, or anything but the documented answers, means that it is unknown what
+ * happened: the SDK reads again.
  */
 export interface Store {
   get(key: Key): Async<StoredRecord | null | undefined>;
   scan(scan: Scan): Async<StoredRecord[]>;
   commit(writes: Write[]): Async<{ status: 'done'; at: number } | { status: 'conflict' }>;
+  /**
+   * The store's clock for the records of this firm, in milliseconds since 1970: the one that
+   * `commit` tells. Without it the SDK commits an empty list. For a store of several databases,
+   * whose clocks may differ, and of which one may be away.
+   */
+  now?(firm: string): Async<number>;
   /**
    * Fulfilled when another process may have made something due, counted from this call on. A hint,
    * which may come late, for nothing or never: workers look at intervals all the same.
@@ -206,6 +214,8 @@ export class ShardedStore implements OpenedStore {
   get(key: Key): Promise<StoredRecord | null | undefined>;
   scan(scan: Scan): Promise<StoredRecord[]>;
   commit(writes: Write[]): Promise<{ status: 'done'; at: number } | { status: 'conflict' }>;
+  /** The clock of the firm's own database. */
+  now(firm: string): Promise<number>;
   hasFirm(firm: string): Promise<boolean>;
   dueElsewhere(): Promise<void>;
   /** Closes all of them, also if one cannot be. */

@@ -118,6 +118,32 @@ function all() {
     await assert.rejects(dueOf(store, 10, 'other'), { code: 'store_failed' }, 'that one is away is told where nothing else is to do');
   });
 
+  test('the database of all others holds up no sync of a firm of another one', async (t) => {
+    const [made, url] = [folder(t), await clio(t)];
+    let away;
+    const store = await opened(t, plan(made, [await server(t), files(made)[0]], ['firm_b']), { pool: (line) => (away = pool(line)) });
+    const intakes = join(made, 'intake');
+    cpSync(join(root, 'examples/intake/mat_0001'), join(intakes, 'mat_0001'), { recursive: true });
+    const host = await open(url, store, intakes);
+    t.after(() => host.close());
+    const ofB = { ...admin, firm: 'firm_b' };
+    await connect(host, ofB);
+    away.connect = () => Promise.reject(new Error('away'));
+    assert.equal((await host.firm(ofB).matters.sync('mat_0001')).status, 'succeeded');
+    assert.equal((await holds(url)).matters.length, 1);
+    await assert.rejects(store.now('firm_a'), { code: 'store_failed' });
+  });
+
+  test('the time of a firm is that of its own database', async () => {
+    const store = (at) => ({ get: () => null, scan: () => [], commit: () => ({ status: 'done', at }), hasFirm: () => false });
+    const told = { ...store(1), now: (firm) => (firm === 'firm_c' ? 3 : NaN) };
+    const sharded = await sdk.ShardedStore.open({ databases: { a: store(1), b: store(2), told }, firms: { firm_b: 'b', firm_c: 'told' }, others: 'a' });
+    for (const [firm, at] of [['firm_a', 1], ['firm_b', 2], ['firm_c', 3]]) assert.equal(await sharded.now(firm), at, firm);
+    const conflicts = { ...store(1), commit: () => ({ status: 'conflict' }) };
+    const refusing = await sdk.ShardedStore.open({ databases: { conflicts }, others: 'conflicts' });
+    await assert.rejects(refusing.now('firm_a'), { code: 'store_failed' });
+  });
+
   test('what another process makes due in any of them is told', async (t) => {
     const made = folder(t);
     const line = plan(made, [await server(t), await server(t)], ['firm_b']);
