@@ -22,7 +22,7 @@ import io.ktor.server.engine.embeddedServer
 import io.ktor.server.netty.Netty
 import io.ktor.server.request.header
 import io.ktor.server.request.queryString
-import io.ktor.server.request.receive
+import io.ktor.server.request.receiveChannel
 import io.ktor.server.response.respond
 import io.ktor.server.response.respondRedirect
 import io.ktor.server.response.respondText
@@ -31,6 +31,7 @@ import io.ktor.server.routing.get
 import io.ktor.server.routing.post
 import io.ktor.server.routing.routing
 import io.ktor.util.toMap
+import io.ktor.utils.io.readRemaining
 import java.util.concurrent.ConcurrentHashMap
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
@@ -40,17 +41,24 @@ import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.launch
+import kotlinx.io.readByteArray
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
 
 private val log = System.getLogger("service")
+
+/** Bytes. No delivery of Clio's is larger, and anybody may post. */
+private const val MOST_BODY = 64L * 1024
 
 private fun given(name: String): String = checkNotNull(System.getenv(name)) { "$name is not set" }
 
 /**
  * A CaseHug-like service on Ktor: connect, approve, status, and Clio's webhooks. Set
  * CLIO_CLIENT_ID, CLIO_CLIENT_SECRET, CLIO_URL (us, eu, ca, au), CLIO_DATABASE, CLIO_SEALING_KEY,
- * CLIO_INTAKES, PORT and PUBLIC_URL.
+ * CLIO_INTAKES, PORT and PUBLIC_URL. CLIO_INTAKES holds a folder for each firm, named by its id.
+ *
+ * An access log, which Ktor keeps only when told to, would hold the codes with which Clio sends
+ * browsers back, and the tokens of webhook addresses.
  */
 public fun main() {
     val config = Config(
@@ -60,7 +68,8 @@ public fun main() {
         database = given("CLIO_DATABASE"),
         sealingKey = given("CLIO_SEALING_KEY"),
         sealingKeyId = "k1",
-        intakeFolder = given("CLIO_INTAKES"),
+        // Without the firm in it, whoever guesses another firm's matter could have it in their own Clio.
+        intakeFolder = "${given("CLIO_INTAKES")}/{firm}",
         webhookUrl = "${given("PUBLIC_URL")}/clio/hooks",
     )
     val sdk = Sdk.open(config)
@@ -110,58 +119,72 @@ private fun Application.service(sdk: Sdk) {
     routing {
         get("/clio/connect") {
             // The page to which an admin's browser goes.
-            answer(sdk) { firm ->
+            answer(sdk) { firm, _ ->
                 val start = firm.connection.begin("${given("PUBLIC_URL")}/clio/callback")
                 json("page" to JsonPrimitive(start.authorizeUrl))
             }
         }
         get("/clio/callback") {
             // Where Clio sends the browser back to.
-            answer(sdk) { firm ->
+            answer(sdk) { firm, _ ->
                 firm.connection.finish(call.request.queryString())
                 call.respondRedirect("/settings/integrations")
             }
         }
         post("/matters/{matter}/approve") {
             // The intake was approved: it is synced by a worker, in this process or another.
-            answer(sdk) { firm ->
+            answer(sdk) { firm, _ ->
                 val answer = firm.matters.trigger(matter = call.parameters["matter"].orEmpty(), trigger = Trigger.APPROVED)
                 json("accepted" to JsonPrimitive(answer.accepted), status = HttpStatusCode.Accepted)
             }
         }
         get("/matters/{matter}") {
             // Where the matter stands.
-            answer(sdk) { firm ->
+            answer(sdk) { firm, actor ->
                 val matter = call.parameters["matter"].orEmpty()
                 val state = firm.matters.state(matter)
                 json(
                     "sync" to JsonPrimitive(state.status.value),
                     "clio" to JsonPrimitive(state.clioUrl),
-                    "status" to JsonPrimitive(statuses[actor(call).firm to matter]?.value),
+                    "status" to JsonPrimitive(statuses[actor.firm to matter]?.value),
                 )
             }
         }
         post("/clio/hooks/{token}") {
             // What Clio posts: headers and body go on as they came.
             val token = call.parameters["token"].orEmpty()
-            val reply = sdk.handleWebhook(token, call.request.headers.toMap(), call.receive<ByteArray>())
+            val body = call.receiveChannel().readRemaining(MOST_BODY + 1).readByteArray()
+            if (body.size > MOST_BODY) {
+                call.respond(HttpStatusCode.PayloadTooLarge)
+                return@post
+            }
+            val reply = sdk.handleWebhook(token, call.request.headers.toMap(), body)
             reply.headers.forEach { (name, value) -> call.response.headers.append(name, value) }
             call.respond(HttpStatusCode.fromValue(reply.status))
         }
     }
 }
 
-/** Stands for your own login: the session says who asks, never the request. */
-private fun actor(call: ApplicationCall): Actor = Actor(
-    call.request.header("user").orEmpty(),
-    call.request.header("firm").orEmpty(),
-    if (call.request.header("role") == "admin") Role.ADMIN else Role.MEMBER,
-)
+/**
+ * Stands for your own login: the session says who asks, never the request. As it is, whoever reaches
+ * this service may be anybody. Null: nobody.
+ */
+private fun actor(call: ApplicationCall): Actor? {
+    val user = call.request.header("user") ?: return null
+    val firm = call.request.header("firm") ?: return null
+    val role = when (call.request.header("role")) {
+        "admin" -> Role.ADMIN
+        "member" -> Role.MEMBER
+        else -> return null
+    }
+    return Actor(user, firm, role)
+}
 
 /** Errors as they are: they hold no client data, and their advice is for a firm's administrator. */
-private suspend fun RoutingContext.answer(sdk: Sdk, work: suspend (Firm) -> Unit) {
+private suspend fun RoutingContext.answer(sdk: Sdk, work: suspend (Firm, Actor) -> Unit) {
+    val actor = actor(call) ?: return call.respond(HttpStatusCode.Unauthorized)
     try {
-        work(sdk.firm(actor(call)))
+        work(sdk.firm(actor), actor)
     } catch (failed: CasehugClioException) {
         val status = when (failed) {
             is AuthException -> HttpStatusCode.Conflict
