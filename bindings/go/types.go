@@ -226,7 +226,8 @@ const (
 	// own tools.
 	CodeBackupFailed Code = "backup_failed"
 	// The database was not copied. Stop every process that uses one of the two, empty the target of
-	// what was begun, and copy again.
+	// what was begun, and copy again. Reason nothing_to_copy: the source has nothing of this; check
+	// its address and the firm's id.
 	CodeCopyFailed Code = "copy_failed"
 	// The SDK's compiled part cannot be used here (reason wasm_missing: its file is not beside the
 	// package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not

@@ -339,7 +339,8 @@ export type ErrorCode =
   | 'backup_failed'
   /**
    * The database was not copied. Stop every process that uses one of the two, empty the target of
-   * what was begun, and copy again.
+   * what was begun, and copy again. Reason nothing_to_copy: the source has nothing of this; check
+   * its address and the firm's id.
    */
   | 'copy_failed'
   /**

@@ -121,7 +121,7 @@ codes! {
     7009 HostCallbackFailed "host_callback_failed" Host Retry "A function that the host supplied failed or answered something that is not allowed.";
     7010 StoreLogMissing "store_log_missing" Host Never "The SDK's database file was copied or restored without its log, the file beside it whose name ends in -wal, and holds nothing without it. Put both files back, or a backup. A new, empty database in its place would create the firms' matters in Clio once more.";
     7011 BackupFailed "backup_failed" Host Never "The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database. A database server is backed up with its own tools.";
-    7012 CopyFailed "copy_failed" Host Never "The database was not copied. Stop every process that uses one of the two, empty the target of what was begun, and copy again.";
+    7012 CopyFailed "copy_failed" Host Never "The database was not copied. Stop every process that uses one of the two, empty the target of what was begun, and copy again. Reason nothing_to_copy: the source has nothing of this; check its address and the firm's id.";
     7013 LoadFailed "load_failed" Host Never "The SDK's compiled part cannot be used here (reason wasm_missing: its file is not beside the package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not belong into a page).";
     9001 Internal "internal" Internal Never "A defect of this SDK. Report the code and its context.";
     9002 Panic "panic" Internal Never "A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.";

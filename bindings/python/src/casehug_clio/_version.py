@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "c10d7a28edc7f2f3ba7cd881d2521e2a818b908524d0e72ee186c137f273ba5a"
+DIGEST = "1d4e6e74a7422a77c8286611d10b4acd0c7df04b48bf6c453799e5c99910b2c3"
 """SHA-256 of api/operations.json."""

@@ -406,7 +406,8 @@ class Code(OpenEnum):
 
     COPY_FAILED = "copy_failed"
     """The database was not copied. Stop every process that uses one of the two, empty the target of
-    what was begun, and copy again.
+    what was begun, and copy again. Reason nothing_to_copy: the source has nothing of this; check
+    its address and the firm's id.
     """
 
     LOAD_FAILED = "load_failed"

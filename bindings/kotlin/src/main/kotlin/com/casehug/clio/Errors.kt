@@ -478,7 +478,8 @@ public object Code {
 
     /**
      * 7012. The database was not copied. Stop every process that uses one of the two, empty the
-     * target of what was begun, and copy again.
+     * target of what was begun, and copy again. Reason nothing_to_copy: the source has nothing of
+     * this; check its address and the firm's id.
      */
     public const val COPY_FAILED: String = "copy_failed"
 
