@@ -24,7 +24,7 @@ use super::job::{Job, job_key};
 use super::quarantine::{PassedOver, or_quarantine};
 use crate::domain::{Actor, ActorId, FirmId, MatterId, RunStatus, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
-use crate::ports::{Commit, Expect, Key, Scan};
+use crate::ports::{Commit, Expect, Key, Scan, Version};
 use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, ProgressFeed, Repository, Versioned};
 use crate::sync::Calls;
 
@@ -275,11 +275,7 @@ async fn feed(
     let (firm, id) = (&key.firm, key.id.as_str());
     let mut backfill = stored.value;
     if backfill.status == BackfillStatus::Running && backfill.is_of_another(account(repository, firm).await?) {
-        backfill.status = BackfillStatus::Paused;
-        let mut transaction = repository.transaction(firm)?;
-        transaction.put_due(key.clone(), Expect::Version(stored.version), None, &backfill)?;
-        transaction.audit(audit(&backfill.actor, id, "paused").with("reason", "another_account"));
-        return repository.commit(&transaction).await.map(|_| ());
+        return pause(repository, key, backfill, stored.version).await;
     }
     let before = backfill.succeeded + backfill.failed;
     for (matter, generation) in core::mem::take(&mut backfill.running) {
@@ -328,6 +324,16 @@ async fn feed(
         progress.tell(firm, body);
     }
     Ok(())
+}
+
+/// The firm was connected to another account than the one that it was begun for.
+async fn pause(repository: &Repository, key: &Key, backfill: Backfill, version: Version) -> Result<()> {
+    let paused = Backfill { status: BackfillStatus::Paused, ..backfill };
+    let mut transaction = repository.transaction(&key.firm)?;
+    transaction.put_due(key.clone(), Expect::Version(version), None, &paused)?;
+    transaction.audit(audit(&paused.actor, &key.id, "paused").with("reason", "another_account"));
+    // A conflict: it was changed in this moment, and is looked at again.
+    repository.commit(&transaction).await.map(|_| ())
 }
 
 /// How the run that took in this generation ended, if it did.
