@@ -132,7 +132,8 @@ impl Driver<'_> {
 
     /// Turns an intent into its link. `None`: another run did.
     ///
-    /// `seen`: with the contact whose matter it is. `doubt`: it is not known what became of the intent's request.
+    /// `seen`: with the contact whose matter it is. `doubt`: it is not known what became of the
+    /// intent's request.
     async fn link_matter(
         &mut self,
         (seen, client): (Observed, ClioId),
