@@ -103,7 +103,7 @@ static void in_callbacks(void) {
     memory_store_new(&memory);
     CHECK(casehug_clio_open(&with, &memory, &own, NULL) == CASEHUG_CLIO_OK, "open");
     CHECK(casehug_clio_begin_connect(own, &admin, "http://127.0.0.1:9/", NULL, NULL) == CASEHUG_CLIO_KEY_FAILED, "no key");
-    CHECK(casehug_clio_plan_matter(own, &admin, "mat_1", NULL, NULL) == CASEHUG_CLIO_INTAKE_UNREADABLE, "no intake");
+    CHECK(casehug_clio_plan_matter(own, &admin, "mat_1", NULL, NULL) == CASEHUG_CLIO_INTAKE_MALFORMED, "an intake of a length that none has");
     CHECK(casehug_clio_plan_matter(own, &admin, "mat_1", NULL, NULL) != 0, "no documents");
     CHECK(casehug_clio_close(own, NULL) == CASEHUG_CLIO_OK, "close");
 }
