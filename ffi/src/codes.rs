@@ -165,7 +165,7 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_STORE_LOG_MISSING = 7010,
     /// The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database. A database server is backed up with its own tools.
     CASEHUG_CLIO_BACKUP_FAILED = 7011,
-    /// The database was not copied. Stop every process that uses one of the two, empty the target of what was begun, and copy again.
+    /// The database was not copied. Stop every process that uses one of the two, empty the target of what was begun, and copy again. Reason nothing_to_copy: the source has nothing of this; check its address and the firm's id.
     CASEHUG_CLIO_COPY_FAILED = 7012,
     /// The SDK's compiled part cannot be used here (reason wasm_missing: its file is not beside the package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not belong into a page).
     CASEHUG_CLIO_LOAD_FAILED = 7013,
