@@ -352,6 +352,9 @@ impl Connect {
             let (replaced, version) = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
             tokens.replaced = if mutated!(ReplacedGrant) { Vec::new() } else { replaced };
             taken_over = version;
+            // A process that was told no address connects the firm again.
+            let known = || earlier.value.webhook_url.clone();
+            connection.webhook_url = connection.webhook_url.or_else(known);
         }
         if !tokens.replaced.is_empty() {
             let stored = self.vault.swap(firm, &connection.id, Some(&stored), &tokens).await.map_err(failed)?;
@@ -435,8 +438,8 @@ impl Connect {
         let mut transaction = self.repository.transaction(firm)?;
         transaction.put(Connection::key(firm), expect(base), connection)?;
         let moved = base.is_some_and(|base| base.value.link_set != connection.link_set);
-        // Ids of another account mean something else here. A list that could not be read says nothing
-        // about the one that was.
+        // Ids of another account mean something else here. A list that could not be read says
+        // nothing about the one that was.
         let known = areas_base.filter(|_| !moved).map(|base| &base.value);
         let areas = match known.filter(|_| !checked.readable.matters) {
             Some(known) => known.clone(),

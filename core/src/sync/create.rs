@@ -336,12 +336,13 @@ impl Driver<'_> {
         let mut transaction = self.unit_before_sending()?;
         // An answer that is still to come would be taken for one about the next try.
         self.close_question_in(&mut transaction, key).await?;
-        match (decision, Connection::load(&self.ctx.repository, &self.order.scope.firm).await?) {
-            (Some(decision), Some(connection)) => {
-                let answered = Intent::question(connection.value.id, Some(decision));
-                transaction.put(key.clone(), Expect::Version(version), &LinkRecord::Intent(answered))?;
-            }
-            _ => transaction.delete(key.clone(), version),
+        if let Some(decision) = decision
+            && let Some(connection) = Connection::load(&self.ctx.repository, self.firm).await?
+        {
+            let answered = Intent::question(connection.value.id, Some(decision));
+            transaction.put(key.clone(), Expect::Version(version), &LinkRecord::Intent(answered))?;
+        } else {
+            transaction.delete(key.clone(), version);
         }
         if let Some(email_index) = email_index
             && let Some(record) = self.ctx.repository.store().get(email_index).await?

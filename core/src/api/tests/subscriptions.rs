@@ -368,6 +368,13 @@ async fn a_worker_that_was_told_no_address_keeps_the_subscriptions_of_those_that
         world.runtime.advance(Duration::from_secs(13 * 3600));
         process.worker(WorkerConfig::default()).run_due().await.unwrap();
     }
+    // Connected anew by a process that was told none.
+    let start = worker.firm(&admin()).connection().begin("https://calmintake.example/callback").await.unwrap();
+    let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    worker.firm(&admin()).connection().finish(&format!("code=c&state={state}")).await.unwrap();
+    world.http.clio().hooks.clear();
+    worker.worker(WorkerConfig::default()).run_due().await.unwrap();
+    assert_eq!(world.http.clio().hooks.len(), 1);
     let urls: Vec<_> = world.http.clio().hooks.iter().map(|hook| hook["url"].as_str().unwrap().to_owned()).collect();
     assert!(urls.iter().all(|url| url.contains("/elsewhere/")), "{urls:?}");
 }
