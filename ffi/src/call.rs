@@ -1,5 +1,5 @@
-//! Operations: two exports run them all, and two more those of the host itself. Who leaves the actor
-//! out is nobody, and never taken for the host.
+//! Operations: two exports run them all, and two more those of the host itself. Who leaves the
+//! actor out is nobody, and never taken for the host.
 //!
 //! [`casehug_clio_call`] takes the arguments as a list, and the JSON is written here, so that
 //! nobody escapes text in C. The typed functions of `casehug_clio_operations.h` do no more than

@@ -68,7 +68,8 @@ public fun main() {
         database = given("CLIO_DATABASE"),
         sealingKey = given("CLIO_SEALING_KEY"),
         sealingKeyId = "k1",
-        // Without the firm in it, whoever guesses another firm's matter could have it in their own Clio.
+        // Without the firm in it, whoever guesses another firm's matter could have it in their
+        // own Clio.
         intakeFolder = "${given("CLIO_INTAKES")}/{firm}",
         webhookUrl = "${given("PUBLIC_URL")}/clio/hooks",
     )
@@ -166,8 +167,8 @@ private fun Application.service(sdk: Sdk) {
 }
 
 /**
- * Stands for your own login: the session says who asks, never the request. As it is, whoever reaches
- * this service may be anybody. Null: nobody.
+ * Stands for your own login: the session says who asks, never the request. As it is, whoever
+ * reaches this service may be anybody. Null: nobody.
  */
 private fun actor(call: ApplicationCall): Actor? {
     val user = call.request.header("user") ?: return null

@@ -42,7 +42,8 @@ def config() -> clio.Config:
         database=given["CLIO_DATABASE"],
         sealing_key=given["CLIO_SEALING_KEY"],
         sealing_key_id="k1",
-        # Without the firm in it, whoever guesses another firm's matter could have it in their own Clio.
+        # Without the firm in it, whoever guesses another firm's matter could have it in their
+        # own Clio.
         intake_folder=f"{given['CLIO_INTAKES']}/{{firm}}",
         webhook_url=f"{given['PUBLIC_URL']}/clio/hooks",
     )

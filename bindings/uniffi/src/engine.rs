@@ -274,12 +274,12 @@ impl Engine {
         })
     }
 
-    /// Starts a worker on threads of the SDK, unless one works already. One that a defect of the SDK
-    /// ends begins again after five seconds, and the log is told (an error, `panic`).
+    /// Starts a worker on threads of the SDK, unless one works already. One that a defect of the
+    /// SDK ends begins again after five seconds, and the log is told (an error, `panic`).
     ///
     /// # Errors
-    /// `setting_invalid`: closed, after a fork or inside a method of the host; or it would wait less
-    /// than 10 ms.
+    /// `setting_invalid`: closed, after a fork or inside a method of the host; or it would wait
+    /// less than 10 ms.
     pub fn start_worker(&self, settings: WorkerSettings) -> Result<(), Failure> {
         self.with(|open| {
             let config = settings.read()?;

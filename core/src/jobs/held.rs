@@ -12,8 +12,8 @@ use crate::store::{Action, AuditEntry, AuditStatus, Change, Repository, Transact
 
 const HELD: &str = "held";
 
-/// A matter that was triggered while the firm was not connected, or while it was connected to another
-/// account and not run there.
+/// A matter that was triggered while the firm was not connected, or while it was connected to
+/// another account and not run there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeldMatter {

@@ -1,7 +1,7 @@
 //! The matter: created once, never changed, and never one that the firm made by hand.
 //!
-//! It is one contact's. Should the intake name another client later, nothing goes into it until Clio
-//! says the same, or the intake does again.
+//! It is one contact's. Should the intake name another client later, nothing goes into it until
+//! Clio says the same, or the intake does again.
 
 use super::create::{Asked, Creation, Resolved};
 use super::driver::Driver;
@@ -111,8 +111,8 @@ impl Driver<'_> {
         }
     }
 
-    /// The intake's client may have been changed since the matter was linked. Clio's word counts: the
-    /// firm may have changed it there, too.
+    /// The intake's client may have been changed since the matter was linked. Clio's word counts:
+    /// the firm may have changed it there, too.
     async fn require_client(&self, key: &Key, client: ClioId) -> Result<()> {
         let stored = self.ctx.repository.get::<LinkRecord>(key).await?;
         let Some(Versioned { value: LinkRecord::Link(link), version, .. }) = stored else { return Ok(()) };

@@ -4,10 +4,10 @@
 //! For demos, tests and hosts that export files. A folder is one firm's, and whoever asks gets it;
 //! `{firm}` in its path makes it a folder for each firm. Every call looks at the files as they are
 //! then (`intake.json` is read once for each state of it), on the blocking pool of the tokio
-//! runtime that polls it, or in place if there is none. A matter's folder must stand in this one, and a path in `intake.json` must stay inside the
-//! matter's folder, also through symbolic links, and must be a regular file: a pipe would hang.
-//! `intake.json` itself must, too, and is no document. Errors name ids, never paths: file names are
-//! client data.
+//! runtime that polls it, or in place if there is none. A matter's folder must stand in this one,
+//! and a path in `intake.json` must stay inside the matter's folder, also through symbolic links,
+//! and must be a regular file: a pipe would hang. `intake.json` itself must, too, and is no
+//! document. Errors name ids, never paths: file names are client data.
 //!
 //! A file's revision is a digest of its length, modification and change times and inode number.
 //! Whoever changes bytes changes these (on Unix also when the modification time is set back; two

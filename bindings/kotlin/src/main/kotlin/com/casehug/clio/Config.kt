@@ -61,8 +61,8 @@ public data class Config(
     val keys: Keys? = null,
     /**
      * A folder of intakes (docs/intake-format.md): one firm's, and whatever firm is named gets it.
-     * With `{firm}` in its path, `intakes/{firm}` say, each firm has the folder that is named by its
-     * id, and none gets another's. Or give [intakes].
+     * With `{firm}` in its path, `intakes/{firm}` say, each firm has the folder that is named by
+     * its id, and none gets another's. Or give [intakes].
      */
     val intakeFolder: String? = null,
     /** Your matters and documents. */
