@@ -32,7 +32,7 @@ impl Notify {
 
     /// Waits for a notification after the `seen` ones.
     pub(crate) fn after(&self, seen: u64) -> After<'_> {
-        After { notify: self, seen, wait: self.next_wait.fetch_add(1, Ordering::Relaxed) }
+        After { notify: self, seen, wait: self.next_wait.fetch_add(1, Ordering::Relaxed), known: None }
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Waker>> {
@@ -46,19 +46,23 @@ pub(crate) struct After<'a> {
     notify: &'a Notify,
     seen: u64,
     wait: u64,
+    /// Whom it wakes.
+    known: Option<Waker>,
 }
 
 impl Future for After<'_> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         if self.notify.count() > self.seen {
             return Poll::Ready(());
         }
-        let mut waiting = self.notify.waiting();
-        let known = waiting.entry(self.wait).and_modify(|known| known.clone_from(context.waker()));
-        known.or_insert_with(|| context.waker().clone());
-        drop(waiting);
+        // What waits is polled far more often than it is woken by this.
+        if self.known.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+            return Poll::Pending;
+        }
+        self.known = Some(context.waker().clone());
+        self.notify.waiting().insert(self.wait, context.waker().clone());
         // A notification between the look and the lock found nobody waiting.
         if self.notify.count() > self.seen { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -77,23 +81,30 @@ mod tests {
     use std::sync::Arc;
     use std::task::Wake;
 
-    struct Fresh;
+    #[derive(Default)]
+    struct Fresh(AtomicU64);
 
     impl Wake for Fresh {
-        fn wake(self: Arc<Self>) {}
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     #[test]
-    fn a_wait_keeps_one_waker_however_often_it_is_polled_and_none_afterwards() {
+    fn a_wait_wakes_the_latest_waker_alone_and_keeps_none_afterwards() {
         let notify = Notify::default();
         {
             let mut wait = pin!(notify.after(notify.count()));
-            for _ in 0..100 {
-                // An executor may make a new waker for each poll.
-                let waker = Waker::from(Arc::new(Fresh));
+            // An executor may make a new waker for each poll.
+            let all: Vec<Arc<Fresh>> = (0..100).map(|_| Arc::default()).collect();
+            for fresh in &all {
+                let waker = Waker::from(Arc::clone(fresh));
                 assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             }
             assert_eq!(notify.waiting().len(), 1);
+            notify.notify();
+            let woken: Vec<u64> = all.iter().map(|fresh| fresh.0.load(Ordering::SeqCst)).collect();
+            assert!(woken[..99].iter().all(|count| *count == 0) && woken[99] == 1, "{woken:?}");
         }
         assert_eq!(notify.waiting().len(), 0);
     }

@@ -15,7 +15,7 @@ use core::pin::pin;
 use core::time::Duration;
 use std::collections::HashSet;
 
-use futures_util::future::{Either, join_all, join5, select};
+use futures_util::future::{Either, join, join_all, ready, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::backfill::feed_due;
@@ -102,9 +102,15 @@ impl<'a> Worker<'a> {
             queue.ctx.stop.tell();
         };
         let worker = Worker::new(&queue, self.config);
-        let (deliveries, maintenance) =
-            (worker.run_due_tasks(Look::Deliveries), worker.run_due_tasks(Look::Maintenance));
-        join5(told, worker.run_jobs(), deliveries, maintenance, worker.hear_of_others()).await;
+        let loops: [BoxFuture<'_, ()>; 4] = [
+            Box::pin(worker.run_jobs()),
+            Box::pin(worker.run_due_tasks(Look::Deliveries)),
+            Box::pin(worker.run_due_tasks(Look::Maintenance)),
+            Box::pin(worker.hear_of_others()),
+        ];
+        // Each is polled when it is woken itself, not with every step of a run.
+        let loops = FuturesUnordered::from_iter(loops);
+        join(told, loops.for_each(|()| ready(()))).await;
     }
 
     /// Looks for work as soon as the store tells of another process's, not only at the next
