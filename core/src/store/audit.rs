@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::turns::Turns;
 use super::{Repository, Transaction};
 use crate::domain::{ActorId, FirmId, Timestamp};
 use crate::error::{ANSWER, Code, Error, Failure, Result};
@@ -245,7 +246,7 @@ struct Known {
     head: Option<(Head, Version)>,
     /// So many commits read the head, because another process was faster.
     reads: u8,
-    turn: Arc<futures_util::lock::Mutex<()>>,
+    turns: Arc<Turns>,
 }
 
 /// Commits that read the head after another process was faster.
@@ -262,14 +263,14 @@ pub(crate) struct Chained {
 }
 
 impl Heads {
-    /// Held while a commit builds on the chain. After [`MOST_FIRMS`] others it is another one: that
-    /// costs a conflict.
-    pub(crate) fn turn(&self, firm: &FirmId) -> Arc<futures_util::lock::Mutex<()>> {
+    /// Who builds on the chain, one after the other. After [`MOST_FIRMS`] others it is another one:
+    /// that costs a conflict.
+    pub(super) fn turns(&self, firm: &FirmId) -> Arc<Turns> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST_FIRMS && !all.contains_key(firm) {
             all.clear();
         }
-        Arc::clone(&all.entry(firm.clone()).or_default().turn)
+        Arc::clone(&all.entry(firm.clone()).or_default().turns)
     }
 
     /// Gives the head that is to be built on, once: whoever commits on it says what it is then.

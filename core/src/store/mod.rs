@@ -16,6 +16,7 @@ pub(crate) mod schedule;
 #[cfg(test)]
 mod tests;
 pub(crate) mod transaction;
+mod turns;
 
 pub(crate) use access::{refusal, require_admin};
 pub(crate) use audit::AuditEntry;

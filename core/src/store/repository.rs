@@ -17,13 +17,12 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use futures_util::future::{Either, select};
-use futures_util::lock::OwnedMutexGuard;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::audit::Heads;
 use super::read_ahead::ReadAhead;
+use super::turns::Turn;
 use super::{Transaction, audit, outbox};
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
@@ -33,8 +32,6 @@ use crate::ports::{Commit, Expect, Key, Order, Record, Runtime, Scan, Store, Ver
 /// How often one transaction is built again because the chain head or a counter moved. Each time
 /// somebody else's commit succeeded.
 const MOST_REBUILDS: usize = 100;
-/// So long a commit waits for others of this process.
-const LONGEST_TURN: Duration = Duration::from_secs(1);
 /// How often a commit of unknown outcome is tried again.
 const MOST_REDOS: usize = 3;
 
@@ -177,9 +174,10 @@ impl Repository {
     /// [`Code::StoreFailed`]: unknown whether it landed, even after reading back. The transaction's
     /// expectations make it safe to do the work again.
     pub async fn commit(&self, transaction: &Transaction) -> Result<Commit> {
-        let _turn = self.turn(transaction).await;
         let mut seen = None;
+        let mut turn = None;
         for _ in 0..MOST_REBUILDS {
+            self.take_turn(transaction, &mut turn).await;
             let mut writes = transaction.writes().to_vec();
             let mut hot = Vec::new();
             // Somebody else was faster: what this process knows is older.
@@ -207,21 +205,15 @@ impl Repository {
         Err(Error::new(Code::StoreConflict).with("reason", "chain_head_contended"))
     }
 
-    /// Whose turn it is to build on the firm's audit chain, for a commit that does. Without it
-    /// there are conflicts, which are overcome: so nobody waits for long for a commit whose store
-    /// hangs, or whose future is not polled.
-    async fn turn(&self, transaction: &Transaction) -> Option<OwnedMutexGuard<()>> {
-        if transaction.audits().is_empty() {
-            return None;
+    /// Waits for the turn to build on the firm's audit chain, for a commit that does. Without it
+    /// there are conflicts, and whoever has to read the head again loses to those who know it: so a
+    /// turn that was lost is asked for again.
+    async fn take_turn(&self, transaction: &Transaction, turn: &mut Option<Turn>) {
+        if transaction.audits().is_empty() || turn.as_ref().is_some_and(Turn::is_mine) {
+            return;
         }
-        let turn = self.heads.turn(transaction.firm());
-        if let Some(turn) = turn.try_lock_owned() {
-            return Some(turn);
-        }
-        match select(turn.lock_owned(), self.runtime.sleep(LONGEST_TURN)).await {
-            Either::Left((turn, _)) => Some(turn),
-            Either::Right(_) => None,
-        }
+        let asked = turn.insert(self.heads.turns(transaction.firm()).queue());
+        asked.come(&*self.runtime).await;
     }
 
     /// Changes the record of this key: `change` gets what is there and the transaction to write

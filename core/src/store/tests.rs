@@ -1,6 +1,8 @@
 //! Several commits of one process at once.
 #![allow(clippy::unwrap_used)]
 
+use core::future::poll_fn;
+use core::task::Poll;
 use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,4 +115,76 @@ async fn a_commit_that_nobody_polls_holds_up_the_others_for_a_moment_only() {
     assert!(is_done(&audited(repository.clone()).await));
     assert_eq!(began.until(runtime.monotonic()), Duration::from_secs(1));
     assert!(is_done(&left.await));
+}
+
+/// Waits until it was polled so many times: a clock for futures that are polled in turn.
+async fn ticks(mut left: u128) {
+    poll_fn(|context| {
+        left = left.saturating_sub(1);
+        context.waker().wake_by_ref();
+        if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// A disk that is busy: a read takes a tenth of a second, a commit two.
+#[derive(Debug)]
+struct Busy(MemoryStore);
+
+impl Store for Busy {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>>> {
+        Box::pin(async move {
+            ticks(2).await;
+            self.0.get(key).await
+        })
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<Record>>> {
+        self.0.scan(scan)
+    }
+
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
+        Box::pin(async move {
+            ticks(4).await;
+            self.0.commit(writes).await
+        })
+    }
+}
+
+/// Twenty ticks a second.
+#[derive(Debug)]
+struct Ticking(VirtualRuntime);
+
+impl Runtime for Ticking {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(ticks(duration.as_millis() / 50))
+    }
+
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        self.0.spawn(work);
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<()> {
+        self.0.random(out)
+    }
+}
+
+#[tokio::test]
+async fn none_of_many_commits_loses_again_and_again_on_a_busy_disk() {
+    let runtime: Arc<dyn Runtime> = Arc::new(Ticking(VirtualRuntime::new(3)));
+    let repository = Repository::new(Arc::new(Busy(MemoryStore::new(Arc::clone(&runtime)))), runtime);
+    let many = (0..16).map(|_| async {
+        for _ in 0..100 {
+            assert!(is_done(&audited(repository.clone()).await));
+        }
+    });
+    join_all(many).await;
 }
