@@ -484,8 +484,8 @@ impl NodeRuntime {
         Self { world: world.clone(), node, ahead_ms: Arc::default(), looking: None }
     }
 
-    /// The same node, with something to look for whenever it sleeps for exactly as long as it waits
-    /// between two looks.
+    /// The same node, with something to look for whenever it sleeps for as long as it waits between
+    /// two looks: `pace`, less up to a tenth by chance.
     #[must_use]
     pub fn looking(&self, looking: Looking) -> Self {
         Self { looking: Some(looking), ..self.clone() }
@@ -514,6 +514,14 @@ impl NodeRuntime {
     }
 }
 
+/// Whether a worker sleeps for this long between two looks (`Worker::tick` in core). With
+/// [`PACE`](crate::PACE) these are no whole milliseconds, and nobody else sleeps for fractions.
+fn is_between_looks(duration: Duration, pace: Duration) -> bool {
+    let step = pace / (10 * 255);
+    let less = pace.checked_sub(duration);
+    less.is_some_and(|less| less <= step * 255 && less.as_nanos().is_multiple_of(step.as_nanos()))
+}
+
 impl Runtime for NodeRuntime {
     fn now(&self) -> Timestamp {
         self.at(Timestamp(self.world.unix_ms()))
@@ -524,8 +532,8 @@ impl Runtime for NodeRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        match self.looking.as_ref().filter(|looking| looking.pace == duration) {
-            Some(looking) => Box::pin(self.world.look(looking.clone())),
+        match self.looking.as_ref().filter(|looking| is_between_looks(duration, looking.pace)) {
+            Some(looking) => Box::pin(self.world.look(Looking { pace: duration, ..looking.clone() })),
             None => Box::pin(self.world.sleep(duration)),
         }
     }
