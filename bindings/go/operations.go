@@ -228,20 +228,24 @@ func (o MattersOperations) Held(ctx context.Context) (out []HeldMatter, err erro
 }
 
 // ReleaseHeld: Has workers sync the held matters, each as far as its trigger does and whatever the
-// settings say by now.
+// settings say by now, behind what is approved meanwhile.
+//
+// matters: These only: those that were listed, say. Left out: all.
 //
 // Access: a firm admin. Effect: writes. Errors of its own: [CodeNotConnected],
 // [CodeReconnectRequired].
-func (o MattersOperations) ReleaseHeld(ctx context.Context) (out MatterCount, err error) {
-	err = o.call(ctx, "release_held_matters", map[string]any{}, &out)
+func (o MattersOperations) ReleaseHeld(ctx context.Context, matters []string) (out MatterCount, err error) {
+	err = o.call(ctx, "release_held_matters", map[string]any{"matters": matters}, &out)
 	return out, err
 }
 
 // DiscardHeld: Forgets the held matters. They can still be synced one by one.
 //
+// matters: These only: those that were listed, say. Left out: all, also those that came up since.
+//
 // Access: a firm admin. Effect: writes.
-func (o MattersOperations) DiscardHeld(ctx context.Context) (out MatterCount, err error) {
-	err = o.call(ctx, "discard_held_matters", map[string]any{}, &out)
+func (o MattersOperations) DiscardHeld(ctx context.Context, matters []string) (out MatterCount, err error) {
+	err = o.call(ctx, "discard_held_matters", map[string]any{"matters": matters}, &out)
 	return out, err
 }
 
@@ -305,10 +309,14 @@ func (o ReviewsOperations) List(ctx context.Context) (out []Review, err error) {
 //
 // decision: The answer.
 //
+// candidates: The candidates that the admin was shown. If others have come up since, the answer is
+// refused: `create` says of each candidate that it is another. Left out: whatever the question has
+// by now.
+//
 // Access: a firm admin. Effect: writes. Errors of its own: [CodeRecordUnknown],
-// [CodeSettingInvalid].
-func (o ReviewsOperations) Resolve(ctx context.Context, step StepKind, id string, decision Decision) error {
-	return o.call(ctx, "resolve_review", map[string]any{"step": step, "id": id, "decision": decision}, nil)
+// [CodeReviewChanged], [CodeSettingInvalid].
+func (o ReviewsOperations) Resolve(ctx context.Context, step StepKind, id string, decision Decision, candidates []ClioID) error {
+	return o.call(ctx, "resolve_review", map[string]any{"step": step, "id": id, "decision": decision, "candidates": candidates}, nil)
 }
 
 // BeginRecovery: After the database lost records (a restore, a failover): whatever is missing may
@@ -395,8 +403,8 @@ func (o BackfillsOperations) Cancel(ctx context.Context, id string) (out Backfil
 // ContactsOperations is a group of operations of a firm: see [Firm].
 type ContactsOperations struct{ caller }
 
-// Proposals: Changes that wait for an admin, and accepted ones that the host has not applied yet.
-// They hold client data: show them to an admin, never log them.
+// Proposals: Changes that wait for an admin, and accepted ones that are not applied yet: by the
+// host, or in Clio. They hold client data: show them to an admin, never log them.
 //
 // Access: a firm admin. Effect: reads.
 func (o ContactsOperations) Proposals(ctx context.Context) (out []ProposedContact, err error) {

@@ -196,10 +196,10 @@ func TestErrorsAreFoundByTheirFields(t *testing.T) {
 		{"no actor", func(ctx context.Context) error { _, err := sdk.Firm(Actor{}).Connection().Get(ctx); return err }, CodeSettingInvalid, ""},
 		{"a null list", func(ctx context.Context) error { _, err := sdk.Firm(admin).Backfills().Start(ctx, nil); return err }, "", ""},
 		{"a decision of nothing", func(ctx context.Context) error {
-			return sdk.Firm(admin).Reviews().Resolve(ctx, StepKindContact, "cli_1", Decision{})
+			return sdk.Firm(admin).Reviews().Resolve(ctx, StepKindContact, "cli_1", Decision{}, nil)
 		}, CodeRequestInvalid, "decision"},
 		{"a decision", func(ctx context.Context) error {
-			return sdk.Firm(admin).Reviews().Resolve(ctx, StepKindContact, "cli_1", Decision{Link: &DecisionLink{Clio: "7"}})
+			return sdk.Firm(admin).Reviews().Resolve(ctx, StepKindContact, "cli_1", Decision{Link: &DecisionLink{Clio: "7"}}, nil)
 		}, CodeRecordUnknown, ""},
 	} {
 		err := one.call(context.Background())

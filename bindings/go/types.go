@@ -196,6 +196,9 @@ const (
 	// another person's matter: correct the client in CaseHug, or the matter's client in Clio, and
 	// sync again.
 	CodeClientDiffers Code = "client_differs"
+	// Other records in Clio have come up that may be the one, and the answer was given without
+	// them. Look at the question again, and answer it as it is now.
+	CodeReviewChanged Code = "review_changed"
 	// The SDK's database failed. Check its disk (reason disk_full: no room is left on it),
 	// permissions and connection.
 	CodeStoreFailed Code = "store_failed"
@@ -316,6 +319,8 @@ const (
 	ActionContactReview Action = "contact_review"
 	// Keys were wrapped again.
 	ActionKeyRotation Action = "key_rotation"
+	// A matter that was held is not to be synced.
+	ActionDiscarded Action = "discarded"
 	// A matter was synced, or could not be.
 	ActionSync Action = "sync"
 	// A contact was created in Clio.

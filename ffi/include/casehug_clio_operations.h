@@ -386,31 +386,43 @@ static inline int32_t casehug_clio_list_held_matters(
 }
 
 // Has workers sync the held matters, each as far as its trigger does and whatever the settings say
-// by now.
+// by now, behind what is approved meanwhile.
 //
 // Access: admin. Effect: writes.
+// `matters_json`: array of CaseHug id, or NULL. These only: those that were listed, say. Left out:
+// all.
 // `out`: MatterCount {"matters"}.
 // Errors: CASEHUG_CLIO_NOT_CONNECTED, CASEHUG_CLIO_RECONNECT_REQUIRED.
 static inline int32_t casehug_clio_release_held_matters(
     casehug_clio_sdk *sdk,
     const casehug_clio_actor *actor,
+    const char *matters_json,
     char **out,
     char **error
 ) {
-    return casehug_clio_call(sdk, actor, "release_held_matters", NULL, 0, out, error);
+    const casehug_clio_argument arguments[] = {
+        { "matters", CASEHUG_CLIO_JSON, matters_json, 0 },
+    };
+    return casehug_clio_call(sdk, actor, "release_held_matters", arguments, 1, out, error);
 }
 
 // Forgets the held matters. They can still be synced one by one.
 //
 // Access: admin. Effect: writes.
+// `matters_json`: array of CaseHug id, or NULL. These only: those that were listed, say. Left out:
+// all, also those that came up since.
 // `out`: MatterCount {"matters"}.
 static inline int32_t casehug_clio_discard_held_matters(
     casehug_clio_sdk *sdk,
     const casehug_clio_actor *actor,
+    const char *matters_json,
     char **out,
     char **error
 ) {
-    return casehug_clio_call(sdk, actor, "discard_held_matters", NULL, 0, out, error);
+    const casehug_clio_argument arguments[] = {
+        { "matters", CASEHUG_CLIO_JSON, matters_json, 0 },
+    };
+    return casehug_clio_call(sdk, actor, "discard_held_matters", arguments, 1, out, error);
 }
 
 // Has a worker try again what a run left out. It does only what is missing.
@@ -507,14 +519,18 @@ static inline int32_t casehug_clio_list_reviews(
 // `step`: StepKind ("contact", "matter", "document"). What the question is about, as listed.
 // `id`: string. Its id, as listed.
 // `decision_json`: Decision. The answer.
+// `candidates_json`: array of Clio id, or NULL. The candidates that the admin was shown. If others
+// have come up since, the answer is refused: `create` says of each candidate that it is another.
+// Left out: whatever the question has by now.
 // `out`: `{}`.
-// Errors: CASEHUG_CLIO_RECORD_UNKNOWN, CASEHUG_CLIO_SETTING_INVALID.
+// Errors: CASEHUG_CLIO_RECORD_UNKNOWN, CASEHUG_CLIO_REVIEW_CHANGED, CASEHUG_CLIO_SETTING_INVALID.
 static inline int32_t casehug_clio_resolve_review(
     casehug_clio_sdk *sdk,
     const casehug_clio_actor *actor,
     const char *step,
     const char *id,
     const char *decision_json,
+    const char *candidates_json,
     char **out,
     char **error
 ) {
@@ -522,8 +538,9 @@ static inline int32_t casehug_clio_resolve_review(
         { "step", CASEHUG_CLIO_TEXT, step, 0 },
         { "id", CASEHUG_CLIO_TEXT, id, 0 },
         { "decision", CASEHUG_CLIO_JSON, decision_json, 0 },
+        { "candidates", CASEHUG_CLIO_JSON, candidates_json, 0 },
     };
-    return casehug_clio_call(sdk, actor, "resolve_review", arguments, 3, out, error);
+    return casehug_clio_call(sdk, actor, "resolve_review", arguments, 4, out, error);
 }
 
 // After the database lost records (a restore, a failover): whatever is missing may have been
@@ -675,8 +692,8 @@ static inline int32_t casehug_clio_cancel_backfill(
 
 /* ---- contacts ---- */
 
-// Changes that wait for an admin, and accepted ones that the host has not applied yet. They hold
-// client data: show them to an admin, never log them.
+// Changes that wait for an admin, and accepted ones that are not applied yet: by the host, or in
+// Clio. They hold client data: show them to an admin, never log them.
 //
 // Access: admin. Effect: reads.
 // `out`: array of ProposedContact {"accepted", "client", "clio", "direction", "emails",

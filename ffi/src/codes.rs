@@ -143,6 +143,8 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_CANCELLED = 6010,
     /// The intake names another client than this matter has in Clio. No document is sent into another person's matter: correct the client in CaseHug, or the matter's client in Clio, and sync again.
     CASEHUG_CLIO_CLIENT_DIFFERS = 6011,
+    /// Other records in Clio have come up that may be the one, and the answer was given without them. Look at the question again, and answer it as it is now.
+    CASEHUG_CLIO_REVIEW_CHANGED = 6012,
     /// The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.
     CASEHUG_CLIO_STORE_FAILED = 7001,
     /// Another process changed the same record at the same moment. Try again.

@@ -62,10 +62,11 @@ async fn an_admin_decides_that_a_namesake_is_somebody_else() {
     let reviews = sdk.firm(&admin()).reviews().list().await.unwrap();
     assert_eq!((reviews.len(), reviews[0].step, reviews[0].id.as_str()), (1, StepKind::Contact, "c1"));
     assert_eq!(reviews[0].candidates, [namesake]);
-    sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Create).await.unwrap();
+    sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Create, None).await.unwrap();
     work_until(&sdk, "m1", MatterSyncState::Synced).await;
     assert!(sdk.firm(&admin()).reviews().list().await.unwrap().is_empty());
-    let again = sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Create).await.unwrap_err();
+    let again =
+        sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Create, None).await.unwrap_err();
     assert_eq!(again.code(), Code::RecordUnknown, "it is answered");
     assert_eq!(bench.state()["contacts"].as_array().unwrap().len(), 2);
     bench.sim.stop();
@@ -76,7 +77,11 @@ async fn an_admin_decides_that_a_namesake_is_the_client() {
     let bench = Bench::new().await;
     let sdk = connected(&bench).await;
     let namesake = doubt_with_a_namesake(&bench, &sdk).await;
-    sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Link { clio: namesake }).await.unwrap();
+    sdk.firm(&admin())
+        .reviews()
+        .resolve(StepKind::Contact, "c1", Decision::Link { clio: namesake }, None)
+        .await
+        .unwrap();
     work_until(&sdk, "m1", MatterSyncState::Synced).await;
     assert_each_once(&bench.state(), 1, 1, 1, "linked by an admin");
     let query = AuditQuery { action: Some(Audited::Review), ..AuditQuery::default() };

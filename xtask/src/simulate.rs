@@ -35,10 +35,14 @@ pub(crate) fn mutate(only: Option<&str>) -> Outcome {
     let program = folder.join("simulate/simulation");
     let ask = |args: &[&str]| Command::new(&program).args(args).output().map_err(|error| error.to_string());
     let all = ask(&["--safeguards"])?;
-    let all = String::from_utf8_lossy(&all.stdout).into_owned();
+    let listed = String::from_utf8_lossy(&all.stdout).into_owned();
+    let named: Vec<&str> = listed.lines().filter(|name| only.is_none_or(|only| name.contains(only))).collect();
+    if !all.status.success() || named.is_empty() {
+        return Err(String::from("no safeguard has such a name"));
+    }
     let mut unnoticed = Vec::new();
     println!("| switched off | noticed | after |\n| --- | --- | --- |");
-    for name in all.lines().filter(|name| only.is_none_or(|only| name.contains(only))) {
+    for name in named {
         let ran = ask(&["--seeds", ENOUGH, "--most", "1", "--without", name])?;
         let told = String::from_utf8_lossy(&ran.stdout).into_owned();
         let noticed: Option<String> =

@@ -299,6 +299,11 @@ export type ErrorCode =
    */
   | 'client_differs'
   /**
+   * Other records in Clio have come up that may be the one, and the answer was given without them.
+   * Look at the question again, and answer it as it is now.
+   */
+  | 'review_changed'
+  /**
    * The SDK's database failed. Check its disk (reason disk_full: no room is left on it),
    * permissions and connection.
    */
@@ -421,6 +426,8 @@ export type Action =
   | 'contact_review'
   /** Keys were wrapped again. */
   | 'key_rotation'
+  /** A matter that was held is not to be synced. */
+  | 'discarded'
   /** A matter was synced, or could not be. */
   | 'sync'
   /** A contact was created in Clio. */
@@ -1997,23 +2004,28 @@ export class MattersOperations {
 
   /**
    * Has workers sync the held matters, each as far as its trigger does and whatever the settings
-   * say by now.
+   * say by now, behind what is approved meanwhile.
    *
    * Access: a firm admin. Effect: writes.
+   *
+   * @param matters - These only: those that were listed, say. Left out: all.
    *
    * @throws CasehugClioError with code `not_connected`, `reconnect_required`, or one that every
    * operation can end with.
    */
-  releaseHeld(options?: CallOptions): Promise<MatterCount>;
+  releaseHeld(matters?: CasehugId[] | null, options?: CallOptions): Promise<MatterCount>;
 
   /**
    * Forgets the held matters. They can still be synced one by one.
    *
    * Access: a firm admin. Effect: writes.
    *
+   * @param matters - These only: those that were listed, say. Left out: all, also those that came
+   * up since.
+   *
    * @throws CasehugClioError with code one that every operation can end with.
    */
-  discardHeld(options?: CallOptions): Promise<MatterCount>;
+  discardHeld(matters?: CasehugId[] | null, options?: CallOptions): Promise<MatterCount>;
 
   /**
    * Has a worker try again what a run left out. It does only what is missing.
@@ -2080,8 +2092,8 @@ export class ReviewsOperations {
    *
    * Access: a firm admin. Effect: writes.
    *
-   * @throws CasehugClioError with code `record_unknown`, `setting_invalid`, or one that every
-   * operation can end with.
+   * @throws CasehugClioError with code `record_unknown`, `review_changed`, `setting_invalid`, or
+   * one that every operation can end with.
    */
   resolve(args: {
     /** What the question is about, as listed. */
@@ -2090,6 +2102,12 @@ export class ReviewsOperations {
     id: string;
     /** The answer. */
     decision: Decision;
+    /**
+     * The candidates that the admin was shown. If others have come up since, the answer is refused:
+     * `create` says of each candidate that it is another. Left out: whatever the question has by
+     * now.
+     */
+    candidates?: ClioId[] | null;
   }, options?: CallOptions): Promise<void>;
 
   /**
@@ -2192,8 +2210,8 @@ export class ContactsOperations {
   private constructor();
 
   /**
-   * Changes that wait for an admin, and accepted ones that the host has not applied yet. They hold
-   * client data: show them to an admin, never log them.
+   * Changes that wait for an admin, and accepted ones that are not applied yet: by the host, or in
+   * Clio. They hold client data: show them to an admin, never log them.
    *
    * Access: a firm admin. Effect: reads.
    *

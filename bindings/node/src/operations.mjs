@@ -106,12 +106,12 @@ export class MattersOperations {
     return this.#call('list_held_matters', {}, options);
   }
 
-  releaseHeld(options) {
-    return this.#call('release_held_matters', {}, options);
+  releaseHeld(matters, options) {
+    return this.#call('release_held_matters', { matters }, options);
   }
 
-  discardHeld(options) {
-    return this.#call('discard_held_matters', {}, options);
+  discardHeld(matters, options) {
+    return this.#call('discard_held_matters', { matters }, options);
   }
 
   async retry(run, options) {
@@ -143,8 +143,8 @@ export class ReviewsOperations {
     return this.#call('list_reviews', {}, options);
   }
 
-  async resolve({ step, id, decision, ...unknown } = {}, options) {
-    await this.#call('resolve_review', { step, id, decision, ...unknown }, options);
+  async resolve({ step, id, decision, candidates, ...unknown } = {}, options) {
+    await this.#call('resolve_review', { step, id, decision, candidates, ...unknown }, options);
   }
 
   async beginRecovery(since, options) {

@@ -12,7 +12,9 @@ pub(super) async fn list_contact_proposals(sdk: &Sdk, actor: &Actor) -> Result<V
 }
 
 pub(super) async fn accept_contact_proposal(sdk: &Sdk, actor: &Actor, proposal: String) -> Result<()> {
-    proposals::resolve(&sdk.queue.ctx, actor, &proposal, Decision::Accept).await
+    let (ctx, actor) = (sdk.queue.ctx.clone(), actor.clone());
+    // What an admin has accepted is sent, whether they wait for it or not.
+    sdk.to_the_end(async move { proposals::resolve(&ctx, &actor, &proposal, Decision::Accept).await }).await
 }
 
 pub(super) async fn reject_contact_proposal(sdk: &Sdk, actor: &Actor, proposal: String) -> Result<()> {

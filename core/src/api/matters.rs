@@ -3,11 +3,11 @@
 use super::Sdk;
 use super::results::{MatterCount, PrunedRuns, TriggerAnswer};
 use crate::connection::{AccountScope, Connection};
-use crate::domain::{Actor, MatterId, SyncReport, Timestamp, Trigger};
+use crate::domain::{Actor, FirmId, MatterId, SyncReport, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::{LogPage, LoggedRun, RunQuery, SyncLog};
 use crate::jobs::{self, HeldMatter, MatterState};
-use crate::store::{Action, AuditEntry, AuditStatus};
+use crate::store::{Action, AuditEntry, AuditStatus, Repository};
 use crate::sync::Plan;
 use crate::{settings, sync};
 
@@ -43,38 +43,50 @@ pub(super) async fn list_held_matters(sdk: &Sdk, actor: &Actor) -> Result<Vec<He
     jobs::list_held(&sdk.repository, &actor.firm).await
 }
 
-pub(super) async fn release_held_matters(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
+pub(super) async fn release_held_matters(
+    sdk: &Sdk,
+    actor: &Actor,
+    matters: Option<Vec<MatterId>>,
+) -> Result<MatterCount> {
     Connection::load_usable(&sdk.repository, &actor.firm).await?;
-    let held = jobs::list_held(&sdk.repository, &actor.firm).await?;
-    let claims = &sdk.queue.claims;
-    for matter in &held {
-        match matter.trigger {
-            // Allowed whatever the settings say, and tried again in bulk: nobody waits for each of
-            // many any more.
-            Trigger::Retry | Trigger::Manual => {
-                claims.trigger(&actor.firm, &matter.matter, Trigger::Retry, &actor.id).await?
-            }
-            trigger => claims.ask(&actor.firm, &matter.matter, trigger, &actor.id).await?,
-        };
-        jobs::forget_held(&sdk.repository, &actor.firm, matter).await?;
-    }
-    count_held(sdk, actor, held.len(), true).await
+    let (queue, actor) = (sdk.queue.clone(), actor.clone());
+    sdk.to_the_end(async move {
+        let repository = &queue.ctx.repository;
+        let held = listed(repository, &actor.firm, matters).await?;
+        for matter in &held {
+            queue.claims.ask_with_others(&actor.firm, &matter.matter, matter.trigger, &actor.id).await?;
+            jobs::forget_held(repository, &actor.firm, matter).await?;
+        }
+        let mut transaction = repository.transaction(&actor.firm)?;
+        let entry = AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with("held", held.len());
+        transaction.audit(entry.with("run", true));
+        repository.commit_or_conflict(&transaction).await?;
+        Ok(MatterCount { matters: held.len() })
+    })
+    .await
 }
 
-pub(super) async fn discard_held_matters(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
-    let held = jobs::list_held(&sdk.repository, &actor.firm).await?;
-    for matter in &held {
-        jobs::forget_held(&sdk.repository, &actor.firm, matter).await?;
-    }
-    count_held(sdk, actor, held.len(), false).await
+pub(super) async fn discard_held_matters(
+    sdk: &Sdk,
+    actor: &Actor,
+    matters: Option<Vec<MatterId>>,
+) -> Result<MatterCount> {
+    let (repository, actor) = (sdk.repository.clone(), actor.clone());
+    sdk.to_the_end(async move {
+        let held = listed(&repository, &actor.firm, matters).await?;
+        let mut discarded = 0;
+        for matter in &held {
+            discarded += usize::from(jobs::discard_held(&repository, &actor, matter).await?);
+        }
+        Ok(MatterCount { matters: discarded })
+    })
+    .await
 }
 
-async fn count_held(sdk: &Sdk, actor: &Actor, matters: usize, released: bool) -> Result<MatterCount> {
-    let entry = AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with("held", matters);
-    let mut transaction = sdk.repository.transaction(&actor.firm)?;
-    transaction.audit(entry.with("run", released));
-    sdk.repository.commit_or_conflict(&transaction).await?;
-    Ok(MatterCount { matters })
+async fn listed(repository: &Repository, firm: &FirmId, matters: Option<Vec<MatterId>>) -> Result<Vec<HeldMatter>> {
+    let held = jobs::list_held(repository, firm).await?;
+    let is_meant = |held: &HeldMatter| matters.as_ref().is_none_or(|matters| matters.contains(&held.matter));
+    Ok(held.into_iter().filter(is_meant).collect())
 }
 
 pub(super) async fn retry_run(sdk: &Sdk, actor: &Actor, run: String) -> Result<()> {

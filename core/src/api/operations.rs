@@ -16,7 +16,7 @@ use super::results::{
 use super::settings::MappingPage;
 use super::table::{Access, Argument, Effect, Operation, operations};
 use super::{Caller, Sdk};
-use crate::domain::{Actor, FirmId, MatterId, StepKind, SyncReport, Timestamp, Trigger};
+use crate::domain::{Actor, ClioId, FirmId, MatterId, StepKind, SyncReport, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::{AuditExport, AuditQuery, LogPage, LoggedRun, RunQuery};
 use crate::jobs::{BackfillPlan, BackfillState, HeldMatter, MatterState};
@@ -159,12 +159,18 @@ operations! {
         list_held_matters as held() -> Vec<HeldMatter>, access: Member, effect: Reads, errors: [];
 
         /// Has workers sync the held matters, each as far as its trigger does and whatever the
-        /// settings say by now.
-        release_held_matters as release_held() -> MatterCount, access: Admin, effect: Writes,
+        /// settings say by now, behind what is approved meanwhile.
+        release_held_matters as release_held(
+            /// These only: those that were listed, say. Left out: all.
+            matters: Option<Vec<MatterId>>,
+        ) -> MatterCount, access: Admin, effect: Writes,
         errors: [NotConnected, ReconnectRequired];
 
         /// Forgets the held matters. They can still be synced one by one.
-        discard_held_matters as discard_held() -> MatterCount, access: Admin, effect: Writes, errors: [];
+        discard_held_matters as discard_held(
+            /// These only: those that were listed, say. Left out: all, also those that came up since.
+            matters: Option<Vec<MatterId>>,
+        ) -> MatterCount, access: Admin, effect: Writes, errors: [];
 
         /// Has a worker try again what a run left out. It does only what is missing.
         retry_run as retry(
@@ -205,7 +211,11 @@ operations! {
             id: String,
             /// The answer.
             decision: Decision,
-        ) -> (), access: Admin, effect: Writes, errors: [RecordUnknown, SettingInvalid];
+            /// The candidates that the admin was shown. If others have come up since, the answer is
+            /// refused: `create` says of each candidate that it is another. Left out: whatever the
+            /// question has by now.
+            candidates: Option<Vec<ClioId>>,
+        ) -> (), access: Admin, effect: Writes, errors: [RecordUnknown, ReviewChanged, SettingInvalid];
 
         /// After the database lost records (a restore, a failover): whatever is missing may have
         /// been created in Clio since then, so Clio is asked before anything is created. Until
@@ -260,7 +270,8 @@ operations! {
 
     /// Changes of contacts for review, in both directions.
     firm contacts: ContactOperations {
-        /// Changes that wait for an admin, and accepted ones that the host has not applied yet.
+        /// Changes that wait for an admin, and accepted ones that are not applied yet: by the host, or
+        /// in Clio.
         /// They hold client data: show them to an admin, never log them.
         list_contact_proposals as proposals() -> Vec<ProposedContact>, access: Admin, effect: Reads, errors: [];
 

@@ -1,7 +1,7 @@
 //! What only a person can decide: handlers of the operations in group `reviews`.
 
 use super::Sdk;
-use crate::domain::{Actor, StepKind, Timestamp};
+use crate::domain::{Actor, ClioId, StepKind, Timestamp};
 use crate::error::Result;
 use crate::jobs;
 use crate::links::Decision;
@@ -17,8 +17,10 @@ pub(super) async fn resolve_review(
     step: StepKind,
     id: String,
     decision: Decision,
+    candidates: Option<Vec<ClioId>>,
 ) -> Result<()> {
-    jobs::decide(&sdk.queue, actor, step, &id, decision).await
+    let (queue, actor) = (sdk.queue.clone(), actor.clone());
+    sdk.to_the_end(async move { jobs::decide(&queue, &actor, step, &id, decision, candidates.as_deref()).await }).await
 }
 
 pub(super) async fn begin_recovery(sdk: &Sdk, actor: &Actor, since: Timestamp) -> Result<()> {

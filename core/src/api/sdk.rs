@@ -1,5 +1,6 @@
 //! The SDK as a host holds it, and how it is built.
 
+use core::future::Future;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -10,12 +11,14 @@ use crate::calls::Context;
 use crate::clio::{ClioApi, ClioHost, USER_AGENT};
 use crate::connection::{ClioApp, StoreTokens};
 use crate::crypto::Keyring;
+use crate::detached::detached;
 use crate::domain::{Actor, MatterId, SyncConfig, SyncReport};
 use crate::error::{Code, Error, Result};
 use crate::inbound::{Caches, WebhookReply, receive};
 use crate::jobs;
 use crate::jobs::{Queue, Worker, WorkerConfig};
 use crate::lifecycle::{Auth, check_public_url};
+use crate::maybe_send::MaybeSend;
 use crate::ports::{Headers, HttpTransport, IntakeSource, KeyProvider, Runtime, Store, TokenStore};
 use crate::stop::Stop;
 use crate::store::Repository;
@@ -197,6 +200,15 @@ impl Sdk {
             webhooks: Arc::clone(&self.webhooks),
             is_part: true,
         }
+    }
+
+    /// Does what has more than one step and must not end between two of them because whoever asked
+    /// leaves.
+    pub(super) async fn to_the_end<T: 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + MaybeSend + 'static,
+    ) -> Result<T> {
+        detached(self.repository.runtime(), work).await
     }
 
     /// Runs an operation, unless it is cancelled.

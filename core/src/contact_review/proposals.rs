@@ -17,8 +17,8 @@
 //! go with it.
 //!
 //! **Failure cases.** The decision is committed before Clio is asked to change anything. A crash in
-//! between leaves an accepted proposal, which may be accepted again: should the change have been
-//! made, Clio says so.
+//! between leaves an accepted proposal, which may be accepted again or rejected: should the change
+//! have been made, Clio says so. A caller who leaves ends nothing.
 
 use serde::{Deserialize, Serialize};
 

@@ -110,6 +110,7 @@ codes! {
     6009 Stopped "stopped" Host Retry "The process was told to stop. What it had begun is given back, and another process, or this one's successor, goes on with it at once.";
     6010 Cancelled "cancelled" Host Never "The caller cancelled this. What is in Clio stays there, and what was begun is given back to the workers.";
     6011 ClientDiffers "client_differs" Input Never "The intake names another client than this matter has in Clio. No document is sent into another person's matter: correct the client in CaseHug, or the matter's client in Clio, and sync again.";
+    6012 ReviewChanged "review_changed" Input Never "Other records in Clio have come up that may be the one, and the answer was given without them. Look at the question again, and answer it as it is now.";
     7001 StoreFailed "store_failed" Host Retry "The SDK's database failed. Check its disk (reason disk_full: no room is left on it), permissions and connection.";
     7002 StoreConflict "store_conflict" Host Retry "Another process changed the same record at the same moment. Try again.";
     7003 StoreCorrupt "store_corrupt" Host Never "A stored record cannot be read by this version of the SDK.";

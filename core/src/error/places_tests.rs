@@ -39,7 +39,7 @@ fn places(code: Code) -> &'static [Place] {
         Code::SettingInvalid => &[Settings, Decision, Question, Opening],
         Code::RequestInvalid => &[Connect, Settings, Decision, Question],
         Code::SettingsChanged => &[Settings],
-        Code::AlreadyDecided => &[Decision],
+        Code::AlreadyDecided | Code::ReviewChanged => &[Decision],
         Code::UrlRefused => &[Connect, Opening],
         Code::NotConnected => &[Connect, Sync, Card, Settings, Decision, Question],
         Code::ReconnectRequired => &[Sync, Card, Webhooks, Settings, Decision, Question],

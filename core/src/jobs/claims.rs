@@ -86,6 +86,14 @@ impl Claim {
     }
 }
 
+/// Whether a person asked for a trigger.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    No,
+    Alone,
+    WithOthers,
+}
+
 /// The place in the request budget of what this job asks for.
 fn class_of(job: &Job) -> Class {
     match job.trigger {
@@ -109,13 +117,24 @@ impl Claims {
         trigger: Trigger,
         actor: &ActorId,
     ) -> Result<u64> {
-        self.raise(firm, matter, trigger, actor, false).await
+        self.raise(firm, matter, trigger, actor, Asked::No).await
     }
 
     /// As [`trigger`](Self::trigger), because a person asks for it: the firm's settings, which say
     /// what is synced by itself, do not count.
     pub(crate) async fn ask(&self, firm: &FirmId, matter: &MatterId, trigger: Trigger, actor: &ActorId) -> Result<u64> {
-        self.raise(firm, matter, trigger, actor, true).await
+        self.raise(firm, matter, trigger, actor, Asked::Alone).await
+    }
+
+    /// As [`ask`](Self::ask), of many matters at once: it is behind what is approved meanwhile.
+    pub(crate) async fn ask_with_others(
+        &self,
+        firm: &FirmId,
+        matter: &MatterId,
+        trigger: Trigger,
+        actor: &ActorId,
+    ) -> Result<u64> {
+        self.raise(firm, matter, trigger, actor, Asked::WithOthers).await
     }
 
     async fn raise(
@@ -124,8 +143,9 @@ impl Claims {
         matter: &MatterId,
         trigger: Trigger,
         actor: &ActorId,
-        asked: bool,
+        asked: Asked,
     ) -> Result<u64> {
+        let by_a_person = asked != Asked::No;
         let key = job_key(firm, matter);
         for _ in 0..MOST_ATTEMPTS {
             let read = self.repository.reading(&[key.clone(), Connection::key(firm)]).await?;
@@ -135,10 +155,13 @@ impl Claims {
                 // Switched off since: it must not stand before one that counts.
                 job.rest();
             }
+            let was_at_rest = job.is_at_rest();
             job.raise(trigger, actor, connection.as_ref());
             // Merged with one that asks for more, it is that one's settings that count.
-            job.asked |= asked && job.trigger == trigger;
-            if job.parked.is_some() && (asked || trigger.is_interactive()) {
+            job.asked |= by_a_person && job.trigger == trigger;
+            // What waited already is as urgent as it was.
+            job.with_others = asked == Asked::WithOthers && was_at_rest;
+            if job.parked.is_some() && (by_a_person || trigger.is_interactive()) {
                 // Whoever asks may have mended what was missing, if it is not the connection
                 // itself.
                 match Connection::load_usable(&self.repository, firm).await {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::claims::{Acquired, Claim, Claims, Why};
-use super::held::hold;
+use super::held::{self, hold};
 use super::job::{Job, LastRun, Next};
 use super::queue::Queue;
 use crate::connection::Connection;
@@ -158,7 +158,8 @@ async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: 
     };
     let event = Event::about_matter(matter, event);
     for _ in 0..MOST_ATTEMPTS {
-        let keys = [&Claims::keys_of_end(claim)[..], &[counter_key(claim.firm(), &event)]].concat();
+        let others = [counter_key(claim.firm(), &event), held::key(claim.firm(), matter)];
+        let keys = [&Claims::keys_of_end(claim)[..], &others].concat();
         let read = ctx.repository.reading(&keys).await?;
         let mut transaction = read.transaction(claim.firm())?;
         let last = LastRun {
@@ -170,6 +171,10 @@ async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: 
             documents_left: run.documents_left,
         };
         let due = queue.claims.end(&read, &mut transaction, claim, last, run.client.clone(), &next).await?;
+        if end.status == RunStatus::Succeeded {
+            let (trigger, began) = (claim.order.trigger, run.record.started_at);
+            held::serve(&read, &mut transaction, matter, trigger, began).await?;
+        }
         run.record.next_attempt_at = due.filter(|_| end.failure.is_some()).map(|due| ended_at + due);
         transaction.audit(entry.clone());
         transaction.event(event.clone());

@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Connection;
-use crate::domain::{ActorId, FirmId, MatterId, Timestamp, Trigger};
+use crate::connection::{AccountScope, Connection};
+use crate::domain::{Actor, ActorId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::Result;
-use crate::ports::{Expect, Key};
+use crate::links::link_record::linked_matter;
+use crate::ports::{Commit, Expect, Key};
 use crate::store::{Action, AuditEntry, AuditStatus, Change, Repository, Transaction, Versioned};
 
 const HELD: &str = "held";
@@ -27,7 +28,9 @@ pub struct HeldMatter {
     pub at: Timestamp,
 }
 
-/// Keeps a trigger if the firm is not connected. `false`: it is. The commit checks that.
+/// Keeps a trigger if the firm is not connected, or if it comes by itself for a matter that is held
+/// and not in Clio: what was not to leave then does not leave now. `false`: it may run. The commit
+/// checks the connection.
 pub(crate) async fn hold(
     repository: &Repository,
     firm: &FirmId,
@@ -35,11 +38,14 @@ pub(crate) async fn hold(
     trigger: Trigger,
     actor: &ActorId,
 ) -> Result<bool> {
-    let key = &Key::new(firm, HELD, matter.as_str());
+    let key = &key(firm, matter);
     let held = repository.update(key, |known: Option<Versioned<HeldMatter>>, mut transaction| async move {
         let connection = Connection::load(repository, firm).await?;
-        if connection.as_ref().is_some_and(|stored| !stored.value.has_ended()) {
-            return Ok(Change::Leave(false));
+        if let Some(connected) = connection.as_ref().filter(|stored| !stored.value.has_ended()) {
+            let waits = known.is_some() && !trigger.is_interactive();
+            if !waits || linked_matter(repository, &AccountScope::of(firm, &connected.value), matter).await?.is_some() {
+                return Ok(Change::Leave(false));
+            }
         }
         let expected = connection.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
         transaction.check(Connection::key(firm), expected);
@@ -57,7 +63,7 @@ pub(crate) async fn hold_in(
     trigger: Trigger,
     actor: &ActorId,
 ) -> Result<()> {
-    let known = repository.get(&Key::new(transaction.firm(), HELD, matter.as_str())).await?;
+    let known = repository.get(&key(transaction.firm(), matter)).await?;
     put(repository, transaction, known, matter, trigger, actor)
 }
 
@@ -75,7 +81,7 @@ fn put(
         actor: actor.clone(),
         at: repository.runtime().now(),
     };
-    let key = Key::new(transaction.firm(), HELD, matter.as_str());
+    let key = key(transaction.firm(), matter);
     transaction.put(key, known.map_or(Expect::Absent, |known| Expect::Version(known.version)), &held)?;
     let entry = AuditEntry::by(actor, Action::Sync, AuditStatus::Noted).with("matter", matter);
     transaction.audit(entry.with("trigger", trigger.name()).with("held", true));
@@ -87,16 +93,49 @@ pub(crate) async fn list(repository: &Repository, firm: &FirmId) -> Result<Vec<H
     Ok(repository.list::<HeldMatter>(firm, HELD, "").await?.into_iter().map(|(_, stored)| stored.value).collect())
 }
 
-/// Forgets one, after it was triggered or because it is not wanted.
-pub(crate) async fn forget(repository: &Repository, firm: &FirmId, held: &HeldMatter) -> Result<()> {
-    let key = Key::new(firm, HELD, held.matter.as_str());
-    if let Some(stored) = repository.get::<HeldMatter>(&key).await?
-        && stored.value == *held
+/// Where the trigger of a matter is kept.
+pub(super) fn key(firm: &FirmId, matter: &MatterId) -> Key {
+    Key::new(firm, HELD, matter.as_str())
+}
+
+/// Adds to the end of a run that succeeded that nothing is held for its matter any more, if it was
+/// begun later and for no less.
+pub(super) async fn serve(
+    read: &Repository,
+    transaction: &mut Transaction,
+    matter: &MatterId,
+    trigger: Trigger,
+    began: Timestamp,
+) -> Result<()> {
+    let key = key(transaction.firm(), matter);
+    if let Some(stored) = read.get::<HeldMatter>(&key).await?
+        && stored.value.at <= began
+        && stored.value.trigger <= trigger
     {
-        let mut transaction = repository.transaction(firm)?;
         transaction.delete(key, stored.version);
-        // A conflict: triggered once more in this moment, and held for that.
-        repository.commit(&transaction).await?;
     }
     Ok(())
+}
+
+/// Forgets one that was triggered.
+pub(crate) async fn forget(repository: &Repository, firm: &FirmId, held: &HeldMatter) -> Result<()> {
+    remove(repository, firm, held, None).await.map(|_| ())
+}
+
+/// Forgets one because it is not wanted. `false`: it was triggered once more meanwhile, and is held
+/// for that.
+pub(crate) async fn discard(repository: &Repository, actor: &Actor, held: &HeldMatter) -> Result<bool> {
+    let entry = AuditEntry::by(&actor.id, Action::Discarded, AuditStatus::Ok).with("matter", &held.matter);
+    remove(repository, &actor.firm, held, Some(entry.with("trigger", held.trigger.name()))).await
+}
+
+async fn remove(repository: &Repository, firm: &FirmId, held: &HeldMatter, entry: Option<AuditEntry>) -> Result<bool> {
+    let key = key(firm, &held.matter);
+    let Some(stored) = repository.get::<HeldMatter>(&key).await?.filter(|stored| stored.value == *held) else {
+        return Ok(false);
+    };
+    let mut transaction = repository.transaction(firm)?;
+    transaction.delete(key, stored.version);
+    entry.into_iter().for_each(|entry| transaction.audit(entry));
+    Ok(matches!(repository.commit(&transaction).await?, Commit::Done { .. }))
 }

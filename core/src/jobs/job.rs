@@ -56,10 +56,13 @@ pub(crate) struct Job {
     pub served: u64,
     /// The most far-reaching trigger that is not served yet.
     pub trigger: Trigger,
-    /// A person asked for this trigger, of this very matter: it counts though the firm's settings
-    /// say that its kind syncs nothing by itself, and is not bulk.
+    /// A person asked for this trigger: it counts though the firm's settings say that its kind syncs
+    /// nothing by itself.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub asked: bool,
+    /// A person asked for it together with others, and nobody for this very matter since.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub with_others: bool,
     /// Who asked last.
     pub actor: Option<ActorId>,
     /// Runs in a row that a passing cause failed.
@@ -138,6 +141,7 @@ impl Job {
             served: 0,
             trigger: Trigger::Backfill,
             asked: false,
+            with_others: false,
             actor: None,
             failures: 0,
             parked: None,
@@ -149,18 +153,24 @@ impl Job {
 
     /// Takes in a trigger, under this connection. Several before a run are one.
     pub(crate) fn raise(&mut self, trigger: Trigger, actor: &ActorId, connection: Option<&Connection>) {
-        let at_rest = self.running.is_none() && self.generation == self.served;
+        let at_rest = self.is_at_rest();
         let done = self.last.as_ref().is_none_or(|last| last.status == RunStatus::Succeeded);
         // What failed may be due again by itself: a trigger that asks for less must not make less
         // of it.
         let asks_for_all = trigger.sends_documents() && trigger != Trigger::Backfill;
         let widest = if at_rest && (done || asks_for_all) { trigger } else { self.trigger.max(trigger) };
         self.asked &= widest == self.trigger;
+        self.with_others = false;
         self.trigger = widest;
         self.generation += 1;
         self.actor = Some(actor.clone());
         self.account = connection.map(|connection| connection.link_set.clone());
         self.failures = 0;
+    }
+
+    /// Whether nothing was asked for that no run has taken in.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.running.is_none() && self.generation == self.served
     }
 
     /// Whether it was triggered while the firm was connected to another account.
@@ -174,12 +184,12 @@ impl Job {
         self.asked || settings.allows(self.trigger)
     }
 
-    /// Whether nobody waits for it: an older matter, or one of all that failed.
+    /// Whether nobody waits for it: an older matter, one of all that failed or of all that were held.
     pub(crate) fn is_bulk(&self) -> bool {
         match self.trigger {
             Trigger::Backfill => true,
-            Trigger::Retry => !self.asked,
-            Trigger::Created | Trigger::Approved | Trigger::Manual => false,
+            Trigger::Retry => self.with_others || !self.asked,
+            Trigger::Created | Trigger::Approved | Trigger::Manual => self.with_others,
         }
     }
 
@@ -192,7 +202,7 @@ impl Job {
     pub(crate) fn rest(&mut self) {
         // What was not wanted any more must not widen, and so forbid, what is asked for next.
         self.trigger = Trigger::Created;
-        self.asked = false;
+        (self.asked, self.with_others) = (false, false);
         if self.running.is_none() {
             self.served = self.generation;
             self.failures = 0;
@@ -216,7 +226,7 @@ impl Job {
             _ if raised => Some(Duration::ZERO),
             Next::Due(wait) | Next::Look(wait) => Some(wait),
             Next::Rest => {
-                self.asked = false;
+                (self.asked, self.with_others) = (false, false);
                 None
             }
         }

@@ -94,6 +94,8 @@ names! {
         ContactReview "contact_review",
         /// Keys were wrapped again.
         KeyRotation "key_rotation",
+        /// A matter that was held is not to be synced.
+        Discarded "discarded",
         /// A matter was synced, or could not be.
         Sync "sync",
         /// A contact was created in Clio.

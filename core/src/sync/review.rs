@@ -172,13 +172,15 @@ pub(crate) async fn reviews(ctx: &Context, firm: &FirmId) -> Result<Vec<Review>>
     Ok(open)
 }
 
-/// Writes an answer into the intent. Gives the matters that wait for it.
+/// Writes an answer into the intent. Gives the matters that wait for it. Refused if the question has
+/// a candidate by now that is not among those that were shown.
 pub(crate) async fn answer(
     ctx: &Context,
     actor: &Actor,
     step: StepKind,
     id: &str,
     decision: Decision,
+    shown: Option<&[ClioId]>,
 ) -> Result<Answered> {
     let firm = &actor.firm;
     let scope = AccountScope::current(&ctx.repository, firm).await?;
@@ -187,6 +189,9 @@ pub(crate) async fn answer(
     let Versioned { value: review, version, .. } =
         ctx.repository.get::<Review>(&question).await?.ok_or_else(unknown)?;
     let waiting = waiting(ctx, &scope, step, id).await?.ok_or_else(unknown)?;
+    if let Some(other) = review.candidates.iter().find(|clio| shown.is_some_and(|shown| !shown.contains(clio))) {
+        return Err(Error::new(Code::ReviewChanged).with(step.name(), id).with("clio", other));
+    }
     // Contacts of one email may be shared; anything else belongs to one record.
     if let Decision::Link { clio } = decision
         && step != StepKind::Contact
@@ -223,12 +228,19 @@ pub(crate) async fn answer(
         }
     }
     let entry = AuditEntry::by(&actor.id, Action::Review, AuditStatus::Ok).with(step.name(), id);
-    transaction.audit(match decision {
-        Decision::Link { clio } => entry.with("decision", "link").with("clio", clio),
-        Decision::Create => entry.with("decision", "create"),
-    });
+    transaction.audit(told(entry, decision, &review.candidates));
     ctx.repository.commit_or_conflict(&transaction).await?;
     Ok(Answered { question, version, matters: review.matters })
+}
+
+fn told(entry: AuditEntry, decision: Decision, candidates: &[ClioId]) -> AuditEntry {
+    match decision {
+        Decision::Link { clio } => entry.with("decision", "link").with("clio", clio),
+        Decision::Create => {
+            let not: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+            entry.with("decision", "create").with("not", not.join(","))
+        }
+    }
 }
 
 /// Takes an answered question off the list, once somebody acts on the answer.

@@ -13,14 +13,14 @@ static void call_every_operation(casehug_clio_sdk *sdk, const casehug_clio_actor
     CALL(trigger_sync, sdk, actor, "mat_0001", "created");
     CALL(get_matter_state, sdk, actor, "mat_0001");
     CALL(list_held_matters, sdk, actor);
-    CALL(release_held_matters, sdk, actor);
-    CALL(discard_held_matters, sdk, actor);
+    CALL(release_held_matters, sdk, actor, NULL);
+    CALL(discard_held_matters, sdk, actor, NULL);
     CALL(retry_run, sdk, actor, "sample");
     CALL(retry_failed, sdk, actor);
     CALL(list_runs, sdk, actor, "{}");
     CALL(prune_runs, sdk, actor, "2026-01-01T00:00:00Z");
     CALL(list_reviews, sdk, actor);
-    CALL(resolve_review, sdk, actor, "contact", "sample", "{\"answer\":\"link\",\"clio\":\"1\"}");
+    CALL(resolve_review, sdk, actor, "contact", "sample", "{\"answer\":\"link\",\"clio\":\"1\"}", NULL);
     CALL(begin_recovery, sdk, actor, "2026-01-01T00:00:00Z");
     CALL(end_recovery, sdk, actor);
     CALL(plan_backfill, sdk, actor, "[\"mat_0001\"]");

@@ -83,9 +83,9 @@ impl Simulation {
             });
             let decision = ours.map_or(Decision::Create, |clio| Decision::Link { clio: *clio });
             let (host, admin) = (self.host()?, self.admin()?);
-            match self
-                .wait(async move { host.firm(&admin).reviews().resolve(review.step, &review.id, decision).await })?
-            {
+            match self.wait(async move {
+                host.firm(&admin).reviews().resolve(review.step, &review.id, decision, None).await
+            })? {
                 // It answered itself, or is just being looked up again: asked again, if it still is
                 // a question.
                 Err(error) if !matches!(error.code(), Code::StoreConflict | Code::RecordUnknown) => {
@@ -135,7 +135,7 @@ impl Simulation {
         let held = self.wait(async move {
             let held = host.firm(&admin).matters().held().await?;
             if !held.is_empty() {
-                host.firm(&admin).matters().release_held().await?;
+                host.firm(&admin).matters().release_held(None).await?;
             }
             Ok::<_, Error>(held)
         })?;

@@ -96,6 +96,9 @@ fn named_type(schema: &Json) -> Read<Type> {
     if schema["type"] != "object" {
         return Err(format!("only objects, enumerations and tagged unions have names: {schema}"));
     }
+    if schema["properties"].is_object() && schema["additionalProperties"].is_object() {
+        return Err(String::from("a map that is flattened into an object"));
+    }
     Ok(Type::Object { docs, fields: fields(schema, None)?, closed: schema["additionalProperties"] == false })
 }
 

@@ -206,7 +206,7 @@ impl Writer<'_> {
             [] => {}
             [one] => {
                 let name = camel(&one.name);
-                let optional = if may_be_left_out(self.api, operation) { "?" } else { "" };
+                let optional = if !one.required || may_be_left_out(self.api, operation) { "?" } else { "" };
                 let _ = write!(docs, "\n\n@param {name} - {}", self.prose(&one.docs));
                 let _ = write!(parameters, "{name}{optional}: {}", shape(&one.shape));
             }

@@ -102,7 +102,7 @@ export class ConnectionView extends View {
         if (held.length === 0)
             return null;
         const release = async () => {
-            const { matters } = await this.card.api.call('release_held_matters');
+            const { matters } = await this.card.api.call('release_held_matters', {});
             return `${several(matters, 'matter')} will be synced.`;
         };
         const discard = async () => {
@@ -113,7 +113,7 @@ export class ConnectionView extends View {
             });
             if (!yes)
                 return undefined;
-            const { matters } = await this.card.api.call('discard_held_matters');
+            const { matters } = await this.card.api.call('discard_held_matters', {});
             return `${several(matters, 'matter')} discarded.`;
         };
         return h('div', { class: 'panel' }, h('h4', {}, `${several(held.length, 'matter')} triggered while not connected`), h('p', {}, 'They wait until an admin decides. ', held.slice(0, 20).map(({ matter }, at) => [at > 0 && ', ', h('code', {}, matter)]), held.length > 20 && ' …'), this.admin && h('div', { class: 'actions' }, this.button('Sync them now', 'release', release, 'primary'), this.button('Discard', 'discard', discard, 'danger quiet')));

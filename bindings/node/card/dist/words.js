@@ -99,6 +99,7 @@ export const ACTIONS = {
     second_record: 'Second record found',
     recovery: 'Recovery',
     retry: 'Retry',
+    discarded: 'Held matter discarded',
     backfill: 'Backfill',
     export: 'Export',
     prune: 'Entries removed',

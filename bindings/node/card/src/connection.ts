@@ -116,7 +116,7 @@ export class ConnectionView extends View {
   #held(held: readonly HeldMatter[]): Child {
     if (held.length === 0) return null;
     const release = async (): Promise<string> => {
-      const { matters } = await this.card.api.call('release_held_matters');
+      const { matters } = await this.card.api.call('release_held_matters', {});
       return `${several(matters, 'matter')} will be synced.`;
     };
     const discard = async (): Promise<string | void> => {
@@ -126,7 +126,7 @@ export class ConnectionView extends View {
         action: 'Discard',
       });
       if (!yes) return undefined;
-      const { matters } = await this.card.api.call('discard_held_matters');
+      const { matters } = await this.card.api.call('discard_held_matters', {});
       return `${several(matters, 'matter')} discarded.`;
     };
     return h(

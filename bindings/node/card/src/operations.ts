@@ -9,6 +9,7 @@ import type {
   BackfillStarted,
   BackfillState,
   CasehugId,
+  ClioId,
   ConnectStart,
   ConnectionInfo,
   Decision,
@@ -60,14 +61,14 @@ export interface Operations {
   trigger_sync: { sent: { matter: CasehugId; trigger: Trigger }; answer: TriggerAnswer };
   get_matter_state: { sent: { matter: CasehugId }; answer: MatterState };
   list_held_matters: { sent: Record<string, never>; answer: HeldMatter[] };
-  release_held_matters: { sent: Record<string, never>; answer: MatterCount };
-  discard_held_matters: { sent: Record<string, never>; answer: MatterCount };
+  release_held_matters: { sent: { matters?: CasehugId[] | null }; answer: MatterCount };
+  discard_held_matters: { sent: { matters?: CasehugId[] | null }; answer: MatterCount };
   retry_run: { sent: { run: string }; answer: void };
   retry_failed: { sent: Record<string, never>; answer: MatterCount };
   list_runs: { sent: { query: RunQuery }; answer: LoggedRunPage };
   prune_runs: { sent: { before: Time }; answer: PrunedRuns };
   list_reviews: { sent: Record<string, never>; answer: Review[] };
-  resolve_review: { sent: { step: StepKind; id: string; decision: Decision }; answer: void };
+  resolve_review: { sent: { step: StepKind; id: string; decision: Decision; candidates?: ClioId[] | null }; answer: void };
   begin_recovery: { sent: { since: Time }; answer: void };
   end_recovery: { sent: Record<string, never>; answer: void };
   plan_backfill: { sent: { matters: CasehugId[] }; answer: BackfillPlan };

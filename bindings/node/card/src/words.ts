@@ -142,6 +142,7 @@ export const ACTIONS: Readonly<Record<Action, string>> = {
   second_record: 'Second record found',
   recovery: 'Recovery',
   retry: 'Retry',
+  discarded: 'Held matter discarded',
   backfill: 'Backfill',
   export: 'Export',
   prune: 'Entries removed',

@@ -36,7 +36,7 @@ class InputError(CasehugClioError):
     setting_invalid, url_refused, intake_unreadable, record_unknown, settings_changed,
     already_decided, request_invalid, document_not_approved, document_not_client_upload,
     document_missing, document_unreadable, document_changed, document_withdrawn,
-    document_empty_refused, document_too_large, not_synced_yet, client_differs.
+    document_empty_refused, document_too_large, not_synced_yet, client_differs, review_changed.
     """
 
 
@@ -356,6 +356,11 @@ class Code(OpenEnum):
     CLIENT_DIFFERS = "client_differs"
     """The intake names another client than this matter has in Clio. No document is sent into another
     person's matter: correct the client in CaseHug, or the matter's client in Clio, and sync again.
+    """
+
+    REVIEW_CHANGED = "review_changed"
+    """Other records in Clio have come up that may be the one, and the answer was given without them.
+    Look at the question again, and answer it as it is now.
     """
 
     STORE_FAILED = "store_failed"

@@ -257,20 +257,25 @@ class MattersOperations:
         """
         return [held_matter(i) for i in self._call("list_held_matters", {})]
 
-    def release_held(self) -> types.MatterCount:
+    def release_held(self, matters: abc.Sequence[str] | None = None) -> types.MatterCount:
         """Has workers sync the held matters, each as far as its trigger does and whatever the settings
-        say by now.
+        say by now, behind what is approved meanwhile.
+
+        matters: These only: those that were listed, say. Left out: all.
 
         Access: a firm admin. Effect: writes. Errors of its own: not_connected, reconnect_required.
         """
-        return matter_count(self._call("release_held_matters", {}))
+        return matter_count(self._call("release_held_matters", {"matters": matters}))
 
-    def discard_held(self) -> types.MatterCount:
+    def discard_held(self, matters: abc.Sequence[str] | None = None) -> types.MatterCount:
         """Forgets the held matters. They can still be synced one by one.
+
+        matters: These only: those that were listed, say. Left out: all, also those that came up
+        since.
 
         Access: a firm admin. Effect: writes.
         """
-        return matter_count(self._call("discard_held_matters", {}))
+        return matter_count(self._call("discard_held_matters", {"matters": matters}))
 
     def retry(self, run: str) -> None:
         """Has a worker try again what a run left out. It does only what is missing.
@@ -323,7 +328,7 @@ class ReviewsOperations:
         """
         return [review(i) for i in self._call("list_reviews", {})]
 
-    def resolve(self, *, step: types.StepKind, id: str, decision: types.Decision) -> None:
+    def resolve(self, *, step: types.StepKind, id: str, decision: types.Decision, candidates: abc.Sequence[types.ClioId] | None = None) -> None:
         """Answers a question. The matter is synced again by a worker. If the chosen record turns out
         not to be one that can be ours, a matter of another client say, that run fails with
         `needs_review` and the question is open again.
@@ -334,9 +339,14 @@ class ReviewsOperations:
 
         decision: The answer.
 
-        Access: a firm admin. Effect: writes. Errors of its own: record_unknown, setting_invalid.
+        candidates: The candidates that the admin was shown. If others have come up since, the
+        answer is refused: `create` says of each candidate that it is another. Left out: whatever
+        the question has by now.
+
+        Access: a firm admin. Effect: writes. Errors of its own: record_unknown, review_changed,
+        setting_invalid.
         """
-        self._call("resolve_review", {"step": step, "id": id, "decision": decision})
+        self._call("resolve_review", {"step": step, "id": id, "decision": decision, "candidates": candidates})
 
     def begin_recovery(self, since: datetime) -> None:
         """After the database lost records (a restore, a failover): whatever is missing may have been
@@ -427,8 +437,8 @@ class ContactsOperations:
         self._call = caller
 
     def proposals(self) -> list[types.ProposedContact]:
-        """Changes that wait for an admin, and accepted ones that the host has not applied yet. They
-        hold client data: show them to an admin, never log them.
+        """Changes that wait for an admin, and accepted ones that are not applied yet: by the host, or
+        in Clio. They hold client data: show them to an admin, never log them.
 
         Access: a firm admin. Effect: reads.
         """
@@ -819,20 +829,25 @@ class AsyncMattersOperations:
         """
         return [held_matter(i) for i in await self._call("list_held_matters", {})]
 
-    async def release_held(self) -> types.MatterCount:
+    async def release_held(self, matters: abc.Sequence[str] | None = None) -> types.MatterCount:
         """Has workers sync the held matters, each as far as its trigger does and whatever the settings
-        say by now.
+        say by now, behind what is approved meanwhile.
+
+        matters: These only: those that were listed, say. Left out: all.
 
         Access: a firm admin. Effect: writes. Errors of its own: not_connected, reconnect_required.
         """
-        return matter_count(await self._call("release_held_matters", {}))
+        return matter_count(await self._call("release_held_matters", {"matters": matters}))
 
-    async def discard_held(self) -> types.MatterCount:
+    async def discard_held(self, matters: abc.Sequence[str] | None = None) -> types.MatterCount:
         """Forgets the held matters. They can still be synced one by one.
+
+        matters: These only: those that were listed, say. Left out: all, also those that came up
+        since.
 
         Access: a firm admin. Effect: writes.
         """
-        return matter_count(await self._call("discard_held_matters", {}))
+        return matter_count(await self._call("discard_held_matters", {"matters": matters}))
 
     async def retry(self, run: str) -> None:
         """Has a worker try again what a run left out. It does only what is missing.
@@ -885,7 +900,7 @@ class AsyncReviewsOperations:
         """
         return [review(i) for i in await self._call("list_reviews", {})]
 
-    async def resolve(self, *, step: types.StepKind, id: str, decision: types.Decision) -> None:
+    async def resolve(self, *, step: types.StepKind, id: str, decision: types.Decision, candidates: abc.Sequence[types.ClioId] | None = None) -> None:
         """Answers a question. The matter is synced again by a worker. If the chosen record turns out
         not to be one that can be ours, a matter of another client say, that run fails with
         `needs_review` and the question is open again.
@@ -896,9 +911,14 @@ class AsyncReviewsOperations:
 
         decision: The answer.
 
-        Access: a firm admin. Effect: writes. Errors of its own: record_unknown, setting_invalid.
+        candidates: The candidates that the admin was shown. If others have come up since, the
+        answer is refused: `create` says of each candidate that it is another. Left out: whatever
+        the question has by now.
+
+        Access: a firm admin. Effect: writes. Errors of its own: record_unknown, review_changed,
+        setting_invalid.
         """
-        await self._call("resolve_review", {"step": step, "id": id, "decision": decision})
+        await self._call("resolve_review", {"step": step, "id": id, "decision": decision, "candidates": candidates})
 
     async def begin_recovery(self, since: datetime) -> None:
         """After the database lost records (a restore, a failover): whatever is missing may have been
@@ -989,8 +1009,8 @@ class AsyncContactsOperations:
         self._call = caller
 
     async def proposals(self) -> list[types.ProposedContact]:
-        """Changes that wait for an admin, and accepted ones that the host has not applied yet. They
-        hold client data: show them to an admin, never log them.
+        """Changes that wait for an admin, and accepted ones that are not applied yet: by the host, or
+        in Clio. They hold client data: show them to an admin, never log them.
 
         Access: a firm admin. Effect: reads.
         """

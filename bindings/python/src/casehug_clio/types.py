@@ -95,6 +95,9 @@ class Action(OpenEnum):
     KEY_ROTATION = "key_rotation"
     """Keys were wrapped again."""
 
+    DISCARDED = "discarded"
+    """A matter that was held is not to be synced."""
+
     SYNC = "sync"
     """A matter was synced, or could not be."""
 

@@ -163,7 +163,7 @@ async fn what_somebody_asks_to_be_tried_again_is_told() {
     let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
     world.sdk.firm(&admin()).matters().retry(&report.run).await.unwrap();
     world.sdk.firm(&admin()).matters().retry_failed().await.unwrap();
-    world.sdk.firm(&admin()).matters().release_held().await.unwrap();
+    world.sdk.firm(&admin()).matters().release_held(None).await.unwrap();
     let told: Vec<Value> = world.audited("retry").await.into_iter().map(|entry| entry["details"].clone()).collect();
     let held = json!({ "held": "0", "run": "true" });
     assert_eq!(told, [json!({ "run": report.run }), json!({ "matters": "0" }), held]);

@@ -212,7 +212,7 @@ async fn nothing_that_was_asked_for_while_disconnected_leaves_by_itself_afterwar
     let before = world.calls("POST /api/v4/matters");
     world.later(Duration::from_secs(60)).await;
     assert_eq!(world.calls("POST /api/v4/matters"), before);
-    world.sdk.firm(&admin()).matters().release_held().await.unwrap();
+    world.sdk.firm(&admin()).matters().release_held(None).await.unwrap();
     world.work().await;
     assert_eq!(world.calls("POST /api/v4/matters"), before + 1);
     assert!(world.audited("sync").await.iter().any(|entry| entry["details"]["held"] == "true"));
@@ -233,9 +233,42 @@ async fn nothing_that_was_triggered_before_the_first_connection_leaves_by_itself
     world.later(2 * DAY).await;
     assert_eq!(world.calls("POST /api/v4/matters"), 0);
     assert_eq!(world.health().await.held_matters, 1);
-    assert_eq!(world.sdk.firm(&admin()).matters().release_held().await.unwrap().matters, 1);
+    assert_eq!(world.sdk.firm(&admin()).matters().release_held(None).await.unwrap().matters, 1);
     world.work().await;
     assert_eq!(world.calls("POST /api/v4/matters"), 1);
+}
+
+#[tokio::test]
+async fn what_is_held_stays_so_when_it_is_approved_once_more() {
+    let world = World::new();
+    world.put("m1");
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+    world.connect().await.unwrap();
+    // Another document is approved: what the firm has made in Clio by hand would still be doubled.
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+    world.later(2 * DAY).await;
+    assert_eq!((world.calls("POST /api/v4/matters"), world.health().await.held_matters), (0, 1));
+    // A person asks for this very matter.
+    world.runtime.advance(Duration::from_secs(1));
+    world.sdk.firm(&member()).matters().sync(&matter()).await.unwrap();
+    assert_eq!((world.calls("POST /api/v4/matters"), world.health().await.held_matters), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_held_of_a_matter_in_clio_goes_with_its_next_approval() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+    world.connect().await.unwrap();
+    assert_eq!(world.health().await.held_matters, 1);
+    world.runtime.advance(Duration::from_secs(1));
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Created).await.unwrap();
+    world.work().await;
+    assert_eq!(world.health().await.held_matters, 1, "it sends no documents");
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+    world.work().await;
+    assert_eq!(world.health().await.held_matters, 0);
 }
 
 async fn connect_to_another_account(world: &World, account: i64) {
@@ -274,7 +307,7 @@ async fn what_waited_for_one_account_does_not_run_in_another_unless_an_admin_say
     let backfill = world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0);
     assert_eq!(backfill.status, crate::jobs::BackfillStatus::Paused);
     world.sdk.firm(&admin()).backfills().resume(&id.id).await.unwrap();
-    world.sdk.firm(&admin()).matters().release_held().await.unwrap();
+    world.sdk.firm(&admin()).matters().release_held(None).await.unwrap();
     for _ in 0..60 {
         world.later(Duration::from_secs(30)).await;
     }
@@ -474,7 +507,7 @@ async fn what_a_firm_had_begun_before_it_moved_to_another_region_is_held_there()
     let synced =
         async || elsewhere.firm(&member()).matters().state(&matter()).await.unwrap().clio_matter.map(|id| id.0);
     assert_eq!(synced().await, None);
-    assert_eq!(elsewhere.firm(&admin()).matters().release_held().await.unwrap().matters, 1);
+    assert_eq!(elsewhere.firm(&admin()).matters().release_held(None).await.unwrap().matters, 1);
     worker.run_due().await.unwrap();
     assert_eq!(synced().await, Some(21));
 }

@@ -22,7 +22,7 @@ async fn last_step(world: &World) -> StepReport {
 /// The run after this answer gives it back: the question is as open as before, and nothing is
 /// linked.
 async fn is_taken_back(world: &World, step: StepKind, id: &str, clio: i64, wrong: &str) {
-    world.sdk.firm(&admin()).reviews().resolve(step, id, Decision::Link { clio: ClioId(clio) }).await.unwrap();
+    world.sdk.firm(&admin()).reviews().resolve(step, id, Decision::Link { clio: ClioId(clio) }, None).await.unwrap();
     let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
     let failed = report.first_failure().unwrap();
     let error = failed.error.clone().unwrap();
@@ -71,7 +71,7 @@ async fn a_document_that_cannot_be_the_one_is_not_linked() {
         .sdk
         .firm(&admin())
         .reviews()
-        .resolve(StepKind::Document, DOCUMENT, Decision::Link { clio: ClioId(41) })
+        .resolve(StepKind::Document, DOCUMENT, Decision::Link { clio: ClioId(41) }, None)
         .await
         .unwrap();
     let step = last_step(&world).await;
@@ -83,7 +83,7 @@ async fn a_document_that_cannot_be_the_one_is_not_linked() {
 #[tokio::test]
 async fn a_document_that_was_removed_is_sent_again_if_an_admin_says_so() {
     let (world, documents) = removed().await;
-    world.sdk.firm(&admin()).reviews().resolve(StepKind::Document, DOCUMENT, Decision::Create).await.unwrap();
+    world.sdk.firm(&admin()).reviews().resolve(StepKind::Document, DOCUMENT, Decision::Create, None).await.unwrap();
     let step = last_step(&world).await;
     assert_eq!((step.outcome, step.clio), (StepOutcome::Created, Some(ClioId(32))));
     let documents = documents.lock().unwrap();
@@ -130,7 +130,7 @@ async fn a_matter_of_another_client_is_not_linked() {
         .sdk
         .firm(&admin())
         .reviews()
-        .resolve(StepKind::Matter, "m1", Decision::Link { clio: ClioId(23) })
+        .resolve(StepKind::Matter, "m1", Decision::Link { clio: ClioId(23) }, None)
         .await
         .unwrap();
     let step = last_step(&world).await;
@@ -166,7 +166,7 @@ async fn a_company_is_not_linked_as_a_client() {
         .sdk
         .firm(&admin())
         .reviews()
-        .resolve(StepKind::Contact, "c1", Decision::Link { clio: ClioId(12) })
+        .resolve(StepKind::Contact, "c1", Decision::Link { clio: ClioId(12) }, None)
         .await
         .unwrap();
     let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
@@ -193,7 +193,7 @@ async fn what_another_matter_was_linked_to_meanwhile_is_not_linked_again() {
         .sdk
         .firm(&admin())
         .reviews()
-        .resolve(StepKind::Matter, "m1", Decision::Link { clio: ClioId(22) })
+        .resolve(StepKind::Matter, "m1", Decision::Link { clio: ClioId(22) }, None)
         .await
         .unwrap();
     world.links_another("matter", 22).await;
@@ -219,13 +219,47 @@ async fn what_was_said_not_to_be_it_is_not_asked_about_again() {
         _ => None,
     });
     assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
-    world.sdk.firm(&admin()).reviews().resolve(StepKind::Matter, "m1", Decision::Create).await.unwrap();
+    world.sdk.firm(&admin()).reviews().resolve(StepKind::Matter, "m1", Decision::Create, None).await.unwrap();
+    let told = world.audited("review").await;
+    assert_eq!((&told[0]["details"]["decision"], &told[0]["details"]["not"]), (&json!("create"), &json!("22")));
     listed.lock().unwrap().push(near(23));
     assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
     assert_eq!(world.sdk.firm(&admin()).reviews().list().await.unwrap()[0].candidates, [ClioId(23)]);
-    world.sdk.firm(&admin()).reviews().resolve(StepKind::Matter, "m1", Decision::Create).await.unwrap();
+    world.sdk.firm(&admin()).reviews().resolve(StepKind::Matter, "m1", Decision::Create, None).await.unwrap();
     let error = last_step(&world).await.error.unwrap();
     assert_eq!(error.code(), Code::SyncInDoubt, "neither is it: only time is waited for");
+}
+
+/// `create` says of each candidate that it is another: of one that nobody saw it does not.
+#[tokio::test]
+async fn an_answer_about_other_candidates_than_there_are_is_refused() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.put("m1");
+    let near = |id: i64| {
+        json!({ "id": id, "status": "Open", "description": "T", "client_reference": "other", "client": { "id": 11 },
+            "created_at": "2026-04-01T12:00:00Z", "updated_at": "2026-04-01T12:00:00Z" })
+    };
+    let listed = Arc::new(Mutex::new(vec![near(22)]));
+    let list = Arc::clone(&listed);
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("POST", "/api/v4/matters") => Some(refused(504)),
+        ("GET", "/api/v4/matters") => Some((200, json!({ "data": *list.lock().unwrap(), "meta": { "paging": {} } }))),
+        _ => None,
+    });
+    assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
+    listed.lock().unwrap().push(near(23));
+    assert_eq!(last_step(&world).await.error.unwrap().code(), Code::NeedsReview);
+    let answer = async |shown: &[i64]| {
+        let shown: Vec<ClioId> = shown.iter().copied().map(ClioId).collect();
+        world.sdk.firm(&admin()).reviews().resolve(StepKind::Matter, "m1", Decision::Create, shown).await
+    };
+    let error = answer(&[22]).await.unwrap_err();
+    assert_eq!((error.code(), error.get("clio")), (Code::ReviewChanged, Some("23")));
+    assert_eq!(world.sdk.firm(&admin()).reviews().list().await.unwrap()[0].candidates, [ClioId(22), ClioId(23)]);
+    answer(&[24, 23, 22]).await.unwrap();
+    let told = world.audited("review").await;
+    assert_eq!((told.len(), &told[0]["details"]["not"]), (1, &json!("22,23")));
 }
 
 #[tokio::test]
@@ -245,7 +279,7 @@ async fn an_answer_counts_for_every_matter_that_waits_for_it() {
     let (question, _) = world.stored("review").await.remove(0);
     let answers = |write: &Write| matches!(write, Write::Put { key, .. } if key.collection == "matter");
     let sdk = world.process_on(world.meddled(answers, Key::new(&firm(), "review", question)));
-    let decide = async || sdk.firm(&admin()).reviews().resolve(StepKind::Matter, "m1", Decision::Create).await;
+    let decide = async || sdk.firm(&admin()).reviews().resolve(StepKind::Matter, "m1", Decision::Create, None).await;
     assert_eq!(decide().await.unwrap_err().code(), Code::StoreConflict);
     assert_eq!(world.sdk.firm(&admin()).reviews().list().await.unwrap().len(), 1);
     decide().await.unwrap();

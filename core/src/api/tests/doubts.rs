@@ -254,7 +254,7 @@ async fn a_doubt_that_an_admin_closed_is_looked_at_too() {
         .sdk
         .firm(&admin())
         .reviews()
-        .resolve(review.step, &review.id, Decision::Link { clio: ClioId(30) })
+        .resolve(review.step, &review.id, Decision::Link { clio: ClioId(30) }, None)
         .await
         .unwrap();
     assert!(world.sdk.firm(&admin()).reviews().list().await.unwrap().is_empty(), "it is answered once");
@@ -283,8 +283,12 @@ async fn a_question_that_answered_itself_is_not_answered_into_another_try() {
     world.runtime.advance(CONFIRMED);
     world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
     assert_eq!(slow.lock().unwrap().sent.len(), 2, "the second try is in doubt");
-    let answer =
-        world.sdk.firm(&admin()).reviews().resolve(review.step, &review.id, Decision::Link { clio: ClioId(30) }).await;
+    let answer = world
+        .sdk
+        .firm(&admin())
+        .reviews()
+        .resolve(review.step, &review.id, Decision::Link { clio: ClioId(30) }, None)
+        .await;
     assert_eq!(answer.unwrap_err().code(), Code::RecordUnknown);
     assert_eq!(world.sdk.firm(&admin()).reviews().list().await.unwrap(), []);
 }

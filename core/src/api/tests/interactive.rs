@@ -26,7 +26,7 @@ async fn an_admin_who_runs_what_is_held_need_not_switch_auto_sync_on() {
     }
     world.connect().await.unwrap();
     sync_by_itself(&world, false).await;
-    assert_eq!(world.sdk.firm(&admin()).matters().release_held().await.unwrap().matters, 2);
+    assert_eq!(world.sdk.firm(&admin()).matters().release_held(None).await.unwrap().matters, 2);
     world.later(Duration::from_secs(60)).await;
     let runs = world.sdk.firm(&admin()).matters().runs(RunQuery::default()).await.unwrap().items;
     let mut ran: Vec<(&str, Trigger)> = runs.iter().map(|run| (run.matter.as_str(), run.trigger)).collect();

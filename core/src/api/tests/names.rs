@@ -275,7 +275,7 @@ async fn after_a_doubt_a_contact_of_another_name_is_not_taken_for_the_new_one() 
             OnNameMismatch::Review => {
                 let asked = world.sdk.firm(&admin()).reviews().list().await.unwrap();
                 assert_eq!(asked[0].candidates, [ClioId(5)]);
-                world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", Decision::Create).await.unwrap();
+                world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", Decision::Create, None).await.unwrap();
                 world.work().await;
                 clio.lock().unwrap().hidden = false;
                 world.later(Duration::from_secs(300)).await;
@@ -303,7 +303,7 @@ async fn what_an_admin_decides_about_a_name_is_done() {
         assert_eq!(contact(&richard), ("linked", Some(5), [].as_slice()));
         let asked = world.sdk.firm(&admin()).reviews().list().await.unwrap();
         assert_eq!((asked.len(), asked[0].candidates.as_slice()), (1, [ClioId(5), ClioId(9)].as_slice()));
-        world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", decision).await.unwrap();
+        world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", decision, None).await.unwrap();
         world.work().await;
         let state = state(&world, "m1").await;
         assert_eq!((state.clio_contact, held.lock().unwrap().sent), (Some(ClioId(clio)), made), "{decision:?}");
@@ -321,7 +321,7 @@ async fn an_admins_answer_outlives_a_creation_that_fails() {
     let (world, held) = clio_of(two(), &[504]).await;
     mismatch(&world, OnNameMismatch::Review).await;
     sync(&world, "m1", &client("c1", "Susan", "Doe", EMAIL)).await;
-    world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", Decision::Create).await.unwrap();
+    world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", Decision::Create, None).await.unwrap();
     held.lock().unwrap().hidden = true;
     world.work().await;
     // It never was carried out.
@@ -340,7 +340,7 @@ async fn an_admins_answer_outlives_a_creation_that_clio_refuses() {
     mismatch(&world, OnNameMismatch::Review).await;
     let susan = client("c1", "Susan", "Doe", EMAIL);
     sync(&world, "m1", &susan).await;
-    world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", Decision::Create).await.unwrap();
+    world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", Decision::Create, None).await.unwrap();
     held.lock().unwrap().refuses = true;
     world.work().await;
     let failure = state(&world, "m1").await.last_run.unwrap().failure.unwrap();
@@ -386,7 +386,13 @@ async fn a_question_needs_no_key_of_a_connection_that_is_gone() {
     world.later(Duration::from_secs(600)).await;
     assert!(world.stored("data-key").await.is_empty(), "nothing is sealed with it");
     world.connect().await.unwrap();
-    world.sdk.firm(&admin()).reviews().resolve(OF_CONTACT, "c1", Decision::Link { clio: ClioId(9) }).await.unwrap();
+    world
+        .sdk
+        .firm(&admin())
+        .reviews()
+        .resolve(OF_CONTACT, "c1", Decision::Link { clio: ClioId(9) }, None)
+        .await
+        .unwrap();
     world.work().await;
     assert_eq!(state(&world, "m1").await.clio_contact, Some(ClioId(9)));
 }

@@ -3,11 +3,13 @@
 use core::time::Duration;
 
 use futures_util::future::{Either, select};
+use serde_json::json;
 
 use super::world::{World, admin, matter, member};
 use crate::domain::{MatterId, Trigger};
 use crate::error::Code;
 use crate::history::RunQuery;
+use crate::jobs::job::Job;
 use crate::ports::Runtime as _;
 
 fn id(id: &str) -> MatterId {
@@ -118,8 +120,56 @@ async fn nobody_waits_for_each_of_many_that_were_held() {
     assert_eq!(world.sdk.firm(&member()).matters().retry_failed().await.unwrap().matters, 20);
     world.sdk.firm(&member()).matters().trigger(&id("m1"), Trigger::Manual).await.unwrap();
     world.connect().await.unwrap();
-    assert_eq!(world.sdk.firm(&admin()).matters().release_held().await.unwrap().matters, 21);
+    assert_eq!(world.sdk.firm(&admin()).matters().release_held(None).await.unwrap().matters, 21);
     assert!(world.stored("job-first").await.is_empty());
     world.work().await;
     assert_eq!(ran(&world).await.len(), 41);
+}
+
+/// Hundreds may have been approved before a firm connects.
+#[tokio::test]
+async fn what_was_held_is_bulk_until_somebody_asks_for_this_one() {
+    for again in [None, Some(Trigger::Approved), Some(Trigger::Manual)] {
+        let world = World::new();
+        world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+        world.connect().await.unwrap();
+        assert_eq!(world.sdk.firm(&admin()).matters().release_held(None).await.unwrap().matters, 1);
+        if let Some(trigger) = again {
+            world.sdk.firm(&member()).matters().trigger(&matter(), trigger).await.unwrap();
+        }
+        let job = world.stored("job").await.remove(0).1;
+        let bulk = serde_json::from_value::<Job>(job).unwrap().is_bulk();
+        assert_eq!(bulk, again.is_none(), "{again:?}");
+        world.work().await;
+        assert_eq!(world.stored("job").await[0].1["with_others"], json!(null), "it has been run");
+    }
+    // What waits already is as urgent as it was.
+    let world = World::subscribed(true).await;
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+    let (firm, by) = (admin().firm, admin().id);
+    world.sdk.queue.claims.ask_with_others(&firm, &matter(), Trigger::Approved, &by).await.unwrap();
+    assert_eq!(world.stored("job").await[0].1["with_others"], json!(null));
+}
+
+#[tokio::test]
+async fn an_admin_discards_what_was_listed_and_the_log_names_it() {
+    let world = World::new();
+    for held in ["m1", "m2", "m3"] {
+        world.sdk.firm(&member()).matters().trigger(&id(held), Trigger::Approved).await.unwrap();
+    }
+    let shown = vec![id("m1"), id("m3"), id("m9")];
+    assert_eq!(world.sdk.firm(&admin()).matters().discard_held(shown).await.unwrap().matters, 2);
+    let told = world.audited("discarded").await;
+    let told: Vec<_> = told.iter().map(|entry| (&entry["details"]["matter"], &entry["actor"])).collect();
+    assert_eq!(told, [(&json!("m1"), &json!("usr_1")), (&json!("m3"), &json!("usr_1"))]);
+    let held = async || -> Vec<String> {
+        let held = world.sdk.firm(&admin()).matters().held().await.unwrap();
+        held.iter().map(|held| held.matter.to_string()).collect()
+    };
+    assert_eq!(held().await, ["m2"]);
+    world.connect().await.unwrap();
+    assert_eq!(world.sdk.firm(&admin()).matters().release_held(vec![id("m1")]).await.unwrap().matters, 0);
+    assert_eq!(held().await, ["m2"]);
+    assert_eq!(world.sdk.firm(&admin()).matters().discard_held(None).await.unwrap().matters, 1);
+    assert!(held().await.is_empty());
 }

@@ -44,7 +44,7 @@ async fn after_a_restore_a_client_that_was_corrected_meanwhile_is_asked_about() 
         world.later(Duration::from_secs(300)).await;
         let review = world.sdk.firm(&admin()).reviews().list().await.unwrap().remove(0);
         assert_eq!((review.step, &review.candidates[..]), (StepKind::Contact, &[ClioId(30)][..]));
-        world.sdk.firm(&admin()).reviews().resolve(review.step, &review.id, Decision::Create).await.unwrap();
+        world.sdk.firm(&admin()).reviews().resolve(review.step, &review.id, Decision::Create, None).await.unwrap();
         world.later(Duration::from_secs(300)).await;
         assert_eq!(world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().clio_contact, Some(ClioId(11)));
     }
@@ -86,7 +86,7 @@ async fn after_a_restore_an_admins_create_is_carried_out() {
     world.later(Duration::from_secs(300)).await;
     let review = world.sdk.firm(&admin()).reviews().list().await.unwrap().remove(0);
     assert_eq!(review.candidates, [ClioId(30)]);
-    world.sdk.firm(&admin()).reviews().resolve(review.step, &review.id, Decision::Create).await.unwrap();
+    world.sdk.firm(&admin()).reviews().resolve(review.step, &review.id, Decision::Create, None).await.unwrap();
     world.later(Duration::from_secs(1)).await;
     assert_eq!(world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().clio_matter, Some(ClioId(21)));
     assert_eq!(world.calls(&post(MATTERS)), 1);

@@ -1,5 +1,6 @@
 //! Contact review: what is accepted is what was seen.
 
+use futures_util::future::{Either, select};
 use serde_json::json;
 
 use super::world::{World, admin, matter, member};
@@ -82,6 +83,22 @@ async fn a_change_is_sent_only_to_the_contact_that_it_was_proposed_for() {
     assert!(proposals(&world).await.is_empty());
     let by: Vec<_> = world.audited("contact_review").await.into_iter().map(|entry| entry["actor"].clone()).collect();
     assert!(by.iter().all(|actor| actor == "usr_1"), "{by:?}");
+}
+
+#[tokio::test]
+async fn what_an_admin_accepted_is_sent_though_they_leave() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    rename(&world, "Anna", "B");
+    let id = world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal.unwrap();
+    let answer = world.hold("GET /api/v4/contacts/11");
+    let as_admin = admin();
+    let mut accepts = Box::pin(world.sdk.firm(&as_admin).contacts().accept(&id));
+    assert!(matches!(select(&mut accepts, Box::pin(world.until_held())).await, Either::Right(_)));
+    drop((accepts, answer));
+    assert_eq!(names(&proposals(&world).await), [("Anna", true)]);
+    world.runtime.run_spawned().await;
+    assert_eq!((&world.http.clio().contact["first_name"], proposals(&world).await.len()), (&json!("Anna"), 0));
 }
 
 #[tokio::test]

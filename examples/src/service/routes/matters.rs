@@ -47,14 +47,17 @@ pub(super) async fn held(State(service): Shared, Who(actor): Who) -> Answer<Resp
 #[serde(deny_unknown_fields)]
 pub(super) struct Run {
     run: bool,
+    /// These only.
+    #[serde(default)]
+    matters: Option<Vec<MatterId>>,
 }
 
 pub(super) async fn run_held(
     State(service): Shared,
     Who(actor): Who,
-    Sent(Run { run }): Sent<Run>,
+    Sent(Run { run, matters: these }): Sent<Run>,
 ) -> Answer<Json<Value>> {
     let matters = service.sdk.firm(&actor).matters();
-    let done = if run { matters.release_held().await? } else { matters.discard_held().await? };
+    let done = if run { matters.release_held(these).await? } else { matters.discard_held(these).await? };
     Ok(Json(json!(done)))
 }

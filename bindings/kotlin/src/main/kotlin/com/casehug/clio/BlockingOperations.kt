@@ -256,25 +256,30 @@ public class BlockingMattersOperations internal constructor(private val call: Bl
 
     /**
      * Has workers sync the held matters, each as far as its trigger does and whatever the settings
-     * say by now.
+     * say by now, behind what is approved meanwhile.
      *
      * Access: a firm admin. Effect: writes. Errors of its own: `not_connected`,
      * `reconnect_required`.
      *
+     * @param matters These only: those that were listed, say. Left out: all.
      * @throws CasehugClioException with the code of what went wrong.
      */
-    public fun releaseHeld(): MatterCount =
-        readMatterCount(call("release_held_matters"))
+    @JvmOverloads
+    public fun releaseHeld(matters: List<String>? = null): MatterCount =
+        readMatterCount(call("release_held_matters", "matters" to matters.orNull { JsonArray(it.map { JsonPrimitive(it) }) }))
 
     /**
      * Forgets the held matters. They can still be synced one by one.
      *
      * Access: a firm admin. Effect: writes.
      *
+     * @param matters These only: those that were listed, say. Left out: all, also those that came
+     * up since.
      * @throws CasehugClioException with the code of what went wrong.
      */
-    public fun discardHeld(): MatterCount =
-        readMatterCount(call("discard_held_matters"))
+    @JvmOverloads
+    public fun discardHeld(matters: List<String>? = null): MatterCount =
+        readMatterCount(call("discard_held_matters", "matters" to matters.orNull { JsonArray(it.map { JsonPrimitive(it) }) }))
 
     /**
      * Has a worker try again what a run left out. It does only what is missing.
@@ -341,15 +346,20 @@ public class BlockingReviewsOperations internal constructor(private val call: Bl
      * not to be one that can be ours, a matter of another client say, that run fails with
      * `needs_review` and the question is open again.
      *
-     * Access: a firm admin. Effect: writes. Errors of its own: `record_unknown`, `setting_invalid`.
+     * Access: a firm admin. Effect: writes. Errors of its own: `record_unknown`, `review_changed`,
+     * `setting_invalid`.
      *
      * @param step What the question is about, as listed.
      * @param id Its id, as listed.
      * @param decision The answer.
+     * @param candidates The candidates that the admin was shown. If others have come up since, the
+     * answer is refused: `create` says of each candidate that it is another. Left out: whatever the
+     * question has by now.
      * @throws CasehugClioException with the code of what went wrong.
      */
-    public fun resolve(step: StepKind, id: String, decision: Decision) {
-        call("resolve_review", "step" to JsonPrimitive(step.value), "id" to JsonPrimitive(id), "decision" to decision.json())
+    @JvmOverloads
+    public fun resolve(step: StepKind, id: String, decision: Decision, candidates: List<ClioId>? = null) {
+        call("resolve_review", "step" to JsonPrimitive(step.value), "id" to JsonPrimitive(id), "decision" to decision.json(), "candidates" to candidates.orNull { JsonArray(it.map { JsonPrimitive(it.value) }) })
     }
 
     /**
@@ -452,8 +462,8 @@ public class BlockingBackfillsOperations internal constructor(private val call: 
 /** A firm's operations on contacts. */
 public class BlockingContactsOperations internal constructor(private val call: BlockingCaller) {
     /**
-     * Changes that wait for an admin, and accepted ones that the host has not applied yet. They
-     * hold client data: show them to an admin, never log them.
+     * Changes that wait for an admin, and accepted ones that are not applied yet: by the host, or
+     * in Clio. They hold client data: show them to an admin, never log them.
      *
      * Access: a firm admin. Effect: reads.
      *

@@ -31,7 +31,8 @@ public class HostException internal constructor(wire: String) : CasehugClioExcep
  * `setting_invalid`, `url_refused`, `intake_unreadable`, `record_unknown`, `settings_changed`,
  * `already_decided`, `request_invalid`, `document_not_approved`, `document_not_client_upload`,
  * `document_missing`, `document_unreadable`, `document_changed`, `document_withdrawn`,
- * `document_empty_refused`, `document_too_large`, `not_synced_yet`, `client_differs`.
+ * `document_empty_refused`, `document_too_large`, `not_synced_yet`, `client_differs`,
+ * `review_changed`.
  */
 public class InputException internal constructor(wire: String) : CasehugClioException(wire)
 
@@ -418,6 +419,12 @@ public object Code {
      * sync again.
      */
     public const val CLIENT_DIFFERS: String = "client_differs"
+
+    /**
+     * 6012. Other records in Clio have come up that may be the one, and the answer was given
+     * without them. Look at the question again, and answer it as it is now.
+     */
+    public const val REVIEW_CHANGED: String = "review_changed"
 
     /**
      * 7001. The SDK's database failed. Check its disk (reason disk_full: no room is left on it),

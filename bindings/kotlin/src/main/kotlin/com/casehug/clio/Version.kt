@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "1d4e6e74a7422a77c8286611d10b4acd0c7df04b48bf6c453799e5c99910b2c3"
+internal const val DIGEST = "7528ff7587946eec27748a4d036ffdd1efa2788e575038e386584373ee8a61cb"

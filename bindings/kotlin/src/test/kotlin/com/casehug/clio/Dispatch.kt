@@ -32,14 +32,14 @@ internal suspend fun byName(sdk: Sdk, actor: Actor, operation: String, a: JsonOb
     "trigger_sync" -> sdk.firm(actor).matters.trigger(matter = a.required("matter").text(), trigger = Trigger.of(a.required("trigger").text())).json()
     "get_matter_state" -> sdk.firm(actor).matters.state(matter = a.required("matter").text()).json()
     "list_held_matters" -> JsonArray(sdk.firm(actor).matters.held().map { it.json() })
-    "release_held_matters" -> sdk.firm(actor).matters.releaseHeld().json()
-    "discard_held_matters" -> sdk.firm(actor).matters.discardHeld().json()
+    "release_held_matters" -> sdk.firm(actor).matters.releaseHeld(matters = a["matters"].optional { it.asList { it.text() } }).json()
+    "discard_held_matters" -> sdk.firm(actor).matters.discardHeld(matters = a["matters"].optional { it.asList { it.text() } }).json()
     "retry_run" -> sdk.firm(actor).matters.retry(run = a.required("run").text()).let { JsonObject(emptyMap()) }
     "retry_failed" -> sdk.firm(actor).matters.retryFailed().json()
     "list_runs" -> sdk.firm(actor).matters.runs(query = readRunQuery(a.required("query"))).json()
     "prune_runs" -> sdk.firm(actor).matters.pruneRuns(before = a.required("before").time()).json()
     "list_reviews" -> JsonArray(sdk.firm(actor).reviews.list().map { it.json() })
-    "resolve_review" -> sdk.firm(actor).reviews.resolve(step = StepKind.of(a.required("step").text()), id = a.required("id").text(), decision = readDecision(a.required("decision"))).let { JsonObject(emptyMap()) }
+    "resolve_review" -> sdk.firm(actor).reviews.resolve(step = StepKind.of(a.required("step").text()), id = a.required("id").text(), decision = readDecision(a.required("decision")), candidates = a["candidates"].optional { it.asList { ClioId(it.text()) } }).let { JsonObject(emptyMap()) }
     "begin_recovery" -> sdk.firm(actor).reviews.beginRecovery(since = a.required("since").time()).let { JsonObject(emptyMap()) }
     "end_recovery" -> sdk.firm(actor).reviews.endRecovery().let { JsonObject(emptyMap()) }
     "plan_backfill" -> sdk.firm(actor).backfills.plan(matters = a.required("matters").asList { it.text() }).json()
@@ -87,14 +87,14 @@ internal fun byName(sdk: BlockingSdk, actor: Actor, operation: String, a: JsonOb
     "trigger_sync" -> sdk.firm(actor).matters.trigger(matter = a.required("matter").text(), trigger = Trigger.of(a.required("trigger").text())).json()
     "get_matter_state" -> sdk.firm(actor).matters.state(matter = a.required("matter").text()).json()
     "list_held_matters" -> JsonArray(sdk.firm(actor).matters.held().map { it.json() })
-    "release_held_matters" -> sdk.firm(actor).matters.releaseHeld().json()
-    "discard_held_matters" -> sdk.firm(actor).matters.discardHeld().json()
+    "release_held_matters" -> sdk.firm(actor).matters.releaseHeld(matters = a["matters"].optional { it.asList { it.text() } }).json()
+    "discard_held_matters" -> sdk.firm(actor).matters.discardHeld(matters = a["matters"].optional { it.asList { it.text() } }).json()
     "retry_run" -> sdk.firm(actor).matters.retry(run = a.required("run").text()).let { JsonObject(emptyMap()) }
     "retry_failed" -> sdk.firm(actor).matters.retryFailed().json()
     "list_runs" -> sdk.firm(actor).matters.runs(query = readRunQuery(a.required("query"))).json()
     "prune_runs" -> sdk.firm(actor).matters.pruneRuns(before = a.required("before").time()).json()
     "list_reviews" -> JsonArray(sdk.firm(actor).reviews.list().map { it.json() })
-    "resolve_review" -> sdk.firm(actor).reviews.resolve(step = StepKind.of(a.required("step").text()), id = a.required("id").text(), decision = readDecision(a.required("decision"))).let { JsonObject(emptyMap()) }
+    "resolve_review" -> sdk.firm(actor).reviews.resolve(step = StepKind.of(a.required("step").text()), id = a.required("id").text(), decision = readDecision(a.required("decision")), candidates = a["candidates"].optional { it.asList { ClioId(it.text()) } }).let { JsonObject(emptyMap()) }
     "begin_recovery" -> sdk.firm(actor).reviews.beginRecovery(since = a.required("since").time()).let { JsonObject(emptyMap()) }
     "end_recovery" -> sdk.firm(actor).reviews.endRecovery().let { JsonObject(emptyMap()) }
     "plan_backfill" -> sdk.firm(actor).backfills.plan(matters = a.required("matters").asList { it.text() }).json()

@@ -115,6 +115,10 @@ public class Action private constructor(value: String) : OpenEnum(value) {
         @JvmField
         public val KEY_ROTATION: Action = Action("key_rotation")
 
+        /** A matter that was held is not to be synced. */
+        @JvmField
+        public val DISCARDED: Action = Action("discarded")
+
         /** A matter was synced, or could not be. */
         @JvmField
         public val SYNC: Action = Action("sync")
@@ -165,7 +169,7 @@ public class Action private constructor(value: String) : OpenEnum(value) {
 
         /** All that this version knows. */
         @JvmField
-        public val entries: List<Action> = listOf(CONNECT, DECLINED, REFRESH, DENIED, DISCONNECT, SETTINGS, MAPPING, REVIEW, SECOND_RECORD, RECOVERY, RETRY, BACKFILL, EXPORT, PRUNE, WEBHOOK_CREATED, WEBHOOK_RENEWED, WEBHOOK_DELETED, WEBHOOK_RECEIVED, WEBHOOK_REFUSED, WEBHOOK_APPLIED, RECONCILE, STATUS_CHANGED, CONTACT_REVIEW, KEY_ROTATION, SYNC, CONTACT_CREATED, CONTACT_LINKED, CONTACT_FAILED, MATTER_CREATED, MATTER_LINKED, MATTER_FAILED, DOCUMENT_CREATED, DOCUMENT_LINKED, DOCUMENT_SKIPPED, DOCUMENT_REFUSED, DOCUMENT_FAILED)
+        public val entries: List<Action> = listOf(CONNECT, DECLINED, REFRESH, DENIED, DISCONNECT, SETTINGS, MAPPING, REVIEW, SECOND_RECORD, RECOVERY, RETRY, BACKFILL, EXPORT, PRUNE, WEBHOOK_CREATED, WEBHOOK_RENEWED, WEBHOOK_DELETED, WEBHOOK_RECEIVED, WEBHOOK_REFUSED, WEBHOOK_APPLIED, RECONCILE, STATUS_CHANGED, CONTACT_REVIEW, KEY_ROTATION, DISCARDED, SYNC, CONTACT_CREATED, CONTACT_LINKED, CONTACT_FAILED, MATTER_CREATED, MATTER_LINKED, MATTER_FAILED, DOCUMENT_CREATED, DOCUMENT_LINKED, DOCUMENT_SKIPPED, DOCUMENT_REFUSED, DOCUMENT_FAILED)
 
         /** The value of this word, which may be one of a later version's. */
         @JvmStatic
