@@ -139,6 +139,17 @@ pub(crate) fn url(base: &Url, token: &str) -> Zeroizing<String> {
     Zeroizing::new(format!("{}/{token}", base.as_str().trim_end_matches('/')))
 }
 
+/// The token of a URL that is below ours.
+pub(super) fn token_below<'a>(base: &Url, url: &'a str) -> Option<&'a str> {
+    url.strip_prefix(base.as_str().trim_end_matches('/'))?.strip_prefix('/')
+}
+
+/// Whether a listed URL is below ours, and its token names this firm: whoever has no record of it
+/// has lost that.
+pub(crate) fn is_ours(base: &Url, url: &str, firm: &FirmId) -> bool {
+    token_below(base, url).and_then(read).is_some_and(|(named, _)| named == *firm)
+}
+
 /// The digest of the token in a listed URL.
 pub(crate) fn digest_in(url: &str) -> Option<String> {
     let path = url.split(['?', '#']).next()?;

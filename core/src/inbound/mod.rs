@@ -41,7 +41,7 @@ pub(crate) mod status;
 pub(crate) mod subscriptions;
 
 pub(crate) use caches::Caches;
-pub(crate) use hook::{HOOKS, Hook, HookHealth, HookState, digest_in, forget_health, health};
+pub(crate) use hook::{HOOKS, Hook, HookHealth, HookState, digest_in, forget_health, health, is_ours};
 pub(crate) use inbox::model_of;
 pub use receive::WebhookReply;
 pub use status::ClioStatus;

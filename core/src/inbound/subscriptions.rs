@@ -198,8 +198,7 @@ async fn pairs(ctx: &Context, care: &Care<'_>, listed: Vec<Webhook>) -> Result<V
     // subscription is asked for, so none is on its way.
     for (_, listed) in listed {
         let Some(listed) = listed else { continue };
-        let token = listed.url.as_ref().and_then(|url| token_below(care.base, url.expose()));
-        if token.and_then(hook::read).is_some_and(|(named, _)| named == *care.firm) {
+        if listed.url.as_ref().is_some_and(|url| hook::is_ours(care.base, url.expose(), care.firm)) {
             pairs.push(Pair::leftover(care.connection, listed));
         }
     }
@@ -217,7 +216,7 @@ async fn keep(ctx: &Context, care: &Care<'_>, pair: &mut Pair) -> Result<Option<
         }
         return Ok(may_come.then_some(Kept::waiting(LOOK_SOON)));
     };
-    let moved = listed.url.as_ref().is_some_and(|url| token_below(care.base, url.expose()).is_none());
+    let moved = listed.url.as_ref().is_some_and(|url| hook::token_below(care.base, url.expose()).is_none());
     if moved || listed.status == Some(HookStatus::Suspended) {
         reconcile::poll_soon(ctx, firm).await?;
         return Ok(None);
@@ -497,11 +496,6 @@ fn is_forbidden(error: &Error) -> bool {
 /// likely one.
 fn cause_of(error: &Error) -> Code {
     if is_forbidden(error) { Code::AppPermissionMissing } else { error.code() }
-}
-
-/// The token of a URL that is below ours.
-fn token_below<'a>(base: &url::Url, url: &'a str) -> Option<&'a str> {
-    url.strip_prefix(base.as_str().trim_end_matches('/'))?.strip_prefix('/')
 }
 
 fn audit(action: Action, hook: &Hook) -> AuditEntry {

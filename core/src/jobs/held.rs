@@ -110,7 +110,7 @@ pub(super) async fn serve(
     let key = key(transaction.firm(), matter);
     if let Some(stored) = read.get::<HeldMatter>(&key).await?
         && stored.value.at <= began
-        && stored.value.trigger <= trigger
+        && (trigger.sends_documents() || !stored.value.trigger.sends_documents())
     {
         transaction.delete(key, stored.version);
     }

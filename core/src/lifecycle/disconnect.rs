@@ -29,7 +29,7 @@ use crate::contact_review::drop_proposals;
 use crate::crypto::may_be_of_this_process;
 use crate::domain::{Actor, ClioId, FirmId};
 use crate::error::{Code, Detail, Error, Result, Retry};
-use crate::inbound::{HOOKS, Hook, HookState, digest_in, forget_health};
+use crate::inbound::{HOOKS, Hook, HookState, digest_in, forget_health, is_ours};
 use crate::ports::{Commit, Expect};
 use crate::store::{
     Action, AuditEntry, AuditStatus, Event, EventBody, MaintenanceTask, Transaction, Versioned, is_due_within,
@@ -289,8 +289,8 @@ impl Connect {
     }
 
     /// Our subscriptions in this account, those of replaced connections too: those whose URL holds
-    /// a token of ours, whether or not we heard that they came to be. And how long another one may
-    /// still come to be.
+    /// a token of ours, whether or not we heard that they came to be, or the database has lost its
+    /// record. And how long another one may still come to be.
     async fn our_webhooks(
         &self,
         firm: &FirmId,
@@ -306,6 +306,10 @@ impl Connect {
         if !known.iter().any(|(_, hook)| hook.value.link_set == connection.link_set) {
             return Ok((Vec::new(), None));
         }
+        let is_lost = |webhook: &Webhook| {
+            let (base, url) = (connection.webhook_url.as_ref(), webhook.url.as_ref());
+            base.zip(url).is_some_and(|(base, url)| is_ours(base, url.expose(), firm))
+        };
         let mut seen = Vec::new();
         let (mut ids, mut next) = (Vec::new(), Some(webhooks::list()));
         for _ in 0..MOST_PAGES {
@@ -316,6 +320,8 @@ impl Connect {
                 if let Some(digest) = of(webhook).filter(|digest| ours(digest)) {
                     ids.push(webhook.id);
                     seen.push(digest);
+                } else if is_lost(webhook) {
+                    ids.push(webhook.id);
                 }
             }
             next = page.next;

@@ -9,6 +9,7 @@ use super::connection::remembers_the_dead;
 use super::world::{HOOKS, World, admin, refused, status_event};
 use crate::connection::ConnectionState;
 use crate::jobs::WorkerConfig;
+use crate::ports::{Key, Store as _, Write};
 use crate::settings::FirmSettings;
 
 #[tokio::test]
@@ -377,4 +378,23 @@ async fn a_worker_that_was_told_no_address_keeps_the_subscriptions_of_those_that
     assert_eq!(world.http.clio().hooks.len(), 1);
     let urls: Vec<_> = world.http.clio().hooks.iter().map(|hook| hook["url"].as_str().unwrap().to_owned()).collect();
     assert!(urls.iter().all(|url| url.contains("/elsewhere/")), "{urls:?}");
+}
+
+/// A restore took the record of one away that was made after the backup.
+#[tokio::test]
+async fn a_disconnect_ends_a_subscription_whose_record_the_database_has_lost() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    let token = world.token("matter");
+    let lost = world.stored("webhook").await.into_iter().find(|(_, hook)| hook["model"] == "matter").unwrap().0;
+    let key = Key::new(&super::world::firm(), "webhook", lost);
+    let version = world.store.get(&key).await.unwrap().unwrap().version;
+    world.store.commit(&[Write::Delete { key, version }]).await.unwrap();
+    let foreign =
+        json!({ "id": 99, "model": "matter", "url": format!("https://other.example/{token}"), "status": "enabled" });
+    world.http.clio().hooks.push(foreign);
+    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.work().await;
+    let left: Vec<Value> = world.http.clio().hooks.iter().map(|hook| hook["id"].clone()).collect();
+    assert_eq!(left, [json!(99)], "that of somebody else");
 }
