@@ -22,6 +22,7 @@ pub fn answer(file: &Path) -> Result<String, String> {
 /// The answer for a library of nothing, which needs what Rust's own needs. It is made in this
 /// folder, and quickly: a build of ours need not be repeated for the question.
 pub fn of_rusts_own(folder: &Path) -> Result<String, String> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let [source, library, told] = ["empty.rs", "libempty.a", "empty.libs"].map(|name| folder.join(name));
     std::fs::write(&source, "").map_err(|error| format!("{}: {error}", source.display()))?;
     let mut rustc = Command::new("rustc");
