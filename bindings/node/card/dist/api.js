@@ -15,6 +15,10 @@ export class CardError extends Error {
 const SIGNED_OUT = 'signed_out';
 export const signedOut = () => new CardError('You are no longer signed in to CaseHug. Sign in, and open this page again.', SIGNED_OUT);
 export const isSignedOut = (error) => error instanceof CardError && error.code === SIGNED_OUT;
+/** The host refused it to this person, and would again. */
+export const isRefused = (error) => error instanceof CardError && error.code === 'not_allowed';
+/** Whether this is who looked before, in the same role. */
+export const isSame = (one, other) => one.firm === other.firm && one.user === other.user && one.role === other.role;
 /** As it is shown: what nobody foresaw is a defect of the page. */
 export const known = (error) => error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
 /** Long enough for what waits for Clio; a route that hangs must not leave a button disabled. */
@@ -23,8 +27,11 @@ const READS = { headers: { accept: 'application/json' } };
 /** The operations of the host's routes: `POST {base}/{operation}`. */
 export class Api {
     base;
-    constructor(base) {
+    #until;
+    /** `until`: after that nothing is asked any more, and what was asked before has no answer. */
+    constructor(base, until) {
         this.base = base.replace(/\/+$/, '');
+        this.#until = until;
     }
     /** Calls an operation. */
     async call(name, ...sent) {
@@ -46,6 +53,7 @@ export class Api {
     async #ask(url, request) {
         let response;
         let text;
+        this.#check();
         try {
             const signal = AbortSignal.timeout(LONGEST_MS);
             response = await fetch(url, { credentials: 'same-origin', cache: 'no-store', signal, ...request });
@@ -54,10 +62,16 @@ export class Api {
         catch {
             throw new CardError('CaseHug did not answer. Check your network connection; what is shown may be out of date.', 'no_answer');
         }
+        this.#check();
         const answer = read(text);
         if (response.ok && answer !== undefined)
             return answer;
         throw failed(response.status, answer);
+    }
+    /** The answer may be of another person than the one who looks. */
+    #check() {
+        if (this.#until?.aborted)
+            throw new CardError('Somebody else looks at this page.', 'card_ended');
     }
 }
 function unexpected(code) {

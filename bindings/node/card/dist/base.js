@@ -1,30 +1,54 @@
 // What both elements have in common: where the host's routes are, who looks, and the stream.
-import { Api } from './api.js';
+import { Api, isSame } from './api.js';
 import { sheet } from './style.js';
 import { listen } from './stream.js';
 /** Where there is no page, on a server that only renders, the module can still be loaded. */
 const Base = globalThis.HTMLElement ?? class {
 };
 const people = new Map();
-/** Who is signed in: asked for once, by all elements of a page. */
-function person(api) {
-    const known = people.get(api.base);
-    if (known)
-        return known;
-    const asked = api.me();
-    people.set(api.base, asked);
-    asked.catch(() => people.delete(api.base));
-    return asked;
+const asking = new Map();
+/** Who is signed in, asked anew: once for all elements of a page that ask in the same moment. */
+function now(api) {
+    const asked = asking.get(api.base);
+    if (asked)
+        return asked;
+    const me = api.me().finally(() => asking.delete(api.base));
+    asking.set(api.base, me);
+    people.set(api.base, me);
+    me.catch(() => people.delete(api.base));
+    return me;
 }
 export class CardBase extends Base {
     #root;
     #end = null;
     #joining = false;
+    #me = null;
+    /** Which joining it is; an answer for one that was left is dropped. */
+    #turn = 0;
     constructor() {
         super();
         this.#root = this.attachShadow({ mode: 'open' });
         this.#root.adoptedStyleSheets = [sheet()];
     }
+    connectedCallback() {
+        document.addEventListener('visibilitychange', this.#seen);
+        addEventListener('focus', this.#seen);
+        addEventListener('pageshow', this.#back);
+    }
+    disconnectedCallback() {
+        document.removeEventListener('visibilitychange', this.#seen);
+        removeEventListener('focus', this.#seen);
+        removeEventListener('pageshow', this.#back);
+        this.leave();
+    }
+    #seen = () => {
+        if (!document.hidden)
+            this.shown();
+    };
+    #back = (event) => {
+        if (event.persisted)
+            this.#seen();
+    };
     /** What is shown stands in here. */
     get root() {
         return this.#root;
@@ -36,20 +60,44 @@ export class CardBase extends Base {
     get joined() {
         return this.#joining || this.#end !== null;
     }
-    /** Says who looks, and begins to listen; null: the element was taken away meanwhile. */
-    async join(api, listener) {
-        this.#joining = true;
-        const me = await person(api).finally(() => {
-            this.#joining = false;
-        });
-        if (!this.isConnected)
-            return null;
+    /**
+     * Says who looks, and begins to listen; null: it was left meanwhile. `anew`: whoever was signed in
+     * before may not be any more.
+     */
+    async join(api, listener, anew = false) {
         this.leave();
-        this.#end = listen(`${api.base}/stream`, me.firm, listener);
-        return me;
+        const turn = this.#turn;
+        this.#joining = true;
+        try {
+            const known = anew ? undefined : people.get(api.base);
+            const me = await (known ?? now(api));
+            if (turn !== this.#turn)
+                return null;
+            this.#me = me;
+            this.#end = listen(`${api.base}/stream`, me.firm, listener);
+            return me;
+        }
+        catch (error) {
+            if (turn !== this.#turn)
+                return null;
+            throw error;
+        }
+        finally {
+            if (turn === this.#turn)
+                this.#joining = false;
+        }
     }
     leave() {
+        this.#turn += 1;
+        this.#joining = false;
+        this.#me = null;
         this.#end?.();
         this.#end = null;
+    }
+    /** Asks who is signed in by now: whether it is another person, or another role. */
+    async another() {
+        const turn = this.#turn;
+        const me = await now(this.api);
+        return turn === this.#turn && this.#me !== null && !isSame(me, this.#me);
     }
 }

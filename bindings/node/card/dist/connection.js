@@ -16,9 +16,6 @@ export class ConnectionView extends View {
         const { api } = this.card;
         const health = await api.call('get_health');
         const held = health.held_matters > 0 ? await api.call('list_held_matters') : [];
-        // A button that is out of use while its action goes on stays so; the end of it loads anew.
-        if (this.acts)
-            return;
         if (this.same(health, held))
             return;
         fill(this.element, h('h3', {}, 'Connection'), h('p', { class: 'lead' }, LEADS[health.state] ?? connectionWord(health.state).text), health.advice.filter(({ code }) => code !== 'not_connected').map(({ message, code }) => advice(message, code, health.state === 'reconnect_required' ? 'bad' : 'fair')), this.#account(health), this.#buttons(health), this.#held(held), second(health), this.#failure(health), assurance(health));

@@ -48,6 +48,11 @@ export function pair(name, value) {
 export function advice(message, code, tone = 'fair') {
     return h('div', { class: `note ${tone}` }, icon(SHAPES[tone]), h('p', {}, message, ' ', h('code', {}, code)));
 }
+/**
+ * Whether a change of a contact waits for a person. What CaseHug was told to take over does not;
+ * what was accepted for Clio and is still there may never have reached it.
+ */
+export const waits = ({ accepted, direction }) => !accepted || direction === 'to_clio';
 /** A record that is in Clio more than once. */
 export const twice = (of) => [
     `${stepName(of.step)} `,

@@ -1,65 +1,77 @@
 // `<casehug-clio-card>`: the Clio card of Settings → Integrations.
-import { CardError, isSignedOut, known, signedOut } from './api.js';
+import { Api, CardError, isRefused, isSignedOut, signedOut } from './api.js';
 import { CardBase } from './base.js';
 import { ask } from './dialog.js';
 import { fill, fresh, h, icon } from './dom.js';
-import { SHAPES, badge } from './format.js';
+import { badge, waits } from './format.js';
+import { Notices } from './notices.js';
 import { CONNECT_FAILURES } from './operations.js';
 import { TabList, tab } from './tabs.js';
+import { oneAtATime } from './turns.js';
+import { broken } from './view.js';
 import { connectionWord } from './words.js';
 /** Several changes within this time are one. */
 const CALM_MS = 100;
 /** What of the address is shown as a code; anything else is dropped. */
 const CODE = /^[a-z0-9_]{1,40}$/;
-/** What was done is old after that, and may not be true any more. */
-const SAID_MS = 10_000;
 export class IntegrationCard extends CardBase {
     #views = new Map();
     #state = h('span', { class: 'state', role: 'status' });
     #live = h('span', { class: 'live' });
-    #said = h('p', { class: 'said', role: 'status' });
-    #failed = h('div', { class: 'failed', role: 'alert' });
+    #notices = new Notices();
     #tabs = new TabList((name) => void this.#open(name));
     #panel = h('div', { class: 'panels' });
+    #head = oneAtATime(() => this.#loadHead());
     #card = null;
+    /** Ends what was begun for the one who looks. */
+    #until = new AbortController();
     #current = '';
     #changed = new Set();
     #everything = false;
     /** Nobody is signed in: nothing is asked until the page is shown again. */
     #out = false;
+    /** The host refused what stands beside the title: it is not asked again. */
+    #headless = false;
     #word = '';
     #timer;
-    #saying;
     connectedCallback() {
-        document.addEventListener('visibilitychange', this.#seen);
-        addEventListener('focus', this.#seen);
+        super.connectedCallback();
         void this.#begin();
     }
     disconnectedCallback() {
-        document.removeEventListener('visibilitychange', this.#seen);
-        removeEventListener('focus', this.#seen);
-        clearTimeout(this.#timer);
-        clearTimeout(this.#saying);
+        super.disconnectedCallback();
+        this.#forget();
+    }
+    /** Nothing of what was shown to a person stays, and nothing of it goes on. */
+    #forget() {
+        this.#until.abort();
         this.leave();
+        clearTimeout(this.#timer);
         this.#views.clear();
         this.#card = null;
         this.#current = '';
+        this.#changed.clear();
+        this.#everything = false;
         this.#out = false;
+        this.#headless = false;
         this.#word = '';
+        this.#tabs.clear();
+        this.#notices.clear();
+        for (const shown of [this.#state, this.#panel])
+            shown.replaceChildren();
     }
     async #begin() {
         if (this.joined)
             return;
-        const { api } = this;
-        this.#out = false;
-        this.#failed.replaceChildren();
+        this.#forget();
         fill(this.root, this.#frame());
+        const listener = {
+            changed: (what) => this.#note(what),
+            live: (live) => this.#turn(live),
+            signedOut: () => void this.#fail(signedOut()),
+        };
         try {
-            const me = await this.join(api, {
-                changed: (what) => this.#note(what),
-                live: (live) => this.#turn(live),
-                signedOut: () => this.#fail(signedOut()),
-            });
+            const me = await this.join(this.api, listener, true);
             if (!me)
                 return;
             this.#card = this.#made(me);
@@ -71,27 +83,85 @@ export class IntegrationCard extends CardBase {
             performance.mark('casehug-clio-card');
         }
         catch (error) {
-            this.#fail(error);
-            fill(this.#panel, h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => void this.#begin() }, 'Try again')));
+            this.#lost(error);
+        }
+    }
+    /** Who looks cannot be told. */
+    #lost(error) {
+        void this.#fail(error);
+        fill(this.#panel, h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => void this.#begin() }, 'Try again')));
+    }
+    /** Asks whether the same person looks; if not, everything begins anew. */
+    async #recheck() {
+        const card = this.#card;
+        if (!card)
+            return;
+        let another;
+        try {
+            another = await this.another();
+        }
+        catch (error) {
+            if (this.#card !== card)
+                return;
+            if (!isSignedOut(error)) {
+                // Views say themselves what they could not load.
+                if (this.#out)
+                    void this.#fail(error);
+                return;
+            }
+            this.#forget();
+            this.#lost(error);
+            return;
+        }
+        if (this.#card !== card)
+            return;
+        if (another) {
+            this.#forget();
+            await this.#begin();
+            if (this.#card)
+                this.#notices.say('Somebody else is signed in by now, or your role changed. Everything here was loaded anew.', 'calm');
+        }
+        else if (this.#out) {
+            this.#out = false;
+            this.#everything = true;
+            this.#notices.clear();
         }
     }
     #frame() {
         const title = fresh('title');
-        return h('article', { class: 'card', 'aria-labelledby': title }, h('header', {}, h('span', { class: 'mark' }, icon('M9 15l6-6M10.5 6.5l1-1a4.2 4.2 0 0 1 6 6l-1 1M13.5 17.5l-1 1a4.2 4.2 0 0 1-6-6l1-1')), h('div', { class: 'title' }, h('h2', { id: title }, 'Clio'), h('p', { class: 'hint' }, 'Contacts, matters and documents of approved intakes')), this.#state, this.#live), this.#tabs.element, this.#failed, this.#said, this.#panel);
+        return h('article', { class: 'card', 'aria-labelledby': title }, h('header', {}, h('span', { class: 'mark' }, icon('M9 15l6-6M10.5 6.5l1-1a4.2 4.2 0 0 1 6 6l-1 1M13.5 17.5l-1 1a4.2 4.2 0 0 1-6-6l1-1')), h('div', { class: 'title' }, h('h2', { id: title }, 'Clio'), h('p', { class: 'hint' }, 'Contacts, matters and documents of approved intakes')), this.#state, this.#live), this.#tabs.element, this.#notices.elements, this.#panel);
     }
     #made(me) {
         const callback = this.getAttribute('callback') || '/oauth/callback';
         const matters = this.getAttribute('matters');
+        this.#until = new AbortController();
+        const until = this.#until.signal;
         return {
-            api: this.api,
+            api: new Api(this.api.base, until),
             me,
             callback: new URL(callback, document.baseURI).href,
             matters: matters && new URL(matters, document.baseURI).href,
-            say: (text, tone) => this.#say(text, tone),
-            fail: (error) => this.#fail(error),
-            ask: (question) => ask(this.root, question),
-            open: (view) => void this.#open(view, true),
-            refresh: () => this.#note(null),
+            say: (text, tone) => {
+                if (!until.aborted)
+                    this.#notices.say(text, tone);
+            },
+            fail: async (error) => {
+                if (!until.aborted)
+                    await this.#fail(error);
+            },
+            refused: (view, error) => {
+                if (!until.aborted)
+                    this.#refused(view, error);
+            },
+            ask: async (question) => !until.aborted && ask(this.root, question, until),
+            open: (view) => {
+                if (!until.aborted)
+                    void this.#open(view, true);
+            },
+            refresh: () => {
+                if (!until.aborted)
+                    this.#note(null);
+            },
         };
     }
     async #open(name, focus = false) {
@@ -101,27 +171,52 @@ export class IntegrationCard extends CardBase {
             return;
         // What is said belongs to the view that is left; at first, to the way back from Clio.
         if (this.#current !== '')
-            this.#say('');
+            this.#notices.clear();
         this.#current = chosen.name;
         this.#tabs.select(chosen.name, focus);
+        const current = () => this.#card === card && this.#current === chosen.name;
         try {
-            const view = this.#views.get(chosen.name) ?? new (await chosen.load())(card);
-            this.#views.set(chosen.name, view);
-            if (this.#current !== chosen.name)
+            const Made = await chosen.load();
+            if (!current())
                 return;
-            const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${chosen.name}`, tabindex: 0 };
-            fill(this.#panel, h('div', panel, view.element));
+            const view = this.#views.get(chosen.name) ?? new Made(card);
+            this.#views.set(chosen.name, view);
+            this.#show(chosen.name, view.element);
             await view.refresh();
         }
         catch (error) {
-            this.#current = '';
-            this.#fail(error);
+            // Its script did not load. What was shown before is another view's.
+            if (current())
+                this.#show(chosen.name, broken(error, () => this.#reopen(chosen.name)));
         }
     }
+    #show(name, of) {
+        const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${name}`, tabindex: 0 };
+        fill(this.#panel, h('div', panel, of));
+    }
+    #reopen(name) {
+        if (this.#current !== name)
+            return;
+        this.#current = '';
+        void this.#open(name);
+    }
+    /**
+     * Asked again at each change, what was refused would be refused each time, and each time that is
+     * a change of the audit log. So the view goes, until the person asks for it.
+     */
+    #refused(view, error) {
+        const [name] = [...this.#views].find(([, known]) => known === view) ?? [];
+        if (name === undefined)
+            return;
+        this.#views.delete(name);
+        if (this.#current === name)
+            this.#show(name, broken(error, () => this.#reopen(name)));
+        void this.#recheck();
+    }
     /** The state beside the title, and how many things wait for an answer. */
-    async #head() {
+    async #loadHead() {
         const card = this.#card;
-        if (!card)
+        if (!card || this.#headless)
             return;
         try {
             const { api, me } = card;
@@ -134,12 +229,18 @@ export class IntegrationCard extends CardBase {
                 return;
             const [reviews, changes] = await Promise.all([api.call('list_reviews'), api.call('list_contact_proposals')]);
             this.#tabs.count('reviews', reviews.length);
-            this.#tabs.count('contacts', changes.filter(({ accepted }) => !accepted).length);
+            this.#tabs.count('contacts', changes.filter(waits).length);
         }
         catch (error) {
             // A view says itself what it could not load.
+            if (this.#card !== card)
+                return;
             if (isSignedOut(error))
-                this.#fail(error);
+                void this.#fail(error);
+            if (!isRefused(error))
+                return;
+            this.#headless = true;
+            void this.#recheck();
         }
     }
     #note(what) {
@@ -165,38 +266,23 @@ export class IntegrationCard extends CardBase {
         if (concerns(['health', 'reviews', 'contacts']))
             void this.#head();
     }
-    #seen = () => {
-        if (document.hidden)
-            return;
+    shown() {
         if (!this.joined)
-            return void this.#begin();
-        if (this.#out) {
-            // The person may have signed in meanwhile; if not, it is said again.
-            this.#out = false;
-            this.#everything = true;
-            this.#failed.replaceChildren();
-        }
-        this.#catchUp();
-    };
+            void this.#begin();
+        else
+            void this.#recheck().then(() => this.#catchUp());
+    }
     #turn(live) {
         this.#live.classList.toggle('on', live);
         fill(this.#live, live ? 'Live' : 'Waiting for CaseHug…');
     }
-    #say(text, tone = 'good') {
-        clearTimeout(this.#saying);
-        this.#failed.replaceChildren();
-        this.#said.classList.toggle('calm', tone === 'calm');
-        this.#said.textContent = text;
-        this.#saying = setTimeout(() => this.#said.replaceChildren(), SAID_MS);
-    }
-    #fail(error) {
+    /** Says what went wrong. What was refused may have been asked for in another's name. */
+    async #fail(error) {
         if (isSignedOut(error))
             this.#out = true;
-        this.#said.textContent = '';
-        const { message, code, number, where } = known(error);
-        const close = h('button', { type: 'button', class: 'quiet small', onclick: () => this.#failed.replaceChildren() }, 'Dismiss');
-        const said = code && h('code', {}, number === null ? code : `${code} (${number})`);
-        fill(this.#failed, h('div', { class: 'note bad' }, icon(SHAPES.fair), h('p', {}, message, ' ', said, where && [' at ', h('code', {}, where)]), close));
+        this.#notices.fail(error);
+        if (isRefused(error))
+            await this.#recheck();
     }
     /** Back from Clio: how it ended stands in the address, and is said once. */
     async #returned() {
@@ -209,14 +295,15 @@ export class IntegrationCard extends CardBase {
         history.replaceState(history.state, '', here);
         if (code !== null) {
             const why = Object.hasOwn(CONNECT_FAILURES, code) ? CONNECT_FAILURES[code] : undefined;
-            this.#fail(new CardError(why ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
+            void this.#fail(new CardError(why ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
             return;
         }
         // Anybody can write an address: the host knows whether it is true.
         try {
-            const { state } = await this.api.call('get_health');
+            const card = this.#card;
+            const state = (await card?.api.call('get_health'))?.state ?? '';
             if (['connected', 'degraded'].includes(state))
-                this.#say('Connected to Clio.');
+                card?.say('Connected to Clio.');
         }
         catch {
             // The view says why it could not be asked.

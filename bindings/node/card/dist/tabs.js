@@ -35,6 +35,12 @@ export class TabList {
         });
         fill(this.element, this.#buttons);
     }
+    /** Shows none: whose they are is not known. */
+    clear() {
+        this.#counts.clear();
+        this.#buttons = [];
+        fill(this.element);
+    }
     /** Marks the tab whose view is shown, which is the one that Tab goes to. */
     select(name, focus) {
         for (const button of this.#buttons) {

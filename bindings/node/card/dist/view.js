@@ -1,18 +1,19 @@
 // What every view of the card is: an element that loads what it shows, and loads it anew when that
 // changed.
-import { isSignedOut, known } from './api.js';
+import { isRefused, isSignedOut, known } from './api.js';
 import { fill, h } from './dom.js';
+import { oneAtATime } from './turns.js';
 /** After a reload that failed; twice as long after each one more. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
 export class View {
     element = h('section', { class: 'view' });
     card;
-    #loading = null;
-    #again = false;
+    /** Loads anew; once more at the end if it was asked for meanwhile. */
+    refresh = oneAtATime(() => this.#load());
     #loaded = false;
-    /** Actions of buttons that are not over. */
-    #acting = 0;
+    /** Keys of the buttons whose action is not over: out of use, also when they are shown anew. */
+    #acting = new Set();
     #shown = '';
     #stale = h('p', { class: 'note fair', role: 'status' });
     #pause = FIRST_PAUSE_MS;
@@ -24,10 +25,6 @@ export class View {
     get admin() {
         return this.card.me.role === 'admin';
     }
-    /** Whether a button was pressed whose action is not over; then the view loads anew by itself. */
-    get acts() {
-        return this.#acting > 0;
-    }
     /** Whether the host said the same before; if not, this is what is shown from now on. */
     same(...answers) {
         const shown = JSON.stringify(answers);
@@ -35,42 +32,29 @@ export class View {
         this.#shown = shown;
         return same;
     }
-    /**
-     * Loads anew; once more at the end if it was asked for meanwhile. While a button's action is not
-     * over it waits for that, so that the button stays as it is.
-     */
-    refresh() {
-        if (this.acts)
-            return Promise.resolve();
-        if (this.#loading) {
-            this.#again = true;
-            return this.#loading;
-        }
-        this.#loading = this.#load().finally(() => {
-            this.#loading = null;
-        });
-        return this.#loading;
+    /** The next load shows everything anew, also if the host says the same as before. */
+    forget() {
+        this.#shown = '';
     }
     async #load() {
-        do {
-            this.#again = false;
-            try {
-                await this.load();
-                this.#loaded = true;
-                this.#pause = FIRST_PAUSE_MS;
-                clearTimeout(this.#retry);
-                this.#stale.remove();
-            }
-            catch (error) {
-                // What is shown stays, and says that it is old. An empty view has to say why it is empty.
-                if (!this.#loaded)
-                    this.#broken(error);
-                else if (!isSignedOut(error))
-                    this.#old(error);
-                if (isSignedOut(error))
-                    this.card.fail(error);
-            }
-        } while (this.#again && !this.acts);
+        try {
+            await this.load();
+            this.#loaded = true;
+            this.#pause = FIRST_PAUSE_MS;
+            clearTimeout(this.#retry);
+            this.#stale.remove();
+        }
+        catch (error) {
+            if (isRefused(error))
+                return this.card.refused(this, error);
+            // What is shown stays, and says that it is old. An empty view has to say why it is empty.
+            if (!this.#loaded)
+                this.#broken(error);
+            else if (!isSignedOut(error))
+                this.#old(error);
+            if (isSignedOut(error))
+                void this.card.fail(error);
+        }
     }
     #old(error) {
         fill(this.#stale, 'This could not be brought up to date. It is tried again. ', h('code', {}, known(error).code));
@@ -88,36 +72,44 @@ export class View {
         this.card.refresh();
     }
     #broken(error) {
-        const { message, code } = known(error);
-        const again = h('button', { type: 'button', onclick: () => this.card.refresh() }, 'Try again');
-        this.element.replaceChildren(h('div', { class: 'empty', role: 'alert' }, h('p', {}, message, ' ', h('code', {}, code)), again));
+        this.element.replaceChildren(broken(error, () => this.card.refresh()));
     }
     /**
      * A button that does something at the host: it is out of use meanwhile, and what went wrong is
      * shown. `action` may answer with what to say when it is done.
      */
     button(label, key, action, kind = '') {
-        const press = async () => {
-            if (button.getAttribute('aria-disabled') === 'true')
-                return;
-            // `disabled` would take the focus away.
-            button.setAttribute('aria-disabled', 'true');
-            this.#acting += 1;
-            try {
-                const said = await action();
-                if (said)
-                    this.card.say(said);
-            }
-            catch (error) {
-                this.card.fail(error);
-            }
-            finally {
-                this.#acting -= 1;
-                button.removeAttribute('aria-disabled');
-            }
-            await this.refresh();
-        };
-        const button = h('button', { type: 'button', class: kind, 'data-key': key, onclick: () => void press() }, label);
-        return button;
+        // `disabled` would take the focus away.
+        const acts = this.#acting.has(key) && 'true';
+        return h('button', { type: 'button', class: kind, 'data-key': key, 'aria-disabled': acts, onclick: () => void this.#press(key, action) }, label);
     }
+    async #press(key, action) {
+        if (this.#acting.has(key))
+            return;
+        this.#acting.add(key);
+        for (const button of this.#buttons(key))
+            button.setAttribute('aria-disabled', 'true');
+        try {
+            const said = await action();
+            if (said)
+                this.card.say(said);
+        }
+        catch (error) {
+            await this.card.fail(error);
+        }
+        finally {
+            this.#acting.delete(key);
+            for (const button of this.#buttons(key))
+                button.removeAttribute('aria-disabled');
+        }
+        await this.refresh();
+    }
+    #buttons(key) {
+        return this.element.querySelectorAll(`button[data-key="${CSS.escape(key)}"]`);
+    }
+}
+/** What is shown in place of a view that could not be loaded. */
+export function broken(error, again) {
+    const { message, code } = known(error);
+    return h('div', { class: 'empty', role: 'alert' }, h('p', {}, message, ' ', h('code', {}, code)), h('button', { type: 'button', onclick: again }, 'Try again'));
 }

@@ -31,6 +31,12 @@ export const signedOut = (): CardError => new CardError('You are no longer signe
 
 export const isSignedOut = (error: unknown): boolean => error instanceof CardError && error.code === SIGNED_OUT;
 
+/** The host refused it to this person, and would again. */
+export const isRefused = (error: unknown): boolean => error instanceof CardError && error.code === 'not_allowed';
+
+/** Whether this is who looked before, in the same role. */
+export const isSame = (one: Person, other: Person): boolean => one.firm === other.firm && one.user === other.user && one.role === other.role;
+
 /** As it is shown: what nobody foresaw is a defect of the page. */
 export const known = (error: unknown): CardError =>
   error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
@@ -43,9 +49,12 @@ const READS: RequestInit = { headers: { accept: 'application/json' } };
 /** The operations of the host's routes: `POST {base}/{operation}`. */
 export class Api {
   readonly base: string;
+  readonly #until: AbortSignal | undefined;
 
-  constructor(base: string) {
+  /** `until`: after that nothing is asked any more, and what was asked before has no answer. */
+  constructor(base: string, until?: AbortSignal) {
     this.base = base.replace(/\/+$/, '');
+    this.#until = until;
   }
 
   /** Calls an operation. */
@@ -73,6 +82,7 @@ export class Api {
   async #ask(url: string, request: RequestInit): Promise<unknown> {
     let response: Response;
     let text: string;
+    this.#check();
     try {
       const signal = AbortSignal.timeout(LONGEST_MS);
       response = await fetch(url, { credentials: 'same-origin', cache: 'no-store', signal, ...request });
@@ -83,9 +93,15 @@ export class Api {
         'no_answer',
       );
     }
+    this.#check();
     const answer = read(text);
     if (response.ok && answer !== undefined) return answer;
     throw failed(response.status, answer);
+  }
+
+  /** The answer may be of another person than the one who looks. */
+  #check(): void {
+    if (this.#until?.aborted) throw new CardError('Somebody else looks at this page.', 'card_ended');
   }
 }
 

@@ -1,5 +1,5 @@
 // What both elements have in common: where the host's routes are, who looks, and the stream.
-import { Api, type Person } from './api.js';
+import { Api, isSame, type Person } from './api.js';
 import { sheet } from './style.js';
 import { listen, type Listener } from './stream.js';
 
@@ -7,27 +7,56 @@ import { listen, type Listener } from './stream.js';
 const Base: typeof HTMLElement = globalThis.HTMLElement ?? (class {} as unknown as typeof HTMLElement);
 
 const people = new Map<string, Promise<Person>>();
+const asking = new Map<string, Promise<Person>>();
 
-/** Who is signed in: asked for once, by all elements of a page. */
-function person(api: Api): Promise<Person> {
-  const known = people.get(api.base);
-  if (known) return known;
-  const asked = api.me();
-  people.set(api.base, asked);
-  asked.catch(() => people.delete(api.base));
-  return asked;
+/** Who is signed in, asked anew: once for all elements of a page that ask in the same moment. */
+function now(api: Api): Promise<Person> {
+  const asked = asking.get(api.base);
+  if (asked) return asked;
+  const me = api.me().finally(() => asking.delete(api.base));
+  asking.set(api.base, me);
+  people.set(api.base, me);
+  me.catch(() => people.delete(api.base));
+  return me;
 }
 
 export abstract class CardBase extends Base {
   readonly #root: ShadowRoot;
   #end: (() => void) | null = null;
   #joining = false;
+  #me: Person | null = null;
+  /** Which joining it is; an answer for one that was left is dropped. */
+  #turn = 0;
 
   constructor() {
     super();
     this.#root = this.attachShadow({ mode: 'open' });
     this.#root.adoptedStyleSheets = [sheet()];
   }
+
+  connectedCallback(): void {
+    document.addEventListener('visibilitychange', this.#seen);
+    addEventListener('focus', this.#seen);
+    addEventListener('pageshow', this.#back);
+  }
+
+  disconnectedCallback(): void {
+    document.removeEventListener('visibilitychange', this.#seen);
+    removeEventListener('focus', this.#seen);
+    removeEventListener('pageshow', this.#back);
+    this.leave();
+  }
+
+  /** The page is shown again: somebody else may be signed in by then. */
+  protected abstract shown(): void;
+
+  readonly #seen = (): void => {
+    if (!document.hidden) this.shown();
+  };
+
+  readonly #back = (event: PageTransitionEvent): void => {
+    if (event.persisted) this.#seen();
+  };
 
   /** What is shown stands in here. */
   protected get root(): ShadowRoot {
@@ -43,20 +72,41 @@ export abstract class CardBase extends Base {
     return this.#joining || this.#end !== null;
   }
 
-  /** Says who looks, and begins to listen; null: the element was taken away meanwhile. */
-  protected async join(api: Api, listener: Listener): Promise<Person | null> {
-    this.#joining = true;
-    const me = await person(api).finally(() => {
-      this.#joining = false;
-    });
-    if (!this.isConnected) return null;
+  /**
+   * Says who looks, and begins to listen; null: it was left meanwhile. `anew`: whoever was signed in
+   * before may not be any more.
+   */
+  protected async join(api: Api, listener: Listener, anew = false): Promise<Person | null> {
     this.leave();
-    this.#end = listen(`${api.base}/stream`, me.firm, listener);
-    return me;
+    const turn = this.#turn;
+    this.#joining = true;
+    try {
+      const known = anew ? undefined : people.get(api.base);
+      const me = await (known ?? now(api));
+      if (turn !== this.#turn) return null;
+      this.#me = me;
+      this.#end = listen(`${api.base}/stream`, me.firm, listener);
+      return me;
+    } catch (error) {
+      if (turn !== this.#turn) return null;
+      throw error;
+    } finally {
+      if (turn === this.#turn) this.#joining = false;
+    }
   }
 
   protected leave(): void {
+    this.#turn += 1;
+    this.#joining = false;
+    this.#me = null;
     this.#end?.();
     this.#end = null;
+  }
+
+  /** Asks who is signed in by now: whether it is another person, or another role. */
+  protected async another(): Promise<boolean> {
+    const turn = this.#turn;
+    const me = await now(this.api);
+    return turn === this.#turn && this.#me !== null && !isSame(me, this.#me);
   }
 }

@@ -21,8 +21,6 @@ export class ConnectionView extends View {
     const { api } = this.card;
     const health = await api.call('get_health');
     const held = health.held_matters > 0 ? await api.call('list_held_matters') : [];
-    // A button that is out of use while its action goes on stays so; the end of it loads anew.
-    if (this.acts) return;
     if (this.same(health, held)) return;
     fill(
       this.element,

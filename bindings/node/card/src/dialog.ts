@@ -10,8 +10,8 @@ export interface Question {
   keep?: string;
 }
 
-/** Whether the person said yes. Escape and closing are a no. */
-export function ask(within: ParentNode & Node, question: Question): Promise<boolean> {
+/** Whether the person said yes. Escape and closing are a no, and so is `until`. */
+export function ask(within: ParentNode & Node, question: Question, until: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const [title, text] = [fresh('title'), fresh('text')];
     const keep = h('button', { type: 'button', class: 'quiet', onclick: () => dialog.close() }, question.keep ?? 'Keep it');
@@ -23,7 +23,10 @@ export function ask(within: ParentNode & Node, question: Question): Promise<bool
       h('div', { id: text }, question.text.map((line) => h('p', {}, line))),
       h('div', { class: 'actions' }, keep, act),
     );
+    const end = (): void => dialog.close();
+    until.addEventListener('abort', end);
     dialog.addEventListener('close', () => {
+      until.removeEventListener('abort', end);
       resolve(dialog.returnValue === 'yes');
       dialog.remove();
     });

@@ -1,5 +1,5 @@
 // Times and numbers as the person's browser writes them, and small pieces that views share.
-import type { SecondRecord } from '../../src/operations.mjs';
+import type { ProposedContact, SecondRecord } from '../../src/operations.mjs';
 import { h, icon, type Child } from './dom.js';
 import { stepName, type Word } from './words.js';
 
@@ -59,6 +59,12 @@ export function pair(name: string, value: string): HTMLElement {
 export function advice(message: string, code: string, tone: 'fair' | 'bad' | 'calm' = 'fair'): HTMLElement {
   return h('div', { class: `note ${tone}` }, icon(SHAPES[tone]), h('p', {}, message, ' ', h('code', {}, code)));
 }
+
+/**
+ * Whether a change of a contact waits for a person. What CaseHug was told to take over does not;
+ * what was accepted for Clio and is still there may never have reached it.
+ */
+export const waits = ({ accepted, direction }: ProposedContact): boolean => !accepted || direction === 'to_clio';
 
 /** A record that is in Clio more than once. */
 export const twice = (of: SecondRecord): Child => [

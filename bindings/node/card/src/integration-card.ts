@@ -1,12 +1,14 @@
 // `<casehug-clio-card>`: the Clio card of Settings → Integrations.
-import { CardError, isSignedOut, known, signedOut, type Person } from './api.js';
+import { Api, CardError, isRefused, isSignedOut, signedOut, type Person } from './api.js';
 import { CardBase } from './base.js';
 import { ask } from './dialog.js';
 import { fill, fresh, h, icon } from './dom.js';
-import { SHAPES, badge } from './format.js';
+import { badge, waits } from './format.js';
+import { Notices } from './notices.js';
 import { CONNECT_FAILURES } from './operations.js';
 import { TabList, tab } from './tabs.js';
-import type { Card, View } from './view.js';
+import { oneAtATime } from './turns.js';
+import { broken, type Card, type View } from './view.js';
 import { connectionWord } from './words.js';
 
 /** Several changes within this time are one. */
@@ -15,58 +17,66 @@ const CALM_MS = 100;
 /** What of the address is shown as a code; anything else is dropped. */
 const CODE = /^[a-z0-9_]{1,40}$/;
 
-/** What was done is old after that, and may not be true any more. */
-const SAID_MS = 10_000;
-
 export class IntegrationCard extends CardBase {
   readonly #views = new Map<string, View>();
   readonly #state = h('span', { class: 'state', role: 'status' });
   readonly #live = h('span', { class: 'live' });
-  readonly #said = h('p', { class: 'said', role: 'status' });
-  readonly #failed = h('div', { class: 'failed', role: 'alert' });
+  readonly #notices = new Notices();
   readonly #tabs = new TabList((name) => void this.#open(name));
   readonly #panel = h('div', { class: 'panels' });
+  readonly #head = oneAtATime(() => this.#loadHead());
   #card: Card | null = null;
+  /** Ends what was begun for the one who looks. */
+  #until = new AbortController();
   #current = '';
   #changed = new Set<string>();
   #everything = false;
   /** Nobody is signed in: nothing is asked until the page is shown again. */
   #out = false;
+  /** The host refused what stands beside the title: it is not asked again. */
+  #headless = false;
   #word = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #saying: ReturnType<typeof setTimeout> | undefined;
 
-  connectedCallback(): void {
-    document.addEventListener('visibilitychange', this.#seen);
-    addEventListener('focus', this.#seen);
+  override connectedCallback(): void {
+    super.connectedCallback();
     void this.#begin();
   }
 
-  disconnectedCallback(): void {
-    document.removeEventListener('visibilitychange', this.#seen);
-    removeEventListener('focus', this.#seen);
-    clearTimeout(this.#timer);
-    clearTimeout(this.#saying);
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#forget();
+  }
+
+  /** Nothing of what was shown to a person stays, and nothing of it goes on. */
+  #forget(): void {
+    this.#until.abort();
     this.leave();
+    clearTimeout(this.#timer);
     this.#views.clear();
     this.#card = null;
     this.#current = '';
+    this.#changed.clear();
+    this.#everything = false;
     this.#out = false;
+    this.#headless = false;
     this.#word = '';
+    this.#tabs.clear();
+    this.#notices.clear();
+    for (const shown of [this.#state, this.#panel]) shown.replaceChildren();
   }
 
   async #begin(): Promise<void> {
     if (this.joined) return;
-    const { api } = this;
-    this.#out = false;
-    this.#failed.replaceChildren();
+    this.#forget();
     fill(this.root, this.#frame());
+    const listener = {
+      changed: (what: readonly string[] | null) => this.#note(what),
+      live: (live: boolean) => this.#turn(live),
+      signedOut: () => void this.#fail(signedOut()),
+    };
     try {
-      const me = await this.join(api, {
-        changed: (what) => this.#note(what),
-        live: (live) => this.#turn(live),
-        signedOut: () => this.#fail(signedOut()),
-      });
+      const me = await this.join(this.api, listener, true);
       if (!me) return;
       this.#card = this.#made(me);
       this.#tabs.show(me);
@@ -76,8 +86,43 @@ export class IntegrationCard extends CardBase {
       // For whoever measures a page.
       performance.mark('casehug-clio-card');
     } catch (error) {
-      this.#fail(error);
-      fill(this.#panel, h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => void this.#begin() }, 'Try again')));
+      this.#lost(error);
+    }
+  }
+
+  /** Who looks cannot be told. */
+  #lost(error: unknown): void {
+    void this.#fail(error);
+    fill(this.#panel, h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => void this.#begin() }, 'Try again')));
+  }
+
+  /** Asks whether the same person looks; if not, everything begins anew. */
+  async #recheck(): Promise<void> {
+    const card = this.#card;
+    if (!card) return;
+    let another: boolean;
+    try {
+      another = await this.another();
+    } catch (error) {
+      if (this.#card !== card) return;
+      if (!isSignedOut(error)) {
+        // Views say themselves what they could not load.
+        if (this.#out) void this.#fail(error);
+        return;
+      }
+      this.#forget();
+      this.#lost(error);
+      return;
+    }
+    if (this.#card !== card) return;
+    if (another) {
+      this.#forget();
+      await this.#begin();
+      if (this.#card) this.#notices.say('Somebody else is signed in by now, or your role changed. Everything here was loaded anew.', 'calm');
+    } else if (this.#out) {
+      this.#out = false;
+      this.#everything = true;
+      this.#notices.clear();
     }
   }
 
@@ -95,8 +140,7 @@ export class IntegrationCard extends CardBase {
         this.#live,
       ),
       this.#tabs.element,
-      this.#failed,
-      this.#said,
+      this.#notices.elements,
       this.#panel,
     );
   }
@@ -104,16 +148,29 @@ export class IntegrationCard extends CardBase {
   #made(me: Person): Card {
     const callback = this.getAttribute('callback') || '/oauth/callback';
     const matters = this.getAttribute('matters');
+    this.#until = new AbortController();
+    const until = this.#until.signal;
     return {
-      api: this.api,
+      api: new Api(this.api.base, until),
       me,
       callback: new URL(callback, document.baseURI).href,
       matters: matters && new URL(matters, document.baseURI).href,
-      say: (text, tone) => this.#say(text, tone),
-      fail: (error) => this.#fail(error),
-      ask: (question) => ask(this.root, question),
-      open: (view) => void this.#open(view, true),
-      refresh: () => this.#note(null),
+      say: (text, tone) => {
+        if (!until.aborted) this.#notices.say(text, tone);
+      },
+      fail: async (error) => {
+        if (!until.aborted) await this.#fail(error);
+      },
+      refused: (view, error) => {
+        if (!until.aborted) this.#refused(view, error);
+      },
+      ask: async (question) => !until.aborted && ask(this.root, question, until),
+      open: (view) => {
+        if (!until.aborted) void this.#open(view, true);
+      },
+      refresh: () => {
+        if (!until.aborted) this.#note(null);
+      },
     };
   }
 
@@ -122,26 +179,50 @@ export class IntegrationCard extends CardBase {
     const chosen = card && tab(name, card.me);
     if (!chosen || chosen.name === this.#current) return;
     // What is said belongs to the view that is left; at first, to the way back from Clio.
-    if (this.#current !== '') this.#say('');
+    if (this.#current !== '') this.#notices.clear();
     this.#current = chosen.name;
     this.#tabs.select(chosen.name, focus);
+    const current = (): boolean => this.#card === card && this.#current === chosen.name;
     try {
-      const view = this.#views.get(chosen.name) ?? new (await chosen.load())(card);
+      const Made = await chosen.load();
+      if (!current()) return;
+      const view = this.#views.get(chosen.name) ?? new Made(card);
       this.#views.set(chosen.name, view);
-      if (this.#current !== chosen.name) return;
-      const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${chosen.name}`, tabindex: 0 };
-      fill(this.#panel, h('div', panel, view.element));
+      this.#show(chosen.name, view.element);
       await view.refresh();
     } catch (error) {
-      this.#current = '';
-      this.#fail(error);
+      // Its script did not load. What was shown before is another view's.
+      if (current()) this.#show(chosen.name, broken(error, () => this.#reopen(chosen.name)));
     }
   }
 
+  #show(name: string, of: HTMLElement): void {
+    const panel = { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${name}`, tabindex: 0 };
+    fill(this.#panel, h('div', panel, of));
+  }
+
+  #reopen(name: string): void {
+    if (this.#current !== name) return;
+    this.#current = '';
+    void this.#open(name);
+  }
+
+  /**
+   * Asked again at each change, what was refused would be refused each time, and each time that is
+   * a change of the audit log. So the view goes, until the person asks for it.
+   */
+  #refused(view: View, error: unknown): void {
+    const [name] = [...this.#views].find(([, known]) => known === view) ?? [];
+    if (name === undefined) return;
+    this.#views.delete(name);
+    if (this.#current === name) this.#show(name, broken(error, () => this.#reopen(name)));
+    void this.#recheck();
+  }
+
   /** The state beside the title, and how many things wait for an answer. */
-  async #head(): Promise<void> {
+  async #loadHead(): Promise<void> {
     const card = this.#card;
-    if (!card) return;
+    if (!card || this.#headless) return;
     try {
       const { api, me } = card;
       const { state } = await api.call('get_health');
@@ -151,10 +232,14 @@ export class IntegrationCard extends CardBase {
       if (me.role !== 'admin') return;
       const [reviews, changes] = await Promise.all([api.call('list_reviews'), api.call('list_contact_proposals')]);
       this.#tabs.count('reviews', reviews.length);
-      this.#tabs.count('contacts', changes.filter(({ accepted }) => !accepted).length);
+      this.#tabs.count('contacts', changes.filter(waits).length);
     } catch (error) {
       // A view says itself what it could not load.
-      if (isSignedOut(error)) this.#fail(error);
+      if (this.#card !== card) return;
+      if (isSignedOut(error)) void this.#fail(error);
+      if (!isRefused(error)) return;
+      this.#headless = true;
+      void this.#recheck();
     }
   }
 
@@ -177,41 +262,21 @@ export class IntegrationCard extends CardBase {
     if (concerns(['health', 'reviews', 'contacts'])) void this.#head();
   }
 
-  readonly #seen = (): void => {
-    if (document.hidden) return;
-    if (!this.joined) return void this.#begin();
-    if (this.#out) {
-      // The person may have signed in meanwhile; if not, it is said again.
-      this.#out = false;
-      this.#everything = true;
-      this.#failed.replaceChildren();
-    }
-    this.#catchUp();
-  };
+  protected shown(): void {
+    if (!this.joined) void this.#begin();
+    else void this.#recheck().then(() => this.#catchUp());
+  }
 
   #turn(live: boolean): void {
     this.#live.classList.toggle('on', live);
     fill(this.#live, live ? 'Live' : 'Waiting for CaseHug…');
   }
 
-  #say(text: string, tone: 'good' | 'calm' = 'good'): void {
-    clearTimeout(this.#saying);
-    this.#failed.replaceChildren();
-    this.#said.classList.toggle('calm', tone === 'calm');
-    this.#said.textContent = text;
-    this.#saying = setTimeout(() => this.#said.replaceChildren(), SAID_MS);
-  }
-
-  #fail(error: unknown): void {
+  /** Says what went wrong. What was refused may have been asked for in another's name. */
+  async #fail(error: unknown): Promise<void> {
     if (isSignedOut(error)) this.#out = true;
-    this.#said.textContent = '';
-    const { message, code, number, where } = known(error);
-    const close = h('button', { type: 'button', class: 'quiet small', onclick: () => this.#failed.replaceChildren() }, 'Dismiss');
-    const said = code && h('code', {}, number === null ? code : `${code} (${number})`);
-    fill(
-      this.#failed,
-      h('div', { class: 'note bad' }, icon(SHAPES.fair), h('p', {}, message, ' ', said, where && [' at ', h('code', {}, where)]), close),
-    );
+    this.#notices.fail(error);
+    if (isRefused(error)) await this.#recheck();
   }
 
   /** Back from Clio: how it ended stands in the address, and is said once. */
@@ -224,13 +289,14 @@ export class IntegrationCard extends CardBase {
     history.replaceState(history.state, '', here);
     if (code !== null) {
       const why = Object.hasOwn(CONNECT_FAILURES, code) ? CONNECT_FAILURES[code] : undefined;
-      this.#fail(new CardError(why ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
+      void this.#fail(new CardError(why ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
       return;
     }
     // Anybody can write an address: the host knows whether it is true.
     try {
-      const { state } = await this.api.call('get_health');
-      if (['connected', 'degraded'].includes(state)) this.#say('Connected to Clio.');
+      const card = this.#card;
+      const state = (await card?.api.call('get_health'))?.state ?? '';
+      if (['connected', 'degraded'].includes(state)) card?.say('Connected to Clio.');
     } catch {
       // The view says why it could not be asked.
     }

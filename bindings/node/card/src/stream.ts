@@ -151,6 +151,8 @@ class Stream {
 
   /** Reads the stream for all tabs until it is told to stop. */
   async #read(stop: AbortSignal): Promise<void> {
+    // The lock may come in the moment in which it is given up.
+    if (stop.aborted) return;
     this.#reads = true;
     clearTimeout(this.#silence);
     let pause = FIRST_PAUSE_MS;

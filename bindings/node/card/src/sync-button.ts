@@ -1,7 +1,7 @@
 // `<casehug-clio-sync matter="…">`: "Sync to Clio" on a matter's page, with where its sync
 // stands.
 import type { MatterState } from '../../src/operations.mjs';
-import { isSignedOut, known, signedOut } from './api.js';
+import { isRefused, isSignedOut, known, signedOut } from './api.js';
 import { CardBase } from './base.js';
 import { fill, h, type Child } from './dom.js';
 import { badge, moment, twice } from './format.js';
@@ -19,57 +19,68 @@ const SPREAD_MS = 400;
 const PAUSE_MS = 15_000;
 
 export class SyncButton extends CardBase {
-  static readonly observedAttributes = ['matter'];
+  static readonly observedAttributes = ['matter', 'api'];
   readonly #state = h('span', { class: 'state', role: 'status' });
   readonly #more = h('div', { class: 'more' });
   readonly #failed = h('p', { class: 'cause', role: 'alert' });
   readonly #of = h('span', { class: 'sr' });
   readonly #button = h('button', { type: 'button', class: 'small', onclick: () => void this.#sync() }, 'Sync to Clio', this.#of);
   #shown = '';
+  /** Of what is shown; an answer for an earlier one is dropped. */
+  #turn = 0;
   #asking = false;
   /** There may be more to show than is shown. */
   #again = false;
   #visible = false;
   /** Nobody is signed in: nothing is asked until the page is shown again. */
   #out = false;
+  /** The host refused it: asked again at each change, it would be refused each time. */
+  #refused = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #observer: IntersectionObserver | null = null;
 
-  connectedCallback(): void {
+  override connectedCallback(): void {
+    super.connectedCallback();
     fill(this.root, h('div', { class: 'sync' }, h('div', { class: 'line' }, this.#state, this.#button), this.#more, this.#failed));
     this.#of.textContent = ` ${this.#matter}`;
-    document.addEventListener('visibilitychange', this.#seen);
-    addEventListener('focus', this.#seen);
+    this.#out = false;
+    this.#refused = false;
     this.#again = true;
     this.#watch();
     void this.#begin();
   }
 
-  disconnectedCallback(): void {
-    document.removeEventListener('visibilitychange', this.#seen);
-    removeEventListener('focus', this.#seen);
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
     clearTimeout(this.#timer);
     this.#observer?.disconnect();
     this.#observer = null;
     this.#visible = false;
-    this.leave();
   }
 
-  attributeChangedCallback(_name: string, before: string | null, matter: string | null): void {
-    if (!this.isConnected || matter === before) return;
+  attributeChangedCallback(name: string, before: string | null, now: string | null): void {
+    if (now === before) return;
     this.#of.textContent = ` ${this.#matter}`;
-    // What was shown is another matter's.
-    this.#shown = '';
-    for (const shown of [this.#state, this.#more]) shown.replaceChildren();
+    this.#refused = false;
+    this.#clear();
     if (!this.#out) this.#failed.replaceChildren();
+    if (!this.isConnected) return;
+    if (name === 'api') this.leave();
     void this.#refresh();
+  }
+
+  /** What was shown is another matter's, or another person's. */
+  #clear(): void {
+    this.#shown = '';
+    this.#turn += 1;
+    for (const shown of [this.#state, this.#more]) shown.replaceChildren();
   }
 
   /** Follows whether the person sees it; where that cannot be told, it counts as seen. */
   #watch(): void {
     const seen = (visible: boolean): void => {
       this.#visible = visible;
-      this.#seen();
+      if (this.#again) void this.#refresh();
     };
     if (typeof IntersectionObserver !== 'function') return seen(true);
     this.#observer = new IntersectionObserver((entries) => seen(entries.at(-1)?.isIntersecting === true));
@@ -87,22 +98,42 @@ export class SyncButton extends CardBase {
       if (!what || what.some((topic) => TOPICS.includes(topic))) this.#soon(CALM_MS + Math.random() * SPREAD_MS);
     };
     try {
-      await this.join(this.api, { changed, live: () => undefined, signedOut: () => this.#fail(signedOut()) });
+      await this.join(this.api, { changed, live: () => undefined, signedOut: () => void this.#fail(signedOut()) });
     } catch (error) {
-      this.#fail(error);
+      void this.#fail(error);
       this.#later(error);
     }
   }
 
-  readonly #seen = (): void => {
-    if (document.hidden) return;
-    if (this.#out) {
-      this.#out = false;
-      this.#again = true;
-      this.#failed.replaceChildren();
+  protected shown(): void {
+    void this.#recheck(true);
+  }
+
+  /**
+   * Asks whether the same person looks; if not, nothing of what was shown stays. `anew`: what was
+   * refused, or not asked while nobody was signed in, is asked again whoever it is.
+   */
+  async #recheck(anew = false): Promise<void> {
+    try {
+      const another = await this.another();
+      if (another) {
+        this.leave();
+        this.#clear();
+      }
+      if (another || (anew && (this.#out || this.#refused))) {
+        this.#out = false;
+        this.#refused = false;
+        this.#again = true;
+        this.#failed.replaceChildren();
+      }
+    } catch (error) {
+      if (isSignedOut(error)) {
+        this.#clear();
+        return this.#fail(error);
+      }
     }
     if (this.#again) void this.#refresh();
-  };
+  }
 
   /** Asks after this time; what is asked for until then is one. */
   #soon(ms: number): void {
@@ -113,7 +144,7 @@ export class SyncButton extends CardBase {
 
   /** After what could not be asked; who is signed out is asked for when the page is shown again. */
   #later(error: unknown): void {
-    if (!isSignedOut(error) && this.isConnected) this.#soon(PAUSE_MS * (0.75 + Math.random() / 2));
+    if (!isSignedOut(error) && !isRefused(error) && this.isConnected) this.#soon(PAUSE_MS * (0.75 + Math.random() / 2));
   }
 
   /** Asks where the sync stands: once at a time, and not while nobody looks. */
@@ -125,14 +156,18 @@ export class SyncButton extends CardBase {
     this.#asking = true;
     while (this.#again && this.#looked) {
       this.#again = false;
-      const matter = this.#matter;
+      const turn = this.#turn;
       try {
-        const state = await this.api.call('get_matter_state', { matter });
-        if (matter === this.#matter) this.#show(state);
+        const state = await this.api.call('get_matter_state', { matter: this.#matter });
+        if (turn === this.#turn) this.#show(state);
       } catch (error) {
         // Of a matter that is not meant any more: the one that is comes next.
-        if (matter !== this.#matter && !isSignedOut(error)) continue;
-        if (this.#shown === '' || isSignedOut(error)) this.#fail(error);
+        if (turn !== this.#turn && !isSignedOut(error)) continue;
+        if (isRefused(error)) {
+          this.#refused = true;
+          this.#clear();
+        }
+        if (this.#shown === '' || isSignedOut(error)) void this.#fail(error);
         this.#later(error);
         break;
       }
@@ -141,7 +176,7 @@ export class SyncButton extends CardBase {
   }
 
   get #looked(): boolean {
-    return this.#visible && !document.hidden && !this.#out;
+    return this.#visible && !document.hidden && !this.#out && !this.#refused;
   }
 
   #show(state: MatterState): void {
@@ -157,22 +192,25 @@ export class SyncButton extends CardBase {
   async #sync(): Promise<void> {
     if (this.#button.getAttribute('aria-disabled') === 'true') return;
     this.#button.setAttribute('aria-disabled', 'true');
-    const matter = this.#matter;
+    const turn = this.#turn;
     try {
-      await this.api.call('trigger_sync', { matter, trigger: 'manual' });
-      if (matter === this.#matter) this.#failed.replaceChildren();
+      await this.api.call('trigger_sync', { matter: this.#matter, trigger: 'manual' });
+      if (turn === this.#turn) this.#failed.replaceChildren();
+      // Somebody is signed in by now.
+      if (this.#out) await this.#recheck(true);
     } catch (error) {
-      if (matter === this.#matter || isSignedOut(error)) this.#fail(error);
+      if (turn === this.#turn || isSignedOut(error)) await this.#fail(error);
     } finally {
       this.#button.removeAttribute('aria-disabled');
     }
     await this.#refresh();
   }
 
-  #fail(error: unknown): void {
+  async #fail(error: unknown): Promise<void> {
     if (isSignedOut(error)) this.#out = true;
     const { message, code } = known(error);
     fill(this.#failed, message, ' ', h('code', {}, code));
+    if (isRefused(error)) await this.#recheck();
   }
 }
 

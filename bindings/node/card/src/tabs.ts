@@ -52,6 +52,13 @@ export class TabList {
     fill(this.element, this.#buttons);
   }
 
+  /** Shows none: whose they are is not known. */
+  clear(): void {
+    this.#counts.clear();
+    this.#buttons = [];
+    fill(this.element);
+  }
+
   /** Marks the tab whose view is shown, which is the one that Tab goes to. */
   select(name: string, focus: boolean): void {
     for (const button of this.#buttons) {

@@ -1,10 +1,11 @@
 // What every view of the card is: an element that loads what it shows, and loads it anew when that
 // changed.
-import { isSignedOut, known, type Api, type Person } from './api.js';
+import { isRefused, isSignedOut, known, type Api, type Person } from './api.js';
 import type { Question } from './dialog.js';
 import { fill, h, type Child } from './dom.js';
+import { oneAtATime } from './turns.js';
 
-/** What a view needs of the card. */
+/** What a view needs of the card, for as long as the same person looks; after that nothing is done. */
 export interface Card {
   readonly api: Api;
   readonly me: Person;
@@ -14,8 +15,10 @@ export interface Card {
   readonly matters: string | null;
   /** Says that something is done, to eyes and screen readers; calm: that nothing was, and why. */
   say(text: string, tone?: 'good' | 'calm'): void;
-  /** Shows what went wrong: message, advice and code. */
-  fail(error: unknown): void;
+  /** Shows what went wrong: message, advice and code. Of what was refused, when it is known why. */
+  fail(error: unknown): Promise<void>;
+  /** The host refused what a view asked for: it is not asked again by itself. */
+  refused(view: View, error: unknown): void;
   ask(question: Question): Promise<boolean>;
   /** Shows another view. */
   open(view: string): void;
@@ -32,11 +35,11 @@ export abstract class View {
   /** What of a firm's changes makes this view load anew. */
   abstract readonly topics: readonly string[];
   protected readonly card: Card;
-  #loading: Promise<void> | null = null;
-  #again = false;
+  /** Loads anew; once more at the end if it was asked for meanwhile. */
+  readonly refresh = oneAtATime(() => this.#load());
   #loaded = false;
-  /** Actions of buttons that are not over. */
-  #acting = 0;
+  /** Keys of the buttons whose action is not over: out of use, also when they are shown anew. */
+  readonly #acting = new Set<string>();
   #shown = '';
   readonly #stale = h('p', { class: 'note fair', role: 'status' });
   #pause = FIRST_PAUSE_MS;
@@ -51,11 +54,6 @@ export abstract class View {
     return this.card.me.role === 'admin';
   }
 
-  /** Whether a button was pressed whose action is not over; then the view loads anew by itself. */
-  protected get acts(): boolean {
-    return this.#acting > 0;
-  }
-
   /** Whether the host said the same before; if not, this is what is shown from now on. */
   protected same(...answers: readonly unknown[]): boolean {
     const shown = JSON.stringify(answers);
@@ -64,41 +62,28 @@ export abstract class View {
     return same;
   }
 
+  /** The next load shows everything anew, also if the host says the same as before. */
+  protected forget(): void {
+    this.#shown = '';
+  }
+
   /** Asks the host and shows what it says. */
   protected abstract load(): Promise<void>;
 
-  /**
-   * Loads anew; once more at the end if it was asked for meanwhile. While a button's action is not
-   * over it waits for that, so that the button stays as it is.
-   */
-  refresh(): Promise<void> {
-    if (this.acts) return Promise.resolve();
-    if (this.#loading) {
-      this.#again = true;
-      return this.#loading;
-    }
-    this.#loading = this.#load().finally(() => {
-      this.#loading = null;
-    });
-    return this.#loading;
-  }
-
   async #load(): Promise<void> {
-    do {
-      this.#again = false;
-      try {
-        await this.load();
-        this.#loaded = true;
-        this.#pause = FIRST_PAUSE_MS;
-        clearTimeout(this.#retry);
-        this.#stale.remove();
-      } catch (error) {
-        // What is shown stays, and says that it is old. An empty view has to say why it is empty.
-        if (!this.#loaded) this.#broken(error);
-        else if (!isSignedOut(error)) this.#old(error);
-        if (isSignedOut(error)) this.card.fail(error);
-      }
-    } while (this.#again && !this.acts);
+    try {
+      await this.load();
+      this.#loaded = true;
+      this.#pause = FIRST_PAUSE_MS;
+      clearTimeout(this.#retry);
+      this.#stale.remove();
+    } catch (error) {
+      if (isRefused(error)) return this.card.refused(this, error);
+      // What is shown stays, and says that it is old. An empty view has to say why it is empty.
+      if (!this.#loaded) this.#broken(error);
+      else if (!isSignedOut(error)) this.#old(error);
+      if (isSignedOut(error)) void this.card.fail(error);
+    }
   }
 
   #old(error: unknown): void {
@@ -117,9 +102,7 @@ export abstract class View {
   }
 
   #broken(error: unknown): void {
-    const { message, code } = known(error);
-    const again = h('button', { type: 'button', onclick: () => this.card.refresh() }, 'Try again');
-    this.element.replaceChildren(h('div', { class: 'empty', role: 'alert' }, h('p', {}, message, ' ', h('code', {}, code)), again));
+    this.element.replaceChildren(broken(error, () => this.card.refresh()));
   }
 
   /**
@@ -127,23 +110,34 @@ export abstract class View {
    * shown. `action` may answer with what to say when it is done.
    */
   protected button(label: Child, key: string, action: () => Promise<string | void>, kind = ''): HTMLButtonElement {
-    const press = async (): Promise<void> => {
-      if (button.getAttribute('aria-disabled') === 'true') return;
-      // `disabled` would take the focus away.
-      button.setAttribute('aria-disabled', 'true');
-      this.#acting += 1;
-      try {
-        const said = await action();
-        if (said) this.card.say(said);
-      } catch (error) {
-        this.card.fail(error);
-      } finally {
-        this.#acting -= 1;
-        button.removeAttribute('aria-disabled');
-      }
-      await this.refresh();
-    };
-    const button = h('button', { type: 'button', class: kind, 'data-key': key, onclick: () => void press() }, label);
-    return button;
+    // `disabled` would take the focus away.
+    const acts = this.#acting.has(key) && 'true';
+    return h('button', { type: 'button', class: kind, 'data-key': key, 'aria-disabled': acts, onclick: () => void this.#press(key, action) }, label);
   }
+
+  async #press(key: string, action: () => Promise<string | void>): Promise<void> {
+    if (this.#acting.has(key)) return;
+    this.#acting.add(key);
+    for (const button of this.#buttons(key)) button.setAttribute('aria-disabled', 'true');
+    try {
+      const said = await action();
+      if (said) this.card.say(said);
+    } catch (error) {
+      await this.card.fail(error);
+    } finally {
+      this.#acting.delete(key);
+      for (const button of this.#buttons(key)) button.removeAttribute('aria-disabled');
+    }
+    await this.refresh();
+  }
+
+  #buttons(key: string): NodeListOf<Element> {
+    return this.element.querySelectorAll(`button[data-key="${CSS.escape(key)}"]`);
+  }
+}
+
+/** What is shown in place of a view that could not be loaded. */
+export function broken(error: unknown, again: () => void): HTMLElement {
+  const { message, code } = known(error);
+  return h('div', { class: 'empty', role: 'alert' }, h('p', {}, message, ' ', h('code', {}, code)), h('button', { type: 'button', onclick: again }, 'Try again'));
 }

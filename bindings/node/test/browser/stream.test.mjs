@@ -111,6 +111,29 @@ test('a tab that hears nothing of the one that reads says so, and is live again 
   assert.equal(said[0], 'Waiting for CaseHug…');
 });
 
+test('a page that is put away in the moment when it gets the lock hears the one that reads when it comes back', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  await page.addInitScript(() => {
+    globalThis.granted = [];
+    navigator.locks.request = (_name, _options, begin) => {
+      globalThis.granted.push(begin);
+      return new Promise(() => {});
+    };
+  });
+  await page.reload();
+  const card = await shown(page);
+  await page.waitForFunction(() => globalThis.granted.length === 1);
+  await page.evaluate(async () => {
+    dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+    void globalThis.granted[0]();
+    dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+  });
+  await card.getByText('Waiting for CaseHug…').waitFor();
+  await page.evaluate((name) => new BroadcastChannel(name).postMessage({ kind: 'live', live: true }), `casehug-clio ${url}/api/stream firm_demo`);
+  await card.getByText('Live').waitFor();
+});
+
 test('a browser without locks reads a stream for each tab', async (t) => {
   const { url } = await service(t, await clio(t));
   const page = await person(t, url);

@@ -108,6 +108,19 @@ test('a button that is given another matter shows nothing of the one before', as
   await page.evaluate(() => dispatchEvent(new Event('focus')));
   await row.getByText('Not synced').waitFor();
   await row.getByText('store_failed').waitFor({ state: 'detached' });
+  // Also one that is not on the page in that moment.
+  await row.locator('casehug-clio-sync').evaluate((button) => button.setAttribute('matter', 'mat_0001'));
+  await row.getByText('In Clio: Open').waitFor();
+  await page.route('**/api/get_matter_state', (route) => route.fulfill({ status: 503, json: { error: FAILED } }));
+  await row.locator('casehug-clio-sync').evaluate((button) => {
+    const cell = button.parentNode;
+    button.remove();
+    button.setAttribute('matter', 'mat_0002');
+    cell.append(button);
+  });
+  await row.getByText('store_failed').waitFor();
+  for (const old of ['Synced', 'In Clio: Open']) assert.equal(await row.getByText(old, { exact: true }).count(), 0, old);
+  assert.equal(await row.getByRole('link', { name: 'Open in Clio' }).count(), 0);
 });
 
 test('a stream that nobody is signed in for says so, and goes on when the page is shown again', async (t) => {
