@@ -2,6 +2,7 @@ import { fill, fresh, h } from './dom.js';
 import { badge, count, empty, endOf, lasting, moment, several } from './format.js';
 import { View } from './view.js';
 import { backfillWord } from './words.js';
+const CHANGED = 'The list was changed meanwhile. Look at it, and plan it again.';
 export class BackfillView extends View {
     topics = ['backfills'];
     #list = h('div', {});
@@ -20,7 +21,7 @@ export class BackfillView extends View {
     }
     #build() {
         this.#built = true;
-        this.#matters.addEventListener('input', () => this.#plan.replaceChildren());
+        this.#matters.addEventListener('input', () => fill(this.#plan));
         fill(this.element, h('h3', {}, 'Older matters'), h('p', { class: 'lead' }, 'Matters that existed before the integration can be synced too. Open any matter in CaseHug and click “Sync to Clio”, or send many at once from here.'), h('div', { class: 'panel' }, h('div', { class: 'field' }, h('label', { for: this.#matters.id }, 'Matter ids, one a line'), this.#matters), h('div', { class: 'actions' }, this.card.matters && this.button('All matters that are not synced', 'all', () => this.#all()), this.button('Plan', 'plan', () => this.#show(), 'primary')), this.#plan), this.#list);
     }
     #chosen() {
@@ -28,11 +29,15 @@ export class BackfillView extends View {
     }
     /** The host knows its matters; which of them are not in Clio yet the SDK knows. */
     async #all() {
+        const before = this.#matters.value;
         const ids = await this.card.api.matters(this.card.matters ?? '');
         const states = await inTurns(ids, 4, (matter) => this.card.api.call('get_matter_state', { matter }));
         const missing = ids.filter((_, at) => states[at]?.status === 'not_synced');
+        // What was typed meanwhile is not taken out of the person's hands.
+        if (this.#matters.value !== before)
+            return this.card.say(CHANGED, 'calm');
         this.#matters.value = missing.join('\n');
-        this.#plan.replaceChildren();
+        fill(this.#plan);
         return `${several(missing.length, 'matter')} of ${count(ids.length)} not synced yet.`;
     }
     /** What it would take. Nothing is sent yet. */
@@ -40,12 +45,20 @@ export class BackfillView extends View {
         const matters = this.#chosen();
         if (matters.length === 0)
             return this.card.say('Enter at least one matter.', 'calm');
+        const planned = () => String(this.#chosen()) === String(matters);
         const plan = await this.card.api.call('plan_backfill', { matters });
+        if (!planned())
+            return this.card.say(CHANGED, 'calm');
         const { least, most } = plan.calls;
         const start = async () => {
+            if (!planned())
+                return this.card.say(CHANGED, 'calm');
             await this.card.api.call('start_backfill', { matters });
-            this.#matters.value = '';
-            this.#plan.replaceChildren();
+            // By now it may say what comes next.
+            if (planned()) {
+                this.#matters.value = '';
+                fill(this.#plan);
+            }
             return 'The backfill began.';
         };
         fill(this.#plan, h('h4', {}, 'Plan'), h('ul', {}, h('li', {}, `${several(plan.matters, 'matter')} to sync`), plan.unreadable > 0 && h('li', { class: 'warn' }, `${several(plan.unreadable, 'matter')} without a readable intake: they will fail`), h('li', {}, least === most ? `${several(most, 'call')} to Clio` : `${count(least)} to ${several(most, 'call')} to Clio`), h('li', {}, plan.lasts_ms > 0 ? `Takes ${lasting(plan.lasts_ms)} or more; done at about ${endOf(plan.lasts_ms)}` : 'Done within a minute')), this.admin

@@ -31,7 +31,7 @@ export class MappingView extends View {
         const page = await this.card.api.call('get_mappings');
         if (!this.#built)
             this.#build();
-        if (this.same(page) && this.#page)
+        if (this.same(page))
             return;
         this.#page = page;
         const was = this.#chosen.value;
@@ -79,6 +79,8 @@ export class MappingView extends View {
             select.value = choosing;
         const save = this.button(['Save', h('span', { class: 'sr' }, ` ${key}`)], `save ${key}`, () => this.#map(of.case_type, select.value || null), 'primary small');
         save.hidden = select.value === chosen;
+        if (save.hidden)
+            this.#choosing.delete(key);
         select.addEventListener('change', () => {
             save.hidden = select.value === chosen;
             if (save.hidden)
@@ -100,8 +102,10 @@ export class MappingView extends View {
     }
     async #map(case_type, practice_area) {
         await this.card.api.call('map_case_type', { case_type, practice_area });
-        this.#choosing.delete(case_type);
-        this.#page = null;
+        // Meanwhile another may be chosen.
+        if (this.#choosing.get(case_type) === (practice_area ?? ''))
+            this.#choosing.delete(case_type);
+        this.forget();
         return practice_area === null ? `“${case_type}” goes by its default again.` : `“${case_type}” is mapped.`;
     }
     /** A case type that CaseHug has not sent yet. */
@@ -112,8 +116,10 @@ export class MappingView extends View {
         const map = async () => {
             if (typed.value.trim() === '' || chosen.value === '')
                 return this.card.say('Enter a case type and choose a practice area.', 'calm');
-            const said = await this.#map(typed.value.trim(), chosen.value);
-            typed.value = '';
+            const before = typed.value;
+            const said = await this.#map(before.trim(), chosen.value);
+            if (typed.value === before)
+                typed.value = '';
             return said;
         };
         return h('div', { class: 'panel' }, h('h4', {}, 'Another case type'), h('div', { class: 'filters' }, h('div', { class: 'field' }, h('label', { for: name }, 'Case type'), typed), h('div', { class: 'field' }, h('label', { for: chosen.id }, 'Clio practice area'), chosen), this.button('Map', 'map', map)));

@@ -84,6 +84,8 @@ export class Pages {
     restart() {
         this.#turn += 1;
         this.#items = [];
+        // Nothing of one choice is said in the words of another.
+        this.#shown = '';
         this.#last = Promise.resolve();
         this.reload().catch(this.#fail);
     }

@@ -13,7 +13,7 @@ const MISMATCH = [
     ['create', 'Create a new contact', 'Clio then has two contacts of one email.'],
 ];
 export class SettingsView extends View {
-    topics = ['settings'];
+    topics = ['settings', 'mappings'];
     #read = null;
     /** What was read is known to be old: it is read again, whatever stands in the form. */
     #stale = false;
@@ -61,11 +61,14 @@ export class SettingsView extends View {
         return Object.keys(change).length > 1 ? change : null;
     }
     async #save() {
-        const change = this.#read && this.#changes(this.#read);
+        const read = this.#read;
+        const change = read && this.#changes(read);
         if (!change)
             return this.card.say('Nothing was changed.', 'calm');
         try {
-            await this.card.api.call('change_settings', { change });
+            const { revision } = await this.card.api.call('change_settings', { change });
+            // What was changed in the form meanwhile stays there, as a change of what is saved now.
+            this.#read = { ...read, ...change, revision };
         }
         catch (error) {
             // After somebody else's change what they saved is shown, to be looked at again. After
@@ -73,7 +76,6 @@ export class SettingsView extends View {
             this.#stale = error instanceof CardError && error.code === 'settings_changed';
             throw error;
         }
-        this.#stale = true;
         return 'Settings saved.';
     }
     #document() {

@@ -5,6 +5,8 @@ import { badge, count, empty, endOf, lasting, moment, several } from './format.j
 import { View } from './view.js';
 import { backfillWord } from './words.js';
 
+const CHANGED = 'The list was changed meanwhile. Look at it, and plan it again.';
+
 export class BackfillView extends View {
   readonly topics = ['backfills'];
   readonly #list = h('div', {});
@@ -26,7 +28,7 @@ export class BackfillView extends View {
 
   #build(): void {
     this.#built = true;
-    this.#matters.addEventListener('input', () => this.#plan.replaceChildren());
+    this.#matters.addEventListener('input', () => fill(this.#plan));
     fill(
       this.element,
       h('h3', {}, 'Older matters'),
@@ -52,12 +54,15 @@ export class BackfillView extends View {
   }
 
   /** The host knows its matters; which of them are not in Clio yet the SDK knows. */
-  async #all(): Promise<string> {
+  async #all(): Promise<string | void> {
+    const before = this.#matters.value;
     const ids = await this.card.api.matters(this.card.matters ?? '');
     const states = await inTurns(ids, 4, (matter) => this.card.api.call('get_matter_state', { matter }));
     const missing = ids.filter((_, at) => states[at]?.status === 'not_synced');
+    // What was typed meanwhile is not taken out of the person's hands.
+    if (this.#matters.value !== before) return this.card.say(CHANGED, 'calm');
     this.#matters.value = missing.join('\n');
-    this.#plan.replaceChildren();
+    fill(this.#plan);
     return `${several(missing.length, 'matter')} of ${count(ids.length)} not synced yet.`;
   }
 
@@ -65,12 +70,18 @@ export class BackfillView extends View {
   async #show(): Promise<string | void> {
     const matters = this.#chosen();
     if (matters.length === 0) return this.card.say('Enter at least one matter.', 'calm');
+    const planned = (): boolean => String(this.#chosen()) === String(matters);
     const plan = await this.card.api.call('plan_backfill', { matters });
+    if (!planned()) return this.card.say(CHANGED, 'calm');
     const { least, most } = plan.calls;
-    const start = async (): Promise<string> => {
+    const start = async (): Promise<string | void> => {
+      if (!planned()) return this.card.say(CHANGED, 'calm');
       await this.card.api.call('start_backfill', { matters });
-      this.#matters.value = '';
-      this.#plan.replaceChildren();
+      // By now it may say what comes next.
+      if (planned()) {
+        this.#matters.value = '';
+        fill(this.#plan);
+      }
       return 'The backfill began.';
     };
     fill(

@@ -1,7 +1,7 @@
 // Changes of contacts, in either direction, which an admin accepts or rejects.
 import type { ProposedContact } from '../../src/operations.mjs';
 import { fill, h, type Child } from './dom.js';
-import { badge, empty, facts, moment } from './format.js';
+import { badge, empty, facts, moment, waits } from './format.js';
 import { View } from './view.js';
 
 export class ContactsView extends View {
@@ -26,9 +26,11 @@ export class ContactsView extends View {
       await this.card.api.call('accept_contact_proposal', { proposal: of.id });
       return here ? 'Accepted. CaseHug takes it over.' : 'Accepted. It was sent to Clio.';
     };
+    // Accepted and still here: whether it reached Clio before it was given up is not known.
+    const begun = of.accepted && !here;
     const reject = async (): Promise<string> => {
       await this.card.api.call('reject_contact_proposal', { proposal: of.id });
-      return 'Rejected. Nothing was changed.';
+      return begun ? 'Rejected. If it reached Clio before, it stays there.' : 'Rejected. Nothing was changed.';
     };
     const name = [of.first_name, of.last_name].join(' ').trim() || of.client;
     const whose = (): Child => h('span', { class: 'sr' }, `: ${name}`);
@@ -48,14 +50,14 @@ export class ContactsView extends View {
         ['Client', h('code', {}, of.client)],
         ['Contact in Clio', `no. ${of.clio}`],
       ]),
-      of.accepted
-        ? h('p', { class: 'hint' }, 'Accepted. It is not applied yet.')
-        : h(
-            'div',
-            { class: 'actions' },
-            this.button([here ? 'Accept into CaseHug' : 'Accept and send to Clio', whose()], `accept ${of.id}`, accept, 'primary'),
-            this.button(['Reject', whose()], `reject ${of.id}`, reject, 'quiet'),
-          ),
+      of.accepted && h('p', { class: 'hint' }, here ? 'Accepted. It is not applied yet.' : 'Accepted, and not known to have reached Clio. If it stays here, send it again or reject it.'),
+      waits(of) &&
+        h(
+          'div',
+          { class: 'actions' },
+          this.button([here ? 'Accept into CaseHug' : begun ? 'Send again' : 'Accept and send to Clio', whose()], `accept ${of.id}`, accept, 'primary'),
+          this.button(['Reject', whose()], `reject ${of.id}`, reject, 'quiet'),
+        ),
     );
   }
 }

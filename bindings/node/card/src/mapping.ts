@@ -37,7 +37,7 @@ export class MappingView extends View {
   protected async load(): Promise<void> {
     const page = await this.card.api.call('get_mappings');
     if (!this.#built) this.#build();
-    if (this.same(page) && this.#page) return;
+    if (this.same(page)) return;
     this.#page = page;
     const was = this.#chosen.value;
     const areas = page.practice_areas.map(({ id, name }) => h('option', { value: id, selected: id === was }, name));
@@ -106,6 +106,7 @@ export class MappingView extends View {
     if (choosing !== undefined && [...select.options].some(({ value }) => value === choosing)) select.value = choosing;
     const save = this.button(['Save', h('span', { class: 'sr' }, ` ${key}`)], `save ${key}`, () => this.#map(of.case_type, select.value || null), 'primary small');
     save.hidden = select.value === chosen;
+    if (save.hidden) this.#choosing.delete(key);
     select.addEventListener('change', () => {
       save.hidden = select.value === chosen;
       if (save.hidden) this.#choosing.delete(key);
@@ -133,8 +134,9 @@ export class MappingView extends View {
 
   async #map(case_type: string, practice_area: string | null): Promise<string> {
     await this.card.api.call('map_case_type', { case_type, practice_area });
-    this.#choosing.delete(case_type);
-    this.#page = null;
+    // Meanwhile another may be chosen.
+    if (this.#choosing.get(case_type) === (practice_area ?? '')) this.#choosing.delete(case_type);
+    this.forget();
     return practice_area === null ? `“${case_type}” goes by its default again.` : `“${case_type}” is mapped.`;
   }
 
@@ -145,8 +147,9 @@ export class MappingView extends View {
     const chosen = this.#chosen;
     const map = async (): Promise<string | void> => {
       if (typed.value.trim() === '' || chosen.value === '') return this.card.say('Enter a case type and choose a practice area.', 'calm');
-      const said = await this.#map(typed.value.trim(), chosen.value);
-      typed.value = '';
+      const before = typed.value;
+      const said = await this.#map(before.trim(), chosen.value);
+      if (typed.value === before) typed.value = '';
       return said;
     };
     return h(

@@ -114,6 +114,8 @@ export class Pages<Item> {
   restart(): void {
     this.#turn += 1;
     this.#items = [];
+    // Nothing of one choice is said in the words of another.
+    this.#shown = '';
     this.#last = Promise.resolve();
     this.reload().catch(this.#fail);
   }

@@ -1,5 +1,6 @@
 // Questions that need a person: is this record in Clio the one that is meant?
 import type { Decision, Review } from '../../src/operations.mjs';
+import { CardError } from './api.js';
 import { fill, fresh, h, type Child } from './dom.js';
 import { empty, moment } from './format.js';
 import { View } from './view.js';
@@ -16,13 +17,26 @@ const NONE: Readonly<Record<string, string>> = {
   document: 'None of these: send the document again',
 };
 
+const CHANGED = 'The records in Clio that come into question changed. Look at them, and choose again.';
+
+/** What is chosen, and of which records: of others it would be another answer. */
+interface Choice {
+  value: string;
+  of: string;
+}
+
+const keyOf = ({ step, id }: Review): string => `${step} ${id}`;
+
 export class ReviewsView extends View {
   readonly topics = ['reviews'];
   /** Answers that are chosen and not sent yet, by question: a new question takes none away. */
-  readonly #chosen = new Map<string, string>();
+  readonly #chosen = new Map<string, Choice>();
+  /** Questions whose choice was taken away since their records changed. */
+  readonly #changed = new Set<string>();
 
   protected async load(): Promise<void> {
     const reviews = await this.card.api.call('list_reviews');
+    this.#keep(reviews);
     if (this.same(reviews)) return;
     fill(
       this.element,
@@ -34,12 +48,29 @@ export class ReviewsView extends View {
     );
   }
 
+  /** Keeps only what was chosen of the records that come into question now. */
+  #keep(reviews: readonly Review[]): void {
+    const now = new Map(reviews.map((review) => [keyOf(review), String(review.candidates)]));
+    for (const [key, { of }] of this.#chosen) if (now.get(key) !== of) this.#drop(key);
+    for (const key of this.#changed) if (!now.has(key)) this.#changed.delete(key);
+  }
+
+  #drop(key: string): void {
+    this.#chosen.delete(key);
+    this.#changed.add(key);
+    this.forget();
+  }
+
   #question(review: Review): Child {
     const name = fresh('answer');
-    const key = `${review.step} ${review.id}`;
+    const key = keyOf(review);
+    const choose = (value: string): void => {
+      this.#chosen.set(key, { value, of: String(review.candidates) });
+      this.#changed.delete(key);
+    };
     const choice = (value: string, label: string): Child => {
       const id = fresh('choice');
-      return h('div', { class: 'option' }, h('input', { type: 'radio', id, name, value, checked: this.#chosen.get(key) === value, 'data-key': `choice ${key} ${value}`, onchange: () => this.#chosen.set(key, value) }), h('label', { for: id }, label));
+      return h('div', { class: 'option' }, h('input', { type: 'radio', id, name, value, checked: this.#chosen.get(key)?.value === value, 'data-key': `choice ${key} ${value}`, onchange: () => choose(value) }), h('label', { for: id }, label));
     };
     const form = h(
       'form',
@@ -58,6 +89,7 @@ export class ReviewsView extends View {
       { class: 'panel' },
       h('p', { class: 'hint' }, h('code', {}, review.id), ' · since ', moment(review.since)),
       h('p', { class: 'hint' }, `Waiting for the answer: ${review.matters.join(', ')}`),
+      this.#changed.has(key) && h('p', { class: 'note fair', role: 'status' }, CHANGED),
       form,
     );
   }
@@ -65,8 +97,14 @@ export class ReviewsView extends View {
   async #answer({ step, id }: Review, key: string): Promise<string | void> {
     const chosen = this.#chosen.get(key);
     if (chosen === undefined) return this.card.say('Choose an answer first.', 'calm');
-    const decision: Decision = chosen === '' ? { answer: 'create' } : { answer: 'link', clio: chosen };
-    await this.card.api.call('resolve_review', { step, id, decision });
+    const decision: Decision = chosen.value === '' ? { answer: 'create' } : { answer: 'link', clio: chosen.value };
+    try {
+      await this.card.api.call('resolve_review', { step, id, decision });
+    } catch (error) {
+      // What was shown is not what the question is about by now: it is listed anew.
+      if (error instanceof CardError && error.code === 'review_changed') this.#drop(key);
+      throw error;
+    }
     this.#chosen.delete(key);
     return 'Answered. The matter is synced again.';
   }

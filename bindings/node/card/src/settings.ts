@@ -20,7 +20,7 @@ const MISMATCH = [
 ] as const;
 
 export class SettingsView extends View {
-  readonly topics = ['settings'];
+  readonly topics = ['settings', 'mappings'];
   #read: FirmSettings | null = null;
   /** What was read is known to be old: it is read again, whatever stands in the form. */
   #stale = false;
@@ -90,17 +90,19 @@ export class SettingsView extends View {
   }
 
   async #save(): Promise<string | void> {
-    const change = this.#read && this.#changes(this.#read);
+    const read = this.#read;
+    const change = read && this.#changes(read);
     if (!change) return this.card.say('Nothing was changed.', 'calm');
     try {
-      await this.card.api.call('change_settings', { change });
+      const { revision } = await this.card.api.call('change_settings', { change });
+      // What was changed in the form meanwhile stays there, as a change of what is saved now.
+      this.#read = { ...read, ...(change as Partial<FirmSettings>), revision };
     } catch (error) {
       // After somebody else's change what they saved is shown, to be looked at again. After
       // anything else the form stays as it is, and can be saved again.
       this.#stale = error instanceof CardError && error.code === 'settings_changed';
       throw error;
     }
-    this.#stale = true;
     return 'Settings saved.';
   }
 

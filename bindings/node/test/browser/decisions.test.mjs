@@ -1,8 +1,10 @@
 // What a person decides: mapping, settings, questions, contact changes and backfills.
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
 
-import { call, clio, connect, holds, person, picture, service, shown, simulate, until, view } from './harness.mjs';
+import { call, clio, connect, holds, intakes, person, picture, service, shown, simulate, until, view } from './harness.mjs';
 
 test('Can I customize field mappings? Case type → practice area, configurable in Settings → Integrations', async (t) => {
   const clioUrl = await clio(t);
@@ -100,6 +102,70 @@ test('a question that needs a person is shown, answered, and the sync goes on', 
   await card.getByRole('button', { name: 'Answer' }).click();
   await card.getByText('No open questions').waitFor();
   await until(() => holds(clioUrl), ({ matters, contacts }) => matters.length === 1 && contacts.length === 1, 'the matter of the linked contact');
+});
+
+test('an answer that is chosen is given up, and says so, when other records come into question', async (t) => {
+  const clioUrl = await clio(t);
+  const namesake = (first_name, last_name) => simulate(clioUrl, 'seed', { contacts: [{ type: 'Person', first_name, last_name, email_addresses: [{ name: 'Work', address: 'adaeze.whitfield@example.com' }] }] });
+  await namesake('Gerald', 'Whitfield');
+  const { url } = await service(t, clioUrl);
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await call(page, url, 'change_settings', { change: { revision: 0, on_name_mismatch: 'review' } });
+  await call(page, url, 'trigger_sync', { matter: 'mat_0001', trigger: 'manual' });
+  await card.getByRole('tab', { name: 'Questions 1 open' }).waitFor();
+  await view(card, /^Questions/);
+  const question = card.getByRole('group', { name: 'Which contact in Clio is this client?' });
+  await question.getByLabel(/^None of these/).check();
+  await namesake('Adaeze', 'Okonkwo');
+  await call(page, url, 'retry_failed');
+  await until(() => question.getByRole('radio').count(), (count) => count === 3, 'the second record');
+  assert.equal(await question.getByRole('radio', { checked: true }).count(), 0);
+  await card.getByText('The records in Clio that come into question changed.').waitFor();
+  await card.getByRole('button', { name: 'Answer' }).click();
+  await card.getByText('Choose an answer first.').waitFor();
+  // One that is chosen and not among them any more cannot be the answer either.
+  await question.getByRole('radio').nth(1).check();
+  await page.route('**/api/list_reviews', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: (await response.json()).map((review) => ({ ...review, candidates: review.candidates.slice(0, 1) })) });
+  });
+  await call(page, url, 'retry_failed');
+  await page.evaluate(() => ['pagehide', 'pageshow'].forEach((kind) => dispatchEvent(new PageTransitionEvent(kind, { persisted: true }))));
+  await until(() => question.getByRole('radio').count(), (count) => count === 2, 'one record less');
+  await card.getByRole('button', { name: 'Answer' }).click();
+  await card.getByText('Choose an answer first.').waitFor();
+  assert.equal((await holds(clioUrl)).contacts.length, 2);
+});
+
+test('a change that was accepted and never reached Clio waits for an admin, who sends it again or rejects it', async (t) => {
+  const clioUrl = await clio(t);
+  const folder = intakes(t);
+  const path = join(folder, 'firm_demo/mat_0001/intake.json');
+  const { url } = await service(t, clioUrl, { intake: folder });
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  for (const [decide, name] of [['Send again', 'Married'], ['Reject', 'Divorced']]) {
+    const intake = JSON.parse(readFileSync(path, 'utf8'));
+    intake.client.last_name = name;
+    writeFileSync(path, JSON.stringify(intake));
+    // As if a process had ended after the decision and before Clio was asked.
+    await page.route('**/api/list_contact_proposals', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: (await response.json()).map((of) => ({ ...of, accepted: true })) });
+    });
+    await call(page, url, 'propose_contact', { matter: 'mat_0001' });
+    await card.getByRole('tab', { name: 'Contact changes 1 open' }).waitFor();
+    await view(card, /^Contact changes/);
+    await card.getByText('Accepted, and not known to have reached Clio.').waitFor();
+    await card.getByRole('button', { name: decide }).click();
+    if (decide === 'Reject') await card.getByText('Rejected. If it reached Clio before, it stays there.').waitFor();
+    await card.getByText('No changes to review').waitFor();
+    await until(() => card.getByRole('tab').allInnerTexts(), (tabs) => tabs.includes('Contact changes'), 'the count to go');
+    const { contacts: [contact] } = await holds(clioUrl);
+    assert.equal(contact.last_name, 'Married', decide);
+  }
 });
 
 test('a contact that was changed in Clio is shown, accepted or rejected', async (t) => {
