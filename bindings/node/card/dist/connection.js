@@ -10,6 +10,8 @@ const LEADS = {
     revoking: 'The firm is disconnected. Clio is still asked to take back what it granted; nothing has to be done for that.',
     disconnected: 'The firm is disconnected. Existing data is preserved in both systems.',
 };
+/** Held matters that are named. */
+const FEW = 20;
 export class ConnectionView extends View {
     topics = ['health', 'settings', 'runs', 'held'];
     async load() {
@@ -95,25 +97,31 @@ export class ConnectionView extends View {
         this.card.refresh();
         return state === 'revoking' ? 'Disconnected. Clio is still being told.' : 'Disconnected. Existing data is preserved in both systems.';
     }
+    /** What is decided is decided of the matters that are listed here, and not of what comes later. */
     #held(held) {
         if (held.length === 0)
             return null;
+        const listed = held.map(({ matter }) => matter);
+        const names = () => [
+            listed.slice(0, FEW).map((matter, at) => [at > 0 && ', ', h('code', {}, matter)]),
+            listed.length > FEW && ` and ${count(listed.length - FEW)} more`,
+        ];
         const release = async () => {
-            const { matters } = await this.card.api.call('release_held_matters', {});
+            const { matters } = await this.card.api.call('release_held_matters', { matters: listed });
             return `${several(matters, 'matter')} will be synced.`;
         };
         const discard = async () => {
             const yes = await this.card.ask({
-                title: 'Discard what waits?',
-                text: ['These matters are not sent by themselves then. Each can still be synced with “Sync to Clio”.'],
+                title: `Discard ${several(listed.length, 'matter')}?`,
+                text: [names(), 'They are not sent by themselves then. Each can still be synced with “Sync to Clio”.'],
                 action: 'Discard',
             });
             if (!yes)
                 return undefined;
-            const { matters } = await this.card.api.call('discard_held_matters', {});
+            const { matters } = await this.card.api.call('discard_held_matters', { matters: listed });
             return `${several(matters, 'matter')} discarded.`;
         };
-        return h('div', { class: 'panel' }, h('h4', {}, `${several(held.length, 'matter')} triggered while not connected`), h('p', {}, 'They wait until an admin decides. ', held.slice(0, 20).map(({ matter }, at) => [at > 0 && ', ', h('code', {}, matter)]), held.length > 20 && ' …'), this.admin && h('div', { class: 'actions' }, this.button('Sync them now', 'release', release, 'primary'), this.button('Discard', 'discard', discard, 'danger quiet')));
+        return h('div', { class: 'panel' }, h('h4', {}, `${several(held.length, 'matter')} triggered while not connected`), h('p', {}, 'They wait until an admin decides. ', names()), this.admin && h('div', { class: 'actions' }, this.button('Sync them now', 'release', release, 'primary'), this.button('Discard', 'discard', discard, 'danger quiet')));
     }
     #failure({ last_failure: last }) {
         if (!last)

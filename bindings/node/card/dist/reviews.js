@@ -58,13 +58,13 @@ export class ReviewsView extends View {
         const form = h('form', { onsubmit: (event) => event.preventDefault() }, h('fieldset', {}, h('legend', {}, QUESTIONS[review.step] ?? 'Is one of these in Clio the one that is meant?'), review.candidates.map((clio) => choice(clio, `No. ${clio} in Clio`)), choice('', NONE[review.step] ?? 'None of these')), h('div', { class: 'actions' }, this.button(['Answer', h('span', { class: 'sr' }, ` for ${review.id}`)], `answer ${key}`, () => this.#answer(review, key), 'primary')));
         return h('li', { class: 'panel' }, h('p', { class: 'hint' }, h('code', {}, review.id), ' · since ', moment(review.since)), h('p', { class: 'hint' }, `Waiting for the answer: ${review.matters.join(', ')}`), this.#changed.has(key) && h('p', { class: 'note fair', role: 'status' }, CHANGED), form);
     }
-    async #answer({ step, id }, key) {
+    async #answer({ step, id, candidates }, key) {
         const chosen = this.#chosen.get(key);
         if (chosen === undefined)
             return this.card.say('Choose an answer first.', 'calm');
         const decision = chosen.value === '' ? { answer: 'create' } : { answer: 'link', clio: chosen.value };
         try {
-            await this.card.api.call('resolve_review', { step, id, decision });
+            await this.card.api.call('resolve_review', { step, id, decision, candidates });
         }
         catch (error) {
             // What was shown is not what the question is about by now: it is listed anew.

@@ -14,6 +14,9 @@ const LEADS: Readonly<Record<string, string>> = {
   disconnected: 'The firm is disconnected. Existing data is preserved in both systems.',
 };
 
+/** Held matters that are named. */
+const FEW = 20;
+
 export class ConnectionView extends View {
   readonly topics = ['health', 'settings', 'runs', 'held'];
 
@@ -111,27 +114,33 @@ export class ConnectionView extends View {
     return state === 'revoking' ? 'Disconnected. Clio is still being told.' : 'Disconnected. Existing data is preserved in both systems.';
   }
 
+  /** What is decided is decided of the matters that are listed here, and not of what comes later. */
   #held(held: readonly HeldMatter[]): Child {
     if (held.length === 0) return null;
+    const listed = held.map(({ matter }) => matter);
+    const names = (): Child => [
+      listed.slice(0, FEW).map((matter, at) => [at > 0 && ', ', h('code', {}, matter)]),
+      listed.length > FEW && ` and ${count(listed.length - FEW)} more`,
+    ];
     const release = async (): Promise<string> => {
-      const { matters } = await this.card.api.call('release_held_matters', {});
+      const { matters } = await this.card.api.call('release_held_matters', { matters: listed });
       return `${several(matters, 'matter')} will be synced.`;
     };
     const discard = async (): Promise<string | void> => {
       const yes = await this.card.ask({
-        title: 'Discard what waits?',
-        text: ['These matters are not sent by themselves then. Each can still be synced with “Sync to Clio”.'],
+        title: `Discard ${several(listed.length, 'matter')}?`,
+        text: [names(), 'They are not sent by themselves then. Each can still be synced with “Sync to Clio”.'],
         action: 'Discard',
       });
       if (!yes) return undefined;
-      const { matters } = await this.card.api.call('discard_held_matters', {});
+      const { matters } = await this.card.api.call('discard_held_matters', { matters: listed });
       return `${several(matters, 'matter')} discarded.`;
     };
     return h(
       'div',
       { class: 'panel' },
       h('h4', {}, `${several(held.length, 'matter')} triggered while not connected`),
-      h('p', {}, 'They wait until an admin decides. ', held.slice(0, 20).map(({ matter }, at) => [at > 0 && ', ', h('code', {}, matter)]), held.length > 20 && ' …'),
+      h('p', {}, 'They wait until an admin decides. ', names()),
       this.admin && h('div', { class: 'actions' }, this.button('Sync them now', 'release', release, 'primary'), this.button('Discard', 'discard', discard, 'danger quiet')),
     );
   }

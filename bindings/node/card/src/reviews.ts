@@ -94,12 +94,12 @@ export class ReviewsView extends View {
     );
   }
 
-  async #answer({ step, id }: Review, key: string): Promise<string | void> {
+  async #answer({ step, id, candidates }: Review, key: string): Promise<string | void> {
     const chosen = this.#chosen.get(key);
     if (chosen === undefined) return this.card.say('Choose an answer first.', 'calm');
     const decision: Decision = chosen.value === '' ? { answer: 'create' } : { answer: 'link', clio: chosen.value };
     try {
-      await this.card.api.call('resolve_review', { step, id, decision });
+      await this.card.api.call('resolve_review', { step, id, decision, candidates });
     } catch (error) {
       // What was shown is not what the question is about by now: it is listed anew.
       if (error instanceof CardError && error.code === 'review_changed') this.#drop(key);

@@ -1,8 +1,10 @@
 // The connection: by Clio's consent page, declined, ended, and connected again.
 import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
 
-import { admin, call, clio, connect, holds, integrations, person, picture, service, shown, simulate, state, until, view } from './harness.mjs';
+import { admin, call, clio, connect, holds, intakes, integrations, person, picture, service, shown, simulate, state, until, view } from './harness.mjs';
 
 test('Ada connects by Clio’s consent page, and the card says to whom, since when and by whom', async (t) => {
   const clioUrl = await clio(t);
@@ -106,7 +108,7 @@ test('what was triggered while not connected is discarded after a question, and 
   const held = card.getByText('1 matter triggered while not connected');
   await held.waitFor();
   await card.getByRole('button', { name: 'Discard' }).click();
-  const dialog = card.getByRole('dialog', { name: 'Discard what waits?' });
+  const dialog = card.getByRole('dialog', { name: 'Discard 1 matter?' });
   await dialog.getByText('Each can still be synced with “Sync to Clio”.').waitFor();
   await dialog.getByRole('button', { name: 'Keep it' }).click();
   await dialog.waitFor({ state: 'detached' });
@@ -120,6 +122,35 @@ test('what was triggered while not connected is discarded after a question, and 
   const { matters } = await until(() => holds(clioUrl), ({ matters }) => matters.length > 0, 'the other matter');
   assert.equal(matters.length, 1);
   assert.equal((await call(page, url, 'get_matter_state', { matter: 'mat_0002' })).status, 'not_synced');
+});
+
+test('what is decided of held matters is decided of those that were listed', async (t) => {
+  const folder = intakes(t);
+  for (let more = 1; more <= 20; more += 1) cpSync(join(folder, 'firm_demo/mat_0001'), join(folder, `firm_demo/mat_1${String(more).padStart(3, '0')}`), { recursive: true });
+  const { url } = await service(t, await clio(t), { intake: folder });
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await call(page, url, 'disconnect');
+  const hold = (matter) => call(page, url, 'trigger_sync', { matter, trigger: 'approved' });
+  for (let more = 1; more <= 20; more += 1) await hold(`mat_1${String(more).padStart(3, '0')}`);
+  await hold('mat_0001');
+  await card.getByText('21 matters triggered while not connected').waitFor();
+  await card.getByText(/mat_1019 and 1 more/).waitFor();
+  await card.getByRole('button', { name: 'Discard' }).click();
+  const dialog = card.getByRole('dialog', { name: 'Discard 21 matters?' });
+  await hold('mat_0003');
+  await card.getByText('22 matters triggered while not connected').waitFor();
+  await dialog.getByRole('button', { name: 'Discard' }).click();
+  await card.getByText('21 matters discarded.').waitFor();
+  await card.getByText('1 matter triggered while not connected').waitFor();
+  assert.deepEqual((await call(page, url, 'list_held_matters')).map(({ matter }) => matter), ['mat_0003']);
+  // What is released, too: what is listed is old when the button is pressed.
+  await connect(page, url, 'Reconnect');
+  await card.getByText('1 matter triggered while not connected').waitFor();
+  const asked = page.waitForRequest('**/api/release_held_matters');
+  await card.getByRole('button', { name: 'Sync them now' }).click();
+  assert.deepEqual((await asked).postDataJSON(), { matters: ['mat_0003'] });
+  await card.getByText('1 matter will be synced.').waitFor();
 });
 
 test('Clio no longer accepts the authorization: the card says what to do, and reconnecting mends it', async (t) => {
