@@ -7,9 +7,9 @@
 //!
 //! It takes no work of a firm whose keys do not open in this process: others can do it.
 //!
-//! One firm holds up no other: a firm has its share of runs, what cannot be read is quarantined,
-//! and jobs of firms that have their share are deferred for a while when they fill the widest look.
-//! And looking holds up no run: the runs go on meanwhile.
+//! One firm holds up no other: a firm has its share of runs, some are kept for firms that have none,
+//! what cannot be read is quarantined, and jobs of firms that have their share are deferred for a
+//! while when they fill the widest look. And looking holds up no run: the runs go on meanwhile.
 
 use core::pin::pin;
 use core::time::Duration;
@@ -27,7 +27,7 @@ use super::idle::Idle;
 use super::job::{FIRST, First, JOBS, Job, first_key};
 use super::quarantine::{PassedOver, or_quarantine};
 use super::queue::Queue;
-use super::slots::{Slot, Slots};
+use super::slots::{Offer, Slot, Slots};
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::maybe_send::BoxFuture;
@@ -46,7 +46,8 @@ const LEAST_BETWEEN_HINTS: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
     /// Runs at once; 0 counts as 1. Default 16. Bulk runs (backfill, retries of all that failed)
-    /// hold three quarters of them at most, unless there is only one.
+    /// hold three quarters of them at most, unless there is only one. The last quarter is kept for
+    /// firms that have no run in progress; while no other firm has work, one has its whole share.
     pub concurrency: usize,
     /// Runs of one firm at once; 0 counts as 1. A firm's runs share its request budget, so more
     /// than a few gain nothing. Default 4, of which bulk runs hold three at most.
@@ -73,6 +74,16 @@ enum Due {
     Elsewhere,
     /// Unreadable, and quarantined; or written all the time.
     Aside,
+}
+
+/// Due records that were not claimed in a look.
+#[derive(Default)]
+struct Left {
+    /// There is no room for them.
+    waiting: Vec<Record>,
+    elsewhere: Vec<Record>,
+    /// How many others.
+    passed_over: usize,
 }
 
 /// Runs due jobs of all firms, applies what Clio delivered, and does what is to be done from time
@@ -258,67 +269,92 @@ impl<'a> Worker<'a> {
             let fed = feed_due(&ctx.repository, &self.queue.claims, &ctx.progress, &mut passed).await;
             passed.unless(fed)?;
         }
+        let (mut waiting, mut all_seen) = (Vec::new(), true);
         // Who is waited for is first.
         for collection in [FIRST, JOBS] {
             let claimed = self.claim_due_of(collection, slots, claims, &mut passed).await;
+            match passed.unless(claimed)?.flatten() {
+                Some(left) => waiting.extend(left),
+                None => all_seen = false,
+            }
+        }
+        if all_seen && slots.are_kept() {
+            let claimed = self.claim_these(waiting, Offer::Kept, slots, claims, &mut passed).await;
             passed.unless(claimed)?;
         }
         passed.end()
     }
 
+    /// Gives what waits for room, if all that is due was seen.
     async fn claim_due_of(
         &self,
         collection: &'static str,
         slots: &mut Slots,
         claims: &mut Vec<Claim>,
         passed: &mut PassedOver<'_>,
-    ) -> Result<()> {
+    ) -> Result<Option<Vec<Record>>> {
         let repository = &self.queue.ctx.repository;
         let mut limit = 2 * self.config.concurrency;
         loop {
             let due = repository.store().scan(&Scan::Due { firm: None, collection, limit }).await?;
             let all = due.len() < limit;
-            let (mut due, mut waiting, mut passed_over) = (due.into_iter(), Vec::new(), 0);
-            loop {
-                let chosen = slots.choose(&mut due, passed, &mut waiting);
-                if chosen.is_empty() {
-                    break;
-                }
-                // Together: a database that is far away answers none of them sooner if they wait
-                // for each other.
-                let tried = join_all(chosen.iter().map(|(record, _)| self.claim(record))).await;
-                let mut failed = None;
-                for ((record, slot), tried) in chosen.into_iter().zip(tried) {
-                    slots.leave(&slot);
-                    match passed.due(&record, tried).map(|due| due.unwrap_or(Due::Elsewhere)) {
-                        Ok(Due::Here(Acquired::Mine(claim))) => {
-                            slots.take(&Slot::of(&claim));
-                            claims.push(*claim);
-                        }
-                        Ok(Due::Here(outcome)) => {
-                            passed_over += 1;
-                            if collection == FIRST {
-                                failed = self.not_first_now(record, &outcome).await.err().or(failed);
-                            }
-                        }
-                        Ok(Due::Aside) => passed_over += 1,
-                        Ok(Due::Elsewhere) => waiting.push(record),
-                        // What was claimed beside it is claimed.
-                        Err(error) => failed = Some(error),
-                    }
-                }
-                if let Some(error) = failed {
-                    return Err(error);
-                }
+            let mut left = self.claim_these(due, Offer::All, slots, claims, passed).await?;
+            if all {
+                return Ok(Some(left.waiting));
             }
-            if slots.free() == 0 || all || passed_over + waiting.len() == 0 {
-                return Ok(());
+            left.waiting.append(&mut left.elsewhere);
+            if slots.free() == 0 || left.passed_over + left.waiting.len() == 0 {
+                return Ok(None);
             }
             if limit >= WIDEST_SCAN {
-                return self.defer_half(waiting).await;
+                return self.defer_half(left.waiting).await.map(|()| None);
             }
             // Only firms that have their share, or that are another SDK's: look past them.
             limit *= 4;
+        }
+    }
+
+    /// Claims those of these for which there is room.
+    async fn claim_these(
+        &self,
+        due: Vec<Record>,
+        offer: Offer,
+        slots: &mut Slots,
+        claims: &mut Vec<Claim>,
+        passed: &mut PassedOver<'_>,
+    ) -> Result<Left> {
+        let (mut due, mut left) = (due.into_iter(), Left::default());
+        loop {
+            let chosen = slots.choose(&mut due, offer, passed, &mut left.waiting);
+            if chosen.is_empty() {
+                return Ok(left);
+            }
+            // Together: a database that is far away answers none of them sooner if they wait for
+            // each other.
+            let tried = join_all(chosen.iter().map(|(record, _)| self.claim(record))).await;
+            let mut failed = None;
+            for ((record, slot), tried) in chosen.into_iter().zip(tried) {
+                slots.leave(&slot);
+                match passed.due(&record, tried).map(|due| due.unwrap_or(Due::Elsewhere)) {
+                    Ok(Due::Here(Acquired::Mine(claim))) => {
+                        slots.take(&Slot::of(&claim));
+                        claims.push(*claim);
+                    }
+                    Ok(Due::Here(outcome)) => {
+                        left.passed_over += 1;
+                        if record.key.collection == FIRST {
+                            failed = self.not_first_now(record, &outcome).await.err().or(failed);
+                        }
+                    }
+                    Ok(Due::Aside) => left.passed_over += 1,
+                    Ok(Due::Elsewhere) => left.elsewhere.push(record),
+                    // What was claimed beside it is claimed.
+                    Err(error) => failed = Some(error),
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
+            }
         }
     }
 

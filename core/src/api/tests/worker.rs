@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::{Either, join, pending, select};
@@ -400,26 +401,52 @@ async fn a_worker_of_no_runs_at_once_runs_one() {
     assert_eq!(bench.sdk.worker(none).run_due().await.unwrap(), 1);
 }
 
-#[tokio::test]
-async fn a_worker_claims_no_more_than_it_can_run_at_once() {
+/// So many firms that are connected to a Clio which never answers, each with so many approved
+/// matters; the first firm's are older than the next one's.
+async fn approved(firms: usize, matters: usize) -> Bench {
     let bench = Bench::new(|_| Arc::new(Silent));
-    for n in 1..=5 {
+    for n in 1..=firms {
         let actor = Actor { firm: FirmId::new(format!("firm_{n}")).unwrap(), ..first() };
         connect(&bench.world.sdk, &actor).await;
-        let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
-            "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" } });
-        bench.world.intake.put(&actor.firm, Intake::from_json(intake.to_string().as_bytes()).unwrap());
-        bench.trigger(&actor, "m1").await;
+        for m in 1..=matters {
+            let id = format!("m{m}");
+            let intake = json!({ "matter": { "id": id, "title": "T" }, "documents": [],
+                "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" } });
+            bench.world.intake.put(&actor.firm, Intake::from_json(intake.to_string().as_bytes()).unwrap());
+            bench.trigger(&actor, &id).await;
+        }
     }
-    let worker = bench.sdk.worker(WorkerConfig { concurrency: 2, ..WorkerConfig::default() });
+    bench
+}
+
+/// How many matters of each firm a worker of so many runs at once has claimed, in the order of the
+/// firms.
+async fn claimed(bench: &Bench, concurrency: usize) -> Vec<usize> {
+    let worker = bench.sdk.worker(WorkerConfig { concurrency, ..WorkerConfig::default() });
     let time = async {
         for _ in 0..100 {
             bench.world.runtime.sleep(Duration::from_secs(1)).await;
         }
     };
     select(Box::pin(worker.run(pending())), Box::pin(time)).await;
-    let claims = bench.world.store.dump().into_iter().filter(|(key, _)| key.collection == "claim").count();
-    assert_eq!(claims, 2);
+    let mut of_firms = BTreeMap::new();
+    for (key, _) in bench.world.store.dump().into_iter().filter(|(key, _)| key.collection == "claim") {
+        *of_firms.entry(key.firm).or_default() += 1;
+    }
+    of_firms.into_values().collect()
+}
+
+#[tokio::test]
+async fn a_worker_claims_no_more_than_it_can_run_at_once() {
+    let claimed = claimed(&approved(5, 1).await, 2).await;
+    assert_eq!(claimed, [1, 1]);
+}
+
+#[tokio::test]
+async fn firms_with_a_backlog_take_no_slots_from_those_without() {
+    assert_eq!(claimed(&approved(5, 40).await, 16).await, [4, 4, 4, 1, 1]);
+    assert_eq!(claimed(&approved(2, 40).await, 4).await, [3, 1]);
+    assert_eq!(claimed(&approved(1, 40).await, 4).await, [4], "alone it has all of its share");
 }
 
 #[tokio::test]
