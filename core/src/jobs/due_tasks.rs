@@ -18,6 +18,9 @@ use crate::ports::Record;
 
 /// Firms whose deliveries are applied at once, and maintenance tasks that are done at once.
 const MOST_TASKS: usize = 8;
+/// Of those, tasks about contacts. They wait for Clio, for minutes if it hangs; statuses hardly ever
+/// do, and find room.
+const MOST_OF_CONTACTS: usize = 6;
 
 /// What is done besides jobs. The name tells two apart: a worker does one of a name at a time.
 pub(super) enum DueTask {
@@ -58,6 +61,51 @@ impl DueTask {
             Self::MaintenanceTask(record) => format!("{} {}", record.key.firm, record.key.id),
         }
     }
+
+    fn is_about_contacts(&self) -> bool {
+        matches!(self, Self::Deliveries(_, HookModel::Contact))
+    }
+}
+
+/// The names of the tasks that a worker does not begin now.
+#[derive(Default)]
+struct Busy {
+    /// Those that are being done, and those that are deferred.
+    all: HashSet<String>,
+    /// Those about contacts that are being done.
+    about_contacts: HashSet<String>,
+    /// Those that could not be done: they are looked at again after a while.
+    deferred: Vec<String>,
+}
+
+impl Busy {
+    fn may_begin(&self, task: &DueTask) -> bool {
+        let has_room = !task.is_about_contacts() || self.about_contacts.len() < MOST_OF_CONTACTS;
+        has_room && !self.all.contains(&task.name())
+    }
+
+    fn begin(&mut self, task: &DueTask) {
+        self.all.insert(task.name());
+        if task.is_about_contacts() {
+            self.about_contacts.insert(task.name());
+        }
+    }
+
+    /// A task came to its end, or to nothing.
+    fn end(&mut self, (name, done): (String, bool)) {
+        self.about_contacts.remove(&name);
+        if done {
+            self.all.remove(&name);
+        } else {
+            self.deferred.push(name);
+        }
+    }
+
+    fn look_again(&mut self) {
+        for name in self.deferred.drain(..) {
+            self.all.remove(&name);
+        }
+    }
 }
 
 impl Worker<'_> {
@@ -65,10 +113,7 @@ impl Worker<'_> {
     /// holds up none of the others.
     pub(super) async fn run_due_tasks(&self, look: Look) {
         let mut running = FuturesUnordered::new();
-        // Those that are being done, and those that could not be done: they are looked at again
-        // after a while.
-        let mut busy = HashSet::new();
-        let mut defer = Vec::new();
+        let mut busy = Busy::default();
         let mut looked_again = self.queue.ctx.runtime.monotonic();
         let (mut told, mut idle) = (0, Idle::new(looked_again, self.config.poll));
         loop {
@@ -82,27 +127,30 @@ impl Worker<'_> {
             }
             told = seen;
             let everything = idle.looks_at_all(now);
-            let (looked, ended) = meanwhile(self.due_tasks(look, everything, &busy), &mut running).await;
+            let (looked, ended) =
+                meanwhile(self.due_tasks(look, everything, |task| busy.may_begin(task)), &mut running).await;
             self.queue.ctx.repository.failures().note(look.name(), look.name(), &looked);
             // Where one ended during the look there is room again.
             let has_room = !ended.is_empty();
-            ended.into_iter().for_each(|task| leave(task, &mut busy, &mut defer));
+            ended.into_iter().for_each(|task| busy.end(task));
             match looked {
                 // By the clock: a worker that is woken all the time never comes to a tick. And
                 // behind all others: however many cannot be done, they hide nothing.
                 Ok(due_tasks)
-                    if due_tasks.is_empty() && !defer.is_empty() && looked_again.until(now) >= self.config.poll =>
+                    if due_tasks.is_empty()
+                        && !busy.deferred.is_empty()
+                        && looked_again.until(now) >= self.config.poll =>
                 {
                     looked_again = now;
-                    defer.drain(..).for_each(|name| {
-                        busy.remove(&name);
-                    });
+                    busy.look_again();
                     continue;
                 }
                 Ok(due_tasks) => {
-                    for task in due_tasks.into_iter().take(MOST_TASKS.saturating_sub(running.len())) {
-                        busy.insert(task.name());
-                        running.push(self.run_due_task(task));
+                    for task in due_tasks {
+                        if running.len() < MOST_TASKS && busy.may_begin(&task) {
+                            busy.begin(&task);
+                            running.push(self.run_due_task(task));
+                        }
                     }
                 }
                 Err(_) => {}
@@ -114,15 +162,20 @@ impl Worker<'_> {
                 && let Either::Left((task, _)) =
                     select(pin!(next_end(&mut running)), select(pin!(woken), self.tick())).await
             {
-                leave(task, &mut busy, &mut defer);
+                busy.end(task);
             }
         }
         while running.next().await.is_some() {}
     }
 
-    /// What is due, but for what is being done. A firm with many due tasks must not hide the
-    /// others'. Unless it looks at `everything`, only for what somebody may wait for.
-    pub(super) async fn due_tasks(&self, look: Look, everything: bool, busy: &HashSet<String>) -> Result<Vec<DueTask>> {
+    /// What is due of what may begin. A firm with many due tasks must not hide the others', nor one
+    /// kind the other. Unless it looks at `everything`, only for what somebody may wait for.
+    pub(super) async fn due_tasks(
+        &self,
+        look: Look,
+        everything: bool,
+        may_begin: impl Fn(&DueTask) -> bool,
+    ) -> Result<Vec<DueTask>> {
         let mut limit = 4 * MOST_TASKS;
         loop {
             let (due, all) = match look {
@@ -136,13 +189,13 @@ impl Worker<'_> {
             };
             let mut names = HashSet::new();
             let due_tasks = due.iter().map(|record| DueTask::of(look, record));
-            let free: Vec<DueTask> =
-                due_tasks.filter(|task| !busy.contains(&task.name()) && names.insert(task.name())).collect();
+            let free: Vec<DueTask> = due_tasks.filter(|task| may_begin(task) && names.insert(task.name())).collect();
             if all || !free.is_empty() {
                 return Ok(free);
             }
             if limit >= WIDEST_SCAN {
-                // All of it is being done, or is another SDK's, and hides what is behind it.
+                // All of it is being done, or has no room, or is another SDK's, and hides what is
+                // behind it.
                 self.defer_half(due).await?;
                 return Ok(free);
             }
@@ -168,14 +221,5 @@ impl Worker<'_> {
             &done,
         );
         (name, done.unwrap_or(false))
-    }
-}
-
-/// A task that came to its end, or to nothing.
-fn leave((name, done): (String, bool), busy: &mut HashSet<String>, defer: &mut Vec<String>) {
-    if done {
-        busy.remove(&name);
-    } else {
-        defer.push(name);
     }
 }

@@ -208,7 +208,7 @@ impl<'a> Worker<'a> {
             let mut due_tasks = Vec::new();
             let mut looked = Ok(());
             for look in [Look::Deliveries, Look::Maintenance] {
-                match self.due_tasks(look, true, &failed).await {
+                match self.due_tasks(look, true, |task| !failed.contains(&task.name())).await {
                     Ok(found) => due_tasks.extend(found),
                     Err(error) => looked = Err(error),
                 }

@@ -13,7 +13,7 @@ use super::world::{World, firm, matter, refused};
 use crate::domain::{Actor, FirmId, Intake, MatterId, Trigger};
 use crate::error::Code;
 use crate::jobs::{MatterSyncState, WorkerConfig};
-use crate::ports::{Key, Runtime as _, Store};
+use crate::ports::{Key, Order, Runtime as _, Scan, Store};
 
 #[tokio::test]
 async fn a_look_that_fails_in_its_middle_forgets_no_claim() {
@@ -296,6 +296,46 @@ async fn thousands_of_deliveries_about_contacts_hide_neither_statuses_nor_other_
     }
     bench.world.runtime.advance(Duration::from_secs(60));
     assert_eq!(bench.due("webhook-in").await, 4_999, "all but the one about which Clio is being asked");
+}
+
+/// Clio does not answer, and is asked about each of them.
+#[tokio::test]
+async fn deliveries_about_contacts_of_however_many_firms_leave_room_for_statuses() {
+    let bench = Bench::new(|_| Arc::new(Silent));
+    let intake = json!({ "matter": { "id": "m1", "title": "T" }, "documents": [],
+        "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" } });
+    let delivery = async |firm: &FirmId, model: &str| {
+        let links = Scan::Ids {
+            firm: firm.clone(),
+            collection: "contact",
+            from: String::new(),
+            until: None,
+            order: Order::Ascending,
+            limit: 1,
+        };
+        let links = bench.world.store.scan(&links).await.unwrap();
+        let set = links[0].key.id.split('/').next().unwrap().to_owned();
+        let (clio, deleted) = if model == "contact" { ("11", true) } else { ("21", false) };
+        let body = json!({ "model": model, "link_set": set, "clio": clio, "deleted": deleted, "status": "closed",
+            "updated_at": 2_000_000_000_000_i64, "received_at": 0 });
+        let key = Key::new(firm, "webhook-in", model);
+        bench.put(true, [(key.clone(), body.to_string())].into_iter()).await;
+        (key, body.to_string())
+    };
+    let mut last = first();
+    for n in 1..=40 {
+        last = Actor { firm: FirmId::new(format!("firm_{n}")).unwrap(), ..first() };
+        connect(&bench.world.sdk, &last).await;
+        bench.world.intake.put(&last.firm, Intake::from_json(intake.to_string().as_bytes()).unwrap());
+        bench.world.sdk.firm(&last).matters().sync(&matter()).await.unwrap();
+    }
+    for n in 1..=40 {
+        delivery(&FirmId::new(format!("firm_{n}")).unwrap(), "contact").await;
+    }
+    let (status, before) = delivery(&last.firm, "matter").await;
+    bench.work(10).await;
+    assert_ne!(bench.world.store.body(&status).unwrap(), before, "it was applied");
+    assert_eq!(bench.due("webhook-in").await, 34, "of six firms Clio is asked");
 }
 
 #[tokio::test]
