@@ -2,7 +2,7 @@
 //! golden scenarios, with ThreadSanitizer under 64 threads, and as it is under valgrind with the
 //! golden scenarios.
 //!
-//! The first two need the nightly toolchain with `rust-src`, and are builds of their own, in
+//! The first two need a nightly toolchain, the second with `rust-src`, and are builds of their own, in
 //! `target/sanitize`; each takes minutes. AddressSanitizer sees Rust, SQLite and the programs in C;
 //! std comes as it is. ThreadSanitizer sees Rust with std, and no C: the test brings a store in
 //! Rust. Valgrind sees everything, on one processor.
@@ -83,6 +83,7 @@ fn compile(name: &str, out: &Path) -> Result<PathBuf, String> {
 }
 
 fn thread() -> Outcome {
+    crate::run("rustup", &["component", "add", "rust-src", "--toolchain", "nightly"])?;
     let mut test = cargo("thread", &["test", "-Zbuild-std", "--test", "threads"]);
     done(test.env("TSAN_OPTIONS", "halt_on_error=1"))?;
     println!("ThreadSanitizer: 64 threads on one handle, without a report");
