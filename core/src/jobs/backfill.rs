@@ -10,6 +10,8 @@
 //! second run finds nothing to do. A matter that fails is counted and left to the queue, which
 //! tries again as after any failure. While the firm is not connected its jobs are blocked, and the
 //! backfill with them. Connected to another account, it is paused: an admin may resume it there.
+//! What it had started, and was put to rest or run for another account, is started again, also when
+//! the firm is back in the first account before anybody looked; of one that is cancelled it is left.
 
 use crate::calls::Context;
 use crate::connection::{AccountScope, Connection, ScopeName};
@@ -98,7 +100,7 @@ struct Backfill {
     total: usize,
     /// The next matter of the list to be started.
     next: usize,
-    /// Started, with the job's generation that the start made; 0: to be started again.
+    /// Started, with the job's generation that the start made.
     running: Vec<(MatterId, u64)>,
     succeeded: usize,
     failed: usize,
@@ -217,11 +219,8 @@ pub(crate) async fn change(
             return Ok(backfill.state(id));
         }
         backfill.status = to;
-        let account = account(repository, &actor.firm).await?;
-        if to == BackfillStatus::Running && backfill.account != account {
-            // What was started for the other account was not run in this one.
-            backfill.running.iter_mut().for_each(|(_, generation)| *generation = 0);
-            backfill.account = account;
+        if to == BackfillStatus::Running {
+            backfill.account = account(repository, &actor.firm).await?;
         }
         let mut transaction = repository.transaction(&actor.firm)?;
         // One that is cancelled is looked at until what it started has ended.
@@ -279,14 +278,16 @@ async fn feed(
     }
     let before = backfill.succeeded + backfill.failed;
     for (matter, generation) in core::mem::take(&mut backfill.running) {
-        match outcome(repository, firm, &matter, generation).await? {
-            _ if generation == 0 => {
+        match standing(repository, firm, &matter, generation, backfill.account.as_ref()).await? {
+            Standing::Waits => backfill.running.push((matter, generation)),
+            Standing::NotRun if backfill.status == BackfillStatus::Running => {
                 let generation = claims.trigger(firm, &matter, Trigger::Backfill, &backfill.actor).await?;
                 backfill.running.push((matter, generation));
             }
-            None => backfill.running.push((matter, generation)),
-            Some(RunStatus::Succeeded) => backfill.succeeded += 1,
-            Some(_) => backfill.failed += 1,
+            // Left.
+            Standing::NotRun => {}
+            Standing::Ended(RunStatus::Succeeded) => backfill.succeeded += 1,
+            Standing::Ended(_) => backfill.failed += 1,
         }
     }
     while backfill.status == BackfillStatus::Running && backfill.running.len() < WIDTH && backfill.next < backfill.total
@@ -336,15 +337,29 @@ async fn pause(repository: &Repository, key: &Key, backfill: Backfill, version: 
     repository.commit(&transaction).await.map(|_| ())
 }
 
-/// How the run that took in this generation ended, if it did.
-async fn outcome(
+/// What became of a matter that was started.
+enum Standing {
+    /// It waits for its run, or is being run.
+    Waits,
+    /// It was put to rest without one, or the last one was for another account.
+    NotRun,
+    Ended(RunStatus),
+}
+
+/// What became of this generation of a job, for this account.
+async fn standing(
     repository: &Repository,
     firm: &FirmId,
     matter: &MatterId,
     generation: u64,
-) -> Result<Option<RunStatus>> {
-    let job = repository.get::<Job>(&job_key(firm, matter)).await?.map(|stored| stored.value);
-    let ended = job.filter(|job| job.served >= generation && job.parked.is_none());
-    // Without any run: what it was merged with was switched off.
-    Ok(ended.map(|job| job.last.map_or(RunStatus::Failed, |last| last.status)))
+    account: Option<&ScopeName>,
+) -> Result<Standing> {
+    let Some(stored) = repository.get::<Job>(&job_key(firm, matter)).await? else { return Ok(Standing::NotRun) };
+    let job = stored.value;
+    Ok(match job.last {
+        _ if job.account.as_ref().zip(account).is_some_and(|(of_job, own)| of_job != own) => Standing::NotRun,
+        _ if job.served < generation || job.parked.is_some() => Standing::Waits,
+        Some(last) if !job.not_run => Standing::Ended(last.status),
+        _ => Standing::NotRun,
+    })
 }

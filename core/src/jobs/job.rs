@@ -51,9 +51,12 @@ pub(crate) struct Job {
     /// The generation that is being run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<u64>,
-    /// The generation that the last ended run took in.
+    /// The generation that the last ended run took in, or that was put to rest.
     #[serde(default)]
     pub served: u64,
+    /// It was put to rest: no run took it in.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub not_run: bool,
     /// The most far-reaching trigger that is not served yet.
     pub trigger: Trigger,
     /// A person asked for this trigger: it counts though the firm's settings say that its kind syncs
@@ -139,6 +142,7 @@ impl Job {
             generation: 0,
             running: None,
             served: 0,
+            not_run: false,
             trigger: Trigger::Backfill,
             asked: false,
             with_others: false,
@@ -204,6 +208,7 @@ impl Job {
         self.trigger = Trigger::Created;
         (self.asked, self.with_others) = (false, false);
         if self.running.is_none() {
+            self.not_run |= self.generation > self.served;
             self.served = self.generation;
             self.failures = 0;
         }
@@ -212,6 +217,7 @@ impl Job {
     /// Takes in the end of a run, and says when there is to be another.
     pub(crate) fn end(&mut self, last: LastRun, next: Next, connection: Option<u64>) -> Option<Duration> {
         self.served = self.running.take().unwrap_or(self.served);
+        self.not_run = false;
         let raised = self.generation > self.served;
         self.last = Some(last);
         self.failures = match next {

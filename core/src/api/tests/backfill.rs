@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::world::{HOOKS, World, admin, firm};
 use crate::domain::{DocumentRef, Intake, MatterId};
-use crate::jobs::{BackfillStatus, WorkerConfig};
+use crate::jobs::backfill::feed_due;
+use crate::jobs::claims::{Acquired, Why};
+use crate::jobs::quarantine::PassedOver;
+use crate::jobs::{BackfillState, BackfillStatus, WorkerConfig};
 use crate::ports::Runtime as _;
 use crate::store::EventBody;
 
@@ -30,6 +33,133 @@ fn put(world: &World, matters: &[MatterId], documents: usize) {
             world.intake.put_bytes(&DocumentRef { firm: firm(), key: intake.key_of(document) }, b"bytes");
         }
     }
+}
+
+/// The account that Clio says it is. Whatever is created in it has an id of its own.
+fn is_account(world: &World, account: i64) {
+    let mut made = 1_000 * account;
+    world.answers(move |method, path, _, body| {
+        made += 1;
+        let record = match (method, path) {
+            ("GET", "/api/v4/users/who_am_i") => {
+                json!({ "id": 1, "name": "x", "email": "e@x", "account": { "id": account, "name": "F" } })
+            }
+            ("POST", "/api/v4/contacts") => json!({ "id": made, "type": "Person", "first_name": "A", "last_name": "B",
+                "email_addresses": body["data"]["email_addresses"] }),
+            ("POST", "/api/v4/matters") => {
+                json!({ "id": made, "status": "Open", "client": { "id": body["data"]["client"]["id"] } })
+            }
+            _ => return None,
+        };
+        Some((if method == "POST" { 201 } else { 200 }, json!({ "data": record })))
+    });
+}
+
+async fn move_to(world: &World, account: i64) {
+    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    is_account(world, account);
+    let begun = world.sdk.firm(&admin()).connection().begin_separate("https://calmintake.example/callback").await;
+    let state = begun.unwrap().authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    world.sdk.firm(&admin()).connection().finish(&format!("code=c&state={state}")).await.unwrap();
+}
+
+/// A backfill of so many matters, of which four have been started in account 7, and none was run.
+async fn begun(world: &World, matters: usize) -> String {
+    world.connect().await.unwrap();
+    world.work().await;
+    put(world, &ids(matters), 0);
+    let id = world.sdk.firm(&admin()).backfills().start(ids(matters)).await.unwrap().id;
+    let (ctx, claims) = (&world.sdk.queue.ctx, &world.sdk.queue.claims);
+    feed_due(&ctx.repository, claims, &ctx.progress, &mut PassedOver::new(&*ctx.runtime)).await.unwrap();
+    assert_eq!(state(world).await.running, 4);
+    id
+}
+
+/// Has workers claim what a backfill started, and look after no backfill.
+async fn claim_started(world: &World) {
+    for id in ids(4) {
+        let found = world.sdk.queue.claims.find(&firm(), &id).await.unwrap();
+        let claimed = world.sdk.queue.claims.acquire(&firm(), &id, found, Why::Due(world.runtime.now())).await;
+        assert!(matches!(claimed.unwrap(), Acquired::Nothing), "it was put to rest");
+    }
+}
+
+async fn state(world: &World) -> BackfillState {
+    world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0)
+}
+
+async fn looks(world: &World, looks: usize) {
+    for _ in 0..looks {
+        world.later(Duration::from_secs(61)).await;
+    }
+}
+
+#[tokio::test]
+async fn back_in_its_account_a_backfill_runs_what_was_put_to_rest_in_another() {
+    for paused in [None, Some(true), Some(false)] {
+        let world = World::new();
+        let id = begun(&world, 6).await;
+        if paused == Some(true) {
+            world.sdk.firm(&admin()).backfills().pause(&id).await.unwrap();
+        }
+        move_to(&world, 8).await;
+        claim_started(&world).await;
+        if paused == Some(false) {
+            looks(&world, 2).await;
+            assert_eq!(state(&world).await.status, BackfillStatus::Paused, "by itself");
+        }
+        move_to(&world, 7).await;
+        if paused.is_some() {
+            world.sdk.firm(&admin()).backfills().resume(&id).await.unwrap();
+        }
+        looks(&world, 6).await;
+        let state = state(&world).await;
+        assert_eq!((state.status, state.succeeded, state.failed), (BackfillStatus::Done, 6, 0), "{paused:?}");
+        assert_eq!(world.calls("POST /api/v4/matters"), 6, "{paused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_in_another_account_is_none_of_the_backfill_s() {
+    let world = World::new();
+    let id = begun(&world, 4).await;
+    world.sdk.firm(&admin()).backfills().pause(&id).await.unwrap();
+    move_to(&world, 8).await;
+    for id in ids(4) {
+        world.sdk.firm(&admin()).matters().sync(&id).await.unwrap();
+    }
+    move_to(&world, 7).await;
+    world.sdk.firm(&admin()).backfills().resume(&id).await.unwrap();
+    looks(&world, 4).await;
+    assert_eq!(state(&world).await.succeeded, 4);
+    assert_eq!(world.calls("POST /api/v4/matters"), 8, "in each account");
+}
+
+#[tokio::test]
+async fn resumed_in_another_account_and_cancelled_a_backfill_sends_nothing() {
+    for claimed in [false, true] {
+        let world = World::new();
+        let id = begun(&world, 6).await;
+        move_to(&world, 8).await;
+        if claimed {
+            claim_started(&world).await;
+        }
+        looks(&world, 2).await;
+        world.sdk.firm(&admin()).backfills().resume(&id).await.unwrap();
+        world.sdk.firm(&admin()).backfills().cancel(&id).await.unwrap();
+        looks(&world, 4).await;
+        assert_eq!(world.calls("POST /api/v4/matters"), 0);
+        assert_eq!(
+            ended(&world).await,
+            [EventBody::BackfillFinished { backfill: id, succeeded: 0, failed: 0, left: 6 }]
+        );
+    }
+}
+
+/// What the host is told of backfills that have ended.
+async fn ended(world: &World) -> Vec<EventBody> {
+    let events = world.events().await.into_iter();
+    events.filter(|event| matches!(event, EventBody::BackfillFinished { .. })).collect()
 }
 
 #[tokio::test]
@@ -69,12 +199,12 @@ async fn a_backfill_goes_on_at_every_poll_though_its_matters_end_at_once() {
     let id = world.sdk.firm(&admin()).backfills().start(ids(40)).await.unwrap().id;
     let began = world.runtime.now();
     let done = async {
-        while world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0).status != BackfillStatus::Done {
+        while state(&world).await.status != BackfillStatus::Done {
             world.runtime.sleep(Duration::from_millis(500)).await;
         }
     };
     world.sdk.worker(WorkerConfig::default()).run(done).await;
-    let state = world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0);
+    let state = state(&world).await;
     assert_eq!((state.id, state.failed), (id, 40));
     let took = world.runtime.now().millis_since(began);
     assert!(took < 12_000, "{took} ms for ten handfuls");
@@ -87,32 +217,18 @@ async fn nothing_more_of_a_cancelled_backfill_is_started_and_its_end_tells_what_
     world.work().await;
     let matters = ids(9);
     put(&world, &matters, 0);
-    let mut made = 100;
-    world.answers(move |method, path, _, body| {
-        let of = if method == "POST" { path.strip_prefix("/api/v4/")? } else { return None };
-        made += 1;
-        let record = match of {
-            "contacts" => json!({ "id": made, "type": "Person", "first_name": "A", "last_name": "B",
-                "email_addresses": body["data"]["email_addresses"] }),
-            "matters" => json!({ "id": made, "status": "Open", "client": { "id": body["data"]["client"]["id"] } }),
-            _ => return None,
-        };
-        Some((201, json!({ "data": record })))
-    });
+    is_account(&world, 7);
     let id = world.sdk.firm(&admin()).backfills().start(matters.clone()).await.unwrap().id;
     world.sdk.worker(WorkerConfig::default()).run_due().await.unwrap();
     assert_eq!(world.calls("POST /api/v4/matters"), 4, "a handful at once");
-    let state = world.sdk.firm(&admin()).backfills().cancel(&id).await.unwrap();
-    assert_eq!((state.status, state.running), (BackfillStatus::Cancelled, 4));
+    let cancelled = world.sdk.firm(&admin()).backfills().cancel(&id).await.unwrap();
+    assert_eq!((cancelled.status, cancelled.running), (BackfillStatus::Cancelled, 4));
     for _ in 0..5 {
         world.later(Duration::from_secs(2)).await;
     }
     assert_eq!(world.calls("POST /api/v4/matters"), 4, "nothing more");
-    let state = world.sdk.firm(&admin()).backfills().list().await.unwrap().remove(0);
+    let state = state(&world).await;
     assert_eq!((state.status, state.total, state.running), (BackfillStatus::Cancelled, 9, 0));
     assert_eq!((state.succeeded, state.failed), (4, 0));
-    let events = world.events().await;
-    let ends: Vec<&EventBody> =
-        events.iter().filter(|event| matches!(event, EventBody::BackfillFinished { .. })).collect();
-    assert_eq!(ends, [&EventBody::BackfillFinished { backfill: id, succeeded: 4, failed: 0, left: 5 }]);
+    assert_eq!(ended(&world).await, [EventBody::BackfillFinished { backfill: id, succeeded: 4, failed: 0, left: 5 }]);
 }
