@@ -200,7 +200,8 @@ impl Simulation {
     pub(crate) fn disconnect(&self) -> Result<(), String> {
         let (host, admin, asking) = (self.host()?, self.admin()?, Arc::clone(&self.asking));
         let (world, ties, decision) = (self.world.clone(), self.ties.clone(), self.ties.decide());
-        let faults = self.faults.clone();
+        let (faults, asked, store, firm) =
+            (self.faults.clone(), self.asked.clone(), self.store.clone(), self.firm.clone());
         self.world.spawn(HOST, async move {
             while ties.stands(decision) {
                 let called = world.now();
@@ -211,6 +212,7 @@ impl Simulation {
                         world.tell(|| format!("disconnected: {connection:?}"));
                         if ties.stands(decision) {
                             lock(&ties.0).ended = Some((called, world.now()));
+                            asked.cut(&store, &firm);
                         }
                         break;
                     }

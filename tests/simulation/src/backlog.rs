@@ -32,13 +32,7 @@ pub enum Work {
 }
 
 fn matter(id: String, client: usize, documents: usize) -> Matter {
-    let document = |slot| Document {
-        id: format!("d{slot}"),
-        upload: 0,
-        status: "approved",
-        origin: "client_upload",
-        was_approved: true,
-    };
+    let document = |slot| Document::new(slot, "approved", "client_upload");
     Matter { id, client, documents: (0..documents).map(document).collect(), edits: 0 }
 }
 
@@ -82,6 +76,7 @@ pub fn run(work: Work, matters: usize, one_more_after: Duration) -> Result<Backl
     let mut simulation = begin(matters + 1)?;
     let begun = simulation.world.now();
     let before = simulation.clio.windows().len();
+    simulation.asked.wants_all();
     let sdk = simulation.up.get(&0).cloned().ok_or("no node")?;
     let (admin, id) = (simulation.admin()?, simulation.matter(matters)?);
     match work {

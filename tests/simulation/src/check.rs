@@ -20,6 +20,8 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     let is = |holds: bool, what: &dyn Fn() -> String| if holds { Ok(()) } else { Err(what()) };
     is(state["deletions"] == 0, &|| format!("{} deletions", state["deletions"]))?;
 
+    let (contacts, everything) = (list("contacts"), list("matters"));
+
     // One contact per person whom CaseHug can tell apart: by email, else by client; by client, if
     // the firm wants them told apart by name.
     let by_name = scenario.on_name_mismatch != OnNameMismatch::Link;
@@ -40,7 +42,7 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
             people.insert(scenario.clients[0].id.clone(), 0);
         }
     }
-    for contact in list("contacts") {
+    for contact in &contacts {
         let email = contact["email_addresses"][0]["address"].as_str().filter(|_| !by_name);
         let name = contact["last_name"].as_str().unwrap_or_default().rsplit(' ').next().unwrap_or_default();
         let person =
@@ -55,7 +57,7 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     is(people.values().all(|count| *count == 1), &|| format!("contacts {people:?}"))?;
 
     let mut matters: BTreeMap<String, usize> = scenario.matters.iter().map(|matter| (matter.id.clone(), 0)).collect();
-    for matter in list("matters") {
+    for matter in &everything {
         let id = matter["description"].as_str().unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned();
         *matters.get_mut(&id).ok_or_else(|| format!("a matter that nobody asked for: {matter}"))? += 1;
         let number = scenario.matters.iter().find(|one| one.id == id).map_or(0, |one| one.client);
@@ -63,16 +65,33 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
         let is_theirs = filed == Some(scenario.clients[number].id.as_str());
         let told_apart = by_name || scenario.namesake && number == 0;
         is(is_theirs || !told_apart, &|| format!("another person's file: {matter}"))?;
+        // Whom Clio has of that address is the client; without one, whom we created.
+        let client = &scenario.clients[number];
+        let contact = contacts.iter().find(|contact| contact["id"] == matter["client"]["id"]);
+        let address = contact.and_then(|contact| contact["email_addresses"][0]["address"].as_str());
+        let has_address =
+            address.is_some() && (address == client.email.as_deref() || address == client.former.as_deref());
+        is(if client.email.is_some() { has_address } else { is_theirs }, &|| {
+            format!("filed under a contact of another address: {matter} of {contact:?}")
+        })?;
     }
     is(matters.values().all(|count| *count == 1), &|| format!("matters {matters:?}"))?;
 
     let mut documents: BTreeMap<String, usize> = BTreeMap::new();
-    for document in list("documents").iter().filter(|document| document["complete"] == true) {
+    for document in &list("documents") {
         let property = |name: &str| document["properties"][name].as_str().unwrap_or_default().to_owned();
+        // Of one that is not finished as well: its bytes may be there.
+        let folder = everything.iter().find(|matter| matter["id"] == document["matter_id"]);
+        let whose = folder.and_then(|matter| matter["description"].as_str()?.rsplit(' ').next());
+        is(whose == Some(property("casehug_matter_id").as_str()), &|| {
+            format!("in another matter's folder: {document}")
+        })?;
+        if document["complete"] != true {
+            continue;
+        }
         let whole = Sha256::digest(bytes_of(&property("casehug_upload_id"), &property("casehug_document_id")));
         is(document["sha256"] == hex::encode(whole), &|| format!("published with other bytes: {document}"))?;
-        let key = ["casehug_matter_id", "casehug_document_id", "casehug_upload_id"].map(property).join("/");
-        *documents.entry(key).or_default() += 1;
+        *documents.entry(key_of(document)).or_default() += 1;
     }
     for matter in &scenario.matters {
         for document in &matter.documents {
@@ -81,16 +100,32 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
                 let count = documents.remove(&key).unwrap_or_default();
                 let latest = upload == document.upload;
                 is(count <= 1, &|| format!("{key}: {count} times"))?;
-                if latest && document.origin == "client_upload" && document.status == "approved" {
+                if latest && document.is_approved() {
                     is(count == 1, &|| format!("{key}: approved and missing"))?;
                 }
-                if latest && !document.was_approved || document.origin != "client_upload" {
+                if !document.approved.contains(&upload) {
                     is(count == 0, &|| format!("{key}: never approved, and in Clio"))?;
                 }
             }
         }
     }
     is(documents.is_empty(), &|| format!("documents that nobody asked for: {documents:?}"))
+}
+
+/// What is approved and not in Clio.
+#[must_use]
+pub fn missing(state: &Value, scenario: &Scenario) -> Vec<String> {
+    let documents = state["documents"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_there = |key: &str| documents.iter().any(|document| document["complete"] == true && key_of(document) == key);
+    let all = scenario.matters.iter().flat_map(|matter| matter.documents.iter().map(move |one| (matter, one)));
+    let approved = all.filter(|(_, document)| document.is_approved());
+    let keys = approved.map(|(matter, document)| format!("{}/{}/u{}", matter.id, document.id, document.upload));
+    keys.filter(|key| !is_there(key)).map(|key| format!("{key} is approved and not there")).collect()
+}
+
+fn key_of(document: &Value) -> String {
+    let property = |name: &str| document["properties"][name].as_str().unwrap_or_default();
+    ["casehug_matter_id", "casehug_document_id", "casehug_upload_id"].map(property).join("/")
 }
 
 /// Each link of ours has one audit entry that says how it came about, and no second record is told.

@@ -30,13 +30,7 @@ impl Firm {
     /// # Errors
     /// What does not hold.
     pub fn new(handshake_delay_ms: i64) -> Result<Self, String> {
-        let document = Document {
-            id: String::from("d0"),
-            upload: 0,
-            status: "approved",
-            origin: "client_upload",
-            was_approved: true,
-        };
+        let document = Document::new(0, "approved", "client_upload");
         let scenario = Scenario {
             clients: vec![Client::new(0, None)],
             matters: vec![Matter { id: String::from("m0"), client: 0, documents: vec![document], edits: 0 }],

@@ -22,6 +22,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::admin::{Sight, Ties, creates};
+use crate::asked::Asked;
 use crate::hooks::lock;
 use crate::host::Reached;
 use crate::scenario::Event;
@@ -155,6 +156,7 @@ pub struct Network {
     pub late_saves: bool,
     pub ties: Ties,
     pub sight: Sight,
+    pub asked: Asked,
     pub kept: Kept,
 }
 
@@ -306,6 +308,9 @@ impl Network {
         }
         if request.not_after.is_some_and(|not_after| self.runtime.monotonic() >= not_after) {
             return Err(lost(HttpFailureKind::NotAfter, Sent::No));
+        }
+        if let Some(what) = self.asked.forbids(&request, &self.clio.model()) {
+            self.world.violated(|| format!("node {} sends {}: {what}", self.node, request.url.path()));
         }
         // What comes too late is not sent.
         let _refresh = (asks_for_tokens && !exchanges).then(|| self.refreshes_alone(self.world.now()));

@@ -18,8 +18,42 @@ pub struct Document {
     pub upload: u32,
     pub status: &'static str,
     pub origin: &'static str,
-    /// Whether it ever was approved as this upload.
-    pub was_approved: bool,
+    /// The uploads that ever were approved.
+    pub approved: Vec<u32>,
+}
+
+impl Document {
+    /// One of which nothing was decided later.
+    #[must_use]
+    pub fn new(slot: usize, status: &'static str, origin: &'static str) -> Self {
+        let mut document = Self { id: format!("d{slot}"), upload: 0, status, origin, approved: Vec::new() };
+        document.note_approval();
+        document
+    }
+
+    /// Whether its newest upload is to be in Clio.
+    #[must_use]
+    pub fn is_approved(&self) -> bool {
+        self.status == "approved" && self.origin == "client_upload"
+    }
+
+    /// The firm decides.
+    pub fn decide(&mut self, approve: bool) {
+        self.status = if approve { "approved" } else { "rejected" };
+        self.note_approval();
+    }
+
+    /// The client uploads again; what was decided stands.
+    pub fn replace(&mut self) {
+        self.upload += 1;
+        self.note_approval();
+    }
+
+    fn note_approval(&mut self) {
+        if self.is_approved() {
+            self.approved.push(self.upload);
+        }
+    }
 }
 
 /// What a document holds.
@@ -100,6 +134,8 @@ pub enum Event {
     },
     /// An admin syncs all matters in bulk.
     Backfill,
+    /// An admin answers what is asked.
+    Answer,
     /// The database is copied.
     Backup,
     /// Everything dies, or all workers stand still; the copy becomes the database, and the operator
@@ -109,6 +145,11 @@ pub enum Event {
     },
     Crash {
         node: usize,
+    },
+    /// A process is told to stop: all of it, or its worker only. It ends when its worker has.
+    Stop {
+        node: usize,
+        whole: bool,
     },
     Start {
         node: usize,
@@ -205,8 +246,7 @@ impl Scenario {
             for slot in 0..pick(3) {
                 let status = if world.chance(0.7) { "approved" } else { "uploaded" };
                 let origin = if world.chance(0.9) { "client_upload" } else { "work_product" };
-                let was_approved = status == "approved" && origin == "client_upload";
-                documents.push(Document { id: format!("d{slot}"), upload: 0, status, origin, was_approved });
+                documents.push(Document::new(slot, status, origin));
             }
             matters.push(Matter { id: format!("m{number}"), client: pick(clients.len()), documents, edits: 0 });
         }
@@ -275,7 +315,8 @@ impl Scenario {
         }
         for _ in 0..pick(5) {
             let (node, when) = (pick(self.nodes), at(TROUBLE));
-            events.push((when, Event::Crash { node }));
+            let stops = Event::Stop { node, whole: world.chance(0.5) };
+            events.push((when, if world.chance(0.3) { stops } else { Event::Crash { node } }));
             events.push((when + at(60 * second), Event::Start { node }));
         }
         for _ in 0..pick(3) {
@@ -314,6 +355,9 @@ impl Scenario {
         }
         if world.chance(0.1) {
             events.push((at(TROUBLE), Event::Backfill));
+        }
+        for _ in 0..pick(4) {
+            events.push((at(TROUBLE), Event::Answer));
         }
         if world.chance(0.1) {
             let backup = at(TROUBLE);

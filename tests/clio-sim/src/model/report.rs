@@ -134,6 +134,12 @@ impl Model {
         self.matters.values().map(|matter| (matter.stamp.id, matter.description.as_str(), matter.status.as_str()))
     }
 
+    /// The first external property of this name of a document.
+    pub fn document_property(&self, id: i64, name: &str) -> Option<&str> {
+        let properties = &self.documents.get(&id)?.properties;
+        properties.iter().find(|property| property.name == name).map(|property| property.value.as_str())
+    }
+
     /// The URLs of the subscriptions that are not expired.
     pub fn subscriptions(&self, now: i64) -> impl Iterator<Item = &str> {
         self.webhooks.values().filter(move |hook| hook.expires_at > now).map(|hook| hook.url.as_str())
