@@ -96,8 +96,11 @@ export class CardBase extends Base {
     }
     /** Asks who is signed in by now: whether it is another person, or another role. */
     async another() {
+        const known = this.#me;
+        if (!known)
+            return false;
         const turn = this.#turn;
         const me = await now(this.api);
-        return turn === this.#turn && this.#me !== null && !isSame(me, this.#me);
+        return turn === this.#turn && !isSame(me, known);
     }
 }

@@ -87,7 +87,13 @@ export class Pages {
         // Nothing of one choice is said in the words of another.
         this.#shown = '';
         this.#last = Promise.resolve();
-        this.reload().catch(this.#fail);
+        const turn = this.#turn;
+        this.reload().catch((error) => {
+            // What is shown is of another choice.
+            if (turn === this.#turn)
+                fill(this.element, h('div', { class: 'actions more' }, h('button', { type: 'button', onclick: () => this.restart() }, 'Try again')));
+            this.#fail(error);
+        });
     }
     /** A page may be empty although there is more: then the next is read too. */
     async #whole(after, limit) {

@@ -53,6 +53,7 @@ export class SyncButton extends CardBase {
             return;
         this.#of.textContent = ` ${this.#matter}`;
         this.#refused = false;
+        this.#button.removeAttribute('aria-disabled');
         this.#clear();
         if (!this.#out)
             this.#failed.replaceChildren();
@@ -193,9 +194,9 @@ export class SyncButton extends CardBase {
         if (this.#button.getAttribute('aria-disabled') === 'true')
             return;
         this.#button.setAttribute('aria-disabled', 'true');
-        const turn = this.#turn;
+        const [turn, matter] = [this.#turn, this.#matter];
         try {
-            await this.api.call('trigger_sync', { matter: this.#matter, trigger: 'manual' });
+            await this.api.call('trigger_sync', { matter, trigger: 'manual' });
             if (turn === this.#turn)
                 this.#failed.replaceChildren();
             // Somebody is signed in by now.
@@ -207,7 +208,8 @@ export class SyncButton extends CardBase {
                 await this.#fail(error);
         }
         finally {
-            this.#button.removeAttribute('aria-disabled');
+            if (matter === this.#matter)
+                this.#button.removeAttribute('aria-disabled');
         }
         await this.#refresh();
     }

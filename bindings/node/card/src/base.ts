@@ -105,8 +105,10 @@ export abstract class CardBase extends Base {
 
   /** Asks who is signed in by now: whether it is another person, or another role. */
   protected async another(): Promise<boolean> {
+    const known = this.#me;
+    if (!known) return false;
     const turn = this.#turn;
     const me = await now(this.api);
-    return turn === this.#turn && this.#me !== null && !isSame(me, this.#me);
+    return turn === this.#turn && !isSame(me, known);
   }
 }

@@ -62,6 +62,7 @@ export class SyncButton extends CardBase {
     if (now === before) return;
     this.#of.textContent = ` ${this.#matter}`;
     this.#refused = false;
+    this.#button.removeAttribute('aria-disabled');
     this.#clear();
     if (!this.#out) this.#failed.replaceChildren();
     if (!this.isConnected) return;
@@ -192,16 +193,16 @@ export class SyncButton extends CardBase {
   async #sync(): Promise<void> {
     if (this.#button.getAttribute('aria-disabled') === 'true') return;
     this.#button.setAttribute('aria-disabled', 'true');
-    const turn = this.#turn;
+    const [turn, matter] = [this.#turn, this.#matter];
     try {
-      await this.api.call('trigger_sync', { matter: this.#matter, trigger: 'manual' });
+      await this.api.call('trigger_sync', { matter, trigger: 'manual' });
       if (turn === this.#turn) this.#failed.replaceChildren();
       // Somebody is signed in by now.
       if (this.#out) await this.#recheck(true);
     } catch (error) {
       if (turn === this.#turn || isSignedOut(error)) await this.#fail(error);
     } finally {
-      this.#button.removeAttribute('aria-disabled');
+      if (matter === this.#matter) this.#button.removeAttribute('aria-disabled');
     }
     await this.#refresh();
   }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { call, clio, connect, person, service, shown, until, view } from './harness.mjs';
+import { admin, call, clio, connect, person, service, shown, until, view } from './harness.mjs';
 
 const NOT_ALLOWED = { code: 'not_allowed', number: 2002, kind: 'permission', retry: 'never', message: 'Only an admin of this firm may do this.', context: {} };
 
@@ -105,6 +105,25 @@ test('a page that is shown again after somebody else signed in is theirs, and an
   await looks(page);
   await card.getByRole('button', { name: 'Disconnect' }).waitFor();
   assert.equal((await call(page, url, 'get_health')).state, 'connected');
+});
+
+test('somebody of another firm sees that firm, and hears of its changes', async (t) => {
+  const { url } = await service(t, await clio(t), { demo: false });
+  const page = await admin(t, url, 'usr_ada');
+  const card = await connect(page, url);
+  await card.getByText('Lindqvist & Moreau LLP').waitFor();
+  await view(card, 'Settings');
+  await page.setExtraHTTPHeaders({ 'x-casehug-firm': 'firm_other', 'x-casehug-user': 'usr_ada', 'x-casehug-role': 'admin' });
+  await looks(page);
+  await card.getByText('Connect your firm to Clio').waitFor();
+  assert.ok(!(await text(card)).includes('Lindqvist'));
+  await view(card, 'Settings');
+  await card.getByText('Live').waitFor();
+  const headers = { 'content-type': 'application/json', 'x-casehug-firm': 'firm_other', 'x-casehug-user': 'usr_eve', 'x-casehug-role': 'admin' };
+  const change = { revision: 0, contact_review: true };
+  const changed = await page.request.post(`${url}/api/change_settings`, { data: { change }, headers });
+  assert.ok(changed.ok());
+  await until(() => card.getByLabel('Review contact changes').isChecked(), (is) => is, 'the change of that firm');
 });
 
 test('who is signed out sees nothing of the firm when the page is shown again, and who signs in then sees their own', async (t) => {

@@ -164,6 +164,58 @@ test('a log that a filter leaves empty is not said to be empty, and the other wa
   await card.getByText('Nothing of that kind').waitFor();
 });
 
+test('a log that could not be read for what a filter says shows nothing of another choice', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url, 'Ada', { tolerates: true });
+  const card = await connect(page, url);
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  await view(card, 'Sync log');
+  const run = card.locator('[data-run]').filter({ hasText: 'mat_0001' });
+  await run.waitFor();
+  await page.route('**/api/list_runs', (route) => route.abort());
+  await card.getByLabel('Status').selectOption('succeeded');
+  await card.getByRole('alert').getByText('CaseHug did not answer.').waitFor();
+  assert.equal(await run.count(), 0);
+  await page.unroute('**/api/list_runs');
+  await card.getByRole('button', { name: 'Try again' }).click();
+  await run.waitFor();
+});
+
+test('what is taken off the page asks nothing more', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  const card = await connect(page, url);
+  await view(card, 'Sync log');
+  // Typed, and taken away before that is asked for.
+  await card.getByLabel('Matter').evaluate((field) => {
+    field.value = 'mat_0001';
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+    document.querySelector('casehug-clio-card').remove();
+    globalThis.asked = [];
+    globalThis.fetch = async (url) => globalThis.asked.push(String(url));
+  });
+  await call(page, url, 'disconnect');
+  await page.evaluate(() => dispatchEvent(new Event('focus')));
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  assert.deepEqual(await page.evaluate(() => globalThis.asked), []);
+});
+
+test('a button that is given another matter while it syncs one can be pressed for the other', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url);
+  await connect(page, url);
+  await page.goto(`${url}/matters`);
+  const row = page.getByRole('row').filter({ hasText: 'Whitfield v. Harbor' });
+  const triggered = await hold(page, 'trigger_sync', 1);
+  await row.getByRole('button', { name: 'Sync to Clio mat_0001' }).click();
+  await triggered.count(1);
+  await row.locator('casehug-clio-sync').evaluate((button) => button.setAttribute('matter', 'mat_0003'));
+  await row.getByRole('button', { name: 'Sync to Clio mat_0003' }).click();
+  await row.getByText('Synced', { exact: true }).waitFor();
+  triggered.end();
+  await until(() => call(page, url, 'get_matter_state', { matter: 'mat_0001' }), ({ status }) => status === 'synced', 'the first');
+});
+
 test('a view whose script does not load says so, and the one that is opened instead is kept up to date', async (t) => {
   const { url } = await service(t, await clio(t));
   const page = await person(t, url, 'Ada', { tolerates: true });
