@@ -339,7 +339,7 @@ async fn pause(repository: &Repository, key: &Key, backfill: Backfill, version: 
 
 /// What became of a matter that was started.
 enum Standing {
-    /// It waits for its run, or is being run.
+    /// It waits for its run, or for one that is not blocked, or is being run.
     Waits,
     /// It was put to rest without one, or the last one was for another account.
     NotRun,
@@ -360,6 +360,8 @@ async fn standing(
         _ if job.account.as_ref().zip(account).is_some_and(|(of_job, own)| of_job != own) => Standing::NotRun,
         _ if job.served < generation || job.parked.is_some() => Standing::Waits,
         Some(last) if !job.not_run => Standing::Ended(last.status),
+        // It was blocked, and is released.
+        _ if stored.due_at.is_some() => Standing::Waits,
         _ => Standing::NotRun,
     })
 }

@@ -383,7 +383,8 @@ impl Claims {
     ) -> Result<Option<Duration>> {
         let (firm, matter) = (claim.firm(), claim.matter());
         let (mut job, expect, _) = job_of(read, firm, matter).await?;
-        let (next, connection) = match next(&job) {
+        let asked_for = next(&job);
+        let (next, connection) = match asked_for {
             Next::Block => match self.connection(transaction, firm).await? {
                 // The firm was connected anew meanwhile, and its release may be over: nobody would
                 // wake the job.
@@ -395,6 +396,7 @@ impl Claims {
             next => (next, None),
         };
         let due = job.end(last, next, connection);
+        job.not_run |= asked_for == Next::Block && due.is_some();
         job.client = client.or(job.client);
         transaction.put_due(job_key(firm, matter), expect, due, &job)?;
         if due.is_some_and(|due| due.is_zero())

@@ -54,7 +54,7 @@ pub(crate) struct Job {
     /// The generation that the last ended run took in, or that was put to rest.
     #[serde(default)]
     pub served: u64,
-    /// It was put to rest: no run took it in.
+    /// It was put to rest and no run took it in, or its run was blocked: it counts for none.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub not_run: bool,
     /// The most far-reaching trigger that is not served yet.
@@ -217,7 +217,7 @@ impl Job {
     /// Takes in the end of a run, and says when there is to be another.
     pub(crate) fn end(&mut self, last: LastRun, next: Next, connection: Option<u64>) -> Option<Duration> {
         self.served = self.running.take().unwrap_or(self.served);
-        self.not_run = false;
+        self.not_run = next == Next::Block;
         let raised = self.generation > self.served;
         self.last = Some(last);
         self.failures = match next {

@@ -316,6 +316,7 @@ async fn a_run_that_ends_after_a_reconnect_is_not_parked_under_the_new_connectio
     bench.connected(ConnectionState::Connected, 1).await;
     assert!(bench.end(&claims, &claim, Next::Block).await);
     assert_eq!(bench.due().await, 1, "it is tried with the new connection");
+    assert!(bench.job().await.not_run, "and this run counts for none");
     let claim = bench.claim(&claims).await.unwrap();
     assert!(bench.end(&claims, &claim, Next::Block).await);
     assert_eq!(bench.job().await.parked, Some(1), "and parked if that is found wanting, too");
@@ -329,6 +330,7 @@ async fn a_job_that_was_tried_before_the_first_connection_does_not_wait_for_it()
     let claim = bench.claim(&claims).await.unwrap();
     assert!(bench.end(&claims, &claim, Next::Block).await);
     assert_eq!((bench.due().await, bench.job().await.parked), (0, None));
+    assert!(!bench.job().await.not_run);
 }
 
 fn connection(generation: u64) -> Connection {

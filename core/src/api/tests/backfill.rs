@@ -156,6 +156,21 @@ async fn resumed_in_another_account_and_cancelled_a_backfill_sends_nothing() {
     }
 }
 
+#[tokio::test]
+async fn after_a_reconnect_a_backfill_counts_the_runs_that_were_not_blocked() {
+    let world = World::new();
+    begun(&world, 6).await;
+    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    looks(&world, 3).await;
+    let blocked = state(&world).await;
+    assert_eq!((blocked.running, blocked.succeeded, blocked.failed), (4, 0, 0));
+    is_account(&world, 7);
+    world.connect().await.unwrap();
+    looks(&world, 4).await;
+    let state = state(&world).await;
+    assert_eq!((state.status, state.succeeded, state.failed), (BackfillStatus::Done, 6, 0));
+}
+
 /// What the host is told of backfills that have ended.
 async fn ended(world: &World) -> Vec<EventBody> {
     let events = world.events().await.into_iter();
