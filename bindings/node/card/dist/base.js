@@ -5,17 +5,14 @@ import { listen } from './stream.js';
 /** Where there is no page, on a server that only renders, the module can still be loaded. */
 const Base = globalThis.HTMLElement ?? class {
 };
-const people = new Map();
 const asking = new Map();
-/** Who is signed in, asked anew: once for all elements of a page that ask in the same moment. */
+/** Who is signed in by now: asked once for all elements of a page that ask in the same moment. */
 function now(api) {
     const asked = asking.get(api.base);
     if (asked)
         return asked;
     const me = api.me().finally(() => asking.delete(api.base));
     asking.set(api.base, me);
-    people.set(api.base, me);
-    me.catch(() => people.delete(api.base));
     return me;
 }
 export class CardBase extends Base {
@@ -60,17 +57,13 @@ export class CardBase extends Base {
     get joined() {
         return this.#joining || this.#end !== null;
     }
-    /**
-     * Says who looks, and begins to listen; null: it was left meanwhile. `anew`: whoever was signed in
-     * before may not be any more.
-     */
-    async join(api, listener, anew = false) {
+    /** Says who looks, and begins to listen; null: it was left meanwhile. */
+    async join(api, listener) {
         this.leave();
         const turn = this.#turn;
         this.#joining = true;
         try {
-            const known = anew ? undefined : people.get(api.base);
-            const me = await (known ?? now(api));
+            const me = await now(api);
             if (turn !== this.#turn)
                 return null;
             this.#me = me;

@@ -1,4 +1,4 @@
-import { isRefused, isSignedOut, known, signedOut } from './api.js';
+import { isRefused, isSame, isSignedOut, known, signedOut } from './api.js';
 import { CardBase } from './base.js';
 import { fill, h } from './dom.js';
 import { badge, moment, twice } from './format.js';
@@ -19,6 +19,8 @@ export class SyncButton extends CardBase {
     #of = h('span', { class: 'sr' });
     #button = h('button', { type: 'button', class: 'small', onclick: () => void this.#sync() }, 'Sync to Clio', this.#of);
     #shown = '';
+    /** To whom it is shown; stays while the element is off the page. */
+    #person = null;
     /** Of what is shown; an answer for an earlier one is dropped. */
     #turn = 0;
     #asking = false;
@@ -94,7 +96,15 @@ export class SyncButton extends CardBase {
                 this.#soon(CALM_MS + Math.random() * SPREAD_MS);
         };
         try {
-            await this.join(this.api, { changed, live: () => undefined, signedOut: () => void this.#fail(signedOut()) });
+            const me = await this.join(this.api, { changed, live: () => undefined, signedOut: () => void this.#fail(signedOut()) });
+            if (!me)
+                return;
+            const another = this.#person !== null && !isSame(me, this.#person);
+            this.#person = me;
+            if (!another)
+                return;
+            this.#clear();
+            void this.#refresh();
         }
         catch (error) {
             void this.#fail(error);
@@ -128,7 +138,7 @@ export class SyncButton extends CardBase {
                 return this.#fail(error);
             }
         }
-        if (this.#again)
+        if (this.#again || !this.joined)
             void this.#refresh();
     }
     /** Asks after this time; what is asked for until then is one. */

@@ -6,17 +6,14 @@ import { listen, type Listener } from './stream.js';
 /** Where there is no page, on a server that only renders, the module can still be loaded. */
 const Base: typeof HTMLElement = globalThis.HTMLElement ?? (class {} as unknown as typeof HTMLElement);
 
-const people = new Map<string, Promise<Person>>();
 const asking = new Map<string, Promise<Person>>();
 
-/** Who is signed in, asked anew: once for all elements of a page that ask in the same moment. */
+/** Who is signed in by now: asked once for all elements of a page that ask in the same moment. */
 function now(api: Api): Promise<Person> {
   const asked = asking.get(api.base);
   if (asked) return asked;
   const me = api.me().finally(() => asking.delete(api.base));
   asking.set(api.base, me);
-  people.set(api.base, me);
-  me.catch(() => people.delete(api.base));
   return me;
 }
 
@@ -72,17 +69,13 @@ export abstract class CardBase extends Base {
     return this.#joining || this.#end !== null;
   }
 
-  /**
-   * Says who looks, and begins to listen; null: it was left meanwhile. `anew`: whoever was signed in
-   * before may not be any more.
-   */
-  protected async join(api: Api, listener: Listener, anew = false): Promise<Person | null> {
+  /** Says who looks, and begins to listen; null: it was left meanwhile. */
+  protected async join(api: Api, listener: Listener): Promise<Person | null> {
     this.leave();
     const turn = this.#turn;
     this.#joining = true;
     try {
-      const known = anew ? undefined : people.get(api.base);
-      const me = await (known ?? now(api));
+      const me = await now(api);
       if (turn !== this.#turn) return null;
       this.#me = me;
       this.#end = listen(`${api.base}/stream`, me.firm, listener);

@@ -76,7 +76,7 @@ export class IntegrationCard extends CardBase {
       signedOut: () => void this.#fail(signedOut()),
     };
     try {
-      const me = await this.join(this.api, listener, true);
+      const me = await this.join(this.api, listener);
       if (!me) return;
       this.#card = this.#made(me);
       this.#tabs.show(me);

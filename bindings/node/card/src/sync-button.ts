@@ -1,7 +1,7 @@
 // `<casehug-clio-sync matter="…">`: "Sync to Clio" on a matter's page, with where its sync
 // stands.
 import type { MatterState } from '../../src/operations.mjs';
-import { isRefused, isSignedOut, known, signedOut } from './api.js';
+import { isRefused, isSame, isSignedOut, known, signedOut, type Person } from './api.js';
 import { CardBase } from './base.js';
 import { fill, h, type Child } from './dom.js';
 import { badge, moment, twice } from './format.js';
@@ -26,6 +26,8 @@ export class SyncButton extends CardBase {
   readonly #of = h('span', { class: 'sr' });
   readonly #button = h('button', { type: 'button', class: 'small', onclick: () => void this.#sync() }, 'Sync to Clio', this.#of);
   #shown = '';
+  /** To whom it is shown; stays while the element is off the page. */
+  #person: Person | null = null;
   /** Of what is shown; an answer for an earlier one is dropped. */
   #turn = 0;
   #asking = false;
@@ -99,7 +101,13 @@ export class SyncButton extends CardBase {
       if (!what || what.some((topic) => TOPICS.includes(topic))) this.#soon(CALM_MS + Math.random() * SPREAD_MS);
     };
     try {
-      await this.join(this.api, { changed, live: () => undefined, signedOut: () => void this.#fail(signedOut()) });
+      const me = await this.join(this.api, { changed, live: () => undefined, signedOut: () => void this.#fail(signedOut()) });
+      if (!me) return;
+      const another = this.#person !== null && !isSame(me, this.#person);
+      this.#person = me;
+      if (!another) return;
+      this.#clear();
+      void this.#refresh();
     } catch (error) {
       void this.#fail(error);
       this.#later(error);
@@ -133,7 +141,7 @@ export class SyncButton extends CardBase {
         return this.#fail(error);
       }
     }
-    if (this.#again) void this.#refresh();
+    if (this.#again || !this.joined) void this.#refresh();
   }
 
   /** Asks after this time; what is asked for until then is one. */

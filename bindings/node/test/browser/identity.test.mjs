@@ -149,6 +149,24 @@ test('who is signed out sees nothing of the firm when the page is shown again, a
   for (const element of [card, button]) await element.getByText('You are no longer signed in').waitFor({ state: 'detached' });
 });
 
+test('a button that was taken away and comes back for somebody else shows nothing of before', async (t) => {
+  const { url } = await service(t, await clio(t));
+  const page = await person(t, url, 'Ada', { tolerates: true });
+  await connect(page, url);
+  await call(page, url, 'sync_matter', { matter: 'mat_0001' });
+  await page.goto(`${url}/matters`);
+  const button = page.locator('casehug-clio-sync[matter=mat_0001]');
+  await button.getByText('In Clio: Open').waitFor();
+  await page.route('**/api/get_matter_state', (route) => route.abort());
+  const again = () => button.evaluate((element) => element.parentNode.append(element));
+  await Promise.all([page.waitForRequest('**/api/get_matter_state'), again()]);
+  await button.getByText('In Clio: Open').waitFor();
+  await signIn(page, url, 'max');
+  await again();
+  await button.getByText('CaseHug did not answer.').waitFor();
+  assert.equal(await button.getByText('In Clio: Open').count(), 0);
+});
+
 test('a button whose state is refused asks once, until the page is shown again', async (t) => {
   const { url } = await service(t, await clio(t));
   const page = await person(t, url, 'Ada', { tolerates: true });

@@ -78,13 +78,17 @@ for (const [status, said] of [[503, FAILED.message], [401, SIGNED_OUT]]) {
     await card.getByText('Live').waitFor();
     assert.equal(await why.count(), 0);
     await refuse();
+    await page.clock.install();
     await page.goto(`${url}/matters`);
     const row = page.getByRole('row').filter({ hasText: 'mat_0001' });
     await row.getByText(said).waitFor();
+    // Who comes back does not wait for the time at which it would be asked anyway.
+    await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1_000));
     await page.unroute('**/api/me');
     await page.evaluate(() => dispatchEvent(new Event('focus')));
     await row.getByText('Not synced').waitFor();
     await row.getByText(said).waitFor({ state: 'detached' });
+    await page.clock.resume();
     // Only the stream tells of it.
     await call(page, url, 'sync_matter', { matter: 'mat_0001' });
     await row.getByText('Synced', { exact: true }).waitFor();
