@@ -9,9 +9,10 @@
 //! **Failure.** A crash between starting a matter and writing it down starts it twice, and the
 //! second run finds nothing to do. A matter that fails is counted and left to the queue, which
 //! tries again as after any failure. While the firm is not connected its jobs are blocked, and the
-//! backfill with them. Connected to another account, it is paused: an admin may resume it there.
-//! What it had started, and was put to rest or run for another account, is started again, also when
-//! the firm is back in the first account before anybody looked; of one that is cancelled it is left.
+//! backfill with them; cancelled then, it ends at once, and leaves to the queue what it had started.
+//! Connected to another account, it is paused: an admin may resume it there. What it had started,
+//! and was put to rest or run for another account, is started again, also when the firm is back in
+//! the first account before anybody looked; of one that is cancelled it is left.
 
 use crate::calls::Context;
 use crate::connection::{AccountScope, Connection, ScopeName};
@@ -38,6 +39,8 @@ const WIDTH: usize = 4;
 const PART: usize = 200;
 /// How often a worker looks: at every poll of a second, which by chance comes up to a tenth early.
 const LOOK: Duration = Duration::from_millis(900);
+/// How often while all that it started is blocked: until an admin acts, for months maybe.
+const LOOK_BLOCKED: Duration = Duration::from_secs(60);
 
 /// What a backfill would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -92,7 +95,7 @@ pub struct BackfillState {
 }
 
 /// `backfill/<id>`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Backfill {
     status: BackfillStatus,
     actor: ActorId,
@@ -276,7 +279,8 @@ async fn feed(
     if backfill.status == BackfillStatus::Running && backfill.is_of_another(account(repository, firm).await?) {
         return pause(repository, key, backfill, stored.version).await;
     }
-    let before = backfill.succeeded + backfill.failed;
+    let before = backfill.clone();
+    let mut blocked = 0;
     for (matter, generation) in core::mem::take(&mut backfill.running) {
         match standing(repository, firm, &matter, generation, backfill.account.as_ref()).await? {
             Standing::Waits => backfill.running.push((matter, generation)),
@@ -284,8 +288,12 @@ async fn feed(
                 let generation = claims.trigger(firm, &matter, Trigger::Backfill, &backfill.actor).await?;
                 backfill.running.push((matter, generation));
             }
+            Standing::Blocked if backfill.status == BackfillStatus::Running => {
+                blocked += 1;
+                backfill.running.push((matter, generation));
+            }
             // Left.
-            Standing::NotRun => {}
+            Standing::NotRun | Standing::Blocked => {}
             Standing::Ended(RunStatus::Succeeded) => backfill.succeeded += 1,
             Standing::Ended(_) => backfill.failed += 1,
         }
@@ -315,12 +323,13 @@ async fn feed(
             }
         }
     }
-    transaction.put_due(key.clone(), Expect::Version(stored.version), (!through).then_some(LOOK), &backfill)?;
+    let look = if blocked == backfill.running.len() && backfill == before { LOOK_BLOCKED } else { LOOK };
+    transaction.put_due(key.clone(), Expect::Version(stored.version), (!through).then_some(look), &backfill)?;
     // A conflict: it was paused or cancelled in this moment, or another worker was faster. What was
     // started twice finds nothing to do.
     repository.commit(&transaction).await?;
     let done = backfill.succeeded + backfill.failed;
-    if done != before {
+    if done != before.succeeded + before.failed {
         let body = EventBody::BackfillProgress { backfill: id.to_owned(), done, of: backfill.total };
         progress.tell(firm, body);
     }
@@ -339,8 +348,10 @@ async fn pause(repository: &Repository, key: &Key, backfill: Backfill, version: 
 
 /// What became of a matter that was started.
 enum Standing {
-    /// It waits for its run, or for one that is not blocked, or is being run.
+    /// It waits for its run, or is being run.
     Waits,
+    /// It waits for an admin.
+    Blocked,
     /// It was put to rest without one, or the last one was for another account.
     NotRun,
     Ended(RunStatus),
@@ -358,7 +369,8 @@ async fn standing(
     let job = stored.value;
     Ok(match job.last {
         _ if job.account.as_ref().zip(account).is_some_and(|(of_job, own)| of_job != own) => Standing::NotRun,
-        _ if job.served < generation || job.parked.is_some() => Standing::Waits,
+        _ if job.parked.is_some() => Standing::Blocked,
+        _ if job.served < generation => Standing::Waits,
         Some(last) if !job.not_run => Standing::Ended(last.status),
         // It was blocked, and is released.
         _ if stored.due_at.is_some() => Standing::Waits,

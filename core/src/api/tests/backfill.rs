@@ -1,9 +1,11 @@
 //! Syncing in bulk: what it would take, and its end before its end.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use serde_json::json;
 
+use super::troubled::{Bench, connect};
 use super::world::{HOOKS, World, admin, firm};
 use crate::domain::{DocumentRef, Intake, MatterId};
 use crate::jobs::backfill::feed_due;
@@ -169,6 +171,33 @@ async fn after_a_reconnect_a_backfill_counts_the_runs_that_were_not_blocked() {
     looks(&world, 4).await;
     let state = state(&world).await;
     assert_eq!((state.status, state.succeeded, state.failed), (BackfillStatus::Done, 6, 0));
+}
+
+#[tokio::test]
+async fn a_blocked_backfill_is_written_once_a_minute_and_ends_when_it_is_cancelled() {
+    let bench = Bench::new(|http| Arc::new(http));
+    connect(&bench.sdk, &admin()).await;
+    let admin = admin();
+    let backfills = bench.sdk.firm(&admin).backfills();
+    put(&bench.world, &ids(6), 0);
+    let id = backfills.start(ids(6)).await.unwrap().id;
+    bench.sdk.firm(&admin).connection().end().await.unwrap();
+    bench.work(60).await;
+    let parked = backfills.list().await.unwrap().remove(0);
+    assert_eq!((parked.running, parked.failed), (4, 0));
+    let written = || bench.store.trouble.lock().unwrap().written.get("backfill").copied().unwrap_or_default();
+    let before = written();
+    bench.work(600).await;
+    let written = written() - before;
+    assert!((9..=11).contains(&written), "{written} times in ten minutes");
+    backfills.cancel(&id).await.unwrap();
+    bench.work(5).await;
+    let state = backfills.list().await.unwrap().remove(0);
+    assert_eq!((state.status, state.running), (BackfillStatus::Cancelled, 0));
+    assert_eq!(
+        ended(&bench.world).await,
+        [EventBody::BackfillFinished { backfill: id, succeeded: 0, failed: 0, left: 6 }]
+    );
 }
 
 /// What the host is told of backfills that have ended.

@@ -1,6 +1,7 @@
 //! A worker on a store that has trouble.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::{pending, select};
@@ -42,6 +43,8 @@ pub struct Trouble {
     pub unscanned: Option<&'static str>,
     /// Scans of this collection are not answered.
     pub unanswered: Option<&'static str>,
+    /// How often a record of each collection was put.
+    pub written: BTreeMap<&'static str, usize>,
     /// How long each commit takes.
     pub slow: Duration,
     /// Another process made something due, and the worker has not been told yet.
@@ -76,7 +79,13 @@ impl Store for Troubled {
     }
 
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Commit>> {
-        let slow = self.trouble.lock().unwrap().slow;
+        let mut trouble = self.trouble.lock().unwrap();
+        for write in writes {
+            if let Write::Put { key, .. } = write {
+                *trouble.written.entry(key.collection).or_default() += 1;
+            }
+        }
+        let slow = trouble.slow;
         Box::pin(async move {
             if !slow.is_zero() {
                 self.runtime.sleep(slow).await;
