@@ -56,7 +56,7 @@ function common(text) {
 function writeCard() {
   const to = join(dist, 'card');
   cpSync(join(here, 'card/dist'), to, { recursive: true });
-  const declare = ['--project', join(here, 'card'), '--declaration', '--emitDeclarationOnly', '--outDir', to];
+  const declare = ['--project', join(here, 'card'), '--declaration', '--emitDeclarationOnly', '--removeComments', 'false', '--outDir', to];
   execFileSync(join(here, 'node_modules/.bin/tsc'), declare, { stdio: 'inherit' });
   for (const name of readdirSync(to).filter((name) => name.endsWith('.d.ts'))) {
     const text = readFileSync(join(to, name), 'utf8');

@@ -1,4 +1,3 @@
-/** What went wrong, as it is shown. */
 export class CardError extends Error {
     code;
     number;
@@ -11,39 +10,29 @@ export class CardError extends Error {
         this.where = more.where ?? null;
     }
 }
-/** Nobody is signed in any more; nothing is asked until the page is shown again. */
 const SIGNED_OUT = 'signed_out';
 export const signedOut = () => new CardError('You are no longer signed in to CaseHug. Sign in, and open this page again.', SIGNED_OUT);
 export const isSignedOut = (error) => error instanceof CardError && error.code === SIGNED_OUT;
-/** The host refused it to this person, and would again. */
 export const isRefused = (error) => error instanceof CardError && error.code === 'not_allowed';
-/** Whether this is who looked before, in the same role. */
 export const isSame = (one, other) => one.firm === other.firm && one.user === other.user && one.role === other.role;
-/** As it is shown: what nobody foresaw is a defect of the page. */
 export const known = (error) => error instanceof CardError ? error : new CardError('A defect of this page. Report the code.', 'card_internal');
-/** Long enough for what waits for Clio; a route that hangs must not leave a button disabled. */
 const LONGEST_MS = 120_000;
 const READS = { headers: { accept: 'application/json' } };
-/** The operations of the host's routes: `POST {base}/{operation}`. */
 export class Api {
     base;
     #until;
-    /** `until`: after that nothing is asked any more, and what was asked before has no answer. */
     constructor(base, until) {
         this.base = base.replace(/\/+$/, '');
         this.#until = until;
     }
-    /** Calls an operation. */
     async call(name, ...sent) {
         const body = JSON.stringify(sent[0] ?? {});
         const headers = { 'content-type': 'application/json', accept: 'application/json' };
         return (await this.#ask(`${this.base}/${name}`, { method: 'POST', headers, body }));
     }
-    /** Who is signed in. */
     async me() {
         return (await this.#ask(`${this.base}/me`, READS));
     }
-    /** The ids of the firm's matters, of the host's route that lists them. */
     async matters(url) {
         const answer = (await this.#ask(url, READS));
         if (!Array.isArray(answer?.matters))
@@ -68,7 +57,6 @@ export class Api {
             return answer;
         throw failed(response.status, answer);
     }
-    /** The answer may be of another person than the one who looks. */
     #check() {
         if (this.#until?.aborted)
             throw new CardError('Somebody else looks at this page.', 'card_ended');
@@ -88,7 +76,6 @@ function read(text) {
     }
 }
 function failed(status, answer) {
-    // Whatever the host says with it: who is not signed in cannot use a code.
     if (status === 401)
         return signedOut();
     const error = answer?.error;

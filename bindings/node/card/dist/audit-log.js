@@ -4,7 +4,6 @@ import { Pages, filters } from './pages.js';
 import { View } from './view.js';
 import { ACTIONS, AUDIT_STATUSES, actionName, auditWord, plain } from './words.js';
 const PAGE = 50;
-/** Entries of one piece of an export. */
 const PIECE = 5_000;
 export class AuditLogView extends View {
     topics = ['audit'];
@@ -41,7 +40,6 @@ export class AuditLogView extends View {
         this.#said.textContent = `The log is whole: ${count(entries)} entries, each linked to the one before.`;
         this.#said.hidden = false;
     }
-    /** All entries as they are chained, in pieces that the host can hold. */
     async #export() {
         let text = '';
         for (let from = 1; from !== null;) {

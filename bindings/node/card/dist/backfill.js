@@ -27,20 +27,17 @@ export class BackfillView extends View {
     #chosen() {
         return [...new Set(this.#matters.value.split(/[\s,;]+/).filter((id) => id !== ''))];
     }
-    /** The host knows its matters; which of them are not in Clio yet the SDK knows. */
     async #all() {
         const before = this.#matters.value;
         const ids = await this.card.api.matters(this.card.matters ?? '');
         const states = await inTurns(ids, 4, (matter) => this.card.api.call('get_matter_state', { matter }));
         const missing = ids.filter((_, at) => states[at]?.status === 'not_synced');
-        // What was typed meanwhile is not taken out of the person's hands.
         if (this.#matters.value !== before)
             return this.card.say(CHANGED, 'calm');
         this.#matters.value = missing.join('\n');
         fill(this.#plan);
         return `${several(missing.length, 'matter')} of ${count(ids.length)} not synced yet.`;
     }
-    /** What it would take. Nothing is sent yet. */
     async #show() {
         const matters = this.#chosen();
         if (matters.length === 0)
@@ -54,7 +51,6 @@ export class BackfillView extends View {
             if (!planned())
                 return this.card.say(CHANGED, 'calm');
             await this.card.api.call('start_backfill', { matters });
-            // By now it may say what comes next.
             if (planned()) {
                 this.#matters.value = '';
                 fill(this.#plan);
@@ -101,7 +97,6 @@ export class BackfillView extends View {
         return h('div', { class: 'actions' }, this.button([first[0], which], `turn ${of.id}`, first[1]), this.button(['Cancel', which.cloneNode(true)], `cancel ${of.id}`, cancel, 'danger quiet'));
     }
 }
-/** Asks for many things, some at a time. */
 async function inTurns(from, most, ask) {
     const answers = [];
     for (let at = 0; at < from.length; at += most)

@@ -1,12 +1,9 @@
-// What both elements have in common: where the host's routes are, who looks, and the stream.
 import { Api, isSame } from './api.js';
 import { sheet } from './style.js';
 import { listen } from './stream.js';
-/** Where there is no page, on a server that only renders, the module can still be loaded. */
 const Base = globalThis.HTMLElement ?? class {
 };
 const asking = new Map();
-/** Who is signed in by now: asked once for all elements of a page that ask in the same moment. */
 function now(api) {
     const asked = asking.get(api.base);
     if (asked)
@@ -20,7 +17,6 @@ export class CardBase extends Base {
     #end = null;
     #joining = false;
     #me = null;
-    /** Which joining it is; an answer for one that was left is dropped. */
     #turn = 0;
     constructor() {
         super();
@@ -46,18 +42,15 @@ export class CardBase extends Base {
         if (event.persisted)
             this.#seen();
     };
-    /** What is shown stands in here. */
     get root() {
         return this.#root;
     }
     get api() {
         return new Api(new URL(this.getAttribute('api') || '/api', document.baseURI).href);
     }
-    /** Whether it listens, or is about to. */
     get joined() {
         return this.#joining || this.#end !== null;
     }
-    /** Says who looks, and begins to listen; null: it was left meanwhile. */
     async join(api, listener) {
         this.leave();
         const turn = this.#turn;
@@ -87,7 +80,6 @@ export class CardBase extends Base {
         this.#end?.();
         this.#end = null;
     }
-    /** Asks who is signed in by now: whether it is another person, or another role. */
     async another() {
         const known = this.#me;
         if (!known)

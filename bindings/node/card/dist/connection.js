@@ -10,7 +10,6 @@ const LEADS = {
     revoking: 'The firm is disconnected. Clio is still asked to take back what it granted; nothing has to be done for that.',
     disconnected: 'The firm is disconnected. Existing data is preserved in both systems.',
 };
-/** Held matters that are named. */
 const FEW = 20;
 export class ConnectionView extends View {
     topics = ['health', 'settings', 'runs', 'held'];
@@ -59,13 +58,11 @@ export class ConnectionView extends View {
             h('div', { class: 'actions' }, connect('Reconnect'), other),
         ];
     }
-    /** The person goes to Clio's consent page, and comes back by the callback. */
     async #connect(operation) {
         const { authorize_url } = await this.card.api.call(operation, { redirect_uri: this.card.callback });
         if (!/^https?:/.test(authorize_url))
             throw new Error('not an address');
         location.assign(authorize_url);
-        // The button stays out of use until the page is left.
         await new Promise((resolve) => setTimeout(resolve, 5000));
     }
     async #separate() {
@@ -97,7 +94,6 @@ export class ConnectionView extends View {
         this.card.refresh();
         return state === 'revoking' ? 'Disconnected. Clio is still being told.' : 'Disconnected. Existing data is preserved in both systems.';
     }
-    /** What is decided is decided of the matters that are listed here, and not of what comes later. */
     #held(held) {
         if (held.length === 0)
             return null;

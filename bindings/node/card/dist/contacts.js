@@ -17,7 +17,6 @@ export class ContactsView extends View {
             await this.card.api.call('accept_contact_proposal', { proposal: of.id });
             return here ? 'Accepted. CaseHug takes it over.' : 'Accepted. It was sent to Clio.';
         };
-        // Accepted and still here: whether it reached Clio before it was given up is not known.
         const begun = of.accepted && !here;
         const reject = async () => {
             await this.card.api.call('reject_contact_proposal', { proposal: of.id });

@@ -1,6 +1,4 @@
-// Asks before something that cannot be taken back, and says what it does.
 import { h, fresh } from './dom.js';
-/** Whether the person said yes. Escape and closing are a no, and so is `until`. */
 export function ask(within, question, until) {
     return new Promise((resolve) => {
         const [title, text] = [fresh('title'), fresh('text')];
@@ -16,7 +14,6 @@ export function ask(within, question, until) {
         });
         within.append(dialog);
         dialog.showModal();
-        // Enter by mistake changes nothing.
         keep.focus();
     });
 }

@@ -1,5 +1,3 @@
-// Builds elements. Text becomes text nodes and nothing else: a client's name cannot be markup here.
-/** An element with these attributes and children. */
 export function h(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
@@ -22,7 +20,6 @@ function append(parent, children) {
             parent.append(String(child));
     }
 }
-/** Replaces what an element holds. What had the focus gets it again, found by its `data-key`. */
 export function fill(parent, ...children) {
     const root = parent.getRootNode();
     const focused = root instanceof ShadowRoot || root instanceof Document ? root.activeElement : null;
@@ -36,7 +33,6 @@ export function fill(parent, ...children) {
         again.focus({ preventScroll: true });
 }
 const SVG = 'http://www.w3.org/2000/svg';
-/** A drawing for the eye only, of one path in a square of 24. */
 export function icon(path) {
     const svg = document.createElementNS(SVG, 'svg');
     svg.setAttribute('viewBox', '0 0 24 24');
@@ -48,16 +44,13 @@ export function icon(path) {
     return svg;
 }
 let ids = 0;
-/** An id that no other element of this page has. */
 export function fresh(name) {
     ids += 1;
     return `clio-${name}-${ids}`;
 }
-/** Gives a file to the person. */
 export function download(name, type, text) {
     const url = URL.createObjectURL(new Blob([text], { type }));
     const link = h('a', { href: url, download: name });
     link.click();
-    // The browser has begun by then; at once, some would not have.
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

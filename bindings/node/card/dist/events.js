@@ -1,10 +1,4 @@
-// Reads a stream of server-sent events until it ends, however it ends.
-//
-// `EventSource` does not do: it gives up for good at an answer such as 503, which is what a restart
-// behind a proxy looks like, and does not notice a connection that is silently gone.
-/** The server says something every 15 s; after three that did not come, nobody is there. */
 export const SILENCE_MS = 50_000;
-/** Resolves when the stream ends, fails or falls silent, with the status if that was no stream. */
 export async function read(url, reader, stop) {
     const ended = new AbortController();
     const end = () => ended.abort();
@@ -33,7 +27,6 @@ export async function read(url, reader, stop) {
         }
     }
     catch {
-        // Ended: whoever asked begins anew.
         return null;
     }
     finally {
@@ -42,7 +35,6 @@ export async function read(url, reader, stop) {
         end();
     }
 }
-/** Puts events together from pieces of text. */
 class Lines {
     #reader;
     #rest = '';

@@ -1,4 +1,3 @@
-// `<casehug-clio-card>`: the Clio card of Settings → Integrations.
 import { Api, CardError, isRefused, isSignedOut, signedOut } from './api.js';
 import { CardBase } from './base.js';
 import { ask } from './dialog.js';
@@ -10,9 +9,7 @@ import { TabList, tab } from './tabs.js';
 import { oneAtATime } from './turns.js';
 import { broken } from './view.js';
 import { connectionWord } from './words.js';
-/** Several changes within this time are one. */
 const CALM_MS = 100;
-/** What of the address is shown as a code; anything else is dropped. */
 const CODE = /^[a-z0-9_]{1,40}$/;
 export class IntegrationCard extends CardBase {
     #views = new Map();
@@ -23,14 +20,11 @@ export class IntegrationCard extends CardBase {
     #panel = h('div', { class: 'panels' });
     #head = oneAtATime(() => this.#loadHead());
     #card = null;
-    /** Ends what was begun for the one who looks. */
     #until = new AbortController();
     #current = '';
     #changed = new Set();
     #everything = false;
-    /** Nobody is signed in: nothing is asked until the page is shown again. */
     #out = false;
-    /** The host refused what stands beside the title: it is not asked again. */
     #headless = false;
     #word = '';
     #timer;
@@ -42,7 +36,6 @@ export class IntegrationCard extends CardBase {
         super.disconnectedCallback();
         this.#forget();
     }
-    /** Nothing of what was shown to a person stays, and nothing of it goes on. */
     #forget() {
         this.#until.abort();
         this.leave();
@@ -79,19 +72,16 @@ export class IntegrationCard extends CardBase {
             void this.#returned();
             void this.#head();
             await this.#open('connection');
-            // For whoever measures a page.
             performance.mark('casehug-clio-card');
         }
         catch (error) {
             this.#lost(error);
         }
     }
-    /** Who looks cannot be told. */
     #lost(error) {
         void this.#fail(error);
         fill(this.#panel, h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => void this.#begin() }, 'Try again')));
     }
-    /** Asks whether the same person looks; if not, everything begins anew. */
     async #recheck() {
         const card = this.#card;
         if (!card)
@@ -104,7 +94,6 @@ export class IntegrationCard extends CardBase {
             if (this.#card !== card)
                 return;
             if (!isSignedOut(error)) {
-                // Views say themselves what they could not load.
                 if (this.#out)
                     void this.#fail(error);
                 return;
@@ -169,7 +158,6 @@ export class IntegrationCard extends CardBase {
         const chosen = card && tab(name, card.me);
         if (!chosen || chosen.name === this.#current)
             return;
-        // What is said belongs to the view that is left; at first, to the way back from Clio.
         if (this.#current !== '')
             this.#notices.clear();
         this.#current = chosen.name;
@@ -185,7 +173,6 @@ export class IntegrationCard extends CardBase {
             await view.refresh();
         }
         catch (error) {
-            // Its script did not load. What was shown before is another view's.
             if (current())
                 this.#show(chosen.name, broken(error, () => this.#reopen(chosen.name)));
         }
@@ -200,10 +187,6 @@ export class IntegrationCard extends CardBase {
         this.#current = '';
         void this.#open(name);
     }
-    /**
-     * Asked again at each change, what was refused would be refused each time, and each time that is
-     * a change of the audit log. So the view goes, until the person asks for it.
-     */
     #refused(view, error) {
         const [name] = [...this.#views].find(([, known]) => known === view) ?? [];
         if (name === undefined)
@@ -213,7 +196,6 @@ export class IntegrationCard extends CardBase {
             this.#show(name, broken(error, () => this.#reopen(name)));
         void this.#recheck();
     }
-    /** The state beside the title, and how many things wait for an answer. */
     async #loadHead() {
         const card = this.#card;
         if (!card || this.#headless)
@@ -221,7 +203,6 @@ export class IntegrationCard extends CardBase {
         try {
             const { api, me } = card;
             const { state } = await api.call('get_health');
-            // The same word again would be read out again.
             if (state !== this.#word)
                 fill(this.#state, badge(connectionWord(state)));
             this.#word = state;
@@ -232,7 +213,6 @@ export class IntegrationCard extends CardBase {
             this.#tabs.count('contacts', changes.filter(waits).length);
         }
         catch (error) {
-            // A view says itself what it could not load.
             if (this.#card !== card)
                 return;
             if (isSignedOut(error))
@@ -252,7 +232,6 @@ export class IntegrationCard extends CardBase {
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.#catchUp(), CALM_MS);
     }
-    /** Shows what changed; a page that nobody sees waits until somebody does. */
     #catchUp() {
         if (document.hidden || this.#out || (!this.#everything && this.#changed.size === 0))
             return;
@@ -276,7 +255,6 @@ export class IntegrationCard extends CardBase {
         this.#live.classList.toggle('on', live);
         fill(this.#live, live ? 'Live' : 'Waiting for CaseHug…');
     }
-    /** Says what went wrong. What was refused may have been asked for in another's name. */
     async #fail(error) {
         if (isSignedOut(error))
             this.#out = true;
@@ -284,7 +262,6 @@ export class IntegrationCard extends CardBase {
         if (isRefused(error))
             await this.#recheck();
     }
-    /** Back from Clio: how it ended stands in the address, and is said once. */
     async #returned() {
         const here = new URL(location.href);
         const [connected, code] = [here.searchParams.get('connected'), here.searchParams.get('error')];
@@ -298,7 +275,6 @@ export class IntegrationCard extends CardBase {
             void this.#fail(new CardError(why ?? 'The firm was not connected. Begin again.', CODE.test(code) ? code : ''));
             return;
         }
-        // Anybody can write an address: the host knows whether it is true.
         try {
             const card = this.#card;
             const state = (await card?.api.call('get_health'))?.state ?? '';
@@ -306,7 +282,6 @@ export class IntegrationCard extends CardBase {
                 card?.say('Connected to Clio.');
         }
         catch {
-            // The view says why it could not be asked.
         }
     }
 }

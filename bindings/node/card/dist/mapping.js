@@ -14,15 +14,12 @@ const WHY = {
     no_such_practice_area: 'Your firm has no such practice area in Clio',
     practice_areas_not_known: 'Known after the firm is connected',
 };
-/** Case types without own mapping that are shown at first: CaseHug's practice areas. */
 const FEW = 8;
 export class MappingView extends View {
     topics = ['settings', 'mappings'];
     #find = h('input', { type: 'search', id: fresh('find'), 'data-key': 'find', autocomplete: 'off' });
     #list = h('div', {});
-    /** The practice area of another case type. */
     #chosen = h('select', { id: fresh('area') });
-    /** What is chosen and not saved yet, by case type: it stays when the list is shown anew. */
     #choosing = new Map();
     #page = null;
     #built = false;
@@ -56,7 +53,6 @@ export class MappingView extends View {
         const seen = new Set(page.seen.map(({ case_type }) => case_type.toLowerCase()));
         const found = (of) => of.case_type.toLowerCase().includes(wanted);
         const others = page.mappings.filter((of) => found(of) && !seen.has(of.case_type.toLowerCase()));
-        // Most of the names that have a default are never looked at.
         const few = wanted === '' && !this.#all ? others.filter((of, at) => of.own || at < FEW) : others;
         const lately = page.seen.filter(found);
         fill(this.#list, !page.practice_areas_known && h('div', { class: 'note calm' }, h('p', {}, 'Your firm’s practice areas are known once it is connected.')), lately.length > 0 && [h('h4', {}, 'Seen lately'), this.#table(lately, page)], others.length > 0 && [h('h4', {}, lately.length > 0 ? 'Others' : 'Case types'), this.#table(few, page)], few.length < others.length && h('div', { class: 'actions more' }, h('button', { type: 'button', onclick: () => this.#showAll() }, `Show all ${others.length}`)), lately.length + others.length === 0 && empty('No such case type', 'Map it below, and it leads to the practice area of your choice.'));
@@ -73,7 +69,6 @@ export class MappingView extends View {
         const key = of.case_type;
         const chosen = of.own && of.id ? of.id : '';
         const select = h('select', { 'aria-label': `Practice area of ${of.case_type}`, 'data-key': `area ${key}` }, this.#areas(of, page));
-        // A practice area that is gone meanwhile cannot be chosen any more.
         const choosing = this.#choosing.get(key);
         if (choosing !== undefined && [...select.options].some(({ value }) => value === choosing))
             select.value = choosing;
@@ -102,13 +97,11 @@ export class MappingView extends View {
     }
     async #map(case_type, practice_area) {
         await this.card.api.call('map_case_type', { case_type, practice_area });
-        // Meanwhile another may be chosen.
         if (this.#choosing.get(case_type) === (practice_area ?? ''))
             this.#choosing.delete(case_type);
         this.forget();
         return practice_area === null ? `“${case_type}” goes by its default again.` : `“${case_type}” is mapped.`;
     }
-    /** A case type that CaseHug has not sent yet. */
     #another() {
         const name = fresh('name');
         const typed = h('input', { type: 'text', id: name, autocomplete: 'off', maxlength: 200 });

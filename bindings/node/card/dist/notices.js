@@ -1,22 +1,18 @@
-// What the card says of what was done, and of what went wrong.
 import { known } from './api.js';
 import { fill, h, icon } from './dom.js';
 import { SHAPES } from './format.js';
-/** What was done is old after that, and may not be true any more. */
 const SAID_MS = 10_000;
 export class Notices {
     #said = h('p', { class: 'said', role: 'status' });
     #failed = h('div', { class: 'failed', role: 'alert' });
     elements = [this.#failed, this.#said];
     #saying;
-    /** Says that something is done; calm: that nothing was, and why. */
     say(text, tone = 'good') {
         this.clear();
         this.#said.classList.toggle('calm', tone === 'calm');
         this.#said.textContent = text;
         this.#saying = setTimeout(() => this.#said.replaceChildren(), SAID_MS);
     }
-    /** Says what went wrong, with its code, until the person has read it. */
     fail(error) {
         this.clear();
         const { message, code, number, where } = known(error);

@@ -1,14 +1,10 @@
-// A list that is read page by page, with a filter; both logs are one.
 import { fill, fresh, h } from './dom.js';
-/** Of which time; both logs have it. */
 const DAYS = [
     ['since', 'From', 'day'],
     ['until', 'To', 'day'],
 ];
 const TYPED_MS = 300;
-/** Items that are read anew at once. */
 const MOST = 500;
-/** The controls of a filter, and of its days. `changed` is called when the person has chosen. */
 export function filters(of, changed) {
     let typing;
     const later = () => {
@@ -35,7 +31,6 @@ export function filters(of, changed) {
     };
     return { element, chosen, days };
 }
-/** The time at which a day begins here, or the one after it. */
 function dayBegins(day, after = 0) {
     if (!day)
         return null;
@@ -43,7 +38,6 @@ function dayBegins(day, after = 0) {
     begin.setDate(begin.getDate() + after);
     return Number.isNaN(begin.getTime()) ? null : begin.toISOString();
 }
-/** Shows pages one below the other. Loaded anew, it shows as many items as before. */
 export class Pages {
     element = h('div', {});
     #read;
@@ -53,20 +47,15 @@ export class Pages {
     #items = [];
     #next = null;
     #shown = '';
-    /** Which choice of the filter it is; an answer for an earlier one is dropped. */
     #turn = 0;
-    /** The turn in which a next page is being read: a second click is one too many. */
     #adding = null;
-    /** One reading at a time, so that none undoes another. */
     #last = Promise.resolve();
-    /** `read` asks for a page, `show` shows all items, `fail` says why more could not be read. */
     constructor(size, read, show, fail) {
         this.#size = size;
         this.#read = read;
         this.#show = show;
         this.#fail = fail;
     }
-    /** Reads from the beginning, after a next page that is being read. */
     reload() {
         return this.#inTurn(async (current) => {
             if (!current())
@@ -80,22 +69,18 @@ export class Pages {
             this.#draw();
         });
     }
-    /** Begins anew, as after a change of the filter, whatever is being read. */
     restart() {
         this.#turn += 1;
         this.#items = [];
-        // Nothing of one choice is said in the words of another.
         this.#shown = '';
         this.#last = Promise.resolve();
         const turn = this.#turn;
         this.reload().catch((error) => {
-            // What is shown is of another choice.
             if (turn === this.#turn)
                 fill(this.element, h('div', { class: 'actions more' }, h('button', { type: 'button', onclick: () => this.restart() }, 'Try again')));
             this.#fail(error);
         });
     }
-    /** A page may be empty although there is more: then the next is read too. */
     async #whole(after, limit) {
         let page = await this.#read(after, limit);
         for (let passes = 0; page.items.length === 0 && page.next !== null && passes < 20; passes += 1) {

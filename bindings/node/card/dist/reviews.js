@@ -16,9 +16,7 @@ const CHANGED = 'The records in Clio that come into question changed. Look at th
 const keyOf = ({ step, id }) => `${step} ${id}`;
 export class ReviewsView extends View {
     topics = ['reviews'];
-    /** Answers that are chosen and not sent yet, by question: a new question takes none away. */
     #chosen = new Map();
-    /** Questions whose choice was taken away since their records changed. */
     #changed = new Set();
     async load() {
         const reviews = await this.card.api.call('list_reviews');
@@ -29,7 +27,6 @@ export class ReviewsView extends View {
             ? empty('No open questions', 'When a person has to decide, the question is here.')
             : h('ul', { class: 'cards' }, reviews.map((review) => this.#question(review))));
     }
-    /** Keeps only what was chosen of the records that come into question now. */
     #keep(reviews) {
         const now = new Map(reviews.map((review) => [keyOf(review), String(review.candidates)]));
         for (const [key, { of }] of this.#chosen)
@@ -67,7 +64,6 @@ export class ReviewsView extends View {
             await this.card.api.call('resolve_review', { step, id, decision, candidates });
         }
         catch (error) {
-            // What was shown is not what the question is about by now: it is listed anew.
             if (error instanceof CardError && error.code === 'review_changed')
                 this.#drop(key);
             throw error;

@@ -1,7 +1,6 @@
 import { h } from './dom.js';
 import { badge, facts, moment, pair } from './format.js';
 import { noteName, outcomeWord, plain, stepName } from './words.js';
-/** Steps, circumstances and codes of a run. */
 export function details(run) {
     return [
         facts([
@@ -22,9 +21,7 @@ function step(of) {
 function circumstances(title, of) {
     return h('div', { class: 'cause' }, h('strong', {}, `${title}: `), of.message, ' ', h('code', {}, of.code), context(of));
 }
-/** What the line above says already. */
 const SAID = ['step', 'matter', 'client', 'document'];
-/** Numbers and fixed words, for whoever is asked for help. */
 function context({ context: known }) {
     const entries = Object.entries(known).filter(([name]) => !SAID.includes(name));
     return entries.length > 0 && h('div', {}, entries.map(([name, value]) => pair(plain(name), value)));

@@ -15,15 +15,12 @@ const MISMATCH = [
 export class SettingsView extends View {
     topics = ['settings', 'mappings'];
     #read = null;
-    /** What was read is known to be old: it is read again, whatever stands in the form. */
     #stale = false;
     #areas = [];
     #form = null;
     async load() {
         const { api } = this.card;
         const [settings, page] = await Promise.all([api.call('get_settings'), api.call('get_mappings')]);
-        // What the person has begun to change is not taken out of their hands: saving says if it
-        // clashes.
         if (!this.#stale && this.#form && this.#read && this.#changes(this.#read) !== null)
             return;
         if (this.same(settings, page.practice_areas) && !this.#stale)
@@ -43,7 +40,6 @@ export class SettingsView extends View {
         const gone = settings.fallback_area !== null && !this.#areas.some(({ id: known }) => known === settings.fallback_area);
         return h('div', { class: 'field' }, h('label', { for: id }, 'Practice area of case types that lead to none'), h('select', { id, name: 'fallback_area' }, h('option', { value: '' }, 'None: the matter goes without'), gone && h('option', { value: settings.fallback_area, selected: true }, `No longer in Clio (no. ${settings.fallback_area})`), areas));
     }
-    /** What of the form differs from what was read; null: nothing. */
     #changes(read) {
         if (!this.#form)
             return null;
@@ -67,12 +63,9 @@ export class SettingsView extends View {
             return this.card.say('Nothing was changed.', 'calm');
         try {
             const { revision } = await this.card.api.call('change_settings', { change });
-            // What was changed in the form meanwhile stays there, as a change of what is saved now.
             this.#read = { ...read, ...change, revision };
         }
         catch (error) {
-            // After somebody else's change what they saved is shown, to be looked at again. After
-            // anything else the form stays as it is, and can be saved again.
             this.#stale = error instanceof CardError && error.code === 'settings_changed';
             throw error;
         }

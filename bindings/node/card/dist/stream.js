@@ -1,13 +1,7 @@
-// What changed in the firm, as the host's stream tells it: one stream for all tabs of a browser.
-//
-// A browser gives a host six HTTP/1.1 connections; with a stream for each tab the seventh would not
-// even load. The tab that holds a lock reads the stream and passes on what it says; when it closes,
-// the lock goes to another. Without locks (an old browser, a page without TLS) each tab reads.
 import { SILENCE_MS, read } from './events.js';
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 const streams = new Map();
-/** Listens to the stream at a URL, for a firm; the answer ends that. */
 export function listen(url, firm, listener) {
     const name = `casehug-clio ${new URL(url, location.href).href} ${firm}`;
     let stream = streams.get(name);
@@ -26,9 +20,7 @@ class Stream {
     #stop = new AbortController();
     #reads = false;
     #live = false;
-    /** Runs out when the tab that reads says nothing any more. */
     #silence;
-    /** Of a reader that nobody is signed in for: goes on. */
     #wake = null;
     constructor(url, name, forget) {
         this.#url = url;
@@ -62,13 +54,11 @@ class Stream {
         document.removeEventListener('visibilitychange', this.#shown);
         this.#part();
     }
-    /** A page that is only put away keeps neither the lock nor the connection. */
     #leave = () => this.#part();
     #return = (event) => {
         if (!event.persisted)
             return;
         this.#join();
-        // Another tab that reads says nothing of what it told while this page was away.
         this.#changed(null);
     };
     #shown = () => {
@@ -92,7 +82,6 @@ class Stream {
         this.#listen();
         navigator.locks
             .request(this.#name, { signal: stop.signal }, () => this.#read(stop.signal))
-            // Aborted while it waited for the lock.
             .catch(() => undefined);
     }
     #part() {
@@ -121,9 +110,6 @@ class Stream {
         if (message.kind === 'signedOut')
             this.#signedOut();
     }
-    /**
-     * The tab that reads says something at each heartbeat; if it does not, this one asks by itself.
-     */
     #listen() {
         clearTimeout(this.#silence);
         this.#silence = setTimeout(() => {
@@ -132,9 +118,7 @@ class Stream {
             this.#listen();
         }, SILENCE_MS);
     }
-    /** Reads the stream for all tabs until it is told to stop. */
     async #read(stop) {
-        // The lock may come in the moment in which it is given up.
         if (stop.aborted)
             return;
         this.#reads = true;
@@ -147,7 +131,6 @@ class Stream {
                     this.#turn(true);
                     this.#say({ kind: 'live', live: true });
                 }
-                // `hello`: from here on changes are told. What happened before nobody told of.
                 if (name !== 'hello' && name !== 'changed')
                     return;
                 const what = name === 'hello' ? null : topics(data);
@@ -168,13 +151,11 @@ class Stream {
             }
             await waited(pause * (0.75 + Math.random() / 2), stop);
             pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-            // A host without a stream, or one that is away: it is asked now and then instead.
             if (!stop.aborted)
                 this.#changed(null);
             this.#say({ kind: 'changed', what: null });
         }
     }
-    /** Until a person looks at a tab again, who may be signed in by then. */
     async #woken(stop) {
         await new Promise((resolve) => {
             this.#wake = resolve;
@@ -199,7 +180,6 @@ class Stream {
             listener.live(live);
     }
 }
-/** What a later host says otherwise means: anything. */
 function topics(data) {
     try {
         const { what } = JSON.parse(data);

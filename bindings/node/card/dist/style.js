@@ -1,5 +1,3 @@
-// How it looks. A constructed style sheet: no file to fetch, none to bundle, and no policy forbids
-// it. A page may set the variables that begin with `--clio-` on the elements.
 const TEXT = `
 :host {
   --ink: #1d2733; --soft: #52606d; --line: #d5dce4; --page: #ffffff; --raised: #f5f7fa;
@@ -155,7 +153,6 @@ dialog > .actions { display: flex; justify-content: flex-end; margin-top: 1.25re
 }
 `;
 let made;
-/** The one style sheet of all elements of a page. */
 export function sheet() {
     if (!made) {
         made = new CSSStyleSheet();

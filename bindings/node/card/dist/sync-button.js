@@ -4,12 +4,8 @@ import { fill, h } from './dom.js';
 import { badge, moment, twice } from './format.js';
 import { matterWord, noteName, plain } from './words.js';
 const TOPICS = ['runs', 'matters', 'health'];
-/**
- * A list of matters has many buttons: a change asks for what is seen, and not all at one moment.
- */
 const CALM_MS = 100;
 const SPREAD_MS = 400;
-/** After a state that could not be read. */
 const PAUSE_MS = 15_000;
 export class SyncButton extends CardBase {
     static observedAttributes = ['matter', 'api'];
@@ -19,17 +15,12 @@ export class SyncButton extends CardBase {
     #of = h('span', { class: 'sr' });
     #button = h('button', { type: 'button', class: 'small', onclick: () => void this.#sync() }, 'Sync to Clio', this.#of);
     #shown = '';
-    /** To whom it is shown; stays while the element is off the page. */
     #person = null;
-    /** Of what is shown; an answer for an earlier one is dropped. */
     #turn = 0;
     #asking = false;
-    /** There may be more to show than is shown. */
     #again = false;
     #visible = false;
-    /** Nobody is signed in: nothing is asked until the page is shown again. */
     #out = false;
-    /** The host refused it: asked again at each change, it would be refused each time. */
     #refused = false;
     #timer;
     #observer = null;
@@ -65,14 +56,12 @@ export class SyncButton extends CardBase {
             this.leave();
         void this.#refresh();
     }
-    /** What was shown is another matter's, or another person's. */
     #clear() {
         this.#shown = '';
         this.#turn += 1;
         for (const shown of [this.#state, this.#more])
             shown.replaceChildren();
     }
-    /** Follows whether the person sees it; where that cannot be told, it counts as seen. */
     #watch() {
         const seen = (visible) => {
             this.#visible = visible;
@@ -114,10 +103,6 @@ export class SyncButton extends CardBase {
     shown() {
         void this.#recheck(true);
     }
-    /**
-     * Asks whether the same person looks; if not, nothing of what was shown stays. `anew`: what was
-     * refused, or not asked while nobody was signed in, is asked again whoever it is.
-     */
     async #recheck(anew = false) {
         try {
             const another = await this.another();
@@ -141,18 +126,15 @@ export class SyncButton extends CardBase {
         if (this.#again || !this.joined)
             void this.#refresh();
     }
-    /** Asks after this time; what is asked for until then is one. */
     #soon(ms) {
         this.#again = true;
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => void this.#refresh(), ms);
     }
-    /** After what could not be asked; who is signed out is asked for when the page is shown again. */
     #later(error) {
         if (!isSignedOut(error) && !isRefused(error) && this.isConnected)
             this.#soon(PAUSE_MS * (0.75 + Math.random() / 2));
     }
-    /** Asks where the sync stands: once at a time, and not while nobody looks. */
     async #refresh() {
         this.#again = true;
         if (!this.#looked)
@@ -171,7 +153,6 @@ export class SyncButton extends CardBase {
                     this.#show(state);
             }
             catch (error) {
-                // Of a matter that is not meant any more: the one that is comes next.
                 if (turn !== this.#turn && !isSignedOut(error))
                     continue;
                 if (isRefused(error)) {
@@ -194,7 +175,6 @@ export class SyncButton extends CardBase {
         if (shown === this.#shown)
             return;
         this.#shown = shown;
-        // Who looks may still be unknown: that stays said.
         if (this.joined)
             this.#failed.replaceChildren();
         fill(this.#state, badge(matterWord(state.status)));
@@ -209,7 +189,6 @@ export class SyncButton extends CardBase {
             await this.api.call('trigger_sync', { matter, trigger: 'manual' });
             if (turn === this.#turn)
                 this.#failed.replaceChildren();
-            // Somebody is signed in by now.
             if (this.#out)
                 await this.#recheck(true);
         }
@@ -232,7 +211,6 @@ export class SyncButton extends CardBase {
             await this.#recheck();
     }
 }
-/** What Clio says of the matter, with a way there. */
 function inClio({ clio_url: url, clio_status: status }) {
     const link = url && /^https?:/.test(url) && h('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, 'Open in Clio');
     if (!status && !link)
@@ -241,7 +219,6 @@ function inClio({ clio_url: url, clio_status: status }) {
     const learned = status?.seen_at && h('span', { class: 'hint' }, ', learned ', moment(status.seen_at));
     return h('p', { class: 'hint' }, word, learned, status && link && ' · ', link);
 }
-/** What a person should look at in Clio. */
 function notes({ clio_contact: contact, clio_contact_gone: gone, clio_contact_notes: known, second_records: records }) {
     const line = (...text) => h('li', {}, text);
     const lines = [

@@ -72,7 +72,6 @@ export class SyncLogView extends View {
             h('p', { class: 'cause' }, h('strong', {}, asks ? 'A question: ' : `${causeName(run.failure.kind)}: `), run.failure.message, ' ', h('code', {}, run.failure.code), asks && this.admin && [' ', h('button', { type: 'button', class: 'quiet small', onclick: () => this.card.open('reviews') }, 'Answer it')]), run.next_attempt_at && h('p', { class: 'hint' }, 'Next attempt: ', moment(run.next_attempt_at)), more);
     }
 }
-/** Whether a step of it says something that a person should look at; the details say what. */
 function notable(run) {
     return run.steps.some(({ notes, second_records: twice }) => notes.length + twice.length > 0);
 }

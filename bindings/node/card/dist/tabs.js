@@ -10,7 +10,6 @@ const TABS = [
     { name: 'contacts', label: 'Contact changes', admin: true, load: async () => (await import('./contacts.js')).ContactsView },
     { name: 'backfill', label: 'Older matters', load: async () => (await import('./backfill.js')).BackfillView },
 ];
-/** The view of this name, if this person may see it; else the first. */
 export function tab(name, me) {
     const seen = TABS.filter(({ admin }) => !admin || me.role === 'admin');
     return seen.find((known) => known.name === name) ?? seen[0];
@@ -24,7 +23,6 @@ export class TabList {
         this.#open = open;
         this.element.addEventListener('keydown', (event) => this.#steer(event));
     }
-    /** Shows the tabs of this person. */
     show(me) {
         this.#counts.clear();
         this.#buttons = TABS.filter(({ admin }) => !admin || me.role === 'admin').map(({ name, label }) => {
@@ -35,13 +33,11 @@ export class TabList {
         });
         fill(this.element, this.#buttons);
     }
-    /** Shows none: whose they are is not known. */
     clear() {
         this.#counts.clear();
         this.#buttons = [];
         fill(this.element);
     }
-    /** Marks the tab whose view is shown, which is the one that Tab goes to. */
     select(name, focus) {
         for (const button of this.#buttons) {
             const selected = button.dataset['view'] === name;
@@ -51,7 +47,6 @@ export class TabList {
                 button.focus();
         }
     }
-    /** Says how many things wait for an answer in a view. */
     count(name, of) {
         const count = this.#counts.get(name);
         if (!count)
@@ -59,7 +54,6 @@ export class TabList {
         count.hidden = of === 0;
         fill(count, of, h('span', { class: 'sr' }, ' open'));
     }
-    /** Arrow keys go from tab to tab, as a list of tabs should. */
     #steer(event) {
         const at = this.#buttons.findIndex((button) => button.tabIndex === 0);
         const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: this.#buttons.length - 1 }[event.key];

@@ -1,10 +1,8 @@
-/** A code that has no words of its own. */
 export const plain = (code) => {
     const text = code.replaceAll('_', ' ').replace(/^http /, 'HTTP ');
     return text.charAt(0).toUpperCase() + text.slice(1);
 };
 const word = (from) => (code) => from[code] ?? { text: plain(code), tone: 'calm' };
-/** The words alone, for a filter. */
 const texts = (from) => Object.fromEntries(Object.entries(from).map(([code, { text }]) => [code, text]));
 const name = (from) => (code) => from[code] ?? plain(code);
 export const connectionWord = word({
@@ -63,7 +61,6 @@ export const triggerName = name({
     retry: 'retry',
     manual: 'Sync to Clio',
 });
-/** The classes of causes, for the sync log's filter. */
 export const CAUSES = {
     auth: 'Connection',
     rate_limit: 'Rate limit',
@@ -86,7 +83,6 @@ export const noteName = name({
     practice_areas_not_known: 'No practice area: the firm’s were never loaded.',
     approval_withdrawn: 'The document is in Clio, but its approval was withdrawn since. Nothing is deleted.',
 });
-/** What the audit log can be filtered by. A new action does not compile until it has a name. */
 export const ACTIONS = {
     connect: 'Connected',
     declined: 'Connecting declined',
