@@ -4,7 +4,7 @@
 //! **Model.** A matter is *wanted* once somebody asked for it while the firm was connected. It is
 //! not wanted any more when the firm disconnects and nothing of it is left to do; what is asked for
 //! while the firm is disconnected is held, and wanted only if an admin releases it or somebody asks
-//! again. An upload is *approved*, *withdrawn* since a time (another upload that takes its slot
+//! again: a person, if it never was wanted before. An upload is *approved*, *withdrawn* since a time (another upload that takes its slot
 //! withdraws it as well), or never was approved.
 
 use std::collections::BTreeMap;
@@ -47,6 +47,10 @@ struct Known {
 struct Wish {
     client: String,
     wanted: bool,
+    /// It was wanted before: it may be in Clio.
+    was_wanted: bool,
+    /// It was asked for while the firm was disconnected.
+    held: bool,
     /// Calls that ask for it and have not ended.
     asking: usize,
 }
@@ -72,15 +76,20 @@ pub struct Asking {
     matter: String,
     /// Whether the firm was disconnected when it began.
     cut: bool,
+    /// Whether what it asks for stays held in any case.
+    stays: bool,
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
         let held = self.cut && self.asked.ties.are_cut(self.asked.world.now());
         let mut known = lock(&self.asked.known);
-        if let Some(wish) = known.of.get_mut(&self.matter) {
-            wish.asking -= 1;
-            wish.wanted |= !held;
+        let Some(wish) = known.of.get_mut(&self.matter).filter(|_| !self.stays) else { return };
+        wish.asking -= 1;
+        if held {
+            wish.held = true;
+        } else {
+            wish.is_asked_for();
         }
     }
 }
@@ -97,19 +106,21 @@ impl Asked {
         Self { known: Arc::new(Mutex::new(known)), world: world.clone(), ties: ties.clone() }
     }
 
-    /// Somebody begins to ask for a matter.
+    /// Somebody begins to ask for a matter: a person, or CaseHug by itself.
     #[must_use]
-    pub fn begins(&self, matter: &MatterId) -> Asking {
+    pub fn begins(&self, matter: &MatterId, a_person: bool) -> Asking {
         let cut = self.ties.are_cut(self.world.now());
+        let mut stays = false;
         if let Some(wish) = lock(&self.known).of.get_mut(matter.as_str()) {
-            wish.asking += 1;
+            stays = !a_person && wish.held && !wish.was_wanted;
+            wish.asking += usize::from(!stays);
         }
-        Asking { asked: self.clone(), matter: matter.to_string(), cut }
+        Asking { asked: self.clone(), matter: matter.to_string(), cut, stays }
     }
 
     /// Somebody asks for all matters.
     pub fn wants_all(&self) {
-        lock(&self.known).of.values_mut().for_each(|wish| wish.wanted = true);
+        lock(&self.known).of.values_mut().for_each(Wish::is_asked_for);
     }
 
     /// Somebody wants these to go on.
@@ -117,7 +128,7 @@ impl Asked {
         let mut known = lock(&self.known);
         for matter in matters {
             if let Some(wish) = known.of.get_mut(matter.as_str()) {
-                wish.wanted = true;
+                wish.is_asked_for();
             }
         }
     }
@@ -223,6 +234,10 @@ impl Asked {
 }
 
 impl Wish {
+    fn is_asked_for(&mut self) {
+        (self.wanted, self.was_wanted) = (true, true);
+    }
+
     fn is_wanted(&self) -> bool {
         self.wanted || self.asking > 0
     }

@@ -374,7 +374,7 @@ impl Simulation {
                 if let Some(sdk) = self.up.get(&node).cloned() {
                     let (admin, matter) = (self.admin()?, self.matter(matter)?);
                     let (world, leaves) = (self.world.clone(), self.faults.happens(&self.world));
-                    let asking = self.asked.begins(&matter);
+                    let asking = self.asked.begins(&matter, true);
                     self.world.spawn(node, async move {
                         let _ = world.asked(sdk.firm(&admin).matters().sync(&matter), leaves).await;
                         drop(asking);
@@ -527,7 +527,7 @@ impl Simulation {
     fn trigger(&mut self, matter: usize) -> Result<(), String> {
         let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
         let (world, admin, matter) = (self.world.clone(), self.admin()?, self.matter(matter)?);
-        let asking = (Arc::clone(&self.asking), self.asked.begins(&matter));
+        let asking = (Arc::clone(&self.asking), self.asked.begins(&matter, false));
         self.world.spawn(HOST, async move {
             while sdk.firm(&admin).matters().trigger(&matter, Trigger::Approved).await.is_err() {
                 world.sleep(Duration::from_secs(1)).await;
