@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::held::hold_in;
+use super::held::{self, hold_in};
 use super::job::{
     ClaimRecord, First, Job, LastRun, Lease, Next, claim_key, first_key, job_key, lease_key, needs_admin,
 };
@@ -14,7 +14,7 @@ use crate::domain::{ActorId, ClientId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::failure_log::FailureLog;
 use crate::notify::Notify;
-use crate::ports::{Commit, Expect, Key};
+use crate::ports::{Commit, Expect, Key, Version};
 use crate::settings;
 use crate::store::{Repository, Transaction, Versioned};
 use crate::sync::{Order, end_taken_over};
@@ -51,6 +51,8 @@ pub(crate) struct Claim {
     /// The connection's generation when it was claimed: what the run finds wanting may be mended
     /// while it still runs.
     connection: u64,
+    /// What was held for the matter when it was claimed: the run takes it in.
+    pub(super) held: Option<Version>,
 }
 
 /// What a claim goes by, read at once, for one try.
@@ -232,7 +234,8 @@ impl Claims {
     /// What a claim goes by.
     pub(crate) async fn find(&self, firm: &FirmId, matter: &MatterId) -> Result<Found> {
         let (claim, lease) = (claim_key(firm, matter), lease_key(firm, matter));
-        let more = [first_key(firm, matter), Connection::key(firm), settings::settings_key(firm)];
+        let more =
+            [first_key(firm, matter), held::key(firm, matter), Connection::key(firm), settings::settings_key(firm)];
         let keys = [job_key(firm, matter), claim.clone(), lease.clone()].into_iter().chain(more).collect::<Vec<_>>();
         let read = self.repository.reading(&keys).await?;
         let (job, expect, due_at) = job_of(&read, firm, matter).await?;
@@ -312,6 +315,7 @@ impl Claims {
         {
             transaction.delete(first.key, first.version);
         }
+        let held = read.store().get(&held::key(firm, matter)).await?.map(|record| record.version);
         if self.repository.commit(&transaction).await? == Commit::Conflict {
             return Ok(None);
         }
@@ -326,7 +330,7 @@ impl Claims {
             fence: Fence::new(claim_key(firm, matter), fence, before + self.lease),
         };
         let connection = connection.as_ref().map_or(0, |connection| connection.generation);
-        Ok(Some(Claim { order, bulk: job.is_bulk(), connection }))
+        Ok(Some(Claim { order, bulk: job.is_bulk(), connection, held }))
     }
 
     /// Extends the lease for as long as this is polled. Ends when the claim is lost.

@@ -172,8 +172,7 @@ async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: 
         };
         let due = queue.claims.end(&read, &mut transaction, claim, last, run.client.clone(), &next).await?;
         if end.status == RunStatus::Succeeded {
-            let (trigger, began) = (claim.order.trigger, run.record.started_at);
-            held::serve(&read, &mut transaction, matter, trigger, began).await?;
+            held::serve(&read, &mut transaction, matter, claim.order.trigger, claim.held.as_ref()).await?;
         }
         run.record.next_attempt_at = due.filter(|_| end.failure.is_some()).map(|due| ended_at + due);
         transaction.audit(entry.clone());

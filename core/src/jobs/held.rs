@@ -8,7 +8,7 @@ use crate::connection::{AccountScope, Connection};
 use crate::domain::{Actor, ActorId, FirmId, MatterId, Timestamp, Trigger};
 use crate::error::Result;
 use crate::links::link_record::linked_matter;
-use crate::ports::{Commit, Expect, Key};
+use crate::ports::{Commit, Expect, Key, Version};
 use crate::store::{Action, AuditEntry, AuditStatus, Change, Repository, Transaction, Versioned};
 
 const HELD: &str = "held";
@@ -98,18 +98,18 @@ pub(super) fn key(firm: &FirmId, matter: &MatterId) -> Key {
     Key::new(firm, HELD, matter.as_str())
 }
 
-/// Adds to the end of a run that succeeded that nothing is held for its matter any more, if it was
-/// begun later and for no less.
+/// Adds to the end of a run that succeeded that nothing is held for its matter any more, if that is
+/// what was held when the matter was claimed, and for no more.
 pub(super) async fn serve(
     read: &Repository,
     transaction: &mut Transaction,
     matter: &MatterId,
     trigger: Trigger,
-    began: Timestamp,
+    claimed: Option<&Version>,
 ) -> Result<()> {
     let key = key(transaction.firm(), matter);
     if let Some(stored) = read.get::<HeldMatter>(&key).await?
-        && stored.value.at <= began
+        && Some(&stored.version) == claimed
         && (trigger.sends_documents() || !stored.value.trigger.sends_documents())
     {
         transaction.delete(key, stored.version);
