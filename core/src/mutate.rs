@@ -75,6 +75,16 @@ pub mod switch {
         ReplacedGrant,
         /// After an upload in doubt the same address is used again.
         OtherAddress,
+        /// What is withdrawn while it is sent is published.
+        ApprovalBeforePublish,
+        /// What is triggered while the firm is not connected is run afterwards.
+        HeldTrigger,
+        /// What is held is run when it is triggered once more.
+        HeldStays,
+        /// What failed is tried again hours later.
+        RetryWait,
+        /// Whoever is told to stop keeps its claim until the lease ends.
+        GiveBack,
     }
 
     /// Of the active one: its place in [`ALL`], and one more. Zero: none.

@@ -280,24 +280,7 @@ async fn feed(
         return pause(repository, key, backfill, stored.version).await;
     }
     let before = backfill.clone();
-    let mut blocked = 0;
-    for (matter, generation) in core::mem::take(&mut backfill.running) {
-        match standing(repository, firm, &matter, generation, backfill.account.as_ref()).await? {
-            Standing::Waits => backfill.running.push((matter, generation)),
-            Standing::NotRun if backfill.status == BackfillStatus::Running => {
-                let generation = claims.trigger(firm, &matter, Trigger::Backfill, &backfill.actor).await?;
-                backfill.running.push((matter, generation));
-            }
-            Standing::Blocked if backfill.status == BackfillStatus::Running => {
-                blocked += 1;
-                backfill.running.push((matter, generation));
-            }
-            // Left.
-            Standing::NotRun | Standing::Blocked => {}
-            Standing::Ended(RunStatus::Succeeded) => backfill.succeeded += 1,
-            Standing::Ended(_) => backfill.failed += 1,
-        }
-    }
+    let blocked = take_in_ends(repository, claims, firm, &mut backfill).await?;
     while backfill.status == BackfillStatus::Running && backfill.running.len() < WIDTH && backfill.next < backfill.total
     {
         let part = repository.get::<Vec<MatterId>>(&part_key(firm, id, backfill.next / PART)).await?;
@@ -334,6 +317,34 @@ async fn feed(
         progress.tell(firm, body);
     }
     Ok(())
+}
+
+/// Takes in what became of the matters that were started. Gives how many wait for an admin.
+async fn take_in_ends(
+    repository: &Repository,
+    claims: &Claims,
+    firm: &FirmId,
+    backfill: &mut Backfill,
+) -> Result<usize> {
+    let mut blocked = 0;
+    for (matter, generation) in core::mem::take(&mut backfill.running) {
+        match standing(repository, firm, &matter, generation, backfill.account.as_ref()).await? {
+            Standing::Waits => backfill.running.push((matter, generation)),
+            Standing::NotRun if backfill.status == BackfillStatus::Running => {
+                let generation = claims.trigger(firm, &matter, Trigger::Backfill, &backfill.actor).await?;
+                backfill.running.push((matter, generation));
+            }
+            Standing::Blocked if backfill.status == BackfillStatus::Running => {
+                blocked += 1;
+                backfill.running.push((matter, generation));
+            }
+            // Left.
+            Standing::NotRun | Standing::Blocked => {}
+            Standing::Ended(RunStatus::Succeeded) => backfill.succeeded += 1,
+            Standing::Ended(_) => backfill.failed += 1,
+        }
+    }
+    Ok(blocked)
 }
 
 /// The firm was connected to another account than the one that it was begun for.

@@ -119,6 +119,9 @@ async fn run_and_close(queue: &Queue, claim: &Claim, progress: Option<&dyn Progr
 
 /// The end of a run that others go on with. It tells the host nothing, and counts for no try.
 async fn give_back(queue: &Queue, claim: &Claim, run: &mut Run, error: &Error) -> Result<()> {
+    if mutated!(GiveBack) {
+        return Ok(());
+    }
     let (ctx, order) = (&queue.ctx, &claim.order);
     for _ in 0..MOST_ATTEMPTS {
         let mut transaction = ctx.repository.transaction(claim.firm())?;

@@ -41,8 +41,11 @@ pub(crate) async fn hold(
     let key = &key(firm, matter);
     let held = repository.update(key, |known: Option<Versioned<HeldMatter>>, mut transaction| async move {
         let connection = Connection::load(repository, firm).await?;
+        if mutated!(HeldTrigger) {
+            return Ok(Change::Leave(false));
+        }
         if let Some(connected) = connection.as_ref().filter(|stored| !stored.value.has_ended()) {
-            let waits = known.is_some() && !trigger.is_interactive();
+            let waits = known.is_some() && !trigger.is_interactive() && !mutated!(HeldStays);
             if !waits || linked_matter(repository, &AccountScope::of(firm, &connected.value), matter).await?.is_some() {
                 return Ok(Change::Leave(false));
             }

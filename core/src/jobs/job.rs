@@ -241,7 +241,8 @@ impl Job {
     /// The next wait of a run that a passing cause failed: 30 s, doubling, up to an hour, for as
     /// long as the cause lasts.
     pub(crate) fn patience(&self) -> Duration {
-        FIRST_RETRY.saturating_mul(1 << self.failures.min(12)).min(SLOWEST_RETRY)
+        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(12)).min(SLOWEST_RETRY);
+        if mutated!(RetryWait) { 2 * SLOWEST_RETRY } else { wait }
     }
 
     /// What a failure that ended the whole run asks for.

@@ -367,7 +367,9 @@ impl Driver<'_> {
         loop {
             let permit = self.client_api.ready_to_commit().await?;
             let now = self.ctx.intake.stat(reference).await?;
-            may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn))?;
+            if !mutated!(ApprovalBeforePublish) {
+                may_be_sent(&now).map_err(|_| Error::new(Code::DocumentWithdrawn))?;
+            }
             if now.revision != finishing.revision {
                 return Err(Error::new(Code::DocumentChanged));
             }
