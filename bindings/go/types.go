@@ -481,7 +481,8 @@ const (
 	BackfillStatusRunning BackfillStatus = "running"
 	// It was paused.
 	BackfillStatusPaused BackfillStatus = "paused"
-	// It was cancelled. What had been started was finished.
+	// It was cancelled. What had been started was finished; what waited for an admin is synced once
+	// it can be.
 	BackfillStatusCancelled BackfillStatus = "cancelled"
 	// All its matters had their run.
 	BackfillStatusDone BackfillStatus = "done"
@@ -901,7 +902,7 @@ type EventBodyBackfillFinished struct {
 	Backfill string `json:"backfill"`
 	// Matters whose sync did not, at least at first; the sync log says why.
 	Failed int64 `json:"failed"`
-	// Matters that were not tried because it was cancelled.
+	// Matters that were not tried because it was cancelled, or that waited for an admin then.
 	Left int64 `json:"left"`
 	// Matters whose sync succeeded.
 	Succeeded int64 `json:"succeeded"`

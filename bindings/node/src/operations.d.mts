@@ -584,7 +584,10 @@ export type BackfillStatus =
   | 'running'
   /** It was paused. */
   | 'paused'
-  /** It was cancelled. What had been started was finished. */
+  /**
+   * It was cancelled. What had been started was finished; what waited for an admin is synced once
+   * it can be.
+   */
   | 'cancelled'
   /** All its matters had their run. */
   | 'done'
@@ -888,7 +891,7 @@ export interface EventBodyBackfillFinished {
   backfill: string;
   /** Matters whose sync did not, at least at first; the sync log says why. */
   failed: number;
-  /** Matters that were not tried because it was cancelled. */
+  /** Matters that were not tried because it was cancelled, or that waited for an admin then. */
   left: number;
   /** Matters whose sync succeeded. */
   succeeded: number;

@@ -66,7 +66,8 @@ pub enum BackfillStatus {
     Running,
     /// It was paused.
     Paused,
-    /// It was cancelled. What had been started was finished.
+    /// It was cancelled. What had been started was finished; what waited for an admin is synced once
+    /// it can be.
     Cancelled,
     /// All its matters had their run.
     Done,

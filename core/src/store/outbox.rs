@@ -118,7 +118,7 @@ pub enum EventBody {
         succeeded: usize,
         /// Matters whose sync did not, at least at first; the sync log says why.
         failed: usize,
-        /// Matters that were not tried because it was cancelled.
+        /// Matters that were not tried because it was cancelled, or that waited for an admin then.
         left: usize,
     },
     /// Progress, never stored: a step of a run ended.

@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "7528ff7587946eec27748a4d036ffdd1efa2788e575038e386584373ee8a61cb"
+DIGEST = "b062e737e34f8707b189fc1926326dc687c580ca9f1bb4c3ed728e303c9092f6"
 """SHA-256 of api/operations.json."""

@@ -318,7 +318,9 @@ class BackfillStatus(OpenEnum):
     """It was paused."""
 
     CANCELLED = "cancelled"
-    """It was cancelled. What had been started was finished."""
+    """It was cancelled. What had been started was finished; what waited for an admin is synced once it
+    can be.
+    """
 
     DONE = "done"
     """All its matters had their run."""
@@ -1800,7 +1802,7 @@ class EventBodyBackfillFinished:
     """Matters whose sync did not, at least at first; the sync log says why."""
 
     left: int
-    """Matters that were not tried because it was cancelled."""
+    """Matters that were not tried because it was cancelled, or that waited for an admin then."""
 
     succeeded: int
     """Matters whose sync succeeded."""

@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "7528ff7587946eec27748a4d036ffdd1efa2788e575038e386584373ee8a61cb"
+internal const val DIGEST = "b062e737e34f8707b189fc1926326dc687c580ca9f1bb4c3ed728e303c9092f6"

@@ -360,7 +360,10 @@ public class BackfillStatus private constructor(value: String) : OpenEnum(value)
         @JvmField
         public val PAUSED: BackfillStatus = BackfillStatus("paused")
 
-        /** It was cancelled. What had been started was finished. */
+        /**
+         * It was cancelled. What had been started was finished; what waited for an admin is synced
+         * once it can be.
+         */
         @JvmField
         public val CANCELLED: BackfillStatus = BackfillStatus("cancelled")
 
@@ -756,7 +759,7 @@ public sealed interface EventBody {
         val backfill: String,
         /** Matters whose sync did not, at least at first; the sync log says why. */
         val failed: Long,
-        /** Matters that were not tried because it was cancelled. */
+        /** Matters that were not tried because it was cancelled, or that waited for an admin then. */
         val left: Long,
         /** Matters whose sync succeeded. */
         val succeeded: Long,
