@@ -57,6 +57,24 @@ func stuck(t *testing.T) (sdk *SDK, hold func() (release func())) {
 	}
 }
 
+func TestACancelWithACauseIsACancel(t *testing.T) {
+	sdk, hold := stuck(t)
+	cause := errors.New("a sibling failed")
+	plan := func(ctx context.Context) error {
+		_, err := sdk.Firm(admin).Connection().Get(ctx)
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	release := hold()
+	time.AfterFunc(200*time.Millisecond, func() { cancel(cause) })
+	during, before := plan(ctx), plan(ctx)
+	release()
+	for _, err := range []error{during, before} {
+		isCancelled(t, err, cause)
+		isCancelled(t, err, context.Canceled)
+	}
+}
+
 func TestAContextEndsAWebhook(t *testing.T) {
 	sdk, hold := stuck(t)
 	// A token of this firm, which it has not.

@@ -39,7 +39,7 @@ type Error struct {
 	// Path says which argument was refused, never with what value.
 	Path string
 
-	cause error
+	causes []error
 }
 
 // Error is the code and the message.
@@ -52,8 +52,9 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// Unwrap is the context's error, if that ended the call: errors.Is(err, context.Canceled) holds.
-func (e *Error) Unwrap() error { return e.cause }
+// Unwrap is the context's error and its cause, if the context ended the call: errors.Is(err,
+// context.Canceled) holds, whatever [context.WithCancelCause] was given.
+func (e *Error) Unwrap() []error { return e.causes }
 
 // UnmarshalJSON reads an error as it stands in results.
 func (e *Error) UnmarshalJSON(data []byte) error {
@@ -71,7 +72,7 @@ func (e *Error) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	after := time.Duration(wire.RetryAfterMs) * time.Millisecond
-	*e = Error{wire.Code, wire.Number, wire.Kind, wire.Retry, after, wire.Message, wire.Context, wire.Path, e.cause}
+	*e = Error{wire.Code, wire.Number, wire.Kind, wire.Retry, after, wire.Message, wire.Context, wire.Path, e.causes}
 	return nil
 }
 

@@ -234,8 +234,8 @@ func (o MattersOperations) Held(ctx context.Context) (out []HeldMatter, err erro
 //
 // Access: a firm admin. Effect: writes. Errors of its own: [CodeNotConnected],
 // [CodeReconnectRequired].
-func (o MattersOperations) ReleaseHeld(ctx context.Context, matters []string) (out MatterCount, err error) {
-	err = o.call(ctx, "release_held_matters", map[string]any{"matters": matters}, &out)
+func (o MattersOperations) ReleaseHeld(ctx context.Context, matters *[]string) (out MatterCount, err error) {
+	err = o.call(ctx, "release_held_matters", map[string]any{"matters": listOrNull(matters)}, &out)
 	return out, err
 }
 
@@ -244,8 +244,8 @@ func (o MattersOperations) ReleaseHeld(ctx context.Context, matters []string) (o
 // matters: These only: those that were listed, say. Left out: all, also those that came up since.
 //
 // Access: a firm admin. Effect: writes.
-func (o MattersOperations) DiscardHeld(ctx context.Context, matters []string) (out MatterCount, err error) {
-	err = o.call(ctx, "discard_held_matters", map[string]any{"matters": matters}, &out)
+func (o MattersOperations) DiscardHeld(ctx context.Context, matters *[]string) (out MatterCount, err error) {
+	err = o.call(ctx, "discard_held_matters", map[string]any{"matters": listOrNull(matters)}, &out)
 	return out, err
 }
 
@@ -315,8 +315,8 @@ func (o ReviewsOperations) List(ctx context.Context) (out []Review, err error) {
 //
 // Access: a firm admin. Effect: writes. Errors of its own: [CodeRecordUnknown],
 // [CodeReviewChanged], [CodeSettingInvalid].
-func (o ReviewsOperations) Resolve(ctx context.Context, step StepKind, id string, decision Decision, candidates []ClioID) error {
-	return o.call(ctx, "resolve_review", map[string]any{"step": step, "id": id, "decision": decision, "candidates": candidates}, nil)
+func (o ReviewsOperations) Resolve(ctx context.Context, step StepKind, id string, decision Decision, candidates *[]ClioID) error {
+	return o.call(ctx, "resolve_review", map[string]any{"step": step, "id": id, "decision": decision, "candidates": listOrNull(candidates)}, nil)
 }
 
 // BeginRecovery: After the database lost records (a restore, a failover): whatever is missing may

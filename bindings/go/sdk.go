@@ -132,7 +132,7 @@ func (s *SDK) during(ctx context.Context) (*C.casehug_clio_sdk, func(), *Error) 
 func ended(ctx context.Context, failure *C.char) *Error {
 	err := taken(failure)
 	if err.Code == CodeCancelled {
-		err.cause = context.Cause(ctx)
+		err.causes = causes(ctx)
 	}
 	return err
 }
@@ -387,8 +387,16 @@ func unawaited(ctx context.Context) *Error {
 func ofContext(ctx context.Context, message string) *Error {
 	return &Error{
 		Code: CodeCancelled, Number: int(C.CASEHUG_CLIO_CANCELLED), Kind: KindHost, Retry: RetryNever,
-		Message: message, cause: context.Cause(ctx),
+		Message: message, causes: causes(ctx),
 	}
+}
+
+// causes are what a call of a context that has ended is wrapped around.
+func causes(ctx context.Context) []error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return []error{ctx.Err(), context.Cause(ctx)}
 }
 
 func data(text string) unsafe.Pointer { return unsafe.Pointer(unsafe.StringData(text)) }

@@ -266,12 +266,32 @@ func opened(config Config) error {
 	return err
 }
 
+func TestAnEmptySelectionOfHeldMattersIsNone(t *testing.T) {
+	sdk, err := Open(config(t, simulate(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sdk.Close() })
+	ctx, matters := context.Background(), sdk.Firm(admin).Matters()
+	if _, err := matters.Trigger(ctx, "mat_1", TriggerApproved); err != nil {
+		t.Fatal(err)
+	}
+	// What a form gives that nothing was ticked in.
+	var ticked []string
+	if none, err := matters.DiscardHeld(ctx, &ticked); err != nil || none.Matters != 0 {
+		t.Fatal(none, err)
+	}
+	if all, err := matters.DiscardHeld(ctx, nil); err != nil || all.Matters != 1 {
+		t.Fatal(all, err)
+	}
+}
+
 func TestAContextEndsWhatWaits(t *testing.T) {
 	sdk := connected(t, config(t, simulate(t)))
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err := sdk.Host().NextEvents(ctx, nil, 1, time.Minute); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := sdk.Host().NextEvents(ctx, nil, 1, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took > 10*time.Second {

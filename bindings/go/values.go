@@ -27,6 +27,14 @@ func Clear[T any]() *Change[T] { return &Change[T]{} }
 // MarshalJSON writes the value, or null.
 func (c Change[T]) MarshalJSON() ([]byte, error) { return json.Marshal(c.to) }
 
+// listOrNull is the list, empty if it is nil, or JSON's null where none is given.
+func listOrNull[T any](list *[]T) any {
+	if list == nil {
+		return nil
+	}
+	return notNil(*list)
+}
+
 // notNil is the list, empty if there is none: JSON's null is no list.
 func notNil[T any](list []T) []T {
 	if list == nil {

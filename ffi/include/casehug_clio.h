@@ -652,7 +652,8 @@ int32_t casehug_clio_ticket_new(struct casehug_clio_sdk *sdk,
 // Ends the calls on a ticket, those in progress and later ones, with `CASEHUG_CLIO_CANCELLED`, and
 // returns at once. A call in progress ends at its next safe point: at once where it waits, else
 // after the request to Clio that was sent. It leaves no lease; what it had begun is due for
-// workers. `casehug_clio_next_events` gives what it has. May be called in a callback, and twice.
+// workers. `casehug_clio_next_events` gives what it has, if that is anything. May be called in a
+// callback, and twice.
 //
 // # Safety
 // As of `casehug_clio_close`.

@@ -10,9 +10,13 @@ import sys
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
 # The oldest time that a zip can name.
 MOMENT = (1980, 1, 1, 0, 0, 0)
+
+
+def root() -> Path:
+    """The repository, for what packs from it. In an unpacked sdist there is none."""
+    return Path(__file__).parents[3]
 
 
 def metadata(version: str) -> str:
@@ -21,7 +25,7 @@ def metadata(version: str) -> str:
         raise SystemExit("Python 3.11 or newer packs the wheel")
     import tomllib
 
-    project = tomllib.loads((ROOT / "bindings/python/pyproject.toml").read_text())["project"]
+    project = tomllib.loads((root() / "bindings/python/pyproject.toml").read_text())["project"]
     lines = [
         "Metadata-Version: 2.4",
         f"Name: {project['name']}",
@@ -36,12 +40,12 @@ def metadata(version: str) -> str:
         *(f"Classifier: {classifier}" for classifier in project["classifiers"]),
         "Description-Content-Type: text/markdown",
     ]
-    return "\n".join(lines) + "\n\n" + (ROOT / "bindings/python" / project["readme"]).read_text()
+    return "\n".join(lines) + "\n\n" + (root() / "bindings/python" / project["readme"]).read_text()
 
 
 def licences(whole: Path) -> dict[str, bytes]:
     """By name: ours, and those of what is in the library."""
-    ours = {name: (ROOT / name).read_bytes() for name in ("LICENSE-APACHE", "LICENSE-MIT")}
+    ours = {name: (root() / name).read_bytes() for name in ("LICENSE-APACHE", "LICENSE-MIT")}
     return {**ours, "LICENCES.txt": whole.read_bytes()}
 
 

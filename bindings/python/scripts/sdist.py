@@ -16,10 +16,11 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from pack import ROOT, licences, metadata
+from pack import licences, metadata, root
 
 LIBRARY = "casehug-clio-uniffi"
 HERE = Path(__file__).parent
+ROOT = root()
 BUILD_SYSTEM = (
     '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["scripts"]\n\n'
 )

@@ -32,7 +32,12 @@ pub(super) async fn next_events(
     wait_ms: Millis,
 ) -> Result<Vec<OutboxEvent>> {
     let outbox = Outbox::new(&sdk.repository).with_progress(&sdk.queue.ctx.progress).until(&sdk.queue.ctx.stop);
-    outbox.next_events(firm.as_ref(), limit, EVENT_LEASE, wait_ms.0).await
+    let events = outbox.next_events(firm.as_ref(), limit, EVENT_LEASE, wait_ms.0).await?;
+    if events.is_empty() && sdk.is_part && sdk.queue.ctx.stop.is_told_alone() {
+        // "Nothing came" would be no answer to the one who cancelled.
+        return Err(Code::Stopped.into());
+    }
+    Ok(events)
 }
 
 pub(super) async fn ack_event(sdk: &Sdk, firm: FirmId, id: String) -> Result<()> {

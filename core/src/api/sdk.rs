@@ -33,7 +33,7 @@ pub struct Sdk {
     pub(super) queue: Queue,
     webhooks: Arc<Caches>,
     /// Made by [`Sdk::part`].
-    is_part: bool,
+    pub(super) is_part: bool,
 }
 
 /// What the SDK needs of its host. All of it is required.
@@ -190,7 +190,8 @@ impl Sdk {
     /// part its calls end at their next safe point with [`Code::Cancelled`], leave no lease, and
     /// what they had begun is due at once for workers; further calls on it are refused the same
     /// way. What waits ends at once; a request to Clio in progress is waited for, since dropping it
-    /// would leave a doubt. `next_events` gives what it has. Dropping a part ends nothing.
+    /// would leave a doubt. `next_events` gives what it has, if that is anything. Dropping a part
+    /// ends nothing.
     #[must_use]
     pub fn part(&self) -> Self {
         Self {

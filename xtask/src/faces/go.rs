@@ -56,6 +56,7 @@ fn method(api: &Api, class: &str, operation: &Operation) -> String {
     let parameters = operation.arguments.iter().map(|argument| {
         let shape = match optional(argument) {
             Shape::Milliseconds => String::from("time.Duration"),
+            shape if is_optional_list(&shape) => format!("*{}", go(&shape)),
             shape => go(&shape),
         };
         format!(", {} {shape}", parameter(&argument.name))
@@ -65,6 +66,7 @@ fn method(api: &Api, class: &str, operation: &Operation) -> String {
         let value = match &argument.shape {
             Shape::Milliseconds => format!("{value}.Milliseconds()"),
             Shape::Array(_) => format!("notNil({value})"),
+            shape if is_optional_list(shape) => format!("listOrNull({value})"),
             _ => value,
         };
         format!("{name:?}: {value}")
@@ -218,6 +220,12 @@ fn holds_confidential(api: &Api, shape: &Shape) -> bool {
         },
         _ => false,
     }
+}
+
+/// A list that an operation takes and that may be left out. To Go a nil slice and an empty one are
+/// the same, and "these: none" must not become "left out: all".
+fn is_optional_list(shape: &Shape) -> bool {
+    matches!(shape, Shape::Optional(inner) if matches!(**inner, Shape::Array(_)))
 }
 
 /// What is not required is a pointer, too.

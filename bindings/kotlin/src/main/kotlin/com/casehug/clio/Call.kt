@@ -8,7 +8,6 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
 import kotlinx.serialization.json.Json
-import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
 
@@ -79,27 +78,19 @@ internal suspend fun finished(call: Call): JsonElement {
 
 /**
  * Waits on this thread. An interrupt cancels the call, whose end is waited for, and stays set: what
- * was sent to Clio is known then. An empty list of a call that was stopped is what ended waiting
- * for events gives: whoever asks for them again and again has to be told.
+ * was sent to Clio is known then.
  */
 internal fun finishedHere(call: Call, cancellation: Cancellation? = null, timeout: Duration? = null): JsonElement {
     val until = timeout?.let { System.nanoTime() + nanos(it) }
     var isInterrupted = false
-    var isStopped = false
     try {
         while (true) {
             val left = until?.let { (it - System.nanoTime()) / 1_000_000 } ?: SLICE_MS
             val looked = crossing { call.look(left.coerceIn(1, SLICE_MS).toUInt()) }
-            looked.json?.let(Json::parseToJsonElement)?.let { answer ->
-                if (isStopped && answer is JsonArray && answer.isEmpty()) {
-                    throw Told.CANCELLED.exception()
-                }
-                return answer
-            }
+            looked.json?.let { return Json.parseToJsonElement(it) }
             isInterrupted = Thread.interrupted() || isInterrupted
             val isLate = until != null && System.nanoTime() - until >= 0
             if (isLate || isInterrupted || cancellation?.isCancelled == true) {
-                isStopped = true
                 call.cancel()
             }
         }
