@@ -63,6 +63,8 @@ pub mod switch {
         BudgetWait,
         /// A client without a hit by email is created, even if the restore lost what was sent.
         CorrectedClient,
+        /// What may be a record that a restore lost may be older than the backup.
+        LostSince,
         /// A contact with the email of a client is the client, whatever its name.
         NameCheck,
         /// An older status of a matter replaces a newer one.

@@ -50,20 +50,29 @@ pub(crate) async fn open_intent<N: serde::de::DeserializeOwned>(
 /// now, less what has passed since on the store's clock: right, unless the store's clock was set
 /// back since. That one is the same for all processes, while each host's own may be wrong in
 /// another way, or jump. Where only the second way is there, or none, a day more is possible.
+///
+/// An intent that stands for what the store lost was made after that: whatever the store lost was
+/// created since the time that the operator said, and what is older is nobody's of ours. When the
+/// intent was made says nothing.
 pub(crate) async fn created_after(
     ctx: &Context,
     firm: &FirmId,
     intent: &Intent,
     due_at: Option<Timestamp>,
 ) -> Result<Since> {
+    let unknown = || Error::new(Code::StoreCorrupt).with("reason", "intent_without_time");
+    if let Some(lost_since) = intent.clio_at.filter(|_| intent.is_recovered()) {
+        let certain = if mutated!(LostSince) { Timestamp(0) } else { lost_since - MARGIN };
+        return Ok(Since { certain, possible: certain });
+    }
     let made = committed_at(intent, due_at);
     let Some(clio_now) = ctx.clio.clio_now() else {
-        let certain = intent.clio_at.unwrap_or(made) - MARGIN;
+        let certain = intent.clio_at.or(made).ok_or_else(unknown)? - MARGIN;
         return Ok(Since { certain, possible: certain - CLOCK_OFF });
     };
     let ahead = clio_now.millis_since(ctx.repository.store_now(firm).await?);
-    let made = Timestamp(made.0.saturating_add(ahead));
-    let certain = intent.clio_at.unwrap_or(made).min(made) - MARGIN;
+    let made = made.map(|made| Timestamp(made.0.saturating_add(ahead)));
+    let certain = intent.clio_at.into_iter().chain(made).min().ok_or_else(unknown)? - MARGIN;
     Ok(Since { certain, possible: if intent.clio_at.is_some() { certain } else { certain - CLOCK_OFF } })
 }
 

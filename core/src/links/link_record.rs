@@ -50,7 +50,8 @@ pub(crate) struct Intent {
     pub sealed: String,
     /// Whose data key sealed it.
     pub connection: ConnectionId,
-    /// When it was made, on Clio's clock, if any answer of Clio's had been seen by then.
+    /// When it was made, on Clio's clock, if any answer of Clio's had been seen by then. Of one that
+    /// stands for what the store lost: since when the store may have lost it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clio_at: Option<Timestamp>,
     /// How long after its commit it is due. So its record tells when that was, on the one clock
@@ -189,10 +190,9 @@ impl Intent {
 }
 
 /// When an intent was made, on the store's clock. Its record's due time tells, unless that was
-/// written anew.
-pub(crate) fn committed_at(intent: &Intent, due_at: Option<Timestamp>) -> Timestamp {
-    let due = || due_at.map(|due| due - Duration::from_millis(intent.late_window_ms));
-    intent.committed_at.or_else(due).unwrap_or(Timestamp(0))
+/// written anew. `None`: nothing of it was sent, and nobody needs to know.
+pub(crate) fn committed_at(intent: &Intent, due_at: Option<Timestamp>) -> Option<Timestamp> {
+    intent.committed_at.or_else(|| due_at.map(|due| due - Duration::from_millis(intent.late_window_ms)))
 }
 
 /// What it is in Clio.

@@ -230,7 +230,8 @@ impl Driver<'_> {
             return Ok(false);
         }
         let store = &self.ctx.repository;
-        let mut waited = committed_at(&intent.value, intent.due_at).until(store.store_now(&key.firm).await?);
+        let Some(committed_at) = committed_at(&intent.value, intent.due_at) else { return Ok(false) };
+        let mut waited = committed_at.until(store.store_now(&key.firm).await?);
         while waited < ANSWERED_AFTER {
             let wait = waited.max(FIRST_LOOK).min(ANSWERED_AFTER - waited);
             self.ctx.stop.unless_stopped(self.ctx.runtime.sleep(wait)).await?;
@@ -260,15 +261,15 @@ impl Driver<'_> {
             recovery.must_be_settled(key.collection)?;
         }
         let listed_at = intent.due_at.map(|settled_at| {
-            let settled_at =
-                if mutated!(LateExecution) { settled_at.min(committed_at(&intent.value, None)) } else { settled_at };
+            let settled_at = if mutated!(LateExecution) { Timestamp(0) } else { settled_at };
             if mutated!(IndexDelay) { settled_at } else { settled_at + self.ctx.config.index_delay }
         });
         if let Some(listed_at) = listed_at.filter(|listed_at| *listed_at > asked_at) {
             let left = asked_at.until(listed_at) + Duration::from_millis(1);
             // What was created shows long before it is certain that nothing was; and where another
             // matter's run is creating it, that run is done in a moment.
-            let waited = committed_at(&intent.value, intent.due_at).until(asked_at);
+            let committed_at = committed_at(&intent.value, intent.due_at);
+            let waited = committed_at.map_or(Duration::ZERO, |committed_at| committed_at.until(asked_at));
             let wait = Retry::After(left.min(waited.max(FIRST_WAIT)));
             return Err(caused(Code::SyncInDoubt, key.collection, intent.value.cause.as_deref()).retry_as(wait));
         }
@@ -298,7 +299,7 @@ impl Driver<'_> {
     /// that run comes when a passing cause is tried again, or when somebody asks for it.
     async fn give_up_for_now(&mut self, key: &Key, intent: &Versioned<Intent>) -> Result<Error> {
         let sent = intent.value.rounds;
-        let committed_at = Some(committed_at(&intent.value, intent.due_at));
+        let committed_at = committed_at(&intent.value, intent.due_at);
         let mut transaction = self.transaction()?;
         let link_record = LinkRecord::Intent(Intent { rounds: 0, committed_at, ..intent.value.clone() });
         // Without a due time: what it created is listed since long.

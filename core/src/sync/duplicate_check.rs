@@ -166,7 +166,8 @@ pub(crate) async fn looks_sealed_with(repository: &Repository, firm: &FirmId) ->
 
 impl DuplicateCheck {
     fn is_over(&self, now: Timestamp) -> bool {
-        self.intents.last().is_none_or(|latest| committed_at(latest, None) + KEPT < now)
+        let latest = self.intents.last().and_then(|latest| latest.committed_at);
+        latest.is_none_or(|committed_at| committed_at + KEPT < now)
     }
 
     /// Puts it off: gives for how long.
@@ -210,7 +211,7 @@ pub(crate) async fn look_again_in(
     let known = known.and_then(|known| serde_json::from_str::<DuplicateCheck>(&known.body).ok());
     let mut intents = known.map_or_else(Vec::new, |known| known.intents);
     intents.truncate(MOST_INTENTS - 1);
-    let committed_at = Some(committed_at(&doubt.value, doubt.due_at));
+    let committed_at = committed_at(&doubt.value, doubt.due_at);
     intents.push(Intent { committed_at, ..doubt.value.clone() });
     transaction.put_due(
         record,

@@ -4,10 +4,10 @@
 //! next sync of such a matter would create it again.
 //!
 //! **Model.** The operator says since when records may be missing. From then on every *absent*
-//! record counts as an intent made at that time whose answer was lost: Clio is asked first, and a
-//! miss counts only once everything that was on its way when the store was lost has been executed
-//! or never will be. That costs one more call per contact, matter and document that is really new,
-//! until the operator ends the recovery.
+//! record counts as an intent made since then whose answer was lost: Clio is asked first for what
+//! was created since that time, and a miss counts only once everything that was on its way when the
+//! store was lost has been executed or never will be. That costs one more call per contact, matter
+//! and document that is really new, until the operator ends the recovery.
 //!
 //! Nor does the store know what the host was told of matters' statuses since then: each is told
 //! once more, and all links are swept.

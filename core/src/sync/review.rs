@@ -210,7 +210,7 @@ pub(crate) async fn answer(
         Waiting::LinkRecord(key, stored) => {
             let LinkRecord::Intent(mut intent) = stored.value else { return Err(unknown()) };
             // The due time is written anew, and no longer tells when the intent was made.
-            intent.committed_at = Some(link_record::committed_at(&intent, stored.due_at));
+            intent.committed_at = link_record::committed_at(&intent, stored.due_at);
             intent.decide(decision, &review.candidates);
             // One that is settled, and listed, since long is so without a due time.
             let open = stored.due_at.filter(|due| *due + ctx.config.index_delay > now);

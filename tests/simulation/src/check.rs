@@ -112,6 +112,22 @@ pub fn clio_holds_everything_once(state: &Value, scenario: &Scenario) -> Result<
     is(documents.is_empty(), &|| format!("documents that nobody asked for: {documents:?}"))
 }
 
+/// Nothing is filed under a person who is nobody's client. Takes those persons out of the state.
+///
+/// # Errors
+/// A file that a stranger has.
+pub fn strangers_have_no_files(state: &mut Value, strangers: &[i64]) -> Result<(), String> {
+    let is_one = |id: &Value| id.as_i64().is_some_and(|id| strangers.contains(&id));
+    let matters = state["matters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if let Some(matter) = matters.iter().find(|matter| is_one(&matter["client"]["id"])) {
+        return Err(format!("in a stranger's folder: {matter}"));
+    }
+    if let Some(contacts) = state["contacts"].as_array_mut() {
+        contacts.retain(|contact| !is_one(&contact["id"]));
+    }
+    Ok(())
+}
+
 /// What is approved and not in Clio.
 #[must_use]
 pub fn missing(state: &Value, scenario: &Scenario) -> Vec<String> {

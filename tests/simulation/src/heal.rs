@@ -198,7 +198,8 @@ impl Simulation {
             return Err(violation);
         }
         self.what_was_given_back_is_dead()?;
-        let state = self.clio.model().records(self.world.unix_ms());
+        let mut state = self.clio.model().records(self.world.unix_ms());
+        check::strangers_have_no_files(&mut state, &self.strangers)?;
         check::clio_holds_everything_once(&state, &self.scenario)?;
         let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
         let admin = self.admin()?;

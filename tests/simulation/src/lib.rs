@@ -102,6 +102,8 @@ struct Simulation {
     /// Since when a process was told to end, until another one takes its place.
     ending: BTreeMap<Node, (Duration, Arc<AtomicBool>)>,
     client_data: ClientData,
+    /// Persons in Clio who are nobody's client.
+    strangers: Vec<i64>,
     /// Held by each task in which a person of the firm still waits to be heard.
     asking: Arc<()>,
     /// How often everybody looks for something to do.
@@ -162,6 +164,7 @@ impl Simulation {
             ending: BTreeMap::new(),
             holders: BTreeMap::new(),
             client_data: ClientData::default(),
+            strangers: Vec::new(),
             asking: Arc::default(),
             pace: PACE,
             scenario,
@@ -292,6 +295,9 @@ impl Simulation {
             contacts.extend(self.scenario.namesake.then(|| known(self.scenario.clients[0].name())));
             self.clio.model().seed(world::START - 86_400_000, &json!({ "contacts": contacts }))?;
         }
+        let long_ago = world::START - 30 * 86_400_000;
+        let seeded = self.clio.model().seed(long_ago, &json!({ "contacts": self.scenario.strangers() }))?;
+        self.strangers = seeded["contacts"].as_array().into_iter().flatten().filter_map(|id| id.as_i64()).collect();
         for matter in 0..self.scenario.matters.len() {
             self.put(matter)?;
             self.put(matter)?;

@@ -11,6 +11,9 @@ use crate::world::World;
 /// Text of clients. It must be nowhere but in Clio.
 pub const CLIENT_DATA: &[&str] = &["Zyxwvut", "Qwertzuiop", "zyx.qwertz", "Asdfgh v. Yxcvbn", "geheimakte", "+1206555"];
 
+/// All clients' number.
+const PHONE: &str = "+12065559876";
+
 /// One document of one matter.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -416,6 +419,18 @@ impl Scenario {
         }
     }
 
+    /// Persons in Clio long before, by hand: equal to clients without an email in all that is sent.
+    #[must_use]
+    pub fn strangers(&self) -> Vec<Value> {
+        let without = self.clients.iter().filter(|client| client.email.is_none());
+        let equal = without.map(|client| {
+            let (first_name, last_name) = client.name();
+            let phones = json!([{ "name": "Other", "number": PHONE, "default_number": true }]);
+            json!({ "type": "Person", "first_name": first_name, "last_name": last_name, "phone_numbers": phones })
+        });
+        equal.collect()
+    }
+
     /// Whether such a thing happens.
     #[must_use]
     pub fn has(&self, is: impl Fn(&Event) -> bool) -> bool {
@@ -436,7 +451,7 @@ impl Scenario {
             .collect();
         let (first_name, last_name) = client.name();
         let mut person =
-            json!({ "id": client.id, "first_name": first_name, "last_name": last_name, "phone": "+12065559876" });
+            json!({ "id": client.id, "first_name": first_name, "last_name": last_name, "phone": PHONE });
         if let Some(email) = &client.email {
             person["email"] = json!(email);
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use simulation::check::{clio_holds_everything_once, missing};
+use simulation::check::{clio_holds_everything_once, missing, strangers_have_no_files};
 use simulation::scenario::{Client, Document, Matter, Scenario, bytes_of};
 use simulation::world::World;
 
@@ -94,4 +94,16 @@ fn what_is_not_there_is_named() {
     wrong["documents"][0]["complete"] = json!(false);
     assert_eq!(missing(&wrong, &scenario()), ["m0/d0/u1 is approved and not there"]);
     assert_eq!(told(&wrong), "m0/d0/u1: approved and missing");
+}
+
+#[test]
+fn a_strangers_file_is_noticed() {
+    let mut state = state();
+    let stranger = json!({ "id": 99, "last_name": "Qwertzuiop 0 c2", "email_addresses": [] });
+    state["contacts"].as_array_mut().unwrap().push(stranger);
+    assert_ne!(told(&state), "", "who is nobody's client is taken out first");
+    strangers_have_no_files(&mut state, &[99]).unwrap();
+    assert_eq!(told(&state), "");
+    state["matters"][2]["client"]["id"] = json!(99);
+    assert!(strangers_have_no_files(&mut state, &[99]).unwrap_err().contains("stranger"));
 }

@@ -51,6 +51,43 @@ async fn after_a_restore_a_client_that_was_corrected_meanwhile_is_asked_about() 
 }
 
 #[tokio::test]
+async fn what_is_older_than_the_lost_time_is_nobodys_however_long_a_recovery_lasts() {
+    let by_hand = |fields: serde_json::Value| {
+        let mut record = json!({ "id": 30, "created_at": "2026-03-01T12:00:00Z" });
+        record.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        record
+    };
+    let matter_of = |client: i64| json!({ "description": "T", "client_reference": "1", "client": { "id": client } });
+    let person = |email: &[&str]| {
+        let emails: Vec<_> = email.iter().map(|address| json!({ "address": address })).collect();
+        json!({ "type": "Person", "first_name": "A", "last_name": "B", "email_addresses": emails })
+    };
+    let cases = [
+        (MATTERS, None, matter_of(11)),
+        (CONTACTS, None, person(&[])),
+        (CONTACTS, Some("a@new.example"), person(&["a@b.example"])),
+    ];
+    for (list, email, fields) in cases {
+        for waited in [Duration::ZERO, Duration::from_secs(125), Duration::from_secs(300)] {
+            let (world, slow) = slow(list, &[]).await;
+            put(&world, email);
+            recover(&world).await;
+            slow.lock().unwrap().holds.push(by_hand(fields.clone()));
+            world.runtime.advance(waited);
+            world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+            for _ in 0..3 {
+                world.later(Duration::from_secs(300)).await;
+            }
+            let case = format!("{list} {email:?} after {waited:?}");
+            assert!(world.sdk.firm(&admin()).reviews().list().await.unwrap().is_empty(), "{case}");
+            assert_eq!(slow.lock().unwrap().sent.len(), 1, "{case}");
+            let state = world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap();
+            assert_eq!((state.clio_contact, state.clio_matter), (Some(ClioId(11)), Some(ClioId(21))), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_began_before_a_recovery_sends_nothing_without_asking() {
     let (world, slow) = slow(MATTERS, &[]).await;
     put(&world, None);
