@@ -220,7 +220,8 @@ operations! {
         /// After the database lost records (a restore, a failover): whatever is missing may have
         /// been created in Clio since then, so Clio is asked before anything is created. Until
         /// `end_recovery` each new record costs one to three calls more. Trigger the matters of
-        /// that time again, too.
+        /// that time again, too. While a recovery is in progress an earlier time counts, and a later
+        /// one changes nothing: end it first.
         begin_recovery as begin_recovery(
             /// From when on records are missing, on the host's clock: the time of the backup, or
             /// earlier.

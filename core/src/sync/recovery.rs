@@ -7,7 +7,8 @@
 //! record counts as an intent made since then whose answer was lost: Clio is asked first for what
 //! was created since that time, and a miss counts only once everything that was on its way when the
 //! store was lost has been executed or never will be. That costs one more call per contact, matter
-//! and document that is really new, until the operator ends the recovery.
+//! and document that is really new, until the operator ends the recovery. If the store is lost once
+//! more before that, the earlier time counts: what the first loss took may still be missing.
 //!
 //! Nor does the store know what the host was told of matters' statuses since then: each is told
 //! once more, and all links are swept.
@@ -45,7 +46,8 @@ pub(super) fn key(firm: &FirmId) -> Key {
     Key::new(firm, "recovery", "since")
 }
 
-/// Begins a recovery, or ends it.
+/// Begins a recovery, or ends it. One that is in progress can reach further back, and never less
+/// far: that takes an end first.
 pub(crate) async fn recover(
     repository: &Repository,
     actor: &Actor,
@@ -57,6 +59,7 @@ pub(crate) async fn recover(
     let entry = AuditEntry::by(&actor.id, Action::Recovery, AuditStatus::Ok);
     match since {
         Some(since) => {
+            let since = stored.as_ref().map_or(since, |stored| since.min(stored.value.since));
             let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
             transaction.put_due(
                 key(&actor.firm),

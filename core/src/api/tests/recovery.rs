@@ -178,3 +178,31 @@ async fn after_a_restore_that_proves_to_be_older_clio_is_asked_for_all_of_that_t
     assert_eq!(slow.lock().unwrap().sent.len(), 1, "that of the other matter");
     assert_eq!(world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap().clio_matter, Some(ClioId(30)));
 }
+
+#[tokio::test]
+async fn a_second_restore_does_not_forget_the_time_of_the_first() {
+    let since = |time: &str| Timestamp::parse(time).unwrap();
+    for ended in [false, true] {
+        let (world, slow) = slow(MATTERS, &[]).await;
+        put(&world, None);
+        // It is in Clio, and the first restore lost its link.
+        slow.lock().unwrap().holds.push(json!({ "id": 30, "description": "T", "client_reference": "1",
+            "created_at": "2026-04-01T10:00:00Z", "client": { "id": 11 } }));
+        world.sdk.firm(&admin()).reviews().begin_recovery(since("2026-04-01T09:00:00Z")).await.unwrap();
+        if ended {
+            world.sdk.firm(&admin()).reviews().end_recovery().await.unwrap();
+        }
+        world.sdk.firm(&admin()).reviews().begin_recovery(since("2026-04-01T11:00:00Z")).await.unwrap();
+        world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+        for _ in 0..3 {
+            world.later(Duration::from_secs(300)).await;
+        }
+        let state = world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap();
+        let expected = if ended { (1, Some(ClioId(21))) } else { (0, Some(ClioId(30))) };
+        assert_eq!((slow.lock().unwrap().sent.len(), state.clio_matter), expected, "ended: {ended}");
+        let told = world.audited("recovery").await;
+        let told: Vec<_> = told.iter().map(|entry| entry["details"]["since"].as_str().unwrap()).collect();
+        let in_force = if ended { "2026-04-01T11:00:00.000Z" } else { "2026-04-01T09:00:00.000Z" };
+        assert_eq!(told.last(), Some(&in_force));
+    }
+}
