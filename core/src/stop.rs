@@ -30,6 +30,11 @@ impl Stop {
         Self { own: Arc::default(), above }
     }
 
+    /// The one that all others are below.
+    pub(crate) fn whole(&self) -> Self {
+        Self { own: Arc::clone(self.above.last().unwrap_or(&self.own)), above: Vec::new() }
+    }
+
     pub(crate) fn tell(&self) {
         self.own.told.store(true, Ordering::SeqCst);
         self.own.wake.notify();
@@ -86,8 +91,9 @@ mod tests {
         one.tell();
         assert!(one.is_told() && !other.is_told() && !sdk.is_told());
         assert!(one.is_told_alone() && one.below().is_told());
+        assert!(!one.below().whole().is_told(), "that of the SDK");
         assert!(other.requested().now_or_never().is_none());
-        sdk.tell();
+        sdk.whole().tell();
         assert!(other.requested().now_or_never().is_some() && other.below().requested().now_or_never().is_some());
         assert!(!one.is_told_alone());
         let waited = other.unless_stopped(pending::<()>()).now_or_never().unwrap();

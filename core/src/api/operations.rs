@@ -276,8 +276,9 @@ operations! {
         /// They hold client data: show them to an admin, never log them.
         list_contact_proposals as proposals() -> Vec<ProposedContact>, access: Admin, effect: Reads, errors: [];
 
-        /// Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what
-        /// kept Clio from taking it is the error, and the proposal stays.
+        /// Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also
+        /// if the caller leaves or cancels, unless it is rejected before; what kept Clio from taking
+        /// it is the error, and the proposal stays.
         accept_contact_proposal as accept(
             /// The proposal's id, which stands for the values that were shown.
             proposal: String,

@@ -2,6 +2,7 @@
 
 pub(crate) mod contacts;
 pub(crate) mod proposals;
+mod sending;
 
 pub(crate) use contacts::{
     contact_is_gone, known_key, known_name_agrees, note_contact_gone, note_contact_there, note_known,

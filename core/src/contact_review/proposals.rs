@@ -18,24 +18,23 @@
 //!
 //! **Failure cases.** The decision is committed before Clio is asked to change anything. A crash in
 //! between leaves an accepted proposal, which may be accepted again or rejected: should the change
-//! have been made, Clio says so. A caller who leaves ends nothing.
+//! have been made, Clio says so. How it is sent: `sending.rs`.
 
 use serde::{Deserialize, Serialize};
 
-use super::contacts::{Plain, note_known};
+use super::contacts::Plain;
+use super::sending::{Accepted, carry_out, says_all, tag_of};
 use crate::calls::budget::Class;
 use crate::calls::{ApiClient, Context};
-use crate::clio::{Contact, ContactChange, contacts};
+use crate::clio::contacts;
 use crate::connection::{AccountScope, Connection};
-use crate::domain::{
-    Actor, ActorId, Address, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Note, Timestamp,
-};
+use crate::domain::{Actor, ActorId, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Note, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::links::contact_link;
-use crate::ports::{Commit, Expect, Key, Version};
+use crate::ports::{Commit, Expect, Key};
 use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Repository, Transaction, Versioned};
 
-const PROPOSALS: &str = "contact-proposal";
+pub(super) const PROPOSALS: &str = "contact-proposal";
 const MOST_ATTEMPTS: usize = 8;
 
 /// Which way a change would go.
@@ -83,19 +82,19 @@ pub struct ContactProposal {
 
 /// `contact-proposal/<id>`.
 #[derive(Clone, Serialize, Deserialize)]
-struct Proposal {
+pub(super) struct Proposal {
     direction: Direction,
     client: ClientId,
-    clio: ClioId,
+    pub clio: ClioId,
     /// [`Plain`], sealed.
     sealed: String,
     connection: ConnectionId,
     /// The version of the contact that the change was proposed for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    etag: Option<String>,
+    pub etag: Option<String>,
     since: Timestamp,
     #[serde(default)]
-    accepted: bool,
+    pub accepted: bool,
 }
 
 /// What is to be proposed, but for its values.
@@ -208,7 +207,7 @@ pub(crate) async fn contact_proposals(ctx: &Context, firm: &FirmId) -> Result<Ve
     Ok(proposals)
 }
 
-async fn open_proposal(ctx: &Context, firm: &FirmId, id: &str, proposal: &Proposal) -> Result<Plain> {
+pub(super) async fn open_proposal(ctx: &Context, firm: &FirmId, id: &str, proposal: &Proposal) -> Result<Plain> {
     let sealer = ctx.keyring.for_connection(firm, &proposal.connection).await?;
     let plain = sealer.open(&sealer.context(format!("{PROPOSALS}/{id}"), "values"), &proposal.sealed)?;
     serde_json::from_slice(&plain).map_err(|_| Error::new(Code::StoreCorrupt).with("collection", PROPOSALS))
@@ -221,12 +220,16 @@ pub(crate) enum Decision {
     Reject,
 }
 
+/// It is decided and done, or was never there.
+pub(super) fn unknown() -> Error {
+    Error::new(Code::RecordUnknown).with("type", "contact_proposal")
+}
+
 /// Records the decision, and sends what was accepted to whom it is for.
 pub(crate) async fn resolve(ctx: &Context, actor: &Actor, id: &str, decision: Decision) -> Result<()> {
     let firm = &actor.firm;
     let scope = AccountScope::current(&ctx.repository, firm).await?;
     let key = scope.key(PROPOSALS, id);
-    let unknown = || Error::new(Code::RecordUnknown).with("type", "contact_proposal");
     let Versioned { value: proposal, version, .. } = ctx.repository.get::<Proposal>(&key).await?.ok_or_else(unknown)?;
     let mut transaction = ctx.repository.transaction(firm)?;
     let mut accepted = None;
@@ -253,68 +256,8 @@ pub(crate) async fn resolve(ctx: &Context, actor: &Actor, id: &str, decision: De
     transaction.audit(reviewed(actor, id, AuditStatus::Ok).with("decision", word));
     ctx.repository.commit_or_conflict(&transaction).await?;
     match accepted.filter(|_| proposal.direction == Direction::ToClio) {
-        Some(version) => carry_out(ctx, actor, &scope, id, &proposal, version).await,
+        Some(version) => carry_out(ctx, actor, &scope, &Accepted { id, proposal: &proposal, version }).await,
         None => Ok(()),
-    }
-}
-
-/// Sends an accepted change to Clio.
-async fn carry_out(
-    ctx: &Context,
-    actor: &Actor,
-    scope: &AccountScope,
-    id: &str,
-    proposal: &Proposal,
-    version: Version,
-) -> Result<()> {
-    let sent = send_change(ctx, scope, id, proposal).await;
-    for _ in 0..MOST_ATTEMPTS {
-        let mut transaction = ctx.repository.transaction(&actor.firm)?;
-        let key = scope.key(PROPOSALS, id);
-        match &sent {
-            Ok(contact) => {
-                note_known(&ctx.repository, &ctx.keyring, &mut transaction, scope, contact).await?;
-                transaction.delete(key, version.clone());
-                transaction.audit(reviewed(actor, id, AuditStatus::Ok).with("sent", true));
-            }
-            Err(error) => {
-                transaction.put(key, Expect::Version(version.clone()), proposal)?;
-                transaction.audit(reviewed(actor, id, AuditStatus::Failed).error(error));
-            }
-        }
-        if matches!(ctx.repository.commit(&transaction).await?, Commit::Done { .. }) {
-            return sent.map(|_| ());
-        }
-    }
-    Err(Code::StoreConflict.into())
-}
-
-async fn send_change(ctx: &Context, scope: &AccountScope, id: &str, proposal: &Proposal) -> Result<Contact> {
-    let plain = open_proposal(ctx, &scope.firm, id, proposal).await?;
-    let client_api = ApiClient::of_firm(ctx, scope, Class::Waiting);
-    let show = async || client_api.repeat(&contacts::show_tagged(proposal.clio)).await.map_err(|failure| failure.error);
-    let now = show().await?;
-    if says_all(&now, &plain) {
-        return Ok(now);
-    }
-    let tag = tag_of(&now)?;
-    if proposal.etag.as_deref() != Some(tag) {
-        return Err(Error::new(Code::ClioConflict).with("reason", "changed_since_proposed"));
-    }
-    let change = ContactChange {
-        first_name: &plain.first_name,
-        last_name: &plain.last_name,
-        email: plain.emails.first().filter(|email| !has_email(&now, email)).map(String::as_str),
-        phone: plain.phones.first().filter(|phone| !has_phone(&now, phone)).map(String::as_str),
-    };
-    match client_api.repeat(&contacts::change(proposal.clio, tag, &change)?).await {
-        Ok(contact) => Ok(contact),
-        // Perhaps by ourselves: an answer that was lost, and the request repeated.
-        Err(failure) if failure.error.code() == Code::ClioConflict => {
-            let now = show().await?;
-            if says_all(&now, &plain) { Ok(now) } else { Err(failure.error) }
-        }
-        Err(failure) => Err(failure.error),
     }
 }
 
@@ -333,31 +276,8 @@ pub(crate) async fn contact_applied(ctx: &Context, actor: &Actor, id: &str) -> R
     Ok(())
 }
 
-fn reviewed(actor: &Actor, id: &str, status: AuditStatus) -> AuditEntry {
+pub(super) fn reviewed(actor: &Actor, id: &str, status: AuditStatus) -> AuditEntry {
     AuditEntry::by(&actor.id, Action::ContactReview, status).with("proposal", id)
-}
-
-fn tag_of(contact: &Contact) -> Result<&str> {
-    contact.etag.as_deref().ok_or_else(|| Error::new(Code::ClioAnswerInvalid).with("reason", "no_etag"))
-}
-
-fn has_email(contact: &Contact, email: &str) -> bool {
-    Address::parse(email).is_some_and(|address| contact.emails().any(|known| address.is(known)))
-}
-
-fn has_phone(contact: &Contact, phone: &str) -> bool {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    contact.phones().any(|known| digits(known) == digits(phone))
-}
-
-/// Whether nothing of these values is missing. A name that CaseHug does not have is none.
-fn says_all(contact: &Contact, plain: &Plain) -> bool {
-    let now = Plain::from(contact);
-    let has = |known: &str, name: &str| name.is_empty() || known == name;
-    has(&now.first_name, &plain.first_name)
-        && has(&now.last_name, &plain.last_name)
-        && plain.emails.iter().all(|email| has_email(contact, email))
-        && plain.phones.iter().all(|phone| has_phone(contact, phone))
 }
 
 /// Adds to a disconnect's last commit that the firm's proposals are gone: what they are sealed with

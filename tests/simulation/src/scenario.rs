@@ -450,8 +450,7 @@ impl Scenario {
             })
             .collect();
         let (first_name, last_name) = client.name();
-        let mut person =
-            json!({ "id": client.id, "first_name": first_name, "last_name": last_name, "phone": PHONE });
+        let mut person = json!({ "id": client.id, "first_name": first_name, "last_name": last_name, "phone": PHONE });
         if let Some(email) = &client.email {
             person["email"] = json!(email);
         }

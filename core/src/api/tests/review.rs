@@ -1,5 +1,6 @@
 //! Contact review: what is accepted is what was seen.
 
+use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use serde_json::json;
 
@@ -96,6 +97,99 @@ async fn what_an_admin_accepted_is_sent_though_they_leave() {
     let mut accepts = Box::pin(world.sdk.firm(&as_admin).contacts().accept(&id));
     assert!(matches!(select(&mut accepts, Box::pin(world.until_held())).await, Either::Right(_)));
     drop((accepts, answer));
+    assert_eq!(names(&proposals(&world).await), [("Anna", true)]);
+    world.runtime.run_spawned().await;
+    assert_eq!(proposals(&world).await, []);
+    assert_eq!(world.http.clio().contact["first_name"], "Anna");
+}
+
+/// An admin accepts; what is asked of Clio next is not answered before the guard is dropped.
+async fn accepts_slowly(world: &World, call: &str) -> (String, futures_util::lock::OwnedMutexGuard<()>) {
+    world.synced().await;
+    rename(world, "Anna", "B");
+    let id = world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal.unwrap();
+    let answer = world.hold(call);
+    let as_admin = admin();
+    let mut accepts = Box::pin(world.sdk.firm(&as_admin).contacts().accept(&id));
+    assert!(matches!(select(&mut accepts, Box::pin(world.until_held())).await, Either::Right(_)));
+    drop(accepts);
+    (id, answer)
+}
+
+/// What the log says of a proposal, oldest first.
+async fn log_of(world: &World, id: &str) -> Vec<String> {
+    let entries = world.audited("contact_review").await.into_iter();
+    let of_it = entries.filter(|entry| entry["details"]["proposal"] == id);
+    let said = |entry: serde_json::Value| match (&entry["details"]["decision"], &entry["details"]["sent"]) {
+        (serde_json::Value::String(decision), _) => decision.clone(),
+        (_, serde_json::Value::String(_)) => String::from("sent"),
+        _ => entry["status"].as_str().unwrap().to_owned(),
+    };
+    of_it.map(said).collect()
+}
+
+#[tokio::test]
+async fn a_change_that_is_rejected_before_it_is_sent_is_not_sent() {
+    let world = World::reviewing().await;
+    let (id, answer) = accepts_slowly(&world, "GET /api/v4/contacts/11").await;
+    world.sdk.firm(&admin()).contacts().reject(&id).await.unwrap();
+    drop(answer);
+    world.runtime.run_spawned().await;
+    assert_eq!((world.calls("PATCH /api/v4/contacts"), proposals(&world).await), (0, vec![]));
+    assert_eq!(log_of(&world, &id).await, ["noted", "accepted", "rejected", "failed"]);
+}
+
+#[tokio::test]
+async fn a_change_that_was_sent_is_told_as_sent_though_it_is_rejected_meanwhile() {
+    let world = World::reviewing().await;
+    let (id, answer) = accepts_slowly(&world, "PATCH /api/v4/contacts/11").await;
+    world.sdk.firm(&admin()).contacts().reject(&id).await.unwrap();
+    drop(answer);
+    world.runtime.run_spawned().await;
+    assert_eq!(world.http.clio().contact["first_name"], "Anna");
+    assert_eq!(log_of(&world, &id).await, ["noted", "accepted", "rejected", "sent"]);
+}
+
+#[tokio::test]
+async fn a_change_that_another_admins_try_put_back_is_not_sent() {
+    let world = World::reviewing().await;
+    let (id, answer) = accepts_slowly(&world, "GET /api/v4/contacts/11").await;
+    world.answers(|method, _, _, _| (method == "PATCH").then(|| super::world::refused(422)));
+    world.sdk.firm(&admin()).contacts().accept(&id).await.unwrap_err();
+    world.answers_as_usual();
+    drop(answer);
+    world.runtime.run_spawned().await;
+    assert_eq!((world.calls("PATCH /api/v4/contacts"), names(&proposals(&world).await)), (1, vec![("Anna", false)]));
+    assert_eq!(log_of(&world, &id).await, ["noted", "accepted", "accepted", "failed", "failed"]);
+}
+
+#[tokio::test]
+async fn a_repeated_attempt_looks_again_whether_the_change_was_rejected() {
+    let world = World::reviewing().await;
+    let (id, answer) = accepts_slowly(&world, "PATCH /api/v4/contacts/11").await;
+    world.answers(|method, _, _, _| (method == "PATCH").then(|| super::world::refused(503)));
+    world.sdk.firm(&admin()).contacts().reject(&id).await.unwrap();
+    drop(answer);
+    world.runtime.run_spawned().await;
+    assert_eq!(world.calls("PATCH /api/v4/contacts/11 "), 1);
+    assert_eq!(log_of(&world, &id).await, ["noted", "accepted", "rejected", "failed"]);
+}
+
+/// The call ends; what was accepted goes on.
+#[tokio::test]
+async fn what_an_admin_accepted_is_sent_though_they_cancel() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    rename(&world, "Anna", "B");
+    let id = world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal.unwrap();
+    let answer = world.hold("GET /api/v4/contacts/11");
+    let (part, as_admin) = (world.sdk.part(), admin());
+    let mut accepts = Box::pin(part.firm(&as_admin).contacts().accept(&id));
+    assert!(matches!(select(&mut accepts, Box::pin(world.until_held())).await, Either::Right(_)));
+    part.stop();
+    let ended = accepts.now_or_never().expect("what waits ends at once");
+    assert_eq!(ended.unwrap_err().code(), Code::Cancelled);
+    drop(answer);
     assert_eq!(names(&proposals(&world).await), [("Anna", true)]);
     world.runtime.run_spawned().await;
     assert_eq!(proposals(&world).await, []);
