@@ -69,6 +69,8 @@ pub mod switch {
         NameCheck,
         /// An older status of a matter replaces a newer one.
         LastWriteWins,
+        /// An edit in Clio undoes the status that the host set itself.
+        OwnStatus,
         /// The poll of a firm without links rests on when its first matter is linked.
         RestingPoll,
         /// Calls go on while the firm is disconnecting.

@@ -25,6 +25,15 @@ pub enum HookModel {
     Contact,
 }
 
+/// The events of a matter whose status was set.
+const STATUS_EVENTS: [&str; 3] = ["matter_opened", "matter_pended", "matter_closed"];
+
+/// Whether an event says that a matter's status was set, and not just that the matter was edited.
+#[must_use]
+pub fn is_status_event(event: &str) -> bool {
+    STATUS_EVENTS.contains(&event)
+}
+
 impl HookModel {
     /// Clio's word for it.
     #[must_use]

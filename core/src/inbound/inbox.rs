@@ -44,6 +44,9 @@ pub(crate) struct Incoming {
     pub link_set: ScopeName,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// It says that a matter's status was set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub status_set: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clio: Option<ClioId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,6 +77,7 @@ pub(crate) fn put_deletion(
         model: HookModel::Matter,
         link_set: scope.set.clone(),
         deleted: true,
+        status_set: false,
         clio: Some(clio),
         status: None,
         updated_at: None,
@@ -186,19 +190,34 @@ async fn take(ctx: &Context, transaction: &mut Transaction, incoming: &Incoming,
     if incoming.model == HookModel::Contact {
         return contacts::contact_changed(ctx, transaction, &scope, clio, incoming.deleted, may_ask).await;
     }
-    let seen = Observed { clio, status: incoming.status, updated_at: incoming.updated_at };
+    let set_at = incoming.updated_at.filter(|_| incoming.status_set);
+    let seen = Observed { clio, status: incoming.status, updated_at: incoming.updated_at, set_at };
     let applied = if incoming.deleted {
         status::deleted(&ctx.repository, transaction, &scope, seen).await?
     } else {
         status::apply(&ctx.repository, transaction, &scope, seen, Source::Notified).await?
     };
     if applied == Applied::Ask && may_ask {
-        return ask(ctx, &scope, transaction, clio, incoming.deleted, Class::Waiting).await;
+        return ask(ctx, &scope, transaction, clio, Doubt::Delivered { deleted: incoming.deleted, set_at }).await;
     }
     Ok(applied)
 }
 
-/// Asks Clio for a matter's status, and takes in the answer. `deleted`: Clio said so before.
+/// Why Clio is asked for a matter's status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// A delivery does not say enough.
+    Delivered {
+        /// It says that the matter was deleted.
+        deleted: bool,
+        /// As [`Observed`]'s.
+        set_at: Option<Timestamp>,
+    },
+    /// A list of Clio's does not, which was answered in this moment.
+    Listed,
+}
+
+/// Asks Clio for a matter's status, and takes in the answer.
 ///
 /// # Errors
 /// [`Code::StoreConflict`]: something else was learned while Clio was asked; and what kept Clio
@@ -208,20 +227,29 @@ pub(crate) async fn ask(
     scope: &AccountScope,
     transaction: &mut Transaction,
     clio: ClioId,
-    deleted: bool,
-    class: Class,
+    doubt: Doubt,
 ) -> Result<Applied> {
+    let (class, deleted, set_at) = match doubt {
+        Doubt::Delivered { deleted, set_at } => (Class::Waiting, deleted, set_at),
+        Doubt::Listed => (Class::Bulk, false, None),
+    };
     let before = status::known_version(&ctx.repository, scope, clio).await?;
     match ApiClient::of_firm(ctx, scope, class).repeat(&matters::status(clio)).await {
         Ok(matter) => {
-            status::apply(&ctx.repository, transaction, scope, Observed::from(&matter), Source::Asked(before.as_ref()))
-                .await
+            let seen = Observed { set_at, ..Observed::from(&matter) };
+            status::apply(&ctx.repository, transaction, scope, seen, Source::Asked(before.as_ref())).await
         }
-        Err(failure) if failure.error.code() == Code::ClioNotFound => {
+        Err(failure) if is_hidden(failure.error.code(), doubt) => {
             status::gone(&ctx.repository, transaction, scope, clio, deleted, before.as_ref()).await
         }
         Err(failure) => Err(failure.error),
     }
+}
+
+/// Who may list the firm's matters and is forbidden this one does not see it. Without the list, it
+/// may be all of them that are forbidden.
+fn is_hidden(code: Code, doubt: Doubt) -> bool {
+    code == Code::ClioNotFound || code == Code::UserRoleForbids && doubt == Doubt::Listed
 }
 
 /// A delivery that cannot be applied now. It is given up when it has been tried for long, and at

@@ -23,6 +23,7 @@ use super::hook::{Hook, HookState, Opened};
 use super::inbox::{Incoming, key_of};
 use super::{hook, signature};
 use crate::calls::Context;
+use crate::clio::webhooks::is_status_event;
 use crate::domain::{FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Headers};
@@ -226,10 +227,12 @@ async fn record(
     let delivery = serde_json::from_slice::<Delivery>(body).ok();
     let data = delivery.as_ref().and_then(|delivery| delivery.data.as_ref());
     let text = |name: &str| data.and_then(|data| data.get(name)).and_then(serde_json::Value::as_str);
+    let event = delivery.as_ref().and_then(|delivery| delivery.meta.as_ref()?.event.as_deref());
     let incoming = Incoming {
         model: hook.value.model,
         link_set: hook.value.link_set.clone(),
-        deleted: delivery.as_ref().and_then(|it| it.meta.as_ref()?.event.as_deref()) == Some("deleted"),
+        deleted: event == Some("deleted"),
+        status_set: event.is_some_and(is_status_event),
         clio: data.and_then(|data| data.get("id")).and_then(id_of),
         status: text("status").and_then(crate::clio::MatterStatus::parse),
         updated_at: text("updated_at").and_then(Timestamp::parse),

@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use super::hook::health;
 use super::status;
+use super::inbox::Doubt;
 use super::status::{Observed, Source};
 use crate::calls::budget::Class;
 use crate::calls::{ApiClient, Context};
@@ -146,7 +147,7 @@ async fn take_seen(ctx: &Context, scope: &AccountScope, seen: Observed) -> Resul
 async fn ask_now(ctx: &Context, scope: &AccountScope, clio: ClioId) -> Result<Applied> {
     for _ in 0..MOST_ATTEMPTS {
         let mut transaction = ctx.repository.transaction(&scope.firm)?;
-        let applied = match inbox::ask(ctx, scope, &mut transaction, clio, false, Class::Bulk).await {
+        let applied = match inbox::ask(ctx, scope, &mut transaction, clio, Doubt::Listed).await {
             Err(error) if error.code() == Code::StoreConflict => continue,
             asked => asked?,
         };

@@ -4,6 +4,11 @@
 //! A matter that is linked counts as told *open*, which is what we created it as; anything else is
 //! told with the link. Every later change is told in the commit that takes it in. Times are whole
 //! seconds: two different statuses of one second can only be told apart by asking Clio.
+//!
+//! `updated_at` is of the matter's last edit, whatever was edited. Where the host set the status
+//! itself, an edit that shows the status known before is no news: only a delivery that says that
+//! the status was set is. So what was closed and opened again in Clio meanwhile, with both
+//! deliveries lost, goes untold.
 
 use crate::domain::Applied;
 use core::time::Duration;
@@ -31,11 +36,13 @@ pub(crate) struct Observed {
     pub clio: ClioId,
     pub status: Option<MatterStatus>,
     pub updated_at: Option<Timestamp>,
+    /// When its status was set, if a delivery says that it was.
+    pub set_at: Option<Timestamp>,
 }
 
 impl From<&Matter> for Observed {
     fn from(matter: &Matter) -> Self {
-        Self { clio: matter.id, status: matter.status, updated_at: matter.updated_at }
+        Self { clio: matter.id, status: matter.status, updated_at: matter.updated_at, set_at: None }
     }
 }
 
@@ -44,8 +51,12 @@ impl From<&Matter> for Observed {
 pub(crate) struct Known {
     pub matter: MatterId,
     pub status: MatterStatus,
-    /// On Clio's clock.
+    /// The edit that it was seen with last, on Clio's clock.
     pub updated_at: Timestamp,
+    /// The edit that it was seen with first, or set with again. Not known of what an earlier
+    /// version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_at: Option<Timestamp>,
     /// When the host last changed the status itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_changed_at: Option<Timestamp>,
@@ -66,7 +77,8 @@ pub(crate) struct Known {
 pub struct ClioStatus {
     /// `open`, `pending`, `closed`; or `gone`: deleted, or hidden from the connected user.
     pub status: &'static str,
-    /// When its status was changed, on Clio's clock; of one that is gone, the last change before
+    /// The first edit of the matter that was seen with this status, on Clio's clock: its status was
+    /// changed then or, if nothing told of that, before. Of one that is gone, of the status before
     /// that.
     pub changed_at: Option<Timestamp>,
     /// When that was learned, on the host's clock; `None`: by an earlier version of the SDK.
@@ -76,8 +88,14 @@ pub struct ClioStatus {
 impl From<&Known> for ClioStatus {
     fn from(known: &Known) -> Self {
         let status = if known.gone { "gone" } else { known.status.name() };
-        let changed_at = (known.updated_at > Timestamp(0)).then_some(known.updated_at);
+        let changed_at = Some(known.status_at()).filter(|at| *at > Timestamp(0));
         Self { status, changed_at, seen_at: known.seen_at }
+    }
+}
+
+impl Known {
+    fn status_at(&self) -> Timestamp {
+        self.status_at.unwrap_or(self.updated_at)
     }
 }
 
@@ -133,36 +151,33 @@ pub(crate) enum Source<'a> {
     Asked(Option<&'a Version>),
 }
 
-/// `sure`: Clio itself was asked, after whatever is known was written.
+/// `set_at`: as [`Observed`]'s. `sure`: Clio itself was asked, after whatever is known was written.
 fn judge(
     known: Option<&Known>,
-    status: MatterStatus,
-    at: Timestamp,
+    (status, at): (MatterStatus, Timestamp),
+    set_at: Option<Timestamp>,
     sure: bool,
     restore_generation: Option<&str>,
 ) -> Verdict {
     let Some(known) = known else { return Verdict::Keep { tell: true } };
     let forgotten = known.restore_generation.as_deref() != restore_generation;
-    let is_older = at < known.updated_at && !mutated!(LastWriteWins);
-    let is_overruled = known.host_changed_at.is_some_and(|own| at < own);
-    if known.gone && sure && !is_older {
-        // It is there again, whoever wrote its status last.
-        return Verdict::Keep { tell: !is_overruled };
-    }
-    if is_older || (is_overruled && !known.gone) {
+    if at < known.updated_at && !mutated!(LastWriteWins) {
         return Verdict::Drop;
     }
-    // What the host has now is its own: what Clio says since is news, even if it is what Clio said
-    // before.
-    let since_own = known.host_changed_at.is_some_and(|own| own > known.updated_at);
-    match (known.gone, status == known.status, at == known.updated_at) {
-        (false, true, _) if forgotten => Verdict::Keep { tell: true },
-        (true, _, _) => Verdict::Ask,
-        (false, true, true) => Verdict::Drop,
-        (false, true, false) => Verdict::Keep { tell: since_own },
-        (false, false, true) if !sure => Verdict::Ask,
-        (false, false, _) => Verdict::Keep { tell: true },
-    }
+    let own = known.host_changed_at;
+    // What the host has now is its own, and what Clio said before is no reason to undo that.
+    let host_has_own = own.is_some_and(|own| own > known.status_at());
+    let set_since = set_at.is_some_and(|set| own.is_some_and(|own| set >= own)) || mutated!(OwnStatus);
+    let is_news = match (status == known.status, at == known.updated_at) {
+        _ if known.gone && !sure => return Verdict::Ask,
+        (true, _) if known.gone => !host_has_own || set_since,
+        (true, false) => forgotten || host_has_own && set_since,
+        (true, true) if forgotten || host_has_own && set_since => true,
+        (true, true) => return Verdict::Drop,
+        (false, true) if !sure => return Verdict::Ask,
+        (false, _) => true,
+    };
+    Verdict::Keep { tell: is_news && own.is_none_or(|own| at >= own) }
 }
 
 /// Adds to `transaction` what something seen changes. A conflict of the commit means: again.
@@ -187,22 +202,23 @@ pub(crate) async fn apply(
     let known = repository.get::<Known>(&key).await?;
     unchanged(known.as_ref(), source)?;
     let restore_generation = restore_generation(repository, &scope.firm).await?;
-    let tell = match judge(
-        known.as_ref().map(|stored| &stored.value),
-        status,
-        updated_at,
-        sure,
-        restore_generation.as_deref(),
-    ) {
+    let before = known.as_ref().map(|stored| &stored.value);
+    let tell = match judge(before, (status, updated_at), seen.set_at, sure, restore_generation.as_deref()) {
         Verdict::Drop => return Ok(Applied::Nothing),
         Verdict::Ask => return Ok(Applied::Ask),
         Verdict::Keep { tell } => tell,
     };
     let matter = MatterId::new(owner.value.owner)?;
-    let host_changed_at = known.as_ref().and_then(|known| known.value.host_changed_at);
-    let seen_at = Some(repository.runtime().now());
-    let now =
-        Known { matter: matter.clone(), status, updated_at, host_changed_at, restore_generation, gone: false, seen_at };
+    let now = Known {
+        matter: matter.clone(),
+        status,
+        updated_at,
+        status_at: before.filter(|before| before.status == status && !tell).map(Known::status_at).or(Some(updated_at)),
+        host_changed_at: before.and_then(|before| before.host_changed_at),
+        restore_generation,
+        gone: false,
+        seen_at: Some(repository.runtime().now()),
+    };
     transaction.put(key, expect(known.as_ref()), &now)?;
     if tell {
         transaction.event(failures(&matter, seen.clio, status, updated_at));
@@ -265,9 +281,16 @@ pub(crate) async fn link(
     let restore_generation = restore_generation(repository, &scope.firm).await?;
     // After a recovery the host may have been told of it before.
     let tell = status != MatterStatus::Open || restore_generation.is_some();
-    let (host_changed_at, seen_at) = (None, Some(repository.runtime().now()));
-    let now =
-        Known { matter: matter.clone(), status, updated_at, host_changed_at, restore_generation, gone: false, seen_at };
+    let now = Known {
+        matter: matter.clone(),
+        status,
+        updated_at,
+        status_at: Some(updated_at),
+        host_changed_at: None,
+        restore_generation,
+        gone: false,
+        seen_at: Some(repository.runtime().now()),
+    };
     transaction.put(key, expect(known.as_ref()), &now)?;
     link_in(repository, transaction, updated_at).await?;
     if tell {
@@ -339,6 +362,7 @@ pub(crate) async fn gone(
             matter: matter.clone(),
             status: MatterStatus::Open,
             updated_at: Timestamp(0),
+            status_at: None,
             host_changed_at: None,
             restore_generation: None,
             gone: true,
@@ -385,19 +409,23 @@ fn expect<T>(stored: Option<&Versioned<T>>) -> Expect {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_last_write_wins_and_only_a_change_is_told() {
-        let (open, closed) = (MatterStatus::Open, MatterStatus::Closed);
-        let known = |gone, own: Option<i64>| Known {
+    fn known(gone: bool, own: Option<i64>) -> Known {
+        Known {
             matter: MatterId::new("m").unwrap(),
-            status: open,
+            status: MatterStatus::Open,
             updated_at: Timestamp(5_000),
+            status_at: Some(Timestamp(5_000)),
             host_changed_at: own.map(Timestamp),
             restore_generation: None,
             gone,
             seen_at: None,
-        };
-        let judge = |known: &Known, status, at, sure| judge(Some(known), status, Timestamp(at), sure, None);
+        }
+    }
+
+    #[test]
+    fn the_last_write_wins_and_only_a_change_is_told() {
+        let (open, closed) = (MatterStatus::Open, MatterStatus::Closed);
+        let judge = |known: &Known, status, at, sure| judge(Some(known), (status, Timestamp(at)), None, sure, None);
         let live = known(false, None);
         assert_eq!(judge(&live, closed, 4_000, true), Verdict::Drop, "late");
         assert_eq!(judge(&live, open, 5_000, false), Verdict::Drop, "again");
@@ -405,19 +433,37 @@ mod tests {
         assert_eq!(judge(&live, closed, 6_000, false), Verdict::Keep { tell: true });
         assert_eq!(judge(&live, closed, 5_000, false), Verdict::Ask, "two of one second");
         assert_eq!(judge(&live, closed, 5_000, true), Verdict::Keep { tell: true });
-        let host = known(false, Some(7_000));
-        assert_eq!(judge(&host, closed, 6_000, true), Verdict::Drop, "the host's own change is newer");
-        assert_eq!(judge(&host, closed, 8_000, false), Verdict::Keep { tell: true });
-        assert_eq!(judge(&host, open, 8_000, false), Verdict::Keep { tell: true }, "closed here, opened again in Clio");
-        let forgotten = super::judge(Some(&live), open, Timestamp(5_000), false, Some("recovery"));
+        let forgotten = super::judge(Some(&live), (open, Timestamp(5_000)), None, false, Some("recovery"));
         assert_eq!(forgotten, Verdict::Keep { tell: true }, "the store does not know what the host was told");
         let gone = known(true, None);
         assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask, "an event of before its deletion");
         assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: true }, "it is back");
         assert_eq!(judge(&gone, open, 4_000, true), Verdict::Drop, "as it was before it went");
+    }
+
+    #[test]
+    fn what_the_host_set_itself_is_undone_by_what_was_set_in_clio_since_and_by_nothing_else() {
+        let (open, closed) = (MatterStatus::Open, MatterStatus::Closed);
+        let judged = |known: &Known, status, at, set: Option<i64>| {
+            judge(Some(known), (status, Timestamp(at)), set.map(Timestamp), false, None)
+        };
+        let host = known(false, Some(7_000));
+        let untold = Verdict::Keep { tell: false };
+        let told = Verdict::Keep { tell: true };
+        assert_eq!(judged(&host, closed, 6_000, Some(6_000)), untold, "set before, and known from now on");
+        assert_eq!(judged(&host, closed, 8_000, None), told);
+        assert_eq!(judged(&host, open, 8_000, None), untold, "an edit");
+        assert_eq!(judged(&host, open, 8_000, Some(8_000)), told, "closed here, opened again in Clio");
+        assert_eq!(judged(&host, open, 8_000, Some(6_000)), untold, "opened before, and edited since");
+        let edited = Known { updated_at: Timestamp(8_000), ..host.clone() };
+        assert_eq!(judged(&edited, open, 8_000, Some(8_000)), told, "the second delivery of one change");
+        assert_eq!(judged(&edited, open, 9_000, None), untold, "an edit after an edit");
+        let again = Known { status_at: Some(Timestamp(8_000)), ..edited };
+        assert_eq!(judged(&again, open, 8_000, Some(8_000)), Verdict::Drop, "told before");
         let gone = known(true, Some(7_000));
-        assert_eq!(judge(&gone, open, 5_000, false), Verdict::Ask);
-        assert_eq!(judge(&gone, open, 5_000, true), Verdict::Keep { tell: false }, "back, and the host's status stays");
+        let asked = |at| judge(Some(&gone), (open, Timestamp(at)), None, true, None);
+        assert_eq!(judged(&gone, open, 5_000, None), Verdict::Ask);
+        assert_eq!((asked(5_000), asked(8_000)), (untold, Verdict::Keep { tell: false }), "back as it was");
     }
 
     #[test]

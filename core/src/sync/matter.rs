@@ -229,7 +229,7 @@ impl Driver<'_> {
         match if mutated!(Lookup) { Lookup::Miss } else { lookup } {
             Lookup::Found(clio) => {
                 let seen = found.iter().find(|matter| matter.id == clio).map(Observed::from);
-                let seen = seen.unwrap_or(Observed { clio, status: None, updated_at: None });
+                let seen = seen.unwrap_or(Observed { clio, status: None, updated_at: None, set_at: None });
                 let step = self.link_matter((seen, sent.client), How::Recovered, version, unmapped, None).await?;
                 Ok(step.map_or(Resolved::Released, Resolved::Linked))
             }

@@ -20,10 +20,11 @@ pub const PUBLIC_URL: &str = "https://hooks.casehug.example/clio";
 /// The processes that take deliveries in.
 pub type Doors = Arc<Mutex<BTreeMap<Node, Arc<Sdk>>>>;
 
-/// What the host was told of each matter last.
+/// What the host was told of each matter last, or set itself.
 #[derive(Clone, Default)]
 pub struct Told {
     statuses: Arc<Mutex<BTreeMap<MatterId, (&'static str, Timestamp)>>>,
+    owns: Arc<Mutex<BTreeMap<MatterId, Own>>>,
     /// After a restore the host may be told older things again.
     pub restored: Arc<AtomicBool>,
 }
@@ -38,7 +39,34 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What the host set itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    pub status: &'static str,
+    /// In whole seconds, as Clio tells them.
+    pub at: Timestamp,
+    /// What Clio said then, and whether it had never said anything else that may arrive yet.
+    pub clio: &'static str,
+    pub was_told: bool,
+}
+
 impl Told {
+    /// What the host set itself of a matter, once it has been said.
+    #[must_use]
+    pub fn own(&self, matter: &MatterId) -> Option<Own> {
+        lock(&self.owns).get(matter).copied()
+    }
+
+    /// The host has said that it set a status itself. What it was told meanwhile may be newer.
+    pub fn set(&self, world: &World, matter: MatterId, own: Own) {
+        world.tell(|| format!("host sets: {matter} {own:?}"));
+        let mut statuses = lock(&self.statuses);
+        if statuses.get(&matter).is_none_or(|(_, at)| *at <= own.at) {
+            statuses.insert(matter.clone(), (own.status, own.at));
+        }
+        lock(&self.owns).insert(matter, own);
+    }
+
     /// What the host believes of a matter that is linked.
     #[must_use]
     pub fn status(&self, matter: &MatterId) -> &'static str {
@@ -49,7 +77,12 @@ impl Told {
         world.tell(|| format!("host is told: {matter} {status} {}", at.0));
         let mut statuses = lock(&self.statuses);
         let earlier = statuses.get(&matter).map_or(Timestamp(0), |(_, at)| *at);
-        if at < earlier && !self.restored.load(Ordering::Relaxed) {
+        // On its way when the host set another one.
+        let restored = self.restored.load(Ordering::Relaxed);
+        if !restored && self.own(&matter).is_some_and(|own| at < own.at && earlier <= own.at) {
+            return;
+        }
+        if at < earlier && !restored {
             world.violated(|| format!("{matter} was told {status} of {} after something of {}", at.0, earlier.0));
         }
         statuses.insert(matter, (status, at));

@@ -29,6 +29,7 @@ pub mod hooks;
 pub mod host;
 pub mod month;
 pub mod net;
+mod own;
 pub mod scenario;
 pub mod store;
 pub mod world;
@@ -93,6 +94,8 @@ struct Simulation {
     restored: bool,
     doors: Doors,
     told: Told,
+    /// When somebody last set a matter's status to another one inside Clio.
+    set_in_clio: BTreeMap<usize, Timestamp>,
     ties: Ties,
     asked: Asked,
     /// As whom each process claims jobs, once it has.
@@ -158,6 +161,7 @@ impl Simulation {
             restored: false,
             doors: Doors::default(),
             told: Told::default(),
+            set_in_clio: BTreeMap::new(),
             asked: Asked::new(&world, &ties, &scenario),
             ties,
             ends: BTreeMap::new(),
@@ -435,7 +439,14 @@ impl Simulation {
             }
             Event::StoreClock { by_ms } => self.store_clock.set(by_ms),
             Event::Revoke => self.clio.model().revoke_all(true, false),
-            Event::Status { matter, status } => self.change_in_clio(matter, &json!({ "status": status })),
+            Event::Status { matter, status } => {
+                let was = self.in_clio(&self.clio.model(), matter).map(|(_, status)| status.to_owned());
+                self.change_in_clio(matter, &json!({ "status": status }));
+                if was.is_some_and(|was| was != status) {
+                    self.set_in_clio.insert(matter, Timestamp(self.world.unix_ms()));
+                }
+            }
+            Event::Own { matter, status } => self.set_own(matter, status)?,
             Event::Move { matter } => self.change_in_clio(matter, &json!({ "location": "Room 2" })),
             Event::Disconnect => self.disconnect()?,
             Event::Reconnect => self.reconnect()?,
@@ -460,21 +471,6 @@ impl Simulation {
         let ours = self.scenario.matters[matter].id.as_str();
         let mut matters = model.matters();
         matters.find(|(_, text, _)| text.rsplit(' ').next() == Some(ours)).map(|(id, _, status)| (id, status))
-    }
-
-    /// Matters whose status in Clio the host does not know.
-    fn unaware(&self) -> Result<Vec<String>, String> {
-        let model = self.clio.model();
-        let mut unaware = Vec::new();
-        for number in 0..self.scenario.matters.len() {
-            let Some((_, status)) = self.in_clio(&model, number) else { continue };
-            let matter = self.matter(number)?;
-            let told = self.told.status(&matter);
-            if status != told {
-                unaware.push(format!("{matter} is {status}, and the host was told {told}"));
-            }
-        }
-        Ok(unaware)
     }
 
     fn crash(&mut self, node: Node) {

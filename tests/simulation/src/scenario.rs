@@ -176,6 +176,11 @@ pub enum Event {
         matter: usize,
         status: &'static str,
     },
+    /// The host sets a matter's status itself, and says so.
+    Own {
+        matter: usize,
+        status: &'static str,
+    },
     /// Somebody changes something else about a matter inside Clio.
     Move {
         matter: usize,
@@ -398,6 +403,14 @@ impl Scenario {
             if world.chance(0.6) {
                 let away = if world.chance(0.5) { 5 * second } else { TROUBLE - ended };
                 events.push((ended + at(away), Event::Reconnect));
+            }
+        }
+        if world.chance(0.3) {
+            let (matter, set) = (pick(self.matters.len()), at(TROUBLE));
+            events.push((set, Event::Own { matter, status: ["open", "pending", "closed"][pick(3)] }));
+            // Which undoes nothing.
+            if world.chance(0.7) {
+                events.push((set + at(TROUBLE - set), Event::Move { matter }));
             }
         }
         events.sort_by_key(|(when, _)| *when);

@@ -6,7 +6,7 @@ use core::time::Duration;
 use serde_json::json;
 
 use super::connection::is_account;
-use super::world::{World, admin, firm, matter, refused, status_event};
+use super::world::{World, admin, firm, matter, refused, status_event, status_set};
 use crate::domain::Timestamp;
 use crate::ports::{Expect, Key, Runtime as _, Store as _, Version, Write};
 
@@ -56,7 +56,7 @@ async fn the_hosts_own_change_hides_what_is_older_and_nothing_else() {
     world.work().await;
     assert_eq!(world.statuses().await, ["closed"], "Clio's times are whole seconds: this may be later");
     world.sdk.host().record_status_change(&admin().firm, &matter(), changed("2026-04-01T12:07:00Z")).await.unwrap();
-    world.deliver("matter", &status_event("Closed", "2026-04-01T12:09:00Z")).await;
+    world.deliver("matter", &status_set("Closed", "2026-04-01T12:09:00Z")).await;
     world.work().await;
     assert_eq!(world.statuses().await, ["closed"], "opened here, and closed again in Clio");
     // A clock that is far ahead hides nothing that is yet to come.
@@ -65,6 +65,76 @@ async fn the_hosts_own_change_hides_what_is_older_and_nothing_else() {
     world.deliver("matter", &status_event("Open", "2026-04-02T12:00:00Z")).await;
     world.work().await;
     assert_eq!(world.statuses().await, ["open"]);
+}
+
+#[tokio::test]
+async fn an_edit_in_clio_does_not_reverse_the_status_that_the_host_set() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    world.runtime.advance(Duration::from_secs(3600));
+    let closed = Timestamp::parse("2026-04-01T12:07:00Z").unwrap();
+    world.sdk.host().record_status_change(&admin().firm, &matter(), closed).await.unwrap();
+    // Somebody corrects the description.
+    world.deliver("matter", &status_event("Open", "2026-04-01T12:09:00Z")).await;
+    world.work().await;
+    assert_eq!(world.statuses().await, [""; 0], "it is open in Clio as it was before");
+    let edited = json!({ "id": 21, "status": "Open", "updated_at": "2026-04-01T12:10:00Z" });
+    let listed = json!({ "data": [edited], "meta": { "paging": {} } });
+    world.answers(move |method, path, _, _| {
+        (method == "GET" && path == "/api/v4/matters").then(|| (200, listed.clone()))
+    });
+    world.later(DAY).await;
+    assert_eq!(world.statuses().await, [""; 0], "polled and swept");
+    world.answers_as_usual();
+    // Closed there, which was not delivered, and opened again: two deliveries of one change.
+    for told in [status_event, status_set] {
+        world.deliver("matter", &told("Open", "2026-04-01T12:12:00Z")).await;
+        world.work().await;
+    }
+    assert_eq!(world.statuses().await, ["open"]);
+    world.deliver("matter", &status_set("Open", "2026-04-01T12:14:00Z")).await;
+    world.work().await;
+    assert_eq!(world.statuses().await, [""; 0], "the host has it");
+}
+
+#[tokio::test]
+async fn what_was_set_before_the_hosts_own_change_is_not_told_by_a_later_edit() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    world.runtime.advance(Duration::from_secs(3600));
+    let closed = Timestamp::parse("2026-04-01T12:07:00Z").unwrap();
+    world.sdk.host().record_status_change(&admin().firm, &matter(), closed).await.unwrap();
+    world.deliver("matter", &status_set("Pending", "2026-04-01T12:06:00Z")).await;
+    world.work().await;
+    world.deliver("matter", &status_event("Pending", "2026-04-01T12:09:00Z")).await;
+    world.work().await;
+    assert_eq!(world.statuses().await, [""; 0], "the host's own change is the last one");
+    let state = world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap();
+    let clio = state.clio_status.unwrap();
+    assert_eq!(clio.status, "pending", "what Clio says is shown");
+    assert_eq!(clio.changed_at, Timestamp::parse("2026-04-01T12:06:00Z"));
+}
+
+#[tokio::test]
+async fn a_matter_that_is_back_keeps_the_status_that_the_host_set() {
+    let world = World::subscribed(true).await;
+    world.synced().await;
+    world.runtime.advance(Duration::from_secs(3600));
+    let closed = Timestamp::parse("2026-04-01T12:07:00Z").unwrap();
+    world.sdk.host().record_status_change(&admin().firm, &matter(), closed).await.unwrap();
+    let there = core::mem::replace(&mut world.http.clio().matter, json!(null));
+    let deleted = json!({ "data": { "id": 21 }, "meta": { "event": "deleted" } });
+    world.deliver("matter", &deleted).await;
+    world.work().await;
+    assert_eq!(world.statuses().await, ["deleted"]);
+    // Restored, which is an edit.
+    world.http.clio().matter = there;
+    world.http.clio().matter["updated_at"] = json!("2026-04-01T12:09:00Z");
+    world.deliver("matter", &status_event("Open", "2026-04-01T12:09:00Z")).await;
+    world.work().await;
+    assert_eq!(world.statuses().await, [""; 0]);
+    let state = world.sdk.firm(&admin()).matters().state(&matter()).await.unwrap();
+    assert_eq!(state.clio_status.unwrap().status, "open");
 }
 
 #[tokio::test]

@@ -219,6 +219,17 @@ pub fn status_event(status: &str, updated_at: &str) -> Value {
 
 pub struct World {
     pub sdk: Arc<Sdk>,
+/// A delivery that the matter's status was set.
+pub fn status_set(status: &str, updated_at: &str) -> Value {
+    let mut event = status_event(status, updated_at);
+    event["meta"]["event"] = json!(match status {
+        "Open" => "matter_opened",
+        "Pending" => "matter_pended",
+        _ => "matter_closed",
+    });
+    event
+}
+
     pub http: Http,
     pub runtime: VirtualRuntime,
     pub store: MemoryStore,
