@@ -391,6 +391,24 @@ pub(crate) struct Patience {
     schedule: Schedule,
 }
 
+/// Whether it says nothing of other records: what goes through many of them leaves this one out,
+/// instead of failing at it over and over.
+pub(crate) fn is_of_one_record(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::UserRoleForbids
+            | Code::ClioUnavailable
+            | Code::ClioAnswerInvalid
+            | Code::ClioBadRequest
+            | Code::ClioValidation
+            | Code::ClioConflict
+            | Code::ResponseTooLarge
+            | Code::TimedOut
+            | Code::StoreConflict
+            | Code::StoreCorrupt
+    )
+}
+
 /// The error of a failed call, with what the call itself knows.
 pub(crate) fn refused(failure: CallError) -> Error {
     let mut error = failure.error;

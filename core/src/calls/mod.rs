@@ -9,6 +9,6 @@ pub(crate) mod firm_state;
 pub(crate) mod plan_access;
 pub(crate) mod retry;
 
-pub(crate) use call::{ApiClient, Executed, executed, refused};
+pub(crate) use call::{ApiClient, Executed, executed, is_of_one_record, refused};
 pub(crate) use context::Context;
 pub(crate) use fence::Fence;

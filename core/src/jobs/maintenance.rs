@@ -100,16 +100,27 @@ async fn perform(queue: &Queue, firm: &FirmId, progress: &mut Progress) -> Resul
     }
 }
 
-/// One part of a sweep; at its end goes what nothing needs any more.
+/// One part of a sweep. With the first one goes what nothing needs any more, whether Clio can be
+/// asked or not; the last one loads the practice areas.
 async fn sweep(queue: &Queue, firm: &FirmId, progress: &mut Progress) -> Result<Next> {
+    if progress.after.is_none() {
+        drop_unneeded(queue, firm).await?;
+    }
     let next = reconcile::sweep(&queue.ctx, firm, progress).await?;
     if next.is_some() {
         return Ok(next);
     }
+    // Should this fail it is done again, and not the whole sweep.
+    let next = reconcile::refresh_areas(&queue.ctx, firm).await?;
+    progress.after = None;
+    Ok(next)
+}
+
+async fn drop_unneeded(queue: &Queue, firm: &FirmId) -> Result<()> {
     duplicate_check::drop_old_checks(&queue.ctx, firm).await?;
     if let Err(error) = queue.auth.drop_unneeded_keys(firm).await {
-        // What cannot be read may need any of them: they stay. To fail here would be to begin the
-        // sweep anew.
+        // What cannot be read may need any of them: they stay. To fail here would be to begin no
+        // sweep.
         if error.code() != Code::StoreCorrupt {
             return Err(error);
         }
@@ -117,5 +128,5 @@ async fn sweep(queue: &Queue, firm: &FirmId, progress: &mut Progress) -> Result<
             tracing::error!(%firm, code = error.code().name(), "what a data key may seal cannot be read");
         }
     }
-    reconcile::refresh_areas(&queue.ctx, firm).await
+    Ok(())
 }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::budget::Class;
 use crate::calls::call::ApiClient;
-use crate::calls::{Context, refused};
+use crate::calls::{Context, is_of_one_record, refused};
 use crate::clio::{contacts, matters};
 use crate::connection::AccountScope;
 use crate::domain::report::StepKind;
 use crate::domain::{ClientId, ClioId, FirmId, MatterId, Timestamp};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Expect, Key};
 use crate::store::{MaintenanceTask, Repository, Transaction, schedule_within};
 
@@ -64,16 +64,21 @@ pub(crate) async fn note(
 
 /// Asks Clio about those that are due: what is gone is no second record any more. Gives when the
 /// next one is due.
+///
+/// # Errors
+/// What Clio answered about one of them, once the others have had their turn: that one stays, and
+/// is asked about again a day later. Or what kept it from answering at all.
 pub(crate) async fn ask_for_second_records(ctx: &Context, scope: &AccountScope) -> Result<Option<Duration>> {
     let now = ctx.repository.store_now(&scope.firm).await?;
     let (mut next, mut asked): (Option<Duration>, usize) = (None, 0);
+    let mut failed = None;
     for (id, stored) in ctx.repository.list::<SecondRecord>(&scope.firm, SECOND, &scope.id("")).await? {
         let left = stored.due_at.map_or(Duration::ZERO, |due| now.until(due));
         let mut wait = left;
         if left.is_zero() && asked < AT_ONCE {
             asked += 1;
             let mut found = stored.value;
-            found.others = still_there(ctx, scope, &found).await?;
+            found.others = still_there(ctx, scope, &found, &mut failed).await?;
             let (key, mut transaction) = (Key::new(&scope.firm, SECOND, id), ctx.repository.transaction(&scope.firm)?);
             if found.others.is_empty() {
                 transaction.delete(key, stored.version);
@@ -88,10 +93,16 @@ pub(crate) async fn ask_for_second_records(ctx: &Context, scope: &AccountScope) 
         }
         next = next.into_iter().chain([wait]).min();
     }
-    Ok(next)
+    failed.map_or(Ok(next), Err)
 }
 
-async fn still_there(ctx: &Context, scope: &AccountScope, found: &SecondRecord) -> Result<Vec<ClioId>> {
+/// `failed`: what Clio answered first about one of which it did not say whether it is there.
+async fn still_there(
+    ctx: &Context,
+    scope: &AccountScope,
+    found: &SecondRecord,
+    failed: &mut Option<Error>,
+) -> Result<Vec<ClioId>> {
     let client_api = ApiClient::of_firm(ctx, scope, Class::Bulk);
     let mut there = Vec::new();
     for &other in &found.others {
@@ -102,6 +113,10 @@ async fn still_there(ctx: &Context, scope: &AccountScope, found: &SecondRecord) 
         match shown {
             Ok(()) => there.push(other),
             Err(failure) if failure.error.code() == Code::ClioNotFound => {}
+            Err(failure) if is_of_one_record(&failure.error) => {
+                there.push(other);
+                failed.get_or_insert(refused(failure));
+            }
             Err(failure) => return Err(refused(failure)),
         }
     }

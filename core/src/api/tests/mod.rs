@@ -22,6 +22,7 @@ mod keys;
 mod log_lines;
 mod names;
 mod one_host;
+mod one_record;
 mod opening;
 mod poll;
 mod priority;
