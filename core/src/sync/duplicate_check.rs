@@ -24,7 +24,6 @@
 
 use crate::links::intent;
 use crate::links::intent::open_intent;
-use crate::settings;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +44,6 @@ use crate::links::names::Name;
 use crate::links::second_record::SecondRecord;
 use crate::links::{dedupe, link_record, second_record};
 use crate::ports::{Commit, Expect, Key, Order, Record, Scan};
-use crate::settings::OnNameMismatch;
 use crate::store::{
     Action, AuditEntry, AuditStatus, Event, EventBody, MaintenanceTask, Repository, Transaction, Versioned,
     schedule_within,
@@ -324,10 +322,8 @@ async fn find_duplicates(ctx: &Context, scope: &AccountScope, look: &DuplicateCh
         return Ok(Found::NotLinked);
     };
     let client_api = ApiClient::of_firm(ctx, scope, Class::Bulk);
-    // Where a name that differs makes another person, it makes no second record.
-    let policy = settings::load(&ctx.repository, &scope.firm).await?.on_name_mismatch;
     let mut equal = match &texts {
-        Texts::Contacts(texts) => equal_contacts(ctx, &scope.firm, &client_api, texts, policy).await?,
+        Texts::Contacts(texts) => equal_contacts(ctx, &scope.firm, &client_api, texts).await?,
         Texts::Matters(texts) => equal_matters(ctx, &scope.firm, &client_api, texts).await?,
     };
     equal.sort_unstable();
@@ -345,13 +341,13 @@ async fn find_duplicates(ctx: &Context, scope: &AccountScope, look: &DuplicateCh
 }
 
 /// Who in Clio equals a person that was sent: by email where one was sent, else by when it was
-/// created.
+/// created. Somebody of another name is no second record, whoever was linked: those who are told
+/// that two are the same merge them.
 async fn equal_contacts(
     ctx: &Context,
     firm: &FirmId,
     client_api: &ApiClient<'_>,
     texts: &[(SentContact, &Intent)],
-    policy: OnNameMismatch,
 ) -> Result<Vec<ClioId>> {
     let mut equal = Vec::new();
     for (sent, intent) in texts {
@@ -359,7 +355,7 @@ async fn equal_contacts(
             let found = search_persons(client_api, email).await?;
             let name = Name::new(&sent.first_name, &sent.last_name);
             let found = named(&found, &dedupe::persons_with_email(&found, email), &name);
-            let same = found.into_iter().filter(|one| one.agrees || policy == OnNameMismatch::Link);
+            let same = found.into_iter().filter(|one| one.agrees);
             equal.extend(same.map(|one| one.clio));
             continue;
         }

@@ -134,7 +134,7 @@ function updates(webhooks) {
 function second({ second_records: records }) {
     if (records.length === 0)
         return null;
-    return h('div', { class: 'panel' }, h('h4', {}, 'Twice in Clio'), h('p', {}, 'Look at them in Clio and delete one of each.'), h('ul', {}, records.map((of) => h('li', {}, twice(of)))));
+    return h('div', { class: 'panel' }, h('h4', {}, 'Twice in Clio'), h('p', {}, 'Look at them in Clio: keep the one that is linked, and merge or delete the other.'), h('ul', {}, records.map((of) => h('li', {}, twice(of)))));
 }
 function assurance({ state }) {
     const more = state === 'not_connected' && h('p', {}, 'Which Clio plans are supported? Boutique, Corporate, and Elite — any plan with API access.');

@@ -166,7 +166,7 @@ function updates(webhooks: Health['webhooks']): string {
 
 function second({ second_records: records }: Health): Child {
   if (records.length === 0) return null;
-  return h('div', { class: 'panel' }, h('h4', {}, 'Twice in Clio'), h('p', {}, 'Look at them in Clio and delete one of each.'), h('ul', {}, records.map((of) => h('li', {}, twice(of)))));
+  return h('div', { class: 'panel' }, h('h4', {}, 'Twice in Clio'), h('p', {}, 'Look at them in Clio: keep the one that is linked, and merge or delete the other.'), h('ul', {}, records.map((of) => h('li', {}, twice(of)))));
 }
 
 function assurance({ state }: Health): Child {

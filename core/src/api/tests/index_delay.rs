@@ -233,6 +233,21 @@ async fn somebody_elses_contact_of_the_same_email_is_told_later() {
 }
 
 #[tokio::test]
+async fn somebody_of_the_same_email_and_another_name_is_no_second_record() {
+    let (world, slow) = slow(CONTACTS, &[]).await;
+    put(&world, Some("a@b.example"));
+    world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+    let theirs = json!({ "id": 50, "type": "Person", "first_name": "Otto", "last_name": "B",
+        "created_at": "2026-04-01T11:59:58Z", "email_addresses": [{ "address": "a@b.example" }] });
+    slow.lock().unwrap().holds.push(theirs);
+    for _ in 0..10 {
+        world.later(121 * SECOND).await;
+    }
+    assert!(state(&world).await.second_records.is_empty(), "whoever merged the two would lose one of them");
+    assert!(world.stored("repeated").await.is_empty());
+}
+
+#[tokio::test]
 async fn the_later_look_costs_one_call_and_then_nothing_is_left_of_it() {
     let (world, _) = slow(CONTACTS, &[]).await;
     put(&world, Some("a@b.example"));
