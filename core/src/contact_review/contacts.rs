@@ -10,15 +10,15 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::proposals::{ContactValues, Direction, Proposed, may_be_anothers};
+use super::proposals::{ContactValues, Direction, Proposed, may_be_anothers, name_of};
 use crate::calls::budget::Class;
 use crate::calls::{ApiClient, Context};
 use crate::clio::{Contact, contacts};
 use crate::connection::AccountScope;
 use crate::crypto::Keyring;
 use crate::domain::{Applied, ClientId, ClioId, Confidential, FirmId, Timestamp};
-use crate::error::{Code, Error, Result};
-use crate::links::{Name, Owner, contact_link, owner_key};
+use crate::error::{Code, Error, Result, Retry};
+use crate::links::{Link, Name, Owner, contact_link, matters_of_contact, owner_key};
 use crate::ports::{Expect, Key, Version};
 use crate::store::{Repository, Transaction, Versioned};
 
@@ -219,10 +219,34 @@ pub(crate) async fn contact_changed(
     }
     put_known(transaction, scope, clio, known, &now)?;
     let client = ClientId::new(owner.value.owner)?;
-    if contact_link(&ctx.repository, scope, &client).await?.is_none_or(|link| may_be_anothers(&link.notes)) {
+    let link = contact_link(&ctx.repository, scope, &client).await?;
+    let Some(link) = link.filter(|link| may_be_anothers(link) != Some(true)) else { return Ok(Applied::Nothing) };
+    if may_be_anothers(&link).is_none() && !agrees_by_intake(ctx, scope, &client, &link, &contact).await? {
         return Ok(Applied::Nothing);
     }
     let proposed = Proposed { direction: Direction::FromClio, client: &client, clio, etag: None, actor: None };
     proposals::propose(ctx, transaction, scope, &proposed, &plain).await?;
     Ok(Applied::Notified)
+}
+
+/// Whether the contact has the name that CaseHug has of the client, as the intake of one of the
+/// client's matters says. Not, if none says so.
+async fn agrees_by_intake(
+    ctx: &Context,
+    scope: &AccountScope,
+    client: &ClientId,
+    link: &Link,
+    contact: &Contact,
+) -> Result<bool> {
+    for matter in matters_of_contact(&ctx.repository, scope, link.clio).await? {
+        let intake = match ctx.intake.load(&scope.firm, &matter).await {
+            // Removed, or not valid: another try says the same.
+            Err(error) if error.retry() == Retry::Never => continue,
+            loaded => loaded?,
+        };
+        if intake.client.id == *client {
+            return Ok(name_of(&intake.client).agrees(&Name::from(contact)));
+        }
+    }
+    Ok(false)
 }

@@ -9,7 +9,8 @@
 //!
 //! **Not where the names differ.** A client that was linked to a contact of another name may be
 //! another person than the contact: husband and wife with one address. Neither's values go to the
-//! other.
+//! other. An earlier version linked by email alone, and noted no name: those are compared when
+//! something would be proposed.
 //!
 //! **What is accepted is what was seen.** A proposal's id stands for its values: other values are
 //! another proposal, which takes the place of one that nobody has decided yet. One that was
@@ -28,9 +29,11 @@ use crate::calls::budget::Class;
 use crate::calls::{ApiClient, Context};
 use crate::clio::contacts;
 use crate::connection::{AccountScope, Connection};
-use crate::domain::{Actor, ActorId, ClientId, ClioId, Confidential, ConnectionId, FirmId, MatterId, Note, Timestamp};
+use crate::domain::{
+    Actor, ActorId, ClientId, ClioId, Confidential, ConnectionId, FirmId, IntakeClient, MatterId, Note, Timestamp,
+};
 use crate::error::{Code, Error, Result};
-use crate::links::contact_link;
+use crate::links::{How, Link, Name, contact_link};
 use crate::ports::{Commit, Expect, Key};
 use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Repository, Transaction, Versioned};
 
@@ -145,9 +148,17 @@ pub(crate) async fn propose(
     Ok(id)
 }
 
-/// Whether the notes of a client's link say that its contact has another name.
-pub(crate) fn may_be_anothers(notes: &[Note]) -> bool {
-    notes.contains(&Note::NameDiffers)
+/// Whether a client and its contact may be two people. `None`: nobody compared their names.
+pub(crate) fn may_be_anothers(link: &Link) -> Option<bool> {
+    match link.notes.contains(&Note::NameDiffers) {
+        false if link.how == How::Linked && !link.named => None,
+        differs => Some(differs),
+    }
+}
+
+/// The client's name, as it is compared.
+pub(crate) fn name_of(client: &IntakeClient) -> Name {
+    Name::new(client.first_name.expose(), client.last_name.expose())
 }
 
 /// The client of this matter was changed in CaseHug. Gives the proposal's id; `None`: Clio says the
@@ -160,7 +171,8 @@ pub(crate) async fn propose_to_clio(ctx: &Context, actor: &Actor, matter: &Matte
     let scope = AccountScope::current(&ctx.repository, firm).await?;
     let link = contact_link(&ctx.repository, &scope, &client.id).await?;
     let link = link.ok_or_else(|| Error::new(Code::NotSyncedYet).with("client", &client.id))?;
-    if may_be_anothers(&link.notes) {
+    let anothers = may_be_anothers(&link);
+    if anothers == Some(true) {
         return Ok(None);
     }
     let clio = link.clio;
@@ -172,7 +184,7 @@ pub(crate) async fn propose_to_clio(ctx: &Context, actor: &Actor, matter: &Matte
     };
     let client_api = ApiClient::of_firm(ctx, &scope, Class::Waiting);
     let now = client_api.repeat(&contacts::show_tagged(clio)).await.map_err(|failure| failure.error)?;
-    if says_all(&now, &plain) {
+    if says_all(&now, &plain) || anothers.is_none() && !name_of(client).agrees(&Name::from(&now)) {
         return Ok(None);
     }
     let etag = Some(tag_of(&now)?.to_owned());

@@ -210,6 +210,10 @@ pub(crate) struct Link {
     /// Of a matter: the contact in Clio whose matter it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClioId>,
+    /// Of a contact: its name was compared with the client's, and the notes say what came of it.
+    /// Earlier versions linked by email alone.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub named: bool,
 }
 
 /// How a link came about.
@@ -321,6 +325,18 @@ pub(crate) async fn contact_link(
         Some(LinkRecord::Link(link)) => Some(link),
         Some(LinkRecord::Intent(_)) | None => None,
     })
+}
+
+/// CaseHug's matters that are this contact's in Clio. A link of an earlier version may not say so.
+pub(crate) async fn matters_of_contact(
+    repository: &Repository,
+    scope: &AccountScope,
+    contact: ClioId,
+) -> Result<Vec<MatterId>> {
+    let all = repository.list::<LinkRecord>(&scope.firm, MATTERS, &scope.id("")).await?;
+    let is_theirs = |record: &LinkRecord| matches!(record, LinkRecord::Link(link) if link.client == Some(contact));
+    let theirs = all.into_iter().filter(|(_, stored)| is_theirs(&stored.value));
+    theirs.filter_map(|(id, _)| scope.strip(&id).map(MatterId::new)).collect()
 }
 
 /// The matter in Clio, once it is there.

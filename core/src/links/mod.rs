@@ -9,7 +9,8 @@ pub(crate) mod second_record;
 
 pub use link_record::Decision;
 pub(crate) use link_record::{
-    LinkState, Owner, contact_link, intents_sealed_with, linked_documents, linked_matter, linked_matters, owner_key,
+    How, Link, LinkState, Owner, contact_link, intents_sealed_with, linked_documents, linked_matter, linked_matters,
+    matters_of_contact, owner_key,
 };
 pub(crate) use names::Name;
 pub use second_record::SecondRecord;

@@ -354,7 +354,7 @@ impl Driver<'_> {
     }
 
     pub(crate) fn link(&self, clio: ClioId, how: How, notes: Vec<Note>) -> LinkRecord {
-        LinkRecord::Link(Link { clio, how, at: self.ctx.runtime.now(), notes, client: None })
+        LinkRecord::Link(Link { clio, how, at: self.ctx.runtime.now(), notes, client: None, named: true })
     }
 }
 

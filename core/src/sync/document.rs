@@ -458,7 +458,7 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::DocumentLinked),
         };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
-        let link = Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new(), client: None };
+        let link = Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new(), client: None, named: false };
         let link = DocumentRecord::Link(link);
         for with_next in [true, false] {
             let mut transaction = self.transaction()?;

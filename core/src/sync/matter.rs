@@ -156,7 +156,8 @@ impl Driver<'_> {
             if let Some(doubt) = doubt {
                 self.look_after_doubt_in(&mut transaction, &key, doubt).await?;
             }
-            let link = Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new(), client: Some(client) };
+            let at = self.ctx.runtime.now();
+            let link = Link { clio, how, at, notes: Vec::new(), client: Some(client), named: false };
             transaction.put(key.clone(), Expect::Version(version.clone()), &LinkRecord::Link(link))?;
             let owner = Owner { owner: id.to_string() };
             transaction.put(link_record::owner_key(&self.order.scope, "matter", clio), Expect::Absent, &owner)?;

@@ -86,6 +86,46 @@ async fn a_change_is_sent_only_to_the_contact_that_it_was_proposed_for() {
     assert!(by.iter().all(|actor| actor == "usr_1"), "{by:?}");
 }
 
+/// The client's link, as it was written before names were compared.
+async fn linked_long_ago(world: &World) {
+    let (id, mut link) = world.stored("contact").await.remove(0);
+    link["how"] = json!("linked");
+    link.as_object_mut().unwrap().remove("named");
+    world.overwrite("contact", &id, &link).await;
+}
+
+#[tokio::test]
+async fn nothing_is_proposed_between_two_names_that_nobody_compared() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    linked_long_ago(&world).await;
+    // Her contact is her husband's.
+    world.http.clio().contact["last_name"] = json!("B-D");
+    changes(&world, "Otto").await;
+    assert!(proposals(&world).await.is_empty(), "from Clio");
+    let proposed = world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap();
+    assert_eq!(proposed.proposal, None, "to Clio");
+    // Hers after all.
+    world.http.clio().contact["last_name"] = json!("B");
+    changes(&world, "A Maria").await;
+    assert_eq!(names(&proposals(&world).await), [("A Maria", false)]);
+    rename(&world, "A Klara", "B");
+    let proposed = world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap();
+    assert_eq!(proposed.proposal, None, "another name again");
+    rename(&world, "A Maria Klara", "B");
+    assert!(world.sdk.firm(&member()).contacts().propose(&matter()).await.unwrap().proposal.is_some());
+}
+
+#[tokio::test]
+async fn nothing_is_proposed_from_clio_where_casehug_cannot_say_whose_name_it_is() {
+    let world = World::reviewing().await;
+    world.synced().await;
+    linked_long_ago(&world).await;
+    world.intake.remove(&super::world::firm(), &matter());
+    changes(&world, "A Maria").await;
+    assert!(proposals(&world).await.is_empty());
+}
+
 #[tokio::test]
 async fn what_an_admin_accepted_is_sent_though_they_leave() {
     let world = World::reviewing().await;
