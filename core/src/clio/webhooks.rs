@@ -51,11 +51,12 @@ impl HookModel {
         }
     }
 
-    /// What a delivery carries, and whose change fires `updated`.
+    /// What a delivery carries, and whose change fires `updated`. Contacts are the firm's, not only
+    /// our clients: what they say is asked for, of those that are linked.
     fn delivered(self) -> &'static str {
         match self {
             Self::Matter => "id,etag,status,updated_at",
-            Self::Contact => "id,etag,first_name,last_name,email_addresses{address},phone_numbers{number},updated_at",
+            Self::Contact => "id,etag,updated_at,email_addresses{id,etag},phone_numbers{id,etag}",
         }
     }
 }
@@ -120,6 +121,7 @@ impl fmt::Debug for New<'_> {
 
 #[derive(Serialize)]
 struct Extension {
+    fields: &'static str,
     expires_at: String,
 }
 
@@ -145,13 +147,14 @@ pub fn create(model: HookModel, url: &str, expires_at: Timestamp) -> Result<ApiR
     ApiRequest::create(Resource::Webhooks, Path::new("webhooks.json").with("fields", FIELDS), &new)
 }
 
-/// Moves the end of a subscription; at most 31 days ahead.
+/// Moves the end of a subscription; at most 31 days ahead. From then on it delivers what a new one
+/// would.
 ///
 /// # Errors
 /// [`Code::Internal`](crate::Code::Internal) if the body cannot be built.
-pub fn extend(id: ClioId, expires_at: Timestamp) -> Result<ApiRequest<Webhook>> {
+pub fn extend(id: ClioId, model: HookModel, expires_at: Timestamp) -> Result<ApiRequest<Webhook>> {
     let path = Path::of(Resource::Webhooks, id).with("fields", FIELDS);
-    let body = Extension { expires_at: expires_at.to_rfc3339() };
+    let body = Extension { fields: model.delivered(), expires_at: expires_at.to_rfc3339() };
     Ok(ApiRequest::change(Method::Patch, Resource::Webhooks, path, &body)?.about(id))
 }
 

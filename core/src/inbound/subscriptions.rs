@@ -237,7 +237,7 @@ async fn keep(ctx: &Context, care: &Care<'_>, pair: &mut Pair) -> Result<Option<
     let clio_now = ctx.clio.clio_now().unwrap_or_else(|| ctx.runtime.now());
     let mut renewed = false;
     if ends.is_none_or(|ends| ends < clio_now + RENEW_BEFORE) {
-        match client_api.repeat(&webhooks::extend(listed.id, clio_now + LIFE)?).await {
+        match client_api.repeat(&webhooks::extend(listed.id, pair.hook.model, clio_now + LIFE)?).await {
             Ok(extended) => {
                 ends = extended.expires_at.or(Some(clio_now + LIFE));
                 renewed = true;

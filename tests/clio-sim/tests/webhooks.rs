@@ -35,7 +35,7 @@ impl Clio {
     }
 
     fn subscribe(&mut self) -> Value {
-        let hook = json!({"url": "http://127.0.0.1:9/h", "model": "matter", "fields": "id,status,updated_at",
+        let hook = json!({"url": "http://127.0.0.1:9/h", "model": "matter", "fields": "id,status",
             "events": ["updated", "deleted", "matter_opened", "matter_closed"]});
         self.call("POST", "/api/v4/webhooks.json?fields=id,status,shared_secret,expires_at", &hook)
     }
@@ -103,6 +103,33 @@ fn the_first_change_of_a_record_fires_whatever_it_is_and_later_ones_only_if_list
         clio.call("PATCH", &format!("/api/v4/matters/{matter}.json"), &json!({"description": change}));
         let told = clio.events(NOW);
         assert_eq!(told.len(), count, "{change}");
+        told.iter().for_each(|(delivery, _)| clio.model.delivered(NOW, delivery.id, Some(204), None));
+    }
+}
+
+#[test]
+fn a_delivery_holds_what_its_subscription_lists_and_a_listed_etag_tells_every_change() {
+    let mut clio = Clio::new();
+    let fields = "id,etag,updated_at,email_addresses{id,etag},phone_numbers{id,etag}";
+    let hook =
+        json!({"url": "http://127.0.0.1:9/h", "model": "contact", "fields": fields, "events": ["updated", "deleted"]});
+    let hook = clio.call("POST", "/api/v4/webhooks.json?fields=id,shared_secret", &hook);
+    let shake = clio.model.take_deliveries(NOW).remove(0);
+    clio.model.delivered(NOW, shake.id, Some(200), hook["shared_secret"].as_str());
+    let person = json!({"type": "Person", "first_name": "Geheim", "last_name": "Qwertz",
+        "email_addresses": [{"name": "Work", "address": "geheim@example.test"}],
+        "phone_numbers": [{"name": "Work", "number": "+12065559876"}]});
+    let contact = clio.call("POST", "/api/v4/contacts.json?fields=id", &person)["id"].as_i64().unwrap();
+    for name in ["Asdf", "Yxcv"] {
+        clio.call("PATCH", &format!("/api/v4/contacts/{contact}.json"), &json!({"last_name": name}));
+        let told = clio.events(NOW);
+        assert_eq!(told.len(), 1, "{name}");
+        let body = String::from_utf8(told[0].0.body.clone()).unwrap();
+        for secret in ["Geheim", name, "example.test", "5559876"] {
+            assert!(!body.contains(secret), "{body}");
+        }
+        let data = &serde_json::from_str::<Value>(&body).unwrap()["data"];
+        assert!(data["email_addresses"][0]["etag"].is_string() && data["phone_numbers"][0]["id"].is_i64(), "{data}");
         told.iter().for_each(|(delivery, _)| clio.model.delivered(NOW, delivery.id, Some(204), None));
     }
 }

@@ -398,3 +398,22 @@ async fn a_disconnect_ends_a_subscription_whose_record_the_database_has_lost() {
     let left: Vec<Value> = world.http.clio().hooks.iter().map(|hook| hook["id"].clone()).collect();
     assert_eq!(left, [json!(99)], "that of somebody else");
 }
+
+#[tokio::test]
+async fn a_subscription_has_nothing_of_a_contact_delivered_and_is_mended_when_it_is_renewed() {
+    let world = World::reviewing().await;
+    let lists_values = |fields: &Value| {
+        let fields = fields.as_str().unwrap().to_owned();
+        ["name", "address}", "number}"].iter().any(|value| fields.contains(value))
+    };
+    assert!(!lists_values(&world.hook("contact")["fields"]), "{}", world.hook("contact"));
+    // As an earlier version subscribed.
+    for hook in &mut world.http.clio().hooks {
+        hook["fields"] = json!("id,first_name,email_addresses{address},phone_numbers{number}");
+    }
+    for _ in 0..35 {
+        world.later(Duration::from_secs(12 * 3600)).await;
+    }
+    assert!(!lists_values(&world.hook("contact")["fields"]), "renewed: {}", world.hook("contact"));
+    assert_eq!(world.hook("matter")["fields"], "id,etag,status,updated_at");
+}

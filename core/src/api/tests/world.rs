@@ -92,7 +92,8 @@ impl Clio {
                 let id = next();
                 let asked = &body["data"];
                 let hook = json!({ "id": id, "status": "pending", "url": asked["url"], "model": asked["model"],
-                    "expires_at": asked["expires_at"], "shared_secret": format!("clio-secret-{id}") });
+                    "expires_at": asked["expires_at"], "fields": asked["fields"],
+                    "shared_secret": format!("clio-secret-{id}") });
                 self.hooks.push(hook.clone());
                 (201, json!({ "data": self.shown(&hook) }))
             }
@@ -104,7 +105,8 @@ impl Clio {
             ("PATCH", _) if path.starts_with("/api/v4/webhooks/") => {
                 let id: i64 = path.rsplit('/').next().unwrap().parse().unwrap();
                 let hook = self.hooks.iter_mut().find(|hook| hook["id"] == id).unwrap();
-                hook["expires_at"] = body["data"]["expires_at"].clone();
+                let changed = body["data"].as_object().unwrap();
+                changed.iter().for_each(|(field, value)| hook[field] = value.clone());
                 (200, json!({ "data": hook.clone() }))
             }
             ("PUT", _) if path.ends_with("/activate") => {
@@ -217,8 +219,6 @@ pub fn status_event(status: &str, updated_at: &str) -> Value {
         "meta": { "event": "updated", "webhook_id": 1 } })
 }
 
-pub struct World {
-    pub sdk: Arc<Sdk>,
 /// A delivery that the matter's status was set.
 pub fn status_set(status: &str, updated_at: &str) -> Value {
     let mut event = status_event(status, updated_at);
@@ -230,6 +230,8 @@ pub fn status_set(status: &str, updated_at: &str) -> Value {
     event
 }
 
+pub struct World {
+    pub sdk: Arc<Sdk>,
     pub http: Http,
     pub runtime: VirtualRuntime,
     pub store: MemoryStore,

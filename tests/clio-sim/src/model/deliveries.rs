@@ -15,8 +15,6 @@ use super::{Model, fields, resource::Resource};
 const MINUTE: i64 = 60_000;
 /// The waits before each further attempt.
 const WAITS: [i64; 5] = [2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 16 * MINUTE, 32 * MINUTE];
-/// What changes with every change, and so tells nothing.
-const ALWAYS: [&str; 2] = ["etag", "updated_at"];
 
 /// A request to a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,14 +135,8 @@ impl Model {
         let status = after.get("status").and_then(Value::as_str).map(str::to_owned);
         let listening: Vec<i64> = self.listening(kind, "updated");
         for hook in listening {
-            let listed = |record: &Value| self.payload(hook, kind, record);
-            let plain = |mut shown: Value| {
-                if let Some(members) = shown.as_object_mut() {
-                    ALWAYS.iter().for_each(|name| drop(members.remove(*name)));
-                }
-                shown
-            };
-            let differs = plain(listed(&change.before)) != plain(listed(&after));
+            // Whoever lists `etag` or `updated_at` is told of every change.
+            let differs = self.payload(hook, kind, &change.before) != self.payload(hook, kind, &after);
             // The first time for any record, any change fires it.
             if self.told_once.insert((hook, id)) || differs {
                 self.send(now, hook, kind, "updated", &after);
