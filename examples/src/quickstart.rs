@@ -1,5 +1,5 @@
 //! The README's quickstart: connect a firm to Clio, then sync one approved intake. Compiled and run
-//! by `tests/quickstart.rs`.
+//! by `tests/acceptance/quickstart.rs`.
 //!
 //! usage: quickstart CLIO_URL INTAKE_DIR MATTER_ID DATABASE
 #![allow(clippy::print_stdout, reason = "a command's face")]

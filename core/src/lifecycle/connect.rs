@@ -28,7 +28,8 @@
 //! firm. Links stay; generation, connection id and data key are new. If one side's account is
 //! unknown (the app may not read users), a practice area of both, or a linked matter that the new
 //! token reads, tells that they are the same: Clio's ids are not reused between accounts. After a
-//! disconnect an admin may ask for another account: its links are kept apart (`link_set.rs`).
+//! disconnect an admin may ask for another account: its links are kept apart
+//! (`connection/account_scope.rs`).
 //!
 //! **What is given back.** Tokens that are not kept are deauthorized, always with the new token
 //! itself: at once when the account is another one, the plan has no API, or another admin was

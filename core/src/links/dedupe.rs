@@ -3,6 +3,8 @@
 //! Clio's `query` is a wildcard over a dozen fields and its unknown filters are ignored (Clio:
 //! Contacts), so nothing in an answer is believed that was not compared here.
 
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clio::{Contact, Matter};
@@ -61,7 +63,7 @@ pub(crate) fn persons_with_email(contacts: &[Contact], email: &str) -> Vec<ClioI
 }
 
 /// The natural key of a contact, exactly as it was sent. Sealed before it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SentContact {
     pub first_name: String,
     pub last_name: String,
@@ -70,13 +72,25 @@ pub(crate) struct SentContact {
 }
 
 /// The natural key of a matter, exactly as it was sent. Sealed before it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SentMatter {
     pub client: ClioId,
     pub description: String,
     pub client_reference: Option<String>,
     pub display_number: Option<String>,
     pub practice_area: Option<ClioId>,
+}
+
+impl fmt::Debug for SentContact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SentContact")
+    }
+}
+
+impl fmt::Debug for SentMatter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SentMatter")
+    }
 }
 
 /// What of a contact without email may be ours: not linked yet, created after the intent, equal in
@@ -243,6 +257,26 @@ mod tests {
             "near matches need a person"
         );
         assert_eq!(lookup(&[&other_phone]), Lookup::Review(vec![ClioId(6)]));
+    }
+
+    #[test]
+    fn what_was_sent_is_in_no_log() {
+        let (name, title) = (String::from("Geheim"), String::from("Roe v. Roe"));
+        let contact = SentContact {
+            first_name: name.clone(),
+            last_name: name.clone(),
+            email: Some(name.clone()),
+            phone: Some(name.clone()),
+        };
+        let matter = SentMatter {
+            client: ClioId(1),
+            description: title.clone(),
+            client_reference: Some(title.clone()),
+            display_number: Some(title.clone()),
+            practice_area: None,
+        };
+        let shown = format!("{contact:?} {matter:#?}");
+        assert!(!shown.contains(&name) && !shown.contains(&title), "{shown}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The records of the things that are synced: first an intent, then a link, under one key, in the
-//! set of the Clio account (`connection/link_set.rs`).
+//! set of the Clio account (`connection/account_scope.rs`).
 
 use core::time::Duration;
 use std::collections::BTreeMap;

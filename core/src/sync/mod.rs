@@ -29,9 +29,9 @@
 //! Before that the step ends as `in_doubt` with the time to come back: after 5 s, and then each
 //! time after as long as all waits before. What shows earlier is linked at once. After it the
 //! request is sent again, and a `late_execution_window` later Clio is asked whether the first one
-//! came after all (`repeated.rs`). After three rounds the step has failed (`not_created`): its
-//! intent stays, and the next run, by the slow interval or because somebody asks, begins with the
-//! look in Clio. A request that was certainly not executed (not one byte written, or refused by
+//! came after all (`duplicate_check.rs`). After three rounds the step has failed (`not_created`):
+//! its intent stays, and the next run, by the slow interval or because somebody asks, begins with
+//! the look in Clio. A request that was certainly not executed (not one byte written, or refused by
 //! Clio with a 4xx) releases its intent at once.
 //!
 //! What is ours is told from what was there before by its time of creation, in Clio's time. Where

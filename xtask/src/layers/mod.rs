@@ -170,6 +170,36 @@ mod tests {
     }
 
     #[test]
+    fn the_comments_name_sources_that_are_there() {
+        fn files(folder: &Path, found: &mut Vec<String>) {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    files(&path, found);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    found.push(path.to_string_lossy().replace('\\', "/"));
+                }
+            }
+        }
+        let mut all = Vec::new();
+        for folder in ["core", "examples", "ffi", "tests", "wasm", "xtask"] {
+            files(&root().join(folder), &mut all);
+        }
+        let mut missing = Vec::new();
+        for path in all.iter().filter(|path| !path.contains("/xtask/")) {
+            let text = fs::read_to_string(path).unwrap();
+            let comments = text.lines().filter_map(|line| Some(line.split_once("//")?.1));
+            // Every second piece stands between back quotes.
+            let quoted = comments.flat_map(|comment| comment.split('`').skip(1).step_by(2));
+            for name in quoted.filter(|name| name.ends_with(".rs") && !name.contains([' ', '*'])) {
+                if !all.iter().any(|path| path.ends_with(&format!("/{name}"))) {
+                    missing.push(format!("{path} names {name}"));
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{}", missing.join("\n"));
+    }
+
+    #[test]
     fn the_page_about_the_architecture_names_every_layer() {
         let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
         let core = root().join("core/src");
