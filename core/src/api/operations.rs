@@ -371,7 +371,8 @@ operations! {
         ) -> (), access: Host, effect: Writes, errors: [];
 
         /// The host changed a matter's status itself: an older change in Clio that comes in later
-        /// is dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
+        /// is dropped, and a later edit in Clio that leaves the status there as it was undoes
+        /// nothing. Clio's times are whole seconds; of a change in the same second Clio's wins.
         record_status_change as record_status_change(
             /// The firm.
             firm: FirmId,

@@ -68,7 +68,8 @@ pub enum EventBody {
         clio_matter: ClioId,
         /// What it is now.
         status: MatterStatus,
-        /// When it was changed, on Clio's clock; never earlier than what was told before.
+        /// The edit of the matter that it was seen with, on Clio's clock: the status was changed
+        /// then or before. Never earlier than what was told before.
         updated_at: Timestamp,
     },
     /// A matter is no longer in Clio, or hidden from the connected user. Its link stays.
@@ -80,8 +81,9 @@ pub enum EventBody {
         /// Clio said that it was deleted; otherwise it may only be hidden.
         deleted: bool,
     },
-    /// Clio executed a request long after it was given up, and so holds a record twice: an admin
-    /// looks at them in Clio and deletes one.
+    /// Clio holds a record twice: it executed a request long after that was given up, or a person
+    /// made the other one. An admin looks at them in Clio, keeps the one that is linked, and merges
+    /// or deletes the other.
     SecondRecord {
         /// `contact` or `matter`.
         step: String,
