@@ -546,6 +546,20 @@ func (o Host) ReportDeauthorization(ctx context.Context, firm string) (out Deaut
 	return out, err
 }
 
+// ForgetLostKeys: The root key that wrapped this firm's keys is lost for good: forgets these, and
+// what only they open, and ends the connection, so that an admin can connect anew. Links, logs and
+// settings stay; what was being created is looked for in Clio first. Ask twice: the first answer is
+// `key_loss_unconfirmed`, with the time after which to ask again.
+//
+// firm: The firm.
+//
+// Access: the service itself. Effect: calls Clio. Errors of its own: [CodeKeyOpens],
+// [CodeKeyLossUnconfirmed], [CodeConnectedElsewhere].
+func (o Host) ForgetLostKeys(ctx context.Context, firm string) (out ForgottenKeys, err error) {
+	err = o.call(ctx, "forget_lost_keys", map[string]any{"firm": firm}, &out)
+	return out, err
+}
+
 // MarkContactApplied: The host applied an accepted change from Clio: it is forgotten here.
 //
 // firm: The firm.

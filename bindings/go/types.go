@@ -239,6 +239,14 @@ const (
 	// package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not
 	// belong into a page).
 	CodeLoadFailed Code = "load_failed"
+	// The firm's sealing key opens, so nothing was forgotten. Reason opens_here: in this process;
+	// opens_elsewhere: in another one, so check the configured key of this process; no_key: the
+	// firm has none, or its lost keys are forgotten already, and it can be connected.
+	CodeKeyOpens Code = "key_opens"
+	// The firm's sealing key does not open here, and nothing was forgotten yet: another process may
+	// still have it, or an outage pass. If it is lost for good, ask for the same once more after
+	// the time that is said, and within an hour.
+	CodeKeyLossUnconfirmed Code = "key_loss_unconfirmed"
 	// A defect of this SDK. Report the code and its context.
 	CodeInternal Code = "internal"
 	// A defect of this SDK was caught at its boundary. Close the handle and open it again; no data
@@ -322,6 +330,8 @@ const (
 	ActionContactReview Action = "contact_review"
 	// Keys were wrapped again.
 	ActionKeyRotation Action = "key_rotation"
+	// Keys that are lost for good were forgotten, with what only they open.
+	ActionKeyLoss Action = "key_loss"
 	// A matter that was held is not to be synced.
 	ActionDiscarded Action = "discarded"
 	// A matter was synced, or could not be.
@@ -1118,6 +1128,27 @@ type FirmSettings struct {
 	// Sync contact and matter by themselves as soon as the intake is created; documents follow
 	// their approval. Off by default.
 	SyncWhenCreated bool `json:"sync_when_created"`
+}
+
+// ForgottenKeys: What was forgotten with lost keys: so many of each.
+type ForgottenKeys struct {
+	// Addresses by which clients are known. Clio is searched for them instead.
+	Addresses int64 `json:"addresses"`
+	// Attempts to connect.
+	Attempts int64 `json:"attempts"`
+	// Lists of case types that were seen.
+	CaseTypes int64 `json:"case_types"`
+	// Contacts of which it was known what they said last.
+	Contacts int64 `json:"contacts"`
+	// Texts of contacts and matters that were being created. They stay in doubt: Clio is asked
+	// before anything is created.
+	Intents int64 `json:"intents"`
+	// Wrapped keys: the firm's own, and those of connections.
+	Keys int64 `json:"keys"`
+	// Contact proposals.
+	Proposals int64 `json:"proposals"`
+	// Looks for a second record of something that was sent.
+	Rechecks int64 `json:"rechecks"`
 }
 
 // Health: The state of a firm's integration. It holds no secret.

@@ -88,7 +88,7 @@ pub use domain::{Note, RunStatus, StepKind, StepOutcome, StepReport, SyncReport}
 pub use history::{AuditExport, AuditQuery, LogPage, LoggedRun, LoggedStep, RunQuery};
 pub use inbound::{ClioStatus, WebhookReply};
 pub use jobs::{BackfillPlan, BackfillState, BackfillStatus, HeldMatter, LastRun, MatterState, MatterSyncState};
-pub use lifecycle::ConnectStart;
+pub use lifecycle::{ConnectStart, ForgottenKeys};
 pub use links::{Decision, SecondRecord};
 pub use settings::{
     CaseHugArea, Chosen, FirmSettings, MappedBy, MappedTo, Mapping, OnNameMismatch, PracticeArea, SeenMapping,

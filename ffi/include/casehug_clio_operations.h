@@ -933,6 +933,29 @@ static inline int32_t casehug_clio_report_deauthorization(
     return casehug_clio_call_host(sdk, "report_deauthorization", arguments, 1, out, error);
 }
 
+// The root key that wrapped this firm's keys is lost for good: forgets these, and what only they
+// open, and ends the connection, so that an admin can connect anew. Links, logs and settings stay;
+// what was being created is looked for in Clio first. Ask twice: the first answer is
+// `key_loss_unconfirmed`, with the time after which to ask again.
+//
+// Access: host. Effect: calls Clio.
+// `firm`: CaseHug id. The firm.
+// `out`: ForgottenKeys {"addresses", "attempts", "case_types", "contacts", "intents", "keys",
+// "proposals", "rechecks"}.
+// Errors: CASEHUG_CLIO_KEY_OPENS, CASEHUG_CLIO_KEY_LOSS_UNCONFIRMED,
+// CASEHUG_CLIO_CONNECTED_ELSEWHERE.
+static inline int32_t casehug_clio_forget_lost_keys(
+    casehug_clio_sdk *sdk,
+    const char *firm,
+    char **out,
+    char **error
+) {
+    const casehug_clio_argument arguments[] = {
+        { "firm", CASEHUG_CLIO_TEXT, firm, 0 },
+    };
+    return casehug_clio_call_host(sdk, "forget_lost_keys", arguments, 1, out, error);
+}
+
 // The host applied an accepted change from Clio: it is forgotten here.
 //
 // Access: host. Effect: writes.

@@ -21,6 +21,7 @@ mod fleet;
 mod health;
 mod kills;
 mod large;
+mod lost_keys;
 mod many;
 mod matter_page;
 mod metrics;

@@ -74,6 +74,7 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("begin_separate_connect", r#"{"redirect_uri": "http://127.0.0.1:1/oauth/callback"}"#, 409),
     ("finish_connect", r#"{"callback_query": "{callback}"}"#, 200),
     ("report_deauthorization", r#"{"firm": "{firm}"}"#, 200),
+    ("forget_lost_keys", r#"{"firm": "{firm}"}"#, 409),
     ("disconnect", "{}", 200),
 ];
 

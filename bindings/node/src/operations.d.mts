@@ -359,6 +359,18 @@ export type ErrorCode =
    * belong into a page).
    */
   | 'load_failed'
+  /**
+   * The firm's sealing key opens, so nothing was forgotten. Reason opens_here: in this process;
+   * opens_elsewhere: in another one, so check the configured key of this process; no_key: the firm
+   * has none, or its lost keys are forgotten already, and it can be connected.
+   */
+  | 'key_opens'
+  /**
+   * The firm's sealing key does not open here, and nothing was forgotten yet: another process may
+   * still have it, or an outage pass. If it is lost for good, ask for the same once more after the
+   * time that is said, and within an hour.
+   */
+  | 'key_loss_unconfirmed'
   /** A defect of this SDK. Report the code and its context. */
   | 'internal'
   /**
@@ -431,6 +443,8 @@ export type Action =
   | 'contact_review'
   /** Keys were wrapped again. */
   | 'key_rotation'
+  /** Keys that are lost for good were forgotten, with what only they open. */
+  | 'key_loss'
   /** A matter that was held is not to be synced. */
   | 'discarded'
   /** A matter was synced, or could not be. */
@@ -1078,6 +1092,29 @@ export interface FirmSettings {
    * approval. Off by default.
    */
   sync_when_created: boolean;
+}
+
+/** What was forgotten with lost keys: so many of each. */
+export interface ForgottenKeys {
+  /** Addresses by which clients are known. Clio is searched for them instead. */
+  addresses: number;
+  /** Attempts to connect. */
+  attempts: number;
+  /** Lists of case types that were seen. */
+  case_types: number;
+  /** Contacts of which it was known what they said last. */
+  contacts: number;
+  /**
+   * Texts of contacts and matters that were being created. They stay in doubt: Clio is asked before
+   * anything is created.
+   */
+  intents: number;
+  /** Wrapped keys: the firm's own, and those of connections. */
+  keys: number;
+  /** Contact proposals. */
+  proposals: number;
+  /** Looks for a second record of something that was sent. */
+  rechecks: number;
 }
 
 /** The state of a firm's integration. It holds no secret. */
@@ -2385,6 +2422,21 @@ export class Host {
    * @throws CasehugClioError with code `not_connected`, or one that every operation can end with.
    */
   reportDeauthorization(firm: CasehugId, options?: CallOptions): Promise<Deauthorization>;
+
+  /**
+   * The root key that wrapped this firm's keys is lost for good: forgets these, and what only they
+   * open, and ends the connection, so that an admin can connect anew. Links, logs and settings
+   * stay; what was being created is looked for in Clio first. Ask twice: the first answer is
+   * `key_loss_unconfirmed`, with the time after which to ask again.
+   *
+   * Access: the service itself. Effect: calls Clio.
+   *
+   * @param firm - The firm.
+   *
+   * @throws CasehugClioError with code `key_opens`, `key_loss_unconfirmed`, `connected_elsewhere`,
+   * or one that every operation can end with.
+   */
+  forgetLostKeys(firm: CasehugId, options?: CallOptions): Promise<ForgottenKeys>;
 
   /**
    * The host applied an accepted change from Clio: it is forgotten here.

@@ -263,6 +263,10 @@ export class Host {
     return this.#call('report_deauthorization', { firm }, options);
   }
 
+  forgetLostKeys(firm, options) {
+    return this.#call('forget_lost_keys', { firm }, options);
+  }
+
   async markContactApplied({ firm, proposal, ...unknown } = {}, options) {
     await this.#call('mark_contact_applied', { firm, proposal, ...unknown }, options);
   }

@@ -40,6 +40,7 @@ const ARGUMENTS = {
 /** What cannot succeed here: there is nothing of the kind, or the firm is in another state. */
 const REFUSED = {
   begin_separate_connect: 'disconnect_first',
+  forget_lost_keys: 'key_opens',
   retry_run: 'record_unknown',
   resolve_review: 'record_unknown',
   accept_contact_proposal: 'record_unknown',

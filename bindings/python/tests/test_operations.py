@@ -45,6 +45,7 @@ ARGUMENTS: dict[str, Callable[[clio.Sdk, Any], dict[str, object]]] = {
 # What cannot succeed here: there is nothing of the kind, or the firm is in another state.
 REFUSED = {
     "begin_separate_connect": "disconnect_first",
+    "forget_lost_keys": "key_opens",
     "retry_run": "record_unknown",
     "resolve_review": "record_unknown",
     "accept_contact_proposal": "record_unknown",

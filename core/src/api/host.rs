@@ -9,6 +9,7 @@ use crate::contact_review::proposals;
 use crate::domain::{Actor, ActorId, FirmId, MatterId, Role, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::inbound::status;
+use crate::lifecycle::ForgottenKeys;
 use crate::links::linked_matter;
 use crate::ports::Commit;
 use crate::store::{Action, AuditEntry, AuditStatus, Outbox, OutboxEvent};
@@ -47,6 +48,10 @@ pub(super) async fn ack_event(sdk: &Sdk, firm: FirmId, id: String) -> Result<()>
 pub(super) async fn report_deauthorization(sdk: &Sdk, firm: FirmId) -> Result<Deauthorization> {
     let disconnected = sdk.auth.deauthorization_reported(&firm).await?;
     Ok(Deauthorization { disconnected })
+}
+
+pub(super) async fn forget_lost_keys(sdk: &Sdk, firm: FirmId) -> Result<ForgottenKeys> {
+    sdk.auth.forget_lost_keys(&host_of(firm)?).await
 }
 
 pub(super) async fn mark_contact_applied(sdk: &Sdk, firm: FirmId, proposal: String) -> Result<()> {

@@ -20,7 +20,7 @@ use crate::domain::{Actor, ClioId, ConnectionId, FirmId, MatterId, StepKind, Syn
 use crate::error::{Code, Error, Result};
 use crate::history::{AuditExport, AuditQuery, LogPage, LoggedRun, RunQuery};
 use crate::jobs::{BackfillPlan, BackfillState, HeldMatter, MatterState};
-use crate::lifecycle::ConnectStart;
+use crate::lifecycle::{ConnectStart, ForgottenKeys};
 use crate::links::Decision;
 use crate::maybe_send::BoxFuture;
 use crate::settings::{FirmSettings, PracticeArea, SettingsChange};
@@ -366,6 +366,15 @@ operations! {
             /// The firm.
             firm: FirmId,
         ) -> Deauthorization, access: Host, effect: CallsClio, errors: [NotConnected];
+
+        /// The root key that wrapped this firm's keys is lost for good: forgets these, and what only
+        /// they open, and ends the connection, so that an admin can connect anew. Links, logs and
+        /// settings stay; what was being created is looked for in Clio first. Ask twice: the first
+        /// answer is `key_loss_unconfirmed`, with the time after which to ask again.
+        forget_lost_keys as forget_lost_keys(
+            /// The firm.
+            firm: FirmId,
+        ) -> ForgottenKeys, access: Host, effect: CallsClio, errors: [KeyOpens, KeyLossUnconfirmed, ConnectedElsewhere];
 
         /// The host applied an accepted change from Clio: it is forgotten here.
         mark_contact_applied as mark_contact_applied(

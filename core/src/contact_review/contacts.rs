@@ -22,7 +22,8 @@ use crate::links::{Link, Name, Owner, contact_link, matters_of_contact, owner_ke
 use crate::ports::{Expect, Key, Version};
 use crate::store::{Repository, Transaction, Versioned};
 
-const KNOWN: &str = "contact-known";
+/// The collection of what was seen last.
+pub(crate) const KNOWN: &str = "contact-known";
 const GONE: &str = "contact-gone";
 
 /// What a contact says, in the clear for a moment.

@@ -29,15 +29,17 @@ use crate::calls::budget::Class;
 use crate::calls::{ApiClient, Context};
 use crate::clio::contacts;
 use crate::connection::{AccountScope, Connection};
+use crate::crypto::LostKeys;
 use crate::domain::{
     Actor, ActorId, ClientId, ClioId, Confidential, ConnectionId, FirmId, IntakeClient, MatterId, Note, Timestamp,
 };
 use crate::error::{Code, Error, Result};
 use crate::links::{How, Link, Name, contact_link};
-use crate::ports::{Commit, Expect, Key};
-use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Repository, Transaction, Versioned};
+use crate::ports::{Commit, Expect, Key, Record};
+use crate::store::{Action, AuditEntry, AuditStatus, Event, EventBody, Repository, Transaction, Versioned, decode};
 
-pub(super) const PROPOSALS: &str = "contact-proposal";
+/// The collection of proposals.
+pub(crate) const PROPOSALS: &str = "contact-proposal";
 const MOST_ATTEMPTS: usize = 8;
 
 /// Which way a change would go.
@@ -300,6 +302,11 @@ pub(crate) async fn drop_proposals(repository: &Repository, transaction: &mut Tr
         transaction.delete(Key::new(&firm, PROPOSALS, id), stored.version);
     }
     Ok(())
+}
+
+/// Whether the values of a proposal are lost with their key.
+pub(crate) fn is_lost(record: Record, lost: &LostKeys) -> Result<bool> {
+    Ok(lost.sealed(&decode::<Proposal>(record)?.value.connection))
 }
 
 /// The connections whose data keys seal the firm's proposals.

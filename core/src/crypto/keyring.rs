@@ -3,7 +3,7 @@
 //! | record | what | lives |
 //! | --- | --- | --- |
 //! | `data-key/<connection>` | seals everything of one connection | until the connection is gone and nothing sealed with it is needed |
-//! | `firm-key/address` | HMAC key for addresses and other look-ups of one firm | for ever: a reconnected firm must find what it linked |
+//! | `firm-key/address` | HMAC key for addresses and other look-ups of one firm | for ever, unless it is lost (`lost_keys.rs`): a reconnected firm must find what it linked |
 //!
 //! An unwrapped key stays in memory for five minutes at most, so that a KMS is not asked for every
 //! call, and is wiped after that. A process that was the last to hear of a disconnect can therefore
@@ -31,11 +31,11 @@ use crate::ports::{Commit, DataKey, Expect, Key, KeyProvider, SealContext, Wrapp
 use crate::store::{Repository, Transaction, Versioned};
 
 pub(crate) const DATA_KEYS: &str = "data-key";
-const FIRM_KEYS: &str = "firm-key";
+pub(super) const FIRM_KEYS: &str = "firm-key";
 const ADDRESS: &str = "address";
-const KEPT: Duration = Duration::from_secs(300);
+pub(crate) const KEPT: Duration = Duration::from_secs(300);
 /// How long after the key provider failed for a firm it is asked again.
-const PROVE_AGAIN: Duration = Duration::from_secs(30);
+pub(super) const PROVE_AGAIN: Duration = Duration::from_secs(30);
 
 /// Makes, keeps and unwraps the keys of all firms. Clones share one cache.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ struct Proofs {
 
 /// The record of a wrapped key.
 #[derive(Clone, Serialize, Deserialize)]
-struct KeyRecord {
+pub(super) struct KeyRecord {
     key_id: String,
     blob: String,
 }
@@ -218,6 +218,20 @@ impl Keyring {
         !proofs.any && !proofs.failed.is_empty()
     }
 
+    /// Forgets what was found out about a firm's keys, and the keys: they were dropped.
+    pub(crate) fn forgot(&self, firm: &FirmId) {
+        self.opened().retain(|record, _| record.firm != *firm);
+        self.proofs().failed.remove(firm);
+    }
+
+    pub(super) fn repository(&self) -> &Repository {
+        &self.0.repository
+    }
+
+    pub(super) fn provider(&self) -> &dyn KeyProvider {
+        &*self.0.keys
+    }
+
     /// Keeps what the key provider said about a firm's own key.
     fn note_proof(&self, firm: &FirmId, error: Option<&Error>) {
         let again = self.0.repository.runtime().monotonic() + PROVE_AGAIN;
@@ -280,7 +294,7 @@ impl Keyring {
         Ok(KeyRecord { key_id: wrapped.key_id, blob: URL_SAFE_NO_PAD.encode(wrapped.blob) })
     }
 
-    async fn unwrap(&self, record: &Key, stored: &Versioned<KeyRecord>) -> Result<DataKey> {
+    pub(super) async fn unwrap(&self, record: &Key, stored: &Versioned<KeyRecord>) -> Result<DataKey> {
         let blob = URL_SAFE_NO_PAD
             .decode(&stored.value.blob)
             .map_err(|_| Error::new(Code::StoreCorrupt).with("collection", record.collection))?;
@@ -309,7 +323,7 @@ impl Keyring {
     }
 }
 
-fn firm_key_of(firm: &FirmId) -> Key {
+pub(super) fn firm_key_of(firm: &FirmId) -> Key {
     Key::new(firm, FIRM_KEYS, ADDRESS)
 }
 
@@ -318,6 +332,6 @@ pub(crate) fn may_be_of_this_process(error: &Error) -> bool {
     matches!(error.code(), Code::KeyFailed | Code::HostCallbackFailed)
 }
 
-fn context_of(record: &Key) -> SealContext {
+pub(super) fn context_of(record: &Key) -> SealContext {
     SealContext { firm: record.firm.to_string(), record: format!("{}/{}", record.collection, record.id), field: "key" }
 }

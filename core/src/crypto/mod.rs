@@ -3,8 +3,10 @@
 pub(crate) mod aead;
 pub(crate) mod keyring;
 pub(crate) mod keys;
+mod lost_keys;
 pub(crate) mod sealing;
 
-pub(crate) use keyring::{Keyring, may_be_of_this_process};
+pub(crate) use keyring::{KEPT, Keyring, may_be_of_this_process};
 pub use keys::ConfiguredKeys;
+pub(crate) use lost_keys::LostKeys;
 pub(crate) use sealing::Sealer;

@@ -125,6 +125,8 @@ codes! {
     7011 BackupFailed "backup_failed" Host Never "The backup was not made, and nothing is left of it. Name a file that does not exist yet, in a folder on a disk with room for the whole database. A database server is backed up with its own tools.";
     7012 CopyFailed "copy_failed" Host Never "The database was not copied. Stop every process that uses one of the two, empty the target of what was begun, and copy again. Reason nothing_to_copy: the source has nothing of this; check its address and the firm's id.";
     7013 LoadFailed "load_failed" Host Never "The SDK's compiled part cannot be used here (reason wasm_missing: its file is not beside the package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not belong into a page).";
+    7014 KeyOpens "key_opens" Host Never "The firm's sealing key opens, so nothing was forgotten. Reason opens_here: in this process; opens_elsewhere: in another one, so check the configured key of this process; no_key: the firm has none, or its lost keys are forgotten already, and it can be connected.";
+    7015 KeyLossUnconfirmed "key_loss_unconfirmed" Host Retry "The firm's sealing key does not open here, and nothing was forgotten yet: another process may still have it, or an outage pass. If it is lost for good, ask for the same once more after the time that is said, and within an hour.";
     9001 Internal "internal" Internal Never "A defect of this SDK. Report the code and its context.";
     9002 Panic "panic" Internal Never "A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.";
 }

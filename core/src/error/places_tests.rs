@@ -106,7 +106,9 @@ fn places(code: Code) -> &'static [Place] {
         | Code::Internal => STORING,
         Code::KeyFailed => &[Connect, Sync, Card, Webhooks, Settings, Decision, Question, Opening],
         Code::StoreOpenFailed | Code::StoreLogMissing | Code::LoadFailed | Code::Panic => &[Opening],
-        Code::BackupFailed | Code::CopyFailed | Code::Cancelled => &[Question],
+        Code::BackupFailed | Code::CopyFailed | Code::Cancelled | Code::KeyOpens | Code::KeyLossUnconfirmed => {
+            &[Question]
+        }
     }
 }
 

@@ -97,6 +97,7 @@ async fn perform(queue: &Queue, firm: &FirmId, progress: &mut Progress) -> Resul
         MaintenanceTask::SecondRecords => duplicate_check::recheck_for_duplicates(ctx, firm).await,
         MaintenanceTask::ApiAccess => plan_access::ask_for_api_access(ctx, firm).await,
         MaintenanceTask::Grants => queue.auth.look_after_grants(firm).await,
+        MaintenanceTask::KeyProof => queue.auth.show_that_key_opens(firm).await,
     }
 }
 

@@ -156,7 +156,12 @@ impl Connect {
 
     /// Of this connection, if one is named. `false`: it was begun before, and is somebody else's to
     /// carry on.
-    async fn begin_revoking(&self, firm: &FirmId, of: Option<&ConnectionId>, entry: &AuditEntry) -> Result<bool> {
+    pub(super) async fn begin_revoking(
+        &self,
+        firm: &FirmId,
+        of: Option<&ConnectionId>,
+        entry: &AuditEntry,
+    ) -> Result<bool> {
         loop {
             let stored = Connection::load(&self.repository, firm).await?.ok_or(Code::NotConnected)?;
             if of.is_some_and(|of| *of != stored.value.id) {

@@ -9,11 +9,13 @@ pub(crate) mod connection_check;
 pub(crate) mod disconnect;
 pub(crate) mod give_back;
 pub(crate) mod leftovers;
+pub(crate) mod lost_keys;
 pub(crate) mod service;
 pub(crate) mod unused;
 
 pub use connect::ConnectStart;
 pub(crate) use connect::check_public_url;
+pub use lost_keys::ForgottenKeys;
 pub(crate) use service::Auth;
 
 #[cfg(test)]

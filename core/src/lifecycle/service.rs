@@ -5,6 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::connect::{Connect, ConnectStart};
+use super::lost_keys::ForgottenKeys;
 use crate::clio::ClioApi;
 use crate::connection::oauth::{ClioApp, OAuth};
 use crate::connection::tokens::TokenVault;
@@ -129,6 +130,18 @@ impl Auth {
     /// to come back.
     pub(crate) async fn ask_what_was_reported(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
         self.connect.ask_what_was_reported(&self.session, firm).await
+    }
+
+    /// Forgets the keys of the actor's firm that are lost for good, and what only they open.
+    pub(crate) async fn forget_lost_keys(&self, actor: &Actor) -> Result<ForgottenKeys> {
+        let (connect, actor) = (self.connect.clone(), actor.clone());
+        detached(self.connect.repository.runtime(), async move { connect.forget_lost_keys(&actor).await }).await
+    }
+
+    /// Says that the firm's key opens here, if the operator takes it for lost. Gives when to try
+    /// again.
+    pub(crate) async fn show_that_key_opens(&self, firm: &FirmId) -> Result<Option<core::time::Duration>> {
+        self.connect.show_that_key_opens(firm).await
     }
 
     /// When the access token ends, on the host's clock.

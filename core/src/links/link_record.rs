@@ -7,16 +7,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::AccountScope;
+use crate::crypto::LostKeys;
 use crate::domain::report::Note;
 use crate::domain::{ClientId, ClioId, ConnectionId, DocumentKey, FirmId, MatterId, Timestamp};
 use crate::error::{Failure, Result};
-use crate::ports::{Key, Order, Record, Scan, Version};
-use crate::store::{Repository, Versioned};
+use crate::ports::{Expect, Key, Order, Record, Scan, Version};
+use crate::store::{Repository, Transaction, Versioned, decode};
 
 pub(crate) const CONTACTS: &str = "contact";
 pub(crate) const MATTERS: &str = "matter";
 /// The collection of documents.
 pub(crate) const DOCUMENTS: &str = "document";
+/// The collection of addresses.
+pub(crate) const CONTACT_KEYS: &str = "contact-key";
 const OWNERS: &str = "clio";
 
 /// What is known of one thing.
@@ -46,7 +49,7 @@ pub(crate) enum LinkRecord {
 /// before that. Without one it is settled, and listed, since long.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Intent {
-    /// The natural key exactly as it was sent, sealed.
+    /// The natural key exactly as it was sent, sealed. Empty: its key was lost.
     pub sealed: String,
     /// Whose data key sealed it.
     pub connection: ConnectionId,
@@ -61,7 +64,7 @@ pub(crate) struct Intent {
     /// That commit's time, once the record's due time is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committed_at: Option<Timestamp>,
-    /// How often it may have been sent.
+    /// How often it may have been sent. 0: that is not known.
     pub sends: u32,
     /// How often in a row it was in doubt, this time included, and was not found in the end.
     #[serde(default)]
@@ -128,10 +131,23 @@ impl Chosen {
 }
 
 impl Intent {
-    /// Whether it stands for one that the store lost. Then what was sent is not known either: the
-    /// intake may have been another when it was.
+    /// Whether it stands for one that the store lost, or its text cannot be opened any more. Then
+    /// what was sent is not known: the intake may have been another when it was.
     pub(crate) fn is_recovered(&self) -> bool {
         self.sends == 0
+    }
+
+    /// Whether what was sent is gone with the key that sealed it: the intake says what may have
+    /// been.
+    pub(crate) fn has_lost_text(&self) -> bool {
+        self.sealed.is_empty() && !self.question
+    }
+
+    /// The same without its text. Nor has it a place of its address, which only the firm's key
+    /// finds.
+    fn without_text(self, due_at: Option<Timestamp>) -> Self {
+        let committed_at = Some(committed_at(&self, due_at));
+        Self { sealed: String::new(), sends: 0, rounds: 0, email: None, committed_at, ..self }
     }
 
     /// One that stands for a question, beside what an admin decided before.
@@ -279,7 +295,7 @@ pub(crate) fn contact_key(scope: &AccountScope, client: &ClientId) -> Key {
 }
 
 pub(crate) fn email_key(scope: &AccountScope, digest: &str) -> Key {
-    scope.key("contact-key", digest)
+    scope.key(CONTACT_KEYS, digest)
 }
 
 pub(crate) fn matter_key(scope: &AccountScope, matter: &MatterId) -> Key {
@@ -412,6 +428,26 @@ pub(crate) async fn intents_sealed_with(repository: &Repository, firm: &FirmId) 
         }
     }
     Ok(connections)
+}
+
+/// Adds to a commit that the text of an open intent, if this is one, is lost with its key. It stays
+/// in doubt, so Clio is asked before anything is created. `false`: it is none such.
+pub(crate) fn lose_text_in(
+    transaction: &mut Transaction,
+    record: Record,
+    lost: &LostKeys,
+    now: Timestamp,
+) -> Result<bool> {
+    let key = record.key.clone();
+    let stored = decode::<LinkRecord>(record)?;
+    let LinkRecord::Intent(intent) = stored.value else { return Ok(false) };
+    if intent.question || intent.has_lost_text() || !lost.sealed(&intent.connection) {
+        return Ok(false);
+    }
+    let left = stored.due_at.map(|due| now.until(due));
+    let without = LinkRecord::Intent(intent.without_text(stored.due_at));
+    transaction.put_due(key, Expect::Version(stored.version), left, &without)?;
+    Ok(true)
 }
 
 /// Whether any link names this Clio record.

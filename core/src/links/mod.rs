@@ -10,7 +10,7 @@ pub(crate) mod second_record;
 pub use link_record::Decision;
 pub(crate) use link_record::{
     How, Link, LinkState, Owner, contact_link, intents_sealed_with, linked_documents, linked_matter, linked_matters,
-    matters_of_contact, owner_key,
+    lose_text_in, matters_of_contact, owner_key,
 };
 pub(crate) use names::Name;
 pub use second_record::SecondRecord;

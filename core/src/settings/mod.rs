@@ -28,7 +28,7 @@ pub(crate) use mapping::{choose_area, resolve_defaults, same_type};
 pub(crate) use mapping_wire::{MappingWire, SeenMappingWire};
 pub use practice_areas::PracticeArea;
 pub(crate) use practice_areas::PracticeAreas;
-pub(crate) use seen::{key as seen_key, list as list_seen, note as note_seen};
+pub(crate) use seen::{CASE_TYPES, is_lost as is_lost_seen, key as seen_key, list as list_seen, note as note_seen};
 pub(crate) use transfer::{export, import};
 
 use crate::domain::{Actor, ActorId, ClioId, FirmId, Trigger};

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::mapping::same_type;
 use crate::connection::Connection;
-use crate::crypto::Keyring;
+use crate::crypto::{Keyring, LostKeys};
 use crate::domain::{ConnectionId, FirmId, Timestamp};
 use crate::error::{Code, Error, Result};
+use crate::ports;
 use crate::ports::{Expect, Key};
-use crate::store::{Repository, Versioned};
+use crate::store::{Repository, Versioned, decode};
 
 /// A firm has a few dozen.
 const MOST: usize = 50;
@@ -38,8 +39,16 @@ pub(crate) struct Seen {
     pub at: Timestamp,
 }
 
+/// The collection of the one record.
+pub(crate) const CASE_TYPES: &str = "case-types";
+
 pub(crate) fn key(firm: &FirmId) -> Key {
-    Key::new(firm, "case-types", "seen")
+    Key::new(firm, CASE_TYPES, "seen")
+}
+
+/// Whether the list is lost with its key.
+pub(crate) fn is_lost(record: ports::Record, lost: &LostKeys) -> Result<bool> {
+    Ok(lost.sealed(&decode::<Record>(record)?.value.connection))
 }
 
 /// Notes the case type of a matter that is about to be created. Of two at once one may be lost: it

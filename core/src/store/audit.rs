@@ -94,6 +94,8 @@ names! {
         ContactReview "contact_review",
         /// Keys were wrapped again.
         KeyRotation "key_rotation",
+        /// Keys that are lost for good were forgotten, with what only they open.
+        KeyLoss "key_loss",
         /// A matter that was held is not to be synced.
         Discarded "discarded",
         /// A matter was synced, or could not be.

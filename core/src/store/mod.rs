@@ -24,7 +24,7 @@ pub use audit::{Action, AuditRecord, AuditStatus};
 pub use outbox::{Event, EventBody, OutboxEvent};
 pub(crate) use outbox::{Outbox, counter_key};
 pub(crate) use progress::ProgressFeed;
-pub(crate) use repository::{Change, Repository, Versioned, encode};
+pub(crate) use repository::{Change, Repository, Versioned, decode, encode};
 pub(crate) use restore::restore_generation;
 pub(crate) use schedule::{MaintenanceTask, is_due_within, release_in, schedule_now, schedule_within};
 pub(crate) use transaction::Transaction;

@@ -303,7 +303,11 @@ fn commit_marker(writes: &[Write]) -> Option<(Key, Version)> {
         .map(|(key, version, _)| (key.clone(), version.clone()))
 }
 
-fn decode<T: DeserializeOwned>(record: Record) -> Result<Versioned<T>> {
+/// A record that a scan brought, decoded.
+///
+/// # Errors
+/// [`Code::StoreCorrupt`].
+pub(crate) fn decode<T: DeserializeOwned>(record: Record) -> Result<Versioned<T>> {
     let value = serde_json::from_str(&record.body).map_err(|error| {
         Error::new(Code::StoreCorrupt).with("collection", record.key.collection).with("column", error.column())
     })?;

@@ -39,6 +39,8 @@ pub(crate) enum MaintenanceTask {
     ApiAccess,
     /// Giving back what Clio granted and nobody uses.
     Grants,
+    /// Saying that the firm's key opens, because the operator takes it for lost.
+    KeyProof,
 }
 
 impl MaintenanceTask {
@@ -52,6 +54,7 @@ impl MaintenanceTask {
             Self::SecondRecords => "second_records",
             Self::ApiAccess => "api_access",
             Self::Grants => "grants",
+            Self::KeyProof => "key_proof",
         }
     }
 

@@ -76,6 +76,17 @@ impl Driver<'_> {
         Err(Error::new(Code::SyncBusy).with("client", client))
     }
 
+    /// What the intake says of the client.
+    fn contact_to_send(&self) -> SentContact {
+        let client = &self.intake.client;
+        SentContact {
+            first_name: client.first_name.expose().trim().to_owned(),
+            last_name: client.last_name.expose().trim().to_owned(),
+            email: client.address().map(|address| address.shown()),
+            phone: client.number(),
+        }
+    }
+
     /// Creates the contact. `None`: another run was faster, start over.
     ///
     /// `place`: of the address.
@@ -86,12 +97,7 @@ impl Driver<'_> {
         recovery: Option<Recovery>,
     ) -> Result<Option<StepReport>> {
         let client = self.intake.client.clone();
-        let sent = SentContact {
-            first_name: client.first_name.expose().trim().to_owned(),
-            last_name: client.last_name.expose().trim().to_owned(),
-            email: client.address().map(|address| address.shown()),
-            phone: client.number(),
-        };
+        let sent = self.contact_to_send();
         let key = link_record::contact_key(&self.order.scope, &client.id);
         let email_index = place.map(|place| link_record::email_key(&self.order.scope, place));
         let request = contacts::create(&NewContact {
@@ -200,7 +206,14 @@ impl Driver<'_> {
         if self.is_answered_soon(&key, &doubt).await? {
             return Ok(Resolved::Released);
         }
-        let sent: SentContact = intent::open_intent(self.ctx, &key, intent).await?;
+        let sent: SentContact = match intent.has_lost_text() {
+            // It holds no place of its address, so only a run of its own client comes here.
+            true if *client != self.intake.client.id => {
+                return Err(Error::new(Code::Internal).with("reason", "lost_text"));
+            }
+            true => self.contact_to_send(),
+            false => intent::open_intent(self.ctx, &key, intent).await?,
+        };
         let asked_at = self.ctx.repository.store_now(&key.firm).await?;
         let since = intent::created_after(self.ctx, &self.order.scope.firm, intent, due_at).await?;
         let created = self.client_api.all_pages(contacts::created_since(since.possible)).await.map_err(refused)?;

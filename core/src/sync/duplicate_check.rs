@@ -35,6 +35,7 @@ use crate::calls::call::ApiClient;
 use crate::calls::{Context, refused};
 use crate::clio::{contacts, matters};
 use crate::connection::AccountScope;
+use crate::crypto::LostKeys;
 use crate::domain::report::StepKind;
 use crate::domain::{ClientId, ClioId, ConnectionId, FirmId, MatterId, Timestamp};
 use crate::error::{Code, Detail, Result};
@@ -45,11 +46,12 @@ use crate::links::second_record::SecondRecord;
 use crate::links::{dedupe, link_record, second_record};
 use crate::ports::{Commit, Expect, Key, Order, Record, Scan};
 use crate::store::{
-    Action, AuditEntry, AuditStatus, Event, EventBody, MaintenanceTask, Repository, Transaction, Versioned,
+    Action, AuditEntry, AuditStatus, Event, EventBody, MaintenanceTask, Repository, Transaction, Versioned, decode,
     schedule_within,
 };
 
-const REPEATED: &str = "repeated";
+/// The collection of looks.
+pub(crate) const REPEATED: &str = "repeated";
 /// How long it is tried.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -160,6 +162,11 @@ impl Sent {
 pub(crate) async fn looks_sealed_with(repository: &Repository, firm: &FirmId) -> Result<Vec<ConnectionId>> {
     let looks = repository.list::<DuplicateCheck>(firm, REPEATED, "").await?;
     Ok(looks.into_iter().flat_map(|(_, look)| look.value.intents).map(|intent| intent.connection).collect())
+}
+
+/// Whether all that a look would look for is lost with its key.
+pub(crate) fn is_lost(record: Record, lost: &LostKeys) -> Result<bool> {
+    Ok(decode::<DuplicateCheck>(record)?.value.intents.iter().all(|intent| lost.sealed(&intent.connection)))
 }
 
 impl DuplicateCheck {

@@ -48,7 +48,7 @@ impl Driver<'_> {
                     Some(asked) => asked,
                     None => {
                         let answered = recovery.is_some_and(|recovery| recovery.is_answered_by(&stored.value));
-                        match self.resolve_matter(stored, client, area.err()).await? {
+                        match self.resolve_matter(stored, client, area).await? {
                             Resolved::Linked(step) => {
                                 self.require_client(&key, client).await?;
                                 return Ok(step);
@@ -70,6 +70,34 @@ impl Driver<'_> {
         Err(Error::new(Code::SyncBusy).with("matter", id))
     }
 
+    /// What the intake says of the matter.
+    fn matter_to_send(&self, client: ClioId, area: Result<Chosen, Unmapped>) -> SentMatter {
+        let matter = &self.intake.matter;
+        let case_number = matter.case_number.as_ref().map(Confidential::expose).map(str::trim);
+        let case_number = case_number.filter(|number| !number.is_empty()).map(str::to_owned);
+        SentMatter {
+            client,
+            description: text::one_line(matter.title.expose()),
+            display_number: case_number.clone().filter(|_| self.settings.case_number_as_display_number),
+            client_reference: case_number,
+            practice_area: area.ok().map(|chosen| chosen.area),
+        }
+    }
+
+    /// What was sent, or, where that is lost, what may have been.
+    async fn matter_sent(
+        &self,
+        key: &Key,
+        intent: &Intent,
+        client: ClioId,
+        area: Result<Chosen, Unmapped>,
+    ) -> Result<SentMatter> {
+        match intent.has_lost_text() {
+            true => Ok(self.matter_to_send(client, area)),
+            false => intent::open_intent(self.ctx, key, intent).await,
+        }
+    }
+
     async fn new_matter(
         &mut self,
         client: ClioId,
@@ -77,16 +105,7 @@ impl Driver<'_> {
         asked: &Asked,
         recovery: Option<Recovery>,
     ) -> Result<Option<StepReport>> {
-        let matter = &self.intake.matter;
-        let case_number = matter.case_number.as_ref().map(Confidential::expose).map(str::trim);
-        let case_number = case_number.filter(|number| !number.is_empty()).map(str::to_owned);
-        let sent = SentMatter {
-            client,
-            description: text::one_line(matter.title.expose()),
-            display_number: case_number.clone().filter(|_| self.settings.case_number_as_display_number),
-            client_reference: case_number,
-            practice_area: area.ok().map(|chosen| chosen.area),
-        };
+        let sent = self.matter_to_send(client, area);
         let request = matters::create(&NewMatter {
             client: sent.client,
             description: &sent.description,
@@ -94,7 +113,7 @@ impl Driver<'_> {
             display_number: sent.display_number.as_deref(),
             practice_area: sent.practice_area,
         })?;
-        let key = link_record::matter_key(&self.order.scope, &matter.id);
+        let key = link_record::matter_key(&self.order.scope, &self.intake.matter.id);
         if let Some(recovery) = recovery {
             self.intend_again(recovery, &key, None, &sent, None, asked).await?;
             return Ok(None);
@@ -102,7 +121,7 @@ impl Driver<'_> {
         match self.create(&key, None, &sent, None, asked, &request).await? {
             Creation::Raced => Ok(None),
             Creation::Doubt => match self.ctx.repository.get::<LinkRecord>(&key).await? {
-                Some(stored) => match self.resolve_matter(stored, client, area.err()).await? {
+                Some(stored) => match self.resolve_matter(stored, client, area).await? {
                     Resolved::Linked(step) => Ok(Some(step)),
                     Resolved::Released => Ok(None),
                 },
@@ -195,9 +214,9 @@ impl Driver<'_> {
         &mut self,
         stored: Versioned<LinkRecord>,
         client: ClioId,
-        unmapped: Option<Unmapped>,
+        area: Result<Chosen, Unmapped>,
     ) -> Result<Resolved> {
-        let id = &self.intake.matter.id;
+        let (id, unmapped) = (&self.intake.matter.id, area.err());
         let key = link_record::matter_key(&self.order.scope, id);
         let Versioned { value: LinkRecord::Intent(intent), version, due_at } = stored else {
             return Ok(Resolved::Released);
@@ -224,7 +243,7 @@ impl Driver<'_> {
             let step = self.link_matter(seen, How::Linked, version, unmapped, Some(&doubt)).await?;
             return Ok(step.map_or(Resolved::Released, Resolved::Linked));
         }
-        let sent: SentMatter = intent::open_intent(self.ctx, &key, intent).await?;
+        let sent = self.matter_sent(&key, intent, client, area).await?;
         let asked_at = self.ctx.repository.store_now(&key.firm).await?;
         let since = intent::created_after(self.ctx, &key.firm, intent, due_at).await?;
         let request = matters::of_client_since(sent.client, Some(since.possible));

@@ -70,7 +70,7 @@ pub(crate) mod run;
 pub(crate) mod same_email;
 pub(crate) mod upload;
 
-pub(crate) use duplicate_check::looks_sealed_with;
+pub(crate) use duplicate_check::{REPEATED, is_lost as is_lost_check, looks_sealed_with};
 pub use execute::Progress;
 pub(crate) use execute::{Ended, execute};
 pub(crate) use order::{Followers, Order};

@@ -53,7 +53,8 @@ impl IntoResponse for Failed {
                 | Code::ReconnectRequired
                 | Code::ConnectConflict
                 | Code::ConnectionChanged
-                | Code::DisconnectFirst,
+                | Code::DisconnectFirst
+                | Code::KeyOpens,
                 _,
             ) => StatusCode::CONFLICT,
             (_, ErrorKind::Input | ErrorKind::Auth) => StatusCode::BAD_REQUEST,

@@ -41,6 +41,7 @@ static void call_every_operation(casehug_clio_sdk *sdk, const casehug_clio_actor
     CALL(ack_event, sdk, "firm_1", "sample");
     CALL(handle_casehug_event, sdk, "{\"created_at\":\"2026-01-01T00:00:00Z\",\"data\":{},\"firm_id\":\"firm_1\",\"id\":\"sample\",\"type\":\"sample\"}");
     CALL(report_deauthorization, sdk, "firm_1");
+    CALL(forget_lost_keys, sdk, "firm_1");
     CALL(mark_contact_applied, sdk, "firm_1", "sample");
     CALL(record_status_change, sdk, "firm_1", "mat_0001", "2026-01-01T00:00:00Z");
     CALL(begin_connect, sdk, actor, "sample");

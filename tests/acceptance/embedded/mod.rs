@@ -27,7 +27,16 @@ pub fn sdk(bench: &Bench, store: &(impl Store + Clone + 'static)) -> Sdk {
 
 /// The same in another time.
 pub fn sdk_with(bench: &Bench, store: &(impl Store + Clone + 'static), runtime: Arc<dyn Runtime>) -> Sdk {
-    builder(bench, store, runtime)
+    hasty(builder(bench, store, runtime))
+}
+
+/// The same with another sealing key.
+pub fn sdk_sealing_with(bench: &Bench, store: &(impl Store + Clone + 'static), key: (&str, &str)) -> Sdk {
+    hasty(builder_sealing_with(key, bench.sim.url(), bench, Arc::new(store.clone()), Arc::new(TokioRuntime)))
+}
+
+fn hasty(builder: SdkBuilder) -> Sdk {
+    builder
         .late_execution_window(Duration::from_secs(1))
         .index_delay(Duration::from_secs(1))
         .request_timeout(Duration::from_secs(3))
@@ -54,12 +63,22 @@ pub fn builder_at(
 
 /// The same on a store whose type only its opener knows.
 pub fn builder_on(clio: &str, bench: &Bench, store: Arc<dyn Store>, runtime: Arc<dyn Runtime>) -> SdkBuilder {
+    builder_sealing_with(("k", KEY), clio, bench, store, runtime)
+}
+
+fn builder_sealing_with(
+    (id, key): (&str, &str),
+    clio: &str,
+    bench: &Bench,
+    store: Arc<dyn Store>,
+    runtime: Arc<dyn Runtime>,
+) -> SdkBuilder {
     let intake = FolderIntake::new(bench.intakes()).unwrap();
     let app = ClioApp::new("casehug-dev", "casehug-dev-secret".to_owned().into()).unwrap();
     let ports = Ports {
         transport: Arc::new(ReqwestTransport::new(Arc::new(intake.clone()), runtime.clone()).unwrap()),
         store,
-        keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), "k", [("k", KEY)]).unwrap()),
+        keys: Arc::new(ConfiguredKeys::from_text(runtime.clone(), id, [(id, key)]).unwrap()),
         intake: Arc::new(intake),
         runtime,
     };

@@ -109,6 +109,7 @@ export const ACTIONS = {
     status_changed: 'Status changed in CaseHug',
     contact_review: 'Contact change',
     key_rotation: 'Key rotation',
+    key_loss: 'Lost keys forgotten',
     sync: 'Matter synced',
     contact_created: 'Contact created',
     contact_linked: 'Contact linked',

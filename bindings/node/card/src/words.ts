@@ -156,6 +156,7 @@ export const ACTIONS: Readonly<Record<Action, string>> = {
   status_changed: 'Status changed in CaseHug',
   contact_review: 'Contact change',
   key_rotation: 'Key rotation',
+  key_loss: 'Lost keys forgotten',
   sync: 'Matter synced',
   contact_created: 'Contact created',
   contact_linked: 'Contact linked',

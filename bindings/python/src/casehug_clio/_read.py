@@ -274,6 +274,19 @@ def firm_settings(j: Json) -> types.FirmSettings:
     )
 
 
+def forgotten_keys(j: Json) -> types.ForgottenKeys:
+    return types.ForgottenKeys(
+        addresses=j["addresses"],
+        attempts=j["attempts"],
+        case_types=j["case_types"],
+        contacts=j["contacts"],
+        intents=j["intents"],
+        keys=j["keys"],
+        proposals=j["proposals"],
+        rechecks=j["rechecks"],
+    )
+
+
 def health(j: Json) -> types.Health:
     return types.Health(
         advice=[advice(i) for i in j["advice"]],

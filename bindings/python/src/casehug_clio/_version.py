@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "25c677dab57648dcc1c07268e61646d178dc30c84c62d85d5d60e09177f67692"
+DIGEST = "28d473551ad5ca3ca318b0622b9efdaab03b483d9f8851986cabf7ed7d434106"
 """SHA-256 of api/operations.json."""

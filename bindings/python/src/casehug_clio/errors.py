@@ -28,7 +28,7 @@ class HostError(CasehugClioError):
     """Errors of kind `host`: sync_busy, step_blocked, lease_lost, stopped, cancelled, store_failed,
     store_conflict, store_corrupt, store_open_failed, store_tampered, key_failed, seal_broken,
     runtime_failed, host_callback_failed, store_log_missing, backup_failed, copy_failed,
-    load_failed.
+    load_failed, key_opens, key_loss_unconfirmed.
     """
 
 
@@ -425,6 +425,18 @@ class Code(OpenEnum):
     """The SDK's compiled part cannot be used here (reason wasm_missing: its file is not beside the
     package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not
     belong into a page).
+    """
+
+    KEY_OPENS = "key_opens"
+    """The firm's sealing key opens, so nothing was forgotten. Reason opens_here: in this process;
+    opens_elsewhere: in another one, so check the configured key of this process; no_key: the firm
+    has none, or its lost keys are forgotten already, and it can be connected.
+    """
+
+    KEY_LOSS_UNCONFIRMED = "key_loss_unconfirmed"
+    """The firm's sealing key does not open here, and nothing was forgotten yet: another process may
+    still have it, or an outage pass. If it is lost for good, ask for the same once more after the
+    time that is said, and within an hour.
     """
 
     INTERNAL = "internal"

@@ -21,6 +21,7 @@ from ._read import (
     deauthorization,
     event_handled,
     firm_settings,
+    forgotten_keys,
     health,
     held_matter,
     logged_run_page,
@@ -580,6 +581,19 @@ class Host:
         Access: the service itself. Effect: calls Clio. Errors of its own: not_connected.
         """
         return deauthorization(self._call("report_deauthorization", {"firm": firm}))
+
+    def forget_lost_keys(self, firm: str) -> types.ForgottenKeys:
+        """The root key that wrapped this firm's keys is lost for good: forgets these, and what only
+        they open, and ends the connection, so that an admin can connect anew. Links, logs and
+        settings stay; what was being created is looked for in Clio first. Ask twice: the first
+        answer is `key_loss_unconfirmed`, with the time after which to ask again.
+
+        firm: The firm.
+
+        Access: the service itself. Effect: calls Clio. Errors of its own: key_opens,
+        key_loss_unconfirmed, connected_elsewhere.
+        """
+        return forgotten_keys(self._call("forget_lost_keys", {"firm": firm}))
 
     def mark_contact_applied(self, *, firm: str, proposal: str) -> None:
         """The host applied an accepted change from Clio: it is forgotten here.
@@ -1157,6 +1171,19 @@ class AsyncHost:
         Access: the service itself. Effect: calls Clio. Errors of its own: not_connected.
         """
         return deauthorization(await self._call("report_deauthorization", {"firm": firm}))
+
+    async def forget_lost_keys(self, firm: str) -> types.ForgottenKeys:
+        """The root key that wrapped this firm's keys is lost for good: forgets these, and what only
+        they open, and ends the connection, so that an admin can connect anew. Links, logs and
+        settings stay; what was being created is looked for in Clio first. Ask twice: the first
+        answer is `key_loss_unconfirmed`, with the time after which to ask again.
+
+        firm: The firm.
+
+        Access: the service itself. Effect: calls Clio. Errors of its own: key_opens,
+        key_loss_unconfirmed, connected_elsewhere.
+        """
+        return forgotten_keys(await self._call("forget_lost_keys", {"firm": firm}))
 
     async def mark_contact_applied(self, *, firm: str, proposal: str) -> None:
         """The host applied an accepted change from Clio: it is forgotten here.

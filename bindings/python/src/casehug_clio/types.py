@@ -95,6 +95,9 @@ class Action(OpenEnum):
     KEY_ROTATION = "key_rotation"
     """Keys were wrapped again."""
 
+    KEY_LOSS = "key_loss"
+    """Keys that are lost for good were forgotten, with what only they open."""
+
     DISCARDED = "discarded"
     """A matter that was held is not to be synced."""
 
@@ -731,6 +734,37 @@ class FirmSettings:
     """Sync contact and matter by themselves as soon as the intake is created; documents follow their
     approval. Off by default.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenKeys:
+    """What was forgotten with lost keys: so many of each."""
+
+    addresses: int
+    """Addresses by which clients are known. Clio is searched for them instead."""
+
+    attempts: int
+    """Attempts to connect."""
+
+    case_types: int
+    """Lists of case types that were seen."""
+
+    contacts: int
+    """Contacts of which it was known what they said last."""
+
+    intents: int
+    """Texts of contacts and matters that were being created. They stay in doubt: Clio is asked before
+    anything is created.
+    """
+
+    keys: int
+    """Wrapped keys: the firm's own, and those of connections."""
+
+    proposals: int
+    """Contact proposals."""
+
+    rechecks: int
+    """Looks for a second record of something that was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ fn arguments(name: &str, ids: &Ids) -> Value {
         "ack_event" => json!({ "firm": firm(), "id": "matter/m1#000000000001" }),
         "handle_casehug_event" => json!({ "event": { "id": "evt_1", "type": "webhook.test", "firm_id": firm(),
             "created_at": far, "data": {} } }),
-        "report_deauthorization" => json!({ "firm": firm() }),
+        "report_deauthorization" | "forget_lost_keys" => json!({ "firm": firm() }),
         "mark_contact_applied" => json!({ "firm": firm(), "proposal": ids.proposal }),
         "record_status_change" => json!({ "firm": firm(), "matter": "m1", "at": "2026-04-01T12:00:00Z" }),
         _ => json!({}),

@@ -17,17 +17,17 @@ use crate::jobs::{MatterSyncState, WorkerConfig};
 use crate::maybe_send::BoxFuture;
 use crate::ports::{DataKey, KeyProvider, Runtime as _, SealContext, WrappedKey};
 
-const WRONG: &str = "0202020202020202020202020202020202020202020202020202020202020202";
+pub const WRONG: &str = "0202020202020202020202020202020202020202020202020202020202020202";
 
 /// The right keys, in a service that may be away.
 #[derive(Debug)]
-struct Service {
+pub struct Service {
     keys: ConfiguredKeys,
     away: Arc<AtomicBool>,
 }
 
 impl Service {
-    fn of(world: &World) -> (Arc<Self>, Arc<AtomicBool>) {
+    pub fn of(world: &World) -> (Arc<Self>, Arc<AtomicBool>) {
         let keys = ConfiguredKeys::from_text(Arc::new(world.runtime.clone()), "a", [("a", KEY)]).unwrap();
         let away = Arc::new(AtomicBool::new(false));
         (Arc::new(Self { keys, away: Arc::clone(&away) }), away)
@@ -55,7 +55,7 @@ impl KeyProvider for Service {
 }
 
 /// The same world as a process with a wrong key sees it.
-fn wrong(world: &World) -> World {
+pub fn wrong(world: &World) -> World {
     let keys = ConfiguredKeys::from_text(Arc::new(world.runtime.clone()), "a", [("a", WRONG)]).unwrap();
     world.with_keys(Arc::new(keys))
 }

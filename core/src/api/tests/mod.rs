@@ -20,6 +20,7 @@ mod index_delay;
 mod interactive;
 mod keys;
 mod log_lines;
+mod lost_keys;
 mod names;
 mod one_host;
 mod one_record;

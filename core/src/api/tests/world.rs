@@ -292,7 +292,11 @@ impl World {
 
     /// The same world as another process sees it, whose keys are these.
     pub fn with_keys(&self, keys: Arc<dyn KeyProvider>) -> Self {
-        let store = Arc::new(self.store.clone());
+        self.with_keys_on(keys, Arc::new(self.store.clone()))
+    }
+
+    /// The same, and it sees the store in another way.
+    pub fn with_keys_on(&self, keys: Arc<dyn KeyProvider>, store: Arc<dyn Store>) -> Self {
         let sdk = process_with(keys, &self.runtime, store, &self.http, &self.intake, HERE, HOOKS);
         let (http, runtime) = (self.http.clone(), self.runtime.clone());
         Self { sdk, http, runtime, store: self.store.clone(), intake: self.intake.clone() }

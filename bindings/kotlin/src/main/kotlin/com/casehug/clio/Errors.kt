@@ -22,7 +22,7 @@ public class ClioException internal constructor(wire: String) : CasehugClioExcep
  * Errors of kind `host`: `sync_busy`, `step_blocked`, `lease_lost`, `stopped`, `cancelled`,
  * `store_failed`, `store_conflict`, `store_corrupt`, `store_open_failed`, `store_tampered`,
  * `key_failed`, `seal_broken`, `runtime_failed`, `host_callback_failed`, `store_log_missing`,
- * `backup_failed`, `copy_failed`, `load_failed`.
+ * `backup_failed`, `copy_failed`, `load_failed`, `key_opens`, `key_loss_unconfirmed`.
  */
 public class HostException internal constructor(wire: String) : CasehugClioException(wire)
 
@@ -502,6 +502,20 @@ public object Code {
      * secrets do not belong into a page).
      */
     public const val LOAD_FAILED: String = "load_failed"
+
+    /**
+     * 7014. The firm's sealing key opens, so nothing was forgotten. Reason opens_here: in this
+     * process; opens_elsewhere: in another one, so check the configured key of this process;
+     * no_key: the firm has none, or its lost keys are forgotten already, and it can be connected.
+     */
+    public const val KEY_OPENS: String = "key_opens"
+
+    /**
+     * 7015. The firm's sealing key does not open here, and nothing was forgotten yet: another
+     * process may still have it, or an outage pass. If it is lost for good, ask for the same once
+     * more after the time that is said, and within an hour.
+     */
+    public const val KEY_LOSS_UNCONFIRMED: String = "key_loss_unconfirmed"
 
     /** 9001. A defect of this SDK. Report the code and its context. */
     public const val INTERNAL: String = "internal"

@@ -618,6 +618,21 @@ public class Host internal constructor(private val call: Caller) {
         readDeauthorization(call("report_deauthorization", "firm" to JsonPrimitive(firm)))
 
     /**
+     * The root key that wrapped this firm's keys is lost for good: forgets these, and what only
+     * they open, and ends the connection, so that an admin can connect anew. Links, logs and
+     * settings stay; what was being created is looked for in Clio first. Ask twice: the first
+     * answer is `key_loss_unconfirmed`, with the time after which to ask again.
+     *
+     * Access: the service itself. Effect: calls Clio. Errors of its own: `key_opens`,
+     * `key_loss_unconfirmed`, `connected_elsewhere`.
+     *
+     * @param firm The firm.
+     * @throws CasehugClioException with the code of what went wrong.
+     */
+    public suspend fun forgetLostKeys(firm: String): ForgottenKeys =
+        readForgottenKeys(call("forget_lost_keys", "firm" to JsonPrimitive(firm)))
+
+    /**
      * The host applied an accepted change from Clio: it is forgotten here.
      *
      * Access: the service itself. Effect: writes.

@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "25c677dab57648dcc1c07268e61646d178dc30c84c62d85d5d60e09177f67692"
+internal const val DIGEST = "28d473551ad5ca3ca318b0622b9efdaab03b483d9f8851986cabf7ed7d434106"

@@ -60,6 +60,7 @@ internal suspend fun byName(sdk: Sdk, actor: Actor, operation: String, a: JsonOb
     "ack_event" -> sdk.host().ackEvent(firm = a.required("firm").text(), id = a.required("id").text()).let { JsonObject(emptyMap()) }
     "handle_casehug_event" -> sdk.host().handleCasehugEvent(event = readCaseHugEvent(a.required("event"))).json()
     "report_deauthorization" -> sdk.host().reportDeauthorization(firm = a.required("firm").text()).json()
+    "forget_lost_keys" -> sdk.host().forgetLostKeys(firm = a.required("firm").text()).json()
     "mark_contact_applied" -> sdk.host().markContactApplied(firm = a.required("firm").text(), proposal = a.required("proposal").text()).let { JsonObject(emptyMap()) }
     "record_status_change" -> sdk.host().recordStatusChange(firm = a.required("firm").text(), matter = a.required("matter").text(), at = a.required("at").time()).let { JsonObject(emptyMap()) }
     else -> null
@@ -115,6 +116,7 @@ internal fun byName(sdk: BlockingSdk, actor: Actor, operation: String, a: JsonOb
     "ack_event" -> sdk.host().ackEvent(firm = a.required("firm").text(), id = a.required("id").text()).let { JsonObject(emptyMap()) }
     "handle_casehug_event" -> sdk.host().handleCasehugEvent(event = readCaseHugEvent(a.required("event"))).json()
     "report_deauthorization" -> sdk.host().reportDeauthorization(firm = a.required("firm").text()).json()
+    "forget_lost_keys" -> sdk.host().forgetLostKeys(firm = a.required("firm").text()).json()
     "mark_contact_applied" -> sdk.host().markContactApplied(firm = a.required("firm").text(), proposal = a.required("proposal").text()).let { JsonObject(emptyMap()) }
     "record_status_change" -> sdk.host().recordStatusChange(firm = a.required("firm").text(), matter = a.required("matter").text(), at = a.required("at").time()).let { JsonObject(emptyMap()) }
     else -> null

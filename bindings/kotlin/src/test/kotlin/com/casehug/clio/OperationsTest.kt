@@ -27,6 +27,7 @@ private val LAST = setOf("disconnect")
 /** What cannot succeed here: there is nothing of the kind, or the firm is in another state. */
 private val REFUSED = mapOf(
     "begin_separate_connect" to "disconnect_first",
+    "forget_lost_keys" to "key_opens",
     "retry_run" to "record_unknown",
     "resolve_review" to "record_unknown",
     "accept_contact_proposal" to "record_unknown",

@@ -602,6 +602,31 @@ internal fun FirmSettings.json(): JsonObject = buildJsonObject {
     put("sync_when_created", JsonPrimitive(syncWhenCreated))
 }
 
+internal fun readForgottenKeys(j: JsonElement): ForgottenKeys {
+    val o = j.jsonObject
+    return ForgottenKeys(
+        addresses = o.required("addresses").long(),
+        attempts = o.required("attempts").long(),
+        caseTypes = o.required("case_types").long(),
+        contacts = o.required("contacts").long(),
+        intents = o.required("intents").long(),
+        keys = o.required("keys").long(),
+        proposals = o.required("proposals").long(),
+        rechecks = o.required("rechecks").long(),
+    )
+}
+
+internal fun ForgottenKeys.json(): JsonObject = buildJsonObject {
+    put("addresses", JsonPrimitive(addresses))
+    put("attempts", JsonPrimitive(attempts))
+    put("case_types", JsonPrimitive(caseTypes))
+    put("contacts", JsonPrimitive(contacts))
+    put("intents", JsonPrimitive(intents))
+    put("keys", JsonPrimitive(keys))
+    put("proposals", JsonPrimitive(proposals))
+    put("rechecks", JsonPrimitive(rechecks))
+}
+
 internal fun readHealth(j: JsonElement): Health {
     val o = j.jsonObject
     return Health(

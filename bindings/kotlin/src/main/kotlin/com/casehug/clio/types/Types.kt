@@ -115,6 +115,10 @@ public class Action private constructor(value: String) : OpenEnum(value) {
         @JvmField
         public val KEY_ROTATION: Action = Action("key_rotation")
 
+        /** Keys that are lost for good were forgotten, with what only they open. */
+        @JvmField
+        public val KEY_LOSS: Action = Action("key_loss")
+
         /** A matter that was held is not to be synced. */
         @JvmField
         public val DISCARDED: Action = Action("discarded")
@@ -169,7 +173,7 @@ public class Action private constructor(value: String) : OpenEnum(value) {
 
         /** All that this version knows. */
         @JvmField
-        public val entries: List<Action> = listOf(CONNECT, DECLINED, REFRESH, DENIED, DISCONNECT, SETTINGS, MAPPING, REVIEW, SECOND_RECORD, RECOVERY, RETRY, BACKFILL, EXPORT, PRUNE, WEBHOOK_CREATED, WEBHOOK_RENEWED, WEBHOOK_DELETED, WEBHOOK_RECEIVED, WEBHOOK_REFUSED, WEBHOOK_APPLIED, RECONCILE, STATUS_CHANGED, CONTACT_REVIEW, KEY_ROTATION, DISCARDED, SYNC, CONTACT_CREATED, CONTACT_LINKED, CONTACT_FAILED, MATTER_CREATED, MATTER_LINKED, MATTER_FAILED, DOCUMENT_CREATED, DOCUMENT_LINKED, DOCUMENT_SKIPPED, DOCUMENT_REFUSED, DOCUMENT_FAILED)
+        public val entries: List<Action> = listOf(CONNECT, DECLINED, REFRESH, DENIED, DISCONNECT, SETTINGS, MAPPING, REVIEW, SECOND_RECORD, RECOVERY, RETRY, BACKFILL, EXPORT, PRUNE, WEBHOOK_CREATED, WEBHOOK_RENEWED, WEBHOOK_DELETED, WEBHOOK_RECEIVED, WEBHOOK_REFUSED, WEBHOOK_APPLIED, RECONCILE, STATUS_CHANGED, CONTACT_REVIEW, KEY_ROTATION, KEY_LOSS, DISCARDED, SYNC, CONTACT_CREATED, CONTACT_LINKED, CONTACT_FAILED, MATTER_CREATED, MATTER_LINKED, MATTER_FAILED, DOCUMENT_CREATED, DOCUMENT_LINKED, DOCUMENT_SKIPPED, DOCUMENT_REFUSED, DOCUMENT_FAILED)
 
         /** The value of this word, which may be one of a later version's. */
         @JvmStatic
@@ -960,6 +964,29 @@ public data class FirmSettings(
      * their approval. Off by default.
      */
     val syncWhenCreated: Boolean,
+)
+
+/** What was forgotten with lost keys: so many of each. */
+public data class ForgottenKeys(
+    /** Addresses by which clients are known. Clio is searched for them instead. */
+    val addresses: Long,
+    /** Attempts to connect. */
+    val attempts: Long,
+    /** Lists of case types that were seen. */
+    val caseTypes: Long,
+    /** Contacts of which it was known what they said last. */
+    val contacts: Long,
+    /**
+     * Texts of contacts and matters that were being created. They stay in doubt: Clio is asked
+     * before anything is created.
+     */
+    val intents: Long,
+    /** Wrapped keys: the firm's own, and those of connections. */
+    val keys: Long,
+    /** Contact proposals. */
+    val proposals: Long,
+    /** Looks for a second record of something that was sent. */
+    val rechecks: Long,
 )
 
 /** The state of a firm's integration. It holds no secret. */
