@@ -81,6 +81,8 @@ pub mod switch {
         OtherAddress,
         /// What is withdrawn while it is sent is published.
         ApprovalBeforePublish,
+        /// What is withdrawn is forgotten while it may still be published.
+        LatePublication,
         /// What is triggered while the firm is not connected is run afterwards.
         HeldTrigger,
         /// What is held is run when it is triggered once more.

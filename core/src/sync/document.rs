@@ -7,20 +7,21 @@
 //!
 //! Until the PATCH nothing is visible in Clio, so what fails before it needs no waiting: the next
 //! run finds the stub by its properties, asks for a new upload address and sends the bytes again.
-//! From the moment a PATCH may have been sent, that stub is the only candidate, whatever happens. A
-//! document that changed or was withdrawn meanwhile is abandoned as a stub, which Clio hides.
+//! From the moment a PATCH may have been sent, that stub is the only candidate, whatever happens.
+//! What becomes of a document that is not to be sent after all: `abandon.rs`.
 
 use core::time::Duration;
 
 use futures_util::future::join;
 
+use super::abandon::is_not_to_be_sent;
 use super::ahead::Prepared;
 use super::driver::Driver;
 use super::upload::MOST_ATTEMPTS;
 use crate::calls::call::{Executed, Patience, Permit, executed};
 use crate::calls::refused;
 use crate::clio::{ApiRequest, Document, DocumentStub, NewDocument, PartPlan, documents};
-use crate::domain::report::{StepKind, StepOutcome, StepReport};
+use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
 use crate::domain::{
     ClioId, DocumentKey, DocumentOrigin, DocumentRef, DocumentStatus, IntakeDocument, Timestamp, text,
 };
@@ -39,7 +40,7 @@ const PROCESSING_LONGEST_WAIT: Duration = Duration::from_secs(10);
 const MOST_VERSIONS: u32 = 2;
 
 /// What Clio holds of a document.
-enum Found {
+pub(super) enum Found {
     Nothing,
     Stub(ClioId),
     Finished(ClioId),
@@ -72,39 +73,54 @@ pub(crate) struct Open {
 impl Driver<'_> {
     pub(crate) async fn document(&mut self, document: &IntakeDocument, matter: ClioId) -> Result<StepReport> {
         let key = self.intake.key_of(document);
-        let reference = DocumentRef { firm: self.firm.clone(), key: key.clone() };
-        let (mut open, resumed, due_at) = match self.begin_document(document, &key, &reference).await? {
+        let reference = DocumentRef { firm: self.firm.clone(), key };
+        match self.bring(document, &reference, matter).await {
+            Err(error) if is_not_to_be_sent(error.code()) => self.abandon(&reference, matter, error).await,
+            brought => brought,
+        }
+    }
+
+    async fn bring(
+        &mut self,
+        document: &IntakeDocument,
+        reference: &DocumentRef,
+        matter: ClioId,
+    ) -> Result<StepReport> {
+        let key = &reference.key;
+        let (mut open, resumed, due_at) = match self.begin_document(document, key, reference).await? {
             Begun::Open(open, resumed, due_at) => (open, resumed, due_at),
             Begun::Linked(clio) => {
-                return Ok(StepReport::done(StepKind::Document, &key, StepOutcome::Unchanged, Some(clio)));
+                return Ok(StepReport::done(StepKind::Document, key, StepOutcome::Unchanged, Some(clio)));
             }
         };
         match open.intent.decision.take() {
-            Some(Decided::Link(chosen)) => return self.link_chosen(&key, matter, chosen, &open, due_at).await,
+            Some(Decided::Link(chosen)) => return self.link_chosen(key, matter, chosen, &open, due_at).await,
             Some(Decided::Create { .. }) => open.intent.finishing = None,
             None => {}
         }
+        let may = check_approval(document.origin, document.status);
         let mut stub = None;
         if resumed {
-            match self.find(&key, matter, &open.intent).await? {
-                Found::Finished(clio) => return self.link_document(&key, clio, How::Recovered, &open).await,
+            match self.find(key, matter, &open.intent).await? {
+                Found::Finished(clio) => {
+                    let note = may.is_err().then_some(Note::ApprovalWithdrawn);
+                    return self.link_document(key, clio, How::Recovered, note, &open).await;
+                }
                 Found::Stub(id) => stub = Some(id),
                 // A stub whose PATCH may have been sent, and which is not to be seen any more:
                 // somebody removed or hid it.
                 Found::Nothing if open.intent.finishing.is_some() => {
-                    let intent = (link_record::document_key(&self.order.scope, &key), open.version);
-                    return Err(self.needs_review(StepKind::Document, &key, Vec::new(), intent));
+                    let intent = (link_record::document_key(&self.order.scope, key), open.version);
+                    return Err(self.needs_review(StepKind::Document, key, Vec::new(), intent));
                 }
                 Found::Nothing => {}
             }
         }
-        let stat = self.ctx.intake.stat(&reference).await?;
-        let may = may_be_sent(&stat).and_then(|()| check_approval(document.origin, document.status));
-        let may = may.and_then(|()| document.check());
-        if let Err(error) = may {
-            return self.abandon(&key, error, &open).await;
-        }
-        self.send_document(document, &reference, matter, Sending { open, resumed, stub }, &stat).await
+        let stat = self.ctx.intake.stat(reference).await?;
+        may_be_sent(&stat)?;
+        may?;
+        document.check()?;
+        self.send_document(document, reference, matter, Sending { open, resumed, stub }, &stat).await
     }
 
     /// The document's record: linked already, or with its intent, which this run commits if there
@@ -179,19 +195,14 @@ impl Driver<'_> {
                 Some(finishing) => finishing,
                 None => {
                     sent += 1;
-                    match self.send_bytes(document, reference, matter, stub, stat, &open.intent).await {
-                        Ok(finishing) => finishing,
-                        Err(error) if is_final_for_now(error.code()) => return self.abandon(key, error, &open).await,
-                        Err(error) => return Err(error),
-                    }
+                    self.send_bytes(document, reference, matter, stub, stat, &open.intent).await?
                 }
             };
             match self.publish(reference, &mut open, &finishing).await {
                 Ok(()) => {
                     let how = if resumed && stub.is_some() { How::Recovered } else { How::Created };
-                    return self.link_document(key, finishing.stub, how, &open).await;
+                    return self.link_document(key, finishing.stub, how, None, &open).await;
                 }
-                Err(error) if is_not_to_be_published(error.code()) => return self.abandon(key, error, &open).await,
                 // The bytes once again, as the newest version of the same document. Those that an
                 // earlier run sent had all the time that Clio may take.
                 Err(error) if sent < MOST_VERSIONS && (is_refused(&error) || sent == 0 && is_lost(&error)) => {
@@ -327,7 +338,7 @@ impl Driver<'_> {
     ///
     /// A stub that is being finished is read by its id: lists lag behind. It is the only one,
     /// unless the store lost that another one followed it.
-    async fn find(&self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Found> {
+    pub(super) async fn find(&self, key: &DocumentKey, matter: ClioId, intent: &DocumentIntent) -> Result<Found> {
         let mut listed = Vec::new();
         if let Some(finishing) = &intent.finishing {
             match self.client_api.repeat(&documents::show(finishing.stub)).await {
@@ -343,17 +354,21 @@ impl Driver<'_> {
         ours.sort_by_key(|found| found.id);
         let mut finished = ours.iter().find(|found| found.fully_uploaded == Some(true)).map(|found| found.id);
         if finished.is_none() && !ours.is_empty() && self.recovery.is_some() {
-            // What looks like a stub may have been published, and a late request for another
-            // version have come after that.
-            let seen = documents::published_by_upload(matter, &key.upload);
-            let seen = self.client_api.all_pages(seen).await.map_err(refused)?;
-            finished = seen.iter().filter(|found| found.is_for(key, matter)).map(|found| found.id).min();
+            finished = self.published(key, matter).await?;
         }
         Ok(match (finished, ours.first()) {
             (Some(document), _) => Found::Finished(document),
             (None, Some(stub)) => Found::Stub(stub.id),
             (None, None) => Found::Nothing,
         })
+    }
+
+    /// The document of this upload that people see. What looks like a stub by its id may have been
+    /// published, and a late request for another version have come after that.
+    pub(super) async fn published(&self, key: &DocumentKey, matter: ClioId) -> Result<Option<ClioId>> {
+        let seen = documents::published_by_upload(matter, &key.upload);
+        let seen = self.client_api.all_pages(seen).await.map_err(refused)?;
+        Ok(seen.iter().filter(|found| found.is_for(key, matter)).map(|found| found.id).min())
     }
 
     /// The finishing PATCH, until Clio says that the document is there. Asked right before each:
@@ -443,7 +458,7 @@ impl Driver<'_> {
             Some(document) if document.matter_id != Some(matter) => "another_matter",
             Some(_) if owned => "belongs_to_another_record",
             Some(document) if document.fully_uploaded != Some(true) => "not_uploaded",
-            Some(_) => return self.link_document(key, clio, How::Linked, open).await,
+            Some(_) => return self.link_document(key, clio, How::Linked, None, open).await,
         };
         let value = DocumentRecord::Intent(open.intent.clone());
         let undecided = Versioned { value, version: open.version.clone(), due_at };
@@ -451,14 +466,21 @@ impl Driver<'_> {
         Err(self.take_back(StepKind::Document, key, record, undecided, chosen, wrong).await?)
     }
 
-    async fn link_document(&mut self, key: &DocumentKey, clio: ClioId, how: How, open: &Open) -> Result<StepReport> {
+    pub(super) async fn link_document(
+        &mut self,
+        key: &DocumentKey,
+        clio: ClioId,
+        how: How,
+        note: Option<Note>,
+        open: &Open,
+    ) -> Result<StepReport> {
         let (outcome, action) = match how {
             How::Created => (StepOutcome::Created, Action::DocumentCreated),
             How::Recovered => (StepOutcome::Recovered, Action::DocumentCreated),
             How::Linked => (StepOutcome::Linked, Action::DocumentLinked),
         };
-        let step = StepReport::done(StepKind::Document, key, outcome, Some(clio));
-        let link = Link { clio, how, at: self.ctx.runtime.now(), notes: Vec::new(), client: None, named: false };
+        let step = StepReport::done(StepKind::Document, key, outcome, Some(clio)).noting(note);
+        let link = Link { clio, how, at: self.ctx.runtime.now(), notes: step.notes.clone(), client: None, named: false };
         let link = DocumentRecord::Link(link);
         for with_next in [true, false] {
             let mut transaction = self.transaction()?;
@@ -478,68 +500,6 @@ impl Driver<'_> {
             }
         }
         Err(Error::new(Code::SyncBusy).with("document", key))
-    }
-
-    /// A document that was begun when the intake stopped naming it: another upload took its slot.
-    /// If it was being published and is in Clio, the records say so.
-    pub(crate) async fn orphan(&mut self, key: &DocumentKey, matter: ClioId) -> Result<Option<StepReport>> {
-        let record = link_record::document_key(&self.order.scope, key);
-        let stored = self.ctx.repository.get::<DocumentRecord>(&record).await?;
-        let Some(Versioned { value: DocumentRecord::Intent(intent), version, due_at }) = stored else {
-            return Ok(None);
-        };
-        // Before Clio is asked: a PATCH that is over by then is in the answer.
-        let over = self.is_over(&intent, due_at).await?;
-        let open = Open { intent, version };
-        let perhaps = open.intent.finishing.is_some() || self.recovery.is_some();
-        if perhaps && let Found::Finished(clio) = self.find(key, matter, &open.intent).await? {
-            return self.link_document(key, clio, How::Recovered, &open).await.map(Some);
-        }
-        if over {
-            let mut transaction = self.transaction()?;
-            transaction.delete(record, open.version);
-            self.commit_unit(&transaction).await?;
-        }
-        Ok(None)
-    }
-
-    /// Whether no PATCH of it can be executed any more.
-    async fn is_over(&self, intent: &DocumentIntent, due_at: Option<Timestamp>) -> Result<bool> {
-        if intent.finishing.is_none() {
-            return Ok(true);
-        }
-        let now = self.ctx.repository.store_now(&self.order.scope.firm).await?;
-        Ok(due_at.is_some_and(|over| over <= now))
-    }
-
-    /// Leaves the stub unfinished. Once a PATCH of it may have been sent the record stays: it may
-    /// be published, and Clio tells of its newest version only.
-    async fn abandon(&mut self, key: &DocumentKey, error: Error, open: &Open) -> Result<StepReport> {
-        let stays = error.code() != Code::DocumentEmptyRefused && open.intent.finishing.is_some();
-        if stays && !matches!(error.code(), Code::DocumentNotApproved | Code::DocumentNotClientUpload) {
-            return Err(error);
-        }
-        let step = match error.code() {
-            Code::DocumentNotApproved => StepOutcome::NotApproved,
-            Code::DocumentNotClientUpload => StepOutcome::Refused,
-            _ => StepOutcome::Failed,
-        };
-        let (action, status) = match step {
-            StepOutcome::NotApproved => (Action::DocumentSkipped, AuditStatus::Noted),
-            StepOutcome::Refused => (Action::DocumentRefused, AuditStatus::Refused),
-            _ => (Action::DocumentFailed, AuditStatus::Failed),
-        };
-        let step = StepReport::error(StepKind::Document, key, step, error);
-        let mut transaction = self.transaction()?;
-        if !stays {
-            transaction.delete(link_record::document_key(&self.order.scope, key), open.version.clone());
-        }
-        transaction.audit(self.audit(action, status, &step));
-        if self.commit(transaction, &step).await? {
-            Ok(step)
-        } else {
-            Err(Error::new(Code::SyncBusy).with("document", key))
-        }
     }
 }
 
@@ -573,17 +533,6 @@ fn check_approval(origin: DocumentOrigin, status: DocumentStatus) -> Result<()> 
         return Err(Error::new(Code::DocumentNotApproved).with("status", status.name()));
     }
     Ok(())
-}
-
-/// What keeps a stub from being published, now that its bytes are there.
-fn is_not_to_be_published(code: Code) -> bool {
-    matches!(code, Code::DocumentWithdrawn | Code::DocumentChanged | Code::DocumentEmptyRefused)
-}
-
-/// Failures after which the stub is of no use: what would be uploaded to it is another document
-/// now.
-fn is_final_for_now(code: Code) -> bool {
-    matches!(code, Code::DocumentChanged | Code::DocumentMissing)
 }
 
 /// Whether Clio will not take these bytes as they are.

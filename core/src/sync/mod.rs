@@ -41,7 +41,8 @@
 //! Documents need not wait: Clio shows none before the finishing PATCH, so that a stub which the
 //! lists do not show yet does no harm. The intent records *which stub* is being finished before the
 //! PATCH is sent; that stub is from then on the only candidate, and is read by its id, not from a
-//! list.
+//! list. Whoever abandons that document waits as above, and says it if it is in Clio after all
+//! (`abandon.rs`).
 //!
 //! **Failure of one thing** does not stop what does not depend on it: a document that fails leaves
 //! the others alone; without a contact there is no matter, and without a matter no document
@@ -51,6 +52,7 @@
 //! our giving up on it and lists what it created within `index_delay`, and the store does not lose
 //! what it acknowledged.
 
+mod abandon;
 mod ahead;
 pub(crate) mod contact;
 pub(crate) mod create;

@@ -144,6 +144,27 @@ fn key_of(document: &Value) -> String {
     ["casehug_matter_id", "casehug_document_id", "casehug_upload_id"].map(property).join("/")
 }
 
+/// Of each document that people see in Clio a link of ours tells.
+///
+/// # Errors
+/// A document that was published and of which nobody was told.
+pub fn what_is_published_is_linked(state: &Value, records: &[(Key, String)]) -> Result<(), String> {
+    let linked = |id: &str| {
+        let of_it =
+            |(key, body): &&(Key, String)| key.collection == "document" && key.id.ends_with(id) && is_link(body);
+        records.iter().any(|record| of_it(&record))
+    };
+    let documents = state["documents"].as_array().map(Vec::as_slice).unwrap_or_default();
+    match documents.iter().find(|document| document["complete"] == true && !linked(&key_of(document))) {
+        Some(document) => Err(format!("{}: published, and not linked", key_of(document))),
+        None => Ok(()),
+    }
+}
+
+fn is_link(body: &str) -> bool {
+    serde_json::from_str::<Value>(body).is_ok_and(|record| record["state"] == "link")
+}
+
 /// Each link of ours has one audit entry that says how it came about, and no second record is told.
 /// Not to be asked after a restore, which takes entries away.
 ///

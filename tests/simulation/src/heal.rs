@@ -206,6 +206,7 @@ impl Simulation {
         let audited = self.wait(async move { sdk.firm(&admin).audit().verify().await })?;
         audited.map_err(|error| format!("the audit chain: {error:?}"))?;
         let records = self.store.dump();
+        check::what_is_published_is_linked(&state, &records)?;
         if !self.restored {
             check::audit_tells_of_every_link_once(&records)?;
         }

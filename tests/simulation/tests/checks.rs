@@ -1,8 +1,10 @@
 //! What the checks of a seed's end notice, on states that are wrong by hand.
 
+use casehug_clio::FirmId;
+use casehug_clio::ports::Key;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use simulation::check::{clio_holds_everything_once, missing, strangers_have_no_files};
+use simulation::check::{clio_holds_everything_once, missing, strangers_have_no_files, what_is_published_is_linked};
 use simulation::scenario::{Client, Document, Matter, Scenario, bytes_of};
 use simulation::world::World;
 
@@ -106,4 +108,23 @@ fn a_strangers_file_is_noticed() {
     assert_eq!(told(&state), "");
     state["matters"][2]["client"]["id"] = json!(99);
     assert!(strangers_have_no_files(&mut state, &[99]).unwrap_err().contains("stranger"));
+}
+
+#[test]
+fn a_published_document_of_which_no_link_tells_is_noticed() {
+    let firm = FirmId::new("f").unwrap();
+    let record = |collection, id: &str, state: &str| {
+        (Key::new(&firm, collection, id), json!({ "state": state, "clio": 31 }).to_string())
+    };
+    let linked = record("document", "2/m0/d0/u1", "link");
+    assert_eq!(what_is_published_is_linked(&state(), &[linked]), Ok(()));
+    let not_it =
+        [("document", "2/m0/d0/u1", "intent"), ("document", "2/m0/d0/u0", "link"), ("clio", "m0/d0/u1", "link")];
+    for (collection, id, how) in not_it {
+        let told = what_is_published_is_linked(&state(), &[record(collection, id, how)]);
+        assert_eq!(told, Err(String::from("m0/d0/u1: published, and not linked")));
+    }
+    let mut stub = state();
+    stub["documents"][0]["complete"] = json!(false);
+    assert_eq!(what_is_published_is_linked(&stub, &[]), Ok(()));
 }

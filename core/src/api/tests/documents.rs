@@ -23,8 +23,13 @@ pub struct Documents {
 
 pub type Shared = Arc<Mutex<Documents>>;
 
-fn version(uuid: &str) -> Value {
+pub fn version(uuid: &str) -> Value {
     json!({ "uuid": uuid, "put_url": "http://127.0.0.1:4401/put", "put_headers": [], "fully_uploaded": false })
+}
+
+/// Clio shows a document from its first finished version on.
+fn is_visible(made: &Value) -> bool {
+    made["visible"] == true || made["latest_document_version"]["fully_uploaded"] == true
 }
 
 pub fn answer(documents: &Shared, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
@@ -47,7 +52,11 @@ pub fn answer(documents: &Shared, method: &str, path: &str, body: &Value) -> Opt
                 "external_properties": body["data"]["external_properties"], "latest_document_version": version }));
             Some((201, json!({ "data": documents.made.last() })))
         }
-        ("GET", "") => Some((200, json!({ "data": documents.made, "meta": { "paging": {} } }))),
+        ("GET", "") => {
+            let stubs_too = body["show_uncompleted"] == "true";
+            let listed = documents.made.iter().filter(|made| stubs_too || is_visible(made)).collect::<Vec<_>>();
+            Some((200, json!({ "data": listed, "meta": { "paging": {} } })))
+        }
         _ => {
             let id: usize = rest.strip_prefix('/')?.parse().ok()?;
             if method == "PATCH" {
@@ -59,6 +68,7 @@ pub fn answer(documents: &Shared, method: &str, path: &str, body: &Value) -> Opt
                     return Some(refused(422));
                 }
                 newest["fully_uploaded"] = json!(true);
+                documents.made[id - 31]["visible"] = json!(true);
             }
             Some((200, json!({ "data": documents.made[id - 31] })))
         }
@@ -113,6 +123,7 @@ async fn a_document_that_was_published_under_a_version_that_is_not_its_newest_is
     // Clio carried it out; then a lost request for another version came late, and that one is all
     // that Clio tells of.
     documents.lock().unwrap().made[0]["latest_document_version"] = version("late");
+    documents.lock().unwrap().made[0]["visible"] = json!(true);
     documents.lock().unwrap().slow = false;
     withdrawn_for(Duration::from_secs(4_000), &world, &document, || {}).await;
     assert_eq!(documents.lock().unwrap().made.len(), 1, "one document of one upload");

@@ -40,6 +40,7 @@ mod texts;
 mod together;
 mod troubled;
 mod way_back;
+mod withdrawn;
 mod woken;
 mod worker;
 mod world;

@@ -31,7 +31,8 @@ pub const KEY: &str = "010101010101010101010101010101010101010101010101010101010
 const HERE: &str = "http://127.0.0.1:4400";
 pub const HOOKS: &str = "https://hooks.example/clio";
 
-/// Answers a request in Clio's place: method, path, bearer token, JSON body. `None`: as usual.
+/// Answers a request in Clio's place: method, path, bearer token, JSON body (of a request without one:
+/// its query). `None`: as usual.
 type Answer = dyn FnMut(&str, &str, &str, &Value) -> Option<(u16, Value)> + Send;
 
 /// What Clio holds, and what it was asked.
@@ -173,7 +174,7 @@ impl HttpTransport for Http {
             let body = match &request.body {
                 HttpBody::Bytes(bytes) => serde_json::from_slice(bytes)
                     .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned())),
-                _ => Value::Null,
+                _ => request.url.query_pairs().map(|(name, value)| (name.into_owned(), json!(value))).collect(),
             };
             let mut special = clio.special.take();
             let answer = special.as_mut().and_then(|answer| answer(method, &path, &bearer, &body));
