@@ -87,6 +87,8 @@ pub mod switch {
         HeldTrigger,
         /// What is held is run when it is triggered once more.
         HeldStays,
+        /// What is held for a matter leaves with what waited for it before.
+        HeldSince,
         /// What failed is tried again hours later.
         RetryWait,
         /// Whoever is told to stop keeps its claim until the lease ends.

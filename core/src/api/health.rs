@@ -45,7 +45,7 @@ pub struct Health {
     pub budget: BudgetHealth,
     /// Jobs that are due now, up to 1,000.
     pub due_jobs: usize,
-    /// Matters that were triggered while the firm was not connected, or for another account.
+    /// Matters that wait until an admin releases or discards them: those of `list_held_matters`.
     pub held_matters: usize,
     /// When a run last succeeded, on the host's clock.
     pub last_success: Option<Timestamp>,

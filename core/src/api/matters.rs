@@ -7,6 +7,7 @@ use crate::domain::{Actor, FirmId, MatterId, SyncReport, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::{LogPage, LoggedRun, RunQuery, SyncLog};
 use crate::jobs::{self, HeldMatter, MatterState};
+use crate::ports::Version;
 use crate::store::{Action, AuditEntry, AuditStatus, Repository};
 use crate::sync::Plan;
 use crate::{settings, sync};
@@ -52,16 +53,15 @@ pub(super) async fn release_held_matters(
     let (queue, actor) = (sdk.queue.clone(), actor.clone());
     sdk.to_the_end(async move {
         let repository = &queue.ctx.repository;
-        let held = listed(repository, &actor.firm, matters).await?;
-        for matter in &held {
-            queue.claims.ask_with_others(&actor.firm, &matter.matter, matter.trigger, &actor.id).await?;
-            jobs::forget_held(repository, &actor.firm, matter).await?;
+        let mut released = 0;
+        for held in listed(repository, &actor.firm, matters).await? {
+            released += usize::from(queue.claims.release(&actor.firm, &held, &actor.id).await?);
         }
         let mut transaction = repository.transaction(&actor.firm)?;
-        let entry = AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with("held", held.len());
+        let entry = AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with("held", released);
         transaction.audit(entry.with("run", true));
         repository.commit_or_conflict(&transaction).await?;
-        Ok(MatterCount { matters: held.len() })
+        Ok(MatterCount { matters: released })
     })
     .await
 }
@@ -73,20 +73,24 @@ pub(super) async fn discard_held_matters(
 ) -> Result<MatterCount> {
     let (repository, actor) = (sdk.repository.clone(), actor.clone());
     sdk.to_the_end(async move {
-        let held = listed(&repository, &actor.firm, matters).await?;
         let mut discarded = 0;
-        for matter in &held {
-            discarded += usize::from(jobs::discard_held(&repository, &actor, matter).await?);
+        for (held, _) in listed(&repository, &actor.firm, matters).await? {
+            discarded += usize::from(jobs::discard_held(&repository, &actor, &held).await?);
         }
         Ok(MatterCount { matters: discarded })
     })
     .await
 }
 
-async fn listed(repository: &Repository, firm: &FirmId, matters: Option<Vec<MatterId>>) -> Result<Vec<HeldMatter>> {
-    let held = jobs::list_held(repository, firm).await?;
+/// What is held of these matters, or of all, each with its record's version.
+async fn listed(
+    repository: &Repository,
+    firm: &FirmId,
+    matters: Option<Vec<MatterId>>,
+) -> Result<Vec<(HeldMatter, Version)>> {
+    let held = jobs::listed_held(repository, firm).await?;
     let is_meant = |held: &HeldMatter| matters.as_ref().is_none_or(|matters| matters.contains(&held.matter));
-    Ok(held.into_iter().filter(is_meant).collect())
+    Ok(held.into_iter().filter(|(held, _)| is_meant(held)).collect())
 }
 
 pub(super) async fn retry_run(sdk: &Sdk, actor: &Actor, run: String) -> Result<()> {

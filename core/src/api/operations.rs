@@ -159,19 +159,23 @@ operations! {
             matter: MatterId,
         ) -> MatterState, access: Member, effect: Reads, errors: [];
 
-        /// The matters that were triggered while the firm was not connected, or was connected to
-        /// another account. They wait until an admin releases or discards them.
+        /// The matters that were triggered while the firm was not connected, or that still waited
+        /// when it was connected to another account, or when what syncs by itself was switched off.
+        /// They wait until an admin releases or discards them.
         list_held_matters as held() -> Vec<HeldMatter>, access: Member, effect: Reads, errors: [];
 
         /// Has workers sync the held matters, each as far as its trigger does and whatever the
-        /// settings say by now, behind what is approved meanwhile.
+        /// settings say by now, behind what is approved meanwhile. One that is discarded, or
+        /// triggered once more, in the same moment is left.
         release_held_matters as release_held(
             /// These only: those that were listed, say. Left out: all.
             matters: Option<Vec<MatterId>>,
         ) -> MatterCount, access: Admin, effect: Writes,
         errors: [NotConnected, ReconnectRequired];
 
-        /// Forgets the held matters. They can still be synced one by one.
+        /// Says that the held matters are not wanted. What is waiting of them does not run, unless a
+        /// person asked for it. When one is approved once more it is held again; if it is in Clio,
+        /// it is synced then. They can still be synced one by one.
         discard_held_matters as discard_held(
             /// These only: those that were listed, say. Left out: all, also those that came up since.
             matters: Option<Vec<MatterId>>,
@@ -183,8 +187,9 @@ operations! {
             run: String,
         ) -> (), access: Member, effect: Writes, errors: [RecordUnknown];
 
-        /// Has workers try again every matter whose last run did not succeed. After an error some
-        /// may have been triggered: ask again.
+        /// Has workers try again every matter whose last run did not succeed. Those that are held,
+        /// or were discarded, are left to an admin, and those that failed in another Clio account
+        /// to a sync of this very matter. After an error some may have been triggered: ask again.
         retry_failed as retry_failed() -> MatterCount, access: Member, effect: Writes, errors: [];
 
         /// Runs of the firm's matters, newest first.

@@ -78,6 +78,8 @@ async fn release(repository: &Repository, record: &Record, most: usize) -> Resul
                 return Ok((released, false));
             }
             job.parked = None;
+            // There may be hundreds: they are behind what is approved now.
+            job.with_others |= !job.is_awaited();
             let mut transaction = repository.transaction(&stored.key.firm)?;
             transaction.put_due(stored.key, Expect::Version(stored.version), Some(Duration::ZERO), &job)?;
             // A conflict: a trigger wrote the job in this moment, and may have left it blocked.

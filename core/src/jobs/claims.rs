@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::held::{self, hold_in};
+use super::held::{self, Held, HeldMatter, hold_in};
 use super::job::{
     ClaimRecord, First, Job, LastRun, Lease, Next, claim_key, first_key, job_key, lease_key, needs_admin,
 };
@@ -50,9 +50,21 @@ pub(crate) struct Claim {
     pub bulk: bool,
     /// The connection's generation when it was claimed: what the run finds wanting may be mended
     /// while it still runs.
-    connection: u64,
+    pub(super) connection: u64,
     /// What was held for the matter when it was claimed: the run takes it in.
     pub(super) held: Option<Version>,
+    /// Nobody asked for it.
+    pub(super) by_itself: bool,
+}
+
+/// What a run leaves behind in its job.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub last: LastRun,
+    /// Whose matter it is, if that is known.
+    pub client: Option<ClientId>,
+    /// What is held, and is to follow the run under this connection if nothing else does.
+    pub follows: Option<(HeldMatter, Connection)>,
 }
 
 /// What a claim goes by, read at once, for one try.
@@ -63,6 +75,7 @@ pub(crate) struct Found {
     due_at: Option<Timestamp>,
     claim: Option<Versioned<ClaimRecord>>,
     lease: Option<Versioned<Lease>>,
+    held: Option<Versioned<Held>>,
     /// The firm's connection, if there ever was one.
     pub connection: Option<Connection>,
     /// Has read what else the claim may need.
@@ -89,11 +102,12 @@ impl Claim {
 }
 
 /// Whether a person asked for a trigger.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
+#[derive(Clone, Copy)]
+enum Asked<'a> {
     No,
     Alone,
-    WithOthers,
+    /// With others that are held, each in this version.
+    Held(&'a Version),
 }
 
 /// The place in the request budget of what this job asks for.
@@ -119,24 +133,24 @@ impl Claims {
         trigger: Trigger,
         actor: &ActorId,
     ) -> Result<u64> {
-        self.raise(firm, matter, trigger, actor, Asked::No).await
+        self.raise(firm, matter, trigger, actor, Asked::No).await?.ok_or_else(|| contended(matter))
     }
 
     /// As [`trigger`](Self::trigger), because a person asks for it: the firm's settings, which say
     /// what is synced by itself, do not count.
     pub(crate) async fn ask(&self, firm: &FirmId, matter: &MatterId, trigger: Trigger, actor: &ActorId) -> Result<u64> {
-        self.raise(firm, matter, trigger, actor, Asked::Alone).await
+        self.raise(firm, matter, trigger, actor, Asked::Alone).await?.ok_or_else(|| contended(matter))
     }
 
-    /// As [`ask`](Self::ask), of many matters at once: it is behind what is approved meanwhile.
-    pub(crate) async fn ask_with_others(
+    /// As [`ask`](Self::ask), of a held matter, which is not held any more then: it is behind what is
+    /// approved meanwhile. `false`: it is not held in this version any more.
+    pub(crate) async fn release(
         &self,
         firm: &FirmId,
-        matter: &MatterId,
-        trigger: Trigger,
+        (held, version): &(HeldMatter, Version),
         actor: &ActorId,
-    ) -> Result<u64> {
-        self.raise(firm, matter, trigger, actor, Asked::WithOthers).await
+    ) -> Result<bool> {
+        Ok(self.raise(firm, &held.matter, held.trigger, actor, Asked::Held(version)).await?.is_some())
     }
 
     async fn raise(
@@ -145,32 +159,42 @@ impl Claims {
         matter: &MatterId,
         trigger: Trigger,
         actor: &ActorId,
-        asked: Asked,
-    ) -> Result<u64> {
-        let by_a_person = asked != Asked::No;
+        asked: Asked<'_>,
+    ) -> Result<Option<u64>> {
+        let by_a_person = !matches!(asked, Asked::No);
         let key = job_key(firm, matter);
         for _ in 0..MOST_ATTEMPTS {
-            let read = self.repository.reading(&[key.clone(), Connection::key(firm)]).await?;
+            let mut transaction = self.repository.transaction(firm)?;
+            let read = [key.clone(), Connection::key(firm), held::key(firm, matter)];
+            let read = self.repository.reading(&read).await?;
             let (mut job, expect, due_at) = job_of(&read, firm, matter).await?;
             let connection = Connection::load(&read, firm).await?.map(|stored| stored.value);
-            if !job.is_allowed(&settings::load(&self.repository, firm).await?) {
-                // Switched off since: it must not stand before one that counts.
+            let held = read.get::<Held>(&held::key(firm, matter)).await?;
+            if let Asked::Held(version) = asked {
+                if held.as_ref().is_none_or(|held| held.version != *version) {
+                    return Ok(None);
+                }
+                transaction.delete(held::key(firm, matter), version.clone());
+            }
+            let is_held = !by_a_person && held.as_ref().is_some_and(|held| held.value.stops(&job));
+            if is_held || !job.is_allowed(&settings::load(&self.repository, firm).await?) {
+                // It must not stand before one that counts, nor leave with it. Of documents that this
+                // one does not send an admin is asked.
+                let is_lost = job.trigger.sends_documents() && !(trigger.sends_documents() || by_a_person);
+                if is_lost && job.waits(due_at) {
+                    hold_in(&self.repository, &mut transaction, held.as_ref(), &job, true)?;
+                }
                 job.rest();
             }
-            let was_at_rest = job.is_at_rest();
+            let is_behind = job.is_at_rest() || job.is_bulk();
             job.raise(trigger, actor, connection.as_ref());
             // Merged with one that asks for more, it is that one's settings that count.
             job.asked |= by_a_person && job.trigger == trigger;
             // What waited already is as urgent as it was.
-            job.with_others = asked == Asked::WithOthers && was_at_rest;
-            if job.parked.is_some() && (by_a_person || trigger.is_interactive()) {
-                // Whoever asks may have mended what was missing, if it is not the connection
-                // itself.
-                match Connection::load_usable(&self.repository, firm).await {
-                    Ok(_) => job.parked = None,
-                    Err(error) if needs_admin(error.code()) => {}
-                    Err(error) => return Err(error),
-                }
+            job.with_others = matches!(asked, Asked::Held(_)) && is_behind;
+            // Whoever asks may have mended what was missing, if it is not the connection itself.
+            if job.parked.is_some() && (by_a_person || trigger.is_interactive()) && self.is_usable(firm).await? {
+                job.parked = None;
             }
             // Parked: what is missing is missing for this trigger too. Running: its end makes it
             // due again, or else the lease's end, which no trigger postpones.
@@ -179,7 +203,6 @@ impl Claims {
                 (None, Some(_)) => Some(left(self.repository.store_now(firm).await?, due_at)),
                 (None, None) => Some(Duration::ZERO),
             };
-            let mut transaction = self.repository.transaction(firm)?;
             transaction.put_due(key.clone(), expect, due, &job)?;
             if trigger.is_interactive() && job.is_awaited() && due.is_some() {
                 let known = self.repository.get::<First>(&first_key(firm, matter)).await?;
@@ -188,10 +211,18 @@ impl Claims {
             }
             if matches!(self.repository.commit(&transaction).await?, Commit::Done { .. }) {
                 self.notify.notify();
-                return Ok(job.generation);
+                return Ok(Some(job.generation));
             }
         }
         Err(contended(matter))
+    }
+
+    async fn is_usable(&self, firm: &FirmId) -> Result<bool> {
+        match Connection::load_usable(&self.repository, firm).await {
+            Ok(_) => Ok(true),
+            Err(error) if needs_admin(error.code()) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Claims a job, or takes it over from a holder whose lease has ended. `found` is looked at
@@ -214,6 +245,7 @@ impl Claims {
             }
             if matches!(why, Why::Due(_))
                 && (found.job.is_of_another_account(found.connection.as_ref())
+                    || found.held.as_ref().is_some_and(|held| held.value.stops(&found.job))
                     || !found.job.is_allowed(&settings::load(&found.read, firm).await?))
             {
                 self.put_to_rest(firm, matter, found).await?;
@@ -241,7 +273,8 @@ impl Claims {
         let (job, expect, due_at) = job_of(&read, firm, matter).await?;
         let connection = Connection::load(&read, firm).await?.map(|stored| stored.value);
         let (claim, lease) = (read.get(&claim).await?, read.get(&lease).await?);
-        Ok(Found { job, expect, due_at, claim, lease, connection, read })
+        let held = read.get(&held::key(firm, matter)).await?;
+        Ok(Found { job, expect, due_at, claim, lease, held, connection, read })
     }
 
     /// Why a job is not to be claimed now, if it is not.
@@ -265,16 +298,14 @@ impl Claims {
         })
     }
 
-    /// Switched off since it was triggered, or meant for another account: nothing leaves by itself
-    /// any more. For that account an admin is asked; a backfill pauses, and asks itself.
+    /// Switched off since it was triggered, meant for another account, or held since: nothing leaves
+    /// by itself any more. An admin is asked; a backfill pauses, and asks itself.
     async fn put_to_rest(&self, firm: &FirmId, matter: &MatterId, found: Found) -> Result<()> {
-        let Found { mut job, expect, claim, lease, connection, .. } = found;
+        let Found { mut job, expect, claim, lease, held, connection, .. } = found;
         let mut transaction = self.repository.transaction(firm)?;
-        if let Some(actor) = &job.actor
-            && job.is_of_another_account(connection.as_ref())
-            && job.trigger != Trigger::Backfill
-        {
-            hold_in(&self.repository, &mut transaction, matter, job.trigger, actor).await?;
+        if job.trigger != Trigger::Backfill {
+            let switched_off = !job.is_of_another_account(connection.as_ref());
+            hold_in(&self.repository, &mut transaction, held.as_ref(), &job, switched_off)?;
         }
         job.running = None;
         job.rest();
@@ -294,7 +325,7 @@ impl Claims {
 
     /// Commits a claim. `None`: somebody else was faster.
     async fn claim(&self, firm: &FirmId, matter: &MatterId, found: Found, actor: ActorId) -> Result<Option<Claim>> {
-        let Found { mut job, expect, claim, lease, connection, read, .. } = found;
+        let Found { mut job, expect, claim, lease, held, connection, read, .. } = found;
         let scope = AccountScope::of_maybe(firm, connection.as_ref());
         job.running = Some(job.generation);
         let before = self.repository.runtime().monotonic();
@@ -315,7 +346,6 @@ impl Claims {
         {
             transaction.delete(first.key, first.version);
         }
-        let held = read.store().get(&held::key(firm, matter)).await?.map(|record| record.version);
         if self.repository.commit(&transaction).await? == Commit::Conflict {
             return Ok(None);
         }
@@ -330,7 +360,8 @@ impl Claims {
             fence: Fence::new(claim_key(firm, matter), fence, before + self.lease),
         };
         let connection = connection.as_ref().map_or(0, |connection| connection.generation);
-        Ok(Some(Claim { order, bulk: job.is_bulk(), connection, held }))
+        let held = held.map(|held| held.version);
+        Ok(Some(Claim { order, bulk: job.is_bulk(), connection, held, by_itself: job.is_by_itself() }))
     }
 
     /// Extends the lease for as long as this is polled. Ends when the claim is lost.
@@ -381,8 +412,7 @@ impl Claims {
         read: &Repository,
         transaction: &mut Transaction,
         claim: &Claim,
-        last: LastRun,
-        client: Option<ClientId>,
+        ending: Ending,
         next: impl FnOnce(&Job) -> Next,
     ) -> Result<Option<Duration>> {
         let (firm, matter) = (claim.firm(), claim.matter());
@@ -399,9 +429,13 @@ impl Claims {
             },
             next => (next, None),
         };
-        let due = job.end(last, next, connection);
+        let mut due = job.end(ending.last, next, connection);
         job.not_run |= asked_for == Next::Block && due.is_some();
-        job.client = client.or(job.client);
+        job.client = ending.client.or(job.client);
+        if let (Next::Rest, None, Some((held, connection))) = (next, due, ending.follows) {
+            job.raise(held.trigger, &held.actor, Some(&connection));
+            due = Some(Duration::ZERO);
+        }
         transaction.put_due(job_key(firm, matter), expect, due, &job)?;
         if due.is_some_and(|due| due.is_zero())
             && let Some(first) = read.store().get(&first_key(firm, matter)).await?

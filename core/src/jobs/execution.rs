@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use super::claims::{Acquired, Claim, Claims, Why};
-use super::held::{self, hold};
+use super::claims::{Acquired, Claim, Claims, Ending, Why};
+use super::held::{self, Held, hold};
 use super::job::{Job, LastRun, Next};
 use super::queue::Queue;
 use crate::connection::Connection;
@@ -173,9 +173,15 @@ async fn close(queue: &Queue, claim: &Claim, run: &mut Run, end: End<'_>, next: 
             survived: run.record.survived.clone(),
             documents_left: run.documents_left,
         };
-        let due = queue.claims.end(&read, &mut transaction, claim, last, run.client.clone(), &next).await?;
+        let held = read.get::<Held>(&held::key(claim.firm(), matter)).await?;
+        let follows = match end.clio_matter {
+            Some(_) => held::follows(&read, &mut transaction, claim, held.as_ref()).await?,
+            None => None,
+        };
+        let ending = Ending { last, client: run.client.clone(), follows };
+        let due = queue.claims.end(&read, &mut transaction, claim, ending, &next).await?;
         if end.status == RunStatus::Succeeded {
-            held::serve(&read, &mut transaction, matter, claim.order.trigger, claim.held.as_ref()).await?;
+            held::serve(&mut transaction, held.as_ref(), claim.order.trigger, claim.held.as_ref());
         }
         run.record.next_attempt_at = due.filter(|_| end.failure.is_some()).map(|due| ended_at + due);
         transaction.audit(entry.clone());

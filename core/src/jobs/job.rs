@@ -63,7 +63,8 @@ pub(crate) struct Job {
     /// nothing by itself.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub asked: bool,
-    /// A person asked for it together with others, and nobody for this very matter since.
+    /// It is one of many: a person asked for it together with others, or it was released with all
+    /// that were blocked. Nobody asked for this very matter since.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub with_others: bool,
     /// Who asked last.
@@ -177,6 +178,14 @@ impl Job {
         self.running.is_none() && self.generation == self.served
     }
 
+    /// Whether there is something that no run takes in unless another begins.
+    pub(crate) fn waits(&self, due_at: Option<Timestamp>) -> bool {
+        match self.running {
+            Some(running) => self.generation > running,
+            None => due_at.is_some() || self.parked.is_some(),
+        }
+    }
+
     /// Whether it was triggered while the firm was connected to another account.
     pub(crate) fn is_of_another_account(&self, connection: Option<&Connection>) -> bool {
         let now = connection.filter(|connection| !connection.has_ended()).map(|connection| &connection.link_set);
@@ -188,7 +197,14 @@ impl Job {
         self.asked || settings.allows(self.trigger)
     }
 
-    /// Whether nobody waits for it: an older matter, one of all that failed or of all that were held.
+    /// Whether it came by itself, or with all that failed: nobody asked for this very matter, nor for
+    /// those of a backfill.
+    pub(crate) fn is_by_itself(&self) -> bool {
+        !self.asked && matches!(self.trigger, Trigger::Created | Trigger::Approved | Trigger::Retry)
+    }
+
+    /// Whether nobody waits for it: an older matter, one of all that failed, of all that were held or
+    /// of all that were blocked.
     pub(crate) fn is_bulk(&self) -> bool {
         match self.trigger {
             Trigger::Backfill => true,

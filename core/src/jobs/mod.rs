@@ -57,7 +57,7 @@ pub use backfill::{BackfillPlan, BackfillState, BackfillStatus};
 pub(crate) use backfill::{begin as begin_backfill, change as change_backfill, list as list_backfills, plan_backfill};
 pub(crate) use execution::sync_now;
 pub use held::HeldMatter;
-pub(crate) use held::{discard as discard_held, forget as forget_held, hold, list as list_held};
+pub(crate) use held::{discard as discard_held, hold, list as list_held, listed as listed_held};
 pub(crate) use job::JOBS;
 pub use job::LastRun;
 pub(crate) use queue::Queue;

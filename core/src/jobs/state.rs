@@ -1,11 +1,12 @@
 //! What a matter's page shows: where its sync stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::held;
 use super::job::{Job, LastRun, job_key};
-use crate::connection::AccountScope;
+use crate::connection::{AccountScope, Connection};
 use crate::contact_review::contact_is_gone;
 use crate::domain::{ClioId, FirmId, MatterId, Note, RunStatus};
 use crate::error::Result;
@@ -65,11 +66,20 @@ pub enum MatterSyncState {
     Gone,
 }
 
-/// The matters whose last run did not succeed, and that are at rest.
+/// The matters whose last run did not succeed and that are not being run, whether they are at rest,
+/// wait for another try or are blocked. Left out is what was triggered last in another account than
+/// the present one, and what is held or was discarded: that is for an admin, or for somebody who
+/// means this very matter.
 pub(crate) async fn failed_matters(repository: &Repository, firm: &FirmId) -> Result<Vec<MatterId>> {
+    let connection = Connection::load(repository, firm).await?.map(|stored| stored.value);
+    let held = held::all(repository, firm).await?.into_iter().map(|stored| stored.value.asked.matter);
+    let held = held.collect::<BTreeSet<_>>();
     let jobs = repository.list::<Job>(firm, super::job::JOBS, "").await?;
     let failed = jobs.into_iter().map(|(_, stored)| stored.value).filter(|job| {
-        job.running.is_none() && job.last.as_ref().is_some_and(|last| last.status != RunStatus::Succeeded)
+        job.running.is_none()
+            && job.last.as_ref().is_some_and(|last| last.status != RunStatus::Succeeded)
+            && !job.is_of_another_account(connection.as_ref())
+            && !held.contains(&job.matter)
     });
     Ok(failed.map(|job| job.matter).collect())
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 use super::blocked;
-use super::claims::{Acquired, Claim, Claims, Why};
+use super::claims::{Acquired, Claim, Claims, Ending, Why};
 use super::job::{JOBS, Job, LastRun, Next, job_key};
+use super::list_held;
 use super::quarantine::PassedOver;
 use crate::connection::{Connection, ConnectionState};
 use crate::domain::{Actor, ActorId, FirmId, MatterId, Role, RunStatus, Trigger};
@@ -90,13 +91,27 @@ impl Bench {
         self.repository.get::<Job>(&job_key(&self.firm, &self.matter)).await.unwrap().unwrap().value
     }
 
+    /// As which trigger the matter is held.
+    async fn held(&self) -> Option<Trigger> {
+        list_held(&self.repository, &self.firm).await.unwrap().first().map(|held| held.trigger)
+    }
+
+    /// The firm's blocked jobs are released.
+    async fn release(&self) {
+        let mut transaction = self.repository.transaction(&self.firm).unwrap();
+        release_in(&self.repository, &mut transaction).await.unwrap();
+        self.repository.commit_or_conflict(&transaction).await.unwrap();
+        assert!(release_due(self).await);
+    }
+
     /// Ends a run; `false`: the claim was lost.
     async fn end(&self, claims: &Claims, claim: &Claim, next: Next) -> bool {
         let mut transaction = self.repository.transaction(&self.firm).unwrap();
         let status = if next == Next::Rest { RunStatus::Succeeded } else { RunStatus::Failed };
         let (run, at) = (String::from("run_1"), self.runtime.now());
         let last = LastRun { run, status, at, failure: None, survived: None, documents_left: false };
-        claims.end(&self.repository, &mut transaction, claim, last, None, |_| next).await.unwrap();
+        let ending = Ending { last, client: None, follows: None };
+        claims.end(&self.repository, &mut transaction, claim, ending, |_| next).await.unwrap();
         matches!(self.repository.commit(&transaction).await.unwrap(), Commit::Done { .. })
     }
 
@@ -271,10 +286,7 @@ async fn a_job_that_needs_an_admin_waits_for_a_newer_connection() {
     assert_eq!(bench.job().await.parked, Some(1));
 
     bench.connected(ConnectionState::Connected, 2).await;
-    let mut transaction = bench.repository.transaction(&bench.firm).unwrap();
-    release_in(&bench.repository, &mut transaction).await.unwrap();
-    bench.repository.commit_or_conflict(&transaction).await.unwrap();
-    assert!(release_due(&bench).await);
+    bench.release().await;
     assert_eq!(bench.due().await, 1);
     assert!(!release_due(&bench).await, "once");
 }

@@ -65,7 +65,7 @@ names! {
         SecondRecord "second_record",
         /// The operator said that the store lost records, or that they are all found again.
         Recovery "recovery",
-        /// What failed is tried again because somebody asked.
+        /// What failed is tried again, or what was held is synced, because somebody asked.
         Retry "retry",
         /// Many older matters are synced, or that was paused, resumed, cancelled or done.
         Backfill "backfill",
@@ -96,9 +96,9 @@ names! {
         KeyRotation "key_rotation",
         /// Keys that are lost for good were forgotten, with what only they open.
         KeyLoss "key_loss",
-        /// A matter that was held is not to be synced.
+        /// A matter that was held is not to be synced by itself.
         Discarded "discarded",
-        /// A matter was synced, or could not be.
+        /// A matter was synced, could not be, or is held until an admin decides.
         Sync "sync",
         /// A contact was created in Clio.
         ContactCreated "contact_created",

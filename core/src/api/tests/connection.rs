@@ -3,7 +3,6 @@
 
 use core::time::Duration;
 
-use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 
 use super::world::{HOOKS, World, admin, dead_token, firm, matter, member, refused};
@@ -255,23 +254,6 @@ async fn what_is_held_stays_so_when_it_is_approved_once_more() {
     assert_eq!((world.calls("POST /api/v4/matters"), world.health().await.held_matters), (1, 0));
 }
 
-/// The run has read the intake by then. What the clocks of two processes say tells nothing.
-#[tokio::test]
-async fn what_is_approved_during_a_run_stays_held_after_it() {
-    let world = World::new();
-    world.put("m1");
-    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
-    world.connect().await.unwrap();
-    let answer = world.hold("POST /api/v4/contacts");
-    let (by, this) = (member(), matter());
-    let mut syncs = Box::pin(world.sdk.firm(&by).matters().sync(&this));
-    assert!(matches!(select(&mut syncs, Box::pin(world.until_held())).await, Either::Right(_)));
-    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
-    drop(answer);
-    syncs.await.unwrap();
-    assert_eq!((world.calls("POST /api/v4/matters"), world.health().await.held_matters), (1, 1));
-}
-
 #[tokio::test]
 async fn what_is_held_of_a_matter_in_clio_goes_with_its_next_approval() {
     let world = World::subscribed(true).await;
@@ -296,7 +278,7 @@ async fn separate(world: &World) {
     world.sdk.firm(&admin()).connection().finish(&format!("code=c&state={state}")).await.unwrap();
 }
 
-async fn connect_to_another_account(world: &World, account: i64) {
+pub(super) async fn connect_to_another_account(world: &World, account: i64) {
     world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     is_account(world, account, &[]);
     separate(world).await;

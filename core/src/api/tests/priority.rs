@@ -145,10 +145,47 @@ async fn what_was_held_is_bulk_until_somebody_asks_for_this_one() {
     }
     // What waits already is as urgent as it was.
     let world = World::subscribed(true).await;
+    world.synced().await;
+    world.sdk.firm(&admin()).connection().end().await.unwrap();
     world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
-    let (firm, by) = (admin().firm, admin().id);
-    world.sdk.queue.claims.ask_with_others(&firm, &matter(), Trigger::Approved, &by).await.unwrap();
+    world.connect().await.unwrap();
+    world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
+    assert_eq!(world.sdk.firm(&admin()).matters().release_held(None).await.unwrap().matters, 1);
     assert_eq!(world.stored("job").await[0].1["with_others"], json!(null));
+}
+
+/// The hundreds of a first release that has not ended, say.
+#[tokio::test]
+async fn what_waits_in_bulk_is_no_more_urgent_when_it_is_released() {
+    for first in ["released", "all that failed", "backfill"] {
+        let world = World::new();
+        let (member, admin, this) = (member(), admin(), matter());
+        let matters = world.sdk.firm(&member).matters();
+        if first == "released" {
+            matters.trigger(&this, Trigger::Approved).await.unwrap();
+        }
+        world.connect().await.unwrap();
+        match first {
+            "released" => {
+                assert_eq!(world.sdk.firm(&admin).matters().release_held(None).await.unwrap().matters, 1);
+            }
+            "backfill" => {
+                let claims = &world.sdk.queue.claims;
+                claims.trigger(&admin.firm, &this, Trigger::Backfill, &admin.id).await.unwrap();
+            }
+            _ => {
+                matters.trigger(&this, Trigger::Approved).await.unwrap();
+                world.work().await;
+                assert_eq!(matters.retry_failed().await.unwrap().matters, 1);
+            }
+        }
+        world.sdk.firm(&admin).connection().end().await.unwrap();
+        matters.trigger(&this, Trigger::Approved).await.unwrap();
+        world.connect().await.unwrap();
+        assert_eq!(world.sdk.firm(&admin).matters().release_held(None).await.unwrap().matters, 1);
+        let job = serde_json::from_value::<Job>(world.stored("job").await.remove(0).1).unwrap();
+        assert!(job.is_bulk(), "{first}: {job:?}");
+    }
 }
 
 #[tokio::test]

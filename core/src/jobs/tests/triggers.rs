@@ -135,3 +135,93 @@ async fn a_worker_whose_job_was_switched_off_while_it_was_silent_writes_nothing_
     assert!(!bench.end(&a, &silent, Next::Rest).await);
     assert_eq!(bench.claim(&b).await.unwrap().order.trigger, Trigger::Manual);
 }
+
+/// Hundreds may be: what is approved after the firm is connected anew would wait for them.
+#[tokio::test]
+async fn what_was_blocked_is_behind_what_is_approved_after_its_release() {
+    for (trigger, awaited) in [(Trigger::Approved, false), (Trigger::Manual, true)] {
+        let bench = Bench::new();
+        let claims = bench.process();
+        bench.connected(ConnectionState::Connected, 1).await;
+        bench.trigger(&claims, trigger).await;
+        let claim = bench.claim(&claims).await.unwrap();
+        assert!(bench.end(&claims, &claim, Next::Block).await);
+        bench.connected(ConnectionState::Connected, 2).await;
+        bench.release().await;
+        assert_eq!((bench.due().await, bench.job().await.is_bulk()), (1, !awaited), "{trigger:?}");
+        bench.trigger(&claims, Trigger::Approved).await;
+        assert!(!bench.job().await.is_bulk(), "approved since");
+    }
+}
+
+#[tokio::test]
+async fn what_waited_when_auto_sync_was_switched_off_is_held() {
+    for trigger in [Trigger::Approved, Trigger::Backfill, Trigger::Manual] {
+        let bench = Bench::new();
+        let claims = bench.process();
+        bench.trigger(&claims, trigger).await;
+        bench.allow(false, false).await;
+        let held = trigger == Trigger::Approved;
+        assert_eq!(bench.claim(&claims).await.is_none(), held, "{trigger:?}");
+        assert_eq!(bench.held().await, held.then_some(Trigger::Approved), "{trigger:?}");
+    }
+    // One whose last run left a creation in doubt, too.
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.trigger(&claims, Trigger::Approved).await;
+    let claim = bench.claim(&claims).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Look(Duration::from_secs(5))).await);
+    bench.allow(false, false).await;
+    bench.runtime.advance(Duration::from_secs(5));
+    assert!(bench.claim(&claims).await.is_none());
+    assert_eq!(bench.held().await, Some(Trigger::Approved));
+    // Nobody decided against the matter: what is allowed later may run.
+    bench.connected(ConnectionState::Connected, 1).await;
+    bench.allow(true, false).await;
+    let (firm, matter) = (&bench.firm, &bench.matter);
+    assert!(!hold(&bench.repository, firm, matter, Trigger::Approved, &bench.actor).await.unwrap());
+    // Not so after a disconnect.
+    bench.connected(ConnectionState::Disconnected, 1).await;
+    assert!(hold(&bench.repository, firm, matter, Trigger::Approved, &bench.actor).await.unwrap());
+    bench.connected(ConnectionState::Connected, 2).await;
+    assert!(hold(&bench.repository, firm, matter, Trigger::Approved, &bench.actor).await.unwrap());
+}
+
+#[tokio::test]
+async fn documents_that_waited_when_auto_sync_was_switched_off_are_not_lost_to_a_trigger_without() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.allow(true, true).await;
+    bench.trigger(&claims, Trigger::Created).await;
+    let claim = bench.claim(&claims).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Rest).await);
+    bench.allow(false, true).await;
+    bench.trigger(&claims, Trigger::Created).await;
+    assert_eq!(bench.held().await, None, "nothing waited");
+    bench.allow(true, true).await;
+    bench.trigger(&claims, Trigger::Approved).await;
+    bench.allow(false, true).await;
+    bench.trigger(&claims, Trigger::Created).await;
+    assert_eq!(bench.held().await, Some(Trigger::Approved));
+    let claim = bench.claim(&claims).await.unwrap();
+    assert_eq!(claim.order.trigger, Trigger::Created, "it runs all the same");
+}
+
+#[tokio::test]
+async fn what_was_blocked_and_is_held_since_does_not_leave_with_a_trigger_without_documents() {
+    let bench = Bench::new();
+    let claims = bench.process();
+    bench.allow(true, true).await;
+    bench.connected(ConnectionState::Connected, 1).await;
+    bench.trigger(&claims, Trigger::Approved).await;
+    let claim = bench.claim(&claims).await.unwrap();
+    assert!(bench.end(&claims, &claim, Next::Block).await);
+    bench.connected(ConnectionState::Disconnected, 1).await;
+    assert!(hold(&bench.repository, &bench.firm, &bench.matter, Trigger::Created, &bench.actor).await.unwrap());
+    bench.connected(ConnectionState::Connected, 2).await;
+    // As of a matter that is in Clio.
+    bench.trigger(&claims, Trigger::Created).await;
+    bench.release().await;
+    assert_eq!(bench.claim(&claims).await.unwrap().order.trigger, Trigger::Created);
+    assert_eq!(bench.held().await, Some(Trigger::Approved), "of the documents an admin is asked");
+}
