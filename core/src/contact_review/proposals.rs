@@ -102,6 +102,13 @@ pub(super) struct Proposal {
     pub accepted: bool,
 }
 
+impl Proposal {
+    /// The same, accepted or waiting for an admin.
+    pub(super) fn decided(&self, accepted: bool) -> Self {
+        Self { accepted, ..self.clone() }
+    }
+}
+
 /// What is to be proposed, but for its values.
 pub(crate) struct Proposed<'a> {
     pub direction: Direction,
@@ -254,8 +261,7 @@ pub(crate) async fn resolve(ctx: &Context, actor: &Actor, id: &str, decision: De
         }
         (Decision::Reject, _) => transaction.delete(key.clone(), version),
         (Decision::Accept, direction) => {
-            let decided = Proposal { accepted: true, ..proposal.clone() };
-            accepted = Some(transaction.put(key.clone(), Expect::Version(version), &decided)?);
+            accepted = Some(transaction.put(key.clone(), Expect::Version(version), &proposal.decided(true))?);
             if direction == Direction::FromClio {
                 let (client, proposal) = (proposal.client.clone(), id.to_owned());
                 transaction

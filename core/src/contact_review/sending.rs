@@ -63,8 +63,7 @@ pub(super) async fn carry_out(
             Err(error) => {
                 if stored.as_ref() == Some(&accepted.version) {
                     let expect = Expect::Version(accepted.version.clone());
-                    let undecided = Proposal { accepted: false, ..accepted.proposal.clone() };
-                    transaction.put(key.clone(), expect, &undecided)?;
+                    transaction.put(key.clone(), expect, &accepted.proposal.decided(false))?;
                 }
                 transaction.audit(reviewed(actor, id, AuditStatus::Failed).error(error));
             }

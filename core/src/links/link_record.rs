@@ -146,7 +146,7 @@ impl Intent {
     /// The same without its text. Nor has it a place of its address, which only the firm's key
     /// finds.
     fn without_text(self, due_at: Option<Timestamp>) -> Self {
-        let committed_at = Some(committed_at(&self, due_at));
+        let committed_at = committed_at(&self, due_at);
         Self { sealed: String::new(), sends: 0, rounds: 0, email: None, committed_at, ..self }
     }
 

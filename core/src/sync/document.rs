@@ -480,7 +480,8 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::DocumentLinked),
         };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio)).noting(note);
-        let link = Link { clio, how, at: self.ctx.runtime.now(), notes: step.notes.clone(), client: None, named: false };
+        let link =
+            Link { clio, how, at: self.ctx.runtime.now(), notes: step.notes.clone(), client: None, named: false };
         let link = DocumentRecord::Link(link);
         for with_next in [true, false] {
             let mut transaction = self.transaction()?;

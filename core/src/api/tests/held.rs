@@ -24,7 +24,7 @@ impl World {
     }
 
     async fn disconnected(&self) {
-        self.sdk.firm(&admin()).connection().end().await.unwrap();
+        self.sdk.firm(&admin()).connection().end(None).await.unwrap();
     }
 
     async fn discards(&self) -> usize {

@@ -69,7 +69,7 @@ async fn a_firm_whose_key_is_lost_connects_anew_and_nothing_is_created_twice() {
             }
             // As it was without the way out.
             let world = wrong(&world);
-            assert_eq!(world.sdk.firm(&admin()).connection().end().await.unwrap().state, ConnectionState::Revoking);
+            assert_eq!(world.sdk.firm(&admin()).connection().end(None).await.unwrap().state, ConnectionState::Revoking);
             world.later(Duration::from_secs(25 * 3600)).await;
             assert_eq!(world.connect().await.unwrap_err().code(), Code::KeyFailed, "stuck");
 

@@ -146,7 +146,7 @@ async fn what_was_held_is_bulk_until_somebody_asks_for_this_one() {
     // What waits already is as urgent as it was.
     let world = World::subscribed(true).await;
     world.synced().await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
     world.connect().await.unwrap();
     world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
@@ -179,7 +179,7 @@ async fn what_waits_in_bulk_is_no_more_urgent_when_it_is_released() {
                 assert_eq!(matters.retry_failed().await.unwrap().matters, 1);
             }
         }
-        world.sdk.firm(&admin).connection().end().await.unwrap();
+        world.sdk.firm(&admin).connection().end(None).await.unwrap();
         matters.trigger(&this, Trigger::Approved).await.unwrap();
         world.connect().await.unwrap();
         assert_eq!(world.sdk.firm(&admin).matters().release_held(None).await.unwrap().matters, 1);
