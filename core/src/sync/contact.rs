@@ -37,41 +37,30 @@ impl Driver<'_> {
         }
         let email = plan_input::email_digests(self.ctx, self.firm, self.intake).await?;
         let mut recovery = self.recovery;
-        // What an admin said of an intent is true after it was released.
-        let mut not = Vec::new();
         for _ in 0..MOST_ATTEMPTS {
             let key = link_record::contact_key(&self.order.scope, client);
-            let mut asked = Asked { version: None, not: not.clone() };
-            if let Some(stored) = self.ctx.repository.get::<LinkRecord>(&key).await? {
-                match stored.value {
-                    LinkRecord::Link(link) => {
-                        return Ok(StepReport::done(
-                            StepKind::Contact,
-                            client,
-                            StepOutcome::Unchanged,
-                            Some(link.clio),
-                        ));
-                    }
-                    LinkRecord::Intent(intent) if intent.question && intent.chosen().is_none() => {
-                        asked.not.extend(intent.excluded());
-                        asked.version = Some(stored.version);
-                    }
-                    LinkRecord::Intent(ref intent) => {
-                        let excluded = intent.excluded().to_vec();
-                        let answered = recovery.is_some_and(|recovery| recovery.is_answered_by(intent));
+            let asked = match self.ctx.repository.get::<LinkRecord>(&key).await? {
+                None => Asked::default(),
+                Some(Versioned { value: LinkRecord::Link(link), .. }) => {
+                    let step = StepReport::done(StepKind::Contact, client, StepOutcome::Unchanged, Some(link.clio));
+                    return Ok(step);
+                }
+                Some(stored) => match Asked::of(&stored) {
+                    Some(asked) => asked,
+                    None => {
+                        let answered = recovery.is_some_and(|recovery| recovery.is_answered_by(&stored.value));
                         match self.resolve_contact(client, stored).await? {
                             Resolved::Linked(step) => return Ok(step),
                             Resolved::Released => {
                                 // Clio was asked, or an admin: what the store lost is no reason to
                                 // ask once more.
                                 recovery = recovery.filter(|_| !answered);
-                                not.extend(excluded);
                                 continue;
                             }
                         }
                     }
-                }
-            }
+                },
+            };
             let place = match (&email, self.intake.client.address()) {
                 (Some(email), Some(address)) => match self.person_of_address(&address, email, &asked).await? {
                     Sought::Step(step) => return Ok(step),

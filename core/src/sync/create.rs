@@ -48,13 +48,29 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Of a record that stands for a question, or for what was answered to it: nothing is being
+    /// created. `None`: something is, or was linked, or an admin named the record.
+    pub(crate) fn of(stored: &Versioned<LinkRecord>) -> Option<Self> {
+        match &stored.value {
+            LinkRecord::Intent(intent) if intent.question && intent.chosen().is_none() => {
+                Some(Self { version: Some(stored.version.clone()), not: intent.excluded().to_vec() })
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn expect(&self) -> Expect {
         self.version.clone().map_or(Expect::Absent, Expect::Version)
     }
 
     pub(crate) fn decision(&self) -> Option<Decided> {
-        (!self.not.is_empty()).then(|| Decided::Create { not: self.not.clone() })
+        excluding(&self.not)
     }
+}
+
+/// What an admin answered, as it outlives what it was answered about.
+fn excluding(not: &[ClioId]) -> Option<Decided> {
+    (!not.is_empty()).then(|| Decided::Create { not: not.to_vec() })
 }
 
 /// What became of a creating request.
@@ -242,7 +258,7 @@ impl Driver<'_> {
         Ok(false)
     }
 
-    /// Releases an intent that was not found, if whatever it created had to be listed when Clio was
+    /// Releases an intent that was not found, and keeps what an admin said not to be it, if whatever it created had to be listed when Clio was
     /// asked (`asked_at`, on the store's clock): it was settled an `index_delay` before that.
     /// Else says when to come back. When it was sent in vain too often, it stays, and the next run
     /// goes on with it.
@@ -277,7 +293,8 @@ impl Driver<'_> {
         }
         let email_index = intent.value.email.as_ref().map(|digest| link_record::email_key(&self.order.scope, digest));
         loop {
-            let mut transaction = self.releasing(key, email_index.as_ref(), intent.version.clone(), None).await?;
+            let answered = excluding(intent.value.excluded());
+            let mut transaction = self.releasing(key, email_index.as_ref(), intent.version.clone(), answered).await?;
             let wait = self.ctx.config.recheck_after();
             duplicate_check::look_again_in(self.ctx, &mut transaction, &self.order.scope, key, intent, wait).await?;
             if matches!(self.commit_unit(&transaction).await?, Commit::Done { .. }) {

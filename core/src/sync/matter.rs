@@ -37,30 +37,32 @@ impl Driver<'_> {
         };
         let mut recovery = self.recovery;
         for _ in 0..MOST_ATTEMPTS {
-            match self.ctx.repository.get::<LinkRecord>(&key).await? {
+            let asked = match self.ctx.repository.get::<LinkRecord>(&key).await? {
+                None => Asked::default(),
                 Some(Versioned { value: LinkRecord::Link(link), .. }) => {
                     self.require_client(&key, client).await?;
                     return Ok(StepReport::done(StepKind::Matter, id, StepOutcome::Unchanged, Some(link.clio)));
                 }
-                Some(stored) => {
-                    let answered = matches!((&stored.value, recovery), (LinkRecord::Intent(intent), Some(recovery))
-                        if recovery.is_answered_by(intent));
-                    match self.resolve_matter(stored, client, area.err()).await? {
-                        Resolved::Linked(step) => {
-                            self.require_client(&key, client).await?;
-                            return Ok(step);
-                        }
-                        Resolved::Released => {
-                            // Clio was asked, or an admin: what the store lost is no reason to ask
-                            // once more.
-                            recovery = recovery.filter(|_| !answered);
-                            continue;
+                Some(stored) => match Asked::of(&stored) {
+                    Some(asked) => asked,
+                    None => {
+                        let answered = recovery.is_some_and(|recovery| recovery.is_answered_by(&stored.value));
+                        match self.resolve_matter(stored, client, area.err()).await? {
+                            Resolved::Linked(step) => {
+                                self.require_client(&key, client).await?;
+                                return Ok(step);
+                            }
+                            Resolved::Released => {
+                                // Clio was asked, or an admin: what the store lost is no reason to
+                                // ask once more.
+                                recovery = recovery.filter(|_| !answered);
+                                continue;
+                            }
                         }
                     }
-                }
-                None => {}
-            }
-            if let Some(step) = self.new_matter(client, area, recovery).await? {
+                },
+            };
+            if let Some(step) = self.new_matter(client, area, &asked, recovery).await? {
                 return Ok(step);
             }
         }
@@ -71,6 +73,7 @@ impl Driver<'_> {
         &mut self,
         client: ClioId,
         area: Result<Chosen, Unmapped>,
+        asked: &Asked,
         recovery: Option<Recovery>,
     ) -> Result<Option<StepReport>> {
         let matter = &self.intake.matter;
@@ -92,10 +95,10 @@ impl Driver<'_> {
         })?;
         let key = link_record::matter_key(&self.order.scope, &matter.id);
         if let Some(recovery) = recovery {
-            self.intend_again(recovery, &key, None, &sent, None, &Asked::default()).await?;
+            self.intend_again(recovery, &key, None, &sent, None, asked).await?;
             return Ok(None);
         }
-        match self.create(&key, None, &sent, None, &Asked::default(), &request).await? {
+        match self.create(&key, None, &sent, None, asked, &request).await? {
             Creation::Raced => Ok(None),
             Creation::Doubt => match self.ctx.repository.get::<LinkRecord>(&key).await? {
                 Some(stored) => match self.resolve_matter(stored, client, area.err()).await? {

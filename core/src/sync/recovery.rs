@@ -98,7 +98,8 @@ impl Recovery {
 
     /// Whether Clio was asked for all of the time that this is about when it was asked about an
     /// intent.
-    pub(crate) fn is_answered_by(&self, intent: &Intent) -> bool {
+    pub(crate) fn is_answered_by(&self, record: &LinkRecord) -> bool {
+        let LinkRecord::Intent(intent) = record else { return false };
         intent.is_recovered() && intent.clio_at.is_some_and(|since| since <= self.since)
     }
 

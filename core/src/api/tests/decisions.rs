@@ -1,16 +1,21 @@
 //! What an admin answers to a review, and what becomes of an answer that cannot be right.
 
+use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::addresses::{self, client, person};
 use super::documents::{Shared, answer, begun};
 use super::world::{World, admin, firm, matter, refused};
 use crate::domain::{ClioId, Intake, StepKind, StepOutcome, StepReport};
 use crate::error::Code;
 use crate::links::Decision;
 use crate::ports::{Key, Order, Scan, Store as _, Write};
+use crate::settings::{FirmSettings, OnNameMismatch};
 
+/// So long after a creation in doubt Clio lists what came of it.
+const LISTED: Duration = Duration::from_secs(220);
 const DOCUMENT: &str = "m1/d1/d1";
 
 /// A run, and what became of the last step: nothing else went wrong.
@@ -228,6 +233,48 @@ async fn what_was_said_not_to_be_it_is_not_asked_about_again() {
     world.sdk.firm(&admin()).reviews().resolve(StepKind::Matter, "m1", Decision::Create, None).await.unwrap();
     let error = last_step(&world).await.error.unwrap();
     assert_eq!(error.code(), Code::SyncInDoubt, "neither is it: only time is waited for");
+    world.runtime.advance(LISTED);
+    let error = last_step(&world).await.error.unwrap();
+    assert_eq!((error.code(), world.calls("POST /api/v4/matters")), (Code::SyncInDoubt, 2), "nor of the next try");
+}
+
+/// Between the end of one try and the beginning of the next the process may die, or Clio be away.
+#[tokio::test]
+async fn what_was_said_not_to_be_it_is_known_to_the_run_after_one_that_stopped_between_two_tries() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    let settings = FirmSettings { on_name_mismatch: OnNameMismatch::Review, ..FirmSettings::default() };
+    world.sdk.firm(&admin()).settings().save(settings).await.unwrap();
+    let mary = client("c1", "Mary", "Doe", "home@example.com");
+    let clio = |created: u16, most: usize| {
+        let mut asked = 0;
+        move |method: &str, path: &str, _: &str, _: &Value| match (method, path) {
+            ("POST", "/api/v4/contacts") if created != 201 => Some(refused(created)),
+            ("GET", "/api/v4/contacts") => {
+                asked += 1;
+                let susan =
+                    json!({ "data": [person(9, "Susan", "Doe", "home@example.com")], "meta": { "paging": {} } });
+                Some(if asked > most { refused(500) } else { (200, susan) })
+            }
+            _ => None,
+        }
+    };
+    let failed = async || {
+        let report = addresses::sync(&world, "m1", &mary).await;
+        report.first_failure().unwrap().error.as_ref().unwrap().code()
+    };
+    world.answers(clio(504, 100));
+    assert_eq!(failed().await, Code::NeedsReview);
+    world.sdk.firm(&admin()).reviews().resolve(StepKind::Contact, "c1", Decision::Create, None).await.unwrap();
+    assert_eq!(failed().await, Code::SyncInDoubt);
+    world.runtime.advance(LISTED);
+    // Asked twice what became of it; and not answered when the next try begins with a search.
+    world.answers(clio(504, 2));
+    assert_eq!(failed().await, Code::ClioUnavailable);
+    assert_eq!(world.calls("POST /api/v4/contacts"), 1);
+    world.answers(clio(201, 100));
+    let report = addresses::sync(&world, "m1", &mary).await;
+    assert_eq!(report.steps[0].outcome, StepOutcome::Created, "{report:?}");
 }
 
 /// `create` says of each candidate that it is another: of one that nobody saw it does not.
