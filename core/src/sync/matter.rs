@@ -7,6 +7,7 @@ use super::create::{Asked, Creation, Resolved};
 use super::driver::Driver;
 use super::plan::PlannedMatter;
 use super::recovery::Recovery;
+use super::run::contact_in_log;
 use crate::calls::refused;
 use crate::clio::{NewMatter, matters};
 use crate::domain::report::{Note, StepKind, StepOutcome, StepReport};
@@ -119,12 +120,19 @@ impl Driver<'_> {
     async fn require_client(&self, key: &Key, client: ClioId) -> Result<()> {
         let stored = self.ctx.repository.get::<LinkRecord>(key).await?;
         let Some(Versioned { value: LinkRecord::Link(link), version, .. }) = stored else { return Ok(()) };
-        if link.client.is_none_or(|linked| linked == client) {
+        let linked = match link.client {
+            // An earlier version made the link, and did not keep whose it is.
+            None => contact_in_log(&self.ctx.repository, self.firm, &self.intake.matter.id, link.clio).await?,
+            known => known,
+        };
+        if link.client == Some(client) {
             return Ok(());
         }
-        let shown = self.named(&matters::show(link.clio)).await?;
-        if shown.is_none_or(|shown| shown.client_id != Some(client)) {
-            return Err(Error::new(Code::ClientDiffers).with("clio", link.clio));
+        if linked.is_some_and(|linked| linked != client) {
+            let shown = self.named(&matters::show(link.clio)).await?;
+            if shown.is_none_or(|shown| shown.client_id != Some(client)) {
+                return Err(Error::new(Code::ClientDiffers).with("clio", link.clio));
+            }
         }
         let mut transaction = self.transaction()?;
         let link = LinkRecord::Link(Link { client: Some(client), ..link });

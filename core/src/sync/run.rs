@@ -1,6 +1,6 @@
 //! The record of one run, written with every step that changes something.
 
-use super::order::Order;
+use super::order;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::AccountScope;
@@ -9,11 +9,13 @@ use crate::domain::{ActorId, ClientId, ClioId, FirmId, MatterId, Timestamp, Trig
 use crate::error::{Code, Failure, Result};
 use crate::inbound::status::is_gone;
 use crate::links::link_record::linked_matter;
-use crate::ports::{Commit, Expect, Key, Version};
+use crate::ports::{Commit, Expect, Key, Order, Scan, Version};
 use crate::store::{Repository, Transaction};
 
 pub(crate) const RUNS: &str = "run";
 pub(crate) const RUNS_OF_MATTERS: &str = "matter-run";
+/// Runs of one matter that are looked through for the one that made it.
+const MOST_RUNS_READ: usize = 50;
 
 /// `run/<run id>`. Run ids are time-ordered, so a scan by id is the sync log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,7 +48,7 @@ pub(crate) struct RunRecord {
 
 impl RunRecord {
     /// One that has just begun.
-    pub(super) fn begun(order: &Order, started_at: Timestamp) -> Self {
+    pub(super) fn begun(order: &order::Order, started_at: Timestamp) -> Self {
         Self {
             matter: order.matter.clone(),
             actor: order.actor.clone(),
@@ -229,4 +231,39 @@ pub(crate) async fn end_taken_over(
     let ended = RunRecord { ended_at: Some(ended_at), status: Some(status), failure: Some(failure), ..stored.value };
     transaction.put(key, Expect::Version(stored.version), &ended)?;
     Ok(())
+}
+
+/// The contact in Clio to which the first run that is known got with this matter: whose it was made
+/// or linked for, as far as the sync log goes back.
+pub(crate) async fn contact_in_log(
+    repository: &Repository,
+    firm: &FirmId,
+    matter: &MatterId,
+    linked: ClioId,
+) -> Result<Option<ClioId>> {
+    let (from, until) = (format!("{matter}/"), Some(format!("{matter}0")));
+    let scan = Scan::Ids {
+        firm: firm.clone(),
+        collection: RUNS_OF_MATTERS,
+        from,
+        until,
+        order: Order::Ascending,
+        limit: MOST_RUNS_READ,
+    };
+    for pointer in repository.store().scan(&scan).await? {
+        let Some((_, run)) = pointer.key.id.split_once('/') else { continue };
+        let stored = match repository.get::<RunRecord>(&Key::new(firm, RUNS, run)).await {
+            // A log that cannot be read must not keep the matter from being synced.
+            Err(error) if error.code() == Code::StoreCorrupt => continue,
+            stored => stored?,
+        };
+        let Some(record) = stored.map(|stored| stored.value) else { continue };
+        let clio = |kind| record.steps.iter().find(|step| step.step == kind).and_then(|step| step.clio);
+        if clio(StepKind::Matter) == Some(linked)
+            && let Some(contact) = clio(StepKind::Contact)
+        {
+            return Ok(Some(contact));
+        }
+    }
+    Ok(None)
 }

@@ -8,6 +8,7 @@ use super::documents::{Shared, answer};
 use super::world::{World, admin, firm, matter};
 use crate::domain::{ClioId, DocumentRef, Intake, RunStatus, SyncReport};
 use crate::error::Code;
+use crate::ports::Runtime as _;
 
 /// The matter's intake, now of this client, with one approved document more.
 fn put(world: &World, client: &str, documents: usize) {
@@ -67,4 +68,43 @@ async fn no_document_of_another_client_goes_into_the_matter() {
     // CaseHug's client is the former one again.
     put(&world, "jane", 3);
     assert_eq!(sync(&world).await.first_failure().unwrap().error.as_ref().unwrap().code(), Code::ClientDiffers);
+}
+
+/// As versions of before whose matter it is was kept with its link.
+async fn forgets_whose_it_is(world: &World) -> serde_json::Value {
+    let (id, mut link) = world.stored("matter").await.remove(0);
+    let client = link.as_object_mut().unwrap().remove("client").unwrap();
+    world.overwrite("matter", &id, &link).await;
+    client
+}
+
+#[tokio::test]
+async fn whose_an_older_link_is_the_run_that_made_it_tells() {
+    let (world, documents) = world().await;
+    put(&world, "jane", 1);
+    assert_eq!(sync(&world).await.status, RunStatus::Succeeded);
+    let jane = forgets_whose_it_is(&world).await;
+    assert_eq!(sync(&world).await.calls, 0);
+    assert_eq!(world.stored("matter").await[0].1["client"], jane, "and Clio was not asked");
+    forgets_whose_it_is(&world).await;
+    put(&world, "john", 2);
+    let report = sync(&world).await;
+    assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::ClientDiffers);
+    assert_eq!(documents.lock().unwrap().made.len(), 1);
+}
+
+#[tokio::test]
+async fn an_older_link_of_which_no_run_is_known_is_the_next_runs_clients() {
+    let (world, documents) = world().await;
+    put(&world, "jane", 1);
+    assert_eq!(sync(&world).await.status, RunStatus::Succeeded);
+    forgets_whose_it_is(&world).await;
+    world.runtime.advance(core::time::Duration::from_secs(60));
+    let pruned = world.sdk.firm(&admin()).matters().prune_runs(world.runtime.now()).await.unwrap();
+    assert_eq!(pruned.runs, 1);
+    assert_eq!(sync(&world).await.calls, 0);
+    put(&world, "john", 2);
+    let report = sync(&world).await;
+    assert_eq!(report.first_failure().unwrap().error.as_ref().unwrap().code(), Code::ClientDiffers);
+    assert_eq!(documents.lock().unwrap().made.len(), 1);
 }
