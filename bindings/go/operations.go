@@ -59,9 +59,14 @@ func (o ConnectionOperations) Get(ctx context.Context) (out *ConnectionInfo, err
 // subscriptions. What Clio could not be asked for is done later by a worker. Links, logs and
 // settings stay, and nothing else in Clio is touched.
 //
-// Access: a firm admin. Effect: calls Clio. Errors of its own: [CodeNotConnected].
-func (o ConnectionOperations) End(ctx context.Context) (out ConnectionInfo, err error) {
-	err = o.call(ctx, "disconnect", map[string]any{}, &out)
+// connection: The id of the connection that the admin was shown. If the firm was connected anew
+// since, to another account say, nothing is ended. Left out: whatever connection the firm has by
+// now.
+//
+// Access: a firm admin. Effect: calls Clio. Errors of its own: [CodeNotConnected],
+// [CodeConnectionChanged].
+func (o ConnectionOperations) End(ctx context.Context, connection *string) (out ConnectionInfo, err error) {
+	err = o.call(ctx, "disconnect", map[string]any{"connection": connection}, &out)
 	return out, err
 }
 

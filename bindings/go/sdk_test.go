@@ -186,7 +186,7 @@ func TestErrorsAreFoundByTheirFields(t *testing.T) {
 		{"NUL", func(ctx context.Context) error { _, err := sdk.Firm(admin).Matters().Sync(ctx, "a\x00b"); return err }, CodeRequestInvalid, "matter"},
 		{"no UTF-8", func(ctx context.Context) error { _, err := sdk.Firm(admin).Matters().Sync(ctx, "\xff"); return err }, CodeRequestInvalid, "matter"},
 		{"no admin", func(ctx context.Context) error {
-			_, err := sdk.Firm(Actor{User: "usr_3", Firm: "firm_1", Role: Member}).Connection().End(ctx)
+			_, err := sdk.Firm(Actor{User: "usr_3", Firm: "firm_1", Role: Member}).Connection().End(ctx, nil)
 			return err
 		}, CodeNotAllowed, ""},
 		{"no role", func(ctx context.Context) error {

@@ -78,6 +78,9 @@ const (
 	// The firm was disconnected. Clio is still asked to take back what it granted; nothing has to
 	// be done for that.
 	CodeDisconnecting Code = "disconnecting"
+	// The firm was connected anew after this connection was shown, and nothing was disconnected.
+	// Look at the connection as it is now, and disconnect it if that is meant.
+	CodeConnectionChanged Code = "connection_changed"
 	// Clio could not be reached. Check the network, name resolution and firewall, and, where the
 	// office's network demands them, that its proxy and its root certificate are configured.
 	CodeConnectFailed Code = "connect_failed"
@@ -618,6 +621,8 @@ type ConnectionHealth struct {
 	ConnectedAt time.Time `json:"connected_at"`
 	// By which firm admin.
 	ConnectedBy string `json:"connected_by"`
+	// Unique; a new one at each connect.
+	ID string `json:"id"`
 	// The region.
 	Region string `json:"region"`
 	// When the access token ends; it is refreshed by itself before.
@@ -634,6 +639,7 @@ func (v ConnectionHealth) Format(into fmt.State, _ rune) {
 		"Account", v.Account,
 		"ConnectedAt", v.ConnectedAt,
 		"ConnectedBy", v.ConnectedBy,
+		"ID", v.ID,
 		"Region", v.Region,
 		"TokenExpiresAt", v.TokenExpiresAt,
 		"Unrevoked", v.Unrevoked,
@@ -1269,7 +1275,8 @@ const (
 	MappedToMissing MappedTo = "missing"
 	// Nowhere, for the reason in `why`: matters go without a practice area.
 	MappedToNothing MappedTo = "nothing"
-	// The firm's practice areas are not known: it was not connected yet.
+	// The firm's practice areas are not known: it was not connected yet, or not yet with the
+	// permission to read them.
 	MappedToNotKnown MappedTo = "not_known"
 )
 
@@ -1297,8 +1304,9 @@ type MappingPage struct {
 	Mappings []Mapping `json:"mappings"`
 	// The firm's practice areas in Clio, as loaded last.
 	PracticeAreas []PracticeArea `json:"practice_areas"`
-	// Whether the firm's practice areas are known. They are not before it was connected; then a
-	// case type that has a default leads to one that is not known.
+	// Whether the firm's practice areas are known. They are not before it was connected, nor in
+	// another account than before until they can be read there; then a case type that has a default
+	// leads to one that is not known.
 	PracticeAreasKnown bool `json:"practice_areas_known"`
 	// What CaseHug sent lately, the last first: the case types of matters that were to be created
 	// under this connection.

@@ -100,16 +100,23 @@ static inline int32_t casehug_clio_get_connection(
 // nothing else in Clio is touched.
 //
 // Access: admin. Effect: calls Clio.
+// `connection`: CaseHug id, or NULL. The id of the connection that the admin was shown. If the firm
+// was connected anew since, to another account say, nothing is ended. Left out: whatever connection
+// the firm has by now.
 // `out`: ConnectionInfo {"account", "advice", "connected_at", "connected_by", "ended_at", "id",
 // "readable", "region", "state", "unrevoked", "user"}.
-// Errors: CASEHUG_CLIO_NOT_CONNECTED.
+// Errors: CASEHUG_CLIO_NOT_CONNECTED, CASEHUG_CLIO_CONNECTION_CHANGED.
 static inline int32_t casehug_clio_disconnect(
     casehug_clio_sdk *sdk,
     const casehug_clio_actor *actor,
+    const char *connection,
     char **out,
     char **error
 ) {
-    return casehug_clio_call(sdk, actor, "disconnect", NULL, 0, out, error);
+    const casehug_clio_argument arguments[] = {
+        { "connection", CASEHUG_CLIO_TEXT, connection, 0 },
+    };
+    return casehug_clio_call(sdk, actor, "disconnect", arguments, 1, out, error);
 }
 
 // How the firm's integration stands: what a settings page shows, and what an admin should do next.

@@ -57,6 +57,8 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_CONNECTED_ELSEWHERE = 2013,
     /// The firm was disconnected. Clio is still asked to take back what it granted; nothing has to be done for that.
     CASEHUG_CLIO_DISCONNECTING = 2014,
+    /// The firm was connected anew after this connection was shown, and nothing was disconnected. Look at the connection as it is now, and disconnect it if that is meant.
+    CASEHUG_CLIO_CONNECTION_CHANGED = 2015,
     /// Clio could not be reached. Check the network, name resolution and firewall, and, where the office's network demands them, that its proxy and its root certificate are configured.
     CASEHUG_CLIO_CONNECT_FAILED = 3001,
     /// No secure connection: TLS 1.2 or newer and a valid certificate are required. Where the office's network opens TLS, its root certificate has to be configured.

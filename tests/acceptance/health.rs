@@ -61,9 +61,10 @@ impl Card {
             assert!((1..LIMIT).contains(&left.as_i64().unwrap()), "{left}");
             *left = json!("left");
         }
-        if let Some(run) = card.pointer_mut("/last_failure/run") {
-            assert!(!run.as_str().unwrap().is_empty());
-            *run = json!("run");
+        for (place, name) in [("/last_failure/run", "run"), ("/connection/id", "connection")] {
+            let Some(id) = card.pointer_mut(place) else { continue };
+            assert!(!id.as_str().unwrap().is_empty());
+            *id = json!(name);
         }
         if let Some(Value::Object(failure)) = card.pointer_mut("/last_failure/failure") {
             let context = failure.remove("context").unwrap();
@@ -81,6 +82,7 @@ impl Card {
 
 fn connection(by: &str, token_expires_at: &Value) -> Value {
     json!({
+        "id": "connection",
         "region": "custom",
         "account": "1100204518",
         "account_name": "Harbor & Pine LLP",

@@ -125,7 +125,7 @@ const TABLE: &[Row] = &[
         400,
     ),
     row("POST", "/deauthorized/{firm}", May::Clio, "", 204).wrong("/deauthorized/firm_9", "", 409),
-    row("POST", "/disconnect", May::Admin, "", 200),
+    row("POST", "/disconnect", May::Admin, "", 200).wrong("/disconnect?connection=another", "", 409),
 ];
 
 /// Who is heard on the routes that browsers ask.

@@ -81,6 +81,6 @@ async fn a_database_that_is_away_holds_up_no_sync_of_a_firm_of_another_one() {
     }
     assert_each_once(&bench.state(), 3, 3, 3, "with the other database away");
     assert_eq!(sdk.firm(&admin()).connection().health().await.unwrap().last_failure, None);
-    sdk.firm(&admin()).connection().end().await.unwrap();
+    sdk.firm(&admin()).connection().end(None).await.unwrap();
     bench.sim.stop();
 }

@@ -132,6 +132,11 @@ export type ErrorCode =
    */
   | 'disconnecting'
   /**
+   * The firm was connected anew after this connection was shown, and nothing was disconnected. Look
+   * at the connection as it is now, and disconnect it if that is meant.
+   */
+  | 'connection_changed'
+  /**
    * Clio could not be reached. Check the network, name resolution and firewall, and, where the
    * office's network demands them, that its proxy and its root certificate are configured.
    */
@@ -691,6 +696,8 @@ export interface ConnectionHealth {
   connected_at: Time;
   /** By which firm admin. */
   connected_by: CasehugId;
+  /** Unique; a new one at each connect. */
+  id: CasehugId;
   /** The region. */
   region: string;
   /** When the access token ends; it is refreshed by itself before. */
@@ -1233,7 +1240,10 @@ export type MappedTo =
   | 'missing'
   /** Nowhere, for the reason in `why`: matters go without a practice area. */
   | 'nothing'
-  /** The firm's practice areas are not known: it was not connected yet. */
+  /**
+   * The firm's practice areas are not known: it was not connected yet, or not yet with the
+   * permission to read them.
+   */
   | 'not_known'
   | (string & {});
 
@@ -1262,8 +1272,9 @@ export interface MappingPage {
   /** The firm's practice areas in Clio, as loaded last. */
   practice_areas: PracticeArea[];
   /**
-   * Whether the firm's practice areas are known. They are not before it was connected; then a case
-   * type that has a default leads to one that is not known.
+   * Whether the firm's practice areas are known. They are not before it was connected, nor in
+   * another account than before until they can be read there; then a case type that has a default
+   * leads to one that is not known.
    */
   practice_areas_known: boolean;
   /**
@@ -1818,9 +1829,14 @@ export class ConnectionOperations {
    *
    * Access: a firm admin. Effect: calls Clio.
    *
-   * @throws CasehugClioError with code `not_connected`, or one that every operation can end with.
+   * @param connection - The id of the connection that the admin was shown. If the firm was
+   * connected anew since, to another account say, nothing is ended. Left out: whatever connection
+   * the firm has by now.
+   *
+   * @throws CasehugClioError with code `not_connected`, `connection_changed`, or one that every
+   * operation can end with.
    */
-  end(options?: CallOptions): Promise<ConnectionInfo>;
+  end(connection?: CasehugId | null, options?: CallOptions): Promise<ConnectionInfo>;
 
   /**
    * How the firm's integration stands: what a settings page shows, and what an admin should do

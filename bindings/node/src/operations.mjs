@@ -24,8 +24,8 @@ export class ConnectionOperations {
     return this.#call('get_connection', {}, options);
   }
 
-  end(options) {
-    return this.#call('disconnect', {}, options);
+  end(connection, options) {
+    return this.#call('disconnect', { connection }, options);
   }
 
   health(options) {

@@ -2,7 +2,7 @@
 
 use super::Sdk;
 use super::results::{ConnectionInfo, RewrappedKeys};
-use crate::domain::Actor;
+use crate::domain::{Actor, ConnectionId};
 use crate::error::Result;
 use crate::lifecycle::ConnectStart;
 use crate::store::{Action, AuditEntry, AuditStatus};
@@ -25,8 +25,8 @@ pub(super) async fn get_connection(sdk: &Sdk, actor: &Actor) -> Result<Option<Co
     Ok(sdk.auth.connection(&actor.firm).await?.map(ConnectionInfo::from))
 }
 
-pub(super) async fn disconnect(sdk: &Sdk, actor: &Actor) -> Result<ConnectionInfo> {
-    sdk.auth.disconnect(actor).await.map(ConnectionInfo::from)
+pub(super) async fn disconnect(sdk: &Sdk, actor: &Actor, connection: Option<ConnectionId>) -> Result<ConnectionInfo> {
+    sdk.auth.disconnect(actor, connection).await.map(ConnectionInfo::from)
 }
 
 pub(super) async fn rewrap_keys(sdk: &Sdk, actor: &Actor) -> Result<RewrappedKeys> {

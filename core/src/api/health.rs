@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Sdk, card_words};
 use crate::connection::{AccountScope, Connection, ConnectionState};
-use crate::domain::{Actor, ActorId, ClioId, FirmId, MatterId, RunStatus, Timestamp};
+use crate::domain::{Actor, ActorId, ClioId, ConnectionId, FirmId, MatterId, RunStatus, Timestamp};
 use crate::error::{Code, Error, ErrorKind, Failure, Result};
 use crate::history::{LoggedRun, RunQuery, SyncLog};
 use crate::inbound::HookHealth;
@@ -76,6 +76,8 @@ impl From<Code> for Advice {
 #[derive(Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConnectionHealth {
+    /// Unique; a new one at each connect.
+    pub id: ConnectionId,
     /// The region.
     pub region: String,
     /// The account's id.
@@ -99,6 +101,7 @@ pub struct ConnectionHealth {
 impl fmt::Debug for ConnectionHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionHealth")
+            .field("id", &self.id)
             .field("region", &self.region)
             .field("account", &self.account)
             .field("connected_at", &self.connected_at)
@@ -182,6 +185,7 @@ pub(super) async fn get_health(sdk: &Sdk, actor: &Actor) -> Result<Health> {
         advice: advice.into_iter().map(Advice::from).collect(),
         key: if key.is_ok() { "ok" } else { "failed" },
         connection: connection.map(|connection| ConnectionHealth {
+            id: connection.id,
             region: connection.region,
             account: connection.account.as_ref().map(|account| account.id),
             account_name: connection.account.map(|account| account.name),

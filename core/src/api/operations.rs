@@ -16,7 +16,7 @@ use super::results::{
 use super::settings::MappingPage;
 use super::table::{Access, Argument, Effect, Operation, operations};
 use super::{Caller, Sdk};
-use crate::domain::{Actor, ClioId, FirmId, MatterId, StepKind, SyncReport, Timestamp, Trigger};
+use crate::domain::{Actor, ClioId, ConnectionId, FirmId, MatterId, StepKind, SyncReport, Timestamp, Trigger};
 use crate::error::{Code, Error, Result};
 use crate::history::{AuditExport, AuditQuery, LogPage, LoggedRun, RunQuery};
 use crate::jobs::{BackfillPlan, BackfillState, HeldMatter, MatterState};
@@ -62,7 +62,12 @@ operations! {
         /// Ends the firm's connection: gives back what Clio granted and removes our webhook
         /// subscriptions. What Clio could not be asked for is done later by a worker. Links, logs
         /// and settings stay, and nothing else in Clio is touched.
-        disconnect as end() -> ConnectionInfo, access: Admin, effect: CallsClio, errors: [NotConnected];
+        disconnect as end(
+            /// The id of the connection that the admin was shown. If the firm was connected anew
+            /// since, to another account say, nothing is ended. Left out: whatever connection the
+            /// firm has by now.
+            connection: Option<ConnectionId>,
+        ) -> ConnectionInfo, access: Admin, effect: CallsClio, errors: [NotConnected, ConnectionChanged];
 
         /// How the firm's integration stands: what a settings page shows, and what an admin should
         /// do next.

@@ -67,6 +67,7 @@ codes! {
     2012 DisconnectFirst "disconnect_first" Auth Never "The firm is still connected to a Clio account. Disconnect it in Settings, Integrations, before connecting another account.";
     2013 ConnectedElsewhere "connected_elsewhere" Auth Never "The firm is connected to Clio in another region than the one that this service works with. Use the service of that region, or disconnect there first.";
     2014 Disconnecting "disconnecting" Auth Never "The firm was disconnected. Clio is still asked to take back what it granted; nothing has to be done for that.";
+    2015 ConnectionChanged "connection_changed" Auth Never "The firm was connected anew after this connection was shown, and nothing was disconnected. Look at the connection as it is now, and disconnect it if that is meant.";
     3001 ConnectFailed "connect_failed" Network Retry "Clio could not be reached. Check the network, name resolution and firewall, and, where the office's network demands them, that its proxy and its root certificate are configured.";
     3002 TlsRefused "tls_refused" Network Never "No secure connection: TLS 1.2 or newer and a valid certificate are required. Where the office's network opens TLS, its root certificate has to be configured.";
     3003 TimedOut "timed_out" Network Retry "No answer came in time. If it goes on, check the network, and whether Clio reports a disturbance.";

@@ -40,6 +40,7 @@ fn places(code: Code) -> &'static [Place] {
         Code::RequestInvalid => &[Connect, Settings, Decision, Question],
         Code::SettingsChanged => &[Settings],
         Code::AlreadyDecided | Code::ReviewChanged => &[Decision],
+        Code::ConnectionChanged => &[Connect],
         Code::UrlRefused => &[Connect, Opening],
         Code::NotConnected => &[Connect, Sync, Card, Settings, Decision, Question],
         Code::ReconnectRequired => &[Sync, Card, Webhooks, Settings, Decision, Question],

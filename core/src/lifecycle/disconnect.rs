@@ -27,7 +27,7 @@ use crate::connection::tokens::Tokens;
 use crate::connection::{Connection, ConnectionState, Session};
 use crate::contact_review::drop_proposals;
 use crate::crypto::may_be_of_this_process;
-use crate::domain::{Actor, ClioId, FirmId};
+use crate::domain::{Actor, ClioId, ConnectionId, FirmId};
 use crate::error::{Code, Detail, Error, Result, Retry};
 use crate::inbound::{HOOKS, Hook, HookState, digest_in, forget_health, is_ours};
 use crate::ports::{Commit, Expect};
@@ -52,13 +52,13 @@ const KEY_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 impl Connect {
-    /// Ends the firm's connection.
-    pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
+    /// Ends the firm's connection, if it is the one that was `shown`.
+    pub async fn disconnect(&self, actor: &Actor, shown: Option<&ConnectionId>) -> Result<Connection> {
         require_admin(&self.repository, actor, &actor.firm, "disconnect").await?;
         let connection = Connection::load(&self.repository, &actor.firm).await?.ok_or(Code::NotConnected)?;
         connection.value.require_of(self.oauth.host())?;
         let entry = AuditEntry::by(&actor.id, Action::Disconnect, AuditStatus::Ok);
-        if self.begin_revoking(&actor.firm, &entry).await?
+        if self.begin_revoking(&actor.firm, shown, &entry).await?
             && let Err(error) = self.revoke(&actor.firm).await
         {
             tracing::warn!(firm = %actor.firm, code = error.code().name(), "revoking goes on later");
@@ -93,6 +93,7 @@ impl Connect {
     }
 
     async fn ask_whether_deauthorized(&self, session: &Session, firm: &FirmId) -> Result<bool> {
+        let asked = Connection::load(&self.repository, firm).await?.map(|stored| stored.value.id);
         if self.accepts_us(session, firm).await? {
             let mut transaction = self.repository.transaction(firm)?;
             transaction.audit(
@@ -102,10 +103,13 @@ impl Connect {
             return Ok(false);
         }
         let entry = AuditEntry::by_system(Action::Disconnect, AuditStatus::Ok).with("reason", "deauthorized_in_clio");
-        if self.begin_revoking(firm, &entry).await? {
-            self.revoke(firm).await?;
+        match self.begin_revoking(firm, asked.as_ref(), &entry).await {
+            Ok(true) => self.revoke(firm).await.map(|_| true),
+            Ok(false) => Ok(true),
+            // An admin connected the firm anew while Clio was asked.
+            Err(error) if error.code() == Code::ConnectionChanged => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(true)
     }
 
     fn may_ask_again(&self, firm: &FirmId) -> bool {
@@ -150,10 +154,14 @@ impl Connect {
         }
     }
 
-    /// `false`: it was begun before, and is somebody else's to carry on.
-    async fn begin_revoking(&self, firm: &FirmId, entry: &AuditEntry) -> Result<bool> {
+    /// Of this connection, if one is named. `false`: it was begun before, and is somebody else's to
+    /// carry on.
+    async fn begin_revoking(&self, firm: &FirmId, of: Option<&ConnectionId>, entry: &AuditEntry) -> Result<bool> {
         loop {
             let stored = Connection::load(&self.repository, firm).await?.ok_or(Code::NotConnected)?;
+            if of.is_some_and(|of| *of != stored.value.id) {
+                return Err(Error::new(Code::ConnectionChanged).with("connection", &stored.value.id));
+            }
             if matches!(stored.value.state, ConnectionState::Revoking | ConnectionState::Disconnected) {
                 return Ok(false);
             }

@@ -11,7 +11,7 @@ use crate::connection::tokens::TokenVault;
 use crate::connection::{Connection, Session};
 use crate::crypto::Keyring;
 use crate::detached::detached;
-use crate::domain::{Actor, FirmId};
+use crate::domain::{Actor, ConnectionId, FirmId};
 use crate::error::Result;
 use crate::ports::{HttpTransport, TokenStore};
 use crate::store::Repository;
@@ -102,14 +102,18 @@ impl Auth {
     /// goes on later otherwise
     /// ([`Disconnected`](crate::connection::ConnectionState::Disconnected) or
     /// [`Revoking`](crate::connection::ConnectionState::Revoking)). Nothing in Clio is deleted but
-    /// our webhook subscriptions; links, logs and settings stay.
+    /// our webhook subscriptions; links, logs and settings stay. `shown`: the connection that the
+    /// actor means; another one is not ended.
     ///
     /// # Errors
     /// [`NotAllowed`](crate::Code::NotAllowed) unless the actor is an admin;
-    /// [`NotConnected`](crate::Code::NotConnected); [`StoreFailed`](crate::Code::StoreFailed).
-    pub async fn disconnect(&self, actor: &Actor) -> Result<Connection> {
+    /// [`NotConnected`](crate::Code::NotConnected);
+    /// [`ConnectionChanged`](crate::Code::ConnectionChanged): the firm has another connection than
+    /// the one that was shown; [`StoreFailed`](crate::Code::StoreFailed).
+    pub async fn disconnect(&self, actor: &Actor, shown: Option<ConnectionId>) -> Result<Connection> {
         let (connect, actor) = (self.connect.clone(), actor.clone());
-        detached(self.connect.repository.runtime(), async move { connect.disconnect(&actor).await }).await
+        let work = async move { connect.disconnect(&actor, shown.as_ref()).await };
+        detached(self.connect.repository.runtime(), work).await
     }
 
     /// Clio's deauthorization callback came in, or seems to have. Gives whether the firm is

@@ -52,6 +52,7 @@ impl IntoResponse for Failed {
                 | Code::NotConnected
                 | Code::ReconnectRequired
                 | Code::ConnectConflict
+                | Code::ConnectionChanged
                 | Code::DisconnectFirst,
                 _,
             ) => StatusCode::CONFLICT,

@@ -47,7 +47,7 @@ static void call_every_operation(casehug_clio_sdk *sdk, const casehug_clio_actor
     CALL(begin_separate_connect, sdk, actor, "sample");
     CALL(finish_connect, sdk, actor, "sample");
     CALL(get_connection, sdk, actor);
-    CALL(disconnect, sdk, actor);
+    CALL(disconnect, sdk, actor, NULL);
     CALL(get_health, sdk, actor);
     CALL(rewrap_keys, sdk, actor);
 }

@@ -206,7 +206,7 @@ impl Simulation {
             while ties.stands(decision) {
                 let called = world.now();
                 let leaves = faults.happens(&world);
-                let Some(ended) = world.asked(host.firm(&admin).connection().end(), leaves).await else { continue };
+                let Some(ended) = world.asked(host.firm(&admin).connection().end(None), leaves).await else { continue };
                 match ended {
                     Ok(connection) => {
                         world.tell(|| format!("disconnected: {connection:?}"));

@@ -46,7 +46,7 @@ export class ConnectionView extends View {
             return h('p', { class: 'hint' }, 'Any firm admin can manage the connection. Ask one of them if something has to change.');
         }
         const connect = (label, kind = 'primary') => this.button(label, 'connect', () => this.#connect('begin_connect'), kind);
-        const disconnect = this.button('Disconnect', 'disconnect', () => this.#disconnect(), 'danger quiet');
+        const disconnect = this.button('Disconnect', 'disconnect', () => this.#disconnect(health.connection?.id ?? null), 'danger quiet');
         if (['connected', 'degraded', 'reconnect_required'].includes(health.state)) {
             return h('div', { class: 'actions' }, connect('Reconnect', health.state === 'connected' ? '' : 'primary'), disconnect);
         }
@@ -78,7 +78,7 @@ export class ConnectionView extends View {
         if (yes)
             await this.#connect('begin_separate_connect');
     }
-    async #disconnect() {
+    async #disconnect(connection) {
         const yes = await this.card.ask({
             title: 'Disconnect Clio?',
             text: [
@@ -90,8 +90,7 @@ export class ConnectionView extends View {
         });
         if (!yes)
             return undefined;
-        const { state } = await this.card.api.call('disconnect');
-        this.card.refresh();
+        const { state } = await this.card.api.call('disconnect', { connection }).finally(() => this.card.refresh());
         return state === 'revoking' ? 'Disconnected. Clio is still being told.' : 'Disconnected. Existing data is preserved in both systems.';
     }
     #held(held) {

@@ -45,7 +45,7 @@ export interface Operations {
   begin_separate_connect: { sent: { redirect_uri: string }; answer: ConnectStart };
   finish_connect: { sent: { callback_query: string }; answer: ConnectionInfo };
   get_connection: { sent: Record<string, never>; answer: ConnectionInfo | null };
-  disconnect: { sent: Record<string, never>; answer: ConnectionInfo };
+  disconnect: { sent: { connection?: CasehugId | null }; answer: ConnectionInfo };
   get_health: { sent: Record<string, never>; answer: Health };
   rewrap_keys: { sent: Record<string, never>; answer: RewrappedKeys };
   get_settings: { sent: Record<string, never>; answer: FirmSettings };

@@ -96,6 +96,23 @@ test('any admin disconnects, also one who did not connect', async (t) => {
   assert.ok(items.some(({ actor }) => actor === 'usr_eve'));
 });
 
+test('a question that stayed open ends the connection that it was about, and no later one', async (t) => {
+  const { url } = await service(t, await clio(t), { demo: false });
+  const [ada, eve] = [await admin(t, url, 'usr_ada'), await admin(t, url, 'usr_eve')];
+  await connect(ada, url);
+  const card = await shown(eve);
+  await card.getByText('by usr_ada').waitFor();
+  await card.getByRole('button', { name: 'Disconnect' }).click();
+  const dialog = card.getByRole('dialog', { name: 'Disconnect Clio?' });
+  await dialog.waitFor();
+  await call(ada, url, 'disconnect');
+  await connect(ada, url, 'Reconnect');
+  await dialog.getByRole('button', { name: 'Disconnect' }).click();
+  await card.getByRole('alert').getByText('connection_changed').waitFor();
+  await state(card, 'Connected');
+  assert.equal((await call(ada, url, 'get_connection')).state, 'connected');
+});
+
 test('what was triggered while not connected is discarded after a question, and is not sent', async (t) => {
   const clioUrl = await clio(t);
   const { url } = await service(t, clioUrl);

@@ -131,6 +131,7 @@ def connection_health(j: Json) -> types.ConnectionHealth:
         account_name=j["account_name"],
         connected_at=time(j["connected_at"]),
         connected_by=j["connected_by"],
+        id=j["id"],
         region=j["region"],
         token_expires_at=optional(time, j["token_expires_at"]),
         unrevoked=optional(advice, j["unrevoked"]),

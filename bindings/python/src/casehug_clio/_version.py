@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "b062e737e34f8707b189fc1926326dc687c580ca9f1bb4c3ed728e303c9092f6"
+DIGEST = "25c677dab57648dcc1c07268e61646d178dc30c84c62d85d5d60e09177f67692"
 """SHA-256 of api/operations.json."""

@@ -11,7 +11,8 @@ from ._wire import OpenEnum
 class AuthError(CasehugClioError):
     """Errors of kind `auth`: not_connected, connect_state_unknown, connect_state_expired,
     connect_declined, reconnect_required, oauth_refused, account_mismatch, oauth_answer_invalid,
-    connect_conflict, token_rejected, disconnect_first, connected_elsewhere, disconnecting.
+    connect_conflict, token_rejected, disconnect_first, connected_elsewhere, disconnecting,
+    connection_changed.
     """
 
 
@@ -172,6 +173,11 @@ class Code(OpenEnum):
     DISCONNECTING = "disconnecting"
     """The firm was disconnected. Clio is still asked to take back what it granted; nothing has to be
     done for that.
+    """
+
+    CONNECTION_CHANGED = "connection_changed"
+    """The firm was connected anew after this connection was shown, and nothing was disconnected. Look
+    at the connection as it is now, and disconnect it if that is meant.
     """
 
     CONNECT_FAILED = "connect_failed"

@@ -91,14 +91,19 @@ class ConnectionOperations:
         """
         return optional(connection_info, self._call("get_connection", {}))
 
-    def end(self) -> types.ConnectionInfo:
+    def end(self, connection: str | None = None) -> types.ConnectionInfo:
         """Ends the firm's connection: gives back what Clio granted and removes our webhook
         subscriptions. What Clio could not be asked for is done later by a worker. Links, logs and
         settings stay, and nothing else in Clio is touched.
 
-        Access: a firm admin. Effect: calls Clio. Errors of its own: not_connected.
+        connection: The id of the connection that the admin was shown. If the firm was connected
+        anew since, to another account say, nothing is ended. Left out: whatever connection the firm
+        has by now.
+
+        Access: a firm admin. Effect: calls Clio. Errors of its own: not_connected,
+        connection_changed.
         """
-        return connection_info(self._call("disconnect", {}))
+        return connection_info(self._call("disconnect", {"connection": connection}))
 
     def health(self) -> types.Health:
         """How the firm's integration stands: what a settings page shows, and what an admin should do
@@ -663,14 +668,19 @@ class AsyncConnectionOperations:
         """
         return optional(connection_info, await self._call("get_connection", {}))
 
-    async def end(self) -> types.ConnectionInfo:
+    async def end(self, connection: str | None = None) -> types.ConnectionInfo:
         """Ends the firm's connection: gives back what Clio granted and removes our webhook
         subscriptions. What Clio could not be asked for is done later by a worker. Links, logs and
         settings stay, and nothing else in Clio is touched.
 
-        Access: a firm admin. Effect: calls Clio. Errors of its own: not_connected.
+        connection: The id of the connection that the admin was shown. If the firm was connected
+        anew since, to another account say, nothing is ended. Left out: whatever connection the firm
+        has by now.
+
+        Access: a firm admin. Effect: calls Clio. Errors of its own: not_connected,
+        connection_changed.
         """
-        return connection_info(await self._call("disconnect", {}))
+        return connection_info(await self._call("disconnect", {"connection": connection}))
 
     async def health(self) -> types.Health:
         """How the firm's integration stands: what a settings page shows, and what an admin should do

@@ -463,6 +463,9 @@ class ConnectionHealth:
     connected_by: str
     """By which firm admin."""
 
+    id: str
+    """Unique; a new one at each connect."""
+
     region: str
     """The region."""
 
@@ -946,7 +949,9 @@ class MappedTo(OpenEnum):
     """Nowhere, for the reason in `why`: matters go without a practice area."""
 
     NOT_KNOWN = "not_known"
-    """The firm's practice areas are not known: it was not connected yet."""
+    """The firm's practice areas are not known: it was not connected yet, or not yet with the
+    permission to read them.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -986,8 +991,9 @@ class MappingPage:
     """The firm's practice areas in Clio, as loaded last."""
 
     practice_areas_known: bool
-    """Whether the firm's practice areas are known. They are not before it was connected; then a case
-    type that has a default leads to one that is not known.
+    """Whether the firm's practice areas are known. They are not before it was connected, nor in
+    another account than before until they can be read there; then a case type that has a default
+    leads to one that is not known.
     """
 
     seen: list[SeenMapping]

@@ -58,7 +58,7 @@ fn is_account(world: &World, account: i64) {
 }
 
 async fn move_to(world: &World, account: i64) {
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     is_account(world, account);
     let begun = world.sdk.firm(&admin()).connection().begin_separate("https://calmintake.example/callback").await;
     let state = begun.unwrap().authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
@@ -162,7 +162,7 @@ async fn resumed_in_another_account_and_cancelled_a_backfill_sends_nothing() {
 async fn after_a_reconnect_a_backfill_counts_the_runs_that_were_not_blocked() {
     let world = World::new();
     begun(&world, 6).await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     looks(&world, 3).await;
     let blocked = state(&world).await;
     assert_eq!((blocked.running, blocked.succeeded, blocked.failed), (4, 0, 0));
@@ -181,7 +181,7 @@ async fn a_blocked_backfill_is_written_once_a_minute_and_ends_when_it_is_cancell
     let backfills = bench.sdk.firm(&admin).backfills();
     put(&bench.world, &ids(6), 0);
     let id = backfills.start(ids(6)).await.unwrap().id;
-    bench.sdk.firm(&admin).connection().end().await.unwrap();
+    bench.sdk.firm(&admin).connection().end(None).await.unwrap();
     bench.work(60).await;
     let parked = backfills.list().await.unwrap().remove(0);
     assert_eq!((parked.running, parked.failed), (4, 0));

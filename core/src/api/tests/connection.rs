@@ -57,7 +57,7 @@ async fn an_access_token_that_ended_is_no_deauthorization() {
 async fn a_disconnect_while_clio_is_unreachable_is_carried_out_by_a_worker() {
     let world = World::subscribed(true).await;
     world.answers(|_, _, _, _| Some(refused(503)));
-    assert_eq!(world.sdk.firm(&admin()).connection().end().await.unwrap().state, ConnectionState::Revoking);
+    assert_eq!(world.sdk.firm(&admin()).connection().end(None).await.unwrap().state, ConnectionState::Revoking);
     for _ in 0..5 {
         world.later(Duration::from_secs(600)).await;
     }
@@ -76,7 +76,7 @@ async fn a_disconnect_while_clio_is_unreachable_is_carried_out_by_a_worker() {
 async fn tokens_wait_for_revocation_no_longer_than_they_live() {
     let world = World::subscribed(true).await;
     world.answers(|_, _, _, _| Some(refused(503)));
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     for _ in 0..32 {
         world.later(DAY).await;
     }
@@ -88,7 +88,7 @@ async fn tokens_wait_for_revocation_no_longer_than_they_live() {
 #[tokio::test]
 async fn a_refresh_token_that_outlives_its_access_token_is_given_back_and_shown() {
     let world = World::subscribed(true).await;
-    let ended = world.sdk.firm(&admin()).connection().end().await.unwrap();
+    let ended = world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     assert_eq!(ended.unrevoked.as_ref().map(|word| word.code), Some("refresh_token"), "Clio may honour it still");
     assert_eq!(world.calls("POST /oauth/deauthorize"), 2, "what it granted was given back");
 }
@@ -99,11 +99,11 @@ async fn two_who_revoke_at_once_do_not_report_what_was_given_back() {
     remembers_the_dead(&world);
     let gate = world.hold("POST /oauth/token");
     let sdk = world.sdk.clone();
-    let first = tokio::spawn(async move { sdk.firm(&admin()).connection().end().await.unwrap() });
+    let first = tokio::spawn(async move { sdk.firm(&admin()).connection().end(None).await.unwrap() });
     world.until_held().await;
     let other = world.process(HOOKS);
     other.worker(WorkerConfig::default()).run_due().await.unwrap();
-    other.firm(&admin()).connection().end().await.unwrap();
+    other.firm(&admin()).connection().end(None).await.unwrap();
     drop(gate);
     let ended = first.await.unwrap();
     assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
@@ -114,7 +114,7 @@ async fn two_who_revoke_at_once_do_not_report_what_was_given_back() {
 async fn a_revocation_that_is_under_way_leaves_a_new_grant_alone() {
     let world = World::subscribed(true).await;
     world.answers(|method, _, _, _| (method == "DELETE").then(|| refused(503)));
-    assert_eq!(world.sdk.firm(&admin()).connection().end().await.unwrap().state, ConnectionState::Revoking);
+    assert_eq!(world.sdk.firm(&admin()).connection().end(None).await.unwrap().state, ConnectionState::Revoking);
     world.answers_as_usual();
     let gate = world.hold("DELETE /api/v4/webhooks");
     world.runtime.advance(Duration::from_secs(61));
@@ -135,7 +135,7 @@ async fn a_connect_that_is_under_way_does_not_undo_a_disconnect() {
     let connecting = std::sync::Arc::clone(&world);
     let connecting = tokio::spawn(async move { connecting.connect().await });
     world.until_held().await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     drop(gate);
     assert_eq!(connecting.await.unwrap().unwrap_err().code(), Code::ConnectConflict);
     assert_eq!(world.connection().await.state, ConnectionState::Disconnected);
@@ -153,7 +153,7 @@ async fn a_refresh_that_is_under_way_during_a_disconnect_is_given_back() {
         tokio::spawn(async move { sdk.firm(&admin()).settings().reload_practice_areas().await.map(|_| ()) });
     world.until_held().await;
     // What it brings is found, so this is not over before it is.
-    assert_eq!(world.sdk.firm(&admin()).connection().end().await.unwrap().state, ConnectionState::Revoking);
+    assert_eq!(world.sdk.firm(&admin()).connection().end(None).await.unwrap().state, ConnectionState::Revoking);
     // Clio had granted it before; only the answer is slow.
     world.answers_as_usual();
     drop(gate);
@@ -185,7 +185,7 @@ async fn data_keys_do_not_pile_up_and_none_outlives_a_disconnect() {
         1,
         "a reconnect loses no proposal"
     );
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.later(2 * DAY).await;
     assert!(world.stored("data-key").await.is_empty() && world.stored("contact-proposal").await.is_empty());
     assert_eq!(world.sdk.firm(&admin()).contacts().proposals().await.unwrap(), []);
@@ -197,7 +197,7 @@ async fn nothing_that_was_asked_for_while_disconnected_leaves_by_itself_afterwar
     world.synced().await;
     world.put("m2");
     let run = world.sdk.firm(&member()).matters().state(&matter()).await.unwrap().last_run.unwrap().run;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     let second = crate::domain::MatterId::new("m2").unwrap();
     assert_eq!(world.sdk.firm(&member()).matters().sync(&second).await.unwrap_err().code(), Code::NotConnected);
     assert!(world.sdk.firm(&member()).matters().trigger(&second, Trigger::Approved).await.unwrap().accepted);
@@ -276,7 +276,7 @@ async fn what_is_approved_during_a_run_stays_held_after_it() {
 async fn what_is_held_of_a_matter_in_clio_goes_with_its_next_approval() {
     let world = World::subscribed(true).await;
     world.synced().await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.sdk.firm(&member()).matters().trigger(&matter(), Trigger::Approved).await.unwrap();
     world.connect().await.unwrap();
     assert_eq!(world.health().await.held_matters, 1);
@@ -289,13 +289,17 @@ async fn what_is_held_of_a_matter_in_clio_goes_with_its_next_approval() {
     assert_eq!(world.health().await.held_matters, 0);
 }
 
-async fn connect_to_another_account(world: &World, account: i64) {
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
-    is_account(world, account, &[]);
+async fn separate(world: &World) {
     let start =
         world.sdk.firm(&admin()).connection().begin_separate("https://calmintake.example/callback").await.unwrap();
     let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     world.sdk.firm(&admin()).connection().finish(&format!("code=c&state={state}")).await.unwrap();
+}
+
+async fn connect_to_another_account(world: &World, account: i64) {
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
+    is_account(world, account, &[]);
+    separate(world).await;
 }
 
 #[tokio::test]
@@ -346,7 +350,7 @@ async fn a_run_stops_after_its_step_when_the_firm_is_disconnected_and_its_intent
     let sdk = world.sdk.clone();
     let running = tokio::spawn(async move { sdk.firm(&member()).matters().sync(&matter()).await });
     world.until_held().await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     drop(gate);
     let report = running.await.unwrap().unwrap();
     assert_eq!(report.steps[0].outcome.name(), "created", "what was sent is written down");
@@ -466,14 +470,11 @@ async fn mappings_go_to_another_account_by_name_and_never_by_number() {
     for (case_type, area) in [("Hawks", "Falconry"), ("Shields", "Heraldry")] {
         world.sdk.firm(&admin()).settings().map_case_type(case_type, Some(area.to_owned())).await.unwrap();
     }
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     assert_eq!(world.health().await.webhooks, None, "nothing is delivered any more");
     // The same numbers mean something else there.
     is_account(&world, 8, &[(1, "Another thing"), (2, "Falconry"), (9, "personal injury")]);
-    let start =
-        world.sdk.firm(&admin()).connection().begin_separate("https://calmintake.example/callback").await.unwrap();
-    let state = start.authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-    world.sdk.firm(&admin()).connection().finish(&format!("code=c&state={state}")).await.unwrap();
+    separate(&world).await;
     let page = world.sdk.firm(&admin()).settings().mappings().await.unwrap();
     let to = |case_type: &str| {
         let found = page.mappings.iter().find(|one| one.case_type == case_type);
@@ -511,7 +512,7 @@ async fn what_a_firm_had_begun_before_it_moved_to_another_region_is_held_there()
     let world = World::subscribed(true).await;
     world.put("m1");
     let claim = world.begun().await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     let elsewhere = world.elsewhere();
     let start =
         elsewhere.firm(&admin()).connection().begin_separate("https://calmintake.example/callback").await.unwrap();
@@ -528,4 +529,22 @@ async fn what_a_firm_had_begun_before_it_moved_to_another_region_is_held_there()
     assert_eq!(elsewhere.firm(&admin()).matters().release_held(None).await.unwrap().matters, 1);
     worker.run_due().await.unwrap();
     assert_eq!(synced().await, Some(21));
+}
+
+#[tokio::test]
+async fn a_disconnect_ends_the_connection_that_was_shown_and_no_later_one() {
+    let world = World::subscribed(true).await;
+    let shown = world.health().await.connection.unwrap().id;
+    connect_to_another_account(&world, 8).await;
+    let refused = world.sdk.firm(&admin()).connection().end(shown).await.unwrap_err();
+    let now = world.connection().await;
+    assert_eq!((refused.code(), now.state), (Code::ConnectionChanged, ConnectionState::Connected));
+    for _ in 0..2 {
+        let ended = world.sdk.firm(&admin()).connection().end(now.id.clone()).await.unwrap();
+        assert_eq!(
+            (ended.id, ended.state),
+            (now.id.clone(), ConnectionState::Disconnected),
+            "said again, it has ended"
+        );
+    }
 }

@@ -168,7 +168,7 @@ async fn where_what_was_sent_is_not_known_any_more_there_is_no_look() {
     put(&world, None);
     sent_twice(&world).await;
     slow.lock().unwrap().execute_late(99);
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.later(LOOK).await;
     assert!(world.stored("repeated").await.is_empty() && status_event(&world).await.is_empty());
     world.connect().await.unwrap();

@@ -87,7 +87,7 @@ async fn a_disconnect_gives_back_the_grants_that_were_replaced_too() {
     }
     assert_eq!(grants.alive(), 3, "to give one back could end the one in use");
     assert_eq!(world.stored("tokens").await.len(), 1);
-    let ended = world.sdk.firm(&admin()).connection().end().await.unwrap();
+    let ended = world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
     assert_eq!(grants.alive(), 0);
     assert!(world.stored("tokens").await.is_empty());
@@ -103,7 +103,7 @@ async fn grants_whose_access_tokens_ended_are_given_back_by_their_refresh_tokens
     assert_eq!(world.http.clio().hooks.len(), 1);
     world.runtime.advance(40 * DAY);
     grants.first_tokens_end();
-    let ended = world.sdk.firm(&admin()).connection().end().await.unwrap();
+    let ended = world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     assert_eq!((ended.state, ended.unrevoked), (ConnectionState::Disconnected, None));
     assert_eq!(grants.alive(), 0);
     assert!(world.http.clio().hooks.is_empty(), "and with what they bring our subscriptions are deleted");
@@ -122,7 +122,7 @@ async fn a_subscription_that_was_given_up_and_not_deleted_is_not_forgotten() {
         "/oauth/token" => Some((400, json!({ "error": "invalid_grant" }))),
         _ => Some(dead_token()),
     });
-    let ended = world.sdk.firm(&admin()).connection().end().await.unwrap();
+    let ended = world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     assert_eq!(
         (ended.state, ended.unrevoked.as_ref().map(|word| word.code)),
         (ConnectionState::Disconnected, Some("webhooks"))
@@ -139,7 +139,7 @@ async fn a_refresh_does_not_forget_what_was_replaced() {
     grants.first_tokens_end();
     world.put("m1");
     assert!(world.sdk.firm(&member()).matters().sync(&matter()).await.unwrap().clio_matter().is_some());
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     assert_eq!(grants.alive(), 0);
 }
 
@@ -148,7 +148,7 @@ async fn a_grant_that_a_disconnected_firm_does_not_keep_is_given_back() {
     let world = World::new();
     let grants = Grants::of(&world);
     world.connect().await.unwrap();
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     let kept = grants.clone();
     world.answers(move |_, path, bearer, body| match path {
         "/api/v4/practice_areas" => Some(refused(503)),
@@ -164,7 +164,7 @@ async fn the_sdk_of_another_region_ends_no_connection_and_sends_no_token() {
     let grants = Grants::of(&world);
     world.connect().await.unwrap();
     let (elsewhere, calls) = (world.elsewhere(), world.http.clio().calls.len());
-    assert_eq!(elsewhere.firm(&admin()).connection().end().await.unwrap_err().code(), Code::ConnectedElsewhere);
+    assert_eq!(elsewhere.firm(&admin()).connection().end(None).await.unwrap_err().code(), Code::ConnectedElsewhere);
     assert_eq!(elsewhere.host().report_deauthorization(&firm()).await.unwrap_err().code(), Code::ConnectedElsewhere);
     assert_eq!(world.http.clio().calls.len(), calls);
     assert_eq!((world.connection().await.state, grants.alive()), (ConnectionState::Connected, 1));
@@ -194,7 +194,7 @@ async fn practice_areas_of_the_account_that_was_left_are_not_taken_for_the_new_o
     let sdk = world.sdk.clone();
     let loading = tokio::spawn(async move { sdk.firm(&admin()).settings().reload_practice_areas().await });
     world.until_held().await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     let areas = Arc::new(Mutex::new("Falconry"));
     let named = Arc::clone(&areas);
     world.answers(move |_, path, _, _| match path {
@@ -238,7 +238,7 @@ async fn a_handshake_at_the_end_of_a_disconnect_does_not_make_it_forget_that_all
             _ => None,
         }
     });
-    sdk.firm(&admin()).connection().end().await.unwrap();
+    sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.later(Duration::from_secs(61)).await;
     assert_eq!(world.stored("connection").await[0].1.get("unrevoked"), None);
     let told = world.audited("disconnect").await;
@@ -273,7 +273,7 @@ async fn what_a_disconnect_was_granted_is_kept_until_it_is_given_back() {
         }
         None
     });
-    assert_eq!(world.sdk.firm(&admin()).connection().end().await.unwrap().state, ConnectionState::Revoking);
+    assert_eq!(world.sdk.firm(&admin()).connection().end(None).await.unwrap().state, ConnectionState::Revoking);
     assert!(!ended.load(Relaxed));
     down.store(false, Relaxed);
     world.later(Duration::from_secs(61)).await;

@@ -17,7 +17,7 @@ async fn sync_by_itself(world: &World, on: bool) {
 async fn an_admin_who_runs_what_is_held_need_not_switch_auto_sync_on() {
     let world = World::subscribed(true).await;
     sync_by_itself(&world, true).await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     for (id, trigger) in [("m2", Trigger::Approved), ("m3", Trigger::Created)] {
         world.put(id);
         assert!(

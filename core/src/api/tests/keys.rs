@@ -136,7 +136,7 @@ async fn a_disconnect_through_a_process_with_a_wrong_key_is_carried_out_by_anoth
     let world = World::new();
     world.connect().await.unwrap();
     let wrong = wrong(&world);
-    assert_eq!(wrong.sdk.firm(&admin()).connection().end().await.unwrap().state, ConnectionState::Revoking);
+    assert_eq!(wrong.sdk.firm(&admin()).connection().end(None).await.unwrap().state, ConnectionState::Revoking);
     assert_eq!(world.calls("/oauth/deauthorize"), 0);
     wrong.later(Duration::from_secs(3600)).await;
     world.work().await;

@@ -382,7 +382,7 @@ async fn a_question_needs_no_key_of_a_connection_that_is_gone() {
     mismatch(&world, OnNameMismatch::Review).await;
     let susan = client("c1", "Susan", "Doe", EMAIL);
     sync(&world, "m1", &susan).await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.later(Duration::from_secs(600)).await;
     assert!(world.stored("data-key").await.is_empty(), "nothing is sealed with it");
     world.connect().await.unwrap();

@@ -38,7 +38,7 @@ async fn a_database_written_under_the_url_goes_on_under_the_region() {
     let again = world.sdk.firm(&member()).matters().sync(&matter()).await.unwrap();
     assert!(again.steps.iter().all(|step| step.outcome == StepOutcome::Unchanged), "{again:?}");
 
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.connect().await.unwrap();
     let connection = world.connection().await;
     assert_eq!((connection.region.as_str(), &connection.link_set), ("us", &set), "its links stay");

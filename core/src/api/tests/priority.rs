@@ -116,7 +116,7 @@ async fn whoever_is_told_that_a_matter_is_busy_has_it_synced_after_that_run() {
 async fn nobody_waits_for_each_of_many_that_were_held() {
     let world = crowded().await;
     world.work().await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     assert_eq!(world.sdk.firm(&member()).matters().retry_failed().await.unwrap().matters, 20);
     world.sdk.firm(&member()).matters().trigger(&id("m1"), Trigger::Manual).await.unwrap();
     world.connect().await.unwrap();

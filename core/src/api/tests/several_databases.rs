@@ -99,7 +99,7 @@ async fn what_a_firm_does_needs_no_other_database() {
         world.synced().await;
     }
     assert_eq!(world.health().await.last_failure, None);
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.work().await;
 }
 

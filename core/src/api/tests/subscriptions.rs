@@ -158,7 +158,7 @@ async fn a_subscription_that_comes_to_be_during_a_disconnect_does_not_outlive_it
     let other = world.process(HOOKS);
     let asking = tokio::spawn(async move { other.worker(WorkerConfig::default()).run_due().await.unwrap() });
     world.until_held().await;
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     remembers_the_dead(&world);
     drop(gate);
     asking.await.unwrap();
@@ -190,7 +190,7 @@ async fn a_subscription_whose_creation_was_not_answered_is_deleted_by_a_disconne
     (hook["id"], hook["status"]) = (json!(99), json!("pending"));
     world.http.clio().hooks.push(hook);
     assert_eq!(world.http.clio().hooks.len(), 1);
-    let ended = world.sdk.firm(&admin()).connection().end().await.unwrap();
+    let ended = world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     assert_eq!((ended.unrevoked, world.http.clio().hooks.len()), (None, 0));
 }
 
@@ -209,7 +209,7 @@ async fn a_disconnect_waits_for_a_subscription_that_may_come_to_be_yet() {
     world.work().await;
     remembers_the_dead(&world);
     // Clio has not carried it out when it is asked which there are.
-    assert_eq!(world.sdk.firm(&admin()).connection().end().await.unwrap().state, ConnectionState::Revoking);
+    assert_eq!(world.sdk.firm(&admin()).connection().end(None).await.unwrap().state, ConnectionState::Revoking);
     let mut hook = asked.lock().unwrap().clone();
     (hook["id"], hook["status"]) = (json!(99), json!("pending"));
     world.http.clio().hooks.push(hook);
@@ -238,7 +238,7 @@ async fn ended(by_this_process: bool) {
     remembers_the_dead(&world);
     let hook = world.hook("matter");
     let process = if by_this_process { world.sdk.clone() } else { world.process(HOOKS) };
-    process.firm(&admin()).connection().end().await.unwrap();
+    process.firm(&admin()).connection().end(None).await.unwrap();
     world.http.clio().hooks.push(hook);
     assert_eq!(world.token("matter"), token);
     assert_eq!(world.deliver_as("matter", &secret, &status_event("Closed", "2026-04-01T12:10:00Z")).await, 410);
@@ -345,7 +345,7 @@ async fn a_look_that_a_disconnect_overtook_tells_nothing_of_webhooks() {
         if dead {
             remembers_the_dead(&world);
         }
-        world.sdk.firm(&admin()).connection().end().await.unwrap();
+        world.sdk.firm(&admin()).connection().end(None).await.unwrap();
         drop(gate);
         looking.await.unwrap();
         assert_eq!(world.health().await.webhooks, None);
@@ -393,7 +393,7 @@ async fn a_disconnect_ends_a_subscription_whose_record_the_database_has_lost() {
     let foreign =
         json!({ "id": 99, "model": "matter", "url": format!("https://other.example/{token}"), "status": "enabled" });
     world.http.clio().hooks.push(foreign);
-    world.sdk.firm(&admin()).connection().end().await.unwrap();
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
     world.work().await;
     let left: Vec<Value> = world.http.clio().hooks.iter().map(|hook| hook["id"].clone()).collect();
     assert_eq!(left, [json!(99)], "that of somebody else");

@@ -286,7 +286,7 @@ async fn a_contacts_delivery_that_can_never_be_applied_is_given_up() {
         assert_eq!(world.stored("webhook-in").await.len(), 1, "tried again: nothing else finds what it told of");
         if ends != "refused" {
             world.answers_as_usual();
-            world.sdk.firm(&admin()).connection().end().await.unwrap();
+            world.sdk.firm(&admin()).connection().end(None).await.unwrap();
         }
         if ends == "moved" {
             is_account(&world, 8, &[]);

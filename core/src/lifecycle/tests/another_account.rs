@@ -13,7 +13,7 @@ async fn separate(auth: &Auth) -> Result<Connection> {
 
 async fn disconnected(world: &World, auth: &Auth) {
     world.clio.always(DEAUTHORIZE, super::support::Answer::Json(200, String::from("{}")));
-    auth.disconnect(&admin("usr_1")).await.unwrap();
+    auth.disconnect(&admin("usr_1"), None).await.unwrap();
 }
 
 #[tokio::test]

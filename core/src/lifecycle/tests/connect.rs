@@ -259,7 +259,7 @@ async fn a_used_state_is_worth_nothing_once_its_connection_was_replaced_or_ended
     let connected = auth.finish(&admin("usr_1"), &replaced).await.unwrap();
     assert_eq!(code(auth.finish(&admin("usr_1"), &query).await), Code::ConnectStateUnknown);
     assert_eq!(auth.finish(&admin("usr_1"), &replaced).await.unwrap(), connected);
-    auth.disconnect(&admin("usr_1")).await.unwrap();
+    auth.disconnect(&admin("usr_1"), None).await.unwrap();
     assert_eq!(code(auth.finish(&admin("usr_1"), &replaced).await), Code::ConnectStateUnknown);
     assert_eq!(world.clio.calls(TOKEN).iter().filter(|seen| seen.form.contains_key("code")).count(), 2);
 }

@@ -188,7 +188,7 @@ async fn a_reconnect_that_fails_keeps_its_grant_with_the_tokens_in_use() {
     assert_eq!(code(connect(&auth, &admin("usr_1")).await), Code::ClioUnavailable);
     assert!(world.clio.calls(DEAUTHORIZE).is_empty(), "it may be the grant that is in use");
     assert!(world.every_grant_is_known().await);
-    auth.disconnect(&admin("usr_1")).await.unwrap();
+    auth.disconnect(&admin("usr_1"), None).await.unwrap();
     assert!(world.clio.living().is_empty(), "given back together");
 }
 

@@ -48,7 +48,7 @@ async fn a_grant_that_is_remembered_while_its_firm_disconnects_is_given_back() {
         let (auth, worker) = (world.process(), world.process());
         connect(&auth, &admin("usr_1")).await.unwrap();
         world.leave_a_draft(&auth).await;
-        let disconnects = async { auth.disconnect(&admin("usr_1")).await.unwrap() };
+        let disconnects = async { auth.disconnect(&admin("usr_1"), None).await.unwrap() };
         let firm = firm("firm_1");
         let (_, swept) = join(after(turns, disconnects), worker.look_after_grants(&firm)).await;
         swept.unwrap();
@@ -73,7 +73,7 @@ async fn a_grant_that_is_remembered_while_its_firm_connects_anew_is_not_forgotte
         swept.unwrap();
         world.sweep(&worker).await;
         assert_eq!(world.clio.living().len(), 3);
-        auth.disconnect(&admin).await.unwrap();
+        auth.disconnect(&admin, None).await.unwrap();
         assert!(world.clio.living().is_empty(), "after {turns} turns: {:?}", world.clio.living());
     }
 }
@@ -96,7 +96,7 @@ async fn what_clio_grants_while_a_grant_is_given_back_is_stored_before_it_is_use
         connect(&auth, &admin("usr_1")).await.unwrap();
         connect(&auth, &admin("usr_1")).await.unwrap();
         ends_and_is_cut_off(&world, ended, brought);
-        let ended = auth.disconnect(&admin("usr_1")).await.unwrap();
+        let ended = auth.disconnect(&admin("usr_1"), None).await.unwrap();
         assert_eq!(ended.state, ConnectionState::Revoking);
         auth.revoke(&firm("firm_1")).await.unwrap();
         assert!(world.clio.living().is_empty());

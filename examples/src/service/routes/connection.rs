@@ -5,8 +5,8 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use casehug_clio::FirmId;
 use casehug_clio::ports::Headers;
+use casehug_clio::{ConnectionId, FirmId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -51,8 +51,21 @@ pub(super) async fn callback_from_clio(
     Ok(Redirect::to(&format!("../settings/integrations?{how}")))
 }
 
-pub(super) async fn disconnect(State(service): Shared, Who(actor): Who, _: Nothing) -> Answer<Json<Value>> {
-    service.sdk.firm(&actor).connection().end().await?;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Disconnecting {
+    /// The connection that the admin was shown, as `/status` names it.
+    #[serde(default)]
+    connection: Option<ConnectionId>,
+}
+
+pub(super) async fn disconnect(
+    State(service): Shared,
+    Who(actor): Who,
+    Asked(Disconnecting { connection }): Asked<Disconnecting>,
+    _: Nothing,
+) -> Answer<Json<Value>> {
+    service.sdk.firm(&actor).connection().end(connection).await?;
     Ok(Json(json!({ "success": true })))
 }
 

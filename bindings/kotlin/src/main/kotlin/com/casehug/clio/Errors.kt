@@ -6,7 +6,7 @@ package com.casehug.clio
  * Errors of kind `auth`: `not_connected`, `connect_state_unknown`, `connect_state_expired`,
  * `connect_declined`, `reconnect_required`, `oauth_refused`, `account_mismatch`,
  * `oauth_answer_invalid`, `connect_conflict`, `token_rejected`, `disconnect_first`,
- * `connected_elsewhere`, `disconnecting`.
+ * `connected_elsewhere`, `disconnecting`, `connection_changed`.
  */
 public class AuthException internal constructor(wire: String) : CasehugClioException(wire)
 
@@ -194,6 +194,12 @@ public object Code {
      * has to be done for that.
      */
     public const val DISCONNECTING: String = "disconnecting"
+
+    /**
+     * 2015. The firm was connected anew after this connection was shown, and nothing was
+     * disconnected. Look at the connection as it is now, and disconnect it if that is meant.
+     */
+    public const val CONNECTION_CHANGED: String = "connection_changed"
 
     /**
      * 3001. Clio could not be reached. Check the network, name resolution and firewall, and, where

@@ -65,12 +65,16 @@ public class ConnectionOperations internal constructor(private val call: Caller)
      * subscriptions. What Clio could not be asked for is done later by a worker. Links, logs and
      * settings stay, and nothing else in Clio is touched.
      *
-     * Access: a firm admin. Effect: calls Clio. Errors of its own: `not_connected`.
+     * Access: a firm admin. Effect: calls Clio. Errors of its own: `not_connected`,
+     * `connection_changed`.
      *
+     * @param connection The id of the connection that the admin was shown. If the firm was
+     * connected anew since, to another account say, nothing is ended. Left out: whatever connection
+     * the firm has by now.
      * @throws CasehugClioException with the code of what went wrong.
      */
-    public suspend fun end(): ConnectionInfo =
-        readConnectionInfo(call("disconnect"))
+    public suspend fun end(connection: String? = null): ConnectionInfo =
+        readConnectionInfo(call("disconnect", "connection" to connection.orNull { JsonPrimitive(it) }))
 
     /**
      * How the firm's integration stands: what a settings page shows, and what an admin should do

@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "b062e737e34f8707b189fc1926326dc687c580ca9f1bb4c3ed728e303c9092f6"
+internal const val DIGEST = "25c677dab57648dcc1c07268e61646d178dc30c84c62d85d5d60e09177f67692"

@@ -16,7 +16,7 @@ internal suspend fun byName(sdk: Sdk, actor: Actor, operation: String, a: JsonOb
     "begin_separate_connect" -> sdk.firm(actor).connection.beginSeparate(redirectUri = a.required("redirect_uri").text()).json()
     "finish_connect" -> sdk.firm(actor).connection.finish(callbackQuery = a.required("callback_query").text()).json()
     "get_connection" -> sdk.firm(actor).connection.get().orNull { it.json() }
-    "disconnect" -> sdk.firm(actor).connection.end().json()
+    "disconnect" -> sdk.firm(actor).connection.end(connection = a["connection"].optional { it.text() }).json()
     "get_health" -> sdk.firm(actor).connection.health().json()
     "rewrap_keys" -> sdk.firm(actor).connection.rewrapKeys().json()
     "get_settings" -> sdk.firm(actor).settings.get().json()
@@ -71,7 +71,7 @@ internal fun byName(sdk: BlockingSdk, actor: Actor, operation: String, a: JsonOb
     "begin_separate_connect" -> sdk.firm(actor).connection.beginSeparate(redirectUri = a.required("redirect_uri").text()).json()
     "finish_connect" -> sdk.firm(actor).connection.finish(callbackQuery = a.required("callback_query").text()).json()
     "get_connection" -> sdk.firm(actor).connection.get().orNull { it.json() }
-    "disconnect" -> sdk.firm(actor).connection.end().json()
+    "disconnect" -> sdk.firm(actor).connection.end(connection = a["connection"].optional { it.text() }).json()
     "get_health" -> sdk.firm(actor).connection.health().json()
     "rewrap_keys" -> sdk.firm(actor).connection.rewrapKeys().json()
     "get_settings" -> sdk.firm(actor).settings.get().json()

@@ -283,6 +283,7 @@ internal fun readConnectionHealth(j: JsonElement): ConnectionHealth {
         accountName = o.required("account_name").optional { it.text() },
         connectedAt = o.required("connected_at").time(),
         connectedBy = o.required("connected_by").text(),
+        id = o.required("id").text(),
         region = o.required("region").text(),
         tokenExpiresAt = o.required("token_expires_at").optional { it.time() },
         unrevoked = o.required("unrevoked").optional { readAdvice(it) },
@@ -295,6 +296,7 @@ internal fun ConnectionHealth.json(): JsonObject = buildJsonObject {
     put("account_name", accountName.orNull { JsonPrimitive(it) })
     put("connected_at", JsonPrimitive(connectedAt.toString()))
     put("connected_by", JsonPrimitive(connectedBy))
+    put("id", JsonPrimitive(id))
     put("region", JsonPrimitive(region))
     put("token_expires_at", tokenExpiresAt.orNull { JsonPrimitive(it.toString()) })
     put("unrevoked", unrevoked.orNull { it.json() })

@@ -514,6 +514,8 @@ public data class ConnectionHealth(
     val connectedAt: Instant,
     /** By which firm admin. */
     val connectedBy: String,
+    /** Unique; a new one at each connect. */
+    val id: String,
     /** The region. */
     val region: String,
     /** When the access token ends; it is refreshed by itself before. */
@@ -524,7 +526,7 @@ public data class ConnectionHealth(
     val userEmail: String?,
 ) {
     override fun toString(): String =
-        "ConnectionHealth(account=${account}, accountName=…, connectedAt=${connectedAt}, connectedBy=${connectedBy}, region=${region}, tokenExpiresAt=${tokenExpiresAt}, unrevoked=${unrevoked}, userEmail=…)"
+        "ConnectionHealth(account=${account}, accountName=…, connectedAt=${connectedAt}, connectedBy=${connectedBy}, id=${id}, region=${region}, tokenExpiresAt=${tokenExpiresAt}, unrevoked=${unrevoked}, userEmail=…)"
 }
 
 /** A firm's connection to one Clio account, without secrets. */
@@ -1146,7 +1148,10 @@ public class MappedTo private constructor(value: String) : OpenEnum(value) {
         @JvmField
         public val NOTHING: MappedTo = MappedTo("nothing")
 
-        /** The firm's practice areas are not known: it was not connected yet. */
+        /**
+         * The firm's practice areas are not known: it was not connected yet, or not yet with the
+         * permission to read them.
+         */
         @JvmField
         public val NOT_KNOWN: MappedTo = MappedTo("not_known")
 
@@ -1185,8 +1190,9 @@ public data class MappingPage(
     /** The firm's practice areas in Clio, as loaded last. */
     val practiceAreas: List<PracticeArea>,
     /**
-     * Whether the firm's practice areas are known. They are not before it was connected; then a
-     * case type that has a default leads to one that is not known.
+     * Whether the firm's practice areas are known. They are not before it was connected, nor in
+     * another account than before until they can be read there; then a case type that has a default
+     * leads to one that is not known.
      */
     val practiceAreasKnown: Boolean,
     /**
