@@ -156,6 +156,9 @@ pub(crate) struct DraftRecord {
     /// It is being swept, and cannot come to be any more.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub fenced: bool,
+    /// What Clio granted for it is dealt with: only its records are still to go.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub given_back: bool,
     /// It was in use: the version of its envelope from which its grants were taken over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_over: Option<String>,
@@ -178,7 +181,7 @@ impl Draft {
     /// Announces a connection, so that what is stored for it is swept if nothing comes of it.
     pub fn announce(transaction: &mut Transaction, connection: &ConnectionId) -> Result<Self> {
         let key = Key::new(transaction.firm(), DRAFTS, connection.as_str());
-        let record = DraftRecord { drop_data_key: true, fenced: false, taken_over: None };
+        let record = DraftRecord { drop_data_key: true, fenced: false, given_back: false, taken_over: None };
         let version = transaction.put_due(key.clone(), Expect::Absent, Some(DRAFT_LIFE), &record)?;
         Ok(Self { key, version })
     }
@@ -203,7 +206,7 @@ impl Draft {
     /// whose grants its successor holds.
     pub fn retire(transaction: &mut Transaction, connection: &ConnectionId, taken_over: Option<String>) -> Result<()> {
         let key = Key::new(transaction.firm(), DRAFTS, connection.as_str());
-        let record = DraftRecord { drop_data_key: false, fenced: false, taken_over };
+        let record = DraftRecord { drop_data_key: false, fenced: false, given_back: false, taken_over };
         transaction.put_due(key, Expect::Absent, Some(Duration::ZERO), &record)?;
         Ok(())
     }

@@ -18,7 +18,8 @@
 //! A caller who leaves ends nothing: what was begun goes on without it (`detached.rs`). A crash
 //! before 5 leaves a draft, which a worker or the next [`begin`](super::Auth::begin) sweeps: what
 //! Clio granted is given back (`unused.rs`). So there is never a connection without tokens, and a
-//! grant of which nobody knows only if the process dies between Clio's answer and the commit of 3.
+//! grant of which nobody knows only if the process dies, or the store does not take it, between
+//! Clio's answer and the commit of 3; the audit log says that there may be one.
 //! Whoever comes with the same state again, within ten minutes, gets the same connection, or hears
 //! the same refusal. The record is swapped by version: of two admins at once one connects, the
 //! other one gets [`ConnectConflict`](Code::ConnectConflict).
@@ -325,13 +326,9 @@ impl Connect {
         let stored = match self.vault.seal_new(firm, &id, sealer, &tokens).await {
             Ok(stored) => stored.ok_or_else(|| failed(Code::StoreConflict.into()))?,
             Err(error) => {
-                // No record leads to them, so now or never.
-                if earlier.as_ref().is_none_or(|earlier| earlier.value.state == ConnectionState::Disconnected)
-                    && let Err(error) = self.oauth.deauthorize(&tokens.access).await
-                {
-                    tracing::warn!(%firm, code = error.code().name(), "an unused token was not given back");
-                }
-                return Err(failed(error));
+                let alone = earlier.as_ref().is_none_or(|earlier| earlier.value.has_ended());
+                let unrevoked = self.give_back_unstored(firm, &id, &tokens, alone).await;
+                return Err(Failed { error, occasion: Occasion::Unstored(unrevoked) });
             }
         };
         if alone {

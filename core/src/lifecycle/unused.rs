@@ -14,19 +14,24 @@
 //! whether that connection still is in use: whoever ends one reads its tokens after saying so, so
 //! one of both sees the other.
 //!
+//! Tokens that could not be stored are given back with what is in hand. What may live on then, and
+//! of a draft that is swept without tokens, the audit log says: Clio may have granted.
+//!
 //! A connection that was replaced is swept in the same way. Its successor has taken its grants
 //! over, unless they changed in that moment.
 
 use core::time::Duration;
 
+use secrecy::ExposeSecret;
+
 use super::attempt::{DRAFTS, Draft, DraftRecord, STATES};
 use super::connect::Connect;
 use super::disconnect::is_unreadable;
 use super::give_back::{GrantOf, Held, Revoked, contended};
-use crate::connection::tokens::Replaced;
+use crate::connection::tokens::{Replaced, Tokens};
 use crate::connection::{Connection, ConnectionState};
 use crate::domain::{ConnectionId, FirmId};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Detail, Error, Result};
 use crate::ports::{Commit, Expect, Key, Record, Scan, Version};
 use crate::store::{Action, AuditEntry, AuditStatus};
 
@@ -42,6 +47,9 @@ pub(crate) enum Occasion {
     Failed,
     /// Its attempt is refused for what the grant is: it goes though another connection is in use.
     Refused,
+    /// Its tokens could not be stored, so it was given back without a record; this is what Clio may
+    /// still honour.
+    Unstored(Option<&'static str>),
     /// Nobody heard of its attempt again.
     Swept,
 }
@@ -88,6 +96,7 @@ impl Connect {
             return Ok(());
         }
         let settled = match &fenced.taken_over {
+            _ if fenced.given_back => true,
             _ if fenced.drop_data_key => self.let_go(&key.firm, &connection, occasion).await?,
             taken_over => self.pass_on(&key.firm, &connection, taken_over.as_deref()).await?,
         };
@@ -96,6 +105,7 @@ impl Connect {
         }
         let mut transaction = self.repository.transaction(&key.firm)?;
         // The draft stays, because it is what leads here again after a crash.
+        let fenced = DraftRecord { given_back: true, ..fenced };
         let fence = transaction.put_due(key.clone(), Expect::Version(fence), Some(Duration::ZERO), &fenced)?;
         if fenced.drop_data_key {
             self.keyring.drop_connection(&mut transaction, &connection).await?;
@@ -110,11 +120,54 @@ impl Connect {
         Ok(())
     }
 
+    /// Gives back tokens that could not be stored: no record leads to them, so now or never. Gives
+    /// what Clio may still honour.
+    ///
+    /// `alone`: the firm had no connection in use when the attempt began.
+    pub(crate) async fn give_back_unstored(
+        &self,
+        firm: &FirmId,
+        draft: &ConnectionId,
+        tokens: &Tokens,
+        alone: bool,
+    ) -> Option<&'static str> {
+        if !self.may_end(firm, draft).await.unwrap_or(alone) {
+            return Some("tokens_not_stored");
+        }
+        if let Err(error) = self.oauth.deauthorize(&tokens.access).await {
+            tracing::warn!(%firm, code = error.code().name(), "an unused token was not given back");
+            return Some("tokens_not_stored");
+        }
+        if tokens.refresh.expose_secret().is_empty() {
+            return None;
+        }
+        match self.oauth.refresh(&tokens.refresh, None).await {
+            Err(error) if error.is(Detail::InvalidGrant) => None,
+            Err(_) => Some("refresh_token"),
+            Ok(granted) => {
+                // It outlived its access token: what it granted is given back, and it may live on.
+                let again = self.oauth.deauthorize(&granted.access).await;
+                again.map_or(Some("tokens_not_stored"), |()| Some("refresh_token"))
+            }
+        }
+    }
+
     /// Gives back what Clio granted for a connection that never came to be. `false`: later.
     async fn let_go(&self, firm: &FirmId, id: &ConnectionId, occasion: Occasion) -> Result<bool> {
         let held = match self.hold(firm, id).await {
             Ok(Some(held)) => held,
-            Ok(None) => return Ok(true),
+            Ok(None) => {
+                let unrevoked = match occasion {
+                    Occasion::Failed | Occasion::Refused => None,
+                    Occasion::Unstored(unrevoked) => unrevoked,
+                    // Its process died, or could write nothing, when Clio may have granted already.
+                    Occasion::Swept => Some("tokens_missing"),
+                };
+                return match unrevoked {
+                    Some(_) => self.failures(firm, id, unrevoked).await,
+                    None => Ok(true),
+                };
+            }
             Err(error) if is_unreadable(&error) => return self.failures(firm, id, Some("tokens_unreadable")).await,
             Err(error) => return Err(error),
         };

@@ -9,6 +9,8 @@ use futures_util::future::join;
 use super::connect::{AREAS, DEAUTHORIZE, admin, areas, begin, connect, willing};
 use super::support::{Answer, Fault, World, firm, yield_once};
 use crate::connection::ConnectionState;
+use crate::error::Code;
+use crate::history::{AuditLog, AuditQuery};
 use crate::lifecycle::Auth;
 use crate::ports::{HttpFailureKind, Key, Sent};
 
@@ -138,4 +140,64 @@ async fn a_fence_of_a_time_that_is_still_to_come_holds_nobody_up() {
     auth.look_after_grants(&firm("firm_1")).await.unwrap();
     assert!(world.clio.living().is_empty());
     assert!(world.repository.store().get(&Key::new(&firm("firm_1"), "connect-draft", draft)).await.unwrap().is_none());
+}
+
+/// What the audit log says of grants that may live on.
+async fn unrevoked(world: &World) -> Vec<String> {
+    let log = AuditLog::new(&world.repository);
+    let page = log.query(&firm("firm_1"), &AuditQuery { limit: 500, ..AuditQuery::default() }).await.unwrap();
+    page.items.iter().filter_map(|entry| entry.details.get("unrevoked").cloned()).collect()
+}
+
+/// What keeps the tokens may be away in the very moment in which Clio grants.
+#[tokio::test]
+async fn a_grant_that_cannot_be_stored_is_given_back_or_said_to_live_on() {
+    for existing in [false, true] {
+        let world = willing(1);
+        let auth = world.process();
+        if existing {
+            connect(&auth, &admin("usr_0")).await.unwrap();
+        }
+        let query = begin(&auth, &admin("usr_1")).await;
+        world.store.fail("tokens", Fault::Lost, 8);
+        assert_eq!(auth.finish(&admin("usr_1"), &query).await.unwrap_err().code(), Code::StoreFailed);
+        world.store.heal();
+        assert_eq!(world.clio.living().len(), 2 * usize::from(existing), "it could end the grant in use as well");
+        let told: &[&str] = if existing { &["tokens_not_stored"] } else { &[] };
+        assert_eq!(unrevoked(&world).await, told);
+        world.sweep(&auth).await;
+        assert_eq!(unrevoked(&world).await, told, "once");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_can_neither_be_stored_nor_given_back_is_said_to_live_on() {
+    let world = willing(1);
+    let auth = world.process();
+    let query = begin(&auth, &admin("usr_1")).await;
+    world.clio.always(DEAUTHORIZE, Answer::Fails(HttpFailureKind::Connect, Sent::No));
+    world.store.fail("tokens", Fault::Lost, 8);
+    auth.finish(&admin("usr_1"), &query).await.unwrap_err();
+    world.store.heal();
+    assert_eq!(unrevoked(&world).await, ["tokens_not_stored"]);
+}
+
+/// Nor can it be said then, if the audit log is away as well. Whoever looks after the attempt later
+/// says it.
+#[tokio::test]
+async fn a_grant_of_which_nothing_could_be_written_is_told_of_later() {
+    let world = willing(1);
+    let auth = world.process();
+    let query = begin(&auth, &admin("usr_1")).await;
+    world.clio.always(DEAUTHORIZE, Answer::Fails(HttpFailureKind::Connect, Sent::No));
+    world.store.fail("tokens", Fault::Lost, 8);
+    world.store.fail("audit", Fault::Lost, 100);
+    auth.finish(&admin("usr_1"), &query).await.unwrap_err();
+    world.store.heal();
+    assert_eq!(unrevoked(&world).await, [""; 0]);
+    for _ in 0..2 {
+        world.sweep(&auth).await;
+        assert_eq!(unrevoked(&world).await, ["tokens_missing"]);
+    }
+    assert!(world.store.ids("connect-draft").await.is_empty());
 }
