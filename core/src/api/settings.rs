@@ -17,8 +17,9 @@ use crate::store::{Action, AuditEntry, AuditStatus};
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MappingPage {
-    /// Whether the firm's practice areas are known. They are not before it was connected; then a
-    /// case type that has a default [leads](Mapping::mapped) to one that is not known.
+    /// Whether the firm's practice areas are known. They are not before it was connected, nor in
+    /// another account than before until they can be read there; then a case type that has a
+    /// default [leads](Mapping::mapped) to one that is not known.
     pub practice_areas_known: bool,
     /// The firm's practice areas in Clio, as loaded last.
     pub practice_areas: Vec<PracticeArea>,
@@ -65,17 +66,18 @@ pub(super) async fn map_case_type(
 
 pub(super) async fn get_mappings(sdk: &Sdk, actor: &Actor) -> Result<MappingPage> {
     let settings = get_settings(sdk, actor).await?;
-    let areas = areas(sdk, actor).await?;
+    let stored = PracticeAreas::load(&sdk.repository, &actor.firm).await?;
+    let areas = stored.as_ref().and_then(|stored| stored.value.known());
     let seen = settings::list_seen(&sdk.repository, &sdk.queue.ctx.keyring, &actor.firm).await?;
     let seen = seen.into_iter().map(|one| {
-        let mapping = settings::mapping(&one.case_type, &settings, areas.as_deref());
+        let mapping = settings::mapping(&one.case_type, &settings, areas);
         SeenMapping { mapping, seen_at: one.at }
     });
     Ok(MappingPage {
         practice_areas_known: areas.is_some(),
-        mappings: settings::mappings(&settings, areas.as_deref()),
+        mappings: settings::mappings(&settings, areas),
         seen: seen.collect(),
-        practice_areas: areas.unwrap_or_default(),
+        practice_areas: areas.unwrap_or_default().to_vec(),
     })
 }
 
@@ -87,7 +89,9 @@ pub(super) async fn reload_practice_areas(sdk: &Sdk, actor: &Actor) -> Result<Ve
 
 pub(super) async fn export_settings(sdk: &Sdk, actor: &Actor) -> Result<SettingsDocument> {
     let settings = get_settings(sdk, actor).await?;
-    let document = settings::export(&settings, &areas(sdk, actor).await?.unwrap_or_default())?;
+    let stored = PracticeAreas::load(&sdk.repository, &actor.firm).await?;
+    let named = stored.as_ref().map_or(&[][..], |stored| stored.value.named_by_mappings());
+    let document = settings::export(&settings, named)?;
     let mut transaction = sdk.repository.transaction(&actor.firm)?;
     transaction.audit(AuditEntry::by(&actor.id, Action::Export, AuditStatus::Ok).with("what", "settings"));
     sdk.repository.commit_or_conflict(&transaction).await?;

@@ -344,7 +344,8 @@ impl Connect {
         let areas = PracticeAreas::load(&self.repository, firm).await.map_err(failed)?;
         let mut taken_over = None;
         if let Some(earlier) = &earlier {
-            let shared = areas.as_ref().is_some_and(|stored| stored.value.shares_one_with(&checked.areas));
+            let known = areas.as_ref().zip(checked.areas.as_ref());
+            let shared = known.is_some_and(|(stored, read)| stored.value.shares_one_with(read));
             self.keep_account(firm, &earlier.value, &mut connection, &tokens.access, shared, separate).await?;
             let (replaced, version) = self.replaced_by(firm, &earlier.value).await.map_err(failed)?;
             tokens.replaced = if mutated!(ReplacedGrant) { Vec::new() } else { replaced };
@@ -438,13 +439,15 @@ impl Connect {
         // Ids of another account mean something else here. A list that could not be read says
         // nothing about the one that was.
         let known = areas_base.filter(|_| !moved).map(|base| &base.value);
-        let areas = match known.filter(|_| !checked.readable.matters) {
-            Some(known) => known.clone(),
-            None => checked.areas.clone().after(known),
+        let areas = match (&checked.areas, known) {
+            (Some(read), _) => read.clone().after(known),
+            (None, Some(known)) => known.clone(),
+            (None, None) => PracticeAreas::unread(self.repository.runtime().now(), areas_base.map(|base| &base.value)),
         };
-        if let Some(before) = areas_base.filter(|_| moved) {
-            settings::carry_over(&self.repository, &mut transaction, &actor.id, &before.value.areas, &areas.areas)
-                .await?;
+        let waiting = |base: &&Versioned<PracticeAreas>| moved || base.value.known().is_none();
+        if let Some(before) = areas_base.filter(waiting).filter(|_| checked.areas.is_some()) {
+            let before = before.value.named_by_mappings();
+            settings::carry_over(&self.repository, &mut transaction, Some(&actor.id), before, &areas.areas).await?;
         }
         transaction.put(PracticeAreas::key(firm), expect(areas_base), &areas)?;
         forget_health(&self.repository, &mut transaction).await?;

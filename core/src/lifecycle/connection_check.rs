@@ -37,7 +37,8 @@ pub(crate) struct ConnectionCheck {
     pub user: Option<ClioUser>,
     pub readable: Readable,
     pub advice: Vec<Code>,
-    pub areas: PracticeAreas,
+    /// `None`: the token may not read them.
+    pub areas: Option<PracticeAreas>,
     /// What the last answer said of the token's window, and its `Date`.
     pub rate: Option<(RateWindow, Option<Timestamp>)>,
 }
@@ -58,23 +59,8 @@ pub(crate) async fn take(clio: &ClioApi, token: &AccessToken, runtime: &dyn Runt
     if readable == (Readable { contacts: false, matters: false, documents: false }) {
         return Err(Code::PlanWithoutApi.into());
     }
-    let mut areas = PracticeAreas { loaded_at: runtime.now(), areas: Vec::new() };
     // Practice areas belong to the permission for matters.
-    let mut next = readable.matters.then(practice_areas::list);
-    for _ in 0..MOST_PAGES {
-        let Some(request) = next.take() else { break };
-        let Some(page) = asks.unless_forbidden(&request, &mut advice).await? else { break };
-        areas.areas.extend(page.items.into_iter().map(|area| PracticeArea {
-            id: area.id,
-            name: area.name,
-            category: area.category,
-            stands_for: Vec::new(),
-        }));
-        next = page.next;
-    }
-    if next.is_some() {
-        return Err(Error::new(Code::ClioAnswerInvalid).with("reason", "endless_list"));
-    }
+    let areas = if readable.matters { asks.practice_areas(&mut advice).await? } else { None };
     let account = who.as_ref().and_then(|who| who.account.clone());
     let account = account.map(|account| ClioAccount { id: account.id, name: account.name.unwrap_or_default() });
     let user = who.map(|who| ClioUser {
@@ -97,6 +83,27 @@ struct Asks<'a> {
 }
 
 impl Asks<'_> {
+    /// All practice areas; `None`: Clio does not show them.
+    async fn practice_areas(&self, advice: &mut Vec<Code>) -> Result<Option<PracticeAreas>> {
+        let mut areas = Vec::new();
+        let mut next = Some(practice_areas::list());
+        for _ in 0..MOST_PAGES {
+            let Some(request) = next.take() else { break };
+            let Some(page) = self.unless_forbidden(&request, advice).await? else { return Ok(None) };
+            areas.extend(page.items.into_iter().map(|area| PracticeArea {
+                id: area.id,
+                name: area.name,
+                category: area.category,
+                stands_for: Vec::new(),
+            }));
+            next = page.next;
+        }
+        if next.is_some() {
+            return Err(Error::new(Code::ClioAnswerInvalid).with("reason", "endless_list"));
+        }
+        Ok(Some(PracticeAreas { loaded_at: self.runtime.now(), areas, mapped_before: Vec::new() }))
+    }
+
     /// The answer, or the failure that does not pass.
     async fn ask<A>(&self, request: &ApiRequest<A>) -> Result<Answered<A>, CallError> {
         let mut schedule = Schedule::new();

@@ -30,7 +30,8 @@ pub enum MappedTo {
         /// For this reason.
         why: Unmapped,
     },
-    /// The firm's practice areas are not known: it was not connected yet.
+    /// The firm's practice areas are not known: it was not connected yet, or not yet with the
+    /// permission to read them.
     NotKnown,
 }
 

@@ -17,7 +17,8 @@ pub(crate) enum MappedWord {
     Missing,
     /// Nowhere, for the reason in `why`: matters go without a practice area.
     Nothing,
-    /// The firm's practice areas are not known: it was not connected yet.
+    /// The firm's practice areas are not known: it was not connected yet, or not yet with the
+    /// permission to read them.
     NotKnown,
 }
 

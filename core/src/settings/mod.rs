@@ -160,11 +160,12 @@ pub(crate) async fn load(repository: &Repository, firm: &FirmId) -> Result<FirmS
 }
 
 /// Adds to the commit of a connection to another account that the firm's own mappings lead to its
-/// areas of the same names. What has no such name goes by the defaults.
+/// areas of the same names. What has no such name goes by the defaults. `actor`: who connected, if
+/// that is when the areas could be read.
 pub(crate) async fn carry_over(
     repository: &Repository,
     transaction: &mut Transaction,
-    actor: &ActorId,
+    actor: Option<&ActorId>,
     before: &[PracticeArea],
     now: &[PracticeArea],
 ) -> Result<()> {
@@ -182,15 +183,23 @@ pub(crate) async fn carry_over(
     let kept = settings.practice_areas.len() + usize::from(settings.fallback_area.is_some());
     transaction.put(key, Expect::Version(stored.version), &settings)?;
     audit_mappings(transaction, actor, &before_all, &settings);
-    let entry = AuditEntry::by(actor, Action::Mapping, AuditStatus::Noted).with("revision", settings.revision);
+    let entry = mapping_entry(actor, AuditStatus::Noted, &settings);
     transaction.audit(entry.with("carried_over", kept).with("dropped", all - kept));
     Ok(())
 }
 
+fn mapping_entry(actor: Option<&ActorId>, status: AuditStatus, now: &FirmSettings) -> AuditEntry {
+    let entry = match actor {
+        Some(actor) => AuditEntry::by(actor, Action::Mapping, status),
+        None => AuditEntry::by_system(Action::Mapping, status),
+    };
+    entry.with("revision", now.revision)
+}
+
 /// An entry for each case type that leads elsewhere now, and for the practice area of all others. A
 /// case type is the firm's own word, which its settings hold as well.
-fn audit_mappings(transaction: &mut Transaction, actor: &ActorId, before: &FirmSettings, now: &FirmSettings) {
-    let entry = || AuditEntry::by(actor, Action::Mapping, AuditStatus::Ok).with("revision", now.revision);
+fn audit_mappings(transaction: &mut Transaction, actor: Option<&ActorId>, before: &FirmSettings, now: &FirmSettings) {
+    let entry = || mapping_entry(actor, AuditStatus::Ok, now);
     let area = |id: Option<&ClioId>| id.map_or_else(|| String::from("default"), ToString::to_string);
     let case_types: BTreeSet<&String> = before.practice_areas.keys().chain(now.practice_areas.keys()).collect();
     for case_type in case_types {
@@ -273,7 +282,7 @@ pub(crate) async fn save(
             .with("on_name_mismatch", settings.on_name_mismatch.name())
             .with("own_mappings", settings.practice_areas.len()),
     );
-    audit_mappings(&mut transaction, &actor.id, &before, &settings);
+    audit_mappings(&mut transaction, Some(&actor.id), &before, &settings);
     if before.contact_review != settings.contact_review {
         schedule_now(repository, &mut transaction, MaintenanceTask::Subscriptions).await?;
     }

@@ -8,7 +8,7 @@ use crate::connection::Connection;
 use crate::ports::Expect;
 use serde::{Deserialize, Serialize};
 
-use super::{CaseHugArea, resolve_defaults};
+use super::{CaseHugArea, carry_over, resolve_defaults};
 use crate::domain::{ClioId, FirmId, Timestamp};
 use crate::error::Result;
 use crate::ports::Key;
@@ -22,8 +22,12 @@ const CURRENT: &str = "current";
 pub struct PracticeAreas {
     /// When they were loaded, on the host's clock.
     pub loaded_at: Timestamp,
-    /// In Clio's order. Empty as well if the token may not read matters.
+    /// In Clio's order. Empty as well if the token may not read them.
     pub areas: Vec<PracticeArea>,
+    /// Those of the account before this one, while this one's could not be read yet: the firm's own
+    /// mappings still name them, and are carried over once they can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mapped_before: Vec<PracticeArea>,
 }
 
 /// One practice area.
@@ -50,6 +54,22 @@ impl PracticeAreas {
     /// What was loaded last.
     pub(crate) async fn load(repository: &Repository, firm: &FirmId) -> Result<Option<Versioned<Self>>> {
         repository.get(&Self::key(firm)).await
+    }
+
+    /// Of an account whose areas may not be read. `before`: the list of the account before it.
+    pub(crate) fn unread(now: Timestamp, before: Option<&Self>) -> Self {
+        let mapped_before = before.map_or_else(Vec::new, |before| before.named_by_mappings().to_vec());
+        Self { loaded_at: now, areas: Vec::new(), mapped_before }
+    }
+
+    /// The areas that the firm's own mappings name.
+    pub(crate) fn named_by_mappings(&self) -> &[PracticeArea] {
+        if self.mapped_before.is_empty() { &self.areas } else { &self.mapped_before }
+    }
+
+    /// This account's; `None` while the firm's mappings wait for them.
+    pub(crate) fn known(&self) -> Option<&[PracticeArea]> {
+        self.mapped_before.is_empty().then_some(self.areas.as_slice())
     }
 
     /// With the defaults that were found before, as far as they are still there, and new ones for
@@ -83,8 +103,13 @@ pub(crate) async fn reload_practice_areas(
             category: area.category.clone(),
             stands_for: Vec::new(),
         };
-        let areas = PracticeAreas { loaded_at: ctx.runtime.now(), areas: found.iter().map(area).collect() }
+        let (loaded_at, mapped_before) = (ctx.runtime.now(), Vec::new());
+        let areas = PracticeAreas { loaded_at, areas: found.iter().map(area).collect(), mapped_before }
             .after(stored.as_ref().map(|stored| &stored.value));
+        if let Some(waiting) = stored.as_ref().filter(|stored| stored.value.known().is_none()) {
+            let before = waiting.value.named_by_mappings();
+            carry_over(&ctx.repository, &mut transaction, None, before, &areas.areas).await?;
+        }
         transaction.check(Connection::key(firm), Expect::Version(connection.version));
         let expect = stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version));
         transaction.put(key.clone(), expect, &areas)?;

@@ -81,7 +81,7 @@ pub(crate) async fn plan(
         documents: &documents,
         lengths: &lengths,
         settings,
-        areas: areas.as_ref().map(|stored| stored.value.areas.as_slice()),
+        areas: areas.as_ref().and_then(|stored| stored.value.known()),
     });
     Ok((plan, known))
 }
