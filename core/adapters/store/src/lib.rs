@@ -10,6 +10,7 @@
 mod readme {}
 
 mod copying;
+mod database;
 mod shards;
 
 use std::fmt;
