@@ -103,6 +103,16 @@ function all() {
     assert.deepEqual(await dueOf(changed, 10), ['later']);
   });
 
+  test('a database of which a copy was broken off is refused', async (t) => {
+    const path = join(folder(t), 'store.db');
+    const store = await sdk.openStore(path);
+    await store.commit([{ ...put('-', 'unfinished'), collection: 'copy' }]);
+    await store.close();
+    for (let n = 0; n < 2; n += 1) {
+      await assert.rejects(sdk.openStore(path), { code: 'store_open_failed', context: { reason: 'copy_unfinished' } });
+    }
+  });
+
   test('a database that is away holds up no firm of another one', async (t) => {
     const made = folder(t);
     let away;
