@@ -5,9 +5,11 @@ import { readFile } from 'node:fs/promises';
 import { PostgresStore } from './postgres-store.mjs';
 import { placed, ShardedStore } from './sharded-store.mjs';
 import { SqliteStore } from './sqlite-store.mjs';
-import { settingRefused } from './store-errors.mjs';
+import { openFailed, settingRefused } from './store-errors.mjs';
 
 const SHARDS = 'shards:';
+/** The mark of a database that the Rust tool copied into, when that was broken off. */
+const UNFINISHED = { firm: '-', collection: 'copy', id: 'unfinished' };
 /** A comma behind the user, before the database; or in the parameter `host`. */
 const SEVERAL_HOSTS = /^[a-z]+:\/\/[^/?#]*,[^/?#@]*(?:[/?#]|$)|[?&]host=[^&#]*(?:,|%2c)/i;
 
@@ -19,7 +21,18 @@ export async function openStore(line, options = {}) {
   return file === '' ? openOne(line, options) : openShards(file, options);
 }
 
-async function openOne(line, { pool, password, betterSqlite3 }) {
+async function openOne(line, options) {
+  const store = await openAny(line, options);
+  try {
+    if ((await store.get(UNFINISHED)) !== undefined) throw await openFailed('copy_unfinished');
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openAny(line, { pool, password, betterSqlite3 }) {
   if (/^postgres(ql)?:\/\//.test(line)) {
     if (pool === undefined) throw await settingRefused('not_built_in');
     // Each language but this one tries them in turn. pg takes all of it for one name.
@@ -59,17 +72,17 @@ function withPassword(line, password) {
 async function openShards(file, options) {
   const { databases, firms, others } = await read(file);
   const places = await placed(Object.keys(databases), firms, others);
-  const opened = [];
+  const opened = new Map();
   try {
-    for (const line of Object.values(databases)) {
+    for (const [name, line] of Object.entries(databases)) {
       if (line.startsWith(SHARDS) && line !== SHARDS) throw await settingRefused('shards_in_shards');
-      opened.push(await openOne(line, options));
+      opened.set(name, await openOne(line, options));
     }
   } catch (error) {
-    await Promise.allSettled(opened.map((store) => store.close()));
+    await Promise.allSettled([...opened.values()].map((store) => store.close()));
     throw error;
   }
-  return new ShardedStore(opened, places.firms, places.others);
+  return new ShardedStore(Object.fromEntries(opened), places.firms, places.others);
 }
 
 async function read(file) {

@@ -13,8 +13,12 @@ import { settingRefused, StoreError } from './store-errors.mjs';
 const REMEMBERED = 100_000;
 /** Records of one look at one database. */
 const WIDEST = 2_000;
+/** So long after an answer that failed a database is asked again. */
+const ASK_AGAIN_MS = 5_000;
 
 export class ShardedStore {
+  /** The operator's words for them. */
+  #names;
   #databases;
   /** Places in `databases`. */
   #firms;
@@ -23,11 +27,14 @@ export class ShardedStore {
   #settled = new Set();
   /** Databases that were asked to tell what others make due, and have not told yet. */
   #asked = new Set();
+  /** Places of databases that do not answer, and when each is asked again. */
+  #away = new Map();
   #bell = new Bell();
 
   /** Only `ShardedStore.open` makes one. */
   constructor(databases, firms, others) {
-    this.#databases = databases;
+    this.#names = Object.keys(databases);
+    this.#databases = Object.values(databases);
     this.#firms = firms;
     this.#others = others;
   }
@@ -37,7 +44,7 @@ export class ShardedStore {
       if (typeof database?.hasFirm !== 'function') throw new TypeError(`ShardedStore: hasFirm of database ${name} is missing`);
     }
     const places = await placed(Object.keys(databases), firms, others);
-    return new ShardedStore(Object.values(databases), places.firms, places.others);
+    return new ShardedStore(databases, places.firms, places.others);
   }
 
   async get(key) {
@@ -116,16 +123,42 @@ export class ShardedStore {
   }
 
   /**
-   * What is due of all firms, earliest first. Each database goes by its own clock. One that refuses
-   * its answer is told of only when the others have nothing; one that is silent delays each look
-   * until its time is up.
+   * What is due of all firms, earliest first. Each database goes by its own clock. One that does not
+   * answer is left out, and asked beside the looks until it does; it fails no look as long as
+   * another one answers, because a worker that is told of a failure looks no further.
    */
   async #dueOfAll({ collection, limit }) {
-    const looks = await Promise.allSettled(this.#databases.map((_, at) => this.#dueAtHome(at, collection, limit)));
+    const all = [...this.#databases.keys()];
+    let asked = all.filter((at) => !this.#away.has(at));
+    if (asked.length === 0) asked = all;
+    else for (const at of this.#away.keys()) this.#askAgain(at, collection);
+    const looks = await Promise.allSettled(asked.map((at) => this.#dueAtHome(at, collection, limit)));
+    if (looks.length > 0 && looks.every(({ status }) => status === 'rejected')) throw looks[0].reason;
     const due = looks.flatMap(({ value }) => value ?? []);
-    const failed = looks.find(({ status }) => status === 'rejected');
-    if (due.length === 0 && failed !== undefined) throw failed.reason;
     return due.sort((one, other) => one.dueAt - other.dueAt).slice(0, limit);
+  }
+
+  /** Asks one that does not answer again, if it is time. Nobody waits for it. */
+  #askAgain(at, collection) {
+    if (performance.now() < this.#away.get(at)) return;
+    this.#away.set(at, Infinity);
+    this.#due(at, collection, 1).catch(() => {});
+  }
+
+  /** What is due in one database, and a note whether it answers. */
+  async #due(at, collection, limit) {
+    try {
+      const due = await this.#databases[at].scan({ kind: 'due', firm: null, collection, limit });
+      this.#away.delete(at);
+      return due;
+    } catch (error) {
+      // Told when it begins, not with each look.
+      if (!this.#away.has(at)) {
+        process.emitWarning(`the database ${this.#names[at]} does not answer: its firms wait, others go on`, { code: 'CASEHUG_CLIO_DATABASE_AWAY' });
+      }
+      this.#away.set(at, performance.now() + ASK_AGAIN_MS);
+      throw error;
+    }
   }
 
   /**
@@ -134,7 +167,7 @@ export class ShardedStore {
    */
   async #dueAtHome(at, collection, limit) {
     for (let wide = limit; ; wide = Math.min(wide * 4, WIDEST)) {
-      const due = await this.#databases[at].scan({ kind: 'due', firm: null, collection, limit: wide });
+      const due = await this.#due(at, collection, wide);
       const home = due.filter(({ firm }) => this.#place(firm) === at);
       if (due.length < wide || home.length >= limit || wide >= WIDEST) return home.slice(0, limit);
     }

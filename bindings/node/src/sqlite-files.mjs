@@ -3,16 +3,22 @@
 // A second copy of SQLite in this process does not see our locks: when it closes the file it takes
 // itself for the last user and deletes the log under us. While we hold our locks no well-behaved
 // user replaces these files, so a difference is proof. For the same reason an existing database is
-// never opened here: closing it would drop our own locks.
-import { closeSync, constants, openSync, realpathSync, statSync } from 'node:fs';
+// opened here only once, for a look at its header before SQLite opens it: closing it would drop our
+// own locks.
+import { closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
 
 import { openFailed, StoreError } from './store-errors.mjs';
 
 const REASONS = { ENOENT: 'directory_missing', ENOTDIR: 'directory_missing', EACCES: 'permission', EPERM: 'permission', EROFS: 'read_only', EISDIR: 'not_a_file', ENOSPC: 'disk_full', EDQUOT: 'disk_full' };
 
+/** Where the header says by which means the file is written, and what it says of one without WAL. */
+const WRITE_VERSION = 18;
+const NO_WAL = 1;
+
+const hasContent = (name) => (statSync(name, { throwIfNoEntry: false })?.size ?? 0) > 0;
+
 /** Creates the file if it is missing, readable by its owner only; gives its real path. */
 export async function create(path) {
-  const hasContent = (name) => (statSync(name, { throwIfNoEntry: false })?.size ?? 0) > 0;
   if (hasContent(`${path}-wal`) && !hasContent(path)) throw await openFailed('log_without_database');
   try {
     closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
@@ -24,6 +30,27 @@ export async function create(path) {
   if (!facts.isFile()) throw await openFailed('not_a_file');
   if ((facts.mode & 0o200) === 0) throw await openFailed('read_only');
   return real;
+}
+
+/**
+ * Whether this is a database that never was in WAL mode, beside a log: a backup that was put in the
+ * place of another file, whose log was not removed. SQLite would write the pages of the one over
+ * those of the other. To be asked when the file is ours, and before SQLite has opened it.
+ */
+export function hasLogOfAnother(path) {
+  // In this order: whoever makes the database writes the mode into it, and then the log.
+  return hasContent(`${path}-wal`) && writeVersion(path) === NO_WAL;
+}
+
+function writeVersion(path) {
+  const byte = new Uint8Array(1);
+  const file = openSync(path, constants.O_RDONLY);
+  try {
+    readSync(file, byte, 0, 1, WRITE_VERSION);
+  } finally {
+    closeSync(file);
+  }
+  return byte[0];
 }
 
 /** What names the file, whatever path leads to it. */

@@ -8,7 +8,7 @@ import { setTimeout as after } from 'node:timers/promises';
 
 import { SQLITE as SQL } from './sql.mjs';
 import { BUSY, driverFor, reasonOf } from './sqlite-driver.mjs';
-import { create, identity, OpenFiles } from './sqlite-files.mjs';
+import { create, hasLogOfAnother, identity, OpenFiles } from './sqlite-files.mjs';
 import { openFailed, requireWithoutNul, StoreError } from './store-errors.mjs';
 
 const APPLICATION_ID = 0x43484353; // "CHCS"
@@ -56,6 +56,7 @@ export class SqliteStore {
     OPEN.add(id);
     let database;
     try {
+      if (hasLogOfAnother(real)) throw new Refused('log_of_another_database');
       database = open(real);
       await prepare(database);
       return new SqliteStore(database, real, id);

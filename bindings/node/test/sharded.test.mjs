@@ -103,6 +103,16 @@ function all() {
     assert.deepEqual(await dueOf(changed, 10), ['later']);
   });
 
+  test('a database of which a copy was broken off is refused', async (t) => {
+    const path = join(folder(t), 'store.db');
+    const store = await sdk.openStore(path);
+    await store.commit([{ ...put('-', 'unfinished'), collection: 'copy' }]);
+    await store.close();
+    for (let n = 0; n < 2; n += 1) {
+      await assert.rejects(sdk.openStore(path), { code: 'store_open_failed', context: { reason: 'copy_unfinished' } });
+    }
+  });
+
   test('a database that is away holds up no firm of another one', async (t) => {
     const made = folder(t);
     let away;
@@ -115,7 +125,38 @@ function all() {
     assert.equal((await store.commit([put('firm_a', '2')])).status, 'done');
     await assert.rejects(store.commit([put('firm_b', '2')]), { code: 'store_failed' });
     await assert.rejects(store.commit([put('firm_new', '1')]), { code: 'store_failed' }, 'a firm that is met for the first time');
-    await assert.rejects(dueOf(store, 10, 'other'), { code: 'store_failed' }, 'that one is away is told where nothing else is to do');
+    // A look that finds nothing is none that failed: the next one would not come.
+    assert.deepEqual(await dueOf(store, 10, 'other'), []);
+    assert.deepEqual(await dueOf(store, 10), ['1']);
+  });
+
+  test('a silent database delays one look and fails none', async (t) => {
+    const due = (firm) => [{ firm, id: firm, version: 'v1', dueAt: 1, body: '{}' }];
+    const store = (scan) => ({ get: () => null, scan, commit: () => ({ status: 'done', at: 1 }), hasFirm: () => false });
+    let answer = () => after(200).then(() => Promise.reject(new Error('hunter2')));
+    let asked = 0;
+    const b = store(async () => (asked += 1, answer()));
+    const sharded = await sdk.ShardedStore.open({ databases: { a: store(async () => due('firm_a')), b }, firms: { firm_b: 'b' }, others: 'a' });
+    const told = [];
+    const tell = (warning) => told.push(warning);
+    process.on('warning', tell);
+    t.after(() => process.off('warning', tell));
+    const began = performance.now();
+    for (let n = 0; n < 10; n += 1) assert.deepEqual(await dueOf(sharded, 10), ['firm_a']);
+    assert.ok(performance.now() - began < 1_000, 'it is left out');
+    assert.equal(asked, 1);
+    await after(5_100);
+    // It is asked beside the looks, and nobody waits for it.
+    answer = () => after(1_000).then(() => due('firm_b'));
+    for (let n = 0; n < 5; n += 1) assert.deepEqual(await dueOf(sharded, 10), ['firm_a']);
+    assert.equal(asked, 2);
+    await after(1_200);
+    assert.deepEqual(await dueOf(sharded, 10), ['firm_a', 'firm_b']);
+    assert.deepEqual(told.map(({ code }) => code), ['CASEHUG_CLIO_DATABASE_AWAY']);
+    assert.ok(!String(told[0]).includes('hunter2'));
+    // Where none answers, that is told.
+    const alone = await sdk.ShardedStore.open({ databases: { b: store(() => Promise.reject(new Error('away'))) }, others: 'b' });
+    for (let n = 0; n < 2; n += 1) await assert.rejects(dueOf(alone, 10));
   });
 
   test('the database of all others holds up no sync of a firm of another one', async (t) => {

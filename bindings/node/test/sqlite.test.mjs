@@ -2,7 +2,7 @@
 // answered is on the disk, and processes of all of them share one file.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -54,4 +54,20 @@ test('processes of all drivers count up one record, and no count is lost', async
   const [program] = RUNTIMES.node24;
   const { stdout } = await promisify(execFile)(program, [join(here, 'sqlite-reader.mjs'), path, 'shared', ...drivers]);
   assert.deepEqual(JSON.parse(stdout), [drivers.length * COMMITS, ...drivers.map(() => COMMITS)].map(String));
+});
+
+test('a backup beside the log of what it replaces is refused and left alone, with each driver', async (t) => {
+  for (const driver of Object.keys(DRIVERS)) {
+    await t.test(driver, async (t) => {
+      const path = join(folder(t), 'store.db');
+      await write(driver, path, 1, 'before');
+      // As `VACUUM INTO` writes it: without WAL.
+      const backup = readFileSync(path).fill(1, 18, 20);
+      writeFileSync(path, backup);
+      writeFileSync(`${path}-wal`, Buffer.alloc(4096, 1));
+      await assert.rejects(write(driver, path, 1, 'after'), /could not be opened/);
+      assert.deepEqual(readFileSync(path), backup);
+      assert.equal(statSync(`${path}-wal`).size, 4096);
+    });
+  }
 });

@@ -5,7 +5,6 @@ use super::results::{ConnectionInfo, RewrappedKeys};
 use crate::domain::{Actor, ConnectionId};
 use crate::error::Result;
 use crate::lifecycle::ConnectStart;
-use crate::store::{Action, AuditEntry, AuditStatus};
 
 pub(super) use super::health::get_health;
 
@@ -30,9 +29,5 @@ pub(super) async fn disconnect(sdk: &Sdk, actor: &Actor, connection: Option<Conn
 }
 
 pub(super) async fn rewrap_keys(sdk: &Sdk, actor: &Actor) -> Result<RewrappedKeys> {
-    let keys = sdk.queue.ctx.keyring.rewrap(&actor.firm).await?;
-    let mut transaction = sdk.repository.transaction(&actor.firm)?;
-    transaction.audit(AuditEntry::by(&actor.id, Action::KeyRotation, AuditStatus::Ok).with("keys", keys));
-    sdk.repository.commit_or_conflict(&transaction).await?;
-    Ok(RewrappedKeys { keys })
+    Ok(RewrappedKeys { keys: sdk.queue.ctx.keyring.rewrap(actor).await? })
 }

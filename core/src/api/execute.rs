@@ -2,7 +2,9 @@
 //! check, the audit entry of a refusal, and the tracing span.
 //!
 //! A change writes its audit entry in the transaction that makes the change, so that neither exists
-//! without the other. A refusal changes nothing, and its entry is written here.
+//! without the other. One that takes many transactions writes it with or before the first of them:
+//! however far it came, the entry says who asked. A refusal changes nothing, and its entry is
+//! written here.
 
 use core::any::TypeId;
 

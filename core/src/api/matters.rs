@@ -97,21 +97,23 @@ pub(super) async fn retry_run(sdk: &Sdk, actor: &Actor, run: String) -> Result<(
     let log = SyncLog { repository: &sdk.repository };
     let unknown = || Error::new(Code::RecordUnknown).with("type", "run");
     let run = log.run(&actor.firm, &run).await?.ok_or_else(unknown)?;
+    audit_retry(sdk, actor, "run", &run.run).await?;
     if !jobs::hold(&sdk.repository, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
         sdk.queue.claims.ask(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
     }
-    audit_retry(sdk, actor, "run", &run.run).await
+    Ok(())
 }
 
 pub(super) async fn retry_failed(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
     let failed = jobs::failed_matters(&sdk.repository, &actor.firm).await?;
+    audit_retry(sdk, actor, "matters", failed.len()).await?;
     for matter in &failed {
         sdk.queue.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
     }
-    audit_retry(sdk, actor, "matters", failed.len()).await?;
     Ok(MatterCount { matters: failed.len() })
 }
 
+/// Before the first commit of what was asked for.
 async fn audit_retry(sdk: &Sdk, actor: &Actor, what: &'static str, value: impl core::fmt::Display) -> Result<()> {
     let mut transaction = sdk.repository.transaction(&actor.firm)?;
     transaction.audit(AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with(what, value));

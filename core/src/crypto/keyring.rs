@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::Sealer;
-use crate::domain::{ClioId, ConnectionId, FirmId, Monotonic};
+use crate::domain::{Actor, ClioId, ConnectionId, FirmId, Monotonic};
 use crate::error::{Code, Detail, Error, Result};
 use crate::ports::{Commit, DataKey, Expect, Key, KeyProvider, SealContext, WrappedKey};
-use crate::store::{Repository, Transaction, Versioned};
+use crate::store::{Action, AuditEntry, AuditStatus, Repository, Transaction, Versioned};
 
 pub(crate) const DATA_KEYS: &str = "data-key";
 pub(super) const FIRM_KEYS: &str = "firm-key";
@@ -162,26 +162,36 @@ impl Keyring {
         Ok(mac.chain_update(purpose).chain_update([0]))
     }
 
-    /// Wraps all keys of a firm again, with the provider's current root key. Returns how many. Safe
-    /// to call at any time and again.
+    /// Wraps all keys of the actor's firm again, with the provider's current root key. Returns how
+    /// many. Safe to call at any time and again. The audit entry is in the commit of the first one.
     ///
     /// # Errors
-    /// [`Code::KeyFailed`], [`Code::StoreFailed`].
-    pub async fn rewrap(&self, firm: &FirmId) -> Result<usize> {
-        let mut done = 0;
+    /// [`Code::KeyFailed`], [`Code::StoreFailed`], [`Code::StoreConflict`].
+    pub async fn rewrap(&self, actor: &Actor) -> Result<usize> {
+        let (firm, mut keys) = (&actor.firm, Vec::new());
         for collection in [DATA_KEYS, FIRM_KEYS] {
-            for (id, stored) in self.0.repository.list::<KeyRecord>(firm, collection, "").await? {
-                let record = Key::new(firm, collection, id);
-                let key = self.unwrap(&record, &stored).await?;
-                let mut transaction = self.0.repository.transaction(firm)?;
-                let wrapped = self.wrap(&record, &key).await?;
-                transaction.put(record, Expect::Version(stored.version), &wrapped)?;
-                // A conflict: removed, or wrapped again by somebody else, meanwhile. Either is
-                // fine.
-                if matches!(self.0.repository.commit(&transaction).await?, Commit::Done { .. }) {
-                    done += 1;
-                }
+            let found = self.0.repository.list::<KeyRecord>(firm, collection, "").await?;
+            keys.extend(found.into_iter().map(|(id, stored)| (Key::new(firm, collection, id), stored)));
+        }
+        let entry = AuditEntry::by(&actor.id, Action::KeyRotation, AuditStatus::Ok).with("keys", keys.len());
+        let mut done = 0;
+        for (record, stored) in keys {
+            let key = self.unwrap(&record, &stored).await?;
+            let mut transaction = self.0.repository.transaction(firm)?;
+            let wrapped = self.wrap(&record, &key).await?;
+            transaction.put(record, Expect::Version(stored.version), &wrapped)?;
+            if done == 0 {
+                transaction.audit(entry.clone());
             }
+            // A conflict: removed, or wrapped again by somebody else, meanwhile. Either is fine.
+            if matches!(self.0.repository.commit(&transaction).await?, Commit::Done { .. }) {
+                done += 1;
+            }
+        }
+        if done == 0 {
+            let mut transaction = self.0.repository.transaction(firm)?;
+            transaction.audit(entry);
+            self.0.repository.commit_or_conflict(&transaction).await?;
         }
         Ok(done)
     }

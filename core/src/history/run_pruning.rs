@@ -2,7 +2,8 @@
 //!
 //! A matter's state, its links and what is due lie elsewhere, so a run that is gone is missed in
 //! the log alone. One that has not ended stays, however old it is: its process may still write to
-//! it, or whoever takes the matter over ends it.
+//! it, or whoever takes the matter over ends it. So does one that cannot be read: a newer release
+//! can.
 
 use super::SyncLog;
 use super::sync_log::{decode, first_id};
@@ -10,7 +11,7 @@ use crate::domain::{Actor, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::ports::{Commit, Key, Order, Record, Scan};
 use crate::store::{Action, AuditEntry, AuditStatus};
-use crate::sync::{RUNS, RUNS_OF_MATTERS, RunRecord};
+use crate::sync::{RUNS, RUNS_OF_MATTERS};
 
 /// Runs that one commit removes, each with its pointer.
 const PRUNED_AT_ONCE: usize = 100;
@@ -42,7 +43,7 @@ impl SyncLog<'_> {
     async fn remove(&self, actor: &Actor, found: Vec<Record>, before: Timestamp) -> Result<u64> {
         let mut runs = Vec::new();
         for record in found {
-            let run: RunRecord = decode(&record.body)?;
+            let Ok(run) = decode(&record.body) else { continue };
             if run.ended_at.is_some() {
                 let pointer = format!("{}/{}", run.matter, record.key.id);
                 runs.push((record, Key::new(&actor.firm, RUNS_OF_MATTERS, pointer)));

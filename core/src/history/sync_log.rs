@@ -3,6 +3,9 @@
 //! A run's record is `run/<id>`, its id is time-ordered, and `matter-run/<matter>/<id>` points to
 //! it: so the newest runs of a firm or of one matter are a scan of their own, however long the log
 //! is. A filter looks at a bounded number of runs per page and says where to go on.
+//!
+//! A run of a newer release may say what this one does not know: while an upgrade rolls, or after
+//! it was taken back. It is passed over, and hides no other one.
 
 use serde::{Deserialize, Serialize};
 
@@ -126,6 +129,19 @@ impl SyncLog<'_> {
         Ok(stored.map(|stored| logged(run.to_owned(), stored.value)))
     }
 
+    /// `None` in place of a run that cannot be read, which is told once.
+    fn unless_unreadable(&self, firm: &FirmId, run: Result<Option<LoggedRun>>) -> Result<Option<LoggedRun>> {
+        match run {
+            Err(error) if error.code() == Code::StoreCorrupt => {
+                if self.repository.failures().is_news(format!("sync log {firm}"), error.code()) {
+                    tracing::warn!(%firm, code = error.code().name(), "a run cannot be read, and is left out of the sync log");
+                }
+                Ok(None)
+            }
+            run => run,
+        }
+    }
+
     /// They are found after the run.
     async fn add_second_records(&self, firm: &FirmId, runs: &mut [LoggedRun]) -> Result<()> {
         for found in all_second_records(self.repository, firm).await? {
@@ -188,9 +204,10 @@ impl SyncLog<'_> {
                 let id = record.key.id[prefix.len()..].to_owned();
                 looked_at += 1;
                 let run = match query.matter {
-                    Some(_) => self.read(firm, &id).await?,
-                    None => Some(logged(id.clone(), decode(&record.body)?)),
+                    Some(_) => self.read(firm, &id).await,
+                    None => decode(&record.body).map(|record| Some(logged(id.clone(), record))),
                 };
+                let run = self.unless_unreadable(firm, run)?;
                 page.items.extend(run.filter(&takes));
                 if page.items.len() == limit || looked_at == most {
                     page.next = Some(id);

@@ -16,7 +16,8 @@ mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 pub use areas::{MappedTo, Mapping, SeenMapping};
 pub(crate) use areas::{called, mapping, mappings, named};
@@ -129,26 +130,49 @@ impl FirmSettings {
     }
 }
 
-/// The record: as it was written by whatever version. What is not there has its default, what is
-/// not known is left out.
-struct Kept(FirmSettings);
+/// The record: as it was written by whatever version. What is not there has its default; what is
+/// not known, a newer release's, is written back as it was.
+#[derive(Clone, Default)]
+struct Kept {
+    settings: FirmSettings,
+    unknown: Map<String, Value>,
+}
 
-impl<'de> Deserialize<'de> for Kept {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let stored = serde_json::Map::deserialize(deserializer)?;
-        let mut whole = serde_json::to_value(FirmSettings::default()).map_err(serde::de::Error::custom)?;
-        for (field, value) in stored {
-            if let Some(known) = whole.get_mut(&field) {
-                *known = value;
-            }
-        }
-        FirmSettings::deserialize(whole).map(Self).map_err(|_| serde::de::Error::custom("settings"))
+impl Kept {
+    /// The record with these settings.
+    fn with(self, settings: &FirmSettings) -> Self {
+        Self { settings: settings.clone(), ..self }
     }
 }
 
-async fn stored(repository: &Repository, firm: &FirmId) -> Result<Option<Versioned<FirmSettings>>> {
-    let kept = repository.get::<Kept>(&settings_key(firm)).await?;
-    Ok(kept.map(|Versioned { value, version, due_at }| Versioned { value: value.0, version, due_at }))
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Map::deserialize(deserializer)?;
+        let mut whole = serde_json::to_value(FirmSettings::default()).map_err(serde::de::Error::custom)?;
+        let mut unknown = Map::new();
+        for (field, value) in stored {
+            match whole.get_mut(&field) {
+                Some(known) => *known = value,
+                None => _ = unknown.insert(field, value),
+            }
+        }
+        let settings = FirmSettings::deserialize(whole).map_err(|_| serde::de::Error::custom("settings"))?;
+        Ok(Self { settings, unknown })
+    }
+}
+
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut whole = serde_json::to_value(&self.settings).map_err(serde::ser::Error::custom)?;
+        if let Some(fields) = whole.as_object_mut() {
+            fields.extend(self.unknown.clone());
+        }
+        whole.serialize(serializer)
+    }
+}
+
+async fn stored(repository: &Repository, firm: &FirmId) -> Result<Option<Versioned<Kept>>> {
+    repository.get(&settings_key(firm)).await
 }
 
 pub(crate) fn settings_key(firm: &FirmId) -> Key {
@@ -157,7 +181,7 @@ pub(crate) fn settings_key(firm: &FirmId) -> Key {
 
 /// The firm's settings, or the defaults.
 pub(crate) async fn load(repository: &Repository, firm: &FirmId) -> Result<FirmSettings> {
-    Ok(stored(repository, firm).await?.map(|stored| stored.value).unwrap_or_default())
+    Ok(stored(repository, firm).await?.map(|stored| stored.value.settings).unwrap_or_default())
 }
 
 /// Adds to the commit of a connection to another account that the firm's own mappings lead to its
@@ -174,15 +198,15 @@ pub(crate) async fn carry_over(
     let Some(stored) = stored(repository, transaction.firm()).await? else { return Ok(()) };
     let name = |id: &ClioId| before.iter().find(|area| area.id == *id).map(|area| area.name.as_str());
     let there = |id: &ClioId| named(now, name(id)?).ok();
-    let before_all = stored.value.clone();
-    let mut settings = stored.value;
+    let before_all = stored.value.settings.clone();
+    let mut settings = before_all.clone();
     let all = settings.practice_areas.len() + usize::from(settings.fallback_area.is_some());
     settings.practice_areas =
         settings.practice_areas.into_iter().filter_map(|(case_type, id)| Some((case_type, there(&id)?))).collect();
     settings.fallback_area = settings.fallback_area.and_then(|id| there(&id));
     settings.revision += 1;
     let kept = settings.practice_areas.len() + usize::from(settings.fallback_area.is_some());
-    transaction.put(key, Expect::Version(stored.version), &settings)?;
+    transaction.put(key, Expect::Version(stored.version), &stored.value.with(&settings))?;
     audit_mappings(transaction, actor, &before_all, &settings);
     let entry = mapping_entry(actor, AuditStatus::Noted, &settings);
     transaction.audit(entry.with("carried_over", kept).with("dropped", all - kept));
@@ -253,8 +277,11 @@ pub(crate) async fn save(
     areas: &[PracticeArea],
 ) -> Result<u64> {
     let key = settings_key(&actor.firm);
-    let stored = stored(repository, &actor.firm).await?;
-    let before = stored.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
+    let (kept, expect) = match stored(repository, &actor.firm).await? {
+        Some(stored) => (stored.value, Expect::Version(stored.version)),
+        None => (Kept::default(), Expect::Absent),
+    };
+    let before = kept.settings.clone();
     if before.revision != settings.revision {
         return Err(Code::SettingsChanged.into());
     }
@@ -272,7 +299,7 @@ pub(crate) async fn save(
     }
     let settings = FirmSettings { revision: before.revision + 1, ..settings.clone() };
     let mut transaction = repository.transaction(&actor.firm)?;
-    transaction.put(key, stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)), &settings)?;
+    transaction.put(key, expect, &kept.with(&settings))?;
     transaction.audit(
         AuditEntry::by(&actor.id, Action::Settings, AuditStatus::Ok)
             .with("revision", settings.revision)

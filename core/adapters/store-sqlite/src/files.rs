@@ -12,18 +12,23 @@
 //! these files. So a difference is proof. It is looked for before every call (then nothing is lost:
 //! the thief has moved the log into the database) and again after every commit.
 //!
-//! For the same reason this module never opens an existing database: closing it would drop our own
-//! locks.
+//! For the same reason this module opens an existing database only once, for a look at its header
+//! before SQLite opens it: closing it would drop our own locks.
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use casehug_clio::{Code, Error, Result};
 
 use crate::error::refused;
+
+/// Where the header says by which means the file is written, and what it says of one without WAL
+/// (<https://sqlite.org/fileformat2.html#file_format_version_numbers>).
+const WRITE_VERSION: usize = 18;
+const NO_WAL: u8 = 1;
 
 /// Names a file whatever path leads to it: device and inode, or the canonical path on Windows,
 /// where nobody can delete or replace a file that is open.
@@ -35,7 +40,6 @@ pub(crate) struct FileId(#[cfg(unix)] (u64, u64), #[cfg(not(unix))] PathBuf);
 pub(crate) fn create(path: &Path) -> Result<PathBuf> {
     // SQLite throws a log away whose database is empty. In this order: with a new database, the log
     // comes after it.
-    let has_content = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
     if has_content(&beside(path, "-wal")) && !has_content(path) {
         return Err(refused("log_without_database"));
     }
@@ -65,6 +69,27 @@ pub(crate) fn create(path: &Path) -> Result<PathBuf> {
         return Err(refused("read_only"));
     }
     Ok(path)
+}
+
+fn has_content(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Refuses a database that never was in WAL mode beside a log: a backup that was put in the place
+/// of another file, whose log was not removed. SQLite would write the pages of the one over those
+/// of the other. To be called when the file is ours, and before SQLite has opened it.
+pub(crate) fn require_own_log(database: &Path) -> Result<()> {
+    // In this order: whoever makes the database writes the mode into it, and then the log.
+    if !has_content(&beside(database, "-wal")) {
+        return Ok(());
+    }
+    let mut header = [0; WRITE_VERSION + 1];
+    let read = fs::File::open(database).and_then(|mut file| file.read_exact(&mut header));
+    // What cannot be read SQLite refuses, with its reason.
+    if read.is_ok() && header[WRITE_VERSION] == NO_WAL {
+        return Err(refused("log_of_another_database"));
+    }
+    Ok(())
 }
 
 /// The identity of the file that has this name now. `None`: there is none.

@@ -68,9 +68,11 @@ impl SqliteStore {
     /// (written by a newer SDK), `read_only`, `already_open` (in this process: clone the handle
     /// instead), `busy` (another process has locked it), `permission`, `disk_full`,
     /// `log_without_database` (the file is missing or empty, but its `-wal` is there: put the file
-    /// back, or, to begin anew, remove that too), or `other` with the number of SQLite's error in
-    /// `sqlite`. [`StoreLogMissing`](casehug_clio::Code::StoreLogMissing): the file was parted from
-    /// its log, and is empty without it.
+    /// back, or, to begin anew, remove that too), `log_of_another_database` (a backup was put in
+    /// the place of a file whose `-wal` is still there: remove `-wal` and `-shm`), or `other` with
+    /// the number of SQLite's error in `sqlite`.
+    /// [`StoreLogMissing`](casehug_clio::Code::StoreLogMissing): the file was parted from its log,
+    /// and is empty without it.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         let (writer, reader, closing) = thread::start(path.as_ref().to_owned()).await?;
         Ok(Self(Arc::new(Threads { writer, reader, _closing: closing })))
@@ -79,8 +81,8 @@ impl SqliteStore {
     /// Writes everything that is committed into a new file (mode 0600), which is a whole database
     /// by itself, and asks the disk to keep it. Commits and reads go on meanwhile. To restore: put
     /// it in the place of the database, remove `-wal` and `-shm` there, and call
-    /// `sdk.firm(&admin).reviews().begin_recovery(..)` with the time when it was made. Dropping the
-    /// future does not end a backup.
+    /// `sdk.firm(&admin).reviews().begin_recovery(..)` with the time when this was called: it
+    /// holds the state of its beginning. Dropping the future does not end a backup.
     ///
     /// # Errors
     /// [`BackupFailed`](casehug_clio::Code::BackupFailed) with `reason`: `already_exists`,

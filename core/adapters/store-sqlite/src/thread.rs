@@ -86,6 +86,7 @@ pub(crate) async fn start(path: PathBuf) -> Result<(Worker, Worker, Closing)> {
 fn open(path: &Path) -> Result<(Worker, Worker, Closing)> {
     let path = files::create(path)?;
     let registration = Registration::take(files::file_id(&path).ok_or_else(|| refused("other"))?)?;
+    files::require_own_log(&path)?;
     let (writer, reader) = (connection::open(&path)?, connection::open(&path)?);
     // What an earlier version, or a killed process, left in the log.
     connection::empty_the_log(&writer);

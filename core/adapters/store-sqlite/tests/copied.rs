@@ -144,3 +144,31 @@ async fn a_log_without_its_main_file_is_not_thrown_away() {
     fs::copy(&path, &elsewhere).unwrap();
     assert_eq!(ids(&SqliteStore::open(&elsewhere).await.unwrap()).await, ["a"]);
 }
+
+/// SQLite would write the pages of the one over those of the other.
+#[tokio::test]
+async fn a_backup_beside_the_log_of_what_it_replaces_is_refused_and_left_alone() {
+    let folder = tempdir().unwrap();
+    let (path, backup) = (folder.path().join("store.db"), folder.path().join("backup.db"));
+    let store = SqliteStore::open(&path).await.unwrap();
+    commit_new(&store, "a").await.unwrap();
+    store.backup(&backup).await.unwrap();
+    for n in 0..50 {
+        commit_new(&store, &format!("b{n}")).await.unwrap();
+    }
+    // As a killed process leaves it.
+    let log = fs::read(beside(&path, "-wal")).unwrap();
+    assert!(!log.is_empty());
+    store.close().await;
+    fs::copy(&backup, &path).unwrap();
+    fs::write(beside(&path, "-wal"), &log).unwrap();
+    let before = fs::read(&path).unwrap();
+    for _ in 0..2 {
+        let error = SqliteStore::open(&path).await.expect_err("opened with another one's log");
+        assert_eq!((error.code(), error.get("reason")), (Code::StoreOpenFailed, Some("log_of_another_database")));
+        assert!(fs::read(&path).unwrap() == before, "it was changed");
+        assert!(fs::read(beside(&path, "-wal")).unwrap() == log, "the log was changed");
+    }
+    fs::remove_file(beside(&path, "-wal")).unwrap();
+    assert_eq!(ids(&SqliteStore::open(&path).await.unwrap()).await, ["a"]);
+}

@@ -10,6 +10,7 @@
 mod readme {}
 
 mod copying;
+mod database;
 mod shards;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use casehug_clio_store_postgres::{PostgresAddress, PostgresStore};
 use casehug_clio_store_sqlite::SqliteStore;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::copying::Unfinished;
 pub use crate::copying::copy;
 use crate::shards::Shards;
 
@@ -83,10 +85,21 @@ impl StoreLocation {
     ///
     /// # Errors
     /// Those of `SqliteStore::open` and of `PostgresStore::open`;
-    /// [`SettingInvalid`](Code::SettingInvalid) with `reason` = `not_built_in`, or one of a file of
-    /// shards: `shards_unreadable`, `shards_not_valid`, `shards_unknown_database`,
+    /// [`StoreOpenFailed`](Code::StoreOpenFailed) with `reason` = `copy_unfinished`: a copy into it
+    /// was broken off; [`SettingInvalid`](Code::SettingInvalid) with `reason` = `not_built_in`, or
+    /// one of a file of shards: `shards_unreadable`, `shards_not_valid`, `shards_unknown_database`,
     /// `shards_in_shards`.
     pub async fn open(&self) -> Result<OpenStore> {
+        let store = self.open_any().await?;
+        // Each of several was asked when it was opened.
+        if !self.is_shards() && Unfinished::is_in(&store).await? {
+            store.close().await;
+            return Err(Error::new(Code::StoreOpenFailed).with("reason", "copy_unfinished"));
+        }
+        Ok(store)
+    }
+
+    async fn open_any(&self) -> Result<OpenStore> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
             Place::File(path) => Ok(OpenStore(Opened::Sqlite(SqliteStore::open(path).await?))),

@@ -11,13 +11,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use casehug_clio::ports::{BoxFuture, Commit, Key, Record, Row, RowKey, Rows, Scan, Store, Write};
 use casehug_clio::{Code, Error, FirmId, Result, Timestamp};
 use futures_util::future::{join_all, select_all};
 use serde::Deserialize;
+use tokio::runtime::Handle;
 
+use crate::database::Database;
 use crate::{OpenStore, StoreLocation, refused};
 
 /// Firms whose place is remembered. More are asked for again.
@@ -41,12 +43,13 @@ struct Plan {
 /// The open databases.
 #[derive(Debug)]
 pub(crate) struct Shards {
-    databases: Vec<OpenStore>,
+    databases: Vec<Arc<Database>>,
     /// Places in `databases`.
     firms: BTreeMap<String, usize>,
     others: usize,
     /// Firms of which no other database has a record.
     settled: Mutex<HashSet<FirmId>>,
+    runtime: Handle,
 }
 
 impl Shards {
@@ -62,7 +65,7 @@ impl Shards {
         let firms = plan.firms.iter().map(|(firm, name)| Ok((firm.clone(), place(name)?)));
         let firms = firms.collect::<Result<_>>()?;
         let mut databases = Vec::new();
-        for line in plan.databases.values() {
+        for (name, line) in &plan.databases {
             let location: StoreLocation = line.parse()?;
             if location.is_shards() {
                 return Err(refused("shards_in_shards"));
@@ -71,14 +74,14 @@ impl Shards {
                 Some(password) => location.with_password(password),
                 None => location,
             };
-            databases.push(Box::pin(location.open()).await?);
+            databases.push(Arc::new(Database::new(name, Box::pin(location.open()).await?)));
         }
-        Ok(Self { databases, firms, others, settled: Mutex::default() })
+        Ok(Self { databases, firms, others, settled: Mutex::default(), runtime: Handle::current() })
     }
 
     pub(crate) async fn close(&self) {
         for database in &self.databases {
-            Box::pin(database.clone().close()).await;
+            Box::pin(database.store.clone().close()).await;
         }
     }
 
@@ -94,7 +97,7 @@ impl Shards {
             // The first row behind where the firm's begin, whose ever it is: to ask for one of the
             // firm's would read a whole file of SQLite that has none.
             let from = RowKey { firm: firm.as_str().to_owned(), ..RowKey::default() };
-            let looks = others.map(|(_, other)| other.rows().rows_after(None, &from, 1));
+            let looks = others.map(|(_, other)| other.store.rows().rows_after(None, &from, 1));
             for found in join_all(looks).await {
                 if found?.iter().any(|row| row.key.firm == firm.as_str()) {
                     return Err(Error::new(Code::StoreFailed).with("reason", "firm_in_another_database"));
@@ -106,28 +109,38 @@ impl Shards {
             }
             settled.insert(firm.clone());
         }
-        Ok(&self.databases[place])
+        Ok(&self.databases[place].store)
     }
 
     fn settled(&self) -> std::sync::MutexGuard<'_, HashSet<FirmId>> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is due of all firms, earliest first. Each database goes by its own clock. One that
-    /// refuses its answer is told of only when the others have nothing; one that is silent delays
-    /// each look until its time is up.
+    /// What is due of all firms, earliest first. Each database goes by its own clock. One that does
+    /// not answer is left out, and fails no look as long as another one answers: a worker that is
+    /// told of a failure in place of "nothing" would look no further.
     async fn due_of_all(&self, collection: &'static str, limit: usize) -> Result<Vec<Record>> {
-        let looks = (0..self.databases.len()).map(|at| self.due_at_home(at, collection, limit));
-        let (mut due, mut failure) = (Vec::new(), None);
+        let (mut asked, away): (Vec<usize>, Vec<usize>) =
+            (0..self.databases.len()).partition(|at| self.databases[*at].answers());
+        if asked.is_empty() {
+            asked = away;
+        } else {
+            away.into_iter().for_each(|at| self.databases[at].ask_again(&self.runtime, collection));
+        }
+        let looks = asked.into_iter().map(|at| self.due_at_home(at, collection, limit));
+        let (mut due, mut answered, mut failure) = (Vec::new(), false, None);
         for found in join_all(looks).await {
             match found {
-                Ok(found) => due.extend(found),
+                Ok(found) => {
+                    answered = true;
+                    due.extend(found);
+                }
                 Err(error) => failure = Some(error),
             }
         }
         due.sort_by_key(|record| record.due_at);
         due.truncate(limit);
-        failure.filter(|_| due.is_empty()).map_or(Ok(due), Err)
+        failure.filter(|_| !answered).map_or(Ok(due), Err)
     }
 
     /// What is due in one database of the firms that are at home in it. What is due of others hides
@@ -136,7 +149,7 @@ impl Shards {
         let mut wide = limit;
         loop {
             let scan = Scan::Due { firm: None, collection, limit: wide };
-            let mut due = self.databases[at].as_store().scan(&scan).await?;
+            let mut due = self.databases[at].due(&scan).await?;
             let all = due.len() < wide;
             due.retain(|record| self.place(record.key.firm.as_str()) == at);
             if all || due.len() >= limit || wide >= WIDEST {
@@ -182,7 +195,7 @@ impl Store for Shards {
         Box::pin(async move {
             let Some(first) = writes.first() else {
                 // The time of no firm. Core asks for that of a firm.
-                return self.databases[self.others].as_store().commit(writes).await;
+                return self.databases[self.others].store.as_store().commit(writes).await;
             };
             let place = self.place(first.key().firm.as_str());
             for write in writes {
@@ -191,7 +204,7 @@ impl Store for Shards {
                     return Err(Error::new(Code::StoreFailed).with("reason", "several_databases"));
                 }
             }
-            self.databases[place].as_store().commit(writes).await
+            self.databases[place].store.as_store().commit(writes).await
         })
     }
 
@@ -201,7 +214,7 @@ impl Store for Shards {
 
     fn due_elsewhere(&self) -> BoxFuture<'_, ()> {
         // Each counts from now on.
-        let hints: Vec<_> = self.databases.iter().map(|database| database.as_store().due_elsewhere()).collect();
+        let hints: Vec<_> = self.databases.iter().map(|database| database.store.as_store().due_elsewhere()).collect();
         Box::pin(async move {
             select_all(hints).await;
         })
@@ -221,7 +234,7 @@ impl Rows for Shards {
             }
             let mut rows = Vec::new();
             for database in &self.databases {
-                rows.extend(database.rows().rows_after(None, after, limit).await?);
+                rows.extend(database.store.rows().rows_after(None, after, limit).await?);
             }
             rows.sort_by(|one, other| one.key.cmp(&other.key));
             rows.truncate(limit);
@@ -234,7 +247,7 @@ impl Rows for Shards {
             for (at, database) in self.databases.iter().enumerate() {
                 let here: Vec<Row> = rows.iter().filter(|row| self.place(&row.key.firm) == at).cloned().collect();
                 if !here.is_empty() {
-                    database.rows().insert_rows(&here).await?;
+                    database.store.rows().insert_rows(&here).await?;
                 }
             }
             Ok(())

@@ -1,6 +1,6 @@
 //! From SQLite to PostgreSQL, from there to another database, and back: the same records, versions
 //! and due times.
-#![allow(clippy::unwrap_used)] // Tests.
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests.
 #![cfg(all(unix, feature = "sqlite", feature = "postgres"))]
 
 use std::time::Duration;
@@ -113,4 +113,66 @@ async fn a_change_while_it_is_copied_is_noticed() {
     let error = copy(&first, &second, None).await.unwrap_err();
     at_work.abort();
     assert_eq!((error.code().name(), error.get("reason")), ("copy_failed", Some("changed_meanwhile")));
+}
+
+/// It lacks what was never copied, which would be sent to Clio again.
+#[tokio::test]
+async fn a_copy_that_was_broken_off_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (first, second) = (open(&file("a.db")).await, open(&file("b.db")).await);
+    fill(&first).await;
+    // It is dropped when the first rows are there.
+    let begun = async { while second.store().get(&key(9)).await.unwrap().is_none() {} };
+    tokio::select! {
+        biased;
+        () = begun => {}
+        done = copy(&first, &second, None) => panic!("it was not broken off: {done:?}"),
+    }
+    second.close().await;
+    let error = file("b.db").parse::<StoreLocation>().unwrap().open().await.unwrap_err();
+    assert_eq!((error.code().name(), error.get("reason")), ("store_open_failed", Some("copy_unfinished")));
+    std::fs::remove_file(file("b.db")).unwrap();
+    let second = open(&file("b.db")).await;
+    assert_eq!(copy(&first, &second, None).await.unwrap(), RECORDS);
+    second.close().await;
+    assert_eq!(all(&open(&file("b.db")).await).await, all(&first).await);
+}
+
+#[tokio::test]
+async fn a_database_that_a_process_works_on_is_not_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let right = |collection: &'static str, body: &str, due_in: Option<u64>| Write::Put {
+        key: Key::new(&firm(0), collection, "1"),
+        expect: Expect::Absent,
+        version: Version(String::from("v")),
+        due_in: due_in.map(Duration::from_secs),
+        body: body.to_owned(),
+    };
+    for (n, (write, held)) in [
+        (right("lease", "{}", Some(30)), true),
+        (right("lease", "{}", Some(0)), false),
+        (right("refresh-lease", "{}", Some(60)), true),
+        (right("chore", r#"{"chore":"poll","being_done":true}"#, Some(600)), true),
+        (right("chore", r#"{"chore":"poll","being_done":false}"#, Some(600)), false),
+        (right("job", "{}", Some(600)), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (from, to) = (open(&file(&format!("{n}.db"))).await, open(&file(&format!("{n}-copy.db"))).await);
+        from.store().commit(&[write]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        for of in [Some(firm(0)), None] {
+            let copied = copy(&from, &to, of.as_ref()).await;
+            let told = copied.as_ref().map_err(|error| error.get("reason"));
+            if held {
+                assert_eq!(told, Err(Some("in_use")), "{n}");
+            } else {
+                assert_eq!(told, Ok(&1), "{n}");
+                break;
+            }
+        }
+    }
 }

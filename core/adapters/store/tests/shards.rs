@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use casehug_clio::ports::{Commit, Expect, Key, Scan, Version, Write};
 use casehug_clio::{Code, FirmId};
@@ -12,6 +12,9 @@ use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store::{OpenStore, StoreLocation};
 use casehug_clio_testkit::store::{StoreUnderTest, run_all};
 use postgres_server::{Server, Stop};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 async fn open(line: &str) -> OpenStore {
     line.parse::<StoreLocation>().unwrap().open().await.unwrap()
@@ -121,8 +124,10 @@ async fn a_database_that_is_away_holds_up_no_firm_of_another_one() {
     assert_eq!(store.scan(&scan).await.unwrap().len(), 1);
     let Commit::Done { .. } = store.commit(&[put("firm_a", "2", None)]).await.unwrap() else { panic!("a conflict") };
     assert!(store.commit(&[put("firm_b", "2", None)]).await.is_err());
+    // A look that finds nothing is none that failed: the next one would not come.
     let nothing = Scan::Due { firm: None, collection: "other", limit: 10 };
-    assert!(store.scan(&nothing).await.is_err(), "that one is away is told where nothing else is to do");
+    assert_eq!(store.scan(&nothing).await.unwrap(), []);
+    assert_eq!(store.scan(&scan).await.unwrap().len(), 1);
 }
 
 /// The time of a firm is that of its own database.
@@ -186,5 +191,73 @@ async fn what_another_process_makes_due_in_any_of_them_is_told() {
         ));
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(tokio::time::timeout(Duration::from_secs(20), hint).await.is_ok(), "{firm}");
+    }
+}
+
+/// Between the store and a server; falls silent when it is told to.
+struct Way {
+    port: u16,
+    silent: watch::Sender<bool>,
+}
+
+impl Way {
+    async fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (silent, told) = watch::channel(false);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut told = told.clone();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                    let silent = async { told.wait_for(|silent| *silent).await.map(drop) };
+                    tokio::select! {
+                        _ = silent => tokio::time::sleep(Duration::from_secs(600)).await,
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                    }
+                });
+            }
+        });
+        Self { port, silent }
+    }
+}
+
+/// A worker looks for five kinds of what is due, most of which is nothing, and gives up a look in
+/// which failures took long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_database_delays_one_look_and_fails_none() {
+    let Some(server) = Server::shared() else { return };
+    let (way, folder) = (Way::to(server.port()).await, tempfile::tempdir().unwrap());
+    let database = server.database();
+    let silent = format!("postgres://postgres@127.0.0.1:{}/{}", way.port, database.rsplit('/').next().unwrap());
+    let store = open(&plan(folder.path(), [&server.database(), &silent], "firm_b")).await.store();
+    for firm in ["firm_a", "firm_b"] {
+        store.commit(&[put(firm, "1", Some(Duration::ZERO))]).await.unwrap();
+    }
+    way.silent.send(true).unwrap();
+    let look = async || {
+        let began = Instant::now();
+        let mut found = Vec::new();
+        for collection in ["release", "backfill", "job-first", "job", "incoming", "early"] {
+            let scan = Scan::Due { firm: None, collection, limit: 10 };
+            found.extend(store.scan(&scan).await.unwrap_or_else(|error| panic!("{collection}: {error}")));
+        }
+        (found.into_iter().map(|record| record.key.firm.as_str().to_owned()).collect::<Vec<_>>(), began.elapsed())
+    };
+    let (found, took) = look().await;
+    assert_eq!(found, ["firm_a"]);
+    assert!(took < Duration::from_secs(45), "{took:?}");
+    // It is asked again meanwhile, and nobody waits for that.
+    for _ in 0..8 {
+        let (found, took) = look().await;
+        assert_eq!(found, ["firm_a"]);
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    way.silent.send(false).unwrap();
+    let began = Instant::now();
+    while look().await.0 != ["firm_a", "firm_b"] {
+        assert!(began.elapsed() < Duration::from_secs(60), "it is found again");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

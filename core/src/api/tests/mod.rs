@@ -16,6 +16,7 @@ mod documents;
 mod doubts;
 mod gone;
 mod grants;
+mod half_done;
 mod held;
 mod index_delay;
 mod interactive;

@@ -359,3 +359,33 @@ async fn a_matter_is_taken_over_though_the_record_of_its_last_run_cannot_be_read
     world.store.commit(&[broken]).await.unwrap();
     taken_over(&world).await;
 }
+
+/// While an upgrade rolls, or after it was taken back.
+#[tokio::test]
+async fn a_run_of_a_newer_release_hides_no_other_one() {
+    let world = World::new();
+    world.connect().await.unwrap();
+    world.synced().await;
+    let (actor, of_matter) = (admin(), RunQuery { matter: Some(matter()), ..RunQuery::default() });
+    let read = world.sdk.firm(&actor).matters().runs(RunQuery::default()).await.unwrap().items;
+    assert_eq!(read.len(), 1);
+    let (id, mut newer) = world.stored("run").await.remove(0);
+    newer["steps"][0]["outcome"] = json!("of_a_newer_release");
+    let id = format!("{}ffff", &id[..id.len() - 4]);
+    let records = [("run", id.clone(), newer.to_string()), ("matter-run", format!("m1/{id}"), "{}".to_owned())];
+    let writes = records.map(|(collection, id, body)| Write::Put {
+        key: Key::new(&firm(), collection, id),
+        expect: Expect::Absent,
+        version: Version("newer".into()),
+        due_in: None,
+        body,
+    });
+    world.store.commit(&writes).await.unwrap();
+    for query in [RunQuery::default(), of_matter] {
+        assert_eq!(world.sdk.firm(&actor).matters().runs(query).await.unwrap().items, read);
+    }
+    assert_eq!(world.sdk.firm(&actor).connection().health().await.unwrap().last_success, read[0].ended_at);
+    world.runtime.advance(Duration::from_secs(1));
+    assert_eq!(world.sdk.firm(&actor).matters().prune_runs(world.runtime.now()).await.unwrap().runs, 1);
+    assert_eq!(world.stored("run").await, [(id, newer)], "it stays for whoever can read it");
+}

@@ -135,6 +135,15 @@ async fn what_an_earlier_or_a_later_version_stored_is_read_though_what_is_writte
     assert_eq!(world.sdk.firm(&admin()).settings().get().await.unwrap(), changed);
     let late = world.sdk.firm(&admin()).settings().change(change.clone()).await.unwrap_err();
     assert_eq!(late.code(), Code::SettingsChanged);
+    let kept = async || world.stored("settings").await.remove(0).1;
+    assert_eq!(kept().await["of_a_later_version"], json!([1]), "an earlier release resets nothing");
+    // Connected to another account, whose areas have other numbers.
+    is_account(&world, 8, &[(7, "Falconry")]);
+    world.sdk.firm(&admin()).connection().end(None).await.unwrap();
+    let begun = world.sdk.firm(&admin()).connection().begin_separate("https://calmintake.example/callback").await;
+    let state = begun.unwrap().authorize_url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    world.sdk.firm(&admin()).connection().finish(&format!("code=c&state={state}")).await.unwrap();
+    assert_eq!((&kept().await["revision"], &kept().await["of_a_later_version"]), (&json!(5), &json!([1])));
 }
 
 #[tokio::test]

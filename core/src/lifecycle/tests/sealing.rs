@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::support::{Fault, FaultyStore, firm};
 use crate::connection::StoreTokens;
 use crate::crypto::{ConfiguredKeys, Keyring, Sealer};
-use crate::domain::{ConnectionId, FirmId};
+use crate::domain::{Actor, ActorId, ConnectionId, FirmId, Role};
 use crate::error::{Code, Result};
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryTokens;
@@ -156,7 +156,8 @@ async fn rotation_rewraps_keys_and_leaves_envelopes_and_digests() {
     let envelope = sealer.seal(&here, b"secret").unwrap();
     let digest = world.keyring.address_digest(&of, "jane@example.com").await.unwrap();
 
-    assert_eq!(world.ring("b", &[("a", KEY_A), ("b", KEY_B)]).rewrap(&of).await.unwrap(), 2);
+    let admin = Actor { id: ActorId::new("usr_1").unwrap(), firm: of.clone(), role: Role::Admin };
+    assert_eq!(world.ring("b", &[("a", KEY_A), ("b", KEY_B)]).rewrap(&admin).await.unwrap(), 2);
 
     let after = world.ring("b", &[("b", KEY_B)]);
     let opened = after.for_connection(&of, &id).await.unwrap().open(&here, &envelope).unwrap();
