@@ -195,8 +195,8 @@ impl TryFrom<Shown> for DocumentStub {
 pub struct NewDocument<'a> {
     /// The file name.
     pub name: &'a str,
-    /// The media type; blank lets Clio derive it from the name.
-    pub content_type: &'a str,
+    /// The media type; without one Clio derives it from the name.
+    pub content_type: Option<&'a str>,
     /// The matter it is filed under.
     pub matter: ClioId,
     /// CaseHug's key of it.
@@ -218,8 +218,8 @@ impl fmt::Debug for NewDocument<'_> {
 #[derive(Serialize)]
 struct Body<'a> {
     name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    content_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
     parent: Parent,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_properties: Option<[NewProperty<'a>; 3]>,

@@ -60,11 +60,13 @@ pub struct IntakeClient {
 pub struct IntakeDocument {
     /// The slot's id.
     pub id: DocumentId,
-    /// The upload's id: another upload in the same slot is another document in Clio.
+    /// The upload's id: another upload in the same slot is another document in Clio. MUST be
+    /// another for another file: what is in Clio already is not sent again under its id.
     pub upload_id: UploadId,
     /// File name as the client gave it. Becomes Clio's `name`.
     pub file_name: Confidential,
-    /// Media type, e.g. `application/pdf`.
+    /// Media type, e.g. `application/pdf`. Blank if it is not known, as a browser leaves it: then
+    /// Clio goes by the file name.
     pub content_type: String,
     /// Where its approval stands.
     pub status: DocumentStatus,

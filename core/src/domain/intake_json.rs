@@ -89,12 +89,18 @@ impl IntakeDocument {
         self.flaw().map_or(Ok(()), |(field, reason)| Err(invalid(field, reason)))
     }
 
+    /// Its media type, if it has one.
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        (!text::is_blank(&self.content_type)).then_some(self.content_type.as_str())
+    }
+
     /// The field that cannot be sent as it is, and why.
     pub(crate) fn flaw(&self) -> Option<(&'static str, &'static str)> {
         if let Some(reason) = text::file_name_flaw(self.file_name.expose()) {
             return Some(("documents.file_name", reason));
         }
-        (!is_media_type(&self.content_type)).then_some(("documents.content_type", "not_a_media_type"))
+        let given = self.content_type().is_none_or(is_media_type);
+        (!given).then_some(("documents.content_type", "not_a_media_type"))
     }
 }
 
@@ -119,7 +125,8 @@ struct DocumentJson {
     #[serde(default)]
     upload_id: Option<UploadId>,
     file_name: Confidential,
-    content_type: String,
+    #[serde(default)]
+    content_type: Option<String>,
     status: DocumentStatus,
     origin: DocumentOrigin,
 }
@@ -132,7 +139,7 @@ impl<'de> Deserialize<'de> for IntakeDocument {
             None => UploadId::new(json.id.as_str()).map_err(|_| serde::de::Error::custom("invalid UploadId"))?,
         };
         let DocumentJson { id, file_name, content_type, status, origin, .. } = json;
-        Ok(Self { id, upload_id, file_name, content_type, status, origin })
+        Ok(Self { id, upload_id, file_name, content_type: content_type.unwrap_or_default(), status, origin })
     }
 }
 
@@ -216,6 +223,19 @@ mod tests {
             let error = Intake::from_json(json.as_bytes()).unwrap().documents[0].check().unwrap_err();
             assert_eq!((error.get("field"), error.get("reason")), (Some(field), Some(reason)));
         }
+    }
+
+    #[test]
+    fn a_document_needs_no_media_type() {
+        let given = r#","content_type":"application/pdf""#;
+        for (without, left) in
+            [(r#","content_type":"""#, ""), (r#","content_type":" ""#, " "), (r#","content_type":null"#, ""), ("", "")]
+        {
+            let intake = Intake::from_json(GOOD.replace(given, without).as_bytes()).unwrap();
+            let document = &intake.documents[0];
+            assert_eq!((document.content_type.as_str(), document.flaw()), (left, None), "{without}");
+        }
+        assert_eq!(code_of(&GOOD.replace(given, r#","content_type":7"#)).0, Code::IntakeMalformed);
     }
 
     #[test]

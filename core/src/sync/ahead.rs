@@ -72,7 +72,7 @@ impl Driver<'_> {
             // The addresses of its parts would age while another document travels.
             return None;
         }
-        let request = stub_request(document, &key, matter, None, &parts).ok()?;
+        let request = stub_request(document, document.content_type(), &key, matter, None, &parts).ok()?;
         let permit = self.client_api.ready_now().await.ok()??;
         let at = self.ctx.runtime.monotonic();
         match self.client_api.send_once(permit, &request, None).await {

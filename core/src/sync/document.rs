@@ -36,6 +36,9 @@ const PROCESSING: Duration = Duration::from_secs(75);
 const PROCESSING_FIRST_WAIT: Duration = Duration::from_secs(1);
 const PROCESSING_LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// What any file is. For names whose ending is no registered one, Clio demands a type.
+const ANY_TYPE: &str = "application/octet-stream";
+
 /// How often one run sends the bytes of one document for another version of it.
 const MOST_VERSIONS: u32 = 2;
 
@@ -303,10 +306,10 @@ impl Driver<'_> {
         parts: &PartPlan,
         intent: &DocumentIntent,
     ) -> Result<DocumentStub> {
-        let mut known = known;
+        let (mut known, mut content_type) = (known, document.content_type());
         let mut patience = Patience::default();
         loop {
-            let request = stub_request(document, key, matter, known, parts)?;
+            let request = stub_request(document, content_type, key, matter, known, parts)?;
             let permit = self.client_api.ready().await?;
             let failed = match self.client_api.send_once(permit, &request, None).await {
                 Ok(stub) if known.is_none_or(|known| known == stub.id) && !stub.is_of_another(key, matter) => {
@@ -317,6 +320,11 @@ impl Driver<'_> {
                 Ok(_) => return Err(Error::new(Code::ClioAnswerInvalid).with("reason", "another_document")),
                 Err(failed) => failed,
             };
+            if content_type.is_none() && failed.failure.error.code() == Code::ClioValidation {
+                // Clio cannot tell the type from the name.
+                content_type = Some(ANY_TYPE);
+                continue;
+            }
             let perhaps = executed(&failed.failure) != Executed::No;
             self.client_api.wait_to_repeat(&mut patience, failed).await.map_err(refused)?;
             if perhaps && known.is_none() {
@@ -507,14 +515,14 @@ impl Driver<'_> {
 /// The request for a stub: a new one, or a new version of a known one.
 pub(super) fn stub_request(
     document: &IntakeDocument,
+    content_type: Option<&str>,
     key: &DocumentKey,
     matter: ClioId,
     known: Option<ClioId>,
     parts: &PartPlan,
 ) -> Result<ApiRequest<DocumentStub>> {
     let name = text::file_name(document.file_name.expose());
-    let new =
-        NewDocument { name: &name, content_type: &document.content_type, matter, key, parts: parts.first_batch() };
+    let new = NewDocument { name: &name, content_type, matter, key, parts: parts.first_batch() };
     match known {
         Some(stub) => documents::new_version(stub, &new),
         None => documents::create(&new),

@@ -418,3 +418,51 @@ async fn a_matter_whose_approved_documents_were_left_out_is_not_called_synced() 
     assert_eq!(state.status, MatterSyncState::Synced);
     assert_eq!(created().await, (MatterSyncState::Synced, false), "it is in Clio already");
 }
+
+/// One document, of a type that its host does not know.
+fn without_media_type(of: &Value) -> Intake {
+    let mut document = json!({ "id": "d1", "file_name": "d.pdf", "status": "approved", "origin": "client_upload" });
+    if of != "left out" {
+        document["content_type"] = of.clone();
+    }
+    let intake = json!({ "matter": { "id": "m1", "title": "T", "case_number": "1" }, "documents": [document],
+        "client": { "id": "c1", "first_name": "A", "last_name": "B", "email": "a@b.example" } });
+    Intake::from_json(intake.to_string().as_bytes()).unwrap()
+}
+
+/// A browser gives a blank one for a file whose ending it does not know.
+#[tokio::test]
+async fn a_document_without_a_media_type_is_sent_and_clio_goes_by_its_name() {
+    for of in [json!(""), json!(" "), Value::Null, json!("left out")] {
+        let (world, documents, _) = begun().await;
+        documents.lock().unwrap().slow = false;
+        world.intake.put(&firm(), without_media_type(&of));
+        let (clio, named) = (Arc::clone(&documents), Arc::new(Mutex::new(Vec::new())));
+        let types = Arc::clone(&named);
+        world.answers(move |method, path, _, body| {
+            if (method, path) == ("POST", "/api/v4/documents") {
+                types.lock().unwrap().push(body["data"]["content_type"].clone());
+            }
+            answer(&clio, method, path, body)
+        });
+        let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+        assert_eq!(report.status, RunStatus::Succeeded, "{of}: {report:?}");
+        assert_eq!(*named.lock().unwrap(), [Value::Null], "{of}");
+    }
+}
+
+/// "For odd extensions a top-level type must be given" (Clio: Documents).
+#[tokio::test]
+async fn a_document_whose_type_clio_cannot_tell_from_its_name_is_sent_as_bytes() {
+    let (world, documents, _) = begun().await;
+    documents.lock().unwrap().slow = false;
+    world.intake.put(&firm(), without_media_type(&json!("")));
+    let clio = Arc::clone(&documents);
+    world.answers(move |method, path, _, body| match (method, path, &body["data"]["content_type"]) {
+        ("POST", "/api/v4/documents", Value::Null) => Some(refused(422)),
+        ("POST", "/api/v4/documents", given) if given != "application/octet-stream" => Some(refused(500)),
+        _ => answer(&clio, method, path, body),
+    });
+    let report = world.sdk.firm(&admin()).matters().sync(&matter()).await.unwrap();
+    assert_eq!((report.status, documents.lock().unwrap().made.len()), (RunStatus::Succeeded, 1), "{report:?}");
+}

@@ -168,7 +168,7 @@ async fn every_request_is_one_that_clios_openapi_document_describes() {
         practice_area: Some(id),
     };
     let parts = [Part { number: 1, offset: 0, len: 5 }];
-    let small = NewDocument { name: "x.pdf", content_type: "application/pdf", matter: id, key: &key, parts: &[] };
+    let small = NewDocument { name: "x.pdf", content_type: Some("application/pdf"), matter: id, key: &key, parts: &[] };
     let large = NewDocument { parts: &parts, ..small };
     let found = [
         compare(root, contacts::search_email("jo@x.example"), "/contacts.json", "Contact").await,

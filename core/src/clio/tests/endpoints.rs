@@ -141,8 +141,13 @@ async fn a_matter_is_sent_with_numeric_ids() {
 #[tokio::test]
 async fn a_document_is_created_extended_finished_and_renewed() {
     let key = key();
-    let small =
-        NewDocument { name: "scan.pdf", content_type: "application/pdf", matter: ClioId(BIG), key: &key, parts: &[] };
+    let small = NewDocument {
+        name: "scan.pdf",
+        content_type: Some("application/pdf"),
+        matter: ClioId(BIG),
+        key: &key,
+        parts: &[],
+    };
     let properties = r#""external_properties":[{"name":"casehug_matter_id","value":"mat_1"},{"name":"casehug_document_id","value":"doc_1"},{"name":"casehug_upload_id","value":"upl_1"}]"#;
     let start = r#"{"data":{"name":"scan.pdf","content_type":"application/pdf","parent":{"id":9007199254740993,"type":"Matter"}"#;
     let request = documents::create(&small).unwrap();

@@ -104,8 +104,13 @@ async fn neither_log_nor_debug_nor_error_shows_a_secret_or_a_client() {
     debug("WhoAmI", &world.call(&users::who_am_i()).await.unwrap());
 
     let key = key();
-    let new =
-        NewDocument { name: "planted.pdf", content_type: "application/pdf", matter: ClioId(1), key: &key, parts: &[] };
+    let new = NewDocument {
+        name: "planted.pdf",
+        content_type: Some("application/pdf"),
+        matter: ClioId(1),
+        key: &key,
+        parts: &[],
+    };
     debug("NewDocument", &new);
     world.http.json(201, r#"{"data":{"id":1,"latest_document_version":{"uuid":"u-1","put_url":"https://s3.amazonaws.com/planted.pdf?sig=planted","put_headers":[{"name":"x-planted","value":"planted"}],"multiparts":[{"part_number":1,"put_url":"https://planted"}]}}}"#);
     let stub = world.call(&documents::create(&new).unwrap()).await.unwrap();

@@ -22,7 +22,7 @@ fn stub_json(url: &str, headers: &str) -> String {
 async fn stub(answer: &str) -> (World, Result<DocumentStub, CallError>) {
     let world = World::answering(201, answer);
     let key = key();
-    let new = NewDocument { name: "file.pdf", content_type: "", matter: ClioId(8), key: &key, parts: &[] };
+    let new = NewDocument { name: "file.pdf", content_type: None, matter: ClioId(8), key: &key, parts: &[] };
     let stub = world.call(&documents::create(&new).unwrap()).await.map(|answered| answered.value);
     (world, stub)
 }
