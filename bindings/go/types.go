@@ -149,8 +149,8 @@ const (
 	CodeDocumentMissing Code = "document_missing"
 	// The document's file could not be read. Check its permissions and its storage.
 	CodeDocumentUnreadable Code = "document_unreadable"
-	// The document changed while it was being sent. Nothing of it was published in Clio. It can be
-	// sent as it is now.
+	// The document changed while it was being sent. The next sync sends it as it is now, or says so
+	// if Clio has it as it was.
 	CodeDocumentChanged Code = "document_changed"
 	// The document's approval was withdrawn while it was being sent. Nothing of it was published in
 	// Clio.
@@ -166,6 +166,10 @@ const (
 	CodeUploadURLRefused Code = "upload_url_refused"
 	// Clio is still processing the uploaded document.
 	CodeDocumentProcessing Code = "document_processing"
+	// CaseHug has another file now in the place of this document, under the same upload id, and
+	// Clio has the earlier one. It was not sent: another upload needs an upload id of its own. Have
+	// CaseHug name it with one, and sync again.
+	CodeDocumentReplaced Code = "document_replaced"
 	// It is not yet known whether Clio carried out an earlier request. It is checked again before
 	// anything is sent.
 	CodeSyncInDoubt Code = "sync_in_doubt"
@@ -1437,7 +1441,8 @@ const (
 	NoteNoSuchPracticeArea Note = "no_such_practice_area"
 	// No practice area: the firm's were never loaded.
 	NotePracticeAreasNotKnown Note = "practice_areas_not_known"
-	// The document is in Clio, but its approval was withdrawn since. Nothing is deleted.
+	// The document is in Clio, but its approval was withdrawn since, or another upload took its
+	// place while it was published. Nothing is deleted.
 	NoteApprovalWithdrawn Note = "approval_withdrawn"
 )
 
@@ -1510,7 +1515,7 @@ type PlannedDocument struct {
 	Origin *string `json:"origin,omitempty"`
 	// Its status in CaseHug, where it is not approved.
 	Status *string `json:"status,omitempty"`
-	// `linked`, `linked_but_withdrawn`, `upload`, `resume`, `unsendable`, `unreadable`,
+	// `linked`, `linked_but_withdrawn`, `replaced`, `upload`, `resume`, `unsendable`, `unreadable`,
 	// `not_approved` or `refused`.
 	Step string `json:"step"`
 }

@@ -232,8 +232,8 @@ export type ErrorCode =
   /** The document's file could not be read. Check its permissions and its storage. */
   | 'document_unreadable'
   /**
-   * The document changed while it was being sent. Nothing of it was published in Clio. It can be
-   * sent as it is now.
+   * The document changed while it was being sent. The next sync sends it as it is now, or says so
+   * if Clio has it as it was.
    */
   | 'document_changed'
   /**
@@ -254,6 +254,12 @@ export type ErrorCode =
   | 'upload_url_refused'
   /** Clio is still processing the uploaded document. */
   | 'document_processing'
+  /**
+   * CaseHug has another file now in the place of this document, under the same upload id, and Clio
+   * has the earlier one. It was not sent: another upload needs an upload id of its own. Have
+   * CaseHug name it with one, and sync again.
+   */
+  | 'document_replaced'
   /**
    * It is not yet known whether Clio carried out an earlier request. It is checked again before
    * anything is sent.
@@ -1409,7 +1415,10 @@ export type Note =
   | 'no_such_practice_area'
   /** No practice area: the firm's were never loaded. */
   | 'practice_areas_not_known'
-  /** The document is in Clio, but its approval was withdrawn since. Nothing is deleted. */
+  /**
+   * The document is in Clio, but its approval was withdrawn since, or another upload took its place
+   * while it was published. Nothing is deleted.
+   */
   | 'approval_withdrawn'
   | (string & {});
 
@@ -1484,7 +1493,7 @@ export interface PlannedDocument {
   /** Its status in CaseHug, where it is not approved. */
   status?: string | null;
   /**
-   * `linked`, `linked_but_withdrawn`, `upload`, `resume`, `unsendable`, `unreadable`,
+   * `linked`, `linked_but_withdrawn`, `replaced`, `upload`, `resume`, `unsendable`, `unreadable`,
    * `not_approved` or `refused`.
    */
   step: string;

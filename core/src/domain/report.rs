@@ -188,7 +188,8 @@ pub enum Note {
     NoSuchPracticeArea,
     /// No practice area: the firm's were never loaded.
     PracticeAreasNotKnown,
-    /// The document is in Clio, but its approval was withdrawn since. Nothing is deleted.
+    /// The document is in Clio, but its approval was withdrawn since, or another upload took its
+    /// place while it was published. Nothing is deleted.
     ApprovalWithdrawn,
 }
 

@@ -93,13 +93,14 @@ codes! {
     5002 DocumentNotClientUpload "document_not_client_upload" Input Never "Only uploads of the client may be sent; this document is not one and was refused.";
     5003 DocumentMissing "document_missing" Input Never "The document's file cannot be found. Put it back where the intake says it is, or correct that.";
     5004 DocumentUnreadable "document_unreadable" Input Retry "The document's file could not be read. Check its permissions and its storage.";
-    5005 DocumentChanged "document_changed" Input Retry "The document changed while it was being sent. Nothing of it was published in Clio. It can be sent as it is now.";
+    5005 DocumentChanged "document_changed" Input Retry "The document changed while it was being sent. The next sync sends it as it is now, or says so if Clio has it as it was.";
     5006 DocumentWithdrawn "document_withdrawn" Input Never "The document's approval was withdrawn while it was being sent. Nothing of it was published in Clio.";
     5007 DocumentEmptyRefused "document_empty_refused" Input Never "Clio does not accept empty files. Ask the client for the file again.";
     5008 DocumentTooLarge "document_too_large" Input Never "The document is larger than Clio can take. Ask the client for a smaller file, or for parts of it.";
     5009 UploadRefused "upload_refused" Clio Retry "Clio's document storage refused the upload. If it goes on, report the code and its context.";
     5010 UploadUrlRefused "upload_url_refused" Clio Never "Clio named an upload address that is not allowed. Nothing was sent there. Report this.";
     5011 DocumentProcessing "document_processing" Clio Retry "Clio is still processing the uploaded document.";
+    5012 DocumentReplaced "document_replaced" Input Never "CaseHug has another file now in the place of this document, under the same upload id, and Clio has the earlier one. It was not sent: another upload needs an upload id of its own. Have CaseHug name it with one, and sync again.";
     6001 SyncInDoubt "sync_in_doubt" Network Retry "It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.";
     6002 NeedsReview "needs_review" Clio Never "It cannot be told by itself whether a record in Clio is the one that is meant. An admin must decide.";
     6003 SyncBusy "sync_busy" Host Retry "The matter or the client was in use, or what its sync goes by changed meanwhile. Nothing is lost: it is due again.";

@@ -86,6 +86,7 @@ fn places(code: Code) -> &'static [Place] {
         | Code::UploadRefused
         | Code::UploadUrlRefused
         | Code::DocumentProcessing
+        | Code::DocumentReplaced
         | Code::NeedsReview
         | Code::StepBlocked
         | Code::LeaseLost

@@ -230,6 +230,9 @@ pub(crate) struct Link {
     /// Earlier versions linked by email alone.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub named: bool,
+    /// Of a document: how many bytes were sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub len: Option<u64>,
 }
 
 /// How a link came about.
@@ -276,6 +279,9 @@ pub(crate) struct Finishing {
     pub uuid: String,
     /// The revision of the bytes that were uploaded.
     pub revision: String,
+    /// How many they were. `None`: an earlier version wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub len: Option<u64>,
 }
 
 /// `contact-key/<digest of an email>`: which client's record speaks for this address.
@@ -327,6 +333,14 @@ impl DocumentRecord {
             Some(Self::Intent(_)) => LinkState::InDoubt,
             Some(Self::Link(link)) => LinkState::Linked(link.clio),
         }
+    }
+}
+
+/// How many bytes of a document Clio has, where that is known.
+pub(crate) fn len_in_clio(stored: Option<&Versioned<DocumentRecord>>) -> Option<u64> {
+    match &stored?.value {
+        DocumentRecord::Link(link) => link.len,
+        DocumentRecord::Intent(_) => None,
     }
 }
 

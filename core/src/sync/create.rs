@@ -371,7 +371,7 @@ impl Driver<'_> {
     }
 
     pub(crate) fn link(&self, clio: ClioId, how: How, notes: Vec<Note>) -> LinkRecord {
-        LinkRecord::Link(Link { clio, how, at: self.ctx.runtime.now(), notes, client: None, named: true })
+        LinkRecord::Link(Link { clio, how, at: self.ctx.runtime.now(), notes, client: None, named: true, len: None })
     }
 }
 

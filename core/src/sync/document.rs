@@ -106,8 +106,7 @@ impl Driver<'_> {
         if resumed {
             match self.find(key, matter, &open.intent).await? {
                 Found::Finished(clio) => {
-                    let note = may.is_err().then_some(Note::ApprovalWithdrawn);
-                    return self.link_document(key, clio, How::Recovered, note, &open).await;
+                    return self.link_found(reference, clio, may.is_err(), &open).await;
                 }
                 Found::Stub(id) => stub = Some(id),
                 // A stub whose PATCH may have been sent, and which is not to be seen any more:
@@ -285,7 +284,14 @@ impl Driver<'_> {
                 sent
             };
             match sent {
-                Ok(()) => return Ok(Finishing { stub: stub.id, uuid: stub.uuid, revision: stat.revision.clone() }),
+                Ok(()) => {
+                    return Ok(Finishing {
+                        stub: stub.id,
+                        uuid: stub.uuid,
+                        revision: stat.revision.clone(),
+                        len: Some(stat.len),
+                    });
+                }
                 // Another address for the same stub.
                 Err(broken) if broken.elsewhere && attempt < MOST_ATTEMPTS => {
                     known = Some(stub.id);
@@ -474,6 +480,24 @@ impl Driver<'_> {
         Err(self.take_back(StepKind::Document, key, record, undecided, chosen, wrong).await?)
     }
 
+    /// Links what an earlier request published. The firm is told if that should not be in Clio any
+    /// more, and if it is not what CaseHug has by now.
+    async fn link_found(
+        &mut self,
+        reference: &DocumentRef,
+        clio: ClioId,
+        withdrawn: bool,
+        open: &Open,
+    ) -> Result<StepReport> {
+        let note = withdrawn.then_some(Note::ApprovalWithdrawn);
+        let step = self.link_document(&reference.key, clio, How::Recovered, note, open).await?;
+        let now = self.ctx.intake.stat(reference).await.ok().filter(|_| !withdrawn);
+        match now.zip(open.intent.finishing.as_ref()) {
+            Some((now, sent)) if now.revision != sent.revision => Err(replaced(clio)),
+            _ => Ok(step),
+        }
+    }
+
     pub(super) async fn link_document(
         &mut self,
         key: &DocumentKey,
@@ -488,8 +512,17 @@ impl Driver<'_> {
             How::Linked => (StepOutcome::Linked, Action::DocumentLinked),
         };
         let step = StepReport::done(StepKind::Document, key, outcome, Some(clio)).noting(note);
-        let link =
-            Link { clio, how, at: self.ctx.runtime.now(), notes: step.notes.clone(), client: None, named: false };
+        // What an admin named may be another file.
+        let sent = open.intent.finishing.as_ref().filter(|_| how != How::Linked);
+        let link = Link {
+            clio,
+            how,
+            at: self.ctx.runtime.now(),
+            notes: step.notes.clone(),
+            client: None,
+            named: false,
+            len: sent.and_then(|finishing| finishing.len),
+        };
         let link = DocumentRecord::Link(link);
         for with_next in [true, false] {
             let mut transaction = self.transaction()?;
@@ -527,6 +560,11 @@ pub(super) fn stub_request(
         Some(stub) => documents::new_version(stub, &new),
         None => documents::create(&new),
     }
+}
+
+/// There is another file by now than the one that Clio has.
+pub(super) fn replaced(clio: ClioId) -> Error {
+    Error::new(Code::DocumentReplaced).with("clio", clio)
 }
 
 /// Whether a document may leave, as it is now.

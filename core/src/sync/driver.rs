@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::ahead::Ahead;
-use super::document::Open;
+use super::document::{Open, replaced};
 use super::execute::Progress;
 use super::order::{Followers, Order};
 use super::plan::{Plan, PlannedContact, PlannedDocument, PlannedMatter};
@@ -122,6 +122,7 @@ impl Driver<'_> {
                     .noting([Note::ApprovalWithdrawn]);
                 self.record(Action::DocumentSkipped, AuditStatus::Noted, step).await
             }
+            PlannedDocument::Replaced(clio) => Err(replaced(clio)),
             PlannedDocument::NotApproved(status) => {
                 let mut step = step(StepOutcome::NotApproved, Code::DocumentNotApproved);
                 step.error = step.error.map(|error| error.with("status", status.name()));

@@ -187,7 +187,7 @@ impl Driver<'_> {
                 self.look_after_doubt_in(&mut transaction, &key, doubt).await?;
             }
             let at = self.ctx.runtime.now();
-            let link = Link { clio, how, at, notes: Vec::new(), client: Some(client), named: false };
+            let link = Link { clio, how, at, notes: Vec::new(), client: Some(client), named: false, len: None };
             transaction.put(key.clone(), Expect::Version(version.clone()), &LinkRecord::Link(link))?;
             let owner = Owner { owner: id.to_string() };
             transaction.put(link_record::owner_key(&self.order.scope, "matter", clio), Expect::Absent, &owner)?;

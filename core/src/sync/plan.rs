@@ -28,9 +28,11 @@ pub struct PlanInput<'a> {
     pub matter: LinkState,
     /// The records of the documents, in the intake's order.
     pub documents: &'a [LinkState],
-    /// The lengths in bytes of the documents that may be sent, in the intake's order, or why one
+    /// The lengths in bytes of the documents that are looked at, in the intake's order, or why one
     /// cannot be read now.
     pub lengths: &'a [Result<u64, Code>],
+    /// The lengths of the documents that are in Clio and are looked at.
+    pub in_clio: &'a [Option<u64>],
     /// The firm's settings.
     pub settings: &'a FirmSettings,
     /// The firm's practice areas in Clio; `None`, they were never loaded.
@@ -100,6 +102,9 @@ pub enum PlannedDocument {
     Linked(ClioId),
     /// In Clio already, but its approval was withdrawn: nothing is deleted, and it is said.
     LinkedButWithdrawn(ClioId),
+    /// In Clio already, and CaseHug has another file under the same upload id by now: fails until
+    /// that has an id of its own.
+    Replaced(ClioId),
     /// Upload, in this many calls.
     Upload {
         /// Calls to Clio.
@@ -154,7 +159,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         .map(|(index, document)| {
             let known = input.documents.get(index).copied().unwrap_or(LinkState::Unknown);
             let len = input.lengths.get(index).copied().unwrap_or(Ok(0));
-            (intake.key_of(document), plan_document(document, known, len))
+            let in_clio = input.in_clio.get(index).copied().flatten();
+            (intake.key_of(document), plan_document(document, known, len, in_clio))
         })
         .collect();
     let mut calls = Calls::default();
@@ -173,11 +179,19 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     Plan { contact, matter, documents, calls }
 }
 
-fn plan_document(document: &IntakeDocument, known: LinkState, len: Result<u64, Code>) -> PlannedDocument {
+fn plan_document(
+    document: &IntakeDocument,
+    known: LinkState,
+    len: Result<u64, Code>,
+    in_clio: Option<u64>,
+) -> PlannedDocument {
     let (status, origin, flaw) = (document.status, document.origin, document.flaw());
     let may_be_sent = status == DocumentStatus::Approved && origin == DocumentOrigin::ClientUpload;
     match known {
-        LinkState::Linked(id) | LinkState::Gone(id) if may_be_sent => PlannedDocument::Linked(id),
+        LinkState::Linked(id) | LinkState::Gone(id) if may_be_sent => match (len, in_clio) {
+            (Ok(now), Some(sent)) if now != sent => PlannedDocument::Replaced(id),
+            _ => PlannedDocument::Linked(id),
+        },
         LinkState::Linked(id) | LinkState::Gone(id) => PlannedDocument::LinkedButWithdrawn(id),
         // It may be in Clio already, whatever the firm says of it now. If it is not, nothing more
         // is sent of it.
@@ -255,6 +269,7 @@ impl PlannedDocument {
         match self {
             Self::Linked(_) => "linked",
             Self::LinkedButWithdrawn(_) => "linked_but_withdrawn",
+            Self::Replaced(_) => "replaced",
             Self::Upload { .. } => "upload",
             Self::Resume => "resume",
             Self::Unsendable { .. } => "unsendable",
@@ -265,7 +280,10 @@ impl PlannedDocument {
     }
 
     pub(crate) fn is_to_be_sent(self) -> bool {
-        matches!(self, Self::Upload { .. } | Self::Resume | Self::Unsendable { .. } | Self::Unreadable(_))
+        matches!(
+            self,
+            Self::Upload { .. } | Self::Resume | Self::Replaced(_) | Self::Unsendable { .. } | Self::Unreadable(_)
+        )
     }
 
     fn calls(self) -> Calls {
@@ -276,6 +294,7 @@ impl PlannedDocument {
             | Self::Unsendable { .. }
             | Self::Linked(_)
             | Self::LinkedButWithdrawn(_)
+            | Self::Replaced(_)
             | Self::NotApproved(_)
             | Self::Refused(_) => Calls::default(),
         }

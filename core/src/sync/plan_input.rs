@@ -39,23 +39,26 @@ pub(crate) async fn plan(
     let firm = &scope.firm;
     let contact = ctx.repository.get::<LinkRecord>(&link_record::contact_key(scope, &intake.client.id)).await?;
     let matter = ctx.repository.get::<LinkRecord>(&link_record::matter_key(scope, &intake.matter.id)).await?;
-    let (mut documents, mut lengths) = (Vec::new(), Vec::new());
+    let (mut documents, mut lengths, mut sent) = (Vec::new(), Vec::new(), Vec::new());
     let known = link_record::documents_of(&ctx.repository, scope, &intake.matter.id).await?;
     for document in &intake.documents {
         let key = intake.key_of(document);
-        let state = DocumentRecord::state(known.get(&key.to_string()));
+        let stored = known.get(&key.to_string());
+        let state = DocumentRecord::state(stored);
+        // A host without upload ids may have another file under the same one.
+        let is_default = key.upload.as_str() == key.document.as_str();
+        let in_clio = link_record::len_in_clio(stored).filter(|_| is_default);
         let document = DocumentRef { firm: firm.clone(), key };
-        // Only what would be uploaded is looked at; a file that cannot be read is the step's
-        // failure, not the plan's.
-        let len = match state {
-            LinkState::Unknown => {
-                let stat = ctx.intake.stat(&document).await;
-                stat.map(|stat| stat.len).map_err(|error| error.code())
-            }
-            _ => Ok(0),
+        // A file that cannot be read is the step's failure, not the plan's.
+        let len = if state == LinkState::Unknown || in_clio.is_some() {
+            let stat = ctx.intake.stat(&document).await;
+            stat.map(|stat| stat.len).map_err(|error| error.code())
+        } else {
+            Ok(0)
         };
         documents.push(state);
         lengths.push(len);
+        sent.push(in_clio);
     }
     let areas = PracticeAreas::load(&ctx.repository, firm).await?;
     let (mut contact, mut matter) = (LinkRecord::state(contact.as_ref()), LinkRecord::state(matter.as_ref()));
@@ -80,6 +83,7 @@ pub(crate) async fn plan(
         matter,
         documents: &documents,
         lengths: &lengths,
+        in_clio: &sent,
         settings,
         areas: areas.as_ref().and_then(|stored| stored.value.known()),
     });

@@ -27,6 +27,7 @@ fn calls(intake: &Intake, contact: LinkState, same_email: LinkState, matter: Lin
         matter,
         documents: &documents,
         lengths: &vec![Ok(10); count],
+        in_clio: &[],
         settings: &FirmSettings::default(),
         areas: Some(&[]),
     });
@@ -64,11 +65,26 @@ fn an_international_domain_costs_one_more_search() {
 fn a_document_that_cannot_be_named_so_in_clio_costs_no_calls_and_is_not_forgotten() {
     let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
     let path = IntakeDocument { file_name: crate::domain::Confidential::new("../a.pdf"), ..sent };
-    let planned = plan_document(&path, LinkState::Unknown, Ok(1));
+    let planned = plan_document(&path, LinkState::Unknown, Ok(1), None);
     let refused = PlannedDocument::Unsendable { field: "documents.file_name", reason: "path_separator" };
     assert_eq!((planned, planned.is_to_be_sent()), (refused, true));
-    let linked = plan_document(&path, LinkState::Linked(ClioId(1)), Ok(0));
+    let linked = plan_document(&path, LinkState::Linked(ClioId(1)), Ok(0), None);
     assert_eq!(linked, PlannedDocument::Linked(ClioId(1)));
+}
+
+#[test]
+fn another_file_under_the_id_of_one_that_is_in_clio_costs_no_calls_and_is_not_forgotten() {
+    let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
+    let linked =
+        |document: &IntakeDocument, now, in_clio| plan_document(document, LinkState::Linked(ClioId(1)), now, in_clio);
+    let replaced = linked(&sent, Ok(2), Some(1));
+    assert_eq!(replaced, PlannedDocument::Replaced(ClioId(1)));
+    assert!(replaced.is_to_be_sent() && replaced.calls() == Calls::default());
+    for (now, in_clio) in [(Ok(1), Some(1)), (Ok(2), None), (Err(Code::DocumentMissing), Some(1))] {
+        assert_eq!(linked(&sent, now, in_clio), PlannedDocument::Linked(ClioId(1)));
+    }
+    let withdrawn = document(DocumentStatus::Rejected, DocumentOrigin::ClientUpload);
+    assert_eq!(linked(&withdrawn, Ok(2), Some(1)), PlannedDocument::LinkedButWithdrawn(ClioId(1)));
 }
 
 #[test]
@@ -77,23 +93,23 @@ fn only_approved_client_uploads_are_planned() {
     use DocumentStatus::{Approved, Pending, Rejected, Uploaded};
     for status in [Pending, Uploaded, Approved, Rejected] {
         for origin in [ClientUpload, FirmUpload, WorkProduct, Note, Communication] {
-            let planned = plan_document(&document(status, origin), LinkState::Unknown, Ok(1));
+            let planned = plan_document(&document(status, origin), LinkState::Unknown, Ok(1), None);
             let sends = matches!(planned, PlannedDocument::Upload { .. });
             assert_eq!(sends, (status, origin) == (Approved, ClientUpload), "{status:?} {origin:?}");
             // Looked up: the step itself refuses to send more of it.
-            let in_doubt = plan_document(&document(status, origin), LinkState::InDoubt, Ok(1));
+            let in_doubt = plan_document(&document(status, origin), LinkState::InDoubt, Ok(1), None);
             assert_eq!(in_doubt, PlannedDocument::Resume);
         }
     }
     let linked = LinkState::Linked(ClioId(1));
-    let withdrawn = plan_document(&document(Rejected, ClientUpload), linked, Ok(0));
+    let withdrawn = plan_document(&document(Rejected, ClientUpload), linked, Ok(0), None);
     assert_eq!(withdrawn, PlannedDocument::LinkedButWithdrawn(ClioId(1)), "nothing is deleted");
 }
 
 #[test]
 fn many_parts_cost_one_call_per_further_fifty() {
     let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
-    let calls = |len| match plan_document(&sent, LinkState::Unknown, Ok(len)) {
+    let calls = |len| match plan_document(&sent, LinkState::Unknown, Ok(len), None) {
         PlannedDocument::Upload { calls, .. } => calls,
         other => panic!("{other:?}"),
     };
@@ -104,7 +120,7 @@ fn many_parts_cost_one_call_per_further_fifty() {
 #[test]
 fn a_file_that_cannot_be_read_costs_no_calls_and_is_not_forgotten() {
     let sent = document(DocumentStatus::Approved, DocumentOrigin::ClientUpload);
-    let planned = plan_document(&sent, LinkState::Unknown, Err(Code::DocumentMissing));
+    let planned = plan_document(&sent, LinkState::Unknown, Err(Code::DocumentMissing), None);
     assert_eq!(planned, PlannedDocument::Unreadable(Code::DocumentMissing));
     assert!(planned.is_to_be_sent() && planned.calls() == Calls::default());
 }

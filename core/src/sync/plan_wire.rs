@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::document::replaced;
 use super::plan::{Calls, Plan, PlannedContact, PlannedDocument, PlannedMatter};
 use crate::domain::{ClioId, DocumentKey};
 use crate::error::{Code, Error};
@@ -49,7 +50,7 @@ pub(crate) struct PlannedArea {
 pub(crate) struct DocumentWire {
     /// CaseHug's `matter/document/upload`.
     id: String,
-    /// `linked`, `linked_but_withdrawn`, `upload`, `resume`, `unsendable`, `unreadable`,
+    /// `linked`, `linked_but_withdrawn`, `replaced`, `upload`, `resume`, `unsendable`, `unreadable`,
     /// `not_approved` or `refused`.
     step: &'static str,
     /// The document in Clio, if it is there.
@@ -110,7 +111,9 @@ impl DocumentWire {
         };
         match document {
             PlannedDocument::Upload { calls, len } => (wire.calls, wire.bytes) = (Some(calls), Some(len)),
-            PlannedDocument::Linked(clio) | PlannedDocument::LinkedButWithdrawn(clio) => wire.clio = Some(clio),
+            PlannedDocument::Linked(clio)
+            | PlannedDocument::LinkedButWithdrawn(clio)
+            | PlannedDocument::Replaced(clio) => wire.clio = Some(clio),
             PlannedDocument::NotApproved(status) => wire.status = Some(status.name()),
             PlannedDocument::Refused(origin) => wire.origin = Some(origin.name()),
             PlannedDocument::Resume | PlannedDocument::Unsendable { .. } | PlannedDocument::Unreadable(_) => {}
@@ -128,6 +131,7 @@ impl PlannedDocument {
                 Error::new(Code::IntakeInvalid).with("field", field).with("reason", reason)
             }
             Self::Unreadable(code) => code.into(),
+            Self::Replaced(clio) => replaced(clio),
             _ => return None,
         };
         Some(error.with("document", key))

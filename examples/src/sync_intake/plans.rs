@@ -92,7 +92,10 @@ async fn known_to_be_gone(sdk: &Sdk, actor: &Actor, matter: &MatterId) -> Result
 fn exit(plans: &Plans) -> Exit {
     let of_plan = |plan: &Plan| {
         let fails = |document: &PlannedDocument| {
-            matches!(document, PlannedDocument::Unsendable { .. } | PlannedDocument::Unreadable(_))
+            matches!(
+                document,
+                PlannedDocument::Unsendable { .. } | PlannedDocument::Unreadable(_) | PlannedDocument::Replaced(_)
+            )
         };
         if plan.documents.iter().any(|(_, document)| fails(document)) { Exit::Failed } else { Exit::AllThere }
     };
@@ -123,12 +126,14 @@ fn plan_json(matter: Option<&MatterId>, plan: &Result<Plan>, gone: Option<&Error
 
 fn document_json(key: &DocumentKey, document: PlannedDocument) -> Value {
     let mut told = json!({ "id": key.to_string(), "step": document.name() });
-    if let Some(error) = words::refusal(key, document) {
+    if let Some(error) = document.refusal(key) {
         told["error"] = json!(error);
     }
     match document {
         PlannedDocument::Upload { calls, len } => (told["calls"], told["bytes"]) = (json!(calls), json!(len)),
-        PlannedDocument::Linked(clio) | PlannedDocument::LinkedButWithdrawn(clio) => told["clio"] = json!(clio),
+        PlannedDocument::Linked(clio) | PlannedDocument::LinkedButWithdrawn(clio) | PlannedDocument::Replaced(clio) => {
+            told["clio"] = json!(clio)
+        }
         PlannedDocument::NotApproved(status) => told["status"] = json!(status.name()),
         PlannedDocument::Refused(origin) => told["origin"] = json!(origin.name()),
         PlannedDocument::Resume | PlannedDocument::Unsendable { .. } | PlannedDocument::Unreadable(_) => {}

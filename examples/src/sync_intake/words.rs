@@ -57,20 +57,8 @@ fn why_none(unmapped: Unmapped) -> &'static str {
     }
 }
 
-/// Why a document would not arrive, as the step of a run says it.
-pub(crate) fn refusal(key: &DocumentKey, planned: PlannedDocument) -> Option<Error> {
-    let error = match planned {
-        PlannedDocument::Unsendable { field, reason } => {
-            Error::new(Code::IntakeInvalid).with("field", field).with("reason", reason)
-        }
-        PlannedDocument::Unreadable(code) => Error::new(code),
-        _ => return None,
-    };
-    Some(error.with("document", key))
-}
-
 pub(crate) fn document(key: &DocumentKey, planned: PlannedDocument) -> String {
-    if let Some(error) = refusal(key, planned) {
+    if let Some(error) = planned.refusal(key) {
         return format!("FAILS: {error}");
     }
     match planned {
@@ -82,7 +70,9 @@ pub(crate) fn document(key: &DocumentKey, planned: PlannedDocument) -> String {
         PlannedDocument::Resume => String::from("in doubt: Clio is asked what became of an earlier attempt"),
         PlannedDocument::NotApproved(status) => format!("not sent: it is {}, not approved", status.name()),
         PlannedDocument::Refused(origin) => format!("not sent: it is no upload of the client's, but {}", origin.name()),
-        PlannedDocument::Unsendable { .. } | PlannedDocument::Unreadable(_) => String::from("FAILS"),
+        PlannedDocument::Unsendable { .. } | PlannedDocument::Unreadable(_) | PlannedDocument::Replaced(_) => {
+            String::from("FAILS")
+        }
     }
 }
 
@@ -120,7 +110,9 @@ fn note(note: Note) -> &'static str {
         Note::NoSuchPracticeArea => "without a practice area: the firm has no such area in Clio",
         Note::PracticeAreasNotKnown => "without a practice area: the firm's areas are not known yet",
         Note::NameDiffers => "the contact has another name; look whether it is the same person",
-        Note::ApprovalWithdrawn => "its approval was withdrawn; nothing is deleted in Clio",
+        Note::ApprovalWithdrawn => {
+            "its approval was withdrawn, or another upload took its place; nothing is deleted in Clio"
+        }
     }
 }
 

@@ -126,7 +126,7 @@ export const noteName = name({
   unknown_case_type: 'No practice area: nobody mapped this case type.',
   no_such_practice_area: 'No practice area: the firm has no such area in Clio.',
   practice_areas_not_known: 'No practice area: the firm’s were never loaded.',
-  approval_withdrawn: 'The document is in Clio, but its approval was withdrawn since. Nothing is deleted.',
+  approval_withdrawn: 'The document is in Clio, but its approval was withdrawn since, or another upload took its place. Nothing is deleted.',
 } satisfies Known<Note>);
 
 /** What the audit log can be filtered by. A new action does not compile until it has a name. */

@@ -37,7 +37,8 @@ class InputError(CasehugClioError):
     setting_invalid, url_refused, intake_unreadable, record_unknown, settings_changed,
     already_decided, request_invalid, document_not_approved, document_not_client_upload,
     document_missing, document_unreadable, document_changed, document_withdrawn,
-    document_empty_refused, document_too_large, not_synced_yet, client_differs, review_changed.
+    document_empty_refused, document_too_large, document_replaced, not_synced_yet, client_differs,
+    review_changed.
     """
 
 
@@ -286,8 +287,8 @@ class Code(OpenEnum):
     """The document's file could not be read. Check its permissions and its storage."""
 
     DOCUMENT_CHANGED = "document_changed"
-    """The document changed while it was being sent. Nothing of it was published in Clio. It can be
-    sent as it is now.
+    """The document changed while it was being sent. The next sync sends it as it is now, or says so if
+    Clio has it as it was.
     """
 
     DOCUMENT_WITHDRAWN = "document_withdrawn"
@@ -312,6 +313,12 @@ class Code(OpenEnum):
 
     DOCUMENT_PROCESSING = "document_processing"
     """Clio is still processing the uploaded document."""
+
+    DOCUMENT_REPLACED = "document_replaced"
+    """CaseHug has another file now in the place of this document, under the same upload id, and Clio
+    has the earlier one. It was not sent: another upload needs an upload id of its own. Have CaseHug
+    name it with one, and sync again.
+    """
 
     SYNC_IN_DOUBT = "sync_in_doubt"
     """It is not yet known whether Clio carried out an earlier request. It is checked again before

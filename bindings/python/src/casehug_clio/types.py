@@ -1154,7 +1154,9 @@ class Note(OpenEnum):
     """No practice area: the firm's were never loaded."""
 
     APPROVAL_WITHDRAWN = "approval_withdrawn"
-    """The document is in Clio, but its approval was withdrawn since. Nothing is deleted."""
+    """The document is in Clio, but its approval was withdrawn since, or another upload took its place
+    while it was published. Nothing is deleted.
+    """
 
 
 class OnNameMismatch(OpenEnum):
@@ -1254,8 +1256,8 @@ class PlannedDocument:
     """Its status in CaseHug, where it is not approved."""
 
     step: str
-    """`linked`, `linked_but_withdrawn`, `upload`, `resume`, `unsendable`, `unreadable`, `not_approved`
-    or `refused`.
+    """`linked`, `linked_but_withdrawn`, `replaced`, `upload`, `resume`, `unsendable`, `unreadable`,
+    `not_approved` or `refused`.
     """
 
 

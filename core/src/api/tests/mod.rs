@@ -31,6 +31,7 @@ mod poll;
 mod priority;
 mod pruning;
 mod recovery;
+mod replaced;
 mod retries;
 mod review;
 mod runs;

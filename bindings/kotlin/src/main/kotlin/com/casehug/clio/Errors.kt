@@ -31,8 +31,8 @@ public class HostException internal constructor(wire: String) : CasehugClioExcep
  * `setting_invalid`, `url_refused`, `intake_unreadable`, `record_unknown`, `settings_changed`,
  * `already_decided`, `request_invalid`, `document_not_approved`, `document_not_client_upload`,
  * `document_missing`, `document_unreadable`, `document_changed`, `document_withdrawn`,
- * `document_empty_refused`, `document_too_large`, `not_synced_yet`, `client_differs`,
- * `review_changed`.
+ * `document_empty_refused`, `document_too_large`, `document_replaced`, `not_synced_yet`,
+ * `client_differs`, `review_changed`.
  */
 public class InputException internal constructor(wire: String) : CasehugClioException(wire)
 
@@ -330,8 +330,8 @@ public object Code {
     public const val DOCUMENT_UNREADABLE: String = "document_unreadable"
 
     /**
-     * 5005. The document changed while it was being sent. Nothing of it was published in Clio. It
-     * can be sent as it is now.
+     * 5005. The document changed while it was being sent. The next sync sends it as it is now, or
+     * says so if Clio has it as it was.
      */
     public const val DOCUMENT_CHANGED: String = "document_changed"
 
@@ -363,6 +363,13 @@ public object Code {
 
     /** 5011. Clio is still processing the uploaded document. */
     public const val DOCUMENT_PROCESSING: String = "document_processing"
+
+    /**
+     * 5012. CaseHug has another file now in the place of this document, under the same upload id,
+     * and Clio has the earlier one. It was not sent: another upload needs an upload id of its own.
+     * Have CaseHug name it with one, and sync again.
+     */
+    public const val DOCUMENT_REPLACED: String = "document_replaced"
 
     /**
      * 6001. It is not yet known whether Clio carried out an earlier request. It is checked again

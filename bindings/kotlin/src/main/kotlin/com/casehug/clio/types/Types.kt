@@ -1370,7 +1370,10 @@ public class Note private constructor(value: String) : OpenEnum(value) {
         @JvmField
         public val PRACTICE_AREAS_NOT_KNOWN: Note = Note("practice_areas_not_known")
 
-        /** The document is in Clio, but its approval was withdrawn since. Nothing is deleted. */
+        /**
+         * The document is in Clio, but its approval was withdrawn since, or another upload took its
+         * place while it was published. Nothing is deleted.
+         */
         @JvmField
         public val APPROVAL_WITHDRAWN: Note = Note("approval_withdrawn")
 
@@ -1470,7 +1473,7 @@ public data class PlannedDocument(
     /** Its status in CaseHug, where it is not approved. */
     val status: String? = null,
     /**
-     * `linked`, `linked_but_withdrawn`, `upload`, `resume`, `unsendable`, `unreadable`,
+     * `linked`, `linked_but_withdrawn`, `replaced`, `upload`, `resume`, `unsendable`, `unreadable`,
      * `not_approved` or `refused`.
      */
     val step: String,
