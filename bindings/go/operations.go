@@ -223,8 +223,9 @@ func (o MattersOperations) State(ctx context.Context, matter string) (out Matter
 	return out, err
 }
 
-// Held: The matters that were triggered while the firm was not connected, or was connected to
-// another account. They wait until an admin releases or discards them.
+// Held: The matters that were triggered while the firm was not connected, or that still waited when
+// it was connected to another account, or when what syncs by itself was switched off. They wait
+// until an admin releases or discards them.
 //
 // Access: any user of the firm. Effect: reads.
 func (o MattersOperations) Held(ctx context.Context) (out []HeldMatter, err error) {
@@ -233,7 +234,8 @@ func (o MattersOperations) Held(ctx context.Context) (out []HeldMatter, err erro
 }
 
 // ReleaseHeld: Has workers sync the held matters, each as far as its trigger does and whatever the
-// settings say by now, behind what is approved meanwhile.
+// settings say by now, behind what is approved meanwhile. One that is discarded, or triggered once
+// more, in the same moment is left.
 //
 // matters: These only: those that were listed, say. Left out: all.
 //
@@ -244,7 +246,9 @@ func (o MattersOperations) ReleaseHeld(ctx context.Context, matters *[]string) (
 	return out, err
 }
 
-// DiscardHeld: Forgets the held matters. They can still be synced one by one.
+// DiscardHeld: Says that the held matters are not wanted. What is waiting of them does not run,
+// unless a person asked for it. When one is approved once more it is held again; if it is in Clio,
+// it is synced then. They can still be synced one by one.
 //
 // matters: These only: those that were listed, say. Left out: all, also those that came up since.
 //
@@ -263,8 +267,9 @@ func (o MattersOperations) Retry(ctx context.Context, run string) error {
 	return o.call(ctx, "retry_run", map[string]any{"run": run}, nil)
 }
 
-// RetryFailed: Has workers try again every matter whose last run did not succeed. After an error
-// some may have been triggered: ask again.
+// RetryFailed: Has workers try again every matter whose last run did not succeed. Those that are
+// held, or were discarded, are left to an admin, and those that failed in another Clio account to a
+// sync of this very matter. After an error some may have been triggered: ask again.
 //
 // Access: any user of the firm. Effect: writes.
 func (o MattersOperations) RetryFailed(ctx context.Context) (out MatterCount, err error) {

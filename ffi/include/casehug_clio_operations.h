@@ -378,8 +378,9 @@ static inline int32_t casehug_clio_get_matter_state(
     return casehug_clio_call(sdk, actor, "get_matter_state", arguments, 1, out, error);
 }
 
-// The matters that were triggered while the firm was not connected, or was connected to another
-// account. They wait until an admin releases or discards them.
+// The matters that were triggered while the firm was not connected, or that still waited when it
+// was connected to another account, or when what syncs by itself was switched off. They wait until
+// an admin releases or discards them.
 //
 // Access: member. Effect: reads.
 // `out`: array of HeldMatter {"actor", "at", "matter", "trigger"}.
@@ -393,7 +394,8 @@ static inline int32_t casehug_clio_list_held_matters(
 }
 
 // Has workers sync the held matters, each as far as its trigger does and whatever the settings say
-// by now, behind what is approved meanwhile.
+// by now, behind what is approved meanwhile. One that is discarded, or triggered once more, in the
+// same moment is left.
 //
 // Access: admin. Effect: writes.
 // `matters_json`: array of CaseHug id, or NULL. These only: those that were listed, say. Left out:
@@ -413,7 +415,9 @@ static inline int32_t casehug_clio_release_held_matters(
     return casehug_clio_call(sdk, actor, "release_held_matters", arguments, 1, out, error);
 }
 
-// Forgets the held matters. They can still be synced one by one.
+// Says that the held matters are not wanted. What is waiting of them does not run, unless a person
+// asked for it. When one is approved once more it is held again; if it is in Clio, it is synced
+// then. They can still be synced one by one.
 //
 // Access: admin. Effect: writes.
 // `matters_json`: array of CaseHug id, or NULL. These only: those that were listed, say. Left out:
@@ -451,8 +455,9 @@ static inline int32_t casehug_clio_retry_run(
     return casehug_clio_call(sdk, actor, "retry_run", arguments, 1, out, error);
 }
 
-// Has workers try again every matter whose last run did not succeed. After an error some may have
-// been triggered: ask again.
+// Has workers try again every matter whose last run did not succeed. Those that are held, or were
+// discarded, are left to an admin, and those that failed in another Clio account to a sync of this
+// very matter. After an error some may have been triggered: ask again.
 //
 // Access: member. Effect: writes.
 // `out`: MatterCount {"matters"}.

@@ -129,7 +129,7 @@ export class ConnectionView extends View {
     const discard = async (): Promise<string | void> => {
       const yes = await this.card.ask({
         title: `Discard ${several(listed.length, 'matter')}?`,
-        text: [names(), 'They are not sent by themselves then. Each can still be synced with “Sync to Clio”.'],
+        text: [names(), 'They are not sent by themselves then. One that is approved once more is listed here again, or synced if it is in Clio already. Each can still be synced with “Sync to Clio”.'],
         action: 'Discard',
       });
       if (!yes) return undefined;
@@ -139,8 +139,8 @@ export class ConnectionView extends View {
     return h(
       'div',
       { class: 'panel' },
-      h('h4', {}, `${several(held.length, 'matter')} triggered while not connected`),
-      h('p', {}, 'They wait until an admin decides. ', names()),
+      h('h4', {}, `${several(held.length, 'matter')} on hold`),
+      h('p', {}, 'Triggered while not connected, or still waiting when the Clio account was changed or auto-sync was switched off. An admin decides. ', names()),
       this.admin && h('div', { class: 'actions' }, this.button('Sync them now', 'release', release, 'primary'), this.button('Discard', 'discard', discard, 'danger quiet')),
     );
   }

@@ -70,14 +70,14 @@ test('What happens if I reconnect? Matters keep their links, nothing is duplicat
   await call(page, url, 'disconnect');
   await state(card, 'Disconnected');
   await call(page, url, 'trigger_sync', { matter: 'mat_0002', trigger: 'approved' });
-  await card.getByText('1 matter triggered while not connected').waitFor();
+  await card.getByText('1 matter on hold').waitFor();
   await connect(page, url, 'Reconnect');
   await call(page, url, 'sync_matter', { matter: 'mat_0001' });
   assert.equal((await holds(clioUrl)).matters.length, 1, 'no duplicate');
   await card.getByRole('button', { name: 'Sync them now' }).click();
   await card.getByText('1 matter will be synced.').waitFor();
   await until(() => holds(clioUrl), ({ matters }) => matters.length === 2, 'the held matter');
-  await card.getByText('1 matter triggered while not connected').waitFor({ state: 'detached' });
+  await card.getByText('1 matter on hold').waitFor({ state: 'detached' });
 });
 
 test('any admin disconnects, also one who did not connect', async (t) => {
@@ -122,7 +122,7 @@ test('what was triggered while not connected is discarded after a question, and 
   await state(card, 'Disconnected');
   await call(page, url, 'trigger_sync', { matter: 'mat_0002', trigger: 'approved' });
   await connect(page, url, 'Reconnect');
-  const held = card.getByText('1 matter triggered while not connected');
+  const held = card.getByText('1 matter on hold');
   await held.waitFor();
   await card.getByRole('button', { name: 'Discard' }).click();
   const dialog = card.getByRole('dialog', { name: 'Discard 1 matter?' });
@@ -151,19 +151,19 @@ test('what is decided of held matters is decided of those that were listed', asy
   const hold = (matter) => call(page, url, 'trigger_sync', { matter, trigger: 'approved' });
   for (let more = 1; more <= 20; more += 1) await hold(`mat_1${String(more).padStart(3, '0')}`);
   await hold('mat_0001');
-  await card.getByText('21 matters triggered while not connected').waitFor();
+  await card.getByText('21 matters on hold').waitFor();
   await card.getByText(/mat_1019 and 1 more/).waitFor();
   await card.getByRole('button', { name: 'Discard' }).click();
   const dialog = card.getByRole('dialog', { name: 'Discard 21 matters?' });
   await hold('mat_0003');
-  await card.getByText('22 matters triggered while not connected').waitFor();
+  await card.getByText('22 matters on hold').waitFor();
   await dialog.getByRole('button', { name: 'Discard' }).click();
   await card.getByText('21 matters discarded.').waitFor();
-  await card.getByText('1 matter triggered while not connected').waitFor();
+  await card.getByText('1 matter on hold').waitFor();
   assert.deepEqual((await call(page, url, 'list_held_matters')).map(({ matter }) => matter), ['mat_0003']);
   // What is released, too: what is listed is old when the button is pressed.
   await connect(page, url, 'Reconnect');
-  await card.getByText('1 matter triggered while not connected').waitFor();
+  await card.getByText('1 matter on hold').waitFor();
   const asked = page.waitForRequest('**/api/release_held_matters');
   await card.getByRole('button', { name: 'Sync them now' }).click();
   assert.deepEqual((await asked).postDataJSON(), { matters: ['mat_0003'] });

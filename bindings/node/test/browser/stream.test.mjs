@@ -42,7 +42,7 @@ test(`${TABS} tabs share one stream, all are told, and another tab takes over`, 
   await call(first, url, 'trigger_sync', { matter: 'mat_0001', trigger: 'approved' });
   for (const { page, card } of tabs) {
     await page.bringToFront();
-    await card.getByText('1 matter triggered while not connected').waitFor();
+    await card.getByText('1 matter on hold').waitFor();
   }
 });
 

@@ -256,8 +256,9 @@ class MattersOperations:
         return matter_state(self._call("get_matter_state", {"matter": matter}))
 
     def held(self) -> list[types.HeldMatter]:
-        """The matters that were triggered while the firm was not connected, or was connected to
-        another account. They wait until an admin releases or discards them.
+        """The matters that were triggered while the firm was not connected, or that still waited when
+        it was connected to another account, or when what syncs by itself was switched off. They
+        wait until an admin releases or discards them.
 
         Access: any user of the firm. Effect: reads.
         """
@@ -265,7 +266,8 @@ class MattersOperations:
 
     def release_held(self, matters: abc.Sequence[str] | None = None) -> types.MatterCount:
         """Has workers sync the held matters, each as far as its trigger does and whatever the settings
-        say by now, behind what is approved meanwhile.
+        say by now, behind what is approved meanwhile. One that is discarded, or triggered once
+        more, in the same moment is left.
 
         matters: These only: those that were listed, say. Left out: all.
 
@@ -274,7 +276,9 @@ class MattersOperations:
         return matter_count(self._call("release_held_matters", {"matters": matters}))
 
     def discard_held(self, matters: abc.Sequence[str] | None = None) -> types.MatterCount:
-        """Forgets the held matters. They can still be synced one by one.
+        """Says that the held matters are not wanted. What is waiting of them does not run, unless a
+        person asked for it. When one is approved once more it is held again; if it is in Clio, it
+        is synced then. They can still be synced one by one.
 
         matters: These only: those that were listed, say. Left out: all, also those that came up
         since.
@@ -293,8 +297,9 @@ class MattersOperations:
         self._call("retry_run", {"run": run})
 
     def retry_failed(self) -> types.MatterCount:
-        """Has workers try again every matter whose last run did not succeed. After an error some may
-        have been triggered: ask again.
+        """Has workers try again every matter whose last run did not succeed. Those that are held, or
+        were discarded, are left to an admin, and those that failed in another Clio account to a
+        sync of this very matter. After an error some may have been triggered: ask again.
 
         Access: any user of the firm. Effect: writes.
         """
@@ -846,8 +851,9 @@ class AsyncMattersOperations:
         return matter_state(await self._call("get_matter_state", {"matter": matter}))
 
     async def held(self) -> list[types.HeldMatter]:
-        """The matters that were triggered while the firm was not connected, or was connected to
-        another account. They wait until an admin releases or discards them.
+        """The matters that were triggered while the firm was not connected, or that still waited when
+        it was connected to another account, or when what syncs by itself was switched off. They
+        wait until an admin releases or discards them.
 
         Access: any user of the firm. Effect: reads.
         """
@@ -855,7 +861,8 @@ class AsyncMattersOperations:
 
     async def release_held(self, matters: abc.Sequence[str] | None = None) -> types.MatterCount:
         """Has workers sync the held matters, each as far as its trigger does and whatever the settings
-        say by now, behind what is approved meanwhile.
+        say by now, behind what is approved meanwhile. One that is discarded, or triggered once
+        more, in the same moment is left.
 
         matters: These only: those that were listed, say. Left out: all.
 
@@ -864,7 +871,9 @@ class AsyncMattersOperations:
         return matter_count(await self._call("release_held_matters", {"matters": matters}))
 
     async def discard_held(self, matters: abc.Sequence[str] | None = None) -> types.MatterCount:
-        """Forgets the held matters. They can still be synced one by one.
+        """Says that the held matters are not wanted. What is waiting of them does not run, unless a
+        person asked for it. When one is approved once more it is held again; if it is in Clio, it
+        is synced then. They can still be synced one by one.
 
         matters: These only: those that were listed, say. Left out: all, also those that came up
         since.
@@ -883,8 +892,9 @@ class AsyncMattersOperations:
         await self._call("retry_run", {"run": run})
 
     async def retry_failed(self) -> types.MatterCount:
-        """Has workers try again every matter whose last run did not succeed. After an error some may
-        have been triggered: ask again.
+        """Has workers try again every matter whose last run did not succeed. Those that are held, or
+        were discarded, are left to an admin, and those that failed in another Clio account to a
+        sync of this very matter. After an error some may have been triggered: ask again.
 
         Access: any user of the firm. Effect: writes.
         """

@@ -53,7 +53,7 @@ class Action(OpenEnum):
     """The operator said that the store lost records, or that they are all found again."""
 
     RETRY = "retry"
-    """What failed is tried again because somebody asked."""
+    """What failed is tried again, or what was held is synced, because somebody asked."""
 
     BACKFILL = "backfill"
     """Many older matters are synced, or that was paused, resumed, cancelled or done."""
@@ -99,10 +99,10 @@ class Action(OpenEnum):
     """Keys that are lost for good were forgotten, with what only they open."""
 
     DISCARDED = "discarded"
-    """A matter that was held is not to be synced."""
+    """A matter that was held is not to be synced by itself."""
 
     SYNC = "sync"
-    """A matter was synced, or could not be."""
+    """A matter was synced, could not be, or is held until an admin decides."""
 
     CONTACT_CREATED = "contact_created"
     """A contact was created in Clio."""
@@ -727,7 +727,8 @@ class FirmSettings:
 
     sync_when_approved: bool
     """Sync a matter by itself when its intake, or another document of it, is approved. On by default.
-    Off: nothing leaves until somebody asks.
+    Off: nothing leaves until somebody asks; what was waiting then is held until an admin decides,
+    or the matter is synced.
     """
 
     sync_when_created: bool
@@ -784,7 +785,7 @@ class Health:
     """Jobs that are due now, up to 1,000."""
 
     held_matters: int
-    """Matters that were triggered while the firm was not connected, or for another account."""
+    """Matters that wait until an admin releases or discards them: those of `matters.held`."""
 
     key: str
     """`ok`, or `failed`: what is sealed for the firm does not open in the process that was asked, and
@@ -818,8 +819,8 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldMatter:
-    """A matter that was triggered while the firm was not connected, or while it was connected to
-    another account and not run there.
+    """A matter that was triggered while the firm was not connected, or that still waited when it was
+    connected to another account or when what syncs by itself was switched off.
     """
 
     actor: str

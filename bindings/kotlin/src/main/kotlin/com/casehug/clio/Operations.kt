@@ -248,8 +248,9 @@ public class MattersOperations internal constructor(private val call: Caller) {
         readMatterState(call("get_matter_state", "matter" to JsonPrimitive(matter)))
 
     /**
-     * The matters that were triggered while the firm was not connected, or was connected to another
-     * account. They wait until an admin releases or discards them.
+     * The matters that were triggered while the firm was not connected, or that still waited when
+     * it was connected to another account, or when what syncs by itself was switched off. They wait
+     * until an admin releases or discards them.
      *
      * Access: any user of the firm. Effect: reads.
      *
@@ -260,7 +261,8 @@ public class MattersOperations internal constructor(private val call: Caller) {
 
     /**
      * Has workers sync the held matters, each as far as its trigger does and whatever the settings
-     * say by now, behind what is approved meanwhile.
+     * say by now, behind what is approved meanwhile. One that is discarded, or triggered once more,
+     * in the same moment is left.
      *
      * Access: a firm admin. Effect: writes. Errors of its own: `not_connected`,
      * `reconnect_required`.
@@ -272,7 +274,9 @@ public class MattersOperations internal constructor(private val call: Caller) {
         readMatterCount(call("release_held_matters", "matters" to matters.orNull { JsonArray(it.map { JsonPrimitive(it) }) }))
 
     /**
-     * Forgets the held matters. They can still be synced one by one.
+     * Says that the held matters are not wanted. What is waiting of them does not run, unless a
+     * person asked for it. When one is approved once more it is held again; if it is in Clio, it is
+     * synced then. They can still be synced one by one.
      *
      * Access: a firm admin. Effect: writes.
      *
@@ -296,8 +300,9 @@ public class MattersOperations internal constructor(private val call: Caller) {
     }
 
     /**
-     * Has workers try again every matter whose last run did not succeed. After an error some may
-     * have been triggered: ask again.
+     * Has workers try again every matter whose last run did not succeed. Those that are held, or
+     * were discarded, are left to an admin, and those that failed in another Clio account to a sync
+     * of this very matter. After an error some may have been triggered: ask again.
      *
      * Access: any user of the firm. Effect: writes.
      *
