@@ -233,7 +233,7 @@ operations! {
         /// that time again, too. While a recovery is in progress an earlier time counts, and a later
         /// one changes nothing: end it first.
         begin_recovery as begin_recovery(
-            /// From when on records are missing, on the host's clock: the time of the backup, or
+            /// From when on records are missing, on the host's clock: when the backup was begun, or
             /// earlier.
             since: Timestamp,
         ) -> (), access: Admin, effect: Writes, errors: [];
