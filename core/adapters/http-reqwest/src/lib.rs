@@ -17,8 +17,10 @@ mod attempt;
 mod body;
 mod failure;
 mod network;
+mod sigpipe;
 
 pub use network::Network;
+pub use sigpipe::block_sigpipe;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,6 +111,7 @@ impl ReqwestTransport {
             // hang must not stop the rest.
             .max_blocking_threads(16)
             .thread_name("casehug-clio-http")
+            .on_thread_start(block_sigpipe)
             .enable_all()
             .build()
             .map_err(|_| failed("threads"))?;
@@ -117,7 +120,8 @@ impl ReqwestTransport {
 
     /// Sends on this tokio runtime instead of a thread of its own: two hand-overs between threads
     /// less for each call. The runtime MUST drive IO and time, and lives longer than the transport
-    /// is used.
+    /// is used. In a program that does not ignore SIGPIPE its threads begin with
+    /// [`block_sigpipe`].
     #[must_use]
     pub fn on(mut self, handle: tokio::runtime::Handle) -> Self {
         self.executor = Executor::Host(handle);
