@@ -631,8 +631,10 @@ int32_t casehug_clio_open(const struct casehug_clio_config *config,
                           struct casehug_clio_sdk **out,
                           char **error);
 
-// Closes the SDK: waits for calls in progress on other threads, stops the worker, then calls the
-// store's `release`. Refused inside a callback.
+// Closes the SDK: waits for calls in progress on other threads, stops the worker, closes the
+// database, then calls `release` of whatever you implement. When it returns, nothing of yours is
+// called any more, and a SQLite file may be moved, copied, or opened again, also by the child of a
+// fork. Refused inside a callback.
 //
 // # Safety
 // `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open

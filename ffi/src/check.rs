@@ -8,12 +8,12 @@ use casehug_clio::{Code, Error, Result};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_testkit::{store, token_store};
 use serde::Serialize;
-use tokio::runtime::Runtime;
 
-use crate::entry::{answer, host, threads};
+use crate::entry::{answer, host};
 use crate::host::{Table, inside_callback};
 use crate::store::{HostStore, casehug_clio_store};
 use crate::text::Misuse;
+use crate::threads::Threads;
 use crate::tokens::{HostTokens, casehug_clio_tokens};
 
 /// One promise of a port, and how it was broken.
@@ -52,12 +52,13 @@ pub unsafe extern "C" fn casehug_clio_check_store(
             // It is released with the first.
             core::mem::forget(twin);
         }
-        let runtime = own_threads()?;
-        let first = HostStore::from(host(first, runtime.handle())?.ok_or_else(|| Misuse::Null.of("store"))?);
-        let second = host(second, runtime.handle())?.map_or_else(|| first.clone(), HostStore::from);
+        let threads = own_threads()?;
+        let pool = threads.records.handle();
+        let first = HostStore::from(host(first, pool)?.ok_or_else(|| Misuse::Null.of("store"))?);
+        let second = host(second, pool)?.map_or_else(|| first.clone(), HostStore::from);
         let (first, second): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(first), Arc::new(second));
         let open = async || store::StoreUnderTest::new(Arc::clone(&first), Arc::clone(&second), Arc::new(TokioRuntime));
-        told(runtime.block_on(store::run_all(open)))
+        told(threads.runtime.block_on(store::run_all(open)))
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }
@@ -77,17 +78,17 @@ pub unsafe extern "C" fn casehug_clio_check_tokens(
     let work = || {
         // SAFETY: NULL or a vault, by the caller's promise.
         let tokens = unsafe { Table::take(tokens) };
-        let runtime = own_threads()?;
-        let tokens = host(tokens, runtime.handle())?.ok_or_else(|| Misuse::Null.of("tokens"))?;
+        let threads = own_threads()?;
+        let tokens = host(tokens, threads.records.handle())?.ok_or_else(|| Misuse::Null.of("tokens"))?;
         let tokens: Arc<dyn TokenStore> = Arc::new(HostTokens(tokens));
-        told(runtime.block_on(token_store::run_all(async || Arc::clone(&tokens))))
+        told(threads.runtime.block_on(token_store::run_all(async || Arc::clone(&tokens))))
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }
 }
 
-fn own_threads() -> Result<Runtime> {
-    if inside_callback() { Err(Misuse::InsideCallback.of("check")) } else { threads() }
+fn own_threads() -> Result<Threads> {
+    if inside_callback() { Err(Misuse::InsideCallback.of("check")) } else { Threads::start() }
 }
 
 fn told(outcomes: Vec<(&'static str, Result<(), String>)>) -> Result<Option<String>> {

@@ -7,25 +7,26 @@
 use core::ffi::{CStr, c_char};
 use core::panic::AssertUnwindSafe;
 use core::ptr;
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use ::casehug_clio_store::StoreLocation;
+use ::casehug_clio_store::{OpenStore, StoreLocation};
 use casehug_clio::ports::{DocumentBytes, IntakeSource, KeyProvider, Store};
 use casehug_clio::{ClioApp, ClioHost, Code, ConfiguredKeys, Error, Ports, Result, Sdk};
-use casehug_clio_http_reqwest::ReqwestTransport;
+use casehug_clio_http_reqwest::{ReqwestTransport, block_sigpipe};
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Handle;
 
 use crate::config::{Config, casehug_clio_config};
-use crate::handle::{self, casehug_clio_sdk};
-use crate::host::{Functions, Host, POOL, Table, inside_callback};
+use crate::handle::{self, Opened, casehug_clio_sdk};
+use crate::host::{Functions, Host, Table, inside_callback};
 use crate::intake::HostIntakes;
 use crate::keys::HostKeys;
 use crate::log::Log;
 use crate::store::{HostStore, casehug_clio_store};
 use crate::text::{Misuse, give};
+use crate::threads::Threads;
 use crate::tokens::HostTokens;
 
 const OK: i32 = 1;
@@ -79,14 +80,14 @@ pub unsafe extern "C" fn casehug_clio_open(
         if inside_callback() {
             return Err(Misuse::InsideCallback.of("open"));
         }
-        let runtime = threads()?;
-        let pool = runtime.handle();
-        let (store, config) = (host(store, pool)?.map(HostStore::from), config?);
+        let threads = Threads::start()?;
+        let (records, documents) = (threads.records.handle(), threads.documents.handle());
+        let (store, config) = (host(store, records)?.map(HostStore::from), config?);
         let hosts = Hosts {
             store,
-            keys: host(keys, pool)?.map(HostKeys),
-            intakes: host(intakes, pool)?.map(HostIntakes),
-            tokens: host(tokens, pool)?.map(HostTokens),
+            keys: host(keys, records)?.map(HostKeys),
+            intakes: host(intakes, documents)?.map(HostIntakes),
+            tokens: host(tokens, records)?.map(HostTokens),
         };
         if out.is_null() {
             return Err(Misuse::Null.of("out"));
@@ -94,21 +95,31 @@ pub unsafe extern "C" fn casehug_clio_open(
         // SAFETY: NULL or NUL-terminated texts, by the caller's promise.
         let mut config = unsafe { Config::read(&config) }?;
         let log = config.log.take();
-        let built = build(&config, hosts);
-        let sdk = Log::during(log.as_ref(), || runtime.block_on(built))?;
+        let (sdk, database) = apart(|| {
+            let built = build(&config, hosts, threads.runtime.handle());
+            Log::during(log.as_ref(), || threads.runtime.block_on(built))
+        })?;
         // SAFETY: not null, and writable by the caller's promise.
-        unsafe { out.write(handle::register(sdk, runtime, log)) };
+        unsafe { out.write(handle::register(Opened { sdk, database, threads, log })) };
         Ok(None)
     };
     // SAFETY: `error` is NULL or writable by the caller's promise.
     unsafe { answer(work, ptr::null_mut(), error) }
 }
 
-/// Two threads that poll, and a pool for what the host implements.
-pub(crate) fn threads() -> Result<Runtime> {
-    let mut threads = tokio::runtime::Builder::new_multi_thread();
-    threads.worker_threads(2).max_blocking_threads(POOL).thread_name("casehug-clio").enable_all();
-    threads.build().map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))
+/// Does something on a thread of its own: a connection to a database is made there, and SIGPIPE is
+/// no matter of the host's thread.
+fn apart<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(String::from("casehug-clio-open"));
+        let work = || {
+            block_sigpipe();
+            work()
+        };
+        let thread = thread.spawn_scoped(scope, work);
+        let thread = thread.map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))?;
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 /// What calls the functions that were taken, if there are any.
@@ -124,16 +135,32 @@ struct Hosts {
     tokens: Option<HostTokens>,
 }
 
-async fn build(config: &Config<'_>, hosts: Hosts) -> Result<Sdk> {
-    let Hosts { store, keys, intakes, tokens } = hosts;
-    let runtime = Arc::new(TokioRuntime);
-    let store: Arc<dyn Store> = match (store, config.sqlite_path, config.store) {
-        (Some(store), None, None) => Arc::new(store),
-        (None, Some(path), None) => StoreLocation::file(path).open().await?.store(),
-        (None, None, Some(line)) => line.parse::<StoreLocation>()?.open().await?.store(),
+/// The SDK, and its database if that is not the host's.
+async fn build(config: &Config<'_>, hosts: Hosts, driving: &Handle) -> Result<(Sdk, Option<OpenStore>)> {
+    let database = match (&hosts.store, config.sqlite_path, config.store) {
+        (Some(_), None, None) => None,
+        (None, Some(path), None) => Some(StoreLocation::file(path).open().await?),
+        (None, None, Some(line)) => Some(line.parse::<StoreLocation>()?.open().await?),
         (None, None, None) => return Err(Misuse::Missing.of("store")),
         (_, Some(_), _) => return Err(Misuse::GivenTwice.of("sqlite_path")),
         (..) => return Err(Misuse::GivenTwice.of("store")),
+    };
+    match (assemble(config, hosts, database.as_ref(), driving), database) {
+        (Err(error), Some(database)) => {
+            database.close().await;
+            Err(error)
+        }
+        (sdk, database) => Ok((sdk?, database)),
+    }
+}
+
+fn assemble(config: &Config<'_>, hosts: Hosts, database: Option<&OpenStore>, driving: &Handle) -> Result<Sdk> {
+    let Hosts { store, keys, intakes, tokens } = hosts;
+    let runtime = Arc::new(TokioRuntime);
+    let store: Arc<dyn Store> = match (store, database) {
+        (Some(store), _) => Arc::new(store),
+        (None, Some(database)) => database.store(),
+        (None, None) => return Err(Misuse::Missing.of("store")),
     };
     let keys: Arc<dyn KeyProvider> = match (keys, config.key) {
         (Some(_), None) if !config.earlier_keys.is_empty() => {
@@ -158,7 +185,9 @@ async fn build(config: &Config<'_>, hosts: Hosts) -> Result<Sdk> {
     };
     let host: ClioHost = config.clio_url.parse().map_err(|error: Error| error.with("argument", "clio_url"))?;
     let app = ClioApp::new(config.client_id, config.client_secret.to_owned().into())?;
-    let transport = Arc::new(ReqwestTransport::with(documents, runtime.clone(), &config.network)?);
+    let transport = ReqwestTransport::with(documents, runtime.clone(), &config.network)?;
+    // On threads that close waits for: an exchange reads documents of the host.
+    let transport = Arc::new(transport.on(driving.clone()));
     let ports = Ports { transport, store, keys, intake, runtime };
     let mut builder = Sdk::builder(app, host, ports);
     if let Some(tokens) = tokens {
@@ -180,8 +209,10 @@ async fn build(config: &Config<'_>, hosts: Hosts) -> Result<Sdk> {
     builder.build()
 }
 
-/// Closes the SDK: waits for calls in progress on other threads, stops the worker, then calls the
-/// store's `release`. Refused inside a callback.
+/// Closes the SDK: waits for calls in progress on other threads, stops the worker, closes the
+/// database, then calls `release` of whatever you implement. When it returns, nothing of yours is
+/// called any more, and a SQLite file may be moved, copied, or opened again, also by the child of a
+/// fork. Refused inside a callback.
 ///
 /// # Safety
 /// `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open

@@ -10,8 +10,8 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use ::casehug_clio_store::OpenStore;
 use casehug_clio::{Result, Sdk};
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -19,6 +19,7 @@ use crate::entry::answer;
 use crate::host::inside_callback;
 use crate::log::Log;
 use crate::text::Misuse;
+use crate::threads::Threads;
 use crate::worker::Running;
 
 /// An open SDK, or a ticket. Opaque: the pointer is a number, and is never followed.
@@ -31,12 +32,20 @@ pub struct casehug_clio_sdk {
 pub(crate) struct Open {
     pub sdk: Arc<Sdk>,
     pub worker: Mutex<Option<Running>>,
-    /// Dropped after the SDK: it waits for callbacks that are still running.
-    runtime: Runtime,
-    /// Dropped last: its callback is told everything, and then never called again.
+    database: Option<OpenStore>,
+    threads: Threads,
     log: Option<Log>,
     calls: Mutex<Calls>,
     idle: Condvar,
+}
+
+/// What was opened.
+pub(crate) struct Opened {
+    pub sdk: Sdk,
+    /// If it is none of the host's.
+    pub database: Option<OpenStore>,
+    pub threads: Threads,
+    pub log: Option<Log>,
 }
 
 /// Calls in progress, and whether somebody waits for their end: to wake nobody would be most of
@@ -159,15 +168,30 @@ impl Drop for Call {
 impl Open {
     /// Waits for what the SDK does for this handle.
     pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        Log::during(self.log.as_ref(), || self.runtime.block_on(work))
+        Log::during(self.log.as_ref(), || self.threads.runtime.block_on(work))
     }
 
     /// Begins work on this handle's threads.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         match &self.log {
-            Some(log) => self.runtime.spawn(log.take_lines_of(work)),
-            None => self.runtime.spawn(work),
+            Some(log) => self.threads.runtime.spawn(log.take_lines_of(work)),
+            None => self.threads.runtime.spawn(work),
         }
+    }
+
+    /// Ends everything, once nobody uses it.
+    fn end(self) {
+        let Self { sdk, database, threads: Threads { runtime, records, documents }, log, .. } = self;
+        drop(sdk);
+        // With what still used the database, or the host.
+        drop(runtime);
+        if let Some(database) = database {
+            records.block_on(database.close());
+        }
+        // They wait for callbacks that are still running.
+        drop((records, documents));
+        // Its callback was told everything, and is never called again.
+        drop(log);
     }
 
     fn calls(&self) -> MutexGuard<'_, Calls> {
@@ -175,9 +199,10 @@ impl Open {
     }
 }
 
-pub(crate) fn register(sdk: Sdk, runtime: Runtime, log: Option<Log>) -> *mut casehug_clio_sdk {
+pub(crate) fn register(opened: Opened) -> *mut casehug_clio_sdk {
+    let Opened { sdk, database, threads, log } = opened;
     let (sdk, worker, calls) = (Arc::new(sdk), Mutex::default(), Mutex::default());
-    let open = Open { sdk, worker, runtime, log, calls, idle: Condvar::new() };
+    let open = Open { sdk, worker, database, threads, log, calls, idle: Condvar::new() };
     enter(Entry { open: Arc::new(open), part: None })
 }
 
@@ -232,7 +257,7 @@ pub(crate) fn close(handle: *mut casehug_clio_sdk) -> Result<()> {
     loop {
         match Arc::try_unwrap(open) {
             Ok(open) => {
-                drop(open);
+                open.end();
                 return Ok(());
             }
             Err(shared) => open = shared,

@@ -1,8 +1,9 @@
-//! Functions of the host, behind a table that it handed over: called on a bounded pool of our own
-//! runtime, never on a thread that polls, with copies of everything.
+//! Functions of the host, behind a table that it handed over: called on a bounded pool of ours,
+//! never on a thread that polls, with copies of everything.
 //!
-//! A function that blocks for a minute delays its own caller and nobody else. `release` is called
-//! once, after the last call.
+//! A function that blocks delays its own caller, and nobody else before all threads of its pool are
+//! taken: eight for the store, the vault and the keys together, eight for the intakes. `release` is
+//! called once, after the last call.
 
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -15,8 +16,6 @@ use tokio::runtime::Handle;
 
 use crate::text::{Misuse, casehug_clio_str};
 
-/// Threads of the pool that calls the host.
-pub(crate) const POOL: usize = 8;
 /// What a function answers that succeeded. Never 0, which a function that died halfway answers in
 /// several languages.
 pub(crate) const OK: i32 = 1;

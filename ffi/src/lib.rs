@@ -9,8 +9,8 @@
 //! stale one is an error and not a crash (`handle.rs`). Every entry goes through `entry.rs`, which
 //! catches panics and turns failures into a status and a JSON text. `call.rs` runs every operation
 //! of core by its name; the typed functions of the header are written by `cargo xtask faces`. The
-//! host's store is called on a bounded pool of our own runtime, never on a thread that polls, with
-//! copies of everything (`store.rs`).
+//! host's functions are called on bounded pools of our own (`threads.rs`), never on a thread that
+//! polls, with copies of everything (`host.rs`).
 //!
 //! **Success is never 0.** A foreign callback that dies halfway answers 0 in several languages; a
 //! store whose failed commit counted as done would lose links.
@@ -28,6 +28,7 @@ mod keys;
 mod log;
 mod store;
 mod text;
+mod threads;
 mod tokens;
 mod webhook;
 mod worker;

@@ -1,8 +1,8 @@
 //! A store in the host's language, behind three functions.
 //!
-//! Each call is copied, handed to the blocking pool of our runtime (at most [`POOL`] threads), and
-//! its answer copied back before anything is believed. A function that blocks for a minute delays
-//! its own caller and nobody else. What is not exactly one of the documented answers is an error,
+//! Each call is copied, handed to a pool of ours (`threads.rs`), and its answer copied back before
+//! anything is believed. A function that blocks delays its own caller, and nobody else before all
+//! threads of the pool are taken. What is not exactly one of the documented answers is an error,
 //! and an error means *unknown* (see the store port): core reads again.
 
 use core::ffi::{c_char, c_void};

@@ -88,8 +88,10 @@ mod tests {
     use casehug_clio_runtime_tokio::TokioRuntime;
     use casehug_clio_testkit::{PanicsOnce, ScriptedHttp};
 
-    use crate::entry::{casehug_clio_close, threads};
+    use crate::entry::casehug_clio_close;
+    use crate::handle::Opened;
     use crate::log::Log;
+    use crate::threads::Threads;
 
     static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -114,7 +116,8 @@ mod tests {
         let app = ClioApp::new("id", "secret".to_owned().into()).unwrap();
         let sdk = Sdk::builder(app, ClioHost::region(Region::Us), ports).build().unwrap();
         let log = Log::start(keep, ptr::null_mut(), 1).unwrap();
-        let handle = handle::register(sdk, threads().unwrap(), Some(log));
+        let (threads, log) = (Threads::start().unwrap(), Some(log));
+        let handle = handle::register(Opened { sdk, database: None, threads, log });
         // SAFETY: an open handle, and no place for an error.
         assert_eq!(unsafe { casehug_clio_worker_start(handle, ptr::null_mut()) }, 1);
         let begun = Instant::now();

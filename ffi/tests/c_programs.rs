@@ -10,13 +10,18 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use casehug_clio::operations;
 use casehug_clio_ffi::{HostStore, casehug_clio_store};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_testkit::store::{StoreUnderTest, run_all};
-use clio_sim::{ClioSim, Config};
+
+use clio_sim::{Action, ClioSim, Config, Fault};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -108,6 +113,85 @@ async fn keys_and_intakes_of_the_host_are_used_and_tickets_cancel() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let document = &state["documents"][0];
     assert_eq!((&document["size"], &document["complete"]), (&json!(41), &json!(true)));
+}
+
+/// What a storage does that has answered 413 before it has the body.
+#[derive(Clone, Copy)]
+enum Then {
+    Closes,
+    ReadsOn,
+}
+
+/// A simulated Clio whose uploads go to a storage that answers after 64 KiB; counts them.
+async fn answers_early(then: Then) -> (ClioSim, Arc<AtomicUsize>) {
+    let sim = ClioSim::start(Config { auto_consent: true, rate_limit: 1_000_000, ..Config::default() }).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    sim.model().add_fault(Fault::new("", "/api/v4/documents", Action::HostilePutUrl { url }).times(u32::MAX - 1));
+    let uploads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&uploads);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counted = Arc::clone(&counted);
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 64 * 1024];
+                if stream.read_exact(&mut bytes).await.is_err() {
+                    return;
+                }
+                let before = counted.fetch_add(1, Ordering::SeqCst) as u64;
+                let _ = stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n").await;
+                match then {
+                    // What arrives between the end of the answer and this one's own is what raises
+                    // SIGPIPE.
+                    Then::Closes => {
+                        let _ = stream.shutdown().await;
+                        tokio::time::sleep(Duration::from_millis(before % 5)).await;
+                    }
+                    Then::ReadsOn => {
+                        while stream.read_exact(&mut bytes).await.is_ok() {
+                            tokio::time::sleep(Duration::from_millis(2)).await;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    (sim, uploads)
+}
+
+/// Runs a program that was compiled with the store in memory; it has to succeed.
+async fn succeeds(name: &str, arguments: &[&str]) {
+    let temp = tempfile::tempdir().unwrap();
+    let program = compile(name, &[&format!("{name}.c"), "memory_store.c"], &[], temp.path());
+    let mut command = Command::new(program);
+    command.env_remove("LD_LIBRARY_PATH").current_dir(temp.path()).args(arguments);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_with_signals_at_their_defaults_outlives_a_storage_that_closes_early() {
+    let (sim, uploads) = answers_early(Then::Closes).await;
+    succeeds("early_answer", &[sim.url(), "50"]).await;
+    assert!(uploads.load(Ordering::SeqCst) >= 50, "{uploads:?} uploads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_the_host_is_called_once_close_has_returned() {
+    let (sim, uploads) = answers_early(Then::ReadsOn).await;
+    succeeds("quiet_after_close", &[sim.url(), "200"]).await;
+    assert!(uploads.load(Ordering::SeqCst) >= 200, "{uploads:?} uploads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_closed_when_close_returns() {
+    succeeds("lifetime", &["own.db", "50"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_hang_hold_up_no_other_work() {
+    let (output, _) = run("hanging", false).await;
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
