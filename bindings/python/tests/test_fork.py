@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from memory_store import MemoryStore
-from support import ADMIN, ROOT, config, connect, made, until, write_intakes
+from support import ADMIN, CALLBACK, ROOT, config, connect, made, until, write_intakes
 
 import casehug_clio as clio
 from casehug_clio._call import finished, wait
@@ -104,6 +104,19 @@ def test_a_child_is_refused_at_once_and_opens_its_own(
     pending.cancel()
     sdk.close()
     assert made(url)[:2] == (1, 1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_opens_what_its_parent_has_closed(url: str, tmp_path: Path) -> None:
+    settings = config(url, tmp_path)
+
+    def use() -> None:
+        with clio.Sdk.open(settings) as sdk:
+            sdk.firm(ADMIN).connection.begin(CALLBACK)
+
+    for _ in range(50):
+        use()
+        in_child(use)
 
 
 def drop(holder: list[clio.Sdk]) -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import config, until
+from support import ADMIN, config, connect, until
 
 import casehug_clio as clio
 from casehug_clio import _config, _sdk
@@ -75,3 +75,22 @@ def test_an_open_that_is_timed_out_leaves_nothing_open(
 
     asyncio.run(main())
     until(lambda: [engine for engine in made_engines if engine not in _sdk._OPEN], bool)
+
+
+def test_a_closed_database_is_free_while_an_error_of_its_sdk_is_handled(
+    url: str, tmp_path: Path
+) -> None:
+    settings = config(url, tmp_path)
+    sdk = clio.Sdk.open(settings)
+    connect(sdk)
+    log = tmp_path / "clio.db-wal"
+    try:
+        sdk.firm(ADMIN).matters.plan("mat_9999")
+    except clio.CasehugClioError:
+        # What is handled keeps the frames that called, and they the call.
+        sdk.close()
+        assert not log.exists() or log.stat().st_size == 0
+        with clio.Sdk.open(settings) as again:
+            assert again.firm(ADMIN).connection.get() is not None
+    else:
+        pytest.fail("there is no such matter")

@@ -14,20 +14,34 @@ use crate::host::inside_callback;
 pub(crate) type Outcome = Result<String, Failure>;
 
 /// Where the outcome is put, once.
-#[derive(Default)]
 pub(crate) struct Slot {
     outcome: Mutex<Option<Outcome>>,
     filled: Condvar,
     wakes: Notify,
+    /// What is told to stop, until there is an outcome: a host may keep a call for long, in an
+    /// exception's traceback say, and keeps nothing of the SDK with it.
+    part: Mutex<Option<Arc<Sdk>>>,
 }
 
 impl Slot {
+    pub(crate) fn new(part: Option<Arc<Sdk>>) -> Self {
+        let (outcome, part) = (Mutex::default(), Mutex::new(part));
+        Self { outcome, filled: Condvar::new(), wakes: Notify::new(), part }
+    }
+
     fn outcome(&self) -> MutexGuard<'_, Option<Outcome>> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn part(&self) -> MutexGuard<'_, Option<Arc<Sdk>>> {
+        self.part.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whoever waits on a thread has it now; whoever awaits it, after [`Slot::wake`].
     pub(crate) fn fill(&self, outcome: Outcome) {
+        // The lock is free again when it is dropped.
+        let part = self.part().take();
+        drop(part);
         *self.outcome() = Some(outcome);
         self.filled.notify_all();
     }
@@ -50,8 +64,6 @@ pub struct Looked {
 pub struct Call {
     pid: u32,
     slot: Arc<Slot>,
-    /// What is told to stop.
-    part: Option<Arc<Sdk>>,
 }
 
 impl fmt::Debug for Call {
@@ -61,8 +73,8 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
-    pub(crate) fn new(slot: Arc<Slot>, part: Option<Arc<Sdk>>) -> Self {
-        Self { pid: std::process::id(), slot, part }
+    pub(crate) fn new(slot: Arc<Slot>) -> Self {
+        Self { pid: std::process::id(), slot }
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -117,7 +129,12 @@ impl Call {
     /// Ends the call at its next safe point, with `cancelled`: at once where it waits, else after
     /// the request to Clio that was sent. It leaves no lease; what it had begun is due for workers.
     pub fn cancel(&self) {
-        if let (Some(part), Ok(())) = (&self.part, self.check()) {
+        // In the child of a fork a lock may be held by a thread that is not there.
+        if self.check().is_err() {
+            return;
+        }
+        let part = self.slot.part().clone();
+        if let Some(part) = part {
             part.stop();
         }
     }

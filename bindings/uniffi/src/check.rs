@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use casehug_clio::ports::{KeyProvider, Store, TokenStore};
-use casehug_clio::{Code, Error};
 use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_testkit::store::StoreUnderTest;
 use casehug_clio_testkit::{keys, store, token_store};
-use tokio::runtime::Runtime;
 
 use crate::failure::{Failure, Misuse};
-use crate::host::{Host, POOL, inside_callback};
+use crate::host::{Host, inside_callback};
 use crate::keys::{HostKeys, KeyPort};
 use crate::store::{HostStore, StorePort};
+use crate::threads::Threads;
 use crate::tokens::{HostTokens, TokenPort};
 
 /// One promise of a port, and how it was broken.
@@ -31,12 +30,13 @@ pub struct Checked {
 /// `setting_invalid` inside a method of the host.
 #[uniffi::export]
 pub fn check_store(store: Arc<dyn HostStore>, second: Option<Arc<dyn HostStore>>) -> Result<Vec<Checked>, Failure> {
-    let runtime = threads()?;
-    let port = |object| -> Arc<dyn Store> { Arc::new(StorePort(Host { object, pool: runtime.handle().clone() })) };
+    let threads = threads()?;
+    let port =
+        |object| -> Arc<dyn Store> { Arc::new(StorePort(Host { object, pool: threads.records.handle().clone() })) };
     let first = port(store);
     let second = second.map_or_else(|| Arc::clone(&first), port);
     let open = async || StoreUnderTest::new(Arc::clone(&first), Arc::clone(&second), Arc::new(TokioRuntime));
-    Ok(told(runtime.block_on(store::run_all(open))))
+    Ok(told(threads.runtime.block_on(store::run_all(open))))
 }
 
 /// Runs the suite of the vault port on an empty vault.
@@ -45,10 +45,10 @@ pub fn check_store(store: Arc<dyn HostStore>, second: Option<Arc<dyn HostStore>>
 /// As of [`check_store`].
 #[uniffi::export]
 pub fn check_tokens(tokens: Arc<dyn HostTokens>) -> Result<Vec<Checked>, Failure> {
-    let runtime = threads()?;
-    let pool = runtime.handle().clone();
+    let threads = threads()?;
+    let pool = threads.records.handle().clone();
     let port: Arc<dyn TokenStore> = Arc::new(TokenPort(Host { object: tokens, pool }));
-    Ok(told(runtime.block_on(token_store::run_all(async || Arc::clone(&port)))))
+    Ok(told(threads.runtime.block_on(token_store::run_all(async || Arc::clone(&port)))))
 }
 
 /// Runs the suite of the key port.
@@ -57,23 +57,17 @@ pub fn check_tokens(tokens: Arc<dyn HostTokens>) -> Result<Vec<Checked>, Failure
 /// As of [`check_store`].
 #[uniffi::export]
 pub fn check_keys(keys: Arc<dyn HostKeys>) -> Result<Vec<Checked>, Failure> {
-    let runtime = threads()?;
-    let pool = runtime.handle().clone();
+    let threads = threads()?;
+    let pool = threads.records.handle().clone();
     let port: Arc<dyn KeyProvider> = Arc::new(KeyPort(Host { object: keys, pool }));
-    Ok(told(runtime.block_on(keys::run_all(async || Arc::clone(&port)))))
+    Ok(told(threads.runtime.block_on(keys::run_all(async || Arc::clone(&port)))))
 }
 
-fn threads() -> Result<Runtime, Failure> {
+fn threads() -> Result<Threads, Failure> {
     if inside_callback() {
         return Err(Misuse::InsideCallback.of("check").into());
     }
-    let built = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(POOL)
-        .thread_name("casehug-clio-check")
-        .enable_all()
-        .build();
-    built.map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads").into())
+    Ok(Threads::start()?)
 }
 
 fn told(outcomes: Vec<(&'static str, Result<(), String>)>) -> Vec<Checked> {

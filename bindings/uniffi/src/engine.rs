@@ -13,28 +13,24 @@ use casehug_clio::{Caller, ClioApp, ClioHost, Code, ConfiguredKeys, Error, Resul
 use casehug_clio_http_reqwest::ReqwestTransport;
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::{TokioRuntime, keep_working};
-use casehug_clio_store::StoreLocation;
+use casehug_clio_store::{OpenStore, StoreLocation};
 use futures_util::FutureExt as _;
 use serde_json::json;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::{Call, Slot};
 use crate::config::{Actor, Config, Header, Ports, WorkerSettings};
 use crate::failure::{Failure, Misuse};
-use crate::host::{Host, POOL, inside_callback};
+use crate::host::{Host, inside_callback};
 use crate::intakes::IntakePort;
 use crate::keys::KeyPort;
 use crate::log::Log;
 use crate::store::StorePort;
+use crate::threads::Threads;
 use crate::tokens::TokenPort;
 use crate::waking::{Waking, inside_continuation};
-
-/// Of the SDK's threads, as the system shows them.
-const NAME: &str = "casehug-clio";
-/// Threads that resolve names and read files.
-const FILES: usize = 16;
 
 /// An open SDK.
 #[derive(uniffi::Object)]
@@ -74,10 +70,9 @@ struct Open {
     sdk: Arc<Sdk>,
     worker: Option<Running>,
     calls: Arc<Calls>,
-    /// Dropped after the SDK: operations run on it, and requests to Clio.
-    runtime: Runtime,
-    /// Dropped after what calls the host: it waits for methods that are still running.
-    pool: Runtime,
+    /// If it is none of the host's.
+    database: Option<OpenStore>,
+    threads: Threads,
     waking: Waking,
     /// Dropped last: it is told everything, and then never called again.
     log: Option<Log>,
@@ -135,15 +130,15 @@ impl fmt::Debug for Engine {
 impl Open {
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         match &self.log {
-            Some(log) => self.runtime.spawn(log.take_lines_of(work)),
-            None => self.runtime.spawn(work),
+            Some(log) => self.threads.runtime.spawn(log.take_lines_of(work)),
+            None => self.threads.runtime.spawn(work),
         }
     }
 
     /// Begins a call. A panic is its error, and ends nothing else.
     fn call(&self, part: Option<Arc<Sdk>>, work: impl Future<Output = Result<String>> + Send + 'static) -> Arc<Call> {
-        let (slot, counted) = (Arc::new(Slot::default()), Counted::new(&self.calls));
-        let (call, waking) = (Arc::new(Call::new(Arc::clone(&slot), part)), self.waking.sender());
+        let (slot, counted) = (Arc::new(Slot::new(part)), Counted::new(&self.calls));
+        let (call, waking) = (Arc::new(Call::new(Arc::clone(&slot))), self.waking.sender());
         self.spawn(async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
                 // A payload whose own drop panics must not get out either.
@@ -180,11 +175,13 @@ impl Drop for Engine {
         }
         // Nobody closed it. Whatever thread this is, it does not wait: what was in progress ends as
         // in a crash, and is taken up again.
-        let Open { sdk, worker, runtime, pool, waking, log, .. } = open;
+        let Open { sdk, worker, database, threads, waking, log, .. } = open;
+        let Threads { runtime, records, documents } = threads;
         sdk.stop();
-        drop((worker, sdk));
+        drop((worker, sdk, database));
         runtime.shutdown_background();
-        pool.shutdown_background();
+        records.shutdown_background();
+        documents.shutdown_background();
         drop(waking);
         if let Some(log) = log {
             log.leave();
@@ -222,15 +219,18 @@ impl Engine {
         if inside_callback() {
             return Err(Misuse::InsideCallback.of("open").into());
         }
-        let (runtime, pool) = threads().map_err(|_| Error::new(Code::RuntimeFailed).with("source", "threads"))?;
+        let threads = Threads::start()?;
         let log = ports.log.clone().map(|log| Log::start(log, config.log_level)).transpose()?;
-        let built = build(config, ports, runtime.handle().clone(), pool.handle().clone());
-        let sdk = match &log {
-            Some(log) => runtime.block_on(log.take_lines_of(built)),
-            None => runtime.block_on(built),
-        }?;
-        let (sdk, waking) = (Arc::new(sdk), Waking::start()?);
-        let open = Open { sdk, worker: None, calls: Arc::default(), runtime, pool, waking, log };
+        let waking = Waking::start()?;
+        let built = build(config, ports, Runs::on(&threads));
+        // On a thread of ours: a connection to a database is made there.
+        let built = match &log {
+            Some(log) => threads.runtime.spawn(log.take_lines_of(built)),
+            None => threads.runtime.spawn(built),
+        };
+        let (sdk, database) = threads.runtime.block_on(built).map_err(|_| Error::new(Code::Panic))??;
+        let (sdk, calls) = (Arc::new(sdk), Arc::default());
+        let open = Open { sdk, worker: None, calls, database, threads, waking, log };
         Ok(Arc::new(Self { pid: std::process::id(), open: Mutex::new(Some(open)), closed: Closed::default() }))
     }
 
@@ -320,13 +320,14 @@ impl Engine {
 
     /// Closes the SDK: ends what is in progress at its next safe point, with `stopped`, and waits
     /// for it, as everybody does who closes it as well. After it nothing of the host is called any
-    /// more. A closed one stays closed.
+    /// more, and a file of SQLite may be moved, copied, or opened again, also by the child of a
+    /// fork. A closed one stays closed.
     ///
     /// # Errors
     /// `setting_invalid`: after a fork or inside a method of the host.
     pub fn close(&self) -> Result<(), Failure> {
         let open = self.open()?.take();
-        let Some(Open { sdk, worker, calls, runtime, pool, waking, log }) = open else {
+        let Some(Open { sdk, worker, calls, database, threads, waking, log }) = open else {
             // Whoever closes waits for this thread, if it is the one that wakes.
             if !inside_continuation() {
                 self.closed.wait();
@@ -339,42 +340,68 @@ impl Engine {
         if let Some(Running { stop, task }) = worker {
             let _ = stop.send(());
             // How it ended is of no use to the host any more.
-            let _ = runtime.block_on(task);
+            let _ = threads.runtime.block_on(task);
         }
         drop(sdk);
+        let Threads { runtime, records, documents } = threads;
+        // With what still used the database, or the host.
         drop(runtime);
-        drop(pool);
+        if let Some(database) = database {
+            records.block_on(database.close());
+        }
+        drop((records, documents));
         waking.end();
         drop(log);
         Ok(())
     }
 }
 
-/// The runtime of operations and of requests to Clio, and the pool that calls the host. Names are
-/// resolved, and files read, on threads of the first: a host whose methods all hang stops neither.
-fn threads() -> std::io::Result<(Runtime, Runtime)> {
-    let mut runtime = Builder::new_multi_thread();
-    runtime.worker_threads(2).max_blocking_threads(FILES).thread_name(NAME).enable_all();
-    // Of this one nothing but its blocking threads is used.
-    let mut pool = Builder::new_current_thread();
-    pool.max_blocking_threads(POOL).thread_name(NAME);
-    Ok((runtime.build()?, pool.build()?))
+/// Where what is built runs.
+struct Runs {
+    driving: Handle,
+    records: Handle,
+    documents: Handle,
 }
 
-async fn build(config: Config, ports: Ports, driving: Handle, pool: Handle) -> Result<Sdk> {
-    let runtime = Arc::new(TokioRuntime);
-    let store: Arc<dyn Store> = match (ports.store, &config.database) {
-        (Some(object), None) => Arc::new(StorePort(Host { object, pool: pool.clone() })),
-        (None, Some(line)) => line.parse::<StoreLocation>()?.open().await?.store(),
+impl Runs {
+    fn on(threads: &Threads) -> Self {
+        let [driving, records, documents] =
+            [&threads.runtime, &threads.records, &threads.documents].map(|runtime| runtime.handle().clone());
+        Self { driving, records, documents }
+    }
+}
+
+/// The SDK, and its database if that is not the host's.
+async fn build(config: Config, ports: Ports, runs: Runs) -> Result<(Sdk, Option<OpenStore>)> {
+    let database = match (&ports.store, &config.database) {
+        (Some(_), None) => None,
+        (None, Some(line)) => Some(line.parse::<StoreLocation>()?.open().await?),
         (None, None) => return Err(Misuse::Missing.of("store")),
         (Some(_), Some(_)) => return Err(Misuse::GivenTwice.of("store")),
     };
-    let tokens = ports.tokens.map(|object| Arc::new(TokenPort(Host { object, pool: pool.clone() })));
+    match (assemble(config, ports, database.as_ref(), runs), database) {
+        (Err(error), Some(database)) => {
+            database.close().await;
+            Err(error)
+        }
+        (sdk, database) => Ok((sdk?, database)),
+    }
+}
+
+fn assemble(config: Config, ports: Ports, database: Option<&OpenStore>, runs: Runs) -> Result<Sdk> {
+    let Runs { driving, records, documents: pool } = runs;
+    let runtime = Arc::new(TokioRuntime);
+    let store: Arc<dyn Store> = match (ports.store, database) {
+        (Some(object), _) => Arc::new(StorePort(Host { object, pool: records.clone() })),
+        (None, Some(database)) => database.store(),
+        (None, None) => return Err(Misuse::Missing.of("store")),
+    };
+    let tokens = ports.tokens.map(|object| Arc::new(TokenPort(Host { object, pool: records.clone() })));
     let keys: Arc<dyn KeyProvider> = match (ports.keys, &config.sealing_key) {
         (Some(_), None) if !config.earlier_sealing_keys.is_empty() => {
             return Err(Misuse::GivenTwice.of("earlier_sealing_keys"));
         }
-        (Some(object), None) => Arc::new(KeyPort(Host { object, pool: pool.clone() })),
+        (Some(object), None) => Arc::new(KeyPort(Host { object, pool: records })),
         (None, Some(key)) => {
             let id = config.sealing_key_id.as_deref().ok_or_else(|| Misuse::Missing.of("sealing_key_id"))?;
             let current = ConfiguredKeys::from_text(runtime.clone(), id, [(id, key.as_str())])?;

@@ -1,5 +1,6 @@
-//! Methods of the host: called on a bounded pool of our own runtime, never on a thread that polls.
-//! One that blocks for a minute delays its own caller and nobody else.
+//! Methods of the host: called on a bounded pool of ours, never on a thread that polls. One that
+//! blocks delays its own caller, and nobody else before all threads of its pool are taken: eight
+//! for the store, the vault and the keys together, eight for the intakes.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,9 +10,6 @@ use casehug_clio::{Error, Result};
 use tokio::runtime::Handle;
 
 use crate::failure::HostFailure;
-
-/// Threads of the pool that calls the host.
-pub(crate) const POOL: usize = 8;
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };

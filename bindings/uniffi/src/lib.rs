@@ -9,7 +9,7 @@
 //! sees, `cargo xtask faces` writes in their language. So this crate does not change when an
 //! operation is added.
 //!
-//! **Ports** are synchronous foreign traits, called on a bounded pool. Each method returns a
+//! **Ports** are synchronous foreign traits, called on bounded pools. Each method returns a
 //! `Result` of a record or an enum: a foreign method that is interrupted (`KeyboardInterrupt`,
 //! `java.lang.Error`) reaches Rust as success with an empty value, and only of a record or an enum
 //! is that no value (UniFFI 0.32.2).
@@ -25,10 +25,11 @@ mod keys;
 mod log;
 mod operations;
 mod store;
+mod threads;
 mod tokens;
 mod waking;
 
-pub use call::Call;
+pub use call::{Call, Looked};
 pub use check::{Checked, check_keys, check_store, check_tokens};
 pub use config::{Actor, Config, Header, Ports, Role, WorkerSettings};
 pub use engine::Engine;

@@ -9,8 +9,9 @@ use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use casehug_clio_uniffi::{
-    Actor, Call, CommitAnswer, Config, Engine, FoundRecord, FoundRecords, HostFailure, HostLog, HostStore, LineTaken,
-    LogLevel, Ports, Role, StoreKey, StoreScan, StoreWrite,
+    Actor, Call, CommitAnswer, Config, DocumentName, Engine, FoundRecord, FoundRecords, HostFailure, HostIntakes,
+    HostLog, HostStore, IntakeText, LineTaken, LogLevel, Looked, OpenedDocument, Ports, Role, StatedDocument, StoreKey,
+    StoreScan, StoreWrite,
 };
 
 /// Holds nothing; a read says that it was begun and then waits to be released.
@@ -41,9 +42,8 @@ fn opened() -> (Arc<Engine>, Receiver<()>, Sender<()>) {
     opened_with(None)
 }
 
-fn opened_with(log: Option<Arc<dyn HostLog>>) -> (Arc<Engine>, Receiver<()>, Sender<()>) {
-    let ((begun, asked), (release, released)) = (channel(), channel());
-    let config = Config {
+fn config() -> Config {
+    Config {
         client_id: "id".to_owned(),
         client_secret: "secret".to_owned(),
         clio: "us".to_owned(),
@@ -59,16 +59,24 @@ fn opened_with(log: Option<Arc<dyn HostLog>>) -> (Arc<Engine>, Receiver<()>, Sen
         proxy: None,
         root_certificates: None,
         log_level: LogLevel::Error,
-    };
+    }
+}
+
+fn opened_with(log: Option<Arc<dyn HostLog>>) -> (Arc<Engine>, Receiver<()>, Sender<()>) {
+    let ((begun, asked), (release, released)) = (channel(), channel());
     let store = Some(Arc::new(Gate { begun, released: Mutex::new(released) }) as Arc<dyn HostStore>);
     let ports = Ports { store, tokens: None, keys: None, intakes: None, log };
-    (Engine::new(config, ports).unwrap(), asked, release)
+    (Engine::new(config(), ports).unwrap(), asked, release)
 }
 
 /// Asks what the store is asked for.
 fn begin(engine: &Engine) -> Arc<Call> {
+    operation(engine, "get_connection", "{}")
+}
+
+fn operation(engine: &Engine, name: &str, arguments: &str) -> Arc<Call> {
     let actor = Actor { user: "usr_1".to_owned(), firm: "firm_1".to_owned(), role: Role::Admin };
-    engine.call(Some(actor), "get_connection".to_owned(), "{}".to_owned()).unwrap()
+    engine.call(Some(actor), name.to_owned(), arguments.to_owned()).unwrap()
 }
 
 #[test]
@@ -193,5 +201,99 @@ fn nobody_is_refused_and_not_taken_for_the_host() {
     assert!(asked.to_string().contains("not_allowed"), "{asked}");
     let events = engine.call_host("next_events".to_owned(), r#"{"limit":1,"wait_ms":0}"#.to_owned()).unwrap();
     assert_eq!(events.look(10_000).unwrap().json.as_deref(), Some("[]"));
+    engine.close().unwrap();
+}
+
+/// A storage of documents that hangs, until it is released.
+struct Hanging {
+    begun: Sender<()>,
+    released: Mutex<Receiver<()>>,
+}
+
+impl HostIntakes for Hanging {
+    fn load(&self, _: String, _: String) -> Result<IntakeText, HostFailure> {
+        let _ = self.begun.send(());
+        let _ = self.released.lock().unwrap().recv();
+        Err(HostFailure::Missing)
+    }
+
+    fn stat(&self, _: DocumentName) -> Result<StatedDocument, HostFailure> {
+        Err(HostFailure::Missing)
+    }
+
+    fn open(&self, _: DocumentName, _: u64) -> Result<OpenedDocument, HostFailure> {
+        Err(HostFailure::Missing)
+    }
+}
+
+#[test]
+fn documents_that_hang_hold_up_no_other_work() {
+    let ((begun, asked), (release, released)) = (channel(), channel::<()>());
+    let (store_asked, store_released) = (channel().0, channel().1);
+    let gate = Gate { begun: store_asked, released: Mutex::new(store_released) };
+    let ports = Ports {
+        store: Some(Arc::new(gate)),
+        tokens: None,
+        keys: None,
+        intakes: Some(Arc::new(Hanging { begun, released: Mutex::new(released) })),
+        log: None,
+    };
+    let engine = Engine::new(Config { intake_folder: None, ..config() }, ports).unwrap();
+    let hanging: Vec<_> = (0..24).map(|_| operation(&engine, "plan_matter", r#"{"matter":"mat_1"}"#)).collect();
+    for _ in 0..8 {
+        asked.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+    // It ends before they do, or not at all.
+    let looked = begin(&engine).look(10_000);
+    assert!(matches!(looked, Ok(ref found) if found.json.is_some()), "{looked:?}");
+    assert!(hanging.iter().all(|call| call.look(0) == Ok(Looked { json: None })));
+    drop(release);
+    engine.close().unwrap();
+}
+
+/// The call stands for the one that a traceback of Python keeps.
+#[test]
+fn a_closed_engine_has_closed_its_database_whoever_keeps_a_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, log) = (folder.path().join("own.db"), folder.path().join("own.db-wal"));
+    let none = || Ports { store: None, tokens: None, keys: None, intakes: None, log: None };
+    let at = |clio: &str| Config { database: Some(file.display().to_string()), clio: clio.to_owned(), ..config() };
+    let mut kept = Vec::new();
+    for round in 0..50 {
+        let engine = Engine::new(at("us"), none()).unwrap();
+        let begun = operation(&engine, "begin_connect", r#"{"redirect_uri":"http://127.0.0.1:9/"}"#);
+        begun.look(10_000).unwrap();
+        kept.push(begun);
+        engine.close().unwrap();
+        assert!(std::fs::metadata(&log).map_or(0, |log| log.len()) == 0, "round {round}: a log is left");
+        // One that was opened, and then found nothing to work with.
+        assert!(Engine::new(at("nowhere"), none()).unwrap_err().to_string().contains("clio"));
+        assert!(!log.exists(), "round {round}: a log is left");
+    }
+}
+
+/// What the system shows of this process's threads that begin with this name.
+#[cfg(target_os = "linux")]
+fn threads_named(name: &str) -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let status = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok());
+    status.filter(|status| status.starts_with(&format!("Name:\t{name}"))).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_connection_that_is_closed_early_can_kill_the_process() {
+    const SIGPIPE: u32 = 13;
+    let (engine, _asked, release) = opened();
+    drop(release);
+    begin(&engine).look(10_000).unwrap();
+    let threads = threads_named("casehug-clio");
+    for thread in threads.iter().filter(|thread| !thread.starts_with("Name:\tcasehug-clio-")) {
+        let blocked = thread.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
+        let blocked = u64::from_str_radix(blocked, 16).unwrap();
+        assert_eq!(blocked >> (SIGPIPE - 1) & 1, 1, "{thread}");
+    }
+    // Two that poll, and one that called the store.
+    assert!(threads.len() >= 3, "{}", threads.len());
     engine.close().unwrap();
 }

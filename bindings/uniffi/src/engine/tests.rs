@@ -35,9 +35,9 @@ fn engine(store: Arc<dyn Store>, log: Arc<dyn HostLog>) -> Engine {
     };
     let app = ClioApp::new("id", "secret".to_owned().into()).unwrap();
     let sdk = Arc::new(Sdk::builder(app, ClioHost::region(Region::Us), ports).build().unwrap());
-    let ((runtime, pool), log) = (threads().unwrap(), Some(Log::start(log, LogLevel::Error).unwrap()));
+    let (threads, log) = (Threads::start().unwrap(), Some(Log::start(log, LogLevel::Error).unwrap()));
     let (calls, waking) = (Arc::default(), Waking::start().unwrap());
-    let open = Open { sdk, worker: None, calls, runtime, pool, waking, log };
+    let open = Open { sdk, worker: None, calls, database: None, threads, waking, log };
     Engine { pid: std::process::id(), open: Mutex::new(Some(open)), closed: Closed::default() }
 }
 
