@@ -332,7 +332,8 @@ func (o ReviewsOperations) Resolve(ctx context.Context, step StepKind, id string
 // BeginRecovery: After the database lost records (a restore, a failover): whatever is missing may
 // have been created in Clio since then, so Clio is asked before anything is created. Until
 // [ReviewsOperations.EndRecovery] each new record costs one to three calls more. Trigger the
-// matters of that time again, too.
+// matters of that time again, too. While a recovery is in progress an earlier time counts, and a
+// later one changes nothing: end it first.
 //
 // since: From when on records are missing, on the host's clock: when the backup was begun, or
 // earlier.
@@ -423,8 +424,9 @@ func (o ContactsOperations) Proposals(ctx context.Context) (out []ProposedContac
 	return out, err
 }
 
-// Accept: Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what
-// kept Clio from taking it is the error, and the proposal stays.
+// Accept: Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also
+// if the caller leaves or cancels, unless it is rejected before; what kept Clio from taking it is
+// the error, and the proposal stays.
 //
 // proposal: The proposal's id, which stands for the values that were shown.
 //
@@ -578,7 +580,8 @@ func (o Host) MarkContactApplied(ctx context.Context, firm string, proposal stri
 }
 
 // RecordStatusChange: The host changed a matter's status itself: an older change in Clio that comes
-// in later is dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
+// in later is dropped, and a later edit in Clio that leaves the status there as it was undoes
+// nothing. Clio's times are whole seconds; of a change in the same second Clio's wins.
 //
 // firm: The firm.
 //

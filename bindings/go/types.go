@@ -306,7 +306,7 @@ const (
 	ActionSecondRecord Action = "second_record"
 	// The operator said that the store lost records, or that they are all found again.
 	ActionRecovery Action = "recovery"
-	// What failed is tried again because somebody asked.
+	// What failed is tried again, or what was held is synced, because somebody asked.
 	ActionRetry Action = "retry"
 	// Many older matters are synced, or that was paused, resumed, cancelled or done.
 	ActionBackfill Action = "backfill"
@@ -336,9 +336,9 @@ const (
 	ActionKeyRotation Action = "key_rotation"
 	// Keys that are lost for good were forgotten, with what only they open.
 	ActionKeyLoss Action = "key_loss"
-	// A matter that was held is not to be synced.
+	// A matter that was held is not to be synced by itself.
 	ActionDiscarded Action = "discarded"
-	// A matter was synced, or could not be.
+	// A matter was synced, could not be, or is held until an admin decides.
 	ActionSync Action = "sync"
 	// A contact was created in Clio.
 	ActionContactCreated Action = "contact_created"
@@ -578,7 +578,8 @@ func (v ClioAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf
 
 // ClioStatus: What Clio said last of a matter, as far as it was heard.
 type ClioStatus struct {
-	// When its status was changed, on Clio's clock; of one that is gone, the last change before
+	// The first edit of the matter that was seen with this status, on Clio's clock: its status was
+	// changed then or, if nothing told of that, before. Of one that is gone, of the status before
 	// that.
 	ChangedAt *time.Time `json:"changed_at"`
 	// When that was learned, on the host's clock; null: by an earlier version of the SDK.
@@ -821,8 +822,9 @@ type EventBody struct {
 	MatterStatus *EventBodyMatterStatus
 	// A matter is no longer in Clio, or hidden from the connected user. Its link stays.
 	MatterGone *EventBodyMatterGone
-	// Clio executed a request long after it was given up, and so holds a record twice: an admin
-	// looks at them in Clio and deletes one.
+	// Clio holds a record twice: it executed a request long after that was given up, or a person
+	// made the other one. An admin looks at them in Clio, keeps the one that is linked, and merges
+	// or deletes the other.
 	SecondRecord *EventBodySecondRecord
 	// A client was changed in Clio or in CaseHug: an admin may look at the proposal.
 	ContactProposed *EventBodyContactProposed
@@ -865,7 +867,8 @@ type EventBodyMatterStatus struct {
 	Matter string `json:"matter"`
 	// What it is now.
 	Status MatterStatus `json:"status"`
-	// When it was changed, on Clio's clock; never earlier than what was told before.
+	// The edit of the matter that it was seen with, on Clio's clock: the status was changed then or
+	// before. Never earlier than what was told before.
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
@@ -880,8 +883,9 @@ type EventBodyMatterGone struct {
 	Matter string `json:"matter"`
 }
 
-// EventBodySecondRecord: Clio executed a request long after it was given up, and so holds a record
-// twice: an admin looks at them in Clio and deletes one.
+// EventBodySecondRecord: Clio holds a record twice: it executed a request long after that was given
+// up, or a person made the other one. An admin looks at them in Clio, keeps the one that is linked,
+// and merges or deletes the other.
 type EventBodySecondRecord struct {
 	// The record that it is linked to.
 	Clio ClioID `json:"clio"`
@@ -1127,7 +1131,8 @@ type FirmSettings struct {
 	// another's change unseen.
 	Revision int64 `json:"revision"`
 	// Sync a matter by itself when its intake, or another document of it, is approved. On by
-	// default. Off: nothing leaves until somebody asks.
+	// default. Off: nothing leaves until somebody asks; what was waiting then is held until an
+	// admin decides, or the matter is synced.
 	SyncWhenApproved bool `json:"sync_when_approved"`
 	// Sync contact and matter by themselves as soon as the intake is created; documents follow
 	// their approval. Off by default.
@@ -1165,7 +1170,8 @@ type Health struct {
 	Connection *ConnectionHealth `json:"connection"`
 	// Jobs that are due now, up to 1,000.
 	DueJobs int64 `json:"due_jobs"`
-	// Matters that were triggered while the firm was not connected, or for another account.
+	// Matters that wait until an admin releases or discards them: those of
+	// [MattersOperations.Held].
 	HeldMatters int64 `json:"held_matters"`
 	// `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked,
 	// and it does no work for the firm. Others may.
@@ -1190,8 +1196,8 @@ type Health struct {
 // LogValue prints what is no data of people and no secret.
 func (v Health) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
-// HeldMatter: A matter that was triggered while the firm was not connected, or while it was
-// connected to another account and not run there.
+// HeldMatter: A matter that was triggered while the firm was not connected, or that still waited
+// when it was connected to another account or when what syncs by itself was switched off.
 type HeldMatter struct {
 	// Who triggered last.
 	Actor string `json:"actor"`

@@ -557,7 +557,8 @@ static inline int32_t casehug_clio_resolve_review(
 
 // After the database lost records (a restore, a failover): whatever is missing may have been
 // created in Clio since then, so Clio is asked before anything is created. Until `end_recovery`
-// each new record costs one to three calls more. Trigger the matters of that time again, too.
+// each new record costs one to three calls more. Trigger the matters of that time again, too. While
+// a recovery is in progress an earlier time counts, and a later one changes nothing: end it first.
 //
 // Access: admin. Effect: writes.
 // `since`: time. From when on records are missing, on the host's clock: when the backup was begun,
@@ -719,8 +720,9 @@ static inline int32_t casehug_clio_list_contact_proposals(
     return casehug_clio_call(sdk, actor, "list_contact_proposals", NULL, 0, out, error);
 }
 
-// Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what kept
-// Clio from taking it is the error, and the proposal stays.
+// Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also if the
+// caller leaves or cancels, unless it is rejected before; what kept Clio from taking it is the
+// error, and the proposal stays.
 //
 // Access: admin. Effect: calls Clio.
 // `proposal`: string. The proposal's id, which stands for the values that were shown.
@@ -982,7 +984,8 @@ static inline int32_t casehug_clio_mark_contact_applied(
 }
 
 // The host changed a matter's status itself: an older change in Clio that comes in later is
-// dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
+// dropped, and a later edit in Clio that leaves the status there as it was undoes nothing. Clio's
+// times are whole seconds; of a change in the same second Clio's wins.
 //
 // Access: host. Effect: writes.
 // `firm`: CaseHug id. The firm.

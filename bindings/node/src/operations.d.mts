@@ -419,7 +419,7 @@ export type Action =
   | 'second_record'
   /** The operator said that the store lost records, or that they are all found again. */
   | 'recovery'
-  /** What failed is tried again because somebody asked. */
+  /** What failed is tried again, or what was held is synced, because somebody asked. */
   | 'retry'
   /** Many older matters are synced, or that was paused, resumed, cancelled or done. */
   | 'backfill'
@@ -451,9 +451,9 @@ export type Action =
   | 'key_rotation'
   /** Keys that are lost for good were forgotten, with what only they open. */
   | 'key_loss'
-  /** A matter that was held is not to be synced. */
+  /** A matter that was held is not to be synced by itself. */
   | 'discarded'
-  /** A matter was synced, or could not be. */
+  /** A matter was synced, could not be, or is held until an admin decides. */
   | 'sync'
   /** A contact was created in Clio. */
   | 'contact_created'
@@ -679,7 +679,9 @@ export interface ClioAccount {
 /** What Clio said last of a matter, as far as it was heard. */
 export interface ClioStatus {
   /**
-   * When its status was changed, on Clio's clock; of one that is gone, the last change before that.
+   * The first edit of the matter that was seen with this status, on Clio's clock: its status was
+   * changed then or, if nothing told of that, before. Of one that is gone, of the status before
+   * that.
    */
   changed_at: Time | null;
   /** When that was learned, on the host's clock; null: by an earlier version of the SDK. */
@@ -852,7 +854,10 @@ export interface EventBodyMatterStatus {
   matter: CasehugId;
   /** What it is now. */
   status: MatterStatus;
-  /** When it was changed, on Clio's clock; never earlier than what was told before. */
+  /**
+   * The edit of the matter that it was seen with, on Clio's clock: the status was changed then or
+   * before. Never earlier than what was told before.
+   */
   updated_at: Time;
 }
 
@@ -868,8 +873,9 @@ export interface EventBodyMatterGone {
 }
 
 /**
- * Clio executed a request long after it was given up, and so holds a record twice: an admin looks
- * at them in Clio and deletes one.
+ * Clio holds a record twice: it executed a request long after that was given up, or a person made
+ * the other one. An admin looks at them in Clio, keeps the one that is linked, and merges or
+ * deletes the other.
  */
 export interface EventBodySecondRecord {
   type: 'second_record';
@@ -1090,7 +1096,8 @@ export interface FirmSettings {
   revision: number;
   /**
    * Sync a matter by itself when its intake, or another document of it, is approved. On by default.
-   * Off: nothing leaves until somebody asks.
+   * Off: nothing leaves until somebody asks; what was waiting then is held until an admin decides,
+   * or the matter is synced.
    */
   sync_when_approved: boolean;
   /**
@@ -1133,7 +1140,7 @@ export interface Health {
   connection: ConnectionHealth | null;
   /** Jobs that are due now, up to 1,000. */
   due_jobs: number;
-  /** Matters that were triggered while the firm was not connected, or for another account. */
+  /** Matters that wait until an admin releases or discards them: those of `matters.held`. */
   held_matters: number;
   /**
    * `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked, and
@@ -1162,8 +1169,8 @@ export interface Health {
 }
 
 /**
- * A matter that was triggered while the firm was not connected, or while it was connected to
- * another account and not run there.
+ * A matter that was triggered while the firm was not connected, or that still waited when it was
+ * connected to another account or when what syncs by itself was switched off.
  */
 export interface HeldMatter {
   /** Who triggered last. */
@@ -2058,8 +2065,9 @@ export class MattersOperations {
   state(matter: CasehugId, options?: CallOptions): Promise<MatterState>;
 
   /**
-   * The matters that were triggered while the firm was not connected, or was connected to another
-   * account. They wait until an admin releases or discards them.
+   * The matters that were triggered while the firm was not connected, or that still waited when it
+   * was connected to another account, or when what syncs by itself was switched off. They wait
+   * until an admin releases or discards them.
    *
    * Access: any user of the firm. Effect: reads.
    *
@@ -2069,7 +2077,8 @@ export class MattersOperations {
 
   /**
    * Has workers sync the held matters, each as far as its trigger does and whatever the settings
-   * say by now, behind what is approved meanwhile.
+   * say by now, behind what is approved meanwhile. One that is discarded, or triggered once more,
+   * in the same moment is left.
    *
    * Access: a firm admin. Effect: writes.
    *
@@ -2081,7 +2090,9 @@ export class MattersOperations {
   releaseHeld(matters?: CasehugId[] | null, options?: CallOptions): Promise<MatterCount>;
 
   /**
-   * Forgets the held matters. They can still be synced one by one.
+   * Says that the held matters are not wanted. What is waiting of them does not run, unless a
+   * person asked for it. When one is approved once more it is held again; if it is in Clio, it is
+   * synced then. They can still be synced one by one.
    *
    * Access: a firm admin. Effect: writes.
    *
@@ -2104,8 +2115,9 @@ export class MattersOperations {
   retry(run: string, options?: CallOptions): Promise<void>;
 
   /**
-   * Has workers try again every matter whose last run did not succeed. After an error some may have
-   * been triggered: ask again.
+   * Has workers try again every matter whose last run did not succeed. Those that are held, or were
+   * discarded, are left to an admin, and those that failed in another Clio account to a sync of
+   * this very matter. After an error some may have been triggered: ask again.
    *
    * Access: any user of the firm. Effect: writes.
    *
@@ -2179,7 +2191,8 @@ export class ReviewsOperations {
    * After the database lost records (a restore, a failover): whatever is missing may have been
    * created in Clio since then, so Clio is asked before anything is created. Until
    * `reviews.endRecovery` each new record costs one to three calls more. Trigger the matters of
-   * that time again, too.
+   * that time again, too. While a recovery is in progress an earlier time counts, and a later one
+   * changes nothing: end it first.
    *
    * Access: a firm admin. Effect: writes.
    *
@@ -2285,8 +2298,9 @@ export class ContactsOperations {
   proposals(options?: CallOptions): Promise<ProposedContact[]>;
 
   /**
-   * Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what kept
-   * Clio from taking it is the error, and the proposal stays.
+   * Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also if the
+   * caller leaves or cancels, unless it is rejected before; what kept Clio from taking it is the
+   * error, and the proposal stays.
    *
    * Access: a firm admin. Effect: calls Clio.
    *
@@ -2463,7 +2477,8 @@ export class Host {
 
   /**
    * The host changed a matter's status itself: an older change in Clio that comes in later is
-   * dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
+   * dropped, and a later edit in Clio that leaves the status there as it was undoes nothing. Clio's
+   * times are whole seconds; of a change in the same second Clio's wins.
    *
    * Access: the service itself. Effect: writes.
    *

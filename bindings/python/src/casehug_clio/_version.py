@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "28d473551ad5ca3ca318b0622b9efdaab03b483d9f8851986cabf7ed7d434106"
+DIGEST = "16b7470b88e5198d2654a86b33b0f7d5818da71c3cc479e9f0b7023544257b14"
 """SHA-256 of api/operations.json."""

@@ -363,7 +363,8 @@ class ReviewsOperations:
         """After the database lost records (a restore, a failover): whatever is missing may have been
         created in Clio since then, so Clio is asked before anything is created. Until
         `reviews.end_recovery` each new record costs one to three calls more. Trigger the matters of
-        that time again, too.
+        that time again, too. While a recovery is in progress an earlier time counts, and a later
+        one changes nothing: end it first.
 
         since: From when on records are missing, on the host's clock: when the backup was begun, or
         earlier.
@@ -456,8 +457,9 @@ class ContactsOperations:
         return [proposed_contact(i) for i in self._call("list_contact_proposals", {})]
 
     def accept(self, proposal: str) -> None:
-        """Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what
-        kept Clio from taking it is the error, and the proposal stays.
+        """Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also if
+        the caller leaves or cancels, unless it is rejected before; what kept Clio from taking it is
+        the error, and the proposal stays.
 
         proposal: The proposal's id, which stands for the values that were shown.
 
@@ -613,7 +615,8 @@ class Host:
 
     def record_status_change(self, *, firm: str, matter: str, at: datetime) -> None:
         """The host changed a matter's status itself: an older change in Clio that comes in later is
-        dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
+        dropped, and a later edit in Clio that leaves the status there as it was undoes nothing.
+        Clio's times are whole seconds; of a change in the same second Clio's wins.
 
         firm: The firm.
 
@@ -958,7 +961,8 @@ class AsyncReviewsOperations:
         """After the database lost records (a restore, a failover): whatever is missing may have been
         created in Clio since then, so Clio is asked before anything is created. Until
         `reviews.end_recovery` each new record costs one to three calls more. Trigger the matters of
-        that time again, too.
+        that time again, too. While a recovery is in progress an earlier time counts, and a later
+        one changes nothing: end it first.
 
         since: From when on records are missing, on the host's clock: when the backup was begun, or
         earlier.
@@ -1051,8 +1055,9 @@ class AsyncContactsOperations:
         return [proposed_contact(i) for i in await self._call("list_contact_proposals", {})]
 
     async def accept(self, proposal: str) -> None:
-        """Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what
-        kept Clio from taking it is the error, and the proposal stays.
+        """Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also if
+        the caller leaves or cancels, unless it is rejected before; what kept Clio from taking it is
+        the error, and the proposal stays.
 
         proposal: The proposal's id, which stands for the values that were shown.
 
@@ -1208,7 +1213,8 @@ class AsyncHost:
 
     async def record_status_change(self, *, firm: str, matter: str, at: datetime) -> None:
         """The host changed a matter's status itself: an older change in Clio that comes in later is
-        dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
+        dropped, and a later edit in Clio that leaves the status there as it was undoes nothing.
+        Clio's times are whole seconds; of a change in the same second Clio's wins.
 
         firm: The firm.
 

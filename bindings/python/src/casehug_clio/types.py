@@ -415,7 +415,9 @@ class ClioStatus:
     """What Clio said last of a matter, as far as it was heard."""
 
     changed_at: datetime | None
-    """When its status was changed, on Clio's clock; of one that is gone, the last change before that.
+    """The first edit of the matter that was seen with this status, on Clio's clock: its status was
+    changed then or, if nothing told of that, before. Of one that is gone, of the status before
+    that.
     """
 
     seen_at: datetime | None
@@ -1752,7 +1754,9 @@ class EventBodyMatterStatus:
     """What it is now."""
 
     updated_at: datetime
-    """When it was changed, on Clio's clock; never earlier than what was told before."""
+    """The edit of the matter that it was seen with, on Clio's clock: the status was changed then or
+    before. Never earlier than what was told before.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1773,8 +1777,9 @@ class EventBodyMatterGone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventBodySecondRecord:
-    """Clio executed a request long after it was given up, and so holds a record twice: an admin looks
-    at them in Clio and deletes one.
+    """Clio holds a record twice: it executed a request long after that was given up, or a person made
+    the other one. An admin looks at them in Clio, keeps the one that is linked, and merges or
+    deletes the other.
     """
 
     TAG: ClassVar[tuple[str, str]] = ("type", "second_record")

@@ -376,7 +376,8 @@ public class BlockingReviewsOperations internal constructor(private val call: Bl
      * After the database lost records (a restore, a failover): whatever is missing may have been
      * created in Clio since then, so Clio is asked before anything is created. Until
      * `reviews.endRecovery` each new record costs one to three calls more. Trigger the matters of
-     * that time again, too.
+     * that time again, too. While a recovery is in progress an earlier time counts, and a later one
+     * changes nothing: end it first.
      *
      * Access: a firm admin. Effect: writes.
      *
@@ -483,8 +484,9 @@ public class BlockingContactsOperations internal constructor(private val call: B
         call("list_contact_proposals").asList { readProposedContact(it) }
 
     /**
-     * Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what kept
-     * Clio from taking it is the error, and the proposal stays.
+     * Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also if
+     * the caller leaves or cancels, unless it is rejected before; what kept Clio from taking it is
+     * the error, and the proposal stays.
      *
      * Access: a firm admin. Effect: calls Clio. Errors of its own: `record_unknown`,
      * `already_decided`, `clio_conflict`, `not_connected`.
@@ -659,7 +661,8 @@ public class BlockingHost internal constructor(private val call: BlockingCaller)
 
     /**
      * The host changed a matter's status itself: an older change in Clio that comes in later is
-     * dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
+     * dropped, and a later edit in Clio that leaves the status there as it was undoes nothing.
+     * Clio's times are whole seconds; of a change in the same second Clio's wins.
      *
      * Access: the service itself. Effect: writes. Errors of its own: `not_synced_yet`.
      *

@@ -371,7 +371,8 @@ public class ReviewsOperations internal constructor(private val call: Caller) {
      * After the database lost records (a restore, a failover): whatever is missing may have been
      * created in Clio since then, so Clio is asked before anything is created. Until
      * `reviews.endRecovery` each new record costs one to three calls more. Trigger the matters of
-     * that time again, too.
+     * that time again, too. While a recovery is in progress an earlier time counts, and a later one
+     * changes nothing: end it first.
      *
      * Access: a firm admin. Effect: writes.
      *
@@ -478,8 +479,9 @@ public class ContactsOperations internal constructor(private val call: Caller) {
         call("list_contact_proposals").asList { readProposedContact(it) }
 
     /**
-     * Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now; what kept
-     * Clio from taking it is the error, and the proposal stays.
+     * Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also if
+     * the caller leaves or cancels, unless it is rejected before; what kept Clio from taking it is
+     * the error, and the proposal stays.
      *
      * Access: a firm admin. Effect: calls Clio. Errors of its own: `record_unknown`,
      * `already_decided`, `clio_conflict`, `not_connected`.
@@ -652,7 +654,8 @@ public class Host internal constructor(private val call: Caller) {
 
     /**
      * The host changed a matter's status itself: an older change in Clio that comes in later is
-     * dropped. Clio's times are whole seconds; of a change in the same second Clio's wins.
+     * dropped, and a later edit in Clio that leaves the status there as it was undoes nothing.
+     * Clio's times are whole seconds; of a change in the same second Clio's wins.
      *
      * Access: the service itself. Effect: writes. Errors of its own: `not_synced_yet`.
      *

@@ -6,4 +6,4 @@ package com.casehug.clio
 public const val VERSION: String = "0.1.0"
 
 /** SHA-256 of api/operations.json. */
-internal const val DIGEST = "28d473551ad5ca3ca318b0622b9efdaab03b483d9f8851986cabf7ed7d434106"
+internal const val DIGEST = "16b7470b88e5198d2654a86b33b0f7d5818da71c3cc479e9f0b7023544257b14"

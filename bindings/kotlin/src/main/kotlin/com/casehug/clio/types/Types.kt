@@ -56,7 +56,7 @@ public class Action private constructor(value: String) : OpenEnum(value) {
         @JvmField
         public val RECOVERY: Action = Action("recovery")
 
-        /** What failed is tried again because somebody asked. */
+        /** What failed is tried again, or what was held is synced, because somebody asked. */
         @JvmField
         public val RETRY: Action = Action("retry")
 
@@ -119,11 +119,11 @@ public class Action private constructor(value: String) : OpenEnum(value) {
         @JvmField
         public val KEY_LOSS: Action = Action("key_loss")
 
-        /** A matter that was held is not to be synced. */
+        /** A matter that was held is not to be synced by itself. */
         @JvmField
         public val DISCARDED: Action = Action("discarded")
 
-        /** A matter was synced, or could not be. */
+        /** A matter was synced, could not be, or is held until an admin decides. */
         @JvmField
         public val SYNC: Action = Action("sync")
 
@@ -474,7 +474,8 @@ public data class ClioAccount(
 /** What Clio said last of a matter, as far as it was heard. */
 public data class ClioStatus(
     /**
-     * When its status was changed, on Clio's clock; of one that is gone, the last change before
+     * The first edit of the matter that was seen with this status, on Clio's clock: its status was
+     * changed then or, if nothing told of that, before. Of one that is gone, of the status before
      * that.
      */
     val changedAt: Instant?,
@@ -708,7 +709,10 @@ public sealed interface EventBody {
         val matter: String,
         /** What it is now. */
         val status: com.casehug.clio.types.MatterStatus,
-        /** When it was changed, on Clio's clock; never earlier than what was told before. */
+        /**
+         * The edit of the matter that it was seen with, on Clio's clock: the status was changed then or
+         * before. Never earlier than what was told before.
+         */
         val updatedAt: Instant,
     ) : EventBody
 
@@ -723,8 +727,9 @@ public sealed interface EventBody {
     ) : EventBody
 
     /**
-     * Clio executed a request long after it was given up, and so holds a record twice: an admin looks
-     * at them in Clio and deletes one.
+     * Clio holds a record twice: it executed a request long after that was given up, or a person made
+     * the other one. An admin looks at them in Clio, keeps the one that is linked, and merges or
+     * deletes the other.
      */
     public data class SecondRecord(
         /** The record that it is linked to. */
@@ -956,7 +961,8 @@ public data class FirmSettings(
     val revision: Long,
     /**
      * Sync a matter by itself when its intake, or another document of it, is approved. On by
-     * default. Off: nothing leaves until somebody asks.
+     * default. Off: nothing leaves until somebody asks; what was waiting then is held until an
+     * admin decides, or the matter is synced.
      */
     val syncWhenApproved: Boolean,
     /**
@@ -999,7 +1005,7 @@ public data class Health(
     val connection: ConnectionHealth?,
     /** Jobs that are due now, up to 1,000. */
     val dueJobs: Long,
-    /** Matters that were triggered while the firm was not connected, or for another account. */
+    /** Matters that wait until an admin releases or discards them: those of `matters.held`. */
     val heldMatters: Long,
     /**
      * `ok`, or `failed`: what is sealed for the firm does not open in the process that was asked,
@@ -1028,8 +1034,8 @@ public data class Health(
 )
 
 /**
- * A matter that was triggered while the firm was not connected, or while it was connected to
- * another account and not run there.
+ * A matter that was triggered while the firm was not connected, or that still waited when it was
+ * connected to another account or when what syncs by itself was switched off.
  */
 public data class HeldMatter(
     /** Who triggered last. */
