@@ -57,11 +57,12 @@ impl Told {
         lock(&self.owns).get(matter).copied()
     }
 
-    /// The host has said that it set a status itself. What it was told meanwhile may be newer.
+    /// The host has said that it set a status itself. What it was told meanwhile may be newer, and of
+    /// two in one second Clio's wins.
     pub fn set(&self, world: &World, matter: MatterId, own: Own) {
         world.tell(|| format!("host sets: {matter} {own:?}"));
         let mut statuses = lock(&self.statuses);
-        if statuses.get(&matter).is_none_or(|(_, at)| *at <= own.at) {
+        if statuses.get(&matter).is_none_or(|(_, at)| *at < own.at) {
             statuses.insert(matter.clone(), (own.status, own.at));
         }
         lock(&self.owns).insert(matter, own);

@@ -65,7 +65,8 @@ impl Simulation {
             (false, _) => told == own.status || !own.was_told && told == clio,
             // Set to another one, and back: what says so may be lost.
             (true, true) => told == own.status || told == clio,
-            (true, false) => told == clio,
+            // Back to what it was before that: the same.
+            (true, false) => told == clio || !own.was_told && told == own.status,
         }
     }
 }
