@@ -35,6 +35,10 @@
 //! until a later connect releases it, newer tokens are found (`connection/mark.rs`), the plan is
 //! found to have API access again (`calls/plan_access.rs`), or a person asks for the matter while
 //! the connection is usable.
+//!
+//! What was triggered while the firm was not connected is *held* (`held.rs`): no job, but a record
+//! that waits for an admin. A job that came by itself does not run once its matter is held since: its
+//! run would send what is held.
 
 pub(crate) mod answers;
 pub(crate) mod backfill;
