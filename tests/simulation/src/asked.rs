@@ -4,8 +4,10 @@
 //! **Model.** A matter is *wanted* once somebody asked for it while the firm was connected. It is
 //! not wanted any more when the firm disconnects and nothing of it is left to do; what is asked for
 //! while the firm is disconnected is held, and wanted only if an admin releases it or somebody asks
-//! again: a person, if it never was wanted before. An upload is *approved*, *withdrawn* since a time (another upload that takes its slot
-//! withdraws it as well), or never was approved.
+//! again: a person, if it never was wanted before. With what is held waits what CaseHug asked for
+//! before by itself, if no person ever did: none of it is sent after the reconnect. An upload is
+//! *approved*, *withdrawn* since a time (another upload that takes its slot withdraws it as well), or
+//! never was approved.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,6 +53,12 @@ struct Wish {
     was_wanted: bool,
     /// It was asked for while the firm was disconnected.
     held: bool,
+    /// All that is asked for is held: nobody but CaseHug ever asked, and last for what is held.
+    waits: bool,
+    /// A person asked for it.
+    by_a_person: bool,
+    /// How often it was asked for.
+    times: u64,
     /// Calls that ask for it and have not ended.
     asking: usize,
 }
@@ -78,6 +86,17 @@ pub struct Asking {
     cut: bool,
     /// Whether what it asks for stays held in any case.
     stays: bool,
+    /// How often it had been asked for, if no other call asked for it then.
+    alone: Option<u64>,
+    /// CaseHug was told that it is taken in.
+    taken: bool,
+}
+
+impl Asking {
+    /// What is asked for was taken in.
+    pub fn is_taken(mut self) {
+        self.taken = true;
+    }
 }
 
 impl Drop for Asking {
@@ -88,6 +107,7 @@ impl Drop for Asking {
         wish.asking -= 1;
         if held {
             wish.held = true;
+            wish.waits |= self.taken && !wish.by_a_person && self.alone == Some(wish.times);
         } else {
             wish.is_asked_for();
         }
@@ -110,17 +130,20 @@ impl Asked {
     #[must_use]
     pub fn begins(&self, matter: &MatterId, a_person: bool) -> Asking {
         let cut = self.ties.are_cut(self.world.now());
-        let mut stays = false;
+        let (mut stays, mut alone) = (false, None);
         if let Some(wish) = lock(&self.known).of.get_mut(matter.as_str()) {
             stays = !a_person && wish.held && !wish.was_wanted;
+            wish.times += 1;
+            wish.by_a_person |= a_person;
+            alone = (wish.asking == 0).then_some(wish.times);
             wish.asking += usize::from(!stays);
         }
-        Asking { asked: self.clone(), matter: matter.to_string(), cut, stays }
+        Asking { asked: self.clone(), matter: matter.to_string(), cut, stays, alone, taken: false }
     }
 
     /// Somebody asks for all matters.
     pub fn wants_all(&self) {
-        lock(&self.known).of.values_mut().for_each(Wish::is_asked_for);
+        lock(&self.known).of.values_mut().for_each(Wish::is_asked_for_by_a_person);
     }
 
     /// Somebody wants these to go on.
@@ -128,7 +151,7 @@ impl Asked {
         let mut known = lock(&self.known);
         for matter in matters {
             if let Some(wish) = known.of.get_mut(matter.as_str()) {
-                wish.is_asked_for();
+                wish.is_asked_for_by_a_person();
             }
         }
     }
@@ -185,7 +208,8 @@ impl Asked {
         match (request.method, path.strip_prefix("/api/v4/")?) {
             (Method::Post, "contacts.json") => {
                 let client = last(&data["last_name"])?;
-                let wanted = lock(&self.known).of.values().any(|wish| wish.client == client && wish.is_wanted());
+                let cut = self.ties.are_cut(self.world.now());
+                let wanted = lock(&self.known).of.values().any(|wish| wish.client == client && wish.is_wanted(cut));
                 (!wanted).then(|| format!("nobody asked for a matter of {client}"))
             }
             (Method::Post, "matters.json") => self.forbids_matter(&last(&data["description"])?),
@@ -210,7 +234,8 @@ impl Asked {
     }
 
     fn forbids_matter(&self, matter: &str) -> Option<String> {
-        let wanted = lock(&self.known).of.get(matter).is_some_and(Wish::is_wanted);
+        let cut = self.ties.are_cut(self.world.now());
+        let wanted = lock(&self.known).of.get(matter).is_some_and(|wish| wish.is_wanted(cut));
         (!wanted).then(|| format!("{matter} is not wanted, or held"))
     }
 
@@ -235,10 +260,17 @@ impl Asked {
 
 impl Wish {
     fn is_asked_for(&mut self) {
-        (self.wanted, self.was_wanted) = (true, true);
+        (self.wanted, self.was_wanted, self.waits) = (true, true, false);
+        self.times += 1;
     }
 
-    fn is_wanted(&self) -> bool {
-        self.wanted || self.asking > 0
+    fn is_asked_for_by_a_person(&mut self) {
+        self.by_a_person = true;
+        self.is_asked_for();
+    }
+
+    /// `cut`: whether the firm is disconnected. What was on its way then is looked for elsewhere.
+    fn is_wanted(&self, cut: bool) -> bool {
+        (self.wanted && (cut || !self.waits)) || self.asking > 0
     }
 }

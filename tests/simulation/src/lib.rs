@@ -529,12 +529,13 @@ impl Simulation {
     fn trigger(&mut self, matter: usize) -> Result<(), String> {
         let Some(sdk) = self.up.get(&HOST).cloned() else { return Err(String::from("no host")) };
         let (world, admin, matter) = (self.world.clone(), self.admin()?, self.matter(matter)?);
-        let asking = (Arc::clone(&self.asking), self.asked.begins(&matter, false));
+        let (waits, asking) = (Arc::clone(&self.asking), self.asked.begins(&matter, false));
         self.world.spawn(HOST, async move {
             while sdk.firm(&admin).matters().trigger(&matter, Trigger::Approved).await.is_err() {
                 world.sleep(Duration::from_secs(1)).await;
             }
-            drop(asking);
+            asking.is_taken();
+            drop(waits);
         });
         Ok(())
     }
