@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::connection::is_account;
-use super::world::{World, admin, firm};
+use super::connection::{is_account, separate};
+use super::world::{World, admin, firm, refused};
 use crate::api::MappingPage;
 use crate::domain::{ClioId, Intake, MatterId};
 use crate::error::{Code, Error};
@@ -188,4 +188,53 @@ async fn settings_that_were_changed_meanwhile_are_read_and_saved_again_by_a_pers
     let error = world.sdk.firm(&admin()).settings().save(mapping(0, &["Owls"]).clone()).await.unwrap_err();
     assert_eq!(error.code(), Code::SettingsChanged);
     assert!(error.to_string().contains("Read them and save again"), "{error}");
+}
+
+/// The app has not got the permission for matters there yet, or for practice areas alone.
+fn hides_its_areas(world: &World, account: i64, all: bool) {
+    let who = json!({ "data": { "id": 1, "name": "x", "email": "e@x", "account": { "id": account, "name": "F" } } });
+    world.answers(move |method, path, _, _| match (method, path) {
+        ("GET", "/api/v4/users/who_am_i") => Some((200, who.clone())),
+        ("GET", "/api/v4/practice_areas") => Some(refused(403)),
+        ("GET", "/api/v4/matters") if all => Some(refused(403)),
+        _ => None,
+    });
+}
+
+#[tokio::test]
+async fn mappings_wait_until_the_areas_of_another_account_can_be_read() {
+    for (all, reconnects) in [(true, true), (false, true), (false, false)] {
+        let world = connected().await;
+        world.sdk.firm(&admin()).settings().map_case_type("Hawks", Some("Falconry".to_owned())).await.unwrap();
+        world.sdk.firm(&admin()).connection().end(None).await.unwrap();
+        hides_its_areas(&world, 8, all);
+        separate(&world).await;
+        let of_hawks = async || {
+            let page = world.sdk.firm(&admin()).settings().mappings().await.unwrap();
+            let found = page.mappings.into_iter().find(|one| one.case_type == "Hawks").expect("the firm's own");
+            serde_json::to_value(&found).unwrap()
+        };
+        assert_eq!(of_hawks().await["to"], "not_known", "{}", of_hawks().await);
+        let document = world.sdk.firm(&admin()).settings().export().await.unwrap().document;
+        assert!(document.contains("Falconry"), "{document}");
+        // The numbers of the first account mean something else there.
+        is_account(&world, 8, &[(1, "Another thing"), (9, "Falconry")]);
+        if reconnects {
+            world.connect().await.unwrap();
+        } else {
+            world.sdk.firm(&admin()).settings().reload_practice_areas().await.unwrap();
+        }
+        assert_eq!(of_hawks().await["id"], "9");
+        let entry = world.audited("mapping").await.pop().unwrap();
+        assert_eq!((&entry["details"]["carried_over"], &entry["details"]["dropped"]), (&json!("1"), &json!("0")));
+    }
+}
+
+#[tokio::test]
+async fn areas_that_cannot_be_read_at_a_reconnect_stay_as_they_were_known() {
+    let world = connected().await;
+    hides_its_areas(&world, 7, false);
+    world.connect().await.unwrap();
+    let page = world.sdk.firm(&admin()).settings().mappings().await.unwrap();
+    assert_eq!(page.practice_areas.len(), 2);
 }
