@@ -2,8 +2,8 @@
 //! of its practice areas.
 
 use casehug_clio::{
-    Calls, Chosen, Code, DocumentKey, Error, MappedBy, Note, PlannedContact, PlannedDocument, PlannedMatter,
-    PracticeArea, StepKind, StepOutcome, StepReport, Unmapped,
+    Calls, Chosen, DocumentKey, MappedBy, Note, PlannedContact, PlannedDocument, PlannedMatter, PracticeArea, StepKind,
+    StepOutcome, StepReport, Unmapped,
 };
 
 pub(crate) fn contact(planned: PlannedContact) -> String {

@@ -129,6 +129,11 @@ impl Remote {
     fn writes_without_claim(&self, writes: &[Write]) -> Option<String> {
         let mut holder = lock(&self.holder);
         let mut claimed = None;
+        let gives_up = |matter: &str| {
+            writes.iter().any(|write| {
+                matches!(write, Write::Delete { key, .. } if key.collection == "claim" && key.id.as_str() == matter)
+            })
+        };
         for write in writes {
             let Write::Put { key, body, .. } = write else { continue };
             // An admin's decision is written into the intent by whoever asked.
@@ -146,8 +151,9 @@ impl Remote {
                 "run" => field(body, "matter").unwrap_or_default(),
                 _ => continue,
             };
-            // A takeover ends the run before, in the commit that makes it the holder.
-            if key.collection == "run" && claimed.as_ref() == Some(&matter) {
+            // A takeover ends the run before, in the commit that makes it the holder, or that gives
+            // up on the holder in the version that was read.
+            if key.collection == "run" && (claimed.as_ref() == Some(&matter) || gives_up(&matter)) {
                 continue;
             }
             let held_by =
