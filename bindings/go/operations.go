@@ -329,7 +329,8 @@ func (o ReviewsOperations) Resolve(ctx context.Context, step StepKind, id string
 // [ReviewsOperations.EndRecovery] each new record costs one to three calls more. Trigger the
 // matters of that time again, too.
 //
-// since: From when on records are missing, on the host's clock: the time of the backup, or earlier.
+// since: From when on records are missing, on the host's clock: when the backup was begun, or
+// earlier.
 //
 // Access: a firm admin. Effect: writes.
 func (o ReviewsOperations) BeginRecovery(ctx context.Context, since time.Time) error {

@@ -555,8 +555,8 @@ static inline int32_t casehug_clio_resolve_review(
 // each new record costs one to three calls more. Trigger the matters of that time again, too.
 //
 // Access: admin. Effect: writes.
-// `since`: time. From when on records are missing, on the host's clock: the time of the backup, or
-// earlier.
+// `since`: time. From when on records are missing, on the host's clock: when the backup was begun,
+// or earlier.
 // `out`: `{}`.
 static inline int32_t casehug_clio_begin_recovery(
     casehug_clio_sdk *sdk,

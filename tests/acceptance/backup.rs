@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::bench::{Bench, intake};
+use casehug_clio::Timestamp;
+use casehug_clio::ports::Runtime as _;
+use casehug_clio_runtime_tokio::TokioRuntime;
 use casehug_clio_store_sqlite::SqliteStore;
 use postgres_server::Server;
 use serde_json::{Value, json};
@@ -20,9 +23,13 @@ async fn a_backup_is_made_beside_a_process_that_has_the_database_open() {
     let folder = tempfile::tempdir().unwrap();
     let (db, file) = (folder.path().join("store.db"), folder.path().join("backup.db"));
     let store = SqliteStore::open(&db).await.unwrap();
+    let before = TokioRuntime.now();
     let first = back_up(&db, &file);
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
-    assert_eq!(first.stdout, b"{\"ok\":true}\n");
+    let told: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(told["ok"], true);
+    let begun = told["begun_at"].as_str().and_then(Timestamp::parse).unwrap();
+    assert!((before..=TokioRuntime.now()).contains(&begun), "the time for begin_recovery: {told}");
     let again = back_up(&db, &file);
     assert!(!again.status.success());
     assert!(String::from_utf8_lossy(&again.stdout).contains("already_exists"));

@@ -2137,8 +2137,8 @@ export class ReviewsOperations {
    *
    * Access: a firm admin. Effect: writes.
    *
-   * @param since - From when on records are missing, on the host's clock: the time of the backup,
-   * or earlier.
+   * @param since - From when on records are missing, on the host's clock: when the backup was
+   * begun, or earlier.
    *
    * @throws CasehugClioError with code one that every operation can end with.
    */

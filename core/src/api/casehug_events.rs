@@ -136,7 +136,8 @@ pub(super) async fn handle_casehug_event(sdk: &Sdk, event: CaseHugEvent) -> Resu
     sweep(sdk, &host.firm, &mut transaction).await?;
     match sdk.repository.commit(&transaction).await? {
         Commit::Done { .. } => Ok(EventHandled { effect }),
-        // Somebody else handled the same delivery at the same moment: two triggers are one.
+        // Somebody else handled the same delivery, or forgot the same old ones, at the same moment.
+        // Another trigger of the matter is harmless: its sync finds everything there.
         Commit::Conflict => Ok(EventHandled { effect: EventEffect::Repeated }),
     }
 }

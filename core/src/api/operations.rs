@@ -227,7 +227,7 @@ operations! {
         /// `end_recovery` each new record costs one to three calls more. Trigger the matters of
         /// that time again, too.
         begin_recovery as begin_recovery(
-            /// From when on records are missing, on the host's clock: the time of the backup, or
+            /// From when on records are missing, on the host's clock: when the backup was begun, or
             /// earlier.
             since: Timestamp,
         ) -> (), access: Admin, effect: Writes, errors: [];

@@ -114,9 +114,9 @@ struct Args {
     #[arg(long, value_name = "ID", requires = "copy_to")]
     copy_firm: Option<String>,
     /// After the database was restored: whatever may have been sent to Clio since this time (RFC
-    /// 3339, not later than the backup) is looked for there before anything is created. It stays
-    /// so, at a call more for each new record, until `none` ends it. Without --intake that is all
-    /// that is done, for the --firm that is named.
+    /// 3339, not later than the backup was begun) is looked for there before anything is created.
+    /// It stays so, at a call more for each new record, until `none` ends it. Without --intake that
+    /// is all that is done, for the --firm that is named.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["dry_run", "backup", "copy_to"])]
     recover_since: Option<String>,
     /// Print one JSON report on stdout, and nothing else there.
@@ -155,8 +155,8 @@ fn complete(args: &Args) -> Result<(), clap::Error> {
 
 async fn run(args: &Args) -> casehug_clio::Result<Exit> {
     if let Some(file) = &args.backup {
-        setup::back_up(&database::location(&args.db.0)?, file).await?;
-        output::backed_up(args.json);
+        let begun = setup::back_up(&database::location(&args.db.0)?, file).await?;
+        output::backed_up(args.json, begun);
         return Ok(Exit::AllThere);
     }
     if let Some(target) = &args.copy_to {

@@ -20,10 +20,13 @@ pub(crate) fn fatal(error: &Error, as_json: bool) {
     }
 }
 
-pub(crate) fn backed_up(as_json: bool) {
-    say("The backup is made. Keep the sealing key elsewhere: it is not in it.");
+pub(crate) fn backed_up(as_json: bool, begun: Timestamp) {
+    let begun = begun.to_rfc3339();
+    say(&format!(
+        "The backup is made, of what was there at {begun}: after a restore that is the time for --recover-since. Keep the sealing key elsewhere: it is not in it."
+    ));
     if as_json {
-        println!("{}", json!({ "ok": true }));
+        println!("{}", json!({ "ok": true, "begun_at": begun }));
     }
 }
 

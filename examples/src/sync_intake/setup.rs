@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casehug_clio::ports::HttpTransport;
-use casehug_clio::{ClioApp, ClioHost, Code, Error, FirmId, Ports, Result, Sdk};
+use casehug_clio::ports::{HttpTransport, Runtime as _};
+use casehug_clio::{ClioApp, ClioHost, Code, Error, FirmId, Ports, Result, Sdk, Timestamp};
 use casehug_clio_http_reqwest::{Network, ReqwestTransport};
 use casehug_clio_intake_folder::FolderIntake;
 use casehug_clio_runtime_tokio::TokioRuntime;
@@ -80,13 +80,15 @@ pub(crate) fn require_database(db: &StoreLocation) -> Result<()> {
     Ok(())
 }
 
-/// Writes the database into a new file.
-pub(crate) async fn back_up(db: &StoreLocation, file: &Path) -> Result<()> {
+/// Writes the database into a new file. Gives the time whose state that is, on this machine's
+/// clock.
+pub(crate) async fn back_up(db: &StoreLocation, file: &Path) -> Result<Timestamp> {
     require_database(db)?;
     let store = db.open().await?;
+    let begun = TokioRuntime.now();
     let made = store.backup(file).await;
     store.close().await;
-    made
+    made.map(|()| begun)
 }
 
 /// Copies a database, or one firm of it, into another one.

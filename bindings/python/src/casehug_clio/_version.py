@@ -5,5 +5,5 @@
 VERSION = "0.1.0"
 """The SDK's version."""
 
-DIGEST = "25c677dab57648dcc1c07268e61646d178dc30c84c62d85d5d60e09177f67692"
+DIGEST = "5ed214f6a2ab2e99e2d6acec06edda043c9a41d6d1eceb03ab937b4d0f1ffdea"
 """SHA-256 of api/operations.json."""

@@ -359,7 +359,7 @@ class ReviewsOperations:
         `reviews.end_recovery` each new record costs one to three calls more. Trigger the matters of
         that time again, too.
 
-        since: From when on records are missing, on the host's clock: the time of the backup, or
+        since: From when on records are missing, on the host's clock: when the backup was begun, or
         earlier.
 
         Access: a firm admin. Effect: writes.
@@ -936,7 +936,7 @@ class AsyncReviewsOperations:
         `reviews.end_recovery` each new record costs one to three calls more. Trigger the matters of
         that time again, too.
 
-        since: From when on records are missing, on the host's clock: the time of the backup, or
+        since: From when on records are missing, on the host's clock: when the backup was begun, or
         earlier.
 
         Access: a firm admin. Effect: writes.

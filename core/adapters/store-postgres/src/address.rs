@@ -67,6 +67,10 @@ impl PostgresAddress {
     /// Reads an address, as libpq writes them: `postgres://` or `postgresql://`, several hosts
     /// parted by commas, percent escapes.
     ///
+    /// Of several hosts the one that takes writes is used, at once and whichever that is. So they
+    /// MUST NOT be a primary and an asynchronous standby that is promoted by itself: what it lacks
+    /// would be sent to Clio again, unless a recovery is begun before any process goes on there.
+    ///
     /// | parameter | |
     /// | --- | --- |
     /// | `sslmode` | `require`, `verify-ca` and `verify-full` all ask for TLS with a certificate that is checked in full; `allow` and `prefer` leave it to the host, as no `sslmode` does; `disable` asks for none |

@@ -370,8 +370,8 @@ public class ReviewsOperations internal constructor(private val call: Caller) {
      *
      * Access: a firm admin. Effect: writes.
      *
-     * @param since From when on records are missing, on the host's clock: the time of the backup,
-     * or earlier.
+     * @param since From when on records are missing, on the host's clock: when the backup was
+     * begun, or earlier.
      * @throws CasehugClioException with the code of what went wrong.
      */
     public suspend fun beginRecovery(since: Instant) {
