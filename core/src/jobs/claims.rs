@@ -196,13 +196,7 @@ impl Claims {
             if job.parked.is_some() && (by_a_person || trigger.is_interactive()) && self.is_usable(firm).await? {
                 job.parked = None;
             }
-            // Parked: what is missing is missing for this trigger too. Running: its end makes it
-            // due again, or else the lease's end, which no trigger postpones.
-            let due = match (job.parked, job.running) {
-                (Some(_), _) => None,
-                (None, Some(_)) => Some(left(self.repository.store_now(firm).await?, due_at)),
-                (None, None) => Some(Duration::ZERO),
-            };
+            let due = self.due_of(firm, &job, due_at).await?;
             transaction.put_due(key.clone(), expect, due, &job)?;
             if trigger.is_interactive() && job.is_awaited() && due.is_some() {
                 let known = self.repository.get::<First>(&first_key(firm, matter)).await?;
@@ -215,6 +209,16 @@ impl Claims {
             }
         }
         Err(contended(matter))
+    }
+
+    /// When a job that was asked for is due. Parked: what is missing is missing for this trigger
+    /// too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
+    async fn due_of(&self, firm: &FirmId, job: &Job, due_at: Option<Timestamp>) -> Result<Option<Duration>> {
+        Ok(match (job.parked, job.running) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(left(self.repository.store_now(firm).await?, due_at)),
+            (None, None) => Some(Duration::ZERO),
+        })
     }
 
     async fn is_usable(&self, firm: &FirmId) -> Result<bool> {
