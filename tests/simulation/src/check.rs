@@ -144,7 +144,8 @@ fn key_of(document: &Value) -> String {
     ["casehug_matter_id", "casehug_document_id", "casehug_upload_id"].map(property).join("/")
 }
 
-/// Of each document that people see in Clio a link of ours tells.
+/// Of each document that people see in Clio a link of ours tells. Not to be asked after a restore,
+/// which takes links away, also of what is withdrawn by then.
 ///
 /// # Errors
 /// A document that was published and of which nobody was told.
