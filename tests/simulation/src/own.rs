@@ -56,7 +56,8 @@ impl Simulation {
     fn may_be(&self, number: usize, matter: &MatterId, clio: &str, told: &str) -> bool {
         let Some(own) = self.told.own(matter) else { return told == clio };
         if self.restored {
-            return told == own.status || told == clio;
+            // An event of before may have been on its way, and times go back here.
+            return told == own.status || told == clio || !own.was_told;
         }
         let set_since = self.set_in_clio.get(&number).is_some_and(|at| *at >= own.at);
         match (set_since, clio == own.clio) {
