@@ -123,8 +123,8 @@ export class ShardedStore {
   }
 
   /**
-   * What is due of all firms, earliest first. Each database goes by its own clock. One that does not
-   * answer is left out, and asked beside the looks until it does; it fails no look as long as
+   * What is due of all firms, earliest first. Each database goes by its own clock. One that does
+   * not answer is left out, and asked beside the looks until it does; it fails no look as long as
    * another one answers, because a worker that is told of a failure looks no further.
    */
   async #dueOfAll({ collection, limit }) {

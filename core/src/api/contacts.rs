@@ -14,8 +14,8 @@ pub(super) async fn list_contact_proposals(sdk: &Sdk, actor: &Actor) -> Result<V
 
 pub(super) async fn accept_contact_proposal(sdk: &Sdk, actor: &Actor, proposal: String) -> Result<()> {
     let (stop, actor) = (&sdk.queue.ctx.stop, actor.clone());
-    // What an admin has accepted is sent, whether they wait for it, leave or cancel. The whole SDK's
-    // end ends it.
+    // What an admin has accepted is sent, whether they wait for it, leave or cancel. The whole
+    // SDK's end ends it.
     let ctx = Context { stop: stop.whole(), ..sdk.queue.ctx.clone() };
     let accepting = sdk.to_the_end(async move { proposals::resolve(&ctx, &actor, &proposal, Decision::Accept).await });
     if sdk.is_part { stop.unless_stopped(accepting).await.and_then(|done| done) } else { accepting.await }

@@ -173,9 +173,9 @@ operations! {
         ) -> MatterCount, access: Admin, effect: Writes,
         errors: [NotConnected, ReconnectRequired];
 
-        /// Says that the held matters are not wanted. What is waiting of them does not run, unless a
-        /// person asked for it. When one is approved once more it is held again; if it is in Clio,
-        /// it is synced then. They can still be synced one by one.
+        /// Says that the held matters are not wanted. What is waiting of them does not run, unless
+        /// a person asked for it. When one is approved once more it is held again; if it is in
+        /// Clio, it is synced then. They can still be synced one by one.
         discard_held_matters as discard_held(
             /// These only: those that were listed, say. Left out: all, also those that came up since.
             matters: Option<Vec<MatterId>>,
@@ -230,8 +230,8 @@ operations! {
         /// After the database lost records (a restore, a failover): whatever is missing may have
         /// been created in Clio since then, so Clio is asked before anything is created. Until
         /// `end_recovery` each new record costs one to three calls more. Trigger the matters of
-        /// that time again, too. While a recovery is in progress an earlier time counts, and a later
-        /// one changes nothing: end it first.
+        /// that time again, too. While a recovery is in progress an earlier time counts, and a
+        /// later one changes nothing: end it first.
         begin_recovery as begin_recovery(
             /// From when on records are missing, on the host's clock: when the backup was begun, or
             /// earlier.
@@ -287,8 +287,8 @@ operations! {
         list_contact_proposals as proposals() -> Vec<ProposedContact>, access: Admin, effect: Reads, errors: [];
 
         /// Accepts a change. From Clio: the host is told to apply it. To Clio: it is sent now, also
-        /// if the caller leaves or cancels, unless it is rejected before; what kept Clio from taking
-        /// it is the error, and the proposal stays.
+        /// if the caller leaves or cancels, unless it is rejected before; what kept Clio from
+        /// taking it is the error, and the proposal stays.
         accept_contact_proposal as accept(
             /// The proposal's id, which stands for the values that were shown.
             proposal: String,
@@ -372,10 +372,10 @@ operations! {
             firm: FirmId,
         ) -> Deauthorization, access: Host, effect: CallsClio, errors: [NotConnected];
 
-        /// The root key that wrapped this firm's keys is lost for good: forgets these, and what only
-        /// they open, and ends the connection, so that an admin can connect anew. Links, logs and
-        /// settings stay; what was being created is looked for in Clio first. Ask twice: the first
-        /// answer is `key_loss_unconfirmed`, with the time after which to ask again.
+        /// The root key that wrapped this firm's keys is lost for good: forgets these, and what
+        /// only they open, and ends the connection, so that an admin can connect anew. Links, logs
+        /// and settings stay; what was being created is looked for in Clio first. Ask twice: the
+        /// first answer is `key_loss_unconfirmed`, with the time after which to ask again.
         forget_lost_keys as forget_lost_keys(
             /// The firm.
             firm: FirmId,

@@ -1,7 +1,8 @@
 //! Sending an accepted change to Clio.
 //!
-//! **Problem.** Between an admin's word and the request may lie minutes: Clio's limit is waited for,
-//! and what fails is repeated. Meanwhile another admin may reject the change, or accept it as well.
+//! **Problem.** Between an admin's word and the request may lie minutes: Clio's limit is waited
+//! for, and what fails is repeated. Meanwhile another admin may reject the change, or accept it as
+//! well.
 //!
 //! **Model.** Right before each request the proposal must be as this admin accepted it. What was
 //! sent, or may have been, is told in the audit log whatever became of the proposal. A caller who

@@ -142,8 +142,8 @@ impl Claims {
         self.raise(firm, matter, trigger, actor, Asked::Alone).await?.ok_or_else(|| contended(matter))
     }
 
-    /// As [`ask`](Self::ask), of a held matter, which is not held any more then: it is behind what is
-    /// approved meanwhile. `false`: it is not held in this version any more.
+    /// As [`ask`](Self::ask), of a held matter, which is not held any more then: it is behind what
+    /// is approved meanwhile. `false`: it is not held in this version any more.
     pub(crate) async fn release(
         &self,
         firm: &FirmId,
@@ -178,8 +178,8 @@ impl Claims {
             }
             let is_held = !by_a_person && held.as_ref().is_some_and(|held| held.value.stops(&job));
             if is_held || !job.is_allowed(&settings::load(&self.repository, firm).await?) {
-                // It must not stand before one that counts, nor leave with it. Of documents that this
-                // one does not send an admin is asked.
+                // It must not stand before one that counts, nor leave with it. Of documents that
+                // this one does not send an admin is asked.
                 let is_lost = job.trigger.sends_documents() && !(trigger.sends_documents() || by_a_person);
                 if is_lost && job.waits(due_at) {
                     hold_in(&self.repository, &mut transaction, held.as_ref(), &job, true)?;
@@ -212,7 +212,8 @@ impl Claims {
     }
 
     /// When a job that was asked for is due. Parked: what is missing is missing for this trigger
-    /// too. Running: its end makes it due again, or else the lease's end, which no trigger postpones.
+    /// too. Running: its end makes it due again, or else the lease's end, which no trigger
+    /// postpones.
     async fn due_of(&self, firm: &FirmId, job: &Job, due_at: Option<Timestamp>) -> Result<Option<Duration>> {
         Ok(match (job.parked, job.running) {
             (Some(_), _) => None,
@@ -302,8 +303,8 @@ impl Claims {
         })
     }
 
-    /// Switched off since it was triggered, meant for another account, or held since: nothing leaves
-    /// by itself any more. An admin is asked; a backfill pauses, and asks itself.
+    /// Switched off since it was triggered, meant for another account, or held since: nothing
+    /// leaves by itself any more. An admin is asked; a backfill pauses, and asks itself.
     async fn put_to_rest(&self, firm: &FirmId, matter: &MatterId, found: Found) -> Result<()> {
         let Found { mut job, expect, claim, lease, held, connection, .. } = found;
         let mut transaction = self.repository.transaction(firm)?;

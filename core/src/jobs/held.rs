@@ -46,8 +46,8 @@ pub(super) struct Held {
     /// An admin does not want it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub discarded: bool,
-    /// It waited when what syncs by itself was switched off, and that is all: what the settings allow
-    /// later may run.
+    /// It waited when what syncs by itself was switched off, and that is all: what the settings
+    /// allow later may run.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub switched_off: bool,
 }
@@ -58,7 +58,8 @@ impl Held {
         self.generation.is_some_and(|generation| generation >= job.generation)
     }
 
-    /// Whether a job does not run any more: nobody asked for it, and its run would send what is held.
+    /// Whether a job does not run any more: nobody asked for it, and its run would send what is
+    /// held.
     pub(super) fn stops(&self, job: &Job) -> bool {
         job.is_by_itself() && self.is_since(job) && !mutated!(HeldSince)
     }

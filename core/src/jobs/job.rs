@@ -197,14 +197,14 @@ impl Job {
         self.asked || settings.allows(self.trigger)
     }
 
-    /// Whether it came by itself, or with all that failed: nobody asked for this very matter, nor for
-    /// those of a backfill.
+    /// Whether it came by itself, or with all that failed: nobody asked for this very matter, nor
+    /// for those of a backfill.
     pub(crate) fn is_by_itself(&self) -> bool {
         !self.asked && matches!(self.trigger, Trigger::Created | Trigger::Approved | Trigger::Retry)
     }
 
-    /// Whether nobody waits for it: an older matter, one of all that failed, of all that were held or
-    /// of all that were blocked.
+    /// Whether nobody waits for it: an older matter, one of all that failed, of all that were held
+    /// or of all that were blocked.
     pub(crate) fn is_bulk(&self) -> bool {
         match self.trigger {
             Trigger::Backfill => true,

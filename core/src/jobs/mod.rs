@@ -37,8 +37,8 @@
 //! the connection is usable.
 //!
 //! What was triggered while the firm was not connected is *held* (`held.rs`): no job, but a record
-//! that waits for an admin. A job that came by itself does not run once its matter is held since: its
-//! run would send what is held.
+//! that waits for an admin. A job that came by itself does not run once its matter is held since:
+//! its run would send what is held.
 
 pub(crate) mod answers;
 pub(crate) mod backfill;

@@ -53,8 +53,8 @@ pub(crate) struct Intent {
     pub sealed: String,
     /// Whose data key sealed it.
     pub connection: ConnectionId,
-    /// When it was made, on Clio's clock, if any answer of Clio's had been seen by then. Of one that
-    /// stands for what the store lost: since when the store may have lost it.
+    /// When it was made, on Clio's clock, if any answer of Clio's had been seen by then. Of one
+    /// that stands for what the store lost: since when the store may have lost it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clio_at: Option<Timestamp>,
     /// How long after its commit it is due. So its record tells when that was, on the one clock

@@ -52,8 +52,8 @@ pub struct FirmSettings {
     /// was read, so that no admin undoes another's change unseen.
     pub revision: u64,
     /// Sync a matter by itself when its intake, or another document of it, is approved. On by
-    /// default. Off: nothing leaves until somebody asks; what was waiting then is held until an admin
-    /// decides, or the matter is synced.
+    /// default. Off: nothing leaves until somebody asks; what was waiting then is held until an
+    /// admin decides, or the matter is synced.
     pub sync_when_approved: bool,
     /// Sync contact and matter by themselves as soon as the intake is created; documents follow
     /// their approval. Off by default.

@@ -259,10 +259,10 @@ impl Driver<'_> {
         Ok(false)
     }
 
-    /// Releases an intent that was not found, and keeps what an admin said not to be it, if whatever it created had to be listed when Clio was
-    /// asked (`asked_at`, on the store's clock): it was settled an `index_delay` before that.
-    /// Else says when to come back. When it was sent in vain too often, it stays, and the next run
-    /// goes on with it.
+    /// Releases an intent that was not found, and keeps what an admin said not to be it, if
+    /// whatever it created had to be listed when Clio was asked (`asked_at`, on the store's clock):
+    /// it was settled an `index_delay` before that. Else says when to come back. When it was sent
+    /// in vain too often, it stays, and the next run goes on with it.
     ///
     /// Not "if it is settled now": between Clio's answer and this moment the process may have stood
     /// still for as long as you like.

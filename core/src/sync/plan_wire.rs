@@ -50,8 +50,8 @@ pub(crate) struct PlannedArea {
 pub(crate) struct DocumentWire {
     /// CaseHug's `matter/document/upload`.
     id: String,
-    /// `linked`, `linked_but_withdrawn`, `replaced`, `upload`, `resume`, `unsendable`, `unreadable`,
-    /// `not_approved` or `refused`.
+    /// `linked`, `linked_but_withdrawn`, `replaced`, `upload`, `resume`, `unsendable`,
+    /// `unreadable`, `not_approved` or `refused`.
     step: &'static str,
     /// The document in Clio, if it is there.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,8 +6,8 @@
 //! while the firm is disconnected is held, and wanted only if an admin releases it or somebody asks
 //! again: a person, if it never was wanted before. With what is held waits what CaseHug asked for
 //! before by itself, if no person ever did: none of it is sent after the reconnect. An upload is
-//! *approved*, *withdrawn* since a time (another upload that takes its slot withdraws it as well), or
-//! never was approved.
+//! *approved*, *withdrawn* since a time (another upload that takes its slot withdraws it as well),
+//! or never was approved.
 
 use std::collections::BTreeMap;
 use std::fmt;

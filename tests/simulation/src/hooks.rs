@@ -57,8 +57,8 @@ impl Told {
         lock(&self.owns).get(matter).copied()
     }
 
-    /// The host has said that it set a status itself. What it was told meanwhile may be newer, and of
-    /// two in one second Clio's wins.
+    /// The host has said that it set a status itself. What it was told meanwhile may be newer, and
+    /// of two in one second Clio's wins.
     pub fn set(&self, world: &World, matter: MatterId, own: Own) {
         world.tell(|| format!("host sets: {matter} {own:?}"));
         let mut statuses = lock(&self.statuses);

@@ -367,7 +367,8 @@ async fn whoever_asks_again_after_a_stop_goes_on_and_the_entry_counts_all_of_it(
     assert!(stopped > 5, "{stopped}");
 }
 
-/// Whoever ended, or made, a connection meanwhile knows something else than what is being forgotten.
+/// Whoever ended, or made, a connection meanwhile knows something else than what is being
+/// forgotten.
 #[tokio::test]
 async fn a_connection_that_changes_meanwhile_stops_it_and_whoever_asks_again_goes_on() {
     let goes = |collection: &'static str| match collection {

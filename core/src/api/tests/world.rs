@@ -31,8 +31,8 @@ pub const KEY: &str = "010101010101010101010101010101010101010101010101010101010
 const HERE: &str = "http://127.0.0.1:4400";
 pub const HOOKS: &str = "https://hooks.example/clio";
 
-/// Answers a request in Clio's place: method, path, bearer token, JSON body (of a request without one:
-/// its query). `None`: as usual.
+/// Answers a request in Clio's place: method, path, bearer token, JSON body (of a request without
+/// one: its query). `None`: as usual.
 type Answer = dyn FnMut(&str, &str, &str, &Value) -> Option<(u16, Value)> + Send;
 
 /// What Clio holds, and what it was asked.
