@@ -17,7 +17,7 @@
 //!
 //! **Failure cases.** Each commit checks that the connection is still the one that was ended. A
 //! stop, or a conflict, leaves the firm's key where it is, so who asks again goes on; the note
-//! counts what went before.
+//! counts what went before. Who asked first is in the audit log from then on, however far it came.
 
 use core::time::Duration;
 
@@ -151,7 +151,7 @@ impl Connect {
         };
         let now = self.repository.store_now(firm).await?;
         let Some(note) = note.as_ref().filter(|note| note.value.counts(now)) else {
-            return Err(self.ask(firm, note, now).await?);
+            return Err(self.ask(actor, note, now).await?);
         };
         if note.value.opens {
             self.take_back(firm, Some(note.clone())).await?;
@@ -165,12 +165,14 @@ impl Connect {
     }
 
     /// Notes the question. Gives the answer to it.
-    async fn ask(&self, firm: &FirmId, before: Option<Versioned<Asked>>, at: Timestamp) -> Result<Error> {
+    async fn ask(&self, actor: &Actor, before: Option<Versioned<Asked>>, at: Timestamp) -> Result<Error> {
+        let firm = &actor.firm;
         let mut transaction = self.repository.transaction(firm)?;
         let expect = before.as_ref().map_or(Expect::Absent, |before| Expect::Version(before.version.clone()));
         let forgotten = before.map(|before| before.value.forgotten).unwrap_or_default();
         transaction.put(key(firm), expect, &Asked { at, opens: false, forgotten })?;
         schedule_now(&self.repository, &mut transaction, MaintenanceTask::KeyProof).await?;
+        transaction.audit(AuditEntry::by(&actor.id, Action::KeyLoss, AuditStatus::Noted).with("reason", "asked"));
         self.repository.commit_or_conflict(&transaction).await?;
         Ok(unconfirmed(PATIENCE))
     }
