@@ -53,14 +53,12 @@ pub(super) async fn release_held_matters(
     let (queue, actor) = (sdk.queue.clone(), actor.clone());
     sdk.to_the_end(async move {
         let repository = &queue.ctx.repository;
+        let listed = listed(repository, &actor.firm, matters).await?;
+        audit_retry(repository, &actor, "held", listed.len()).await?;
         let mut released = 0;
-        for held in listed(repository, &actor.firm, matters).await? {
-            released += usize::from(queue.claims.release(&actor.firm, &held, &actor.id).await?);
+        for held in &listed {
+            released += usize::from(queue.claims.release(&actor.firm, held, &actor.id).await?);
         }
-        let mut transaction = repository.transaction(&actor.firm)?;
-        let entry = AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with("held", released);
-        transaction.audit(entry.with("run", true));
-        repository.commit_or_conflict(&transaction).await?;
         Ok(MatterCount { matters: released })
     })
     .await
@@ -97,7 +95,7 @@ pub(super) async fn retry_run(sdk: &Sdk, actor: &Actor, run: String) -> Result<(
     let log = SyncLog { repository: &sdk.repository };
     let unknown = || Error::new(Code::RecordUnknown).with("type", "run");
     let run = log.run(&actor.firm, &run).await?.ok_or_else(unknown)?;
-    audit_retry(sdk, actor, "run", &run.run).await?;
+    audit_retry(&sdk.repository, actor, "run", &run.run).await?;
     if !jobs::hold(&sdk.repository, &actor.firm, &run.matter, Trigger::Retry, &actor.id).await? {
         sdk.queue.claims.ask(&actor.firm, &run.matter, Trigger::Retry, &actor.id).await?;
     }
@@ -106,7 +104,7 @@ pub(super) async fn retry_run(sdk: &Sdk, actor: &Actor, run: String) -> Result<(
 
 pub(super) async fn retry_failed(sdk: &Sdk, actor: &Actor) -> Result<MatterCount> {
     let failed = jobs::failed_matters(&sdk.repository, &actor.firm).await?;
-    audit_retry(sdk, actor, "matters", failed.len()).await?;
+    audit_retry(&sdk.repository, actor, "matters", failed.len()).await?;
     for matter in &failed {
         sdk.queue.trigger(&actor.firm, matter, Trigger::Retry, &actor.id).await?;
     }
@@ -114,10 +112,15 @@ pub(super) async fn retry_failed(sdk: &Sdk, actor: &Actor) -> Result<MatterCount
 }
 
 /// Before the first commit of what was asked for.
-async fn audit_retry(sdk: &Sdk, actor: &Actor, what: &'static str, value: impl core::fmt::Display) -> Result<()> {
-    let mut transaction = sdk.repository.transaction(&actor.firm)?;
+async fn audit_retry(
+    repository: &Repository,
+    actor: &Actor,
+    what: &'static str,
+    value: impl core::fmt::Display,
+) -> Result<()> {
+    let mut transaction = repository.transaction(&actor.firm)?;
     transaction.audit(AuditEntry::by(&actor.id, Action::Retry, AuditStatus::Ok).with(what, value));
-    sdk.repository.commit_or_conflict(&transaction).await.map(|_| ())
+    repository.commit_or_conflict(&transaction).await.map(|_| ())
 }
 
 pub(super) async fn list_runs(sdk: &Sdk, actor: &Actor, query: RunQuery) -> Result<LogPage<LoggedRun>> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::world::{World, admin, refused};
-use crate::domain::MatterId;
+use crate::domain::{MatterId, Trigger};
 use crate::error::{Code, Result};
 use crate::maybe_send::BoxFuture;
 use crate::memory::MemoryStore;
@@ -34,7 +34,7 @@ impl Store for Dying {
 
 #[tokio::test]
 async fn who_asked_for_a_change_of_many_commits_is_told_however_far_it_came() {
-    for what in ["retry", "retry_failed", "rewrap_keys"] {
+    for what in ["retry", "retry_failed", "release_held", "rewrap_keys"] {
         let mut broken_off = 0;
         for commits in 0..6 {
             let world = World::new();
@@ -45,6 +45,14 @@ async fn who_asked_for_a_change_of_many_commits_is_told_however_far_it_came() {
                 world.put(id);
                 runs.push(world.sdk.firm(&admin()).matters().sync(&MatterId::new(id).unwrap()).await.unwrap().run);
             }
+            if what == "release_held" {
+                world.sdk.firm(&admin()).connection().end(None).await.unwrap();
+                for id in ["m1", "m2"] {
+                    let matter = MatterId::new(id).unwrap();
+                    world.sdk.firm(&admin()).matters().trigger(&matter, Trigger::Approved).await.unwrap();
+                }
+                world.connect().await.unwrap();
+            }
             let kept =
                 async || [world.stored("job").await, world.stored("data-key").await, world.stored("firm-key").await];
             let before = kept().await;
@@ -53,6 +61,7 @@ async fn who_asked_for_a_change_of_many_commits_is_told_however_far_it_came() {
             let done = match what {
                 "retry" => sdk.firm(&actor).matters().retry(&runs[0]).await,
                 "retry_failed" => sdk.firm(&actor).matters().retry_failed().await.map(drop),
+                "release_held" => sdk.firm(&actor).matters().release_held(None).await.map(drop),
                 _ => sdk.firm(&actor).connection().rewrap_keys().await.map(drop),
             };
             if kept().await != before {
