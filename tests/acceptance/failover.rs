@@ -21,7 +21,7 @@ async fn bench_on(server: &Server, standby: &Server) -> Bench {
     let name = database.rsplit('/').next().unwrap();
     let line = format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{name}", server.port(), standby.port());
     // Few enough calls that much is left when the server dies, however slow this machine is.
-    let config = Config { rate_limit: 24, rate_window_s: 2, search_delay_ms: 300, ..Config::default() };
+    let config = Config { rate_limit: 12, rate_window_s: 2, search_delay_ms: 300, ..Config::default() };
     let bench = Bench { server: Some(line), ..Bench::with(config).await };
     std::fs::create_dir_all(bench.intakes()).unwrap();
     assert!(bench.run(&["--firm", "firm_1"]).await.0.status.success(), "connected");

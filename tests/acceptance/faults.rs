@@ -138,10 +138,11 @@ async fn an_upload_address_that_expired_or_is_refused_is_asked_for_anew_in_the_s
 /// further ones is lost: Clio names no part twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_in_parts_arrives_over_a_line_on_which_their_addresses_expire() {
-    let bench = Bench::with(Config { rate_limit: 1_000_000, put_url_lifetime_s: 2, ..Config::default() }).await;
+    let bench = Bench::with(Config { rate_limit: 1_000_000, put_url_lifetime_s: 4, ..Config::default() }).await;
     bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
     std::fs::File::options().write(true).open(bench.intakes().join("m1/d1.pdf")).unwrap().set_len(100_000_000).unwrap();
-    let slow = Fault::new("PUT", "/manage-documents/", Action::Slow { ms: 700 }).times(100);
+    // Two of them fit into that time, also on a machine that is busy.
+    let slow = Fault::new("PUT", "/manage-documents/", Action::Slow { ms: 1_400 }).times(100);
     bench.sim.model().add_fault(slow);
     bench.sim.model().add_fault(Fault::new("PATCH", "/api/v4/documents", Action::LostAnswer { hang: false }));
     let (output, report) = bench.run(&[]).await;
