@@ -109,7 +109,7 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_DOCUMENT_MISSING = 5003,
     /// The document's file could not be read. Check its permissions and its storage.
     CASEHUG_CLIO_DOCUMENT_UNREADABLE = 5004,
-    /// The document changed while it was being sent. Nothing of it was published in Clio. It can be sent as it is now.
+    /// The document changed while it was being sent. The next sync sends it as it is now, or says so if Clio has it as it was.
     CASEHUG_CLIO_DOCUMENT_CHANGED = 5005,
     /// The document's approval was withdrawn while it was being sent. Nothing of it was published in Clio.
     CASEHUG_CLIO_DOCUMENT_WITHDRAWN = 5006,
@@ -123,6 +123,8 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_UPLOAD_URL_REFUSED = 5010,
     /// Clio is still processing the uploaded document.
     CASEHUG_CLIO_DOCUMENT_PROCESSING = 5011,
+    /// CaseHug has another file now in the place of this document, under the same upload id, and Clio has the earlier one. It was not sent: another upload needs an upload id of its own. Have CaseHug name it with one, and sync again.
+    CASEHUG_CLIO_DOCUMENT_REPLACED = 5012,
     /// It is not yet known whether Clio carried out an earlier request. It is checked again before anything is sent.
     CASEHUG_CLIO_SYNC_IN_DOUBT = 6001,
     /// It cannot be told by itself whether a record in Clio is the one that is meant. An admin must decide.
@@ -173,6 +175,10 @@ pub enum casehug_clio_code {
     CASEHUG_CLIO_COPY_FAILED = 7012,
     /// The SDK's compiled part cannot be used here (reason wasm_missing: its file is not beside the package, as after bundling; wasm_invalid: it is not of this version; browser: secrets do not belong into a page).
     CASEHUG_CLIO_LOAD_FAILED = 7013,
+    /// The firm's sealing key opens, so nothing was forgotten. Reason opens_here: in this process; opens_elsewhere: in another one, so check the configured key of this process; no_key: the firm has none, or its lost keys are forgotten already, and it can be connected.
+    CASEHUG_CLIO_KEY_OPENS = 7014,
+    /// The firm's sealing key does not open here, and nothing was forgotten yet: another process may still have it, or an outage pass. If it is lost for good, ask for the same once more after the time that is said, and within an hour.
+    CASEHUG_CLIO_KEY_LOSS_UNCONFIRMED = 7015,
     /// A defect of this SDK. Report the code and its context.
     CASEHUG_CLIO_INTERNAL = 9001,
     /// A defect of this SDK was caught at its boundary. Close the handle and open it again; no data is lost.
