@@ -5,9 +5,7 @@ use std::process::Command;
 
 use crate::{Outcome, command, run, target};
 
-/// Seeds of `cargo xtask test`.
-const FEW: &str = "20000";
-/// Within so many seeds a mutation must be noticed.
+/// Seeds of `cargo xtask test`: within so many, a mutation must be noticed.
 const ENOUGH: &str = "10000";
 
 /// Runs seeds on all cores: `--seeds N`, `--first N`, `--seed N [--tell]`.
@@ -20,7 +18,7 @@ pub(crate) fn simulate(args: &[String]) -> Outcome {
 
 /// The step of `cargo xtask test`.
 pub(crate) fn few() -> Outcome {
-    simulate(&["--seeds".to_owned(), FEW.to_owned()])
+    simulate(&["--seeds".to_owned(), ENOUGH.to_owned()])
 }
 
 /// Switches off one safeguard after the other, or those whose name contains `only`: the simulation
