@@ -117,10 +117,10 @@ async fn clio_processes_an_upload_for_a_while() {
 /// that should be good.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_address_that_expired_or_is_refused_is_asked_for_anew_in_the_same_run() {
-    let slow = Fault::new("POST", "/api/v4/documents", Action::Slow { ms: 7_000 });
+    let slow = Fault::new("POST", "/api/v4/documents", Action::Slow { ms: 4_200 });
     let refused = Fault::new("PUT", "/manage-documents/", status(403, false, false));
     // Time enough for the second try, also on a machine that is busy.
-    for (fault, rejected, lifetime) in [(slow, "storage:AccessDenied", 5), (refused, "fault:403", 900)] {
+    for (fault, rejected, lifetime) in [(slow, "storage:AccessDenied", 3), (refused, "fault:403", 900)] {
         let bench =
             Bench::with(Config { rate_limit: 1_000_000, put_url_lifetime_s: lifetime, ..Config::default() }).await;
         bench.matter("m1", &intake("m1", "c1", None, &["d1"]));
