@@ -35,7 +35,10 @@ export function folder(t) {
 /** Starts a program of this workspace that stops with us; gives its first line of output. */
 export async function program(t, name, ...args) {
   const child = spawn(join(programs, name), [...args, '--exit-with-stdin'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  t.after(() => child.kill());
+  // Whoever waits for its answers would not be told why there are none.
+  const early = (code, signal) => console.error(`${name} ended by itself: ${code ?? signal}`);
+  child.once('exit', early);
+  t.after(() => child.off('exit', early).kill());
   const lines = createInterface({ input: child.stdout });
   return (await lines[Symbol.asyncIterator]().next()).value;
 }
