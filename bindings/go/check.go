@@ -50,6 +50,20 @@ func CheckTokens(tokens Tokens) ([]Checked, error) {
 	return checked(out)
 }
 
+// CheckKeys is the same for keys, with data keys and records that it makes up.
+func CheckKeys(keys Keys) ([]Checked, error) {
+	if keys == nil {
+		return nil, misuse("keys", "missing")
+	}
+	var table C.casehug_clio_keys
+	C.casehug_clio_go_keys(&table, C.uintptr_t(cgo.NewHandle(keys)))
+	var out, failure *C.char
+	if C.casehug_clio_check_keys(&table, &out, &failure) != C.CASEHUG_CLIO_OK {
+		return nil, taken(failure)
+	}
+	return checked(out)
+}
+
 func checked(out *C.char) (all []Checked, err error) {
 	defer C.casehug_clio_free(out)
 	err = json.Unmarshal([]byte(C.GoString(out)), &all)

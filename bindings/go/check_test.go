@@ -1,6 +1,7 @@
 package clio
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -277,5 +278,68 @@ func TestSealedTokensAreInTheVault(t *testing.T) {
 		if sealed.Version == "" || strings.Contains(sealed.Envelope, "access") {
 			t.Fatalf("%x", sha256.Sum256([]byte(sealed.Envelope)))
 		}
+	}
+}
+
+// keyring "wraps" by a mask that binds what is associated, with at most one mistake.
+type keyring struct{ mistake string }
+
+func (k keyring) mask(associated []byte) [32]byte {
+	if k.mistake == "ends at a zero byte" {
+		associated, _, _ = bytes.Cut(associated, []byte{0})
+	}
+	if k.mistake == "binds nothing" {
+		associated = nil
+	}
+	return sha256.Sum256(associated)
+}
+
+func (k keyring) masked(key, associated []byte) []byte {
+	mask, masked := k.mask(associated), make([]byte, len(key))
+	for n := range key {
+		masked[n] = key[n] ^ mask[n]
+	}
+	return masked
+}
+
+func (k keyring) Wrap(_ context.Context, key, associated []byte) (string, []byte, error) {
+	if k.mistake == "fails" {
+		return "", nil, errors.New("to order")
+	}
+	sum := sha256.Sum256(append(append([]byte("k1"), key...), k.masked(key, associated)...))
+	return "k1", append(k.masked(key, associated), sum[:]...), nil
+}
+
+func (k keyring) Unwrap(_ context.Context, keyID string, blob, associated []byte) ([]byte, error) {
+	if len(blob) != 64 || keyID != "k1" {
+		return nil, errors.New("not mine")
+	}
+	key := k.masked(blob[:32], associated)
+	sum := sha256.Sum256(append(append([]byte("k1"), key...), blob[:32]...))
+	if !bytes.Equal(sum[:], blob[32:]) {
+		return nil, errors.New("changed")
+	}
+	return key, nil
+}
+
+func TestAKeyringWithAMistakeIsFoundByName(t *testing.T) {
+	for mistake, foundBy := range map[string]string{
+		"":                    "",
+		"ends at a zero byte": "firm_record_and_field_are_bound",
+		"binds nothing":       "firm_record_and_field_are_bound",
+		"fails":               "a_wrapped_key_unwraps",
+	} {
+		checked, err := CheckKeys(keyring{mistake})
+		if err != nil || len(checked) < 5 || mistake != "" && !isFound(checked, foundBy) {
+			t.Errorf("%s: %+v %v", mistake, checked, err)
+		}
+		for _, one := range checked {
+			if mistake == "" && one.Wrong != "" {
+				t.Errorf("%s: %s", one.Case, one.Wrong)
+			}
+		}
+	}
+	if _, err := CheckKeys(nil); err == nil {
+		t.Error("nothing is no keyring")
 	}
 }

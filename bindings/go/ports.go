@@ -103,6 +103,8 @@ type SealedTokens struct{ Version, Envelope string }
 // Keys wraps data keys with a root key that never leaves it.
 type Keys interface {
 	// Wrap wraps the 32 bytes with the current root key, bound to associated, which is not secret.
+	// It is bytes, many of them zero: a KMS that wants text gets all of it as hexadecimal digits or
+	// base64.
 	Wrap(ctx context.Context, key, associated []byte) (keyID string, blob []byte, err error)
 	// Unwrap gives the 32 bytes again. It MUST fail under another associated.
 	Unwrap(ctx context.Context, keyID string, blob, associated []byte) ([]byte, error)

@@ -272,9 +272,10 @@ typedef struct casehug_clio_argument {
 } casehug_clio_argument;
 
 // Text with its length. What the SDK gives holds no NUL byte, and one follows it that `len` does
-// not count.
+// not count; except `associated` of `casehug_clio_keys`, which is bytes, with NUL among them and
+// none behind.
 typedef struct casehug_clio_str {
-  // UTF-8. NULL means that there is none.
+  // UTF-8; of `associated` any bytes. NULL means that there is none.
   const char *data;
   // Bytes.
   size_t len;
@@ -397,7 +398,9 @@ typedef struct casehug_clio_keys {
   void *context;
   // Wraps the 32 bytes at `key` with the current root key, bound to `associated` (AAD, or the
   // encryption context of a KMS), and hands the result to `casehug_clio_wrapped_set`. `key` is
-  // secret: wipe your copies.
+  // secret: wipe your copies. `associated` is `len` bytes, many of them NUL: who takes it for a
+  // C string binds nothing, and a wrapped key of one firm opens as another's. A KMS that wants
+  // text gets all of it as hexadecimal digits or base64. `casehug_clio_check_keys` finds that.
   int32_t (*wrap)(void *context,
                   const uint8_t *key,
                   struct casehug_clio_str associated,
@@ -542,6 +545,20 @@ typedef struct casehug_clio_header {
   struct casehug_clio_str value;
 } casehug_clio_header;
 
+// How a worker works. Set all bytes to 0, then `size`, then what you need.
+typedef struct casehug_clio_worker_config {
+  // `sizeof(casehug_clio_worker_config)`.
+  size_t size;
+  // Runs at once. 0: the default, 16. Bulk runs (backfill, retries of all that failed) hold
+  // three quarters of them at most.
+  uint32_t concurrency;
+  // Runs of one firm at once. 0: the default, 4. They share the firm's request budget.
+  uint32_t per_firm;
+  // The longest wait before it looks for work of other processes, in milliseconds: 10 at least.
+  // 0: the default, 1,000.
+  uint64_t poll_ms;
+} casehug_clio_worker_config;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -618,6 +635,13 @@ int32_t casehug_clio_check_store(const struct casehug_clio_store *store,
 int32_t casehug_clio_check_tokens(const struct casehug_clio_tokens *tokens,
                                   char **out,
                                   char **error);
+
+// The same for keys, with data keys and records that it makes up. `release` is called before it
+// returns, also when checking is refused.
+//
+// # Safety
+// As of `casehug_clio_check_store`.
+int32_t casehug_clio_check_keys(const struct casehug_clio_keys *keys, char **out, char **error);
 
 // The library's version, e.g. `0.1.0`; that of the header is `CASEHUG_CLIO_VERSION`. Lives for
 // ever; do not free it.
@@ -734,7 +758,8 @@ int32_t casehug_clio_tokens_set(struct casehug_clio_tokens_answer *into,
 // headers and the raw body, as they came; bytes that are not UTF-8 are allowed. `out`:
 // `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one
 // durable commit; a worker applies it. Whatever Clio or somebody else posted, the status of this
-// function is `CASEHUG_CLIO_OK`. `out` may hold the secret of a handshake: never log it.
+// function is `CASEHUG_CLIO_OK`; more than 1,000 headers alone are
+// `CASEHUG_CLIO_SETTING_INVALID`, which a server answers with 431 or 400. `out` may hold the secret of a handshake: never log it.
 // `CASEHUG_CLIO_CANCELLED`: its ticket was cancelled; without a reply Clio delivers again.
 //
 // # Safety
@@ -757,6 +782,15 @@ int32_t casehug_clio_handle_webhook(struct casehug_clio_sdk *sdk,
 // `error` is NULL or points to a place for a pointer. Any `sdk` is allowed; one that is not open
 // is an error.
 int32_t casehug_clio_worker_start(struct casehug_clio_sdk *sdk, char **error);
+
+// As `casehug_clio_worker_start`, and says how it works. A value that cannot be meant is refused,
+// named by `path`; then no worker is started. One that works already goes on as it was started.
+//
+// # Safety
+// As of `casehug_clio_worker_start`; `config` is NULL, which is refused, or as its type says.
+int32_t casehug_clio_worker_start_with(struct casehug_clio_sdk *sdk,
+                                       const struct casehug_clio_worker_config *config,
+                                       char **error);
 
 // Stops the worker and waits for its steps in progress; what is not done is due at once for other
 // workers. Without a worker nothing happens. `casehug_clio_close` does this too.

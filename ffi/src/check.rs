@@ -1,16 +1,17 @@
-//! The conformance suites of the ports, for stores and vaults that hosts write.
+//! The conformance suites of the ports, for stores, vaults and keys that hosts write.
 
 use core::ffi::c_char;
 use std::sync::Arc;
 
-use casehug_clio::ports::{Store, TokenStore};
+use casehug_clio::ports::{KeyProvider, Store, TokenStore};
 use casehug_clio::{Code, Error, Result};
 use casehug_clio_runtime_tokio::TokioRuntime;
-use casehug_clio_testkit::{store, token_store};
+use casehug_clio_testkit::{keys, store, token_store};
 use serde::Serialize;
 
 use crate::entry::{answer, host};
 use crate::host::{Table, inside_callback};
+use crate::keys::{HostKeys, casehug_clio_keys};
 use crate::store::{HostStore, casehug_clio_store};
 use crate::text::Misuse;
 use crate::threads::Threads;
@@ -82,6 +83,29 @@ pub unsafe extern "C" fn casehug_clio_check_tokens(
         let tokens = host(tokens, threads.records.handle())?.ok_or_else(|| Misuse::Null.of("tokens"))?;
         let tokens: Arc<dyn TokenStore> = Arc::new(HostTokens(tokens));
         told(threads.runtime.block_on(token_store::run_all(async || Arc::clone(&tokens))))
+    };
+    // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
+    unsafe { answer(work, out, error) }
+}
+
+/// The same for keys, with data keys and records that it makes up. `release` is called before it
+/// returns, also when checking is refused.
+///
+/// # Safety
+/// As of `casehug_clio_check_store`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn casehug_clio_check_keys(
+    keys: *const casehug_clio_keys,
+    out: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> i32 {
+    let work = || {
+        // SAFETY: NULL or keys, by the caller's promise.
+        let keys = unsafe { Table::take(keys) };
+        let threads = own_threads()?;
+        let keys = host(keys, threads.records.handle())?.ok_or_else(|| Misuse::Null.of("keys"))?;
+        let keys: Arc<dyn KeyProvider> = Arc::new(HostKeys(keys));
+        told(threads.runtime.block_on(keys::run_all(async || Arc::clone(&keys))))
     };
     // SAFETY: `out` and `error` are NULL or writable by the caller's promise.
     unsafe { answer(work, out, error) }

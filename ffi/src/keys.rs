@@ -33,7 +33,9 @@ pub struct casehug_clio_keys {
     pub context: *mut c_void,
     /// Wraps the 32 bytes at `key` with the current root key, bound to `associated` (AAD, or the
     /// encryption context of a KMS), and hands the result to `casehug_clio_wrapped_set`. `key` is
-    /// secret: wipe your copies.
+    /// secret: wipe your copies. `associated` is `len` bytes, many of them NUL: who takes it for a
+    /// C string binds nothing, and a wrapped key of one firm opens as another's. A KMS that wants
+    /// text gets all of it as hexadecimal digits or base64. `casehug_clio_check_keys` finds that.
     pub wrap: Option<
         unsafe extern "C" fn(
             context: *mut c_void,

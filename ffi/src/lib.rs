@@ -37,7 +37,7 @@ pub use call::{
     casehug_clio_argument, casehug_clio_argument_kind, casehug_clio_call, casehug_clio_call_host,
     casehug_clio_call_host_json, casehug_clio_call_json,
 };
-pub use check::{casehug_clio_check_store, casehug_clio_check_tokens};
+pub use check::{casehug_clio_check_keys, casehug_clio_check_store, casehug_clio_check_tokens};
 pub use codes::casehug_clio_code;
 pub use config::{casehug_clio_actor, casehug_clio_config, casehug_clio_root_key};
 pub use entry::*;
@@ -54,4 +54,6 @@ pub use store::{
 pub use text::{casehug_clio_free, casehug_clio_str};
 pub use tokens::{casehug_clio_tokens, casehug_clio_tokens_answer, casehug_clio_tokens_set};
 pub use webhook::{casehug_clio_handle_webhook, casehug_clio_header};
-pub use worker::{casehug_clio_worker_start, casehug_clio_worker_stop};
+pub use worker::{
+    casehug_clio_worker_config, casehug_clio_worker_start, casehug_clio_worker_start_with, casehug_clio_worker_stop,
+};

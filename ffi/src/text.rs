@@ -15,6 +15,8 @@ pub(crate) enum Misuse {
     NotUtf8,
     #[error("wrong_size")]
     WrongSize,
+    #[error("too_short")]
+    TooShort,
     #[error("unknown_value")]
     UnknownValue,
     #[error("missing")]
@@ -39,11 +41,12 @@ impl Misuse {
 }
 
 /// Text with its length. What the SDK gives holds no NUL byte, and one follows it that `len` does
-/// not count.
+/// not count; except `associated` of `casehug_clio_keys`, which is bytes, with NUL among them and
+/// none behind.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct casehug_clio_str {
-    /// UTF-8. NULL means that there is none.
+    /// UTF-8; of `associated` any bytes. NULL means that there is none.
     pub data: *const c_char,
     /// Bytes.
     pub len: usize,

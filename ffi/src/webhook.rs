@@ -30,7 +30,8 @@ pub struct casehug_clio_header {
 /// headers and the raw body, as they came; bytes that are not UTF-8 are allowed. `out`:
 /// `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one
 /// durable commit; a worker applies it. Whatever Clio or somebody else posted, the status of this
-/// function is `CASEHUG_CLIO_OK`. `out` may hold the secret of a handshake: never log it.
+/// function is `CASEHUG_CLIO_OK`; more than 1,000 headers alone are
+/// `CASEHUG_CLIO_SETTING_INVALID`, which a server answers with 431 or 400. `out` may hold the secret of a handshake: never log it.
 /// `CASEHUG_CLIO_CANCELLED`: its ticket was cancelled; without a reply Clio delivers again.
 ///
 /// # Safety

@@ -3,6 +3,7 @@
 use core::ffi::c_char;
 use core::ptr;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use casehug_clio::{Code, Error, Result, WorkerConfig};
 use casehug_clio_runtime_tokio::keep_working;
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::entry::answer;
 use crate::handle::{self, Open, casehug_clio_sdk};
+use crate::text::Misuse;
 
 /// A worker, from its start until it is waited for.
 pub(crate) struct Running {
@@ -18,8 +20,57 @@ pub(crate) struct Running {
     task: JoinHandle<()>,
 }
 
+/// How a worker works. Set all bytes to 0, then `size`, then what you need.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct casehug_clio_worker_config {
+    /// `sizeof(casehug_clio_worker_config)`.
+    pub size: usize,
+    /// Runs at once. 0: the default, 16. Bulk runs (backfill, retries of all that failed) hold
+    /// three quarters of them at most.
+    pub concurrency: u32,
+    /// Runs of one firm at once. 0: the default, 4. They share the firm's request budget.
+    pub per_firm: u32,
+    /// The longest wait before it looks for work of other processes, in milliseconds: 10 at least.
+    /// 0: the default, 1,000.
+    pub poll_ms: u64,
+}
+
+/// Below it the database is asked without a pause.
+const LEAST_POLL: Duration = Duration::from_millis(10);
+
+impl casehug_clio_worker_config {
+    /// # Errors
+    /// `SettingInvalid`, naming what is wrong.
+    ///
+    /// # Safety
+    /// `config` is NULL or points to a configuration that begins with its size.
+    unsafe fn read(config: *const Self) -> Result<WorkerConfig> {
+        if config.is_null() {
+            return Err(Misuse::Null.of("config"));
+        }
+        // SAFETY: not null, and `size` is its first field.
+        if unsafe { (&raw const (*config).size).read() } < size_of::<Self>() {
+            return Err(Misuse::WrongSize.of("config"));
+        }
+        // SAFETY: at least as large as ours, by its own word.
+        let config = unsafe { config.read() };
+        let default = WorkerConfig::default();
+        let count = |count: u32, default| usize::try_from(count).ok().filter(|count| *count > 0).unwrap_or(default);
+        let poll = if config.poll_ms == 0 { default.poll } else { Duration::from_millis(config.poll_ms) };
+        if poll < LEAST_POLL {
+            return Err(Misuse::TooShort.of("poll_ms"));
+        }
+        Ok(WorkerConfig {
+            concurrency: count(config.concurrency, default.concurrency),
+            per_firm: count(config.per_firm, default.per_firm),
+            poll,
+        })
+    }
+}
+
 impl Open {
-    fn start_worker(&self) {
+    fn start_worker(&self, config: WorkerConfig) {
         let mut running = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         if running.as_ref().is_some_and(|running| !running.task.is_finished()) {
             return;
@@ -31,7 +82,7 @@ impl Open {
                 // A sender that is gone says the same.
                 let _ = told.await;
             };
-            keep_working(&sdk, WorkerConfig::default(), shutdown).await;
+            keep_working(&sdk, config, shutdown).await;
         });
         *running = Some(Running { stop, task });
     }
@@ -57,7 +108,28 @@ impl Open {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn casehug_clio_worker_start(sdk: *mut casehug_clio_sdk, error: *mut *mut c_char) -> i32 {
     let work = || {
-        handle::call(sdk)?.start_worker();
+        handle::call(sdk)?.start_worker(WorkerConfig::default());
+        Ok(None)
+    };
+    // SAFETY: `error` is NULL or writable by the caller's promise.
+    unsafe { answer(work, ptr::null_mut(), error) }
+}
+
+/// As `casehug_clio_worker_start`, and says how it works. A value that cannot be meant is refused,
+/// named by `path`; then no worker is started. One that works already goes on as it was started.
+///
+/// # Safety
+/// As of `casehug_clio_worker_start`; `config` is NULL, which is refused, or as its type says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn casehug_clio_worker_start_with(
+    sdk: *mut casehug_clio_sdk,
+    config: *const casehug_clio_worker_config,
+    error: *mut *mut c_char,
+) -> i32 {
+    let work = || {
+        let call = handle::call(sdk)?;
+        // SAFETY: by the caller's promise.
+        call.start_worker(unsafe { casehug_clio_worker_config::read(config) }?);
         Ok(None)
     };
     // SAFETY: `error` is NULL or writable by the caller's promise.
@@ -81,7 +153,7 @@ mod tests {
     use super::*;
     use core::ffi::{CStr, c_void};
     use std::sync::Mutex;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use casehug_clio::memory::{MemoryIntake, MemoryStore};
     use casehug_clio::{ClioApp, ClioHost, ConfiguredKeys, Ports, Region, Sdk};
@@ -99,6 +171,26 @@ mod tests {
         // SAFETY: NUL-terminated, as the header says.
         let message = unsafe { CStr::from_ptr(message) }.to_str().unwrap();
         LINES.lock().unwrap().push(format!("{level} {message}"));
+    }
+
+    #[test]
+    fn a_configuration_is_what_it_says_or_refused_by_its_path() {
+        let read = |config: casehug_clio_worker_config| {
+            // SAFETY: a configuration of ours.
+            unsafe { casehug_clio_worker_config::read(&raw const config) }
+        };
+        let size = size_of::<casehug_clio_worker_config>();
+        let zeroed = casehug_clio_worker_config { size, concurrency: 0, per_firm: 0, poll_ms: 0 };
+        assert_eq!(read(zeroed).unwrap(), WorkerConfig::default());
+        let said = read(casehug_clio_worker_config { concurrency: 3, per_firm: 2, poll_ms: 50, ..zeroed }).unwrap();
+        assert_eq!(said, WorkerConfig { concurrency: 3, per_firm: 2, poll: Duration::from_millis(50) });
+        let refused = |config, argument, reason| {
+            let error = read(config).unwrap_err();
+            assert_eq!((error.code(), error.get("argument")), (Code::SettingInvalid, Some(argument)));
+            assert_eq!(error.get("reason"), Some(reason));
+        };
+        refused(casehug_clio_worker_config { poll_ms: 9, ..zeroed }, "poll_ms", "too_short");
+        refused(casehug_clio_worker_config { size: size - 1, ..zeroed }, "config", "wrong_size");
     }
 
     #[test]

@@ -189,6 +189,11 @@ async fn the_database_is_closed_when_close_returns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_with_a_mistake_is_found_by_name() {
+    succeeds("keyrings", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn documents_that_hang_hold_up_no_other_work() {
     let (output, _) = run("hanging", false).await;
     assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
@@ -215,7 +220,7 @@ fn something_wrong_in_each_position_of_each_function_is_an_answer() {
     let header = |name: &str| std::fs::read_to_string(folder().join("include").join(name)).unwrap();
     let headers = header("casehug_clio.h") + &header("casehug_clio_operations.h");
     let (calls, functions) = positions::calls(&headers).unwrap();
-    assert_eq!(functions, operations().len() + 21, "the functions of casehug_clio.h, and one for each operation");
+    assert_eq!(functions, operations().len() + 23, "the functions of casehug_clio.h, and one for each operation");
     std::fs::write(temp.path().join("every_argument.h"), calls).unwrap();
     let here = format!("-I{}", temp.path().display());
     let program = compile("every_argument", &["every_argument.c", "memory_store.c"], &[&here], temp.path());

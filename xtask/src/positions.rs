@@ -150,6 +150,12 @@ fn values(function: &str, parameter: &Parameter<'_>) -> Result<Values, String> {
         ("const casehug_clio_tokens *", _) => {
             of("&failing_tokens", &[("NULL", "NULL"), ("size 0", "&zero_tokens"), ("empty", "&empty_tokens")])
         }
+        ("const casehug_clio_keys *", _) => {
+            of("&failing_keys", &[("NULL", "NULL"), ("size 0", "&zero_keys"), ("empty", "&empty_keys")])
+        }
+        ("const casehug_clio_worker_config *", _) => {
+            of("&worker", &[("NULL", "NULL"), ("size 0", "&zero_worker"), ("too quick", "&quick_worker")])
+        }
         ("casehug_clio_sdk **", _) => of("&made", none),
         ("char **", "out") => of("&out", none),
         ("char **", "error") => of("&error", none),

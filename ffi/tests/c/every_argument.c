@@ -54,7 +54,7 @@ static void ended(const char *function, const char *position, const char *what, 
         __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);                                           \
     } while (0)
 
-/* A store and a vault that always fail: no check of them takes long. */
+/* A store, keys and a vault that always fail: no check of them takes long. */
 static int32_t no_get(void *c, casehug_clio_str f, casehug_clio_str n, casehug_clio_str i, casehug_clio_records *r) { return (void)c, (void)f, (void)n, (void)i, (void)r, 0; }
 static int32_t no_scan(void *c, const casehug_clio_scan *s, casehug_clio_records *r) { return (void)c, (void)s, (void)r, 0; }
 static int32_t no_commit(void *c, const casehug_clio_write *w, size_t n, int64_t *t) { return (void)c, (void)w, (void)n, (void)t, 0; }
@@ -63,7 +63,12 @@ static int32_t no_swap(void *c, casehug_clio_str f, casehug_clio_str n, casehug_
 static int32_t no_remove(void *c, casehug_clio_str f, casehug_clio_str n) { return (void)c, (void)f, (void)n, 0; }
 static const casehug_clio_store failing_store = { sizeof failing_store, NULL, no_get, no_scan, no_commit, NULL };
 static const casehug_clio_tokens failing_tokens = { sizeof failing_tokens, NULL, no_load, no_swap, no_remove, NULL };
+static int32_t no_wrap(void *c, const uint8_t *k, casehug_clio_str a, casehug_clio_wrapped *w) { return (void)c, (void)k, (void)a, (void)w, 0; }
+static int32_t no_unwrap(void *c, casehug_clio_str i, const uint8_t *b, size_t n, casehug_clio_str a, uint8_t *k) { return (void)c, (void)i, (void)b, (void)n, (void)a, (void)k, 0; }
+static const casehug_clio_keys failing_keys = { sizeof failing_keys, NULL, no_wrap, no_unwrap, NULL };
 static const casehug_clio_store zero_store, empty_store = { sizeof empty_store, NULL, NULL, NULL, NULL, NULL };
+static const casehug_clio_keys zero_keys, empty_keys = { sizeof empty_keys, NULL, NULL, NULL, NULL };
+static const casehug_clio_worker_config worker = { sizeof worker, 1, 1, 1000 }, zero_worker, quick_worker = { sizeof quick_worker, 0, 0, 9 };
 static const casehug_clio_tokens zero_tokens, empty_tokens = { sizeof empty_tokens, NULL, NULL, NULL, NULL, NULL };
 
 #include "every_argument.h"
@@ -72,7 +77,6 @@ static const casehug_clio_tokens zero_tokens, empty_tokens = { sizeof empty_toke
 static int32_t bad_get(void *c, casehug_clio_str f, casehug_clio_str n, casehug_clio_str i, casehug_clio_records *r) { return bad_casehug_clio_records_push(r), no_get(c, f, n, i, r); }
 static int32_t bad_load(void *c, casehug_clio_str f, casehug_clio_str n, casehug_clio_tokens_answer *a) { return bad_casehug_clio_tokens_set(a), no_load(c, f, n, a); }
 static int32_t bad_wrap(void *c, const uint8_t *k, casehug_clio_str a, casehug_clio_wrapped *w) { return (void)c, (void)k, (void)a, bad_casehug_clio_wrapped_set(w), 0; }
-static int32_t bad_unwrap(void *c, casehug_clio_str i, const uint8_t *b, size_t n, casehug_clio_str a, uint8_t *k) { return (void)c, (void)i, (void)b, (void)n, (void)a, (void)k, 0; }
 static int32_t bad_intake(void *c, casehug_clio_str f, casehug_clio_str m, casehug_clio_intake_answer *a) {
     static const char INTAKE[] = "{\"matter\":{\"id\":\"mat_1\",\"title\":\"T\"},\"client\":{\"id\":\"c\",\"first_name\":\"A\",\"last_name\":\"B\"},\"documents\":["
                                  "{\"id\":\"d\",\"file_name\":\"a.txt\",\"content_type\":\"text/plain\",\"status\":\"approved\",\"origin\":\"client_upload\"}]}";
@@ -90,7 +94,7 @@ static void no_close(void *c, void *r) { (void)c, (void)r; }
 static void in_callbacks(void) {
     const casehug_clio_store store = { sizeof store, NULL, bad_get, no_scan, no_commit, NULL };
     const casehug_clio_tokens tokens = { sizeof tokens, NULL, bad_load, no_swap, no_remove, NULL };
-    const casehug_clio_keys keys = { sizeof keys, NULL, bad_wrap, bad_unwrap, NULL };
+    const casehug_clio_keys keys = { sizeof keys, NULL, bad_wrap, no_unwrap, NULL };
     const casehug_clio_intakes intakes = { sizeof intakes, NULL, bad_intake, bad_stat, no_open, no_read, no_close, NULL };
     casehug_clio_config with = config;
     casehug_clio_store memory;

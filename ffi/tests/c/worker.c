@@ -48,7 +48,13 @@ int main(int argc, char **argv) {
     trigger(sdk, "mat_0002");
     CHECK(!is_synced(sdk, "mat_0002", 15), "nobody works");
 
-    CHECK(casehug_clio_worker_start(sdk, &error) == CASEHUG_CLIO_OK, "again: %s", error);
+    casehug_clio_worker_config with = { sizeof with, 1, 1, 9 };
+    CHECK(casehug_clio_worker_start_with(sdk, &with, &error) == CASEHUG_CLIO_SETTING_INVALID, "too quick");
+    CHECK(strstr(error, "\"path\":\"poll_ms\"") != NULL && strstr(error, "\"reason\":\"too_short\"") != NULL, "%s", error);
+    casehug_clio_free(error);
+    CHECK(!is_synced(sdk, "mat_0002", 5), "and none works");
+    with.poll_ms = 10;
+    CHECK(casehug_clio_worker_start_with(sdk, &with, &error) == CASEHUG_CLIO_OK, "again: %s", error);
     CHECK(is_synced(sdk, "mat_0002", 300), "the next worker does it");
     CHECK(casehug_clio_close(sdk, NULL) == CASEHUG_CLIO_OK, "close ends the worker");
     CHECK(memory_store_released() == 1, "and nobody uses the store any more");
