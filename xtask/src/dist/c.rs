@@ -64,7 +64,9 @@ fn lay(built: &Path, libraries: &str, folder: &Path) -> Result<PathBuf, String> 
     link(&soname(), &lib.join("libcasehug_clio.so"))?;
     let write = |path: &str, text: String| fs::write(folder.join(path), text).map_err(wrong);
     hide(&header(), &built.join("libcasehug_clio_ffi.a"), &lib.join("libcasehug_clio.a"))?;
-    write("lib/pkgconfig/casehug_clio.pc", pkg_config(libraries))?;
+    for kind in ["casehug_clio", "casehug_clio-static"] {
+        write(&format!("lib/pkgconfig/{kind}.pc"), pkg_config(kind, libraries))?;
+    }
     write("lib/cmake/casehug_clio/casehug_clioConfig.cmake", cmake(libraries))?;
     write("lib/cmake/casehug_clio/casehug_clioConfigVersion.cmake", cmake_version())?;
     licences::lay("casehug-clio-ffi", TRIPLE, folder)?;
@@ -111,10 +113,16 @@ fn check(shared: &Path, header: &Path) -> Outcome {
     if weight > MOST_BYTES { Err(String::from("the shared library is too large")) } else { Ok(()) }
 }
 
-fn pkg_config(libraries: &str) -> String {
+/// The static library has a file of its own: with `--static` alone the linker takes the shared
+/// library of the same folder.
+fn pkg_config(kind: &str, libraries: &str) -> String {
+    let libs = match kind {
+        "casehug_clio-static" => format!("Libs: -L${{libdir}} -l:libcasehug_clio.a {libraries}\n"),
+        _ => format!("Libs: -L${{libdir}} -lcasehug_clio\nLibs.private: {libraries}\n"),
+    };
     format!(
-        "prefix=${{pcfiledir}}/../..\nName: casehug_clio\nDescription: CaseHug-Clio sync SDK\nVersion: {VERSION}\n\
-         Cflags: -I${{prefix}}/include\nLibs: -L${{prefix}}/lib -lcasehug_clio\nLibs.private: {libraries}\n"
+        "prefix=${{pcfiledir}}/../..\nlibdir=${{prefix}}/lib\nName: {kind}\nDescription: CaseHug-Clio sync SDK\n\
+         Version: {VERSION}\nCflags: -I${{prefix}}/include\n{libs}"
     )
 }
 

@@ -56,14 +56,14 @@ pub(super) fn use_a_moved(tree: &Path) -> Result<PathBuf, String> {
         fs::write(project.join(name), PROGRAM).map_err(wrong)?;
     }
     let lib = moved.join("lib");
-    let (shared, of_static) = (pkg_config(&moved, &[])?, static_flags(&moved)?);
+    let (of_shared, of_static) = (pkg_config(&moved, "casehug_clio")?, static_flags(&moved)?);
     for (compiler, standard, source) in [("cc", "-std=c99", "program.c"), ("c++", "-std=c++17", "program.cpp")] {
-        for (kind, flags) in [("shared", &shared), ("static", &of_static)] {
+        for (kind, flags, shared) in [("shared", &of_shared, Some(&lib)), ("static", &of_static, None)] {
             let program = folder.join(format!("{kind}-{source}.out"));
             let mut command = Command::new(compiler);
             command.arg(standard).args(STRICT).arg(folder.join(source)).arg("-o").arg(&program).args(flags);
             said(&mut command)?;
-            runs(&program, &lib)?;
+            runs(&program, shared)?;
         }
     }
     fs::write(project.join("CMakeLists.txt"), CMAKE).map_err(wrong)?;
@@ -71,9 +71,9 @@ pub(super) fn use_a_moved(tree: &Path) -> Result<PathBuf, String> {
     configure.arg("-S").arg(&project).arg("-B").arg(project.join("build"));
     said(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", moved.display())))?;
     said(Command::new("cmake").arg("--build").arg(project.join("build")))?;
-    for kind in ["casehug_clio", "static"] {
+    for (kind, shared) in [("casehug_clio", Some(&lib)), ("static", None)] {
         for language in ["c", "cpp"] {
-            runs(&project.join("build").join(format!("{language}_with_{kind}")), &lib)?;
+            runs(&project.join("build").join(format!("{language}_with_{kind}")), shared)?;
         }
     }
     println!("consumers of a moved tree: C99 and C++17, shared and static, pkg-config and CMake");
@@ -82,15 +82,12 @@ pub(super) fn use_a_moved(tree: &Path) -> Result<PathBuf, String> {
 
 /// What a program that takes the tree's static library gives its compiler.
 pub(crate) fn static_flags(tree: &Path) -> Result<Vec<String>, String> {
-    // The archive by its name: the linker would take the shared library of the same folder.
-    let archive = tree.join("lib/libcasehug_clio.a").to_string_lossy().into_owned();
-    let flags = pkg_config(tree, &["--static"])?.into_iter();
-    Ok(flags.map(|flag| if flag == "-lcasehug_clio" { archive.clone() } else { flag }).collect())
+    pkg_config(tree, "casehug_clio-static")
 }
 
-fn pkg_config(tree: &Path, options: &[&str]) -> Result<Vec<String>, String> {
+fn pkg_config(tree: &Path, package: &str) -> Result<Vec<String>, String> {
     let mut config = Command::new("pkg-config");
-    config.args(options).args(["--cflags", "--libs", "casehug_clio"]);
+    config.args(["--cflags", "--libs", package]);
     said(config.env("PKG_CONFIG_PATH", tree.join("lib/pkgconfig"))).map(|flags| words(&flags))
 }
 
@@ -110,7 +107,13 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-fn runs(program: &Path, lib: &Path) -> Outcome {
-    let version = said(Command::new(program).env("LD_LIBRARY_PATH", lib))?;
+/// Runs it where it finds the shared library's folder, or none.
+fn runs(program: &Path, shared: Option<&PathBuf>) -> Outcome {
+    let mut command = Command::new(program);
+    match shared {
+        Some(lib) => command.env("LD_LIBRARY_PATH", lib),
+        None => command.env_remove("LD_LIBRARY_PATH"),
+    };
+    let version = said(&mut command)?;
     if version.trim() == env!("CARGO_PKG_VERSION") { Ok(()) } else { Err(format!("{}: {version}", program.display())) }
 }
