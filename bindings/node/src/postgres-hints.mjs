@@ -13,6 +13,8 @@ import { AS_TEXT } from './postgres-text.mjs';
 const DIRECT = "SELECT current_setting('casehug_clio.direct', true) AS direct";
 const CONNECT_MS = 10_000;
 const NEXT_TRY_MS = 5_000;
+/** How long a server may take to take leave. */
+const LEAVE_MS = 2_000;
 /** It rests most of the time, and what lies between may forget it without a word. */
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
 /** A startup parameter that a pooler does not know. */
@@ -39,7 +41,14 @@ export class Hints {
 
   async close() {
     this.#closed = true;
-    await this.#client?.end().catch(() => {});
+    const client = this.#client;
+    if (client === undefined) return;
+    // A program that waits for nothing else would end within this wait.
+    client.ref?.();
+    const left = new AbortController();
+    const late = after(LEAVE_MS, undefined, { signal: left.signal }).then(() => client.connection.stream.destroy());
+    await Promise.race([client.end(), late]).catch(() => {});
+    left.abort();
   }
 
   async #listen() {

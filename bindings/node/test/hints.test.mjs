@@ -6,6 +6,7 @@ import { setTimeout as after } from 'node:timers/promises';
 
 import pg from 'pg';
 
+import { run, ALL } from './runtimes.mjs';
 import { program, sdk, until } from './support.mjs';
 
 const LISTENERS = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()";
@@ -76,6 +77,12 @@ test('a closed store has nothing of its pool, and its pool ends at once', async 
   await store.close();
   assert.deepEqual([pool.totalCount - pool.idleCount, pool.waitingCount], [0, 0]);
   await pool.end();
+});
+
+test('a program that waits for nothing but the end of its store goes on after it', async (t) => {
+  const [url] = await server(t);
+  const [node] = Object.keys(ALL);
+  assert.equal(await run(node, 'store-closes.mjs', [url]), 'closed\n');
 });
 
 test('it hears at once of what another one makes due, and not of its own', async (t) => {
