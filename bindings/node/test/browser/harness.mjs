@@ -170,9 +170,9 @@ export async function person(t, url, who = 'Ada', more = {}) {
 }
 
 /** An admin whom a proxy signed in, of a service without the demo's sign-in. */
-export async function admin(t, url, user) {
+export async function admin(t, url, user, more = {}) {
   const headers = { 'x-casehug-firm': 'firm_demo', 'x-casehug-user': user, 'x-casehug-role': 'admin' };
-  const page = await browsing(t, { extraHTTPHeaders: headers });
+  const page = await browsing(t, { extraHTTPHeaders: headers, ...more });
   await integrations(page, url);
   return page;
 }
