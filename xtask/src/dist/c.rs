@@ -8,10 +8,10 @@ use crate::hide::{self, hide};
 use crate::{Outcome, natives, root, target};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// What the shared library is to weigh, and what it may: 7.9 MiB were measured with SQLite,
+/// What the shared library is to weigh, and what it may: 8.2 MiB were measured with SQLite,
 /// PostgreSQL and TLS.
 const GOAL_BYTES: u64 = 6 * 1024 * 1024;
-const MOST_BYTES: u64 = 8_600_000;
+const MOST_BYTES: u64 = 8_800_000;
 
 /// The name that programs ask the loader for. Until 1.0 a minor version may break: it is part of
 /// it.
