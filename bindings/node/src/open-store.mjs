@@ -5,11 +5,9 @@ import { readFile } from 'node:fs/promises';
 import { PostgresStore } from './postgres-store.mjs';
 import { placed, ShardedStore } from './sharded-store.mjs';
 import { SqliteStore } from './sqlite-store.mjs';
-import { openFailed, settingRefused } from './store-errors.mjs';
+import { settingRefused } from './store-errors.mjs';
 
 const SHARDS = 'shards:';
-/** The mark of a database that the Rust tool copied into, when that was broken off. */
-const UNFINISHED = { firm: '-', collection: 'copy', id: 'unfinished' };
 /** A comma behind the user, before the database; or in the parameter `host`. */
 const SEVERAL_HOSTS = /^[a-z]+:\/\/[^/?#]*,[^/?#@]*(?:[/?#]|$)|[?&]host=[^&#]*(?:,|%2c)/i;
 
@@ -21,18 +19,7 @@ export async function openStore(line, options = {}) {
   return file === '' ? openOne(line, options) : openShards(file, options);
 }
 
-async function openOne(line, options) {
-  const store = await openAny(line, options);
-  try {
-    if ((await store.get(UNFINISHED)) !== undefined) throw await openFailed('copy_unfinished');
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-async function openAny(line, { pool, password, betterSqlite3 }) {
+async function openOne(line, { pool, password, betterSqlite3 }) {
   if (/^postgres(ql)?:\/\//.test(line)) {
     if (pool === undefined) throw await settingRefused('not_built_in');
     // Each language but this one tries them in turn. pg takes all of it for one name.

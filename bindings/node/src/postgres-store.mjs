@@ -10,6 +10,7 @@ import { Hints } from './postgres-hints.mjs';
 import { AS_TEXT } from './postgres-text.mjs';
 import { POSTGRES as SQL } from './sql.mjs';
 import { openFailed, requireWithoutNul, StoreError } from './store-errors.mjs';
+import { requireWhole } from './whole.mjs';
 
 /** In the order of their numbers. */
 const MIGRATIONS = Object.keys(SQL).filter((name) => /^\d{4}_/.test(name)).sort().map((name) => SQL[name]);
@@ -40,13 +41,16 @@ export class PostgresStore {
   static async open(pool) {
     // A connection that breaks while nobody uses it is replaced, and no reason to end the process.
     pool.on('error', () => {});
+    const store = new PostgresStore(pool);
     try {
       await lent(pool, prepare);
+      await requireWhole(store);
+      return store;
     } catch (error) {
+      if (error.code === 'store_open_failed') throw error;
       if (error instanceof Refused) throw await openFailed(error.message);
       throw await openFailed('not_connected');
     }
-    return new PostgresStore(pool);
   }
 
   async get({ firm, collection, id }) {

@@ -2,10 +2,11 @@
 //
 // A second copy of SQLite in this process does not see our locks: when it closes the file it takes
 // itself for the last user and deletes the log under us. While we hold our locks no well-behaved
-// user replaces these files, so a difference is proof. For the same reason an existing database is
-// opened here only once, for a look at its header before SQLite opens it: closing it would drop our
-// own locks.
+// user replaces these files, so a difference is proof. For the same reason an existing database that
+// is looked into here is never closed again: that would drop all locks of this process on it, also
+// those of another thread, or of another copy of this module.
 import { closeSync, constants, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 
 import { openFailed, StoreError } from './store-errors.mjs';
 
@@ -14,6 +15,9 @@ const REASONS = { ENOENT: 'directory_missing', ENOTDIR: 'directory_missing', EAC
 /** Where the header says by which means the file is written, and what it says of one without WAL. */
 const WRITE_VERSION = 18;
 const NO_WAL = 1;
+
+/** The descriptors that were opened to look into a file, which all copies of this module share. */
+const LOOKED_INTO = (globalThis[Symbol.for('@casehug/clio-sync/looked-into')] ??= new Map());
 
 const hasContent = (name) => (statSync(name, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
@@ -35,21 +39,18 @@ export async function create(path) {
 /**
  * Whether this is a database that never was in WAL mode, beside a log: a backup that was put in the
  * place of another file, whose log was not removed. SQLite would write the pages of the one over
- * those of the other. To be asked when the file is ours, and before SQLite has opened it.
+ * those of the other. To be asked before SQLite has opened it. Not known in a thread of the host's:
+ * Node closes at its end what it opened.
  */
 export function hasLogOfAnother(path) {
   // In this order: whoever makes the database writes the mode into it, and then the log.
-  return hasContent(`${path}-wal`) && writeVersion(path) === NO_WAL;
+  return isMainThread && hasContent(`${path}-wal`) && writeVersion(path) === NO_WAL;
 }
 
 function writeVersion(path) {
-  const byte = new Uint8Array(1);
-  const file = openSync(path, constants.O_RDONLY);
-  try {
-    readSync(file, byte, 0, 1, WRITE_VERSION);
-  } finally {
-    closeSync(file);
-  }
+  const [id, byte] = [identity(path), new Uint8Array(1)];
+  if (!LOOKED_INTO.has(id)) LOOKED_INTO.set(id, openSync(path, constants.O_RDONLY));
+  readSync(LOOKED_INTO.get(id), byte, 0, 1, WRITE_VERSION);
   return byte[0];
 }
 

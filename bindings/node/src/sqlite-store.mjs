@@ -10,6 +10,7 @@ import { SQLITE as SQL } from './sql.mjs';
 import { BUSY, driverFor, reasonOf } from './sqlite-driver.mjs';
 import { create, hasLogOfAnother, identity, OpenFiles } from './sqlite-files.mjs';
 import { openFailed, requireWithoutNul, StoreError } from './store-errors.mjs';
+import { requireWhole } from './whole.mjs';
 
 const APPLICATION_ID = 0x43484353; // "CHCS"
 /** In the order of their numbers. */
@@ -59,10 +60,13 @@ export class SqliteStore {
       if (hasLogOfAnother(real)) throw new Refused('log_of_another_database');
       database = open(real);
       await prepare(database);
-      return new SqliteStore(database, real, id);
+      const store = new SqliteStore(database, real, id);
+      await requireWhole(store);
+      return store;
     } catch (error) {
       OPEN.delete(id);
       database?.close();
+      if (error.code === 'store_open_failed') throw error;
       if (error instanceof Refused) throw await openFailed(error.message, error.code);
       throw await openFailed(reasonOf(database?.number(error) ?? 14));
     }

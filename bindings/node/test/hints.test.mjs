@@ -108,7 +108,14 @@ test('with a password that the pool hides, and with settings of the host in its 
   await witness.query('SELECT pg_reload_conf()');
   const { hostname: host, port, pathname } = new URL(url);
   const options = { host, port: Number(port), database: pathname.slice(1), user: 'with_password', password: 'of the host' };
-  await until(() => new pg.Client({ ...options, password: 'another' }).connect().then(() => false, () => true), (refused) => refused);
+  const refuses = async () => {
+    const client = new pg.Client({ ...options, password: 'another' });
+    client.on('error', () => {});
+    const refused = await client.connect().then(() => false, () => true);
+    await client.end();
+    return refused;
+  };
+  await until(refuses, (refused) => refused);
   const other = await open(t, { connectionString: url });
   await hears(await open(t, options), other, 'password');
   await hears(await open(t, { connectionString: `${url}?options=-c%20statement_timeout%3D5000` }), other, 'options');

@@ -108,9 +108,17 @@ function all() {
     const store = await sdk.openStore(path);
     await store.commit([{ ...put('-', 'unfinished'), collection: 'copy' }]);
     await store.close();
+    const refused = { code: 'store_open_failed', context: { reason: 'copy_unfinished' } };
     for (let n = 0; n < 2; n += 1) {
-      await assert.rejects(sdk.openStore(path), { code: 'store_open_failed', context: { reason: 'copy_unfinished' } });
+      await assert.rejects(sdk.openStore(path), refused);
+      await assert.rejects(sdk.SqliteStore.open(path), refused);
     }
+    const [made, again] = (([line]) => [pool(line), pool(line)])([await server(t)]);
+    t.after(() => Promise.all([made.end(), again.end()]));
+    const copied = await sdk.PostgresStore.open(made);
+    await copied.commit([{ ...put('-', 'unfinished'), collection: 'copy' }]);
+    await copied.close();
+    await assert.rejects(sdk.PostgresStore.open(again), refused);
   });
 
   test('a database that is away holds up no firm of another one', async (t) => {

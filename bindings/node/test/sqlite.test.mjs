@@ -21,12 +21,14 @@ const DRIVERS = {
   'better-sqlite3 13': [RUNTIMES.node22, betterSqlite3],
 };
 
-async function write(driver, path, count, name, env = {}) {
+async function printed(driver, script, args, env = {}) {
   const [[program, ...before], betterSqlite3] = DRIVERS[driver];
   const given = betterSqlite3 === undefined ? {} : { BETTER_SQLITE3: betterSqlite3 };
-  const args = [...before, join(here, 'sqlite-writer.mjs'), path, String(count), name];
-  return JSON.parse((await promisify(execFile)(program, args, { env: { ...process.env, ...given, ...env } })).stdout);
+  const all = [...before, join(here, script), ...args];
+  return (await promisify(execFile)(program, all, { env: { ...process.env, ...given, ...env } })).stdout;
 }
+
+const write = async (driver, path, count, name, env) => JSON.parse(await printed(driver, 'sqlite-writer.mjs', [path, String(count), name], env));
 
 test('every commit is synced before it is answered, with each driver', async (t) => {
   const library = join(folder(t), 'syncs.so');
@@ -68,6 +70,16 @@ test('a backup beside the log of what it replaces is refused and left alone, wit
       await assert.rejects(write(driver, path, 1, 'after'), /could not be opened/);
       assert.deepEqual(readFileSync(path), backup);
       assert.equal(statSync(`${path}-wal`).size, 4096);
+    });
+  }
+});
+
+test('another thread that opens the file leaves the locks of the first, with each driver', async (t) => {
+  for (const driver of Object.keys(DRIVERS)) {
+    await t.test(driver, async (t) => {
+      const said = await printed(driver, 'sqlite-threads.mjs', [join(folder(t), 'store.db')]);
+      // On Deno also what the thread prints.
+      assert.equal(said.trim().split('\n').at(-1), 'done');
     });
   }
 });

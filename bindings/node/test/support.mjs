@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const built = join(root, 'target/node');
-const installed = process.env.CASEHUG_CLIO_NODE ?? join(built, 'project/node_modules/@casehug/clio-sync');
+export const installed = process.env.CASEHUG_CLIO_NODE ?? join(built, 'project/node_modules/@casehug/clio-sync');
 const forTests = process.env.CASEHUG_CLIO_NODE_TESTING ?? join(built, 'testing');
 export const programs = process.env.CASEHUG_CLIO_PROGRAMS ?? join(root, 'target/debug');
 
