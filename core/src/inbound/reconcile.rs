@@ -164,12 +164,21 @@ impl Pass {
     }
 }
 
-/// The end of a sweep: the practice areas, unless they are fresh. Gives when the next sweep is due.
+/// The end of a sweep: the practice areas, unless they are fresh; what may not be read is asked for
+/// with the next one. Gives when that is due.
 pub(crate) async fn refresh_areas(ctx: &Context, firm: &FirmId) -> Result<Next> {
     let known = PracticeAreas::load(&ctx.repository, firm).await?;
     if known.is_none_or(|known| known.value.loaded_at + FRESH <= ctx.runtime.now()) {
         let scope = AccountScope::current(&ctx.repository, firm).await?;
-        reload_practice_areas(ctx, &ApiClient::of_firm(ctx, &scope, Class::Bulk), firm).await?;
+        match reload_practice_areas(ctx, &ApiClient::of_firm(ctx, &scope, Class::Bulk), firm).await {
+            // To fail for what may not be read would be to begin no sweep again.
+            Err(error) if matches!(error.code(), Code::UserRoleForbids | Code::AppPermissionMissing) => {
+                if ctx.repository.failures().is_news(format!("practice areas {firm}"), error.code()) {
+                    tracing::warn!(%firm, code = error.code().name(), "the practice areas cannot be read");
+                }
+            }
+            loaded => loaded.map(drop)?,
+        }
     }
     Ok(Some(SWEEP_EVERY))
 }

@@ -233,8 +233,10 @@ pub(crate) async fn end_taken_over(
     Ok(())
 }
 
-/// The contact in Clio to which the first run that is known got with this matter: whose it was made
-/// or linked for, as far as the sync log goes back.
+const MAKE_THE_LINK: [StepOutcome; 3] = [StepOutcome::Created, StepOutcome::Recovered, StepOutcome::Linked];
+
+/// The contact in Clio for whom the matter was made or linked, if the sync log has that run. A later
+/// one says nothing: the intake's client may have been changed before it.
 pub(crate) async fn contact_in_log(
     repository: &Repository,
     firm: &FirmId,
@@ -258,9 +260,9 @@ pub(crate) async fn contact_in_log(
             stored => stored?,
         };
         let Some(record) = stored.map(|stored| stored.value) else { continue };
-        let clio = |kind| record.steps.iter().find(|step| step.step == kind).and_then(|step| step.clio);
-        if clio(StepKind::Matter) == Some(linked)
-            && let Some(contact) = clio(StepKind::Contact)
+        let step = |kind| record.steps.iter().find(|step| step.step == kind);
+        if step(StepKind::Matter).is_some_and(|step| step.clio == Some(linked) && MAKE_THE_LINK.contains(&step.outcome))
+            && let Some(contact) = step(StepKind::Contact).and_then(|step| step.clio)
         {
             return Ok(Some(contact));
         }

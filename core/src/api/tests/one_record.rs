@@ -74,7 +74,7 @@ async fn what_nothing_needs_goes_though_clio_lists_no_matters() {
 }
 
 #[tokio::test]
-async fn practice_areas_that_cannot_be_loaded_begin_no_sweep_anew() {
+async fn practice_areas_that_cannot_be_read_neither_repeat_nor_end_the_sweeps() {
     let world = World::subscribed(true).await;
     world.synced().await;
     links(&world, 3_000..3_250).await;
@@ -93,7 +93,13 @@ async fn practice_areas_that_cannot_be_loaded_begin_no_sweep_anew() {
     }
     // The hour's poll, and no part of a sweep.
     assert!(world.calls("GET /api/v4/matters access") - lists <= 9);
-    assert!(world.calls("GET /api/v4/practice_areas") > 5);
+    let (lists, asked) = (world.calls("GET /api/v4/matters access"), world.calls("GET /api/v4/practice_areas"));
+    world.later(24 * HOUR).await;
+    for _ in 0..20 {
+        world.later(Duration::from_secs(60)).await;
+    }
+    assert_eq!(world.calls("GET /api/v4/matters access") - lists, 3, "a poll, and the next day's sweep in two parts");
+    assert!(world.calls("GET /api/v4/practice_areas") > asked);
 }
 
 #[tokio::test]
