@@ -759,8 +759,9 @@ int32_t casehug_clio_tokens_set(struct casehug_clio_tokens_answer *into,
 // `{"status","headers":[{"name","value"}]}`, the reply to send, without a body. Answers after one
 // durable commit; a worker applies it. Whatever Clio or somebody else posted, the status of this
 // function is `CASEHUG_CLIO_OK`; more than 1,000 headers alone are
-// `CASEHUG_CLIO_SETTING_INVALID`, which a server answers with 431 or 400. `out` may hold the secret of a handshake: never log it.
-// `CASEHUG_CLIO_CANCELLED`: its ticket was cancelled; without a reply Clio delivers again.
+// `CASEHUG_CLIO_SETTING_INVALID`, which a server answers with 431 or 400. `out` may hold the secret
+// of a handshake: never log it. `CASEHUG_CLIO_CANCELLED`: its ticket was cancelled; without a reply
+// Clio delivers again.
 //
 // # Safety
 // Pointers are NULL or valid as the header describes them.

@@ -76,7 +76,7 @@ pub(crate) fn maven(project: &Path, arguments: &[&str]) -> Outcome {
         maven.arg(format!("-Droot={}", root().display()));
         if std::env::var_os("MAVEN_OPTS").is_none() {
             // It ends before what the second compiler makes is worth its time: 107 s of the
-            // processors to compile the package and its tests, and 170 s with it.
+            // processors for `mvn test-compile` from nothing, and 170 s with it.
             maven.env("MAVEN_OPTS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1");
         }
         maven.args(arguments);

@@ -113,7 +113,8 @@ function all() {
       await assert.rejects(sdk.openStore(path), refused);
       await assert.rejects(sdk.SqliteStore.open(path), refused);
     }
-    const [made, again] = (([line]) => [pool(line), pool(line)])([await server(t)]);
+    const line = await server(t);
+    const [made, again] = [pool(line), pool(line)];
     t.after(() => Promise.all([made.end(), again.end()]));
     const copied = await sdk.PostgresStore.open(made);
     await copied.commit([{ ...put('-', 'unfinished'), collection: 'copy' }]);
